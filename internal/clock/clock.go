@@ -1,0 +1,41 @@
+package clock
+
+import (
+	"math"
+	"time"
+)
+
+// A Clock reads CLOCK_MONOTONIC through the runtime's own reading of it: one vDSO call, where time.Now makes two.
+// The zero Clock is not usable; see New. A Clock is immutable and safe for concurrent use.
+type Clock struct {
+	base time.Time
+	mono int64
+}
+
+// New calibrates a Clock. The kernel's figure and the runtime's are read next to each other a few times and the
+// closest pair is kept, so two processes agree to well under a microsecond.
+func New() Clock {
+	best := int64(math.MaxInt64)
+	var c Clock
+	for range 8 {
+		before := time.Now()
+		mono := monotonic()
+		gap := time.Since(before)
+		if int64(gap) < best {
+			best = int64(gap)
+			c = Clock{base: before.Add(gap / 2), mono: mono}
+		}
+	}
+	return c
+}
+
+// Now returns nanoseconds since an epoch shared by all processes of this boot.
+func (c Clock) Now() int64 {
+	return c.mono + int64(time.Since(c.base))
+}
+
+// Wall turns a stamp of any process of this boot into wall-clock time, using the offset that holds now.
+func (c Clock) Wall(stamp int64) time.Time {
+	now := time.Now()
+	return now.Round(0).Add(time.Duration(stamp - c.mono - int64(now.Sub(c.base))))
+}

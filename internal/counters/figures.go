@@ -1,0 +1,106 @@
+package counters
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// PublisherFigures is a copy of a publisher's block.
+type PublisherFigures struct {
+	Messages    uint64 `json:"messages"`
+	Bytes       uint64 `json:"bytes"`
+	LastStamp   int64  `json:"last_stamp"` // ns of CLOCK_MONOTONIC, 0 before the first message
+	LastSize    uint64 `json:"last_size"`
+	MaxSize     uint64 `json:"max_size"`
+	Failed      uint64 `json:"failed"`
+	Waited      uint64 `json:"waited"`
+	Subscribers uint64 `json:"subscribers"`
+	Memory      uint64 `json:"memory"` // bytes
+}
+
+// SubscriptionFigures is a copy of a subscription's block.
+type SubscriptionFigures struct {
+	Messages     uint64          `json:"messages"`
+	Bytes        uint64          `json:"bytes"`
+	LastStamp    int64           `json:"last_stamp"`
+	LastSize     uint64          `json:"last_size"`
+	MaxSize      uint64          `json:"max_size"`
+	Lost         uint64          `json:"lost"`
+	DecodeErrors uint64          `json:"decode_errors"`
+	Publishers   uint64          `json:"publishers"`
+	Held         uint64          `json:"held"`
+	Lag          uint64          `json:"lag"`
+	Latency      [Buckets]uint32 `json:"-"`
+}
+
+// ReadPublisher copies the figures out of a block. A block shorter than Size gives zeros.
+func ReadPublisher(b []byte) PublisherFigures {
+	if len(b) < Size {
+		return PublisherFigures{}
+	}
+	at := func(off int) uint64 { return binary.NativeEndian.Uint64(b[off:]) }
+	return PublisherFigures{
+		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
+		MaxSize: at(offMaxSize), Failed: at(offFailed), Waited: at(offWaited), Subscribers: at(offPeers), Memory: at(offMemory),
+	}
+}
+
+// ReadSubscription copies the figures out of a block. A block shorter than Size gives zeros.
+func ReadSubscription(b []byte) SubscriptionFigures {
+	if len(b) < Size {
+		return SubscriptionFigures{}
+	}
+	at := func(off int) uint64 { return binary.NativeEndian.Uint64(b[off:]) }
+	f := SubscriptionFigures{
+		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
+		MaxSize: at(offMaxSize), Lost: at(offLost), DecodeErrors: at(offDecode), Publishers: at(offPeers),
+		Held: at(offHeld), Lag: at(offLag),
+	}
+	for i := range f.Latency {
+		f.Latency[i] = binary.NativeEndian.Uint32(b[offLatency+4*i:])
+	}
+	return f
+}
+
+// Buckets is the number of steps of the latency histogram: four per doubling, from 64 ns to 4.6 minutes. The first and the
+// last also hold what is beyond them.
+const Buckets = 128
+
+const firstOctave = 6 // 2^6 ns
+
+// Bucket returns the histogram step of a delay in nanoseconds.
+func Bucket(ns int64) int {
+	if ns < 1<<firstOctave {
+		return 0
+	}
+	octave := bits.Len64(uint64(ns)) - 1
+	quarter := int(ns>>(octave-2)) & 3
+	return min((octave-firstOctave)*4+quarter, Buckets-1)
+}
+
+// BucketStart returns the smallest delay of a step, in nanoseconds.
+func BucketStart(i int) int64 {
+	octave := firstOctave + i/4
+	return int64(4+i%4) << (octave - 2)
+}
+
+// Percentile returns the delay, in nanoseconds, that a share q (0 to 1) of the counted ones did not exceed, to within the
+// width of a step; 0 when nothing was counted.
+func Percentile(h *[Buckets]uint32, q float64) int64 {
+	var total uint64
+	for _, n := range h {
+		total += uint64(n)
+	}
+	if total == 0 {
+		return 0
+	}
+	rank := uint64(q * float64(total))
+	var seen uint64
+	for i, n := range h {
+		seen += uint64(n)
+		if seen > rank || seen == total {
+			return (BucketStart(i) + BucketStart(i+1)) / 2
+		}
+	}
+	return BucketStart(Buckets)
+}

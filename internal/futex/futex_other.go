@@ -1,0 +1,22 @@
+//go:build !linux
+
+package futex
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+const MaxWords = 128
+
+var errUnsupported = errors.New("waiting on shared words needs Linux")
+
+// Waiter cannot sleep here; every wait is an error.
+type Waiter struct{}
+
+func (*Waiter) Reset()                          {}
+func (*Waiter) Add(*atomic.Uint32, uint32) bool { return false }
+func (*Waiter) Wait(time.Duration) error        { return errUnsupported }
+func (*Waiter) WaitHolding(time.Duration) error { return errUnsupported }
+func Wake(*atomic.Uint32)                       {}

@@ -1,0 +1,12 @@
+//go:build race || !(amd64 || arm64 || riscv64 || loong64 || ppc64le)
+
+package mem
+
+import "sync/atomic"
+
+// Add64 adds d to a counter that only the caller writes. On 32-bit CPUs a plain store could be seen half done, and under
+// the race detector every access to shared figures must be an atomic one.
+func Add64(w *atomic.Uint64, d uint64) { w.Store(w.Load() + d) }
+
+// Set64 stores v in a figure that only the caller writes, with the same promise as Add64.
+func Set64(w *atomic.Uint64, v uint64) { w.Store(v) }

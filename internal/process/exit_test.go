@@ -1,0 +1,83 @@
+//go:build linux
+
+package process
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("SHMBUS_TEST_SLEEPER") != "" {
+		syscall.Pause()
+	}
+	os.Exit(m.Run())
+}
+
+func sleeper(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SHMBUS_TEST_SLEEPER=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd
+}
+
+func TestAKilledProcessIsNoticedBeforeItIsReaped(t *testing.T) {
+	cmd := sleeper(t)
+	start, err := StartTime(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Watch(cmd.Process.Pid, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	ended := make(chan error)
+	go func() { ended <- w.Wait() }()
+	cmd.Process.Kill()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCloseEndsTheWatch(t *testing.T) {
+	cmd := sleeper(t)
+	start, err := StartTime(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Watch(cmd.Process.Pid, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- w.Wait() }()
+	w.Close()
+	if err := <-ended; err == nil {
+		t.Fatal("the watch says that a living process ended")
+	}
+}
+
+func TestAnotherProcessWithThePidIsNotWatched(t *testing.T) {
+	cmd := sleeper(t)
+	if w, err := Watch(cmd.Process.Pid, 1); err == nil {
+		w.Close()
+		t.Fatal("a process was taken for the one that had its pid before")
+	}
+}
+
+func TestSelf(t *testing.T) {
+	id, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.PID != os.Getpid() || id.StartTime == 0 || id.BootID == [16]byte{} || id.Executable == "" {
+		t.Fatalf("incomplete: %+v", id)
+	}
+}

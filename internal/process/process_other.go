@@ -1,0 +1,17 @@
+//go:build !linux
+
+package process
+
+import "errors"
+
+var errUnsupported = errors.New("process identities need Linux")
+
+// Exit cannot be had here.
+type Exit struct{}
+
+func Self() (Identity, error)          { return Identity{}, errUnsupported }
+func BootID() ([16]byte, error)        { return [16]byte{}, errUnsupported }
+func StartTime(int) (uint64, error)    { return 0, errUnsupported }
+func Watch(int, uint64) (*Exit, error) { return nil, errUnsupported }
+func (*Exit) Wait() error              { return errUnsupported }
+func (*Exit) Close() error             { return nil }

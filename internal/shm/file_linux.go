@@ -1,0 +1,147 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// A File is one shared file, open in this process. Its methods may be called concurrently, except Close.
+type File struct {
+	f    *os.File
+	path string
+}
+
+// Create makes an anonymous file of size bytes (sparse: nothing is reserved yet) on the file system of dir, with exactly
+// the given mode whatever the umask.
+func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR|unix.O_CLOEXEC, mode)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		return nil, fmt.Errorf("create a file in %s: this file system has no anonymous files (O_TMPFILE); use a tmpfs such as /dev/shm: %w", dir, err)
+	}
+	if errors.Is(err, unix.ENOSPC) {
+		return nil, spaceError(dir, size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create a file in %s: %w", dir, err)
+	}
+	file := &File{f: f, path: dir}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if err := unix.Fchmod(file.fd(), uint32(mode.Perm())); err != nil {
+		return nil, fmt.Errorf("set the mode of a new file in %s: %w", dir, err)
+	}
+	if err := f.Truncate(size); err != nil {
+		return nil, fmt.Errorf("size a new file in %s: %w", dir, err)
+	}
+	return file, nil
+}
+
+// Open opens an existing file for reading only.
+func Open(path string) (*File, error) { return open(path, os.O_RDONLY) }
+
+// OpenShared opens an existing file for reading and writing: only for the one file that nobody owns.
+func OpenShared(path string) (*File, error) { return open(path, os.O_RDWR) }
+
+func open(path string, flags int) (*File, error) {
+	f, err := os.OpenFile(path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open %s: not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &File{f: f, path: path}, nil
+}
+
+// Publish gives the file its name. It fails with fs.ErrExist when the name is taken.
+func (s *File) Publish(path string) error {
+	self := fmt.Sprintf("/proc/self/fd/%d", s.fd())
+	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return &fs.PathError{Op: "publish", Path: path, Err: err}
+	}
+	s.path = path
+	return nil
+}
+
+// Path returns the name the file was published or opened under.
+func (s *File) Path() string { return s.path }
+
+// Size asks the kernel for the file's length in bytes.
+func (s *File) Size() (int64, error) {
+	info, err := s.f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Reserve backs [off, off+n) with memory, extending the file if it ends before that. Bytes already there are kept.
+func (s *File) Reserve(off, n int64) error {
+	for {
+		err := unix.Fallocate(s.fd(), 0, off, n)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EFBIG), errors.Is(err, unix.ENOMEM):
+			return spaceError(s.path, n)
+		default:
+			return fmt.Errorf("reserve %d bytes in %s: %w", n, s.path, err)
+		}
+	}
+}
+
+// Release gives the memory behind [off, off+n) back; those bytes read as zero afterwards and are no longer reserved.
+func (s *File) Release(off, n int64) error {
+	if err := unix.Fallocate(s.fd(), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n); err != nil {
+		return fmt.Errorf("release %d bytes in %s: %w", n, s.path, err)
+	}
+	return nil
+}
+
+func spaceError(path string, needed int64) error {
+	e := &SpaceError{Path: path, Needed: needed}
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) == nil {
+		e.Available = int64(st.Bavail) * int64(st.Bsize)
+	}
+	return e
+}
+
+// ReadAt reads without mapping, so a file that its owner cut short is an error and not a signal.
+func (s *File) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
+
+// Lock takes the file's open-file-description lock. It fails at once when another open of the file holds it.
+func (s *File) Lock() error {
+	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(uintptr(s.fd()), unix.F_OFD_SETLK, &lk); err != nil {
+		return fmt.Errorf("lock %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Locked reports whether another open of the file holds the lock.
+func (s *File) Locked() (bool, error) {
+	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(uintptr(s.fd()), unix.F_OFD_GETLK, &lk); err != nil {
+		return false, fmt.Errorf("ask for the lock of %s: %w", s.path, err)
+	}
+	return lk.Type != unix.F_UNLCK, nil
+}
+
+// Close closes the descriptor. Mappings stay valid, and keep the lock, until they are unmapped.
+func (s *File) Close() error { return s.f.Close() }
+
+func (s *File) fd() int { return int(s.f.Fd()) }

@@ -1,0 +1,28 @@
+//go:build !linux
+
+package shm
+
+import "io/fs"
+
+// File cannot be made here; every way to one returns ErrUnsupported.
+type File struct{}
+
+// Mapping cannot be made here.
+type Mapping struct{}
+
+func Create(string, int64, fs.FileMode) (*File, error)       { return nil, ErrUnsupported }
+func Open(string) (*File, error)                             { return nil, ErrUnsupported }
+func OpenShared(string) (*File, error)                       { return nil, ErrUnsupported }
+func (*File) Publish(string) error                           { return ErrUnsupported }
+func (*File) Path() string                                   { return "" }
+func (*File) Size() (int64, error)                           { return 0, ErrUnsupported }
+func (*File) Reserve(off, n int64) error                     { return ErrUnsupported }
+func (*File) Release(off, n int64) error                     { return ErrUnsupported }
+func (*File) ReadAt([]byte, int64) (int, error)              { return 0, ErrUnsupported }
+func (*File) Lock() error                                    { return ErrUnsupported }
+func (*File) Locked() (bool, error)                          { return false, ErrUnsupported }
+func (*File) Close() error                                   { return nil }
+func (*File) Map(off int64, n int, w bool) (*Mapping, error) { return nil, ErrUnsupported }
+func (*Mapping) Bytes() []byte                               { return nil }
+func (*Mapping) Unmap() error                                { return nil }
+func PageSize() int                                          { return 4096 }
