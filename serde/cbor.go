@@ -1,0 +1,99 @@
+package serde
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// CBOR returns the codec for values of T as github.com/fxamacker/cbor/v2 encodes them: structs as maps from field name to
+// value, "cbor" (or else "json") struct tags, map keys sorted, time.Time as tagged RFC 3339 text with nanoseconds and zone
+// offset. The encoder writes straight behind dst; when the capacity does not suffice it copies once more than it must.
+//
+// A key that comes twice in a map is an error. Keys that no field has are skipped, fields that no key names stay zero.
+// Decoded into interfaces, maps become map[any]any.
+func CBOR[T any]() Codec[T] {
+	enc, err := cborEncoding().UserBufferEncMode()
+	if err != nil {
+		panic(err) // the options below are wrong
+	}
+	dec, err := cborDecoding().DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return cborCodec[T]{Type{Name: typeName[T](), Encoding: EncodingCBOR}, enc, dec}
+}
+
+func cborEncoding() cbor.EncOptions {
+	return cbor.EncOptions{
+		Sort:    cbor.SortBytewiseLexical,
+		Time:    cbor.TimeRFC3339Nano,
+		TimeTag: cbor.EncTagRequired,
+	}
+}
+
+func cborDecoding() cbor.DecOptions {
+	return cbor.DecOptions{
+		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		MapKeyByteString: cbor.MapKeyByteStringAllowed,
+		MaxNestedLevels:  MaxDepth,
+		// The library walks the whole payload before it allocates, so that the bytes are there for what a length
+		// promises; no other limit on elements is needed.
+		MaxArrayElements: math.MaxInt32,
+		MaxMapPairs:      math.MaxInt32,
+	}
+}
+
+type cborCodec[T any] struct {
+	t   Type
+	enc cbor.UserBufferEncMode
+	dec cbor.DecMode
+}
+
+func (c cborCodec[T]) Type() Type          { return c.t }
+func (c cborCodec[T]) Encoder() Encoder[T] { return &cborEncoder[T]{t: c.t, mode: c.enc} }
+
+func (c cborCodec[T]) Decoder() Decoder[T] {
+	d := &cborDecoder[T]{t: c.t, mode: c.dec}
+	d.decode = d.value
+	return d
+}
+
+type cborEncoder[T any] struct {
+	t    Type
+	mode cbor.UserBufferEncMode
+	buf  bytes.Buffer
+	v    T // the value being encoded: here it need not be moved to the heap for each call
+}
+
+func (e *cborEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
+	e.buf, e.v = *bytes.NewBuffer(dst), v
+	err := e.mode.MarshalToBuffer(&e.v, &e.buf)
+	b := e.buf.Bytes()
+	var zero T
+	e.buf, e.v = bytes.Buffer{}, zero
+	if err != nil {
+		return dst, encodeError(e.t, err)
+	}
+	return b, nil
+}
+
+type cborDecoder[T any] struct {
+	t      Type
+	mode   cbor.DecMode
+	src    snapshot
+	v      *T
+	decode func() error // d.value, bound once
+}
+
+func (d *cborDecoder[T]) Decode(src []byte, v *T) error {
+	d.src.take(src)
+	d.v = v
+	err := guarded(&d.t, v, d.decode)
+	d.v = nil
+	d.src.drop()
+	return err
+}
+
+func (d *cborDecoder[T]) value() error { return d.mode.Unmarshal(d.src.b, d.v) }

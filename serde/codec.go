@@ -1,0 +1,64 @@
+package serde
+
+import "reflect"
+
+// Names of the encodings this package makes. A Type may carry any other name for bytes that are passed through.
+const (
+	EncodingRaw     = "raw"
+	EncodingString  = "string"
+	EncodingMsgPack = "msgpack"
+	EncodingCBOR    = "cbor"
+	EncodingJSON    = "json"
+)
+
+// A Type names what the payloads of a topic are. It travels with the topic, and a subscription is refused when its own
+// Type differs. Treat Schema as read-only.
+type Type struct {
+	Name           string // such as "geometry.Pose"; empty for bytes of no particular type
+	Encoding       string // one of the Encoding constants, or any other name for bytes that are passed through
+	SchemaEncoding string // such as "jsonschema"; empty without a schema
+	Schema         []byte
+}
+
+// A Codec makes encoders and decoders for values of T. It is immutable and may be used by any number of goroutines.
+type Codec[T any] interface {
+	Type() Type
+	Encoder() Encoder[T]
+	Decoder() Decoder[T]
+}
+
+// An Encoder appends encoded values. It is for one goroutine at a time.
+type Encoder[T any] interface {
+	// Append appends v to dst and returns the longer slice. While the capacity of dst suffices, the bytes are written in
+	// place; beyond that the result is a new slice on the heap that begins with a copy of dst. On error it returns dst
+	// as it was, though bytes between its length and its capacity may have changed. A value that contains itself must
+	// not be encoded.
+	Append(dst []byte, v T) ([]byte, error)
+}
+
+// A Decoder reads encoded values. It is for one goroutine at a time.
+type Decoder[T any] interface {
+	// Decode stores in v the one value that src holds. Nothing of the old *v is kept or written to. The error is a
+	// *DecodeError, and *v is then the zero value.
+	Decode(src []byte, v *T) error
+}
+
+// Default returns Raw for []byte, String for string and MsgPack for every other type.
+func Default[T any]() Codec[T] {
+	if c, ok := Raw().(Codec[T]); ok {
+		return c
+	}
+	if c, ok := String().(Codec[T]); ok {
+		return c
+	}
+	return MsgPack[T]()
+}
+
+// typeName is "pkg.Type", the same for T and for pointers to it since they are encoded alike.
+func typeName[T any]() string {
+	t := reflect.TypeFor[T]()
+	for t.Kind() == reflect.Pointer && t.Name() == "" {
+		t = t.Elem()
+	}
+	return t.String()
+}

@@ -1,0 +1,61 @@
+package serde
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUndecodable says that a payload cannot be shown as JSON, or made from it, because nothing here knows its encoding.
+var ErrUndecodable = errors.New("the encoding cannot be decoded without its type")
+
+var (
+	errTrailing = errors.New("bytes follow the value")
+	errNotUTF8  = errors.New("text is not valid UTF-8")
+)
+
+// A DecodeError says that a payload is not what its type promises.
+type DecodeError struct {
+	Type     string // name of the type that was expected
+	Encoding string
+	Err      error
+}
+
+func (e *DecodeError) Error() string {
+	if e.Type == "" {
+		return fmt.Sprintf("decode %s: %v", e.Encoding, e.Err)
+	}
+	return fmt.Sprintf("decode %s as %s: %v", e.Encoding, e.Type, e.Err)
+}
+
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+func encodeError(t Type, err error) error {
+	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
+}
+
+// A panicError is what a decoder library, or a method of the decoded type, panicked with.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// guarded runs decode and turns whatever goes wrong in it, panics included, into a *DecodeError and a zero *v.
+func guarded[T any](t *Type, v *T, decode func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{p}
+		}
+		if err != nil {
+			var zero T
+			*v = zero
+			err = &DecodeError{Type: t.Name, Encoding: t.Encoding, Err: err}
+		}
+	}()
+	var zero T
+	*v = zero
+	return decode()
+}

@@ -1,0 +1,73 @@
+package serde
+
+import "encoding/json"
+
+// JSON returns the codec for values of T as encoding/json encodes them, without escaping for HTML. The library has no way
+// to encode in place: the text is built in its own buffer and copied behind dst, once. NaN and infinities are errors.
+func JSON[T any]() Codec[T] { return jsonCodec[T]{Type{Name: typeName[T](), Encoding: EncodingJSON}} }
+
+type jsonCodec[T any] struct{ t Type }
+
+func (c jsonCodec[T]) Type() Type { return c.t }
+
+func (c jsonCodec[T]) Encoder() Encoder[T] {
+	e := &jsonEncoder[T]{t: c.t}
+	e.enc = json.NewEncoder(&e.out)
+	e.enc.SetEscapeHTML(false)
+	return e
+}
+
+func (c jsonCodec[T]) Decoder() Decoder[T] {
+	d := &jsonDecoder[T]{t: c.t}
+	d.decode = d.value
+	return d
+}
+
+type jsonEncoder[T any] struct {
+	t   Type
+	enc *json.Encoder
+	out appender
+	v   T // the value being encoded: here it need not be moved to the heap for each call
+}
+
+func (e *jsonEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
+	e.out.b, e.v = dst, v
+	err := e.enc.Encode(&e.v)
+	b := e.out.b
+	var zero T
+	e.out.b, e.v = nil, zero
+	if err != nil {
+		return dst, encodeError(e.t, err)
+	}
+	return b[:len(b)-1], nil // without the line end that the encoder adds
+}
+
+type jsonDecoder[T any] struct {
+	t      Type
+	src    snapshot
+	v      *T
+	decode func() error // d.value, bound once
+}
+
+func (d *jsonDecoder[T]) Decode(src []byte, v *T) error {
+	d.src.take(src)
+	d.v = v
+	err := guarded(&d.t, v, d.decode)
+	d.v = nil
+	d.src.drop()
+	return err
+}
+
+func (d *jsonDecoder[T]) value() error { return json.Unmarshal(d.src.b, d.v) }
+
+// A snapshot is a private copy of a payload, for libraries that read it twice and trust their first look.
+type snapshot struct{ b []byte }
+
+func (s *snapshot) take(src []byte) { s.b = append(s.b[:0], src...) }
+
+// drop gives large copies back.
+func (s *snapshot) drop() {
+	if cap(s.b) > keepAtMost {
+		s.b = nil
+	}
+}

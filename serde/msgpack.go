@@ -1,0 +1,102 @@
+package serde
+
+import (
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// MaxDepth is how deep arrays, maps and tags may nest in a MsgPack or CBOR payload.
+const MaxDepth = 256
+
+// keepAtMost bounds the scratch memory that a decoder keeps between payloads.
+const keepAtMost = 1 << 20
+
+// MsgPack returns the codec for values of T as github.com/vmihailenco/msgpack/v5 encodes them: structs as maps from field
+// name to value, "msgpack" struct tags, time.Time to the nanosecond but in UTC or local time only. The encoder writes
+// straight behind dst.
+//
+// Of a key that comes twice, the last value counts. Keys that no field has are skipped, fields that no key names stay
+// zero. Decoded into interfaces, maps become map[string]any. Not supported in a payload: the library's interned strings
+// (struct tag option "intern", extension type -128), extensions of zero length, and maps inside extensions.
+func MsgPack[T any]() Codec[T] {
+	return msgpackCodec[T]{Type{Name: typeName[T](), Encoding: EncodingMsgPack}}
+}
+
+type msgpackCodec[T any] struct{ t Type }
+
+func (c msgpackCodec[T]) Type() Type { return c.t }
+
+func (c msgpackCodec[T]) Encoder() Encoder[T] {
+	return &msgpackEncoder[T]{t: c.t, enc: msgpack.NewEncoder(nil)}
+}
+
+func (c msgpackCodec[T]) Decoder() Decoder[T] {
+	d := &msgpackDecoder[T]{t: c.t}
+	d.decode = d.value
+	return d
+}
+
+type msgpackEncoder[T any] struct {
+	t   Type
+	enc *msgpack.Encoder
+	out appender
+	v   T // the value being encoded: here it need not be moved to the heap for each call
+}
+
+func (e *msgpackEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
+	e.out.b, e.v = dst, v
+	e.enc.Reset(&e.out)
+	err := e.enc.Encode(&e.v)
+	b := e.out.b
+	var zero T
+	e.out.b, e.v = nil, zero
+	if err != nil {
+		return dst, encodeError(e.t, err)
+	}
+	return b, nil
+}
+
+type msgpackDecoder[T any] struct {
+	t      Type
+	dec    *msgpack.Decoder
+	tokens tokenReader
+	v      *T
+	decode func() error // d.value, bound once
+}
+
+func (d *msgpackDecoder[T]) Decode(src []byte, v *T) error {
+	d.tokens.reset(src)
+	d.v = v
+	err := guarded(&d.t, v, d.decode)
+	d.v = nil
+	d.tokens.reset(nil)
+	if err != nil || len(src) > keepAtMost {
+		// After an error the library's decoder may go on recording what it reads; after a large payload it keeps
+		// a buffer as large as the largest string.
+		d.dec = nil
+	}
+	return err
+}
+
+func (d *msgpackDecoder[T]) value() error {
+	if d.dec == nil {
+		d.dec = msgpack.NewDecoder(nil)
+	}
+	d.dec.Reset(&d.tokens)
+	if err := d.dec.Decode(d.v); err != nil {
+		return err
+	}
+	return d.tokens.finish()
+}
+
+// An appender is the end of a slice as a writer.
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.b = append(a.b, p...)
+	return len(p), nil
+}
+
+func (a *appender) WriteByte(c byte) error {
+	a.b = append(a.b, c)
+	return nil
+}
