@@ -1,0 +1,37 @@
+package record
+
+import "time"
+
+// A Summary says what Record or Play did. It is filled in as far as they came, also when they return an error.
+type Summary struct {
+	Path     string         `json:"path"`
+	Messages uint64         `json:"messages"`
+	Bytes    uint64         `json:"bytes"` // payload
+	Lost     uint64         `json:"lost"`  // Record: overwritten before they could be taken
+	Duration time.Duration  `json:"duration_ns"`
+	FileSize int64          `json:"file_size"` // bytes
+	Topics   []TopicSummary `json:"topics"`    // sorted by name
+	// Spacing is how far the time between two messages was off the plan; Play only, zero at Max.
+	Spacing Spacing `json:"spacing"`
+	// Loops counts complete passes over the file; Play only.
+	Loops uint64 `json:"loops,omitempty"`
+	// Damage says what of the file could not be read, nil when all of it could; Play only.
+	Damage error `json:"-"`
+}
+
+// A TopicSummary is the part of a Summary that concerns one topic.
+type TopicSummary struct {
+	Topic    string `json:"topic"`
+	Type     string `json:"type"` // name of the (last) type
+	Encoding string `json:"encoding"`
+	Messages uint64 `json:"messages"`
+	Bytes    uint64 `json:"bytes"`
+	Lost     uint64 `json:"lost"`
+}
+
+// Spacing summarises differences between two intervals, as absolute values.
+type Spacing struct {
+	P50 time.Duration `json:"p50_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	Max time.Duration `json:"max_ns"`
+}
