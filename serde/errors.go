@@ -9,8 +9,9 @@ import (
 var ErrUndecodable = errors.New("the encoding cannot be decoded without its type")
 
 var (
-	errTrailing = errors.New("bytes follow the value")
-	errNotUTF8  = errors.New("text is not valid UTF-8")
+	errTrailing     = errors.New("bytes follow the value")
+	errNotUTF8      = errors.New("text is not valid UTF-8")
+	errContainerKey = errors.New("a map whose keys are maps or arrays has no JSON form")
 )
 
 // A DecodeError says that a payload is not what its type promises.

@@ -16,8 +16,8 @@ const maxHead = 9
 
 // Extension types that the library gives a meaning.
 const (
-	timeExtension     = 0xff // -1
-	internedExtension = 0x80 // -128
+	timeExtension     = -1
+	internedExtension = -128
 )
 
 // A tokenKind is what the first byte of a MsgPack token tells.

@@ -1,9 +1,216 @@
 package serde
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
 
-// ToJSON x
-func ToJSON(t Type, payload []byte) (json.RawMessage, error) { return nil, ErrUndecodable }
+// ToJSON shows a payload as JSON without knowing its Go type, for tools. It knows the encodings string, msgpack, cbor and
+// json; for every other one it returns ErrUndecodable. A malformed payload is a *DecodeError.
+//
+// Keys are sorted by their text, so equal values give equal JSON; of a key that comes twice the last value is shown. What
+// JSON does not have is shown like this:
+//
+//   - bytes: a string in base64
+//   - NaN and infinities: the strings "NaN", "Infinity" and "-Infinity"
+//   - keys that are not text: their JSON as text; maps and arrays as keys are an error
+//   - time stamps of MsgPack, and of CBOR with tags 0 and 1: a string as in RFC 3339
+//   - other extensions of MsgPack: {"data":base64,"ext":type}
+//   - big numbers of CBOR up to 512 bits: a number; other tags: {"tag":number,"value":content}; undefined: null; other
+//     simple values: {"simple":number}
+//   - text that is not UTF-8: each wrong byte becomes U+FFFD; with encoding string it is an error
+//
+// The result is at most 24 times as long as the payload, and it takes memory of its own.
+func ToJSON(t Type, payload []byte) (json.RawMessage, error) {
+	var out []byte
+	var err error
+	src := bytes.Clone(payload) // read once: the payload may change under us
+	switch t.Encoding {
+	case EncodingString:
+		if !utf8.Valid(src) {
+			err = errNotUTF8
+			break
+		}
+		out = appendText(nil, src)
+	case EncodingMsgPack:
+		out, err = msgpackToJSON(src)
+	case EncodingCBOR:
+		out, err = cborToJSON(src)
+	case EncodingJSON:
+		out, err = sortedJSON(src)
+	default:
+		return nil, fmt.Errorf("show a payload of encoding %q as JSON: %w", t.Encoding, ErrUndecodable)
+	}
+	if err != nil {
+		return nil, &DecodeError{Type: t.Name, Encoding: t.Encoding, Err: err}
+	}
+	return out, nil
+}
 
-// FromJSON x
-func FromJSON(encoding string, js []byte) ([]byte, error) { return nil, ErrUndecodable }
+func sortedJSON(src []byte) ([]byte, error) {
+	v, err := parseJSON(src)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+// A jsonText is JSON being written.
+type jsonText struct {
+	out   []byte
+	inKey bool
+}
+
+// A span is a member of an object that was written: its key begins at start, the key ends at key, all of it at end.
+type span struct{ start, key, end int }
+
+func (w *jsonText) raw(s string)  { w.out = append(w.out, s...) }
+func (w *jsonText) text(s []byte) { w.out = appendText(w.out, s) }
+
+func (w *jsonText) bytes(b []byte) {
+	w.out = append(w.out, '"')
+	w.out = base64.StdEncoding.AppendEncode(w.out, b)
+	w.out = append(w.out, '"')
+}
+
+func (w *jsonText) float(f float64, bits int) {
+	switch {
+	case math.IsNaN(f):
+		w.raw(`"NaN"`)
+		return
+	case math.IsInf(f, 1):
+		w.raw(`"Infinity"`)
+		return
+	case math.IsInf(f, -1):
+		w.raw(`"-Infinity"`)
+		return
+	}
+	var v any = f
+	if bits == 32 {
+		v = float32(f)
+	}
+	b, _ := json.Marshal(v) // finite numbers always have a JSON form
+	w.out = append(w.out, b...)
+}
+
+// time writes a time stamp if RFC 3339 can express its year.
+func (w *jsonText) time(t time.Time) bool {
+	b, err := t.UTC().MarshalJSON()
+	if err != nil {
+		return false
+	}
+	w.out = append(w.out, b...)
+	return true
+}
+
+// array writes an array; value writes the next element, or reports that there is none.
+func (w *jsonText) array(value func() (bool, error)) error {
+	if w.inKey {
+		return errContainerKey
+	}
+	w.raw("[")
+	for i := 0; ; i++ {
+		before := len(w.out)
+		if i > 0 {
+			w.raw(",")
+		}
+		ok, err := value()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			w.out = append(w.out[:before], ']')
+			return nil
+		}
+	}
+}
+
+// object writes an object; value writes the next key, and then its value, or reports that there is no further key.
+func (w *jsonText) object(value func() (bool, error)) error {
+	if w.inKey {
+		return errContainerKey
+	}
+	var members []span
+	w.raw("{")
+	first := len(w.out)
+	for {
+		m := span{start: len(w.out)}
+		w.inKey = true
+		ok, err := value()
+		w.inKey = false
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if w.out[m.start] != '"' {
+			w.out = appendText(w.out[:m.start], slices.Clone(w.out[m.start:]))
+		}
+		m.key = len(w.out)
+		w.raw(":")
+		if _, err := value(); err != nil {
+			return err
+		}
+		m.end = len(w.out)
+		w.raw(",")
+		members = append(members, m)
+	}
+	w.sort(first, members)
+	if len(members) > 0 {
+		w.out = w.out[:len(w.out)-1] // the last comma
+	}
+	w.raw("}")
+	return nil
+}
+
+// sort puts the members written from first on in the order of their keys.
+func (w *jsonText) sort(first int, members []span) {
+	compare := func(a, b span) int { return bytes.Compare(w.out[a.start:a.key], w.out[b.start:b.key]) }
+	sorted := true
+	for i := 1; i < len(members) && sorted; i++ {
+		sorted = compare(members[i-1], members[i]) < 0
+	}
+	if sorted {
+		return
+	}
+	slices.SortStableFunc(members, compare)
+	ordered := make([]byte, 0, len(w.out)-first)
+	for i, m := range members {
+		if i+1 < len(members) && compare(m, members[i+1]) == 0 {
+			continue
+		}
+		ordered = append(ordered, w.out[m.start:m.end]...)
+		ordered = append(ordered, ',')
+	}
+	w.out = append(w.out[:first], ordered...)
+}
+
+// appendText appends s as a JSON string.
+func appendText(dst, s []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\n':
+			dst = append(dst, '\\', 'n')
+		case r == '\t':
+			dst = append(dst, '\\', 't')
+		case r < 0x20 || r == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+		s = s[n:]
+	}
+	return append(dst, '"')
+}

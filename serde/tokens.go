@@ -116,7 +116,7 @@ func (r *tokenReader) next() error {
 		switch {
 		case n == 0:
 			return errEmptyExtension
-		case r.head[k.head-1] == internedExtension:
+		case int8(r.head[k.head-1]) == internedExtension:
 			return errInterned
 		}
 		fallthrough
