@@ -1,0 +1,96 @@
+package mcapfile
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/foxglove/mcap/go/mcap"
+)
+
+// A chunk collects records before they are compressed and written.
+type chunk struct {
+	records    []byte
+	start, end uint64 // smallest and largest log time
+	messages   uint64
+	bytes      uint64
+	indexes    []*mcap.MessageIndex // one for each channel with messages in it
+	at         map[uint16]int       // channel -> place in indexes
+	schemas    []*mcap.Schema       // introduced by this chunk
+	channels   []*mcap.Channel
+}
+
+func newChunk() *chunk { return &chunk{at: make(map[uint16]int)} }
+
+// Above this a chunk's memory is given back instead of being kept for the next one.
+const keepCapacity = 4 << 20
+
+func (c *chunk) reset() *chunk {
+	if cap(c.records) > keepCapacity {
+		return newChunk()
+	}
+	clear(c.at)
+	*c = chunk{records: c.records[:0], at: c.at}
+	return c
+}
+
+func (c *chunk) addSchema(s *mcap.Schema) {
+	c.schemas = append(c.schemas, s)
+	c.open(mcap.OpSchema, 2+4+len(s.Name)+4+len(s.Encoding)+4+len(s.Data))
+	c.records = binary.LittleEndian.AppendUint16(c.records, s.ID)
+	c.string(s.Name)
+	c.string(s.Encoding)
+	c.string(string(s.Data))
+}
+
+func (c *chunk) addChannel(ch *mcap.Channel) {
+	c.channels = append(c.channels, ch)
+	metadata := 0
+	for k, v := range ch.Metadata {
+		metadata += 4 + len(k) + 4 + len(v)
+	}
+	c.open(mcap.OpChannel, 2+2+4+len(ch.Topic)+4+len(ch.MessageEncoding)+4+metadata)
+	c.records = binary.LittleEndian.AppendUint16(c.records, ch.ID)
+	c.records = binary.LittleEndian.AppendUint16(c.records, ch.SchemaID)
+	c.string(ch.Topic)
+	c.string(ch.MessageEncoding)
+	c.records = binary.LittleEndian.AppendUint32(c.records, uint32(metadata))
+	for _, k := range slices.Sorted(maps.Keys(ch.Metadata)) {
+		c.string(k)
+		c.string(ch.Metadata[k])
+	}
+}
+
+func (c *chunk) addMessage(id uint16, m *Message) {
+	i, ok := c.at[id]
+	if !ok {
+		i = len(c.indexes)
+		c.at[id] = i
+		c.indexes = append(c.indexes, &mcap.MessageIndex{ChannelID: id})
+	}
+	// Add, not a literal: the library counts entries by a cursor of its own.
+	c.indexes[i].Add(m.LogTime, uint64(len(c.records)))
+	if c.messages == 0 {
+		c.start, c.end = m.LogTime, m.LogTime
+	}
+	c.start, c.end = min(c.start, m.LogTime), max(c.end, m.LogTime)
+	c.messages++
+	c.bytes += uint64(len(m.Data))
+	c.open(mcap.OpMessage, messageHead+len(m.Data))
+	c.records = binary.LittleEndian.AppendUint16(c.records, id)
+	c.records = binary.LittleEndian.AppendUint32(c.records, m.Sequence)
+	c.records = binary.LittleEndian.AppendUint64(c.records, m.LogTime)
+	c.records = binary.LittleEndian.AppendUint64(c.records, m.PublishTime)
+	c.records = append(c.records, m.Data...)
+}
+
+func (c *chunk) open(op mcap.OpCode, length int) {
+	c.records = slices.Grow(c.records, recordHead+length)
+	c.records = append(c.records, byte(op))
+	c.records = binary.LittleEndian.AppendUint64(c.records, uint64(length))
+}
+
+func (c *chunk) string(s string) {
+	c.records = binary.LittleEndian.AppendUint32(c.records, uint32(len(s)))
+	c.records = append(c.records, s...)
+}

@@ -1,0 +1,76 @@
+package mcapfile
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrFormat says that a file is not an MCAP file.
+var ErrFormat = errors.New("not an MCAP file")
+
+// A TruncatedError says that a file ends before its time: its writer was killed, or it was cut. All before Offset was
+// read.
+type TruncatedError struct {
+	Offset int64
+	Reason string
+}
+
+func (e *TruncatedError) Error() string {
+	return fmt.Sprintf("the recording was not closed: %s at byte %d; everything before that was read", e.Reason, e.Offset)
+}
+
+// A CorruptError says that a record of a file makes no sense, or not the one its CRC says. The Reader goes on behind it.
+type CorruptError struct {
+	Offset int64 // of the record, or of the chunk that holds it
+	Record string
+	Err    error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s at byte %d is damaged: %v", e.Record, e.Offset, e.Err)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// A LimitError says that something in a file is larger than the Reader was allowed to take. The Reader goes on behind it.
+type LimitError struct {
+	Offset int64
+	What   string
+	Size   uint64
+	Limit  uint64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s at byte %d needs %d bytes, the limit is %d; split it with another tool or read it with a higher limit",
+		e.What, e.Offset, e.Size, e.Limit)
+}
+
+// A CapacityError says that an MCAP file cannot take another channel or schema.
+type CapacityError struct {
+	What  string
+	Limit int
+}
+
+func (e *CapacityError) Error() string {
+	return fmt.Sprintf("an MCAP file holds at most %d %s; record fewer topics, or into several files", e.Limit, e.What)
+}
+
+// A WriteError says that a recording ended because its file could not be written.
+type WriteError struct {
+	Messages uint64 // in the file
+	Offset   int64  // bytes in the file, all of them readable
+	Err      error
+}
+
+func (e *WriteError) Error() string {
+	return fmt.Sprintf("write the recording: %v; it ends after %d messages and %d bytes, which can be read", e.Err, e.Messages, e.Offset)
+}
+
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// Passable reports whether a Reader can go on after err.
+func Passable(err error) bool {
+	var corrupt *CorruptError
+	var limit *LimitError
+	return errors.As(err, &corrupt) || errors.As(err, &limit)
+}

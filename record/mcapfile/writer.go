@@ -1,0 +1,268 @@
+package mcapfile
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/foxglove/mcap/go/mcap"
+)
+
+// WriterOptions: the zero value is right for recording.
+type WriterOptions struct {
+	ChunkSize int           // bytes before compression; default 1 MiB. A larger message is a chunk of its own
+	ChunkAge  time.Duration // a chunk is closed this long after its first message; default 500 ms
+	Queue     int           // bytes that may wait to be compressed and written; default 64 MiB
+	// SyncInterval is how often the destination is forced to the disk, if it can; 0 = only by Close.
+	SyncInterval time.Duration
+}
+
+func (o *WriterOptions) checked() WriterOptions {
+	var c WriterOptions
+	if o != nil {
+		c = *o
+	}
+	if c.ChunkSize <= 0 {
+		c.ChunkSize = 1 << 20
+	}
+	if c.ChunkAge <= 0 {
+		c.ChunkAge = 500 * time.Millisecond
+	}
+	if c.Queue <= 0 {
+		c.Queue = 64 << 20
+	}
+	return c
+}
+
+// A Writer writes an MCAP file. Messages are collected in chunks; a goroutine of its own compresses them and writes each
+// one out whole, so Write waits for the disk only when Queue bytes are waiting for it. Its methods may be called
+// concurrently, except Close.
+//
+// After an error of the destination all methods return the same *WriteError, and the destination is cut back (if it has a
+// Truncate method) to the last whole chunk.
+type Writer struct {
+	opts WriterOptions
+	out  *output
+	age  *time.Timer
+
+	mu       sync.Mutex
+	changed  sync.Cond // queue, queued, err, closing
+	channels []*Channel
+	schemas  []*mcap.Schema
+	declared map[uint16]bool // channels, by id, that a chunk holds
+	written  map[uint16]bool // schemas likewise
+	current  *chunk
+	spare    []*chunk
+	queue    []*chunk
+	queued   int // bytes in queue, also of the chunk being written
+	metadata []*mcap.Metadata
+	closing  bool
+	closed   bool
+	err      error
+	ended    chan struct{}
+}
+
+// NewWriter writes the beginning of a file to w. If w has the methods Sync and Truncate of *os.File they are used.
+// The caller closes w after the Writer.
+func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
+	o := opts.checked()
+	out, err := newOutput(w, o.SyncInterval)
+	if err != nil {
+		return nil, err
+	}
+	f := &Writer{
+		opts: o, out: out, current: newChunk(), ended: make(chan struct{}),
+		declared: make(map[uint16]bool), written: make(map[uint16]bool),
+	}
+	f.changed.L = &f.mu
+	f.age = time.AfterFunc(math.MaxInt64, f.expire)
+	go f.run()
+	return f, nil
+}
+
+// AddChannel announces a channel. It is written with its first message; a channel without messages is not in the file.
+// The Writer keeps the channel and its slices; nobody may change them any more.
+func (w *Writer) AddChannel(c Channel) (*Channel, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.channels) > math.MaxUint16 {
+		return nil, &CapacityError{What: "channels", Limit: math.MaxUint16 + 1}
+	}
+	if _, err := w.schemaOf(&c); err != nil {
+		return nil, err
+	}
+	c.ID = uint16(len(w.channels))
+	w.channels = append(w.channels, &c)
+	return &c, nil
+}
+
+// schemaOf returns the number of the channel's schema record, 0 = none.
+func (w *Writer) schemaOf(c *Channel) (uint16, error) {
+	if c.SchemaName == "" && c.SchemaEncoding == "" && len(c.Schema) == 0 {
+		return 0, nil
+	}
+	i := slices.IndexFunc(w.schemas, func(s *mcap.Schema) bool {
+		return s.Name == c.SchemaName && s.Encoding == c.SchemaEncoding && bytes.Equal(s.Data, c.Schema)
+	})
+	if i >= 0 {
+		return w.schemas[i].ID, nil
+	}
+	if len(w.schemas) == math.MaxUint16 {
+		return 0, &CapacityError{What: "schemas", Limit: math.MaxUint16}
+	}
+	s := &mcap.Schema{ID: uint16(len(w.schemas) + 1), Name: c.SchemaName, Encoding: c.SchemaEncoding, Data: c.Schema}
+	w.schemas = append(w.schemas, s)
+	return s.ID, nil
+}
+
+// Write adds a message to a channel that AddChannel returned. The payload is copied.
+func (w *Writer) Write(m *Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.err == nil && w.current.messages > 0 && len(w.current.records)+recordHead+messageHead+len(m.Data) > w.opts.ChunkSize {
+		w.cut()
+	}
+	if w.err == nil && w.closing {
+		return os.ErrClosed
+	}
+	if w.err != nil {
+		return w.err
+	}
+	c := w.current
+	if c.messages == 0 {
+		w.age.Reset(w.opts.ChunkAge)
+	}
+	if err := w.declare(c, m.Channel); err != nil {
+		return err
+	}
+	c.addMessage(m.Channel.ID, m)
+	if len(c.records) >= w.opts.ChunkSize {
+		w.cut()
+	}
+	return w.err
+}
+
+func (w *Writer) declare(c *chunk, ch *Channel) error {
+	if w.declared[ch.ID] {
+		return nil
+	}
+	id, err := w.schemaOf(ch)
+	if err != nil {
+		return err
+	}
+	if id != 0 && !w.written[id] {
+		w.written[id] = true
+		c.addSchema(w.schemas[id-1])
+	}
+	w.declared[ch.ID] = true
+	c.addChannel(&mcap.Channel{ID: ch.ID, SchemaID: id, Topic: ch.Topic, MessageEncoding: ch.Encoding, Metadata: ch.Metadata})
+	return nil
+}
+
+// cut hands the current chunk to the goroutine that writes, waiting while too much waits there already. Another caller may
+// have cut the chunk meanwhile.
+func (w *Writer) cut() {
+	c := w.current
+	for w.err == nil && w.current == c && w.queued > 0 && w.queued+len(c.records) > w.opts.Queue {
+		w.changed.Wait()
+	}
+	if w.err != nil || w.current != c || c.messages == 0 {
+		return
+	}
+	w.age.Stop()
+	w.queue = append(w.queue, c)
+	w.queued += len(c.records)
+	w.current = nil
+	if n := len(w.spare); n > 0 {
+		w.current, w.spare = w.spare[n-1], w.spare[:n-1]
+	} else {
+		w.current = newChunk()
+	}
+	w.changed.Broadcast()
+}
+
+func (w *Writer) expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closing {
+		w.cut()
+	}
+}
+
+// Flush writes out what was added so far and waits until the destination has taken it.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut()
+	for w.err == nil && w.queued > 0 {
+		w.changed.Wait()
+	}
+	return w.err
+}
+
+// AddMetadata adds a metadata record, which Close writes behind the messages.
+func (w *Writer) AddMetadata(name string, values map[string]string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.metadata = append(w.metadata, &mcap.Metadata{Name: name, Metadata: maps.Clone(values)})
+}
+
+// Size returns how many bytes the destination has taken.
+func (w *Writer) Size() int64 { return w.out.size.Load() }
+
+// run compresses and writes chunks until Close or an error.
+func (w *Writer) run() {
+	defer close(w.ended)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		for len(w.queue) == 0 && !w.closing {
+			w.changed.Wait()
+		}
+		if len(w.queue) == 0 {
+			return
+		}
+		c := w.queue[0]
+		w.queue = slices.Delete(w.queue, 0, 1)
+		size := len(c.records)
+		w.mu.Unlock()
+		err := w.out.writeChunk(c)
+		c = c.reset()
+		w.mu.Lock()
+		w.queued -= size
+		w.spare = append(w.spare, c)
+		w.changed.Broadcast()
+		if err != nil {
+			w.err = err
+			w.queue, w.queued = nil, 0
+			return
+		}
+	}
+}
+
+// Close writes out what is left, the metadata and the index, and forces all of it to the disk. A second Close does nothing.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		defer w.mu.Unlock()
+		return w.err
+	}
+	w.closed = true
+	w.cut()
+	w.closing = true
+	w.age.Stop()
+	w.changed.Broadcast()
+	w.mu.Unlock()
+	<-w.ended
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = w.out.close(w.metadata)
+	}
+	return w.err
+}
