@@ -16,6 +16,7 @@ import (
 // FromJSON makes a payload from one JSON value, for tools. It knows the encodings string (the value must be a string),
 // msgpack, cbor and json; for every other one it returns ErrUndecodable. Keys come out sorted, whole numbers as integers
 // of up to 64 bits, every other number as a 64-bit floating-point number; a number that does not fit is an error.
+// Nothing becomes bytes or a time stamp, since JSON has neither; CBOR decoders take text for a time.Time, MsgPack ones do not.
 func FromJSON(encoding string, js []byte) ([]byte, error) {
 	switch encoding {
 	case EncodingString, EncodingMsgPack, EncodingCBOR, EncodingJSON:
