@@ -103,7 +103,7 @@ func (s *Subscription) Undecodable() { s.decode.Add(1) }
 func (s *Subscription) SetPublishers(n int) { s.peers.Store(uint64(n)) }
 
 // SetHeld says how many samples the application has not released.
-func (s *Subscription) SetHeld(n int) { mem.Set64(s.held, uint64(n)) }
+func (s *Subscription) SetHeld(n int64) { mem.Set64(s.held, uint64(n)) }
 
 // SetLag says how many messages are published and not yet taken.
 func (s *Subscription) SetLag(n uint64) { mem.Set64(s.lag, n) }

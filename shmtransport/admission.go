@@ -1,0 +1,239 @@
+package shmtransport
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// A LinkRequest is a reader's wish to be watched by a publisher, as found in the reader's directory.
+type LinkRequest struct {
+	Reader       uint64 // participant id
+	Link         uint32 // index in the reader's directory
+	Generation   uint32
+	Publisher    PublisherID
+	Subscription uint32 // number within the reader's participant
+	History      uint32 // samples of the past; historyAll = all there were
+	Lossless     bool
+	Patience     time.Duration // how long a publish waits for this reader when it is lossless
+	Declined     bool          // the subscription does not want this publisher
+}
+
+// A peer is an admitted reader as its publisher sees it. All words are the reader's own bytes: they may say anything at
+// any time, and the worst they can cause is memory kept or time spent.
+type peer struct {
+	req     LinkRequest
+	page    []byte
+	release func() // unmaps page
+	entry   int    // in the admission table
+
+	armed  *atomic.Uint32
+	cursor *atomic.Uint64
+	marks  []atomic.Uint32
+
+	woken     uint32 // the armed word that was last answered with a ring of the bell
+	floor     uint64 // the first sequence that this reader, if lossless, can hold up
+	suspended bool   // patience ran out; not waited for until it catches up
+	pins      int    // publishes that sleep on cursor
+	gone      bool   // to be released when the last pin goes
+}
+
+// current reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
+// back, so a page that is not current names nothing of ours.
+func (r *peer) current() bool {
+	return mem.Uint32(r.page, pageOffState).Load() == 1 &&
+		mem.Uint64(r.page, pageOffPublisher).Load() == r.req.Publisher.Participant &&
+		mem.Uint32(r.page, pageOffNumber).Load() == r.req.Publisher.Number &&
+		mem.Uint32(r.page, pageOffGen).Load() == r.req.Generation
+}
+
+// next is the sequence up to which the reader has taken everything, no further than it can have.
+func (r *peer) next(newest uint64) uint64 {
+	return min(max(r.cursor.Load(), r.floor), newest+1)
+}
+
+// admissionTable is where a publisher says whose marks it watches.
+type admissionTable struct {
+	entries    []byte
+	generation *atomic.Uint32
+	full       *atomic.Uint32
+	used       [MaxReaders]bool
+}
+
+func newAdmissionTable(header []byte) admissionTable {
+	return admissionTable{
+		entries:    header[pubOffAdmissions:pubOffRing],
+		generation: mem.Uint32(header, pubOffAdmitGen),
+		full:       mem.Uint32(header, pubOffFull),
+	}
+}
+
+func (t *admissionTable) entry(i int) []byte {
+	return t.entries[i*admissionEntrySize : (i+1)*admissionEntrySize]
+}
+
+// add writes an entry. The reader may look at it at any point: it takes the entry for its own only when it finds its id,
+// which is written after all it will read, and the status, which comes last.
+func (t *admissionTable) add(r LinkRequest, start uint64) (int, bool) {
+	for i, used := range t.used {
+		if used {
+			continue
+		}
+		t.used[i] = true
+		e := t.entry(i)
+		mem.Uint64(e, admOffStart).Store(start)
+		mem.Uint64(e, admOffLink).Store(linkKey(r.Link, r.Generation))
+		mem.Uint64(e, admOffReader).Store(r.Reader)
+		mem.Uint32(e, admOffStatus).Store(statusAdmitted)
+		t.generation.Add(1)
+		return i, true
+	}
+	t.full.Store(1)
+	t.generation.Add(1)
+	return 0, false
+}
+
+func (t *admissionTable) remove(i int) {
+	e := t.entry(i)
+	mem.Uint32(e, admOffStatus).Store(statusFree)
+	mem.Uint64(e, admOffReader).Store(0)
+	t.used[i] = false
+	t.full.Store(0)
+	t.generation.Add(1)
+}
+
+func linkKey(link, generation uint32) uint64 { return uint64(generation)<<32 | uint64(link) }
+
+// Admit begins to watch a reader's marks and tells it so. page is the reader's link page, mapped read-only, and becomes the
+// Writer's; release unmaps it. Admitting a link twice is no error. latched makes the newest sample part of the history.
+//
+// The reader is in w.readers before it can see that it is admitted: whatever it marks from then on, reclaim sees.
+func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.readers {
+		if r.req.Reader == req.Reader && r.req.Link == req.Link && r.req.Generation == req.Generation {
+			release()
+			return nil
+		}
+	}
+	r := &peer{
+		req: req, page: page, release: release,
+		armed:  mem.Uint32(page, pageOffArmed),
+		cursor: mem.Uint64(page, pageOffCursor),
+		marks:  mem.Uint32s(page, pageOffMarks, MaxHeld),
+	}
+	if w.closed || !r.current() {
+		release()
+		return nil // either end has gone meanwhile and knows it
+	}
+	history := uint64(req.History)
+	if latched {
+		history = max(history, 1)
+	}
+	start := w.seq + 1 - min(history, w.seq)
+	if req.History == historyAll {
+		start = 1
+	}
+	oldest := w.seq + 1 - min(w.seq, uint64(len(w.ring)))
+	r.floor = max(start, oldest)
+
+	w.readers = append(w.readers, r)
+	entry, ok := w.admissions.add(req, start)
+	if !ok {
+		w.readers = w.readers[:len(w.readers)-1]
+		release()
+		w.ringBell()
+		return &LimitError{What: "subscriptions of one publisher", Limit: MaxReaders}
+	}
+	r.entry = entry
+	if req.Lossless {
+		w.safe = min(w.safe, r.floor+uint64(len(w.ring)))
+	}
+	w.figures.SetSubscribers(len(w.readers))
+	w.ringBell()
+	return nil
+}
+
+// Dismiss stops watching every reader of a participant that is dead. Its marks mean nothing any more.
+func (w *Writer) Dismiss(reader uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.removeReaders(func(r *peer) bool { return r.req.Reader == reader })
+}
+
+// Prune stops watching readers that took their page back.
+func (w *Writer) Prune() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.removeReaders(func(r *peer) bool { return !r.current() })
+}
+
+// Readers returns how many subscriptions are connected.
+func (w *Writer) Readers() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.readers)
+}
+
+func (w *Writer) removeReaders(gone func(*peer) bool) {
+	kept := w.readers[:0]
+	for _, r := range w.readers {
+		if gone(r) {
+			w.admissions.remove(r.entry)
+			w.forget(r)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	if len(kept) == len(w.readers) {
+		return
+	}
+	clear(w.readers[len(kept):])
+	w.readers = kept
+	w.safe = 0 // look again at who must be waited for
+	w.figures.SetSubscribers(len(kept))
+	w.wakeSleepers()
+}
+
+// forget releases a reader's page, now or when the last publish that sleeps on it wakes.
+func (w *Writer) forget(r *peer) {
+	r.gone = true
+	if r.pins == 0 {
+		r.release()
+	}
+}
+
+// marks calls f for every mark of every admitted reader. Called with mu held.
+func (w *Writer) marks(f func(mark uint32)) {
+	stale := false
+	for _, r := range w.readers {
+		if !r.current() {
+			stale = true
+			continue
+		}
+		used := min(mem.Uint32(r.page, pageOffMarksUsed).Load(), MaxHeld)
+		for i := range r.marks[:used] {
+			if m := r.marks[i].Load(); m != 0 {
+				f(m)
+			}
+		}
+	}
+	if stale {
+		w.removeReaders(func(r *peer) bool { return !r.current() })
+	}
+}
+
+// taken reports whether every lossless reader that is waited for has taken seq. Called with mu held.
+func (w *Writer) taken(seq uint64) bool {
+	for _, r := range w.readers {
+		if r.req.Lossless && !r.suspended && r.next(w.seq) <= seq {
+			return false
+		}
+	}
+	return true
+}
+
+const never = math.MaxUint64

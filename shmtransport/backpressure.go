@@ -1,0 +1,141 @@
+package shmtransport
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+const (
+	// publisherSpin is how often a publish that must wait looks again before it sleeps.
+	publisherSpin = 256
+	// publisherNap bounds one sleep: a reader that is not half through its backlog yet does not wake the publisher, though
+	// there may be room for a sample.
+	publisherNap = 2 * time.Millisecond
+)
+
+// awaitTaken returns when every lossless reader has taken the sample that target names, or with ctx's error. It gives up
+// mu while it sleeps, so other publishes, admissions and deaths go on, and target is asked again. Called with mu held.
+//
+// Who writes what: the publisher stores the wake cursor, then looks at the reader's cursor once more, then sleeps on that
+// cursor's old value. The reader stores its cursor, then looks at the wake cursor, and wakes the cursor word if it got
+// there. One of the two always sees the other.
+func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
+	var since time.Time
+	var waiter *futex.Waiter
+	spin := publisherSpin
+	if runtime.GOMAXPROCS(0) == 1 {
+		spin = 0
+	}
+	for spins := 0; ; spins++ {
+		slowest, next := w.slowest()
+		if next > target() {
+			return nil
+		}
+		if spins < spin {
+			if spins%32 == 31 {
+				w.mu.Unlock()
+				runtime.Gosched()
+				w.mu.Lock()
+			}
+			continue
+		}
+		if waiter == nil {
+			since = time.Now()
+			waiter = new(futex.Waiter)
+			w.figures.Waited()
+			stop := context.AfterFunc(ctx, func() {
+				w.mu.Lock()
+				w.wakeSleepers()
+				w.mu.Unlock()
+			})
+			defer stop()
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("wait for a lossless subscription of participant %016x: %w", slowest.req.Reader, err)
+		}
+		if w.closed {
+			return os.ErrClosed
+		}
+		if time.Since(since) > slowest.req.Patience {
+			slowest.suspended = true
+			since = time.Now()
+			continue
+		}
+		if err := w.sleepOn(slowest, target(), waiter); err != nil {
+			return err
+		}
+	}
+}
+
+// slowest returns the lossless reader that is furthest behind and the sequence it takes next; nil and never if none is
+// waited for. It remembers up to which sequence nobody need look again.
+func (w *Writer) slowest() (slowest *peer, next uint64) {
+	depth := uint64(len(w.ring))
+	next = never
+	for _, r := range w.readers {
+		if !r.req.Lossless {
+			continue
+		}
+		n := r.next(w.seq)
+		if r.suspended {
+			if n+depth/2 <= w.seq {
+				continue
+			}
+			r.suspended = false
+		}
+		if n < next {
+			slowest, next = r, n
+		}
+	}
+	w.safe = never
+	if slowest != nil {
+		w.safe = next + depth
+	}
+	return slowest, next
+}
+
+// sleepOn sleeps until the reader has taken target and half of what follows it, or the nap is over, or wakeSleepers is
+// called.
+func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
+	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
+	w.sleepers++
+	r.pins++
+	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)
+	seen, wake := word.Load(), w.wake.Load()
+	blocked := r.next(w.seq) <= target
+	w.mu.Unlock()
+
+	var err error
+	if blocked {
+		waiter.Reset()
+		waiter.Add(word, seen)
+		waiter.Add(&w.wake, wake)
+		err = waiter.Wait(publisherNap)
+	}
+
+	w.mu.Lock()
+	r.pins--
+	if r.gone && r.pins == 0 {
+		r.release()
+	}
+	w.sleepers--
+	if w.sleepers == 0 && !w.closed {
+		w.wakeCursor.Store(0)
+	}
+	w.closeStoreIfUnused()
+	return err
+}
+
+// wakeSleepers makes every publish that waits look again. Called with mu held.
+func (w *Writer) wakeSleepers() {
+	if w.sleepers > 0 {
+		w.wake.Add(1)
+		futex.Wake(&w.wake)
+	}
+}

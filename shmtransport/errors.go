@@ -1,0 +1,61 @@
+package shmtransport
+
+import "fmt"
+
+// A TooLargeError says that a payload exceeds what the publisher allows. Nothing was published.
+type TooLargeError struct {
+	Size, Limit int64 // bytes
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("payload of %d bytes is larger than the publisher's limit of %d; raise MaxPayload or split the payload", e.Size, e.Limit)
+}
+
+// A NoSpaceError says that no slot could be had for a payload: the publisher's memory limit is reached, or the file system
+// is full, and readers hold everything there is. Nothing was published.
+type NoSpaceError struct {
+	Needed    int64 // bytes of the slot
+	Available int64 // bytes that could still be taken
+	Limit     int64 // the publisher's memory limit, bytes
+	Held      int   // slots that readers hold
+	Err       error // the file system's answer, nil when the publisher's own limit was reached
+}
+
+func (e *NoSpaceError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("no space for a slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
+	}
+	return fmt.Sprintf("no space for a slot of %d bytes: %d available of the publisher's limit of %d, %d slots held by readers; raise MemoryLimit or release samples earlier",
+		e.Needed, e.Available, e.Limit, e.Held)
+}
+
+func (e *NoSpaceError) Unwrap() error { return e.Err }
+
+// A CorruptError says that shared memory written by another process cannot be what it should be. The connection it came
+// over is given up; others are not touched.
+type CorruptError struct {
+	Where string // file, and the field in it
+	What  string
+}
+
+func (e *CorruptError) Error() string { return fmt.Sprintf("corrupt %s: %s", e.Where, e.What) }
+
+// A VersionError says that another process was built with another layout of the shared files.
+type VersionError struct {
+	Path         string
+	Theirs, Ours uint32
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("%s has layout version %d, this program understands %d; build both programs with the same shmbus", e.Path, e.Theirs, e.Ours)
+}
+
+// A LimitError says that a fixed number of things is used up.
+type LimitError struct {
+	What  string
+	Limit int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("too many %s: the limit is %d; close some first", e.What, e.Limit)
+}

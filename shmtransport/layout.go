@@ -1,0 +1,206 @@
+package shmtransport
+
+// Magic numbers and version of the files of this package. The version changes when a byte changes its meaning; programs
+// of different versions refuse each other with a *VersionError.
+const (
+	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
+	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
+	LayoutVersion  = 1
+)
+
+// Publisher file. Written by the publisher alone; everybody else maps it read-only.
+//
+//	offset  size      field
+//	0       8         magic
+//	8       4         layout version
+//	12      4         depth: ring entries, a power of two
+//	16      8         participant id of the publisher
+//	24      4         number of the publisher within its participant
+//	28      4         page size the arenas are aligned to
+//	32      8         largest payload, bytes
+//	64      4         bell: futex word, incremented before sleepers are woken
+//	68      4         state: 0 open, 1 closed
+//	72      4         admission generation: incremented after each change of the admission table
+//	76      4         full: 1 while the admission table has no free entry
+//	128     8         head: sequence of the newest sample, a hint
+//	192     8         wake cursor: the publisher sleeps until a lossless reader's cursor reaches it; 0 = nobody sleeps
+//	4096    8192      arena table, 256 entries
+//	12288   4096      admission table, 128 entries
+//	16384   8*depth   ring
+//
+// Arenas follow, each on a page boundary, in the order they were made.
+const (
+	pubOffMagic      = 0
+	pubOffVersion    = 8
+	pubOffDepth      = 12
+	pubOffOwner      = 16
+	pubOffNumber     = 24
+	pubOffPage       = 28
+	pubOffMaxPayload = 32
+	pubOffBell       = 64
+	pubOffState      = 68
+	pubOffAdmitGen   = 72
+	pubOffFull       = 76
+	pubOffHead       = 128
+	pubOffWakeCursor = 192
+	pubOffArenas     = 4096
+	pubOffAdmissions = 12288
+	pubOffRing       = 16384
+)
+
+const (
+	stateOpen   = 0
+	stateClosed = 1
+)
+
+// Arena table entry. Written before the first ring word that names one of its slots, never changed afterwards.
+//
+//	offset  size  field
+//	0       8     offset of the arena in the file
+//	8       8     slot size: payload bytes a slot can hold, a multiple of 64
+//	16      4     slots
+const (
+	arenaEntrySize   = 32
+	arenaOffOffset   = 0
+	arenaOffSlotSize = 8
+	arenaOffSlots    = 16
+)
+
+// Admission table entry. The status is cleared first and written last; the reader's id is written after the start.
+//
+//	offset  size  field
+//	0       8     participant id of the reader
+//	8       8     link: index in the reader file, generation in the upper half
+//	16      8     start: the first sequence the reader accounts for
+//	24      4     status: 0 free, 1 admitted
+const (
+	admissionEntrySize = 32
+	admOffReader       = 0
+	admOffLink         = 8
+	admOffStart        = 16
+	admOffStatus       = 24
+)
+
+const (
+	statusFree     = 0
+	statusAdmitted = 1
+)
+
+// Slot header, in front of each payload. Written before the ring word that names the slot.
+//
+//	offset  size  field
+//	0       8     sequence, all 64 bits
+//	8       8     payload length, bytes
+//	16      8     publish stamp, ns of CLOCK_MONOTONIC
+const (
+	slotHeaderSize   = 64
+	slotOffSequence  = 0
+	slotOffLength    = 8
+	slotOffPublished = 16
+)
+
+// Reader file, one per participant that subscribes. Written by that participant alone; publishers map the link pages they
+// admitted read-only.
+//
+//	offset  size      field
+//	0       8         magic
+//	8       4         layout version
+//	16      8         participant id of the reader
+//	24      4         links: directory entries at or above this index were never used
+//	4096    262144    link directory, 4096 entries
+//	266240  16777216  link pages, 4096 of 4096 bytes
+const (
+	rdrOffMagic   = 0
+	rdrOffVersion = 8
+	rdrOffOwner   = 16
+	rdrOffUsed    = 24
+	rdrOffLinks   = 4096
+	rdrOffPages   = 266240
+	rdrFileSize   = rdrOffPages + maxLinks*linkPageSize
+)
+
+// Link directory entry: what a subscription answers to one publisher. The state is cleared first and written last.
+//
+//	offset  size  field
+//	0       4     state: 0 free, 1 requested, 2 declined
+//	4       4     generation of the entry
+//	8       8     participant id of the publisher
+//	16      4     number of the publisher
+//	20      4     number of the subscription within its participant
+//	24      4     history: samples of the past it asks for, 4294967295 = all there were
+//	28      4     policy: 0 keep-last, 1 lossless
+//	32      8     lossless timeout, ns
+const (
+	linkEntrySize      = 64
+	linkOffState       = 0
+	linkOffGeneration  = 4
+	linkOffPublisher   = 8
+	linkOffNumber      = 16
+	linkOffSubscriber  = 20
+	linkOffHistory     = 24
+	linkOffPolicy      = 28
+	linkOffPatience    = 32
+	linkStateFree      = 0
+	linkStateRequested = 1
+	linkStateDeclined  = 2
+	policyLossless     = 1
+)
+
+// Link page: what a reader does with one publisher's ring, for that publisher to watch.
+//
+//	offset  size  field
+//	0       8     participant id of the publisher
+//	8       4     number of the publisher
+//	12      4     generation, as in the directory entry
+//	16      4     state: 0 unused, 1 in use
+//	64      4     armed: 0 awake, else a number that is new each time the reader goes to sleep
+//	128     8     cursor: the next sequence the reader will take
+//	192     4     marks in use: marks at or above this index are 0
+//	256     3840  marks, 960 words: slot + 1 of a sample the reader holds, or 0
+const (
+	linkPageSize     = 4096
+	pageOffPublisher = 0
+	pageOffNumber    = 8
+	pageOffGen       = 12
+	pageOffState     = 16
+	pageOffArmed     = 64
+	pageOffCursor    = 128
+	pageOffMarksUsed = 192
+	pageOffMarks     = 256
+)
+
+// Limits that the layout sets.
+const (
+	MaxArenas    = 256     // growth steps of one publisher
+	MaxReaders   = 128     // subscriptions connected to one publisher
+	MaxDepth     = 1 << 16 // ring entries
+	MaxLinks     = 4096    // publishers connected to the subscriptions of one participant
+	MaxHeld      = (linkPageSize - pageOffMarks) / 4
+	MaxPayload   = 1 << 40 // bytes of one sample
+	maxLinks     = MaxLinks
+	slotAlign    = 64
+	maxSlots     = 1 << slotIndexBits
+	minSlotStep  = 128
+	largeSlot    = 64 << 10
+	firstGrowth  = 4 << 20 // bytes the first arena of a slot size takes at most, unless one slot is larger
+	defaultDepth = 16
+)
+
+// historyAll asks for everything a publisher ever published; what is no longer in the ring counts as lost.
+const historyAll uint32 = 1<<32 - 1
+
+// A ring word names a sample: 42 bits of its sequence, 8 bits of arena, 14 bits of slot in the arena. The slot part with
+// all bits set says that the publisher took the sample back.
+const (
+	slotIndexBits = 14
+	slotBits      = 22
+	slotMask      = 1<<slotBits - 1
+	slotWithdrawn = slotMask
+)
+
+func ringWord(seq uint64, slot uint32) uint64 { return seq<<slotBits | uint64(slot) }
+
+// ahead returns by how much the sequence in word is ahead of seq: 0 when it is the one, negative when older.
+func ahead(word, seq uint64) int64 {
+	return int64(word&^slotMask-seq<<slotBits) >> slotBits
+}

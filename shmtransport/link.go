@@ -1,0 +1,383 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// A Link is a reader's end of one publisher's ring. Everything but the link page is the publisher's memory, mapped
+// read-only: each word of it is read once, and used only after a check against what the Link itself knows.
+type Link struct {
+	id      PublisherID
+	reader  uint64 // participant id of the reader
+	key     uint64 // link index and generation
+	history uint32
+	view    view
+
+	bell       *atomic.Uint32
+	state      *atomic.Uint32
+	head       *atomic.Uint64
+	wakeCursor *atomic.Uint64
+	admitGen   *atomic.Uint32
+	full       *atomic.Uint32
+	admissions []byte
+	arenaTable []byte
+	ring       []atomic.Uint64
+	limit      uint64 // largest slot to believe in, bytes
+	arenas     [MaxArenas]viewArena
+
+	cursorWord *atomic.Uint64
+	cursorLow  *atomic.Uint32
+	armed      *atomic.Uint32
+	marksUsed  *atomic.Uint32
+	marks      []atomic.Uint32
+	uses       []atomic.Uint64 // how often each mark was set and cleared; odd while it is set
+
+	// For the goroutine that has the Reader's turn.
+	admitted  bool
+	checked   bool   // admitGen was looked at
+	seenGen   uint32 // value of admitGen at the last look
+	cursor    uint64 // the next sequence to take
+	start     uint64 // the first sequence that counts
+	lost      uint64 // since the last sample taken
+	highWater uint32 // our own copy of marksUsed
+	woken     uint64 // wake cursor that was last answered
+
+	gone    atomic.Bool // the publisher's process is dead
+	closing atomic.Bool // no more takes; unmapped when the last mark is cleared
+	ending  sync.Once
+	free    func()        // gives the link page back
+	held    *atomic.Int64 // samples of the whole subscription that are not released
+}
+
+// viewArena is one arena of the publisher as this process mapped it.
+type viewArena struct {
+	b        []byte
+	slotSize uint64
+	slots    uint32
+}
+
+// outcome is what an attempt to take a sample came to.
+type outcome int
+
+const (
+	nothing   outcome = iota // no sample yet
+	taken                    //
+	again                    // the publisher laps us; there is something, but not in this attempt
+	heldLimit                // every mark is in use
+)
+
+// openLink checks the header of a publisher's ring and maps it. page is this link's page in our own reader file.
+func openLink(v view, id PublisherID, page []byte, maxHeld int) (*Link, error) {
+	h, err := v.window(0, pubOffRing)
+	if err != nil {
+		return nil, err
+	}
+	corrupt := func(format string, args ...any) error {
+		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
+	}
+	if magic := mem.Uint64(h, pubOffMagic).Load(); magic != publisherMagic {
+		return nil, corrupt("magic %#x is not a publisher's", magic)
+	}
+	if theirs := mem.Uint32(h, pubOffVersion).Load(); theirs != LayoutVersion {
+		return nil, &VersionError{Path: v.name(), Theirs: theirs, Ours: LayoutVersion}
+	}
+	depth := mem.Uint32(h, pubOffDepth).Load()
+	if depth == 0 || depth > MaxDepth || depth&(depth-1) != 0 {
+		return nil, corrupt("depth %d", depth)
+	}
+	owner := PublisherID{mem.Uint64(h, pubOffOwner).Load(), mem.Uint32(h, pubOffNumber).Load()}
+	if owner != id {
+		return nil, corrupt("it belongs to publisher %v, not %v", owner, id)
+	}
+	limit := mem.Uint64(h, pubOffMaxPayload).Load()
+	if limit > MaxPayload {
+		return nil, corrupt("largest payload %d", limit)
+	}
+	whole, err := v.window(0, pubOffRing+8*int(depth))
+	if err != nil {
+		return nil, corrupt("%v", err)
+	}
+	return &Link{
+		id: id, view: v,
+		bell:       mem.Uint32(whole, pubOffBell),
+		state:      mem.Uint32(whole, pubOffState),
+		head:       mem.Uint64(whole, pubOffHead),
+		wakeCursor: mem.Uint64(whole, pubOffWakeCursor),
+		admitGen:   mem.Uint32(whole, pubOffAdmitGen),
+		full:       mem.Uint32(whole, pubOffFull),
+		admissions: whole[pubOffAdmissions:pubOffRing],
+		arenaTable: whole[pubOffArenas:pubOffAdmissions],
+		ring:       mem.Uint64s(whole, pubOffRing, int(depth)),
+		limit:      limit + limit/8 + largeSlot,
+		cursorWord: mem.Uint64(page, pageOffCursor),
+		cursorLow:  mem.Uint32(page, pageOffCursor+mem.LowHalf),
+		armed:      mem.Uint32(page, pageOffArmed),
+		marksUsed:  mem.Uint32(page, pageOffMarksUsed),
+		marks:      mem.Uint32s(page, pageOffMarks, maxHeld),
+		uses:       make([]atomic.Uint64, maxHeld),
+		free:       func() {},
+		held:       new(atomic.Int64),
+	}, nil
+}
+
+// ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
+// then stays as it is.
+func (l *Link) ended() bool { return l.gone.Load() || l.state.Load() == stateClosed }
+
+// connected reports whether samples may be taken, and begins to as soon as that is so.
+func (l *Link) connected() (bool, error) {
+	if l.admitted {
+		return true, nil
+	}
+	ended := l.ended()
+	gen := l.admitGen.Load()
+	if !ended && l.checked && gen == l.seenGen {
+		return false, nil
+	}
+	l.checked, l.seenGen = true, gen
+	for i := range MaxReaders {
+		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
+		if mem.Uint64(e, admOffReader).Load() != l.reader || mem.Uint64(e, admOffLink).Load() != l.key {
+			continue
+		}
+		start := mem.Uint64(e, admOffStart).Load()
+		if mem.Uint32(e, admOffStatus).Load() != statusAdmitted {
+			continue
+		}
+		l.begin(start)
+		return true, nil
+	}
+	if ended {
+		// Nothing is reused any more, so nobody has to watch our marks.
+		newest := l.newest()
+		start := newest + 1 - min(uint64(l.history), newest)
+		if l.history == historyAll {
+			start = 1
+		}
+		l.begin(start)
+		return true, nil
+	}
+	if l.full.Load() != 0 {
+		return false, &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders}
+	}
+	return false, nil
+}
+
+func (l *Link) begin(start uint64) {
+	l.admitted = true
+	l.start = max(start, 1)
+	l.cursor = l.start
+	l.cursorWord.Store(l.cursor)
+}
+
+// newest returns the sequence of the newest sample of a ring that no longer changes. The head may lag behind the ring when
+// the publisher died in between.
+func (l *Link) newest() uint64 {
+	head := l.head.Load()
+	newest := head
+	for i := range l.ring {
+		if w := l.ring[i].Load(); w != 0 {
+			if d := ahead(w, head); d > 0 && d <= int64(len(l.ring)) {
+				newest = max(newest, head+uint64(d))
+			}
+		}
+	}
+	return newest
+}
+
+// waiting reports whether take would come to something.
+func (l *Link) waiting() bool {
+	if !l.admitted {
+		return l.ended() || !l.checked || l.admitGen.Load() != l.seenGen
+	}
+	return ahead(l.ring[l.cursor&uint64(len(l.ring)-1)].Load(), l.cursor) >= 0 || l.ended()
+}
+
+// take marks the next sample and hands it out. The order is the whole protocol: load the ring word, store the mark, load
+// the word again. Unchanged, the slot was in the ring after the mark was there to be seen, and a slot that leaves the ring
+// later is not reused before the publisher has looked at the marks.
+func (l *Link) take(s *Sample) (outcome, error) {
+	if ok, err := l.connected(); !ok {
+		return nothing, err
+	}
+	mask := uint64(len(l.ring) - 1)
+	for try := range 8 {
+		word := l.ring[l.cursor&mask].Load()
+		switch d := ahead(word, l.cursor); {
+		case d < 0:
+			return nothing, nil
+		case d > 0:
+			if err := l.skip(d, try); err != nil {
+				return nothing, err
+			}
+			continue
+		}
+		slot := uint32(word & slotMask)
+		if slot == slotWithdrawn {
+			l.lost++
+			l.advance()
+			continue
+		}
+		k := l.freeMark()
+		if k < 0 {
+			return heldLimit, nil
+		}
+		l.marks[k].Store(slot + 1)
+		if l.ring[l.cursor&mask].Load() != word {
+			l.marks[k].Store(0)
+			continue
+		}
+		if err := l.read(s, slot); err != nil {
+			l.marks[k].Store(0)
+			return nothing, err
+		}
+		s.link, s.mark, s.use = l, k, l.uses[k].Add(1)
+		s.lost, l.lost = l.lost, 0
+		l.held.Add(1)
+		l.advance()
+		return taken, nil
+	}
+	return again, nil
+}
+
+// skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
+// cursor is ahead of it. After each lap within one take it leaves the publisher more room.
+func (l *Link) skip(d int64, try int) error {
+	depth := uint64(len(l.ring))
+	if uint64(d)&(depth-1) != 0 {
+		return l.corrupt("ring entry %d holds sequence %d", l.cursor&(depth-1), l.cursor+uint64(d))
+	}
+	newest := l.cursor + uint64(d)
+	if h := l.head.Load(); h > newest && h-newest < 1<<40 {
+		newest = h
+	}
+	next := newest + 1 - depth
+	if try > 0 {
+		next += depth >> max(1, 4-try)
+	}
+	next = max(next, l.cursor+1)
+	l.lost += next - l.cursor
+	l.cursor = next
+	l.cursorWord.Store(next)
+	l.wakePublisher()
+	return nil
+}
+
+func (l *Link) advance() {
+	l.cursor++
+	l.cursorWord.Store(l.cursor)
+	l.wakePublisher()
+}
+
+// wakePublisher wakes a publisher that waits for this reader to get this far.
+func (l *Link) wakePublisher() {
+	if at := l.wakeCursor.Load(); at != 0 && l.cursor >= at && at != l.woken {
+		l.woken = at
+		futex.Wake(l.cursorLow)
+	}
+}
+
+// freeMark returns an unused mark, -1 if there is none. Only the goroutine that has the turn sets marks.
+func (l *Link) freeMark() int {
+	for k := range l.marks {
+		if l.marks[k].Load() != 0 {
+			continue
+		}
+		if uint32(k) >= l.highWater {
+			l.highWater = uint32(k) + 1
+			l.marksUsed.Store(l.highWater)
+		}
+		return k
+	}
+	return -1
+}
+
+// read fills s from a marked slot.
+func (l *Link) read(s *Sample, slot uint32) error {
+	a := &l.arenas[slot>>slotIndexBits]
+	if a.b == nil {
+		if err := l.mapArena(int(slot>>slotIndexBits), a); err != nil {
+			return err
+		}
+	}
+	i := slot & (maxSlots - 1)
+	if i >= a.slots {
+		return l.corrupt("slot %d of arena %d, which has %d", i, slot>>slotIndexBits, a.slots)
+	}
+	stride := slotHeaderSize + a.slotSize
+	b := a.b[uint64(i)*stride:][:stride:stride]
+	seq := binary.NativeEndian.Uint64(b[slotOffSequence:])
+	n := binary.NativeEndian.Uint64(b[slotOffLength:])
+	if seq != l.cursor {
+		return l.corrupt("slot of sequence %d holds sequence %d", l.cursor, seq)
+	}
+	if n > a.slotSize {
+		return l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
+	}
+	s.sequence = seq
+	s.stamp = int64(binary.NativeEndian.Uint64(b[slotOffPublished:]))
+	s.payload = b[slotHeaderSize : slotHeaderSize+n : slotHeaderSize+n]
+	return nil
+}
+
+// mapArena maps an arena when a ring word first names it.
+func (l *Link) mapArena(k int, a *viewArena) error {
+	e := l.arenaTable[k*arenaEntrySize : (k+1)*arenaEntrySize]
+	off := mem.Uint64(e, arenaOffOffset).Load()
+	size := mem.Uint64(e, arenaOffSlotSize).Load()
+	slots := mem.Uint32(e, arenaOffSlots).Load()
+	if off == 0 || off > 1<<50 || size == 0 || size%slotAlign != 0 || size > l.limit || slots == 0 || slots >= maxSlots {
+		return l.corrupt("arena %d at %d: %d slots of %d bytes", k, off, slots, size)
+	}
+	n := (slotHeaderSize + size) * uint64(slots)
+	if n != uint64(int(n)) || int(n) < 0 {
+		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
+	}
+	b, err := l.view.window(int64(off), int(n))
+	if err != nil {
+		return l.corrupt("arena %d: %v", k, err)
+	}
+	a.b, a.slotSize, a.slots = b, size, slots
+	return nil
+}
+
+func (l *Link) corrupt(format string, args ...any) error {
+	return &CorruptError{Where: l.view.name(), What: fmt.Sprintf(format, args...)}
+}
+
+// release clears a mark if it is still the one that use stands for. It may be called from any goroutine.
+func (l *Link) release(k int, use uint64) {
+	if !l.uses[k].CompareAndSwap(use, use+1) {
+		return // released before
+	}
+	l.held.Add(-1)
+	l.marks[k].Store(0)
+	if l.closing.Load() {
+		l.endIfUnheld()
+	}
+}
+
+// close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called by
+// the goroutine that has the turn, or when there is none any more.
+func (l *Link) close() {
+	l.closing.Store(true)
+	l.endIfUnheld()
+}
+
+func (l *Link) endIfUnheld() {
+	for k := range l.marks {
+		if l.marks[k].Load() != 0 {
+			return
+		}
+	}
+	l.ending.Do(func() {
+		l.free()
+		l.view.close()
+	})
+}

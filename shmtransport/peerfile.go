@@ -1,0 +1,88 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A PeerFile is another participant's reader file as publishers see it. It is read, not mapped, except for the pages of
+// admitted links. For one goroutine at a time.
+type PeerFile struct {
+	id   uint64
+	file *shm.File
+}
+
+// OpenPeerFile opens the reader file of the participant id.
+func OpenPeerFile(path string, id uint64) (*PeerFile, error) {
+	f, err := shm.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	var h [rdrOffUsed]byte
+	if _, err := f.ReadAt(h[:], 0); err != nil {
+		f.Close()
+		return nil, &CorruptError{Where: path, What: err.Error()}
+	}
+	bad := func(err error) (*PeerFile, error) { f.Close(); return nil, err }
+	if magic := binary.NativeEndian.Uint64(h[rdrOffMagic:]); magic != readerMagic {
+		return bad(&CorruptError{Where: path, What: fmt.Sprintf("magic %#x is not a reader's", magic)})
+	}
+	if v := binary.NativeEndian.Uint32(h[rdrOffVersion:]); v != LayoutVersion {
+		return bad(&VersionError{Path: path, Theirs: v, Ours: LayoutVersion})
+	}
+	if owner := binary.NativeEndian.Uint64(h[rdrOffOwner:]); owner != id {
+		return bad(&CorruptError{Where: path, What: fmt.Sprintf("it belongs to participant %016x", owner)})
+	}
+	return &PeerFile{id: id, file: f}, nil
+}
+
+// Requests calls f for each link that names a publisher of the participant publisher.
+func (p *PeerFile) Requests(publisher uint64, f func(LinkRequest)) error {
+	var word [4]byte
+	if _, err := p.file.ReadAt(word[:], rdrOffUsed); err != nil {
+		return &CorruptError{Where: p.file.Path(), What: err.Error()}
+	}
+	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
+	buf := make([]byte, int(used)*linkEntrySize)
+	if _, err := p.file.ReadAt(buf, rdrOffLinks); err != nil {
+		return &CorruptError{Where: p.file.Path(), What: err.Error()}
+	}
+	for i := range used {
+		e := buf[i*linkEntrySize:][:linkEntrySize]
+		state := binary.NativeEndian.Uint32(e[linkOffState:])
+		q := LinkRequest{
+			Reader: p.id, Link: i,
+			Generation:   binary.NativeEndian.Uint32(e[linkOffGeneration:]),
+			Publisher:    PublisherID{binary.NativeEndian.Uint64(e[linkOffPublisher:]), binary.NativeEndian.Uint32(e[linkOffNumber:])},
+			Subscription: binary.NativeEndian.Uint32(e[linkOffSubscriber:]),
+			History:      binary.NativeEndian.Uint32(e[linkOffHistory:]),
+			Lossless:     binary.NativeEndian.Uint32(e[linkOffPolicy:]) == policyLossless,
+			Patience:     min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
+			Declined:     state == linkStateDeclined,
+		}
+		if q.Publisher.Participant == publisher && (state == linkStateRequested || state == linkStateDeclined) {
+			f(q)
+		}
+	}
+	return nil
+}
+
+// Page maps the page of a link, read-only. The returned function unmaps it.
+func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
+	if link >= MaxLinks {
+		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d", link)}
+	}
+	off := rdrOffPages + int64(link)*linkPageSize
+	from := off / int64(shm.PageSize()) * int64(shm.PageSize())
+	m, err := p.file.Map(from, int(off-from)+linkPageSize, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.Bytes()[off-from:], func() { m.Unmap() }, nil
+}
+
+// Close closes the file. Mapped pages stay.
+func (p *PeerFile) Close() error { return p.file.Close() }

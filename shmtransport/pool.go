@@ -1,0 +1,199 @@
+package shmtransport
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A slotID names a slot: arena in the upper bits, index within the arena below.
+type slotID uint32
+
+func (id slotID) arena() int { return int(id >> slotIndexBits) }
+func (id slotID) index() int { return int(id & (maxSlots - 1)) }
+
+// An arena is a run of slots of one size. Larger payloads get new arenas; what is there never moves.
+type arena struct {
+	b        []byte
+	slotSize int      // payload bytes a slot can hold
+	slots    int      //
+	free     []slotID // nobody reads or writes these
+	base     int      // number of the first slot among all slots of the pool
+}
+
+func (a *arena) stride() int { return slotHeaderSize + a.slotSize }
+
+// slot returns header and payload of a slot.
+func (a *arena) slot(i int) []byte {
+	n := a.stride()
+	return a.b[i*n : (i+1)*n : (i+1)*n]
+}
+
+// A pool owns a publisher's slots. Each is at any time in one place: free, being written, in the ring, or retired, which
+// means that it left the ring and a reader's mark may still name it. All of this is private to the publisher; no other
+// process can make the pool forget or give out a slot, only keep it retired.
+type pool struct {
+	store   store
+	table   []byte // the arena table in the shared header
+	arenas  []*arena
+	total   int      // slots of all arenas
+	retired []slotID // oldest first
+	held    []bool   // scratch of reclaim, by number of the slot
+	taken   int64    // bytes of all arenas
+	limit   int64    // the most taken may become
+	depth   int
+}
+
+// slotSizeFor returns the slot size given to payloads of n bytes: strides are powers of two up to 64 KiB, then steps of a
+// sixteenth, so that growing payloads need few steps and waste little.
+func slotSizeFor(n int) int {
+	need := n + slotHeaderSize
+	if need <= largeSlot {
+		return max(minSlotStep, 1<<bits.Len(uint(need-1))) - slotHeaderSize
+	}
+	step := 1 << (bits.Len(uint(need-1)) - 5)
+	return (need+step-1)/step*step - slotHeaderSize
+}
+
+// take returns a free slot for n payload bytes without growing, or false. It prefers the tightest fit and does not use up
+// large slots for small payloads unless wasteful.
+func (p *pool) take(n int, wasteful bool) (slotID, bool) {
+	best := -1
+	for i, a := range p.arenas {
+		if a.slotSize < n || len(a.free) == 0 || !wasteful && a.slotSize > 4*n+largeSlot {
+			continue
+		}
+		if best < 0 || a.slotSize < p.arenas[best].slotSize {
+			best = i
+		}
+	}
+	if best < 0 {
+		return 0, false
+	}
+	a := p.arenas[best]
+	id := a.free[len(a.free)-1]
+	a.free = a.free[:len(a.free)-1]
+	return id, true
+}
+
+// put makes a slot free that no ring word and no mark names.
+func (p *pool) put(id slotID) {
+	a := p.arenas[id.arena()]
+	a.free = append(a.free, id)
+}
+
+// retire takes note that a slot left the ring. Readers that marked it before keep it.
+func (p *pool) retire(id slotID) { p.retired = append(p.retired, id) }
+
+// reclaim frees the retired slots that no mark names. marks calls its argument for every mark of every admitted reader;
+// the marks are other processes' bytes and may say anything.
+func (p *pool) reclaim(marks func(func(mark uint32))) (freed int) {
+	if len(p.retired) == 0 {
+		return 0
+	}
+	clear(p.held)
+	marks(func(mark uint32) {
+		if n, ok := p.number(slotID(mark - 1)); ok {
+			p.held[n] = true
+		}
+	})
+	kept := p.retired[:0]
+	for _, id := range p.retired {
+		if n, _ := p.number(id); p.held[n] {
+			kept = append(kept, id)
+			continue
+		}
+		p.put(id)
+		freed++
+	}
+	p.retired = kept
+	return freed
+}
+
+// number returns the position of a slot among all slots of the pool.
+func (p *pool) number(id slotID) (int, bool) {
+	if id.arena() >= len(p.arenas) {
+		return 0, false
+	}
+	a := p.arenas[id.arena()]
+	return a.base + id.index(), id.index() < a.slots
+}
+
+// grow adds an arena for payloads of n bytes. Few large slots are added at a time, and each step for the same size adds as
+// many as there are, so the number of steps stays small whatever readers hold.
+func (p *pool) grow(n int) error {
+	size := slotSizeFor(n)
+	stride := int64(slotHeaderSize + size)
+	have := 0
+	for _, a := range p.arenas {
+		if a.slotSize == size {
+			have += a.slots
+		}
+	}
+	want := p.depth + p.spare(stride)
+	add := have
+	switch {
+	case have == 0:
+		add = min(want, int(max(1, firstGrowth/stride)))
+	case have < want:
+		add = min(have, want-have)
+	default:
+		add = max(1, have/2)
+	}
+	return p.add(size, min(add, maxSlots-1)) // the last index of the last arena would read as slotWithdrawn
+}
+
+// spare is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.
+func (p *pool) spare(stride int64) int {
+	if stride <= 4096 {
+		return max(8, p.depth)
+	}
+	return 4
+}
+
+// add makes an arena of slots slots, or of as many as the limit and the file system allow, at least one.
+func (p *pool) add(size, slots int) error {
+	stride := int64(slotHeaderSize + size)
+	if len(p.arenas) == MaxArenas {
+		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas}
+	}
+	room := p.limit - p.taken
+	if fit := room / stride; fit < int64(slots) {
+		slots = int(fit)
+	}
+	if slots < 1 {
+		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit, Held: len(p.retired)}
+	}
+	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
+	var full *shm.SpaceError
+	if errors.As(err, &full) && slots > 1 {
+		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
+		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
+	}
+	if errors.As(err, &full) {
+		return &NoSpaceError{Needed: stride, Available: full.Available, Limit: p.limit, Held: len(p.retired), Err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("add slots of %d bytes: %w", size, err)
+	}
+
+	k := len(p.arenas)
+	a := &arena{b: b, slotSize: size, slots: slots, base: p.total, free: make([]slotID, 0, slots)}
+	for i := slots - 1; i >= 0; i-- {
+		a.free = append(a.free, slotID(k<<slotIndexBits|i))
+	}
+	e := p.table[k*arenaEntrySize:]
+	mem.Uint64(e, arenaOffOffset).Store(uint64(off))
+	mem.Uint64(e, arenaOffSlotSize).Store(uint64(size))
+	mem.Uint32(e, arenaOffSlots).Store(uint32(slots))
+	p.arenas = append(p.arenas, a)
+	p.total += slots
+	p.taken += stride * int64(slots)
+	p.held = make([]bool, p.total)
+	// Room for every slot, so that retiring one never allocates.
+	p.retired = append(make([]slotID, 0, p.total), p.retired...)
+	return nil
+}

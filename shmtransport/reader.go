@@ -1,0 +1,252 @@
+package shmtransport
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// ReaderOptions say how a subscription takes. The zero value is right for most.
+type ReaderOptions struct {
+	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
+	Spin    time.Duration // how long a wait looks by itself before it sleeps; default 20 µs, negative = not at all
+
+	// Failed is called, if set, when a publisher's memory turned out to be unusable and its link was given up. It runs
+	// within Receive or TryReceive and must not call back into the Reader.
+	Failed func(PublisherID, error)
+	// Ended is called, if set, when everything of a publisher that is gone has been taken, on the same terms.
+	Ended func(PublisherID)
+}
+
+// A Reader is one subscription: it takes from the rings of all publishers linked to it, one from each in turn, so a busy
+// one never starves a quiet one. Order is kept per publisher.
+//
+// Receive, TryReceive, Add, Gone, Close and Sample.Release may be called from any goroutine. One goroutine takes at a
+// time; the others wait for their turn.
+type Reader struct {
+	opts  ReaderOptions
+	clock clock.Clock
+	waits *Waits
+
+	turn  turn
+	next  int                   // link to look at first; for who has the turn
+	epoch uint32                // last value stored in the armed words; for who has the turn
+	taken uint64                // samples taken; for who has the turn
+	futex *futex.Waiter         // for who has the turn
+	block counters.Subscription // for who has the turn, but for SetPublishers
+	held  atomic.Int64          // samples not released
+
+	links  atomic.Pointer[[]*Link] // replaced, never changed
+	mu     sync.Mutex              // serialises replacements
+	wake   atomic.Uint32           // changes when a sleeper must look again
+	closed atomic.Bool
+}
+
+// Waits is what all Readers of a process share so that their waits do not take every processor.
+type Waits struct {
+	holding atomic.Int32
+}
+
+// NewReader makes a subscription without publishers. block holds counters.Size bytes and stays valid until Close returned.
+func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
+	if opts.MaxHeld == 0 {
+		opts.MaxHeld = 256
+	}
+	if opts.Spin == 0 {
+		opts.Spin = defaultSpin
+	}
+	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), futex: new(futex.Waiter)}
+	if block == nil {
+		block = mem.Alloc(counters.Size)
+	}
+	r.block = counters.NewSubscription(block)
+	r.links.Store(new([]*Link))
+	return r
+}
+
+// add makes a link one of those that Receive looks at.
+func (r *Reader) add(l *Link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.held = &r.held
+	links := append(slices.Clip(*r.links.Load()), l)
+	r.links.Store(&links)
+	r.block.SetPublishers(len(links))
+	r.Wake()
+}
+
+func (r *Reader) remove(l *Link) {
+	r.mu.Lock()
+	links := slices.DeleteFunc(slices.Clone(*r.links.Load()), func(o *Link) bool { return o == l })
+	r.links.Store(&links)
+	r.block.SetPublishers(len(links))
+	r.mu.Unlock()
+	if l.lost > 0 {
+		r.block.Lost(l.lost)
+	}
+	l.close()
+}
+
+// Publishers returns the identities of the linked publishers that have admitted this subscription or are gone and not yet
+// read to the end.
+func (r *Reader) Publishers() []PublisherID {
+	var ids []PublisherID
+	for _, l := range *r.links.Load() {
+		ids = append(ids, l.id)
+	}
+	return ids
+}
+
+// Gone says that a publisher's process is dead, or its file has no name any more, so that nothing new comes from it. What
+// is in its ring is still delivered.
+func (r *Reader) Gone(id PublisherID) {
+	for _, l := range *r.links.Load() {
+		if l.id == id {
+			l.gone.Store(true)
+		}
+	}
+	r.Wake()
+}
+
+// Wake makes a Receive that sleeps look again.
+func (r *Reader) Wake() {
+	r.wake.Add(1)
+	futex.Wake(&r.wake)
+}
+
+// TryReceive returns the next sample if there is one now and no other goroutine is waiting for it.
+func (r *Reader) TryReceive() (Sample, bool, error) {
+	if r.closed.Load() {
+		return Sample{}, false, os.ErrClosed
+	}
+	if !r.turn.tryAcquire() {
+		return Sample{}, false, nil
+	}
+	defer r.turn.release()
+	var s Sample
+	o, err := r.poll(&s)
+	return s, o == taken, err
+}
+
+// Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
+// publisher are held and one more of that publisher is there.
+func (r *Reader) Receive(ctx context.Context) (Sample, error) {
+	if err := r.turn.acquire(ctx); err != nil {
+		return Sample{}, err
+	}
+	defer r.turn.release()
+	var s Sample
+	for {
+		if r.closed.Load() {
+			return Sample{}, os.ErrClosed
+		}
+		o, err := r.poll(&s)
+		if err != nil {
+			return Sample{}, err
+		}
+		if o == taken {
+			return s, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return Sample{}, err
+		}
+		if o == nothing {
+			if err := r.await(ctx); err != nil {
+				return Sample{}, err
+			}
+		}
+	}
+}
+
+// poll looks once at every link, beginning after the one that gave the last sample.
+func (r *Reader) poll(s *Sample) (outcome, error) {
+	links := *r.links.Load()
+	result := nothing
+	var full *Link
+	for i := range links {
+		k := r.next + i
+		for k >= len(links) {
+			k -= len(links)
+		}
+		l := links[k]
+		ended := l.ended() // asked first: what the publisher did before it ended is then seen by take
+		o, err := l.take(s)
+		switch {
+		case o == taken:
+			r.next = k + 1
+			r.count(s)
+			return taken, nil
+		case o == heldLimit:
+			result, full = heldLimit, l
+		case o == again:
+			result = again
+		case err != nil:
+			r.remove(l)
+			if r.opts.Failed != nil {
+				r.opts.Failed(l.id, err)
+			}
+		case ended:
+			r.remove(l)
+			if r.opts.Ended != nil {
+				r.opts.Ended(l.id)
+			}
+		}
+	}
+	if r.next > len(links) {
+		r.next = 0
+	}
+	r.block.SetHeld(r.held.Load())
+	if result == heldLimit {
+		return result, &LimitError{What: fmt.Sprintf("samples of publisher %v held", full.id), Limit: len(full.marks)}
+	}
+	return result, nil
+}
+
+// latencyEvery is how many samples share one clock reading for the latency histogram.
+const latencyEvery = 16
+
+func (r *Reader) count(s *Sample) {
+	r.block.Received(len(s.payload), s.stamp, s.lost)
+	r.block.SetHeld(r.held.Load())
+	if r.taken%latencyEvery == 0 {
+		r.block.Latency(r.clock.Now() - s.stamp)
+		r.block.SetLag(s.link.lag())
+	}
+	r.taken++
+}
+
+// lag is how many samples were published and not yet taken, as far as the head says.
+func (l *Link) lag() uint64 {
+	if h := l.head.Load(); h >= l.cursor {
+		return h + 1 - l.cursor
+	}
+	return 0
+}
+
+// Close ends the subscription. A Receive that waits returns os.ErrClosed. Samples that are held stay valid until they are
+// released.
+func (r *Reader) Close() {
+	if r.closed.Swap(true) {
+		return
+	}
+	r.Wake()
+	// The context only bounds waiting for the turn, and whoever has it leaves at once now that closed is set.
+	_ = r.turn.acquire(context.Background())
+	defer r.turn.release()
+	for _, l := range *r.links.Load() {
+		if l.admitted {
+			r.block.Lost(l.lost)
+		}
+		l.close()
+	}
+	r.links.Store(new([]*Link))
+}

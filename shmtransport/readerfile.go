@@ -1,0 +1,225 @@
+package shmtransport
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A ReaderFile is where a participant keeps the marks and cursors of all its subscriptions, and where it tells publishers
+// which of them it wants to read. Its methods may be called concurrently.
+type ReaderFile struct {
+	id   uint64
+	file *shm.File
+	m    *shm.Mapping
+	b    []byte
+
+	mu          sync.Mutex
+	free        []uint32
+	used        uint32 // entries that were ever used
+	generations []uint32
+	reserved    int64 // directory bytes that are backed by memory
+	open        int   // entries in use
+	closed      bool
+}
+
+// CreateReaderFile makes the file at path, which must not exist. It is sparse: a link takes one page when it is first used.
+func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderFile, err error) {
+	f, err := shm.Create(dir, rdrFileSize, mode)
+	if err != nil {
+		return nil, err
+	}
+	r := &ReaderFile{id: id, file: f}
+	defer func() {
+		if err != nil {
+			r.m.Unmap()
+			f.Close()
+		}
+	}()
+	if err := f.Reserve(0, rdrOffLinks); err != nil {
+		return nil, noSpace(err, 0)
+	}
+	if r.m, err = f.Map(0, rdrFileSize, true); err != nil {
+		return nil, err
+	}
+	r.b = r.m.Bytes()
+	mem.Uint32(r.b, rdrOffVersion).Store(LayoutVersion)
+	mem.Uint64(r.b, rdrOffOwner).Store(id)
+	mem.Uint64(r.b, rdrOffMagic).Store(readerMagic)
+	return r, f.Publish(path)
+}
+
+// A linkSlot is one entry of the link directory with its page.
+type linkSlot struct {
+	index, generation uint32
+	page              []byte
+}
+
+// request takes an entry, fills entry and page, and makes it visible. The publisher looks when the registry tells it to.
+func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, err := f.take()
+	if err != nil {
+		return linkSlot{}, err
+	}
+	p := s.page
+	clear(p[pageOffArmed:])
+	mem.Uint64(p, pageOffPublisher).Store(q.Publisher.Participant)
+	mem.Uint32(p, pageOffNumber).Store(q.Publisher.Number)
+	mem.Uint32(p, pageOffGen).Store(s.generation)
+	mem.Uint32(p, pageOffState).Store(1)
+
+	e := f.entry(s.index)
+	mem.Uint32(e, linkOffGeneration).Store(s.generation)
+	mem.Uint64(e, linkOffPublisher).Store(q.Publisher.Participant)
+	mem.Uint32(e, linkOffNumber).Store(q.Publisher.Number)
+	mem.Uint32(e, linkOffSubscriber).Store(q.Subscription)
+	mem.Uint32(e, linkOffHistory).Store(q.History)
+	policy := uint32(0)
+	if q.Lossless {
+		policy = policyLossless
+	}
+	mem.Uint32(e, linkOffPolicy).Store(policy)
+	mem.Uint64(e, linkOffPatience).Store(uint64(q.Patience))
+	state := uint32(linkStateRequested)
+	if q.Declined {
+		state = linkStateDeclined
+	}
+	mem.Uint32(e, linkOffState).Store(state)
+	return s, nil
+}
+
+// take finds an unused entry and backs it with memory before anybody touches it.
+func (f *ReaderFile) take() (linkSlot, error) {
+	if f.closed {
+		return linkSlot{}, os.ErrClosed
+	}
+	var i uint32
+	if n := len(f.free); n > 0 {
+		i = f.free[n-1]
+		f.free = f.free[:n-1]
+	} else {
+		if f.used == MaxLinks {
+			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks}
+		}
+		i = f.used
+		if end := int64(i+1) * linkEntrySize; end > f.reserved {
+			if err := f.file.Reserve(rdrOffLinks+f.reserved, linkPageSize); err != nil {
+				return linkSlot{}, noSpace(err, 0)
+			}
+			f.reserved += linkPageSize
+		}
+		if err := f.file.Reserve(f.pageOffset(i), linkPageSize); err != nil {
+			return linkSlot{}, noSpace(err, 0)
+		}
+		f.used++
+		f.generations = append(f.generations, 0)
+		mem.Uint32(f.b, rdrOffUsed).Store(f.used)
+	}
+	f.open++
+	f.generations[i]++
+	off := f.pageOffset(i)
+	return linkSlot{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
+}
+
+// drop takes an entry back. No mark of its page may be set.
+func (f *ReaderFile) drop(s linkSlot) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	mem.Uint32(f.entry(s.index), linkOffState).Store(linkStateFree)
+	mem.Uint32(s.page, pageOffState).Store(0)
+	f.free = append(f.free, s.index)
+	f.open--
+	f.unmapIfUnused()
+}
+
+func (f *ReaderFile) unmapIfUnused() error {
+	if f.closed && f.open == 0 {
+		return errors.Join(f.m.Unmap(), f.file.Close())
+	}
+	return nil
+}
+
+func (f *ReaderFile) entry(i uint32) []byte {
+	off := rdrOffLinks + int(i)*linkEntrySize
+	return f.b[off : off+linkEntrySize : off+linkEntrySize]
+}
+
+func (f *ReaderFile) pageOffset(i uint32) int64 { return rdrOffPages + int64(i)*linkPageSize }
+
+// Close takes the file's name away. The memory goes when the last link has ended, which a sample that is still held delays.
+func (f *ReaderFile) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	err := os.Remove(f.file.Path())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, f.unmapIfUnused())
+}
+
+// Request says how a subscription wants to read a publisher.
+type Request struct {
+	Path         string // publisher file
+	Publisher    PublisherID
+	Subscription uint32 // its number within this participant
+	History      int    // samples of the past
+	AllHistory   bool   // whatever the publisher ever published counts, though it may be lost
+	Lossless     bool
+	Patience     time.Duration
+}
+
+// Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
+// when it has admitted it. A publisher that is linked already is left alone.
+func (r *Reader) Connect(f *ReaderFile, q Request) error {
+	for _, l := range *r.links.Load() {
+		if l.id == q.Publisher {
+			return nil
+		}
+	}
+	view, err := openFileView(q.Path)
+	if err != nil {
+		return err
+	}
+	history := uint32(min(max(int64(q.History), 0), int64(historyAll)-1))
+	if q.AllHistory {
+		history = historyAll
+	}
+	s, err := f.request(LinkRequest{
+		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,
+	})
+	if err != nil {
+		view.close()
+		return err
+	}
+	l, err := openLink(view, q.Publisher, s.page, r.opts.MaxHeld)
+	if err != nil {
+		f.drop(s)
+		view.close()
+		return err
+	}
+	l.reader, l.key, l.history = f.id, linkKey(s.index, s.generation), history
+	l.free = func() { f.drop(s) }
+	r.add(l)
+	return nil
+}
+
+// Decline tells a publisher that a subscription which its topic might interest does not want it. The returned function
+// takes the answer back.
+func (f *ReaderFile) Decline(publisher PublisherID, subscription uint32) (func(), error) {
+	s, err := f.request(LinkRequest{Publisher: publisher, Subscription: subscription, Declined: true})
+	if err != nil {
+		return nil, err
+	}
+	return func() { f.drop(s) }, nil
+}

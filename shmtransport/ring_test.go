@@ -1,0 +1,447 @@
+package shmtransport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// heapRing is a publisher and its subscriptions over private memory.
+type heapRing struct {
+	t     testing.TB
+	store *heapStore
+	w     *Writer
+	links uint32
+}
+
+func newHeapRing(t testing.TB, opts WriterOptions) *heapRing {
+	t.Helper()
+	opts, err := opts.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &heapRing{t: t, store: new(heapStore)}
+	if h.w, err = newWriter(h.store, PublisherID{Participant: 7, Number: 1}, opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.w.Close() })
+	return h
+}
+
+// reader links a new subscription. The zero LinkRequest is a keep-last one without history.
+func (h *heapRing) reader(q LinkRequest, opts ReaderOptions) *Reader {
+	h.t.Helper()
+	r := NewReader(new(Waits), nil, opts)
+	h.connect(r, q)
+	return r
+}
+
+func (h *heapRing) connect(r *Reader, q LinkRequest) {
+	h.t.Helper()
+	q.Reader, q.Link, q.Generation, q.Publisher = 9, h.links, 1, h.w.ID()
+	if q.Patience == 0 {
+		q.Patience = time.Hour
+	}
+	h.links++
+	page := mem.Alloc(linkPageSize)
+	mem.Uint64(page, pageOffPublisher).Store(q.Publisher.Participant)
+	mem.Uint32(page, pageOffNumber).Store(q.Publisher.Number)
+	mem.Uint32(page, pageOffGen).Store(q.Generation)
+	mem.Uint32(page, pageOffState).Store(1)
+	l, err := openLink(h.store, h.w.ID(), page, r.opts.MaxHeld)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	l.reader, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
+	l.free = func() { mem.Uint32(page, pageOffState).Store(0) }
+	r.add(l)
+	if err := h.w.Admit(q, page, func() {}, false); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *heapRing) publish(payload string) {
+	h.t.Helper()
+	if _, err := h.w.Publish(h.t.Context(), []byte(payload)); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// expect takes one sample, checks payload and loss, and releases it.
+func expect(t testing.TB, r *Reader, payload string, lost uint64) {
+	t.Helper()
+	s, ok, err := r.TryReceive()
+	if err != nil || !ok {
+		t.Fatalf("no sample (%v), want %q", err, payload)
+	}
+	defer s.Release()
+	if string(s.Payload()) != payload || s.Lost() != lost {
+		t.Fatalf("got %q after %d lost, want %q after %d", s.Payload(), s.Lost(), payload, lost)
+	}
+}
+
+func expectNothing(t testing.TB, r *Reader) {
+	t.Helper()
+	if s, ok, err := r.TryReceive(); ok || err != nil {
+		t.Fatalf("got %q, %v; want nothing", s.Payload(), err)
+	}
+}
+
+func TestSamplesArriveInOrder(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	for i := range 10 {
+		h.publish(fmt.Sprint(i))
+	}
+	for i := range 10 {
+		expect(t, r, fmt.Sprint(i), 0)
+	}
+	expectNothing(t, r)
+}
+
+func TestASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 4})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	for i := range 10 {
+		h.publish(fmt.Sprint(i))
+	}
+	expect(t, r, "6", 6)
+	for i := 7; i < 10; i++ {
+		expect(t, r, fmt.Sprint(i), 0)
+	}
+	expectNothing(t, r)
+}
+
+func TestAHeldSampleStaysWhileTheRingWraps(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 2})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	h.publish("held")
+	s, _, _ := r.TryReceive()
+	for i := range 1000 {
+		h.publish(fmt.Sprint("other ", i))
+	}
+	if string(s.Payload()) != "held" {
+		t.Fatalf("the held sample now reads %q", s.Payload())
+	}
+	s.Release()
+	if s.Payload() != nil {
+		t.Fatal("a released sample still gives its bytes")
+	}
+	s.Release()
+	expect(t, r, "other 998", 998)
+}
+
+func TestPayloadsGrowWithoutLoss(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 32})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	var sizes []int
+	for n := 0; n < 3<<20; n = n*2 + 1 {
+		sizes = append(sizes, n)
+	}
+	for _, n := range sizes {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(n)
+		}
+		if _, err := h.w.Publish(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range sizes {
+		s, ok, err := r.TryReceive()
+		if !ok || err != nil || len(s.Payload()) != n || s.Lost() != 0 {
+			t.Fatalf("size %d: got %d bytes, %d lost, %v", n, len(s.Payload()), s.Lost(), err)
+		}
+		for _, c := range s.Payload() {
+			if c != byte(n) {
+				t.Fatalf("size %d: wrong bytes", n)
+			}
+		}
+		s.Release()
+	}
+}
+
+func TestLateJoinersGetTheHistoryTheyAskFor(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 4})
+	for i := range 6 {
+		h.publish(fmt.Sprint(i))
+	}
+	expectNothing(t, h.reader(LinkRequest{}, ReaderOptions{}))
+	expect(t, h.reader(LinkRequest{History: 1}, ReaderOptions{}), "5", 0)
+	expect(t, h.reader(LinkRequest{History: 3}, ReaderOptions{}), "3", 0)
+	expect(t, h.reader(LinkRequest{History: 100}, ReaderOptions{}), "2", 2)
+	expect(t, h.reader(LinkRequest{History: historyAll}, ReaderOptions{}), "2", 2)
+}
+
+func TestNothingIsLostToALosslessReader(t *testing.T) {
+	const messages = 20_000
+	h := newHeapRing(t, WriterOptions{Depth: 8})
+	readers := []*Reader{
+		h.reader(LinkRequest{Lossless: true}, ReaderOptions{}),
+		h.reader(LinkRequest{Lossless: true}, ReaderOptions{Spin: -1}),
+	}
+	var wg sync.WaitGroup
+	for _, r := range readers {
+		wg.Go(func() {
+			for want := range uint64(messages) {
+				s, err := r.Receive(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got := binary.LittleEndian.Uint64(s.Payload()); got != want || s.Lost() != 0 {
+					t.Errorf("got %d after %d lost, want %d", got, s.Lost(), want)
+					return
+				}
+				s.Release()
+			}
+		})
+	}
+	var b [8]byte
+	for i := range uint64(messages) {
+		binary.LittleEndian.PutUint64(b[:], i)
+		if _, err := h.w.Publish(t.Context(), b[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+}
+
+func TestAPublishThatWaitsEndsWithItsContext(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 2})
+	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
+	h.publish("a")
+	h.publish("b")
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	if _, err := h.w.Publish(ctx, []byte("c")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	expect(t, r, "a", 0)
+	h.publish("d")
+	expect(t, r, "b", 0)
+	expect(t, r, "d", 0)
+}
+
+func TestPatienceWithALosslessReaderEnds(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 2})
+	r := h.reader(LinkRequest{Lossless: true, Patience: time.Millisecond}, ReaderOptions{})
+	for i := range 100 {
+		h.publish(fmt.Sprint(i))
+	}
+	expect(t, r, "98", 98)
+	expect(t, r, "99", 0)
+}
+
+func TestReceivedAndLostAddUpUnderFire(t *testing.T) {
+	const messages = 50_000
+	h := newHeapRing(t, WriterOptions{Depth: 16})
+	var wg sync.WaitGroup
+	for k := range 4 {
+		r := h.reader(LinkRequest{}, ReaderOptions{})
+		wg.Go(func() {
+			var received, lost, last uint64
+			for {
+				s, err := r.Receive(t.Context())
+				if errors.Is(err, os.ErrClosed) {
+					break
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n := binary.LittleEndian.Uint64(s.Payload())
+				for _, c := range s.Payload()[8:] {
+					if c != byte(n) {
+						t.Errorf("torn sample %d", n)
+						return
+					}
+				}
+				if n != s.Sequence() || n != last+1+s.Lost() {
+					t.Errorf("sample %d (sequence %d) after %d with %d lost", n, s.Sequence(), last, s.Lost())
+				}
+				last = n
+				received++
+				lost += s.Lost()
+				s.Release()
+				if n == messages {
+					break
+				}
+			}
+			if received+lost != messages {
+				t.Errorf("reader %d: %d received + %d lost, %d published", k, received, lost, messages)
+			}
+		})
+	}
+	b := make([]byte, 200)
+	for n := uint64(1); n <= messages; n++ {
+		binary.LittleEndian.PutUint64(b, n)
+		for i := range b[8:] {
+			b[8+i] = byte(n)
+		}
+		if _, err := h.w.Publish(t.Context(), b[:8+n%190]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+}
+
+func TestAFullPoolSaysSoAndTakesBackOldSamplesFirst(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 8, MemoryLimit: 4 << 20})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	big := make([]byte, 1<<20-4096)
+	for i := range 5 {
+		big[0] = byte(i)
+		if _, err := h.w.Publish(t.Context(), big); err != nil {
+			t.Fatalf("publish %d: %v", i, err)
+		}
+	}
+	var held []Sample
+	for {
+		s, ok, err := r.TryReceive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			break
+		}
+		held = append(held, s)
+	}
+	var total uint64
+	for _, s := range held {
+		total += 1 + s.Lost()
+	}
+	if total != 5 {
+		t.Fatalf("%d received and lost, 5 published", total)
+	}
+	var full *NoSpaceError
+	for range 8 {
+		_, err := h.w.Publish(t.Context(), big)
+		if errors.As(err, &full) {
+			break
+		}
+		if s, ok, _ := r.TryReceive(); ok {
+			held = append(held, s)
+		}
+	}
+	if full == nil || full.Limit != 4<<20 {
+		t.Fatalf("got %+v, want a *NoSpaceError with the limit", full)
+	}
+	for _, s := range held {
+		s.Release()
+	}
+	if _, err := h.w.Publish(t.Context(), big); err != nil {
+		t.Fatalf("after release: %v", err)
+	}
+}
+
+func TestLoansArePublishedOrAbandoned(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	a, err := h.w.Loan(t.Context(), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := h.w.Loan(t.Context(), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(a.Bytes(), "first")
+	copy(b.Bytes(), "second"[:5])
+	expectNothing(t, r)
+	b.Abandon()
+	if n, err := a.Commit(t.Context(), 4); n != 1 || err != nil {
+		t.Fatalf("reached %d, %v", n, err)
+	}
+	expect(t, r, "firs", 0)
+	expectNothing(t, r)
+}
+
+func TestAClosedPublisherIsReadToTheEnd(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	var ended []PublisherID
+	r := h.reader(LinkRequest{}, ReaderOptions{Ended: func(id PublisherID) { ended = append(ended, id) }})
+	h.publish("a")
+	h.publish("b")
+	h.w.Close()
+	if _, err := h.w.Publish(t.Context(), nil); !errors.Is(err, os.ErrClosed) {
+		t.Fatalf("publish after close: %v", err)
+	}
+	expect(t, r, "a", 0)
+	expect(t, r, "b", 0)
+	expectNothing(t, r)
+	if len(ended) != 1 || ended[0] != h.w.ID() {
+		t.Fatalf("ended: %v", ended)
+	}
+}
+
+func TestPublishAndTakeAllocateNothing(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	payload := []byte("payload")
+	ctx := t.Context()
+	step := func() {
+		if _, err := h.w.Publish(ctx, payload); err != nil {
+			t.Fatal(err)
+		}
+		s, err := r.Receive(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Release()
+	}
+	for range 100 {
+		step()
+	}
+	if n := testing.AllocsPerRun(1000, step); n != 0 {
+		t.Fatalf("%v allocations per message", n)
+	}
+}
+
+func TestFiguresTellWhatHappened(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 4})
+	block := mem.Alloc(counters.Size)
+	h.w.CountIn(block)
+	sub := mem.Alloc(counters.Size)
+	r := NewReader(new(Waits), sub, ReaderOptions{})
+	h.connect(r, LinkRequest{})
+	for range 10 {
+		h.publish("12345")
+	}
+	s, _, _ := r.TryReceive()
+	p, q := counters.ReadPublisher(block), counters.ReadSubscription(sub)
+	if p.Messages != 10 || p.Bytes != 50 || p.LastSize != 5 || p.Subscribers != 1 || p.LastStamp == 0 || p.Memory == 0 {
+		t.Errorf("publisher: %+v", p)
+	}
+	if q.Messages != 1 || q.Lost != 6 || q.Held != 1 || q.Lag != 3 || q.Publishers != 1 {
+		t.Errorf("subscription: %+v", q)
+	}
+	s.Release()
+}
+
+func BenchmarkPublish(b *testing.B) {
+	h := newHeapRing(b, WriterOptions{})
+	payload := make([]byte, 64)
+	for b.Loop() {
+		h.w.Publish(b.Context(), payload)
+	}
+}
+
+func BenchmarkPublishTake(b *testing.B) {
+	h := newHeapRing(b, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	payload := make([]byte, 64)
+	for b.Loop() {
+		h.w.Publish(b.Context(), payload)
+		s, _, _ := r.TryReceive()
+		s.Release()
+	}
+}

@@ -1,0 +1,142 @@
+package shmtransport
+
+import (
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A store is the memory a publisher's ring lives in. The ring itself does not care whether others can see it.
+type store interface {
+	// grow adds n bytes (whole pages, see roundToPage) at the end and returns where they are.
+	grow(n int64) (off int64, b []byte, err error)
+	// close takes the memory out of this process; nothing of it may be touched afterwards.
+	close() error
+}
+
+// A view is somebody else's store, for reading only.
+type view interface {
+	// window returns n bytes at off, or an error when the store does not have them.
+	window(off int64, n int) ([]byte, error)
+	// name says what it is, for errors.
+	name() string
+	close() error
+}
+
+// fileStore is a store that other processes can open.
+type fileStore struct {
+	file *shm.File
+	size int64
+	maps []*shm.Mapping
+}
+
+func newFileStore(dir string, mode fs.FileMode) (*fileStore, error) {
+	f, err := shm.Create(dir, 0, mode)
+	if err != nil {
+		return nil, err
+	}
+	return &fileStore{file: f}, nil
+}
+
+func (s *fileStore) grow(n int64) (int64, []byte, error) {
+	off := s.size
+	if err := s.file.Reserve(off, n); err != nil {
+		return 0, nil, err
+	}
+	m, err := s.file.Map(off, int(n), true)
+	if err != nil {
+		return 0, nil, err
+	}
+	s.size += n
+	s.maps = append(s.maps, m)
+	return off, m.Bytes(), nil
+}
+
+func (s *fileStore) close() error { return closeMapped(s.file, s.maps) }
+
+// fileView is a view of another process's fileStore, or of one in this process through the same door.
+type fileView struct {
+	file *shm.File
+	maps []*shm.Mapping
+}
+
+func openFileView(path string) (*fileView, error) {
+	f, err := shm.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &fileView{file: f}, nil
+}
+
+func (v *fileView) window(off int64, n int) ([]byte, error) {
+	m, err := v.file.Map(off, n, false)
+	if err != nil {
+		return nil, err
+	}
+	v.maps = append(v.maps, m)
+	return m.Bytes(), nil
+}
+
+func (v *fileView) name() string { return v.file.Path() }
+func (v *fileView) close() error { return closeMapped(v.file, v.maps) }
+
+func closeMapped(f *shm.File, maps []*shm.Mapping) error {
+	var first error
+	for _, m := range maps {
+		if err := m.Unmap(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if err := f.Close(); err != nil && first == nil {
+		first = err
+	}
+	return first
+}
+
+// heapStore is a store and its view in one: private memory, so that the race detector and the fuzzer see every access.
+type heapStore struct {
+	mu     sync.Mutex
+	pieces []heapPiece
+	size   int64
+	limit  int64 // grow fails beyond it; 0 = no limit
+}
+
+type heapPiece struct {
+	off int64
+	b   []byte
+}
+
+func (s *heapStore) grow(n int64) (int64, []byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limit > 0 && s.size+n > s.limit {
+		return 0, nil, &shm.SpaceError{Path: "heap", Needed: n, Available: s.limit - s.size}
+	}
+	p := heapPiece{off: s.size, b: mem.Alloc(int(n))}
+	s.pieces = append(s.pieces, p)
+	s.size += n
+	return p.off, p.b, nil
+}
+
+func (s *heapStore) window(off int64, n int) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pieces {
+		if off >= p.off && n >= 0 && off+int64(n) <= p.off+int64(len(p.b)) {
+			return p.b[off-p.off:][:n:n], nil
+		}
+	}
+	return nil, fmt.Errorf("no [%d, +%d) on this heap", off, n)
+}
+
+func (s *heapStore) name() string { return "heap" }
+func (s *heapStore) close() error { return nil }
+
+// roundToPage returns the number of bytes of the whole pages that hold n.
+func roundToPage(n int64) int64 {
+	page := int64(shm.PageSize())
+	return (n + page - 1) / page * page
+}

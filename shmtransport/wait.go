@@ -1,0 +1,119 @@
+package shmtransport
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+const (
+	// defaultSpin is how long a wait looks by itself before it sleeps: several times what a wake-up costs.
+	defaultSpin = 20 * time.Microsecond
+	// holdFor is how long a wait keeps its processor, in naps of holdNap, before it sleeps like any goroutine. Keeping it
+	// halves the time to wake up; see docs/rationale.md.
+	holdFor = 10 * time.Millisecond
+	holdNap = 2 * time.Millisecond
+	// longNap bounds an ordinary sleep. Nothing depends on it but what a lost wake-up would cost.
+	longNap = time.Second
+	// crowdNap bounds a sleep when there are more publishers than one system call can wait for.
+	crowdNap = time.Millisecond
+)
+
+// await returns when a link has something, when Wake was called, or with ctx's error; it may return early. Called with the
+// turn.
+func (r *Reader) await(ctx context.Context) error {
+	if r.spin() {
+		return nil
+	}
+	wake := r.wake.Load()
+	stop := context.AfterFunc(ctx, r.Wake)
+	defer stop()
+	began := time.Now()
+	for {
+		if r.closed.Load() || r.wake.Load() != wake {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ready, err := r.sleep(wake, time.Since(began) < holdFor)
+		if ready || err != nil {
+			return err
+		}
+	}
+}
+
+// spin looks for a while without sleeping and reports whether something came.
+func (r *Reader) spin() bool {
+	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
+		return r.anyWaiting()
+	}
+	began := r.clock.Now()
+	for {
+		for range 64 {
+			if r.anyWaiting() {
+				return true
+			}
+		}
+		if r.closed.Load() || r.clock.Now()-began > int64(r.opts.Spin) {
+			return false
+		}
+		runtime.Gosched()
+	}
+}
+
+func (r *Reader) anyWaiting() bool {
+	for _, l := range *r.links.Load() {
+		if l.waiting() {
+			return true
+		}
+	}
+	return false
+}
+
+// sleep arms every link, looks once more, and sleeps until a bell rings. The bells' values are read before the links are
+// armed, so a publisher that sees us armed changes a value that we compare.
+func (r *Reader) sleep(wake uint32, hold bool) (ready bool, err error) {
+	links := *r.links.Load()
+	nap := longNap
+	r.futex.Reset()
+	r.futex.Add(&r.wake, wake)
+	for _, l := range links {
+		if !r.futex.Add(l.bell, l.bell.Load()) {
+			nap = crowdNap
+			break
+		}
+	}
+	r.epoch++
+	if r.epoch == 0 {
+		r.epoch = 1
+	}
+	for _, l := range links {
+		l.armed.Store(r.epoch)
+	}
+	if r.anyWaiting() {
+		ready = true
+	} else if hold && r.waits.tryHold() {
+		err = r.futex.WaitHolding(min(nap, holdNap))
+		r.waits.letGo()
+		ready = r.anyWaiting()
+	} else {
+		err = r.futex.Wait(nap)
+		ready = r.anyWaiting()
+	}
+	for _, l := range links {
+		l.armed.Store(0)
+	}
+	return ready, err
+}
+
+// tryHold allows a wait that keeps its processor while at least one other stays free for the rest of the process.
+func (w *Waits) tryHold() bool {
+	if int(w.holding.Add(1)) < runtime.GOMAXPROCS(0) {
+		return true
+	}
+	w.holding.Add(-1)
+	return false
+}
+
+func (w *Waits) letGo() { w.holding.Add(-1) }

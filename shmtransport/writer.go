@@ -1,0 +1,424 @@
+package shmtransport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/bits"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
+type WriterOptions struct {
+	Depth       int   // ring entries, a power of two up to MaxDepth; default 16
+	MaxPayload  int   // bytes; default 256 MiB
+	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
+	MemoryLimit int64 // bytes of slots; default 1 GiB
+}
+
+func (o WriterOptions) withDefaults() (WriterOptions, error) {
+	if o.Depth == 0 {
+		o.Depth = defaultDepth
+	}
+	if o.MaxPayload == 0 {
+		o.MaxPayload = 256 << 20
+	}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = 1 << 30
+	}
+	switch {
+	case o.Depth < 1 || o.Depth > MaxDepth || bits.OnesCount(uint(o.Depth)) != 1:
+		return o, fmt.Errorf("depth %d: must be a power of two from 1 to %d", o.Depth, MaxDepth)
+	case o.MaxPayload < 0 || int64(o.MaxPayload) > MaxPayload || o.MaxPayload > math.MaxInt-2*largeSlot:
+		return o, fmt.Errorf("largest payload %d: must be from 1 to %d bytes", o.MaxPayload, int64(MaxPayload))
+	case o.SampleSize < 0 || o.SampleSize > o.MaxPayload:
+		return o, fmt.Errorf("sample size %d: must be from 0 to the largest payload, %d bytes", o.SampleSize, o.MaxPayload)
+	case o.MemoryLimit < 0:
+		return o, fmt.Errorf("memory limit %d: must be positive", o.MemoryLimit)
+	}
+	return o, nil
+}
+
+// A Writer is a publisher's end of a ring: it alone writes the publisher file. All methods may be called concurrently.
+//
+// The order of a publish is: fill a free slot; store the ring word; store the head; look at the readers' armed words and
+// ring the bell if one sleeps. Up to the ring word nobody can see the sample, so a death before it leaves nothing; after it
+// the sample is complete. The slot that the word replaced is retired, not free: reclaim looks at the marks first.
+type Writer struct {
+	id    PublisherID
+	clock clock.Clock
+	store store
+	path  string // empty on the heap
+	max   int
+
+	bell       *atomic.Uint32
+	head       *atomic.Uint64
+	wakeCursor *atomic.Uint64
+	state      *atomic.Uint32
+	ring       []atomic.Uint64
+	admissions admissionTable
+
+	mu       sync.Mutex
+	pool     pool
+	inRing   []slotID // slot of each ring entry, noSlot before the first lap
+	seq      uint64   // of the newest sample
+	readers  []*peer
+	safe     uint64 // every lossless reader has taken what is below: no need to look before
+	loans    int
+	closed   bool
+	figures  counters.Publisher
+	private  []byte        // the figures' home before they get a shared one
+	wake     atomic.Uint32 // changes when a publish that waits for readers must look again
+	sleepers int           // publishes in that wait
+}
+
+// noSlot stands where no slot is.
+const noSlot slotID = slotWithdrawn
+
+// CreateWriter makes a publisher file at path, which must not exist, in a directory on a file system with anonymous files.
+func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts WriterOptions) (*Writer, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s, err := newFileStore(dir, mode)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWriter(s, id, opts)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.file.Publish(path); err != nil {
+		s.close()
+		return nil, err
+	}
+	w.path = path
+	return w, nil
+}
+
+// newWriter lays out an empty ring in s. opts are checked and complete.
+func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
+	_, b, err := s.grow(roundToPage(int64(pubOffRing + 8*opts.Depth)))
+	if err != nil {
+		return nil, noSpace(err, opts.MemoryLimit)
+	}
+	mem.Uint32(b, pubOffVersion).Store(LayoutVersion)
+	mem.Uint32(b, pubOffDepth).Store(uint32(opts.Depth))
+	mem.Uint64(b, pubOffOwner).Store(id.Participant)
+	mem.Uint32(b, pubOffNumber).Store(id.Number)
+	mem.Uint32(b, pubOffPage).Store(uint32(shm.PageSize()))
+	mem.Uint64(b, pubOffMaxPayload).Store(uint64(opts.MaxPayload))
+	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
+
+	private := mem.Alloc(counters.Size)
+	w := &Writer{
+		id: id, clock: clock.New(), store: s, max: opts.MaxPayload,
+		bell:       mem.Uint32(b, pubOffBell),
+		head:       mem.Uint64(b, pubOffHead),
+		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
+		state:      mem.Uint32(b, pubOffState),
+		ring:       mem.Uint64s(b, pubOffRing, opts.Depth),
+		admissions: newAdmissionTable(b),
+		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, depth: opts.Depth},
+		inRing:     make([]slotID, opts.Depth),
+		private:    private,
+		figures:    counters.NewPublisher(private),
+		safe:       never,
+	}
+	for i := range w.inRing {
+		w.inRing[i] = noSlot
+	}
+	if opts.SampleSize > 0 {
+		size := slotSizeFor(opts.SampleSize)
+		stride := int64(slotHeaderSize + size)
+		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots-1)); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func noSpace(err error, limit int64) error {
+	var full *shm.SpaceError
+	if errors.As(err, &full) {
+		return &NoSpaceError{Needed: full.Needed, Available: full.Available, Limit: limit, Err: err}
+	}
+	return err
+}
+
+// CountIn moves the publisher's figures to a block of counters.Size bytes that others can read. The block must stay mapped
+// until Close has returned.
+func (w *Writer) CountIn(block []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	copy(block, w.private)
+	w.figures = counters.NewPublisher(block)
+	w.figures.SetMemory(w.pool.taken)
+}
+
+// Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
+// ctx bounds the wait for lossless subscriptions; with none of them, and without error, Publish never waits.
+func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	if n > copyOutsideLock {
+		loan, err := w.Loan(ctx, n)
+		if err != nil {
+			return 0, err
+		}
+		b := loan.Bytes()
+		for _, p := range parts {
+			b = b[copy(b, p):]
+		}
+		return loan.Commit(ctx, n)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id, err := w.slotFor(ctx, n)
+	if err != nil {
+		w.figures.Failed()
+		return 0, err
+	}
+	b := w.slot(id)[slotHeaderSize:]
+	for _, p := range parts {
+		b = b[copy(b, p):]
+	}
+	return w.commit(ctx, id, n)
+}
+
+// copyOutsideLock is the payload size from which other publishes and admissions need not wait for the copy.
+const copyOutsideLock = 64 << 10
+
+// A Loan is a slot that the application fills in place. It must end in exactly one Commit or Abandon.
+type Loan struct {
+	w  *Writer
+	id slotID
+	b  []byte
+}
+
+// Loan lends a slot for n payload bytes. The memory is not cleared: it holds what an earlier sample left.
+func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
+	if err := ctx.Err(); err != nil {
+		return Loan{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id, err := w.slotFor(ctx, n)
+	if err != nil {
+		w.figures.Failed()
+		return Loan{}, err
+	}
+	w.loans++
+	return Loan{w: w, id: id, b: w.slot(id)[slotHeaderSize:]}, nil
+}
+
+// Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Abandon.
+func (l Loan) Bytes() []byte { return l.b }
+
+// Commit publishes the first n bytes. On error nothing is published. Either way the loan has ended.
+func (l Loan) Commit(ctx context.Context, n int) (int, error) {
+	w := l.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.loanEnded()
+	if n < 0 || n > len(l.b) {
+		w.pool.put(l.id)
+		w.figures.Failed()
+		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b))}
+	}
+	return w.commit(ctx, l.id, n)
+}
+
+// Abandon gives the slot back unpublished.
+func (l Loan) Abandon() {
+	w := l.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pool.put(l.id)
+	w.loanEnded()
+}
+
+// loanEnded lets a Close that met a loan finish. Called with mu held.
+func (w *Writer) loanEnded() {
+	w.loans--
+	w.closeStoreIfUnused()
+}
+
+func (w *Writer) closeStoreIfUnused() error {
+	if w.closed && w.loans == 0 && w.sleepers == 0 {
+		return w.store.close()
+	}
+	return nil
+}
+
+func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
+
+// slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
+// the oldest samples in the ring, which then count as lost for whoever did not read them. Called with mu held.
+func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
+	for {
+		if w.closed {
+			return 0, os.ErrClosed
+		}
+		if n < 0 || n > w.max {
+			return 0, &TooLargeError{Size: int64(n), Limit: int64(w.max)}
+		}
+		if id, ok := w.pool.take(n, false); ok {
+			return id, nil
+		}
+		w.pool.reclaim(w.marks)
+		if id, ok := w.pool.take(n, false); ok {
+			return id, nil
+		}
+		err := w.pool.grow(n)
+		w.figures.SetMemory(w.pool.taken)
+		if id, ok := w.pool.take(n, err != nil); ok {
+			return id, nil
+		}
+		var limit *LimitError
+		var space *NoSpaceError
+		if !errors.As(err, &limit) && !errors.As(err, &space) {
+			return 0, err
+		}
+		id, untaken := w.withdrawFor(n)
+		if id != noSlot {
+			return id, nil
+		}
+		if untaken == 0 {
+			return 0, err
+		}
+		if err := w.awaitTaken(ctx, func() uint64 { return untaken }); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// withdrawFor takes samples back, oldest first, until a slot for n bytes is free. What a lossless reader still has to take
+// stays, and the first such sample is reported. Called with mu held.
+func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
+	depth := uint64(len(w.ring))
+	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
+		i := seq & (depth - 1)
+		id := w.inRing[i]
+		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n {
+			continue
+		}
+		if !w.taken(seq) {
+			return noSlot, seq
+		}
+		w.ring[i].Store(ringWord(seq, slotWithdrawn))
+		w.inRing[i] = noSlot
+		w.pool.retire(id)
+		w.pool.reclaim(w.marks)
+		if id, ok := w.pool.take(n, true); ok {
+			return id, 0
+		}
+	}
+	return noSlot, 0
+}
+
+// commit makes a filled slot the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
+// the slot is the pool's or the ring's again afterwards.
+func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
+	if w.seq+1 >= w.safe {
+		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(len(w.ring))) }); err != nil {
+			w.pool.put(id)
+			w.figures.Failed()
+			return 0, err
+		}
+	}
+	if w.closed {
+		w.pool.put(id)
+		return 0, os.ErrClosed
+	}
+	seq := w.seq + 1
+	stamp := w.clock.Now()
+	h := w.slot(id)[:slotHeaderSize]
+	binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
+	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
+	binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
+
+	i := seq & uint64(len(w.ring)-1)
+	w.ring[i].Store(ringWord(seq, uint32(id)))
+	w.seq = seq
+	mem.Set64(w.head, seq)
+	if old := w.inRing[i]; old != noSlot {
+		w.pool.retire(old)
+	}
+	w.inRing[i] = id
+	w.figures.Published(n, stamp)
+	w.wakeReaders()
+	return len(w.readers), nil
+}
+
+// wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks
+// at the ring once more, then sleeps on the bell's old value; the sample's ring word was stored before we load armed. So
+// either the reader sees the sample or we see it armed.
+func (w *Writer) wakeReaders() {
+	asleep := false
+	for _, r := range w.readers {
+		if a := r.armed.Load(); a != r.woken {
+			r.woken = a
+			asleep = asleep || a != 0
+		}
+	}
+	if asleep {
+		w.ringBell()
+	}
+}
+
+func (w *Writer) ringBell() {
+	w.bell.Add(1)
+	futex.Wake(w.bell)
+}
+
+// ID returns the publisher's identity.
+func (w *Writer) ID() PublisherID { return w.id }
+
+// Sequence returns the sequence of the newest sample, 0 before the first.
+func (w *Writer) Sequence() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seq
+}
+
+// Close ends the publisher: its file loses its name, readers take what is in the ring and then know that no more comes.
+// Publishes that wait return os.ErrClosed. Loans stay valid memory until they end, and can no longer be committed.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	w.state.Store(stateClosed)
+	w.ringBell()
+	w.wakeSleepers()
+	for _, r := range w.readers {
+		w.forget(r)
+	}
+	w.readers = nil
+	w.figures = counters.NewPublisher(w.private) // the shared block goes away
+	var err error
+	if w.path != "" {
+		if err = os.Remove(w.path); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return errors.Join(err, w.closeStoreIfUnused())
+}
