@@ -1,0 +1,92 @@
+package registry
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Number hands out the number for an entity that is to be advertised, so that its files can be named before. Numbers begin
+// at 1 and are not handed out again.
+func (r *Registry) Number() uint32 {
+	r.numbers.Lock()
+	defer r.numbers.Unlock()
+	r.last++
+	r.free[r.last] = true
+	return r.last
+}
+
+// Advertise makes a publisher or subscription known to the domain; when it returns the record can be seen and the bell was
+// rung. The number comes from Number and is used up on success; the participant in e.ID and the counters are ignored, and
+// Since is filled in if it is zero. Errors are *NameError, *LimitError, *shm.SpaceError, and os.ErrClosed after Close.
+func (r *Registry) Advertise(e Entity) (*Advertisement, error) {
+	a, err := r.advertise(&e)
+	if err != nil {
+		return nil, fmt.Errorf("advertise a %v: %w", e.Kind, err)
+	}
+	r.bell.ring()
+	return a, nil
+}
+
+func (r *Registry) advertise(e *Entity) (*Advertisement, error) {
+	e.ID.Participant = r.self.id
+	if e.Since == 0 {
+		e.Since = r.clock.Now()
+	}
+	body, err := encodeBody(e)
+	if err != nil {
+		return nil, err
+	}
+	if !r.claim(e.ID.Number) {
+		return nil, fmt.Errorf("number %d did not come from Number, or was advertised before", e.ID.Number)
+	}
+	page, counters, err := r.table.put(e, body)
+	if err != nil {
+		r.unclaim(e.ID.Number)
+		return nil, err
+	}
+	return &Advertisement{r: r, id: e.ID, page: page, schemaSize: len(e.Schema), counters: counters}, nil
+}
+
+func (r *Registry) claim(number uint32) bool {
+	r.numbers.Lock()
+	defer r.numbers.Unlock()
+	ok := r.free[number]
+	delete(r.free, number)
+	return ok
+}
+
+func (r *Registry) unclaim(number uint32) {
+	r.numbers.Lock()
+	defer r.numbers.Unlock()
+	r.free[number] = true
+}
+
+// An Advertisement is a publisher or subscription that the domain knows.
+type Advertisement struct {
+	r          *Registry
+	id         EntityID
+	page       int
+	schemaSize int
+	counters   []byte
+
+	once sync.Once
+	err  error
+}
+
+// ID returns what the entity is called in the domain.
+func (a *Advertisement) ID() EntityID { return a.id }
+
+// Counters returns the counters.Size bytes of shared memory in which the owner keeps its figures for others to read. They
+// must not be touched after Withdraw, when another entity may get them, nor after Close of the registry, when they are gone.
+func (a *Advertisement) Counters() []byte { return a.counters }
+
+// Withdraw takes the entity back and rings the bell. It may be called more than once, and after Close.
+func (a *Advertisement) Withdraw() error {
+	a.once.Do(func() {
+		if err := a.r.table.remove(a.page, a.id.Number, a.schemaSize); err != nil {
+			a.err = fmt.Errorf("withdraw %v: %w", a.id, err)
+		}
+		a.r.bell.ring()
+	})
+	return a.err
+}

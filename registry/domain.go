@@ -1,0 +1,153 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// DomainDir returns the directory of a domain. An empty dir means the environment's SHMBUS_DIR, and without that
+// /dev/shm/shmbus-<uid>; an empty domain means SHMBUS_DOMAIN, and without that "default". Nothing is created.
+func DomainDir(dir, domain string) (string, error) {
+	if err := supported(); err != nil {
+		return "", err
+	}
+	if dir == "" {
+		dir = os.Getenv("SHMBUS_DIR")
+	}
+	if dir == "" {
+		dir = defaultParent()
+	}
+	if domain == "" {
+		domain = os.Getenv("SHMBUS_DOMAIN")
+	}
+	if domain == "" {
+		domain = "default"
+	}
+	rule := brokenText(domain)
+	if rule == "" && (strings.Contains(domain, "/") || strings.HasPrefix(domain, ".")) {
+		rule = "it must hold no '/' and not begin with '.'"
+	}
+	if rule != "" {
+		return "", &NameError{What: "domain name", Name: domain, Rule: rule}
+	}
+	path := filepath.Join(dir, domain)
+	if !filepath.IsAbs(path) {
+		return "", relativeError(dir)
+	}
+	return path, nil
+}
+
+func supported() error {
+	if runtime.GOOS != "linux" {
+		return shm.ErrUnsupported
+	}
+	return nil
+}
+
+func defaultParent() string { return fmt.Sprintf("/dev/shm/shmbus-%d", os.Getuid()) }
+
+func relativeError(dir string) error {
+	return &DirError{Dir: dir, Reason: "it is a relative path, which means another directory in every process",
+		Remedy: "use an absolute one"}
+}
+
+// prepareDomain makes sure that dir exists and that only those the administrator chose can write into it. It returns the
+// mode of the files that have an owner.
+func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
+	if !filepath.IsAbs(dir) {
+		return 0, relativeError(dir)
+	}
+	parent := filepath.Dir(dir)
+	if parent == defaultParent() {
+		if err := prepareParent(parent); err != nil {
+			return 0, err
+		}
+	}
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return 0, &DirError{Dir: dir, Reason: "it cannot be created", Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return 0, &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + parent, Err: err}
+	}
+	switch mode := info.Mode(); {
+	case !mode.IsDir():
+		return 0, &DirError{Dir: dir, Reason: "it is not a directory", Remedy: "remove it or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
+	case mode&0o002 != 0:
+		return 0, &DirError{Dir: dir, Reason: fmt.Sprintf("everybody may write into it (mode %#o)", mode.Perm()),
+			Remedy: "chmod o-w it; to share a domain, give it a group and mode 2770"}
+	case mode&0o040 == 0:
+		return 0o600, nil
+	case mode&fs.ModeSetgid == 0 && groupOf(info) != os.Getegid():
+		log.Warn("the group of the domain directory cannot read the files of this process; set the directory's mode to 2770",
+			"dir", dir)
+	}
+	return 0o640, nil
+}
+
+// prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
+func prepareParent(parent string) error {
+	if err := os.Mkdir(parent, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return &DirError{Dir: parent, Reason: "it cannot be created", Remedy: "choose another with SHMBUS_DIR", Err: err}
+	}
+	info, err := os.Lstat(parent)
+	if err != nil {
+		return &DirError{Dir: parent, Reason: "it cannot be examined", Remedy: "choose another with SHMBUS_DIR", Err: err}
+	}
+	switch uid := ownerOf(info); {
+	case !info.IsDir():
+		return &DirError{Dir: parent, Reason: "it is not a directory", Remedy: "remove it, or choose another with SHMBUS_DIR"}
+	case uid != os.Geteuid():
+		return &DirError{Dir: parent, Reason: fmt.Sprintf("it belongs to user %d, not to user %d", uid, os.Geteuid()),
+			Remedy: "have it removed, or choose another with SHMBUS_DIR"}
+	case info.Mode()&0o022 != 0:
+		return &DirError{Dir: parent, Reason: fmt.Sprintf("others may write into it (mode %#o)", info.Mode().Perm()),
+			Remedy: "chmod go-w it; to share a domain, choose another directory with SHMBUS_DIR"}
+	}
+	return nil
+}
+
+// RemoveDomain removes the directory of a domain in which nobody lives, with all that shmbus left in it. It returns an
+// *InUseError while a participant lives there, and an error when the directory holds anything that is not of shmbus. A
+// missing directory is no error.
+func RemoveDomain(dir string) error {
+	if _, err := Clean(dir, false); err != nil {
+		return fmt.Errorf("remove the domain: %w", err)
+	}
+	living := make(map[ID]bool)
+	err := eachFile(dir, func(id ID, _ string) { living[id] = true })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove the domain: %w", err)
+	}
+	if len(living) != 0 {
+		return &InUseError{Dir: dir, Participants: sortedIDs(living)}
+	}
+	bell := filepath.Join(dir, registryName)
+	if err := checkRegistryFile(bell); err != nil && !errors.As(err, new(*VersionError)) && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the domain: %w", err)
+	}
+	// Somebody may join from here on. Then the directory is not empty and stays, and the newcomer notices at its next
+	// periodic look that its bell is gone, and makes a new one.
+	if err := removeIfThere(bell); err != nil {
+		return fmt.Errorf("remove the domain: %w", err)
+	}
+	if err := removeIfThere(dir); err != nil {
+		return fmt.Errorf("remove the domain: somebody joined just now, or it holds files that are not of shmbus: %w", err)
+	}
+	return nil
+}

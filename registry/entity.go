@@ -1,0 +1,113 @@
+package registry
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/shmbus/shmbus/internal/counters"
+)
+
+// Limits. Each is checked before anything is written, and again by whoever reads.
+const (
+	MaxParticipants = 1024     // of a domain
+	MaxEntities     = 4096     // publishers and subscriptions of one participant at a time
+	MaxSchema       = 16 << 20 // bytes of one schema
+	MaxSchemas      = 64 << 20 // bytes of all schemas of one participant together
+)
+
+// An ID names a participant. It is random, never zero, and not used again.
+type ID uint64
+
+// String returns the 16 hexadecimal digits that file names begin with.
+func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
+
+// MarshalText makes JSON carry the ID as its String: a number of 64 bits would lose digits there.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// ParseID is the reverse of String.
+func ParseID(s string) (ID, error) {
+	if len(s) == idDigits && isLowerHex(s) {
+		if n, err := strconv.ParseUint(s, 16, 64); err == nil {
+			return ID(n), nil
+		}
+	}
+	return 0, fmt.Errorf("%.40q is not a participant id: it takes 16 digits 0-9, a-f", s)
+}
+
+// An EntityID names a publisher or a subscription. It is not used again.
+type EntityID struct {
+	Participant ID
+	Number      uint32 // from 1, in the order in which the participant asked for them
+}
+
+func (id EntityID) String() string { return fmt.Sprintf("%v.%d", id.Participant, id.Number) }
+
+// MarshalText makes JSON carry the EntityID as its String.
+func (id EntityID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// Kind tells publishers from subscriptions.
+type Kind uint8
+
+const (
+	KindPublisher    Kind = 1
+	KindSubscription Kind = 2
+)
+
+func (k Kind) String() string {
+	switch k {
+	case KindPublisher:
+		return "publisher"
+	case KindSubscription:
+		return "subscription"
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
+// MarshalText makes JSON carry the Kind as its String.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// A Participant is one member of a domain as its own file describes it. Everything but ID and Alive is what it says of
+// itself.
+type Participant struct {
+	ID         ID
+	PID        int    // in the pid namespace of the participant
+	StartTime  uint64 // of the process, clock ticks after boot
+	Executable string // path
+	Unit       string
+	Since      int64 // stamp of joining, ns of CLOCK_MONOTONIC
+	Alive      bool  // the kernel says that its process holds the lock
+	Entities   []Entity
+}
+
+// An Entity is one publisher or subscription. Patterns and Schema are shared between all copies and must not be changed.
+type Entity struct {
+	ID             EntityID
+	Kind           Kind
+	Topic          string   // publisher: what it publishes; subscription: empty, or what it goes by (a pattern)
+	Patterns       []string // subscription: what it wants to hear, at least one
+	TypeName       string
+	Encoding       string
+	SchemaEncoding string
+	Schema         []byte
+	AnyType        bool   // subscription: takes whatever type a publisher announces
+	Latched        bool   // publisher: the newest sample is for late joiners too
+	Lossless       bool   // subscription: publishers wait for it
+	Depth          uint32 // publisher: ring entries
+	History        uint32 // subscription: how many older samples it asks for
+	MaxPayload     uint64 // publisher: bytes
+	Since          int64  // stamp of advertising, ns of CLOCK_MONOTONIC
+
+	// The counters, filled by Observer.Look; the one of the entity's kind.
+	Publisher    counters.PublisherFigures
+	Subscription counters.SubscriptionFigures
+}
+
+// Interested reports whether any pattern of the subscription matches the topic.
+func Interested(sub Entity, topic string) bool {
+	for _, p := range sub.Patterns {
+		if MatchPattern(p, topic) {
+			return true
+		}
+	}
+	return false
+}

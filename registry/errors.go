@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A NameError says that a name breaks the rules for names of its sort.
+type NameError struct {
+	What string // "topic name", "topic pattern", "domain name", "unit name", ...
+	Name string
+	Rule string // the rule it breaks
+}
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("%.300q is not a valid %s: %s", e.Name, e.What, e.Rule)
+}
+
+// A LimitError says that a fixed limit was reached. Nothing was changed.
+type LimitError struct {
+	What   string // what there would be too much of
+	Limit  int64
+	Remedy string
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("too many %s: the limit is %d; %s", e.What, e.Limit, e.Remedy)
+}
+
+// A VersionError says that a file was written by a program that speaks another version of the shared layout.
+type VersionError struct {
+	Path  string
+	Found uint32 // the version of the file
+	Known uint32 // the version of this program
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("%s has layout version %d, this program speaks version %d: build both programs with the same release of shmbus, or keep them in different domains (SHMBUS_DOMAIN)",
+		e.Path, e.Found, e.Known)
+}
+
+// A CorruptError says that a shared file does not hold what it should.
+type CorruptError struct {
+	Path string
+	What string // what is wrong, and where in the file
+	Err  error  // the cause, if there is one beneath
+}
+
+func (e *CorruptError) Error() string {
+	s := fmt.Sprintf("%s is damaged: %s", e.Path, e.What)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + "; restart the program that wrote it, or remove the file once no program of the domain runs"
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// A DirError says that a directory cannot serve as a domain.
+type DirError struct {
+	Dir    string
+	Reason string
+	Remedy string
+	Err    error // the cause, if there is one beneath
+}
+
+func (e *DirError) Error() string {
+	s := fmt.Sprintf("%q cannot be used as a domain directory: %s", e.Dir, e.Reason)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + "; " + e.Remedy
+}
+
+func (e *DirError) Unwrap() error { return e.Err }
+
+// An InUseError says that participants live in the domain that was to be removed.
+type InUseError struct {
+	Dir          string
+	Participants []ID
+}
+
+func (e *InUseError) Error() string {
+	const shown = 5
+	ids := make([]string, 0, shown+1)
+	for i, id := range e.Participants {
+		if i == shown {
+			ids = append(ids, "...")
+			break
+		}
+		ids = append(ids, id.String())
+	}
+	return fmt.Sprintf("the domain %s is in use by %d participants (%s): end those programs first (shmmon ps lists them)",
+		e.Dir, len(e.Participants), strings.Join(ids, ", "))
+}

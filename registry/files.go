@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	registryName      = "registry"
+	participantSuffix = "participant"
+	idDigits          = 16
+)
+
+// parseFileName takes a file name of a participant apart. Every other name belongs to a stranger and is never touched.
+func parseFileName(name string) (id ID, suffix string, ok bool) {
+	head, suffix, ok := strings.Cut(name, ".")
+	if !ok {
+		return 0, "", false
+	}
+	switch {
+	case suffix == participantSuffix, suffix == "reader":
+	default:
+		sort, number, _ := strings.Cut(suffix, ".")
+		if sort != "pub" && sort != "schema" || !isDigits(number) {
+			return 0, "", false
+		}
+	}
+	id, err := ParseID(head)
+	return id, suffix, err == nil
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func isLowerHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// eachFile calls fn for every file of a participant that the directory lists. A listing is not of one instant: a file that
+// came or went meanwhile may be in it or not.
+func eachFile(dir string, fn func(id ID, suffix string)) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(1024)
+		for _, name := range names {
+			if id, suffix, ok := parseFileName(name); ok {
+				fn(id, suffix)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func filePath(dir string, id ID, suffix string) string {
+	return filepath.Join(dir, id.String()+"."+suffix)
+}

@@ -1,0 +1,140 @@
+package registry
+
+import (
+	"hash/crc32"
+
+	"github.com/shmbus/shmbus/internal/counters"
+)
+
+// Numbers are in the byte order of the machine. Bytes not listed are zero. The checksums are CRC-32C (Castagnoli).
+//
+// The registry file, one page, which anybody may write:
+//
+//	offset  size  constant         holds
+//	0       8     offMagic         "shmbus-r"
+//	8       4     offVersion       layout version
+//	16      16    offNonce         random: tells this file from another that was put in its place
+//	64      4     offBell          the bell, a futex word: adding to it and waking it says "look again"
+//
+// The participant file "<id>.participant", written by that participant alone: a header page, then one page per entity,
+// sparse up to the limit. Magic and version stay where they are in every version.
+//
+//	offset  size  constant         holds
+//	0       8     offMagic         "shmbus-p"
+//	8       4     offVersion       layout version
+//	12      4     offPID           process id
+//	16      8     offID            participant id
+//	24      8     offStartTime     start of the process, clock ticks after boot
+//	32      16    offBootID        boot id
+//	48      8     offSince         stamp of joining, ns of CLOCK_MONOTONIC
+//	56      2     offExecLength    bytes of the executable's path
+//	58      2     offUnitLength    bytes of the unit name
+//	60      4     offHeaderCRC     checksum over bytes 0 to 60 and the two texts
+//	64      8     offTableVersion  grows after every change
+//	72      4     offState         1 alive, 2 leaving
+//	76      4     offPages         entity pages that were ever used; the others need no look
+//	128     3968  offText          the executable's path and the unit name, one after the other
+//
+// An entity page; page i is at (1+i) times 4096:
+//
+//	offset  size  constant         holds
+//	0       4     offEntityState   0 empty, 1 publisher, 2 subscription; written last, cleared first
+//	4       4     offNumber        number of the entity, never used again by this participant
+//	8       8     offGeneration    grows with every record that the participant writes
+//	16      4     offBodyLength    bytes of the body
+//	20      4     offBodyCRC       checksum over bytes 4 to 20 and the body
+//	64      3136  offBody          the body
+//	3200    640   offCounters      the counters, see internal/counters
+//
+// The body; texts have a length of 2 bytes before them:
+//
+//	offset  size  constant         holds
+//	0       8     offEntitySince   stamp of advertising, ns of CLOCK_MONOTONIC
+//	8       8     offMaxPayload    bytes
+//	16      4     offSchemaSize    bytes of "<id>.schema.<number>", 0 = there is none
+//	20      4     offSchemaCRC     checksum over the schema
+//	24      4     offDepth         ring entries
+//	28      4     offHistory       samples
+//	32      1     offKind          the state word again
+//	33      1     offFlags         1 any type, 2 latched, 4 lossless
+//	34      2     offPatternCount  number of patterns
+//	36      -     offTexts         topic, type name, encoding, schema encoding, patterns
+const (
+	offMagic   = 0
+	offVersion = 8
+
+	offNonce = 16
+	offBell  = 64
+
+	offPID          = 12
+	offID           = 16
+	offStartTime    = 24
+	offBootID       = 32
+	offSince        = 48
+	offExecLength   = 56
+	offUnitLength   = 58
+	offHeaderCRC    = 60
+	offTableVersion = 64
+	offState        = 72
+	offPages        = 76
+	offText         = 128
+
+	offEntityState = 0
+	offNumber      = 4
+	offGeneration  = 8
+	offBodyLength  = 16
+	offBodyCRC     = 20
+	offBody        = 64
+	offCounters    = 3200
+
+	offEntitySince  = 0
+	offMaxPayload   = 8
+	offSchemaSize   = 16
+	offSchemaCRC    = 20
+	offDepth        = 24
+	offHistory      = 28
+	offKind         = 32
+	offFlags        = 33
+	offPatternCount = 34
+	offTexts        = 36
+)
+
+const (
+	layoutVersion    = 1
+	registryMagic    = "shmbus-r"
+	participantMagic = "shmbus-p"
+
+	pageSize      = 4096
+	registrySize  = pageSize
+	nonceSize     = 16
+	prefixSize    = offBodyCRC + 4
+	maxBody       = offCounters - offBody
+	maxExecutable = 2048 // bytes of the path that are kept
+	fileSize      = (1 + MaxEntities) * pageSize
+)
+
+const (
+	stateAlive   = 1
+	stateLeaving = 2
+)
+
+const (
+	flagAnyType = 1 << iota
+	flagLatched
+	flagLossless
+)
+
+// The counters end inside their page.
+const _ = uint(pageSize - offCounters - counters.Size)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(parts ...[]byte) uint32 {
+	var sum uint32
+	for _, p := range parts {
+		sum = crc32.Update(sum, castagnoli, p)
+	}
+	return sum
+}
+
+func pageOffset(page int) int { return (1 + page) * pageSize }

@@ -1,0 +1,86 @@
+package registry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Match returns nil when samples of the publisher suit the subscription: the subscription takes any type, or the encodings
+// are equal, the type names are equal (an empty one suits any), and the schemas are equal where both sides have one.
+// Otherwise it returns a *TypeMismatchError, in which Unit, PID and Executable are empty; Registry.Match knows those too.
+func Match(pub, sub Entity) error {
+	if sub.AnyType {
+		return nil
+	}
+	suits := pub.Encoding == sub.Encoding &&
+		(pub.TypeName == sub.TypeName || pub.TypeName == "" || sub.TypeName == "") &&
+		(len(pub.Schema) == 0 || len(sub.Schema) == 0 || bytes.Equal(pub.Schema, sub.Schema))
+	if suits {
+		return nil
+	}
+	return &TypeMismatchError{Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub)}
+}
+
+// Match is Match that also says which processes the two sides are, as far as this registry knows them.
+func (r *Registry) Match(pub, sub Entity) error {
+	err := Match(pub, sub)
+	if mismatch, ok := err.(*TypeMismatchError); ok {
+		r.describe(&mismatch.Publisher)
+		r.describe(&mismatch.Subscription)
+	}
+	return err
+}
+
+// A TypeMismatchError says that a publisher and a subscription of the same topic speak of different types. The subscription
+// hears nothing of that publisher.
+type TypeMismatchError struct {
+	Topic        string
+	Publisher    TypeRef
+	Subscription TypeRef
+}
+
+func (e *TypeMismatchError) Error() string {
+	return fmt.Sprintf("topic %q: published as %v, subscribed as %v; give both sides the same type and codec, or subscribe to raw bytes",
+		e.Topic, e.Publisher, e.Subscription)
+}
+
+// A TypeRef is a type and where it was announced.
+type TypeRef struct {
+	EntityID   EntityID
+	TypeName   string
+	Encoding   string
+	SchemaHash string // the first 16 hexadecimal digits of the schema's SHA-256; empty without a schema
+	Unit       string
+	PID        int
+	Executable string
+}
+
+func (t TypeRef) String() string {
+	var b strings.Builder
+	name := t.TypeName
+	if name == "" {
+		name = "unnamed type"
+	}
+	fmt.Fprintf(&b, "%s in encoding %q", name, t.Encoding)
+	if t.SchemaHash != "" {
+		fmt.Fprintf(&b, " with schema %s", t.SchemaHash)
+	}
+	if t.PID == 0 {
+		fmt.Fprintf(&b, " (by %v)", t.EntityID)
+	} else {
+		fmt.Fprintf(&b, " (by %s, pid %d, %s, %v)", t.Unit, t.PID, t.Executable, t.EntityID)
+	}
+	return b.String()
+}
+
+func typeRef(e Entity) TypeRef {
+	t := TypeRef{EntityID: e.ID, TypeName: e.TypeName, Encoding: e.Encoding}
+	if len(e.Schema) != 0 {
+		sum := sha256.Sum256(e.Schema)
+		t.SchemaHash = hex.EncodeToString(sum[:8])
+	}
+	return t
+}

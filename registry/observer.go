@@ -1,0 +1,162 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/shmbus/shmbus/internal/counters"
+)
+
+// An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
+// be called concurrently.
+type Observer struct {
+	dir string
+
+	mu       sync.Mutex
+	peers    map[ID]*peer
+	problems []error
+	closed   bool
+}
+
+// Observe prepares to look at the domain directory, an absolute path. There need not be anything.
+func Observe(dir string) (*Observer, error) {
+	if err := supported(); err != nil {
+		return nil, err
+	}
+	if !filepath.IsAbs(dir) {
+		return nil, fmt.Errorf("observe the domain: %w", relativeError(dir))
+	}
+	return &Observer{dir: filepath.Clean(dir), peers: make(map[ID]*peer)}, nil
+}
+
+// Look returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
+// nobody removed yet are in it too, not Alive and without entities. No directory is an empty domain. What could not be
+// believed is left out; Problems says what and why. The caller owns the slices.
+func (o *Observer) Look() ([]Participant, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, fmt.Errorf("look at the domain: %w", os.ErrClosed)
+	}
+	o.problems = nil
+	present := make(map[ID]bool)
+	err := eachFile(o.dir, func(id ID, suffix string) {
+		if suffix == participantSuffix {
+			present[id] = true
+		}
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look at the domain: %w", err)
+	}
+	for id, p := range o.peers {
+		if !present[id] {
+			p.file.Close()
+			delete(o.peers, id)
+		}
+	}
+	all := make([]Participant, 0, len(present))
+	for id := range present {
+		if p, ok := o.participant(id); ok {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, bySince)
+	return all, nil
+}
+
+// Problems returns what the last Look left out: *VersionError, *CorruptError, or why a file could not be read.
+func (o *Observer) Problems() []error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.problems)
+}
+
+func (o *Observer) participant(id ID) (Participant, bool) {
+	p := o.peers[id]
+	if p == nil {
+		var err error
+		if p, err = o.meet(id); err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				o.problems = append(o.problems, err)
+			}
+			return Participant{}, false
+		}
+	}
+	who := p.info
+	locked, err := p.file.Locked()
+	who.Alive = err != nil || locked
+	if !who.Alive {
+		return who, true
+	}
+	w, err := p.words()
+	if err != nil {
+		o.problems = append(o.problems, err)
+		return who, true
+	}
+	if p.changed(w) {
+		// Every Look names what is wrong now, not only the first one that sees it.
+		p.reported, p.cut = nil, false
+		next, d := p.read(w)
+		p.adopt(next, w)
+		p.errs = d.errs
+	}
+	o.problems = append(o.problems, p.errs...)
+	who.Entities = p.entitiesWithCounters()
+	return who, true
+}
+
+func (o *Observer) meet(id ID) (*peer, error) {
+	p, err := openPeer(o.dir, id)
+	if err != nil {
+		if p != nil {
+			p.file.Close()
+		}
+		return nil, err
+	}
+	if len(o.peers) >= MaxParticipants {
+		p.file.Close()
+		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
+	}
+	o.peers[id] = p
+	return p, nil
+}
+
+// Close lets the files go.
+func (o *Observer) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var errs []error
+	for _, p := range o.peers {
+		errs = append(errs, p.file.Close())
+	}
+	clear(o.peers)
+	o.closed = true
+	return errors.Join(errs...)
+}
+
+// entitiesWithCounters returns the entities that are still what they were when the table was read, with their figures.
+func (p *peer) entitiesWithCounters() []Entity {
+	all := make([]Entity, 0, len(p.entries))
+	var figures [counters.Size]byte
+	for page, e := range p.entries {
+		_, err := p.file.ReadAt(figures[:], int64(pageOffset(page)+offCounters))
+		// Asked after the figures are read: the page may have gone to another entity meanwhile.
+		if now, again := p.prefix(page); err != nil || again != nil || now != e.prefix {
+			continue
+		}
+		entity := e.entity
+		if entity.Kind == KindPublisher {
+			entity.Publisher = counters.ReadPublisher(figures[:])
+		} else {
+			entity.Subscription = counters.ReadSubscription(figures[:])
+		}
+		all = append(all, entity)
+	}
+	slices.SortFunc(all, byNumber)
+	return all
+}

@@ -1,0 +1,175 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A prefix is the beginning of an entity page. Two equal prefixes mean the same record.
+type prefix struct {
+	state, number uint32
+	generation    uint64
+	length, sum   uint32
+}
+
+func parsePrefix(b []byte) prefix {
+	return prefix{
+		state:      native.Uint32(b[offEntityState:]),
+		number:     native.Uint32(b[offNumber:]),
+		generation: native.Uint64(b[offGeneration:]),
+		length:     native.Uint32(b[offBodyLength:]),
+		sum:        native.Uint32(b[offBodyCRC:]),
+	}
+}
+
+// put writes everything but the state word into an empty page.
+func (p *prefix) put(page, body []byte) {
+	native.PutUint32(page[offNumber:], p.number)
+	native.PutUint64(page[offGeneration:], p.generation)
+	native.PutUint32(page[offBodyLength:], uint32(len(body)))
+	copy(page[offBody:], body)
+	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], body))
+}
+
+// encodeBody makes the body of a record. It checks everything that a reader will check.
+func encodeBody(e *Entity) ([]byte, error) {
+	if err := checkEntity(e); err != nil {
+		return nil, err
+	}
+	b := make([]byte, offTexts, 256)
+	native.PutUint64(b[offEntitySince:], uint64(e.Since))
+	native.PutUint64(b[offMaxPayload:], e.MaxPayload)
+	native.PutUint32(b[offSchemaSize:], uint32(len(e.Schema)))
+	native.PutUint32(b[offSchemaCRC:], checksum(e.Schema))
+	native.PutUint32(b[offDepth:], e.Depth)
+	native.PutUint32(b[offHistory:], e.History)
+	b[offKind] = byte(e.Kind)
+	for _, f := range []struct {
+		set bool
+		bit byte
+	}{{e.AnyType, flagAnyType}, {e.Latched, flagLatched}, {e.Lossless, flagLossless}} {
+		if f.set {
+			b[offFlags] |= f.bit
+		}
+	}
+	native.PutUint16(b[offPatternCount:], uint16(len(e.Patterns)))
+	for _, text := range append([]string{e.Topic, e.TypeName, e.Encoding, e.SchemaEncoding}, e.Patterns...) {
+		b = append(native.AppendUint16(b, uint16(len(text))), text...)
+	}
+	if len(b) > maxBody {
+		return nil, &LimitError{What: "bytes in the names of one " + e.Kind.String(), Limit: maxBody - offTexts,
+			Remedy: "use shorter names, or spread the patterns over several subscriptions"}
+	}
+	return b, nil
+}
+
+// A schemaRef is what a record says of the schema beside it.
+type schemaRef struct{ size, sum uint32 }
+
+// parseRecord checks an entity page, of which b holds at least the prefix and the body it announces. The entity comes
+// without its participant and its schema.
+func parseRecord(b []byte) (Entity, schemaRef, error) {
+	p := parsePrefix(b)
+	if p.length < offTexts || p.length > maxBody || int(p.length) > len(b)-offBody {
+		return Entity{}, schemaRef{}, fmt.Errorf("the record announces %d bytes", p.length)
+	}
+	body := b[offBody : offBody+p.length]
+	if checksum(b[offNumber:offBodyCRC], body) != p.sum {
+		return Entity{}, schemaRef{}, errors.New("the checksum of the record is wrong")
+	}
+	e := Entity{
+		ID:         EntityID{Number: p.number},
+		Kind:       Kind(body[offKind]),
+		Since:      int64(native.Uint64(body[offEntitySince:])),
+		MaxPayload: native.Uint64(body[offMaxPayload:]),
+		Depth:      native.Uint32(body[offDepth:]),
+		History:    native.Uint32(body[offHistory:]),
+		AnyType:    body[offFlags]&flagAnyType != 0,
+		Latched:    body[offFlags]&flagLatched != 0,
+		Lossless:   body[offFlags]&flagLossless != 0,
+	}
+	schema := schemaRef{native.Uint32(body[offSchemaSize:]), native.Uint32(body[offSchemaCRC:])}
+	count := int(native.Uint16(body[offPatternCount:]))
+	texts := body[offTexts:]
+	ok := true
+	text := func() (s string) {
+		s, texts, ok = cutText(texts, ok)
+		return s
+	}
+	e.Topic, e.TypeName, e.Encoding, e.SchemaEncoding = text(), text(), text(), text()
+	for range count {
+		if !ok {
+			break
+		}
+		e.Patterns = append(e.Patterns, text())
+	}
+	switch {
+	case !ok || len(texts) != 0:
+		return Entity{}, schemaRef{}, errors.New("the texts do not fill the record")
+	case uint32(e.Kind) != p.state:
+		return Entity{}, schemaRef{}, fmt.Errorf("the state word is %d in the record of a %v", p.state, e.Kind)
+	case p.number == 0:
+		return Entity{}, schemaRef{}, errors.New("the entity has number 0")
+	case schema.size > MaxSchema:
+		return Entity{}, schemaRef{}, fmt.Errorf("the schema has %d bytes, more than %d", schema.size, MaxSchema)
+	}
+	return e, schema, checkEntity(&e)
+}
+
+func cutText(b []byte, ok bool) (string, []byte, bool) {
+	if !ok || len(b) < 2 {
+		return "", nil, false
+	}
+	n := int(native.Uint16(b))
+	if n > len(b)-2 {
+		return "", nil, false
+	}
+	return string(b[2 : 2+n]), b[2+n:], true
+}
+
+// checkEntity is the one check for what is advertised and for what is read.
+func checkEntity(e *Entity) error {
+	switch e.Kind {
+	case KindPublisher:
+		if err := CheckTopic(e.Topic); err != nil {
+			return err
+		}
+		if len(e.Patterns) != 0 {
+			return fmt.Errorf("the publisher of %q has patterns; only subscriptions have them", e.Topic)
+		}
+	case KindSubscription:
+		if e.Topic != "" {
+			if err := CheckPattern(e.Topic); err != nil {
+				return err
+			}
+		}
+		if len(e.Patterns) == 0 {
+			return errors.New("the subscription has no pattern, so it would never hear anything")
+		}
+		for _, p := range e.Patterns {
+			if err := CheckPattern(p); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("there is no kind of entity %d; use KindPublisher or KindSubscription", e.Kind)
+	}
+	for _, t := range []struct{ what, text string }{
+		{"type name", e.TypeName}, {"encoding", e.Encoding}, {"schema encoding", e.SchemaEncoding},
+	} {
+		if !utf8.ValidString(t.text) || strings.ContainsFunc(t.text, unicode.IsControl) {
+			return &NameError{What: t.what, Name: t.text, Rule: "it must be valid UTF-8 without control characters"}
+		}
+		if len(t.text) > maxBody {
+			return &NameError{What: t.what, Name: t.text, Rule: fmt.Sprintf("it must have at most %d bytes", maxBody)}
+		}
+	}
+	if len(e.Schema) > MaxSchema {
+		return &LimitError{What: "bytes of schema of one " + e.Kind.String(), Limit: MaxSchema,
+			Remedy: "leave out what the type does not use, or send the schema on a topic of its own"}
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package registry
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/process"
+)
+
+// Options say how to join a domain. The zero value joins the default domain.
+type Options struct {
+	// Dir is the directory of the domain itself, an absolute path; empty means DomainDir("", ""). It is created with mode
+	// 0700 if it is missing. A directory that exists keeps its mode, and when that lets a group read, the files of this
+	// participant do too.
+	Dir string
+
+	// Unit is what people call this participant; empty means the base name of the executable.
+	Unit string
+
+	// Logger hears what goes wrong in the background; nil means nobody does.
+	Logger *slog.Logger
+
+	// OnChange is called for everything that a look at the domain finds changed, this participant included, one call at a
+	// time and in order: a participant's Joined comes first, its Removed before its Left or Died, its Touched after the
+	// Added and Removed it announces. The calls come from goroutines of the registry, perhaps before Join has returned, and
+	// from Refresh. OnChange must not call Refresh or Close, and whoever waits for it must not hold it up.
+	OnChange func(Change)
+}
+
+// A Registry is the membership of this process in a domain. Its methods may be called concurrently.
+type Registry struct {
+	dir      string
+	mode     fs.FileMode
+	log      *slog.Logger
+	onChange func(Change)
+	clock    clock.Clock
+	self     *header
+	bell     *bell
+	table    *table
+
+	numbers sync.Mutex
+	last    uint32
+	free    map[uint32]bool // handed out by Number and not advertised yet
+
+	looking sync.Mutex  // held during a look, its calls of OnChange included
+	order   []*known    // by looks only
+	refused map[ID]bool // files that could not be opened or removed; by looks only
+	alone   bool        // own file is gone, said so already; by looks only
+	crowded bool        // too many participants, said so already; by looks only
+
+	mu    sync.Mutex // guards what looks share with everybody else; never held while OnChange runs
+	peers map[ID]*known
+	left  leavers
+
+	closing atomic.Bool
+	wake    atomic.Uint32 // the word that the goroutine of the loop sleeps on beside the bell
+	running sync.WaitGroup
+	closed  sync.Once
+	result  error
+}
+
+// Join makes this process a participant of a domain, after removing what dead participants left there.
+func Join(opts Options) (*Registry, error) {
+	r, err := join(opts)
+	if err != nil {
+		return nil, fmt.Errorf("join the domain: %w", err)
+	}
+	r.bell.ring()
+	r.running.Go(r.loop)
+	return r, nil
+}
+
+func join(opts Options) (*Registry, error) {
+	if err := supported(); err != nil {
+		return nil, err
+	}
+	if opts.Dir == "" {
+		dir, err := DomainDir("", "")
+		if err != nil {
+			return nil, err
+		}
+		opts.Dir = dir
+	}
+	r := &Registry{
+		dir: filepath.Clean(opts.Dir), log: opts.Logger, onChange: opts.OnChange, clock: clock.New(),
+		free: make(map[uint32]bool), refused: make(map[ID]bool), peers: make(map[ID]*known),
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.onChange == nil {
+		r.onChange = func(Change) {}
+	}
+	self, err := process.Self()
+	if err != nil {
+		return nil, err
+	}
+	self.Executable = cutName(self.Executable, maxExecutable)
+	if opts.Unit == "" {
+		opts.Unit = cutName(filepath.Base(self.Executable), MaxName)
+	}
+	if err := checkUnit(opts.Unit); err != nil {
+		return nil, err
+	}
+	r.self = &header{self: self, unit: opts.Unit, since: r.clock.Now()}
+	const attempts = 5 // each is lost only to somebody who removes the domain meanwhile
+	for range attempts {
+		err = r.enter()
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) || errors.As(err, new(*DirError)) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// enter does everything that leaves a trace in the domain.
+func (r *Registry) enter() (err error) {
+	if r.mode, err = prepareDomain(r.dir, r.log); err != nil {
+		return err
+	}
+	if removed, err := Clean(r.dir, false); err != nil {
+		r.log.Warn("not everything that the dead left could be removed", "dir", r.dir, "err", err)
+	} else if len(removed) != 0 {
+		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(removed))
+	}
+	living := 0
+	if err := eachFile(r.dir, func(_ ID, suffix string) {
+		if suffix == participantSuffix {
+			living++
+		}
+	}); err != nil {
+		return err
+	}
+	if living >= MaxParticipants {
+		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
+			Remedy: "end some, or spread them over several domains (SHMBUS_DOMAIN)"}
+	}
+	if r.bell, err = openBell(r.dir, r.mode, r.log); err != nil {
+		return err
+	}
+	r.self.id = newID()
+	if r.table, err = newTable(r.dir, r.mode, r.self); err != nil {
+		return errors.Join(err, r.bell.close())
+	}
+	return nil
+}
+
+func newID() ID {
+	for {
+		var b [8]byte
+		rand.Read(b[:])
+		if id := ID(native.Uint64(b[:])); id != 0 {
+			return id
+		}
+	}
+}
+
+// cutName makes a name that the file system allows into one that a record holds.
+func cutName(s string, limit int) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c >= 0x7f && c < 0xa0 {
+			return '?'
+		}
+		return c
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
+}
+
+// ID returns the id of this participant.
+func (r *Registry) ID() ID { return r.self.id }
+
+// Dir returns the directory of the domain.
+func (r *Registry) Dir() string { return r.dir }
+
+// FileMode returns the mode that files of this participant must have.
+func (r *Registry) FileMode() fs.FileMode { return r.mode }
+
+// Path returns the path of a file of this participant, "<id>.<suffix>" in the domain directory. Files with the suffixes
+// "reader" and "pub.<n>" are removed when this participant closes or dies.
+func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id, suffix) }
+
+// PeerPath returns the path of a file of another participant.
+func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir, id, suffix) }
+
+// Touch tells the others that something in the files of this participant changed: they look, and hear Touched. Called from
+// OnChange for the Touched of this very participant it would go on for ever.
+func (r *Registry) Touch() {
+	r.table.bump()
+	r.bell.ring()
+}
+
+// Close leaves the domain: the others hear that everything was removed and that the participant left, all its files are
+// unlinked, and the memory behind Counters goes away. OnChange is not called once Close has returned. Further calls wait
+// for the first and return what it did.
+func (r *Registry) Close() error {
+	r.closed.Do(func() {
+		r.closing.Store(true)
+		r.poke()
+		r.forgetAll()
+		r.running.Wait()
+		r.result = r.table.close()
+		r.bell.ring()
+		r.result = errors.Join(r.result, r.bell.close())
+	})
+	return r.result
+}

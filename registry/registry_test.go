@@ -1,0 +1,135 @@
+//go:build linux
+
+package registry
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func advertise(t testing.TB, r *Registry, e Entity) *Advertisement {
+	t.Helper()
+	e.ID.Number = r.Number()
+	a, err := r.Advertise(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func publisher(topic string) Entity {
+	return Entity{Kind: KindPublisher, Topic: topic, TypeName: "pkg.Type", Encoding: "msgpack", SchemaEncoding: "jsonschema",
+		Schema: []byte("{}"), Latched: true, Depth: 16, MaxPayload: 1 << 40}
+}
+
+func subscription(patterns ...string) Entity {
+	return Entity{Kind: KindSubscription, Patterns: patterns, Encoding: "cbor", AnyType: true, Lossless: true, History: 3}
+}
+
+func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	for _, w := range []*watcher{a, b} {
+		w.expect(a.ID(), Joined)
+	}
+	pub := advertise(t, a.Registry, publisher("robot/pose"))
+	sub := advertise(t, a.Registry, subscription("/abs/*", "**"))
+	for _, w := range []*watcher{a, b} {
+		got := w.expect(a.ID(), Added, Added)
+		wantPub, wantSub := publisher("robot/pose"), subscription("/abs/*", "**")
+		wantPub.ID, wantSub.ID = pub.ID(), sub.ID()
+		for i, want := range []Entity{wantPub, wantSub} {
+			if diff := cmp.Diff(want, got[i].Entity, cmpopts.IgnoreFields(Entity{}, "Since")); diff != "" {
+				t.Errorf("entity %d (-advertised +seen):\n%s", i, diff)
+			}
+			if got[i].Entity.Since == 0 {
+				t.Error("the stamp of advertising is missing")
+			}
+		}
+	}
+	if err := pub.Withdraw(); err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.Withdraw(); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []*watcher{a, b} {
+		if c := w.expect(a.ID(), Removed); c[0].Entity.ID != pub.ID() {
+			t.Fatalf("%v is gone, want %v", c[0].Entity.ID, pub.ID())
+		}
+	}
+	a.Close()
+	b.expect(a.ID(), Removed, Left)
+	if b.Alive(a.ID()) || !b.Left(a.ID()) || b.Left(b.ID()) {
+		t.Error("one who closed counts as alive, or not as one who left")
+	}
+	b.Close()
+	if diff := cmp.Diff([]string{"registry"}, files(t, dir)); diff != "" {
+		t.Errorf("after the last Close (-want +got):\n%s", diff)
+	}
+}
+
+func TestANewcomerHearsWhatWasThereBefore(t *testing.T) {
+	dir := domain(t)
+	first := watch(t, dir)
+	advertise(t, first.Registry, publisher("a"))
+	other := startProcess(t, dir)
+	second := watch(t, dir)
+	second.expect(first.ID(), Joined, Added, Touched)
+	got := second.expect(other.id, Joined, Added, Touched)
+	if p := got[0].Participant; p.Unit != "member" || p.PID != other.cmd.Process.Pid || !p.Alive || p.Executable == "" ||
+		p.StartTime == 0 || p.Since == 0 {
+		t.Errorf("the other process is known as %+v", p)
+	}
+	if e := got[1].Entity; e.Topic != "member/topic" || string(e.Schema) != "schema" || e.ID != (EntityID{other.id, 1}) {
+		t.Errorf("its publisher is known as %+v", e)
+	}
+	// And the other way round: the process that was there hears of the newcomer's publisher, as first does.
+	first.expect(second.ID(), Joined)
+}
+
+func TestAnotherProcessLeaves(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	other := startProcess(t, dir)
+	w.expect(other.id, Joined, Added)
+	if !w.Alive(other.id) {
+		t.Error("a living process is not alive")
+	}
+	other.leave()
+	w.expect(other.id, Removed, Left)
+	for _, name := range files(t, dir) {
+		if strings.HasPrefix(name, other.id.String()) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
+func TestAKilledProcessDiedAndIsCleanedUp(t *testing.T) {
+	dir := domain(t)
+	watchers := []*watcher{watch(t, dir), watch(t, dir), watch(t, dir)}
+	other := startProcess(t, dir)
+	for _, w := range watchers {
+		w.expect(other.id, Joined, Added)
+	}
+	other.kill()
+	for _, w := range watchers {
+		w.expect(other.id, Removed, Died)
+		if w.Alive(other.id) || w.Left(other.id) {
+			t.Error("a killed process counts as alive or as one who left")
+		}
+	}
+	for _, w := range watchers {
+		if err := w.Refresh(); err != nil { // the look that heard of the death has cleaned when this one begins
+			t.Fatal(err)
+		}
+	}
+	for _, name := range files(t, dir) {
+		if strings.HasPrefix(name, other.id.String()) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A table is the participant file of this process, which nobody else writes. Its methods may be called concurrently.
+type table struct {
+	dir  string
+	id   ID
+	mode fs.FileMode
+
+	mu         sync.Mutex
+	file       *shm.File
+	mapping    *shm.Mapping
+	b          []byte
+	used       []bool // per page that has memory: an entity is in it
+	schemas    int64  // bytes of all schemas in the domain
+	generation uint64
+	closed     bool
+}
+
+// newTable creates and publishes the file. It is locked before it has a name, and a process killed before it has a name
+// leaves nothing.
+func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
+	f, err := shm.Create(dir, fileSize, mode)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{dir: dir, id: h.id, mode: mode, file: f}
+	defer func() {
+		if err != nil {
+			t.mapping.Unmap()
+			f.Close()
+		}
+	}()
+	if err := f.Lock(); err != nil {
+		return nil, err
+	}
+	if err := f.Reserve(0, pageSize); err != nil {
+		return nil, err
+	}
+	if t.mapping, err = f.Map(0, fileSize, true); err != nil {
+		return nil, err
+	}
+	t.b = t.mapping.Bytes()
+	h.put(t.b)
+	t.word32(offState).Store(stateAlive)
+	t.word64(offTableVersion).Store(1)
+	return t, f.Publish(filePath(dir, h.id, participantSuffix))
+}
+
+// put writes a record, its schema before it, and returns its page and the counters in it.
+func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return 0, nil, os.ErrClosed
+	}
+	if t.schemas+int64(len(e.Schema)) > MaxSchemas {
+		return 0, nil, &LimitError{What: "bytes of schemas of one participant", Limit: MaxSchemas,
+			Remedy: "advertise fewer publishers and subscriptions with large schemas in one process"}
+	}
+	if page, err = t.freePage(); err != nil {
+		return 0, nil, err
+	}
+	if len(e.Schema) != 0 {
+		path := filePath(t.dir, t.id, schemaSuffix(e.ID.Number))
+		if err := writeSchema(t.dir, path, e.Schema, t.mode); err != nil {
+			return 0, nil, fmt.Errorf("publish the schema: %w", err)
+		}
+	}
+	t.generation++
+	b := t.page(page)
+	clear(b)
+	p := prefix{number: e.ID.Number, generation: t.generation}
+	p.put(b, body)
+	mem.Uint32(b, offEntityState).Store(uint32(e.Kind))
+	t.used[page] = true
+	t.schemas += int64(len(e.Schema))
+	t.word32(offPages).Store(uint32(len(t.used)))
+	t.word64(offTableVersion).Add(1)
+	return page, countersOf(b), nil
+}
+
+// freePage returns the lowest page without a record, with memory behind it.
+func (t *table) freePage() (int, error) {
+	for i, used := range t.used {
+		if !used {
+			return i, nil
+		}
+	}
+	page := len(t.used)
+	if page == MaxEntities {
+		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEntities,
+			Remedy: "close some, use patterns instead of many subscriptions, or spread them over several participants"}
+	}
+	if err := t.file.Reserve(int64(pageOffset(page)), pageSize); err != nil {
+		return 0, err
+	}
+	t.used = append(t.used, false)
+	return page, nil
+}
+
+// remove takes a record away, and its schema after it.
+func (t *table) remove(page int, number uint32, schemaSize int) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil // close removed it
+	}
+	mem.Uint32(t.page(page), offEntityState).Store(0)
+	t.used[page] = false
+	t.schemas -= int64(schemaSize)
+	t.word64(offTableVersion).Add(1)
+	if schemaSize == 0 {
+		return nil
+	}
+	return removeIfThere(filePath(t.dir, t.id, schemaSuffix(number)))
+}
+
+// bump tells the others that something changed, once the bell is rung.
+func (t *table) bump() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.word64(offTableVersion).Add(1)
+	}
+}
+
+// close takes leave: from here on the others call what they see orderly. The lock is given back last, when there is
+// nothing left to be found without it.
+func (t *table) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil
+	}
+	t.closed = true
+	t.word32(offState).Store(stateLeaving)
+	for i := range t.used {
+		mem.Uint32(t.page(i), offEntityState).Store(0)
+	}
+	t.word64(offTableVersion).Add(1)
+	_, err := removeFiles(t.dir, map[ID]bool{t.id: true}, false)
+	t.b = nil
+	return errors.Join(err, t.mapping.Unmap(), t.file.Close())
+}
+
+func countersOf(page []byte) []byte {
+	return page[offCounters : offCounters+counters.Size : offCounters+counters.Size]
+}
+
+func (t *table) page(i int) []byte {
+	return t.b[pageOffset(i) : pageOffset(i)+pageSize : pageOffset(i)+pageSize]
+}
+
+func (t *table) word32(off int) *atomic.Uint32 { return mem.Uint32(t.b, off) }
+func (t *table) word64(off int) *atomic.Uint64 { return mem.Uint64(t.b, off) }
