@@ -120,11 +120,12 @@ type watcher struct {
 	*Registry
 	t       testing.TB
 	changes chan Change
+	unread  map[ID][]Change // taken from changes while another participant was asked for
 }
 
 func watch(t testing.TB, dir string) *watcher {
 	t.Helper()
-	w := &watcher{t: t, changes: make(chan Change, 100_000)}
+	w := &watcher{t: t, changes: make(chan Change, 100_000), unread: make(map[ID][]Change)}
 	r, err := Join(Options{Dir: dir, Unit: "watcher", OnChange: func(c Change) { w.changes <- c }})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +138,10 @@ func watch(t testing.TB, dir string) *watcher {
 // next returns the next change of the participant, in the order in which they came.
 func (w *watcher) next(id ID) Change {
 	w.t.Helper()
+	if of := w.unread[id]; len(of) != 0 {
+		w.unread[id] = of[1:]
+		return of[0]
+	}
 	deadline := time.After(long)
 	for {
 		select {
@@ -144,6 +149,7 @@ func (w *watcher) next(id ID) Change {
 			if c.Participant.ID == id {
 				return c
 			}
+			w.unread[c.Participant.ID] = append(w.unread[c.Participant.ID], c)
 		case <-deadline:
 			w.t.Fatalf("nothing is heard of %v", id)
 		}
