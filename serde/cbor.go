@@ -2,6 +2,7 @@ package serde
 
 import (
 	"bytes"
+	"io"
 	"math"
 
 	"github.com/fxamacker/cbor/v2"
@@ -96,4 +97,48 @@ func (d *cborDecoder[T]) Decode(src []byte, v *T) error {
 	return err
 }
 
-func (d *cborDecoder[T]) value() error { return d.mode.Unmarshal(d.src.b, d.v) }
+func (d *cborDecoder[T]) value() error {
+	if math.MaxInt < math.MaxInt64 {
+		if err := checkCBORLengths(d.src.b); err != nil {
+			return err
+		}
+	}
+	return d.mode.Unmarshal(d.src.b, d.v)
+}
+
+// checkCBORLengths finds lengths that promise more than there is. The library does too, but cuts them to an int first, so
+// on 32-bit CPUs a length of 2^32 would be taken for 0. What else may be wrong is left to the library.
+func checkCBORLengths(src []byte) error {
+	for len(src) > 0 {
+		major, info := int(src[0]>>5), src[0]&0x1f
+		size := 0
+		if info >= 24 && info <= 27 {
+			size = 1 << (info - 24)
+		}
+		if src = src[1:]; size > len(src) {
+			return io.ErrUnexpectedEOF
+		}
+		var arg uint64
+		switch {
+		case size > 0:
+			for _, b := range src[:size] {
+				arg = arg<<8 | uint64(b)
+			}
+			src = src[size:]
+		case info < 24:
+			arg = uint64(info)
+		}
+		switch major {
+		case cborBytes, cborString:
+			if arg > uint64(len(src)) {
+				return io.ErrUnexpectedEOF
+			}
+			src = src[arg:]
+		case cborArray, cborMap:
+			if arg > uint64(len(src)) {
+				return io.ErrUnexpectedEOF
+			}
+		}
+	}
+	return nil
+}

@@ -35,6 +35,9 @@ func cborToJSON(src []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCBORLengths(src); err != nil {
+		return nil, err
+	}
 	if err := mode.Wellformed(src); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type holder struct {
 }
 
 // panics is a type of an application whose method does not expect what it gets.
-type panics struct{ n int }
+type panics struct{}
 
 func (p *panics) UnmarshalMsgpack([]byte) error { panic("method of the application") }
 func (p *panics) UnmarshalCBOR([]byte) error    { panic("method of the application") }
