@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/samples/hostmetrics/metrics"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// childMark is set in the environment of the processes that the demo starts.
+const childMark = "SHMBUS_DEMO_CHILD"
+
+// An order tells a child what to do. It is the first line of its standard input; the end of that is the order to stop.
+type order struct {
+	Role        string        `json:"role"`
+	Dir         string        `json:"dir"`
+	Domain      string        `json:"domain"`
+	File        string        `json:"file,omitempty"`        // recorder, player
+	Duration    time.Duration `json:"duration,omitempty"`    // hostmetrics
+	Rate        float64       `json:"rate,omitempty"`        // hostmetrics
+	Subscribers int           `json:"subscribers,omitempty"` // hostmetrics, player: per topic, before the first message
+}
+
+const (
+	roleHostmetrics = "hostmetrics"
+	roleSubscriber  = "subscriber"
+	roleRecorder    = "recorder"
+	rolePlayer      = "player"
+)
+
+// A reply is one line from a child. Each has one field set.
+type reply struct {
+	Ready     bool            `json:"ready,omitempty"`
+	Values    []value         `json:"values,omitempty"`    // subscriber: the newest of every topic
+	Published *metrics.Report `json:"published,omitempty"` // hostmetrics, at its end
+	Summary   *record.Summary `json:"summary,omitempty"`   // recorder, player: at their end
+	Received  *received       `json:"received,omitempty"`  // subscriber, at its end
+}
+
+func (r reply) final() bool { return r.Published != nil || r.Summary != nil || r.Received != nil }
+
+type value struct {
+	Topic string `json:"topic"`
+	Text  string `json:"text"`
+	Count uint64 `json:"count"`
+}
+
+type received struct {
+	Messages uint64 `json:"messages"`
+	Lost     uint64 `json:"lost"`
+}
+
+// childMain is main in a child.
+func childMain() int {
+	// An interrupt from the terminal reaches all processes of the demo. The parent decides what becomes of it.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	if err := obey(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func obey(in io.Reader, out io.Writer) (err error) {
+	dec := json.NewDecoder(in)
+	var o order
+	if err := dec.Decode(&o); err != nil {
+		return fmt.Errorf("read the order: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		dec.Decode(new(order)) // there is no second one: this waits for the end of in
+		cancel()
+	}()
+	var mu sync.Mutex
+	enc := json.NewEncoder(out)
+	say := func(r reply) {
+		mu.Lock()
+		defer mu.Unlock()
+		enc.Encode(r) // a parent that is gone is noticed at the end of in
+	}
+
+	p, err := topic.Join(&topic.Options{Dir: o.Dir, Domain: o.Domain, Unit: "demo-" + o.Role})
+	if err != nil {
+		return err
+	}
+	last, err := play(ctx, p, o, say)
+	if err = errors.Join(err, p.Close()); err != nil {
+		return err
+	}
+	say(last)
+	return nil
+}
+
+// play plays the role that was ordered and returns its final reply.
+func play(ctx context.Context, p *topic.Participant, o order, say func(reply)) (reply, error) {
+	ready := func() { say(reply{Ready: true}) }
+	switch o.Role {
+	case roleHostmetrics:
+		r, err := metrics.Run(ctx, p, &metrics.Options{
+			Duration: o.Duration, Rate: o.Rate, Subscribers: o.Subscribers, Started: func(int) { ready() },
+		})
+		return reply{Published: &r}, err
+	case roleSubscriber:
+		r, err := subscribe(ctx, p, say)
+		return reply{Received: &r}, err
+	case roleRecorder:
+		s, err := record.Record(ctx, p, o.File, &record.RecordOptions{Lossless: true, Started: ready})
+		return reply{Summary: &s}, err
+	case rolePlayer:
+		s, err := record.Play(ctx, p, o.File, &record.PlayOptions{WaitSubscribers: o.Subscribers})
+		return reply{Summary: &s}, errors.Join(err, s.Damage)
+	}
+	return reply{}, fmt.Errorf("there is no role %q", o.Role)
+}
+
+// refresh is how often the subscriber tells what it sees.
+const refresh = 250 * time.Millisecond
+
+// subscribe receives every topic of the domain, whatever its type, until ctx ends, and then what is still in the rings.
+func subscribe(ctx context.Context, p *topic.Participant, say func(reply)) (_ received, err error) {
+	sub, err := topic.NewSubscriber[[]byte](p, "**", nil)
+	if err != nil {
+		return received{}, err
+	}
+	defer func() { err = errors.Join(err, sub.Close()) }()
+	say(reply{Ready: true})
+
+	seen := newLatest()
+	told := time.Now()
+	for ctx.Err() == nil {
+		sample, err := sub.Receive(ctx)
+		if err != nil && ctx.Err() == nil {
+			return received{}, err
+		}
+		if err == nil {
+			seen.take(sample)
+		}
+		if now := time.Now(); now.Sub(told) >= refresh {
+			told = now
+			say(reply{Values: seen.values()})
+		}
+	}
+	for sample, ok := sub.TryReceive(); ok; sample, ok = sub.TryReceive() {
+		seen.take(sample)
+	}
+	say(reply{Values: seen.values()})
+	stats := sub.Stats()
+	return received{Messages: stats.Received, Lost: stats.Lost}, nil
+}
+
+// latest keeps the newest sample of every topic.
+type latest struct {
+	describer *metrics.Describer
+	topics    map[string]*newest
+}
+
+type newest struct {
+	payload []byte
+	count   uint64
+}
+
+func newLatest() *latest {
+	return &latest{describer: metrics.NewDescriber(), topics: make(map[string]*newest)}
+}
+
+func (l *latest) take(s topic.Sample[[]byte]) {
+	n := l.topics[s.Topic()]
+	if n == nil {
+		n = &newest{}
+		l.topics[s.Topic()] = n
+	}
+	n.payload = append(n.payload[:0], s.Bytes()...)
+	n.count++
+	s.Release()
+}
+
+func (l *latest) values() []value {
+	var all []value
+	for _, name := range slices.Sorted(maps.Keys(l.topics)) {
+		n := l.topics[name]
+		text, err := l.describer.Describe(name, n.payload)
+		if err != nil {
+			text = err.Error()
+		}
+		all = append(all, value{Topic: name, Text: text, Count: n.count})
+	}
+	return all
+}

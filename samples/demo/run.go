@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/shmbus/shmbus/record"
+)
+
+type config struct {
+	duration time.Duration
+	rate     float64
+	dir      string // on a tmpfs
+	keep     string // file, "" = the recording goes
+}
+
+const (
+	// watchdog ends a demo that hangs. It is far more than the two times maxDuration and some starts of processes need.
+	watchdog    = 60 * time.Second
+	maxDuration = 20 * time.Second
+)
+
+// run makes the demo and returns its last line, after everything it made is gone again.
+func run(ctx context.Context, c config, s *screen) (ok string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, watchdog, fmt.Errorf("it was not done after %v", watchdog))
+	defer cancel()
+	dom, err := makeDomains(c.dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, dom.remove()) }()
+	files, err := os.MkdirTemp("", "shmbus-demo-")
+	if err != nil {
+		return "", fmt.Errorf("make a directory for the recordings: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(files)) }()
+	first, second := filepath.Join(files, "first.mcap"), filepath.Join(files, "second.mcap")
+	if c.keep != "" {
+		first = c.keep
+	}
+	crew := newCrew(ctx)
+	defer crew.dismiss() // before the domains are removed
+
+	var r results
+	if err := recordLive(crew, dom, c, first, s, &r); err != nil {
+		return "", err
+	}
+	if err := replay(crew, dom, first, second, s, &r); err != nil {
+		return "", err
+	}
+	s.say("comparing the two recordings")
+	if r.difference, err = compare(crew.ctx, first, second); err != nil {
+		return "", err
+	}
+	if err := r.table(s.w); err != nil {
+		return "", err
+	}
+	if found := r.differences(); len(found) > 0 {
+		return "", errors.New(strings.Join(found, "\n"))
+	}
+	return fmt.Sprintf("demo ok: %d messages on %d topics recorded, replayed and compared equal", r.difference.Messages, r.topics()), nil
+}
+
+// recordLive publishes real figures while a subscriber shows them and a recorder writes them down.
+func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *results) error {
+	recorder, subscriber, err := startListeners(crew, dom, liveDomain, file, s)
+	if err != nil {
+		return err
+	}
+	host, err := crew.start(order{
+		Role: roleHostmetrics, Dir: dom.dir, Domain: liveDomain, Duration: c.duration, Rate: c.rate, Subscribers: listeners,
+	}, nil)
+	if err != nil {
+		return err
+	}
+	if err := host.waitReady(); err != nil {
+		return err
+	}
+	s.say("recording this machine's figures for %v in %s", c.duration, filepath.Join(dom.dir, liveDomain))
+	last, err := host.finish()
+	if err != nil {
+		return err
+	}
+	r.published = *last.Published
+	r.received, r.recorded, err = stopListeners(subscriber, recorder)
+	return err
+}
+
+// replay plays the recording into the other domain at its own pace, where it is shown and recorded again.
+func replay(crew *crew, dom domains, file, again string, s *screen, r *results) error {
+	recorder, subscriber, err := startListeners(crew, dom, replayDomain, again, s)
+	if err != nil {
+		return err
+	}
+	s.say("replaying %d messages at their own pace in %s", r.recorded.Messages, filepath.Join(dom.dir, replayDomain))
+	player, err := crew.start(order{Role: rolePlayer, Dir: dom.dir, Domain: replayDomain, File: file, Subscribers: listeners}, nil)
+	if err != nil {
+		return err
+	}
+	last, err := player.finish()
+	if err != nil {
+		return err
+	}
+	r.replayed = *last.Summary
+	r.seen, r.rerecorded, err = stopListeners(subscriber, recorder)
+	return err
+}
+
+// listeners is how many subscriptions there are to every topic: the recorder's and the subscriber's.
+const listeners = 2
+
+func startListeners(crew *crew, dom domains, domain, file string, s *screen) (recorder, subscriber *child, err error) {
+	recorder, err = crew.start(order{Role: roleRecorder, Dir: dom.dir, Domain: domain, File: file}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	subscriber, err = crew.start(order{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, s.watch())
+	if err != nil {
+		return nil, nil, err
+	}
+	return recorder, subscriber, errors.Join(recorder.waitReady(), subscriber.waitReady())
+}
+
+// stopListeners ends both after the last message was published. Each first takes what it has not taken yet.
+func stopListeners(subscriber, recorder *child) (received, record.Summary, error) {
+	seen, err := subscriber.stop()
+	if err != nil {
+		return received{}, record.Summary{}, err
+	}
+	recorded, err := recorder.stop()
+	if err != nil {
+		return received{}, record.Summary{}, err
+	}
+	return *seen.Received, *recorded.Summary, nil
+}
+
+// compare gives up waiting, not comparing, when ctx ends: the process ends soon after.
+func compare(ctx context.Context, a, b string) (record.Difference, error) {
+	type outcome struct {
+		d   record.Difference
+		err error
+	}
+	compared := make(chan outcome, 1)
+	go func() {
+		d, err := record.Compare(a, b)
+		compared <- outcome{d, err}
+	}()
+	select {
+	case o := <-compared:
+		return o.d, o.err
+	case <-ctx.Done():
+		return record.Difference{}, context.Cause(ctx)
+	}
+}
