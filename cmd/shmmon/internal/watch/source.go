@@ -1,0 +1,48 @@
+package watch
+
+import (
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/registry"
+)
+
+// A Snapshot is who was in a domain at one moment, with everybody's counters.
+type Snapshot struct {
+	At           int64 // ns of CLOCK_MONOTONIC, not before the counters were read
+	Participants []registry.Participant
+	Problems     []error // what could not be believed and is left out
+}
+
+// A Source yields snapshots. Look must not be called concurrently.
+type Source interface {
+	Look() (Snapshot, error)
+}
+
+// A Domain is the Source that looks at a real domain directory.
+type Domain struct {
+	observer *registry.Observer
+	clock    clock.Clock
+}
+
+// Open prepares to look at a domain directory, which need not exist. The caller closes the Domain.
+func Open(dir string) (*Domain, error) {
+	o, err := registry.Observe(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Domain{observer: o, clock: clock.New()}, nil
+}
+
+// Look implements Source.
+func (d *Domain) Look() (Snapshot, error) {
+	who, err := d.observer.Look()
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Problems()}, nil
+}
+
+// Clock returns the clock of the snapshots.
+func (d *Domain) Clock() clock.Clock { return d.clock }
+
+// Close lets the domain go.
+func (d *Domain) Close() error { return d.observer.Close() }

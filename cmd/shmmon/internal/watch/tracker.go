@@ -1,0 +1,266 @@
+package watch
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/rate"
+	"github.com/shmbus/shmbus/registry"
+)
+
+// keepGone is for how long a topic that vanished stays in the view.
+const keepGone = int64(15 * time.Second)
+
+// A Tracker makes views of snapshots. It is for one goroutine at a time.
+type Tracker struct {
+	window     time.Duration
+	keepGone   bool
+	publishers map[registry.EntityID]*rate.Estimator
+	delays     map[registry.EntityID]*delays
+	gone       map[string]goneTopic
+	last       View
+}
+
+type goneTopic struct {
+	topic Topic
+	at    int64
+}
+
+// TrackerOptions say how a Tracker works. The zero value is right for one-shot use.
+type TrackerOptions struct {
+	Window   time.Duration // shortest time that rates are averaged over; zero means three seconds
+	KeepGone bool          // show topics that vanished for some seconds more
+}
+
+// NewTracker returns a Tracker that has seen nothing. opts may be nil.
+func NewTracker(opts *TrackerOptions) *Tracker {
+	if opts == nil {
+		opts = &TrackerOptions{}
+	}
+	return &Tracker{
+		window: opts.Window, keepGone: opts.KeepGone,
+		publishers: make(map[registry.EntityID]*rate.Estimator), delays: make(map[registry.EntityID]*delays),
+		gone: make(map[string]goneTopic),
+	}
+}
+
+// Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
+func (t *Tracker) Add(s Snapshot) View {
+	b := builder{tracker: t, at: s.At, topics: make(map[string]*Topic), seen: make(map[registry.EntityID]bool)}
+	b.publishers(s.Participants)
+	b.subscribers(s.Participants)
+	maps.DeleteFunc(t.publishers, func(id registry.EntityID, _ *rate.Estimator) bool { return !b.seen[id] })
+	maps.DeleteFunc(t.delays, func(id registry.EntityID, _ *delays) bool { return !b.seen[id] })
+
+	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems}
+	for _, topic := range b.topics {
+		b.finish(topic)
+		v.Rate += topic.Rate
+		v.Bandwidth += topic.Bandwidth
+		v.Topics = append(v.Topics, *topic)
+	}
+	if t.keepGone {
+		v.Topics = append(v.Topics, t.vanished(s.At, b.topics)...)
+	}
+	slices.SortFunc(v.Topics, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
+	t.last = v
+	return v
+}
+
+// Due returns until when it is worth looking on so that every topic of the last view has a measured rate; zero when all
+// have, or will not have one soon.
+func (t *Tracker) Due() int64 {
+	var due int64
+	for _, e := range t.publishers {
+		due = max(due, e.Due())
+	}
+	return due
+}
+
+// vanished returns the topics that were in an earlier view and are not in now.
+func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
+	for _, topic := range t.last.Topics {
+		if topic.State != Gone && now[topic.Name] == nil {
+			topic.State, topic.Rate, topic.Bandwidth = Gone, 0, 0
+			topic.Publishers, topic.Subscribers, topic.Connected, topic.Mismatched = nil, nil, 0, 0
+			t.gone[topic.Name] = goneTopic{topic, at}
+		}
+	}
+	var all []Topic
+	for name, g := range t.gone {
+		if now[name] != nil || at-g.at > keepGone {
+			delete(t.gone, name)
+			continue
+		}
+		all = append(all, g.topic)
+	}
+	return all
+}
+
+// A builder makes one view.
+type builder struct {
+	tracker *Tracker
+	at      int64
+	topics  map[string]*Topic
+	seen    map[registry.EntityID]bool
+}
+
+func (b *builder) topic(name string) *Topic {
+	t := b.topics[name]
+	if t == nil {
+		t = &Topic{Name: name}
+		b.topics[name] = t
+	}
+	return t
+}
+
+func (b *builder) publishers(all []registry.Participant) {
+	for _, who := range all {
+		entities := who.Entities
+		who.Entities = nil
+		for _, e := range entities {
+			if e.Kind != registry.KindPublisher || b.seen[e.ID] {
+				continue
+			}
+			b.seen[e.ID] = true
+			r := b.tracker.publishers[e.ID]
+			if r == nil {
+				r = &rate.Estimator{Window: b.tracker.window}
+				b.tracker.publishers[e.ID] = r
+			}
+			f := e.Publisher
+			r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
+			p := Publisher{Owner: who, Entity: e, Stopped: r.Stopped()}
+			p.Rate, p.Bandwidth = r.Rate()
+
+			t := b.topic(e.Topic)
+			t.Measured = r.Measured() && (t.Measured || len(t.Publishers) == 0)
+			t.Publishers = append(t.Publishers, p)
+		}
+	}
+}
+
+func (b *builder) subscribers(all []registry.Participant) {
+	published := slices.Sorted(maps.Keys(b.topics))
+	for _, who := range all {
+		entities := who.Entities
+		who.Entities = nil
+		for _, e := range entities {
+			if e.Kind != registry.KindSubscription || b.seen[e.ID] {
+				continue
+			}
+			b.seen[e.ID] = true
+			d := b.tracker.delays[e.ID]
+			if d == nil {
+				d = &delays{}
+				b.tracker.delays[e.ID] = d
+			}
+			d.look(b.at, e.Subscription.Latency)
+			s := Subscriber{Owner: who, Entity: e}
+			h := d.recent()
+			s.P50, s.P99 = quantiles(&h)
+
+			names := asked(e, published)
+			s.Shared = len(names) > 1
+			for _, name := range names {
+				t := b.topic(name)
+				t.Subscribers = append(t.Subscribers, s)
+			}
+		}
+	}
+}
+
+// asked returns the topics a subscription asks for: those that are published, and those it names in full.
+func asked(e registry.Entity, published []string) []string {
+	var names []string
+	wild := false
+	for _, p := range e.Patterns {
+		if IsPattern(p) {
+			wild = true
+		} else {
+			names = append(names, p)
+		}
+	}
+	if wild {
+		for _, name := range published {
+			if registry.Interested(e, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// finish fills in what follows from the endpoints.
+func (b *builder) finish(t *Topic) {
+	b.sumPublishers(t)
+	b.sumSubscribers(t)
+	switch {
+	case len(t.Publishers) == 0:
+		t.State = Waiting
+	case t.Messages == 0:
+		t.State = Quiet
+	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Entity.Publisher.Messages > 0 }):
+		t.State = Stale
+		if slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return p.Entity.Latched }) {
+			t.State = Latched
+		}
+	default:
+		t.State = Live
+	}
+}
+
+func (b *builder) sumPublishers(t *Topic) {
+	type kind struct{ name, encoding string }
+	kinds := make(map[kind]bool)
+	for i, p := range t.Publishers {
+		if i == 0 {
+			t.Type, t.Encoding = p.Entity.TypeName, p.Entity.Encoding
+		}
+		kinds[kind{p.Entity.TypeName, p.Entity.Encoding}] = true
+		f := p.Entity.Publisher
+		t.Rate += p.Rate
+		t.Bandwidth += p.Bandwidth
+		t.Messages += f.Messages
+		t.Bytes += f.Bytes
+		t.MaxSize = max(t.MaxSize, f.MaxSize)
+		if last := min(f.LastStamp, b.at); last > t.Last {
+			t.Last, t.Size = last, f.LastSize
+		}
+		t.Connected = max(t.Connected, int(min(f.Subscribers, 1<<20)))
+	}
+	t.MoreTypes = max(0, len(kinds)-1)
+}
+
+func (b *builder) sumSubscribers(t *Topic) {
+	var own, shared histogram
+	for i := range t.Subscribers {
+		s := &t.Subscribers[i]
+		for _, p := range t.Publishers {
+			s.Mismatch = s.Mismatch || registry.Match(p.Entity, s.Entity) != nil
+		}
+		if s.Mismatch {
+			t.Mismatched++
+		}
+		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Entity.AnyType {
+			t.Type, t.Encoding = s.Entity.TypeName, s.Entity.Encoding
+		}
+		h := b.tracker.delays[s.Entity.ID].recent()
+		if s.Shared {
+			t.LostShared += s.Entity.Subscription.Lost
+			merge(&shared, h)
+		} else {
+			t.Lost += s.Entity.Subscription.Lost
+			merge(&own, h)
+		}
+	}
+	// Delays of a subscription to many topics are those of its other topics too; they only stand in.
+	if t.P50, t.P99 = quantiles(&own); t.P50 < 0 {
+		t.P50, t.P99 = quantiles(&shared)
+	}
+	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Entity.Since, b.Entity.Since) })
+}

@@ -1,0 +1,83 @@
+package watch
+
+import (
+	"strings"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+// A View is what a Tracker makes of a snapshot. It does not change later.
+type View struct {
+	At           int64
+	Participants []registry.Participant
+	Problems     []error
+	Topics       []Topic // by name
+	Rate         float64 // of all topics together, messages per second
+	Bandwidth    float64 // payload bytes per second
+}
+
+// A Topic is everything known of one topic name.
+type Topic struct {
+	Name        string
+	Type        string // the first publisher's, or what subscriptions expect when there is none
+	Encoding    string
+	MoreTypes   int // how many other types are published under the name
+	Publishers  []Publisher
+	Subscribers []Subscriber // every subscription that asks for the topic
+	Connected   int          // subscriptions that the publishers reach
+	Mismatched  int          // subscriptions that expect another type
+
+	Rate, Bandwidth float64 // per second, all publishers together
+	Measured        bool    // the rate is of the present, not the average of the publishers' lives
+	Size, MaxSize   uint64  // payload bytes: newest and largest message
+	Messages, Bytes uint64  // of the publishers that are there now
+	Last            int64   // stamp of the newest message, 0 before the first
+
+	Lost       uint64 // by subscriptions of this topic alone
+	LostShared uint64 // by subscriptions that cover other topics as well, over all of those
+	P50, P99   int64  // delay from publish to take, ns; -1 when none was sampled
+	State      State
+}
+
+// A Publisher is one publisher of a topic and whose it is.
+type Publisher struct {
+	Owner           registry.Participant // without Entities
+	Entity          registry.Entity
+	Rate, Bandwidth float64
+	Stopped         bool
+}
+
+// A Subscriber is one subscription that asks for a topic and whose it is.
+type Subscriber struct {
+	Owner    registry.Participant // without Entities
+	Entity   registry.Entity
+	Shared   bool // its figures cover other topics as well
+	Mismatch bool // it expects another type than some publisher announces
+	P50, P99 int64
+}
+
+// A State says in a word how a topic is.
+type State string
+
+// States of a topic.
+const (
+	Live    State = "live"    // messages come
+	Quiet   State = "quiet"   // nothing was published yet
+	Latched State = "latched" // a latched topic at rest
+	Stale   State = "stale"   // messages used to come and do not any more
+	Waiting State = "waiting" // subscriptions and no publisher
+	Gone    State = "gone"    // nobody publishes or subscribes any more
+)
+
+// Find returns the topic of that name.
+func (v View) Find(name string) (Topic, bool) {
+	for _, t := range v.Topics {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Topic{}, false
+}
+
+// IsPattern reports whether s stands for more than one name.
+func IsPattern(s string) bool { return strings.ContainsRune(s, '*') }

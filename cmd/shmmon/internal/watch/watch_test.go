@@ -1,0 +1,172 @@
+package watch
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/registry"
+)
+
+const second = int64(time.Second)
+
+func member(id registry.ID, unit string, entities ...registry.Entity) registry.Participant {
+	for i := range entities {
+		entities[i].ID = registry.EntityID{Participant: id, Number: uint32(i + 1)}
+	}
+	return registry.Participant{ID: id, PID: int(id) + 100, Unit: unit, Alive: true, Since: 1, Entities: entities}
+}
+
+func publisher(topic string, n uint64, last int64) registry.Entity {
+	return registry.Entity{
+		Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: second,
+		Publisher: counters.PublisherFigures{Messages: n, Bytes: 10 * n, LastStamp: last, LastSize: 10, MaxSize: 12, Subscribers: 1},
+	}
+}
+
+func subscription(lost uint64, patterns ...string) registry.Entity {
+	return registry.Entity{
+		Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: second,
+		Subscription: counters.SubscriptionFigures{Lost: lost},
+	}
+}
+
+func find(t *testing.T, v View, name string) Topic {
+	t.Helper()
+	topic, ok := v.Find(name)
+	if !ok {
+		t.Fatalf("no topic %q in %v", name, v.Topics)
+	}
+	return topic
+}
+
+func TestSeveralPublishersOfOneTopicAddUp(t *testing.T) {
+	tr := NewTracker(nil)
+	var v View
+	for i := range int64(5) {
+		at := (10 + i) * second
+		v = tr.Add(Snapshot{At: at, Participants: []registry.Participant{
+			member(1, "a", publisher("x", uint64(100+10*i), at)),
+			member(2, "b", publisher("x", uint64(500+50*i), at), publisher("y", uint64(7*i+1), at)),
+		}})
+	}
+	x := find(t, v, "x")
+	if math.Abs(x.Rate-60) > 1 || math.Abs(x.Bandwidth-600) > 10 || x.Messages != 140+700 || len(x.Publishers) != 2 || !x.Measured {
+		t.Errorf("x: %+v", x)
+	}
+	if math.Abs(v.Rate-67) > 1 {
+		t.Errorf("all topics: %v msg/s", v.Rate)
+	}
+	if x.State != Live || x.Size != 10 || x.MaxSize != 12 || x.Type != "pkg.T" {
+		t.Errorf("x: %+v", x)
+	}
+}
+
+func TestARestartedPublisherIsANewOne(t *testing.T) {
+	tr := NewTracker(nil)
+	tr.Add(Snapshot{At: 10 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 1000, 10*second))}})
+	v := tr.Add(Snapshot{At: 11 * second, Participants: []registry.Participant{member(2, "a", publisher("x", 3, 11*second))}})
+	if x := find(t, v, "x"); x.Rate < 0 || x.Rate > 10 || x.Messages != 3 {
+		t.Errorf("%+v", x)
+	}
+	if len(tr.publishers) != 1 {
+		t.Errorf("%d publishers remembered", len(tr.publishers))
+	}
+}
+
+func TestLossesAreBlamedOnTheRightTopic(t *testing.T) {
+	p := publisher("robot/pose", 5, second)
+	q := publisher("robot/scan", 5, second)
+	v := NewTracker(nil).Add(Snapshot{At: 2 * second, Participants: []registry.Participant{
+		member(1, "a", p, q),
+		member(2, "b", subscription(3, "robot/pose"), subscription(4, "robot/*"), subscription(5, "*/scan")),
+	}})
+	pose, scan := find(t, v, "robot/pose"), find(t, v, "robot/scan")
+	if pose.Lost != 3 || pose.LostShared != 4 || len(pose.Subscribers) != 2 {
+		t.Errorf("pose: %+v", pose)
+	}
+	if scan.Lost != 5 || scan.LostShared != 4 || len(scan.Subscribers) != 2 {
+		t.Errorf("scan: %+v", scan)
+	}
+}
+
+func TestATypeMismatchIsSeen(t *testing.T) {
+	s := subscription(0, "x")
+	s.AnyType, s.TypeName, s.Encoding = false, "pkg.Other", "msgpack"
+	v := NewTracker(nil).Add(Snapshot{At: 2 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 1, second)), member(2, "b", s)}})
+	if x := find(t, v, "x"); x.Mismatched != 1 || !x.Subscribers[0].Mismatch {
+		t.Errorf("%+v", x)
+	}
+}
+
+func TestStates(t *testing.T) {
+	latched := publisher("latched", 1, 2*second)
+	latched.Latched = true
+	tr := NewTracker(&TrackerOptions{KeepGone: true})
+	var v View
+	for i := range int64(400) {
+		at := (10 + i) * second
+		v = tr.Add(Snapshot{At: at, Participants: []registry.Participant{
+			member(1, "a", publisher("live", uint64(i+5), at), publisher("quiet", 0, 0), publisher("stale", 9, 9*second), latched),
+			member(2, "b", subscription(0, "waiting")),
+		}})
+	}
+	for name, want := range map[string]State{"live": Live, "quiet": Quiet, "stale": Stale, "latched": Latched, "waiting": Waiting} {
+		if got := find(t, v, name).State; got != want {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+	v = tr.Add(Snapshot{At: v.At + second})
+	if got := find(t, v, "live"); got.State != Gone || got.Rate != 0 || len(v.Topics) != 5 {
+		t.Errorf("after everybody left: %+v", v.Topics)
+	}
+	if v = tr.Add(Snapshot{At: v.At + 20*second}); len(v.Topics) != 0 {
+		t.Errorf("gone topics stay: %v", v.Topics)
+	}
+}
+
+func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
+	sub := subscription(0, "x")
+	tr := NewTracker(nil)
+	look := func(at int64) Topic {
+		return find(t, tr.Add(Snapshot{At: at, Participants: []registry.Participant{member(1, "a", publisher("x", 5, second)), member(2, "b", sub)}}), "x")
+	}
+	if x := look(10 * second); x.P50 != -1 || x.P99 != -1 {
+		t.Fatalf("delays out of nothing: %d, %d", x.P50, x.P99)
+	}
+	h := &sub.Subscription.Latency
+	h[counters.Bucket(1_000_000)] = math.MaxUint32 - 50 // a slow past
+	if x := NewTracker(nil).Add(Snapshot{At: 1, Participants: []registry.Participant{member(2, "b", sub)}}).Topics[0]; x.P50 < 800_000 {
+		t.Fatalf("the first look reads %d ns", x.P50)
+	}
+	look(11 * second)
+	for i := range int64(30) {
+		h[counters.Bucket(2000)] += 100
+		x := look((12 + i) * second)
+		if i > 15 && (x.P50 < 1500 || x.P50 > 2500 || x.P99 > 2500) {
+			t.Fatalf("p50 %d, p99 %d", x.P50, x.P99)
+		}
+	}
+	h[counters.Bucket(2000)] += math.MaxUint32 - 100 // the word wraps
+	if x := look(43 * second); x.P50 < 1500 || x.P50 > 2500 {
+		t.Fatalf("after the wrap p50 reads %d", x.P50)
+	}
+	for _, d := range tr.delays {
+		if len(d.past) > 12 {
+			t.Fatalf("%d histograms remembered", len(d.past))
+		}
+	}
+}
+
+func TestTheLookerKnowsHowLongToLook(t *testing.T) {
+	tr := NewTracker(nil)
+	tr.Add(Snapshot{At: 20 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 10, 19*second))}})
+	if due := tr.Due(); due < 20*second || due > 23*second {
+		t.Errorf("due at %v", time.Duration(due))
+	}
+	tr.Add(Snapshot{At: 21 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 11, 21*second))}})
+	if tr.Due() != 0 {
+		t.Error("due though measured")
+	}
+}
