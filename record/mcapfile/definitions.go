@@ -23,7 +23,7 @@ type definitions struct {
 	channels map[uint16]*Channel
 	list     []*Channel // in order of appearance
 	since    map[*Channel]position
-	size     uint64     // bytes of the records kept
+	size     uint64 // bytes of the records kept
 	limit    uint64
 }
 

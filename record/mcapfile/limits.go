@@ -25,6 +25,6 @@ func (l *Limits) checked() Limits {
 	set(&c.Definitions, 64<<20)
 	set(&c.Open, 256<<20)
 	// Places within a chunk are kept in 32 bits.
-	c.Chunk, c.Record = min(c.Chunk, math.MaxUint32), min(c.Record, math.MaxUint32)
+	c.Chunk, c.Record = min(c.Chunk, math.MaxUint32, math.MaxInt), min(c.Record, math.MaxUint32, math.MaxInt)
 	return c
 }

@@ -1,0 +1,59 @@
+//go:build linux
+
+package registry
+
+import "testing"
+
+func BenchmarkJoinClose(b *testing.B) {
+	dir := domain(b)
+	for b.Loop() {
+		r, err := Join(Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.Close()
+	}
+}
+
+func BenchmarkAdvertiseWithdraw(b *testing.B) {
+	r, err := Join(Options{Dir: domain(b)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	e := publisher("robot/pose")
+	for b.Loop() {
+		if err := advertise(b, r, e).Withdraw(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A look at a domain of 1000 publishers of 50 participants in which one touched.
+func BenchmarkLook(b *testing.B) {
+	dir := domain(b)
+	var all []*Registry
+	for range 50 {
+		r, err := Join(Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Close()
+		all = append(all, r)
+		for range 20 {
+			advertise(b, r, publisher("robot/pose"))
+		}
+	}
+	// Only the last one looks.
+	for _, r := range all[:49] {
+		r.closing.Store(true)
+		r.poke()
+	}
+	r := all[49]
+	for b.Loop() {
+		r.table.bump()
+		if _, err := r.look(false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
