@@ -2,7 +2,9 @@ package mcapfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -307,5 +309,17 @@ func TestAClosedWriterTakesNothing(t *testing.T) {
 	}
 	if err := w.Write(&Message{Channel: ch}); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheChecksumsOfTheWholeFileAreRight(t *testing.T) {
+	file, _ := written(t)
+	data := bytes.LastIndex(file, []byte{byte(mcap.OpDataEnd), 4, 0, 0, 0, 0, 0, 0, 0})
+	if want := crc32.ChecksumIEEE(file[:data]); binary.LittleEndian.Uint32(file[data+9:]) != want {
+		t.Errorf("data section: %x, want %x", file[data+9:data+13], want)
+	}
+	crc := len(file) - len(mcap.Magic) - 4
+	if want := crc32.ChecksumIEEE(file[data+13 : crc]); binary.LittleEndian.Uint32(file[crc:]) != want {
+		t.Errorf("summary: %x, want %x", file[crc:crc+4], want)
 	}
 }
