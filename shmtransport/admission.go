@@ -26,8 +26,9 @@ type LinkRequest struct {
 type peer struct {
 	req     LinkRequest
 	page    []byte
-	release func() // unmaps page
-	entry   int    // in the admission table
+	release func()      // unmaps page
+	left    func() bool // set when the reader's participant left: reports whether its marks still mean something
+	entry   int         // in the admission table
 
 	armed  *atomic.Uint32
 	cursor *atomic.Uint64
@@ -48,6 +49,9 @@ func (r *peer) current() bool {
 		mem.Uint32(r.page, pageOffNumber).Load() == r.req.Publisher.Number &&
 		mem.Uint32(r.page, pageOffGen).Load() == r.req.Generation
 }
+
+// stale reports whether the peer's marks mean nothing any more.
+func (r *peer) stale() bool { return !r.current() || r.left != nil && !r.left() }
 
 // next is the sequence up to which the reader has taken everything, no further than it can have.
 func (r *peer) next(newest uint64) uint64 {
@@ -164,11 +168,27 @@ func (w *Writer) Dismiss(reader uint64) {
 	w.removeReaders(func(r *peer) bool { return r.req.Reader == reader })
 }
 
+// Leave is for a participant that left in an orderly way. Samples that its process still holds stay valid: the marks are
+// watched as long as mapped says that they mean something.
+func (w *Writer) Leave(reader uint64, mapped func() bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.readers {
+		if r.req.Reader == reader {
+			r.left = mapped
+			r.req.Lossless = false
+		}
+	}
+	w.removeReaders((*peer).stale)
+	w.safe = 0
+	w.wakeSleepers()
+}
+
 // Prune stops watching readers that took their page back.
 func (w *Writer) Prune() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.removeReaders(func(r *peer) bool { return !r.current() })
+	w.removeReaders((*peer).stale)
 }
 
 // Readers returns how many subscriptions are connected.
@@ -210,7 +230,7 @@ func (w *Writer) forget(r *peer) {
 func (w *Writer) marks(f func(mark uint32)) {
 	stale := false
 	for _, r := range w.readers {
-		if !r.current() {
+		if r.stale() {
 			stale = true
 			continue
 		}
@@ -222,7 +242,7 @@ func (w *Writer) marks(f func(mark uint32)) {
 		}
 	}
 	if stale {
-		w.removeReaders(func(r *peer) bool { return !r.current() })
+		w.removeReaders((*peer).stale)
 	}
 }
 

@@ -18,6 +18,7 @@ type Link struct {
 	key     uint64 // link index and generation
 	history uint32
 	view    view
+	tag     any
 
 	bell       *atomic.Uint32
 	state      *atomic.Uint32
@@ -141,15 +142,7 @@ func (l *Link) connected() (bool, error) {
 		return false, nil
 	}
 	l.checked, l.seenGen = true, gen
-	for i := range MaxReaders {
-		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
-		if mem.Uint64(e, admOffReader).Load() != l.reader || mem.Uint64(e, admOffLink).Load() != l.key {
-			continue
-		}
-		start := mem.Uint64(e, admOffStart).Load()
-		if mem.Uint32(e, admOffStatus).Load() != statusAdmitted {
-			continue
-		}
+	if start, ok := l.admission(); ok {
 		l.begin(start)
 		return true, nil
 	}
@@ -164,9 +157,28 @@ func (l *Link) connected() (bool, error) {
 		return true, nil
 	}
 	if l.full.Load() != 0 {
-		return false, &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders}
+		return false, l.refusal()
 	}
 	return false, nil
+}
+
+func (l *Link) refusal() error {
+	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders}
+}
+
+// admission looks for the entry with which the publisher says that it watches this link's marks.
+func (l *Link) admission() (start uint64, ok bool) {
+	for i := range MaxReaders {
+		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
+		if mem.Uint64(e, admOffReader).Load() != l.reader || mem.Uint64(e, admOffLink).Load() != l.key {
+			continue
+		}
+		start = mem.Uint64(e, admOffStart).Load()
+		if mem.Uint32(e, admOffStatus).Load() == statusAdmitted {
+			return start, true
+		}
+	}
+	return 0, false
 }
 
 func (l *Link) begin(start uint64) {

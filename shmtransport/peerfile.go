@@ -3,16 +3,18 @@ package shmtransport
 import (
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // A PeerFile is another participant's reader file as publishers see it. It is read, not mapped, except for the pages of
-// admitted links. For one goroutine at a time.
+// admitted links. Its methods may be called concurrently.
 type PeerFile struct {
 	id   uint64
 	file *shm.File
+	refs atomic.Int32 // one for the opener, one for each mapped page
 }
 
 // OpenPeerFile opens the reader file of the participant id.
@@ -36,7 +38,9 @@ func OpenPeerFile(path string, id uint64) (*PeerFile, error) {
 	if owner := binary.NativeEndian.Uint64(h[rdrOffOwner:]); owner != id {
 		return bad(&CorruptError{Where: path, What: fmt.Sprintf("it belongs to participant %016x", owner)})
 	}
-	return &PeerFile{id: id, file: f}, nil
+	p := &PeerFile{id: id, file: f}
+	p.refs.Store(1)
+	return p, nil
 }
 
 // Requests calls f for each link that names a publisher of the participant publisher.
@@ -81,8 +85,21 @@ func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return m.Bytes()[off-from:], func() { m.Unmap() }, nil
+	p.refs.Add(1)
+	return m.Bytes()[off-from:], func() { m.Unmap(); p.Close() }, nil
 }
 
-// Close closes the file. Mapped pages stay.
-func (p *PeerFile) Close() error { return p.file.Close() }
+// Mapped reports whether the reader's process still has its file in memory, that is, whether its marks may still mean
+// something after it left the domain. The kernel answers.
+func (p *PeerFile) Mapped() bool {
+	held, err := p.file.Locked()
+	return held || err != nil
+}
+
+// Close gives the file back once the last page is unmapped.
+func (p *PeerFile) Close() error {
+	if p.refs.Add(-1) > 0 {
+		return nil
+	}
+	return p.file.Close()
+}

@@ -43,7 +43,9 @@ type Reader struct {
 	taken uint64                // samples taken; for who has the turn
 	futex *futex.Waiter         // for who has the turn
 	block counters.Subscription // for who has the turn, but for SetPublishers
+	bytes []byte                // what block is a view of
 	held  atomic.Int64          // samples not released
+	wrong atomic.Uint64         // samples that could not be decoded
 
 	links  atomic.Pointer[[]*Link] // replaced, never changed
 	mu     sync.Mutex              // serialises replacements
@@ -56,7 +58,8 @@ type Waits struct {
 	holding atomic.Int32
 }
 
-// NewReader makes a subscription without publishers. block holds counters.Size bytes and stays valid until Close returned.
+// NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay
+// mapped until Close has returned; nil keeps the figures private.
 func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
@@ -68,15 +71,34 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if block == nil {
 		block = mem.Alloc(counters.Size)
 	}
-	r.block = counters.NewSubscription(block)
+	r.countIn(block)
 	r.links.Store(new([]*Link))
 	return r
 }
+
+func (r *Reader) countIn(block []byte) {
+	r.bytes, r.block = block, counters.NewSubscription(block)
+}
+
+// Figures returns what the subscription has counted.
+func (r *Reader) Figures() counters.SubscriptionFigures {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return counters.ReadSubscription(r.bytes)
+}
+
+// Undecodable counts a sample whose payload was not of the subscription's type. The figure is brought up to date when the
+// next sample is asked for.
+func (r *Reader) Undecodable() { r.wrong.Add(1) }
 
 // add makes a link one of those that Receive looks at.
 func (r *Reader) add(l *Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed.Load() {
+		l.close()
+		return
+	}
 	l.held = &r.held
 	links := append(slices.Clip(*r.links.Load()), l)
 	r.links.Store(&links)
@@ -94,16 +116,6 @@ func (r *Reader) remove(l *Link) {
 		r.block.Lost(l.lost)
 	}
 	l.close()
-}
-
-// Publishers returns the identities of the linked publishers that have admitted this subscription or are gone and not yet
-// read to the end.
-func (r *Reader) Publishers() []PublisherID {
-	var ids []PublisherID
-	for _, l := range *r.links.Load() {
-		ids = append(ids, l.id)
-	}
-	return ids
 }
 
 // Gone says that a publisher's process is dead, or its file has no name any more, so that nothing new comes from it. What
@@ -204,7 +216,7 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 	if r.next > len(links) {
 		r.next = 0
 	}
-	r.block.SetHeld(r.held.Load())
+	r.show()
 	if result == heldLimit {
 		return result, &LimitError{What: fmt.Sprintf("samples of publisher %v held", full.id), Limit: len(full.marks)}
 	}
@@ -216,12 +228,18 @@ const latencyEvery = 16
 
 func (r *Reader) count(s *Sample) {
 	r.block.Received(len(s.payload), s.stamp, s.lost)
-	r.block.SetHeld(r.held.Load())
+	r.show()
 	if r.taken%latencyEvery == 0 {
 		r.block.Latency(r.clock.Now() - s.stamp)
 		r.block.SetLag(s.link.lag())
 	}
 	r.taken++
+}
+
+// show brings figures up to date that any goroutine may have changed.
+func (r *Reader) show() {
+	r.block.SetHeld(r.held.Load())
+	r.block.SetUndecodable(r.wrong.Load())
 }
 
 // lag is how many samples were published and not yet taken, as far as the head says.
@@ -242,11 +260,15 @@ func (r *Reader) Close() {
 	// The context only bounds waiting for the turn, and whoever has it leaves at once now that closed is set.
 	_ = r.turn.acquire(context.Background())
 	defer r.turn.release()
-	for _, l := range *r.links.Load() {
-		if l.admitted {
-			r.block.Lost(l.lost)
-		}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	links := *r.links.Load()
+	r.links.Store(new([]*Link))
+	for _, l := range links {
+		r.block.Lost(l.lost)
 		l.close()
 	}
-	r.links.Store(new([]*Link))
+	r.block.SetPublishers(0)
+	r.show()
+	r.countIn(slices.Clone(r.bytes)) // the shared block goes away
 }

@@ -41,6 +41,10 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 			f.Close()
 		}
 	}()
+	// Held as long as this process maps the file, so that publishers know of marks that outlive the participant.
+	if err := f.Lock(); err != nil {
+		return nil, err
+	}
 	if err := f.Reserve(0, rdrOffLinks); err != nil {
 		return nil, noSpace(err, 0)
 	}
@@ -177,6 +181,7 @@ type Request struct {
 	AllHistory   bool   // whatever the publisher ever published counts, though it may be lost
 	Lossless     bool
 	Patience     time.Duration
+	Tag          any // what Sample.Tag returns
 }
 
 // Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
@@ -208,6 +213,7 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		view.close()
 		return err
 	}
+	l.tag = q.Tag
 	l.reader, l.key, l.history = f.id, linkKey(s.index, s.generation), history
 	l.free = func() { f.drop(s) }
 	r.add(l)

@@ -37,6 +37,14 @@ func (s Sample) Publisher() PublisherID {
 	return s.link.id
 }
 
+// Tag is what Request.Tag was when the publisher was connected.
+func (s Sample) Tag() any {
+	if s.link == nil {
+		return nil
+	}
+	return s.link.tag
+}
+
 // Release lets the publisher reuse the memory. Only the first call on a message does anything; any goroutine may make it.
 func (s Sample) Release() {
 	if s.link != nil {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/bits"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -78,7 +79,7 @@ type Writer struct {
 	loans    int
 	closed   bool
 	figures  counters.Publisher
-	private  []byte        // the figures' home before they get a shared one
+	bytes    []byte        // what figures is a view of
 	wake     atomic.Uint32 // changes when a publish that waits for readers must look again
 	sleepers int           // publishes in that wait
 }
@@ -123,7 +124,6 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMaxPayload).Store(uint64(opts.MaxPayload))
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
-	private := mem.Alloc(counters.Size)
 	w := &Writer{
 		id: id, clock: clock.New(), store: s, max: opts.MaxPayload,
 		bell:       mem.Uint32(b, pubOffBell),
@@ -134,10 +134,9 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		admissions: newAdmissionTable(b),
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
-		private:    private,
-		figures:    counters.NewPublisher(private),
 		safe:       never,
 	}
+	w.countIn(mem.Alloc(counters.Size))
 	for i := range w.inRing {
 		w.inRing[i] = noSlot
 	}
@@ -164,9 +163,20 @@ func noSpace(err error, limit int64) error {
 func (w *Writer) CountIn(block []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	copy(block, w.private)
-	w.figures = counters.NewPublisher(block)
+	copy(block, w.bytes)
+	w.countIn(block)
 	w.figures.SetMemory(w.pool.taken)
+}
+
+func (w *Writer) countIn(block []byte) {
+	w.bytes, w.figures = block, counters.NewPublisher(block)
+}
+
+// Figures returns what the publisher has counted.
+func (w *Writer) Figures() counters.PublisherFigures {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return counters.ReadPublisher(w.bytes)
 }
 
 // Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
@@ -413,7 +423,8 @@ func (w *Writer) Close() error {
 		w.forget(r)
 	}
 	w.readers = nil
-	w.figures = counters.NewPublisher(w.private) // the shared block goes away
+	w.figures.SetSubscribers(0)
+	w.countIn(slices.Clone(w.bytes)) // the shared block goes away
 	var err error
 	if w.path != "" {
 		if err = os.Remove(w.path); errors.Is(err, fs.ErrNotExist) {

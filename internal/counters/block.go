@@ -96,8 +96,8 @@ func (s *Subscription) Received(size int, stamp int64, lost uint64) {
 // Lost counts messages that were lost without one received after them.
 func (s *Subscription) Lost(n uint64) { mem.Add64(s.lost, n) }
 
-// Undecodable counts a message whose payload was not of the subscription's type. It may be called from any goroutine.
-func (s *Subscription) Undecodable() { s.decode.Add(1) }
+// SetUndecodable says how many messages had a payload that was not of the subscription's type.
+func (s *Subscription) SetUndecodable(n uint64) { mem.Set64(s.decode, n) }
 
 // SetPublishers says how many publishers are connected. It may be called from any goroutine.
 func (s *Subscription) SetPublishers(n int) { s.peers.Store(uint64(n)) }

@@ -24,7 +24,7 @@ func TestFiguresReadBackWhatWasCounted(t *testing.T) {
 	s := NewSubscription(b)
 	s.Received(10, 3, 2)
 	s.Lost(5)
-	s.Undecodable()
+	s.SetUndecodable(1)
 	s.SetPublishers(1)
 	s.SetHeld(4)
 	s.SetLag(6)

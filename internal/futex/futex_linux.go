@@ -90,7 +90,7 @@ func (w *Waiter) wait(timeout time.Duration, call syscall6) error {
 		uintptr(unsafe.Pointer(&until)), unix.CLOCK_MONOTONIC, 0)
 	runtime.KeepAlive(w)
 	switch errno {
-	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT:
+	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT, unix.EFAULT: // EFAULT: the word was unmapped
 		return nil
 	case unix.ENOSYS, unix.EPERM: // EPERM: a seccomp filter older than the call
 		w.without = true
@@ -105,7 +105,7 @@ func (w *Waiter) waitFirst(timeout time.Duration, call syscall6) error {
 		uintptr(unsafe.Pointer(&ts)), 0, 0)
 	runtime.KeepAlive(w)
 	switch errno {
-	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT:
+	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT, unix.EFAULT: // EFAULT: the word was unmapped
 		return nil
 	}
 	return fmt.Errorf("wait for a word: %w", errno)

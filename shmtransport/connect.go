@@ -1,0 +1,75 @@
+package shmtransport
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/futex"
+)
+
+// Connected returns how many publishers watch this subscription's marks, or are gone and not yet read to the end.
+func (r *Reader) Connected() int {
+	r.mu.Lock() // a link that is in r.links while mu is held is mapped
+	defer r.mu.Unlock()
+	n := 0
+	for _, l := range *r.links.Load() {
+		if l.isConnected() {
+			n++
+		}
+	}
+	return n
+}
+
+// AwaitConnected waits until n publishers are connected, or, if n is negative, all that are linked. It does not take the
+// turn: samples may be received meanwhile.
+func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
+	stop := context.AfterFunc(ctx, r.Wake)
+	defer stop()
+	waiter := new(futex.Waiter)
+	for {
+		if r.closed.Load() {
+			return os.ErrClosed
+		}
+		done, nap, err := r.look(waiter, n)
+		if done || err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := waiter.Wait(nap); err != nil {
+			return err
+		}
+	}
+}
+
+// look counts the connected publishers and makes waiter ready to sleep until that may have changed.
+func (r *Reader) look(waiter *futex.Waiter, n int) (done bool, nap time.Duration, err error) {
+	waiter.Reset()
+	waiter.Add(&r.wake, r.wake.Load())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	links := *r.links.Load()
+	nap = longNap
+	connected := 0
+	for _, l := range links {
+		// The bell is read before the admission table: whatever changes there afterwards rings it.
+		if !waiter.Add(l.bell, l.bell.Load()) {
+			nap = crowdNap
+		}
+		switch {
+		case l.isConnected():
+			connected++
+		case n < 0 && l.full.Load() != 0:
+			return false, 0, l.refusal()
+		}
+	}
+	return n < 0 && connected == len(links) || n >= 0 && connected >= n, nap, nil
+}
+
+// isConnected is what connected reports, without beginning to take.
+func (l *Link) isConnected() bool {
+	_, ok := l.admission()
+	return ok || l.ended()
+}
