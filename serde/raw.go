@@ -13,6 +13,12 @@ func Opaque(t Type) Codec[[]byte] {
 	return opaque{t}
 }
 
+// IsOpaque reports whether a codec was made by Raw or Opaque: payloads are its values, unchanged.
+func IsOpaque(codec any) bool {
+	_, ok := codec.(opaque)
+	return ok
+}
+
 type opaque struct{ t Type }
 
 func (c opaque) Type() Type               { return c.t }

@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -110,6 +111,19 @@ func (t *admissionTable) remove(i int) {
 
 func linkKey(link, generation uint32) uint64 { return uint64(generation)<<32 | uint64(link) }
 
+// Watches reports whether the link is admitted.
+func (w *Writer) Watches(req LinkRequest) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.watches(req)
+}
+
+func (w *Writer) watches(req LinkRequest) bool {
+	return slices.ContainsFunc(w.readers, func(r *peer) bool {
+		return r.req.Reader == req.Reader && r.req.Link == req.Link && r.req.Generation == req.Generation
+	})
+}
+
 // Admit begins to watch a reader's marks and tells it so. page is the reader's link page, mapped read-only, and becomes the
 // Writer's; release unmaps it. Admitting a link twice is no error. latched makes the newest sample part of the history.
 //
@@ -117,11 +131,9 @@ func linkKey(link, generation uint32) uint64 { return uint64(generation)<<32 | u
 func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, r := range w.readers {
-		if r.req.Reader == req.Reader && r.req.Link == req.Link && r.req.Generation == req.Generation {
-			release()
-			return nil
-		}
+	if w.watches(req) {
+		release()
+		return nil
 	}
 	r := &peer{
 		req: req, page: page, release: release,

@@ -397,8 +397,24 @@ func (w *Writer) ringBell() {
 	futex.Wake(w.bell)
 }
 
+// Depth returns the number of ring entries.
+func (w *Writer) Depth() int { return len(w.ring) }
+
+// MaxPayload returns the largest payload, in bytes.
+func (w *Writer) MaxPayload() int { return w.max }
+
 // ID returns the publisher's identity.
 func (w *Writer) ID() PublisherID { return w.id }
+
+// Err returns os.ErrClosed after Close.
+func (w *Writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return os.ErrClosed
+	}
+	return nil
+}
 
 // Sequence returns the sequence of the newest sample, 0 before the first.
 func (w *Writer) Sequence() uint64 {

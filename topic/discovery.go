@@ -1,0 +1,171 @@
+package topic
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// onChange is told by the registry what changed in the domain, in order and one at a time, this participant's own changes
+// included. It is where publishers and subscriptions meet:
+//
+//   - a subscription's participant sees a publisher, requests a link in its reader file (or declines), and says so with
+//     Touch;
+//   - the publisher's participant sees the touch, reads the requests and admits them; the admission rings the publisher's
+//     bell, so the reader need not look at the registry for it.
+//
+// Everything here may be repeated: a link that exists is not made again, an admitted one is not admitted again.
+func (p *Participant) onChange(c registry.Change) {
+	<-p.ready
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := c.Participant.ID
+	switch c.Kind {
+	case registry.Joined:
+		p.units[id] = c.Participant
+		p.emit(Event{Kind: Joined, Participant: c.Participant})
+	case registry.Left:
+		if f := p.peers[id]; f != nil {
+			for _, pub := range p.pubs {
+				pub.writer.Leave(uint64(id), f.Mapped)
+			}
+		}
+		p.forget(id)
+		p.emit(Event{Kind: Left, Participant: c.Participant})
+	case registry.Died:
+		for _, pub := range p.pubs {
+			pub.writer.Dismiss(uint64(id))
+		}
+		p.forget(id)
+		p.emit(Event{Kind: Died, Participant: c.Participant})
+	case registry.Added:
+		p.entities[c.Entity.ID] = c.Entity
+		p.added(c.Entity)
+		p.emit(Event{Kind: Added, Participant: c.Participant, Entity: c.Entity})
+	case registry.Removed:
+		delete(p.entities, c.Entity.ID)
+		if c.Entity.Kind == registry.KindPublisher {
+			for _, sub := range p.subs {
+				sub.publisherGone(transportID(c.Entity.ID))
+			}
+		}
+		p.emit(Event{Kind: Removed, Participant: c.Participant, Entity: c.Entity})
+	case registry.Touched:
+		p.admitFrom(id)
+		if p.asked {
+			p.asked = false
+			p.reg.Touch()
+		}
+	case registry.Corrupt, registry.Incompatible:
+		p.log.Warn("a participant cannot be understood", "participant", id, "unit", c.Participant.Unit, "err", c.Err)
+		p.emit(Event{Kind: Unusable, Participant: c.Participant, Err: c.Err})
+	}
+	p.signal()
+}
+
+// forget drops what is known of a participant that is gone. Called with mu held.
+func (p *Participant) forget(id registry.ID) {
+	if f := p.peers[id]; f != nil {
+		f.Close()
+		delete(p.peers, id)
+	}
+	delete(p.units, id)
+}
+
+// added looks at what a new entity means to our own. Called with mu held.
+func (p *Participant) added(e registry.Entity) {
+	switch e.Kind {
+	case registry.KindPublisher:
+		for _, sub := range p.subs {
+			p.meet(sub, e)
+		}
+	case registry.KindSubscription:
+		for _, pub := range p.pubs {
+			if registry.Interested(e, pub.entity.Topic) {
+				if err := p.reg.Match(pub.entity, e); err != nil {
+					p.mismatch(pair{pub.entity.ID, e.ID}, e, err)
+				}
+			}
+		}
+	}
+}
+
+// meet connects a subscription of ours with a publisher, or declines. Called with mu held.
+func (p *Participant) meet(sub *subscription, pub registry.Entity) {
+	if !registry.Interested(sub.entity, pub.Topic) || sub.knows(pub.ID) {
+		return
+	}
+	f, err := p.readerFile()
+	if err == nil {
+		mismatch := p.reg.Match(pub, sub.entity)
+		if mismatch != nil {
+			p.mismatch(pair{pub.ID, sub.entity.ID}, pub, mismatch)
+		}
+		if mismatch != nil || sub.filter != nil && !sub.filter(pub.Topic) {
+			err = sub.decline(f, pub.ID)
+		} else {
+			err = sub.connect(f, p.publisherPath(pub.ID), pub)
+		}
+	}
+	switch {
+	case err == nil:
+		p.asked = true
+	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
+	default:
+		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
+		p.emit(Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err})
+	}
+}
+
+// mismatch reports once that two ends do not fit; other is the one that is not ours. Called with mu held.
+func (p *Participant) mismatch(both pair, other registry.Entity, err error) {
+	if p.mismatches[both] {
+		return
+	}
+	p.mismatches[both] = true
+	p.log.Warn("types do not match", "err", err)
+	p.emit(Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Entity: other, Err: err})
+}
+
+// admitFrom reads which links a participant requests of our publishers, and admits them. Called with mu held.
+func (p *Participant) admitFrom(id registry.ID) {
+	if len(p.pubs) == 0 {
+		return
+	}
+	f := p.peers[id]
+	if f == nil {
+		var err error
+		f, err = shmtransport.OpenPeerFile(p.reg.PeerPath(id, "reader"), uint64(id))
+		if errors.Is(err, fs.ErrNotExist) {
+			return // it subscribes to nothing
+		}
+		if err != nil {
+			p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
+			return
+		}
+		p.peers[id] = f
+	}
+	for _, pub := range p.pubs {
+		pub.writer.Prune()
+	}
+	err := f.Requests(uint64(p.reg.ID()), func(q shmtransport.LinkRequest) {
+		pub := p.pubs[q.Publisher.Number]
+		if pub == nil {
+			return
+		}
+		if err := pub.admit(f, q); err != nil {
+			p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
+			p.emit(Event{Kind: Unusable, Participant: p.units[id], Err: err})
+		}
+		pub.answered[registry.EntityID{Participant: id, Number: q.Subscription}] = true
+	})
+	if err != nil {
+		p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
+	}
+}
+
+func transportID(id registry.EntityID) shmtransport.PublisherID {
+	return shmtransport.PublisherID{Participant: uint64(id.Participant), Number: id.Number}
+}

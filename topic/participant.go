@@ -1,0 +1,166 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// Options say which domain to join and as who. The zero value is the default domain.
+type Options struct {
+	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
+	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
+	Unit   string       // what people call this participant; default the executable's name
+	Logger *slog.Logger // hears what goes wrong in the background; default nobody
+}
+
+// A Participant is this process's membership in a domain. One per process and domain is enough, and more are allowed.
+type Participant struct {
+	reg   *registry.Registry
+	log   *slog.Logger
+	clock clock.Clock
+	waits shmtransport.Waits
+	ready chan struct{} // closed when reg is set
+
+	mu         sync.Mutex
+	closed     bool
+	reader     *shmtransport.ReaderFile // made with the first subscriber
+	pubs       map[uint32]*publication  // by number
+	subs       map[uint32]*subscription // by number
+	units      map[registry.ID]registry.Participant
+	entities   map[registry.EntityID]registry.Entity // everybody's
+	peers      map[registry.ID]*shmtransport.PeerFile
+	mismatches map[pair]bool // reported already
+	asked      bool          // a link was requested and nobody was told yet
+	changed    chan struct{} // closed and replaced when something above changed
+	listeners  map[*listener]struct{}
+}
+
+// pair is a publisher and a subscription.
+type pair struct{ pub, sub registry.EntityID }
+
+// Join makes this process a participant. Close must be called; a process that dies without it is noticed and cleaned up
+// after by the others.
+func Join(opts *Options) (*Participant, error) {
+	if opts == nil {
+		opts = new(Options)
+	}
+	dir, err := registry.DomainDir(opts.Dir, opts.Domain)
+	if err != nil {
+		return nil, err
+	}
+	p := &Participant{
+		log:   opts.Logger,
+		clock: clock.New(),
+		ready: make(chan struct{}),
+		pubs:  map[uint32]*publication{}, subs: map[uint32]*subscription{},
+		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]registry.Entity{},
+		peers: map[registry.ID]*shmtransport.PeerFile{}, mismatches: map[pair]bool{},
+		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: opts.Logger, OnChange: p.onChange})
+	if err != nil {
+		return nil, err
+	}
+	close(p.ready)
+	return p, nil
+}
+
+// ID returns the participant's id, unique in its domain and not used again.
+func (p *Participant) ID() registry.ID { return p.reg.ID() }
+
+// Dir returns the path of the domain's directory.
+func (p *Participant) Dir() string { return p.reg.Dir() }
+
+// Close closes every publisher and subscriber of the participant and leaves the domain; nothing of it stays there. Samples
+// that are held stay valid memory until they are released. Further calls do nothing.
+func (p *Participant) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	pubs, subs := p.pubs, p.subs
+	p.pubs, p.subs = map[uint32]*publication{}, map[uint32]*subscription{}
+	p.mu.Unlock()
+
+	var errs []error
+	for _, pub := range pubs {
+		errs = append(errs, pub.end())
+	}
+	for _, sub := range subs {
+		errs = append(errs, sub.end())
+	}
+	p.mu.Lock()
+	if p.reader != nil {
+		errs = append(errs, p.reader.Close())
+	}
+	p.mu.Unlock()
+	errs = append(errs, p.reg.Close()) // from here on onChange is not called
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.peers {
+		f.Close()
+	}
+	clear(p.peers)
+	for l := range p.listeners {
+		l.end()
+	}
+	p.signal()
+	return errors.Join(errs...)
+}
+
+// signal wakes who waits for a change. Called with mu held.
+func (p *Participant) signal() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// await waits until done says so, asking again after each change.
+func (p *Participant) await(ctx context.Context, done func() (bool, error)) error {
+	for {
+		p.mu.Lock()
+		changed := p.changed
+		p.mu.Unlock()
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// readerFile returns the file of this participant's links, making it for the first. Called with mu held.
+func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
+	if p.closed {
+		return nil, os.ErrClosed
+	}
+	if p.reader == nil {
+		f, err := shmtransport.CreateReaderFile(p.reg.Path("reader"), p.reg.Dir(), p.reg.FileMode(), uint64(p.reg.ID()))
+		if err != nil {
+			return nil, err
+		}
+		p.reader = f
+	}
+	return p.reader, nil
+}
+
+// publisherPath names the file of a publisher.
+func (p *Participant) publisherPath(id registry.EntityID) string {
+	return p.reg.PeerPath(id.Participant, fmt.Sprintf("pub.%d", id.Number))
+}

@@ -1,0 +1,133 @@
+package topic
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// connectTimeout is how long NewPublisher and NewSubscriber wait for those that are there already. A participant that runs
+// answers in a millisecond; one that is stopped must not stop others.
+const connectTimeout = time.Second
+
+// publication is a publisher without its type parameter.
+type publication struct {
+	p        *Participant
+	entity   registry.Entity
+	writer   *shmtransport.Writer
+	ad       *registry.Advertisement
+	answered map[registry.EntityID]bool // subscriptions that requested a link or declined; guarded by p.mu
+}
+
+// publish makes a publisher known and waits until the subscriptions that are there are connected.
+func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions) (_ *publication, err error) {
+	if err := registry.CheckTopic(e.Topic); err != nil {
+		return nil, err
+	}
+	e.Kind = registry.KindPublisher
+	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
+	e.Since = p.clock.Now()
+	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), p.reg.FileMode(), transportID(e.ID), opts)
+	if err != nil {
+		return nil, err
+	}
+	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
+	pub := &publication{p: p, entity: e, writer: w, answered: map[registry.EntityID]bool{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, pub.close())
+		}
+	}()
+
+	if err := pub.enter(); err != nil {
+		return nil, err
+	}
+	ad, err := p.reg.Advertise(e)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	pub.ad = ad
+	p.mu.Unlock()
+	w.CountIn(ad.Counters())
+	if err := p.reg.Refresh(); err != nil {
+		return nil, err
+	}
+	pub.awaitAnswers()
+	return pub, nil
+}
+
+// enter makes the publisher one that onChange connects, before anybody else can know of it.
+func (pub *publication) enter() error {
+	pub.p.mu.Lock()
+	defer pub.p.mu.Unlock()
+	if pub.p.closed {
+		return os.ErrClosed
+	}
+	pub.p.pubs[pub.entity.ID.Number] = pub
+	return nil
+}
+
+// awaitAnswers waits until every living subscription that the topic interests has requested a link and been admitted, or
+// declined.
+func (pub *publication) awaitAnswers() {
+	p := pub.p
+	timeout := time.NewTimer(connectTimeout)
+	defer timeout.Stop()
+	for {
+		p.mu.Lock()
+		changed := p.changed
+		open := slices.ContainsFunc(slices.Collect(maps.Values(p.entities)), func(e registry.Entity) bool {
+			return e.Kind == registry.KindSubscription && registry.Interested(e, pub.entity.Topic) && !pub.answered[e.ID]
+		})
+		closed := p.closed
+		p.mu.Unlock()
+		if !open || closed {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			p.log.Warn("not every subscription answered in time", "topic", pub.entity.Topic, "after", connectTimeout)
+			return
+		}
+	}
+}
+
+// admit watches a requested link's marks from now on.
+func (pub *publication) admit(f *shmtransport.PeerFile, q shmtransport.LinkRequest) error {
+	if q.Declined || pub.writer.Watches(q) {
+		return nil
+	}
+	page, release, err := f.Page(q.Link)
+	if err != nil {
+		return err
+	}
+	return pub.writer.Admit(q, page, release, pub.entity.Latched)
+}
+
+// close ends the publisher alone, end as part of closing the participant.
+func (pub *publication) close() error {
+	pub.p.mu.Lock()
+	delete(pub.p.pubs, pub.entity.ID.Number)
+	pub.p.mu.Unlock()
+	return pub.end()
+}
+
+// end closes the ring before the record goes: who hears that the publisher was removed may rely on its ring not changing
+// any more.
+func (pub *publication) end() error {
+	err := pub.writer.Close()
+	pub.p.mu.Lock()
+	ad := pub.ad
+	pub.p.mu.Unlock()
+	if ad != nil {
+		err = errors.Join(err, ad.Withdraw())
+	}
+	return err
+}

@@ -1,0 +1,184 @@
+package topic
+
+import (
+	"context"
+	"sync"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// PublisherOptions say how a publisher serializes and how much it keeps. The zero value is right for most.
+type PublisherOptions[T any] struct {
+	Codec       serde.Codec[T] // default serde.Default[T]()
+	Depth       int            // samples kept, a power of two; default 16
+	MaxPayload  int            // bytes of the largest sample; default 256 MiB
+	SampleSize  int            // payload bytes to reserve slots for at once; default: when the first sample comes
+	MemoryLimit int64          // bytes of all slots together; default 1 GiB
+	Latched     bool           // whoever subscribes later gets the newest sample at once
+}
+
+// A Publisher publishes values of T on one topic.
+type Publisher[T any] struct {
+	core *publication
+
+	// direct publishes bytes as they are, without an encoder; nil for values that must be encoded.
+	direct func(context.Context, T) (int, error)
+	// size returns how long v will be encoded; nil if only encoding tells.
+	size func(v T) int
+
+	mu      sync.Mutex // guards what follows
+	encoder serde.Encoder[T]
+	guess   int // payload bytes the next sample will probably take
+}
+
+// NewPublisher makes a publisher. It returns when the subscriptions that exist already are connected, or after a second if
+// one does not answer.
+func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T]) (*Publisher[T], error) {
+	if opts == nil {
+		opts = new(PublisherOptions[T])
+	}
+	codec := opts.Codec
+	if codec == nil {
+		codec = serde.Default[T]()
+	}
+	t := codec.Type()
+	core, err := p.publish(registry.Entity{
+		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched,
+	}, shmtransport.WriterOptions{
+		Depth: opts.Depth, MaxPayload: opts.MaxPayload, SampleSize: opts.SampleSize, MemoryLimit: opts.MemoryLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	pub := &Publisher[T]{core: core, encoder: codec.Encoder(), guess: max(opts.SampleSize, 1)}
+	if serde.IsOpaque(codec) {
+		pub.direct, _ = any(core.publishBytes).(func(context.Context, T) (int, error))
+	}
+	switch size := any(&pub.size).(type) {
+	case *func([]byte) int:
+		*size = func(b []byte) int { return len(b) }
+	case *func(string) int:
+		*size = func(s string) int { return len(s) }
+	}
+	return pub, nil
+}
+
+func (pub *publication) publishBytes(ctx context.Context, b []byte) (int, error) {
+	return pub.writer.Publish(ctx, b)
+}
+
+// Publish encodes v straight into shared memory and publishes it. It returns how many subscriptions the sample reached.
+// It waits only for lossless subscriptions, and no longer than ctx lasts; on error nothing was published.
+func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
+	if p.direct != nil {
+		return p.direct(ctx, v)
+	}
+	loan, encoded, err := p.encode(ctx, v)
+	switch {
+	case err != nil:
+		return 0, err
+	case encoded == nil:
+		return loan.loan.Commit(ctx, loan.n)
+	}
+	return p.core.writer.Publish(ctx, encoded)
+}
+
+// filled is a loan with its payload's length.
+type filled struct {
+	loan shmtransport.Loan
+	n    int
+}
+
+// encode puts v into a loaned slot, or, when it turns out longer than was to be expected, on the heap; the guess for the
+// next one is better then.
+func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byte, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	want := p.guess
+	if p.size != nil {
+		want = p.size(v)
+	}
+	limit := p.core.writer.MaxPayload()
+	loan, err := p.core.writer.Loan(ctx, min(want, limit))
+	if err != nil {
+		return filled{}, nil, err
+	}
+	done := false
+	defer func() {
+		if !done { // an encoder that panics must not keep the slot
+			loan.Abandon()
+		}
+	}()
+	b := loan.Bytes()
+	out, err := p.encoder.Append(b[:0], v)
+	if err != nil {
+		return filled{}, nil, err
+	}
+	n := len(out)
+	if n < p.guess/2 {
+		p.guess -= p.guess / 8
+	} else {
+		p.guess = max(p.guess, n)
+	}
+	if n > 0 && (len(b) < n || &out[0] != &b[0]) || n > limit {
+		p.guess = n + n/8
+		return filled{}, out, nil
+	}
+	done = true
+	return filled{loan: loan, n: n}, nil, nil
+}
+
+// PublishV publishes one sample whose payload, already encoded, is the concatenation of parts, with a single copy.
+func (p *Publisher[T]) PublishV(ctx context.Context, parts ...[]byte) (int, error) {
+	return p.core.writer.Publish(ctx, parts...)
+}
+
+// Loan lends memory for size payload bytes, to be written in place and committed. ctx bounds the wait for lossless
+// subscriptions to make room. The memory is not cleared.
+func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
+	l, err := p.core.writer.Loan(ctx, size)
+	return Loan{l}, err
+}
+
+// A Loan is memory of the ring that the application fills. It ends with exactly one Commit or Abandon.
+type Loan struct{ l shmtransport.Loan }
+
+// Bytes is the memory, at least as long as asked for.
+func (l Loan) Bytes() []byte { return l.l.Bytes() }
+
+// Commit publishes the first n bytes, which must be a payload as the topic's codec makes it, and returns how many
+// subscriptions they reached. On error nothing is published and the loan has ended too.
+func (l Loan) Commit(ctx context.Context, n int) (int, error) { return l.l.Commit(ctx, n) }
+
+// Abandon gives the memory back without publishing.
+func (l Loan) Abandon() { l.l.Abandon() }
+
+// Topic returns the topic's name.
+func (p *Publisher[T]) Topic() string { return p.core.entity.Topic }
+
+// ID returns the publisher's identity, as samples carry it.
+func (p *Publisher[T]) ID() PublisherID { return p.core.entity.ID }
+
+// PublisherID names a publisher; it is comparable and not used again within a domain.
+type PublisherID = registry.EntityID
+
+// Subscribers returns how many subscriptions are connected.
+func (p *Publisher[T]) Subscribers() int { return p.core.writer.Readers() }
+
+// WaitSubscribers waits until at least n subscriptions are connected.
+func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
+	return p.core.p.await(ctx, func() (bool, error) { return p.Subscribers() >= n, p.core.writer.Err() })
+}
+
+// PublisherStats are a publisher's figures.
+type PublisherStats = counters.PublisherFigures
+
+// Stats returns what was published so far.
+func (p *Publisher[T]) Stats() PublisherStats { return p.core.writer.Figures() }
+
+// Close ends the publisher. Subscribers that are connected still get what it published and they have not read. Further
+// calls do nothing.
+func (p *Publisher[T]) Close() error { return p.core.close() }

@@ -1,0 +1,136 @@
+package topic
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// SubscriberOptions say what a subscriber takes and how. The zero value is right for most.
+type SubscriberOptions[T any] struct {
+	Codec           serde.Codec[T]          // default serde.Default[T](); a subscriber of []byte without one takes any type
+	Patterns        []string                // further patterns; a sample is delivered once even where they overlap
+	Filter          func(topic string) bool // of the topics that match, only those it likes; called once for each publisher, and not concurrently
+	History         int                     // how many samples from before it subscribed it wants, as far as they are still there
+	Lossless        bool                    // publishers wait for it rather than overwrite what it has not taken
+	LosslessTimeout time.Duration           // for how long at a time; default 10 s. After that it loses samples until it catches up
+	MaxHeld         int                     // samples of one publisher held at once, up to 960; default 256
+	Spin            time.Duration           // how long a wait looks by itself before it sleeps; default 20 µs, negative not at all
+}
+
+// A Subscriber receives the samples of every topic that its patterns match, also of topics and publishers that come later.
+type Subscriber[T any] struct {
+	core *subscription
+
+	mu      sync.Mutex // guards what follows
+	decoder serde.Decoder[T]
+	value   *T // where the decoder writes, on the heap once instead of for each sample
+}
+
+// NewSubscriber makes a subscriber of a topic or of all topics that match a pattern. It returns when the publishers that
+// exist already are connected, or after a second if one does not answer. If there are publishers and none has the
+// subscriber's type, it fails with a *registry.TypeMismatchError; a publisher of another type that comes later is left
+// alone, and an Event.
+func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
+	if opts == nil {
+		opts = new(SubscriberOptions[T])
+	}
+	switch {
+	case opts.MaxHeld < 0 || opts.MaxHeld > shmtransport.MaxHeld:
+		return nil, fmt.Errorf("subscribe to %q: MaxHeld is %d, must be from 1 to %d", pattern, opts.MaxHeld, shmtransport.MaxHeld)
+	case opts.History < 0 || opts.History > shmtransport.MaxDepth:
+		return nil, fmt.Errorf("subscribe to %q: History is %d, must be from 0 to %d", pattern, opts.History, shmtransport.MaxDepth)
+	case opts.LosslessTimeout < 0:
+		return nil, fmt.Errorf("subscribe to %q: LosslessTimeout is %v, must be positive", pattern, opts.LosslessTimeout)
+	}
+	codec := opts.Codec
+	if codec == nil {
+		codec = serde.Default[T]()
+	}
+	t := codec.Type()
+	core, err := p.subscribe(registry.Entity{
+		Topic:    pattern,
+		Patterns: append([]string{pattern}, opts.Patterns...),
+		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
+		AnyType:  opts.Codec == nil && t.Encoding == serde.EncodingRaw,
+		Lossless: opts.Lossless, History: uint32(opts.History),
+	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin})
+	if err != nil {
+		return nil, err
+	}
+	return &Subscriber[T]{core: core, decoder: codec.Decoder(), value: new(T)}, nil
+}
+
+// Receive waits for the next sample. The caller releases it. The error is ctx's, os.ErrClosed, or a
+// *shmtransport.LimitError when too many samples are held; never that of a decoder.
+func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
+	m, err := s.core.reader.Receive(ctx)
+	return Sample[T]{m, s}, err
+}
+
+// TryReceive returns the next sample if there is one now. The caller releases it.
+func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
+	m, ok, _ := s.core.reader.TryReceive()
+	return Sample[T]{m, s}, ok
+}
+
+// Samples yields each sample and releases it when its turn is over. The loop ends after one turn with a non-nil error: that
+// of ctx, or os.ErrClosed.
+func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
+	return func(yield func(Sample[T], error) bool) {
+		for {
+			m, err := s.Receive(ctx)
+			if err != nil {
+				yield(Sample[T]{}, err)
+				return
+			}
+			if !lend(m, yield) {
+				return
+			}
+		}
+	}
+}
+
+// lend releases the sample also when the loop's body panics.
+func lend[T any](m Sample[T], yield func(Sample[T], error) bool) bool {
+	defer m.Release()
+	return yield(m, nil)
+}
+
+// Handle calls fn for each sample and releases it afterwards, until ctx is done or the subscriber closes; it returns the
+// error that ended it.
+func (s *Subscriber[T]) Handle(ctx context.Context, fn func(Sample[T])) error {
+	for m, err := range s.Samples(ctx) {
+		if err != nil {
+			return err
+		}
+		fn(m)
+	}
+	return nil
+}
+
+// Publishers returns how many publishers are connected.
+func (s *Subscriber[T]) Publishers() int { return s.core.reader.Connected() }
+
+// WaitPublishers waits until at least n publishers are connected.
+func (s *Subscriber[T]) WaitPublishers(ctx context.Context, n int) error {
+	return s.core.reader.AwaitConnected(ctx, n)
+}
+
+// SubscriberStats are a subscription's figures.
+type SubscriberStats = counters.SubscriptionFigures
+
+// Stats returns what was received and lost so far.
+func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Figures() }
+
+// Close ends the subscriber. A Receive that waits returns os.ErrClosed; samples that are held stay valid until released.
+// Further calls do nothing.
+func (s *Subscriber[T]) Close() error { return s.core.close() }

@@ -1,0 +1,200 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// subscription is a subscriber without its type parameter.
+type subscription struct {
+	p        *Participant
+	entity   registry.Entity
+	filter   func(string) bool
+	patience time.Duration
+	reader   *shmtransport.Reader
+	ad       *registry.Advertisement
+
+	mu    sync.Mutex
+	known map[registry.EntityID]func() // publishers met; the function takes a refusal back, nil for a link
+}
+
+// source is what a subscription knows of a publisher; samples carry it.
+type source struct {
+	topic string
+	typ   serde.Type
+	unit  string
+	pid   int
+}
+
+// subscribe makes a subscription known and waits until the publishers that are there have admitted it.
+func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, patience time.Duration, opts shmtransport.ReaderOptions) (_ *subscription, err error) {
+	for _, pattern := range e.Patterns {
+		if err := registry.CheckPattern(pattern); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.reg.Refresh(); err != nil {
+		return nil, err
+	}
+	if err := p.suits(e, filter); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	_, err = p.readerFile()
+	p.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	e.Kind = registry.KindSubscription
+	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
+	e.Since = p.clock.Now()
+	sub := &subscription{p: p, entity: e, filter: filter, patience: patience, known: map[registry.EntityID]func(){}}
+	opts.Failed = sub.failed
+	if sub.ad, err = p.reg.Advertise(e); err != nil {
+		return nil, err
+	}
+	sub.reader = shmtransport.NewReader(&p.waits, sub.ad.Counters(), opts)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sub.close())
+		}
+	}()
+	// A publisher that comes from here on is met through onChange, one that is there through meetAll.
+	if err := sub.meetAll(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, err
+	}
+	return sub, nil
+}
+
+// meetAll connects the subscription with every publisher that is known; onChange does it for those that come.
+func (sub *subscription) meetAll() error {
+	p := sub.p
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return os.ErrClosed
+	}
+	p.subs[sub.entity.ID.Number] = sub
+	for _, e := range p.entities {
+		if e.Kind == registry.KindPublisher {
+			p.meet(sub, e)
+		}
+	}
+	p.asked = false
+	p.mu.Unlock()
+	p.reg.Touch()
+	return p.reg.Refresh()
+}
+
+// suits refuses a subscription that no publisher of its topic suits, when there are any.
+func (p *Participant) suits(sub registry.Entity, filter func(string) bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var mismatch error
+	for _, e := range p.entities {
+		if e.Kind != registry.KindPublisher || !registry.Interested(sub, e.Topic) || filter != nil && !filter(e.Topic) {
+			continue
+		}
+		err := p.reg.Match(e, sub)
+		if err == nil {
+			return nil
+		}
+		mismatch = err
+	}
+	return mismatch
+}
+
+func (sub *subscription) knows(pub registry.EntityID) bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	_, ok := sub.known[pub]
+	return ok
+}
+
+func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub registry.Entity) error {
+	unit := sub.p.units[pub.ID.Participant]
+	err := sub.reader.Connect(f, shmtransport.Request{
+		Path:         path,
+		Publisher:    transportID(pub.ID),
+		Subscription: sub.entity.ID.Number,
+		History:      int(sub.entity.History),
+		AllHistory:   sub.entity.Since <= pub.Since,
+		Lossless:     sub.entity.Lossless,
+		Patience:     sub.patience,
+		Tag: &source{
+			topic: pub.Topic, unit: unit.Unit, pid: unit.PID,
+			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+		},
+	})
+	if err == nil {
+		sub.met(pub.ID, nil)
+	}
+	return err
+}
+
+func (sub *subscription) decline(f *shmtransport.ReaderFile, pub registry.EntityID) error {
+	undo, err := f.Decline(transportID(pub), sub.entity.ID.Number)
+	if err == nil {
+		sub.met(pub, undo)
+	}
+	return err
+}
+
+func (sub *subscription) met(pub registry.EntityID, undo func()) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.known[pub] = undo
+}
+
+// publisherGone notes that nothing new will come from a publisher. What is in its ring is still delivered.
+func (sub *subscription) publisherGone(id shmtransport.PublisherID) {
+	sub.reader.Gone(id)
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
+	if undo := sub.known[key]; undo != nil {
+		undo()
+	}
+	delete(sub.known, key)
+}
+
+// failed hears from the reader that a publisher's memory is not what it should be.
+func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
+	sub.p.mu.Lock()
+	defer sub.p.mu.Unlock()
+	e := sub.p.entities[registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}]
+	sub.p.log.Warn("a publisher was given up", "topic", e.Topic, "publisher", id, "err", err)
+	sub.p.emit(Event{Kind: Unusable, Participant: sub.p.units[e.ID.Participant], Entity: e, Err: err})
+}
+
+func (sub *subscription) close() error {
+	sub.p.mu.Lock()
+	delete(sub.p.subs, sub.entity.ID.Number)
+	sub.p.mu.Unlock()
+	return sub.end()
+}
+
+func (sub *subscription) end() error {
+	sub.reader.Close()
+	sub.mu.Lock()
+	for _, undo := range sub.known {
+		if undo != nil {
+			undo()
+		}
+	}
+	clear(sub.known)
+	sub.mu.Unlock()
+	return sub.ad.Withdraw()
+}
