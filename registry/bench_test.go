@@ -2,7 +2,10 @@
 
 package registry
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func BenchmarkJoinClose(b *testing.B) {
 	dir := domain(b)
@@ -55,5 +58,26 @@ func BenchmarkLook(b *testing.B) {
 		if _, err := r.look(false); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// From Advertise to OnChange of another participant.
+func BenchmarkNotice(b *testing.B) {
+	dir := domain(b)
+	w := watch(b, dir)
+	r, err := Join(Options{Dir: dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	w.expect(r.ID(), Joined)
+	for b.Loop() {
+		a := advertise(b, r, publisher("robot/pose"))
+		w.expect(r.ID(), Added)
+		b.StopTimer()
+		a.Withdraw()
+		w.expect(r.ID(), Removed)
+		time.Sleep(5 * time.Millisecond)
+		b.StartTimer()
 	}
 }

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/shmbus/shmbus/internal/counters"
 )
@@ -26,12 +25,28 @@ func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // ParseID is the reverse of String.
 func ParseID(s string) (ID, error) {
-	if len(s) == idDigits && isLowerHex(s) {
-		if n, err := strconv.ParseUint(s, 16, 64); err == nil {
-			return ID(n), nil
+	id, ok := parseID(s)
+	if !ok {
+		return 0, fmt.Errorf("%.40q is not a participant id: it takes 16 digits 0-9, a-f", s)
+	}
+	return id, nil
+}
+
+func parseID(s string) (id ID, ok bool) {
+	if len(s) != idDigits {
+		return 0, false
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case '0' <= c && c <= '9':
+			id = id<<4 | ID(c-'0')
+		case 'a' <= c && c <= 'f':
+			id = id<<4 | ID(c-'a'+10)
+		default:
+			return 0, false
 		}
 	}
-	return 0, fmt.Errorf("%.40q is not a participant id: it takes 16 digits 0-9, a-f", s)
+	return id, true
 }
 
 // An EntityID names a publisher or a subscription. It is not used again.

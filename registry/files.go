@@ -28,16 +28,12 @@ func parseFileName(name string) (id ID, suffix string, ok bool) {
 			return 0, "", false
 		}
 	}
-	id, err := ParseID(head)
-	return id, suffix, err == nil
+	id, ok = parseID(head)
+	return id, suffix, ok
 }
 
 func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
-}
-
-func isLowerHex(s string) bool {
-	return strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // eachFile calls fn for every file of a participant that the directory lists. A listing is not of one instant: a file that

@@ -24,7 +24,7 @@ type peer struct {
 	torn     bool           // a record was being rewritten: read again
 	schemas  int64          // bytes in entries
 	reported map[int]prefix // records that were called corrupt already
-	cut      bool           // the file was called corrupt already
+	cut      bool           // the file as a whole was called corrupt already
 	errs     []error        // for an Observer: what the last reading left out
 }
 
@@ -96,10 +96,15 @@ func (p *peer) changed(w words) bool { return w.version != p.version || p.torn }
 func (p *peer) read(w words) (map[int]*entry, difference) {
 	d := difference{touched: w.version != p.version}
 	p.torn = false
+	once := func(what string, err error) {
+		if !p.cut {
+			p.cut = true
+			d.errs = append(d.errs, p.corrupt(what, err))
+		}
+	}
 	pages := int(min(w.pages, MaxEntities))
-	if w.pages > MaxEntities && !p.cut {
-		p.cut = true
-		d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the header announces %d entity pages", w.pages), nil))
+	if w.pages > MaxEntities {
+		once(fmt.Sprintf("the header announces %d entity pages", w.pages), nil)
 	}
 	next := make(map[int]*entry, len(p.entries))
 	var fresh []int
@@ -107,18 +112,19 @@ func (p *peer) read(w words) (map[int]*entry, difference) {
 	for page := range pages {
 		was := p.entries[page]
 		pre, err := p.prefix(page)
-		if err == nil && pre.state == 0 {
-			continue
+		if err != nil {
+			once(fmt.Sprintf("it ends before entity page %d, and the header announces %d", page, pages), err)
+			break
 		}
-		if err == nil && was != nil && was.prefix == pre {
+		known, bad := p.reported[page]
+		switch {
+		case pre.state == 0, bad && known == pre:
+		case was != nil && was.prefix == pre:
 			next[page] = was
 			p.schemas += int64(len(was.entity.Schema))
-			continue
+		default:
+			fresh = append(fresh, page)
 		}
-		if known, ok := p.reported[page]; ok && known == pre {
-			continue
-		}
-		fresh = append(fresh, page)
 	}
 	numbers := make(map[uint32]bool, len(next)+len(fresh))
 	for _, e := range next {

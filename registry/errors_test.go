@@ -1,0 +1,80 @@
+package registry
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestErrorsSayWhatTheLimitAndTheRemedy(t *testing.T) {
+	pub := Entity{ID: EntityID{1, 2}, Kind: KindPublisher, Topic: "a/b", TypeName: "pkg.Old", Encoding: "msgpack", Schema: []byte("1")}
+	sub := Entity{ID: EntityID{3, 4}, Kind: KindSubscription, Patterns: []string{"a/*"}, TypeName: "pkg.New", Encoding: "cbor"}
+	mismatch := Match(pub, sub).(*TypeMismatchError)
+	mismatch.Subscription.Unit, mismatch.Subscription.PID, mismatch.Subscription.Executable = "viewer", 77, "/bin/viewer"
+	cause := errors.New("the cause")
+	for _, tc := range []struct {
+		err  error
+		want []string
+	}{
+		{&NameError{What: "topic name", Name: "a//b", Rule: "the rule"}, []string{"topic name", `"a//b"`, "the rule"}},
+		{&LimitError{What: "things", Limit: 42, Remedy: "use fewer"}, []string{"too many things", "42", "use fewer"}},
+		{&VersionError{Path: "/p", Found: 9, Known: 1}, []string{"/p", "version 9", "version 1", "same release", "SHMBUS_DOMAIN"}},
+		{&CorruptError{Path: "/p", What: "page 3", Err: cause}, []string{"/p", "page 3", "the cause", "restart", "remove"}},
+		{&DirError{Dir: "/d", Reason: "too open", Remedy: "chmod it", Err: cause}, []string{`"/d"`, "too open", "chmod it", "the cause"}},
+		{&InUseError{Dir: "/d", Participants: []ID{1, 2, 3, 4, 5, 6}}, []string{"/d", "6 participants", "0000000000000005, ...", "end those"}},
+		{mismatch, []string{`"a/b"`, "pkg.Old", "msgpack", "6b86b273ff34fce1", "0000000000000001.2", "pkg.New", "cbor",
+			"viewer", "77", "/bin/viewer", "0000000000000003.4", "same type", "raw bytes"}},
+	} {
+		for _, part := range tc.want {
+			if !strings.Contains(tc.err.Error(), part) {
+				t.Errorf("%T does not say %q: %v", tc.err, part, tc.err)
+			}
+		}
+	}
+	if !errors.Is(&CorruptError{Err: cause}, cause) || !errors.Is(&DirError{Err: cause}, cause) {
+		t.Error("a cause cannot be asked for")
+	}
+}
+
+func TestTypesMatch(t *testing.T) {
+	typed := func(name, encoding, schema string) Entity {
+		return Entity{TypeName: name, Encoding: encoding, Schema: []byte(schema)}
+	}
+	for _, tc := range []struct {
+		what     string
+		pub, sub Entity
+		ok       bool
+	}{
+		{"the same", typed("t", "cbor", "s"), typed("t", "cbor", "s"), true},
+		{"another encoding", typed("t", "cbor", ""), typed("t", "json", ""), false},
+		{"another name", typed("t", "cbor", ""), typed("u", "cbor", ""), false},
+		{"a publisher without a name", typed("", "cbor", ""), typed("u", "cbor", ""), true},
+		{"a subscription without a name", typed("t", "cbor", ""), typed("", "cbor", ""), true},
+		{"another schema", typed("t", "cbor", "s"), typed("t", "cbor", "r"), false},
+		{"a publisher without a schema", typed("t", "cbor", ""), typed("t", "cbor", "r"), true},
+		{"a subscription without a schema", typed("t", "cbor", "s"), typed("t", "cbor", ""), true},
+		{"any type", typed("t", "cbor", "s"), Entity{AnyType: true, Encoding: "raw"}, true},
+	} {
+		err := Match(tc.pub, tc.sub)
+		if (err == nil) != tc.ok {
+			t.Errorf("%s: %v", tc.what, err)
+		}
+		if err != nil && !errors.As(err, new(*TypeMismatchError)) {
+			t.Errorf("%s: %T", tc.what, err)
+		}
+	}
+}
+
+func TestKindsHaveNames(t *testing.T) {
+	for k := Joined; k <= Incompatible; k++ {
+		if strings.Contains(k.String(), "ChangeKind") {
+			t.Errorf("change %d has no name", k)
+		}
+	}
+	if ChangeKind(0).String() != "ChangeKind(0)" || ChangeKind(99).String() != "ChangeKind(99)" || Kind(9).String() != "Kind(9)" {
+		t.Error("an unknown kind has a name")
+	}
+	if KindPublisher.String() != "publisher" || KindSubscription.String() != "subscription" {
+		t.Error("the kinds of entities are misnamed")
+	}
+}

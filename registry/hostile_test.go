@@ -1,0 +1,429 @@
+//go:build linux
+
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// readAll reads a participant file the way a look does, and again as long as a record seems torn.
+func readAll(dir string, id ID) (*peer, []error) {
+	p, err := openPeer(dir, id)
+	if err != nil {
+		if p != nil {
+			p.file.Close()
+		}
+		return nil, []error{err}
+	}
+	defer p.file.Close()
+	w, err := p.words()
+	if err != nil {
+		return p, []error{err}
+	}
+	next, d := p.read(w)
+	p.adopt(next, w)
+	if p.torn {
+		d.errs = append(d.errs, errTorn)
+	}
+	return p, d.errs
+}
+
+func TestNoFlippedByteIsBelieved(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	f.advertise(publisher("robot/pose"))
+	p, errs := readAll(dir, f.id)
+	if len(errs) != 0 {
+		t.Fatal(errs)
+	}
+	truth := p.entities()[0]
+	page := pageOffset(0)
+	// What every byte that was flipped must lead to.
+	meaningless := func(at int) bool {
+		texts, record := textLength(f.b), f.b[page:]
+		switch {
+		case at < offTableVersion:
+			return false
+		case at < offText: // the counting words
+			return true
+		case at < page:
+			return at >= offText+texts
+		case at-page < prefixSize:
+			return false
+		case at-page < offBody:
+			return true
+		}
+		return at-page >= offBody+int(native.Uint32(record[offBodyLength:]))
+	}
+	for at := range page + pageSize {
+		for _, flip := range []byte{0x01, 0x80, 0xff} {
+			f.b[at] ^= flip
+			p, errs := readAll(dir, f.id)
+			believed := p != nil && slices.ContainsFunc(p.entities(), func(e Entity) bool { return e.Topic == truth.Topic })
+			if believed && !meaningless(at) {
+				t.Errorf("byte %d ^ %#x: the record is believed", at, flip)
+			}
+			if p != nil && len(p.entries) != 0 && !believed {
+				t.Errorf("byte %d ^ %#x: something else is believed: %+v", at, flip, p.entities())
+			}
+			if at >= page && !meaningless(at) && len(errs) == 0 && native.Uint32(f.b[page:]) != 0 {
+				t.Errorf("byte %d ^ %#x: nothing is reported", at, flip)
+			}
+			f.b[at] ^= flip
+		}
+	}
+}
+
+func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	f.advertise(publisher("a"))
+	whole := slices.Clone(f.raw())
+	f.die()
+	for _, size := range []int{0, 1, 8, 12, 60, 64, 72, 80, 128, 4095, 4096, 4097, 4100, 4119, 4120, 4160, 4200, 7295} {
+		if err := os.WriteFile(f.path(), whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, errs := readAll(dir, f.id)
+		if len(errs) == 0 || p != nil && len(p.entries) != 0 {
+			t.Errorf("cut to %d bytes: %v", size, errs)
+		}
+	}
+}
+
+func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	f.b[offID] ^= 1
+	w := watch(t, dir)
+	c := w.expect(f.id, Corrupt)[0]
+	if !errors.As(c.Err, new(*CorruptError)) {
+		t.Errorf("the error is %T", c.Err)
+	}
+	w.quiet(f.id)
+	for _, p := range w.Participants() {
+		if p.ID == f.id {
+			t.Error("it counts as a participant")
+		}
+	}
+	if w.Alive(f.id) {
+		t.Error("it counts as alive")
+	}
+	f.die()
+	w.quiet(f.id)
+	if _, err := os.Stat(f.path()); err == nil {
+		t.Error("the file is still there")
+	}
+}
+
+func TestAnotherLayoutVersionIsIncompatibleAndNothingElse(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	native.PutUint32(f.b[offVersion:], 7)
+	w := watch(t, dir)
+	var version *VersionError
+	if c := w.expect(f.id, Incompatible)[0]; !errors.As(c.Err, &version) || version.Found != 7 || version.Known != layoutVersion {
+		t.Errorf("the error is %v", c.Err)
+	}
+	w.quiet(f.id)
+}
+
+func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	bad := f.advertise(publisher("bad"))
+	f.advertise(publisher("good"))
+	f.page(bad)[offBody] ^= 1
+	w := watch(t, dir)
+	got := w.expect(f.id, Joined, Added, Corrupt, Touched)
+	if got[1].Entity.Topic != "good" {
+		t.Errorf("believed is %q", got[1].Entity.Topic)
+	}
+	f.bump()
+	w.quiet(f.id, Touched) // said once
+	f.die()
+	w.expect(f.id, Removed, Died)
+}
+
+func TestRecordsThatLieAreNotBelieved(t *testing.T) {
+	dir := domain(t)
+	for name, lie := range map[string]func(f *forger){
+		"more pages than there can be": func(f *forger) { f.word32(offPages).Store(1 << 31) },
+		"pages behind the end of the file": func(f *forger) {
+			f.word32(offPages).Store(MaxEntities)
+			os.Truncate(f.path(), int64(pageOffset(1)))
+		},
+		"the same number twice": func(f *forger) { f.rewrite(1, func(b []byte) { native.PutUint32(b[offNumber:], 1) }) },
+		"number 0":              func(f *forger) { f.rewrite(1, func(b []byte) { native.PutUint32(b[offNumber:], 0) }) },
+		"a body longer than its page": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint32(b[offBodyLength:], pageSize) })
+		},
+		"a huge body": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint32(b[offBodyLength:], 1<<32-1) })
+		},
+		"an empty body": func(f *forger) { f.rewrite(1, func(b []byte) { native.PutUint32(b[offBodyLength:], 0) }) },
+		"a kind that does not exist": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint32(b, 3); b[offBody+offKind] = 3 })
+		},
+		"another kind in the state word": func(f *forger) { f.rewrite(1, func(b []byte) { native.PutUint32(b, 2) }) },
+		"patterns that are not there": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint16(b[offBody+offPatternCount:], 65535) })
+		},
+		"a text longer than the body": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint16(b[offBody+offTexts:], 65535) })
+		},
+		"an illegal topic":     func(f *forger) { f.rewrite(1, func(b []byte) { b[offBody+offTexts+2] = '*' }) },
+		"a topic not in UTF-8": func(f *forger) { f.rewrite(1, func(b []byte) { b[offBody+offTexts+2] = 0xff }) },
+		"a schema of 4 GiB": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint32(b[offBody+offSchemaSize:], 1<<32-1) })
+		},
+		"a schema of another size": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint32(b[offBody+offSchemaSize:], 3) })
+		},
+		"another schema": func(f *forger) {
+			f.rewrite(1, func(b []byte) { native.PutUint32(b[offBody+offSchemaCRC:], 3) })
+		},
+		"no schema": func(f *forger) { os.Remove(filePath(f.dir, f.id, "schema.2")) },
+		"a schema that is a link": func(f *forger) {
+			path := filePath(f.dir, f.id, "schema.2")
+			os.Rename(path, dir+"/elsewhere")
+			os.Symlink(dir+"/elsewhere", path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := forge(t, dir, nil)
+			defer f.die()
+			f.advertise(publisher("honest"))
+			f.advertise(publisher("liar"))
+			lie(f)
+			p, errs := readAll(dir, f.id)
+			if len(errs) == 0 || !errors.As(errs[0], new(*CorruptError)) {
+				t.Errorf("the errors are %v", errs)
+			}
+			topics := ""
+			for _, e := range p.entities() {
+				topics += e.Topic + " "
+			}
+			if !strings.HasPrefix(topics, "honest ") || strings.Contains(topics, "liar") && name != "more pages than there can be" {
+				t.Errorf("believed is %s", topics)
+			}
+		})
+	}
+}
+
+// rewrite alters a record and makes its checksum fit.
+func (f *forger) rewrite(page int, alter func([]byte)) {
+	b := f.page(page)
+	alter(b)
+	n := min(int(native.Uint32(b[offBodyLength:])), maxBody)
+	native.PutUint32(b[offBodyCRC:], checksum(b[offNumber:offBodyCRC], b[offBody:offBody+n]))
+}
+
+func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	huge := publisher("a")
+	huge.Schema = make([]byte, MaxSchema)
+	for range MaxSchemas / MaxSchema {
+		f.advertise(huge)
+	}
+	huge.Schema = []byte("one byte too many is enough")
+	f.schemas = 0
+	f.advertise(huge)
+	p, errs := readAll(dir, f.id)
+	if len(errs) != 1 || len(p.entries) != MaxSchemas/MaxSchema {
+		t.Errorf("%d schemas were read, errors %v", len(p.entries), errs)
+	}
+}
+
+func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	f.advertise(publisher("a"))
+	w := watch(t, dir)
+	w.expect(f.id, Joined, Added, Touched)
+	if err := os.Truncate(f.path(), 10); err != nil {
+		t.Fatal(err)
+	}
+	w.Refresh()
+	w.expect(f.id, Removed, Corrupt)
+	w.quiet(f.id)
+	f.die()
+	w.expect(f.id, Died)
+}
+
+func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	o, err := Observe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	r, err := Join(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 3000 {
+			e := publisher(fmt.Sprintf("topic/%d/x%s", i, strings.Repeat("x", i%200)))
+			e.ID.Number = r.Number()
+			a, err := r.Advertise(e)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			a.Withdraw()
+		}
+	}()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		if _, err := o.Look(); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range o.Problems() {
+			t.Fatal(err)
+		}
+	}
+	w.Refresh()
+	balance := 0
+	for len(w.changes) != 0 {
+		switch c := <-w.changes; c.Kind {
+		case Corrupt:
+			t.Error(c.Err)
+		case Added:
+			balance++
+		case Removed:
+			balance--
+		}
+	}
+	if balance != 0 {
+		t.Errorf("%d more were added than removed", balance)
+	}
+}
+
+func TestFilesOfStrangersAreIgnored(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	directory, link := filePath(dir, 1, participantSuffix), filePath(dir, 2, participantSuffix)
+	for _, err := range []error{
+		os.Mkdir(directory, 0o700), os.Symlink("/dev/zero", link), os.Mkdir(filePath(dir, 3, "reader"), 0o700),
+		os.WriteFile(dir+"/notes.txt", nil, 0o600), os.WriteFile(dir+"/0123.participant", nil, 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := files(t, dir)
+	for range 3 {
+		if err := w.Refresh(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Clean(dir, false); err == nil {
+			t.Error("a participant file that cannot be opened is no error")
+		}
+	}
+	w.expect(1, Corrupt)
+	w.expect(2, Corrupt)
+	w.quiet(1)
+	w.quiet(2)
+	if after := files(t, dir); !slices.Equal(before, after) {
+		t.Errorf("there were %q, now %q", before, after)
+	}
+}
+
+// quiet looks twice and fails if anything but the given kinds is heard of the participant.
+func (w *watcher) quiet(id ID, but ...ChangeKind) {
+	w.t.Helper()
+	for range 2 {
+		if err := w.Refresh(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	heard := w.unread[id]
+	w.unread[id] = nil
+	for len(w.changes) != 0 {
+		if c := <-w.changes; c.Participant.ID == id {
+			heard = append(heard, c)
+		} else {
+			w.unread[c.Participant.ID] = append(w.unread[c.Participant.ID], c)
+		}
+	}
+	for _, c := range heard {
+		if !slices.Contains(but, c.Kind) {
+			w.t.Errorf("%v of %v: %v", c.Kind, id, c.Err)
+		}
+	}
+}
+
+// The file holds a header and one entity page. With mend, what the checksums protect is reached too.
+func FuzzParticipantFile(f *testing.F) {
+	dir := domain(f)
+	honest := forge(f, dir, nil)
+	honest.advertise(publisher("robot/pose"))
+	whole := slices.Clone(honest.raw())
+	honest.die()
+	id := honest.id
+	f.Add(whole[:offText+textLength(whole)], whole[pageSize:pageSize+offBody+200], true)
+	f.Add(whole[:offText], whole[pageSize:pageSize+offBody], false)
+	f.Add([]byte{}, []byte{}, true)
+	f.Fuzz(func(t *testing.T, header, record []byte, mend bool) {
+		file := make([]byte, 2*pageSize)
+		copy(file[:pageSize], header)
+		copy(file[pageSize:], record)
+		if mend {
+			mendFile(file, id)
+		}
+		if err := os.WriteFile(filePath(dir, id, participantSuffix), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, errs := readAll(dir, id)
+		for _, err := range errs {
+			if err.Error() == "" || errors.Is(err, io.EOF) && p == nil {
+				t.Errorf("unclear: %v", err)
+			}
+		}
+		if p == nil {
+			return
+		}
+		for _, e := range p.entities() {
+			if err := checkEntity(&e); err != nil || e.ID.Participant != id || e.ID.Number == 0 {
+				t.Errorf("%+v was believed: %v", e, err)
+			}
+			if _, err := encodeBody(&e); err != nil {
+				t.Errorf("%+v was believed and cannot be written: %v", e, err)
+			}
+		}
+	})
+}
+
+// textLength returns how many bytes of text a header has.
+func textLength(b []byte) int {
+	return int(native.Uint16(b[offExecLength:])) + int(native.Uint16(b[offUnitLength:]))
+}
+
+func mendFile(b []byte, id ID) {
+	copy(b, participantMagic)
+	native.PutUint32(b[offVersion:], layoutVersion)
+	native.PutUint64(b[offID:], uint64(id))
+	native.PutUint16(b[offExecLength:], native.Uint16(b[offExecLength:])%maxExecutable)
+	native.PutUint16(b[offUnitLength:], native.Uint16(b[offUnitLength:])%MaxName)
+	native.PutUint32(b[offHeaderCRC:], checksum(b[:offHeaderCRC], b[offText:offText+textLength(b)]))
+	page := b[pageSize:]
+	n := native.Uint32(page[offBodyLength:]) % maxBody
+	native.PutUint32(page[offBodyLength:], n)
+	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], page[offBody:offBody+n]))
+}
