@@ -1,7 +1,194 @@
 package record
 
-// Info describes a recording.
-type Info struct{}
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
-// ReadInfo reads the whole file at path.
-func ReadInfo(path string) (Info, error) { panic("stub") }
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+// Info describes a recording.
+type Info struct {
+	Path        string            `json:"path"`
+	FileSize    int64             `json:"file_size"` // bytes
+	Profile     string            `json:"profile"`
+	Library     string            `json:"library"` // that wrote it
+	Closed      bool              `json:"closed"`  // it has its proper end
+	Damage      string            `json:"damage,omitempty"`
+	Messages    uint64            `json:"messages"`
+	Bytes       uint64            `json:"bytes"`      // payload
+	Start       time.Time         `json:"start"`      // log time of the first message
+	End         time.Time         `json:"end"`        // and of the last
+	Duration    float64           `json:"duration_s"` // between them
+	Missing     uint64            `json:"missing"`    // messages that gaps in the sequences tell of
+	Lost        *uint64           `json:"lost,omitempty"`
+	Attachments uint64            `json:"attachments"`
+	Metadata    []string          `json:"metadata"` // names of the metadata records
+	Chunks      []CompressionInfo `json:"chunks"`   // by compression
+	Topics      []TopicInfo       `json:"topics"`   // sorted by name
+}
+
+// CompressionInfo counts the chunks of one compression.
+type CompressionInfo struct {
+	Compression  string `json:"compression"` // "none", "zstd", "lz4"
+	Chunks       uint64 `json:"chunks"`
+	Compressed   uint64 `json:"compressed"` // bytes
+	Uncompressed uint64 `json:"uncompressed"`
+}
+
+// TopicInfo describes the messages of one type on a topic.
+type TopicInfo struct {
+	Topic          string    `json:"topic"`
+	Type           string    `json:"type"`
+	Encoding       string    `json:"encoding"`
+	SchemaEncoding string    `json:"schema_encoding"`
+	SchemaSize     int       `json:"schema_size"` // bytes
+	Publishers     int       `json:"publishers"`  // channels
+	Units          []string  `json:"units"`       // of the publishers, where known
+	Messages       uint64    `json:"messages"`
+	Bytes          uint64    `json:"bytes"`
+	Smallest       uint64    `json:"smallest"` // bytes of payload
+	Largest        uint64    `json:"largest"`
+	Start          time.Time `json:"start"`
+	End            time.Time `json:"end"`
+	Rate           float64   `json:"rate_hz"` // 0 when there is no interval to take it from
+	Missing        uint64    `json:"missing"`
+
+	first, last uint64
+	sequences   map[*mcapfile.Channel]uint32
+}
+
+// ReadInfo reads the whole file at path. What is damaged is passed over and named in Damage; the error is for a file that
+// cannot be read or is not a recording.
+func ReadInfo(path string) (Info, error) {
+	f, size, err := openRecording(path)
+	if err != nil {
+		return Info{}, fmt.Errorf("info: %w", err)
+	}
+	defer f.Close()
+	r, err := mcapfile.NewReader(f, size, nil)
+	if err != nil {
+		return Info{}, fmt.Errorf("info: %s: %w", path, err)
+	}
+	info := Info{Path: path, FileSize: size}
+	var damage *mcapfile.Damage
+	topics := make(map[topicKind]*TopicInfo)
+	byChannel := make(map[*mcapfile.Channel]*TopicInfo)
+	var first, last uint64 = math.MaxUint64, 0
+	var m mcapfile.Message
+	for {
+		err := r.Next(&m)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			damage = damage.Note(err)
+			if !mcapfile.Passable(err) {
+				break
+			}
+			continue
+		}
+		t := byChannel[m.Channel]
+		if t == nil {
+			t = topicOf(topics, m.Channel)
+			byChannel[m.Channel] = t
+		}
+		t.add(&m)
+		info.Messages++
+		info.Bytes += uint64(len(m.Data))
+		first, last = min(first, m.LogTime), max(last, m.LogTime)
+	}
+	if damage != nil {
+		info.Damage = damage.Error()
+	}
+	if info.Messages > 0 {
+		info.Start, info.End, info.Duration = wallTime(first), wallTime(last), seconds(last-first)
+	}
+	info.describe(r.Stats())
+	info.Topics = make([]TopicInfo, 0, len(topics))
+	for _, t := range topics {
+		t.finish()
+		info.Missing += t.Missing
+		info.Topics = append(info.Topics, *t)
+	}
+	slices.SortFunc(info.Topics, func(a, b TopicInfo) int {
+		return strings.Compare(a.Topic+"\x00"+a.Encoding+"\x00"+a.Type, b.Topic+"\x00"+b.Encoding+"\x00"+b.Type)
+	})
+	return info, nil
+}
+
+// A topicKind is what TopicInfo has one of.
+type topicKind struct{ topic, encoding, name, schemaEncoding, schema string }
+
+func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
+	key := topicKind{c.Topic, c.Encoding, c.SchemaName, c.SchemaEncoding, string(c.Schema)}
+	t := topics[key]
+	if t == nil {
+		t = &TopicInfo{
+			Topic: c.Topic, Type: c.SchemaName, Encoding: c.Encoding, SchemaEncoding: c.SchemaEncoding, SchemaSize: len(c.Schema),
+			Units: []string{}, Smallest: math.MaxUint64, first: math.MaxUint64, sequences: make(map[*mcapfile.Channel]uint32),
+		}
+		topics[key] = t
+	}
+	t.Publishers++
+	if u := c.Metadata[keyUnit]; u != "" && !slices.Contains(t.Units, u) {
+		t.Units = append(t.Units, u)
+	}
+	return t
+}
+
+func (t *TopicInfo) add(m *mcapfile.Message) {
+	size := uint64(len(m.Data))
+	t.Messages++
+	t.Bytes += size
+	t.Smallest, t.Largest = min(t.Smallest, size), max(t.Largest, size)
+	t.first, t.last = min(t.first, m.LogTime), max(t.last, m.LogTime)
+	// Sequences wrap; a step of more than half of the range is one back, or a file that does not count.
+	if before, ok := t.sequences[m.Channel]; ok {
+		if step := m.Sequence - before; step > 1 && step < 1<<31 {
+			t.Missing += uint64(step - 1)
+		}
+	}
+	t.sequences[m.Channel] = m.Sequence
+}
+
+func (t *TopicInfo) finish() {
+	t.Start, t.End = wallTime(t.first), wallTime(t.last)
+	if span := seconds(t.last - t.first); span > 0 {
+		t.Rate = float64(t.Messages-1) / span
+	}
+}
+
+// describe takes over what the file says of itself.
+func (i *Info) describe(s mcapfile.Stats) {
+	i.Profile, i.Library, i.Closed, i.Attachments = s.Profile, s.Library, s.Closed, s.Attachments
+	i.Metadata = []string{}
+	for _, m := range s.Metadata {
+		i.Metadata = append(i.Metadata, m.Name)
+		if m.Name == statsName {
+			if lost, err := strconv.ParseUint(m.Values[statsLost], 10, 64); err == nil {
+				i.Lost = &lost
+			}
+		}
+	}
+	i.Chunks = []CompressionInfo{}
+	for _, name := range []string{"", "lz4", "zstd"} {
+		if c, ok := s.Chunks[name]; ok {
+			if name == "" {
+				name = "none"
+			}
+			i.Chunks = append(i.Chunks, CompressionInfo{name, c.Chunks, c.Compressed, c.Uncompressed})
+		}
+	}
+}
+
+// wallTime keeps to years that JSON can express, whatever a file says.
+func wallTime(ns uint64) time.Time { return time.Unix(0, int64(min(ns, math.MaxInt64))).UTC() }
+
+func seconds(ns uint64) float64 { return float64(ns) / 1e9 }

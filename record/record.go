@@ -2,9 +2,12 @@ package record
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"regexp"
 	"time"
 
+	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -21,28 +24,76 @@ type RecordOptions struct {
 	ChunkSize    int // bytes before compression; default 1 MiB
 	// Started is called once, when the recorder is subscribed: what is published from then on is recorded.
 	Started func()
-	// Progress is called about once a second, from the recorder's goroutine; it must not block.
+	// Progress is called about once a second from a goroutine of its own, and no more once Record has returned.
 	Progress func(Progress)
 }
 
-// Progress is a figure for the impatient.
-type Progress struct {
-	Elapsed  time.Duration
-	Messages uint64
-	Bytes    uint64 // payload
-	Lost     uint64 // Record
-	Topics   int
-	// Total is the number of messages to play (one pass), 0 for Record.
-	Total uint64
-	// Next is how long until the next message is due; Play only.
-	Next time.Duration
+func (o *RecordOptions) checked() (RecordOptions, error) {
+	var c RecordOptions
+	if o != nil {
+		c = *o
+	}
+	if c.Duration < 0 || c.SyncInterval < 0 || c.ChunkSize < 0 {
+		return c, fmt.Errorf("record: a duration, sync interval or chunk size is negative")
+	}
+	return c, nil
+}
+
+func (o *RecordOptions) wants(topic string) bool {
+	return (o.Include == nil || o.Include.MatchString(topic)) && (o.Exclude == nil || !o.Exclude.MatchString(topic))
 }
 
 // Record writes what is published in p's domain to a new MCAP file at path until ctx ends or opts.Duration is over, then
 // takes what was published before that moment, closes the file and returns nil: the end of ctx is the way to stop.
 //
-// An existing file is refused (fs.ErrExist) unless opts.Force is set. When the file cannot be written any more (a full
-// disk) Record ends with a *mcapfile.WriteError; what was written before stays readable.
+// Latched samples are recorded as they are found at the start. An existing file is refused (fs.ErrExist) unless opts.Force
+// is set. When the file cannot be written any more (a full disk) Record ends with a *mcapfile.WriteError; what was written
+// before stays readable.
 func Record(ctx context.Context, p *topic.Participant, path string, opts *RecordOptions) (Summary, error) {
-	panic("stub")
+	summary := Summary{Path: path}
+	o, err := opts.checked()
+	if err != nil {
+		return summary, err
+	}
+	sub, err := topic.NewSubscriber(p, "**", &topic.SubscriberOptions[[]byte]{Filter: o.wants, Lossless: o.Lossless})
+	if err != nil {
+		return summary, fmt.Errorf("subscribe for recording: %w", err)
+	}
+	defer sub.Close()
+	f, err := createRecording(path, o.Force)
+	if err != nil {
+		return summary, fmt.Errorf("create the recording: %w", err)
+	}
+	defer f.Close()
+	w, err := mcapfile.NewWriter(f, &mcapfile.WriterOptions{ChunkSize: o.ChunkSize, SyncInterval: o.SyncInterval})
+	if err != nil {
+		if info, serr := f.Stat(); serr == nil && info.Mode().IsRegular() {
+			os.Remove(path)
+		}
+		return summary, fmt.Errorf("create the recording %s: %w", path, err)
+	}
+	r := newRecorder(w, watchPublishers(p.Dir()))
+	defer r.publishers.close()
+	if o.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Duration)
+		defer cancel()
+	}
+	stop := reportProgress(&r.figures, o.Progress)
+	if o.Started != nil {
+		o.Started()
+	}
+	err = r.run(ctx, sub)
+	stop()
+	// Before the file is closed, which may take a while: nobody shall wait for a recorder that takes nothing any more.
+	r.lostUnseen(sub.Stats().Lost)
+	sub.Close()
+	if cerr := r.finish(); err == nil {
+		err = cerr
+	}
+	r.summarise(&summary)
+	if err != nil {
+		return summary, fmt.Errorf("record to %s: %w", path, err)
+	}
+	return summary, nil
 }

@@ -28,10 +28,3 @@ type TopicSummary struct {
 	Bytes    uint64 `json:"bytes"`
 	Lost     uint64 `json:"lost"`
 }
-
-// Spacing summarises differences between two intervals, as absolute values.
-type Spacing struct {
-	P50 time.Duration `json:"p50_ns"`
-	P99 time.Duration `json:"p99_ns"`
-	Max time.Duration `json:"max_ns"`
-}

@@ -1,0 +1,47 @@
+package record
+
+import (
+	"bytes"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
+)
+
+// Keys of the metadata of a channel.
+const (
+	keyPublisher  = "shmbus.publisher"
+	keyUnit       = "shmbus.unit"
+	keyExecutable = "shmbus.executable"
+	keyEncoding   = "shmbus.encoding"
+	keyLatched    = "shmbus.latched" // "true"; else absent
+)
+
+// The metadata record with the figures of a recording, written at its end.
+const (
+	statsName     = "shmrec.stats"
+	statsMessages = "messages"
+	statsLost     = "lost"
+	statsTopics   = "topics" // JSON: topic -> topicStats
+)
+
+type topicStats struct {
+	Messages uint64 `json:"messages"`
+	Lost     uint64 `json:"lost"`
+}
+
+// channelOf is what a type on a topic looks like in a file. typeOf is the reverse.
+func channelOf(topic string, t serde.Type, metadata map[string]string) mcapfile.Channel {
+	return mcapfile.Channel{
+		Topic: topic, Encoding: t.Encoding, SchemaName: t.Name, SchemaEncoding: t.SchemaEncoding,
+		Schema: bytes.Clone(t.Schema), Metadata: metadata,
+	}
+}
+
+func typeOf(c *mcapfile.Channel) serde.Type {
+	return serde.Type{Name: c.SchemaName, Encoding: c.Encoding, SchemaEncoding: c.SchemaEncoding, Schema: c.Schema}
+}
+
+// sameType costs little where both schemas are the same bytes in memory.
+func sameType(a, b serde.Type) bool {
+	return a.Name == b.Name && a.Encoding == b.Encoding && a.SchemaEncoding == b.SchemaEncoding && bytes.Equal(a.Schema, b.Schema)
+}

@@ -1,0 +1,62 @@
+package record
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Progress is a figure for the impatient.
+type Progress struct {
+	Elapsed  time.Duration
+	Messages uint64
+	Bytes    uint64 // payload
+	Lost     uint64 // Record
+	Topics   int
+	Total    uint64        // messages to play in one pass; 0 for Record
+	Next     time.Duration // Play: how long until the next message is due
+}
+
+// figures are what progress is made of; others may read them while they are counted.
+type figures struct {
+	messages, bytes, lost, total atomic.Uint64
+	topics                       atomic.Int64
+	due                          atomic.Pointer[time.Time]
+}
+
+// reportProgress calls report once a second until the returned function is called; that waits for the last call.
+func reportProgress(f *figures, report func(Progress)) (stop func()) {
+	if report == nil {
+		return func() {}
+	}
+	start := time.Now()
+	ended := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				report(f.progress(start))
+			}
+		}
+	})
+	return func() {
+		close(ended)
+		wg.Wait()
+	}
+}
+
+func (f *figures) progress(start time.Time) Progress {
+	p := Progress{
+		Elapsed: time.Since(start), Messages: f.messages.Load(), Bytes: f.bytes.Load(), Lost: f.lost.Load(),
+		Topics: int(f.topics.Load()), Total: f.total.Load(),
+	}
+	if due := f.due.Load(); due != nil {
+		p.Next = max(time.Until(*due), 0)
+	}
+	return p
+}
