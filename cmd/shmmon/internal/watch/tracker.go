@@ -70,12 +70,14 @@ func (t *Tracker) Add(s Snapshot) View {
 	return v
 }
 
-// Due returns until when it is worth looking on so that every topic of the last view has a measured rate; zero when all
-// have, or will not have one soon.
-func (t *Tracker) Due() int64 {
+// Due returns until when, at most limit, it is worth looking on so that more topics have a measured rate; zero when that
+// would gain nothing.
+func (t *Tracker) Due(limit int64) int64 {
 	var due int64
 	for _, e := range t.publishers {
-		due = max(due, e.Due())
+		if d := e.Due(); d <= limit {
+			due = max(due, d)
+		}
 	}
 	return due
 }

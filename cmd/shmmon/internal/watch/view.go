@@ -3,6 +3,7 @@ package watch
 import (
 	"strings"
 
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -81,3 +82,11 @@ func (v View) Find(name string) (Topic, bool) {
 
 // IsPattern reports whether s stands for more than one name.
 func IsPattern(s string) bool { return strings.ContainsRune(s, '*') }
+
+// LostText returns the loss as people read it; "~" marks a figure that includes losses of other topics.
+func (t Topic) LostText() string {
+	if t.LostShared > 0 {
+		return "~" + text.Count(t.Lost+t.LostShared)
+	}
+	return text.Count(t.Lost)
+}

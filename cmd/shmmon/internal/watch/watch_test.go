@@ -162,11 +162,14 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 func TestTheLookerKnowsHowLongToLook(t *testing.T) {
 	tr := NewTracker(nil)
 	tr.Add(Snapshot{At: 20 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 10, 19*second))}})
-	if due := tr.Due(); due < 20*second || due > 23*second {
+	if due := tr.Due(30 * second); due < 20*second || due > 23*second {
 		t.Errorf("due at %v", time.Duration(due))
 	}
+	if tr.Due(20*second) != 0 {
+		t.Error("due beyond the limit")
+	}
 	tr.Add(Snapshot{At: 21 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 11, 21*second))}})
-	if tr.Due() != 0 {
+	if tr.Due(30*second) != 0 {
 		t.Error("due though measured")
 	}
 }

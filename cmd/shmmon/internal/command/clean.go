@@ -1,0 +1,55 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/registry"
+)
+
+func (a *app) clean() *cobra.Command {
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what dead processes left in the domain",
+		Long: `Remove what dead processes left in the domain. Participants do so themselves when they join and when they notice a death;
+this is for a domain that nobody uses any more. Files of the living are never touched.`,
+		Example: "  shmmon clean --dry-run\n  shmmon clean",
+		Args:    args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			dir, err := a.domainDir()
+			if err != nil {
+				return err
+			}
+			names, err := registry.Clean(dir, dry)
+			if a.json {
+				if names == nil {
+					names = []string{}
+				}
+				if e := a.document(struct {
+					Domain string   `json:"domain"`
+					DryRun bool     `json:"dry_run"`
+					Files  []string `json:"files"`
+				}{dir, dry, names}); e != nil {
+					return e
+				}
+				return err
+			}
+			verb := "removed"
+			if dry {
+				verb = "would remove"
+			}
+			for _, n := range names {
+				fmt.Fprintf(a.stdout, "%s %s\n", verb, text.Escape(n))
+			}
+			if len(names) == 0 && err == nil {
+				fmt.Fprintf(a.stdout, "nothing to remove in %s\n", text.Escape(dir))
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "only name the files")
+	return cmd
+}

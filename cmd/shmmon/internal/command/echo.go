@@ -1,0 +1,168 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/topic"
+)
+
+type echoOptions struct {
+	n       int
+	timeout time.Duration
+	history int
+	full    bool
+	wait    bool
+}
+
+func (a *app) echo() *cobra.Command {
+	var o echoOptions
+	cmd := &cobra.Command{
+		Use:   "echo TOPIC",
+		Short: "Print the next messages of a topic",
+		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
+payloads are decoded and shown as JSON, everything else in hex. TOPIC may be a pattern. Messages that were lost are
+named where they are missing, and then the exit code is 3.`,
+		Example: `  shmmon echo robot/pose
+  shmmon echo robot/pose -n 10 --json
+  shmmon echo 'robot/**' -n 0 --timeout 0     until interrupted`,
+		Args:              patterns(1, 1),
+		ValidArgsFunction: a.complete,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case o.n < 0:
+				return usage(cmd, fmt.Errorf("--count %d is negative", o.n))
+			case o.timeout < 0:
+				return usage(cmd, fmt.Errorf("--timeout %v is negative", o.timeout))
+			case o.history < 0:
+				return usage(cmd, fmt.Errorf("--history %d is negative", o.history))
+			}
+			return a.runEcho(cmd.Context(), args[0], o)
+		},
+	}
+	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to print; 0 is until interrupted or timed out")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for each message; 0 is for ever")
+	cmd.Flags().IntVar(&o.history, "history", 0, "begin with up to so many messages that were published before, of each publisher")
+	cmd.Flags().BoolVar(&o.full, "full", false, "do not abbreviate long payloads")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a topic that does not exist yet")
+	return cmd
+}
+
+type sampleReport struct {
+	Topic     string    `json:"topic"`
+	Type      string    `json:"type"`
+	Encoding  string    `json:"encoding"`
+	Publisher string    `json:"publisher"`
+	Sequence  uint64    `json:"seq"`
+	Time      time.Time `json:"time"`     // of publishing, wall clock
+	Stamp     int64     `json:"stamp_ns"` // the same, CLOCK_MONOTONIC
+	Lost      uint64    `json:"lost"`     // just before this message
+	Size      int       `json:"size"`
+	payloadReport
+}
+
+func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error {
+	if !o.wait {
+		if err := a.mustExist(pattern); err != nil {
+			return err
+		}
+	}
+	self, err := topic.Join(&topic.Options{Dir: a.dir, Domain: a.domain, Unit: "shmmon"})
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	sub, err := topic.NewSubscriber(self, pattern, &topic.SubscriberOptions[[]byte]{History: o.history})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+
+	var lost uint64
+	for got := 0; o.n == 0 || got < o.n; got++ {
+		s, err := next(ctx, sub, o.timeout)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			if o.n == 0 {
+				return lossy(lost)
+			}
+			return fmt.Errorf("no message on %q for %v, %d of %d printed", pattern, o.timeout, got, o.n)
+		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+			if o.n == 0 {
+				return lossy(lost)
+			}
+			return fmt.Errorf("interrupted, %d of %d printed", got, o.n)
+		case err != nil:
+			return err
+		}
+		lost += s.Lost()
+		err = a.printSample(s, watch.IsPattern(pattern), o.full)
+		s.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return lossy(lost)
+}
+
+func next(ctx context.Context, sub *topic.Subscriber[[]byte], timeout time.Duration) (topic.Sample[[]byte], error) {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	return sub.Receive(ctx)
+}
+
+func lossy(lost uint64) error {
+	if lost == 0 {
+		return nil
+	}
+	return &lossyError{fmt.Sprintf("%d messages were lost", lost)}
+}
+
+// mustExist returns an *unknownError when nobody publishes or asks for the topic.
+func (a *app) mustExist(pattern string) error {
+	source, dir, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	s, err := source.Look()
+	if err != nil {
+		return err
+	}
+	_, err = choose(watch.NewTracker(nil).Add(s), dir, pattern)
+	return err
+}
+
+func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
+	if a.json {
+		return a.line(sampleReport{
+			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: publisherID(s.Publisher()),
+			Sequence: s.Sequence(), Time: s.Time(), Stamp: s.Stamp(), Lost: s.Lost(), Size: len(s.Bytes()),
+			payloadReport: reportPayload(s.Type(), s.Bytes(), full),
+		})
+	}
+	name := ""
+	if named {
+		name = text.Escape(s.Topic()) + "  "
+	}
+	if n := s.Lost(); n > 0 {
+		if _, err := fmt.Fprintf(a.stdout, "%s-- %d lost --\n", name, n); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), s.Bytes(), full))
+	return err
+}
+
+func publisherID(id topic.PublisherID) string {
+	return fmt.Sprintf("%016x.%d", id.Participant, id.Number)
+}

@@ -1,0 +1,227 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
+)
+
+// An endpointReport is what publishers and subscriptions have in common in JSON.
+type endpointReport struct {
+	ID             string   `json:"id"`
+	PID            int      `json:"pid"`
+	Unit           string   `json:"unit"`
+	Executable     string   `json:"executable"`
+	Type           string   `json:"type"`
+	Encoding       string   `json:"encoding"`
+	SchemaEncoding string   `json:"schema_encoding"`
+	SchemaSize     int      `json:"schema_size"`
+	Uptime         *float64 `json:"uptime_s"`
+	Age            *float64 `json:"age_s"`
+	Messages       uint64   `json:"messages"`
+	Bytes          uint64   `json:"bytes"`
+	Size           uint64   `json:"size"`
+	MaxSize        uint64   `json:"max_size"`
+}
+
+type publisherReport struct {
+	endpointReport
+	Rate        float64 `json:"rate"`
+	Bandwidth   float64 `json:"bandwidth"`
+	Latched     bool    `json:"latched"`
+	Depth       uint32  `json:"depth"`
+	MaxPayload  uint64  `json:"max_payload"`
+	Memory      uint64  `json:"memory"`
+	Connected   uint64  `json:"connected"`
+	Failed      uint64  `json:"failed"`
+	WaitedTimes uint64  `json:"waited"`
+}
+
+type subscriberReport struct {
+	endpointReport
+	Patterns     []string `json:"patterns"`
+	AnyType      bool     `json:"any_type"`
+	Lossless     bool     `json:"lossless"`
+	History      uint32   `json:"history"`
+	Shared       bool     `json:"shared"` // the figures cover other topics too
+	Mismatch     bool     `json:"mismatch"`
+	Connected    uint64   `json:"connected"`
+	Lost         uint64   `json:"lost"`
+	DecodeErrors uint64   `json:"decode_errors"`
+	Held         uint64   `json:"held"`
+	Lag          uint64   `json:"lag"`
+	LatencyP50   *int64   `json:"latency_p50_ns"`
+	LatencyP99   *int64   `json:"latency_p99_ns"`
+}
+
+func reportEndpoint(who registry.Participant, e registry.Entity, now int64) endpointReport {
+	r := endpointReport{
+		ID: e.ID.String(), PID: who.PID, Unit: who.Unit, Executable: who.Executable, Type: e.TypeName, Encoding: e.Encoding,
+		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(e.Since, now),
+	}
+	if p, s := e.Publisher, e.Subscription; e.Kind == registry.KindPublisher {
+		r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = p.Messages, p.Bytes, p.LastSize, p.MaxSize, age(p.LastStamp, now)
+	} else {
+		r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = s.Messages, s.Bytes, s.LastSize, s.MaxSize, age(s.LastStamp, now)
+	}
+	return r
+}
+
+func reportPublisher(p watch.Publisher, now int64) publisherReport {
+	e, f := p.Entity, p.Entity.Publisher
+	return publisherReport{
+		endpointReport: reportEndpoint(p.Owner, e, now), Rate: round(p.Rate), Bandwidth: round(p.Bandwidth), Latched: e.Latched,
+		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, WaitedTimes: f.Waited,
+	}
+}
+
+func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
+	e, f := s.Entity, s.Entity.Subscription
+	return subscriberReport{
+		endpointReport: reportEndpoint(s.Owner, e, now), Patterns: e.Patterns, AnyType: e.AnyType, Lossless: e.Lossless,
+		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost,
+		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99),
+	}
+}
+
+func (a *app) info() *cobra.Command {
+	var measure time.Duration
+	cmd := &cobra.Command{
+		Use:   "info TOPIC",
+		Short: "Show one topic: its types, and who publishes and subscribes",
+		Example: `  shmmon info robot/pose
+  shmmon info robot/pose --json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := patterns(1, 1)(cmd, args); err != nil {
+				return err
+			}
+			return usage(cmd, registry.CheckTopic(args[0]))
+		},
+		ValidArgsFunction: a.complete,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkMeasure(cmd, measure); err != nil {
+				return err
+			}
+			v, dir, err := a.measure(cmd.Context(), measure)
+			if err != nil {
+				return err
+			}
+			topics, err := choose(v, dir, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.infoJSON(topics[0], v.At, dir)
+			}
+			return a.infoText(topics[0], v.At)
+		},
+	}
+	measureFlag(cmd, &measure)
+	return cmd
+}
+
+func (a *app) infoJSON(t watch.Topic, now int64, dir string) error {
+	report := struct {
+		Domain string `json:"domain"`
+		topicReport
+		PublisherList  []publisherReport  `json:"publisher_list"`
+		SubscriberList []subscriberReport `json:"subscriber_list"`
+	}{dir, reportTopic(t, now), []publisherReport{}, []subscriberReport{}}
+	for _, p := range t.Publishers {
+		report.PublisherList = append(report.PublisherList, reportPublisher(p, now))
+	}
+	for _, s := range t.Subscribers {
+		report.SubscriberList = append(report.SubscriberList, reportSubscriber(s, now))
+	}
+	return a.document(report)
+}
+
+func (a *app) infoText(t watch.Topic, now int64) error {
+	var b strings.Builder
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s %s\n", name, text.Escape(fmt.Sprintf(format, args...)))
+	}
+	field("topic", "%s", t.Name)
+	field("type", "%s", orNone(t.Type))
+	field("encoding", "%s", orNone(t.Encoding))
+	field("state", "%s", stateText(t))
+	field("rate", "%s msg/s, %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
+	field("messages", "%d, %s", t.Messages, text.Bytes(t.Bytes))
+	field("size", "newest %s, largest %s", text.Bytes(t.Size), text.Bytes(t.MaxSize))
+	if t.Last > 0 {
+		field("newest", "%s ago", text.Duration(now-t.Last))
+	}
+	field("lost", "%s", t.LostText())
+	field("delay", "median %s, 99%% below %s", text.Duration(t.P50), text.Duration(t.P99))
+	for _, p := range t.Publishers {
+		fmt.Fprintf(&b, "\npublisher %s\n", p.Entity.ID)
+		ownerText(field, p.Owner, p.Entity)
+		f := p.Entity.Publisher
+		field("  published", "%d messages, %s, %s msg/s", f.Messages, text.Bytes(f.Bytes), text.Rate(p.Rate))
+		field("  trouble", "%d publishes failed, %d had to wait", f.Failed, f.Waited)
+		field("  connected", "%d subscriptions", f.Subscribers)
+		latched := ""
+		if p.Entity.Latched {
+			latched = ", latched"
+		}
+		field("  geometry", "depth %d, payloads up to %s, %s of memory%s", p.Entity.Depth, text.Bytes(p.Entity.MaxPayload), text.Bytes(f.Memory), latched)
+	}
+	for _, s := range t.Subscribers {
+		fmt.Fprintf(&b, "\nsubscription %s\n", s.Entity.ID)
+		ownerText(field, s.Owner, s.Entity)
+		f := s.Entity.Subscription
+		field("  asks for", "%s", strings.Join(s.Entity.Patterns, ", ")+policy(s.Entity))
+		field("  received", "%d messages, %s, %d lost, %d undecodable%s", f.Messages, text.Bytes(f.Bytes), f.Lost, f.DecodeErrors, sharedNote(s))
+		field("  holds", "%d samples, %d behind the publishers", f.Held, f.Lag)
+		field("  delay", "median %s, 99%% below %s", text.Duration(s.P50), text.Duration(s.P99))
+		if s.Mismatch {
+			field("  mismatch", "it expects another type than is published and hears nothing of it")
+		}
+	}
+	_, err := a.stdout.Write([]byte(b.String()))
+	return err
+}
+
+func ownerText(field func(string, string, ...any), who registry.Participant, e registry.Entity) {
+	field("  process", "%s, pid %d, %s", who.Unit, who.PID, who.Executable)
+	if e.AnyType {
+		field("  type", "any")
+		return
+	}
+	schema := "no schema"
+	if len(e.Schema) > 0 {
+		schema = fmt.Sprintf("schema %s, %s", e.SchemaEncoding, text.Bytes(uint64(len(e.Schema))))
+	}
+	field("  type", "%s, %s, %s", orNone(e.TypeName), orNone(e.Encoding), schema)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func policy(e registry.Entity) string {
+	s := ""
+	if e.Lossless {
+		s += ", lossless"
+	}
+	if e.History > 0 {
+		s += fmt.Sprintf(", with the last %d", e.History)
+	}
+	return s
+}
+
+func sharedNote(s watch.Subscriber) string {
+	if s.Shared {
+		return " (all its topics together)"
+	}
+	return ""
+}

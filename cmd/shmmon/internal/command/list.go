@@ -1,0 +1,207 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+)
+
+// patience is how many times --measure a measurement may take for the sake of slow topics.
+const patience = 5
+
+// measureFlag adds the flag that says how long to measure.
+func measureFlag(cmd *cobra.Command, d *time.Duration) {
+	cmd.Flags().DurationVar(d, "measure", time.Second,
+		"how long to measure rates; up to 5 times as long while slow topics are due, 0 gives averages since each publisher began")
+}
+
+// measure looks at the domain for about d and returns the last view.
+func (a *app) measure(ctx context.Context, d time.Duration) (watch.View, string, error) {
+	source, dir, err := a.open()
+	if err != nil {
+		return watch.View{}, "", err
+	}
+	defer source.Close()
+	tracker := watch.NewTracker(nil)
+	step := min(max(d/10, 10*time.Millisecond), time.Second)
+	var start int64
+	for {
+		s, err := source.Look()
+		if err != nil {
+			return watch.View{}, "", err
+		}
+		v := tracker.Add(s)
+		if start == 0 {
+			start = s.At
+		}
+		elapsed := time.Duration(s.At - start)
+		if elapsed >= d && (len(v.Topics) == 0 || s.At >= tracker.Due(start+int64(patience*d))) {
+			return v, dir, nil
+		}
+		if err := pause(ctx, step); err != nil {
+			return watch.View{}, "", err
+		}
+	}
+}
+
+// checkMeasure refuses times that cannot be meant.
+func checkMeasure(cmd *cobra.Command, d time.Duration) error {
+	if d < 0 || d > time.Hour {
+		return usage(cmd, fmt.Errorf("--measure %v is not between 0 and 1h", d))
+	}
+	return nil
+}
+
+// A topicReport is a topic in JSON. Times are seconds where the name ends in _s, nanoseconds where it ends in _ns; sizes
+// are bytes.
+type topicReport struct {
+	Topic       string   `json:"topic"`
+	Type        string   `json:"type"`
+	Encoding    string   `json:"encoding"`
+	State       string   `json:"state"`
+	Publishers  int      `json:"publishers"`
+	Subscribers int      `json:"subscribers"`
+	Connected   int      `json:"connected"`
+	Mismatched  int      `json:"mismatched"`
+	Rate        float64  `json:"rate"`      // messages per second
+	Bandwidth   float64  `json:"bandwidth"` // payload bytes per second
+	Measured    bool     `json:"measured"`  // false: an average since the publisher began
+	Messages    uint64   `json:"messages"`
+	Bytes       uint64   `json:"bytes"`
+	Size        uint64   `json:"size"`
+	MaxSize     uint64   `json:"max_size"`
+	Lost        uint64   `json:"lost"`
+	LostShared  uint64   `json:"lost_shared"`
+	LatencyP50  *int64   `json:"latency_p50_ns"`
+	LatencyP99  *int64   `json:"latency_p99_ns"`
+	Age         *float64 `json:"age_s"` // since the newest message
+}
+
+func reportTopic(t watch.Topic, now int64) topicReport {
+	return topicReport{
+		Topic: t.Name, Type: t.Type, Encoding: t.Encoding, State: string(t.State),
+		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched,
+		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
+		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
+		LatencyP50: known(t.P50), LatencyP99: known(t.P99), Age: age(t.Last, now),
+	}
+}
+
+// round cuts a figure to six digits, which is more than it is good for.
+func round(v float64) float64 {
+	if v == 0 || math.IsInf(v, 0) {
+		return v
+	}
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
+}
+
+func known(ns int64) *int64 {
+	if ns < 0 {
+		return nil
+	}
+	return &ns
+}
+
+// age returns the seconds since a stamp, nil for no stamp.
+func age(stamp, now int64) *float64 {
+	if stamp <= 0 {
+		return nil
+	}
+	s := max(0, time.Duration(now-stamp).Seconds())
+	return &s
+}
+
+func (a *app) list() *cobra.Command {
+	var measure time.Duration
+	cmd := &cobra.Command{
+		Use:   "list [TOPIC...]",
+		Short: "List topics with rate, bandwidth, losses and delays",
+		Long: `List topics with rate, bandwidth, losses and delays. TOPIC may be a pattern: * stands for one segment of a name, ** for any
+number. Without one, all topics are listed.`,
+		Example: `  shmmon list
+  shmmon list 'robot/**' --json
+  shmmon list --measure 5s`,
+		Args:              patterns(0, 1000),
+		ValidArgsFunction: a.complete,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkMeasure(cmd, measure); err != nil {
+				return err
+			}
+			v, dir, err := a.measure(cmd.Context(), measure)
+			if err != nil {
+				return err
+			}
+			topics := v.Topics
+			if len(args) > 0 {
+				if topics, err = choose(v, dir, args...); err != nil {
+					return err
+				}
+			}
+			a.warn(v)
+			if a.json {
+				reports := make([]topicReport, len(topics))
+				for i, t := range topics {
+					reports[i] = reportTopic(t, v.At)
+				}
+				return a.document(struct {
+					Domain string        `json:"domain"`
+					Topics []topicReport `json:"topics"`
+				}{dir, reports})
+			}
+			if len(topics) == 0 {
+				fmt.Fprintf(a.stderr, "no topics in %s\n", dir)
+				return nil
+			}
+			return listGrid(topics).print(a.stdout)
+		},
+	}
+	measureFlag(cmd, &measure)
+	return cmd
+}
+
+func listGrid(topics []watch.Topic) *grid {
+	g := &grid{heads: []string{"TOPIC", "TYPE", "ENCODING", ">PUBS", ">SUBS", ">MSG/S", ">BANDWIDTH", ">SIZE", ">LOST", ">P50", ">P99", "STATE"}}
+	for _, t := range topics {
+		g.add(text.Escape(t.Name), typeName(t), text.Escape(t.Encoding), strconv.Itoa(len(t.Publishers)), strconv.Itoa(len(t.Subscribers)),
+			text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), text.Bytes(t.Size), t.LostText(), text.Duration(t.P50), text.Duration(t.P99), stateText(t))
+	}
+	return g
+}
+
+func typeName(t watch.Topic) string {
+	s := text.Escape(t.Type)
+	if t.MoreTypes > 0 {
+		s += fmt.Sprintf(" +%d", t.MoreTypes)
+	}
+	return s
+}
+
+func stateText(t watch.Topic) string {
+	if t.Mismatched > 0 {
+		return fmt.Sprintf("%s, %d of another type", t.State, t.Mismatched)
+	}
+	return string(t.State)
+}
+
+// warn says on standard error what the look left out.
+func (a *app) warn(v watch.View) {
+	var said []string
+	for _, p := range v.Problems {
+		if s := p.Error(); !slices.Contains(said, s) && len(said) < 10 {
+			said = append(said, s)
+			fmt.Fprintf(a.stderr, "left out: %s\n", s)
+		}
+	}
+}

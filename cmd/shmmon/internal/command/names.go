@@ -1,0 +1,148 @@
+package command
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
+)
+
+// An unknownError says that nobody publishes or asks for a topic.
+type unknownError struct {
+	name, dir string
+	close     []string // known names like it
+	known     int
+}
+
+func (e *unknownError) Error() string {
+	what := "topic"
+	if watch.IsPattern(e.name) {
+		what = "topic that matches"
+	}
+	s := fmt.Sprintf("no %s %q in %s", what, e.name, e.dir)
+	switch {
+	case e.known == 0:
+		return s + ", which has no topics at all; is --domain right?"
+	case len(e.close) > 0:
+		quoted := make([]string, len(e.close))
+		for i, c := range e.close {
+			quoted[i] = text.Escape(c)
+		}
+		return s + "; there is " + strings.Join(quoted, ", ")
+	}
+	return fmt.Sprintf("%s; 'shmmon list' shows the %d there are", s, e.known)
+}
+
+// choose returns the topics of the view that any of the patterns stands for.
+func choose(v watch.View, dir string, patterns ...string) ([]watch.Topic, error) {
+	var chosen []watch.Topic
+	hit := make([]bool, len(patterns))
+	for _, t := range v.Topics {
+		take := false
+		for i, p := range patterns {
+			if registry.MatchPattern(p, t.Name) {
+				hit[i], take = true, true
+			}
+		}
+		if take {
+			chosen = append(chosen, t)
+		}
+	}
+	if i := slices.Index(hit, false); i >= 0 {
+		return nil, unknown(v, dir, patterns[i])
+	}
+	return chosen, nil
+}
+
+func unknown(v watch.View, dir, name string) error {
+	type near struct {
+		name string
+		far  int
+	}
+	var all []near
+	for _, t := range v.Topics {
+		far := distance(name, t.Name)
+		if strings.Contains(t.Name, name) || strings.Contains(name, t.Name) {
+			far = min(far, 1)
+		}
+		if far <= max(2, len(name)/3) {
+			all = append(all, near{t.Name, far})
+		}
+	}
+	slices.SortFunc(all, func(a, b near) int { return cmp.Or(cmp.Compare(a.far, b.far), strings.Compare(a.name, b.name)) })
+	e := &unknownError{name: name, dir: dir, known: len(v.Topics)}
+	for _, n := range all[:min(len(all), 5)] {
+		e.close = append(e.close, n.name)
+	}
+	return e
+}
+
+// distance returns how many bytes must be added, removed or replaced to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			keep := diagonal
+			if a[i] != b[j] {
+				keep++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(keep, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// patterns accepts at least least arguments that are topic names or patterns.
+func patterns(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least {
+			return usage(cmd, fmt.Errorf("%s needs a topic", cmd.Name()))
+		}
+		if len(args) > most {
+			return usage(cmd, fmt.Errorf("%s takes at most %d topic(s), got %d", cmd.Name(), most, len(args)))
+		}
+		for _, p := range args {
+			if err := registry.CheckPattern(p); err != nil {
+				return usage(cmd, err)
+			}
+		}
+		return nil
+	}
+}
+
+// complete offers the names of the topics there are.
+func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	const none = cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 0 && cmd.Name() != "list" {
+		return nil, none
+	}
+	source, _, err := a.open()
+	if err != nil {
+		return nil, none
+	}
+	defer source.Close()
+	s, err := source.Look()
+	if err != nil {
+		return nil, none
+	}
+	var names []string
+	for _, t := range watch.NewTracker(nil).Add(s).Topics {
+		// A shell cannot be handed a name with invisible characters in it.
+		if strings.HasPrefix(t.Name, prefix) && text.Escape(t.Name) == t.Name {
+			names = append(names, t.Name)
+		}
+	}
+	return names, none
+}

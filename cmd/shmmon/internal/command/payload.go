@@ -1,0 +1,82 @@
+package command
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/serde"
+)
+
+const (
+	shortText = 300 // characters of a decoded payload that are shown
+	shortHex  = 64  // bytes of any other
+)
+
+// decode shows a payload as one line of JSON. Without an error nil means that the encoding is not one that can be shown so.
+func decode(t serde.Type, payload []byte) (json.RawMessage, error) {
+	js, err := serde.ToJSON(t, payload)
+	if errors.Is(err, serde.ErrUndecodable) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, js); err != nil {
+		return nil, err
+	}
+	return text.EscapeJSON(b.Bytes()), nil
+}
+
+// show writes a payload for people.
+func show(t serde.Type, payload []byte, full bool) string {
+	js, err := decode(t, payload)
+	if err == nil && js != nil {
+		s := string(js)
+		if !full && len(s) > shortText {
+			return fmt.Sprintf("%s… (%s, --full shows all)", strings.ToValidUTF8(s[:shortText], ""), text.Bytes(uint64(len(payload))))
+		}
+		return s
+	}
+	note := ""
+	if err != nil {
+		note = fmt.Sprintf(" (%s)", text.Escape(err.Error()))
+	}
+	if len(payload) == 0 {
+		return "empty" + note
+	}
+	if !full && len(payload) > shortHex {
+		return fmt.Sprintf("hex % x… (%s, --full shows all)%s", payload[:shortHex], text.Bytes(uint64(len(payload))), note)
+	}
+	return fmt.Sprintf("hex % x%s", payload, note)
+}
+
+// A payloadReport is a payload in JSON: decoded, or else in hex.
+type payloadReport struct {
+	Data      json.RawMessage `json:"data,omitempty"`
+	Hex       *string         `json:"hex,omitempty"`
+	Truncated bool            `json:"truncated,omitempty"` // hex is only the beginning
+	Error     string          `json:"error,omitempty"`     // why a payload of a known encoding is shown in hex
+}
+
+func reportPayload(t serde.Type, payload []byte, full bool) payloadReport {
+	js, err := decode(t, payload)
+	if err == nil && js != nil {
+		return payloadReport{Data: js}
+	}
+	var r payloadReport
+	if err != nil {
+		r.Error = err.Error()
+	}
+	if !full && len(payload) > shortHex {
+		payload, r.Truncated = payload[:shortHex], true
+	}
+	s := hex.EncodeToString(payload)
+	r.Hex = &s
+	return r
+}

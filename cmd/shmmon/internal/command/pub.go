@@ -1,0 +1,211 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/topic"
+)
+
+type pubOptions struct {
+	encoding, typeName string
+	rate               float64
+	n                  int
+	wait               bool
+	timeout            time.Duration
+}
+
+func (a *app) pub() *cobra.Command {
+	var o pubOptions
+	cmd := &cobra.Command{
+		Use:   "pub TOPIC JSON",
+		Short: "Publish a message given as JSON",
+		Long: `Publish a message given as JSON. Where others publish or subscribe to the topic already, their encoding and type name are
+taken; otherwise it is json without a type name.`,
+		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
+  shmmon pub greeting '"hello"' --encoding string
+  shmmon pub robot/speed 0.5 --rate 10 -n 100 --encoding msgpack --type pkg.Speed --wait`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usage(cmd, fmt.Errorf("pub needs a topic and a JSON value, got %d arguments", len(args)))
+			}
+			return usage(cmd, registry.CheckTopic(args[0]))
+		},
+		ValidArgsFunction: a.complete,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case !json.Valid([]byte(args[1])):
+				return usage(cmd, fmt.Errorf("%q is not JSON; text needs its quotes too: '\"text\"'", args[1]))
+			case !(o.rate > 0 && o.rate <= 1e6):
+				return usage(cmd, fmt.Errorf("--rate %v is not between 0 and 1000000", o.rate))
+			case o.n < 0:
+				return usage(cmd, fmt.Errorf("--count %d is negative", o.n))
+			case o.timeout < 0:
+				return usage(cmd, fmt.Errorf("--timeout %v is negative", o.timeout))
+			}
+			return a.runPub(cmd.Context(), args[0], args[1], o)
+		},
+	}
+	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string (default that of the topic, else json)")
+	cmd.Flags().StringVar(&o.typeName, "type", "", "type name to announce (default that of the topic)")
+	cmd.Flags().Float64Var(&o.rate, "rate", 1, "messages per second")
+	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to publish; 0 is until interrupted")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a subscription first")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long --wait waits; 0 is for ever")
+	for flag, values := range map[string][]string{"encoding": {"json", "msgpack", "cbor", "string"}, "type": nil} {
+		// It fails only for flags that do not exist.
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+	return cmd
+}
+
+func (a *app) runPub(ctx context.Context, name, js string, o pubOptions) error {
+	kind, err := a.pubType(name, o)
+	if err != nil {
+		return err
+	}
+	payload, err := serde.FromJSON(kind.Encoding, []byte(js))
+	if errors.Is(err, serde.ErrUndecodable) {
+		return fmt.Errorf("cannot make %s from JSON; choose json, msgpack, cbor or string with --encoding", kind.Encoding)
+	}
+	if err != nil {
+		return err
+	}
+	self, err := topic.Join(&topic.Options{Dir: a.dir, Domain: a.domain, Unit: "shmmon"})
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	pub, err := topic.NewPublisher(self, name, &topic.PublisherOptions[[]byte]{Codec: serde.Opaque(kind)})
+	if err != nil {
+		return err
+	}
+	defer pub.Close()
+	if o.wait {
+		if err := waitSubscriber(ctx, pub, o.timeout); err != nil {
+			return err
+		}
+	}
+	published, reached, err := publish(ctx, pub, payload, o)
+	if err != nil {
+		return err
+	}
+	return a.reportPub(name, kind, published, reached, len(payload))
+}
+
+// pubType returns the type to announce: what the flags say, and for the rest what the topic has.
+func (a *app) pubType(name string, o pubOptions) (serde.Type, error) {
+	source, _, err := a.open()
+	if err != nil {
+		return serde.Type{}, err
+	}
+	defer source.Close()
+	s, err := source.Look()
+	if err != nil {
+		return serde.Type{}, err
+	}
+	var kind serde.Type
+	if t, ok := watch.NewTracker(nil).Add(s).Find(name); ok {
+		kind = announced(t)
+	}
+	if o.encoding != "" && o.encoding != kind.Encoding || o.typeName != "" && o.typeName != kind.Name {
+		kind.SchemaEncoding, kind.Schema = "", nil // it belongs to the other type
+	}
+	if o.encoding != "" {
+		kind.Encoding = o.encoding
+	}
+	if o.typeName != "" {
+		kind.Name = o.typeName
+	}
+	if kind.Encoding == "" {
+		kind.Encoding = serde.EncodingJSON
+	}
+	return kind, nil
+}
+
+// announced returns the type that a publisher, or else a subscription, of the topic announces.
+func announced(t watch.Topic) serde.Type {
+	for _, p := range t.Publishers {
+		e := p.Entity
+		return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+	}
+	for _, s := range t.Subscribers {
+		if e := s.Entity; !e.AnyType {
+			return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+		}
+	}
+	return serde.Type{}
+}
+
+func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout time.Duration) error {
+	wait := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	err := pub.WaitSubscribers(wait, 1)
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
+	}
+	return err
+}
+
+// publish publishes n times, at equal distances from the beginning on, and returns how often it did and how many
+// subscriptions the last message reached.
+func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, o pubOptions) (n, reached int, err error) {
+	begin := time.Now()
+	for o.n == 0 || n < o.n {
+		due := begin.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
+		if ahead := time.Until(due); ahead > 0 {
+			err = pause(ctx, ahead)
+		} else if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		if err == nil {
+			reached, err = pub.Publish(ctx, payload)
+		}
+		if err != nil {
+			if ctx.Err() != nil && o.n == 0 {
+				return n, reached, nil // the way it is meant to end
+			}
+			return n, reached, fmt.Errorf("%d messages published: %w", n, err)
+		}
+		n++
+	}
+	return n, reached, nil
+}
+
+func (a *app) reportPub(name string, kind serde.Type, published, reached, size int) error {
+	if a.json {
+		return a.document(struct {
+			Topic    string `json:"topic"`
+			Type     string `json:"type"`
+			Encoding string `json:"encoding"`
+			Messages int    `json:"messages"`
+			Size     int    `json:"size"`
+			Reached  int    `json:"reached"` // subscriptions, by the last message
+		}{name, kind.Name, kind.Encoding, published, size, reached})
+	}
+	_, err := fmt.Fprintf(a.stdout, "published %s of %d bytes as %s to %s\n",
+		count(published, "message"), size, kind.Encoding, count(reached, "subscription"))
+	return err
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

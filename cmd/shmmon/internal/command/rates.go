@@ -1,0 +1,201 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+)
+
+// A window is how hz and bw measure: n windows one after the other.
+type window struct {
+	n        int
+	length   time.Duration
+	duration time.Duration
+}
+
+func (w *window) flags(cmd *cobra.Command) {
+	cmd.Flags().IntVarP(&w.n, "count", "n", 3, "how many windows to measure")
+	cmd.Flags().DurationVar(&w.length, "window", time.Second, "length of a window; slow topics are averaged over more")
+	cmd.Flags().DurationVar(&w.duration, "duration", 0, "measure for this long, instead of --count")
+	cmd.MarkFlagsMutuallyExclusive("count", "duration")
+}
+
+func (w *window) check(cmd *cobra.Command) error {
+	switch {
+	case w.length < 10*time.Millisecond || w.length > time.Hour:
+		return usage(cmd, fmt.Errorf("--window %v is not between 10ms and 1h", w.length))
+	case w.duration < 0:
+		return usage(cmd, fmt.Errorf("--duration %v is negative", w.duration))
+	case w.duration > 0:
+		w.n = int((w.duration + w.length - 1) / w.length)
+	case w.n < 1:
+		return usage(cmd, fmt.Errorf("--count %d is not positive", w.n))
+	}
+	return nil
+}
+
+// A series sums up the windows of one topic.
+type series struct {
+	n             int
+	sum, min, max float64
+}
+
+func (s *series) add(v float64) {
+	if s.n == 0 {
+		s.min = v
+	}
+	s.n++
+	s.sum += v
+	s.min, s.max = min(s.min, v), max(s.max, v)
+}
+
+func (s *series) mean() float64 { return s.sum / float64(s.n) }
+
+// windows measures and calls report for every topic that the pattern stands for at the end of every window.
+func (a *app) windows(ctx context.Context, w window, pattern string, report func(watch.Topic) error) error {
+	source, dir, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	tracker := watch.NewTracker(&watch.TrackerOptions{Window: w.length})
+	s, err := source.Look()
+	if err != nil {
+		return err
+	}
+	if _, err := choose(tracker.Add(s), dir, pattern); err != nil {
+		return err
+	}
+	for i := range w.n {
+		// The windows end where they would if nothing took time.
+		end := s.At + int64(i+1)*int64(w.length)
+		for {
+			now, err := source.Look()
+			if err != nil {
+				return err
+			}
+			v := tracker.Add(now)
+			if now.At >= end {
+				topics, err := choose(v, dir, pattern)
+				var gone *unknownError
+				if err != nil && !errors.As(err, &gone) {
+					return err
+				}
+				for _, t := range topics {
+					if err := report(t); err != nil {
+						return err
+					}
+				}
+				break
+			}
+			if err := pause(ctx, min(w.length/8, time.Duration(end-now.At))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *app) hz() *cobra.Command {
+	var w window
+	cmd := &cobra.Command{
+		Use:   "hz TOPIC",
+		Short: "Measure the rate of a topic, from the publishers' counters",
+		Long: `Measure the rate of a topic, from the publishers' counters. Each window gives one line: the rate in it, and the mean, least
+and greatest rate of all windows so far. TOPIC may be a pattern.`,
+		Example: `  shmmon hz robot/pose
+  shmmon hz 'robot/**' --duration 10s --json`,
+		Args:              patterns(1, 1),
+		ValidArgsFunction: a.complete,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := w.check(cmd); err != nil {
+				return err
+			}
+			all := make(map[string]*series)
+			return a.windows(cmd.Context(), w, args[0], func(t watch.Topic) error {
+				s := of(all, t.Name)
+				s.add(t.Rate)
+				if a.json {
+					return a.line(struct {
+						Topic    string  `json:"topic"`
+						Window   float64 `json:"window_s"`
+						Rate     float64 `json:"rate"`
+						Mean     float64 `json:"mean"`
+						Min      float64 `json:"min"`
+						Max      float64 `json:"max"`
+						Measured bool    `json:"measured"`
+						Messages uint64  `json:"messages"`
+					}{t.Name, w.length.Seconds(), round(t.Rate), round(s.mean()), round(s.min), round(s.max), t.Measured, t.Messages})
+				}
+				_, err := fmt.Fprintf(a.stdout, "%s  %s msg/s  mean %s  min %s  max %s\n",
+					text.Escape(t.Name), text.Rate(t.Rate), text.Rate(s.mean()), text.Rate(s.min), text.Rate(s.max))
+				return err
+			})
+		},
+	}
+	w.flags(cmd)
+	return cmd
+}
+
+func (a *app) bw() *cobra.Command {
+	var w window
+	cmd := &cobra.Command{
+		Use:   "bw TOPIC",
+		Short: "Measure the bandwidth of a topic, from the publishers' counters",
+		Long: `Measure the payload bytes per second of a topic, from the publishers' counters. Each window gives one line: the bandwidth in
+it, and the mean, least and greatest of all windows so far. TOPIC may be a pattern.`,
+		Example: `  shmmon bw camera/front
+  shmmon bw '**' -n 1 --json`,
+		Args:              patterns(1, 1),
+		ValidArgsFunction: a.complete,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := w.check(cmd); err != nil {
+				return err
+			}
+			all := make(map[string]*series)
+			return a.windows(cmd.Context(), w, args[0], func(t watch.Topic) error {
+				s := of(all, t.Name)
+				s.add(t.Bandwidth)
+				size := 0.0
+				if t.Rate > 0 {
+					size = t.Bandwidth / t.Rate
+				}
+				if a.json {
+					return a.line(struct {
+						Topic     string  `json:"topic"`
+						Window    float64 `json:"window_s"`
+						Bandwidth float64 `json:"bandwidth"`
+						Mean      float64 `json:"mean"`
+						Min       float64 `json:"min"`
+						Max       float64 `json:"max"`
+						Size      float64 `json:"mean_size"`
+						Measured  bool    `json:"measured"`
+						Bytes     uint64  `json:"bytes"`
+					}{t.Name, w.length.Seconds(), round(t.Bandwidth), round(s.mean()), round(s.min), round(s.max), round(size), t.Measured, t.Bytes})
+				}
+				_, err := fmt.Fprintf(a.stdout, "%s  %s  mean %s  min %s  max %s  %s each\n",
+					text.Escape(t.Name), text.Bandwidth(t.Bandwidth), text.Bandwidth(s.mean()), text.Bandwidth(s.min), text.Bandwidth(s.max),
+					text.Bytes(uint64(min(math.Round(size), 1e18))))
+				return err
+			})
+		},
+	}
+	w.flags(cmd)
+	return cmd
+}
+
+func of(all map[string]*series, name string) *series {
+	s := all[name]
+	if s == nil {
+		s = &series{}
+		all[name] = s
+	}
+	return s
+}

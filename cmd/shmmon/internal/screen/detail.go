@@ -1,0 +1,107 @@
+package screen
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
+)
+
+func (m Model) detailView() string {
+	lines := m.detailLines()
+	return m.screenful(lines[min(m.scroll, len(lines)):], m.keys.detail())
+}
+
+// detailLines describes the picked topic, each line cut to the screen.
+func (m Model) detailLines() []string {
+	var lines []string
+	add := func(format string, args ...any) {
+		lines = append(lines, text.Left(fmt.Sprintf(format, args...), m.width))
+	}
+	t, ok := m.view.Find(m.picked)
+	if !ok {
+		add("%s is gone", text.Escape(m.picked))
+		return lines
+	}
+	paused := ""
+	if m.paused {
+		paused = "  PAUSED"
+	}
+	add("%s  [%s]%s", text.Escape(t.Name), t.State, paused)
+	lines[0] = m.styles.title.Render(lines[0])
+	add("%s  %s  %s msg/s  %s", orNone(typeCell(t)), orNone(text.Escape(t.Encoding)), text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
+	newest := "-"
+	if t.Last > 0 {
+		newest = text.Duration(m.view.At-t.Last) + " ago"
+	}
+	add("newest %s, %s, largest %s   lost %s   delay p50 %s, p99 %s", newest, text.Bytes(t.Size), text.Bytes(t.MaxSize), t.LostText(), text.Duration(t.P50), text.Duration(t.P99))
+
+	add("")
+	add("Publishers: %d", len(t.Publishers))
+	for _, p := range t.Publishers {
+		add("")
+		m.publisher(add, p)
+	}
+	add("")
+	add("Subscriptions: %d", len(t.Subscribers))
+	for _, s := range t.Subscribers {
+		add("")
+		m.subscriber(add, s)
+	}
+	return lines
+}
+
+func (m Model) owner(add func(string, ...any), who registry.Participant, e registry.Entity) {
+	kind := "any type"
+	if !e.AnyType {
+		kind = orNone(text.Escape(e.TypeName)) + ", " + orNone(text.Escape(e.Encoding))
+		if len(e.Schema) > 0 {
+			kind += ", schema " + text.Bytes(uint64(len(e.Schema)))
+		}
+	}
+	add("  %s  pid %d  %s", text.Escape(who.Unit), who.PID, text.Escape(who.Executable))
+	add("    %s   up %s", kind, text.Duration(m.view.At-e.Since))
+}
+
+func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
+	e, f := p.Entity, p.Entity.Publisher
+	latched := ""
+	if e.Latched {
+		latched = "   latched"
+	}
+	m.owner(add, p.Owner, e)
+	add("    %s msg/s  %s   %s messages, %s", text.Rate(p.Rate), text.Bandwidth(p.Bandwidth), text.Count(f.Messages), text.Bytes(f.Bytes))
+	add("    reaches %s subscriptions   %s failed  %s waited", text.Count(f.Subscribers), text.Count(f.Failed), text.Count(f.Waited))
+	add("    depth %d   memory %s   payload limit %s%s", e.Depth, text.Bytes(f.Memory), text.Bytes(e.MaxPayload), latched)
+}
+
+func (m Model) subscriber(add func(string, ...any), s watch.Subscriber) {
+	e, f := s.Entity, s.Entity.Subscription
+	more := ""
+	if e.Lossless {
+		more = "   lossless"
+	}
+	if s.Shared {
+		more += "   figures of all its topics"
+	}
+	m.owner(add, s.Owner, e)
+	patterns := make([]string, len(e.Patterns))
+	for i, p := range e.Patterns {
+		patterns[i] = text.Escape(p)
+	}
+	add("    asks for %s%s", strings.Join(patterns, ", "), more)
+	if s.Mismatch {
+		add("    MISMATCH: expects another type and hears nothing")
+	}
+	add("    %s messages, %s   %s lost   %s undecodable", text.Count(f.Messages), text.Bytes(f.Bytes), text.Count(f.Lost), text.Count(f.DecodeErrors))
+	add("    holds %s   lag %s   delay p50 %s, p99 %s", text.Count(f.Held), text.Count(f.Lag), text.Duration(s.P50), text.Duration(s.P99))
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
