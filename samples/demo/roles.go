@@ -159,7 +159,7 @@ func subscribe(ctx context.Context, p *topic.Participant, say func(reply)) (_ re
 	}
 	say(reply{Values: seen.values()})
 	stats := sub.Stats()
-	return received{Messages: stats.Received, Lost: stats.Lost}, nil
+	return received{Messages: stats.Messages, Lost: stats.Lost}, nil
 }
 
 // latest keeps the newest sample of every topic.

@@ -33,9 +33,16 @@ func (s schedule) run(ctx context.Context, turn func(due time.Time) error) (miss
 			return missed, err
 		}
 		n++
-		if latest := int64(time.Since(s.start) / s.period); latest > n {
+		latest := int64(time.Since(s.start) / s.period)
+		if !s.end.IsZero() {
+			latest = min(latest, s.turns())
+		}
+		if latest > n {
 			missed += uint64(latest - n)
 			n = latest
 		}
 	}
 }
+
+// turns is how many instants the grid has before its end.
+func (s schedule) turns() int64 { return int64((s.end.Sub(s.start) + s.period - 1) / s.period) }

@@ -61,6 +61,18 @@ func TestTurnsThatPassedAreCountedAndNotMadeUpFor(t *testing.T) {
 	})
 }
 
+func TestTurnsAfterTheEndAreNotMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		due, _, missed := turns(schedule{start: start, end: start.Add(35 * ms), period: 10 * ms}, t.Context(),
+			func(int) time.Duration { return time.Second })
+		// Due at 0, 10, 20 and 30: the first lasts until all others have passed.
+		if len(due) != 1 || missed != 3 {
+			t.Fatalf("due %v, missed %d; want one turn and 3", due, missed)
+		}
+	})
+}
+
 func TestTheScheduleDoesNotDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
