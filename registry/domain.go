@@ -73,7 +73,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	}
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
+		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return 0, &DirError{Dir: dir, Reason: "it cannot be created", Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}

@@ -148,6 +148,7 @@ func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	f.bump()
 	w.quiet(f.id, Touched) // said once
 	f.die()
+	w.Refresh()
 	w.expect(f.id, Removed, Died)
 }
 
@@ -255,6 +256,7 @@ func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
 	w.expect(f.id, Removed, Corrupt)
 	w.quiet(f.id)
 	f.die()
+	w.Refresh()
 	w.expect(f.id, Died)
 }
 

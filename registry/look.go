@@ -118,9 +118,13 @@ func (r *Registry) bury(dead map[ID]bool) {
 	if err == nil {
 		return
 	}
-	r.log.Warn("not everything that the dead left could be removed", "dir", r.dir, "err", err)
+	news := false
 	for id := range dead {
+		news = news || !r.refused[id]
 		r.refused[id] = true
+	}
+	if news {
+		r.log.Warn("not everything that the dead left could be removed", "dir", r.dir, "err", err)
 	}
 }
 
@@ -129,7 +133,7 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 	if r.refused[id] && !full {
 		return false
 	}
-	if len(r.order) >= MaxParticipants {
+	if len(r.order) >= MaxParticipants && id != r.self.id {
 		if !r.crowded {
 			r.crowded = true
 			r.log.Warn("some participants are ignored, there are too many", "dir", r.dir, "limit", MaxParticipants)

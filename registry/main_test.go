@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("SHMBUS_TEST_MEMBER"); dir != "" {
 		os.Exit(member(dir))
 	}
+	if dir := os.Getenv("SHMBUS_TEST_CHURN"); dir != "" {
+		os.Exit(churn(dir))
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -21,7 +22,7 @@ type peer struct {
 
 	entries  map[int]*entry // per page
 	version  uint64         // of the table, when entries was read
-	torn     bool           // a record was being rewritten: read again
+	torn     bool           // a record could not be read this time: read again
 	schemas  int64          // bytes in entries
 	reported map[int]prefix // records that were called corrupt already
 	cut      bool           // the file as a whole was called corrupt already
@@ -34,7 +35,7 @@ type entry struct {
 	entity Entity
 }
 
-// errTorn says that a record changed while it was read.
+// errTorn says that a record could not be read this time: mostly because it changed meanwhile.
 var errTorn = errors.New("the record changed while it was read")
 
 // openPeer opens a participant file. It returns the peer and an error when the file is there and cannot be believed: then
@@ -190,6 +191,9 @@ func (p *peer) load(page int, numbers map[uint32]bool) (*entry, prefix, error) {
 		}
 		if err == nil {
 			return &entry{prefix: pre, entity: e}, pre, nil
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
+			return nil, pre, errTorn // our trouble, not the owner's fault
 		}
 		if bytes.Equal(b, last) {
 			return nil, pre, err

@@ -111,10 +111,10 @@ func join(opts Options) (*Registry, error) {
 		return nil, err
 	}
 	r.self = &header{self: self, unit: opts.Unit, since: r.clock.Now()}
-	const attempts = 5 // each is lost only to somebody who removes the domain meanwhile
+	const attempts = 100 // each is lost only to somebody who removes the domain meanwhile
 	for range attempts {
 		err = r.enter()
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) || errors.As(err, new(*DirError)) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
 	}

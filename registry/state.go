@@ -10,7 +10,12 @@ import (
 func (r *Registry) Participants() []Participant {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]Participant, 0, len(r.peers))
+	all := make([]Participant, 0, len(r.peers)+1)
+	if r.peers[r.self.id] == nil && !r.closing.Load() { // before the first look
+		self := r.self.participant()
+		self.Alive = true
+		all = append(all, self)
+	}
 	for _, k := range r.peers {
 		if k.strange {
 			continue
@@ -53,9 +58,13 @@ func (r *Registry) Left(id ID) bool {
 func (r *Registry) describe(t *TypeRef) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k := r.peers[t.EntityID.Participant]; k != nil {
-		t.Unit, t.PID, t.Executable = k.info.Unit, k.info.PID, k.info.Executable
+	var p Participant
+	if id := t.EntityID.Participant; id == r.self.id {
+		p = r.self.participant()
+	} else if k := r.peers[id]; k != nil {
+		p = k.info
 	}
+	t.Unit, t.PID, t.Executable = p.Unit, p.PID, p.Executable
 }
 
 // leavers remembers a bounded number of ids; the oldest make room.

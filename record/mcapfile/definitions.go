@@ -61,7 +61,9 @@ func (d *definitions) addSchema(b []byte) error {
 	if err := d.account(len(b)); err != nil {
 		return err
 	}
-	s.data = bytes.Clone(data)
+	if len(data) > 0 {
+		s.data = bytes.Clone(data)
+	}
 	d.schemas[id] = s
 	return nil
 }

@@ -148,7 +148,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 		fmt.Fprintf(&b, "%-12s %s\n", name, text.Escape(fmt.Sprintf(format, args...)))
 	}
 	field("topic", "%s", t.Name)
-	field("type", "%s", orNone(t.Type))
+	field("type", "%s", typeName(t))
 	field("encoding", "%s", orNone(t.Encoding))
 	field("state", "%s", stateText(t))
 	field("rate", "%s msg/s, %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
@@ -158,7 +158,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 		field("newest", "%s ago", text.Duration(now-t.Last))
 	}
 	field("lost", "%s", t.LostText())
-	field("delay", "median %s, 99%% below %s", text.Duration(t.P50), text.Duration(t.P99))
+	field("delay", "median %s, 99%% below %s", t.DelayText(t.P50), t.DelayText(t.P99))
 	for _, p := range t.Publishers {
 		fmt.Fprintf(&b, "\npublisher %s\n", p.Entity.ID)
 		ownerText(field, p.Owner, p.Entity)

@@ -63,26 +63,27 @@ func checkMeasure(cmd *cobra.Command, d time.Duration) error {
 // A topicReport is a topic in JSON. Times are seconds where the name ends in _s, nanoseconds where it ends in _ns; sizes
 // are bytes.
 type topicReport struct {
-	Topic       string   `json:"topic"`
-	Type        string   `json:"type"`
-	Encoding    string   `json:"encoding"`
-	State       string   `json:"state"`
-	Publishers  int      `json:"publishers"`
-	Subscribers int      `json:"subscribers"`
-	Connected   int      `json:"connected"`
-	Mismatched  int      `json:"mismatched"`
-	Rate        float64  `json:"rate"`      // messages per second
-	Bandwidth   float64  `json:"bandwidth"` // payload bytes per second
-	Measured    bool     `json:"measured"`  // false: an average since the publisher began
-	Messages    uint64   `json:"messages"`
-	Bytes       uint64   `json:"bytes"`
-	Size        uint64   `json:"size"`
-	MaxSize     uint64   `json:"max_size"`
-	Lost        uint64   `json:"lost"`
-	LostShared  uint64   `json:"lost_shared"`
-	LatencyP50  *int64   `json:"latency_p50_ns"`
-	LatencyP99  *int64   `json:"latency_p99_ns"`
-	Age         *float64 `json:"age_s"` // since the newest message
+	Topic         string   `json:"topic"`
+	Type          string   `json:"type"`
+	Encoding      string   `json:"encoding"`
+	State         string   `json:"state"`
+	Publishers    int      `json:"publishers"`
+	Subscribers   int      `json:"subscribers"`
+	Connected     int      `json:"connected"`
+	Mismatched    int      `json:"mismatched"`
+	Rate          float64  `json:"rate"`      // messages per second
+	Bandwidth     float64  `json:"bandwidth"` // payload bytes per second
+	Measured      bool     `json:"measured"`  // false: an average since the publisher began
+	Messages      uint64   `json:"messages"`
+	Bytes         uint64   `json:"bytes"`
+	Size          uint64   `json:"size"`
+	MaxSize       uint64   `json:"max_size"`
+	Lost          uint64   `json:"lost"`
+	LostShared    uint64   `json:"lost_shared"`
+	LatencyP50    *int64   `json:"latency_p50_ns"`
+	LatencyP99    *int64   `json:"latency_p99_ns"`
+	LatencyShared bool     `json:"latency_shared"`
+	Age           *float64 `json:"age_s"` // since the newest message
 }
 
 func reportTopic(t watch.Topic, now int64) topicReport {
@@ -91,7 +92,7 @@ func reportTopic(t watch.Topic, now int64) topicReport {
 		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched,
 		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
-		LatencyP50: known(t.P50), LatencyP99: known(t.P99), Age: age(t.Last, now),
+		LatencyP50: known(t.P50), LatencyP99: known(t.P99), LatencyShared: t.DelayShared, Age: age(t.Last, now),
 	}
 }
 
@@ -174,14 +175,14 @@ number. Without one, all topics are listed.`,
 func listGrid(topics []watch.Topic) *grid {
 	g := &grid{heads: []string{"TOPIC", "TYPE", "ENCODING", ">PUBS", ">SUBS", ">MSG/S", ">BANDWIDTH", ">SIZE", ">LOST", ">P50", ">P99", "STATE"}}
 	for _, t := range topics {
-		g.add(text.Escape(t.Name), typeName(t), text.Escape(t.Encoding), strconv.Itoa(len(t.Publishers)), strconv.Itoa(len(t.Subscribers)),
-			text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), text.Bytes(t.Size), t.LostText(), text.Duration(t.P50), text.Duration(t.P99), stateText(t))
+		g.add(text.Escape(t.Name), typeName(t), orNone(text.Escape(t.Encoding)), strconv.Itoa(len(t.Publishers)), strconv.Itoa(len(t.Subscribers)),
+			text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), text.Bytes(t.Size), t.LostText(), t.DelayText(t.P50), t.DelayText(t.P99), stateText(t))
 	}
 	return g
 }
 
 func typeName(t watch.Topic) string {
-	s := text.Escape(t.Type)
+	s := orNone(text.Escape(t.Type))
 	if t.MoreTypes > 0 {
 		s += fmt.Sprintf(" +%d", t.MoreTypes)
 	}

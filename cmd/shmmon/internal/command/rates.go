@@ -58,8 +58,9 @@ func (s *series) add(v float64) {
 
 func (s *series) mean() float64 { return s.sum / float64(s.n) }
 
-// windows measures and calls report for every topic that the pattern stands for at the end of every window.
-func (a *app) windows(ctx context.Context, w window, pattern string, report func(watch.Topic) error) error {
+// windows measures and calls report for every topic that the pattern stands for at the end of every window. The name is
+// escaped and as wide as the others of its window.
+func (a *app) windows(ctx context.Context, w window, pattern string, report func(name string, t watch.Topic) error) error {
 	source, dir, err := a.open()
 	if err != nil {
 		return err
@@ -88,8 +89,12 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 				if err != nil && !errors.As(err, &gone) {
 					return err
 				}
+				width := 0
 				for _, t := range topics {
-					if err := report(t); err != nil {
+					width = max(width, text.Width(text.Escape(t.Name)))
+				}
+				for _, t := range topics {
+					if err := report(text.Left(text.Escape(t.Name), width), t); err != nil {
 						return err
 					}
 				}
@@ -119,7 +124,7 @@ and greatest rate of all windows so far. TOPIC may be a pattern.`,
 				return err
 			}
 			all := make(map[string]*series)
-			return a.windows(cmd.Context(), w, args[0], func(t watch.Topic) error {
+			return a.windows(cmd.Context(), w, args[0], func(name string, t watch.Topic) error {
 				s := of(all, t.Name)
 				s.add(t.Rate)
 				if a.json {
@@ -134,8 +139,8 @@ and greatest rate of all windows so far. TOPIC may be a pattern.`,
 						Messages uint64  `json:"messages"`
 					}{t.Name, w.length.Seconds(), round(t.Rate), round(s.mean()), round(s.min), round(s.max), t.Measured, t.Messages})
 				}
-				_, err := fmt.Fprintf(a.stdout, "%s  %s msg/s  mean %s  min %s  max %s\n",
-					text.Escape(t.Name), text.Rate(t.Rate), text.Rate(s.mean()), text.Rate(s.min), text.Rate(s.max))
+				_, err := fmt.Fprintf(a.stdout, "%s  %6s msg/s  mean %6s  min %6s  max %6s\n",
+					name, text.Rate(t.Rate), text.Rate(s.mean()), text.Rate(s.min), text.Rate(s.max))
 				return err
 			})
 		},
@@ -160,7 +165,7 @@ it, and the mean, least and greatest of all windows so far. TOPIC may be a patte
 				return err
 			}
 			all := make(map[string]*series)
-			return a.windows(cmd.Context(), w, args[0], func(t watch.Topic) error {
+			return a.windows(cmd.Context(), w, args[0], func(name string, t watch.Topic) error {
 				s := of(all, t.Name)
 				s.add(t.Bandwidth)
 				size := 0.0
@@ -180,8 +185,8 @@ it, and the mean, least and greatest of all windows so far. TOPIC may be a patte
 						Bytes     uint64  `json:"bytes"`
 					}{t.Name, w.length.Seconds(), round(t.Bandwidth), round(s.mean()), round(s.min), round(s.max), round(size), t.Measured, t.Bytes})
 				}
-				_, err := fmt.Fprintf(a.stdout, "%s  %s  mean %s  min %s  max %s  %s each\n",
-					text.Escape(t.Name), text.Bandwidth(t.Bandwidth), text.Bandwidth(s.mean()), text.Bandwidth(s.min), text.Bandwidth(s.max),
+				_, err := fmt.Fprintf(a.stdout, "%s  %9s  mean %9s  min %9s  max %9s  %s each\n",
+					name, text.Bandwidth(t.Bandwidth), text.Bandwidth(s.mean()), text.Bandwidth(s.min), text.Bandwidth(s.max),
 					text.Bytes(uint64(min(math.Round(size), 1e18))))
 				return err
 			})

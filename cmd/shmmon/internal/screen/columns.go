@@ -35,7 +35,7 @@ func newColumns() []column {
 		{head: "TYPE", width: 12, grow: true, left: true, drop: 4, cell: typeCell,
 			order: name(func(t watch.Topic) string { return t.Type })},
 		{head: "ENCODING", width: 8, left: true, drop: 7,
-			cell:  func(t watch.Topic) string { return text.Escape(t.Encoding) },
+			cell:  func(t watch.Topic) string { return orNone(text.Escape(t.Encoding)) },
 			order: name(func(t watch.Topic) string { return t.Encoding })},
 		{head: "PUB", width: 3, drop: 2,
 			cell:  func(t watch.Topic) string { return strconv.Itoa(len(t.Publishers)) },
@@ -55,10 +55,10 @@ func newColumns() []column {
 		{head: "LOST", width: 6, drop: 1, cell: watch.Topic.LostText,
 			order: most(func(t watch.Topic) uint64 { return t.Lost + t.LostShared })},
 		{head: "P50", width: 7, drop: 6,
-			cell:  func(t watch.Topic) string { return text.Duration(t.P50) },
+			cell:  func(t watch.Topic) string { return t.DelayText(t.P50) },
 			order: most(func(t watch.Topic) int64 { return t.P50 })},
 		{head: "P99", width: 7, drop: 2,
-			cell:  func(t watch.Topic) string { return text.Duration(t.P99) },
+			cell:  func(t watch.Topic) string { return t.DelayText(t.P99) },
 			order: most(func(t watch.Topic) int64 { return t.P99 })},
 	}
 }
@@ -72,7 +72,7 @@ func subscribers(t watch.Topic) int {
 }
 
 func typeCell(t watch.Topic) string {
-	s := text.Escape(t.Type)
+	s := orNone(text.Escape(t.Type))
 	if t.MoreTypes > 0 {
 		s += " +" + strconv.Itoa(t.MoreTypes)
 	}
@@ -89,8 +89,8 @@ type placed struct {
 	width int
 }
 
-// place chooses the columns that fit into width cells and gives each its width.
-func place(all []column, topics []watch.Topic, width int) []placed {
+// place chooses the columns that fit into width cells and gives each its width. The column with the index keep stays.
+func place(all []column, topics []watch.Topic, width, keep int) []placed {
 	var shown []placed
 	for i, c := range all {
 		shown = append(shown, placed{i, c.width})
@@ -103,13 +103,13 @@ func place(all []column, topics []watch.Topic, width int) []placed {
 		return n
 	}
 	for total() > width {
-		worst := 0
+		worst, drop := 0, 0
 		for i, p := range shown {
-			if all[p.index].drop > all[shown[worst].index].drop {
-				worst = i
+			if all[p.index].drop > drop && p.index != keep {
+				worst, drop = i, all[p.index].drop
 			}
 		}
-		if all[shown[worst].index].drop == 0 {
+		if drop == 0 {
 			break
 		}
 		shown = slices.Delete(shown, worst, worst+1)

@@ -31,12 +31,12 @@ func (m Model) detailLines() []string {
 	}
 	add("%s  [%s]%s", text.Escape(t.Name), t.State, paused)
 	lines[0] = m.styles.title.Render(lines[0])
-	add("%s  %s  %s msg/s  %s", orNone(typeCell(t)), orNone(text.Escape(t.Encoding)), text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
+	add("%s  %s  %s msg/s  %s", typeCell(t), orNone(text.Escape(t.Encoding)), text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
 	newest := "-"
 	if t.Last > 0 {
 		newest = text.Duration(m.view.At-t.Last) + " ago"
 	}
-	add("newest %s, %s, largest %s   lost %s   delay p50 %s, p99 %s", newest, text.Bytes(t.Size), text.Bytes(t.MaxSize), t.LostText(), text.Duration(t.P50), text.Duration(t.P99))
+	add("newest %s, %s, largest %s   lost %s   delay p50 %s, p99 %s", newest, text.Bytes(t.Size), text.Bytes(t.MaxSize), t.LostText(), t.DelayText(t.P50), t.DelayText(t.P99))
 
 	add("")
 	add("Publishers: %d", len(t.Publishers))
@@ -73,7 +73,7 @@ func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
 	}
 	m.owner(add, p.Owner, e)
 	add("    %s msg/s  %s   %s messages, %s", text.Rate(p.Rate), text.Bandwidth(p.Bandwidth), text.Count(f.Messages), text.Bytes(f.Bytes))
-	add("    reaches %s subscriptions   %s failed  %s waited", text.Count(f.Subscribers), text.Count(f.Failed), text.Count(f.Waited))
+	add("    reaches %s   %s failed  %s waited", count(int(min(f.Subscribers, 1<<20)), "subscription"), text.Count(f.Failed), text.Count(f.Waited))
 	add("    depth %d   memory %s   payload limit %s%s", e.Depth, text.Bytes(f.Memory), text.Bytes(e.MaxPayload), latched)
 }
 

@@ -50,4 +50,4 @@ const marks = `Before a topic:
 MSG/S and BANDWIDTH are of all publishers together, from their own counters.
 SUB is how many subscriptions they reach, SIZE that of the newest message.
 P50 and P99: delay from publish to take in the last ten seconds, sampled.
-LOST with ~ includes losses of other topics of the same subscription.`
+~ before a figure: it covers other topics of the same subscription as well.`

@@ -34,7 +34,7 @@ func (m Model) View() string {
 }
 
 // placed returns the columns that have room; one cell is for the cursor and two for the mark.
-func (m *Model) placed() []placed { return place(m.columns, m.rows, m.width-3) }
+func (m *Model) placed() []placed { return place(m.columns, m.rows, m.width-3, m.sort) }
 
 func (m Model) tableView() string {
 	var b strings.Builder
@@ -73,16 +73,16 @@ func (m Model) titleLine() string {
 	if m.paused {
 		right = "PAUSED  " + right
 	}
-	topics := fmt.Sprint(len(m.view.Topics))
+	topics := count(len(m.view.Topics), "topic")
 	if len(m.rows) != len(m.view.Topics) {
-		topics = fmt.Sprintf("%d of %d", len(m.rows), len(m.view.Topics))
+		topics = fmt.Sprintf("%d of %s", len(m.rows), topics)
 	}
-	middle := fmt.Sprintf("  %s topics  %d processes  ", topics, len(m.view.Participants))
+	middle := fmt.Sprintf("  %s  %s  ", topics, count(len(m.view.Participants), "process"))
 	room := m.width - text.Width(middle) - text.Width(right)
 	if room < 12 {
 		middle, room = "  ", m.width-2-text.Width(right)
 	}
-	left := text.Escape("shmmon " + m.opts.Domain)
+	left := text.Escape(m.opts.Domain)
 	return m.styles.title.Render(text.Middle(left, min(room, text.Width(left)))) + middle +
 		strings.Repeat(" ", max(0, room-text.Width(left))) + right
 }
@@ -176,4 +176,14 @@ func (m Model) screenful(lines []string, keys bindings) string {
 	page := m.height - 1
 	lines = append(lines[:min(len(lines), page):min(len(lines), page)], make([]string, max(0, page-len(lines)))...)
 	return strings.Join(lines, "\n") + "\n" + m.help.ShortHelpView(keys)
+}
+
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "s"):
+		what += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

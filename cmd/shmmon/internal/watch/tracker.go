@@ -263,6 +263,7 @@ func (b *builder) sumSubscribers(t *Topic) {
 	// Delays of a subscription to many topics are those of its other topics too; they only stand in.
 	if t.P50, t.P99 = quantiles(&own); t.P50 < 0 {
 		t.P50, t.P99 = quantiles(&shared)
+		t.DelayShared = t.P50 >= 0
 	}
 	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Entity.Since, b.Entity.Since) })
 }

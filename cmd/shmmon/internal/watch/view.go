@@ -34,10 +34,11 @@ type Topic struct {
 	Messages, Bytes uint64  // of the publishers that are there now
 	Last            int64   // stamp of the newest message, 0 before the first
 
-	Lost       uint64 // by subscriptions of this topic alone
-	LostShared uint64 // by subscriptions that cover other topics as well, over all of those
-	P50, P99   int64  // delay from publish to take, ns; -1 when none was sampled
-	State      State
+	Lost        uint64 // by subscriptions of this topic alone
+	LostShared  uint64 // by subscriptions that cover other topics as well, over all of those
+	P50, P99    int64  // delay from publish to take, ns; -1 when none was sampled
+	DelayShared bool   // the delays are of subscriptions that cover other topics as well
+	State       State
 }
 
 // A Publisher is one publisher of a topic and whose it is.
@@ -89,4 +90,15 @@ func (t Topic) LostText() string {
 		return "~" + text.Count(t.Lost+t.LostShared)
 	}
 	return text.Count(t.Lost)
+}
+
+// DelayText returns a delay of the topic as people read it, with the same mark.
+func (t Topic) DelayText(ns int64) string {
+	switch {
+	case ns < 0:
+		return "-"
+	case t.DelayShared:
+		return "~" + text.Duration(ns)
+	}
+	return text.Duration(ns)
 }

@@ -1,0 +1,3 @@
+// Package integration holds tests of several real processes: the test binary starts itself again in the roles of publishers
+// and subscribers, which are then fed, watched and killed.
+package integration

@@ -1,0 +1,127 @@
+package integration
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// flatOut lets a load run for a random moment, so that kills hit every part of the protocol over many runs.
+func flatOut() { time.Sleep(time.Duration(rand.Int64N(int64(20 * time.Millisecond)))) }
+
+// progress waits until a subscriber reports that it received more.
+func progress(c *child) (got tally) {
+	c.t.Helper()
+	c.expect(&got)
+	return got
+}
+
+// last reads reports until the final one, which a child makes after it was asked to end.
+func last(c *child) (got tally) {
+	c.t.Helper()
+	c.in.Close()
+	for got.Publishers == 0 {
+		c.expect(&got)
+	}
+	return got
+}
+
+func TestOthersGoOnWhenAPublisherIsKilled(t *testing.T) {
+	dir := newDomain(t)
+	subs := []*child{
+		start(t, dir, "subscribe", "-progress", "500"),
+		start(t, dir, "subscribe", "-progress", "500", "-lossless", "-hold", "3"),
+	}
+	for _, s := range subs {
+		s.ready()
+	}
+	survivor := start(t, dir, "publish", "-subscribers", "2", "-pause", "20us").ready()
+	for range 3 {
+		victim := start(t, dir, "publish", "-subscribers", "2", "-grow").ready()
+		for _, s := range subs {
+			progress(s)
+		}
+		flatOut()
+		victim.kill()
+		for _, s := range subs {
+			progress(s)
+			progress(s)
+		}
+	}
+	survivor.in.Close()
+	var published uint64
+	survivor.expect(&published)
+	for _, s := range subs {
+		if got := last(s); got.Publishers != 4 {
+			t.Errorf("heard of %d publishers, want 4: %+v", got.Publishers, got)
+		}
+		s.finish()
+	}
+	survivor.finish()
+}
+
+func TestOthersGoOnWhenASubscriberIsKilled(t *testing.T) {
+	for _, policy := range []string{"keep-last", "lossless"} {
+		t.Run(policy, func(t *testing.T) {
+			dir := newDomain(t)
+			witness := start(t, dir, "subscribe", "-lossless", "-progress", "500").ready()
+			pub := start(t, dir, "publish", "-subscribers", "1", "-grow").ready()
+			for range 3 {
+				args := []string{"-progress", "100", "-hold", "8"}
+				if policy == "lossless" {
+					args = append(args, "-lossless")
+				}
+				victim := start(t, dir, "subscribe", args...).ready()
+				progress(victim)
+				flatOut()
+				victim.kill()
+				progress(witness)
+				progress(witness)
+			}
+			pub.in.Close()
+			var published uint64
+			pub.expect(&published)
+			var got tally
+			for got.Received+got.Lost < published {
+				witness.expect(&got)
+				if got.Last == published {
+					break
+				}
+				if got.Last+500 > published {
+					witness.in.Close()
+				}
+			}
+			if got.Received+got.Lost != published || got.Lost != 0 {
+				t.Errorf("the witness received %d and lost %d, %d were published", got.Received, got.Lost, published)
+			}
+			witness.finish()
+			pub.finish()
+		})
+	}
+}
+
+func TestOthersGoOnWhenBothEndsAreKilled(t *testing.T) {
+	dir := newDomain(t)
+	witness := start(t, dir, "subscribe", "-lossless", "-progress", "200").ready()
+	for range 3 {
+		survivor := start(t, dir, "publish", "-subscribers", "1", "-pause", "10us").ready()
+		victims := []*child{
+			start(t, dir, "subscribe", "-hold", "8", "-progress", "100").ready(),
+			start(t, dir, "subscribe", "-lossless", "-progress", "100").ready(),
+			start(t, dir, "publish", "-subscribers", "3", "-grow").ready(),
+		}
+		progress(victims[0])
+		progress(victims[1])
+		flatOut()
+		for _, i := range rand.Perm(len(victims)) {
+			victims[i].kill()
+		}
+		progress(witness)
+		progress(witness)
+		survivor.finish()
+	}
+	if got := last(witness); got.Publishers != 6 {
+		t.Errorf("heard of %d publishers, want 6: %+v", got.Publishers, got)
+	}
+	witness.finish()
+}

@@ -1,0 +1,69 @@
+package record
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestInfo(t *testing.T) {
+	info, err := ReadInfo(file(t, spec{0, second, 0, "xx"}, spec{1, 2 * second, 0, ""}, spec{2, 2 * second, 0, "y"}, spec{0, 3 * second, 0, "zzz"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Messages != 4 || info.Bytes != 6 || !info.Closed || info.Damage != "" || info.Missing != 0 || info.Duration != 2 {
+		t.Errorf("%+v", info)
+	}
+	if !info.Start.Equal(time.Unix(1, 0)) || !info.End.Equal(time.Unix(3, 0)) {
+		t.Errorf("from %v to %v", info.Start, info.End)
+	}
+	if len(info.Topics) != 2 {
+		t.Fatalf("%+v", info.Topics)
+	}
+	a, b := info.Topics[0], info.Topics[1]
+	if a.Topic != "a" || a.Type != "T" || a.Encoding != "json" || a.Publishers != 2 || a.Messages != 3 || a.Bytes != 6 ||
+		a.Smallest != 1 || a.Largest != 3 || a.Rate != 1 {
+		t.Errorf("%+v", a)
+	}
+	if b.Topic != "b" || b.Messages != 1 || b.Rate != 0 || b.Smallest != 0 {
+		t.Errorf("%+v", b)
+	}
+	if len(info.Chunks) != 1 || info.Chunks[0].Chunks != 1 {
+		t.Errorf("%+v", info.Chunks)
+	}
+}
+
+func TestInfoCanAlwaysBeSaidInJSON(t *testing.T) {
+	for name, messages := range map[string][]spec{
+		"empty":       nil,
+		"end of time": {{0, math.MaxUint64, 0, ""}, {0, 0, 0, ""}},
+		"one":         {{1, 7, 0, "x"}},
+	} {
+		info, err := ReadInfo(file(t, messages...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		js, err := json.Marshal(info)
+		if err != nil || strings.Contains(string(js), ":null") {
+			t.Errorf("%s: %s, %v", name, js, err)
+		}
+	}
+}
+
+func TestInfoOfARecordingThatWasNotClosed(t *testing.T) {
+	info, err := ReadInfo(cut(t, file(t, spec{0, second, 0, "xx"}), 8))
+	if err != nil || info.Closed || info.Messages != 1 || !strings.Contains(info.Damage, "was not closed") {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+func TestInfoOfSomethingElse(t *testing.T) {
+	if _, err := ReadInfo("info_test.go"); err == nil || !strings.Contains(err.Error(), "info_test.go: not an MCAP file") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := ReadInfo("."); err == nil {
+		t.Error("a folder was taken for a recording")
+	}
+}

@@ -1,0 +1,405 @@
+//go:build linux
+
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/counters"
+)
+
+func TestASchemaOfAMegabyteTravels(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	e := publisher("big")
+	e.Schema = bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	pub := advertise(t, a.Registry, e)
+	if got := b.expect(a.ID(), Joined, Added)[1].Entity; !bytes.Equal(got.Schema, e.Schema) {
+		t.Errorf("a schema of %d bytes arrives as %d", len(e.Schema), len(got.Schema))
+	}
+	pub.Withdraw()
+	if list := files(t, dir); slices.ContainsFunc(list, func(n string) bool { return strings.Contains(n, "schema") }) {
+		t.Errorf("after Withdraw there are %q", list)
+	}
+}
+
+func TestTwoHundredEntities(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	const n = 200
+	var ads []*Advertisement
+	for i := range n {
+		ads = append(ads, advertise(t, a.Registry, publisher(fmt.Sprintf("topic/%d", i))))
+	}
+	b.expect(a.ID(), slices.Concat([]ChangeKind{Joined}, slices.Repeat([]ChangeKind{Added}, n))...)
+	for _, i := range []int{0, 77, n - 1} {
+		ads[i].Withdraw()
+		if c := b.expect(a.ID(), Removed); c[0].Entity.ID != ads[i].ID() {
+			t.Errorf("%v is gone, want %v", c[0].Entity.ID, ads[i].ID())
+		}
+	}
+	if err := b.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range b.Participants() {
+		if p.ID == a.ID() && (len(p.Entities) != n-3 || p.Entities[0].Topic != "topic/1") {
+			t.Errorf("%d entities are known, the first is %+v", len(p.Entities), p.Entities[0])
+		}
+	}
+}
+
+func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
+	dir := domain(t)
+	r := watch(t, dir).Registry
+	var limit *LimitError
+	try := func(what string, e Entity) {
+		t.Helper()
+		e.ID.Number = r.Number()
+		if _, err := r.Advertise(e); !errors.As(err, &limit) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	e := publisher("a")
+	e.Schema = make([]byte, MaxSchema+1)
+	try("a schema too large", e)
+	e = subscription(slices.Repeat([]string{strings.Repeat("x", MaxName)}, 13)...)
+	try("too many patterns", e)
+	e = publisher("a")
+	e.Schema = make([]byte, MaxSchema)
+	var ads []*Advertisement
+	for range MaxSchemas / MaxSchema {
+		ads = append(ads, advertise(t, r, e))
+	}
+	try("schemas too large together", e)
+	for _, a := range ads {
+		a.Withdraw()
+	}
+	e.Schema = nil
+	for range MaxEntities {
+		ads = append(ads, advertise(t, r, e))
+	}
+	try("one entity too many", e)
+	if limit.Limit != MaxEntities {
+		t.Errorf("the limit is %d", limit.Limit)
+	}
+	ads[len(ads)-1].Withdraw()
+	advertise(t, r, e)
+	if list := files(t, dir); len(list) != 2 {
+		t.Errorf("there are %q", list)
+	}
+}
+
+func TestWhatCannotBeAdvertised(t *testing.T) {
+	r := watch(t, domain(t)).Registry
+	used := advertise(t, r, publisher("a"))
+	withPatterns := publisher("a")
+	withPatterns.Patterns = []string{"a"}
+	badType := publisher("a")
+	badType.TypeName = "a\nb"
+	badEncoding := publisher("a")
+	badEncoding.Encoding = "\xff"
+	badTopic := subscription("a")
+	badTopic.Topic = "a//"
+	for what, e := range map[string]Entity{
+		"an illegal topic": publisher("a//b"), "a pattern as a topic": publisher("a/*"), "no topic": publisher(""),
+		"a publisher with patterns": withPatterns, "a subscription without patterns": subscription(),
+		"an illegal pattern": subscription("a", "b*"), "a kind that does not exist": {Kind: 3, Topic: "a"}, "no kind": {},
+		"control characters in the type": badType, "an encoding not in UTF-8": badEncoding, "an illegal topic beside patterns": badTopic,
+	} {
+		e.ID.Number = r.Number()
+		if _, err := r.Advertise(e); err == nil {
+			t.Errorf("%s was advertised", what)
+		}
+	}
+	for what, number := range map[string]uint32{"0": 0, "one not handed out": 1000, "one in use": used.ID().Number} {
+		e := publisher("a")
+		e.ID.Number = number
+		if _, err := r.Advertise(e); err == nil {
+			t.Errorf("number %s was taken", what)
+		}
+	}
+	e := publisher("a//")
+	e.ID.Number = r.Number()
+	r.Advertise(e)
+	e.Topic = "a"
+	if _, err := r.Advertise(e); err != nil {
+		t.Errorf("a number is used up by an error: %v", err)
+	}
+}
+
+func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
+	dir := domain(t)
+	r := watch(t, dir).Registry
+	o, err := Observe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	look := func() Entity {
+		t.Helper()
+		all, err := o.Look()
+		if err != nil || len(all) != 1 || len(all[0].Entities) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return all[0].Entities[0]
+	}
+	pub := advertise(t, r, publisher("a"))
+	if len(pub.Counters()) != counters.Size {
+		t.Fatalf("the block has %d bytes", len(pub.Counters()))
+	}
+	c := counters.NewPublisher(pub.Counters())
+	for want := range uint64(3) {
+		if got := look().Publisher.Messages; got != want {
+			t.Errorf("%d messages, want %d", got, want)
+		}
+		c.Published(10, 5)
+	}
+	pub.Withdraw()
+	sub := advertise(t, r, subscription("a"))
+	if got := look(); got.Subscription != (counters.SubscriptionFigures{}) || got.Publisher != (counters.PublisherFigures{}) {
+		t.Errorf("a new subscription begins with %+v", got)
+	}
+	s := counters.NewSubscription(sub.Counters())
+	s.Received(7, 8, 9)
+	if got := look().Subscription; got.Messages != 1 || got.Lost != 9 {
+		t.Errorf("the figures are %+v", got)
+	}
+}
+
+func TestTouchIsHeardByEverybody(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	a.expect(a.ID(), Joined, Touched)
+	b.expect(a.ID(), Joined, Touched)
+	a.Touch()
+	a.expect(a.ID(), Touched)
+	b.expect(a.ID(), Touched)
+}
+
+func TestOnChangeMayCallBack(t *testing.T) {
+	dir := domain(t)
+	var (
+		r     *Registry
+		ready = make(chan struct{})
+		done  = make(chan error, 1)
+		once  sync.Once
+	)
+	other := watch(t, dir)
+	r, err := Join(Options{Dir: dir, OnChange: func(c Change) {
+		<-ready
+		if c.Kind != Added || c.Participant.ID != other.ID() {
+			return
+		}
+		once.Do(func() {
+			e := publisher("answer")
+			e.ID.Number = r.Number()
+			a, err := r.Advertise(e)
+			if err == nil {
+				r.Touch()
+				err = a.Withdraw()
+			}
+			if !r.Alive(other.ID()) || r.Left(other.ID()) || len(r.Participants()) == 0 {
+				err = errors.New("the other one is not known in its own event")
+			}
+			done <- err
+		})
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	close(ready)
+	advertise(t, other.Registry, subscription("**"))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	other.expect(r.ID(), Joined)
+}
+
+func TestTheOrderOfEventsUnderLoad(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 10 {
+				r, err := Join(Options{Dir: dir})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var inner sync.WaitGroup
+				for i := range 4 {
+					inner.Go(func() {
+						e := publisher(fmt.Sprintf("t/%d", i))
+						e.ID.Number = r.Number()
+						a, err := r.Advertise(e)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						r.Refresh()
+						if i%2 == 0 {
+							a.Withdraw()
+						}
+					})
+				}
+				inner.Wait()
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if err := w.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	alive, entities := make(map[ID]bool), make(map[EntityID]bool)
+	for len(w.changes) != 0 {
+		c := <-w.changes
+		id := c.Participant.ID
+		if (c.Kind == Joined) == alive[id] {
+			t.Fatalf("%v of %v, whose presence is %v", c.Kind, id, alive[id])
+		}
+		switch c.Kind {
+		case Joined:
+			alive[id] = true
+		case Left:
+			delete(alive, id)
+			for e := range entities {
+				if e.Participant == id {
+					t.Errorf("%v was not removed before the participant left", e)
+				}
+			}
+		case Added, Removed:
+			if entities[c.Entity.ID] == (c.Kind == Added) {
+				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Entity.ID, entities[c.Entity.ID])
+			}
+			if c.Kind == Added {
+				entities[c.Entity.ID] = true
+			} else {
+				delete(entities, c.Entity.ID)
+			}
+		case Touched:
+		default:
+			t.Errorf("%v of %v: %v", c.Kind, id, c.Err)
+		}
+	}
+	if len(alive) != 1 || len(w.Participants()) != 1 {
+		t.Errorf("%d participants remain", len(alive))
+	}
+	if list := files(t, dir); len(list) != 2 {
+		t.Errorf("there are %q", list)
+	}
+}
+
+func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	pub := advertise(t, w.Registry, publisher("a"))
+	for _, suffix := range []string{"reader", "pub.1"} {
+		if err := os.WriteFile(w.Path(suffix), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if list := files(t, dir); !slices.Equal(list, []string{"registry"}) {
+		t.Errorf("there are %q", list)
+	}
+	e := publisher("a")
+	e.ID.Number = w.Number()
+	_, err := w.Advertise(e)
+	for _, err := range []error{err, w.Refresh()} {
+		if !errors.Is(err, os.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+	if err := pub.Withdraw(); err != nil {
+		t.Error(err)
+	}
+	w.Touch()
+	if w.Alive(w.ID()) || len(w.Participants()) != 0 {
+		t.Error("one who closed thinks that it is there")
+	}
+}
+
+func TestOptionsAndPaths(t *testing.T) {
+	dir := domain(t)
+	t.Setenv("SHMBUS_DIR", filepath.Dir(dir))
+	t.Setenv("SHMBUS_DOMAIN", "by-name")
+	r, err := Join(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if want := filepath.Join(filepath.Dir(dir), "by-name"); r.Dir() != want {
+		t.Errorf("joined %s, want %s", r.Dir(), want)
+	}
+	if want := r.Dir() + "/" + r.ID().String() + ".pub.3"; r.Path("pub.3") != want || r.PeerPath(r.ID(), "pub.3") != want {
+		t.Errorf("the path of a publisher is %s", r.Path("pub.3"))
+	}
+	if self := r.Participants()[0]; self.Unit != filepath.Base(os.Args[0]) || self.PID != os.Getpid() {
+		t.Errorf("it calls itself %+v", self)
+	}
+	if _, err := Join(Options{Unit: "a\nb"}); !errors.As(err, new(*NameError)) {
+		t.Errorf("an illegal unit: %v", err)
+	}
+}
+
+func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	pub := advertise(t, w.Registry, publisher("a"))
+	added := w.expect(w.ID(), Joined, Added)[1].Entity
+	var mismatch *TypeMismatchError
+	sub := Entity{ID: EntityID{newID(), 1}, Kind: KindSubscription, Encoding: "raw"}
+	if err := w.Match(added, sub); !errors.As(err, &mismatch) {
+		t.Fatal(err)
+	}
+	if p := mismatch.Publisher; p.EntityID != pub.ID() || p.Unit != "watcher" || p.PID != os.Getpid() || p.Executable == "" {
+		t.Errorf("the publisher is %+v", p)
+	}
+	if mismatch.Subscription.PID != 0 {
+		t.Error("somebody unknown has a pid")
+	}
+	sub.AnyType = true
+	if err := w.Match(added, sub); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNamesThatAFileSystemAllowsAreMadeLegal(t *testing.T) {
+	for in, want := range map[string]string{"a": "a", "a\nb": "a?b", "a\xffb": "a?b", "äöü": "äö", "\u0085": "?"} {
+		if got := cutName(in, 5); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestOnlySomeLeaversAreRemembered(t *testing.T) {
+	var l leavers
+	for id := ID(1); id <= 2*maxLeavers; id++ {
+		l.add(id)
+		l.add(id)
+	}
+	if len(l.set) != maxLeavers || !l.set[2*maxLeavers] || l.set[maxLeavers] {
+		t.Errorf("%d are remembered", len(l.set))
+	}
+}

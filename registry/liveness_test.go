@@ -1,0 +1,253 @@
+//go:build linux
+
+package registry
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/process"
+)
+
+func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	b.expect(a.ID(), Joined)
+	for range 3 {
+		f, err := os.Open(a.Path(participantSuffix)) // with classic locks, this Close would drop it
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if dead, err := isDead(dir, a.ID()); dead || err != nil {
+			t.Fatalf("dead: %v, %v", dead, err)
+		}
+	}
+	if !b.Alive(a.ID()) || !a.Alive(a.ID()) || b.Alive(newID()) {
+		t.Error("the living are not told from strangers")
+	}
+	if removed, err := Clean(dir, false); len(removed) != 0 || err != nil {
+		t.Errorf("cleaned %q, %v", removed, err)
+	}
+}
+
+// In another container, or after an unlucky reuse of its pid, a process cannot be watched; its lock still says all.
+func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
+	ended := exec.Command(os.Args[0], "-test.run", "^$")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for name, alter := range map[string]func(*header){
+		"another boot":       func(h *header) { h.self.BootID[0]++ },
+		"a process that was": func(h *header) { h.self.PID = ended.Process.Pid },
+		"another start time": func(h *header) { h.self.PID, h.self.StartTime = 1, 1 },
+		"this process":       nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := domain(t)
+			w := watch(t, dir)
+			f := forge(t, dir, alter)
+			f.advertise(publisher("a"))
+			w.Refresh()
+			w.expect(f.id, Joined, Added, Touched)
+			w.quiet(f.id)
+			if !w.Alive(f.id) {
+				t.Error("the holder of the lock is not alive")
+			}
+			f.die()
+			if w.Alive(f.id) {
+				t.Error("without its lock it is still alive")
+			}
+			w.expect(f.id, Removed, Died)
+			w.quiet(f.id)
+			if _, err := os.Stat(f.path()); err == nil {
+				t.Error("the file is still there")
+			}
+		})
+	}
+}
+
+func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
+	dir := domain(t)
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	start, err := process.StartTime(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := forge(t, dir, func(h *header) { h.self.PID, h.self.StartTime = cmd.Process.Pid, start })
+	w := watch(t, dir)
+	w.expect(f.id, Joined, Touched)
+	cmd.Process.Kill()
+	cmd.Wait()
+	w.quiet(f.id)
+	if !w.Alive(f.id) {
+		t.Error("it is not alive although the lock is held")
+	}
+	f.die()
+	w.expect(f.id, Died)
+}
+
+func TestOneWhoseFileIsTakenAwayDied(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	advertise(t, a.Registry, publisher("a"))
+	a.expect(a.ID(), Joined, Added)
+	b.expect(a.ID(), Joined, Added)
+	if err := os.Remove(a.Path(participantSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	a.Refresh()
+	b.Refresh()
+	b.expect(a.ID(), Removed, Died)
+	a.expect(a.ID(), Corrupt)
+	a.quiet(a.ID())
+	if !a.Alive(a.ID()) {
+		t.Error("it takes itself for dead")
+	}
+}
+
+func TestOneKilledWhileLeavingLeft(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	w := watch(t, dir)
+	w.expect(f.id, Joined, Touched)
+	f.word32(offState).Store(stateLeaving)
+	f.die()
+	w.Refresh()
+	w.expect(f.id, Left)
+	if !w.Left(f.id) {
+		t.Error("it is not remembered as one who left")
+	}
+}
+
+// A process is killed over and over while it joins, advertises, withdraws and closes. Whatever it was doing, what it left
+// is gone after the next look.
+func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
+	dir := domain(t)
+	for range 25 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "SHMBUS_TEST_CHURN="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		out.Read(make([]byte, 1)) // it has begun
+		time.Sleep(time.Duration(rand.IntN(int(10 * time.Millisecond))))
+		cmd.Process.Kill()
+		cmd.Wait()
+		if cmd.ProcessState.Exited() {
+			t.Fatal("the process gave up by itself")
+		}
+		if _, err := Clean(dir, false); err != nil {
+			t.Fatal(err)
+		}
+		if list := files(t, dir); !slices.Equal(list, []string{"registry"}) && len(list) != 0 {
+			t.Fatalf("after cleaning there are %q", list)
+		}
+	}
+}
+
+// churn is what the process of that test does until it is killed.
+func churn(dir string) int {
+	os.Stdout.WriteString(".")
+	for {
+		r, err := Join(Options{Dir: dir})
+		if err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			return 1
+		}
+		for i := range 3 {
+			e := publisher("a")
+			e.ID.Number = r.Number()
+			a, err := r.Advertise(e)
+			if err != nil {
+				os.Stderr.WriteString(err.Error() + "\n")
+				return 1
+			}
+			os.WriteFile(r.Path("reader"), nil, 0o600)
+			if i == 1 {
+				a.Withdraw()
+			}
+		}
+		r.Close()
+	}
+}
+
+func TestTheBellMayBeTakenAway(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"removed":   os.Remove,
+		"cut short": func(path string) error { return os.Truncate(path, 0) },
+		"replaced": func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			r, err := Join(Options{Dir: filepath.Dir(path)})
+			if err != nil {
+				return err
+			}
+			return r.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := domain(t)
+			a, b := watch(t, dir), watch(t, dir)
+			for round := range 3 {
+				if round == 1 {
+					if err := spoil(dir + "/registry"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				pub := advertise(t, a.Registry, publisher("a"))
+				if round == 0 {
+					b.expect(a.ID(), Joined)
+				}
+				b.expect(a.ID(), Added)
+				pub.Withdraw()
+				b.expect(a.ID(), Removed)
+			}
+		})
+	}
+}
+
+func TestABellThatIsNoneIsAnError(t *testing.T) {
+	dir := domain(t)
+	watch(t, dir).Close()
+	bell := dir + "/registry"
+	whole, err := os.ReadFile(bell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := slices.Clone(whole)
+	native.PutUint32(other[offVersion:], 3)
+	foreign := slices.Clone(whole)
+	foreign[0] ^= 1
+	for _, tc := range []struct {
+		content []byte
+		want    string
+	}{{other, "version 3"}, {foreign, "shmbus-r"}, {whole[:100], "100 bytes"}, {nil, "0 bytes"}} {
+		if err := os.WriteFile(bell, tc.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Join(Options{Dir: dir})
+		if err == nil {
+			r.Close()
+			t.Errorf("joined with a bell of %d bytes", len(tc.content))
+			continue
+		}
+		wantText(t, err, tc.want)
+		if list := files(t, dir); len(list) != 1 {
+			t.Errorf("there are %q", list)
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package shmtransport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// patient is a bound that no passing test reaches; it turns a publish that would wait for ever into a failure.
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// mustWait fails unless a publish now would wait for a lossless subscription.
+func (h *heapRing) mustWait() {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	cancel()
+	if n, err := h.w.Publish(ctx, []byte("overrun")); !errors.Is(err, context.Canceled) {
+		h.t.Fatalf("publish did not wait for a lossless subscription: reached %d, %v", n, err)
+	}
+}
+
+func TestALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T) {
+	for _, depth := range []int{1, 2, 4, 64} {
+		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
+			h := newHeapRing(t, WriterOptions{Depth: depth})
+			r := h.reader(LinkRequest{Lossless: true, Patience: time.Millisecond}, ReaderOptions{})
+			for i := range 3 * depth {
+				h.publish(fmt.Sprint("overrun ", i))
+			}
+			for {
+				s, ok, err := r.TryReceive()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					break
+				}
+				s.Release()
+			}
+			for i := range depth {
+				h.publish(fmt.Sprint(i))
+			}
+			h.mustWait()
+			for i := range depth {
+				expect(t, r, fmt.Sprint(i), 0)
+			}
+		})
+	}
+}
+
+func TestALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 4})
+	h.reader(LinkRequest{Lossless: true, Patience: time.Nanosecond}, ReaderOptions{})
+	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
+	for i := range 40 {
+		h.publish(fmt.Sprint(i))
+		if i >= 3 {
+			expect(t, r, fmt.Sprint(i-3), 0)
+		}
+	}
+	for range 1 {
+		h.publish("last")
+	}
+	h.mustWait()
+}
+
+func TestAClosedLosslessReaderIsNotWaitedFor(t *testing.T) {
+	for name, held := range map[string]bool{"nothing held": false, "a sample held": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHeapRing(t, WriterOptions{Depth: 2})
+			r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
+			h.publish("a")
+			h.publish("b")
+			s, ok, err := r.TryReceive()
+			if !ok || err != nil {
+				t.Fatal(err)
+			}
+			if !held {
+				s.Release()
+			}
+			r.Close()
+			for range 10 {
+				if _, err := h.w.Publish(patient(t), []byte("c")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if held && string(s.Payload()) != "a" {
+				t.Fatalf("the held sample now reads %q", s.Payload())
+			}
+			s.Release()
+		})
+	}
+}
+
+// A publish that already sleeps must notice, too.
+func TestAPublishThatSleepsEndsWhenTheReaderCloses(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 2})
+	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
+	h.publish("a")
+	h.publish("b")
+	done := make(chan error)
+	ctx := patient(t)
+	go func() {
+		_, err := h.w.Publish(ctx, []byte("c"))
+		done <- err
+	}()
+	h.untilAsleep(1)
+	r.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// untilAsleep returns when n publishes wait for a lossless subscription.
+func (h *heapRing) untilAsleep(n int) {
+	for {
+		h.w.mu.Lock()
+		asleep := h.w.sleepers
+		h.w.mu.Unlock()
+		if asleep >= n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// A cursor that goes back is a lie. It must not make the publisher begin to wait anew.
+func TestACursorThatGoesBackIsNotBelieved(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 2})
+	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
+	cursor := (*r.links.Load())[0].cursorWord
+	h.publish("a")
+	h.publish("b")
+	cursor.Store(3)
+	h.publish("c")
+	cursor.Store(1)
+	if _, err := h.w.Publish(patient(t), []byte("d")); err != nil {
+		t.Fatal(err)
+	}
+	h.mustWait()
+	cursor.Store(math.MaxUint64)
+	h.publish("e")
+}
+
+// Every lossless reader that is stuck has been stuck for as long as the publish waits, so one patience is enough for all.
+func TestPatienceWithSeveralStuckReadersRunsAtOnce(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 1})
+	const patience = 40 * time.Millisecond
+	for range 50 {
+		h.reader(LinkRequest{Lossless: true, Patience: patience}, ReaderOptions{})
+	}
+	h.publish("a")
+	ctx, cancel := context.WithTimeout(t.Context(), 25*patience)
+	defer cancel()
+	if _, err := h.w.Publish(ctx, []byte("b")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Many goroutines share a publisher. The one that is unlucky in getting its turn must not take a slow reader for a stuck one.
+func TestASlowLosslessReaderIsNotTakenForAStuckOne(t *testing.T) {
+	const goroutines, patience = 40, 200 * time.Millisecond
+	h := newHeapRing(t, WriterOptions{Depth: 1})
+	r := h.reader(LinkRequest{Lossless: true, Patience: patience}, ReaderOptions{})
+	h.publish("first")
+	for range goroutines {
+		go h.w.Publish(t.Context(), []byte("another"))
+	}
+	h.untilAsleep(goroutines)
+	for range goroutines + 1 {
+		time.Sleep(patience / 20)
+		s, err := r.Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Lost() != 0 {
+			t.Fatalf("%d samples lost to a lossless subscription that took one every %v", s.Lost(), patience/20)
+		}
+		s.Release()
+	}
+}
+
+// Memory at its limit: samples leave the ring only if that gives a slot.
+func TestSamplesThatReadersHoldAreNotTakenBackInVain(t *testing.T) {
+	const size = 1 << 20
+	h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 4 * (size + size/8)})
+	holder := h.reader(LinkRequest{}, ReaderOptions{})
+	other := h.reader(LinkRequest{}, ReaderOptions{})
+	payload := make([]byte, size)
+	var held []Sample
+	for range 4 {
+		if _, err := h.w.Publish(t.Context(), payload); err != nil {
+			t.Fatal(err)
+		}
+		s, ok, err := holder.TryReceive()
+		if !ok || err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, s)
+	}
+	var full *NoSpaceError
+	if _, err := h.w.Publish(t.Context(), payload); !errors.As(err, &full) {
+		t.Fatalf("got %v, want a *NoSpaceError", err)
+	}
+	for i := range 4 {
+		s, ok, err := other.TryReceive()
+		if !ok || err != nil || s.Lost() != 0 {
+			t.Fatalf("sample %d: taken %t after %d lost, %v; nothing was published in its place", i, ok, s.Lost(), err)
+		}
+		s.Release()
+	}
+	for _, s := range held {
+		s.Release()
+	}
+	if _, err := h.w.Publish(t.Context(), payload); err != nil {
+		t.Fatalf("after release: %v", err)
+	}
+}
+
+func TestSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T) {
+	const depth = 8
+	for _, first := range []uint64{1<<41 - 20, 1<<42 - 20, 1<<43 - 20, 1<<63 - 20} {
+		h := newHeapRing(t, WriterOptions{Depth: depth})
+		h.w.seq = first
+		mem.Set64(h.w.head, first)
+		for i := range h.w.ring { // as if everything before had been published and withdrawn
+			seq := first - uint64(depth-1) + uint64(i)
+			h.w.ring[seq%depth].Store(ringWord(seq, slotWithdrawn))
+		}
+		fast := h.reader(LinkRequest{}, ReaderOptions{})
+		slow := h.reader(LinkRequest{}, ReaderOptions{})
+		lossless := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
+		for i := range 40 {
+			h.publish(fmt.Sprint(i))
+			expect(t, fast, fmt.Sprint(i), 0)
+			expect(t, lossless, fmt.Sprint(i), 0)
+			if i%20 == 19 {
+				expect(t, slow, fmt.Sprint(i-depth+1), 20-depth)
+				for k := depth - 2; k >= 0; k-- {
+					expect(t, slow, fmt.Sprint(i-k), 0)
+				}
+			}
+			// Those that nobody admitted find the newest by the ring when the head lags behind.
+			l := (*fast.links.Load())[0]
+			newest := h.w.seq
+			mem.Set64(h.w.head, newest-1)
+			if got := l.newest(); got != newest {
+				t.Fatalf("first %#x: newest is %#x, want %#x", first, got, newest)
+			}
+			mem.Set64(h.w.head, newest)
+		}
+	}
+}
