@@ -53,7 +53,6 @@ type Registry struct {
 	looking sync.Mutex  // held during a look, its calls of OnChange included
 	order   []*known    // by looks only
 	refused map[ID]bool // files that could not be opened or removed; by looks only
-	alone   bool        // own file is gone, said so already; by looks only
 	crowded bool        // too many participants, said so already; by looks only
 
 	mu    sync.Mutex // guards what looks share with everybody else; never held while OnChange runs
