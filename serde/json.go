@@ -4,6 +4,9 @@ import "encoding/json"
 
 // JSON returns the codec for values of T as encoding/json encodes them, without escaping for HTML. The library has no way
 // to encode in place: the text is built in its own buffer and copied behind dst, once. NaN and infinities are errors.
+//
+// Of a key that comes twice, the last value counts; bytes that are not UTF-8 become U+FFFD; decoded into interfaces, every
+// number becomes a float64.
 func JSON[T any]() Codec[T] { return jsonCodec[T]{Type{Name: typeName[T](), Encoding: EncodingJSON}} }
 
 type jsonCodec[T any] struct{ t Type }

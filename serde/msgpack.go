@@ -16,7 +16,8 @@ const keepAtMost = 1 << 20
 //
 // Of a key that comes twice, the last value counts. Keys that no field has are skipped, fields that no key names stay
 // zero. Decoded into interfaces, maps become map[string]any. Not supported in a payload: the library's interned strings
-// (struct tag option "intern", extension type -128), extensions of zero length, and maps inside extensions.
+// (struct tag option "intern", extension type -128), extensions of zero length, and maps inside extensions. Decoding into a struct that embeds a pointer
+// to a struct makes the library keep one goroutine per such type until the process ends; embed the struct itself.
 func MsgPack[T any]() Codec[T] {
 	return msgpackCodec[T]{Type{Name: typeName[T](), Encoding: EncodingMsgPack}}
 }
