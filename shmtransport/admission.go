@@ -36,10 +36,12 @@ type peer struct {
 	marks  []atomic.Uint32
 
 	woken     uint32 // the armed word that was last answered with a ring of the bell
-	floor     uint64 // the first sequence that this reader, if lossless, can hold up
+	floor     uint64 // the first sequence that this reader, if lossless, can hold up; never goes back
 	suspended bool   // patience ran out; not waited for until it catches up
-	pins      int    // publishes that sleep on cursor
-	gone      bool   // to be released when the last pin goes
+	stuckAt   uint64 // what it was to take next when a publish that waits looked last, 0 = nobody looked
+	stuckAsOf time.Time
+	pins      int  // publishes that sleep on cursor
+	gone      bool // to be released when the last pin goes
 }
 
 // current reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
@@ -54,9 +56,11 @@ func (r *peer) current() bool {
 // stale reports whether the peer's marks mean nothing any more.
 func (r *peer) stale() bool { return !r.current() || r.left != nil && !r.left() }
 
-// next is the sequence up to which the reader has taken everything, no further than it can have.
+// next is the sequence up to which the reader has taken everything, no further than it can have. It never goes back, or a
+// reader could make a publish wait anew for ever. Called with the Writer's mu held.
 func (r *peer) next(newest uint64) uint64 {
-	return min(max(r.cursor.Load(), r.floor), newest+1)
+	r.floor = min(max(r.cursor.Load(), r.floor), newest+1)
+	return r.floor
 }
 
 // admissionTable is where a publisher says whose marks it watches.

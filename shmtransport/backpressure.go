@@ -26,7 +26,6 @@ const (
 // cursor's old value. The reader stores its cursor, then looks at the wake cursor, and wakes the cursor word if it got
 // there. One of the two always sees the other.
 func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
-	var since time.Time
 	var waiter *futex.Waiter
 	spin := publisherSpin
 	if runtime.GOMAXPROCS(0) == 1 {
@@ -46,9 +45,10 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 			continue
 		}
 		if waiter == nil {
-			since = time.Now()
 			waiter = new(futex.Waiter)
 			w.figures.Waited()
+			w.beginWait()
+			defer w.endWait()
 			stop := context.AfterFunc(ctx, func() {
 				w.mu.Lock()
 				w.wakeSleepers()
@@ -56,15 +56,17 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 			})
 			defer stop()
 		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("wait for a lossless subscription of participant %016x: %w", slowest.req.Reader, err)
-		}
 		if w.closed {
 			return os.ErrClosed
 		}
-		if time.Since(since) > slowest.req.Patience {
-			slowest.suspended = true
-			since = time.Now()
+		if !slowest.current() {
+			w.removeReaders(func(r *peer) bool { return !r.current() })
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("wait for a lossless subscription of participant %016x: %w", slowest.req.Reader, err)
+		}
+		if w.suspendStuck(target()) {
 			continue
 		}
 		if err := w.sleepOn(slowest, target(), waiter); err != nil {
@@ -73,11 +75,44 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 	}
 }
 
+// beginWait starts the readers' patience anew, unless another publish waits for them already.
+func (w *Writer) beginWait() {
+	if w.waiting == 0 {
+		for _, r := range w.readers {
+			r.stuckAt = 0
+		}
+	}
+	w.waiting++
+}
+
+func (w *Writer) endWait() { w.waiting-- }
+
+// suspendStuck suspends the lossless readers that hold up target and took nothing for as long as their patience lasts, and
+// reports whether there were any. What counts is how long a reader was stuck, not how long this publish waited: others may
+// have been published meanwhile, and each reader's time runs beside the others'.
+func (w *Writer) suspendStuck(target uint64) (any bool) {
+	now := time.Now()
+	for _, r := range w.readers {
+		if !r.req.Lossless || r.suspended {
+			continue
+		}
+		n := r.next(w.seq)
+		switch {
+		case n != r.stuckAt || n > target && n+uint64(len(w.ring)) > w.seq+1:
+			r.stuckAt, r.stuckAsOf = n, now
+		case n <= target && now.Sub(r.stuckAsOf) > r.req.Patience:
+			r.suspended, any = true, true
+		}
+	}
+	return any
+}
+
 // slowest returns the lossless reader that is furthest behind and the sequence it takes next; nil and never if none is
 // waited for. It remembers up to which sequence nobody need look again.
 func (w *Writer) slowest() (slowest *peer, next uint64) {
 	depth := uint64(len(w.ring))
 	next = never
+	suspended := false
 	for _, r := range w.readers {
 		if !r.req.Lossless {
 			continue
@@ -85,6 +120,7 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 		n := r.next(w.seq)
 		if r.suspended {
 			if n+depth/2 <= w.seq {
+				suspended = true
 				continue
 			}
 			r.suspended = false
@@ -93,9 +129,13 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 			slowest, next = r, n
 		}
 	}
-	w.safe = never
-	if slowest != nil {
+	switch {
+	case suspended:
+		w.safe = 0 // it may catch up at any time
+	case slowest != nil:
 		w.safe = next + depth
+	default:
+		w.safe = never
 	}
 	return slowest, next
 }

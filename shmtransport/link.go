@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -378,6 +379,11 @@ func (l *Link) release(k int, use uint64) {
 // close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called by
 // the goroutine that has the turn, or when there is none any more.
 func (l *Link) close() {
+	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held.
+	l.cursorWord.Store(math.MaxUint64)
+	if l.wakeCursor.Load() != 0 {
+		futex.Wake(l.cursorLow)
+	}
 	l.closing.Store(true)
 	l.endIfUnheld()
 }

@@ -8,8 +8,6 @@ import (
 	"runtime"
 	"testing"
 	"time"
-
-	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // patient is a bound that no passing test reaches; it turns a publish that would wait for ever into a failure.
@@ -187,77 +185,5 @@ func TestASlowLosslessReaderIsNotTakenForAStuckOne(t *testing.T) {
 			t.Fatalf("%d samples lost to a lossless subscription that took one every %v", s.Lost(), patience/20)
 		}
 		s.Release()
-	}
-}
-
-// Memory at its limit: samples leave the ring only if that gives a slot.
-func TestSamplesThatReadersHoldAreNotTakenBackInVain(t *testing.T) {
-	const size = 1 << 20
-	h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 4 * (size + size/8)})
-	holder := h.reader(LinkRequest{}, ReaderOptions{})
-	other := h.reader(LinkRequest{}, ReaderOptions{})
-	payload := make([]byte, size)
-	var held []Sample
-	for range 4 {
-		if _, err := h.w.Publish(t.Context(), payload); err != nil {
-			t.Fatal(err)
-		}
-		s, ok, err := holder.TryReceive()
-		if !ok || err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, s)
-	}
-	var full *NoSpaceError
-	if _, err := h.w.Publish(t.Context(), payload); !errors.As(err, &full) {
-		t.Fatalf("got %v, want a *NoSpaceError", err)
-	}
-	for i := range 4 {
-		s, ok, err := other.TryReceive()
-		if !ok || err != nil || s.Lost() != 0 {
-			t.Fatalf("sample %d: taken %t after %d lost, %v; nothing was published in its place", i, ok, s.Lost(), err)
-		}
-		s.Release()
-	}
-	for _, s := range held {
-		s.Release()
-	}
-	if _, err := h.w.Publish(t.Context(), payload); err != nil {
-		t.Fatalf("after release: %v", err)
-	}
-}
-
-func TestSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T) {
-	const depth = 8
-	for _, first := range []uint64{1<<41 - 20, 1<<42 - 20, 1<<43 - 20, 1<<63 - 20} {
-		h := newHeapRing(t, WriterOptions{Depth: depth})
-		h.w.seq = first
-		mem.Set64(h.w.head, first)
-		for i := range h.w.ring { // as if everything before had been published and withdrawn
-			seq := first - uint64(depth-1) + uint64(i)
-			h.w.ring[seq%depth].Store(ringWord(seq, slotWithdrawn))
-		}
-		fast := h.reader(LinkRequest{}, ReaderOptions{})
-		slow := h.reader(LinkRequest{}, ReaderOptions{})
-		lossless := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
-		for i := range 40 {
-			h.publish(fmt.Sprint(i))
-			expect(t, fast, fmt.Sprint(i), 0)
-			expect(t, lossless, fmt.Sprint(i), 0)
-			if i%20 == 19 {
-				expect(t, slow, fmt.Sprint(i-depth+1), 20-depth)
-				for k := depth - 2; k >= 0; k-- {
-					expect(t, slow, fmt.Sprint(i-k), 0)
-				}
-			}
-			// Those that nobody admitted find the newest by the ring when the head lags behind.
-			l := (*fast.links.Load())[0]
-			newest := h.w.seq
-			mem.Set64(h.w.head, newest-1)
-			if got := l.newest(); got != newest {
-				t.Fatalf("first %#x: newest is %#x, want %#x", first, got, newest)
-			}
-			mem.Set64(h.w.head, newest)
-		}
 	}
 }

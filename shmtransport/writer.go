@@ -81,7 +81,8 @@ type Writer struct {
 	figures  counters.Publisher
 	bytes    []byte        // what figures is a view of
 	wake     atomic.Uint32 // changes when a publish that waits for readers must look again
-	sleepers int           // publishes in that wait
+	waiting  int           // publishes in that wait
+	sleepers int           // those of them that sleep
 }
 
 // noSlot stands where no slot is.
