@@ -41,7 +41,7 @@ type pool struct {
 	arenas  []*arena
 	total   int      // slots of all arenas
 	retired []slotID // oldest first
-	held    []bool   // scratch of reclaim, by number of the slot
+	held    []bool   // what look saw, by number of the slot
 	taken   int64    // bytes of all arenas
 	limit   int64    // the most taken may become
 	depth   int
@@ -94,15 +94,10 @@ func (p *pool) reclaim(marks func(func(mark uint32))) (freed int) {
 	if len(p.retired) == 0 {
 		return 0
 	}
-	clear(p.held)
-	marks(func(mark uint32) {
-		if n, ok := p.number(slotID(mark - 1)); ok {
-			p.held[n] = true
-		}
-	})
+	p.look(marks)
 	kept := p.retired[:0]
 	for _, id := range p.retired {
-		if n, _ := p.number(id); p.held[n] {
+		if p.wasHeld(id) {
 			kept = append(kept, id)
 			continue
 		}
@@ -111,6 +106,22 @@ func (p *pool) reclaim(marks func(func(mark uint32))) (freed int) {
 	}
 	p.retired = kept
 	return freed
+}
+
+// look notes which slots marks name now.
+func (p *pool) look(marks func(func(mark uint32))) {
+	clear(p.held)
+	marks(func(mark uint32) {
+		if n, ok := p.number(slotID(mark - 1)); ok {
+			p.held[n] = true
+		}
+	})
+}
+
+// wasHeld reports whether a mark named the slot when look was called last.
+func (p *pool) wasHeld(id slotID) bool {
+	n, _ := p.number(id)
+	return p.held[n]
 }
 
 // number returns the position of a slot among all slots of the pool.

@@ -319,14 +319,16 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 	}
 }
 
-// withdrawFor takes samples back, oldest first, until a slot for n bytes is free. What a lossless reader still has to take
-// stays, and the first such sample is reported. Called with mu held.
+// withdrawFor takes samples back, oldest first, until a slot for n bytes is free. What a reader holds stays, because taking
+// it back would give no slot. What a lossless reader still has to take stays too, and the first such sample is reported.
+// Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 	depth := uint64(len(w.ring))
+	w.pool.look(w.marks)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		i := seq & (depth - 1)
 		id := w.inRing[i]
-		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n {
+		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
 			continue
 		}
 		if !w.taken(seq) {
