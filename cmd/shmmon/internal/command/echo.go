@@ -145,7 +145,7 @@ func (a *app) mustExist(pattern string) error {
 func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 	if a.json {
 		return a.line(sampleReport{
-			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: publisherID(s.Publisher()),
+			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),
 			Sequence: s.Sequence(), Time: s.Time(), Stamp: s.Stamp(), Lost: s.Lost(), Size: len(s.Bytes()),
 			payloadReport: reportPayload(s.Type(), s.Bytes(), full),
 		})
@@ -161,8 +161,4 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), s.Bytes(), full))
 	return err
-}
-
-func publisherID(id topic.PublisherID) string {
-	return fmt.Sprintf("%016x.%d", id.Participant, id.Number)
 }

@@ -54,10 +54,10 @@ func newColumns() []column {
 			order: most(func(t watch.Topic) uint64 { return t.Size })},
 		{head: "LOST", width: 6, drop: 1, cell: watch.Topic.LostText,
 			order: most(func(t watch.Topic) uint64 { return t.Lost + t.LostShared })},
-		{head: "P50", width: 7, drop: 6,
+		{head: "P50", width: 8, drop: 6,
 			cell:  func(t watch.Topic) string { return t.DelayText(t.P50) },
 			order: most(func(t watch.Topic) int64 { return t.P50 })},
-		{head: "P99", width: 7, drop: 2,
+		{head: "P99", width: 8, drop: 2,
 			cell:  func(t watch.Topic) string { return t.DelayText(t.P99) },
 			order: most(func(t watch.Topic) int64 { return t.P99 })},
 	}
@@ -116,6 +116,9 @@ func place(all []column, topics []watch.Topic, width, keep int) []placed {
 	}
 	// The names get what is left, the topic first, but no more than they need.
 	room := width - total()
+	if room < 0 {
+		shown[0].width = max(len(all[0].head)+1, shown[0].width+room)
+	}
 	for i := range shown {
 		c := all[shown[i].index]
 		if !c.grow || room <= 0 {

@@ -23,8 +23,11 @@ func (m Model) View() string {
 	case m.width == 0 || m.height == 0:
 		return "" // the size of the terminal is on its way
 	case m.width < minWidth || m.height < minHeight:
-		return text.Left(fmt.Sprintf("%dx%d is too small,", m.width, m.height), m.width) + "\n" +
-			text.Left(fmt.Sprintf("%dx%d is needed", minWidth, minHeight), m.width)
+		need := text.Left(fmt.Sprintf("%dx%d is needed", minWidth, minHeight), m.width)
+		if m.height == 1 {
+			return need
+		}
+		return text.Left(fmt.Sprintf("%dx%d is too small,", m.width, m.height), m.width) + "\n" + need
 	case m.mode == modeHelp:
 		return m.helpView()
 	case m.mode == modeDetail:
@@ -87,26 +90,36 @@ func (m Model) titleLine() string {
 		strings.Repeat(" ", max(0, room-text.Width(left))) + right
 }
 
+// headLine writes the heads, which are ASCII and no wider than their columns. The arrow of the sorted column takes the
+// space beside its head.
 func (m Model) headLine(shown []placed) string {
-	parts := make([]string, len(shown))
+	line := "  "
+	from, to := 0, 0
 	for i, p := range shown {
 		c := m.columns[p.index]
-		head, style := c.head, m.styles.head
-		if p.index == m.sort {
-			style = m.styles.sorted
-			arrow := "↓" // figures begin with the greatest
-			if c.left != m.reverse {
-				arrow = "↑"
-			}
-			head = text.Left(head, min(text.Width(head), p.width-1)) + arrow
+		if line += " "; i > 0 {
+			line += strings.Repeat(" ", gap-1)
 		}
-		cell := text.Right(head, p.width)
+		start := len(line)
 		if c.left {
-			cell = text.Left(head, p.width)
+			line += text.Left(c.head, p.width)
+		} else {
+			line += text.Right(c.head, p.width)
+			start = len(line) - len(c.head)
 		}
-		parts[i] = style.Render(cell)
+		if p.index == m.sort {
+			from, to = start, start+len(c.head)
+		}
 	}
-	return "   " + strings.Join(parts, strings.Repeat(" ", gap))
+	c, s := m.columns[m.sort], m.styles
+	arrow := "↓" // figures begin with the greatest
+	if c.left != m.reverse {
+		arrow = "↑"
+	}
+	if c.left {
+		return s.head.Render(line[:from]) + s.sorted.Render(c.head+arrow) + s.head.Render(line[to+1:])
+	}
+	return s.head.Render(line[:from-1]) + s.sorted.Render(arrow+c.head) + s.head.Render(line[to:])
 }
 
 func (m Model) row(t watch.Topic, shown []placed, cursor bool) string {
