@@ -142,11 +142,8 @@ func (ch *child) finish() (reply, error) {
 	return ch.last, nil
 }
 
-// stop tells the child to come to its end, and waits for that.
-func (ch *child) stop() (reply, error) {
-	ch.stdin.Close()
-	return ch.finish()
-}
+// stop tells the child to come to its end; finish waits for that.
+func (ch *child) stop() { ch.stdin.Close() }
 
 // head keeps the beginning of what a child writes to its standard error, where the first cause is.
 type head struct {

@@ -68,7 +68,8 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 
 // recordLive publishes real figures while a subscriber shows them and a recorder writes them down.
 func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *results) error {
-	recorder, subscriber, err := startListeners(crew, dom, liveDomain, file, s)
+	v := s.watch()
+	recorder, subscriber, err := startListeners(crew, dom, liveDomain, file, v.show)
 	if err != nil {
 		return err
 	}
@@ -88,12 +89,14 @@ func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *re
 	}
 	r.published = *last.Published
 	r.received, r.recorded, err = stopListeners(subscriber, recorder)
+	v.finish()
 	return err
 }
 
 // replay plays the recording into the other domain at its own pace, where it is shown and recorded again.
 func replay(crew *crew, dom domains, file, again string, s *screen, r *results) error {
-	recorder, subscriber, err := startListeners(crew, dom, replayDomain, again, s)
+	v := s.watch()
+	recorder, subscriber, err := startListeners(crew, dom, replayDomain, again, v.show)
 	if err != nil {
 		return err
 	}
@@ -108,18 +111,19 @@ func replay(crew *crew, dom domains, file, again string, s *screen, r *results) 
 	}
 	r.replayed = *last.Summary
 	r.seen, r.rerecorded, err = stopListeners(subscriber, recorder)
+	v.finish()
 	return err
 }
 
 // listeners is how many subscriptions there are to every topic: the recorder's and the subscriber's.
 const listeners = 2
 
-func startListeners(crew *crew, dom domains, domain, file string, s *screen) (recorder, subscriber *child, err error) {
+func startListeners(crew *crew, dom domains, domain, file string, show func([]value)) (recorder, subscriber *child, err error) {
 	recorder, err = crew.start(order{Role: roleRecorder, Dir: dom.dir, Domain: domain, File: file}, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	subscriber, err = crew.start(order{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, s.watch())
+	subscriber, err = crew.start(order{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, show)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,11 +132,13 @@ func startListeners(crew *crew, dom domains, domain, file string, s *screen) (re
 
 // stopListeners ends both after the last message was published. Each first takes what it has not taken yet.
 func stopListeners(subscriber, recorder *child) (received, record.Summary, error) {
-	seen, err := subscriber.stop()
+	subscriber.stop()
+	recorder.stop()
+	seen, err := subscriber.finish()
 	if err != nil {
 		return received{}, record.Summary{}, err
 	}
-	recorded, err := recorder.stop()
+	recorded, err := recorder.finish()
 	if err != nil {
 		return received{}, record.Summary{}, err
 	}

@@ -38,22 +38,45 @@ func (s *screen) say(format string, args ...any) {
 	fmt.Fprintf(s.w, format+"\n", args...)
 }
 
-// watch returns a function that shows the newest values, for one phase of the demo.
-func (s *screen) watch() func([]value) {
-	start := time.Now()
-	told := start
-	return func(values []value) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		now := time.Now()
-		if s.terminal {
-			s.draw(now.Sub(start), values)
-			return
-		}
-		if now.Sub(told) >= time.Second {
-			told = now
-			fmt.Fprintln(s.w, summary(now.Sub(start), values))
-		}
+// A view shows the newest values during one phase of the demo.
+type view struct {
+	*screen
+	start, told time.Time
+	last        []value // not shown yet; guarded by screen.mu
+}
+
+func (s *screen) watch() *view {
+	now := time.Now()
+	return &view{screen: s, start: now, told: now}
+}
+
+// show draws the table anew, or tells every second.
+func (v *view) show(values []value) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	if v.terminal {
+		v.draw(now.Sub(v.start), values)
+		return
+	}
+	v.last = values
+	if now.Sub(v.told) >= time.Second {
+		v.told = now
+		v.summarise(now)
+	}
+}
+
+// finish tells the last values if they were not.
+func (v *view) finish() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.summarise(time.Now())
+}
+
+func (v *view) summarise(now time.Time) {
+	if v.last != nil {
+		fmt.Fprintln(v.w, summary(now.Sub(v.start), v.last))
+		v.last = nil
 	}
 }
 
@@ -78,7 +101,7 @@ func (s *screen) draw(elapsed time.Duration, values []value) {
 
 // summary is one line of what tells most.
 func summary(elapsed time.Duration, values []value) string {
-	line := fmt.Sprintf("  %3.0f s %6d samples on %d topics", elapsed.Seconds(), total(values), len(values))
+	line := fmt.Sprintf("  %4.1f s %6d samples on %d topics", elapsed.Seconds(), total(values), len(values))
 	for _, v := range values {
 		switch v.Topic {
 		case "host/cpu/total":

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 )
@@ -61,7 +62,29 @@ func TestTheSummaryIsOneLineOfWhatTellsMost(t *testing.T) {
 	got := summary(3*time.Second, []value{
 		{"host/cpu/0", "  1 % busy (user 1)", 5}, {"host/cpu/total", " 34 % busy (user 30)", 5}, {"host/load", "0.5 0.4 0.3", 1},
 	})
-	if want := "    3 s     11 samples on 3 topics, CPU 34 % busy, load 0.5 0.4 0.3"; got != want {
+	if want := "   3.0 s     11 samples on 3 topics, CPU 34 % busy, load 0.5 0.4 0.3"; got != want {
 		t.Fatalf("%q, want %q", got, want)
 	}
+}
+
+func TestLinesInAPipeEndWithTheLastValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		v := (&screen{w: &b}).watch()
+		for i := range 9 { // every quarter of a second
+			v.show(values(i))
+			time.Sleep(time.Second / 4)
+		}
+		v.finish()
+		v.finish()
+		want := "   1.0 s     28 samples on 4 topics\n" + "   2.0 s     56 samples on 8 topics\n"
+		if b.String() != want {
+			t.Fatalf("got\n%swant\n%s", b.String(), want)
+		}
+		v.show(values(9))
+		v.finish()
+		if want += "   2.2 s     63 samples on 9 topics\n"; b.String() != want {
+			t.Fatalf("got\n%swant\n%s", b.String(), want)
+		}
+	})
 }
