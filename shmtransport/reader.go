@@ -84,7 +84,7 @@ func (r *Reader) countIn(block []byte) {
 func (r *Reader) Figures() counters.SubscriptionFigures {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return counters.ReadSubscription(r.bytes)
+	return counters.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
 }
 
 // Undecodable counts a sample whose payload was not of the subscription's type. The figure is brought up to date when the

@@ -177,7 +177,7 @@ func (w *Writer) countIn(block []byte) {
 func (w *Writer) Figures() counters.PublisherFigures {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return counters.ReadPublisher(w.bytes)
+	return counters.ReadPublisher(figuresNow(w.bytes))
 }
 
 // Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
