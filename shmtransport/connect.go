@@ -31,26 +31,35 @@ func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 		if r.closed.Load() {
 			return os.ErrClosed
 		}
-		done, nap, err := r.look(waiter, n)
-		if done || err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := waiter.Wait(nap); err != nil {
+		if done, err := r.lookAndWait(ctx, waiter, n); done || err != nil {
 			return err
 		}
 	}
 }
 
-// look counts the connected publishers and makes waiter ready to sleep until that may have changed.
-func (r *Reader) look(waiter *futex.Waiter, n int) (done bool, nap time.Duration, err error) {
+func (r *Reader) lookAndWait(ctx context.Context, waiter *futex.Waiter, n int) (done bool, err error) {
+	links, done, nap, err := r.look(waiter, n)
+	defer unpinAll(links)
+	if done || err != nil {
+		return done, err
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return false, waiter.Wait(nap)
+}
+
+// look counts the connected publishers and makes waiter ready to sleep until that may have changed. The links come back
+// pinned, because the waiter's words are in their memory and whoever has the turn may close them any time.
+func (r *Reader) look(waiter *futex.Waiter, n int) (links []*Link, done bool, nap time.Duration, err error) {
 	waiter.Reset()
 	waiter.Add(&r.wake, r.wake.Load())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	links := *r.links.Load()
+	links = *r.links.Load()
+	for _, l := range links {
+		l.pin()
+	}
 	nap = longNap
 	connected := 0
 	for _, l := range links {
@@ -62,10 +71,16 @@ func (r *Reader) look(waiter *futex.Waiter, n int) (done bool, nap time.Duration
 		case l.isConnected():
 			connected++
 		case n < 0 && l.full.Load() != 0:
-			return false, 0, l.refusal()
+			return links, false, 0, l.refusal()
 		}
 	}
-	return n < 0 && connected == len(links) || n >= 0 && connected >= n, nap, nil
+	return links, n < 0 && connected == len(links) || n >= 0 && connected >= n, nap, nil
+}
+
+func unpinAll(links []*Link) {
+	for _, l := range links {
+		l.unpin()
+	}
 }
 
 // isConnected is what connected reports, without beginning to take.

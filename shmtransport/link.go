@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"sync"
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/futex"
@@ -50,11 +49,10 @@ type Link struct {
 	highWater uint32 // our own copy of marksUsed
 	woken     uint64 // wake cursor that was last answered
 
-	gone    atomic.Bool // the publisher's process is dead
-	closing atomic.Bool // no more takes; unmapped when the last mark is cleared
-	ending  sync.Once
-	free    func()        // gives the link page back
-	held    *atomic.Int64 // samples of the whole subscription that are not released
+	gone  atomic.Bool   // the publisher's process is dead
+	users atomic.Int64  // the Reader, each sample held, each look at the bell from elsewhere; at 0 the memory goes
+	free  func()        // gives the link page back
+	held  *atomic.Int64 // samples of the whole subscription that are not released
 }
 
 // viewArena is one arena of the publisher as this process mapped it.
@@ -105,7 +103,7 @@ func openLink(v view, id PublisherID, page []byte, maxHeld int) (*Link, error) {
 	if err != nil {
 		return nil, corrupt("%v", err)
 	}
-	return &Link{
+	l := &Link{
 		id: id, view: v,
 		bell:       mem.Uint32(whole, pubOffBell),
 		state:      mem.Uint32(whole, pubOffState),
@@ -125,7 +123,9 @@ func openLink(v view, id PublisherID, page []byte, maxHeld int) (*Link, error) {
 		uses:       make([]atomic.Uint64, maxHeld),
 		free:       func() {},
 		held:       new(atomic.Int64),
-	}, nil
+	}
+	l.users.Store(1)
+	return l, nil
 }
 
 // ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
@@ -253,6 +253,7 @@ func (l *Link) take(s *Sample) (outcome, error) {
 		s.link, s.mark, s.use = l, k, l.uses[k].Add(1)
 		s.lost, l.lost = l.lost, 0
 		l.held.Add(1)
+		l.pin()
 		l.advance()
 		return taken, nil
 	}
@@ -371,31 +372,27 @@ func (l *Link) release(k int, use uint64) {
 	}
 	l.held.Add(-1)
 	l.marks[k].Store(0)
-	if l.closing.Load() {
-		l.endIfUnheld()
-	}
+	l.unpin()
 }
 
-// close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called by
-// the goroutine that has the turn, or when there is none any more.
+// close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called
+// once, by the goroutine that has the turn, or when there is none any more.
 func (l *Link) close() {
 	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held.
 	l.cursorWord.Store(math.MaxUint64)
 	if l.wakeCursor.Load() != 0 {
 		futex.Wake(l.cursorLow)
 	}
-	l.closing.Store(true)
-	l.endIfUnheld()
+	l.unpin()
 }
 
-func (l *Link) endIfUnheld() {
-	for k := range l.marks {
-		if l.marks[k].Load() != 0 {
-			return
-		}
-	}
-	l.ending.Do(func() {
+// pin keeps page and ring mapped until unpin. The caller knows that they are mapped now.
+func (l *Link) pin() { l.users.Add(1) }
+
+// unpin is the last thing its caller does with page or ring: another goroutine may unmap them at once.
+func (l *Link) unpin() {
+	if l.users.Add(-1) == 0 {
 		l.free()
 		l.view.close()
-	})
+	}
 }

@@ -112,6 +112,7 @@ func (r *Reader) remove(l *Link) {
 	r.links.Store(&links)
 	r.block.SetPublishers(len(links))
 	r.mu.Unlock()
+	r.Wake() // whoever waits for connections has one fewer to wait for
 	if l.lost > 0 {
 		r.block.Lost(l.lost)
 	}

@@ -1,0 +1,178 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/futex"
+)
+
+// Whatever goes away, in whatever order: no memory is touched after it was unmapped. A mistake is a fault, not a failure.
+func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
+	d := newDomain(t)
+	for range 2000 / slowdown {
+		w := d.writer(WriterOptions{Depth: 4})
+		f := d.readerFile()
+		block, unmap := d.countersBlock()
+		r := NewReader(new(Waits), block, ReaderOptions{Spin: -1})
+		d.connect(r, f, w, Request{})
+		var held []Sample
+		for range 4 {
+			if _, err := w.Publish(t.Context(), []byte("sample")); err != nil {
+				t.Fatal(err)
+			}
+			s, err := r.Receive(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, s)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		try := func(f func()) {
+			wg.Go(func() {
+				<-start
+				f()
+			})
+		}
+		for _, s := range held {
+			try(func() {
+				if string(s.Payload()) != "sample" {
+					t.Error("a held sample changed")
+				}
+				s.Release()
+				s.Release()
+			})
+		}
+		try(func() {
+			r.Close()
+			unmap()
+		})
+		try(func() { f.Close() })
+		try(func() { w.Close() })
+		try(func() {
+			for {
+				s, ok, err := r.TryReceive()
+				if err != nil {
+					return
+				}
+				if ok {
+					s.Release()
+				}
+			}
+		})
+		try(func() {
+			s, err := r.Receive(t.Context())
+			if err == nil {
+				s.Release()
+			} else if !errors.Is(err, os.ErrClosed) {
+				t.Error(err)
+			}
+		})
+		try(func() {
+			if err := r.AwaitConnected(ctx, 2); !errors.Is(err, os.ErrClosed) && !errors.Is(err, context.Canceled) {
+				t.Errorf("await connected: %v", err)
+			}
+		})
+		try(func() { w.Publish(t.Context(), []byte("another")) })
+		try(func() {
+			if l, err := w.Loan(t.Context(), 100_000); err == nil {
+				clear(l.Bytes())
+				l.Commit(t.Context(), 100_000)
+			}
+		})
+		try(func() { r.Gone(w.ID()); r.Figures(); r.Connected(); w.Figures() })
+		close(start)
+		wg.Wait()
+		cancel()
+	}
+	if left, err := os.ReadDir(d.dir); err != nil || len(left) != 0 {
+		t.Errorf("files left: %v, %v", left, err)
+	}
+}
+
+// The last two samples of a closed subscription are released at the same moment: only one of them may be the last.
+func TestTheLastReleasesMeetHammer(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{})
+	for range 1500 / slowdown {
+		f := d.readerFile()
+		r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: MaxHeld})
+		d.connect(r, f, w, Request{})
+		var held [2]Sample
+		for i := range held {
+			if _, err := w.Publish(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if held[i], err = r.Receive(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Close()
+		f.Close()
+		var wg sync.WaitGroup
+		for _, s := range held {
+			wg.Go(s.Release)
+		}
+		wg.Wait()
+		if f.open != 0 || f.m.Bytes() != nil {
+			t.Fatal("the reader file is still mapped")
+		}
+		w.Prune()
+	}
+}
+
+// Whoever waits for connections looks at publishers' memory that a receiver may give up at any time.
+func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
+	d := newDomain(t)
+	f := d.readerFile()
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if err := r.AwaitConnected(t.Context(), 1000); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("await connected: %v", err)
+			}
+		})
+	}
+	for range 2000 / slowdown {
+		w := d.writer(WriterOptions{Depth: 1})
+		if err := r.Connect(f, d.request(w, Request{})); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+		if _, ok, err := r.TryReceive(); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	r.Close()
+	wg.Wait()
+}
+
+func TestABellThatIsWaitedForStaysMapped(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{})
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	d.connect(r, d.readerFile(), w, Request{})
+	w.Close()
+	waiter := new(futex.Waiter)
+	links, done, _, err := r.look(waiter, 2)
+	if done || err != nil {
+		t.Fatal(done, err)
+	}
+	if _, ok, err := r.TryReceive(); ok || err != nil || r.Connected() != 0 {
+		t.Fatal("the link should have ended:", ok, err)
+	}
+	if err := waiter.Wait(time.Nanosecond); err != nil {
+		t.Error(err)
+	}
+	unpinAll(links)
+}

@@ -1,0 +1,123 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// domain is a directory for publisher and reader files, on a file system that can hold them.
+type domain struct {
+	t    testing.TB
+	dir  string
+	next atomic.Uint64
+}
+
+func newDomain(t testing.TB) *domain {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return &domain{t: t, dir: dir}
+}
+
+func (d *domain) path(participant uint64, kind string) string {
+	return filepath.Join(d.dir, fmt.Sprintf("%016x.%s", participant, kind))
+}
+
+func (d *domain) writer(opts WriterOptions) *Writer {
+	d.t.Helper()
+	id := PublisherID{Participant: d.next.Add(1), Number: 1}
+	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, id, opts)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func (d *domain) readerFile() *ReaderFile {
+	d.t.Helper()
+	id := d.next.Add(1)
+	f, err := CreateReaderFile(d.path(id, "reader"), d.dir, 0o600, id)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// request fills in what d knows of the publisher.
+func (d *domain) request(w *Writer, q Request) Request {
+	q.Path, q.Publisher = d.path(w.ID().Participant, "pub.1"), w.ID()
+	if q.Patience == 0 {
+		q.Patience = time.Hour
+	}
+	return q
+}
+
+func (d *domain) connect(r *Reader, f *ReaderFile, w *Writer, q Request) {
+	d.t.Helper()
+	if err := r.Connect(f, d.request(w, q)); err != nil {
+		d.t.Fatal(err)
+	}
+	admitAll(d.t, w, d.path(f.id, "reader"), f.id)
+}
+
+// admitAll does what a publisher's participant does when the registry tells it of a reader: read its requests, admit them.
+func admitAll(t testing.TB, w *Writer, path string, reader uint64) {
+	t.Helper()
+	if err := admitRequests(w, path, reader); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func admitRequests(w *Writer, path string, reader uint64) error {
+	p, err := OpenPeerFile(path, reader)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	var failed error
+	err = p.Requests(w.ID().Participant, func(q LinkRequest) {
+		if q.Declined || q.Publisher != w.ID() {
+			return
+		}
+		page, release, err := p.Page(q.Link)
+		if err == nil {
+			err = w.Admit(q, page, release, false)
+		}
+		if err != nil {
+			failed = err
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// countersBlock is a block of figures that can really go away.
+func (d *domain) countersBlock() (block []byte, unmap func()) {
+	d.t.Helper()
+	f, err := shm.Create(d.dir, int64(shm.PageSize()), 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := f.Map(0, shm.PageSize(), true)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return m.Bytes()[:counters.Size], func() { m.Unmap() }
+}
