@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,6 +123,30 @@ func untilAsked() <-chan struct{} {
 		close(asked)
 	}()
 	return asked
+}
+
+// orders returns a channel of the numbers that the parent sends, closed when it asks the child to end, and that event.
+func orders() (told <-chan uint64, asked <-chan struct{}) {
+	numbers, end := make(chan uint64, 1), make(chan struct{})
+	go func() {
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			if n, err := strconv.ParseUint(lines.Text(), 10, 64); err == nil {
+				numbers <- n
+			}
+		}
+		close(numbers)
+		close(end)
+	}()
+	return numbers, end
+}
+
+// tell sends a number to a child that listens to orders.
+func (c *child) tell(n uint64) {
+	c.t.Helper()
+	if _, err := fmt.Fprintln(c.in, n); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // newDomain makes a place for a test's domain and checks at the end that nothing but the registry file is left in it.

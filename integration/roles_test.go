@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/topic"
@@ -105,8 +106,8 @@ func publishRole(args []string) error {
 	return nil
 }
 
-// subscribeRole checks every sample it gets and reports its tally when -count samples are accounted for or it is asked to
-// stop. "progress" lines tell the parent how far it is.
+// subscribeRole checks every sample it gets and reports its tally when all samples are accounted for, -count of them or as
+// many as the parent says on standard input, or when it is asked to stop.
 func subscribeRole(args []string) error {
 	f := flag.NewFlagSet("subscribe", flag.ContinueOnError)
 	name := f.String("topic", "load", "")
@@ -127,9 +128,16 @@ func subscribeRole(args []string) error {
 	if err != nil {
 		return err
 	}
+	told, asked := orders()
 	ctx, cancel := context.WithCancel(context.Background())
-	asked := untilAsked()
-	go func() { <-asked; cancel() }()
+	var target atomic.Uint64
+	target.Store(*count)
+	go func() {
+		if n, ok := <-told; ok {
+			target.Store(n)
+		}
+		cancel()
+	}()
 	if err := sub.WaitPublishers(ctx, *publishers); err != nil {
 		return err
 	}
@@ -140,10 +148,14 @@ func subscribeRole(args []string) error {
 	var began time.Time
 	last := map[topic.PublisherID]uint64{}
 	var held []topic.Sample[[]byte]
-	for *count == 0 || t.Received+t.Lost < *count {
+	for target.Load() == 0 || t.Received+t.Lost < target.Load() {
 		s, err := sub.Receive(ctx)
 		if errors.Is(err, context.Canceled) {
-			break
+			if target.Load() == 0 {
+				break
+			}
+			ctx = context.Background() // told how many there are: they must all come
+			continue
 		}
 		if err != nil {
 			return err
