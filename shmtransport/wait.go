@@ -22,7 +22,7 @@ const (
 // await returns when a link has something, when Wake was called, or with ctx's error; it may return early. Called with the
 // turn.
 func (r *Reader) await(ctx context.Context) error {
-	if r.spin() {
+	if r.spin(ctx) {
 		return nil
 	}
 	wake := r.wake.Load()
@@ -44,7 +44,7 @@ func (r *Reader) await(ctx context.Context) error {
 }
 
 // spin looks for a while without sleeping and reports whether something came.
-func (r *Reader) spin() bool {
+func (r *Reader) spin(ctx context.Context) bool {
 	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
 		return r.anyWaiting()
 	}
@@ -55,7 +55,7 @@ func (r *Reader) spin() bool {
 				return true
 			}
 		}
-		if r.closed.Load() || r.clock.Now()-began > int64(r.opts.Spin) {
+		if r.closed.Load() || ctx.Err() != nil || r.clock.Now()-began > int64(r.opts.Spin) {
 			return false
 		}
 		runtime.Gosched()
