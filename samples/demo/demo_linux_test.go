@@ -120,7 +120,7 @@ func TestAnInterruptedDemoLeavesNothing(t *testing.T) {
 
 func TestADemoOfWhichAProcessDiesSaysWhichAndLeavesNothing(t *testing.T) {
 	for _, c := range []struct{ word, domain, unit string }{
-		{"recording", liveDomain, roleHostmetrics},
+		{"recording", liveDomain, rolePublisher},
 		{"recording", liveDomain, roleRecorder},
 		{"recording", liveDomain, roleSubscriber},
 		{"replaying", replayDomain, roleRecorder},

@@ -7,8 +7,8 @@
 // and another subscriber wait, and compares the two recordings message by message. Every step counts for itself:
 // messages published, received, recorded, replayed and recorded again must be the same on every topic.
 //
-// It ends with one line "demo ok: ..." and exit code 0, or says what differed and exits with 1. Whatever happens, it leaves
-// no process and no domain behind.
+// It ends with one line "demo ok: ..." and exit code 0, or says what differed and exits with 1. It leaves no process
+// and no domain behind, however it ends; only SIGKILL of the parent leaves the empty domains and the files.
 //
 // The processes are this same program started again. The parent gives each its order in the first line of its standard
 // input and closes that to stop it; so a child also ends when its parent dies. Children answer in lines of JSON.

@@ -28,23 +28,23 @@ type order struct {
 	Dir         string        `json:"dir"`
 	Domain      string        `json:"domain"`
 	File        string        `json:"file,omitempty"`        // recorder, player
-	Duration    time.Duration `json:"duration,omitempty"`    // hostmetrics
-	Rate        float64       `json:"rate,omitempty"`        // hostmetrics
-	Subscribers int           `json:"subscribers,omitempty"` // hostmetrics, player: per topic, before the first message
+	Duration    time.Duration `json:"duration,omitempty"`    // publisher
+	Rate        float64       `json:"rate,omitempty"`        // publisher
+	Subscribers int           `json:"subscribers,omitempty"` // publisher, player: per topic, before the first message
 }
 
 const (
-	roleHostmetrics = "hostmetrics"
-	roleSubscriber  = "subscriber"
-	roleRecorder    = "recorder"
-	rolePlayer      = "player"
+	rolePublisher  = "publisher"
+	roleSubscriber = "subscriber"
+	roleRecorder   = "recorder"
+	rolePlayer     = "player"
 )
 
 // A reply is one line from a child. Each has one field set.
 type reply struct {
 	Ready     bool            `json:"ready,omitempty"`
 	Values    []value         `json:"values,omitempty"`    // subscriber: the newest of every topic
-	Published *metrics.Report `json:"published,omitempty"` // hostmetrics, at its end
+	Published *metrics.Report `json:"published,omitempty"` // publisher, at its end
 	Summary   *record.Summary `json:"summary,omitempty"`   // recorder, player: at their end
 	Received  *received       `json:"received,omitempty"`  // subscriber, at its end
 }
@@ -64,8 +64,9 @@ type received struct {
 
 // childMain is main in a child.
 func childMain() int {
-	// An interrupt from the terminal reaches all processes of the demo. The parent decides what becomes of it.
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	// An interrupt from the terminal reaches all processes of the demo; the parent decides what becomes of it. And a parent
+	// that is gone is noticed at the end of the standard input, not by being killed for telling it something.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	if err := obey(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -90,7 +91,7 @@ func obey(in io.Reader, out io.Writer) (err error) {
 	say := func(r reply) {
 		mu.Lock()
 		defer mu.Unlock()
-		enc.Encode(r) // a parent that is gone is noticed at the end of in
+		enc.Encode(r)
 	}
 
 	p, err := topic.Join(&topic.Options{Dir: o.Dir, Domain: o.Domain, Unit: "demo-" + o.Role})
@@ -109,7 +110,7 @@ func obey(in io.Reader, out io.Writer) (err error) {
 func play(ctx context.Context, p *topic.Participant, o order, say func(reply)) (reply, error) {
 	ready := func() { say(reply{Ready: true}) }
 	switch o.Role {
-	case roleHostmetrics:
+	case rolePublisher:
 		r, err := metrics.Run(ctx, p, &metrics.Options{
 			Duration: o.Duration, Rate: o.Rate, Subscribers: o.Subscribers, Started: func(int) { ready() },
 		})

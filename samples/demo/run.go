@@ -43,6 +43,7 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 	if c.keep != "" {
 		first = c.keep
 	}
+	s.say("domains %s and %s are in %s", liveDomain, replayDomain, dom.dir)
 	crew := newCrew(ctx)
 	defer crew.dismiss() // before the domains are removed
 
@@ -74,7 +75,7 @@ func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *re
 		return err
 	}
 	host, err := crew.start(order{
-		Role: roleHostmetrics, Dir: dom.dir, Domain: liveDomain, Duration: c.duration, Rate: c.rate, Subscribers: listeners,
+		Role: rolePublisher, Dir: dom.dir, Domain: liveDomain, Duration: c.duration, Rate: c.rate, Subscribers: listeners,
 	}, nil)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *re
 	if err := host.waitReady(); err != nil {
 		return err
 	}
-	s.say("recording this machine's figures for %v in %s", c.duration, filepath.Join(dom.dir, liveDomain))
+	s.say("recording this machine's figures for %v", c.duration)
 	last, err := host.finish()
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func replay(crew *crew, dom domains, file, again string, s *screen, r *results) 
 	if err != nil {
 		return err
 	}
-	s.say("replaying %d messages at their own pace in %s", r.recorded.Messages, filepath.Join(dom.dir, replayDomain))
+	s.say("replaying %d messages at their own pace", r.recorded.Messages)
 	player, err := crew.start(order{Role: rolePlayer, Dir: dom.dir, Domain: replayDomain, File: file, Subscribers: listeners}, nil)
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ func (r *results) table(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\"off\" is how far, in ms, the time between two messages of a topic was off in the replay.")
+	_, err := fmt.Fprintln(w, "off: by how many ms the replay missed the time between two messages of a topic")
 	return err
 }
 
