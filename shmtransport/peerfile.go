@@ -1,6 +1,7 @@
 package shmtransport
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
@@ -50,12 +51,20 @@ func (p *PeerFile) Requests(publisher uint64, f func(LinkRequest)) error {
 		return &CorruptError{Where: p.file.Path(), What: err.Error()}
 	}
 	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
-	buf := make([]byte, int(used)*linkEntrySize)
-	if _, err := p.file.ReadAt(buf, rdrOffLinks); err != nil {
-		return &CorruptError{Where: p.file.Path(), What: err.Error()}
+	size := int(used) * linkEntrySize
+	buf := make([]byte, 2*size)
+	for _, part := range [][]byte{buf[:size], buf[size:]} {
+		if _, err := p.file.ReadAt(part, rdrOffLinks); err != nil {
+			return &CorruptError{Where: p.file.Path(), What: err.Error()}
+		}
 	}
 	for i := range used {
+		// A read may meet the owner halfway from one link to the next. The state is cleared first and written last and
+		// the generation changes, so what reads the same twice is of one link.
 		e := buf[i*linkEntrySize:][:linkEntrySize]
+		if !bytes.Equal(e, buf[size:][i*linkEntrySize:][:linkEntrySize]) {
+			continue // its owner tells the registry when it is done
+		}
 		state := binary.NativeEndian.Uint32(e[linkOffState:])
 		q := LinkRequest{
 			Reader: p.id, Link: i,
