@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
@@ -144,9 +145,7 @@ func (m Model) row(t watch.Topic, shown []placed, cursor bool) string {
 
 func (m Model) footLine() string {
 	if m.mode == modeFilter {
-		h := m.help
-		h.Width = m.width / 2
-		keys := h.ShortHelpView(m.keys.filtering())
+		keys := m.keyLine(m.keys.filtering(), m.width/2)
 		room := m.width - lipgloss.Width(keys) - 4
 		typed := m.filter
 		for text.Width(typed) > room { // the end is where one types
@@ -165,9 +164,7 @@ func (m Model) footLine() string {
 	if n := len(m.view.Problems); n > 0 {
 		foot += m.styles.bad.Render(fmt.Sprintf("%d left out, see 'shmmon ps'", n)) + "  "
 	}
-	h := m.help
-	h.Width = m.width - text.Width(foot)
-	return foot + h.ShortHelpView(m.keys.table())
+	return foot + m.keyLine(m.keys.table(), m.width-text.Width(foot))
 }
 
 func (m Model) helpView() string {
@@ -188,7 +185,7 @@ func (m Model) helpView() string {
 func (m Model) screenful(lines []string, keys bindings) string {
 	page := m.height - 1
 	lines = append(lines[:min(len(lines), page):min(len(lines), page)], make([]string, max(0, page-len(lines)))...)
-	return strings.Join(lines, "\n") + "\n" + m.help.ShortHelpView(keys)
+	return strings.Join(lines, "\n") + "\n" + m.keyLine(keys, m.width)
 }
 
 func count(n int, what string) string {
@@ -199,4 +196,11 @@ func count(n int, what string) string {
 		what += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// keyLine is the short help in at most width cells, which the help alone does not promise.
+func (m Model) keyLine(keys bindings, width int) string {
+	h := m.help
+	h.Width = width
+	return ansi.Truncate(h.ShortHelpView(keys), width, "…")
 }

@@ -1,0 +1,108 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/serde"
+)
+
+func TestExitCodes(t *testing.T) {
+	for want, err := range map[int]error{
+		0: nil, exitError: errors.New("x"), exitUsage: fmt.Errorf("y: %w", usage(&cobra.Command{Use: "c"}, errors.New("x"))), exitLossy: lossy(3),
+	} {
+		if got := exitCode(err); got != want {
+			t.Errorf("%v gives %d", err, got)
+		}
+	}
+	if lossy(0) != nil {
+		t.Error("nothing lost is an error")
+	}
+}
+
+func TestCloseNamesAreOffered(t *testing.T) {
+	v := watch.View{Topics: []watch.Topic{{Name: "robot/pose"}, {Name: "robot/pose/raw"}, {Name: "camera"}, {Name: "x\x1b[2J"}}}
+	for name, want := range map[string]string{
+		"robot/pos": "there is robot/pose", "pose": "robot/pose", "cmaera": "there is camera", "zzzzzz": "'shmmon list' shows the 4 there are",
+		"x\x1b[2": `x\x1b[2J`,
+	} {
+		_, err := choose(v, "/d", name)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if all, err := choose(v, "/d", "robot/**", "camera"); err != nil || len(all) != 3 {
+		t.Errorf("%v, %v", all, err)
+	}
+	if _, err := choose(v, "/d", "robot/**", "nope"); err == nil {
+		t.Error("an unknown name beside a known one passes")
+	}
+	if _, err := choose(watch.View{}, "/d", "x"); err == nil || !strings.Contains(err.Error(), "no topics at all") {
+		t.Error(err)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for pair, want := range map[[2]string]int{{"", ""}: 0, {"a", ""}: 1, {"pose", "pose"}: 0, {"pose", "posse"}: 1, {"pose", "nose"}: 1, {"kitten", "sitting"}: 3} {
+		if got := distance(pair[0], pair[1]); got != want {
+			t.Errorf("%v: %d", pair, got)
+		}
+	}
+}
+
+func TestPayloadsAreShownSafely(t *testing.T) {
+	msgpack, err := serde.FromJSON("msgpack", []byte(`{"a":"\u001b[2J\u009b\u202e"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := []byte(`"` + strings.Repeat("ä\\u0085", 400) + `"`)
+	for _, c := range []struct {
+		encoding, want, full string
+		payload              []byte
+	}{
+		{"msgpack", `{"a":"\u001b[2J\u009b\u202e"}`, "", msgpack},
+		{"raw", "hex 01 1b ff", "", []byte{1, 0x1b, 0xff}},
+		{"raw", "empty", "", nil},
+		{"raw", "hex 00", strings.Repeat(" 00", 1000), make([]byte, 1000)},
+		{"msgpack", "hex c1 (", "", []byte{0xc1}},
+		{"json", "--full shows all", `\u0085"`, long},
+		{"string", `"tab\tend"`, "", []byte("tab\tend")},
+		{"\x1b[2J", "hex 01", "", []byte{1}},
+	} {
+		kind := serde.Type{Encoding: c.encoding}
+		short, full := show(kind, c.payload, false), show(kind, c.payload, true)
+		if !strings.Contains(short, c.want) || !strings.Contains(full, c.full) || len(short) > 800 {
+			t.Errorf("%q %q is shown as %q, in full as %q", c.encoding, c.payload, short, full)
+		}
+		js, err := marshal(reportPayload(kind, c.payload, false))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range short + full + string(js) {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%q reaches the terminal", r)
+			}
+		}
+	}
+}
+
+func TestGridAligns(t *testing.T) {
+	g := &grid{heads: []string{"NAME", ">N", "LAST"}}
+	g.add("漢字", "5", "x")
+	g.add("long name", "12345", "")
+	var b bytes.Buffer
+	if err := g.print(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME           N  LAST\n漢字           5  x\nlong name  12345\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}

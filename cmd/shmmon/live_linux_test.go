@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/command"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// rates are what the publishing process publishes, in messages per second.
+var rates = map[string]float64{"live/fast": 500, "live/steady": 20, "live/slow": 2}
+
+const long = time.Minute // for what must happen; no passing test comes near it
+
+// publishUntilClosed is the test binary as another process: it publishes until its standard input ends, and then says when
+// it published what.
+func publishUntilClosed() int {
+	p, err := topic.Join(&topic.Options{Dir: os.Getenv("SHMMON_TEST_PUBLISH"), Unit: "live"})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer p.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	done := make(chan published)
+	for name, hz := range rates {
+		pub, err := topic.NewPublisher[map[string]int](p, name, nil)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		go func() {
+			defer pub.Close()
+			tick := time.NewTicker(time.Duration(float64(time.Second) / hz))
+			defer tick.Stop()
+			begin, p := time.Now(), published{Topic: name}
+			for {
+				select {
+				case <-ctx.Done():
+					done <- p
+					return
+				case <-tick.C:
+				}
+				p.At = append(p.At, time.Since(begin).Seconds())
+				if _, err := pub.Publish(context.Background(), map[string]int{"n": len(p.At)}); err != nil {
+					panic(err)
+				}
+			}
+		}()
+	}
+	fmt.Println("ready")
+	report := json.NewEncoder(os.Stdout)
+	for range rates {
+		if err := report.Encode(<-done); err != nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+// published is when the messages of a topic were published, in seconds.
+type published struct {
+	Topic string
+	At    []float64
+}
+
+// rate returns the rate over the last two seconds before message n, which counts from 1.
+func (p published) rate(n int) float64 {
+	from := n - 1
+	for from > 0 && p.At[n-1]-p.At[from] < 2 {
+		from--
+	}
+	return float64(n-1-from) / (p.At[n-1] - p.At[from])
+}
+
+// startPublisher starts the publishing process and returns a function that ends it and returns what it published.
+func startPublisher(t *testing.T, dir string) (stop func() map[string]published) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "SHMMON_TEST_PUBLISH="+dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var ready string
+	if _, err := fmt.Fscan(out, &ready); err != nil || ready != "ready" {
+		t.Fatalf("the publisher says %q: %v", ready, err)
+	}
+	return func() map[string]published {
+		in.Close()
+		truth := make(map[string]published)
+		report := json.NewDecoder(out)
+		for range rates {
+			var p published
+			if err := report.Decode(&p); err != nil {
+				t.Fatal(err)
+			}
+			truth[p.Topic] = p
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		return truth
+	}
+}
+
+// shmmon runs a command line and returns what it printed.
+func shmmon(t *testing.T, want int, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	if got := command.Run(ctx, args, &stdout, &stderr); got != want {
+		t.Fatalf("shmmon %v ended with %d, not %d: %s", args, got, want, stderr.String())
+	}
+	return stdout.String()
+}
+
+func TestCommandsBesideAPublishingProcess(t *testing.T) {
+	dir := domains(t)
+	stop := startPublisher(t, dir)
+	at := []string{"--dir", dir}
+
+	var list struct {
+		Topics []struct {
+			Topic, Type, Encoding, State string
+			Publishers, Subscribers      int
+			Rate                         float64
+			Measured                     bool
+			Messages                     int
+		}
+	}
+	if err := json.Unmarshal([]byte(shmmon(t, 0, append(at, "list", "--json", "--measure", "2s")...)), &list); err != nil {
+		t.Fatal(err)
+	}
+
+	var info struct {
+		Topic         string
+		PublisherList []struct {
+			Unit string
+			PID  int
+		} `json:"publisher_list"`
+	}
+	if err := json.Unmarshal([]byte(shmmon(t, 0, append(at, "info", "live/steady", "--json", "--measure", "0")...)), &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Topic != "live/steady" || len(info.PublisherList) != 1 || info.PublisherList[0].Unit != "live" || info.PublisherList[0].PID == os.Getpid() {
+		t.Errorf("info: %+v", info)
+	}
+
+	for _, c := range []string{"hz", "bw"} {
+		out := shmmon(t, 0, append(at, c, "live/*", "-n", "2", "--window", "200ms", "--json")...)
+		if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 2*len(rates) || !json.Valid([]byte(lines[0])) {
+			t.Errorf("%s printed %d lines: %s", c, len(lines), out)
+		}
+	}
+	if out := shmmon(t, 0, append(at, "echo", "live/fast", "-n", "5")...); strings.Count(out, `{"n":`) != 5 {
+		t.Errorf("echo: %s", out)
+	}
+	if out := shmmon(t, 0, append(at, "ps", "--json")...); !strings.Contains(out, `"unit": "live"`) || !strings.Contains(out, `"publishers": 3`) {
+		t.Errorf("ps: %s", out)
+	}
+	if out := shmmon(t, 0, append(at, "__complete", "info", "live/s")...); !strings.Contains(out, "live/slow\nlive/steady\n") {
+		t.Errorf("completion: %s", out)
+	}
+	var stderr bytes.Buffer
+	if got := command.Run(t.Context(), append(at, "info", "live/stedy"), io.Discard, &stderr); got != 1 || !strings.Contains(stderr.String(), "there is live/steady") {
+		t.Errorf("an unknown topic ends with %d: %s", got, stderr.String())
+	}
+	stderr.Reset()
+	if got := command.Run(t.Context(), append(at, "echo", "live/none", "--wait", "--timeout", "50ms"), io.Discard, &stderr); got != 1 || !strings.Contains(stderr.String(), "0 of 1 printed") {
+		t.Errorf("a timeout ends with %d: %s", got, stderr.String())
+	}
+
+	// An echo whose reader is slow loses messages, counts them, and says so with its exit code.
+	var shown bytes.Buffer
+	late := func() {
+		for begin := messages(t, at); messages(t, at) < begin+100; {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	stderr.Reset()
+	if got := command.Run(t.Context(), append(at, "echo", "live/fast", "-n", "3"), &reluctant{w: &shown, first: late}, &stderr); got != 3 {
+		t.Errorf("a lossy echo ends with %d: %s", got, stderr.String())
+	}
+	if !strings.Contains(shown.String(), " lost --\n") || !strings.Contains(stderr.String(), "messages were lost") {
+		t.Errorf("a lossy echo prints %q and %q", shown.String(), stderr.String())
+	}
+
+	truth := stop()
+	if len(list.Topics) != len(rates) {
+		t.Fatalf("list: %+v", list)
+	}
+	for _, l := range list.Topics {
+		if !l.Measured || l.State != "live" || l.Publishers != 1 || l.Subscribers != 0 || l.Encoding != "msgpack" {
+			t.Errorf("%+v", l)
+		}
+		if want := truth[l.Topic].rate(l.Messages); math.Abs(l.Rate-want) > 0.05*want {
+			t.Errorf("%s: list says %.3f Hz, the publisher %.3f Hz", l.Topic, l.Rate, want)
+		}
+	}
+}
+
+// A reluctant writer does something else before its first write.
+type reluctant struct {
+	w     io.Writer
+	first func()
+	done  bool
+}
+
+func (r *reluctant) Write(p []byte) (int, error) {
+	if !r.done {
+		r.done = true
+		r.first()
+	}
+	return r.w.Write(p)
+}
+
+// messages returns how many messages of live/fast were published.
+func messages(t *testing.T, at []string) int {
+	t.Helper()
+	var list struct{ Topics []struct{ Messages int } }
+	if err := json.Unmarshal([]byte(shmmon(t, 0, append(at, "list", "live/fast", "--json", "--measure", "0")...)), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Topics[0].Messages
+}
