@@ -114,7 +114,7 @@ func TestWhatIsPublishedIsRecorded(t *testing.T) {
 		t.Error(diff)
 	}
 	info, err := ReadInfo(path)
-	if err != nil || info.Lost == nil || *info.Lost != 0 || !slices.Equal(info.Metadata, []string{statsName}) || info.Missing != 0 {
+	if err != nil || info.Lost == nil || *info.Lost != 0 || !slices.Equal(info.Metadata, []string{statsName}) || info.SequenceGaps != 0 {
 		t.Errorf("%+v, %v", info, err)
 	}
 }
@@ -175,7 +175,7 @@ func TestLossIsCountedToTheLastMessage(t *testing.T) {
 		t.Errorf("%d recorded and %d lost of %d", s.Messages, s.Lost, n)
 	}
 	info, err := ReadInfo(path)
-	if err != nil || info.Lost == nil || *info.Lost != s.Lost || info.Missing > s.Lost {
+	if err != nil || info.Lost == nil || *info.Lost != s.Lost || info.SequenceGaps > s.Lost {
 		t.Errorf("the file says %+v, %v; lost were %d", info, err, s.Lost)
 	}
 }

@@ -15,23 +15,23 @@ import (
 
 // Info describes a recording.
 type Info struct {
-	Path        string            `json:"path"`
-	FileSize    int64             `json:"file_size"` // bytes
-	Profile     string            `json:"profile"`
-	Library     string            `json:"library"` // that wrote it
-	Closed      bool              `json:"closed"`  // it has its proper end
-	Damage      string            `json:"damage,omitempty"`
-	Messages    uint64            `json:"messages"`
-	Bytes       uint64            `json:"bytes"`      // payload
-	Start       time.Time         `json:"start"`      // log time of the first message
-	End         time.Time         `json:"end"`        // and of the last
-	Duration    float64           `json:"duration_s"` // between them
-	Missing     uint64            `json:"missing"`    // messages that gaps in the sequences tell of
-	Lost        *uint64           `json:"lost,omitempty"`
-	Attachments uint64            `json:"attachments"`
-	Metadata    []string          `json:"metadata"` // names of the metadata records
-	Chunks      []CompressionInfo `json:"chunks"`   // by compression
-	Topics      []TopicInfo       `json:"topics"`   // sorted by name
+	Path         string            `json:"path"`
+	FileSize     int64             `json:"file_size"` // bytes
+	Profile      string            `json:"profile"`
+	Library      string            `json:"library"` // that wrote it
+	Closed       bool              `json:"closed"`  // it has its proper end
+	Damage       string            `json:"damage,omitempty"`
+	Messages     uint64            `json:"messages"`
+	Bytes        uint64            `json:"bytes"`         // payload
+	Start        time.Time         `json:"start"`         // log time of the first message
+	End          time.Time         `json:"end"`           // and of the last
+	Duration     float64           `json:"duration_s"`    // between them
+	SequenceGaps uint64            `json:"sequence_gaps"` // numbers left out; of a shmbus publisher each is a message that is missing
+	Lost         *uint64           `json:"lost,omitempty"`
+	Attachments  uint64            `json:"attachments"`
+	Metadata     []string          `json:"metadata"` // names of the metadata records
+	Chunks       []CompressionInfo `json:"chunks"`   // by compression
+	Topics       []TopicInfo       `json:"topics"`   // sorted by name
 }
 
 // CompressionInfo counts the chunks of one compression.
@@ -58,7 +58,7 @@ type TopicInfo struct {
 	Start          time.Time `json:"start"`
 	End            time.Time `json:"end"`
 	Rate           float64   `json:"rate_hz"` // 0 when there is no interval to take it from
-	Missing        uint64    `json:"missing"`
+	SequenceGaps   uint64    `json:"sequence_gaps"`
 
 	first, last uint64
 	sequences   map[*mcapfile.Channel]uint32
@@ -114,7 +114,7 @@ func ReadInfo(path string) (Info, error) {
 	info.Topics = make([]TopicInfo, 0, len(topics))
 	for _, t := range topics {
 		t.finish()
-		info.Missing += t.Missing
+		info.SequenceGaps += t.SequenceGaps
 		info.Topics = append(info.Topics, *t)
 	}
 	slices.SortFunc(info.Topics, func(a, b TopicInfo) int {
@@ -152,7 +152,7 @@ func (t *TopicInfo) add(m *mcapfile.Message) {
 	// Sequences wrap; a step of more than half of the range is one back, or a file that does not count.
 	if before, ok := t.sequences[m.Channel]; ok {
 		if step := m.Sequence - before; step > 1 && step < 1<<31 {
-			t.Missing += uint64(step - 1)
+			t.SequenceGaps += uint64(step - 1)
 		}
 	}
 	t.sequences[m.Channel] = m.Sequence

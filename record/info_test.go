@@ -13,7 +13,7 @@ func TestInfo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Messages != 4 || info.Bytes != 6 || !info.Closed || info.Damage != "" || info.Missing != 0 || info.Duration != 2 {
+	if info.Messages != 4 || info.Bytes != 6 || !info.Closed || info.Damage != "" || info.SequenceGaps != 0 || info.Duration != 2 {
 		t.Errorf("%+v", info)
 	}
 	if !info.Start.Equal(time.Unix(1, 0)) || !info.End.Equal(time.Unix(3, 0)) {

@@ -68,7 +68,7 @@ func TestAKilledRecorderLeavesAReadableFile(t *testing.T) {
 	}
 
 	info, err := ReadInfo(path)
-	if err != nil || info.Closed || info.Messages < n || info.Missing != 0 {
+	if err != nil || info.Closed || info.Messages < n || info.SequenceGaps != 0 {
 		t.Errorf("%+v, %v", info, err)
 	}
 	again, s := replay(t, path, PlayOptions{Max: true})

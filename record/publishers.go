@@ -23,8 +23,8 @@ func watchPublishers(dir string) *publishers {
 	return p
 }
 
-// describe returns what a channel's metadata should say of its publisher. One that is gone already remains unknown.
-func (p *publishers) describe(id topic.PublisherID) map[string]string {
+// describe returns what a channel's metadata should say of its publisher. Of one that is gone already it is only the unit.
+func (p *publishers) describe(id topic.PublisherID, unit string) map[string]string {
 	if _, ok := p.seen[id]; !ok && p.observer != nil {
 		clear(p.seen)
 		if all, err := p.observer.Look(); err == nil {
@@ -33,7 +33,7 @@ func (p *publishers) describe(id topic.PublisherID) map[string]string {
 			}
 		}
 	}
-	m := map[string]string{keyPublisher: id.String()}
+	m := map[string]string{keyPublisher: id.String(), keyUnit: unit}
 	for k, v := range p.seen[id] {
 		m[k] = v
 	}
@@ -45,7 +45,7 @@ func (p *publishers) add(who *registry.Participant) {
 		if e.Kind != registry.KindPublisher {
 			continue
 		}
-		m := map[string]string{keyUnit: who.Unit, keyExecutable: who.Executable}
+		m := map[string]string{keyExecutable: who.Executable}
 		if e.Latched {
 			m[keyLatched] = "true"
 		}

@@ -126,7 +126,7 @@ func (r *recorder) streamOf(s *topic.Sample[[]byte]) (*stream, error) {
 		return st, nil
 	}
 	key.topic = strings.Clone(key.topic)
-	metadata := r.publishers.describe(key.publisher)
+	metadata := r.publishers.describe(key.publisher, s.Unit())
 	metadata[keyEncoding] = kind.Encoding
 	ch, err := r.w.AddChannel(channelOf(key.topic, kind, metadata))
 	if err != nil {

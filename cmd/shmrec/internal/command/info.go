@@ -1,0 +1,96 @@
+package command
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/record"
+)
+
+func (a *app) info() *cobra.Command {
+	return &cobra.Command{
+		Use:   "info FILE.mcap",
+		Short: "Say what is in an MCAP file",
+		Long: `info reads the whole file, checks the CRC of every chunk, and says what is in it. GAPS counts the sequence numbers left
+out: in a recording of shmrec each is a message that was lost, other tools may count otherwise. When the file was not
+closed or is damaged the exit code is 3 and the figures are of what can be read.`,
+		Example: `  shmrec info drive.mcap
+  shmrec info drive.mcap --json`,
+		Args:              args(cobra.ExactArgs(1)),
+		ValidArgsFunction: recordingFiles,
+		RunE: func(_ *cobra.Command, args []string) error {
+			info, err := record.ReadInfo(args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				err = a.document(info)
+			} else {
+				err = a.printInfo(&info)
+			}
+			if err == nil && info.Damage != "" {
+				err = &lossyError{fmt.Sprintf("%s: %s", args[0], info.Damage)}
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) printInfo(i *record.Info) error {
+	var b strings.Builder
+	state := "closed properly"
+	if !i.Closed {
+		state = "not closed"
+	}
+	fmt.Fprintf(&b, "%s: %s, %s, written by %q", printable(i.Path), size(uint64(i.FileSize)), state, i.Library)
+	if i.Profile != "" {
+		fmt.Fprintf(&b, ", profile %q", i.Profile)
+	}
+	fmt.Fprintf(&b, "\nmessages: %d, %s", i.Messages, size(i.Bytes))
+	if i.Messages > 0 {
+		const layout = "2006-01-02 15:04:05.000 MST"
+		fmt.Fprintf(&b, ", %s from %s to %s", duration(i.End.Sub(i.Start)), i.Start.Format(layout), i.End.Format(layout))
+	}
+	b.WriteByte('\n')
+	for _, c := range i.Chunks {
+		fmt.Fprintf(&b, "chunks: %d %s, %s, %s uncompressed\n", c.Chunks, c.Compression, size(c.Compressed), size(c.Uncompressed))
+	}
+	if i.Lost != nil {
+		fmt.Fprintf(&b, "lost while recording: %d\n", *i.Lost)
+	}
+	if i.Attachments > 0 {
+		fmt.Fprintf(&b, "attachments: %d\n", i.Attachments)
+	}
+	for _, m := range i.Metadata {
+		fmt.Fprintf(&b, "metadata: %s\n", printable(m))
+	}
+	if len(i.Topics) > 0 {
+		b.WriteByte('\n')
+	}
+	rows := [][]string{{"TOPIC", "TYPE", "ENCODING", "MESSAGES", "RATE", "SIZE", "PUBLISHERS", "GAPS"}}
+	for _, t := range i.Topics {
+		rate := "-"
+		if t.Rate > 0 {
+			rate = strconv.FormatFloat(t.Rate, 'f', 1, 64) + " Hz"
+		}
+		rows = append(rows, []string{
+			t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, size(t.Bytes), strconv.Itoa(t.Publishers), strconv.FormatUint(t.SequenceGaps, 10),
+		})
+	}
+	if len(i.Topics) > 0 {
+		table(&b, 3, rows)
+	}
+	return a.write(b.String())
+}
+
+// duration leaves out digits nobody reads.
+func duration(d time.Duration) string {
+	if d > time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.String()
+}

@@ -1,0 +1,89 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/record"
+)
+
+func (a *app) record() *cobra.Command {
+	var out, include, exclude string
+	var o record.RecordOptions
+	cmd := &cobra.Command{
+		Use:   "record -o FILE.mcap",
+		Short: "Record topics to a new MCAP file",
+		Long: `record writes what is published in the domain to a new MCAP file, also on topics that appear later, until Ctrl-C,
+SIGTERM or --duration; it then takes what was published before, and closes the file.
+
+It slows nobody: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
+With --lossless publishers wait for it instead; that is for tests.
+
+The file is written half a second behind, so that even a recorder that is killed leaves all before that readable. To
+be safe against a power failure too, see --sync. Expressions are Go regular expressions (RE2), not anchored.`,
+		Example: `  shmrec record -o drive.mcap
+  shmrec record -o arm.mcap --include '^arm/' --exclude 'debug'
+  shmrec record -o ten.mcap --duration 10s --json`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if out == "" {
+				return usage(cmd, errors.New("where to? Name the file with -o FILE.mcap"))
+			}
+			if o.Duration < 0 || o.SyncInterval < 0 {
+				return usage(cmd, errors.New("a duration must not be negative"))
+			}
+			var err error
+			if o.Include, err = expression(cmd, "include", include); err != nil {
+				return err
+			}
+			if o.Exclude, err = expression(cmd, "exclude", exclude); err != nil {
+				return err
+			}
+			return a.doRecord(cmd.Context(), out, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", "", "the file to write")
+	f.StringVar(&include, "include", "", "record only topics that match this expression")
+	f.StringVar(&exclude, "exclude", "", "record no topics that match this expression")
+	f.DurationVar(&o.Duration, "duration", 0, "end after this long, for example 90s")
+	f.BoolVar(&o.Lossless, "lossless", false, "make publishers wait for the recorder rather than lose messages")
+	f.BoolVar(&o.Force, "force", false, "replace the file if it exists")
+	f.DurationVar(&o.SyncInterval, "sync", 0, "force the file to the disk this often (default only at the end)")
+	_ = cmd.MarkFlagFilename("output", "mcap") // fails only for a flag that does not exist
+	return cmd
+}
+
+func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions) error {
+	p, err := a.join()
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	line := a.progress(recordLine)
+	o.Progress = line.show
+	s, err := record.Record(ctx, p, path, &o)
+	line.clear()
+	if err != nil {
+		return err
+	}
+	if err := a.printSummary(&s, "recorded"); err != nil {
+		return err
+	}
+	if s.Lost > 0 {
+		return &lossyError{fmt.Sprintf("%d messages were lost: they were overwritten before the recorder could take them", s.Lost)}
+	}
+	return nil
+}
+
+func recordLine(p record.Progress) string {
+	s := fmt.Sprintf("recording %s: %d messages, %s on %d topics", p.Elapsed.Round(time.Second), p.Messages, size(p.Bytes), p.Topics)
+	if p.Lost > 0 {
+		s += fmt.Sprintf(", %d LOST", p.Lost)
+	}
+	return s + " (Ctrl-C ends it)"
+}

@@ -1,0 +1,135 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+// run executes a command line in a domain of its own.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var out, errs bytes.Buffer
+	code = Run(t.Context(), append(args, "--dir", dir), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// file writes a recording with one message on a topic.
+func file(t *testing.T, topic string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := mcapfile.NewWriter(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := w.AddChannel(mcapfile.Channel{Topic: topic, Encoding: "raw"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(&mcapfile.Message{Channel: ch, Data: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExitCodes(t *testing.T) {
+	whole, torn := file(t, "a"), file(t, "a")
+	info, err := os.Stat(torn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(torn, info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args string
+		code int
+	}{
+		{"--help", 0},
+		{"play --help", 0},
+		{"info " + whole, 0},
+		{"info --json " + whole, 0},
+		{"play " + whole, 0},
+		{"record --duration 1ms -o " + filepath.Join(t.TempDir(), "new.mcap"), 0},
+		{"info missing.mcap", 1},
+		{"play missing.mcap", 1},
+		{"record --duration 1ms -o " + whole, 1},
+		{"play --wait-subscribers 1 --wait-timeout 1ms " + whole, 1},
+		{"", 2},
+		{"rewind", 2},
+		{"info", 2},
+		{"info a b", 2},
+		{"record", 2},
+		{"record -o x --exclude (", 2},
+		{"record -o x --duration soon", 2},
+		{"play --rate -1 " + whole, 2},
+		{"play --topics ( " + whole, 2},
+		{"info " + torn, 3},
+		{"play " + torn, 3},
+	} {
+		code, stdout, stderr := run(t, strings.Fields(c.args)...)
+		if code != c.code {
+			t.Errorf("%q: exit code %d, want %d; %s", c.args, code, c.code, stderr)
+		}
+		if (code == 0) != (stderr == "") {
+			t.Errorf("%q: exit code %d and on stderr %q", c.args, code, stderr)
+		}
+		if (code == 1 || code == 2) && stdout != "" {
+			t.Errorf("%q: on stdout %q", c.args, stdout)
+		}
+	}
+}
+
+func TestATerminalGetsNothingThatAFileSaysButText(t *testing.T) {
+	path := file(t, "a\x1b[31m\xff\nred")
+	code, stdout, _ := run(t, "info", path)
+	if code != 0 || !clean(stdout) || !strings.Contains(stdout, `a\x1b[31m`) {
+		t.Errorf("%d, %q", code, stdout)
+	}
+	code, _, stderr := run(t, "play", path)
+	if code != 1 || !clean(stderr) || !strings.Contains(stderr, "valid UTF-8") {
+		t.Errorf("%d, %q", code, stderr)
+	}
+}
+
+func clean(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x1b") }
+
+func TestJSONIsJSON(t *testing.T) {
+	path := file(t, "a")
+	var info record.Info
+	if _, stdout, _ := run(t, "info", "--json", path); json.Unmarshal([]byte(stdout), &info) != nil || info.Messages != 1 {
+		t.Errorf("%q", stdout)
+	}
+	var s record.Summary
+	if _, stdout, _ := run(t, "play", "--json", path); json.Unmarshal([]byte(stdout), &s) != nil || s.Messages != 1 {
+		t.Errorf("%q", stdout)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 B", 9999: "9999 B", 10_000: "10 kB", 9_999_400: "9999 kB", 9_999_600: "10 MB", 1 << 63: "9223 PB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
