@@ -132,6 +132,9 @@ func TestOneKilledWhileLeavingLeft(t *testing.T) {
 // is gone after the next look.
 func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
 	dir := domain(t)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for range 25 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "SHMBUS_TEST_CHURN="+dir)
@@ -152,7 +155,7 @@ func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
 		if _, err := Clean(dir, false); err != nil {
 			t.Fatal(err)
 		}
-		if list := files(t, dir); !slices.Equal(list, []string{"registry"}) && len(list) != 0 {
+		if list := files(t, dir); len(list) != 0 && !slices.Equal(list, []string{"registry"}) {
 			t.Fatalf("after cleaning there are %q", list)
 		}
 	}
