@@ -125,8 +125,8 @@ func digest(path string) (*contents, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		t := tracks[m.Channel]
-		if len(t.prints) == math.MaxUint32 {
-			return nil, fmt.Errorf("%s: more than %d messages in one channel cannot be compared", path, math.MaxUint32)
+		if uint64(len(t.prints)) == math.MaxUint32 {
+			return nil, fmt.Errorf("%s: more than %d messages in one channel cannot be compared", path, uint32(math.MaxUint32))
 		}
 		c.order = append(c.order, place{t, uint32(len(t.prints))})
 		sum := sha256.Sum256(m.Data)

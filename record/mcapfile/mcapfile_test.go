@@ -146,7 +146,7 @@ func writeVariety(t testing.TB, w *Writer, n int) []line {
 	}
 	for i := range n {
 		for j, ch := range channels {
-			at := uint64(1_700_000_000_000_000_000 + i*1000 + j)
+			at := 1_700_000_000_000_000_000 + uint64(i*1000+j)
 			m := Message{Channel: ch, Sequence: uint32(i + 1), LogTime: at + 5, PublishTime: at, Data: fmt.Appendf(nil, "message %d of %s", i, ch.Topic)}
 			if i == 0 {
 				m.Data = nil
