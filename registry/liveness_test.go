@@ -74,19 +74,16 @@ func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
 
 func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
 	dir := domain(t)
-	cmd := exec.Command("sleep", "1000")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	start, err := process.StartTime(cmd.Process.Pid)
+	other := startProcess(t, domain(t)) // lives elsewhere
+	pid := other.cmd.Process.Pid
+	start, err := process.StartTime(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := forge(t, dir, func(h *header) { h.self.PID, h.self.StartTime = cmd.Process.Pid, start })
+	f := forge(t, dir, func(h *header) { h.self.PID, h.self.StartTime = pid, start })
 	w := watch(t, dir)
 	w.expect(f.id, Joined, Touched)
-	cmd.Process.Kill()
-	cmd.Wait()
+	other.leave()
 	w.quiet(f.id)
 	if !w.Alive(f.id) {
 		t.Error("it is not alive although the lock is held")
