@@ -28,6 +28,9 @@ type WriterOptions struct {
 	MemoryLimit int64 // bytes of slots; default 1 GiB
 }
 
+// largestPayload is MaxPayload, or what leaves room to size a slot where an int has 32 bits.
+const largestPayload int64 = min(MaxPayload, math.MaxInt/2)
+
 func (o WriterOptions) withDefaults() (WriterOptions, error) {
 	if o.Depth == 0 {
 		o.Depth = defaultDepth
@@ -41,8 +44,8 @@ func (o WriterOptions) withDefaults() (WriterOptions, error) {
 	switch {
 	case o.Depth < 1 || o.Depth > MaxDepth || bits.OnesCount(uint(o.Depth)) != 1:
 		return o, fmt.Errorf("depth %d: must be a power of two from 1 to %d", o.Depth, MaxDepth)
-	case o.MaxPayload < 0 || int64(o.MaxPayload) > MaxPayload || o.MaxPayload > math.MaxInt-2*largeSlot:
-		return o, fmt.Errorf("largest payload %d: must be from 1 to %d bytes", o.MaxPayload, int64(MaxPayload))
+	case o.MaxPayload < 0 || int64(o.MaxPayload) > largestPayload:
+		return o, fmt.Errorf("largest payload %d: must be from 1 to %d bytes", o.MaxPayload, largestPayload)
 	case o.SampleSize < 0 || o.SampleSize > o.MaxPayload:
 		return o, fmt.Errorf("sample size %d: must be from 0 to the largest payload, %d bytes", o.SampleSize, o.MaxPayload)
 	case o.MemoryLimit < 0:
@@ -185,6 +188,9 @@ func (w *Writer) Figures() counters.PublisherFigures {
 func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 	n := 0
 	for _, p := range parts {
+		if n > math.MaxInt-len(p) {
+			return 0, w.refuse(&TooLargeError{Size: math.MaxInt, Limit: int64(w.max)})
+		}
 		n += len(p)
 	}
 	if n > copyOutsideLock {
@@ -210,6 +216,14 @@ func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 		b = b[copy(b, p):]
 	}
 	return w.commit(ctx, id, n)
+}
+
+// refuse counts a publish that ends before it looks for a slot.
+func (w *Writer) refuse(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.figures.Failed()
+	return err
 }
 
 // copyOutsideLock is the payload size from which other publishes and admissions need not wait for the copy.
