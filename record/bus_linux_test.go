@@ -273,12 +273,12 @@ func TestRealRecordingsReplayEqual(t *testing.T) {
 func TestEveryKindOfChannelReplaysEqual(t *testing.T) {
 	path := file(t,
 		spec{0, 10, 0, "1"}, spec{1, 20, 0, ""}, spec{2, 20, 0, "of another publisher"}, spec{3, 20, 0, "of another type"}, spec{4, 30, 0, "with a schema"},
-		spec{0, 5, 0, "recorded late"}, spec{0, 30, 0, "2"}, spec{1, 30, 0, strings.Repeat("large", 1<<20)})
+		spec{0, 5, 0, "recorded late"}, spec{0, 30, 0, "2"}, spec{1, 30, 0, strings.Repeat("large", 1<<20)}, spec{5, 40, 0, "x"})
 	again, s := replay(t, path, PlayOptions{})
 	if d, err := Compare(path, again); err != nil || !d.Equal {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if s.Messages != 8 || len(s.Topics) != 2 || s.Loops != 1 {
+	if s.Messages != 9 || len(s.Topics) != 3 || s.Loops != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -411,4 +411,26 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		t.Error(err)
 	}
 	goleak.VerifyNone(t)
+}
+
+func TestRingsOfAReplayAreDeepAndTakeBoundedMemory(t *testing.T) {
+	for _, c := range []struct {
+		largest, messages uint64
+		rings, want       int
+	}{
+		{100, 1e6, 1, 1024},
+		{100, 1e6, 4096, 1024},
+		{16 << 10, 1e6, 1, 1024},
+		{16 << 10, 1e6, 512, 64},
+		{100, 10, 1, 64},
+		{100, 128, 1, 128},
+		{0, 0, 1, 64},
+		{1 << 20, 1e6, 10, 64},
+		{6 << 20, 1e6, 10, 16},
+		{256 << 20, 1e6, 10, 4},
+	} {
+		if got := depthFor(c.largest, c.messages, c.rings); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
 }

@@ -66,7 +66,7 @@ func (pl *player) open(ctx context.Context, p *topic.Participant) error {
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
-			errs[i] = pl.voices[pl.plan.Channels[i].Channel].open(p)
+			errs[i] = pl.voices[pl.plan.Channels[i].Channel].open(p, len(pl.plan.Channels))
 		})
 	}
 	wg.Wait()
@@ -82,10 +82,10 @@ func (pl *player) open(ctx context.Context, p *topic.Participant) error {
 	return nil
 }
 
-func (v *voice) open(p *topic.Participant) error {
+func (v *voice) open(p *topic.Participant, rings int) error {
 	largest := int(min(v.plan.Largest, math.MaxInt))
 	opts := &topic.PublisherOptions[[]byte]{
-		Codec: serde.Opaque(typeOf(v.plan.Channel)), Depth: depthFor(v.plan.Largest), Latched: v.plan.Metadata[keyLatched] == "true",
+		Codec: serde.Opaque(typeOf(v.plan.Channel)), Depth: depthFor(v.plan.Largest, v.plan.Messages, rings), Latched: v.plan.Metadata[keyLatched] == "true",
 	}
 	const usual = 256 << 20
 	if largest > usual {
@@ -99,18 +99,20 @@ func (v *voice) open(p *topic.Participant) error {
 	return nil
 }
 
-// depthFor returns how many samples a ring should hold. Deep rings help subscriptions that keep up only on average, when
-// messages that were recorded far apart come in one burst, so it is many, but no more than 16 MiB; and 64 where those take
-// no more than 128 MiB. Very large samples get fewer: memory would run out before a ring of them were full.
-func depthFor(largest uint64) int {
-	depth := 1024
-	for depth > 64 && uint64(depth)*largest > 16<<20 {
+// depthFor returns how many samples a ring should hold, when there are so many rings. Deep rings help subscriptions that
+// keep up only on average, when messages that were recorded far apart come in one burst. So it is many, up to 1024, as long
+// as the rings together take no more than 512 MiB and each no more than 16 MiB; and 64 in any case, unless those take more
+// than 128 MiB: of very large samples memory would run out before a ring were full.
+func depthFor(largest, messages uint64, rings int) int {
+	budget := min(16<<20, 512<<20/uint64(max(rings, 1)))
+	depth := uint64(1024)
+	for depth > 64 && (depth*largest > budget || depth/2 >= messages) {
 		depth /= 2
 	}
-	for depth > 4 && uint64(depth)*largest > 128<<20 {
+	for depth > 4 && depth*largest > 128<<20 {
 		depth /= 2
 	}
-	return depth
+	return int(depth)
 }
 
 // close lets the publishers go. What is in their rings stays readable for the subscriptions they have.

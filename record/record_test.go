@@ -90,6 +90,7 @@ var channels = []mcapfile.Channel{
 	{Topic: "a", Encoding: "json", SchemaName: "T"}, // another publisher of a
 	{Topic: "a", Encoding: "cbor", SchemaName: "T"}, // and one of another type
 	{Topic: "a", Encoding: "json", SchemaName: "T", SchemaEncoding: "jsonschema", Schema: []byte("{}")},
+	{Topic: "no encoding"},
 }
 
 // file writes a recording by hand.

@@ -1,0 +1,77 @@
+package mcapjs
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/topic"
+)
+
+func TestARecordingOfLiveTopicsReadsCleanlyToo(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d", Unit: "sender"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	path := filepath.Join(t.TempDir(), "live.mcap")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	started, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := record.Record(ctx, p, path, &record.RecordOptions{Lossless: true, Started: func() { close(started) }})
+		ended <- err
+	}()
+	select {
+	case <-started:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	type reading struct{ Value int }
+	words, err := topic.NewPublisher[string](p, "words", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readings, err := topic.NewPublisher[reading](p, "readings", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.New()
+	const n = 500
+	for i := range n {
+		word := fmt.Sprint("word ", i)
+		sum.Write([]byte(word))
+		if _, err := words.Publish(t.Context(), word); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readings.Publish(t.Context(), reading{i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	r := check(t, path)
+	for name, f := range map[string]figures{"stream": r.Stream.figures, "index": r.Index.figures} {
+		w, v := f.Topics["words"], f.Topics["readings"]
+		if f.Messages != 2*n || w.Messages != n || w.Hash != fmt.Sprintf("%x", sum.Sum(nil)) || w.LastSequence != n || w.Type.Encoding != "string" {
+			t.Errorf("%s: %d messages; words: %+v", name, f.Messages, w)
+		}
+		if v.Messages != n || v.Type.Encoding != "msgpack" || v.Type.Name != "mcapjs.reading" || v.Metadata["shmbus.unit"] != "sender" {
+			t.Errorf("%s: readings: %+v", name, v)
+		}
+	}
+	if s := r.Index.Metadata["shmrec.stats"]; s["lost"] != "0" || s["messages"] != fmt.Sprint(2*n) || s["topics"] == "" {
+		t.Errorf("shmrec.stats: %v", s)
+	}
+}
