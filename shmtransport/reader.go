@@ -37,15 +37,16 @@ type Reader struct {
 	clock clock.Clock
 	waits *Waits
 
-	turn  turn
-	next  int                   // link to look at first; for who has the turn
-	epoch uint32                // last value stored in the armed words; for who has the turn
-	taken uint64                // samples taken; for who has the turn
-	futex *futex.Waiter         // for who has the turn
-	block counters.Subscription // for who has the turn, but for SetPublishers
-	bytes []byte                // what block is a view of
-	held  atomic.Int64          // samples not released
-	wrong atomic.Uint64         // samples that could not be decoded
+	turn    turn
+	next    int                   // link to look at first; for who has the turn
+	epoch   uint32                // last value stored in the armed words; for who has the turn
+	taken   uint64                // samples taken; for who has the turn
+	futex   *futex.Waiter         // for who has the turn
+	parking *parking              // for who has the turn; made when first needed
+	block   counters.Subscription // for who has the turn, but for SetPublishers
+	bytes   []byte                // what block is a view of
+	held    atomic.Int64          // samples not released
+	wrong   atomic.Uint64         // samples that could not be decoded
 
 	links  atomic.Pointer[[]*Link] // replaced, never changed
 	mu     sync.Mutex              // serialises replacements
@@ -55,7 +56,9 @@ type Reader struct {
 
 // Waits is what all Readers of a process share so that their waits do not take every processor.
 type Waits struct {
-	holding atomic.Int32
+	holding atomic.Int32 // waits that keep their processor
+	direct  atomic.Int32 // waits that block a thread
+	lot     lot          // where the others are
 }
 
 // NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay

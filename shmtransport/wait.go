@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/futex"
 )
 
 const (
@@ -98,7 +100,7 @@ func (r *Reader) sleep(wake uint32, hold bool) (ready bool, err error) {
 		r.waits.letGo()
 		ready = r.anyWaiting()
 	} else {
-		err = r.futex.Wait(nap)
+		err = r.waits.sleep(r, nap)
 		ready = r.anyWaiting()
 	}
 	for _, l := range links {
@@ -117,3 +119,17 @@ func (w *Waits) tryHold() bool {
 }
 
 func (w *Waits) letGo() { w.holding.Add(-1) }
+
+// sleep blocks a thread while few of the process do, and parks otherwise.
+func (w *Waits) sleep(r *Reader, nap time.Duration) error {
+	if w.direct.Add(1) <= directSleeps || r.futex.Len() == futex.MaxWords {
+		defer w.direct.Add(-1)
+		return r.futex.Wait(nap)
+	}
+	w.direct.Add(-1)
+	if r.parking == nil {
+		r.parking = newParking(r.futex)
+	}
+	w.lot.park(r.parking, nap)
+	return nil
+}

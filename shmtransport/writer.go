@@ -167,6 +167,9 @@ func noSpace(err error, limit int64) error {
 func (w *Writer) CountIn(block []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
 	copy(block, w.bytes)
 	w.countIn(block)
 	w.figures.SetMemory(w.pool.taken)

@@ -29,6 +29,10 @@ type Participant struct {
 	waits shmtransport.Waits
 	ready chan struct{} // closed when reg is set
 
+	// making is held for reading while a publisher or subscriber is being made, and by Close before the memory goes that it
+	// counts in. Taken before mu.
+	making sync.RWMutex
+
 	mu         sync.Mutex
 	closed     bool
 	reader     *shmtransport.ReaderFile // made with the first subscriber
@@ -93,6 +97,7 @@ func (p *Participant) Close() error {
 	p.closed = true
 	pubs, subs := p.pubs, p.subs
 	p.pubs, p.subs = map[uint32]*publication{}, map[uint32]*subscription{}
+	p.signal()
 	p.mu.Unlock()
 
 	var errs []error
@@ -102,6 +107,8 @@ func (p *Participant) Close() error {
 	for _, sub := range subs {
 		errs = append(errs, sub.end())
 	}
+	p.making.Lock()
+	defer p.making.Unlock()
 	p.mu.Lock()
 	if p.reader != nil {
 		errs = append(errs, p.reader.Close())

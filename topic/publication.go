@@ -29,6 +29,8 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	if err := registry.CheckTopic(e.Topic); err != nil {
 		return nil, err
 	}
+	p.making.RLock()
+	defer p.making.RUnlock()
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()

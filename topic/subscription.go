@@ -40,6 +40,8 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 			return nil, err
 		}
 	}
+	p.making.RLock()
+	defer p.making.RUnlock()
 	if err := p.reg.Refresh(); err != nil {
 		return nil, err
 	}

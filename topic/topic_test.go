@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,6 +314,46 @@ func TestTheContextEndsReceive(t *testing.T) {
 	defer cancel()
 	if _, err := sub.Receive(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestClosingWhileOthersMakeAndUseEndsHammer(t *testing.T) {
+	o := domain(t)
+	for range 50 {
+		p, err := Join(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() {
+				pub, err := NewPublisher[string](p, fmt.Sprint("x/", i), nil)
+				for err == nil {
+					_, err = pub.Publish(context.Background(), "x")
+				}
+				if !errors.Is(err, os.ErrClosed) {
+					t.Errorf("publish: %v", err)
+				}
+			})
+			wg.Go(func() {
+				sub, err := NewSubscriber[string](p, "x/*", nil)
+				for err == nil {
+					var s Sample[string]
+					if s, err = sub.Receive(context.Background()); err == nil {
+						s.Value()
+						s.Release()
+					}
+				}
+				if !errors.Is(err, os.ErrClosed) {
+					t.Errorf("receive: %v", err)
+				}
+			})
+		}
+		time.Sleep(time.Duration(rand.Int64N(int64(3 * time.Millisecond))))
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
 	}
 }
 

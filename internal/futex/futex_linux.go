@@ -62,6 +62,30 @@ func (w *Waiter) Add(word *atomic.Uint32, val uint32) bool {
 	return true
 }
 
+// Append adds the words of o, which must hold still meanwhile. It reports false, and adds nothing, when they do not fit.
+func (w *Waiter) Append(o *Waiter) bool {
+	if w.n+o.n > MaxWords {
+		return false
+	}
+	copy(w.words[w.n:], o.words[:o.n])
+	copy(w.v[w.n:], o.v[:o.n])
+	w.n += o.n
+	return true
+}
+
+// Len returns the number of words.
+func (w *Waiter) Len() int { return w.n }
+
+// Changed reports whether a word no longer holds the value it was added with, so that Wait would return at once.
+func (w *Waiter) Changed() bool {
+	for i, word := range w.words[:w.n] {
+		if word.Load() != uint32(w.v[i].val) {
+			return true
+		}
+	}
+	return false
+}
+
 // Wait sleeps until a word changes, is woken, or timeout passes; it may return early for no reason. The goroutine gives
 // its processor back to the scheduler while it sleeps.
 func (w *Waiter) Wait(timeout time.Duration) error { return w.wait(timeout, unix.Syscall6) }
