@@ -1,0 +1,417 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// roleVariable names the role that this test binary plays when it was started by a test.
+const roleVariable = "SHMTRANSPORT_TEST_ROLE"
+
+var roles = map[string]func(args []string) error{
+	"publish": publishRole,
+	"hold":    holdRole,
+}
+
+func TestMain(m *testing.M) {
+	role := os.Getenv(roleVariable)
+	if role == "" {
+		os.Exit(m.Run())
+	}
+	if err := roles[role](os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, role, err)
+		os.Exit(1)
+	}
+}
+
+// A child is this test binary in another role.
+type child struct {
+	cmd *exec.Cmd
+	out *bufio.Scanner
+	in  io.WriteCloser
+}
+
+// start runs role in a process of its own; before names a program, with arguments, that runs it.
+func start(t testing.TB, before []string, role string, args ...any) *child {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := append(append([]string{}, before...), exe)
+	for _, a := range args {
+		line = append(line, fmt.Sprint(a))
+	}
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe() // a child ends when its parent does
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &child{cmd: cmd, out: bufio.NewScanner(out), in: in}
+	t.Cleanup(c.kill)
+	return c
+}
+
+// says waits for a line of the child and returns what follows word.
+func (c *child) says(t testing.TB, word string) string {
+	t.Helper()
+	if !c.out.Scan() {
+		t.Fatalf("the child ended without saying %q", word)
+	}
+	rest, ok := strings.CutPrefix(c.out.Text(), word)
+	if !ok {
+		t.Fatalf("the child said %q, not %q", c.out.Text(), word)
+	}
+	return strings.TrimSpace(rest)
+}
+
+// kill is SIGKILL: the child does not get to tidy up.
+func (c *child) kill() {
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+}
+
+// endWithParent ends the process when the parent's end of its standard input closes.
+func endWithParent() {
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+}
+
+// patternSize and fillPattern make a payload that only its sequence determines, and that grows now and then.
+func patternSize(seq uint64) int {
+	n := int(seq * 2654435761 % 3000)
+	if seq%1000 == 999 {
+		n += int(seq) % (1 << 20)
+	}
+	return n
+}
+
+func fillPattern(b []byte, seq uint64) {
+	x := seq*0x9e3779b97f4a7c15 + 1
+	for len(b) >= 8 {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		binary.LittleEndian.PutUint64(b, x)
+		b = b[8:]
+	}
+	for i := range b {
+		b[i] = byte(seq) + byte(i)
+	}
+}
+
+func checkPattern(b []byte, seq uint64) error {
+	if len(b) != patternSize(seq) {
+		return fmt.Errorf("sample %d has %d bytes, want %d", seq, len(b), patternSize(seq))
+	}
+	want := make([]byte, len(b))
+	fillPattern(want, seq)
+	if string(b) != string(want) {
+		return fmt.Errorf("sample %d is torn", seq)
+	}
+	return nil
+}
+
+// publishRole publishes patterns as fast as it can: dir, publisher id, reader id, number of samples (0 = until killed).
+// It says "open" when its file is there, and "published N" at the end.
+func publishRole(args []string) error {
+	endWithParent()
+	var n [3]uint64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
+			return err
+		}
+	}
+	d := &domain{dir: args[0]}
+	id := PublisherID{Participant: n[0], Number: 1}
+	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, id, WriterOptions{Depth: 16, MemoryLimit: 64 << 20})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	fmt.Println("open")
+	if n[2] > 0 { // every sample counts, so wait for the reader
+		for w.Readers() == 0 {
+			if err := admitRequests(w, d.path(n[1], "reader"), n[1]); err != nil {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	ctx := context.Background()
+	for seq := uint64(1); n[2] == 0 || seq <= n[2]; seq++ {
+		if seq%64 == 0 {
+			if err := admitRequests(w, d.path(n[1], "reader"), n[1]); err != nil {
+				return err
+			}
+		}
+		l, err := w.Loan(ctx, patternSize(seq))
+		if err != nil {
+			return err
+		}
+		b := l.Bytes()[:patternSize(seq)]
+		fillPattern(b, seq)
+		if _, err := l.Commit(ctx, len(b)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("published", w.Sequence())
+	return nil
+}
+
+// accountant checks what a subscription gets of one publisher.
+type accountant struct {
+	last, received, lost uint64
+}
+
+func (a *accountant) take(s Sample) error {
+	if a.last != 0 && s.Sequence() != a.last+1+s.Lost() {
+		return fmt.Errorf("sample %d after %d with %d lost", s.Sequence(), a.last, s.Lost())
+	}
+	a.last = s.Sequence()
+	a.received++
+	a.lost += s.Lost()
+	return checkPattern(s.Payload(), s.Sequence())
+}
+
+func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
+	for round := range max(50/slowdown, 10) {
+		d := newDomain(t)
+		f := d.readerFile()
+		id := PublisherID{Participant: 1000, Number: 1}
+		c := start(t, nil, "publish", d.dir, id.Participant, f.id, 0)
+		c.says(t, "open")
+
+		ended := false
+		r := NewReader(new(Waits), nil, ReaderOptions{
+			Spin:   []time.Duration{0, -1}[round%2],
+			Ended:  func(PublisherID) { ended = true },
+			Failed: func(_ PublisherID, err error) { t.Error(err) },
+		})
+		q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: round%4 < 2, Patience: time.Hour}
+		if err := r.Connect(f, q); err != nil {
+			t.Fatal(err)
+		}
+		l := (*r.links.Load())[0]
+		l.pin() // to look at the ring afterwards
+		go func() {
+			time.Sleep(time.Duration(rand.IntN(int(20 * time.Millisecond))))
+			c.kill()
+			r.Gone(id)
+		}()
+		var a accountant
+		var held []Sample
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		for !ended {
+			s, ok, err := r.TryReceive()
+			if err == nil && !ok && !ended && !l.gone.Load() {
+				awaitCtx, stop := context.WithTimeout(ctx, time.Millisecond)
+				s, err = r.Receive(awaitCtx)
+				stop()
+				ok = err == nil
+				if errors.Is(err, context.DeadlineExceeded) {
+					err = ctx.Err()
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				continue
+			}
+			if err := a.take(s); err != nil {
+				t.Fatal(err)
+			}
+			if len(held) < 20 && s.Sequence()%7 == 0 {
+				held = append(held, s)
+			} else {
+				s.Release()
+			}
+		}
+		cancel()
+		newest := l.newest()
+		l.unpin()
+		if a.last != 0 && a.last+l.lost != newest {
+			t.Fatalf("round %d: last sample %d and %d lost after it, the newest is %d", round, a.last, l.lost, newest)
+		}
+		if q.Lossless && a.lost+l.lost != 0 {
+			t.Fatalf("round %d: %d lost to a lossless subscription", round, a.lost+l.lost)
+		}
+		for _, s := range held {
+			if err := checkPattern(s.Payload(), s.Sequence()); err != nil {
+				t.Fatal("held: ", err)
+			}
+			s.Release()
+		}
+		r.Close()
+	}
+}
+
+func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
+	const messages = 4000
+	d := newDomain(t)
+	f := d.readerFile()
+	id := PublisherID{Participant: 1000, Number: 1}
+	c := start(t, nil, "publish", d.dir, id.Participant, f.id, messages)
+	c.says(t, "open")
+	ended := false
+	r := NewReader(new(Waits), nil, ReaderOptions{Ended: func(PublisherID) { ended = true }})
+	q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: true, Patience: time.Hour}
+	if err := r.Connect(f, q); err != nil {
+		t.Fatal(err)
+	}
+	var a accountant
+	for a.received < messages {
+		s, err := r.Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.take(s); err != nil {
+			t.Fatal(err)
+		}
+		s.Release()
+	}
+	if a.last != messages || a.lost != 0 {
+		t.Fatalf("received %d, lost %d, last %d", a.received, a.lost, a.last)
+	}
+	if got := c.says(t, "published"); got != fmt.Sprint(messages) {
+		t.Fatal(got)
+	}
+	if err := c.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for !ended {
+		if s, ok, err := r.TryReceive(); ok || err != nil {
+			t.Fatal(s.Sequence(), err)
+		}
+	}
+	r.Close()
+	f.Close()
+	if left, _ := os.ReadDir(d.dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// holdRole subscribes, takes samples and keeps them: dir, publisher id, reader id, samples to hold, "lossless" or not.
+func holdRole(args []string) error {
+	endWithParent()
+	var n [3]uint64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
+			return err
+		}
+	}
+	d := &domain{dir: args[0]}
+	f, err := CreateReaderFile(d.path(n[1], "reader"), d.dir, 0o600, n[1])
+	if err != nil {
+		return err
+	}
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	id := PublisherID{Participant: n[0], Number: 1}
+	err = r.Connect(f, Request{Path: d.path(n[0], "pub.1"), Publisher: id, Lossless: args[4] == "lossless", Patience: time.Hour})
+	if err != nil {
+		return err
+	}
+	fmt.Println("connected")
+	for range n[2] {
+		if _, err := r.Receive(context.Background()); err != nil {
+			return err
+		}
+	}
+	fmt.Println("holding")
+	select {}
+}
+
+func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
+	const holds = 12
+	d := newDomain(t)
+	w := d.writer(WriterOptions{Depth: 4})
+	const reader = 2000
+	c := start(t, nil, "hold", d.dir, w.ID().Participant, reader, holds, "lossless")
+	c.says(t, "connected")
+	admitAll(t, w, d.path(reader, "reader"), reader)
+	p, err := OpenPeerFile(d.path(reader, "reader"), reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	publish := func(ctx context.Context) error {
+		seq := w.Sequence() + 1
+		b := make([]byte, 100)
+		binary.LittleEndian.PutUint64(b, seq)
+		_, err := w.Publish(ctx, b)
+		return err
+	}
+	for range holds + 4 {
+		if err := publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.says(t, "holding")
+
+	retired := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.pool.reclaim(w.marks)
+		return len(w.pool.retired)
+	}
+	if n := retired(); n != holds {
+		t.Fatalf("%d slots held by the living, want %d", n, holds)
+	}
+	if !p.Mapped() {
+		t.Error("the reader is not known to live")
+	}
+	blocked := make(chan error)
+	go func() { blocked <- publish(t.Context()) }()
+	for asleep := 0; asleep == 0; {
+		w.mu.Lock()
+		asleep = w.sleepers
+		w.mu.Unlock()
+	}
+	c.kill()
+	if p.Mapped() {
+		t.Error("the reader is not known to be dead")
+	}
+	w.Dismiss(reader)
+	if err := <-blocked; err != nil {
+		t.Fatal("a publish that waited for the dead:", err)
+	}
+	if n := retired(); n != 0 || w.Readers() != 0 {
+		t.Fatalf("%d slots and %d subscriptions are the dead reader's", n, w.Readers())
+	}
+	before := w.Figures().Memory
+	for range 1000 {
+		if err := publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := w.Figures().Memory; after != before {
+		t.Errorf("memory grew from %d to %d without a reader", before, after)
+	}
+}
