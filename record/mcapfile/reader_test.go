@@ -128,7 +128,11 @@ func TestAFileCutAnywhereGivesThePartThatIsWhole(t *testing.T) {
 	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			most, want := 0, byLibrary(t, file)
-			for cut := range file {
+			step := 1
+			if name == "lz4" {
+				step = 7 // its decoder takes megabytes for each try
+			}
+			for cut := (len(file) - 1) % step; cut < len(file); cut += step {
 				got, errs := readAllOf(t, file[:cut], nil)
 				if len(got) > len(want) || !slices.Equal(got, want[:len(got)]) {
 					t.Fatalf("cut to %d bytes: not a prefix", cut)
