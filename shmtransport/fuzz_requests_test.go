@@ -1,0 +1,76 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"encoding/binary"
+	"os"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// FuzzRequests lets anything stand where another participant's reader file should be, of any length.
+func FuzzRequests(f *testing.F) {
+	const reader = 9
+	entry := func(state uint32, policy uint32, patience uint64) []byte {
+		b := mem.Alloc(rdrOffLinks + linkEntrySize)
+		mem.Uint32(b, rdrOffUsed).Store(1)
+		e := b[rdrOffLinks:]
+		mem.Uint32(e, linkOffState).Store(state)
+		mem.Uint32(e, linkOffGeneration).Store(1)
+		mem.Uint64(e, linkOffPublisher).Store(7)
+		mem.Uint32(e, linkOffNumber).Store(1)
+		mem.Uint32(e, linkOffHistory).Store(historyAll)
+		mem.Uint32(e, linkOffPolicy).Store(policy)
+		mem.Uint64(e, linkOffPatience).Store(patience)
+		return b
+	}
+	f.Add(uint32(0), []byte{})
+	f.Add(uint32(100), entry(linkStateRequested, 0, 0))
+	f.Add(uint32(rdrOffLinks+10), entry(linkStateRequested, 0, 0))
+	f.Add(uint32(rdrOffPages), entry(linkStateRequested, policyLossless, 1<<63))
+	f.Add(uint32(rdrOffPages+linkPageSize), entry(linkStateRequested, policyLossless, 1<<63-1))
+	f.Add(uint32(rdrOffPages+linkPageSize), entry(linkStateDeclined, 7, 1))
+	many := entry(linkStateRequested, 0, 0)
+	mem.Uint32(many, rdrOffUsed).Store(1<<32 - 1)
+	f.Add(uint32(rdrFileSize), many)
+	path := f.TempDir() + "/reader"
+	f.Fuzz(func(t *testing.T, size uint32, content []byte) {
+		content = content[:min(len(content), rdrOffPages)]
+		if len(content) > rdrOffUsed { // most inputs should get past the first checks
+			binary.NativeEndian.PutUint64(content[rdrOffMagic:], readerMagic)
+			binary.NativeEndian.PutUint32(content[rdrOffVersion:], LayoutVersion)
+			binary.NativeEndian.PutUint64(content[rdrOffOwner:], reader)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, int64(size%(rdrFileSize+1))); err != nil {
+			t.Fatal(err)
+		}
+		h := newHeapRing(t, WriterOptions{})
+		p, err := OpenPeerFile(path, reader)
+		if err != nil {
+			return
+		}
+		defer p.Close()
+		seen := 0
+		err = p.Requests(h.w.ID().Participant, func(q LinkRequest) {
+			if seen++; seen > MaxLinks {
+				t.Fatal("more requests than links")
+			}
+			if q.Patience < 0 || q.Reader != reader || q.Publisher.Participant != h.w.ID().Participant {
+				t.Fatalf("%+v", q)
+			}
+			page, release, err := p.Page(q.Link)
+			if err != nil {
+				return
+			}
+			h.w.Admit(q, page, release, true)
+		})
+		if err == nil {
+			h.publish("sample")
+		}
+	})
+}

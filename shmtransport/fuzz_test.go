@@ -1,0 +1,256 @@
+package shmtransport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// scribbles turns fuzz input into writes to shared memory: 4 bytes of offset, 8 of value, 1 that says what to write and
+// when to stop for a while.
+type scribbles []byte
+
+// some makes writes to b until the input says to let the other side run, and reports whether there is more.
+func (s *scribbles) some(b []byte) bool {
+	for len(*s) >= 13 {
+		rec := (*s)[:13]
+		*s = (*s)[13:]
+		off := int(binary.LittleEndian.Uint32(rec) % uint32(len(b)))
+		value := binary.LittleEndian.Uint64(rec[4:])
+		switch rec[12] & 3 {
+		case 0:
+			b[off] = byte(value)
+		case 1:
+			mem.Uint32(b, off&^3).Store(uint32(value))
+		case 2:
+			mem.Uint64(b, off&^7).Store(value)
+		case 3:
+			mem.Uint64(b, off&^7).Add(value) // a little more or less than the truth
+		}
+		if rec[12]&4 != 0 {
+			break
+		}
+	}
+	return len(*s) >= 13
+}
+
+func scribble(recs ...[3]uint64) []byte {
+	var b []byte
+	for _, r := range recs {
+		b = binary.LittleEndian.AppendUint32(b, uint32(r[0]))
+		b = binary.LittleEndian.AppendUint64(b, r[1])
+		b = append(b, byte(r[2]))
+	}
+	return b
+}
+
+const (
+	put32 = 1
+	put64 = 2
+	add64 = 3
+	rest  = 4 // let the other side run
+)
+
+// oneView is hostile memory: one stretch of bytes that anybody may have written.
+type oneView []byte
+
+func (v oneView) window(off int64, n int) ([]byte, error) {
+	if off < 0 || n < 0 || off > int64(len(v)) || int64(n) > int64(len(v))-off {
+		return nil, errors.New("outside the file")
+	}
+	return v[off:][:n:n], nil
+}
+func (v oneView) name() string { return "hostile" }
+func (v oneView) close() error { return nil }
+
+// readHostile takes what it can get. Nothing may panic, and every call must return.
+func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile func() bool) {
+	page := mem.Alloc(linkPageSize)
+	l, err := openLink(v, id, page, 8)
+	if err != nil {
+		return
+	}
+	l.reader, l.key, l.history = 9, linkKey(0, 1), history
+	r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
+	defer r.Close()
+	r.add(l)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	var held []Sample
+	for i := range 64 {
+		more := meanwhile()
+		s, ok, err := r.TryReceive()
+		if i%8 == 7 {
+			if s, err = r.Receive(cancelled); err == nil {
+				ok = true
+			}
+		}
+		if ok {
+			sum := byte(0)
+			for _, c := range s.Payload() {
+				sum += c
+			}
+			held = append(held, s)
+		}
+		var limit *LimitError
+		if len(held) > 5 || errors.As(err, &limit) {
+			for _, s := range held {
+				s.Release()
+			}
+			held = held[:0]
+		}
+		if !more && !ok && i > 16 {
+			break
+		}
+	}
+	r.Connected()
+}
+
+// FuzzOpenLink lets anything stand where a publisher's file should be.
+func FuzzOpenLink(f *testing.F) {
+	id := PublisherID{Participant: 7, Number: 1}
+	valid := func(depth int) []byte {
+		s := new(heapStore)
+		opts, _ := WriterOptions{Depth: depth}.withDefaults()
+		if _, err := newWriter(s, id, opts); err != nil {
+			f.Fatal(err)
+		}
+		return s.pieces[0].b[:pubOffRing+8*depth]
+	}
+	f.Add([]byte{}, []byte{})
+	f.Add(valid(1), []byte{})
+	f.Add(valid(16), scribble([3]uint64{pubOffState, 1, put32}))
+	f.Add(valid(16), scribble([3]uint64{pubOffDepth, 1 << 31, put32}))
+	f.Add(valid(16), scribble([3]uint64{pubOffDepth, 1 << 16, put32}))
+	f.Add(valid(16), scribble([3]uint64{pubOffMaxPayload, 1 << 63, put64}))
+	f.Fuzz(func(t *testing.T, header, writes []byte) {
+		v := oneView(mem.Alloc(min(len(header), 1<<20)/8*8 + 8))
+		copy(v, header)
+		if len(v) > pubOffRing { // most inputs should get past the first checks
+			mem.Uint64(v, pubOffMagic).Store(publisherMagic)
+			mem.Uint32(v, pubOffVersion).Store(LayoutVersion)
+			mem.Uint64(v, pubOffOwner).Store(id.Participant)
+			mem.Uint32(v, pubOffNumber).Store(id.Number)
+		}
+		s := scribbles(writes)
+		readHostile(t, v, id, historyAll, func() bool { return s.some(v) })
+	})
+}
+
+// FuzzTake lets a publisher that was honest for a while write anything to its own memory.
+func FuzzTake(f *testing.F) {
+	const admission = pubOffAdmissions
+	f.Add(uint8(4), scribble())
+	f.Add(uint8(2), scribble([3]uint64{admission + admOffStart, 1<<64 - 1, put64}))
+	f.Add(uint8(4), scribble([3]uint64{admission + admOffStart, 0, put64}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | rest}, [3]uint64{pubOffRing + 8, 1<<22 + 5<<14, add64 | rest}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | rest}, [3]uint64{pubOffRing + 8, 8 << 22, add64}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
+	f.Add(uint8(0), scribble([3]uint64{pubOffState, 1, put32 | rest}, [3]uint64{pubOffState, 0, put32 | rest}, [3]uint64{pubOffFull, 1, put32}))
+	f.Add(uint8(2), scribble([3]uint64{4096*5 + slotOffLength, 1 << 62, put64}, [3]uint64{4096*5 + slotOffSequence, 3, put64}))
+	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
+		h := newHeapRing(t, WriterOptions{Depth: 1 << (depth % 8), SampleSize: 100})
+		page := mem.Alloc(linkPageSize)
+		mem.Uint64(page, pageOffPublisher).Store(h.w.ID().Participant)
+		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)
+		mem.Uint32(page, pageOffGen).Store(1)
+		mem.Uint32(page, pageOffState).Store(1)
+		for range 10 {
+			h.publish("honest")
+		}
+		req := LinkRequest{Reader: 9, Generation: 1, Publisher: h.w.ID(), History: 5}
+		if err := h.w.Admit(req, page, func() {}, false); err != nil {
+			t.Fatal(err)
+		}
+		// One stretch of all the publisher's memory, as its file would be.
+		v := oneView(mem.Alloc(int(h.store.size)))
+		for _, p := range h.store.pieces {
+			copy(v[p.off:], p.b)
+		}
+		s := scribbles(writes)
+		readHostile(t, v, h.w.ID(), 5, func() bool { return s.some(v) })
+	})
+}
+
+// FuzzPeerPage lets a reader write anything to its own page while the publisher and another reader go on. The publisher may
+// keep memory for it and, if the reader was admitted as lossless, wait; nothing else.
+func FuzzPeerPage(f *testing.F) {
+	f.Add(false, scribble())
+	f.Add(false, scribble([3]uint64{pageOffMarksUsed, 1<<32 - 1, put32}, [3]uint64{pageOffMarks, 1, put32}, [3]uint64{pageOffMarks + 4, 1<<32 - 1, put32 | rest}))
+	f.Add(true, scribble([3]uint64{pageOffCursor, 1<<64 - 1, put64 | rest}, [3]uint64{pageOffCursor, 1, put64 | rest}, [3]uint64{pageOffCursor, 5, put64 | rest}))
+	f.Add(true, scribble([3]uint64{pageOffState, 0, put32 | rest}, [3]uint64{pageOffState, 1, put32 | rest}))
+	f.Add(false, scribble([3]uint64{pageOffGen, 1 << 31, put32 | rest}, [3]uint64{pageOffArmed, 77, put32 | rest}))
+	var all [][3]uint64
+	for i := range uint64(200) {
+		all = append(all, [3]uint64{pageOffMarks + 4*i, i + 1, put32})
+	}
+	f.Add(false, scribble(append(all, [3]uint64{pageOffMarksUsed, 200, put32 | rest})...))
+	f.Fuzz(func(t *testing.T, lossless bool, writes []byte) {
+		h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 20 << 10})
+		honest := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 8, Spin: -1})
+		liar := h.reader(LinkRequest{Lossless: lossless, Patience: 1}, ReaderOptions{})
+		link := (*liar.links.Load())[0]
+		page := h.w.readers[1].page
+		if mem.Uint32(page, pageOffArmed) != link.armed {
+			t.Fatal("not the liar's page")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if !lossless {
+			cancel() // a publish that does not wait does not look at its context
+		}
+		defer cancel()
+		s := scribbles(writes)
+		var held []Sample
+		last := uint64(0)
+		payload := make([]byte, 600)
+		for i := range 60 {
+			s.some(page)
+			seq := h.w.Sequence() + 1
+			b := payload[:100+500*(i/7%2)]
+			for k := range b {
+				b[k] = byte(seq)
+			}
+			_, err := h.w.Publish(ctx, b)
+			var space *NoSpaceError
+			if err != nil && !errors.As(err, &space) {
+				t.Fatal(err)
+			}
+			got, ok, err := honest.TryReceive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				if got.Sequence() != last+1+got.Lost() {
+					t.Fatalf("sample %d after %d with %d lost", got.Sequence(), last, got.Lost())
+				}
+				last = got.Sequence()
+				held = append(held, got)
+			}
+			for _, s := range held {
+				for _, c := range s.Payload() {
+					if c != byte(s.Sequence()) {
+						t.Fatalf("held sample %d was overwritten", s.Sequence())
+					}
+				}
+			}
+			if len(held) > 5 {
+				held[i%5].Release()
+				held = append(held[:i%5], held[i%5+1:]...)
+			}
+		}
+		for _, s := range held {
+			s.Release()
+		}
+		h.w.Dismiss(9)
+		if _, err := h.w.Publish(t.Context(), payload); err != nil {
+			t.Fatal("without readers:", err)
+		}
+		if n := h.w.Readers(); n != 0 {
+			t.Fatalf("%d readers after all were dismissed", n)
+		}
+	})
+}
