@@ -3,6 +3,7 @@ package topic
 import (
 	"errors"
 	"io/fs"
+	"maps"
 
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -35,8 +36,14 @@ func (p *Participant) onChange(c registry.Change) {
 		p.forget(id)
 		p.emit(Event{Kind: Left, Participant: c.Participant})
 	case registry.Died:
+		f := p.peers[id]
 		for _, pub := range p.pubs {
-			pub.writer.Dismiss(uint64(id))
+			// Somebody who removed the participant's files makes it look dead while it reads on. The kernel knows better.
+			if f != nil && f.Mapped() {
+				pub.writer.Leave(uint64(id), f.Mapped)
+			} else {
+				pub.writer.Dismiss(uint64(id))
+			}
 		}
 		p.forget(id)
 		p.emit(Event{Kind: Died, Participant: c.Participant})
@@ -45,12 +52,7 @@ func (p *Participant) onChange(c registry.Change) {
 		p.added(c.Entity)
 		p.emit(Event{Kind: Added, Participant: c.Participant, Entity: c.Entity})
 	case registry.Removed:
-		delete(p.entities, c.Entity.ID)
-		if c.Entity.Kind == registry.KindPublisher {
-			for _, sub := range p.subs {
-				sub.publisherGone(transportID(c.Entity.ID))
-			}
-		}
+		p.removed(c.Entity)
 		p.emit(Event{Kind: Removed, Participant: c.Participant, Entity: c.Entity})
 	case registry.Touched:
 		p.admitFrom(id)
@@ -81,14 +83,41 @@ func (p *Participant) added(e registry.Entity) {
 		for _, sub := range p.subs {
 			p.meet(sub, e)
 		}
+		if e.ID.Participant != p.reg.ID() {
+			return
+		}
+		for _, sub := range p.entities {
+			p.compare(e, sub)
+		}
 	case registry.KindSubscription:
 		for _, pub := range p.pubs {
-			if registry.Interested(e, pub.entity.Topic) {
-				if err := p.reg.Match(pub.entity, e); err != nil {
-					p.mismatch(pair{pub.entity.ID, e.ID}, e, err)
-				}
-			}
+			p.compare(pub.entity, e)
 		}
+	}
+}
+
+// compare reports a subscription that a publisher of ours does not suit. Called with mu held.
+func (p *Participant) compare(pub, sub registry.Entity) {
+	if sub.Kind != registry.KindSubscription || !registry.Interested(sub, pub.Topic) {
+		return
+	}
+	if err := p.reg.Match(pub, sub); err != nil {
+		p.mismatch(pair{pub.ID, sub.ID}, sub, err)
+	}
+}
+
+// removed drops what is known of an entity that is gone. Called with mu held.
+func (p *Participant) removed(e registry.Entity) {
+	delete(p.entities, e.ID)
+	maps.DeleteFunc(p.mismatches, func(both pair, _ bool) bool { return both.pub == e.ID || both.sub == e.ID })
+	if e.Kind == registry.KindPublisher {
+		for _, sub := range p.subs {
+			sub.publisherGone(e.ID)
+		}
+		return
+	}
+	for _, pub := range p.pubs {
+		delete(pub.answered, e.ID)
 	}
 }
 
@@ -97,17 +126,20 @@ func (p *Participant) meet(sub *subscription, pub registry.Entity) {
 	if !registry.Interested(sub.entity, pub.Topic) || sub.knows(pub.ID) {
 		return
 	}
+	wanted := sub.likes(pub)
+	if wanted {
+		if err := p.reg.Match(pub, sub.entity); err != nil {
+			p.mismatch(pair{pub.ID, sub.entity.ID}, pub, err)
+			wanted = false
+		}
+	}
 	f, err := p.readerFile()
-	if err == nil {
-		mismatch := p.reg.Match(pub, sub.entity)
-		if mismatch != nil {
-			p.mismatch(pair{pub.ID, sub.entity.ID}, pub, mismatch)
-		}
-		if mismatch != nil || sub.filter != nil && !sub.filter(pub.Topic) {
-			err = sub.decline(f, pub.ID)
-		} else {
-			err = sub.connect(f, p.publisherPath(pub.ID), pub)
-		}
+	switch {
+	case err != nil:
+	case wanted:
+		err = sub.connect(f, p.publisherPath(pub.ID), pub)
+	default:
+		err = sub.decline(f, pub.ID)
 	}
 	switch {
 	case err == nil:
@@ -159,7 +191,10 @@ func (p *Participant) admitFrom(id registry.ID) {
 			p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
 			p.emit(Event{Kind: Unusable, Participant: p.units[id], Err: err})
 		}
-		pub.answered[registry.EntityID{Participant: id, Number: q.Subscription}] = true
+		sub := registry.EntityID{Participant: id, Number: q.Subscription}
+		if _, ok := p.entities[sub]; ok { // one whose samples are held outlives its subscription
+			pub.answered[sub] = true
+		}
 	})
 	if err != nil {
 		p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)

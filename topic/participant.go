@@ -18,7 +18,7 @@ type Options struct {
 	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
 	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
 	Unit   string       // what people call this participant; default the executable's name
-	Logger *slog.Logger // hears what goes wrong in the background; default nobody
+	Logger *slog.Logger // hears what goes wrong in the background, and must not use the Participant; default nobody
 }
 
 // A Participant is this process's membership in a domain. One per process and domain is enough, and more are allowed.
@@ -32,6 +32,9 @@ type Participant struct {
 	// making is held for reading while a publisher or subscriber is being made, and by Close before the memory goes that it
 	// counts in. Taken before mu.
 	making sync.RWMutex
+
+	closing sync.Once
+	result  error // of Close
 
 	mu         sync.Mutex
 	closed     bool
@@ -87,13 +90,14 @@ func (p *Participant) ID() registry.ID { return p.reg.ID() }
 func (p *Participant) Dir() string { return p.reg.Dir() }
 
 // Close closes every publisher and subscriber of the participant and leaves the domain; nothing of it stays there. Samples
-// that are held stay valid memory until they are released. Further calls do nothing.
+// that are held stay valid memory until they are released. Further calls wait for the first and return what it did.
 func (p *Participant) Close() error {
+	p.closing.Do(func() { p.result = p.leave() })
+	return p.result
+}
+
+func (p *Participant) leave() error {
 	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return nil
-	}
 	p.closed = true
 	pubs, subs := p.pubs, p.subs
 	p.pubs, p.subs = map[uint32]*publication{}, map[uint32]*subscription{}
@@ -122,11 +126,19 @@ func (p *Participant) Close() error {
 		f.Close()
 	}
 	clear(p.peers)
+	clear(p.units)
+	clear(p.entities)
 	for l := range p.listeners {
 		l.end()
 	}
 	p.signal()
 	return errors.Join(errs...)
+}
+
+func (p *Participant) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // signal wakes who waits for a change. Called with mu held.

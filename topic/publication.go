@@ -31,6 +31,9 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	}
 	p.making.RLock()
 	defer p.making.RUnlock()
+	if p.isClosed() {
+		return nil, os.ErrClosed
+	}
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()

@@ -21,6 +21,8 @@ type subscription struct {
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
 
+	liked map[registry.EntityID]bool // what filter said of a publisher; guarded by p.mu
+
 	mu    sync.Mutex
 	known map[registry.EntityID]func() // publishers met; the function takes a refusal back, nil for a link
 }
@@ -45,19 +47,16 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 	if err := p.reg.Refresh(); err != nil {
 		return nil, err
 	}
-	if err := p.suits(e, filter); err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	_, err = p.readerFile()
-	p.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
 	e.Kind = registry.KindSubscription
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
-	sub := &subscription{p: p, entity: e, filter: filter, patience: patience, known: map[registry.EntityID]func(){}}
+	sub := &subscription{
+		p: p, entity: e, filter: filter, patience: patience,
+		liked: map[registry.EntityID]bool{}, known: map[registry.EntityID]func(){},
+	}
+	if err := sub.possible(); err != nil {
+		return nil, err
+	}
 	opts.Failed = sub.failed
 	if sub.ad, err = p.reg.Advertise(e); err != nil {
 		return nil, err
@@ -100,22 +99,40 @@ func (sub *subscription) meetAll() error {
 	return p.reg.Refresh()
 }
 
-// suits refuses a subscription that no publisher of its topic suits, when there are any.
-func (p *Participant) suits(sub registry.Entity, filter func(string) bool) error {
+// possible refuses a subscription that no publisher of its topic suits, when there are any, and one that there is no room
+// for links of.
+func (sub *subscription) possible() error {
+	p := sub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if _, err := p.readerFile(); err != nil {
+		return err
+	}
 	var mismatch error
 	for _, e := range p.entities {
-		if e.Kind != registry.KindPublisher || !registry.Interested(sub, e.Topic) || filter != nil && !filter(e.Topic) {
+		if e.Kind != registry.KindPublisher || !registry.Interested(sub.entity, e.Topic) || !sub.likes(e) {
 			continue
 		}
-		err := p.reg.Match(e, sub)
+		err := p.reg.Match(e, sub.entity)
 		if err == nil {
 			return nil
 		}
 		mismatch = err
 	}
 	return mismatch
+}
+
+// likes asks the filter, once for each publisher. Called with p.mu held.
+func (sub *subscription) likes(pub registry.Entity) bool {
+	if sub.filter == nil {
+		return true
+	}
+	likes, asked := sub.liked[pub.ID]
+	if !asked {
+		likes = sub.filter(pub.Topic)
+		sub.liked[pub.ID] = likes
+	}
+	return likes
 }
 
 func (sub *subscription) knows(pub registry.EntityID) bool {
@@ -160,12 +177,13 @@ func (sub *subscription) met(pub registry.EntityID, undo func()) {
 	sub.known[pub] = undo
 }
 
-// publisherGone notes that nothing new will come from a publisher. What is in its ring is still delivered.
-func (sub *subscription) publisherGone(id shmtransport.PublisherID) {
-	sub.reader.Gone(id)
+// publisherGone notes that nothing new will come from a publisher. What is in its ring is still delivered. Called with p.mu
+// held.
+func (sub *subscription) publisherGone(key registry.EntityID) {
+	sub.reader.Gone(transportID(key))
+	delete(sub.liked, key)
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
 	if undo := sub.known[key]; undo != nil {
 		undo()
 	}

@@ -1,0 +1,315 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+// listen collects a participant's events until the test ends.
+func listen(t testing.TB, p *Participant) *hearing {
+	t.Helper()
+	h := &hearing{t: t, more: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for e := range p.Events(ctx) {
+			h.mu.Lock()
+			h.events = append(h.events, e)
+			h.mu.Unlock()
+			select {
+			case h.more <- struct{}{}:
+			default:
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); done.Wait() })
+	h.until("the participant itself", func(e Event) bool { return e.Kind == Joined && e.Participant.ID == p.ID() })
+	return h
+}
+
+type hearing struct {
+	t      testing.TB
+	mu     sync.Mutex
+	events []Event
+	more   chan struct{}
+}
+
+func (h *hearing) count(match func(Event) bool) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.events {
+		if match(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// until waits for an event.
+func (h *hearing) until(what string, match func(Event) bool) {
+	h.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for h.count(match) == 0 {
+		select {
+		case <-h.more:
+		case <-deadline:
+			h.t.Fatalf("%s was not heard", what)
+		}
+	}
+}
+
+func isMismatch(e Event) bool {
+	return e.Kind == TypeMismatch && errors.As(e.Err, new(*registry.TypeMismatchError))
+}
+
+func TestBothSidesHearOnceOfAnotherTypeWhoeverIsThereFirst(t *testing.T) {
+	for _, first := range []string{"publisher", "subscriber"} {
+		t.Run(first, func(t *testing.T) {
+			o := domain(t)
+			a, b := join(t, o), join(t, o)
+			ofPub, ofSub := listen(t, a), listen(t, b)
+			if first == "publisher" {
+				// With one that suits, a subscriber is not refused because of one that does not.
+				publisher[string](t, a, "x", nil)
+				publisher[pose](t, a, "x", nil)
+				subscriber[string](t, b, "x", nil)
+			} else {
+				subscriber[string](t, b, "x", nil)
+				publisher[pose](t, a, "x", nil)
+			}
+			ofPub.until("the mismatch, by the publisher's side,", isMismatch)
+			ofSub.until("the mismatch, by the subscriber's side,", isMismatch)
+			publisher[string](t, a, "y", nil) // more for both to think about
+			subscriber[string](t, b, "y", nil)
+			for side, h := range map[string]*hearing{"publisher": ofPub, "subscriber": ofSub} {
+				if n := h.count(isMismatch); n != 1 {
+					t.Errorf("the %s's side heard of it %d times", side, n)
+				}
+			}
+		})
+	}
+}
+
+func TestAFilterIsAskedOncePerPublisherAndNotAboutOtherTypes(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	h := listen(t, b)
+	asked := map[string]int{}
+	publisher[string](t, a, "robot/a", nil)
+	publisher[pose](t, a, "robot/pose", nil)
+	sub := subscriber(t, b, "robot/**", &SubscriberOptions[string]{Filter: func(name string) bool {
+		asked[name]++
+		return !strings.HasSuffix(name, "pose")
+	}})
+	pub := publisher[string](t, a, "robot/b", nil)
+	publisher[pose](t, a, "robot/other/pose", nil)
+	send(t, pub, "x")
+	want(t, sub, "x")
+	if n := sub.Publishers(); n != 2 {
+		t.Errorf("%d publishers connected, want the two that it likes", n)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range []string{"robot/a", "robot/b", "robot/pose", "robot/other/pose"} {
+		if asked[name] != 1 {
+			t.Errorf("asked %d times about %s", asked[name], name)
+		}
+	}
+	if n := h.count(isMismatch); n != 0 {
+		t.Errorf("%d mismatches with publishers that it did not want", n)
+	}
+}
+
+func TestNothingIsRememberedOfThoseThatAreGone(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher[string](t, a, "x", nil)
+	other := publisher[pose](t, a, "x", nil)
+	for range 20 {
+		subscriber[string](t, b, "x", nil).Close()
+	}
+	stays := subscriber[string](t, b, "x", nil)
+	for range 20 {
+		publisher[string](t, a, "x", nil).Close()
+		publisher[pose](t, a, "x", nil).Close()
+	}
+	if err := a.reg.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.reg.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	for side, p := range map[string]*Participant{"publishing": a, "subscribing": b} {
+		p.mu.Lock()
+		if len(p.mismatches) > 1 {
+			t.Errorf("the %s side remembers %d mismatches", side, len(p.mismatches))
+		}
+		if len(p.entities) != 3 {
+			t.Errorf("the %s side remembers %d entities", side, len(p.entities))
+		}
+		p.mu.Unlock()
+	}
+	a.mu.Lock()
+	for _, core := range []*publication{pub.core, other.core} {
+		if len(core.answered) > 1 {
+			t.Errorf("a publisher remembers %d answers", len(core.answered))
+		}
+	}
+	a.mu.Unlock()
+	if n := pub.Subscribers(); n != 1 {
+		t.Errorf("%d subscribers", n)
+	}
+	stays.core.mu.Lock()
+	if n := len(stays.core.known); n != 2 {
+		t.Errorf("the subscription remembers %d publishers", n)
+	}
+	stays.core.mu.Unlock()
+}
+
+func TestWhatAReaderHoldsStaysWhenItsFilesAreTakenAway(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher(t, a, "x", &PublisherOptions[[]byte]{Depth: 1})
+	sub := subscriber[[]byte](t, b, "x", nil)
+	h := listen(t, a)
+	send(t, pub, []byte("precious"))
+	s, err := sub.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(o.Dir + "/d"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Mkdir(o.Dir+"/d", 0o700) }) // or leaving would be an error
+	h.until("the loss of the participant", func(e Event) bool { return e.Kind == Died && e.Participant.ID == b.ID() })
+	for range 100 {
+		send(t, pub, []byte("rewrites"))
+	}
+	if string(s.Bytes()) != "precious" {
+		t.Fatalf("a sample that is held became %q", s.Bytes())
+	}
+	s.Release()
+}
+
+func TestAClosedParticipantMakesNothing(t *testing.T) {
+	o := domain(t)
+	p, err := Join(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var closers sync.WaitGroup
+	for range 4 {
+		closers.Go(func() {
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+			// Whoever called it, it is done now.
+			if left, _ := os.ReadDir(o.Dir + "/d"); len(left) != 1 {
+				t.Errorf("%d files are left after Close", len(left))
+			}
+		})
+	}
+	closers.Wait()
+	if err := os.RemoveAll(o.Dir + "/d"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewPublisher[string](p, "x", nil); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("NewPublisher: %v", err)
+	}
+	if _, err := NewSubscriber[string](p, "x", nil); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("NewSubscriber: %v", err)
+	}
+	for e := range p.Events(t.Context()) {
+		t.Errorf("an event: %v", e)
+	}
+}
+
+func TestCloseEndsEveryWait(t *testing.T) {
+	for _, what := range []string{"participant", "end"} {
+		t.Run(what, func(t *testing.T) {
+			o := domain(t)
+			p, err := Join(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			pub, sub := publisher[string](t, p, "x", nil), subscriber[string](t, p, "y", nil)
+			waits := map[string]func() error{
+				"WaitSubscribers": func() error { return pub.WaitSubscribers(context.Background(), 1) },
+				"WaitPublishers":  func() error { return sub.WaitPublishers(context.Background(), 1) },
+				"Receive":         func() error { _, err := sub.Receive(context.Background()); return err },
+				"Handle":          func() error { return sub.Handle(context.Background(), func(Sample[string]) {}) },
+			}
+			if what == "participant" {
+				waits["Events"] = func() error {
+					for range p.Events(context.Background()) {
+					}
+					return os.ErrClosed
+				}
+			}
+			var wg sync.WaitGroup
+			for name, wait := range waits {
+				for range 3 {
+					wg.Go(func() {
+						if err := wait(); !errors.Is(err, os.ErrClosed) {
+							t.Errorf("%s: %v", name, err)
+						}
+					})
+				}
+			}
+			time.Sleep(5 * time.Millisecond)
+			for range 3 {
+				wg.Go(func() {
+					if what == "participant" {
+						p.Close()
+						return
+					}
+					pub.Close()
+					sub.Close()
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func TestAContextThatIsDoneEndsEveryWait(t *testing.T) {
+	p := join(t, domain(t))
+	pub, sub := publisher[string](t, p, "x", nil), subscriber[string](t, p, "y", nil)
+	for _, cause := range []string{"canceled before", "canceled meanwhile"} {
+		for name, wait := range map[string]func(context.Context) error{
+			"WaitSubscribers": func(ctx context.Context) error { return pub.WaitSubscribers(ctx, 1) },
+			"WaitPublishers":  func(ctx context.Context) error { return sub.WaitPublishers(ctx, 1) },
+			"Receive":         func(ctx context.Context) error { _, err := sub.Receive(ctx); return err },
+			"Samples": func(ctx context.Context) (last error) {
+				for _, err := range sub.Samples(ctx) {
+					last = err
+				}
+				return last
+			},
+			"Events": func(ctx context.Context) error {
+				for range p.Events(ctx) {
+				}
+				return ctx.Err()
+			},
+		} {
+			ctx, cancel := context.WithCancel(t.Context())
+			if cause == "canceled before" {
+				cancel()
+			} else {
+				time.AfterFunc(time.Millisecond, cancel)
+			}
+			if err := wait(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, %s: %v", name, cause, err)
+			}
+			cancel()
+		}
+	}
+}
