@@ -97,12 +97,12 @@ type filled struct {
 func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byte, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	want := p.guess
+	limit := p.core.writer.MaxPayload()
+	want := min(p.guess, limit)
 	if p.size != nil {
 		want = p.size(v)
 	}
-	limit := p.core.writer.MaxPayload()
-	loan, err := p.core.writer.Loan(ctx, min(want, limit))
+	loan, err := p.core.writer.Loan(ctx, want)
 	if err != nil {
 		return filled{}, nil, err
 	}
@@ -118,17 +118,32 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byt
 		return filled{}, nil, err
 	}
 	n := len(out)
-	if n < p.guess/2 {
-		p.guess -= p.guess / 8
-	} else {
-		p.guess = max(p.guess, n)
+	if n > limit {
+		return filled{}, out, nil // to be refused there
 	}
-	if n > 0 && (len(b) < n || &out[0] != &b[0]) || n > limit {
+	p.learn(n)
+	if n > 0 && (len(b) < n || &out[0] != &b[0]) {
 		p.guess = n + n/8
 		return filled{}, out, nil
 	}
 	done = true
 	return filled{loan: loan, n: n}, nil, nil
+}
+
+// largeGuess is from how many bytes on a guess that was too large is given up at once. Each guess on the way down may take
+// a ring full of memory.
+const largeGuess = 1 << 20
+
+// learn adapts the guess to a sample of n bytes. Called with mu held.
+func (p *Publisher[T]) learn(n int) {
+	switch {
+	case n >= p.guess/2:
+		p.guess = max(p.guess, n)
+	case p.guess > largeGuess:
+		p.guess = max(n, 1)
+	default:
+		p.guess /= 2 // in few steps, each is a slot size of its own
+	}
 }
 
 // PublishV publishes one sample whose payload, already encoded, is the concatenation of parts, with a single copy.
