@@ -156,6 +156,8 @@ func (p *peer) read(w words) (map[int]*entry, difference) {
 	}
 	slices.SortFunc(d.removed, byNumber)
 	slices.SortFunc(d.added, byNumber)
+	// A record that could only be read later than the version that announced it is announced too.
+	d.touched = d.touched || len(d.added)+len(d.removed) > 0
 	return next, d
 }
 
