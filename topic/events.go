@@ -1,9 +1,12 @@
 package topic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/shmbus/shmbus/registry"
 )
@@ -48,16 +51,18 @@ const eventBacklog = 4096
 // listener is one consumer of events.
 type listener struct {
 	queue  []Event // guarded by the participant's mu
+	room   int     // how many more queue takes, guarded too
 	missed int
 	wake   chan struct{} // holds one token
 	ended  bool
 }
 
 func (l *listener) add(e Event) {
-	if len(l.queue) == eventBacklog {
+	if l.room == 0 {
 		l.missed++
 		return
 	}
+	l.room--
 	l.queue = append(l.queue, e)
 	l.poke()
 }
@@ -81,18 +86,30 @@ func (p *Participant) emit(e Event) {
 	}
 }
 
+// known returns what is there as events, the eldest first, each participant before its entities. Called with mu held.
+func (p *Participant) known() []Event {
+	events := make([]Event, 0, len(p.units)+len(p.entities))
+	for _, u := range slices.SortedFunc(maps.Values(p.units), func(a, b registry.Participant) int {
+		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID, b.ID))
+	}) {
+		events = append(events, Event{Kind: Joined, Participant: u})
+	}
+	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b registry.Entity) int {
+		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID.Number, b.ID.Number), cmp.Compare(a.ID.Participant, b.ID.Participant))
+	}) {
+		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: e})
+	}
+	return events
+}
+
 // Events yields first what is there already, as Joined and Added, then what happens, until ctx is done, the participant
-// closes, or the loop is left. This participant's own doings are events too. Each call listens for itself.
+// closes, or the loop is left. This participant's own doings are events too. Each call listens for itself. A loop that is
+// more than a few thousand events behind loses the newest of them, and is told how many by a Missed.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		l := &listener{wake: make(chan struct{}, 1)}
+		l := &listener{wake: make(chan struct{}, 1), room: eventBacklog}
 		p.mu.Lock()
-		for _, u := range p.units {
-			l.add(Event{Kind: Joined, Participant: u})
-		}
-		for _, e := range p.entities {
-			l.add(Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: e})
-		}
+		l.queue = p.known() // however much it is
 		if p.closed {
 			l.end()
 		}
@@ -106,7 +123,7 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 		for {
 			p.mu.Lock()
 			batch, missed, ended := l.queue, l.missed, l.ended
-			l.queue, l.missed = nil, 0
+			l.queue, l.room, l.missed = nil, eventBacklog, 0
 			p.mu.Unlock()
 			for _, e := range batch {
 				if ctx.Err() != nil || !yield(e) {

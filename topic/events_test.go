@@ -1,0 +1,82 @@
+package topic
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+func TestEventsBeginWithAllThatIsThereInOrder(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	for i := range 5 {
+		publisher[string](t, a, fmt.Sprint("a/", i), nil)
+		subscriber[string](t, b, fmt.Sprint("b/", i), nil)
+	}
+	if err := b.reg.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	joined := map[registry.ID]bool{}
+	var last int64
+	n := 0
+	for e := range b.Events(ctx) {
+		id := e.Participant.ID
+		switch {
+		case e.Kind == Joined && !joined[id]:
+			joined[id] = true
+		case e.Kind == Added && joined[id] && e.Entity.Since >= last:
+			last = e.Entity.Since
+			if n++; n == 10 {
+				cancel()
+			}
+		default:
+			t.Fatalf("%v of %v after %d entities", e.Kind, e.Participant.Unit, n)
+		}
+	}
+	if n != 10 || len(joined) != 2 {
+		t.Errorf("%d entities of %d participants", n, len(joined))
+	}
+}
+
+func TestASlowListenerIsToldHowManyEventsItMissed(t *testing.T) {
+	p := join(t, domain(t))
+	const extra = 7
+	n := 0
+	for e := range p.Events(t.Context()) {
+		switch {
+		case e.Kind == Missed:
+			if n != eventBacklog || e.Err == nil || e.Err.Error()[:2] != fmt.Sprint(extra, " ")[:2] {
+				t.Errorf("after %d events: %v", n, e.Err)
+			}
+			return
+		case e.Kind == Unusable:
+			n++
+		case n == 0 && e.Kind == Joined:
+			p.mu.Lock()
+			for range eventBacklog + extra {
+				p.emit(Event{Kind: Unusable})
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+func TestListenersMayComeAndGoAtAnyTime(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	for range 50 {
+		for range b.Events(t.Context()) {
+			break
+		}
+		publisher[string](t, a, "x", nil).Close()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.listeners) != 0 {
+		t.Errorf("%d listeners are still listened for", len(b.listeners))
+	}
+}
