@@ -1,0 +1,300 @@
+package integration
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// answer is what a child says after each command of obeyRole.
+type answer struct {
+	Err        string // "" when it went well, "space", "files", "closed", "late", or the text
+	Received   uint64
+	Lost       uint64
+	Topics     int
+	Took       time.Duration
+	At         int64 // ns of CLOCK_MONOTONIC
+	FDs, Maps  int
+	Goroutines int
+	HeapKiB    uint64
+}
+
+// long is how long a child waits for what must happen. No passing test comes near it.
+const long = 40 * time.Second
+
+// obeyRole does what it is told, one line after the other, and reports an answer for each.
+func obeyRole([]string) error {
+	o := &obedient{
+		pubs: map[string]*topic.Publisher[[]byte]{}, subs: map[string]*topic.Subscriber[[]byte]{},
+		heard: map[string][]int64{}, news: make(chan struct{}, 1),
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		words := strings.Fields(lines.Text())
+		begin := time.Now()
+		var a answer
+		a.Err = sort(o.obey(words, &a))
+		a.Took = time.Since(begin)
+		if err := report(a); err != nil {
+			return err
+		}
+	}
+	if o.p != nil {
+		return o.p.Close()
+	}
+	return nil
+}
+
+// sort makes an error one word where a test asks for its type.
+func sort(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, new(*shmtransport.NoSpaceError)), errors.Is(err, syscall.ENOSPC), strings.Contains(err.Error(), "no space at"):
+		return "space"
+	case errors.Is(err, syscall.EMFILE):
+		return "files"
+	case errors.Is(err, os.ErrClosed):
+		return "closed"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "late"
+	}
+	return err.Error()
+}
+
+type obedient struct {
+	p    *topic.Participant
+	pubs map[string]*topic.Publisher[[]byte]
+	subs map[string]*topic.Subscriber[[]byte]
+
+	mu    sync.Mutex
+	heard map[string][]int64 // when events came, by kind and by kind and topic
+	news  chan struct{}
+}
+
+func (o *obedient) obey(words []string, a *answer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
+	word := func(i int) string {
+		if i < len(words) {
+			return words[i]
+		}
+		return ""
+	}
+	number := func(i int) int {
+		n, _ := strconv.Atoi(word(i))
+		return n
+	}
+	name := word(1)
+	switch words[0] {
+	case "join":
+		p, err := topic.Join(nil)
+		if err == nil {
+			o.p = p
+			go o.listen()
+		}
+		return err
+	case "leave":
+		p := o.p
+		o.p = nil
+		return p.Close()
+	case "pub": // NAME TOPIC [SIZE]
+		pub, err := topic.NewPublisher(o.p, word(2), &topic.PublisherOptions[[]byte]{SampleSize: number(3)})
+		if err == nil {
+			o.pubs[name] = pub
+		}
+		return err
+	case "pubs": // NAME N: many topics, one sample on each
+		for i := range number(2) {
+			pub, err := topic.NewPublisher[[]byte](o.p, fmt.Sprintf("%s/%d", name, i), nil)
+			if err != nil {
+				return err
+			}
+			o.pubs[fmt.Sprintf("%s/%d", name, i)] = pub
+		}
+		return nil
+	case "sendall": // NAME N
+		for i := range number(2) {
+			if _, err := o.pubs[fmt.Sprintf("%s/%d", name, i)].Publish(ctx, []byte("x")); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "sub": // NAME PATTERN [lossless]
+		sub, err := topic.NewSubscriber(o.p, word(2), &topic.SubscriberOptions[[]byte]{Lossless: word(3) == "lossless"})
+		if err == nil {
+			o.subs[name] = sub
+		}
+		return err
+	case "close": // NAME
+		if pub := o.pubs[name]; pub != nil {
+			delete(o.pubs, name)
+			return pub.Close()
+		}
+		sub := o.subs[name]
+		delete(o.subs, name)
+		return sub.Close()
+	case "peers": // NAME N
+		if pub := o.pubs[name]; pub != nil {
+			return pub.WaitSubscribers(ctx, number(2))
+		}
+		return o.subs[name].WaitPublishers(ctx, number(2))
+	case "count": // NAME: peers now
+		a.Received = uint64(o.pubs[name].Subscribers())
+		return nil
+	case "send": // NAME N SIZE
+		b := make([]byte, number(3))
+		for range number(2) {
+			if _, err := o.pubs[name].Publish(ctx, b); err != nil {
+				return err
+			}
+			a.Received++
+		}
+		return nil
+	case "take": // NAME N: until so many are received or lost
+		topics := map[string]bool{}
+		for a.Received+a.Lost < uint64(number(2)) {
+			s, err := o.subs[name].Receive(ctx)
+			if err != nil {
+				return err
+			}
+			a.Received++
+			a.Lost += s.Lost()
+			topics[s.Topic()] = true
+			a.Topics = len(topics)
+			s.Release()
+		}
+		return nil
+	case "churnpub": // TOPIC N
+		for range number(2) {
+			pub, err := topic.NewPublisher[[]byte](o.p, name, nil)
+			if err != nil {
+				return err
+			}
+			if _, err := pub.Publish(ctx, []byte("x")); err != nil {
+				return err
+			}
+			if err := pub.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "churnsub": // PATTERN N
+		for range number(2) {
+			sub, err := topic.NewSubscriber[[]byte](o.p, name, nil)
+			if err != nil {
+				return err
+			}
+			if err := sub.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "heard": // KIND[:TOPIC] N
+		for {
+			o.mu.Lock()
+			at := o.heard[name]
+			o.mu.Unlock()
+			if len(at) >= number(2) {
+				a.Received, a.At = uint64(len(at)), at[max(number(2), 1)-1]
+				return nil
+			}
+			select {
+			case <-o.news:
+			case <-ctx.Done():
+				return fmt.Errorf("%s was heard %d times: %w", name, len(at), ctx.Err())
+			}
+		}
+	case "files": // N: the most descriptors from now on, beyond those in use
+		fds, _ := os.ReadDir("/proc/self/fd")
+		return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(len(fds) - 1 + number(1)), Max: 1 << 16})
+	case "figures":
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fds, _ := os.ReadDir("/proc/self/fd")
+		maps, _ := os.ReadFile("/proc/self/maps")
+		a.FDs, a.Maps, a.Goroutines, a.HeapKiB = len(fds), strings.Count(string(maps), "/shmbus-test-"), runtime.NumGoroutine(), m.HeapAlloc>>10
+		return nil
+	}
+	return fmt.Errorf("told to %q", words)
+}
+
+func (o *obedient) listen() {
+	c := clock.New()
+	for e := range o.p.Events(context.Background()) {
+		now := c.Now()
+		o.mu.Lock()
+		keys := []string{e.Kind.String(), e.Kind.String() + ":" + e.Entity.Topic}
+		if e.Kind == topic.Added && e.Entity.Kind == registry.KindPublisher {
+			keys = append(keys, "publisher")
+		}
+		for _, k := range keys {
+			o.heard[k] = append(o.heard[k], now)
+		}
+		o.mu.Unlock()
+		select {
+		case o.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// obey starts a child that does what it is told.
+func obey(t testing.TB, dir string) *child {
+	t.Helper()
+	c := start(t, dir, "obey")
+	c.do("join")
+	return c
+}
+
+// order gives a command without waiting for the answer.
+func (c *child) order(format string, args ...any) {
+	c.t.Helper()
+	if _, err := fmt.Fprintf(c.in, format+"\n", args...); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// try gives a command and returns the answer.
+func (c *child) try(format string, args ...any) (a answer) {
+	c.t.Helper()
+	c.order(format, args...)
+	c.expect(&a)
+	return a
+}
+
+// do gives a command that must go well.
+func (c *child) do(format string, args ...any) answer {
+	c.t.Helper()
+	a := c.try(format, args...)
+	if a.Err != "" {
+		c.t.Fatalf(format+": %s", append(args, a.Err)...)
+	}
+	return a
+}
+
+// signal stops or continues the child's process.
+func (c *child) signal(s syscall.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func monotonic() int64 { return clock.New().Now() }
