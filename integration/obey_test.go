@@ -140,6 +140,11 @@ func (o *obedient) obey(words []string, a *answer) error {
 			o.subs[name] = sub
 		}
 		return err
+	case "closeany": // NAME, if there is one
+		if o.pubs[name] == nil && o.subs[name] == nil {
+			return nil
+		}
+		fallthrough
 	case "close": // NAME
 		if pub := o.pubs[name]; pub != nil {
 			delete(o.pubs, name)
@@ -220,8 +225,17 @@ func (o *obedient) obey(words []string, a *answer) error {
 			}
 		}
 	case "files": // N: the most descriptors from now on, beyond those in use
-		fds, _ := os.ReadDir("/proc/self/fd")
-		return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(len(fds) - 1 + number(1)), Max: 1 << 16})
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			return err
+		}
+		limit.Cur = 1 << 10
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil { // or they cannot be counted
+			return err
+		}
+		fds, err := os.ReadDir("/proc/self/fd")
+		limit.Cur = uint64(len(fds) - 1 + number(1))
+		return errors.Join(err, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
 	case "figures":
 		runtime.GC()
 		runtime.GC()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"time"
 
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -109,7 +110,10 @@ func (p *Participant) compare(pub, sub registry.Entity) {
 // removed drops what is known of an entity that is gone. Called with mu held.
 func (p *Participant) removed(e registry.Entity) {
 	delete(p.entities, e.ID)
-	maps.DeleteFunc(p.mismatches, func(both pair, _ bool) bool { return both.pub == e.ID || both.sub == e.ID })
+	delete(p.silent, e.ID)
+	for _, reported := range []map[pair]bool{p.mismatches, p.unusable} {
+		maps.DeleteFunc(reported, func(both pair, _ bool) bool { return both.pub == e.ID || both.sub == e.ID })
+	}
 	if e.Kind == registry.KindPublisher {
 		for _, sub := range p.subs {
 			sub.publisherGone(e.ID)
@@ -146,9 +150,49 @@ func (p *Participant) meet(sub *subscription, pub registry.Entity) {
 		p.asked = true
 	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
 	default:
-		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
-		p.emit(Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err})
+		p.again(err)
+		if both := (pair{pub.ID, sub.entity.ID}); !p.unusable[both] {
+			p.unusable[both] = true
+			p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
+			p.emit(Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err})
+		}
 	}
+}
+
+// retryPause is how long after it did not work a connection is tried again.
+const retryPause = time.Second
+
+// again arranges that what err prevented is tried again, unless nothing can change it. Called with mu held.
+func (p *Participant) again(err error) {
+	if p.closed || p.retry != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) {
+		return
+	}
+	p.retry = time.AfterFunc(retryPause, p.meetAgain)
+}
+
+// meetAgain connects everybody who is not connected. It is for what failed for want of memory, descriptors or the like.
+func (p *Participant) meetAgain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retry = nil
+	if p.closed {
+		return
+	}
+	for _, e := range p.entities {
+		if e.Kind == registry.KindPublisher {
+			for _, sub := range p.subs {
+				p.meet(sub, e)
+			}
+		}
+	}
+	for id := range p.units {
+		p.admitFrom(id)
+	}
+	if p.asked {
+		p.asked = false
+		p.reg.Touch()
+	}
+	p.signal()
 }
 
 // mismatch reports once that two ends do not fit; other is the one that is not ours. Called with mu held.
@@ -174,6 +218,7 @@ func (p *Participant) admitFrom(id registry.ID) {
 			return // it subscribes to nothing
 		}
 		if err != nil {
+			p.again(err)
 			p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
 			return
 		}
@@ -187,13 +232,19 @@ func (p *Participant) admitFrom(id registry.ID) {
 		if pub == nil {
 			return
 		}
-		if err := pub.admit(f, q); err != nil {
-			p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
-			p.emit(Event{Kind: Unusable, Participant: p.units[id], Err: err})
-		}
 		sub := registry.EntityID{Participant: id, Number: q.Subscription}
-		if _, ok := p.entities[sub]; ok { // one whose samples are held outlives its subscription
+		if err := pub.admit(f, q); err != nil {
+			p.again(err)
+			if both := (pair{pub.entity.ID, sub}); !p.unusable[both] {
+				p.unusable[both] = true
+				p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
+				p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: p.entities[sub], Err: err})
+			}
+		}
+		// The samples that are held of one that is closed keep its request.
+		if _, ok := p.entities[sub]; ok && !pub.answered[sub] {
 			pub.answered[sub] = true
+			delete(p.silent, sub)
 		}
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/registry"
@@ -44,9 +45,12 @@ type Participant struct {
 	units      map[registry.ID]registry.Participant
 	entities   map[registry.EntityID]registry.Entity // everybody's
 	peers      map[registry.ID]*shmtransport.PeerFile
-	mismatches map[pair]bool // reported already
-	asked      bool          // a link was requested and nobody was told yet
-	changed    chan struct{} // closed and replaced when something above changed
+	mismatches map[pair]bool              // reported already
+	unusable   map[pair]bool              // met in vain, reported already
+	silent     map[registry.EntityID]bool // subscriptions that did not answer a publisher in time
+	retry      *time.Timer                // runs meetAgain; nil when nothing is to be repeated
+	asked      bool                       // a link was requested and nobody was told yet
+	changed    chan struct{}              // closed and replaced when something above changed
 	listeners  map[*listener]struct{}
 }
 
@@ -70,6 +74,7 @@ func Join(opts *Options) (*Participant, error) {
 		pubs:  map[uint32]*publication{}, subs: map[uint32]*subscription{},
 		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]registry.Entity{},
 		peers: map[registry.ID]*shmtransport.PeerFile{}, mismatches: map[pair]bool{},
+		unusable: map[pair]bool{}, silent: map[registry.EntityID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
 	if p.log == nil {
@@ -99,6 +104,9 @@ func (p *Participant) Close() error {
 func (p *Participant) leave() error {
 	p.mu.Lock()
 	p.closed = true
+	if p.retry != nil {
+		p.retry.Stop()
+	}
 	pubs, subs := p.pubs, p.subs
 	p.pubs, p.subs = map[uint32]*publication{}, map[uint32]*subscription{}
 	p.signal()

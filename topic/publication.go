@@ -2,9 +2,7 @@ package topic
 
 import (
 	"errors"
-	"maps"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
@@ -79,29 +77,46 @@ func (pub *publication) enter() error {
 }
 
 // awaitAnswers waits until every living subscription that the topic interests has requested a link and been admitted, or
-// declined.
+// declined. One that once did not answer in time is not waited for until it has answered somebody, or a stopped process
+// would cost every new publisher that time.
 func (pub *publication) awaitAnswers() {
 	p := pub.p
 	timeout := time.NewTimer(connectTimeout)
 	defer timeout.Stop()
 	for {
 		p.mu.Lock()
-		changed := p.changed
-		open := slices.ContainsFunc(slices.Collect(maps.Values(p.entities)), func(e registry.Entity) bool {
-			return e.Kind == registry.KindSubscription && registry.Interested(e, pub.entity.Topic) && !pub.answered[e.ID]
-		})
-		closed := p.closed
+		changed, open := p.changed, pub.unanswered()
+		if p.closed {
+			open = nil
+		}
 		p.mu.Unlock()
-		if !open || closed {
+		if len(open) == 0 {
 			return
 		}
 		select {
 		case <-changed:
 		case <-timeout.C:
-			p.log.Warn("not every subscription answered in time", "topic", pub.entity.Topic, "after", connectTimeout)
+			p.mu.Lock()
+			open = pub.unanswered()
+			for _, sub := range open {
+				p.silent[sub] = true
+			}
+			p.mu.Unlock()
+			p.log.Warn("not every subscription answered in time", "topic", pub.entity.Topic, "after", connectTimeout, "missing", len(open))
 			return
 		}
 	}
+}
+
+// unanswered lists the subscriptions to wait for. Called with p.mu held.
+func (pub *publication) unanswered() (open []registry.EntityID) {
+	p := pub.p
+	for id, e := range p.entities {
+		if e.Kind == registry.KindSubscription && !pub.answered[id] && !p.silent[id] && registry.Interested(e, pub.entity.Topic) {
+			open = append(open, id)
+		}
+	}
+	return open
 }
 
 // admit watches a requested link's marks from now on.
