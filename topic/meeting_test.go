@@ -198,6 +198,34 @@ func TestWhatAReaderHoldsStaysWhenItsFilesAreTakenAway(t *testing.T) {
 	s.Release()
 }
 
+func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher[string](t, a, "x", nil)
+	h := listen(t, b)
+	path := a.publisherPath(pub.ID())
+	if err := errors.Join(os.Rename(path, path+".away"), os.Symlink("nowhere", path)); err != nil {
+		t.Fatal(err)
+	}
+	sub := subscriber[string](t, b, "x", nil)
+	isUnusable := func(e Event) bool { return e.Kind == Unusable && e.Entity.ID == pub.ID() }
+	h.until("the failure", isUnusable)
+	b.meetAgain()
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := sub.WaitPublishers(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	send(t, pub, "y")
+	want(t, sub, "y")
+	if n := h.count(isUnusable); n != 1 {
+		t.Errorf("the failure was reported %d times", n)
+	}
+}
+
 func TestAClosedParticipantMakesNothing(t *testing.T) {
 	o := domain(t)
 	p, err := Join(o)
