@@ -38,10 +38,7 @@ const long = 40 * time.Second
 
 // obeyRole does what it is told, one line after the other, and reports an answer for each.
 func obeyRole([]string) error {
-	o := &obedient{
-		pubs: map[string]*topic.Publisher[[]byte]{}, subs: map[string]*topic.Subscriber[[]byte]{},
-		heard: map[string][]int64{}, news: make(chan struct{}, 1),
-	}
+	o := newObedient()
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
@@ -84,6 +81,13 @@ type obedient struct {
 	mu    sync.Mutex
 	heard map[string][]int64 // when events came, by kind and by kind and topic
 	news  chan struct{}
+}
+
+func newObedient() *obedient {
+	return &obedient{
+		pubs: map[string]*topic.Publisher[[]byte]{}, subs: map[string]*topic.Subscriber[[]byte]{},
+		heard: map[string][]int64{}, news: make(chan struct{}, 1),
+	}
 }
 
 func (o *obedient) obey(words []string, a *answer) error {

@@ -12,7 +12,7 @@ import (
 )
 
 func roles() map[string]role {
-	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole}
+	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole}
 }
 
 // tally is what a subscriber saw.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -309,26 +308,32 @@ func ExampleParticipant_Events() {
 	defer leave()
 	ctx := context.Background()
 
-	_, err := topic.NewSubscriber[string](p, "robot/pose", nil)
-	check(err)
-	_, err = topic.NewPublisher[Pose](p, "robot/pose", nil) // of another type
+	_, err := topic.NewSubscriber[string](p, "robot/state", nil)
 	check(err)
 
+	seen := 0
 	for event := range p.Events(ctx) { // what is there already comes first
 		switch event.Kind {
-		case topic.Joined:
+		case topic.Joined, topic.Left, topic.Died:
 			fmt.Println(event.Kind, event.Participant.Unit)
-		case topic.Added:
+		case topic.Added, topic.Removed:
 			fmt.Println(event.Kind, event.Entity.Kind, event.Entity.Topic)
+		case topic.TypeMismatch:
+			fmt.Println(event.Kind, event.Entity.TypeName, "on", event.Entity.Topic)
 		}
-		if event.Kind == topic.Added && event.Entity.Kind == registry.KindPublisher {
-			break
+		switch seen++; seen {
+		case 2:
+			_, err := topic.NewPublisher[Pose](p, "robot/state", nil) // not of the subscriber's type
+			check(err)
+		case 4:
+			return
 		}
 	}
 	// Unordered output:
 	// joined example
-	// added subscription robot/pose
-	// added publisher robot/pose
+	// added subscription robot/state
+	// added publisher robot/state
+	// type mismatch topic_test.Pose on robot/state
 }
 
 func ExamplePublisher_WaitSubscribers() {

@@ -1,0 +1,268 @@
+package shmtransport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// tagged is a payload that shows it when bytes of two samples are mixed.
+func tagged(b []byte, tag uint64) {
+	for i := range b {
+		b[i] = byte(tag >> (8 * (i % 8)))
+	}
+}
+
+func checkTagged(b []byte) error {
+	if len(b) < 8 {
+		return fmt.Errorf("%d bytes", len(b))
+	}
+	tag := binary.LittleEndian.Uint64(b)
+	for i, c := range b {
+		if c != byte(tag>>(8*(i%8))) {
+			return fmt.Errorf("byte %d of %d belongs to another sample", i, len(b))
+		}
+	}
+	return nil
+}
+
+// A crowd is publishers and readers that do everything to one ring at the same time.
+type crowd struct {
+	*heapRing
+	mu       sync.Mutex // guards heapRing.links
+	released chan Sample
+	tags     atomic.Uint64
+	refused  atomic.Int64 // publishes for which there was no space
+}
+
+func (c *crowd) join(q LinkRequest, waits *Waits, opts ReaderOptions) *Reader {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := NewReader(waits, nil, opts)
+	c.connect(r, q)
+	return r
+}
+
+// publish publishes n samples, each in the way that chance picks.
+func (c *crowd) publish(n int) error {
+	ctx := c.t.Context()
+	buf := make([]byte, 70_000)
+	for range n {
+		size := 8 + rand.IntN(200)
+		if rand.IntN(200) == 0 {
+			size = copyOutsideLock + 1 + rand.IntN(1000)
+		}
+		tag := c.tags.Add(1) * 0x9e3779b97f4a7c15
+		var err error
+		switch rand.IntN(4) {
+		case 0:
+			var l Loan
+			if l, err = c.w.Loan(ctx, size); err == nil {
+				tagged(l.Bytes()[:size], tag)
+				_, err = l.Commit(ctx, size)
+			}
+		case 1:
+			var l Loan
+			if l, err = c.w.Loan(ctx, size); err == nil {
+				tagged(l.Bytes()[:size], tag)
+				l.Abandon()
+			}
+		case 2:
+			tagged(buf[:size], tag)
+			_, err = c.w.Publish(ctx, buf[:size/3], nil, buf[size/3:size])
+		default:
+			tagged(buf[:size], tag)
+			_, err = c.w.Publish(ctx, buf[:size])
+		}
+		var space *NoSpaceError
+		if errors.As(err, &space) {
+			c.refused.Add(1)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read takes samples until ctx ends or limit are taken, and lets go of them here, elsewhere, or later.
+func (c *crowd) read(ctx context.Context, r *Reader, q LinkRequest, limit int) error {
+	var last uint64
+	for range limit {
+		s, err := r.Receive(ctx)
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// The first may follow on history that the ring no longer had.
+		if last != 0 && (s.Sequence() != last+1+s.Lost() || q.Lossless && s.Lost() != 0) {
+			return fmt.Errorf("sample %d after %d with %d lost (lossless: %t)", s.Sequence(), last, s.Lost(), q.Lossless)
+		}
+		last = s.Sequence()
+		if err := checkTagged(s.Payload()); err != nil {
+			return fmt.Errorf("sample %d: %w", s.Sequence(), err)
+		}
+		if rand.IntN(3) == 0 {
+			c.released <- s
+		} else {
+			s.Release()
+		}
+	}
+	return nil
+}
+
+// releaseAll holds a few samples for a while and lets them go in another order.
+func (c *crowd) releaseAll() error {
+	var held []Sample
+	letGo := func(i int) error {
+		s := held[i]
+		held = append(held[:i], held[i+1:]...)
+		if err := checkTagged(s.Payload()); err != nil {
+			return fmt.Errorf("held sample %d: %w", s.Sequence(), err)
+		}
+		s.Release()
+		s.Release()
+		return nil
+	}
+	for s := range c.released {
+		held = append(held, s)
+		if len(held) > 6 {
+			if err := letGo(rand.IntN(len(held))); err != nil {
+				return err
+			}
+		}
+	}
+	for len(held) > 0 {
+		if err := letGo(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// comeAndGo lets guests join, take a few samples, and leave with some of them.
+func (c *crowd) comeAndGo(ctx context.Context, waits *Waits) error {
+	for ctx.Err() == nil {
+		if err := c.guest(ctx, waits); err != nil {
+			return err
+		}
+		if rand.IntN(4) == 0 {
+			c.w.Prune()
+		}
+	}
+	return nil
+}
+
+func (c *crowd) guest(ctx context.Context, waits *Waits) error {
+	q := LinkRequest{Lossless: rand.IntN(3) == 0, History: uint32(rand.IntN(3))}
+	r := c.join(q, waits, ReaderOptions{MaxHeld: 16, Spin: -1})
+	defer r.Close()
+	some, stop := context.WithTimeout(ctx, time.Millisecond)
+	defer stop()
+	if err := c.read(some, r, q, rand.IntN(10)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s, ok, err := r.TryReceive()
+	if ok {
+		r.Close()
+		c.released <- s
+	}
+	return err
+}
+
+func TestEverythingAtOnceHammer(t *testing.T) {
+	for _, opts := range []WriterOptions{
+		{Depth: 1},
+		{Depth: 2, MemoryLimit: 300 << 10},
+		{Depth: 8, MemoryLimit: 300 << 10},
+		{Depth: 32},
+	} {
+		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
+			c := &crowd{heapRing: newHeapRing(t, opts), released: make(chan Sample, 4)}
+			crowded := new(Waits)
+			crowded.direct.Store(directSleeps) // everybody parks
+			var publishers, readers, guests, releaser sync.WaitGroup
+			run := func(wg *sync.WaitGroup, f func() error) {
+				wg.Go(func() {
+					if err := f(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			var all []*Reader
+			for i := range 5 {
+				q := LinkRequest{Lossless: i >= 3}
+				ctx, ended := context.WithCancel(t.Context())
+				r := c.join(q, []*Waits{new(Waits), crowded}[i%2], ReaderOptions{
+					Spin: []time.Duration{0, -1}[i/2%2], MaxHeld: 16, Ended: func(PublisherID) { ended() },
+				})
+				all = append(all, r)
+				run(&readers, func() error { return c.read(ctx, r, q, 1<<30) })
+			}
+			leave, stopGuests := context.WithCancel(t.Context())
+			for range 2 {
+				run(&guests, func() error { return c.comeAndGo(leave, crowded) })
+			}
+			run(&releaser, c.releaseAll)
+			for range 2 {
+				run(&publishers, func() error { return c.publish(6000 / slowdown) })
+			}
+			publishers.Wait()
+			stopGuests()
+			guests.Wait()
+			published := c.w.Sequence()
+			c.w.Close()
+			readers.Wait()
+			close(c.released)
+			releaser.Wait()
+
+			for i, r := range all {
+				if f := r.Figures(); f.Messages+f.Lost != published {
+					t.Errorf("reader %d: %d received + %d lost, %d published", i, f.Messages, f.Lost, published)
+				}
+				r.Close()
+				if n := r.held.Load(); n != 0 {
+					t.Errorf("reader %d: %d samples held", i, n)
+				}
+			}
+			c.checkSlots()
+			t.Logf("%d published, %d refused, %d slots in %d arenas", published, c.refused.Load(), c.w.pool.total, len(c.w.pool.arenas))
+		})
+	}
+}
+
+// checkSlots checks that every slot is in exactly one place.
+func (c *crowd) checkSlots() {
+	c.t.Helper()
+	seen := make(map[slotID]int)
+	for _, a := range c.w.pool.arenas {
+		for _, id := range a.free {
+			seen[id]++
+		}
+	}
+	for _, id := range c.w.pool.retired {
+		seen[id]++
+	}
+	for _, id := range c.w.inRing {
+		if id != noSlot {
+			seen[id]++
+		}
+	}
+	for id, n := range seen {
+		if n != 1 {
+			c.t.Errorf("slot %#x is in %d places", id, n)
+		}
+	}
+	if len(seen) != c.w.pool.total || c.w.loans != 0 || c.w.waiting != 0 || c.w.sleepers != 0 {
+		c.t.Errorf("%d of %d slots accounted for, %d loans, %d waiting, %d asleep", len(seen), c.w.pool.total, c.w.loans, c.w.waiting, c.w.sleepers)
+	}
+}
