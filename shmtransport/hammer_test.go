@@ -182,14 +182,16 @@ func (c *crowd) guest(ctx context.Context, waits *Waits) error {
 func TestEverythingAtOnceHammer(t *testing.T) {
 	for _, opts := range []WriterOptions{
 		{Depth: 1},
-		{Depth: 2, MemoryLimit: 300 << 10},
-		{Depth: 8, MemoryLimit: 300 << 10},
+		{Depth: 2, MemoryLimit: 90 << 10},
+		{Depth: 8, MemoryLimit: 90 << 10},
 		{Depth: 32},
 	} {
 		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
 			c := &crowd{heapRing: newHeapRing(t, opts), released: make(chan Sample, 4)}
-			crowded := new(Waits)
-			crowded.direct.Store(directSleeps) // everybody parks
+			waits := new(Waits)
+			if opts.Depth%4 == 0 {
+				waits.direct.Store(directSleeps) // everybody parks
+			}
 			var publishers, readers, guests, releaser sync.WaitGroup
 			run := func(wg *sync.WaitGroup, f func() error) {
 				wg.Go(func() {
@@ -202,7 +204,7 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 			for i := range 5 {
 				q := LinkRequest{Lossless: i >= 3}
 				ctx, ended := context.WithCancel(t.Context())
-				r := c.join(q, []*Waits{new(Waits), crowded}[i%2], ReaderOptions{
+				r := c.join(q, waits, ReaderOptions{
 					Spin: []time.Duration{0, -1}[i/2%2], MaxHeld: 16, Ended: func(PublisherID) { ended() },
 				})
 				all = append(all, r)
@@ -210,11 +212,11 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 			}
 			leave, stopGuests := context.WithCancel(t.Context())
 			for range 2 {
-				run(&guests, func() error { return c.comeAndGo(leave, crowded) })
+				run(&guests, func() error { return c.comeAndGo(leave, waits) })
 			}
 			run(&releaser, c.releaseAll)
 			for range 2 {
-				run(&publishers, func() error { return c.publish(6000 / slowdown) })
+				run(&publishers, func() error { return c.publish(min(1000*opts.Depth, 6000) / min(slowdown, 2*opts.Depth)) })
 			}
 			publishers.Wait()
 			stopGuests()
