@@ -109,7 +109,7 @@ func (o *obedient) obey(words []string, a *answer) error {
 		p, err := topic.Join(nil)
 		if err == nil {
 			o.p = p
-			go o.listen()
+			go o.listen(p)
 		}
 		return err
 	case "leave":
@@ -188,6 +188,10 @@ func (o *obedient) obey(words []string, a *answer) error {
 			s.Release()
 		}
 		return nil
+	case "stats": // NAME
+		figures := o.subs[name].Stats()
+		a.Received, a.Lost = figures.Messages, figures.Lost
+		return nil
 	case "churnpub": // TOPIC N
 		for range number(2) {
 			pub, err := topic.NewPublisher[[]byte](o.p, name, nil)
@@ -253,9 +257,9 @@ func (o *obedient) obey(words []string, a *answer) error {
 	return fmt.Errorf("told to %q", words)
 }
 
-func (o *obedient) listen() {
+func (o *obedient) listen(p *topic.Participant) {
 	c := clock.New()
-	for e := range o.p.Events(context.Background()) {
+	for e := range p.Events(context.Background()) {
 		now := c.Now()
 		o.mu.Lock()
 		keys := []string{e.Kind.String(), e.Kind.String() + ":" + e.Entity.Topic}

@@ -204,6 +204,15 @@ func (l *Link) newest() uint64 {
 	return newest
 }
 
+// rest is how many samples an ended publisher published that were not taken. A head that says more than anybody could
+// have published is not believed.
+func (l *Link) rest() uint64 {
+	if n := l.newest(); n >= l.cursor && n-l.cursor < 1<<40 {
+		return n + 1 - l.cursor
+	}
+	return 0
+}
+
 // waiting reports whether take would come to something.
 func (l *Link) waiting() bool {
 	if !l.admitted {

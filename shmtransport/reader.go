@@ -20,6 +20,10 @@ type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
 	Spin    time.Duration // how long a wait looks by itself before it sleeps; default 20 µs, negative = not at all
 
+	// MaxEnded is how many publishers that are gone are kept until everything of them is taken; default 64. A subscription
+	// that nobody receives from would else keep the memory of each one there ever was. What is given up counts as lost.
+	MaxEnded int
+
 	// Failed is called, if set, when a publisher's memory turned out to be unusable and its link was given up. It runs
 	// within Receive or TryReceive and must not call back into the Reader.
 	Failed func(PublisherID, error)
@@ -69,6 +73,9 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	}
 	if opts.Spin == 0 {
 		opts.Spin = defaultSpin
+	}
+	if opts.MaxEnded == 0 {
+		opts.MaxEnded = 64
 	}
 	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), futex: new(futex.Waiter)}
 	if block == nil {
@@ -123,7 +130,7 @@ func (r *Reader) remove(l *Link) {
 }
 
 // Gone says that a publisher's process is dead, or its file has no name any more, so that nothing new comes from it. What
-// is in its ring is still delivered.
+// is in its ring is still delivered, within MaxEnded.
 func (r *Reader) Gone(id PublisherID) {
 	for _, l := range *r.links.Load() {
 		if l.id == id {
@@ -131,6 +138,33 @@ func (r *Reader) Gone(id PublisherID) {
 		}
 	}
 	r.Wake()
+	if r.turn.tryTidy() { // who receives at the moment drops the links that have nothing more by itself
+		r.tidy()
+		r.turn.release()
+	}
+}
+
+// tidy gives up the links of publishers that are gone and have nothing more, and the oldest of the others when there are
+// more than MaxEnded. Called with the turn.
+func (r *Reader) tidy() {
+	if r.closed.Load() {
+		return
+	}
+	var ended []*Link
+	for _, l := range *r.links.Load() {
+		if !l.ended() {
+			continue
+		}
+		if ok, _ := l.connected(); ok && l.rest() == 0 {
+			r.remove(l)
+		} else {
+			ended = append(ended, l)
+		}
+	}
+	for _, l := range ended[:max(0, len(ended)-r.opts.MaxEnded)] {
+		l.lost += l.rest()
+		r.remove(l)
+	}
 }
 
 // Wake makes a Receive that sleeps look again.

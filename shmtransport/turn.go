@@ -2,19 +2,38 @@ package shmtransport
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 )
 
 // A turn is a lock that a context can stop waiting for. It costs two atomic operations when nobody else wants it.
 type turn struct {
-	busy    atomic.Bool
+	state   atomic.Uint32
 	waiting atomic.Int32
 	freed   chan struct{} // holds one token
 }
 
+const (
+	turnFree    = iota
+	turnTaken   // by who receives, perhaps for long
+	turnTidying // for a moment
+)
+
 func newTurn() turn { return turn{freed: make(chan struct{}, 1)} }
 
-func (t *turn) tryAcquire() bool { return t.busy.CompareAndSwap(false, true) }
+// tryAcquire fails when somebody receives. It waits for who only tidies up, so that a sample that is there is found.
+func (t *turn) tryAcquire() bool {
+	for !t.state.CompareAndSwap(turnFree, turnTaken) {
+		if t.state.Load() == turnTaken {
+			return false
+		}
+		runtime.Gosched()
+	}
+	return true
+}
+
+// tryTidy acquires the turn for a moment, if nobody has it.
+func (t *turn) tryTidy() bool { return t.state.CompareAndSwap(turnFree, turnTidying) }
 
 func (t *turn) acquire(ctx context.Context) error {
 	if t.tryAcquire() {
@@ -33,7 +52,7 @@ func (t *turn) acquire(ctx context.Context) error {
 }
 
 func (t *turn) release() {
-	t.busy.Store(false)
+	t.state.Store(turnFree)
 	if t.waiting.Load() > 0 {
 		select {
 		case t.freed <- struct{}{}:

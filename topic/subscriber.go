@@ -62,11 +62,19 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
 		AnyType:  opts.Codec == nil && t.Encoding == serde.EncodingRaw,
 		Lossless: opts.Lossless, History: uint32(opts.History),
-	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin})
+	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, MaxEnded: maxEnded(opts.Lossless)})
 	if err != nil {
 		return nil, err
 	}
 	return &Subscriber[T]{core: core, decoder: codec.Decoder(), value: new(T)}, nil
+}
+
+// maxEnded is how many publishers that closed or died a subscriber that does not receive keeps for later.
+func maxEnded(lossless bool) int {
+	if lossless {
+		return 1024
+	}
+	return 64
 }
 
 // Receive waits for the next sample. The caller releases it. The error is ctx's, os.ErrClosed, or a
