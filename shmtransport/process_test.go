@@ -12,14 +12,19 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 // roleVariable names the role that this test binary plays when it was started by a test.
 const roleVariable = "SHMTRANSPORT_TEST_ROLE"
+
+// emulatorVariable names the program that runs this test binary when it was built for another CPU.
+const emulatorVariable = "SHMBUS_TEST_EMULATOR"
 
 var roles = map[string]func(args []string) error{
 	"publish": publishRole,
@@ -51,7 +56,8 @@ func start(t testing.TB, before []string, role string, args ...any) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := append(append([]string{}, before...), exe)
+	line := append(slices.Clone(before), strings.Fields(os.Getenv(emulatorVariable))...)
+	line = append(line, exe)
 	for _, a := range args {
 		line = append(line, fmt.Sprint(a))
 	}
@@ -207,10 +213,10 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 		c := start(t, nil, "publish", d.dir, id.Participant, f.id, 0)
 		c.says(t, "open")
 
-		ended := false
+		var ended atomic.Bool
 		r := NewReader(new(Waits), nil, ReaderOptions{
 			Spin:   []time.Duration{0, -1}[round%2],
-			Ended:  func(PublisherID) { ended = true },
+			Ended:  func(PublisherID) { ended.Store(true) },
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
 		})
 		q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: round%4 < 2, Patience: time.Hour}
@@ -227,9 +233,9 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 		var a accountant
 		var held []Sample
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		for !ended {
+		for !ended.Load() {
 			s, ok, err := r.TryReceive()
-			if err == nil && !ok && !ended && !l.gone.Load() {
+			if err == nil && !ok && !ended.Load() && !l.gone.Load() {
 				awaitCtx, stop := context.WithTimeout(ctx, time.Millisecond)
 				s, err = r.Receive(awaitCtx)
 				stop()

@@ -27,7 +27,8 @@ type ReaderOptions struct {
 	// Failed is called, if set, when a publisher's memory turned out to be unusable and its link was given up. It runs
 	// within Receive or TryReceive and must not call back into the Reader.
 	Failed func(PublisherID, error)
-	// Ended is called, if set, when everything of a publisher that is gone has been taken, on the same terms.
+	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, on the same terms; also
+	// within Gone.
 	Ended func(PublisherID)
 }
 
@@ -129,6 +130,14 @@ func (r *Reader) remove(l *Link) {
 	l.close()
 }
 
+// end removes the link of a publisher that is gone.
+func (r *Reader) end(l *Link) {
+	r.remove(l)
+	if r.opts.Ended != nil {
+		r.opts.Ended(l.id)
+	}
+}
+
 // Gone says that a publisher's process is dead, or its file has no name any more, so that nothing new comes from it. What
 // is in its ring is still delivered, within MaxEnded.
 func (r *Reader) Gone(id PublisherID) {
@@ -156,14 +165,14 @@ func (r *Reader) tidy() {
 			continue
 		}
 		if ok, _ := l.connected(); ok && l.rest() == 0 {
-			r.remove(l)
+			r.end(l)
 		} else {
 			ended = append(ended, l)
 		}
 	}
 	for _, l := range ended[:max(0, len(ended)-r.opts.MaxEnded)] {
 		l.lost += l.rest()
-		r.remove(l)
+		r.end(l)
 	}
 }
 
@@ -245,10 +254,7 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 				r.opts.Failed(l.id, err)
 			}
 		case ended:
-			r.remove(l)
-			if r.opts.Ended != nil {
-				r.opts.Ended(l.id)
-			}
+			r.end(l)
 		}
 	}
 	if r.next > len(links) {
