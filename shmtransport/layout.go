@@ -10,23 +10,23 @@ const (
 
 // Publisher file. Written by the publisher alone; everybody else maps it read-only.
 //
-//	offset  size      field
-//	0       8         magic
-//	8       4         layout version
-//	12      4         depth: ring entries, a power of two
-//	16      8         participant id of the publisher
-//	24      4         number of the publisher within its participant
-//	28      4         page size the arenas are aligned to
-//	32      8         largest payload, bytes
-//	64      4         bell: futex word, incremented before sleepers are woken
-//	68      4         state: 0 open, 1 closed
-//	72      4         admission generation: incremented after each change of the admission table
-//	76      4         full: 1 while the admission table has no free entry
-//	128     8         head: sequence of the newest sample, a hint
-//	192     8         wake cursor: the publisher sleeps until a lossless reader's cursor reaches it; 0 = nobody sleeps
-//	4096    8192      arena table, 256 entries
-//	12288   4096      admission table, 128 entries
-//	16384   8*depth   ring
+//	offset  size      constant          holds
+//	0       8         pubOffMagic       magic
+//	8       4         pubOffVersion     layout version
+//	12      4         pubOffDepth       depth: ring entries, a power of two
+//	16      8         pubOffOwner       participant id of the publisher
+//	24      4         pubOffNumber      number of the publisher within its participant
+//	28      4         pubOffPage        page size the arenas are aligned to
+//	32      8         pubOffMaxPayload  largest payload, bytes
+//	64      4         pubOffBell        bell: futex word, incremented before sleepers are woken
+//	68      4         pubOffState       state: 0 open, 1 closed
+//	72      4         pubOffAdmitGen    admission generation: incremented after each change of the admission table
+//	76      4         pubOffFull        full: 1 while the admission table has no free entry
+//	128     8         pubOffHead        head: sequence of the newest sample, a hint
+//	192     8         pubOffWakeCursor  wake cursor: a publish sleeps until a lossless reader's cursor gets there; 0 = none does
+//	4096    8192      pubOffArenas      arena table, 256 entries
+//	12288   4096      pubOffAdmissions  admission table, 128 entries
+//	16384   8*depth   pubOffRing        ring
 //
 // Arenas follow, each on a page boundary, in the order they were made.
 const (
@@ -55,10 +55,10 @@ const (
 
 // Arena table entry. Written before the first ring word that names one of its slots, never changed afterwards.
 //
-//	offset  size  field
-//	0       8     offset of the arena in the file
-//	8       8     slot size: payload bytes a slot can hold, a multiple of 64
-//	16      4     slots
+//	offset  size      constant          holds
+//	0       8         arenaOffOffset    offset of the arena in the file
+//	8       8         arenaOffSlotSize  slot size: payload bytes a slot can hold, a multiple of 64
+//	16      4         arenaOffSlots     slots
 const (
 	arenaEntrySize   = 32
 	arenaOffOffset   = 0
@@ -68,11 +68,11 @@ const (
 
 // Admission table entry. The status is cleared first and written last; the reader's id is written after the start.
 //
-//	offset  size  field
-//	0       8     participant id of the reader
-//	8       8     link: index in the reader file, generation in the upper half
-//	16      8     start: the first sequence the reader accounts for
-//	24      4     status: 0 free, 1 admitted
+//	offset  size      constant      holds
+//	0       8         admOffReader  participant id of the reader
+//	8       8         admOffLink    link: index in the reader file, generation in the upper half
+//	16      8         admOffStart   start: the first sequence the reader accounts for
+//	24      4         admOffStatus  status: 0 free, 1 admitted
 const (
 	admissionEntrySize = 32
 	admOffReader       = 0
@@ -88,10 +88,10 @@ const (
 
 // Slot header, in front of each payload. Written before the ring word that names the slot.
 //
-//	offset  size  field
-//	0       8     sequence, all 64 bits
-//	8       8     payload length, bytes
-//	16      8     publish stamp, ns of CLOCK_MONOTONIC
+//	offset  size      constant          holds
+//	0       8         slotOffSequence   sequence, all 64 bits
+//	8       8         slotOffLength     payload length, bytes
+//	16      8         slotOffPublished  publish stamp, ns of CLOCK_MONOTONIC
 const (
 	slotHeaderSize   = 64
 	slotOffSequence  = 0
@@ -102,13 +102,13 @@ const (
 // Reader file, one per participant that subscribes. Written by that participant alone; publishers map the link pages they
 // admitted read-only.
 //
-//	offset  size      field
-//	0       8         magic
-//	8       4         layout version
-//	16      8         participant id of the reader
-//	24      4         links: directory entries at or above this index were never used
-//	4096    262144    link directory, 4096 entries
-//	266240  16777216  link pages, 4096 of 4096 bytes
+//	offset  size      constant       holds
+//	0       8         rdrOffMagic    magic
+//	8       4         rdrOffVersion  layout version
+//	16      8         rdrOffOwner    participant id of the reader
+//	24      4         rdrOffUsed     links: directory entries at or above this index were never used
+//	4096    262144    rdrOffLinks    link directory, 4096 entries
+//	266240  16777216  rdrOffPages    link pages, 4096 of 4096 bytes
 const (
 	rdrOffMagic   = 0
 	rdrOffVersion = 8
@@ -121,15 +121,15 @@ const (
 
 // Link directory entry: what a subscription answers to one publisher. The state is cleared first and written last.
 //
-//	offset  size  field
-//	0       4     state: 0 free, 1 requested, 2 declined
-//	4       4     generation of the entry
-//	8       8     participant id of the publisher
-//	16      4     number of the publisher
-//	20      4     number of the subscription within its participant
-//	24      4     history: samples of the past it asks for, 4294967295 = all there were
-//	28      4     policy: 0 keep-last, 1 lossless
-//	32      8     lossless timeout, ns
+//	offset  size      constant           holds
+//	0       4         linkOffState       state: 0 free, 1 requested, 2 declined
+//	4       4         linkOffGeneration  generation of the entry
+//	8       8         linkOffPublisher   participant id of the publisher
+//	16      4         linkOffNumber      number of the publisher
+//	20      4         linkOffSubscriber  number of the subscription within its participant
+//	24      4         linkOffHistory     history: samples of the past it asks for, 4294967295 = all there were
+//	28      4         linkOffPolicy      policy: 0 keep-last, 1 lossless
+//	32      8         linkOffPatience    lossless timeout, ns
 const (
 	linkEntrySize      = 64
 	linkOffState       = 0
@@ -148,15 +148,15 @@ const (
 
 // Link page: what a reader does with one publisher's ring, for that publisher to watch.
 //
-//	offset  size  field
-//	0       8     participant id of the publisher
-//	8       4     number of the publisher
-//	12      4     generation, as in the directory entry
-//	16      4     state: 0 unused, 1 in use
-//	64      4     armed: 0 awake, else a number that is new each time the reader goes to sleep
-//	128     8     cursor: the next sequence the reader will take
-//	192     4     marks in use: marks at or above this index are 0
-//	256     3840  marks, 960 words: slot + 1 of a sample the reader holds, or 0
+//	offset  size      constant          holds
+//	0       8         pageOffPublisher  participant id of the publisher
+//	8       4         pageOffNumber     number of the publisher
+//	12      4         pageOffGen        generation, as in the directory entry
+//	16      4         pageOffState      state: 0 unused, 1 in use
+//	64      4         pageOffArmed      armed: 0 awake, else a number that is new each time the reader goes to sleep
+//	128     8         pageOffCursor     cursor: the next sequence the reader will take
+//	192     4         pageOffMarksUsed  marks in use: marks at or above this index are 0
+//	256     3840      pageOffMarks      marks, 960 words: slot + 1 of a sample the reader holds, or 0
 const (
 	linkPageSize     = 4096
 	pageOffPublisher = 0

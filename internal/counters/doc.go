@@ -4,19 +4,33 @@
 // 64-bit word (the histogram's are 32-bit), so a reader sees each one whole, though not all of the same instant. Nothing in
 // the protocol depends on them.
 //
-//	offset  size  publisher                      subscription
-//	0       8     messages published             messages received
-//	8       8     payload bytes                  payload bytes
-//	16      8     stamp of the newest, ns        stamp of the newest, ns
-//	24      8     size of the newest, bytes      size of the newest, bytes
-//	32      8     largest size, bytes            largest size, bytes
-//	40      8     publishes that failed          messages lost
-//	48      8     publishes that had to wait     decode errors
-//	56      8     subscriptions reached          publishers connected
-//	64      8     memory reserved, bytes         samples held
-//	72      8     -                              lag behind the publishers, messages
-//	80      48    -                              -
-//	128     512   -                              latency histogram, 128 words of 32 bits
+// The block of a publisher:
+//
+//	offset  size  constant     holds
+//	0       8     offMessages  messages published
+//	8       8     offBytes     payload bytes of them
+//	16      8     offLast      stamp of the newest, ns
+//	24      8     offLastSize  size of the newest, bytes
+//	32      8     offMaxSize   size of the largest, bytes
+//	40      8     offFailed    publishes that returned an error
+//	48      8     offWaited    publishes that had to wait for a lossless subscription
+//	56      8     offPeers     subscriptions connected
+//	64      8     offMemory    memory of all slots, bytes
+//
+// The block of a subscription:
+//
+//	offset  size  constant     holds
+//	0       8     offMessages  messages received
+//	8       8     offBytes     payload bytes of them
+//	16      8     offLast      stamp of the newest, ns
+//	24      8     offLastSize  size of the newest, bytes
+//	32      8     offMaxSize   size of the largest, bytes
+//	40      8     offLost      messages lost
+//	48      8     offDecode    messages received that could not be decoded
+//	56      8     offPeers     publishers linked
+//	64      8     offHeld      samples not released
+//	72      8     offLag       messages of the publisher of a recent sample that were published and not taken then
+//	128     512   offLatency   latency histogram, 128 words of 32 bits
 //
 // Stamps are nanoseconds of CLOCK_MONOTONIC, zero before the first message.
 package counters
