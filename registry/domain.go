@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -48,6 +49,10 @@ func DomainDir(dir, domain string) (string, error) {
 func supported() error {
 	if runtime.GOOS != "linux" {
 		return shm.ErrUnsupported
+	}
+	if !mem.SharedAtomics {
+		return fmt.Errorf("shmbus cannot run on this CPU as built for it (%s): 64-bit atomic operations would not hold between processes; "+
+			"on ARM build with GOARM=7, on MIPS as mips64", runtime.GOARCH)
 	}
 	return nil
 }
