@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/internal/text"
 )
 
 // document prints v as one indented JSON document.

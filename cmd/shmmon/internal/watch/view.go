@@ -3,7 +3,7 @@ package watch
 import (
 	"strings"
 
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/text"
+	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/registry"
 )
 
