@@ -1,62 +1,43 @@
 package registry
 
 import (
-	"os"
 	"regexp"
-	"strconv"
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/layouttest"
+	"github.com/shmbus/shmbus/internal/process"
 )
 
-// The tables are what other implementations and readers of a dump go by, so they and the constants must agree.
-func TestTheTablesSayWhatTheConstantsSay(t *testing.T) {
-	type field struct{ offset, size int }
-	constants := map[string]int{
-		"offMagic": offMagic, "offVersion": offVersion, "offNonce": offNonce, "offBell": offBell,
-		"offPID": offPID, "offID": offID, "offStartTime": offStartTime, "offBootID": offBootID, "offSince": offSince,
-		"offExecLength": offExecLength, "offUnitLength": offUnitLength, "offHeaderCRC": offHeaderCRC,
-		"offTableVersion": offTableVersion, "offState": offState, "offPages": offPages, "offText": offText,
-		"offEntityState": offEntityState, "offNumber": offNumber, "offGeneration": offGeneration,
-		"offBodyLength": offBodyLength, "offBodyCRC": offBodyCRC, "offBody": offBody, "offCounters": offCounters,
-		"offEntitySince": offEntitySince, "offMaxPayload": offMaxPayload, "offSchemaSize": offSchemaSize,
-		"offSchemaCRC": offSchemaCRC, "offDepth": offDepth, "offHistory": offHistory, "offKind": offKind,
-		"offFlags": offFlags, "offPatternCount": offPatternCount, "offTexts": offTexts,
-	}
-	source, err := os.ReadFile("layout.go")
+// The tables are what other implementations and readers of a dump go by.
+func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
+	wrong, err := layouttest.Package{
+		Name: "registry", Root: "..", Files: []string{"layout.go"},
+		Field: regexp.MustCompile(`^off[A-Z]`),
+		Sizes: map[string]int{
+			"offMagic":    len(participantMagic),
+			"offNonce":    nonceSize,
+			"offBootID":   len(process.Identity{}.BootID),
+			"offText":     pageSize - offText,
+			"offBody":     maxBody,
+			"offCounters": counters.Size,
+		},
+		Ends: map[string]int{
+			"Registry file":      registrySize,
+			"Participant header": pageSize,
+			"Entity page":        pageSize,
+			"Record body":        maxBody,
+		},
+	}.Check()
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile(`(?m)^//\t(\d+) +(\d+|-) +(off\w+) +\S`)
-	seen := make(map[string]field)
-	var before field
-	for _, m := range row.FindAllStringSubmatch(string(source), -1) {
-		offset, _ := strconv.Atoi(m[1])
-		size, _ := strconv.Atoi(m[2])
-		f := field{offset, size}
-		want, ok := constants[m[3]]
-		if !ok || want != offset {
-			t.Errorf("the table has %s at %d, the constant is %d", m[3], offset, want)
-		}
-		if offset != 0 && offset < before.offset+before.size {
-			t.Errorf("%s at %d lies in the field before it", m[3], offset)
-		}
-		if (size == 4 || size == 8 || size == 2) && offset%size != 0 {
-			t.Errorf("%s at %d is not aligned to its %d bytes", m[3], offset, size)
-		}
-		seen[m[3]], before = f, f
+	for _, w := range wrong {
+		t.Error(w)
 	}
-	for name := range constants {
-		if _, ok := seen[name]; !ok {
-			t.Errorf("the table does not have %s", name)
-		}
-	}
-	for name, size := range map[string]int{"offNonce": nonceSize, "offText": pageSize - offText, "offBody": maxBody,
-		"offCounters": counters.Size, "offMagic": len(participantMagic)} {
-		if seen[name].size != size {
-			t.Errorf("%s has %d bytes in the table and %d in the code", name, seen[name].size, size)
-		}
-	}
+}
+
+func TestThePartsOfAPageFit(t *testing.T) {
 	if offCounters%64 != 0 || offCounters+counters.Size > pageSize || offBody+maxBody > offCounters ||
 		offText+maxExecutable+MaxName > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")

@@ -23,7 +23,7 @@ const (
 //	72      4         pubOffAdmitGen    admission generation: incremented after each change of the admission table
 //	76      4         pubOffFull        full: 1 while the admission table has no free entry
 //	128     8         pubOffHead        head: sequence of the newest sample, a hint
-//	192     8         pubOffWakeCursor  wake cursor: a publish sleeps until a lossless reader's cursor gets there; 0 = none does
+//	192     8         pubOffWakeCursor  wake cursor: a publish sleeps until a lossless cursor gets there; 0 = none does
 //	4096    8192      pubOffArenas      arena table, 256 entries
 //	12288   4096      pubOffAdmissions  admission table, 128 entries
 //	16384   8*depth   pubOffRing        ring

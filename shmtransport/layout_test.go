@@ -1,0 +1,55 @@
+package shmtransport
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/layouttest"
+)
+
+// The tables are what other implementations and readers of a dump go by.
+func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
+	wrong, err := layouttest.Package{
+		Name: "shmtransport", Root: "..", Files: []string{"layout.go"},
+		Field: regexp.MustCompile(`^(pub|arena|adm|slot|rdr|link|page)Off[A-Z]`),
+		Sizes: map[string]int{
+			"pubOffArenas":     MaxArenas * arenaEntrySize,
+			"pubOffAdmissions": MaxReaders * admissionEntrySize,
+			"rdrOffLinks":      MaxLinks * linkEntrySize,
+			"rdrOffPages":      MaxLinks * linkPageSize,
+			"pageOffMarks":     MaxHeld * 4,
+		},
+		Ends: map[string]int{
+			"Publisher header":      pubOffRing + 8*MaxDepth,
+			"Arena table entry":     arenaEntrySize,
+			"Admission table entry": admissionEntrySize,
+			"Slot header":           slotHeaderSize,
+			"Reader header":         rdrFileSize,
+			"Link directory entry":  linkEntrySize,
+			"Link page":             linkPageSize,
+		},
+	}.Check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range wrong {
+		t.Error(w)
+	}
+}
+
+func TestTheTablesOfAFileFillIt(t *testing.T) {
+	for what, between := range map[string][2]int{
+		"arena table":     {MaxArenas * arenaEntrySize, pubOffAdmissions - pubOffArenas},
+		"admission table": {MaxReaders * admissionEntrySize, pubOffRing - pubOffAdmissions},
+		"link directory":  {MaxLinks * linkEntrySize, rdrOffPages - rdrOffLinks},
+		"link pages":      {MaxLinks * linkPageSize, rdrFileSize - rdrOffPages},
+		"marks":           {MaxHeld * 4, linkPageSize - pageOffMarks},
+	} {
+		if between[0] != between[1] {
+			t.Errorf("the %s takes %d bytes and has %d", what, between[0], between[1])
+		}
+	}
+	if (slotWithdrawn>>slotIndexBits)+1 != MaxArenas || slotWithdrawn&(maxSlots-1) != maxSlots-1 {
+		t.Error("a ring word does not hold the number of every slot")
+	}
+}
