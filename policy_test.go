@@ -90,6 +90,7 @@ func rules() []rule {
 		{"unsafe stays behind its doors", perFile(unsafeFenced)},
 		{"the kernel stays behind its doors", perFile(kernelFenced)},
 		{"no cgo", perFile(noCgo)},
+		{"what is for tests is in no program", perFile(testsApart)},
 		{"every package says once what it is", packageComments},
 		{"nothing runs before main", perFile(noInit)},
 		{"files are named for what is in them", fileNames},
@@ -154,6 +155,16 @@ func noCgo(s *source) []string {
 		return []string{s.at(spec) + " uses cgo"}
 	}
 	return nil
+}
+
+// testsApart keeps out of programs what only tests need.
+func testsApart(s *source) (wrong []string) {
+	for _, name := range []string{"testing", module + "/internal/layouttest"} {
+		if spec := s.imports()[name]; spec != nil && !s.test() {
+			wrong = append(wrong, fmt.Sprintf("%s imports %s, which is for tests", s.at(spec), name))
+		}
+	}
+	return wrong
 }
 
 // packageComments wants one package comment per package, in doc.go.
@@ -398,6 +409,10 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"no cgo": {
 			breaks: []files{{"internal/shm/a.go": imports("C")}},
 			keeps:  []files{{"internal/shm/a.go": imports("os")}},
+		},
+		"what is for tests is in no program": {
+			breaks: []files{{"registry/a.go": imports(module + "/internal/layouttest")}, {"topic/a.go": imports("testing")}},
+			keeps:  []files{{"registry/a_test.go": imports(module + "/internal/layouttest")}},
 		},
 		"every package says once what it is": {
 			breaks: []files{
