@@ -1,6 +1,12 @@
 package shmtransport
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrLoanEnded says that a loan was committed or abandoned before. The earlier call stands, this one did nothing.
+var ErrLoanEnded = errors.New("the loan has ended: it was committed or abandoned before")
 
 // A TooLargeError says that a payload exceeds what the publisher allows. Nothing was published.
 type TooLargeError struct {

@@ -42,6 +42,7 @@ type pool struct {
 	total   int      // slots of all arenas
 	retired []slotID // oldest first
 	held    []bool   // what look saw, by number of the slot
+	lent    []uint64 // how often each slot was lent and given back, by number; odd while it is lent
 	taken   int64    // bytes of all arenas
 	limit   int64    // the most taken may become
 	depth   int
@@ -83,6 +84,23 @@ func (p *pool) take(n int, wasteful bool) (slotID, bool) {
 func (p *pool) put(id slotID) {
 	a := p.arenas[id.arena()]
 	a.free = append(a.free, id)
+}
+
+// lend notes that the application has a slot that take returned, and returns what giveBack wants to hear.
+func (p *pool) lend(id slotID) (use uint64) {
+	n, _ := p.number(id)
+	p.lent[n]++
+	return p.lent[n]
+}
+
+// giveBack ends a loan. It is false when that loan ended before, whatever became of the slot since.
+func (p *pool) giveBack(id slotID, use uint64) bool {
+	n, _ := p.number(id)
+	if p.lent[n] != use {
+		return false
+	}
+	p.lent[n]++
+	return true
 }
 
 // retire takes note that a slot left the ring. Readers that marked it before keep it.
@@ -204,6 +222,7 @@ func (p *pool) add(size, slots int) error {
 	p.total += slots
 	p.taken += stride * int64(slots)
 	p.held = make([]bool, p.total)
+	p.lent = append(p.lent, make([]uint64, slots)...)
 	// Room for every slot, so that retiring one never allocates.
 	p.retired = append(make([]slotID, 0, p.total), p.retired...)
 	return nil

@@ -365,6 +365,45 @@ func TestLoansArePublishedOrAbandoned(t *testing.T) {
 	expectNothing(t, r)
 }
 
+func TestALoanEndsOnce(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	a, err := h.w.Loan(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(a.Bytes(), "a")
+	if _, err := a.Commit(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	end := func(l Loan) {
+		t.Helper()
+		if _, err := l.Commit(t.Context(), 1); !errors.Is(err, ErrLoanEnded) {
+			t.Fatalf("a second end: %v", err)
+		}
+		l.Abandon()
+	}
+	end(a)
+	b, err := h.w.Loan(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Abandon()
+	end(b)
+	c, err := h.w.Loan(t.Context(), 10) // the slot that was b's
+	if err != nil || c.id != b.id {
+		t.Fatal(c.id, b.id, err)
+	}
+	end(b)
+	copy(c.Bytes(), "c")
+	if _, err := c.Commit(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, r, "a", 0)
+	expect(t, r, "c", 0)
+	expectNothing(t, r)
+}
+
 func TestAClosedPublisherIsReadToTheEnd(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	var ended []PublisherID

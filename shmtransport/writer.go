@@ -232,68 +232,6 @@ func (w *Writer) refuse(err error) error {
 // copyOutsideLock is the payload size from which other publishes and admissions need not wait for the copy.
 const copyOutsideLock = 64 << 10
 
-// A Loan is a slot that the application fills in place. It must end in exactly one Commit or Abandon.
-type Loan struct {
-	w  *Writer
-	id slotID
-	b  []byte
-}
-
-// Loan lends a slot for n payload bytes. The memory is not cleared: it holds what an earlier sample left.
-func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
-	if err := ctx.Err(); err != nil {
-		return Loan{}, err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	id, err := w.slotFor(ctx, n)
-	if err != nil {
-		w.figures.Failed()
-		return Loan{}, err
-	}
-	w.loans++
-	return Loan{w: w, id: id, b: w.slot(id)[slotHeaderSize:]}, nil
-}
-
-// Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Abandon.
-func (l Loan) Bytes() []byte { return l.b }
-
-// Commit publishes the first n bytes. On error nothing is published. Either way the loan has ended.
-func (l Loan) Commit(ctx context.Context, n int) (int, error) {
-	w := l.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer w.loanEnded()
-	if n < 0 || n > len(l.b) {
-		w.pool.put(l.id)
-		w.figures.Failed()
-		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b))}
-	}
-	return w.commit(ctx, l.id, n)
-}
-
-// Abandon gives the slot back unpublished.
-func (l Loan) Abandon() {
-	w := l.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pool.put(l.id)
-	w.loanEnded()
-}
-
-// loanEnded lets a Close that met a loan finish. Called with mu held.
-func (w *Writer) loanEnded() {
-	w.loans--
-	w.closeStoreIfUnused()
-}
-
-func (w *Writer) closeStoreIfUnused() error {
-	if w.closed && w.loans == 0 && w.sleepers == 0 {
-		return w.store.close()
-	}
-	return nil
-}
-
 func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
 
 // slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
@@ -468,4 +406,11 @@ func (w *Writer) Close() error {
 		}
 	}
 	return errors.Join(err, w.closeStoreIfUnused())
+}
+
+func (w *Writer) closeStoreIfUnused() error {
+	if w.closed && w.loans == 0 && w.sleepers == 0 {
+		return w.store.close()
+	}
+	return nil
 }

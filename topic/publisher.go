@@ -158,7 +158,8 @@ func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
 	return Loan{l}, err
 }
 
-// A Loan is memory of the ring that the application fills. It ends with exactly one Commit or Abandon.
+// A Loan is memory of the ring that the application fills. It ends with exactly one Commit or Abandon: a Commit after that
+// is a shmtransport.ErrLoanEnded, an Abandon does nothing.
 type Loan struct{ l shmtransport.Loan }
 
 // Bytes is the memory, at least as long as asked for.
