@@ -9,7 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// Escape returns s with everything but printable characters and spaces written as Go escapes.
+// visible reports whether r is a space or something that a terminal shows. Some characters count as letters or marks and
+// are never seen all the same; with them two names could look like one.
+func visible(r rune) bool {
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// Name is Escape for a name that may be empty, which is shown as "-".
+func Name(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return Escape(s)
+}
+
+// Escape returns s with everything but visible characters written as Go escapes.
 func Escape(s string) string {
 	if plain(s) {
 		return s
@@ -20,7 +34,7 @@ func Escape(s string) string {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsPrint(r):
+		case visible(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -42,7 +56,7 @@ func Escape(s string) string {
 
 func plain(s string) bool {
 	for i, r := range s {
-		if !unicode.IsPrint(r) {
+		if !visible(r) {
 			return false
 		}
 		// A real U+FFFD is three bytes long; anything else that decodes to it is not UTF-8.
@@ -53,12 +67,12 @@ func plain(s string) bool {
 	return true
 }
 
-// EscapeJSON returns valid JSON with the same meaning in which everything but printable characters, spaces and line
-// ends is escaped. The standard encoder leaves alone what JSON allows, which is more than a terminal should get.
+// EscapeJSON returns valid JSON with the same meaning in which everything but visible characters and line ends is
+// escaped. The standard encoder leaves alone what JSON allows, which is more than a terminal should get.
 func EscapeJSON(js []byte) []byte {
 	clean := true
 	for _, r := range string(js) {
-		if clean = unicode.IsPrint(r) || r == '\n'; !clean {
+		if clean = visible(r) || r == '\n'; !clean {
 			break
 		}
 	}
@@ -68,7 +82,7 @@ func EscapeJSON(js []byte) []byte {
 	out := make([]byte, 0, len(js)+16)
 	for _, r := range string(js) { // what is not UTF-8 becomes U+FFFD, as in every JSON decoder
 		switch {
-		case unicode.IsPrint(r) || r == '\n':
+		case visible(r) || r == '\n':
 			out = utf8.AppendRune(out, r)
 		case r == '\t' || r == '\r':
 			out = append(out, ' ') // only ever between the tokens of valid JSON

@@ -2,6 +2,7 @@ package text
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -51,6 +52,17 @@ func Count(n uint64) string {
 		return strconv.FormatUint(n, 10)
 	}
 	return scaled(float64(n), "", "")
+}
+
+// Many writes a number of things, of which it takes the name of one: "1 topic", "2 processes".
+func Many[N int | uint64](n N, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "s"):
+		what += "e"
+	}
+	return strconv.FormatUint(uint64(n), 10) + " " + what + "s"
 }
 
 // Bytes writes a size: "0 B", "512 B", "1.20 kB".

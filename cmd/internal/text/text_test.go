@@ -11,11 +11,12 @@ import (
 var hostile = []string{
 	"\x1b[2J\x1b]0;owned\a", "a\nb\rc\td", "\x00\x7f\u0085\u009b31m", "\xff\xfe\x80", "right\u202eleft\u200b\u2066x", "\U000e0041tag",
 	"\u2028\u2029", strings.Repeat("漢", 40), "e\u0301\u0301\u0301\u0301", "", "plain/name", "\uFFFD",
+	"a\u3164b\u115f\uffa0\u034f\ufe0f\u180b\U000e0100",
 }
 
 func printable(s string) bool {
 	for _, r := range s {
-		if !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) || strings.ContainsRune("\u034f\u115f\u3164\uffa0\ufe0f\u180b\U000e0100", r) {
 			return false
 		}
 	}
@@ -44,10 +45,13 @@ func TestNoControlCharacterGetsThrough(t *testing.T) {
 			t.Errorf("Writer let %q through: %v", b.String(), err)
 		}
 	}
-	for s, want := range map[string]string{"a\x1bb\n": `a\x1bb\n`, "\u009b": `\u009b`, "\xff": `\xff`, "ä漢": "ä漢", "\U000e0041": `\U000e0041`} {
+	for s, want := range map[string]string{"a\x1bb\n": `a\x1bb\n`, "\u009b": `\u009b`, "\xff": `\xff`, "ä漢": "ä漢", "\U000e0041": `\U000e0041`, "a\u3164": `a\u3164`, "": ""} {
 		if got := Escape(s); got != want {
 			t.Errorf("Escape(%q) = %q, want %q", s, got, want)
 		}
+	}
+	if got := Name("") + Name("a\n"); got != `-a\n` {
+		t.Errorf("Name gives %q", got)
 	}
 }
 
@@ -82,6 +86,9 @@ func TestFiguresKeepThreeDigits(t *testing.T) {
 		if got := Duration(v); got != want {
 			t.Errorf("Duration(%v) = %q, want %q", v, got, want)
 		}
+	}
+	if got := Many(1, "topic") + ", " + Many(uint64(2), "topic") + ", " + Many(0, "process"); got != "1 topic, 2 topics, 0 processes" {
+		t.Error(got)
 	}
 	if got := Count(999_999) + " " + Count(1_000_000); got != "999999 1.00M" {
 		t.Error(got)

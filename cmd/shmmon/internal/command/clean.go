@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/registry"
 )
@@ -17,18 +18,18 @@ func (a *app) clean() *cobra.Command {
 		Long: `Remove what dead processes left in the domain. Participants do so themselves when they join and when they notice a death;
 this is for a domain that nobody uses any more. Files of the living are never touched.`,
 		Example: "  shmmon clean --dry-run\n  shmmon clean",
-		Args:    args(cobra.NoArgs),
+		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			dir, err := a.domainDir()
+			dir, err := a.DomainDir()
 			if err != nil {
 				return err
 			}
 			names, err := registry.Clean(dir, dry)
-			if a.json {
+			if a.JSON {
 				if names == nil {
 					names = []string{}
 				}
-				if e := a.document(struct {
+				if e := a.Document(struct {
 					Domain string   `json:"domain"`
 					DryRun bool     `json:"dry_run"`
 					Files  []string `json:"files"`
@@ -42,10 +43,10 @@ this is for a domain that nobody uses any more. Files of the living are never to
 				verb = "would remove"
 			}
 			for _, n := range names {
-				fmt.Fprintf(a.stdout, "%s %s\n", verb, text.Escape(n))
+				fmt.Fprintf(a.Stdout, "%s %s\n", verb, text.Escape(n))
 			}
 			if len(names) == 0 && err == nil {
-				fmt.Fprintf(a.stdout, "nothing to remove in %s\n", text.Escape(dir))
+				fmt.Fprintf(a.Stdout, "nothing to remove in %s\n", text.Escape(dir))
 			}
 			return err
 		},

@@ -1,31 +1,14 @@
 package command
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"unicode"
 
-	"github.com/spf13/cobra"
-
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde"
 )
-
-func TestExitCodes(t *testing.T) {
-	for want, err := range map[int]error{
-		0: nil, exitError: errors.New("x"), exitUsage: fmt.Errorf("y: %w", usage(&cobra.Command{Use: "c"}, errors.New("x"))), exitLossy: lossy(3),
-	} {
-		if got := exitCode(err); got != want {
-			t.Errorf("%v gives %d", err, got)
-		}
-	}
-	if lossy(0) != nil {
-		t.Error("nothing lost is an error")
-	}
-}
 
 func TestCloseNamesAreOffered(t *testing.T) {
 	v := watch.View{Topics: []watch.Topic{{Name: "robot/pose"}, {Name: "robot/pose/raw"}, {Name: "camera"}, {Name: "x\x1b[2J"}}}
@@ -81,28 +64,14 @@ func TestPayloadsAreShownSafely(t *testing.T) {
 		if !strings.Contains(short, c.want) || !strings.Contains(full, c.full) || len(short) > 800 {
 			t.Errorf("%q %q is shown as %q, in full as %q", c.encoding, c.payload, short, full)
 		}
-		js, err := marshal(reportPayload(kind, c.payload, false))
-		if err != nil {
+		var js strings.Builder
+		if err := (&cli.App{Stdout: &js}).Line(reportPayload(kind, c.payload, false)); err != nil {
 			t.Error(err)
 		}
-		for _, r := range short + full + string(js) {
+		for _, r := range short + full + strings.TrimSuffix(js.String(), "\n") {
 			if !unicode.IsPrint(r) {
 				t.Errorf("%q reaches the terminal", r)
 			}
 		}
-	}
-}
-
-func TestGridAligns(t *testing.T) {
-	g := &grid{heads: []string{"NAME", ">N", "LAST"}}
-	g.add("漢字", "5", "x")
-	g.add("long name", "12345", "")
-	var b bytes.Buffer
-	if err := g.print(&b); err != nil {
-		t.Fatal(err)
-	}
-	want := "NAME           N  LAST\n漢字           5  x\nlong name  12345\n"
-	if b.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 }

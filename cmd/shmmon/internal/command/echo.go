@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/topic"
@@ -32,16 +33,16 @@ named where they are missing, and then the exit code is 3.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
   shmmon echo 'robot/**' -n 0 --timeout 0     until interrupted`,
-		Args:              patterns(1, 1),
+		Args:              onePattern,
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case o.n < 0:
-				return usage(cmd, fmt.Errorf("--count %d is negative", o.n))
+				return cli.Usagef(cmd, "--count %d is negative", o.n)
 			case o.timeout < 0:
-				return usage(cmd, fmt.Errorf("--timeout %v is negative", o.timeout))
+				return cli.Usagef(cmd, "--timeout %v is negative", o.timeout)
 			case o.history < 0:
-				return usage(cmd, fmt.Errorf("--history %d is negative", o.history))
+				return cli.Usagef(cmd, "--history %d is negative", o.history)
 			}
 			return a.runEcho(cmd.Context(), args[0], o)
 		},
@@ -73,7 +74,7 @@ func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error 
 			return err
 		}
 	}
-	self, err := topic.Join(&topic.Options{Dir: a.dir, Domain: a.domain, Unit: "shmmon"})
+	self, err := a.Join()
 	if err != nil {
 		return err
 	}
@@ -124,27 +125,22 @@ func lossy(lost uint64) error {
 	if lost == 0 {
 		return nil
 	}
-	return &lossyError{fmt.Sprintf("%d messages were lost", lost)}
+	return cli.Lossyf("lost %s", text.Many(lost, "message"))
 }
 
 // mustExist returns an *unknownError when nobody publishes or asks for the topic.
 func (a *app) mustExist(pattern string) error {
-	source, dir, err := a.open()
+	v, dir, err := a.look()
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	s, err := source.Look()
-	if err != nil {
-		return err
-	}
-	_, err = choose(watch.NewTracker(nil).Add(s), dir, pattern)
+	_, err = choose(v, dir, pattern)
 	return err
 }
 
 func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
-	if a.json {
-		return a.line(sampleReport{
+	if a.JSON {
+		return a.Line(sampleReport{
 			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),
 			Sequence: s.Sequence(), Time: s.Time(), Stamp: s.Stamp(), Lost: s.Lost(), Size: len(s.Bytes()),
 			payloadReport: reportPayload(s.Type(), s.Bytes(), full),
@@ -155,10 +151,10 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 		name = text.Escape(s.Topic()) + "  "
 	}
 	if n := s.Lost(); n > 0 {
-		if _, err := fmt.Fprintf(a.stdout, "%s-- %d lost --\n", name, n); err != nil {
+		if _, err := fmt.Fprintf(a.Stdout, "%s-- %d lost --\n", name, n); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), s.Bytes(), full))
+	_, err := fmt.Fprintf(a.Stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), s.Bytes(), full))
 	return err
 }

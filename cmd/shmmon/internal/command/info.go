@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
@@ -97,18 +98,10 @@ func (a *app) info() *cobra.Command {
 		Short: "Show one topic: its types, and who publishes and subscribes",
 		Example: `  shmmon info robot/pose
   shmmon info robot/pose --json`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := patterns(1, 1)(cmd, args); err != nil {
-				return err
-			}
-			return usage(cmd, registry.CheckTopic(args[0]))
-		},
+		Args:              cobra.MatchAll(cli.Args("TOPIC"), firstIsTopic),
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkMeasure(cmd, measure); err != nil {
-				return err
-			}
-			v, dir, err := a.measure(cmd.Context(), measure)
+			v, dir, err := a.measure(cmd, measure)
 			if err != nil {
 				return err
 			}
@@ -116,7 +109,7 @@ func (a *app) info() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
+			if a.JSON {
 				return a.infoJSON(topics[0], v.At, dir)
 			}
 			return a.infoText(topics[0], v.At)
@@ -139,7 +132,7 @@ func (a *app) infoJSON(t watch.Topic, now int64, dir string) error {
 	for _, s := range t.Subscribers {
 		report.SubscriberList = append(report.SubscriberList, reportSubscriber(s, now))
 	}
-	return a.document(report)
+	return a.Document(report)
 }
 
 func (a *app) infoText(t watch.Topic, now int64) error {
@@ -149,7 +142,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 	}
 	field("topic", "%s", t.Name)
 	field("type", "%s", typeName(t))
-	field("encoding", "%s", orNone(t.Encoding))
+	field("encoding", "%s", text.Name(t.Encoding))
 	field("state", "%s", stateText(t))
 	field("rate", "%s msg/s, %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
 	field("messages", "%d, %s", t.Messages, text.Bytes(t.Bytes))
@@ -184,7 +177,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 			field("  mismatch", "it expects another type than is published and hears nothing of it")
 		}
 	}
-	_, err := a.stdout.Write([]byte(b.String()))
+	_, err := a.Stdout.Write([]byte(b.String()))
 	return err
 }
 
@@ -198,14 +191,7 @@ func ownerText(field func(string, string, ...any), who registry.Participant, e r
 	if len(e.Schema) > 0 {
 		schema = fmt.Sprintf("schema %s, %s", e.SchemaEncoding, text.Bytes(uint64(len(e.Schema))))
 	}
-	field("  type", "%s, %s, %s", orNone(e.TypeName), orNone(e.Encoding), schema)
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	field("  type", "%s, %s, %s", text.Name(e.TypeName), text.Name(e.Encoding), schema)
 }
 
 func policy(e registry.Entity) string {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
@@ -24,7 +24,10 @@ func measureFlag(cmd *cobra.Command, d *time.Duration) {
 }
 
 // measure looks at the domain for about d and returns the last view.
-func (a *app) measure(ctx context.Context, d time.Duration) (watch.View, string, error) {
+func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, error) {
+	if d < 0 || d > time.Hour {
+		return watch.View{}, "", cli.Usagef(cmd, "--measure %v is not between 0 and 1h", d)
+	}
 	source, dir, err := a.open()
 	if err != nil {
 		return watch.View{}, "", err
@@ -46,18 +49,10 @@ func (a *app) measure(ctx context.Context, d time.Duration) (watch.View, string,
 		if elapsed >= d && (len(v.Topics) == 0 || s.At >= tracker.Due(start+int64(patience*d))) {
 			return v, dir, nil
 		}
-		if err := pause(ctx, step); err != nil {
+		if err := pause(cmd.Context(), step); err != nil {
 			return watch.View{}, "", err
 		}
 	}
-}
-
-// checkMeasure refuses times that cannot be meant.
-func checkMeasure(cmd *cobra.Command, d time.Duration) error {
-	if d < 0 || d > time.Hour {
-		return usage(cmd, fmt.Errorf("--measure %v is not between 0 and 1h", d))
-	}
-	return nil
 }
 
 // A topicReport is a topic in JSON. Times are seconds where the name ends in _s, nanoseconds where it ends in _ns; sizes
@@ -134,13 +129,10 @@ number. Without one, all topics are listed.`,
 		Example: `  shmmon list
   shmmon list 'robot/**' --json
   shmmon list --measure 5s`,
-		Args:              patterns(0, 1000),
+		Args:              manyPatterns,
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkMeasure(cmd, measure); err != nil {
-				return err
-			}
-			v, dir, err := a.measure(cmd.Context(), measure)
+			v, dir, err := a.measure(cmd, measure)
 			if err != nil {
 				return err
 			}
@@ -151,38 +143,38 @@ number. Without one, all topics are listed.`,
 				}
 			}
 			a.warn(v)
-			if a.json {
+			if a.JSON {
 				reports := make([]topicReport, len(topics))
 				for i, t := range topics {
 					reports[i] = reportTopic(t, v.At)
 				}
-				return a.document(struct {
+				return a.Document(struct {
 					Domain string        `json:"domain"`
 					Topics []topicReport `json:"topics"`
 				}{dir, reports})
 			}
 			if len(topics) == 0 {
-				fmt.Fprintf(a.stderr, "no topics in %s\n", dir)
+				fmt.Fprintf(a.Stderr, "no topics in %s\n", dir)
 				return nil
 			}
-			return listGrid(topics).print(a.stdout)
+			return listGrid(topics).Print(a.Stdout)
 		},
 	}
 	measureFlag(cmd, &measure)
 	return cmd
 }
 
-func listGrid(topics []watch.Topic) *grid {
-	g := &grid{heads: []string{"TOPIC", "TYPE", "ENCODING", ">PUBS", ">SUBS", ">MSG/S", ">BANDWIDTH", ">SIZE", ">LOST", ">P50", ">P99", "STATE"}}
+func listGrid(topics []watch.Topic) *cli.Grid {
+	g := cli.NewGrid("TOPIC", "TYPE", "ENCODING", ">PUBS", ">SUBS", ">MSG/S", ">BANDWIDTH", ">SIZE", ">LOST", ">P50", ">P99", "STATE")
 	for _, t := range topics {
-		g.add(text.Escape(t.Name), typeName(t), orNone(text.Escape(t.Encoding)), strconv.Itoa(len(t.Publishers)), strconv.Itoa(len(t.Subscribers)),
+		g.Add(t.Name, typeName(t), t.Encoding, strconv.Itoa(len(t.Publishers)), strconv.Itoa(len(t.Subscribers)),
 			text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), text.Bytes(t.Size), t.LostText(), t.DelayText(t.P50), t.DelayText(t.P99), stateText(t))
 	}
 	return g
 }
 
 func typeName(t watch.Topic) string {
-	s := orNone(text.Escape(t.Type))
+	s := text.Name(t.Type)
 	if t.MoreTypes > 0 {
 		s += fmt.Sprintf(" +%d", t.MoreTypes)
 	}
@@ -202,7 +194,7 @@ func (a *app) warn(v watch.View) {
 	for _, p := range v.Problems {
 		if s := p.Error(); !slices.Contains(said, s) && len(said) < 10 {
 			said = append(said, s)
-			fmt.Fprintf(a.stderr, "left out: %s\n", s)
+			fmt.Fprintf(a.Stderr, "left out: %s\n", s)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
@@ -104,23 +105,23 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// patterns accepts at least least arguments that are topic names or patterns.
-func patterns(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least {
-			return usage(cmd, fmt.Errorf("%s needs a topic", cmd.Name()))
-		}
-		if len(args) > most {
-			return usage(cmd, fmt.Errorf("%s takes at most %d topic(s), got %d", cmd.Name(), most, len(args)))
-		}
-		for _, p := range args {
-			if err := registry.CheckPattern(p); err != nil {
-				return usage(cmd, err)
-			}
-		}
-		return nil
-	}
+// onePattern accepts one argument that is a topic name or a pattern.
+func onePattern(cmd *cobra.Command, args []string) error {
+	return cobra.MatchAll(cli.Args("TOPIC"), manyPatterns)(cmd, args)
 }
+
+// manyPatterns accepts any number of them.
+func manyPatterns(_ *cobra.Command, args []string) error {
+	for _, p := range args {
+		if err := registry.CheckPattern(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstIsTopic refuses patterns as well.
+func firstIsTopic(_ *cobra.Command, args []string) error { return registry.CheckTopic(args[0]) }
 
 // complete offers the names of the topics there are.
 func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
@@ -128,17 +129,12 @@ func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]stri
 	if len(args) > 0 && cmd.Name() != "list" {
 		return nil, none
 	}
-	source, _, err := a.open()
-	if err != nil {
-		return nil, none
-	}
-	defer source.Close()
-	s, err := source.Look()
+	v, _, err := a.look()
 	if err != nil {
 		return nil, none
 	}
 	var names []string
-	for _, t := range watch.NewTracker(nil).Add(s).Topics {
+	for _, t := range v.Topics {
 		// A shell cannot be handed a name with invisible characters in it.
 		if strings.HasPrefix(t.Name, prefix) && text.Escape(t.Name) == t.Name {
 			names = append(names, t.Name)

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -42,43 +42,38 @@ func (a *app) ps() *cobra.Command {
 		Long: `List the processes of the domain, the dead included whose files nobody has removed yet. PID is what the process says;
 in another pid namespace it is another process's.`,
 		Example: "  shmmon ps\n  shmmon ps --json",
-		Args:    args(cobra.NoArgs),
+		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			source, dir, err := a.open()
+			v, dir, err := a.look()
 			if err != nil {
 				return err
 			}
-			defer source.Close()
-			s, err := source.Look()
-			if err != nil {
-				return err
+			reports := make([]participantReport, len(v.Participants))
+			for i, p := range v.Participants {
+				reports[i] = reportParticipant(p, v.At)
 			}
-			reports := make([]participantReport, len(s.Participants))
-			for i, p := range s.Participants {
-				reports[i] = reportParticipant(p, s.At)
-			}
-			if a.json {
-				problems := make([]string, len(s.Problems))
-				for i, p := range s.Problems {
+			if a.JSON {
+				problems := make([]string, len(v.Problems))
+				for i, p := range v.Problems {
 					problems[i] = p.Error()
 				}
-				return a.document(struct {
+				return a.Document(struct {
 					Domain       string              `json:"domain"`
 					Participants []participantReport `json:"participants"`
 					Problems     []string            `json:"problems"`
 				}{dir, reports, problems})
 			}
-			a.warn(watch.View{Problems: s.Problems})
-			g := &grid{heads: []string{">PID", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE"}}
+			a.warn(v)
+			g := cli.NewGrid(">PID", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")
 			for i, r := range reports {
 				alive := "yes"
 				if !r.Alive {
 					alive = "dead"
 				}
-				g.add(strconv.Itoa(r.PID), text.Escape(r.Unit), alive, text.Duration(s.At-s.Participants[i].Since), strconv.Itoa(r.Publishers),
-					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, text.Escape(r.Executable))
+				g.Add(strconv.Itoa(r.PID), r.Unit, alive, text.Duration(v.At-v.Participants[i].Since), strconv.Itoa(r.Publishers),
+					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, r.Executable)
 			}
-			return g.print(a.stdout)
+			return g.Print(a.Stdout)
 		},
 	}
 }

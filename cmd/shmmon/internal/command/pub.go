@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -33,23 +34,18 @@ taken; otherwise it is json without a type name.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
   shmmon pub robot/speed 0.5 --rate 10 -n 100 --encoding msgpack --type pkg.Speed --wait`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usage(cmd, fmt.Errorf("pub needs a topic and a JSON value, got %d arguments", len(args)))
-			}
-			return usage(cmd, registry.CheckTopic(args[0]))
-		},
+		Args:              cobra.MatchAll(cli.Args("TOPIC", "JSON"), firstIsTopic),
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case !json.Valid([]byte(args[1])):
-				return usage(cmd, fmt.Errorf("%q is not JSON; text needs its quotes too: '\"text\"'", args[1]))
+				return cli.Usagef(cmd, "%q is not JSON; text needs its quotes too: '\"text\"'", args[1])
 			case !(o.rate > 0 && o.rate <= 1e6):
-				return usage(cmd, fmt.Errorf("--rate %v is not between 0 and 1000000", o.rate))
+				return cli.Usagef(cmd, "--rate %v is not between 0 and 1000000", o.rate)
 			case o.n < 0:
-				return usage(cmd, fmt.Errorf("--count %d is negative", o.n))
+				return cli.Usagef(cmd, "--count %d is negative", o.n)
 			case o.timeout < 0:
-				return usage(cmd, fmt.Errorf("--timeout %v is negative", o.timeout))
+				return cli.Usagef(cmd, "--timeout %v is negative", o.timeout)
 			}
 			return a.runPub(cmd.Context(), args[0], args[1], o)
 		},
@@ -79,7 +75,7 @@ func (a *app) runPub(ctx context.Context, name, js string, o pubOptions) error {
 	if err != nil {
 		return err
 	}
-	self, err := topic.Join(&topic.Options{Dir: a.dir, Domain: a.domain, Unit: "shmmon"})
+	self, err := a.Join()
 	if err != nil {
 		return err
 	}
@@ -103,17 +99,12 @@ func (a *app) runPub(ctx context.Context, name, js string, o pubOptions) error {
 
 // pubType returns the type to announce: what the flags say, and for the rest what the topic has.
 func (a *app) pubType(name string, o pubOptions) (serde.Type, error) {
-	source, _, err := a.open()
-	if err != nil {
-		return serde.Type{}, err
-	}
-	defer source.Close()
-	s, err := source.Look()
+	v, _, err := a.look()
 	if err != nil {
 		return serde.Type{}, err
 	}
 	var kind serde.Type
-	if t, ok := watch.NewTracker(nil).Add(s).Find(name); ok {
+	if t, ok := v.Find(name); ok {
 		kind = announced(t)
 	}
 	if o.encoding != "" && o.encoding != kind.Encoding || o.typeName != "" && o.typeName != kind.Name {
@@ -155,7 +146,7 @@ func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout t
 	err := pub.WaitSubscribers(wait, 1)
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted")
+		return errInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
 	}
@@ -171,7 +162,7 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 		if ahead := time.Until(due); ahead > 0 {
 			err = pause(ctx, ahead)
 		} else if ctx.Err() != nil {
-			err = errors.New("interrupted")
+			err = errInterrupted
 		}
 		if err == nil {
 			reached, err = pub.Publish(ctx, payload)
@@ -188,8 +179,8 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 }
 
 func (a *app) reportPub(name string, kind serde.Type, published, reached, size int) error {
-	if a.json {
-		return a.document(struct {
+	if a.JSON {
+		return a.Document(struct {
 			Topic    string `json:"topic"`
 			Type     string `json:"type"`
 			Encoding string `json:"encoding"`
@@ -198,14 +189,7 @@ func (a *app) reportPub(name string, kind serde.Type, published, reached, size i
 			Reached  int    `json:"reached"` // subscriptions, by the last message
 		}{name, kind.Name, kind.Encoding, published, size, reached})
 	}
-	_, err := fmt.Fprintf(a.stdout, "published %s of %d bytes as %s to %s\n",
-		count(published, "message"), size, kind.Encoding, count(reached, "subscription"))
+	_, err := fmt.Fprintf(a.Stdout, "published %s of %d bytes as %s to %s\n",
+		text.Many(published, "message"), size, kind.Encoding, text.Many(reached, "subscription"))
 	return err
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

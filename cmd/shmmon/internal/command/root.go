@@ -3,46 +3,25 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
-	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
-	"github.com/shmbus/shmbus/registry"
 )
 
 // Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
 // usage, 3 done but messages were lost. It ends early when ctx does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{stdout: stdout, stderr: text.Writer{W: stderr}}
-	root := a.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintf(a.stderr, "shmmon: %v\n", err)
-	var u *usageError
-	if errors.As(err, &u) {
-		fmt.Fprintf(a.stderr, "'%s --help' shows how to use it.\n", u.command)
-	}
-	return exitCode(err)
+	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{a}).root() })
 }
 
-// An app is what the commands share.
-type app struct {
-	stdout, stderr io.Writer
-	dir, domain    string
-	json           bool
-}
+// An app makes the commands.
+type app struct{ *cli.App }
 
 func (a *app) root() *cobra.Command {
 	var interval time.Duration
@@ -58,32 +37,24 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost.`,
   shmmon list --json                      every topic with its rate, for scripts
   shmmon echo robot/pose -n 5             the next five messages
   shmmon pub robot/goal '{"x":1,"y":2}'   publish one message`,
-		Args:          args(cobra.NoArgs),
-		SilenceErrors: true,
-		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.json {
-				return usage(cmd, errors.New("the live table has no JSON form; use 'shmmon list --json'"))
+			if a.JSON {
+				return cli.Usagef(cmd, "the live table has no JSON form; use 'shmmon list --json'")
 			}
 			if interval < 100*time.Millisecond || interval > time.Hour {
-				return usage(cmd, fmt.Errorf("--interval %v is not between 100ms and 1h", interval))
+				return cli.Usagef(cmd, "--interval %v is not between 100ms and 1h", interval)
 			}
 			return a.table(cmd.Context(), interval)
 		},
 	}
-	root.SetFlagErrorFunc(usage)
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two looks of the live table")
-	root.PersistentFlags().StringVar(&a.dir, "dir", "", "directory of domains (default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>)")
-	root.PersistentFlags().StringVar(&a.domain, "domain", "", `domain (default $SHMBUS_DOMAIN, else "default")`)
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON (see docs/shmmon.md for the fields)")
 	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean())
 	return root
 }
 
 // table runs the live table.
 func (a *app) table(ctx context.Context, interval time.Duration) error {
-	out, ok := a.stdout.(*os.File)
-	if !ok || !term.IsTerminal(out.Fd()) || !term.IsTerminal(os.Stdin.Fd()) {
+	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
 		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps (each with --json)")
 	}
 	source, dir, err := a.open()
@@ -91,15 +62,12 @@ func (a *app) table(ctx context.Context, interval time.Duration) error {
 		return err
 	}
 	defer source.Close()
-	return screen.Run(ctx, source, out, &screen.Options{Domain: dir, Interval: interval})
+	return screen.Run(ctx, source, a.Screen, &screen.Options{Domain: dir, Interval: interval})
 }
 
-// domainDir returns the directory of the domain that the flags and the environment name.
-func (a *app) domainDir() (string, error) { return registry.DomainDir(a.dir, a.domain) }
-
-// open prepares to look at the domain.
+// open prepares to look at the domain that the flags and the environment name.
 func (a *app) open() (*watch.Domain, string, error) {
-	dir, err := a.domainDir()
+	dir, err := a.DomainDir()
 	if err != nil {
 		return nil, "", err
 	}
@@ -107,13 +75,30 @@ func (a *app) open() (*watch.Domain, string, error) {
 	return source, dir, err
 }
 
+// look looks at the domain once.
+func (a *app) look() (watch.View, string, error) {
+	source, dir, err := a.open()
+	if err != nil {
+		return watch.View{}, "", err
+	}
+	defer source.Close()
+	s, err := source.Look()
+	if err != nil {
+		return watch.View{}, "", err
+	}
+	return watch.NewTracker(nil).Add(s), dir, nil
+}
+
+// errInterrupted is how a command ends that was not done yet.
+var errInterrupted = errors.New("interrupted")
+
 // pause waits, unless ctx ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return errors.New("interrupted")
+		return errInterrupted
 	case <-t.C:
 		return nil
 	}

@@ -35,7 +35,7 @@ func newColumns() []column {
 		{head: "TYPE", width: 12, grow: true, left: true, drop: 4, cell: typeCell,
 			order: name(func(t watch.Topic) string { return t.Type })},
 		{head: "ENCODING", width: 8, left: true, drop: 7,
-			cell:  func(t watch.Topic) string { return orNone(text.Escape(t.Encoding)) },
+			cell:  func(t watch.Topic) string { return text.Name(t.Encoding) },
 			order: name(func(t watch.Topic) string { return t.Encoding })},
 		{head: "PUB", width: 3, drop: 2,
 			cell:  func(t watch.Topic) string { return strconv.Itoa(len(t.Publishers)) },
@@ -72,7 +72,7 @@ func subscribers(t watch.Topic) int {
 }
 
 func typeCell(t watch.Topic) string {
-	s := orNone(text.Escape(t.Type))
+	s := text.Name(t.Type)
 	if t.MoreTypes > 0 {
 		s += " +" + strconv.Itoa(t.MoreTypes)
 	}

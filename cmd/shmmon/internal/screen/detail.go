@@ -31,7 +31,7 @@ func (m Model) detailLines() []string {
 	}
 	add("%s  [%s]%s", text.Escape(t.Name), t.State, paused)
 	lines[0] = m.styles.title.Render(lines[0])
-	add("%s  %s  %s msg/s  %s", typeCell(t), orNone(text.Escape(t.Encoding)), text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
+	add("%s  %s  %s msg/s  %s", typeCell(t), text.Name(t.Encoding), text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
 	newest := "-"
 	if t.Last > 0 {
 		newest = text.Duration(m.view.At-t.Last) + " ago"
@@ -56,7 +56,7 @@ func (m Model) detailLines() []string {
 func (m Model) owner(add func(string, ...any), who registry.Participant, e registry.Entity) {
 	kind := "any type"
 	if !e.AnyType {
-		kind = orNone(text.Escape(e.TypeName)) + ", " + orNone(text.Escape(e.Encoding))
+		kind = text.Name(e.TypeName) + ", " + text.Name(e.Encoding)
 		if len(e.Schema) > 0 {
 			kind += ", schema " + text.Bytes(uint64(len(e.Schema)))
 		}
@@ -73,7 +73,7 @@ func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
 	}
 	m.owner(add, p.Owner, e)
 	add("    %s msg/s  %s   %s messages, %s", text.Rate(p.Rate), text.Bandwidth(p.Bandwidth), text.Count(f.Messages), text.Bytes(f.Bytes))
-	add("    reaches %s   %s failed  %s waited", count(int(min(f.Subscribers, 1<<20)), "subscription"), text.Count(f.Failed), text.Count(f.Waited))
+	add("    reaches %s   %s failed  %s waited", text.Many(f.Subscribers, "subscription"), text.Count(f.Failed), text.Count(f.Waited))
 	add("    depth %d   memory %s   payload limit %s%s", e.Depth, text.Bytes(f.Memory), text.Bytes(e.MaxPayload), latched)
 }
 
@@ -97,11 +97,4 @@ func (m Model) subscriber(add func(string, ...any), s watch.Subscriber) {
 	}
 	add("    %s messages, %s   %s lost   %s undecodable", text.Count(f.Messages), text.Bytes(f.Bytes), text.Count(f.Lost), text.Count(f.DecodeErrors))
 	add("    holds %s   lag %s   delay p50 %s, p99 %s", text.Count(f.Held), text.Count(f.Lag), text.Duration(s.P50), text.Duration(s.P99))
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

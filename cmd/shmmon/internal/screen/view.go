@@ -77,11 +77,11 @@ func (m Model) titleLine() string {
 	if m.paused {
 		right = "PAUSED  " + right
 	}
-	topics := count(len(m.view.Topics), "topic")
+	topics := text.Many(len(m.view.Topics), "topic")
 	if len(m.rows) != len(m.view.Topics) {
 		topics = fmt.Sprintf("%d of %s", len(m.rows), topics)
 	}
-	middle := fmt.Sprintf("  %s  %s  ", topics, count(len(m.view.Participants), "process"))
+	middle := fmt.Sprintf("  %s  %s  ", topics, text.Many(len(m.view.Participants), "process"))
 	room := m.width - text.Width(middle) - text.Width(right)
 	if room < 12 {
 		middle, room = "  ", m.width-2-text.Width(right)
@@ -186,16 +186,6 @@ func (m Model) screenful(lines []string, keys bindings) string {
 	page := m.height - 1
 	lines = append(lines[:min(len(lines), page):min(len(lines), page)], make([]string, max(0, page-len(lines)))...)
 	return strings.Join(lines, "\n") + "\n" + m.keyLine(keys, m.width)
-}
-
-func count(n int, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "s"):
-		what += "e"
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // keyLine is the short help in at most width cells, which the help alone does not promise.

@@ -2,12 +2,14 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
 )
 
@@ -20,20 +22,20 @@ out: in a recording of shmrec each is a message that was lost, other tools may c
 closed or is damaged the exit code is 3 and the figures are of what can be read.`,
 		Example: `  shmrec info drive.mcap
   shmrec info drive.mcap --json`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			info, err := record.ReadInfo(args[0])
 			if err != nil {
 				return err
 			}
-			if a.json {
-				err = a.document(info)
+			if a.JSON {
+				err = a.Document(info)
 			} else {
 				err = a.printInfo(&info)
 			}
 			if err == nil && info.Damage != "" {
-				err = &lossyError{fmt.Sprintf("%s: %s", args[0], info.Damage)}
+				err = cli.Lossyf("%s: %s", args[0], info.Damage)
 			}
 			return err
 		},
@@ -46,18 +48,18 @@ func (a *app) printInfo(i *record.Info) error {
 	if !i.Closed {
 		state = "not closed"
 	}
-	fmt.Fprintf(&b, "%s: %s, %s, written by %q", printable(i.Path), size(uint64(i.FileSize)), state, i.Library)
+	fmt.Fprintf(&b, "%s: %s, %s, written by %q", text.Escape(i.Path), text.Bytes(uint64(i.FileSize)), state, i.Library)
 	if i.Profile != "" {
 		fmt.Fprintf(&b, ", profile %q", i.Profile)
 	}
-	fmt.Fprintf(&b, "\nmessages: %d, %s", i.Messages, size(i.Bytes))
+	fmt.Fprintf(&b, "\nmessages: %d, %s", i.Messages, text.Bytes(i.Bytes))
 	if i.Messages > 0 {
 		const layout = "2006-01-02 15:04:05.000 MST"
-		fmt.Fprintf(&b, ", %s from %s to %s", duration(i.End.Sub(i.Start)), i.Start.Format(layout), i.End.Format(layout))
+		fmt.Fprintf(&b, ", %s from %s to %s", text.Duration(int64(i.End.Sub(i.Start))), i.Start.Format(layout), i.End.Format(layout))
 	}
 	b.WriteByte('\n')
 	for _, c := range i.Chunks {
-		fmt.Fprintf(&b, "chunks: %d %s, %s, %s uncompressed\n", c.Chunks, c.Compression, size(c.Compressed), size(c.Uncompressed))
+		fmt.Fprintf(&b, "chunks: %d %s, %s, %s uncompressed\n", c.Chunks, c.Compression, text.Bytes(c.Compressed), text.Bytes(c.Uncompressed))
 	}
 	if i.Lost != nil {
 		fmt.Fprintf(&b, "lost while recording: %d\n", *i.Lost)
@@ -66,31 +68,24 @@ func (a *app) printInfo(i *record.Info) error {
 		fmt.Fprintf(&b, "attachments: %d\n", i.Attachments)
 	}
 	for _, m := range i.Metadata {
-		fmt.Fprintf(&b, "metadata: %s\n", printable(m))
+		fmt.Fprintf(&b, "metadata: %s\n", text.Escape(m))
 	}
 	if len(i.Topics) > 0 {
 		b.WriteByte('\n')
 	}
-	rows := [][]string{{"TOPIC", "TYPE", "ENCODING", "MESSAGES", "RATE", "SIZE", "PUBLISHERS", "GAPS"}}
+	g := cli.NewGrid("TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">RATE", ">SIZE", ">PUBLISHERS", ">GAPS")
 	for _, t := range i.Topics {
-		rate := "-"
+		rate := ""
 		if t.Rate > 0 {
-			rate = strconv.FormatFloat(t.Rate, 'f', 1, 64) + " Hz"
+			rate = text.Rate(t.Rate) + " Hz"
 		}
-		rows = append(rows, []string{
-			t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, size(t.Bytes), strconv.Itoa(t.Publishers), strconv.FormatUint(t.SequenceGaps, 10),
-		})
+		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, text.Bytes(t.Bytes), strconv.Itoa(t.Publishers), strconv.FormatUint(t.SequenceGaps, 10))
 	}
 	if len(i.Topics) > 0 {
-		table(&b, 3, rows)
+		if err := g.Print(&b); err != nil {
+			return err
+		}
 	}
-	return a.write(b.String())
-}
-
-// duration leaves out digits nobody reads.
-func duration(d time.Duration) string {
-	if d > time.Second {
-		return d.Round(time.Millisecond).String()
-	}
-	return d.String()
+	_, err := io.WriteString(a.Stdout, b.String())
+	return err
 }

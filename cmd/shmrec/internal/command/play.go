@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/record"
 )
 
@@ -28,15 +29,15 @@ What is damaged in the file is left out, and the exit code is 3.`,
   shmrec play drive.mcap --rate max --topics '^/camera'
   shmrec play drive.mcap --loop
   shmrec play drive.mcap --wait-subscribers 1 --wait-timeout 30s`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if o.Rate, o.Max, err = parseRate(rate); err != nil {
-				return usage(cmd, err)
+				return cli.Usage(cmd, err)
 			}
 			if o.WaitSubscribers < 0 || o.WaitTimeout < 0 {
-				return usage(cmd, errors.New("--wait-subscribers and --wait-timeout must not be negative"))
+				return cli.Usagef(cmd, "--wait-subscribers and --wait-timeout must not be negative")
 			}
 			if o.Topics, err = expression(cmd, "topics", topics); err != nil {
 				return err
@@ -65,7 +66,7 @@ func parseRate(s string) (rate float64, max bool, err error) {
 }
 
 func (a *app) doPlay(ctx context.Context, path string, o record.PlayOptions) error {
-	p, err := a.join()
+	p, err := a.Join()
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (a *app) doPlay(ctx context.Context, path string, o record.PlayOptions) err
 		return err
 	}
 	if s.Damage != nil {
-		return &lossyError{fmt.Sprintf("%s: %v", path, s.Damage)}
+		return cli.Lossyf("%s: %v", path, s.Damage)
 	}
 	return nil
 }

@@ -2,12 +2,13 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
 )
 
@@ -28,13 +29,13 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 		Example: `  shmrec record -o drive.mcap
   shmrec record -o arm.mcap --include '^arm/' --exclude 'debug'
   shmrec record -o ten.mcap --duration 10s --json`,
-		Args: args(cobra.NoArgs),
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
-				return usage(cmd, errors.New("where to? Name the file with -o FILE.mcap"))
+				return cli.Usagef(cmd, "where to? Name the file with -o FILE.mcap")
 			}
 			if o.Duration < 0 || o.SyncInterval < 0 {
-				return usage(cmd, errors.New("a duration must not be negative"))
+				return cli.Usagef(cmd, "a duration must not be negative")
 			}
 			var err error
 			if o.Include, err = expression(cmd, "include", include); err != nil {
@@ -59,7 +60,7 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 }
 
 func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions) error {
-	p, err := a.join()
+	p, err := a.Join()
 	if err != nil {
 		return err
 	}
@@ -75,13 +76,13 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions)
 		return err
 	}
 	if s.Lost > 0 {
-		return &lossyError{fmt.Sprintf("%d messages were lost: they were overwritten before the recorder could take them", s.Lost)}
+		return cli.Lossyf("%d messages were lost: they were overwritten before the recorder could take them", s.Lost)
 	}
 	return nil
 }
 
 func recordLine(p record.Progress) string {
-	s := fmt.Sprintf("recording %s: %d messages, %s on %d topics", p.Elapsed.Round(time.Second), p.Messages, size(p.Bytes), p.Topics)
+	s := fmt.Sprintf("recording %s: %d messages, %s on %d topics", p.Elapsed.Round(time.Second), p.Messages, text.Bytes(p.Bytes), p.Topics)
 	if p.Lost > 0 {
 		s += fmt.Sprintf(", %d LOST", p.Lost)
 	}

@@ -125,11 +125,3 @@ func TestJSONIsJSON(t *testing.T) {
 		t.Errorf("%q", stdout)
 	}
 }
-
-func TestSizes(t *testing.T) {
-	for n, want := range map[uint64]string{0: "0 B", 9999: "9999 B", 10_000: "10 kB", 9_999_400: "9999 kB", 9_999_600: "10 MB", 1 << 63: "9223 PB"} {
-		if got := size(n); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
-		}
-	}
-}

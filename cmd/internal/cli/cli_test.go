@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// run executes a command line of a program with the one command "do", which does what it is given.
+func run(t *testing.T, stdout io.Writer, do func(a *App, cmd *cobra.Command) error, args ...string) (code int, stderr string) {
+	t.Helper()
+	var errs bytes.Buffer
+	code = Run(t.Context(), args, stdout, &errs, func(a *App) *cobra.Command {
+		root := &cobra.Command{Use: "prog"}
+		root.AddCommand(&cobra.Command{Use: "do FILE", Args: Args("FILE"), RunE: func(cmd *cobra.Command, _ []string) error { return do(a, cmd) }})
+		return root
+	})
+	return code, errs.String()
+}
+
+func TestTheExitCodeTellsWhatHappened(t *testing.T) {
+	for want, err := range map[int]error{
+		ExitOK: nil, ExitError: errors.New("no luck"), ExitLossy: fmt.Errorf("f: %w", Lossyf("lost %d", 3)), ExitUsage: fmt.Errorf("f: %w", Usage(&cobra.Command{Use: "c"}, errors.New("bad"))),
+	} {
+		code, stderr := run(t, io.Discard, func(*App, *cobra.Command) error { return err }, "do", "x")
+		if code != want || (err == nil) != (stderr == "") || err != nil && !strings.HasPrefix(stderr, "prog: "+err.Error()+"\n") {
+			t.Errorf("%v ends with %d and %q", err, code, stderr)
+		}
+	}
+	if Usage(nil, nil) != nil {
+		t.Error("nothing wrong is an error")
+	}
+}
+
+func TestAWrongCommandLineIsNamedWithTheWayOut(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                   "it takes one of the commands completion, do\n'prog --help'",
+		"dp":                 "unknown command \"dp\"; did you mean do?\n'prog --help'",
+		"frobnicate":         "unknown command \"frobnicate\"; there are completion, do\n'prog --help'",
+		"help frobnicate":    "unknown command \"frobnicate\"; there are completion, do\n'prog --help'",
+		"do":                 "FILE is missing: prog do FILE [flags]\n'prog do --help'",
+		"do a b":             `"b" is one argument too many: prog do FILE [flags]`,
+		"do a --frob":        "unknown flag: --frob\n'prog do --help'",
+		"do a --json=maybe":  "--json",
+		"do a --domain":      "flag needs an argument: --domain",
+		"completion":         "it takes one of the commands bash, fish, powershell, zsh\n'prog completion --help'",
+		"completion tcsh":    `unknown command "tcsh"; there are bash, fish, powershell, zsh`,
+		"completion bash me": `unknown command "me" for "prog completion bash"`,
+	} {
+		var stdout bytes.Buffer
+		code, stderr := run(t, &stdout, func(*App, *cobra.Command) error { return nil }, strings.Fields(line)...)
+		if code != ExitUsage || !strings.Contains(stderr, want) || !strings.HasSuffix(stderr, "shows how to use it.\n") || stdout.Len() > 0 {
+			t.Errorf("%q ends with %d, %q and on stdout %q", line, code, stderr, stdout.String())
+		}
+	}
+}
+
+func TestErrorsCannotCommandATerminal(t *testing.T) {
+	_, stderr := run(t, io.Discard, func(*App, *cobra.Command) error { return errors.New("one\x1b[2J\ntwo\u202e") }, "do", "x")
+	if stderr != "prog: one\\x1b[2J\ntwo\\u202e\n" {
+		t.Errorf("%q", stderr)
+	}
+}
+
+// A shut writer takes some bytes and then refuses.
+type shut struct {
+	room int
+	why  error
+}
+
+func (s *shut) Write(p []byte) (int, error) {
+	if s.room -= len(p); s.room < 0 {
+		return 0, s.why
+	}
+	return len(p), nil
+}
+
+func TestAReaderThatLeavesEndsTheCommandQuietly(t *testing.T) {
+	endless := func(result error) func(a *App, cmd *cobra.Command) error {
+		return func(a *App, cmd *cobra.Command) error {
+			for cmd.Context().Err() == nil {
+				if err := a.Line("x"); err != nil {
+					return err
+				}
+			}
+			return result
+		}
+	}
+	left := fmt.Errorf("write: %w", syscall.EPIPE)
+	if code, stderr := run(t, &shut{100, left}, endless(context.Canceled), "do", "x"); code != ExitOK || stderr != "" {
+		t.Errorf("ends with %d, %q", code, stderr)
+	}
+	if code, stderr := run(t, &shut{10, left}, endless(nil), "--help"); code != ExitOK || stderr != "" {
+		t.Errorf("help ends with %d, %q", code, stderr)
+	}
+	if code, _ := run(t, &shut{100, left}, endless(Lossyf("lost")), "do", "x"); code != ExitLossy {
+		t.Errorf("with losses it ends with %d", code)
+	}
+	full := fmt.Errorf("write: %w", syscall.ENOSPC)
+	for _, args := range [][]string{{"do", "x"}, {"--help"}, {"completion", "bash"}} {
+		if code, stderr := run(t, &shut{10, full}, endless(nil), args...); code != ExitError || !strings.Contains(stderr, "no space left on device") {
+			t.Errorf("%v on a full disk ends with %d, %q", args, code, stderr)
+		}
+	}
+}
+
+func TestFlagsChooseTheDomain(t *testing.T) {
+	code, stderr := run(t, io.Discard, func(a *App, _ *cobra.Command) error {
+		if dir, err := a.DomainDir(); err != nil || dir != "/tmp/x/y" || !a.JSON {
+			t.Errorf("%s, %v, %v", dir, a.JSON, err)
+		}
+		return nil
+	}, "do", "x", "--dir", "/tmp/x", "--domain", "y", "--json")
+	if code != ExitOK {
+		t.Error(code, stderr)
+	}
+}
+
+func TestJSONMeansTheSameAndIsPlain(t *testing.T) {
+	var b bytes.Buffer
+	a := &App{Stdout: &b}
+	in := map[string]string{"a\u202e<": "\u009b\x1b[2J"}
+	if err := errors.Join(a.Line(in), a.Document(in)); err != nil {
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(bytes.NewReader(b.Bytes())); d.More(); {
+		var out map[string]string
+		if err := d.Decode(&out); err != nil || out["a\u202e<"] != in["a\u202e<"] {
+			t.Errorf("%q, %v", out, err)
+		}
+	}
+	if want := `{"a\u202e<":"\u009b\u001b[2J"}` + "\n{\n  " + `"a\u202e<": "\u009b\u001b[2J"` + "\n}\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+func TestGridAligns(t *testing.T) {
+	g := NewGrid("NAME", ">N", "LAST")
+	g.Add("漢字", "5", "x")
+	g.Add("long\u202e", "12345", "")
+	var b bytes.Buffer
+	if err := g.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME            N  LAST\n漢字            5  x\nlong\\u202e  12345  -\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}

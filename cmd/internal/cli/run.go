@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// Main gives run the arguments and streams of the process and a context that the signals end which ask a program to stop, and
+// returns its exit code. The first signal lets run end in order; should that hang, the second one kills.
+func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) int {
+	// Writing to a pipe that nobody reads is an error like any other, so that what was joined is left and closed.
+	signal.Ignore(syscall.SIGPIPE)
+	asked := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		asked = append(asked, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), asked...)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}
+
+// An App is what the commands of a program share.
+type App struct {
+	Stdout, Stderr io.Writer
+	// Screen and ErrScreen are standard output and standard error where they are terminals, and nil elsewhere.
+	Screen, ErrScreen *os.File
+
+	Dir, Domain string // flags; empty means the environment, then the default
+	JSON        bool   // flag
+	unit        string
+}
+
+// Run executes one command line, without the program's name in args, and returns the exit code. The command and what all
+// commands have in common is added to what build returns. It ends early when ctx does, or when nobody reads stdout any more.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build func(*App) *cobra.Command) int {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	out := &output{w: stdout, failed: stop}
+	a := &App{Stdout: out, Stderr: text.Writer{W: stderr}, Screen: terminal(stdout), ErrScreen: terminal(stderr)}
+	root := build(a)
+	a.unit = root.Name()
+	root.SetArgs(args)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	a.equip(root)
+
+	err := root.ExecuteContext(ctx)
+	var lossy *lossyError
+	switch {
+	case out.err == nil || errors.As(err, &lossy):
+	case errors.Is(out.err, syscall.EPIPE): // the reader has what it wanted
+		return ExitOK
+	default:
+		err = out.err
+	}
+	if err == nil {
+		return ExitOK
+	}
+	fmt.Fprintf(a.Stderr, "%s: %v\n", root.Name(), err)
+	var u *usageError
+	if errors.As(err, &u) {
+		fmt.Fprintf(a.Stderr, "'%s --help' shows how to use it.\n", u.command)
+	}
+	return exitCode(err)
+}
+
+func terminal(w io.Writer) *os.File {
+	if f, ok := w.(*os.File); ok && IsTerminal(f) {
+		return f
+	}
+	return nil
+}
+
+// IsTerminal reports whether somebody sits behind f.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(f.Fd()) }
+
+// equip adds to the commands what they all have.
+func (a *App) equip(root *cobra.Command) {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(Usage)
+	f := root.PersistentFlags()
+	f.StringVar(&a.Dir, "dir", "", "directory of domains (default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>)")
+	f.StringVar(&a.Domain, "domain", "", `domain (default $SHMBUS_DOMAIN, else "default")`)
+	f.BoolVar(&a.JSON, "json", false, "print JSON; names ending in _s are seconds, in _ns nanoseconds; sizes are bytes")
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = topicKnown
+	}
+	prepare(root)
+}
+
+// DomainDir returns the directory of the domain that the flags and the environment name.
+func (a *App) DomainDir() (string, error) { return registry.DomainDir(a.Dir, a.Domain) }
+
+// Join makes this process a member of that domain.
+func (a *App) Join() (*topic.Participant, error) {
+	return topic.Join(&topic.Options{Dir: a.Dir, Domain: a.Domain, Unit: a.unit})
+}

@@ -1,0 +1,48 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/charmbracelet/x/term"
+
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/record"
+)
+
+// A progressLine is the line on a terminal that tells that something goes on. In a pipe it is silent.
+type progressLine struct {
+	screen *os.File // nil: nobody looks
+	render func(record.Progress) string
+
+	mu    sync.Mutex
+	shown bool
+}
+
+func (a *app) progress(render func(record.Progress) string) *progressLine {
+	return &progressLine{screen: a.ErrScreen, render: render}
+}
+
+func (l *progressLine) show(p record.Progress) {
+	if l.screen == nil {
+		return
+	}
+	line := l.render(p)
+	// A line that wraps could not be written over.
+	if width, _, err := term.GetSize(l.screen.Fd()); err == nil && width > 0 {
+		line = text.Left(line, min(text.Width(line), width-1))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = true
+	fmt.Fprintf(l.screen, "\r%s\x1b[K", line)
+}
+
+func (l *progressLine) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shown {
+		fmt.Fprint(l.screen, "\r\x1b[K")
+	}
+}
