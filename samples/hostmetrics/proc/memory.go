@@ -16,29 +16,14 @@ func (r Root) Memory() (Memory, error) { return read(r, "proc/meminfo", ParseMem
 
 // ParseMemory parses the text of /proc/meminfo.
 func ParseMemory(text []byte) (m Memory, err error) {
+	fields := map[string]*uint64{
+		"MemTotal": &m.Total, "MemFree": &m.Free, "MemAvailable": &m.Available, "Buffers": &m.Buffers, "Cached": &m.Cached,
+		"Shmem": &m.Shared, "Dirty": &m.Dirty, "SwapTotal": &m.SwapTotal, "SwapFree": &m.SwapFree,
+	}
 	for line := range bytes.Lines(text) {
 		key, rest, _ := bytes.Cut(line, []byte(":"))
-		var into *uint64
-		switch string(key) {
-		case "MemTotal":
-			into = &m.Total
-		case "MemFree":
-			into = &m.Free
-		case "MemAvailable":
-			into = &m.Available
-		case "Buffers":
-			into = &m.Buffers
-		case "Cached":
-			into = &m.Cached
-		case "Shmem":
-			into = &m.Shared
-		case "Dirty":
-			into = &m.Dirty
-		case "SwapTotal":
-			into = &m.SwapTotal
-		case "SwapFree":
-			into = &m.SwapFree
-		default:
+		into := fields[string(key)]
+		if into == nil {
 			continue
 		}
 		if err := numbers(bytes.Fields(rest), 1, into); err != nil {

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -119,58 +120,61 @@ func (b *builder) topic(name string) *Topic {
 	return t
 }
 
-func (b *builder) publishers(all []registry.Participant) {
-	for _, who := range all {
-		entities := who.Entities
-		who.Entities = nil
-		for _, e := range entities {
-			if e.Kind != registry.KindPublisher || b.seen[e.ID] {
-				continue
+// unseen yields every entity of a kind once, with its owner, which is without Entities.
+func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Seq2[registry.Participant, registry.Entity] {
+	return func(yield func(registry.Participant, registry.Entity) bool) {
+		for _, who := range all {
+			entities := who.Entities
+			who.Entities = nil
+			for _, e := range entities {
+				if e.Kind != kind || b.seen[e.ID] {
+					continue
+				}
+				b.seen[e.ID] = true
+				if !yield(who, e) {
+					return
+				}
 			}
-			b.seen[e.ID] = true
-			r := b.tracker.publishers[e.ID]
-			if r == nil {
-				r = &rate.Estimator{Window: b.tracker.window}
-				b.tracker.publishers[e.ID] = r
-			}
-			f := e.Publisher
-			r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
-			p := Publisher{Owner: who, Entity: e, Stopped: r.Stopped()}
-			p.Rate, p.Bandwidth = r.Rate()
-
-			t := b.topic(e.Topic)
-			t.Measured = r.Measured() && (t.Measured || len(t.Publishers) == 0)
-			t.Publishers = append(t.Publishers, p)
 		}
+	}
+}
+
+func (b *builder) publishers(all []registry.Participant) {
+	for who, e := range b.unseen(all, registry.KindPublisher) {
+		r := b.tracker.publishers[e.ID]
+		if r == nil {
+			r = &rate.Estimator{Window: b.tracker.window}
+			b.tracker.publishers[e.ID] = r
+		}
+		f := e.Publisher
+		r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
+		p := Publisher{Owner: who, Entity: e, Stopped: r.Stopped()}
+		p.Rate, p.Bandwidth = r.Rate()
+
+		t := b.topic(e.Topic)
+		t.Measured = r.Measured() && (t.Measured || len(t.Publishers) == 0)
+		t.Publishers = append(t.Publishers, p)
 	}
 }
 
 func (b *builder) subscribers(all []registry.Participant) {
 	published := slices.Sorted(maps.Keys(b.topics))
-	for _, who := range all {
-		entities := who.Entities
-		who.Entities = nil
-		for _, e := range entities {
-			if e.Kind != registry.KindSubscription || b.seen[e.ID] {
-				continue
-			}
-			b.seen[e.ID] = true
-			d := b.tracker.delays[e.ID]
-			if d == nil {
-				d = &delays{}
-				b.tracker.delays[e.ID] = d
-			}
-			d.look(b.at, e.Subscription.Latency)
-			s := Subscriber{Owner: who, Entity: e}
-			h := d.recent()
-			s.P50, s.P99 = quantiles(&h)
+	for who, e := range b.unseen(all, registry.KindSubscription) {
+		d := b.tracker.delays[e.ID]
+		if d == nil {
+			d = &delays{}
+			b.tracker.delays[e.ID] = d
+		}
+		d.look(b.at, e.Subscription.Latency)
+		s := Subscriber{Owner: who, Entity: e}
+		h := d.recent()
+		s.P50, s.P99 = quantiles(&h)
 
-			names := asked(e, published)
-			s.Shared = len(names) > 1
-			for _, name := range names {
-				t := b.topic(name)
-				t.Subscribers = append(t.Subscribers, s)
-			}
+		names := asked(e, published)
+		s.Shared = len(names) > 1
+		for _, name := range names {
+			t := b.topic(name)
+			t.Subscribers = append(t.Subscribers, s)
 		}
 	}
 }
