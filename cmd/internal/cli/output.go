@@ -2,8 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 )
@@ -13,16 +18,53 @@ import (
 type output struct {
 	w      io.Writer
 	failed func()
+	mu     sync.Mutex
 	err    error
 }
 
 func (o *output) Write(p []byte) (int, error) {
-	if o.err == nil {
-		if _, o.err = o.w.Write(p); o.err != nil {
-			o.failed()
+	if o.problem() == nil {
+		if _, err := o.w.Write(p); err != nil {
+			o.fail(err)
 		}
 	}
 	return len(p), nil
+}
+
+func (o *output) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		o.err = err
+		o.failed()
+	}
+}
+
+func (o *output) problem() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// Streaming is for a command that prints now and then and has nothing else to do: until the context ends or stop is called, the
+// command is told to end also when the reader of its output leaves before there is more to print.
+func (a *App) Streaming(ctx context.Context) (stop func()) {
+	file, ok := a.out.w.(*os.File)
+	if !ok {
+		return func() {}
+	}
+	const look = 200 * time.Millisecond
+	ctx, stop = context.WithCancel(ctx)
+	go func() {
+		for ctx.Err() == nil {
+			if begin := time.Now(); left(file, look) {
+				a.out.fail(syscall.EPIPE)
+			} else if time.Since(begin) < look/2 {
+				return // nothing to wait for
+			}
+		}
+	}()
+	return stop
 }
 
 // Document prints v as one indented JSON document.

@@ -41,6 +41,7 @@ type App struct {
 	Dir, Domain string // flags; empty means the environment, then the default
 	JSON        bool   // flag
 	unit        string
+	out         *output
 }
 
 // Run executes one command line, without the program's name in args, and returns the exit code. The command and what all
@@ -49,7 +50,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build fun
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	out := &output{w: stdout, failed: stop}
-	a := &App{Stdout: out, Stderr: text.Writer{W: stderr}, Screen: terminal(stdout), ErrScreen: terminal(stderr)}
+	a := &App{Stdout: out, out: out, Stderr: text.Writer{W: stderr}, Screen: terminal(stdout), ErrScreen: terminal(stderr)}
 	root := build(a)
 	a.unit = root.Name()
 	root.SetArgs(args)
@@ -58,13 +59,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build fun
 	a.equip(root)
 
 	err := root.ExecuteContext(ctx)
+	problem := out.problem()
 	var lossy *lossyError
 	switch {
-	case out.err == nil || errors.As(err, &lossy):
-	case errors.Is(out.err, syscall.EPIPE): // the reader has what it wanted
+	case problem == nil || errors.As(err, &lossy):
+	case errors.Is(problem, syscall.EPIPE): // the reader has what it wanted
 		return ExitOK
 	default:
-		err = out.err
+		err = problem
 	}
 	if err == nil {
 		return ExitOK
@@ -91,7 +93,8 @@ func IsTerminal(f *os.File) bool { return term.IsTerminal(f.Fd()) }
 func (a *App) equip(root *cobra.Command) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(Usage)
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = a.checkDomain
 	f := root.PersistentFlags()
 	f.StringVar(&a.Dir, "dir", "", "directory of domains (default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>)")
 	f.StringVar(&a.Domain, "domain", "", `domain (default $SHMBUS_DOMAIN, else "default")`)

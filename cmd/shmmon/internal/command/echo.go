@@ -32,7 +32,7 @@ payloads are decoded and shown as JSON, everything else in hex. TOPIC may be a p
 named where they are missing, and then the exit code is 3.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
-  shmmon echo 'robot/**' -n 0 --timeout 0     until interrupted`,
+  shmmon echo 'robot/**' -n 0            until interrupted`,
 		Args:              onePattern,
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,11 +44,14 @@ named where they are missing, and then the exit code is 3.`,
 			case o.history < 0:
 				return cli.Usagef(cmd, "--history %d is negative", o.history)
 			}
+			if o.n == 0 && !cmd.Flags().Changed("timeout") {
+				o.timeout = 0
+			}
 			return a.runEcho(cmd.Context(), args[0], o)
 		},
 	}
-	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to print; 0 is until interrupted or timed out")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for each message; 0 is for ever")
+	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to print; 0 is until interrupted")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for each message; 0, and with -n 0 the default, is for ever")
 	cmd.Flags().IntVar(&o.history, "history", 0, "begin with up to so many messages that were published before, of each publisher")
 	cmd.Flags().BoolVar(&o.full, "full", false, "do not abbreviate long payloads")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a topic that does not exist yet")
@@ -84,6 +87,7 @@ func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error 
 		return err
 	}
 	defer sub.Close()
+	defer a.Streaming(ctx)()
 
 	var lost uint64
 	for got := 0; o.n == 0 || got < o.n; got++ {

@@ -20,7 +20,7 @@ const patience = 5
 // measureFlag adds the flag that says how long to measure.
 func measureFlag(cmd *cobra.Command, d *time.Duration) {
 	cmd.Flags().DurationVar(d, "measure", time.Second,
-		"how long to measure rates; up to 5 times as long while slow topics are due, 0 gives averages since each publisher began")
+		"how long to measure rates, up to 5 times as long for slow topics; 0 is the average of each publisher's life")
 }
 
 // measure looks at the domain for about d and returns the last view.

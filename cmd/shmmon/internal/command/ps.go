@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,10 @@ in another pid namespace it is another process's.`,
 				}{dir, reports, problems})
 			}
 			a.warn(v)
+			if len(reports) == 0 {
+				fmt.Fprintf(a.Stderr, "no processes in %s\n", dir)
+				return nil
+			}
 			g := cli.NewGrid(">PID", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")
 			for i, r := range reports {
 				alive := "yes"

@@ -47,7 +47,7 @@ taken; otherwise it is json without a type name.`,
 			case o.timeout < 0:
 				return cli.Usagef(cmd, "--timeout %v is negative", o.timeout)
 			}
-			return a.runPub(cmd.Context(), args[0], args[1], o)
+			return a.runPub(cmd, args[0], args[1], o)
 		},
 	}
 	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string (default that of the topic, else json)")
@@ -63,14 +63,19 @@ taken; otherwise it is json without a type name.`,
 	return cmd
 }
 
-func (a *app) runPub(ctx context.Context, name, js string, o pubOptions) error {
+func (a *app) runPub(cmd *cobra.Command, name, js string, o pubOptions) error {
+	ctx := cmd.Context()
 	kind, err := a.pubType(name, o)
 	if err != nil {
 		return err
 	}
 	payload, err := serde.FromJSON(kind.Encoding, []byte(js))
 	if errors.Is(err, serde.ErrUndecodable) {
-		return fmt.Errorf("cannot make %s from JSON; choose json, msgpack, cbor or string with --encoding", kind.Encoding)
+		err = fmt.Errorf("no payload of encoding %q can be made of JSON; choose json, msgpack, cbor or string with --encoding", kind.Encoding)
+		if o.encoding != "" {
+			return cli.Usage(cmd, err)
+		}
+		return fmt.Errorf("%w, which is then another type than others have on %q", err, name)
 	}
 	if err != nil {
 		return err
@@ -189,7 +194,7 @@ func (a *app) reportPub(name string, kind serde.Type, published, reached, size i
 			Reached  int    `json:"reached"` // subscriptions, by the last message
 		}{name, kind.Name, kind.Encoding, published, size, reached})
 	}
-	_, err := fmt.Fprintf(a.Stdout, "published %s of %d bytes as %s to %s\n",
-		text.Many(published, "message"), size, kind.Encoding, text.Many(reached, "subscription"))
+	_, err := fmt.Fprintf(a.Stdout, "published %s of %s as %s to %s\n",
+		text.Many(published, "message"), text.Bytes(uint64(size)), kind.Encoding, text.Many(reached, "subscription"))
 	return err
 }

@@ -84,6 +84,7 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 	if _, err := choose(tracker.Add(s), dir, pattern); err != nil {
 		return err
 	}
+	defer a.Streaming(ctx)()
 	shown := false
 	for i := 0; w.n == 0 || i < w.n; i++ {
 		// The windows end where they would if nothing took time.
