@@ -92,7 +92,7 @@ func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
 	w.expect(f.id, Died)
 }
 
-func TestOneWhoseFileIsTakenAwayDied(t *testing.T) {
+func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	advertise(t, a.Registry, publisher("a"))
@@ -103,12 +103,19 @@ func TestOneWhoseFileIsTakenAwayDied(t *testing.T) {
 	}
 	a.Refresh()
 	b.Refresh()
-	b.expect(a.ID(), Removed, Died)
-	a.expect(a.ID(), Corrupt)
-	a.quiet(a.ID())
-	if !a.Alive(a.ID()) {
-		t.Error("it takes itself for dead")
+	for _, w := range []*watcher{a, b} {
+		w.expect(a.ID(), Corrupt)
+		w.quiet(a.ID())
+		if !w.Alive(a.ID()) {
+			t.Error("it is taken for dead")
+		}
 	}
+	advertise(t, a.Registry, publisher("b"))
+	b.expect(a.ID(), Added)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(a.ID(), Removed, Removed, Left)
 }
 
 func TestOneKilledWhileLeavingLeft(t *testing.T) {

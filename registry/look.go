@@ -74,15 +74,16 @@ func (r *Registry) look(full bool) (again time.Duration, err error) {
 	again = lookPeriod
 	var remain []*known
 	for _, k := range r.order {
-		gone := !present[k.id] && r.unlinked(k.id)
-		locked, next := r.locked(k, full)
+		nameless := !present[k.id] && r.unlinked(k.id)
+		locked, next := r.locked(k, full || nameless)
 		again = min(again, next)
-		if gone && k.own {
-			r.lament(k)
-		} else if gone || !locked {
+		if !locked || nameless && k.leaving() {
 			r.part(k)
 			dead[k.id] = true
 			continue
+		}
+		if nameless {
+			r.lament(k)
 		}
 		remain = append(remain, k)
 		if !k.strange && r.visit(k) {
@@ -262,7 +263,7 @@ func (r *Registry) dropEntities(k *known) {
 // part ends the acquaintance with a peer that is gone.
 func (r *Registry) part(k *known) {
 	kind := Died
-	if w, err := k.words(); err == nil && w.state == stateLeaving {
+	if k.leaving() {
 		kind = Left
 	}
 	lost := k.entities()
@@ -282,7 +283,8 @@ func (r *Registry) part(k *known) {
 	r.tell(k, kind, Entity{}, nil)
 }
 
-// lament says, once, that somebody removed the file of this participant. A file cannot get its name back.
+// lament says, once, that somebody removed the file of a participant that lives. A file cannot get its name back; those who
+// have it open go on with it, because only the kernel can say that a process ended.
 func (r *Registry) lament(k *known) {
 	if !k.cut {
 		k.cut = true
@@ -294,6 +296,12 @@ func (r *Registry) tell(k *known, kind ChangeKind, e Entity, err error) {
 	p := k.info
 	p.Alive = kind != Left && kind != Died
 	r.onChange(Change{Kind: kind, Participant: p, Entity: e, Err: err})
+}
+
+// leaving reports whether the peer says that it left in order.
+func (k *known) leaving() bool {
+	w, err := k.words()
+	return err == nil && w.state == stateLeaving
 }
 
 func (k *known) close() {

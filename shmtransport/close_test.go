@@ -88,7 +88,7 @@ func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
 				l.Commit(t.Context(), 100_000)
 			}
 		})
-		try(func() { r.Gone(w.ID()); r.Figures(); r.Connected(); w.Figures() })
+		try(func() { r.Tidy(); r.Figures(); r.Connected(); w.Figures() })
 		close(start)
 		wg.Wait()
 		cancel()

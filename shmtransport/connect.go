@@ -70,7 +70,7 @@ func (r *Reader) look(waiter *futex.Waiter, n int) (links []*Link, done bool, na
 		switch {
 		case l.isConnected():
 			connected++
-		case n < 0 && l.full.Load() != 0:
+		case n < 0 && l.refused():
 			return links, false, 0, l.refusal()
 		}
 	}

@@ -69,10 +69,11 @@ func (v oneView) close() error { return nil }
 // readHostile takes what it can get. Nothing may panic, and every call must return.
 func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile func() bool) {
 	page := mem.Alloc(linkPageSize)
-	l, err := openLink(v, id, page, 8)
+	l, err := openLink(v, id)
 	if err != nil {
 		return
 	}
+	l.attach(page, 8)
 	l.reader, l.key, l.history = 9, linkKey(0, 1), history
 	r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()

@@ -17,6 +17,7 @@ type Link struct {
 	reader  uint64 // participant id of the reader
 	key     uint64 // link index and generation
 	history uint32
+	opened  uint32 // admission generation before the publisher could see the request
 	view    view
 	tag     any
 
@@ -49,7 +50,7 @@ type Link struct {
 	highWater uint32 // our own copy of marksUsed
 	woken     uint64 // wake cursor that was last answered
 
-	gone  atomic.Bool   // the publisher's process is dead
+	gone  atomic.Bool   // the publisher's process is dead, says the kernel
 	users atomic.Int64  // the Reader, each sample held, each look at the bell from elsewhere; at 0 the memory goes
 	free  func()        // gives the link page back
 	held  *atomic.Int64 // samples of the whole subscription that are not released
@@ -72,8 +73,8 @@ const (
 	heldLimit                // every mark is in use
 )
 
-// openLink checks the header of a publisher's ring and maps it. page is this link's page in our own reader file.
-func openLink(v view, id PublisherID, page []byte, maxHeld int) (*Link, error) {
+// openLink checks the header of a publisher's ring and maps it. The link is of use after attach.
+func openLink(v view, id PublisherID) (*Link, error) {
 	h, err := v.window(0, pubOffRing)
 	if err != nil {
 		return nil, err
@@ -115,17 +116,22 @@ func openLink(v view, id PublisherID, page []byte, maxHeld int) (*Link, error) {
 		arenaTable: whole[pubOffArenas:pubOffAdmissions],
 		ring:       mem.Uint64s(whole, pubOffRing, int(depth)),
 		limit:      limit + limit/8 + largeSlot,
-		cursorWord: mem.Uint64(page, pageOffCursor),
-		cursorLow:  mem.Uint32(page, pageOffCursor+mem.LowHalf),
-		armed:      mem.Uint32(page, pageOffArmed),
-		marksUsed:  mem.Uint32(page, pageOffMarksUsed),
-		marks:      mem.Uint32s(page, pageOffMarks, maxHeld),
-		uses:       make([]atomic.Uint64, maxHeld),
 		free:       func() {},
 		held:       new(atomic.Int64),
 	}
+	l.opened = l.admitGen.Load()
 	l.users.Store(1)
 	return l, nil
+}
+
+// attach gives the link its page in our own reader file.
+func (l *Link) attach(page []byte, maxHeld int) {
+	l.cursorWord = mem.Uint64(page, pageOffCursor)
+	l.cursorLow = mem.Uint32(page, pageOffCursor+mem.LowHalf)
+	l.armed = mem.Uint32(page, pageOffArmed)
+	l.marksUsed = mem.Uint32(page, pageOffMarksUsed)
+	l.marks = mem.Uint32s(page, pageOffMarks, maxHeld)
+	l.uses = make([]atomic.Uint64, maxHeld)
 }
 
 // ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
@@ -157,11 +163,15 @@ func (l *Link) connected() (bool, error) {
 		l.begin(start)
 		return true, nil
 	}
-	if l.full.Load() != 0 {
+	if l.refused() {
 		return false, l.refusal()
 	}
 	return false, nil
 }
+
+// refused reports whether the publisher had no room for another reader after it could see this one's request. What it said
+// before was to somebody else, and may be true no longer.
+func (l *Link) refused() bool { return l.full.Load() != 0 && l.admitGen.Load() != l.opened }
 
 func (l *Link) refusal() error {
 	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders}

@@ -228,7 +228,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 		go func() {
 			time.Sleep(time.Duration(rand.IntN(int(20 * time.Millisecond))))
 			c.kill()
-			r.Gone(id)
+			r.Gone(id.Participant)
 		}()
 		var a accountant
 		var held []Sample

@@ -24,11 +24,11 @@ type ReaderOptions struct {
 	// that nobody receives from would else keep the memory of each one there ever was. What is given up counts as lost.
 	MaxEnded int
 
-	// Failed is called, if set, when a publisher's memory turned out to be unusable and its link was given up. It runs
-	// within Receive or TryReceive and must not call back into the Reader.
+	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
+	// (a *LimitError), and its link was given up. It runs within Receive or TryReceive and must not call back into the Reader.
 	Failed func(PublisherID, error)
 	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, on the same terms; also
-	// within Gone.
+	// within Gone and Tidy.
 	Ended func(PublisherID)
 }
 
@@ -138,16 +138,23 @@ func (r *Reader) end(l *Link) {
 	}
 }
 
-// Gone says that a publisher's process is dead, or its file has no name any more, so that nothing new comes from it. What
-// is in its ring is still delivered, within MaxEnded.
-func (r *Reader) Gone(id PublisherID) {
+// Gone says that a participant's process is dead or has left: its publishers' rings do not change any more. That must be the
+// kernel's word or the participant's own, because from then on they are read without anybody watching the marks. What is in
+// the rings is still delivered, within MaxEnded.
+func (r *Reader) Gone(participant uint64) {
 	for _, l := range *r.links.Load() {
-		if l.id == id {
+		if l.id.Participant == participant {
 			l.gone.Store(true)
 		}
 	}
+	r.Tidy()
+}
+
+// Tidy lets go of publishers that closed or are Gone, unless samples of them are to be received, of no more than MaxEnded.
+// Receive and TryReceive do it too; a subscription that nobody receives from is tidied with this.
+func (r *Reader) Tidy() {
 	r.Wake()
-	if r.turn.tryTidy() { // who receives at the moment drops the links that have nothing more by itself
+	if r.turn.tryTidy() {
 		r.tidy()
 		r.turn.release()
 	}

@@ -200,6 +200,11 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 	if q.AllHistory {
 		history = historyAll
 	}
+	l, err := openLink(view, q.Publisher)
+	if err != nil {
+		view.close()
+		return err
+	}
 	s, err := f.request(LinkRequest{
 		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,
 	})
@@ -207,12 +212,7 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		view.close()
 		return err
 	}
-	l, err := openLink(view, q.Publisher, s.page, r.opts.MaxHeld)
-	if err != nil {
-		f.drop(s)
-		view.close()
-		return err
-	}
+	l.attach(s.page, r.opts.MaxHeld)
 	l.tag = q.Tag
 	l.reader, l.key, l.history = f.id, linkKey(s.index, s.generation), history
 	l.free = func() { f.drop(s) }

@@ -56,10 +56,11 @@ func (h *heapRing) connect(r *Reader, q LinkRequest) {
 	mem.Uint32(page, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(page, pageOffGen).Store(q.Generation)
 	mem.Uint32(page, pageOffState).Store(1)
-	l, err := openLink(h.store, h.w.ID(), page, r.opts.MaxHeld)
+	l, err := openLink(h.store, h.w.ID())
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	l.attach(page, r.opts.MaxHeld)
 	l.reader, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
 	l.free = func() { mem.Uint32(page, pageOffState).Store(0) }
 	r.add(l)
@@ -401,6 +402,28 @@ func TestALoanEndsOnce(t *testing.T) {
 	}
 	expect(t, r, "a", 0)
 	expect(t, r, "c", 0)
+	expectNothing(t, r)
+}
+
+// A slot is reused under a reader whose marks nobody watches, so only a ring that does not change any more is read like that.
+func TestNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	l, err := openLink(h.store, h.w.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.attach(mem.Alloc(linkPageSize), 8)
+	l.reader, l.history = 9, 1
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	defer r.Close()
+	r.add(l)
+	h.publish("a")
+	h.publish("b")
+	r.Tidy()
+	r.Gone(h.w.ID().Participant + 1)
+	expectNothing(t, r)
+	r.Gone(h.w.ID().Participant)
+	expect(t, r, "b", 0)
 	expectNothing(t, r)
 }
 

@@ -34,19 +34,13 @@ func (p *Participant) onChange(c registry.Change) {
 				pub.writer.Leave(uint64(id), f.Mapped)
 			}
 		}
-		p.forget(id)
+		p.gone(id)
 		p.emit(Event{Kind: Left, Participant: c.Participant})
 	case registry.Died:
-		f := p.peers[id]
 		for _, pub := range p.pubs {
-			// Somebody who removed the participant's files makes it look dead while it reads on. The kernel knows better.
-			if f != nil && f.Mapped() {
-				pub.writer.Leave(uint64(id), f.Mapped)
-			} else {
-				pub.writer.Dismiss(uint64(id))
-			}
+			pub.writer.Dismiss(uint64(id))
 		}
-		p.forget(id)
+		p.gone(id)
 		p.emit(Event{Kind: Died, Participant: c.Participant})
 	case registry.Added:
 		p.entities[c.Entity.ID] = c.Entity
@@ -68,8 +62,12 @@ func (p *Participant) onChange(c registry.Change) {
 	p.signal()
 }
 
-// forget drops what is known of a participant that is gone. Called with mu held.
-func (p *Participant) forget(id registry.ID) {
+// gone drops what is known of a participant that left or died. Its rings do not change any more: it says so itself, or the
+// kernel does. Called with mu held.
+func (p *Participant) gone(id registry.ID) {
+	for _, sub := range p.subs {
+		sub.reader.Gone(uint64(id))
+	}
 	if f := p.peers[id]; f != nil {
 		f.Close()
 		delete(p.peers, id)
@@ -151,11 +149,16 @@ func (p *Participant) meet(sub *subscription, pub registry.Entity) {
 	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
 	default:
 		p.again(err)
-		if both := (pair{pub.ID, sub.entity.ID}); !p.unusable[both] {
-			p.unusable[both] = true
-			p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
-			p.emit(Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err})
-		}
+		p.useless(sub, pub, err)
+	}
+}
+
+// useless reports once that a publisher cannot be read. Called with mu held.
+func (p *Participant) useless(sub *subscription, pub registry.Entity, err error) {
+	if both := (pair{pub.ID, sub.entity.ID}); !p.unusable[both] {
+		p.unusable[both] = true
+		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
+		p.emit(Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
 )
 
 // listen collects a participant's events until the test ends.
@@ -173,7 +174,7 @@ func TestNothingIsRememberedOfThoseThatAreGone(t *testing.T) {
 	stays.core.mu.Unlock()
 }
 
-func TestWhatAReaderHoldsStaysWhenItsFilesAreTakenAway(t *testing.T) {
+func TestThoseWhoMetGoOnWhenTheirFilesAreTakenAway(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher(t, a, "x", &PublisherOptions[[]byte]{Depth: 1})
@@ -188,7 +189,7 @@ func TestWhatAReaderHoldsStaysWhenItsFilesAreTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Mkdir(o.Dir+"/d", 0o700) }) // or leaving would be an error
-	h.until("the loss of the participant", func(e Event) bool { return e.Kind == Died && e.Participant.ID == b.ID() })
+	h.until("the loss of the file", func(e Event) bool { return e.Kind == Unusable && e.Participant.ID == b.ID() })
 	for range 100 {
 		send(t, pub, []byte("rewrites"))
 	}
@@ -196,6 +197,74 @@ func TestWhatAReaderHoldsStaysWhenItsFilesAreTakenAway(t *testing.T) {
 		t.Fatalf("a sample that is held became %q", s.Bytes())
 	}
 	s.Release()
+	want(t, sub, []byte("rewrites"))
+	if n := h.count(func(e Event) bool { return e.Kind == Died || e.Kind == Removed }); n != 0 {
+		t.Errorf("%d were taken for dead or gone", n)
+	}
+}
+
+func TestAPublisherHasRoomForSoManySubscribers(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher[string](t, a, "x", nil)
+	var subs []*Subscriber[string]
+	for range shmtransport.MaxReaders {
+		subs = append(subs, subscriber[string](t, b, "x", nil))
+	}
+	full := func() {
+		t.Helper()
+		if _, err := NewSubscriber[string](b, "x", nil); !errors.As(err, new(*shmtransport.LimitError)) {
+			t.Errorf("one more subscriber: %v", err)
+		}
+	}
+	full()
+	for i := range 20 {
+		if err := subs[i].Close(); err != nil {
+			t.Fatal(err)
+		}
+		subs[i] = subscriber[string](t, b, "x", nil)
+		full()
+	}
+	if n := pub.Subscribers(); n != shmtransport.MaxReaders {
+		t.Errorf("%d subscribers", n)
+	}
+}
+
+func TestOneWhoFoundNoRoomGetsThePlaceThatIsLeft(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	h := listen(t, b)
+	got := make(chan *Subscriber[string], 2*shmtransport.MaxReaders)
+	for range shmtransport.MaxReaders + 1 {
+		sub := subscriber[string](t, b, "x", nil)
+		go sub.Handle(t.Context(), func(Sample[string]) { got <- sub })
+	}
+	pub := publisher[string](t, a, "x", nil)
+	h.until("the refusal", func(e Event) bool { return e.Kind == Unusable && errors.As(e.Err, new(*shmtransport.LimitError)) })
+	send(t, pub, "y")
+	served := map[*Subscriber[string]]bool{}
+	for range shmtransport.MaxReaders {
+		served[<-got] = true
+	}
+	for sub := range served {
+		if err := sub.Close(); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := pub.WaitSubscribers(ctx, shmtransport.MaxReaders); err != nil {
+			t.Fatal(err)
+		}
+		send(t, pub, "z")
+		for range shmtransport.MaxReaders {
+			if sub := <-got; !served[sub] {
+				return
+			}
+		}
+	}
 }
 
 func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {

@@ -177,11 +177,16 @@ func (sub *subscription) met(pub registry.EntityID, undo func()) {
 	sub.known[pub] = undo
 }
 
-// publisherGone notes that nothing new will come from a publisher. What is in its ring is still delivered. Called with p.mu
-// held.
+// publisherGone notes that a publisher's record is gone. A publisher that closed said so in its ring before; that of one
+// that died is not believed to be dead before the registry says Died, for which the kernel vouches. What is in the ring is
+// still delivered. Called with p.mu held.
 func (sub *subscription) publisherGone(key registry.EntityID) {
-	sub.reader.Gone(transportID(key))
+	sub.reader.Tidy()
 	delete(sub.liked, key)
+	sub.unmeet(key)
+}
+
+func (sub *subscription) unmeet(key registry.EntityID) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if undo := sub.known[key]; undo != nil {
@@ -190,13 +195,20 @@ func (sub *subscription) publisherGone(key registry.EntityID) {
 	delete(sub.known, key)
 }
 
-// failed hears from the reader that a publisher's memory is not what it should be.
+// failed hears from the reader that a publisher's memory is not what it should be, or that it had no room for one more.
+// Somebody may make room, so that is tried again.
 func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
-	sub.p.mu.Lock()
-	defer sub.p.mu.Unlock()
-	e := sub.p.entities[registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}]
-	sub.p.log.Warn("a publisher was given up", "topic", e.Topic, "publisher", id, "err", err)
-	sub.p.emit(Event{Kind: Unusable, Participant: sub.p.units[e.ID.Participant], Entity: e, Err: err})
+	p := sub.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
+	e := p.entities[key]
+	e.ID = key // it may have been removed meanwhile
+	p.useless(sub, e, err)
+	if errors.As(err, new(*shmtransport.LimitError)) {
+		sub.unmeet(key)
+		p.again(err)
+	}
 }
 
 func (sub *subscription) close() error {
