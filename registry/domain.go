@@ -77,7 +77,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		}
 	}
 	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/shmbus/shmbus/internal/shm"
 )
 
 const (
@@ -41,7 +43,7 @@ func isDigits(s string) bool {
 func eachFile(dir string, fn func(id ID, suffix string)) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return err
+		return shm.Explain(err)
 	}
 	defer d.Close()
 	for {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/process"
 )
 
@@ -51,7 +52,7 @@ func (r *Registry) look(full bool) (again time.Duration, err error) {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	if r.closing.Load() {
-		return lookPeriod, os.ErrClosed
+		return lookPeriod, closed.Error("the participant is closed")
 	}
 	present, orphans := make(map[ID]bool, len(r.order)+1), make(map[ID]bool)
 	err = eachFile(r.dir, func(id ID, suffix string) {

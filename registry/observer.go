@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 )
 
@@ -41,7 +41,7 @@ func (o *Observer) Look() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, fmt.Errorf("look at the domain: %w", os.ErrClosed)
+		return nil, fmt.Errorf("look at the domain: %w", closed.Error("the observer is closed"))
 	}
 	o.problems = nil
 	present := make(map[ID]bool)

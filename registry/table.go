@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -64,7 +64,7 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return 0, nil, os.ErrClosed
+		return 0, nil, closed.Error("the participant is closed")
 	}
 	if t.schemas+int64(len(e.Schema)) > MaxSchemas {
 		return 0, nil, &LimitError{What: "bytes of schemas of one participant", Limit: MaxSchemas,

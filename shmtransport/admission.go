@@ -47,7 +47,7 @@ type peer struct {
 // current reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
 // back, so a page that is not current names nothing of ours.
 func (r *peer) current() bool {
-	return mem.Uint32(r.page, pageOffState).Load() == 1 &&
+	return mem.Uint32(r.page, pageOffState).Load() == pageCurrent &&
 		mem.Uint64(r.page, pageOffPublisher).Load() == r.req.Publisher.Participant &&
 		mem.Uint32(r.page, pageOffNumber).Load() == r.req.Publisher.Number &&
 		mem.Uint32(r.page, pageOffGen).Load() == r.req.Generation
@@ -166,7 +166,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		w.readers = w.readers[:len(w.readers)-1]
 		release()
 		w.ringBell()
-		return &LimitError{What: "subscriptions of one publisher", Limit: MaxReaders}
+		return &LimitError{What: "subscriptions of one publisher", Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 	}
 	r.entry = entry
 	if req.Lossless {

@@ -3,10 +3,10 @@ package shmtransport
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -57,7 +57,7 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 			defer stop()
 		}
 		if w.closed {
-			return os.ErrClosed
+			return closed.Error("the publisher is closed")
 		}
 		if !slowest.current() {
 			w.removeReaders(func(r *peer) bool { return !r.current() })

@@ -2,9 +2,9 @@ package shmtransport
 
 import (
 	"context"
-	"os"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
@@ -29,7 +29,7 @@ func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	waiter := new(futex.Waiter)
 	for {
 		if r.closed.Load() {
-			return os.ErrClosed
+			return closed.Error("the subscriber is closed")
 		}
 		if done, err := r.lookAndWait(ctx, waiter, n); done || err != nil {
 			return err

@@ -8,12 +8,17 @@ import (
 // ErrLoanEnded says that a loan was committed or abandoned before. The earlier call stands, this one did nothing.
 var ErrLoanEnded = errors.New("the loan has ended: it was committed or abandoned before")
 
-// A TooLargeError says that a payload exceeds what the publisher allows. Nothing was published.
+// A TooLargeError says that a payload exceeds what the publisher allows, or the loan it was written into. Nothing was
+// published.
 type TooLargeError struct {
 	Size, Limit int64 // bytes
+	Loan        bool  // Limit is the length of the loan
 }
 
 func (e *TooLargeError) Error() string {
+	if e.Loan {
+		return fmt.Sprintf("payload of %d bytes does not fit the loan of %d; ask for a loan that is large enough", e.Size, e.Limit)
+	}
 	return fmt.Sprintf("payload of %d bytes is larger than the publisher's limit of %d; raise MaxPayload or split the payload", e.Size, e.Limit)
 }
 
@@ -23,7 +28,7 @@ type NoSpaceError struct {
 	Needed    int64 // bytes of the slot
 	Available int64 // bytes that could still be taken
 	Limit     int64 // the publisher's memory limit, bytes
-	Held      int   // slots that readers hold
+	Held      int   // slots that readers hold, in the ring and out of it
 	Err       error // the file system's answer, nil when the publisher's own limit was reached
 }
 
@@ -53,15 +58,17 @@ type VersionError struct {
 }
 
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("%s has layout version %d, this program understands %d; build both programs with the same shmbus", e.Path, e.Theirs, e.Ours)
+	return fmt.Sprintf("%s has layout version %d, this program speaks version %d: build both programs with the same release of shmbus, or keep them in different domains (SHMBUS_DOMAIN)",
+		e.Path, e.Theirs, e.Ours)
 }
 
 // A LimitError says that a fixed number of things is used up.
 type LimitError struct {
-	What  string
-	Limit int
+	What   string
+	Limit  int
+	Remedy string
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("too many %s: the limit is %d; close some first", e.What, e.Limit)
+	return fmt.Sprintf("too many %s: the limit is %d; %s", e.What, e.Limit, e.Remedy)
 }

@@ -159,7 +159,7 @@ func FuzzTake(f *testing.F) {
 		mem.Uint64(page, pageOffPublisher).Store(h.w.ID().Participant)
 		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)
 		mem.Uint32(page, pageOffGen).Store(1)
-		mem.Uint32(page, pageOffState).Store(1)
+		mem.Uint32(page, pageOffState).Store(pageCurrent)
 		for range 10 {
 			h.publish("honest")
 		}

@@ -16,7 +16,6 @@ const (
 //	12      4         pubOffDepth       depth: ring entries, a power of two
 //	16      8         pubOffOwner       participant id of the publisher
 //	24      4         pubOffNumber      number of the publisher within its participant
-//	28      4         pubOffPage        page size the arenas are aligned to
 //	32      8         pubOffMaxPayload  largest payload, bytes
 //	64      4         pubOffBell        bell: futex word, incremented before sleepers are woken
 //	68      4         pubOffState       state: 0 open, 1 closed
@@ -35,7 +34,6 @@ const (
 	pubOffDepth      = 12
 	pubOffOwner      = 16
 	pubOffNumber     = 24
-	pubOffPage       = 28
 	pubOffMaxPayload = 32
 	pubOffBell       = 64
 	pubOffState      = 68
@@ -143,6 +141,7 @@ const (
 	linkStateFree      = 0
 	linkStateRequested = 1
 	linkStateDeclined  = 2
+	policyKeepLast     = 0
 	policyLossless     = 1
 )
 
@@ -167,6 +166,11 @@ const (
 	pageOffCursor    = 128
 	pageOffMarksUsed = 192
 	pageOffMarks     = 256
+)
+
+const (
+	pageUnused  = 0
+	pageCurrent = 1
 )
 
 // Limits that the layout sets.

@@ -174,7 +174,7 @@ func (l *Link) connected() (bool, error) {
 func (l *Link) refused() bool { return l.full.Load() != 0 && l.admitGen.Load() != l.opened }
 
 func (l *Link) refusal() error {
-	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders}
+	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 }
 
 // admission looks for the entry with which the publisher says that it watches this link's marks.
@@ -239,7 +239,7 @@ func (l *Link) take(s *Sample) (outcome, error) {
 		return nothing, err
 	}
 	mask := uint64(len(l.ring) - 1)
-	for try := range 8 {
+	for try, takenBack := 0, 0; try < 8 && takenBack < len(l.ring); {
 		word := l.ring[l.cursor&mask].Load()
 		switch d := ahead(word, l.cursor); {
 		case d < 0:
@@ -248,12 +248,14 @@ func (l *Link) take(s *Sample) (outcome, error) {
 			if err := l.skip(d, try); err != nil {
 				return nothing, err
 			}
+			try++
 			continue
 		}
 		slot := uint32(word & slotMask)
 		if slot == slotWithdrawn {
 			l.lost++
 			l.advance()
+			takenBack++
 			continue
 		}
 		k := l.freeMark()
@@ -263,6 +265,7 @@ func (l *Link) take(s *Sample) (outcome, error) {
 		l.marks[k].Store(slot + 1)
 		if l.ring[l.cursor&mask].Load() != word {
 			l.marks[k].Store(0)
+			try++
 			continue
 		}
 		if err := l.read(s, slot); err != nil {

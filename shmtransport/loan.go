@@ -42,7 +42,7 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	if n < 0 || n > len(l.b) {
 		w.pool.put(l.id)
 		w.figures.Failed()
-		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b))}
+		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b)), Loan: true}
 	}
 	return w.commit(ctx, l.id, n)
 }

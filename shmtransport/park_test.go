@@ -4,6 +4,7 @@ package shmtransport
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -89,7 +90,7 @@ func TestCloseEndsAParkedReceive(t *testing.T) {
 	}()
 	time.Sleep(holdFor + 5*time.Millisecond)
 	r.Close()
-	if err := <-got; err != os.ErrClosed {
+	if err := <-got; !errors.Is(err, os.ErrClosed) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -142,6 +142,16 @@ func (p *pool) wasHeld(id slotID) bool {
 	return p.held[n]
 }
 
+// countHeld returns how many slots marks named when look was called last.
+func (p *pool) countHeld() (n int) {
+	for _, held := range p.held {
+		if held {
+			n++
+		}
+	}
+	return n
+}
+
 // number returns the position of a slot among all slots of the pool.
 func (p *pool) number(id slotID) (int, bool) {
 	if id.arena() >= len(p.arenas) {
@@ -187,14 +197,14 @@ func (p *pool) spare(stride int64) int {
 func (p *pool) add(size, slots int) error {
 	stride := int64(slotHeaderSize + size)
 	if len(p.arenas) == MaxArenas {
-		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas}
+		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
 	}
 	room := p.limit - p.taken
 	if fit := room / stride; fit < int64(slots) {
 		slots = int(fit)
 	}
 	if slots < 1 {
-		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit, Held: len(p.retired)}
+		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
 	var full *shm.SpaceError
@@ -203,7 +213,7 @@ func (p *pool) add(size, slots int) error {
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
 	if errors.As(err, &full) {
-		return &NoSpaceError{Needed: stride, Available: full.Available, Limit: p.limit, Held: len(p.retired), Err: err}
+		return &NoSpaceError{Needed: stride, Available: full.Available, Limit: p.limit, Err: err}
 	}
 	if err != nil {
 		return fmt.Errorf("add slots of %d bytes: %w", size, err)

@@ -3,13 +3,13 @@ package shmtransport
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -192,16 +192,28 @@ func (r *Reader) Wake() {
 // TryReceive returns the next sample if there is one now and no other goroutine is waiting for it.
 func (r *Reader) TryReceive() (Sample, bool, error) {
 	if r.closed.Load() {
-		return Sample{}, false, os.ErrClosed
+		return Sample{}, false, closed.Error("the subscriber is closed")
 	}
 	if !r.turn.tryAcquire() {
 		return Sample{}, false, nil
 	}
 	defer r.turn.release()
-	var s Sample
-	o, err := r.poll(&s)
-	return s, o == taken, err
+	for range lapsOfPatience {
+		var s Sample
+		o, err := r.poll(&s)
+		if o == taken || err != nil {
+			return s, o == taken, err
+		}
+		if o == nothing {
+			break
+		}
+	}
+	return Sample{}, false, nil
 }
+
+// lapsOfPatience is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
+// ring can do so that often.
+const lapsOfPatience = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
 // publisher are held and one more of that publisher is there.
@@ -213,7 +225,7 @@ func (r *Reader) Receive(ctx context.Context) (Sample, error) {
 	var s Sample
 	for {
 		if r.closed.Load() {
-			return Sample{}, os.ErrClosed
+			return Sample{}, closed.Error("the subscriber is closed")
 		}
 		o, err := r.poll(&s)
 		if err != nil {
@@ -269,7 +281,7 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 	}
 	r.show()
 	if result == heldLimit {
-		return result, &LimitError{What: fmt.Sprintf("samples of publisher %v held", full.id), Limit: len(full.marks)}
+		return result, &LimitError{What: fmt.Sprintf("samples of publisher %v held", full.id), Limit: len(full.marks), Remedy: "release some, or raise MaxHeld"}
 	}
 	return result, nil
 }

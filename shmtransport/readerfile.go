@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -77,7 +78,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	mem.Uint64(p, pageOffPublisher).Store(q.Publisher.Participant)
 	mem.Uint32(p, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(p, pageOffGen).Store(s.generation)
-	mem.Uint32(p, pageOffState).Store(1)
+	mem.Uint32(p, pageOffState).Store(pageCurrent)
 
 	e := f.entry(s.index)
 	mem.Uint32(e, linkOffGeneration).Store(s.generation)
@@ -85,7 +86,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	mem.Uint32(e, linkOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(e, linkOffSubscriber).Store(q.Subscription)
 	mem.Uint32(e, linkOffHistory).Store(q.History)
-	policy := uint32(0)
+	policy := uint32(policyKeepLast)
 	if q.Lossless {
 		policy = policyLossless
 	}
@@ -102,7 +103,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 // take finds an unused entry and backs it with memory before anybody touches it.
 func (f *ReaderFile) take() (linkSlot, error) {
 	if f.closed {
-		return linkSlot{}, os.ErrClosed
+		return linkSlot{}, closed.Error("the participant is closed")
 	}
 	var i uint32
 	if n := len(f.free); n > 0 {
@@ -110,7 +111,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 		f.free = f.free[:n-1]
 	} else {
 		if f.used == MaxLinks {
-			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks}
+			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
 		}
 		i = f.used
 		if end := int64(i+1) * linkEntrySize; end > f.reserved {
@@ -137,7 +138,7 @@ func (f *ReaderFile) drop(s linkSlot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mem.Uint32(f.entry(s.index), linkOffState).Store(linkStateFree)
-	mem.Uint32(s.page, pageOffState).Store(0)
+	mem.Uint32(s.page, pageOffState).Store(pageUnused)
 	f.free = append(f.free, s.index)
 	f.open--
 	f.unmapIfUnused()

@@ -55,14 +55,14 @@ func (h *heapRing) connect(r *Reader, q LinkRequest) {
 	mem.Uint64(page, pageOffPublisher).Store(q.Publisher.Participant)
 	mem.Uint32(page, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(page, pageOffGen).Store(q.Generation)
-	mem.Uint32(page, pageOffState).Store(1)
+	mem.Uint32(page, pageOffState).Store(pageCurrent)
 	l, err := openLink(h.store, h.w.ID())
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	l.attach(page, r.opts.MaxHeld)
 	l.reader, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
-	l.free = func() { mem.Uint32(page, pageOffState).Store(0) }
+	l.free = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
 	r.add(l)
 	if err := h.w.Admit(q, page, func() {}, false); err != nil {
 		h.t.Fatal(err)
@@ -342,6 +342,19 @@ func TestAFullPoolSaysSoAndTakesBackOldSamplesFirst(t *testing.T) {
 	if _, err := h.w.Publish(t.Context(), big); err != nil {
 		t.Fatalf("after release: %v", err)
 	}
+}
+
+func TestWhatWasTakenBackDoesNotHideWhatIsThere(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 64, MemoryLimit: 1 << 20})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	for range 200 {
+		h.publish(string(make([]byte, 60_000)))
+	}
+	s, ok, err := r.TryReceive()
+	if !ok || err != nil || s.Sequence() != s.Lost()+1 {
+		t.Fatalf("sample %d after %d lost: %v, %v", s.Sequence(), s.Lost(), ok, err)
+	}
+	s.Release()
 }
 
 func TestLoansArePublishedOrAbandoned(t *testing.T) {

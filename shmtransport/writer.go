@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -43,13 +44,13 @@ func (o WriterOptions) withDefaults() (WriterOptions, error) {
 	}
 	switch {
 	case o.Depth < 1 || o.Depth > MaxDepth || bits.OnesCount(uint(o.Depth)) != 1:
-		return o, fmt.Errorf("depth %d: must be a power of two from 1 to %d", o.Depth, MaxDepth)
+		return o, fmt.Errorf("Depth is %d, must be a power of two from 1 to %d", o.Depth, MaxDepth)
 	case o.MaxPayload < 0 || int64(o.MaxPayload) > largestPayload:
-		return o, fmt.Errorf("largest payload %d: must be from 1 to %d bytes", o.MaxPayload, largestPayload)
+		return o, fmt.Errorf("MaxPayload is %d, must be from 1 to %d bytes", o.MaxPayload, largestPayload)
 	case o.SampleSize < 0 || o.SampleSize > o.MaxPayload:
-		return o, fmt.Errorf("sample size %d: must be from 0 to the largest payload, %d bytes", o.SampleSize, o.MaxPayload)
+		return o, fmt.Errorf("SampleSize is %d, must be from 0 to MaxPayload, %d bytes", o.SampleSize, o.MaxPayload)
 	case o.MemoryLimit < 0:
-		return o, fmt.Errorf("memory limit %d: must be positive", o.MemoryLimit)
+		return o, fmt.Errorf("MemoryLimit is %d, must be positive", o.MemoryLimit)
 	}
 	return o, nil
 }
@@ -124,7 +125,6 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint32(b, pubOffDepth).Store(uint32(opts.Depth))
 	mem.Uint64(b, pubOffOwner).Store(id.Participant)
 	mem.Uint32(b, pubOffNumber).Store(id.Number)
-	mem.Uint32(b, pubOffPage).Store(uint32(shm.PageSize()))
 	mem.Uint64(b, pubOffMaxPayload).Store(uint64(opts.MaxPayload))
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
@@ -239,7 +239,7 @@ func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(
 func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 	for {
 		if w.closed {
-			return 0, os.ErrClosed
+			return 0, closed.Error("the publisher is closed")
 		}
 		if n < 0 || n > w.max {
 			return 0, &TooLargeError{Size: int64(n), Limit: int64(w.max)}
@@ -266,6 +266,9 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 			return id, nil
 		}
 		if untaken == 0 {
+			if space != nil {
+				space.Held = w.pool.countHeld()
+			}
 			return 0, err
 		}
 		if err := w.awaitTaken(ctx, func() uint64 { return untaken }); err != nil {
@@ -312,7 +315,7 @@ func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
 	}
 	if w.closed {
 		w.pool.put(id)
-		return 0, os.ErrClosed
+		return 0, closed.Error("the publisher is closed")
 	}
 	seq := w.seq + 1
 	stamp := w.clock.Now()
@@ -369,7 +372,7 @@ func (w *Writer) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return os.ErrClosed
+		return closed.Error("the publisher is closed")
 	}
 	return nil
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -175,7 +175,7 @@ func (p *Participant) await(ctx context.Context, done func() (bool, error)) erro
 // readerFile returns the file of this participant's links, making it for the first. Called with mu held.
 func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 	if p.closed {
-		return nil, os.ErrClosed
+		return nil, closed.Error("the participant is closed")
 	}
 	if p.reader == nil {
 		f, err := shmtransport.CreateReaderFile(p.reg.Path("reader"), p.reg.Dir(), p.reg.FileMode(), uint64(p.reg.ID()))

@@ -2,9 +2,10 @@ package topic
 
 import (
 	"errors"
-	"os"
+	"fmt"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -30,14 +31,14 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	p.making.RLock()
 	defer p.making.RUnlock()
 	if p.isClosed() {
-		return nil, os.ErrClosed
+		return nil, closed.Error("the participant is closed")
 	}
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
 	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), p.reg.FileMode(), transportID(e.ID), opts)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
 	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
 	pub := &publication{p: p, entity: e, writer: w, answered: map[registry.EntityID]bool{}}
@@ -70,7 +71,7 @@ func (pub *publication) enter() error {
 	pub.p.mu.Lock()
 	defer pub.p.mu.Unlock()
 	if pub.p.closed {
-		return os.ErrClosed
+		return closed.Error("the participant is closed")
 	}
 	pub.p.pubs[pub.entity.ID.Number] = pub
 	return nil

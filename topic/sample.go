@@ -1,9 +1,9 @@
 package topic
 
 import (
-	"os"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -21,7 +21,7 @@ type Sample[T any] struct {
 func (s Sample[T]) Value() (v T, err error) {
 	b := s.m.Payload()
 	if b == nil {
-		return v, os.ErrClosed
+		return v, closed.Error("the sample was released")
 	}
 	sub := s.sub
 	sub.mu.Lock()

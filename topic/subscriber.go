@@ -45,7 +45,7 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	}
 	switch {
 	case opts.MaxHeld < 0 || opts.MaxHeld > shmtransport.MaxHeld:
-		return nil, fmt.Errorf("subscribe to %q: MaxHeld is %d, must be from 1 to %d", pattern, opts.MaxHeld, shmtransport.MaxHeld)
+		return nil, fmt.Errorf("subscribe to %q: MaxHeld is %d, must be at most %d; 0 means 256", pattern, opts.MaxHeld, shmtransport.MaxHeld)
 	case opts.History < 0 || opts.History > shmtransport.MaxDepth:
 		return nil, fmt.Errorf("subscribe to %q: History is %d, must be from 0 to %d", pattern, opts.History, shmtransport.MaxDepth)
 	case opts.LosslessTimeout < 0:
@@ -81,13 +81,19 @@ func maxEnded(lossless bool) int {
 // *shmtransport.LimitError when too many samples are held; never that of a decoder.
 func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	m, err := s.core.reader.Receive(ctx)
-	return Sample[T]{m, s}, err
+	if err != nil {
+		return Sample[T]{}, err
+	}
+	return Sample[T]{m, s}, nil
 }
 
 // TryReceive returns the next sample if there is one now. The caller releases it.
 func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
-	m, ok, _ := s.core.reader.TryReceive()
-	return Sample[T]{m, s}, ok
+	m, ok, err := s.core.reader.TryReceive()
+	if !ok || err != nil {
+		return Sample[T]{}, false
+	}
+	return Sample[T]{m, s}, true
 }
 
 // Samples yields each sample and releases it when its turn is over. The loop ends after one turn with a non-nil error: that

@@ -3,10 +3,10 @@ package topic
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -85,7 +85,7 @@ func (sub *subscription) meetAll() error {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return os.ErrClosed
+		return closed.Error("the participant is closed")
 	}
 	p.subs[sub.entity.ID.Number] = sub
 	for _, e := range p.entities {

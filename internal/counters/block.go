@@ -60,7 +60,7 @@ func (p *Publisher) Waited() { mem.Add64(p.waited, 1) }
 // SetSubscribers says how many subscriptions are connected. It may be called beside the other methods.
 func (p *Publisher) SetSubscribers(n int) { p.peers.Store(uint64(n)) }
 
-// SetMemory says how many bytes the publisher's ring and slots take.
+// SetMemory says how many bytes the publisher's slots take.
 func (p *Publisher) SetMemory(n int64) { mem.Set64(p.memory, uint64(n)) }
 
 // A Subscription is the owner's view of its block. Its methods are for one goroutine at a time.

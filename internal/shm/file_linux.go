@@ -26,7 +26,7 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 		return nil, spaceError(dir, size)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create a file in %s: %w", dir, err)
+		return nil, fmt.Errorf("create a file in %s: %w", dir, Explain(err))
 	}
 	file := &File{f: f, path: dir}
 	defer func() {
@@ -52,7 +52,7 @@ func OpenShared(path string) (*File, error) { return open(path, os.O_RDWR) }
 func open(path string, flags int) (*File, error) {
 	f, err := os.OpenFile(path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, Explain(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
