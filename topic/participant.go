@@ -30,9 +30,9 @@ type Participant struct {
 	waits shmtransport.Waits
 	ready chan struct{} // closed when reg is set
 
-	// making is held for reading while a publisher or subscriber is being made, and by Close before the memory goes that it
-	// counts in. Taken before mu.
-	making sync.RWMutex
+	// counting is held for reading while a publisher or subscriber is being made or closed, and by Close before the memory
+	// goes that they count in. Taken before mu.
+	counting sync.RWMutex
 
 	closing sync.Once
 	result  error // of Close
@@ -119,8 +119,8 @@ func (p *Participant) leave() error {
 	for _, sub := range subs {
 		errs = append(errs, sub.end())
 	}
-	p.making.Lock()
-	defer p.making.Unlock()
+	p.counting.Lock()
+	defer p.counting.Unlock()
 	p.mu.Lock()
 	if p.reader != nil {
 		errs = append(errs, p.reader.Close())

@@ -3,6 +3,7 @@ package topic
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
@@ -21,6 +22,9 @@ type publication struct {
 	writer   *shmtransport.Writer
 	ad       *registry.Advertisement
 	answered map[registry.EntityID]bool // subscriptions that requested a link or declined; guarded by p.mu
+
+	ending sync.Once
+	result error // of end
 }
 
 // publish makes a publisher known and waits until the subscriptions that are there are connected.
@@ -28,8 +32,8 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	if err := registry.CheckTopic(e.Topic); err != nil {
 		return nil, err
 	}
-	p.making.RLock()
-	defer p.making.RUnlock()
+	p.counting.RLock()
+	defer p.counting.RUnlock()
 	if p.isClosed() {
 		return nil, closed.Error("the participant is closed")
 	}
@@ -44,7 +48,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	pub := &publication{p: p, entity: e, writer: w, answered: map[registry.EntityID]bool{}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, pub.close())
+			err = errors.Join(err, pub.drop())
 		}
 	}()
 
@@ -132,8 +136,15 @@ func (pub *publication) admit(f *shmtransport.PeerFile, q shmtransport.LinkReque
 	return pub.writer.Admit(q, page, release, pub.entity.Latched)
 }
 
-// close ends the publisher alone, end as part of closing the participant.
+// close ends the publisher alone, end as part of closing the participant. The participant may be closed at the same time.
 func (pub *publication) close() error {
+	pub.p.counting.RLock()
+	defer pub.p.counting.RUnlock()
+	return pub.drop()
+}
+
+// drop is close for who holds counting.
+func (pub *publication) drop() error {
 	pub.p.mu.Lock()
 	delete(pub.p.pubs, pub.entity.ID.Number)
 	pub.p.mu.Unlock()
@@ -141,14 +152,16 @@ func (pub *publication) close() error {
 }
 
 // end closes the ring before the record goes: who hears that the publisher was removed may rely on its ring not changing
-// any more.
+// any more. When it returns nobody counts in the record's memory, whoever called it first.
 func (pub *publication) end() error {
-	err := pub.writer.Close()
-	pub.p.mu.Lock()
-	ad := pub.ad
-	pub.p.mu.Unlock()
-	if ad != nil {
-		err = errors.Join(err, ad.Withdraw())
-	}
-	return err
+	pub.ending.Do(func() {
+		pub.result = pub.writer.Close()
+		pub.p.mu.Lock()
+		ad := pub.ad
+		pub.p.mu.Unlock()
+		if ad != nil {
+			pub.result = errors.Join(pub.result, ad.Withdraw())
+		}
+	})
+	return pub.result
 }

@@ -23,6 +23,9 @@ type subscription struct {
 
 	liked map[registry.EntityID]bool // what filter said of a publisher; guarded by p.mu
 
+	ending sync.Once
+	result error // of end
+
 	mu    sync.Mutex
 	known map[registry.EntityID]func() // publishers met; the function takes a refusal back, nil for a link
 }
@@ -42,8 +45,8 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 			return nil, err
 		}
 	}
-	p.making.RLock()
-	defer p.making.RUnlock()
+	p.counting.RLock()
+	defer p.counting.RUnlock()
 	if err := p.reg.Refresh(); err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 	sub.reader = shmtransport.NewReader(&p.waits, sub.ad.Counters(), opts)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, sub.close())
+			err = errors.Join(err, sub.drop())
 		}
 	}()
 	// A publisher that comes from here on is met through onChange, one that is there through meetAll.
@@ -211,22 +214,35 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 	}
 }
 
+// close ends the subscription alone, end as part of closing the participant. The participant may be closed at the same time.
 func (sub *subscription) close() error {
+	sub.p.counting.RLock()
+	defer sub.p.counting.RUnlock()
+	return sub.drop()
+}
+
+// drop is close for who holds counting.
+func (sub *subscription) drop() error {
 	sub.p.mu.Lock()
 	delete(sub.p.subs, sub.entity.ID.Number)
 	sub.p.mu.Unlock()
 	return sub.end()
 }
 
+// end closes the reader before the record goes. When it returns nobody counts in the record's memory, whoever called it
+// first.
 func (sub *subscription) end() error {
-	sub.reader.Close()
-	sub.mu.Lock()
-	for _, undo := range sub.known {
-		if undo != nil {
-			undo()
+	sub.ending.Do(func() {
+		sub.reader.Close()
+		sub.mu.Lock()
+		for _, undo := range sub.known {
+			if undo != nil {
+				undo()
+			}
 		}
-	}
-	clear(sub.known)
-	sub.mu.Unlock()
-	return sub.ad.Withdraw()
+		clear(sub.known)
+		sub.mu.Unlock()
+		sub.result = sub.ad.Withdraw()
+	})
+	return sub.result
 }
