@@ -117,9 +117,16 @@ func (r *Reader) add(l *Link) {
 	r.Wake()
 }
 
+// remove takes a link out. The next one that is looked at stays the same. Called with the turn.
 func (r *Reader) remove(l *Link) {
 	r.mu.Lock()
-	links := slices.DeleteFunc(slices.Clone(*r.links.Load()), func(o *Link) bool { return o == l })
+	links := *r.links.Load()
+	if k := slices.Index(links, l); k >= 0 {
+		links = slices.Delete(slices.Clone(links), k, k+1)
+		if k < r.next {
+			r.next--
+		}
+	}
 	r.links.Store(&links)
 	r.block.SetPublishers(len(links))
 	r.mu.Unlock()
@@ -247,11 +254,16 @@ func (r *Reader) Receive(ctx context.Context) (Sample, error) {
 
 // poll looks once at every link, beginning after the one that gave the last sample.
 func (r *Reader) poll(s *Sample) (outcome, error) {
-	links := *r.links.Load()
+	list := r.links.Load()
+	links := *list
+	if r.next > len(links) {
+		r.next = 0
+	}
+	begin := r.next // remove moves it
 	result := nothing
 	var full *Link
 	for i := range links {
-		k := r.next + i
+		k := begin + i
 		for k >= len(links) {
 			k -= len(links)
 		}
@@ -260,6 +272,9 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 		o, err := l.take(s)
 		switch {
 		case o == taken:
+			if now := r.links.Load(); now != list {
+				k = slices.Index(*now, l)
+			}
 			r.next = k + 1
 			r.count(s)
 			return taken, nil
@@ -275,9 +290,6 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 		case ended:
 			r.end(l)
 		}
-	}
-	if r.next > len(links) {
-		r.next = 0
 	}
 	r.show()
 	if result == heldLimit {

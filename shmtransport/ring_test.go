@@ -520,3 +520,23 @@ func BenchmarkPublishTake(b *testing.B) {
 		s.Release()
 	}
 }
+
+func TestPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T) {
+	const n = 6
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	var rings []*heapRing
+	for i := range n {
+		h := newHeapRing(t, WriterOptions{})
+		h.connect(r, LinkRequest{})
+		h.publish(fmt.Sprint(i))
+		rings = append(rings, h)
+	}
+	for _, h := range rings {
+		h.w.Close()
+	}
+	for i := range n {
+		expect(t, r, fmt.Sprint(i), 0)
+		r.Tidy() // as when the registry hears of the end
+	}
+	expectNothing(t, r)
+}
