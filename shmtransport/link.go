@@ -170,8 +170,8 @@ func (l *Link) connected() (bool, error) {
 }
 
 // refused reports whether the publisher had no room for another reader after it could see this one's request. What it said
-// before was to somebody else, and may be true no longer.
-func (l *Link) refused() bool { return l.full.Load() != 0 && l.admitGen.Load() != l.opened }
+// before was to somebody else, and may be true no longer: whoever makes room takes full back before it changes the generation.
+func (l *Link) refused() bool { return l.admitGen.Load() != l.opened && l.full.Load() != 0 }
 
 func (l *Link) refusal() error {
 	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
