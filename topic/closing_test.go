@@ -7,6 +7,9 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/serde"
 )
 
 // Whoever closes a participant need not know that somebody else is closing, or using, one of its ends at that moment.
@@ -65,5 +68,45 @@ func TestAParticipantClosesWhileItsEndsAreUsedAndClosed(t *testing.T) {
 		})
 		close(begin)
 		together.Wait()
+	}
+}
+
+// A publish that waits for room must not keep another one from ending with its own context.
+func TestAContextEndsAPublishBehindOneThatWaits(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher(t, a, "poses", &PublisherOptions[pose]{Codec: serde.JSON[pose](), MemoryLimit: 1024})
+	sub := subscriber(t, b, "poses", &SubscriberOptions[pose]{Codec: serde.JSON[pose](), Lossless: true, LosslessTimeout: time.Hour})
+	first := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := pub.Publish(context.Background(), pose{}); err != nil {
+				first <- err
+				return
+			}
+		}
+	}()
+	for pub.Stats().Waited == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	second := make(chan error, 1)
+	go func() {
+		_, err := pub.Publish(ctx, pose{})
+		second <- err
+	}()
+	cancel()
+	select {
+	case err := <-second:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the second publish waits with the first, though its context is over")
+	}
+	sub.Close()
+	pub.Close()
+	if err := <-first; !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/registry"
@@ -29,9 +30,10 @@ type Publisher[T any] struct {
 	// size returns how long v will be encoded; nil if only encoding tells.
 	size func(v T) int
 
-	mu      sync.Mutex // guards what follows
+	guess atomic.Int64 // payload bytes the next sample will probably take
+
+	mu      sync.Mutex // guards encoder, and is never held while a publish waits
 	encoder serde.Encoder[T]
-	guess   int // payload bytes the next sample will probably take
 }
 
 // NewPublisher makes a publisher. It returns when the subscriptions that exist already are connected, or after a second if
@@ -53,7 +55,8 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 	if err != nil {
 		return nil, err
 	}
-	pub := &Publisher[T]{core: core, encoder: codec.Encoder(), guess: max(opts.SampleSize, 1)}
+	pub := &Publisher[T]{core: core, encoder: codec.Encoder()}
+	pub.guess.Store(int64(max(opts.SampleSize, 1)))
 	if serde.IsOpaque(codec) {
 		pub.direct, _ = any(core.publishBytes).(func(context.Context, T) (int, error))
 	}
@@ -95,10 +98,8 @@ type filled struct {
 // encode puts v into a loaned slot, or, when it turns out longer than was to be expected, on the heap; the guess for the
 // next one is better then.
 func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byte, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	limit := p.core.writer.MaxPayload()
-	want := min(p.guess, limit)
+	want := int(min(p.guess.Load(), int64(limit)))
 	if p.size != nil {
 		want = p.size(v)
 	}
@@ -113,6 +114,8 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byt
 		}
 	}()
 	b := loan.Bytes()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	out, err := p.encoder.Append(b[:0], v)
 	if err != nil {
 		return filled{}, nil, err
@@ -123,7 +126,7 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byt
 	}
 	p.learn(n)
 	if n > 0 && (len(b) < n || &out[0] != &b[0]) {
-		p.guess = n + n/8
+		p.guess.Store(int64(n) + int64(n/8))
 		return filled{}, out, nil
 	}
 	done = true
@@ -136,13 +139,17 @@ const largeGuess = 1 << 20
 
 // learn adapts the guess to a sample of n bytes. Called with mu held.
 func (p *Publisher[T]) learn(n int) {
+	guess, size := p.guess.Load(), int64(n)
 	switch {
-	case n >= p.guess/2:
-		p.guess = max(p.guess, n)
-	case p.guess > largeGuess:
-		p.guess = max(n, 1)
+	case size >= guess/2:
+		guess = max(guess, size)
+	case guess > largeGuess:
+		guess = max(size, 1)
 	default:
-		p.guess /= 2 // in few steps, each is a slot size of its own
+		guess /= 2 // in few steps, each is a slot size of its own
+	}
+	if guess != p.guess.Load() {
+		p.guess.Store(guess)
 	}
 }
 
