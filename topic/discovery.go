@@ -44,8 +44,8 @@ func (p *Participant) onChange(c registry.Change) {
 		p.emit(Event{Kind: Died, Participant: c.Participant})
 	case registry.Added:
 		p.entities[c.Entity.ID] = c.Entity
-		p.added(c.Entity)
 		p.emit(Event{Kind: Added, Participant: c.Participant, Entity: c.Entity})
+		p.added(c.Entity)
 	case registry.Removed:
 		p.removed(c.Entity)
 		p.emit(Event{Kind: Removed, Participant: c.Participant, Entity: c.Entity})

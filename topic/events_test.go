@@ -80,3 +80,24 @@ func TestListenersMayComeAndGoAtAnyTime(t *testing.T) {
 		t.Errorf("%d listeners are still listened for", len(b.listeners))
 	}
 }
+
+func TestAnEntityIsAddedBeforeAnythingElseIsSaidOfIt(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	subscriber[string](t, a, "x", nil)
+	ofA, ofB := listen(t, a), listen(t, b)
+	publisher[pose](t, b, "x", nil)
+	for side, h := range map[string]*hearing{"the subscriber's": ofA, "the publisher's": ofB} {
+		h.until("the mismatch", isMismatch)
+		added := map[registry.EntityID]bool{}
+		early := h.count(func(e Event) bool {
+			if e.Kind == Added {
+				added[e.Entity.ID] = true
+			}
+			return isMismatch(e) && !added[e.Entity.ID]
+		})
+		if early != 0 {
+			t.Errorf("%s side hears of a mismatch with somebody it has not heard of", side)
+		}
+	}
+}
