@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/shmbus/shmbus/internal/mem"
@@ -64,7 +65,7 @@ func slotSizeFor(n int) int {
 func (p *pool) take(n int, wasteful bool) (slotID, bool) {
 	best := -1
 	for i, a := range p.arenas {
-		if a.slotSize < n || len(a.free) == 0 || !wasteful && a.slotSize > 4*n+largeSlot {
+		if a.slotSize < n || len(a.free) == 0 || !wasteful && (a.slotSize-largeSlot)/4 > n {
 			continue
 		}
 		if best < 0 || a.slotSize < p.arenas[best].slotSize {
@@ -193,6 +194,9 @@ func (p *pool) spare(stride int64) int {
 	return 4
 }
 
+// maxArena is how many bytes an arena has at most: it is one mapping, whose length, rounded to pages, is an int.
+const maxArena = math.MaxInt - 1<<20
+
 // add makes an arena of slots slots, or of as many as the limit and the file system allow, at least one.
 func (p *pool) add(size, slots int) error {
 	stride := int64(slotHeaderSize + size)
@@ -200,7 +204,7 @@ func (p *pool) add(size, slots int) error {
 		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
 	}
 	room := p.limit - p.taken
-	if fit := room / stride; fit < int64(slots) {
+	if fit := min(room, maxArena) / stride; fit < int64(slots) {
 		slots = int(fit)
 	}
 	if slots < 1 {
