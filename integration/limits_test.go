@@ -108,12 +108,12 @@ func TestAFullFileSystemIsAnErrorUntilThereIsRoom(t *testing.T) {
 // newSmallDomain makes a domain on a file system of its own.
 func newSmallDomain(t *testing.T, size string) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount the small file system that this test takes: run it as root")
-	}
 	dir := newDomain(t)
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("the small file system that this test takes cannot be mounted: %v; run it where root may mount", err)
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("this test takes a small file system of its own, and mounting one failed: %v; run it as root", err)
 	}
 	t.Cleanup(func() {
 		checkEmpty(t, dir)
