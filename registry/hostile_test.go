@@ -243,6 +243,45 @@ func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
 	}
 }
 
+// Thousands of records could name one large schema and each be wrong about it.
+func TestSchemasThatAreNotBelievedDoNotHoldUpALook(t *testing.T) {
+	const records = 10
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	huge := publisher("a")
+	huge.Schema = make([]byte, MaxSchema)
+	for range records {
+		f.schemas = 0
+		f.advertise(huge)
+	}
+	for page := range records {
+		f.rewrite(page, func(b []byte) { native.PutUint32(b[offBody+offSchemaCRC:], 3) })
+	}
+	p, err := openPeer(dir, f.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.file.Close()
+	w, err := p.words()
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks, reported := 0, 0
+	for looks == 0 || p.torn && looks < 2*records {
+		looks++
+		next, d := p.read(w)
+		p.adopt(next, w)
+		reported += len(d.errs)
+		// What does not hold is read twice.
+		if n := len(d.errs) * 2 * MaxSchema; n > maxReading {
+			t.Fatalf("%d bytes of schemas were read in one look", n)
+		}
+	}
+	if p.torn || reported != records || len(p.entries) != 0 {
+		t.Errorf("%d of %d records reported after %d looks, %d believed", reported, records, looks, len(p.entries))
+	}
+}
+
 func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)

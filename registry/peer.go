@@ -24,6 +24,7 @@ type peer struct {
 	version  uint64         // of the table, when entries was read
 	torn     bool           // a record could not be read this time: read again
 	schemas  int64          // bytes in entries
+	budget   int64          // bytes of schemas that this reading may still look at
 	reported map[int]prefix // records that were called corrupt already
 	cut      bool           // the file as a whole was called corrupt already
 	errs     []error        // for an Observer: what the last reading left out
@@ -37,6 +38,10 @@ type entry struct {
 
 // errTorn says that a record could not be read this time: mostly because it changed meanwhile.
 var errTorn = errors.New("the record changed while it was read")
+
+// maxReading bounds one reading of a table, in bytes of schemas. Thousands of records may announce large schemas that turn
+// out to be something else, and nobody else is looked at meanwhile.
+const maxReading = 2 * MaxSchemas
 
 // openPeer opens a participant file. It returns the peer and an error when the file is there and cannot be believed: then
 // only id and file are of use.
@@ -109,7 +114,7 @@ func (p *peer) read(w words) (map[int]*entry, difference) {
 	}
 	next := make(map[int]*entry, len(p.entries))
 	var fresh []int
-	p.schemas = 0
+	p.schemas, p.budget = 0, maxReading
 	for page := range pages {
 		was := p.entries[page]
 		pre, err := p.prefix(page)
@@ -187,15 +192,12 @@ func (p *peer) load(page int, numbers map[uint32]bool) (*entry, prefix, error) {
 		if pre.state == 0 {
 			return nil, pre, nil
 		}
-		e, err := p.decode(b)
-		if err == nil && numbers[pre.number] {
-			err = fmt.Errorf("entity number %d is used twice", pre.number)
-		}
+		e, err := p.decode(b, numbers)
 		if err == nil {
 			return &entry{prefix: pre, entity: e}, pre, nil
 		}
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
-			return nil, pre, errTorn // our trouble, not the owner's fault
+		if errors.Is(err, errTorn) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
+			return nil, pre, errTorn // enough for now, or our trouble, not the owner's fault
 		}
 		if bytes.Equal(b, last) {
 			return nil, pre, err
@@ -205,15 +207,22 @@ func (p *peer) load(page int, numbers map[uint32]bool) (*entry, prefix, error) {
 	return nil, prefix{}, errTorn
 }
 
-func (p *peer) decode(page []byte) (Entity, error) {
+func (p *peer) decode(page []byte, numbers map[uint32]bool) (Entity, error) {
 	e, ref, err := parseRecord(page)
 	if err != nil {
 		return Entity{}, err
 	}
 	e.ID.Participant = p.id
+	if numbers[e.ID.Number] {
+		return Entity{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
+	}
 	if p.schemas+int64(ref.size) > MaxSchemas {
 		return Entity{}, fmt.Errorf("the schemas of the participant have more than %d bytes together", MaxSchemas)
 	}
+	if p.budget < int64(ref.size) {
+		return Entity{}, errTorn
+	}
+	p.budget -= int64(ref.size)
 	e.Schema, err = readSchema(filePath(p.dir, p.id, schemaSuffix(e.ID.Number)), ref)
 	return e, err
 }
