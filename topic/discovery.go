@@ -236,16 +236,16 @@ func (p *Participant) admitFrom(id registry.ID) {
 			return
 		}
 		sub := registry.EntityID{Participant: id, Number: q.Subscription}
+		_, known := p.entities[sub] // the samples that are held of one that is closed keep its request
 		if err := pub.admit(f, q); err != nil {
 			p.again(err)
-			if both := (pair{pub.entity.ID, sub}); !p.unusable[both] {
+			if both := (pair{pub.entity.ID, sub}); known && !p.unusable[both] {
 				p.unusable[both] = true
 				p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
 				p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: p.entities[sub], Err: err})
 			}
 		}
-		// The samples that are held of one that is closed keep its request.
-		if _, ok := p.entities[sub]; ok && !pub.answered[sub] {
+		if known && !pub.answered[sub] {
 			pub.answered[sub] = true
 			delete(p.silent, sub)
 		}

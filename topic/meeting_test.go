@@ -410,3 +410,54 @@ func TestAContextThatIsDoneEndsEveryWait(t *testing.T) {
 		}
 	}
 }
+
+func TestALatchedSampleIsThereAlsoWhenItsPublisherEndsBeforeItAnswers(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher(t, a, "map", &PublisherOptions[string]{Latched: true})
+	send(t, pub, "old")
+	send(t, pub, "new")
+	a.mu.Lock() // so that it admits nobody
+	sub := subscriber[string](t, b, "map", nil)
+	err := pub.core.writer.Close()
+	a.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, sub, "new")
+}
+
+func TestAFilterThatPanicsLeavesNothingBehind(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher[string](t, a, "x/a", nil)
+	publisher[string](t, a, "x/b", nil)
+	asked := 0
+	func() {
+		defer func() { recover() }()
+		NewSubscriber(b, "x/*", &SubscriberOptions[string]{Filter: func(string) bool {
+			if asked++; asked == 2 {
+				panic("no")
+			}
+			return true
+		}})
+		t.Error("the panic was swallowed")
+	}()
+	sub := subscriber[string](t, b, "x/a", nil)
+	send(t, pub, "y")
+	want(t, sub, "y")
+	if err := a.reg.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	subs := 0
+	for _, e := range a.entities {
+		if e.Kind == registry.KindSubscription {
+			subs++
+		}
+	}
+	if subs != 1 {
+		t.Errorf("%d subscriptions are advertised", subs)
+	}
+}

@@ -65,8 +65,9 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 		return nil, err
 	}
 	sub.reader = shmtransport.NewReader(&p.waits, sub.ad.Counters(), opts)
+	made := false
 	defer func() {
-		if err != nil {
+		if !made { // also when the filter panics
 			err = errors.Join(err, sub.drop())
 		}
 	}()
@@ -79,15 +80,25 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
+	made = true
 	return sub, nil
 }
 
 // meetAll connects the subscription with every publisher that is known; onChange does it for those that come.
 func (sub *subscription) meetAll() error {
 	p := sub.p
+	if err := sub.meetKnown(); err != nil {
+		return err
+	}
+	p.reg.Touch()
+	return p.reg.Refresh()
+}
+
+func (sub *subscription) meetKnown() error {
+	p := sub.p
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed {
-		p.mu.Unlock()
 		return closed.Error("the participant is closed")
 	}
 	p.subs[sub.entity.ID.Number] = sub
@@ -97,9 +108,7 @@ func (sub *subscription) meetAll() error {
 		}
 	}
 	p.asked = false
-	p.mu.Unlock()
-	p.reg.Touch()
-	return p.reg.Refresh()
+	return nil
 }
 
 // possible refuses a subscription that no publisher of its topic suits, when there are any, and one that there is no room
@@ -147,11 +156,15 @@ func (sub *subscription) knows(pub registry.EntityID) bool {
 
 func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub registry.Entity) error {
 	unit := sub.p.units[pub.ID.Participant]
+	history := int(sub.entity.History)
+	if pub.Latched {
+		history = max(history, 1) // also when it ends before it admits anybody
+	}
 	err := sub.reader.Connect(f, shmtransport.Request{
 		Path:         path,
 		Publisher:    transportID(pub.ID),
 		Subscription: sub.entity.ID.Number,
-		History:      int(sub.entity.History),
+		History:      history,
 		AllHistory:   sub.entity.Since <= pub.Since,
 		Lossless:     sub.entity.Lossless,
 		Patience:     sub.patience,
