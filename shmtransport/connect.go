@@ -21,8 +21,9 @@ func (r *Reader) Connected() int {
 	return n
 }
 
-// AwaitConnected waits until n publishers are connected, or, if n is negative, all that are linked. It does not take the
-// turn: samples may be received meanwhile.
+// AwaitConnected waits until n publishers are connected, or, if n is negative, all that are linked and have room for one
+// more subscription; if there are some and none has, it returns a *LimitError. It does not take the turn: samples may be
+// received meanwhile.
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
 	defer stop()
@@ -62,6 +63,8 @@ func (r *Reader) look(waiter *futex.Waiter, n int) (links []*Link, done bool, na
 	}
 	nap = longNap
 	connected := 0
+	var refusal error
+	refused := 0
 	for _, l := range links {
 		// The bell is read before the admission table: whatever changes there afterwards rings it.
 		if !waiter.Add(l.bell, l.bell.Load()) {
@@ -71,10 +74,18 @@ func (r *Reader) look(waiter *futex.Waiter, n int) (links []*Link, done bool, na
 		case l.isConnected():
 			connected++
 		case n < 0 && l.refused():
-			return links, false, 0, l.refusal()
+			refused, refusal = refused+1, l.refusal()
 		}
 	}
-	return links, n < 0 && connected == len(links) || n >= 0 && connected >= n, nap, nil
+	switch {
+	case n >= 0:
+		return links, connected >= n, nap, nil
+	case connected+refused < len(links):
+		return links, false, nap, nil
+	case connected > 0:
+		return links, true, nap, nil // whoever takes hears of the others
+	}
+	return links, refused == 0, nap, refusal
 }
 
 func unpinAll(links []*Link) {

@@ -461,3 +461,19 @@ func TestAFilterThatPanicsLeavesNothingBehind(t *testing.T) {
 		t.Errorf("%d subscriptions are advertised", subs)
 	}
 }
+
+func TestOnePublisherWithoutRoomDoesNotKeepAPatternFromTheOthers(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	h := listen(t, b)
+	publisher[string](t, a, "x/full", nil)
+	other := publisher[string](t, a, "x/other", nil)
+	for range shmtransport.MaxReaders {
+		subscriber[string](t, b, "x/full", nil)
+	}
+	sub := subscriber[string](t, b, "x/*", nil)
+	send(t, other, "y")
+	want(t, sub, "y")
+	sub.TryReceive()
+	h.until("the refusal", func(e Event) bool { return e.Kind == Unusable && e.Entity.Topic == "x/full" })
+}

@@ -37,8 +37,8 @@ type Subscriber[T any] struct {
 
 // NewSubscriber makes a subscriber of a topic or of all topics that match a pattern. It returns when the publishers that
 // exist already are connected, or after a second if one does not answer. If there are publishers and none has the
-// subscriber's type, it fails with a *registry.TypeMismatchError; a publisher of another type that comes later is left
-// alone, and an Event.
+// subscriber's type, it fails with a *registry.TypeMismatchError, and if none has room for one more subscription with a
+// *shmtransport.LimitError; a publisher of another type or without room that comes later is left alone, and an Event.
 func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
 	if opts == nil {
 		opts = new(SubscriberOptions[T])
