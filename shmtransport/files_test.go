@@ -3,10 +3,12 @@
 package shmtransport
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,4 +122,42 @@ func (d *domain) countersBlock() (block []byte, unmap func()) {
 		d.t.Fatal(err)
 	}
 	return m.Bytes()[:counters.Size], func() { m.Unmap() }
+}
+
+// Memory that is given back and taken again is really gone and really there.
+func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T) {
+	const limit = 4 << 20
+	d := newDomain(t)
+	w := d.writer(WriterOptions{Depth: 4, MemoryLimit: limit})
+	f := d.readerFile()
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	defer r.Close()
+	d.connect(r, f, w, Request{})
+	b := make([]byte, limit/4)
+	for lap := range 3 {
+		for n := 70 << 10; n < len(b); n += n / 12 {
+			for _, n := range []int{n, 100, n / 8} {
+				tagged(b[:n], w.Sequence())
+				if _, err := w.Publish(t.Context(), b[:n]); err != nil {
+					t.Fatalf("lap %d, %d bytes: %v", lap, n, err)
+				}
+				s, ok, err := r.TryReceive()
+				if !ok || err != nil || s.Lost() != 0 || !bytes.Equal(s.Payload(), b[:n]) {
+					t.Fatalf("lap %d, %d bytes: %t, %d lost, %v", lap, n, ok, s.Lost(), err)
+				}
+				s.Release()
+			}
+			var file syscall.Stat_t
+			if err := syscall.Stat(d.path(w.ID().Participant, "pub.1"), &file); err != nil {
+				t.Fatal(err)
+			}
+			// The header and what rounding to pages adds to each arena come on top.
+			if got := file.Blocks * 512; got > limit+MaxArenas*4096 {
+				t.Fatalf("the file has %d bytes of memory", got)
+			}
+		}
+	}
+	if len(w.pool.arenas) > MaxArenas/2 {
+		t.Errorf("%d growth steps", len(w.pool.arenas))
+	}
 }

@@ -39,6 +39,7 @@ type crowd struct {
 	released chan Sample
 	tags     atomic.Uint64
 	refused  atomic.Int64 // publishes for which there was no space
+	grow     bool         // payloads get larger
 }
 
 func (c *crowd) join(q LinkRequest, waits *Waits, opts ReaderOptions) *Reader {
@@ -53,8 +54,11 @@ func (c *crowd) join(q LinkRequest, waits *Waits, opts ReaderOptions) *Reader {
 func (c *crowd) publish(n int) error {
 	ctx := c.t.Context()
 	buf := make([]byte, 70_000)
-	for range n {
+	for i := range n {
 		size := 8 + rand.IntN(200)
+		if c.grow {
+			size += rand.IntN(1 + 60_000*i/n) // so that slots are outgrown
+		}
 		if rand.IntN(200) == 0 {
 			size = copyOutsideLock + 1 + rand.IntN(1000)
 		}
@@ -184,10 +188,11 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 		{Depth: 1},
 		{Depth: 2, MemoryLimit: 90 << 10},
 		{Depth: 8, MemoryLimit: 90 << 10},
+		{Depth: 4, MemoryLimit: 600 << 10},
 		{Depth: 32},
 	} {
 		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
-			c := &crowd{heapRing: newHeapRing(t, opts), released: make(chan Sample, 4)}
+			c := &crowd{heapRing: newHeapRing(t, opts), released: make(chan Sample, 4), grow: opts.MemoryLimit > 100<<10}
 			waits := new(Waits)
 			if opts.Depth%4 == 0 {
 				waits.direct.Store(directSleeps) // everybody parks
@@ -237,7 +242,13 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 				}
 			}
 			c.checkSlots()
-			t.Logf("%d published, %d refused, %d slots in %d arenas", published, c.refused.Load(), c.w.pool.total, len(c.w.pool.arenas))
+			empty := 0
+			for _, a := range c.w.pool.arenas {
+				if a.empty {
+					empty++
+				}
+			}
+			t.Logf("%d published, %d refused, %d slots in %d arenas, %d of them given back", published, c.refused.Load(), c.w.pool.total, len(c.w.pool.arenas), empty)
 		})
 	}
 }
@@ -246,7 +257,11 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 func (c *crowd) checkSlots() {
 	c.t.Helper()
 	seen := make(map[slotID]int)
+	nowhere := 0
 	for _, a := range c.w.pool.arenas {
+		if a.empty {
+			nowhere += a.slots
+		}
 		for _, id := range a.free {
 			seen[id]++
 		}
@@ -264,7 +279,7 @@ func (c *crowd) checkSlots() {
 			c.t.Errorf("slot %#x is in %d places", id, n)
 		}
 	}
-	if len(seen) != c.w.pool.total || c.w.loans != 0 || c.w.waiting != 0 || c.w.sleepers != 0 {
+	if len(seen)+nowhere != c.w.pool.total || c.w.loans != 0 || c.w.waiting != 0 || c.w.sleepers != 0 {
 		c.t.Errorf("%d of %d slots accounted for, %d loans, %d waiting, %d asleep", len(seen), c.w.pool.total, c.w.loans, c.w.waiting, c.w.sleepers)
 	}
 }

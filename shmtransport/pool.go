@@ -19,13 +19,31 @@ func (id slotID) index() int { return int(id & (maxSlots - 1)) }
 // An arena is a run of slots of one size. Larger payloads get new arenas; what is there never moves.
 type arena struct {
 	b        []byte
-	slotSize int      // payload bytes a slot can hold
-	slots    int      //
+	off      int64 // in the store
+	slotSize int   // payload bytes a slot can hold
+	slots    int
 	free     []slotID // nobody reads or writes these
 	base     int      // number of the first slot among all slots of the pool
+	empty    bool     // its memory was given back, and none of its slots is free until it is taken back
 }
 
 func (a *arena) stride() int { return slotHeaderSize + a.slotSize }
+
+// bytes is how much memory the slots take.
+func (a *arena) bytes() int64 { return int64(a.stride()) * int64(a.slots) }
+
+// suits reports whether the slots are large enough for payloads of n bytes and not far too large.
+func (a *arena) suits(n int) bool { return a.slotSize >= n && (a.slotSize-largeSlot)/4 <= n }
+
+// unused reports whether nobody has any of the slots.
+func (a *arena) unused() bool { return !a.empty && len(a.free) == a.slots }
+
+// fill makes all slots of arena k free.
+func (a *arena) fill(k int) {
+	for i := a.slots - 1; i >= 0; i-- {
+		a.free = append(a.free, slotID(k<<slotIndexBits|i))
+	}
+}
 
 // slot returns header and payload of a slot.
 func (a *arena) slot(i int) []byte {
@@ -46,6 +64,7 @@ type pool struct {
 	lent    []uint64 // how often each slot was lent and given back, by number; odd while it is lent
 	taken   int64    // bytes of all arenas
 	limit   int64    // the most taken may become
+	max     int      // largest payload, bytes
 	depth   int
 }
 
@@ -60,12 +79,29 @@ func slotSizeFor(n int) int {
 	return (need+step-1)/step*step - slotHeaderSize
 }
 
+// sizeFor is the slot size of a new arena for payloads of n bytes. The more entries of the table are used, the coarser the
+// sizes are, so that there is one left however slowly payloads grow. No reader believes in slots that are larger than the
+// largest payload needs, and where few fit below the limit none is made larger than need be.
+func (p *pool) sizeFor(n int) int {
+	size := slotSizeFor(n)
+	need := int64(n) + slotHeaderSize
+	step := int64(1) << (bits.Len64(uint64(need)) - 1)
+	if len(p.arenas) < MaxArenas/4 || size <= largeSlot || need > p.limit/8 {
+		return size
+	}
+	if len(p.arenas) < MaxArenas/2 {
+		step /= 4
+	}
+	coarse := (need+step-1)/step*step - slotHeaderSize
+	return int(max(int64(size), min(coarse, int64(slotSizeFor(p.max)))))
+}
+
 // take returns a free slot for n payload bytes without growing, or false. It prefers the tightest fit and does not use up
 // large slots for small payloads unless wasteful.
 func (p *pool) take(n int, wasteful bool) (slotID, bool) {
 	best := -1
 	for i, a := range p.arenas {
-		if a.slotSize < n || len(a.free) == 0 || !wasteful && (a.slotSize-largeSlot)/4 > n {
+		if len(a.free) == 0 || a.slotSize < n || !wasteful && !a.suits(n) {
 			continue
 		}
 		if best < 0 || a.slotSize < p.arenas[best].slotSize {
@@ -165,11 +201,17 @@ func (p *pool) number(id slotID) (int, bool) {
 // grow adds an arena for payloads of n bytes. Few large slots are added at a time, and each step for the same size adds as
 // many as there are, so the number of steps stays small whatever readers hold.
 func (p *pool) grow(n int) error {
-	size := slotSizeFor(n)
+	size := p.sizeFor(n)
 	stride := int64(slotHeaderSize + size)
+	if p.limit-p.taken < stride {
+		p.shrink(size, stride)
+	}
+	if p.refill(n) {
+		return nil
+	}
 	have := 0
 	for _, a := range p.arenas {
-		if a.slotSize == size {
+		if a.slotSize == size && !a.empty {
 			have += a.slots
 		}
 	}
@@ -216,6 +258,10 @@ func (p *pool) add(size, slots int) error {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
+	if errors.As(err, &full) && p.shrink(size, p.limit) {
+		slots = 1
+		off, b, err = p.store.grow(roundToPage(stride))
+	}
 	if errors.As(err, &full) {
 		return &NoSpaceError{Needed: stride, Available: full.Available, Limit: p.limit, Err: err}
 	}
@@ -224,17 +270,15 @@ func (p *pool) add(size, slots int) error {
 	}
 
 	k := len(p.arenas)
-	a := &arena{b: b, slotSize: size, slots: slots, base: p.total, free: make([]slotID, 0, slots)}
-	for i := slots - 1; i >= 0; i-- {
-		a.free = append(a.free, slotID(k<<slotIndexBits|i))
-	}
+	a := &arena{b: b, off: off, slotSize: size, slots: slots, base: p.total, free: make([]slotID, 0, slots)}
+	a.fill(k)
 	e := p.table[k*arenaEntrySize:]
 	mem.Uint64(e, arenaOffOffset).Store(uint64(off))
 	mem.Uint64(e, arenaOffSlotSize).Store(uint64(size))
 	mem.Uint32(e, arenaOffSlots).Store(uint32(slots))
 	p.arenas = append(p.arenas, a)
 	p.total += slots
-	p.taken += stride * int64(slots)
+	p.taken += a.bytes()
 	p.held = make([]bool, p.total)
 	p.lent = append(p.lent, make([]uint64, slots)...)
 	// Room for every slot, so that retiring one never allocates.

@@ -1,7 +1,9 @@
 package shmtransport
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -77,5 +79,101 @@ func TestALargePayloadFindsASlotThatIsFree(t *testing.T) {
 	}
 	if _, ok := p.take(n-n/8, false); !ok {
 		t.Error("it was taken for too large")
+	}
+}
+
+// A map that grows as a robot drives needs slots of ever new sizes; those it has outgrown are not kept at the cost of the
+// next.
+func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) {
+	for _, depth := range []int{1, 8, 64} {
+		for _, slowly := range []int{5, 100, 1000} {
+			t.Run(fmt.Sprintf("depth %d, by a part in %d", depth, slowly), func(t *testing.T) {
+				h := newHeapRing(t, WriterOptions{Depth: depth, MemoryLimit: 16 << 20})
+				r := h.reader(LinkRequest{}, ReaderOptions{})
+				other := h.reader(LinkRequest{}, ReaderOptions{}) // looks at the end only
+				payload := make([]byte, 2<<20)
+				published := uint64(0)
+				for n := 100; n < len(payload); n += 1 + n/slowly {
+					tagged(payload[:n], published+1)
+					if _, err := h.w.Publish(t.Context(), payload[:n]); err != nil {
+						t.Fatalf("after %d samples, %d bytes: %v", published, n, err)
+					}
+					published++
+					s, ok, err := r.TryReceive()
+					if !ok || err != nil || s.Lost() != 0 || !bytes.Equal(s.Payload(), payload[:n]) {
+						t.Fatalf("sample %d: %t, %d lost, %d bytes, %v", published, ok, s.Lost(), len(s.Payload()), err)
+					}
+					s.Release()
+				}
+				seen := uint64(0)
+				for {
+					s, ok, err := other.TryReceive()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !ok {
+						break
+					}
+					seen += 1 + s.Lost()
+					s.Release()
+				}
+				if seen != published {
+					t.Errorf("%d received or lost, %d published", seen, published)
+				}
+				if taken := h.w.Figures().Memory; taken > 16<<20 {
+					t.Errorf("%d bytes are taken", taken)
+				}
+			})
+		}
+	}
+}
+
+// What smaller samples have is given to a larger one, but not what is held, and nothing in vain.
+func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 16, MemoryLimit: 8 << 20})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	small, large := make([]byte, 700<<10), make([]byte, 3<<20)
+	for range 10 {
+		if _, err := h.w.Publish(t.Context(), small); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var held []Sample
+	for range 10 {
+		s, ok, err := r.TryReceive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			held = append(held, s)
+		}
+	}
+	late := h.reader(LinkRequest{History: 10}, ReaderOptions{})
+	var full *NoSpaceError
+	if _, err := h.w.Publish(t.Context(), large); !errors.As(err, &full) {
+		t.Fatalf("with everything held: %v", err)
+	}
+	s, ok, err := late.TryReceive()
+	if !ok || err != nil || s.Sequence() != held[0].Sequence() {
+		t.Fatalf("samples were taken back in vain: %t, %v, the next is %d", ok, err, s.Sequence())
+	}
+	s.Release()
+	keep := held[len(held)-1]
+	for _, s := range held[:len(held)-1] {
+		s.Release()
+	}
+	if _, err := h.w.Publish(t.Context(), large); err != nil {
+		t.Fatal(err)
+	}
+	if string(keep.Payload()) != string(small) {
+		t.Error("a sample that is held changed")
+	}
+	keep.Release()
+	for range 20 {
+		for _, b := range [][]byte{small, large, small[:100]} {
+			if _, err := h.w.Publish(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

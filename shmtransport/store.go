@@ -13,6 +13,9 @@ import (
 type store interface {
 	// grow adds n bytes (whole pages, see roundToPage) at the end and returns where they are.
 	grow(n int64) (off int64, b []byte, err error)
+	// giveBack frees the memory of what grow returned, whose bytes must not be touched until takeBack has reserved it again.
+	giveBack(off, n int64) error
+	takeBack(off, n int64) error
 	// close takes the memory out of this process; nothing of it may be touched afterwards.
 	close() error
 }
@@ -55,7 +58,9 @@ func (s *fileStore) grow(n int64) (int64, []byte, error) {
 	return off, m.Bytes(), nil
 }
 
-func (s *fileStore) close() error { return closeMapped(s.file, s.maps) }
+func (s *fileStore) giveBack(off, n int64) error { return s.file.Release(off, n) }
+func (s *fileStore) takeBack(off, n int64) error { return s.file.Reserve(off, n) }
+func (s *fileStore) close() error                { return closeMapped(s.file, s.maps) }
 
 // fileView is a view of another process's fileStore, or of one in this process through the same door.
 type fileView struct {
@@ -131,6 +136,15 @@ func (s *heapStore) window(off int64, n int) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("no [%d, +%d) on this heap", off, n)
 }
+
+// giveBack clears the bytes, as the kernel does, so that whoever still reads them is found out.
+func (s *heapStore) giveBack(off, n int64) error {
+	b, err := s.window(off, int(n))
+	clear(b)
+	return err
+}
+
+func (s *heapStore) takeBack(int64, int64) error { return nil }
 
 func (s *heapStore) name() string { return "heap" }
 func (s *heapStore) close() error { return nil }

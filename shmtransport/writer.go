@@ -136,7 +136,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		state:      mem.Uint32(b, pubOffState),
 		ring:       mem.Uint64s(b, pubOffRing, opts.Depth),
 		admissions: newAdmissionTable(b),
-		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, depth: opts.Depth},
+		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
 		safe:       never,
 	}
@@ -235,7 +235,8 @@ const copyOutsideLock = 64 << 10
 func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
 
 // slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
-// the oldest samples in the ring, which then count as lost for whoever did not read them. Called with mu held.
+// the oldest samples in the ring, or memory of theirs, which then count as lost for whoever did not read them. Called with mu
+// held.
 func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 	for {
 		if w.closed {
@@ -262,6 +263,9 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 			return 0, err
 		}
 		id, untaken := w.withdrawFor(n)
+		if id == noSlot && untaken == 0 && space != nil {
+			id, untaken = w.withdrawSmaller(n, space.Err != nil)
+		}
 		if id != noSlot {
 			return id, nil
 		}
@@ -292,15 +296,51 @@ func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 		if !w.taken(seq) {
 			return noSlot, seq
 		}
-		w.ring[i].Store(ringWord(seq, slotWithdrawn))
-		w.inRing[i] = noSlot
-		w.pool.retire(id)
-		w.pool.reclaim(w.marks)
+		w.withdraw(seq)
 		if id, ok := w.pool.take(n, true); ok {
 			return id, 0
 		}
 	}
 	return noSlot, 0
+}
+
+// withdrawSmaller takes samples back that are in smaller slots, oldest first, until enough of these are unused for their
+// memory to become a slot for n bytes. Otherwise a publisher whose limit was reached by small payloads could never publish a
+// larger one. It follows a withdrawFor in vain, and reports the same.
+func (w *Writer) withdrawSmaller(n int, systemFull bool) (id slotID, untaken uint64) {
+	depth := uint64(len(w.ring))
+	yields := w.pool.yielding(n, systemFull)
+	if yields == nil {
+		return noSlot, 0
+	}
+	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
+		id := w.inRing[seq&(depth-1)]
+		if id == noSlot || !yields[id.arena()] {
+			continue
+		}
+		if !w.taken(seq) {
+			return noSlot, seq
+		}
+		w.withdraw(seq)
+		err := w.pool.grow(n)
+		w.figures.SetMemory(w.pool.taken)
+		if err != nil {
+			continue
+		}
+		if id, ok := w.pool.take(n, true); ok {
+			return id, 0
+		}
+	}
+	return noSlot, 0
+}
+
+// withdraw takes a sample back that is in the ring.
+func (w *Writer) withdraw(seq uint64) {
+	i := seq & uint64(len(w.ring)-1)
+	w.ring[i].Store(ringWord(seq, slotWithdrawn))
+	w.pool.retire(w.inRing[i])
+	w.inRing[i] = noSlot
+	w.pool.reclaim(w.marks)
 }
 
 // commit makes a filled slot the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;

@@ -1,0 +1,80 @@
+package shmtransport
+
+// Payloads that grow leave slots behind that are too small for what comes. At the limit their memory is given back, and taken
+// again when small payloads need it. The arena keeps its place in the file and its entry in the table, so readers notice
+// nothing.
+
+// shrink gives the memory of arenas of slots smaller than size back, as long as nobody has any of these slots and there are
+// not need bytes below the limit. It reports whether there is more room than before.
+//
+// No reader reads these slots: no ring word names them, and reclaim saw no mark of who found them in the ring before.
+func (p *pool) shrink(size int, need int64) (more bool) {
+	for _, a := range p.arenas {
+		if p.limit-p.taken >= need {
+			break
+		}
+		if a.slotSize >= size || !a.unused() {
+			continue
+		}
+		if p.store.giveBack(a.off, roundToPage(a.bytes())) != nil {
+			continue
+		}
+		a.free, a.empty = a.free[:0], true
+		p.taken -= a.bytes()
+		more = true
+	}
+	return more
+}
+
+// yielding tells the arenas of smaller slots than payloads of n bytes need, none of whose slots a reader or a loan has,
+// as far as look saw. It returns nil if the memory of all of them would not do. systemFull says that it is not the limit
+// that is in the way.
+func (p *pool) yielding(n int, systemFull bool) []bool {
+	if len(p.arenas) == MaxArenas {
+		return nil
+	}
+	size := p.sizeFor(n)
+	room := p.limit - p.taken
+	if systemFull {
+		room = 0
+	}
+	yields := make([]bool, len(p.arenas))
+	for k, a := range p.arenas {
+		if a.empty || a.slotSize >= size {
+			continue
+		}
+		yields[k] = true
+		for i := a.base; i < a.base+a.slots; i++ {
+			yields[k] = yields[k] && !p.held[i] && p.lent[i]%2 == 0
+		}
+		if yields[k] {
+			room += a.bytes()
+		}
+	}
+	if room < int64(slotHeaderSize+size) {
+		return nil
+	}
+	return yields
+}
+
+// refill takes memory back for an arena without it whose slots suit payloads of n bytes. That needs no new entry in the
+// table, and readers notice nothing.
+func (p *pool) refill(n int) bool {
+	best := -1
+	for k, a := range p.arenas {
+		if a.empty && a.suits(n) && p.taken+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
+			best = k
+		}
+	}
+	if best < 0 {
+		return false
+	}
+	a := p.arenas[best]
+	if p.store.takeBack(a.off, roundToPage(a.bytes())) != nil {
+		return false
+	}
+	a.empty = false
+	a.fill(best)
+	p.taken += a.bytes()
+	return true
+}
