@@ -12,6 +12,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SHMMON_TEST_PUBLISH") != "" {
 		os.Exit(publishUntilClosed())
 	}
+	if os.Getenv("SHMMON_TEST_TABLE") != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"shmmon": main, "litter": litter})
 }
 

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -45,6 +47,30 @@ func (e *lossyError) Error() string { return e.what }
 
 // Lossyf says what is missing of a result that is right otherwise.
 func Lossyf(format string, args ...any) error { return &lossyError{fmt.Sprintf(format, args...)} }
+
+// ErrInterrupted is how a command ends that was not done yet.
+var ErrInterrupted = errors.New("interrupted")
+
+// grace is how long Await waits for what ctx should have ended.
+const grace = time.Second
+
+// Await calls do, which looks at ctx only now and then or not at all: a file may be long, and a pipe may have nobody who writes.
+// When do goes on though ctx ended, Await leaves it behind and returns ErrInterrupted; the process is about to end.
+func Await(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return ErrInterrupted
+	}
+}
 
 // exitCode returns the exit code that tells scripts of err.
 func exitCode(err error) int {

@@ -1,12 +1,15 @@
 package command
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -25,6 +28,12 @@ this is for a domain that nobody uses any more. Files of the living are never to
 				return err
 			}
 			names, err := registry.Clean(dir, dry)
+			switch {
+			case errors.Is(err, fs.ErrPermission):
+				err = watch.NotOurs(err)
+			case err != nil:
+				err = fmt.Errorf("not everything is what shmbus leaves; look at it and remove it by hand:\n%w", err)
+			}
 			if a.JSON {
 				if names == nil {
 					names = []string{}

@@ -151,7 +151,7 @@ func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout t
 	err := pub.WaitSubscribers(wait, 1)
 	switch {
 	case ctx.Err() != nil:
-		return errInterrupted
+		return cli.ErrInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
 	}
@@ -167,7 +167,7 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 		if ahead := time.Until(due); ahead > 0 {
 			err = pause(ctx, ahead)
 		} else if ctx.Err() != nil {
-			err = errInterrupted
+			err = cli.ErrInterrupted
 		}
 		if err == nil {
 			reached, err = pub.Publish(ctx, payload)

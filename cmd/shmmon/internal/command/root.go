@@ -89,16 +89,13 @@ func (a *app) look() (watch.View, string, error) {
 	return watch.NewTracker(nil).Add(s), dir, nil
 }
 
-// errInterrupted is how a command ends that was not done yet.
-var errInterrupted = errors.New("interrupted")
-
 // pause waits, unless ctx ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return errInterrupted
+		return cli.ErrInterrupted
 	case <-t.C:
 		return nil
 	}

@@ -2,7 +2,6 @@ package screen
 
 import (
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -29,10 +28,11 @@ func Run(ctx context.Context, source watch.Source, out io.Writer, opts *Options)
 	if o.Renderer == nil {
 		o.Renderer = lipgloss.NewRenderer(out)
 	}
-	// Ten frames a second are enough for figures that change once in a second, and cost little while nothing changes.
-	p := tea.NewProgram(New(source, &o), tea.WithContext(ctx), tea.WithOutput(out), tea.WithAltScreen(), tea.WithFPS(10))
+	// Ten frames a second are enough for figures that change once in a second, and cost little while nothing changes. Signals
+	// end ctx; were they handled here as well, the handler could wait for ever for a program that ctx has ended already.
+	p := tea.NewProgram(New(source, &o), tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithOutput(out), tea.WithAltScreen(), tea.WithFPS(10))
 	_, err := p.Run()
-	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) {
+	if ctx.Err() != nil {
 		return nil // asked for from outside
 	}
 	return err

@@ -24,8 +24,12 @@ closed or is damaged the exit code is 3 and the figures are of what can be read.
   shmrec info drive.mcap --json`,
 		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
-		RunE: func(_ *cobra.Command, args []string) error {
-			info, err := record.ReadInfo(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var info record.Info
+			err := cli.Await(cmd.Context(), func() (err error) {
+				info, err = record.ReadInfo(args[0])
+				return err
+			})
 			if err != nil {
 				return err
 			}

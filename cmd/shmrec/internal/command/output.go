@@ -11,7 +11,13 @@ import (
 	"github.com/shmbus/shmbus/record"
 )
 
-// printSummary says what was done.
+// What a summary is of.
+const (
+	recorded = "recorded"
+	played   = "played"
+)
+
+// printSummary says what was done. Only a recording can have lost something.
 func (a *app) printSummary(s *record.Summary, done string) error {
 	if a.JSON {
 		if s.Topics == nil {
@@ -28,9 +34,17 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	if s.Spacing.Max > 0 {
 		fmt.Fprintf(&b, "spacing was off by %s (half of the messages at most), %s (99 %%), %s (all)\n", text.Duration(int64(s.Spacing.P50)), text.Duration(int64(s.Spacing.P99)), text.Duration(int64(s.Spacing.Max)))
 	}
-	g := cli.NewGrid("TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">SIZE", ">LOST")
+	heads := []string{"TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">SIZE"}
+	if done == recorded {
+		heads = append(heads, ">LOST")
+	}
+	g := cli.NewGrid(heads...)
 	for _, t := range s.Topics {
-		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), text.Bytes(t.Bytes), strconv.FormatUint(t.Lost, 10))
+		cells := []string{t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), text.Bytes(t.Bytes)}
+		if done == recorded {
+			cells = append(cells, strconv.FormatUint(t.Lost, 10))
+		}
+		g.Add(cells...)
 	}
 	if len(s.Topics) > 0 {
 		b.WriteByte('\n')

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
 )
 
@@ -73,16 +74,24 @@ func (a *app) doPlay(ctx context.Context, path string, o record.PlayOptions) err
 	defer p.Close()
 	line := a.progress(playLine)
 	o.Progress = line.show
-	s, err := record.Play(ctx, p, path, &o)
+	var s record.Summary
+	err = cli.Await(ctx, func() (err error) {
+		s, err = record.Play(ctx, p, path, &o)
+		return err
+	})
 	line.clear()
 	switch {
 	case err == nil:
+	case errors.Is(err, cli.ErrInterrupted):
+		return fmt.Errorf("play %s: interrupted while reading what is in it", path)
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w; they have %v to come, more with --wait-timeout", err, o.WaitTimeout)
 	case !errors.Is(err, context.Canceled) || ctx.Err() == nil:
 		return err
 	case !o.Loop:
-		return fmt.Errorf("play %s: interrupted after %d messages", path, s.Messages)
+		return fmt.Errorf("play %s: interrupted after %s", path, text.Many(s.Messages, "message"))
 	}
-	if err := a.printSummary(&s, "played"); err != nil {
+	if err := a.printSummary(&s, played); err != nil {
 		return err
 	}
 	if s.Damage != nil {

@@ -2,7 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +22,7 @@ func (a *app) record() *cobra.Command {
 		Use:   "record -o FILE.mcap",
 		Short: "Record topics to a new MCAP file",
 		Long: `record writes what is published in the domain to a new MCAP file, also on topics that appear later, until Ctrl-C,
-SIGTERM or --duration; it then takes what was published before, and closes the file.
+SIGTERM, SIGHUP or --duration; it then takes what was published before, and closes the file.
 
 It slows nobody: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
 With --lossless publishers wait for it instead; that is for tests.
@@ -69,10 +72,13 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions)
 	o.Progress = line.show
 	s, err := record.Record(ctx, p, path, &o)
 	line.clear()
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; create %s first", err, filepath.Dir(path))
+	}
 	if err != nil {
 		return err
 	}
-	if err := a.printSummary(&s, "recorded"); err != nil {
+	if err := a.printSummary(&s, recorded); err != nil {
 		return err
 	}
 	if s.Lost > 0 {
