@@ -344,11 +344,14 @@ func ExamplePublisher_WaitSubscribers() {
 
 	pub, err := topic.NewPublisher[string](p, "orders", nil)
 	check(err)
+	made := make(chan struct{})
 	go func() {
+		defer close(made)
 		_, err := topic.NewSubscriber[string](p, "orders", nil)
 		check(err)
 	}()
 	check(pub.WaitSubscribers(ctx, 1))
 	fmt.Println(pub.Subscribers())
+	<-made
 	// Output: 1
 }
