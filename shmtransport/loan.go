@@ -3,7 +3,7 @@ package shmtransport
 import "context"
 
 // A Loan is a slot that the application fills in place. It must end in exactly one Commit or Abandon; a further one does
-// nothing.
+// nothing. The zero Loan is one that has ended.
 type Loan struct {
 	w   *Writer
 	id  slotID
@@ -33,6 +33,9 @@ func (l Loan) Bytes() []byte { return l.b }
 // Commit publishes the first n bytes. On error nothing is published. Either way the loan has ended.
 func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	w := l.w
+	if w == nil {
+		return 0, ErrLoanEnded
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.pool.giveBack(l.id, l.use) {
@@ -50,6 +53,9 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 // Abandon gives the slot back unpublished.
 func (l Loan) Abandon() {
 	w := l.w
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.pool.giveBack(l.id, l.use) {

@@ -540,3 +540,15 @@ func TestPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T) {
 	}
 	expectNothing(t, r)
 }
+
+func TestALoanThatWasNotGivenCanBeEnded(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{MaxPayload: 10})
+	l, err := h.w.Loan(t.Context(), 11)
+	if !errors.As(err, new(*TooLargeError)) {
+		t.Fatal(err)
+	}
+	l.Abandon()
+	if _, err := l.Commit(t.Context(), 0); !errors.Is(err, ErrLoanEnded) {
+		t.Error(err)
+	}
+}
