@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -15,7 +16,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"shmrec": main})
 }
 
-// TestScripts runs each script in a domain of its own. [data] holds where the recordings of other people's systems are.
+// TestScripts runs each script in a domain of its own. [data] holds where the recordings of other people's systems are, [nohup]
+// where closing a terminal ends nothing.
 func TestScripts(t *testing.T) {
 	data, err := filepath.Abs("../../../shared/data")
 	if err != nil {
@@ -38,10 +40,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "data" {
-				return false, fmt.Errorf("unknown condition %q", name)
+			switch name {
+			case "data":
+				return err == nil, nil
+			case "nohup":
+				return signal.Ignored(syscall.SIGHUP), nil
 			}
-			return err == nil, nil
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"shorten": shorten, "terminate": terminate},
 	})
@@ -60,12 +65,13 @@ func shorten(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(path, info.Size()-n))
 }
 
-// terminate sends SIGTERM, which the kill command of testscript does not know, to what runs in the background.
+// terminate TERM|HUP sends a signal that the kill command of testscript does not know to what runs in the background.
 func terminate(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: terminate")
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+	if neg || len(args) != 1 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: terminate TERM|HUP")
 	}
 	for _, c := range ts.BackgroundCmds() {
-		ts.Check(c.Process.Signal(syscall.SIGTERM))
+		ts.Check(c.Process.Signal(signals[args[0]]))
 	}
 }

@@ -176,7 +176,7 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 			if ctx.Err() != nil && o.n == 0 {
 				return n, reached, nil // the way it is meant to end
 			}
-			return n, reached, fmt.Errorf("%d messages published: %w", n, err)
+			return n, reached, fmt.Errorf("%s published: %w", text.Many(n, "message"), err)
 		}
 		n++
 	}

@@ -16,14 +16,19 @@ import (
 // run executes a command line in a domain of its own.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	var out, errs bytes.Buffer
+	code = Run(t.Context(), append(args, "--dir", domains(t)), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func domains(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
-	var out, errs bytes.Buffer
-	code = Run(t.Context(), append(args, "--dir", dir), &out, &errs)
-	return code, out.String(), errs.String()
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // file writes a recording with one message on a topic.
@@ -101,9 +106,13 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestATerminalGetsNothingThatAFileSaysButText(t *testing.T) {
-	path := file(t, "a\x1b[31m\xff\nred")
+	path := file(t, "a\x1b[31m\xff\nred\u202e\u3164")
 	code, stdout, _ := run(t, "info", path)
-	if code != 0 || !clean(stdout) || !strings.Contains(stdout, `a\x1b[31m`) {
+	if code != 0 || !clean(stdout) || !strings.Contains(stdout, `a\x1b[31m\xff\nred\u202e\u3164`) {
+		t.Errorf("%d, %q", code, stdout)
+	}
+	code, stdout, _ = run(t, "info", path, "--json")
+	if code != 0 || !clean(stdout) || !strings.Contains(stdout, `red\u202e\u3164`) {
 		t.Errorf("%d, %q", code, stdout)
 	}
 	code, _, stderr := run(t, "play", path)
@@ -112,7 +121,7 @@ func TestATerminalGetsNothingThatAFileSaysButText(t *testing.T) {
 	}
 }
 
-func clean(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x1b") }
+func clean(s string) bool { return utf8.ValidString(s) && !strings.ContainsAny(s, "\x1b\u202e\u3164") }
 
 func TestJSONIsJSON(t *testing.T) {
 	path := file(t, "a")
