@@ -59,6 +59,7 @@ func publishRole(args []string) error {
 	payload := f.Int("size", 64, "")
 	grow := f.Bool("grow", false, "")
 	depth := f.Int("depth", 16, "")
+	limit := f.Int64("limit", 0, "bytes of slots")
 	subscribers := f.Int("subscribers", 0, "wait for so many before the first sample")
 	pause := f.Duration("pause", 0, "between samples")
 	if err := f.Parse(args); err != nil {
@@ -69,7 +70,7 @@ func publishRole(args []string) error {
 		return err
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher(p, *name, &topic.PublisherOptions[[]byte]{Depth: *depth})
+	pub, err := topic.NewPublisher(p, *name, &topic.PublisherOptions[[]byte]{Depth: *depth, MemoryLimit: *limit})
 	if err != nil {
 		return err
 	}

@@ -24,18 +24,27 @@ func TestAMillionMessagesAllArriveInOrder(t *testing.T) {
 }
 
 func TestEveryReaderAccountsForEverySampleWhileTheyGrow(t *testing.T) {
+	accountWhileTheyGrow(t, "40")
+}
+
+// The limit has room for a ring of the largest samples and for those that are held, and not for what was outgrown as well.
+func TestEveryReaderAccountsForEverySampleWhileTheyGrowAtTheLimit(t *testing.T) {
+	accountWhileTheyGrow(t, "3", "-limit", "4200000")
+}
+
+func accountWhileTheyGrow(t *testing.T, hold string, publish ...string) {
 	const messages = "7000"
 	dir := newDomain(t)
 	subs := []*child{
 		start(t, dir, "subscribe", "-count", messages),
 		start(t, dir, "subscribe", "-count", messages, "-hold", "5"),
-		start(t, dir, "subscribe", "-count", messages, "-hold", "40"),
+		start(t, dir, "subscribe", "-count", messages, "-hold", hold),
 		start(t, dir, "subscribe", "-count", messages, "-lossless"),
 	}
 	for _, s := range subs {
 		s.ready()
 	}
-	pub := start(t, dir, "publish", "-subscribers", "4", "-count", messages, "-grow").ready()
+	pub := start(t, dir, "publish", append([]string{"-subscribers", "4", "-count", messages, "-grow"}, publish...)...).ready()
 	var published uint64
 	pub.expect(&published)
 	for i, s := range subs {
