@@ -52,7 +52,7 @@ func openTerminal(ctx context.Context, t *testing.T, dir string) *terminal {
 
 	p := &terminal{t: t, ctx: ctx, keys: keys, screen: screen, output: make(chan string, 1000), cmd: exec.CommandContext(ctx, os.Args[0], "--dir", dir)}
 	ioctl(t, screen, syscall.TCGETS, &p.settings)
-	p.cmd.Env = append(os.Environ(), "SHMMON_TEST_TABLE=1", "TERM=screen") // one that is asked nothing, for nobody would answer
+	p.cmd.Env = append(os.Environ(), "SHMMON_TEST_TABLE=1", "GORACE=atexit_sleep_ms=0", "TERM=screen") // one that is asked nothing, for nobody would answer
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = screen, screen, screen
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
@@ -84,9 +84,7 @@ func (p *terminal) waitFor(text string) {
 // finish waits for the end of the program and checks what it leaves.
 func (p *terminal) finish() {
 	p.t.Helper()
-	if err := p.cmd.Wait(); err != nil {
-		p.t.Errorf("it ends with %v", err)
-	}
+	ended := p.cmd.Wait()
 	var left syscall.Termios
 	ioctl(p.t, p.screen, syscall.TCGETS, &left)
 	if left != p.settings {
@@ -95,6 +93,9 @@ func (p *terminal) finish() {
 	p.screen.Close()
 	for more := range p.output {
 		p.shown += more
+	}
+	if ended != nil {
+		p.t.Errorf("it ends with %v; it showed %s", ended, ansi.Strip(p.shown))
 	}
 	for on, off := range map[string]string{"\x1b[?1049h": "\x1b[?1049l", "\x1b[?25l": "\x1b[?25h"} { // the other screen, no cursor
 		if !strings.Contains(p.shown, on) || strings.LastIndex(p.shown, off) < strings.LastIndex(p.shown, on) {

@@ -28,9 +28,11 @@ func Run(ctx context.Context, source watch.Source, out io.Writer, opts *Options)
 	if o.Renderer == nil {
 		o.Renderer = lipgloss.NewRenderer(out)
 	}
-	// Ten frames a second are enough for figures that change once in a second, and cost little while nothing changes. Signals
-	// end ctx; were they handled here as well, the handler could wait for ever for a program that ctx has ended already.
-	p := tea.NewProgram(New(source, &o), tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithOutput(out), tea.WithAltScreen(), tea.WithFPS(10))
+	// Ten frames a second are enough for figures that change once in a second, and cost little while nothing changes.
+	p := tea.NewProgram(New(source, &o), tea.WithoutSignalHandler(), tea.WithOutput(out), tea.WithAltScreen(), tea.WithFPS(10))
+	// One way to end is enough: with a handler of signals and a context as well, each may wait for the other for ever, and a
+	// program that its context ends does not wait for what reads the keys.
+	defer context.AfterFunc(ctx, p.Quit)()
 	_, err := p.Run()
 	if ctx.Err() != nil {
 		return nil // asked for from outside
