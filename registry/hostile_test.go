@@ -222,7 +222,7 @@ func TestRecordsThatLieAreNotBelieved(t *testing.T) {
 func (f *forger) rewrite(page int, alter func([]byte)) {
 	b := f.page(page)
 	alter(b)
-	n := min(int(native.Uint32(b[offBodyLength:])), maxBody)
+	n := min(native.Uint32(b[offBodyLength:]), maxBody)
 	native.PutUint32(b[offBodyCRC:], checksum(b[offNumber:offBodyCRC], b[offBody:offBody+n]))
 }
 
