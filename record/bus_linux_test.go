@@ -196,6 +196,18 @@ func TestARecordingDoesNotReplaceAFileUnlessTold(t *testing.T) {
 	messages(t, path)
 }
 
+func TestTwoRecordersDoNotWriteOneFile(t *testing.T) {
+	p := join(t, domain(t))
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	first := start(t, p, path, RecordOptions{})
+	if _, err := Record(t.Context(), p, path, &RecordOptions{Force: true}); err == nil || !strings.Contains(err.Error(), "another recorder") {
+		t.Errorf("got %v", err)
+	}
+	first.stop()
+	messages(t, path)
+	start(t, p, path, RecordOptions{Force: true}).stop()
+}
+
 func TestARecordingThatCannotBeginLeavesNothing(t *testing.T) {
 	p := join(t, domain(t))
 	if _, err := Record(t.Context(), p, "/dev/full", &RecordOptions{Force: true}); !errors.Is(err, syscall.ENOSPC) {

@@ -9,6 +9,9 @@ import (
 // ErrUnsupported says that this operating system has no shared memory that shmbus can use.
 var ErrUnsupported = errors.New("shmbus needs Linux (tmpfs, futex and open-file-description locks)")
 
+// ErrLocked says that another open of a file holds its lock.
+var ErrLocked = errors.New("it is locked by a program that uses it")
+
 // Explain adds to an error of the operating system what would help, where that is known.
 func Explain(err error) error {
 	switch {

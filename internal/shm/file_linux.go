@@ -123,11 +123,19 @@ func spaceError(path string, needed int64) error {
 // ReadAt reads without mapping, so a file that its owner cut short is an error and not a signal.
 func (s *File) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
 
-// Lock takes the file's open-file-description lock. It fails at once when another open of the file holds it.
-func (s *File) Lock() error {
+// Lock takes the file's open-file-description lock. It fails at once, with ErrLocked, when another open of the file holds
+// it.
+func (s *File) Lock() error { return Lock(s.f) }
+
+// Lock is what File.Lock does, for a file opened elsewhere.
+func Lock(f *os.File) error {
 	lk := unix.Flock_t{Type: unix.F_WRLCK}
-	if err := unix.FcntlFlock(uintptr(s.fd()), unix.F_OFD_SETLK, &lk); err != nil {
-		return fmt.Errorf("lock %s: %w", s.path, err)
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lk)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("lock %s: %w", f.Name(), ErrLocked)
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return nil
 }

@@ -2,7 +2,10 @@
 
 package shm
 
-import "io/fs"
+import (
+	"io/fs"
+	"os"
+)
 
 // File cannot be made here; every way to one returns ErrUnsupported.
 type File struct{}
@@ -25,4 +28,5 @@ func (*File) Close() error                                   { return nil }
 func (*File) Map(off int64, n int, w bool) (*Mapping, error) { return nil, ErrUnsupported }
 func (*Mapping) Bytes() []byte                               { return nil }
 func (*Mapping) Unmap() error                                { return nil }
+func Lock(*os.File) error                                    { return ErrUnsupported }
 func PageSize() int                                          { return 4096 }

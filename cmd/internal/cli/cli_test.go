@@ -157,3 +157,20 @@ func TestGridAligns(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 }
+
+func TestWhatDoesNotEndIsLeftBehind(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stuck := make(chan struct{})
+	defer close(stuck)
+	err := Await(ctx, func() error {
+		cancel()
+		<-stuck
+		return nil
+	})
+	if !errors.Is(err, ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+	if err := Await(ctx, func() error { return io.EOF }); !errors.Is(err, io.EOF) {
+		t.Errorf("what ended in time returns %v", err)
+	}
+}

@@ -54,7 +54,7 @@ var ErrInterrupted = errors.New("interrupted")
 // grace is how long Await waits for what ctx should have ended.
 const grace = time.Second
 
-// Await calls do, which looks at ctx only now and then or not at all: a file may be long, and a pipe may have nobody who writes.
+// Await calls do, which looks at ctx only now and then or not at all: a file may be long, or on a disk that does not answer.
 // When do goes on though ctx ended, Await leaves it behind and returns ErrInterrupted; the process is about to end.
 func Await(ctx context.Context, do func() error) error {
 	done := make(chan error, 1)
