@@ -113,6 +113,15 @@ func (t *admissionTable) remove(i int) {
 	t.generation.Add(1)
 }
 
+// startFor returns the first sequence that a reader accounts for which asks for history samples up to newest: of those that
+// are still in the ring, or, with historyAll, of all there ever were.
+func startFor(history, newest uint64, depth int) uint64 {
+	if history == uint64(historyAll) {
+		return 1
+	}
+	return newest + 1 - min(history, newest, uint64(depth))
+}
+
 func linkKey(link, generation uint32) uint64 { return uint64(generation)<<32 | uint64(link) }
 
 // Watches reports whether the link is admitted.
@@ -153,12 +162,8 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	if latched {
 		history = max(history, 1)
 	}
-	start := w.seq + 1 - min(history, w.seq)
-	if req.History == historyAll {
-		start = 1
-	}
-	oldest := w.seq + 1 - min(w.seq, uint64(len(w.ring)))
-	r.floor = max(start, oldest)
+	start := startFor(history, w.seq, len(w.ring))
+	r.floor = max(start, w.seq+1-min(w.seq, uint64(len(w.ring))))
 
 	w.readers = append(w.readers, r)
 	entry, ok := w.admissions.add(req, start)

@@ -155,12 +155,7 @@ func (l *Link) connected() (bool, error) {
 	}
 	if ended {
 		// Nothing is reused any more, so nobody has to watch our marks.
-		newest := l.newest()
-		start := newest + 1 - min(uint64(l.history), newest)
-		if l.history == historyAll {
-			start = 1
-		}
-		l.begin(start)
+		l.begin(startFor(uint64(l.history), l.newest(), len(l.ring)))
 		return true, nil
 	}
 	if l.refused() {
