@@ -237,7 +237,7 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 					t.Errorf("reader %d: %d received + %d lost, %d published", i, f.Messages, f.Lost, published)
 				}
 				r.Close()
-				if n := r.held.Load(); n != 0 {
+				if n := r.held(); n != 0 {
 					t.Errorf("reader %d: %d samples held", i, n)
 				}
 			}

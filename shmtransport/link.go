@@ -49,11 +49,15 @@ type Link struct {
 	lost      uint64 // since the last sample taken
 	highWater uint32 // our own copy of marksUsed
 	woken     uint64 // wake cursor that was last answered
+	takes     uint64 // samples taken
 
-	gone  atomic.Bool   // the publisher's process is dead, says the kernel
-	users atomic.Int64  // the Reader, each sample held, each look at the bell from elsewhere; at 0 the memory goes
-	free  func()        // gives the link page back
-	held  *atomic.Int64 // samples of the whole subscription that are not released
+	released atomic.Uint64 // samples released
+	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
+	drained  atomic.Bool   // all are released, and there are no more
+
+	gone  atomic.Bool  // the publisher's process is dead, says the kernel
+	users atomic.Int64 // the Reader, all samples held, each look at the bell from elsewhere; at 0 the memory goes
+	free  func()       // gives the link page back
 }
 
 // viewArena is one arena of the publisher as this process mapped it.
@@ -117,10 +121,9 @@ func openLink(v view, id PublisherID) (*Link, error) {
 		ring:       mem.Uint64s(whole, pubOffRing, int(depth)),
 		limit:      limit + limit/8 + largeSlot,
 		free:       func() {},
-		held:       new(atomic.Int64),
 	}
 	l.opened = l.admitGen.Load()
-	l.users.Store(1)
+	l.users.Store(2)
 	return l, nil
 }
 
@@ -267,10 +270,10 @@ func (l *Link) take(s *Sample) (outcome, error) {
 			l.marks[k].Store(0)
 			return nothing, err
 		}
-		s.link, s.mark, s.use = l, k, l.uses[k].Add(1)
+		s.link, s.mark, s.use = l, k, l.uses[k].Load()+1
+		mem.Set64(&l.uses[k], s.use) // whoever cleared the mark has written it before
 		s.lost, l.lost = l.lost, 0
-		l.held.Add(1)
-		l.pin()
+		l.takes++
 		l.advance()
 		return taken, nil
 	}
@@ -387,9 +390,20 @@ func (l *Link) release(k int, use uint64) {
 	if !l.uses[k].CompareAndSwap(use, use+1) {
 		return // released before
 	}
-	l.held.Add(-1)
-	l.marks[k].Store(0)
-	l.unpin()
+	mem.Release32(&l.marks[k], 0)
+	if n := l.released.Add(1); n+1 == l.final.Load() {
+		l.drain()
+	}
+}
+
+// unreleased is how many samples the application holds. Called with the turn.
+func (l *Link) unreleased() int64 { return int64(l.takes - l.released.Load()) }
+
+// drain gives up what the samples had together. Close and the last release may both find that it is time.
+func (l *Link) drain() {
+	if l.drained.CompareAndSwap(false, true) {
+		l.unpin()
+	}
 }
 
 // close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called
@@ -399,6 +413,10 @@ func (l *Link) close() {
 	l.cursorWord.Store(math.MaxUint64)
 	if l.wakeCursor.Load() != 0 {
 		futex.Wake(l.cursorLow)
+	}
+	l.final.Store(l.takes + 1)
+	if l.released.Load() == l.takes {
+		l.drain()
 	}
 	l.unpin()
 }

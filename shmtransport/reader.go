@@ -50,7 +50,7 @@ type Reader struct {
 	parking *parking              // for who has the turn; made when first needed
 	block   counters.Subscription // for who has the turn, but for SetPublishers
 	bytes   []byte                // what block is a view of
-	held    atomic.Int64          // samples not released
+	former  []*Link               // given up, with samples that were not released then; for who has the turn
 	wrong   atomic.Uint64         // samples that could not be decoded
 
 	links  atomic.Pointer[[]*Link] // replaced, never changed
@@ -110,7 +110,6 @@ func (r *Reader) add(l *Link) {
 		l.close()
 		return
 	}
-	l.held = &r.held
 	links := append(slices.Clip(*r.links.Load()), l)
 	r.links.Store(&links)
 	r.block.SetPublishers(len(links))
@@ -133,6 +132,14 @@ func (r *Reader) remove(l *Link) {
 	r.Wake() // whoever waits for connections has one fewer to wait for
 	if l.lost > 0 {
 		r.block.Lost(l.lost)
+	}
+	r.giveUp(l)
+}
+
+// giveUp closes a link. Its samples that are held still count.
+func (r *Reader) giveUp(l *Link) {
+	if l.unreleased() > 0 {
+		r.former = append(r.former, l)
 	}
 	l.close()
 }
@@ -303,7 +310,9 @@ const latencyEvery = 16
 
 func (r *Reader) count(s *Sample) {
 	r.block.Received(len(s.payload), s.stamp, s.lost)
-	r.show()
+	if r.taken%latencyEvery == 0 || len(*r.links.Load()) <= latencyEvery {
+		r.show()
+	}
 	if r.taken%latencyEvery == 0 {
 		r.block.Latency(r.clock.Now() - s.stamp)
 		r.block.SetLag(s.link.lag())
@@ -313,8 +322,22 @@ func (r *Reader) count(s *Sample) {
 
 // show brings figures up to date that any goroutine may have changed.
 func (r *Reader) show() {
-	r.block.SetHeld(r.held.Load())
+	r.block.SetHeld(r.held())
 	r.block.SetUndecodable(r.wrong.Load())
+}
+
+// held is how many samples the application has not released.
+func (r *Reader) held() (n int64) {
+	for _, l := range *r.links.Load() {
+		n += l.unreleased()
+	}
+	if len(r.former) > 0 {
+		r.former = slices.DeleteFunc(r.former, func(l *Link) bool { return l.unreleased() == 0 })
+		for _, l := range r.former {
+			n += l.unreleased()
+		}
+	}
+	return n
 }
 
 // lag is how many samples were published and not yet taken, as far as the head says.
@@ -341,7 +364,7 @@ func (r *Reader) Close() {
 	r.links.Store(new([]*Link))
 	for _, l := range links {
 		r.block.Lost(l.lost)
-		l.close()
+		r.giveUp(l)
 	}
 	r.block.SetPublishers(0)
 	r.show()

@@ -10,3 +10,6 @@ func Add64(w *atomic.Uint64, d uint64) { w.Store(w.Load() + d) }
 
 // Set64 stores v in a figure that only the caller writes, with the same promise as Add64.
 func Set64(w *atomic.Uint64, v uint64) { w.Store(v) }
+
+// Release32 stores v behind everything that the caller read and wrote before.
+func Release32(w *atomic.Uint32, v uint32) { w.Store(v) }
