@@ -1,0 +1,103 @@
+package command
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+)
+
+// extent is how much to measure.
+type extent struct {
+	size     int
+	count    uint64
+	duration time.Duration
+}
+
+const (
+	maxSize  = 256 << 20 // the default limit of a publisher
+	maxCount = 1 << 40
+)
+
+func (e *extent) flags(cmd *cobra.Command, size int, sized string) {
+	f := cmd.Flags()
+	f.IntVar(&e.size, "size", size, "bytes of a payload")
+	f.Uint64Var(&e.count, "count", 0, "measure this many messages (default "+sized+", or as many as --duration allows)")
+	f.DurationVar(&e.duration, "duration", 0, "end after this long, for example 5s")
+}
+
+// settle checks the flags and puts in the default count where neither flag limits the measurement.
+func (e *extent) settle(cmd *cobra.Command, count uint64) error {
+	switch {
+	case e.size < 1 || e.size > maxSize:
+		return cli.Usagef(cmd, "--size %d is not between 1 and %d", e.size, maxSize)
+	case e.duration < 0 || e.duration > time.Hour:
+		return cli.Usagef(cmd, "--duration %v is not between 0 and 1h", e.duration)
+	case e.count > maxCount:
+		return cli.Usagef(cmd, "--count %d is more than %d", e.count, uint64(maxCount))
+	}
+	if e.count == 0 && e.duration == 0 {
+		e.count = count
+	}
+	return nil
+}
+
+// warm is how many messages come before those that count: a tenth, within bounds.
+func (e *extent) warm(least, most uint64) uint64 {
+	if e.count == 0 {
+		return most
+	}
+	return min(max(e.count/10, least), most)
+}
+
+func oneOf(cmd *cobra.Command, flag, value string, allowed ...string) error {
+	if !slices.Contains(allowed, value) {
+		return cli.Usagef(cmd, "--%s %q is none of %s", flag, value, strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+const waitUsage = "how the receiver waits: poll (TryReceive in a loop), spin (Receive that never sleeps), block (Receive that sleeps at once)"
+
+func checkWait(cmd *cobra.Command, wait string, more ...string) error {
+	return oneOf(cmd, "wait", wait, append([]string{pair.Poll, pair.Spin, pair.Block}, more...)...)
+}
+
+func checkRate(cmd *cobra.Command, rate float64) error {
+	if math.IsNaN(rate) || rate < 0 || rate > 1e6 {
+		return cli.Usagef(cmd, "--rate %v is not between 0 and 1000000", rate)
+	}
+	return nil
+}
+
+const maxDepth = 1 << 20
+
+func checkDepth(cmd *cobra.Command, depth int) error {
+	if depth < 1 || depth > maxDepth || bits.OnesCount(uint(depth)) != 1 {
+		return cli.Usagef(cmd, "--depth %d is not a power of two between 1 and %d", depth, maxDepth)
+	}
+	return nil
+}
+
+// lostUnduly says that messages are missing that nobody allowed to be.
+func lostUnduly(n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	return cli.Lossyf("%d messages were lost: the receiver fell behind", n)
+}
+
+// account checks that every message is accounted for.
+func account(sent, got, lost uint64) error {
+	if sent != got+lost {
+		return fmt.Errorf("%d messages were sent, %d received and %d lost: that does not add up", sent, got, lost)
+	}
+	return nil
+}

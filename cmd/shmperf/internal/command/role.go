@@ -1,0 +1,40 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+)
+
+type role = func(context.Context, *crew.Desk) error
+
+// roles are what a process can be started as.
+func roles() map[string]role {
+	return map[string]role{
+		pair.Sender:   pair.Send,
+		pair.Receiver: pair.Receive,
+	}
+}
+
+// role is the command that a crew starts its processes with.
+func (a *app) role() *cobra.Command {
+	return &cobra.Command{
+		Use:    crew.Command + " NAME",
+		Short:  "Be one of the processes of a measurement",
+		Hidden: true,
+		Args:   cli.Args("the name of the role"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			play, ok := roles()[args[0]]
+			if !ok {
+				return cli.Usage(cmd, fmt.Errorf("there is no role %q", args[0]))
+			}
+			return crew.Play(cmd.Context(), os.Stdin, a.Stdout, play)
+		},
+	}
+}

@@ -1,0 +1,100 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/machine"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+)
+
+// Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
+// usage, 3 done but messages were lost that should not. It ends early when ctx does.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{App: a}).root() })
+}
+
+// An app makes the commands.
+type app struct {
+	*cli.App
+	csv bool // flag
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "shmperf",
+		Short: "Measure shmbus on this machine",
+		Long: `shmperf measures shmbus on the machine it runs on. It starts the processes that it needs itself, and they work in a
+directory of shared memory of their own, which is gone afterwards. Nothing else of shmbus on the machine is touched.
+
+Figures of one machine move from minute to minute; compare only what was measured in one run (see --floor).
+
+Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that should not.`,
+		Example: `  shmperf latency --size 64 --wait poll         one-way latency between two processes
+  shmperf latency --wait block --rate 2000 --floor
+  shmperf stream --size 1048576 --json
+  shmperf stream --policy keep-last --csv`,
+	}
+	root.PersistentFlags().BoolVar(&a.csv, "csv", false, "print CSV: a line of names, which are those of --json, and a line of figures")
+	root.AddCommand(a.latency(), a.stream(), a.role())
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		f := root.PersistentFlags()
+		if dir := f.Lookup("dir"); dir != nil {
+			dir.Usage = "directory of a tmpfs to measure in (default " + stage.Default + ")"
+		}
+		if domain := f.Lookup("domain"); domain != nil {
+			domain.Hidden = true
+		}
+		help(cmd, args)
+	})
+	return root
+}
+
+// place is where stages are made.
+func (a *app) place() string {
+	if a.Dir == "" {
+		return stage.Default
+	}
+	return a.Dir
+}
+
+// check refuses what no command of this program can do.
+func (a *app) check(cmd *cobra.Command) error {
+	switch {
+	case a.Domain != "":
+		return cli.Usagef(cmd, "every measurement has a domain of its own; --domain chooses nothing here")
+	case a.JSON && a.csv:
+		return cli.Usagef(cmd, "--json and --csv: choose one")
+	}
+	return nil
+}
+
+// print says what was measured.
+func (a *app) print(f report.Figures) error {
+	r := report.New(f, machine.This())
+	switch {
+	case a.JSON:
+		return a.Document(r)
+	case a.csv:
+		return r.CSV(a.Stdout)
+	}
+	return r.Print(a.Stdout)
+}
+
+// ended makes of the error of a measurement what a person should read.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return cli.ErrInterrupted
+	}
+	if err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package command
+
+import (
+	"math/bits"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+)
+
+// Defaults of stream.
+const (
+	streamCount = 5_000_000
+	streamBytes = 4 << 30 // of all messages together
+	ringBytes   = 8 << 20 // of the samples that the publisher keeps
+)
+
+// The policies.
+const (
+	lossless = "lossless"
+	keepLast = "keep-last"
+)
+
+func (a *app) stream() *cobra.Command {
+	var e extent
+	var touch, policy string
+	var o pair.Order
+	cmd := &cobra.Command{
+		Use:   "stream",
+		Short: "Count messages from one process to another",
+		Long: `stream publishes as fast as it goes and counts what arrives: messages and bytes per second, from before the first message
+is published until the last one is read.
+
+With --policy lossless the publisher waits where the receiver falls behind; with keep-last it does not, and what the
+receiver never saw is counted as lost.`,
+		Example: "  shmperf stream --size 64 --json\n  shmperf stream --size 1048576 --loan\n  shmperf stream --policy keep-last --duration 2s",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.streamOrder(cmd, &e, &o, touch, policy); err != nil {
+				return err
+			}
+			r, err := pair.Run(cmd.Context(), a.place(), o, nil)
+			if err == nil {
+				err = account(r.Sent.Count, r.Got.Count, r.Got.Lost)
+			}
+			if err != nil {
+				return ended(cmd.Context(), err)
+			}
+			f := pairFigures(o, r)
+			f.Workload = "stream"
+			f.More = append([]report.Field{{Key: "policy", Value: policy}}, f.More...)
+			if err := a.print(f); err != nil || !o.Lossless {
+				return err
+			}
+			return lostUnduly(r.Got.Lost)
+		},
+	}
+	e.flags(cmd, 64, "5000000, but no more than 4 GiB of payload")
+	f := cmd.Flags()
+	f.StringVar(&o.Wait, "wait", pair.Poll, waitUsage)
+	f.StringVar(&policy, "policy", lossless, "lossless or keep-last")
+	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 8 MiB of payload, but 8 to 256 samples)")
+	payloadFlags(cmd, &o, &touch)
+	return cmd
+}
+
+func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, policy string) error {
+	if err := a.check(cmd); err != nil {
+		return err
+	}
+	if err := checkWait(cmd, o.Wait); err != nil {
+		return err
+	}
+	if err := oneOf(cmd, "policy", policy, lossless, keepLast); err != nil {
+		return err
+	}
+	if err := oneOf(cmd, "touch", touch, "all", "one"); err != nil {
+		return err
+	}
+	if err := e.settle(cmd, min(streamCount, streamBytes/uint64(max(1, e.size)))); err != nil {
+		return err
+	}
+	if o.Depth == 0 {
+		o.Depth = 1 << (bits.Len(uint(min(max(ringBytes/e.size, 8), 256))) - 1)
+	}
+	if err := checkDepth(cmd, o.Depth); err != nil {
+		return err
+	}
+	o.Size, o.Count, o.Duration = e.size, e.count, e.duration
+	o.Lossless, o.TouchOne = policy == lossless, touch == "one"
+	o.Warm = e.warm(10, max(10, min(100_000, (64<<20)/uint64(e.size))))
+	return nil
+}

@@ -1,0 +1,128 @@
+package crew
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// A Child is one process of a crew.
+type Child struct {
+	crew    *Crew
+	role    string
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	replies chan json.RawMessage
+	done    chan struct{} // closed when it has ended and is reaped
+	killed  atomic.Bool   // by Kill
+}
+
+// PID is the process's id.
+func (ch *Child) PID() int { return ch.cmd.Process.Pid }
+
+// attend passes on what the process says and reaps it at its end.
+func (ch *Child) attend(stdout io.Reader, complaint *head) {
+	defer close(ch.done)
+	dec := json.NewDecoder(stdout)
+	for {
+		var r json.RawMessage
+		if dec.Decode(&r) != nil {
+			break // the end, or half a line of one that was killed
+		}
+		select {
+		case ch.replies <- r:
+		case <-ch.crew.ctx.Done():
+		}
+	}
+	err := ch.cmd.Wait()
+	if err == nil || ch.killed.Load() {
+		return
+	}
+	if text := complaint.String(); text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	ch.crew.cancel(fmt.Errorf("the %s failed: %w", ch.role, err))
+}
+
+// Next waits for the process's next reply and decodes it into v.
+func (ch *Child) Next(v any) error {
+	select {
+	case r := <-ch.replies:
+		if err := json.Unmarshal(r, v); err != nil {
+			return fmt.Errorf("understand the %s: %w", ch.role, err)
+		}
+		return nil
+	case <-ch.crew.ctx.Done():
+		return ch.crew.Err()
+	case <-ch.done:
+	}
+	if err := ch.crew.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("the %s ended before it had said everything", ch.role)
+}
+
+// Ready waits until the process says that it is.
+func (ch *Child) Ready() error {
+	var r ready
+	return ch.Next(&r)
+}
+
+// Tell sends the process a line.
+func (ch *Child) Tell(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if _, err := ch.stdin.Write(append(line, '\n')); err != nil {
+		return errors.Join(ch.crew.Err(), fmt.Errorf("tell the %s: %w", ch.role, err))
+	}
+	return nil
+}
+
+// Finish tells the process to end and waits until it has.
+func (ch *Child) Finish() error {
+	_ = ch.stdin.Close() // only an ended process has it closed already
+	for {
+		select {
+		case <-ch.done:
+			return ch.crew.Err()
+		case <-ch.crew.ctx.Done():
+			return ch.crew.Err()
+		case <-ch.replies:
+		}
+	}
+}
+
+// Kill kills the process, as a crash would; nobody takes it for a failure.
+func (ch *Child) Kill() error {
+	ch.killed.Store(true)
+	return ch.cmd.Process.Kill()
+}
+
+// head keeps the beginning of what a process writes to its standard error, where the first cause is.
+type head struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+const maxHead = 4096
+
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.buf.Write(p[:min(len(p), maxHead-h.buf.Len())])
+	return len(p), nil
+}
+
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.TrimSpace(h.buf.String())
+}

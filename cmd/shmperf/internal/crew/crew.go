@@ -1,0 +1,83 @@
+package crew
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// Command is the hidden command with which the program plays a role; the role's name is its argument.
+const Command = "role"
+
+// killDelay is how long a process that was told to stop may take before it is killed.
+const killDelay = 2 * time.Second
+
+var errOver = errors.New("the measurement is over")
+
+// A Crew is the processes of one measurement. When one of them fails, the context of all ends, with the failure as its cause.
+type Crew struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+}
+
+// New returns a crew without processes. The end of ctx ends them all.
+func New(ctx context.Context) *Crew {
+	c := &Crew{}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	return c
+}
+
+// Context ends with the crew.
+func (c *Crew) Context() context.Context { return c.ctx }
+
+// Err returns why the crew is over, nil while it is not.
+func (c *Crew) Err() error { return context.Cause(c.ctx) }
+
+// Dismiss stops, or kills, whoever is still there and returns when all are reaped.
+func (c *Crew) Dismiss() {
+	c.cancel(errOver)
+	c.wg.Wait()
+}
+
+// Start runs a process that plays role, under wrap (a program and its arguments) if that is not empty, and gives it its order.
+func (c *Crew) Start(role string, order any, wrap ...string) (*Child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	line, err := json.Marshal(order)
+	if err != nil {
+		return nil, err
+	}
+	argv := append(append([]string(nil), wrap...), self, Command, role)
+	cmd := exec.CommandContext(c.ctx, argv[0], argv[1:]...)
+	complaint := &head{}
+	cmd.Stderr = complaint
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Cancel = stdin.Close
+	cmd.WaitDelay = killDelay
+	dieWithParent(cmd)
+	if err := cmd.Start(); err != nil {
+		if c.ctx.Err() != nil {
+			return nil, c.Err()
+		}
+		return nil, fmt.Errorf("start the %s: %w", role, err)
+	}
+	ch := &Child{crew: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
+	c.wg.Go(func() { ch.attend(stdout, complaint) })
+	_, _ = stdin.Write(append(line, '\n')) // fails when the process is dead already, which attend reports better
+	return ch, nil
+}

@@ -1,0 +1,10 @@
+package crew
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// dieWithParent has the kernel kill the process when the thread that starts it ends. Go ends no thread before the process,
+// but those that a goroutine had locked and not given back; nobody here does that.
+func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package crew
+
+import "os/exec"
+
+// dieWithParent leaves it to the process to notice that its standard input ended.
+func dieWithParent(*exec.Cmd) {}

@@ -1,0 +1,2 @@
+// Package distribution collects delays and says how they are distributed.
+package distribution

@@ -1,0 +1,2 @@
+// Package machine says what a measurement was made on.
+package machine

@@ -1,0 +1,147 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/machine"
+)
+
+// A Field is one figure or fact. Keys that end in _s, _ns, _bytes and _per_s say in which unit it is.
+type Field struct {
+	Key   string
+	Value any // string, bool, int, int64, uint64, float64, or nil for unknown
+}
+
+// Figures are what every workload reports. Nil is unknown or without meaning there.
+type Figures struct {
+	Workload       string
+	Size           any
+	Wait           any
+	Count          uint64
+	Lost           any
+	Delays         *distribution.Percentiles
+	MessagesPerS   any
+	BytesPerS      any
+	AllocsPerMsg   any
+	SyscallsPerMsg any
+	CPU            any // seconds of all processes of the measurement but the one that started them
+	More           []Field
+}
+
+// A Report is figures and what they were measured on, in the order in which they are printed.
+type Report []Field
+
+// New puts a report together.
+func New(f Figures, m machine.Machine) Report {
+	delay := func(of func(*distribution.Percentiles) int64) any {
+		if f.Delays == nil {
+			return nil
+		}
+		return of(f.Delays)
+	}
+	r := Report{
+		{"workload", f.Workload}, {"size", f.Size}, {"wait", f.Wait}, {"count", f.Count}, {"lost", f.Lost},
+		{"p50_ns", delay(func(p *distribution.Percentiles) int64 { return p.P50 })},
+		{"p90_ns", delay(func(p *distribution.Percentiles) int64 { return p.P90 })},
+		{"p99_ns", delay(func(p *distribution.Percentiles) int64 { return p.P99 })},
+		{"p999_ns", delay(func(p *distribution.Percentiles) int64 { return p.P999 })},
+		{"max_ns", delay(func(p *distribution.Percentiles) int64 { return p.Max })},
+		{"msgs_per_s", f.MessagesPerS}, {"bytes_per_s", f.BytesPerS},
+		{"allocs_per_msg", f.AllocsPerMsg}, {"syscalls_per_msg", f.SyscallsPerMsg}, {"cpu_s", f.CPU},
+	}
+	r = append(r, f.More...)
+	return append(r, Field{"kernel", known(m.Kernel)}, Field{"cpus", m.CPUs}, Field{"cpu_model", known(m.Model)},
+		Field{"gomaxprocs", m.Procs}, Field{"go_version", m.Go})
+}
+
+func known(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// MarshalJSON makes one object of the report, with the keys in order.
+func (r Report) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, f := range r {
+		value, err := json.Marshal(f.Value)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%c%q:%s", "{,"[min(i, 1)], f.Key, value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// CSV writes the report as a line of values, below a line of keys.
+func (r Report) CSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	keys, values := make([]string, len(r)), make([]string, len(r))
+	for i, f := range r {
+		keys[i] = f.Key
+		if f.Value != nil {
+			values[i] = fmt.Sprint(f.Value)
+		}
+	}
+	return out.WriteAll([][]string{keys, values})
+}
+
+// Print writes the report for people.
+func (r Report) Print(w io.Writer) error {
+	g := cli.NewGrid("FIGURE", ">VALUE")
+	for _, f := range r {
+		g.Add(label(f.Key), shown(f))
+	}
+	return g.Print(w)
+}
+
+// label is a key without its unit.
+func label(key string) string {
+	for _, unit := range []string{"_per_s", "_ns", "_bytes", "_s"} {
+		if name, ok := strings.CutSuffix(key, unit); ok {
+			key = name
+			if unit == "_per_s" {
+				key += "/s"
+			}
+			break
+		}
+	}
+	return strings.NewReplacer("_per_", "/", "_", " ", "p999", "p99.9").Replace(key)
+}
+
+// shown is a value with its unit.
+func shown(f Field) string {
+	switch v := f.Value.(type) {
+	case nil:
+		return "-"
+	case int64:
+		if strings.HasSuffix(f.Key, "_ns") {
+			return text.Duration(v)
+		}
+	case uint64:
+		if strings.HasSuffix(f.Key, "_bytes") {
+			return text.Bytes(v)
+		}
+	case float64:
+		switch {
+		case f.Key == "bytes_per_s" || strings.HasSuffix(f.Key, "_bytes_per_s"):
+			return text.Bandwidth(v)
+		case strings.HasSuffix(f.Key, "_per_s"):
+			return text.Rate(v)
+		case strings.HasSuffix(f.Key, "_s"):
+			return fmt.Sprintf("%.3f s", v)
+		}
+		return fmt.Sprintf("%.4g", v)
+	}
+	return fmt.Sprint(f.Value)
+}

@@ -1,0 +1,51 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// Default is where stages are made: Linux has shared memory there.
+const Default = "/dev/shm"
+
+// domain is the only one of a stage.
+const domain = "measured"
+
+// A Stage is the place of one measurement.
+type Stage struct {
+	Dir  string
+	Crew *crew.Crew
+}
+
+// Open makes a stage in a directory of a tmpfs. Close must be called.
+func Open(ctx context.Context, parent string) (*Stage, error) {
+	dir, err := os.MkdirTemp(parent, "shmbus-perf-")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory to measure in: %w", err)
+	}
+	if err := board.Create(dir); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &Stage{Dir: dir, Crew: crew.New(ctx)}, nil
+}
+
+// Close ends the processes and removes the directory.
+func (s *Stage) Close() error {
+	s.Crew.Dismiss()
+	return os.RemoveAll(s.Dir)
+}
+
+// DomainDir is the directory of a stage's domain.
+func DomainDir(dir string) (string, error) { return registry.DomainDir(dir, domain) }
+
+// Join makes this process a participant of the domain of the stage in dir.
+func Join(dir, unit string) (*topic.Participant, error) {
+	return topic.Join(&topic.Options{Dir: dir, Domain: domain, Unit: unit})
+}
