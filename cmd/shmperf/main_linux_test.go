@@ -202,7 +202,7 @@ func TestPeopleGetATable(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	for _, args := range []string{"", "speed", "latency now", "latency --wait long", "latency --size 0", "latency --size 1000000000",
 		"latency --rate -1", "latency --rate NaN", "latency --depth 3", "latency --duration -1s", "latency --json --csv", "latency --touch two",
-		"stream --policy best", "stream --depth -1", "latency --domain x", "role king"} {
+		"stream --policy best", "stream --depth -1", "latency --domain x", "role king", "floor", "floor wood", "floor memcpy --rate 5"} {
 		code, stdout, stderr := run(t, args)
 		if code != 2 || stdout != "" || stderr == "" {
 			t.Errorf("%q: exit code %d, %q, %q", args, code, stdout, stderr)
@@ -249,5 +249,34 @@ func TestAMissingDirectoryIsAnError(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "directory to measure in") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestFloors(t *testing.T) {
+	r := measure(t, "floor spin --count 50")
+	r.want(t, result{"count": 50.0, "lost": 0.0, "floor": "spin", "wait": "poll"})
+	r.known(t, "p50_ns", "max_ns", "msgs_per_s", "cpu_s")
+
+	r = measure(t, "floor futex --count 50 --rate 2000")
+	r.want(t, result{"floor": "futex", "wait": "block"})
+	if n := r["count"].(float64) + r["lost"].(float64); n != 50 {
+		t.Errorf("%v changes seen or missed of 50", n)
+	}
+	r = measure(t, "floor memcpy --count 50 --size 1000")
+	r.want(t, result{"count": 50.0, "floor": "memcpy", "size": 1000.0, "p50_ns": nil})
+	r.known(t, "msgs_per_s", "bytes_per_s")
+}
+
+func TestAFloorIsMeasuredBeside(t *testing.T) {
+	for args, kind := range map[string]string{"latency": "spin", "latency --wait block": "futex", "stream": "memcpy"} {
+		r := measure(t, args+" --count 100 --floor")
+		r.want(t, result{"count": 100.0, "rounds": 5.0, "floor": kind})
+		ratio := "ratio_p50"
+		if kind == "memcpy" {
+			ratio = "ratio_msgs"
+		}
+		r.known(t, ratio)
+		r = measure(t, args+" --count 20")
+		r.want(t, result{"rounds": 1.0, "floor": nil, ratio: nil})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
 )
@@ -18,6 +20,7 @@ const (
 func (a *app) latency() *cobra.Command {
 	var e extent
 	var touch string
+	var withFloor bool
 	o := pair.Order{Timed: true}
 	cmd := &cobra.Command{
 		Use:   "latency",
@@ -34,17 +37,15 @@ sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per
 			if err := a.latencyOrder(cmd, &e, &o, touch); err != nil {
 				return err
 			}
-			r, err := pair.Run(cmd.Context(), a.place(), o, nil)
-			if err == nil {
-				err = account(r.Sent.Count, r.Got.Count, r.Got.Lost)
-			}
+			rs, fs, err := a.rounds(cmd.Context(), o, latencyFloor(o, withFloor))
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
-			if err := a.print(latencyFigures(o, r)); err != nil {
+			f := latencyFigures(o, rs, fs)
+			if err := a.print(f); err != nil {
 				return err
 			}
-			return lostUnduly(r.Got.Lost)
+			return lostUnduly(lostOf(rs))
 		},
 	}
 	e.flags(cmd, 64, "200000; with --rate two seconds' worth")
@@ -53,6 +54,7 @@ sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per
 	f.Float64Var(&o.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
 	f.IntVar(&o.Depth, "depth", 16, "samples that the publisher keeps")
 	payloadFlags(cmd, &o, &touch)
+	floorFlag(cmd, &withFloor, "spin or, with --wait block, futex")
 	return cmd
 }
 
@@ -99,16 +101,34 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch s
 	return nil
 }
 
-func latencyFigures(o pair.Order, r pair.Result) report.Figures {
-	f := pairFigures(o, r)
+// latencyFloor is what the same receiver does without a bus.
+func latencyFloor(o pair.Order, wanted bool) *floor.Order {
+	if !wanted {
+		return nil
+	}
+	f := floor.Order{Kind: floor.Spin, Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate}
+	if o.Wait == pair.Block {
+		f.Kind = floor.Futex
+	}
+	return &f
+}
+
+func latencyFigures(o pair.Order, rs, floors []pair.Result) report.Figures {
+	f := pairFigures(o, rs)
 	f.Workload = "latency"
-	total50, total99 := any(nil), any(nil)
-	if r.Got.Totals != nil {
-		total50, total99 = r.Got.Totals.P50, r.Got.Totals.P99
+	total := medians(rs, func(r pair.Result) *distribution.Percentiles { return r.Got.Totals })
+	publish := medians(rs, func(r pair.Result) *distribution.Percentiles { return r.Sent.Took })
+	under := medians(floors, func(r pair.Result) *distribution.Percentiles { return r.Got.Delays })
+	kind := any(nil)
+	if under != nil {
+		kind = latencyFloor(o, true).Kind
 	}
 	f.More = append([]report.Field{
-		{Key: "total_p50_ns", Value: total50}, {Key: "total_p99_ns", Value: total99},
-		{Key: "publish_p50_ns", Value: r.Sent.Took.P50}, {Key: "publish_p99_ns", Value: r.Sent.Took.P99},
+		{Key: "total_p50_ns", Value: p50(total)}, {Key: "total_p99_ns", Value: p99(total)},
+		{Key: "publish_p50_ns", Value: p50(publish)}, {Key: "publish_p99_ns", Value: p99(publish)},
+		{Key: "rounds", Value: len(rs)}, {Key: "floor", Value: kind},
+		{Key: "floor_p50_ns", Value: p50(under)}, {Key: "floor_p99_ns", Value: p99(under)},
+		{Key: "ratio_p50", Value: ratio(p50(f.Delays), p50(under))}, {Key: "ratio_p99", Value: ratio(p99(f.Delays), p99(under))},
 		{Key: "rate_per_s", Value: rate(o.Rate)},
 	}, f.More...)
 	return f
@@ -119,29 +139,4 @@ func rate(hz float64) any {
 		return nil
 	}
 	return hz
-}
-
-// pairFigures is what two processes found between them.
-func pairFigures(o pair.Order, r pair.Result) report.Figures {
-	used, n := r.Sent.Usage.Plus(r.Got.Usage), float64(r.Got.Count)
-	perSecond := n / r.Seconds()
-	return report.Figures{
-		Size: o.Size, Wait: o.Wait, Count: r.Got.Count, Lost: r.Got.Lost, Delays: r.Got.Delays,
-		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size),
-		AllocsPerMsg: float64(used.Allocs) / n, CPU: used.CPU,
-		More: []report.Field{
-			{Key: "context_switches_voluntary_per_msg", Value: float64(used.Voluntary) / n},
-			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / n},
-			{Key: "publishes_that_waited", Value: r.Sent.Waited},
-			{Key: "touch", Value: touched(o.TouchOne)}, {Key: "loan", Value: o.Loan}, {Key: "copy_out", Value: o.Copy},
-			{Key: "depth", Value: o.Depth}, {Key: "memory_bytes", Value: r.Sent.Memory},
-		},
-	}
-}
-
-func touched(one bool) string {
-	if one {
-		return "one"
-	}
-	return "all"
 }

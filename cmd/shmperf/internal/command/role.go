@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 )
 
@@ -17,8 +18,11 @@ type role = func(context.Context, *crew.Desk) error
 // roles are what a process can be started as.
 func roles() map[string]role {
 	return map[string]role{
-		pair.Sender:   pair.Send,
-		pair.Receiver: pair.Receive,
+		pair.Sender:    pair.Send,
+		pair.Receiver:  pair.Receive,
+		floor.Sender:   floor.Send,
+		floor.Receiver: floor.Receive,
+		floor.Copier:   floor.Copy,
 	}
 }
 

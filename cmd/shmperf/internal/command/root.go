@@ -39,10 +39,11 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that sho
 		Example: `  shmperf latency --size 64 --wait poll         one-way latency between two processes
   shmperf latency --wait block --rate 2000 --floor
   shmperf stream --size 1048576 --json
-  shmperf stream --policy keep-last --csv`,
+  shmperf stream --policy keep-last --csv
+  shmperf floor                                 what the machine does without a bus`,
 	}
 	root.PersistentFlags().BoolVar(&a.csv, "csv", false, "print CSV: a line of names, which are those of --json, and a line of figures")
-	root.AddCommand(a.latency(), a.stream(), a.role())
+	root.AddCommand(a.latency(), a.stream(), a.floor(), a.role())
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		f := root.PersistentFlags()

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
 )
@@ -26,6 +27,7 @@ const (
 func (a *app) stream() *cobra.Command {
 	var e extent
 	var touch, policy string
+	var withFloor bool
 	var o pair.Order
 	cmd := &cobra.Command{
 		Use:   "stream",
@@ -41,20 +43,16 @@ receiver never saw is counted as lost.`,
 			if err := a.streamOrder(cmd, &e, &o, touch, policy); err != nil {
 				return err
 			}
-			r, err := pair.Run(cmd.Context(), a.place(), o, nil)
-			if err == nil {
-				err = account(r.Sent.Count, r.Got.Count, r.Got.Lost)
-			}
+			rs, fs, err := a.rounds(cmd.Context(), o, streamFloor(o, withFloor))
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
-			f := pairFigures(o, r)
-			f.Workload = "stream"
+			f := streamFigures(o, rs, fs)
 			f.More = append([]report.Field{{Key: "policy", Value: policy}}, f.More...)
 			if err := a.print(f); err != nil || !o.Lossless {
 				return err
 			}
-			return lostUnduly(r.Got.Lost)
+			return lostUnduly(lostOf(rs))
 		},
 	}
 	e.flags(cmd, 64, "5000000, but no more than 4 GiB of payload")
@@ -63,8 +61,12 @@ receiver never saw is counted as lost.`,
 	f.StringVar(&policy, "policy", lossless, "lossless or keep-last")
 	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 8 MiB of payload, but 8 to 256 samples)")
 	payloadFlags(cmd, &o, &touch)
+	floorFlag(cmd, &withFloor, "memcpy of as many bytes")
 	return cmd
 }
+
+// ringOf is how many samples of a size a stream keeps by default.
+func ringOf(size int) int { return 1 << (bits.Len(uint(min(max(ringBytes/size, 8), 256))) - 1) }
 
 func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, policy string) error {
 	if err := a.check(cmd); err != nil {
@@ -83,7 +85,7 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 		return err
 	}
 	if o.Depth == 0 {
-		o.Depth = 1 << (bits.Len(uint(min(max(ringBytes/e.size, 8), 256))) - 1)
+		o.Depth = ringOf(e.size)
 	}
 	if err := checkDepth(cmd, o.Depth); err != nil {
 		return err
@@ -92,4 +94,28 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 	o.Lossless, o.TouchOne = policy == lossless, touch == "one"
 	o.Warm = e.warm(10, max(10, min(100_000, (64<<20)/uint64(e.size))))
 	return nil
+}
+
+// streamFloor is one process copying the same payloads into as much shared memory.
+func streamFloor(o pair.Order, wanted bool) *floor.Order {
+	if !wanted {
+		return nil
+	}
+	return &floor.Order{Kind: floor.Memcpy, Size: o.Size, Ring: o.Depth, Count: o.Count, Warm: o.Warm, Duration: o.Duration}
+}
+
+func streamFigures(o pair.Order, rs, floors []pair.Result) report.Figures {
+	f := pairFigures(o, rs)
+	f.Workload = "stream"
+	var kind, under, bytes, times any
+	if len(floors) > 0 {
+		perSecond := medianRate(floors)
+		kind, under, bytes = floor.Memcpy, perSecond, perSecond*float64(o.Size)
+		times = ratio(f.MessagesPerS, under)
+	}
+	f.More = append([]report.Field{
+		{Key: "rounds", Value: len(rs)}, {Key: "floor", Value: kind},
+		{Key: "floor_msgs_per_s", Value: under}, {Key: "floor_bytes_per_s", Value: bytes}, {Key: "ratio_msgs", Value: times},
+	}, f.More...)
+	return f
 }

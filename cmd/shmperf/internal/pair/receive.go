@@ -7,6 +7,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
@@ -94,7 +95,7 @@ func Next(ctx context.Context, sub *topic.Subscriber[[]byte], wait string) (topi
 		return sub.Receive(ctx)
 	}
 	for {
-		for range looks {
+		for range pace.Looks {
 			if s, ok := sub.TryReceive(); ok {
 				return s, nil
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
@@ -24,7 +25,7 @@ type sender struct {
 	seat    board.Seat
 	pub     *topic.Publisher[[]byte]
 	payload []byte
-	pace    *pace
+	pace    *pace.Pace
 	took    distribution.Recorder
 }
 
@@ -65,17 +66,17 @@ func Send(ctx context.Context, d *crew.Desk) error {
 }
 
 func (s *sender) run(ctx context.Context) (Sent, error) {
-	s.pace = newPace(s.Rate)
+	s.pace = pace.New(s.Rate)
 	for seq := uint64(1); seq <= s.Warm; seq++ {
 		if err := s.message(ctx, seq); err != nil {
 			return Sent{}, err
 		}
 	}
-	if err := Set(ctx, s.seat.Warm); err != nil {
+	if err := pace.Set(ctx, s.seat.Warm); err != nil {
 		return Sent{}, err
 	}
 	s.took.Reset()
-	s.pace = newPace(s.Rate)
+	s.pace = pace.New(s.Rate)
 	before, err := usage.Now()
 	if err != nil {
 		return Sent{}, err
@@ -122,11 +123,11 @@ func (s *sender) message(ctx context.Context, seq uint64) error {
 		s.took.Record(s.clock.Now() - began)
 	}
 	if s.Answered {
-		if err := Reached(ctx, s.seat.Got, seq); err != nil {
+		if err := pace.Reached(ctx, s.seat.Got, seq); err != nil {
 			return err
 		}
 	}
-	return s.pace.wait(ctx)
+	return s.pace.Wait(ctx)
 }
 
 func (s *sender) publish(ctx context.Context, began int64) error {

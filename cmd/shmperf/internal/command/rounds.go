@@ -1,0 +1,148 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+)
+
+// beside is how many rounds a measurement is cut into that is compared with a floor: one moment says little of a machine that
+// others use too.
+const beside = 5
+
+func floorFlag(cmd *cobra.Command, wanted *bool, which string) {
+	cmd.Flags().BoolVar(wanted, "floor", false, "measure the floor too, in turns, and print medians of 5 rounds and their ratio: "+which)
+}
+
+// rounds measures a pair, and in turns with it the floor unless that is nil.
+func (a *app) rounds(ctx context.Context, o pair.Order, under *floor.Order) (rs, floors []pair.Result, err error) {
+	n := 1
+	if under != nil {
+		n = beside
+		o.Count, o.Duration = share(o.Count), share(o.Duration)
+		under.Count, under.Duration = share(under.Count), share(under.Duration)
+	}
+	for range n {
+		if under != nil {
+			f, err := floor.Run(ctx, a.place(), *under)
+			if err != nil {
+				return nil, nil, err
+			}
+			floors = append(floors, f)
+		}
+		r, err := pair.Run(ctx, a.place(), o, nil)
+		if err == nil {
+			err = account(r.Sent.Count, r.Got.Count, r.Got.Lost)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		rs = append(rs, r)
+	}
+	return rs, floors, nil
+}
+
+// share is the part of one round of a whole that is not 0.
+func share[N uint64 | time.Duration](whole N) N {
+	if whole == 0 {
+		return 0
+	}
+	return max(1, whole/beside)
+}
+
+// pairFigures is what two processes found between them, in one round or several.
+func pairFigures(o pair.Order, rs []pair.Result) report.Figures {
+	used, n, waited, memory := rs[0].Sent.Usage.Since(rs[0].Sent.Usage), uint64(0), uint64(0), uint64(0)
+	for _, r := range rs {
+		used = used.Plus(r.Sent.Usage).Plus(r.Got.Usage)
+		n += r.Got.Count
+		waited += r.Sent.Waited
+		memory = max(memory, r.Sent.Memory)
+	}
+	perSecond := medianRate(rs)
+	return report.Figures{
+		Size: o.Size, Wait: o.Wait, Count: n, Lost: lostOf(rs),
+		Delays:       medians(rs, func(r pair.Result) *distribution.Percentiles { return r.Got.Delays }),
+		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size),
+		AllocsPerMsg: float64(used.Allocs) / float64(n), CPU: used.CPU,
+		More: []report.Field{
+			{Key: "context_switches_voluntary_per_msg", Value: float64(used.Voluntary) / float64(n)},
+			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / float64(n)},
+			{Key: "publishes_that_waited", Value: waited},
+			{Key: "touch", Value: touched(o.TouchOne)}, {Key: "loan", Value: o.Loan}, {Key: "copy_out", Value: o.Copy},
+			{Key: "depth", Value: o.Depth}, {Key: "memory_bytes", Value: memory},
+		},
+	}
+}
+
+func touched(one bool) string {
+	if one {
+		return "one"
+	}
+	return "all"
+}
+
+func lostOf(rs []pair.Result) (n uint64) {
+	for _, r := range rs {
+		n += r.Got.Lost
+	}
+	return n
+}
+
+// medianRate is messages per second.
+func medianRate(rs []pair.Result) float64 {
+	var all []float64
+	for _, r := range rs {
+		all = append(all, float64(r.Got.Count)/r.Seconds())
+	}
+	return distribution.Median(all)
+}
+
+func medians(rs []pair.Result, of func(pair.Result) *distribution.Percentiles) *distribution.Percentiles {
+	var all []*distribution.Percentiles
+	for _, r := range rs {
+		if p := of(r); p != nil {
+			all = append(all, p)
+		}
+	}
+	return distribution.Medians(all)
+}
+
+func p50(p *distribution.Percentiles) any {
+	if p == nil {
+		return nil
+	}
+	return p.P50
+}
+
+func p99(p *distribution.Percentiles) any {
+	if p == nil {
+		return nil
+	}
+	return p.P99
+}
+
+// ratio is how many times b goes into a, unknown where one of them is.
+func ratio(a, b any) any {
+	x, y := number(a), number(b)
+	if y == 0 {
+		return nil
+	}
+	return x / y
+}
+
+func number(v any) float64 {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case float64:
+		return v
+	}
+	return 0
+}
