@@ -280,3 +280,19 @@ func TestAFloorIsMeasuredBeside(t *testing.T) {
 		r.want(t, result{"rounds": 1.0, "floor": nil, ratio: nil})
 	}
 }
+
+func TestFanout(t *testing.T) {
+	for _, args := range []string{"--wait poll --subscribers 1", "--wait spin --subscribers 2", "--wait block --subscribers 3 --rate 2000"} {
+		t.Run(args, func(t *testing.T) {
+			r := measure(t, "fanout --count 20 "+args)
+			r.want(t, result{"count": 20.0, "lost": 0.0})
+			r.known(t, "p50_ns", "max_ns", "publish_p50_ns", "cpu_s", "allocs_per_msg", "subscribers")
+		})
+	}
+}
+
+func TestFanoutToSubscribersThatNeverReceiveMeasuresPublishOnly(t *testing.T) {
+	r := measure(t, "fanout --count 200 --wait none --subscribers 3")
+	r.want(t, result{"count": 200.0, "lost": nil, "p50_ns": nil, "subscribers": 3.0})
+	r.known(t, "publish_p50_ns", "publish_max_ns", "msgs_per_s")
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 )
@@ -18,11 +19,13 @@ type role = func(context.Context, *crew.Desk) error
 // roles are what a process can be started as.
 func roles() map[string]role {
 	return map[string]role{
-		pair.Sender:    pair.Send,
-		pair.Receiver:  pair.Receive,
-		floor.Sender:   floor.Send,
-		floor.Receiver: floor.Receive,
-		floor.Copier:   floor.Copy,
+		pair.Sender:       pair.Send,
+		pair.Receiver:     pair.Receive,
+		fanout.Publisher:  fanout.Publish,
+		fanout.Subscriber: fanout.Subscribe,
+		floor.Sender:      floor.Send,
+		floor.Receiver:    floor.Receive,
+		floor.Copier:      floor.Copy,
 	}
 }
 

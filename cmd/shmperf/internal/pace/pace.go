@@ -68,3 +68,14 @@ func Set(ctx context.Context, w *atomic.Uint32) error {
 	}
 	return nil
 }
+
+// Awaited is Reached that sleeps between two looks.
+func Awaited(ctx context.Context, w *atomic.Uint64, n uint64) error {
+	for w.Load() != n {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		nap(50 * time.Microsecond)
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package fanout
+
+import (
+	"context"
+	"time"
+
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// A publisher is the process that publishes.
+type publisher struct {
+	Order
+	clock   clock.Clock
+	seats   []board.Seat
+	pub     *topic.Publisher[[]byte]
+	payload []byte
+	pace    *pace.Pace
+	cost    distribution.Recorder
+	last    distribution.Recorder
+}
+
+// Publish is the role of the publisher.
+func Publish(ctx context.Context, d *crew.Desk) error {
+	p := &publisher{clock: clock.New(), cost: distribution.NewRecorder(), last: distribution.NewRecorder()}
+	if err := d.Order(&p.Order); err != nil {
+		return err
+	}
+	b, err := board.Open(p.Dir)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	for i := range p.Subscribers {
+		p.seats = append(p.seats, b.Seat(i))
+	}
+	part, err := stage.Join(p.Dir, "publisher")
+	if err != nil {
+		return err
+	}
+	defer part.Close()
+	if p.pub, err = topic.NewPublisher(part, name, &topic.PublisherOptions[[]byte]{Depth: p.Depth, SampleSize: p.Size}); err != nil {
+		return err
+	}
+	if err := p.pub.WaitSubscribers(ctx, p.Subscribers); err != nil {
+		return err
+	}
+	p.payload = make([]byte, p.Size)
+	sent, err := p.run(ctx, b)
+	if err != nil {
+		return err
+	}
+	if err := d.Reply(sent); err != nil {
+		return err
+	}
+	<-ctx.Done() // the subscribers are still there
+	return nil
+}
+
+func (p *publisher) run(ctx context.Context, b *board.Board) (Sent, error) {
+	p.pace = pace.New(p.Rate)
+	for seq := uint64(1); seq <= p.Warm; seq++ {
+		if err := p.message(ctx, seq); err != nil {
+			return Sent{}, err
+		}
+	}
+	for _, s := range p.seats {
+		if err := pace.Set(ctx, s.Warm); err != nil {
+			return Sent{}, err
+		}
+	}
+	p.cost.Reset()
+	p.last.Reset()
+	p.pace = pace.New(p.Rate)
+	before, err := usage.Now()
+	if err != nil {
+		return Sent{}, err
+	}
+	began := p.clock.Now()
+	seq := p.Warm
+	for last := false; !last; {
+		seq++
+		late := p.Duration > 0 && time.Duration(p.clock.Now()-began) >= p.Duration
+		if last = late || p.Count > 0 && seq == p.Warm+p.Count; last {
+			b.Last().Store(seq)
+		}
+		if err := p.message(ctx, seq); err != nil {
+			return Sent{}, err
+		}
+	}
+	took := p.clock.Now() - began
+	after, err := usage.Now()
+	return Sent{
+		Count: seq - p.Warm, Seconds: float64(took) / 1e9, Usage: after.Since(before), Publish: p.cost.Result(), Last: p.last.Result(),
+	}, err
+}
+
+// message publishes one message and waits until every subscriber has it, and for the next turn.
+func (p *publisher) message(ctx context.Context, seq uint64) error {
+	began := p.clock.Now()
+	if _, err := p.pub.Publish(ctx, p.payload); err != nil {
+		return err
+	}
+	p.cost.Record(p.clock.Now() - began)
+	if p.Wait == Absent {
+		return p.pace.Wait(ctx)
+	}
+	reached, slowest := pace.Reached, int64(0)
+	if p.Wait == pair.Block {
+		reached = pace.Awaited // it takes no processor from those that wake up
+	}
+	for _, s := range p.seats {
+		if err := reached(ctx, s.Got, seq); err != nil {
+			return err
+		}
+		slowest = max(slowest, int64(s.Delay.Load()))
+	}
+	p.last.Record(slowest)
+	return p.pace.Wait(ctx)
+}
