@@ -296,3 +296,11 @@ func TestFanoutToSubscribersThatNeverReceiveMeasuresPublishOnly(t *testing.T) {
 	r.want(t, result{"count": 200.0, "lost": nil, "p50_ns": nil, "subscribers": 3.0})
 	r.known(t, "publish_p50_ns", "publish_max_ns", "msgs_per_s")
 }
+
+func TestDiscovery(t *testing.T) {
+	r := measure(t, "discovery --count 5 --deaths 2")
+	r.want(t, result{"count": 5.0, "deaths": 2.0, "size": nil, "lost": nil})
+	r.known(t, "p50_ns", "max_ns", "new_publisher_p50_ns", "death_p50_ns", "death_max_ns", "cpu_s")
+
+	measure(t, "discovery --duration 1ms --deaths 0").want(t, result{"death_p50_ns": nil})
+}

@@ -26,9 +26,12 @@ const (
 	maxCount = 1 << 40
 )
 
+// flags adds the flags, without one for the size where that is 0.
 func (e *extent) flags(cmd *cobra.Command, size int, sized string) {
 	f := cmd.Flags()
-	f.IntVar(&e.size, "size", size, "bytes of a payload")
+	if size > 0 {
+		f.IntVar(&e.size, "size", size, "bytes of a payload")
+	}
 	f.Uint64Var(&e.count, "count", 0, "measure this many messages (default "+sized+", or as many as --duration allows)")
 	f.DurationVar(&e.duration, "duration", 0, "end after this long, for example 5s")
 }
@@ -36,7 +39,7 @@ func (e *extent) flags(cmd *cobra.Command, size int, sized string) {
 // settle checks the flags and puts in the default count where neither flag limits the measurement.
 func (e *extent) settle(cmd *cobra.Command, count uint64) error {
 	switch {
-	case e.size < 1 || e.size > maxSize:
+	case cmd.Flags().Lookup("size") != nil && (e.size < 1 || e.size > maxSize):
 		return cli.Usagef(cmd, "--size %d is not between 1 and %d", e.size, maxSize)
 	case e.duration < 0 || e.duration > time.Hour:
 		return cli.Usagef(cmd, "--duration %v is not between 0 and 1h", e.duration)

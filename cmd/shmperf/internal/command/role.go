@@ -11,6 +11,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 )
 
@@ -19,13 +20,17 @@ type role = func(context.Context, *crew.Desk) error
 // roles are what a process can be started as.
 func roles() map[string]role {
 	return map[string]role{
-		pair.Sender:       pair.Send,
-		pair.Receiver:     pair.Receive,
-		fanout.Publisher:  fanout.Publish,
-		fanout.Subscriber: fanout.Subscribe,
-		floor.Sender:      floor.Send,
-		floor.Receiver:    floor.Receive,
-		floor.Copier:      floor.Copy,
+		meeting.Publisher:  meeting.Publish,
+		meeting.Subscriber: meeting.Subscribe,
+		meeting.Watcher:    meeting.Watch,
+		meeting.Victim:     meeting.Die,
+		pair.Sender:        pair.Send,
+		pair.Receiver:      pair.Receive,
+		fanout.Publisher:   fanout.Publish,
+		fanout.Subscriber:  fanout.Subscribe,
+		floor.Sender:       floor.Send,
+		floor.Receiver:     floor.Receive,
+		floor.Copier:       floor.Copy,
 	}
 }
 
