@@ -304,3 +304,20 @@ func TestDiscovery(t *testing.T) {
 
 	measure(t, "discovery --duration 1ms --deaths 0").want(t, result{"death_p50_ns": nil})
 }
+
+func TestIdle(t *testing.T) {
+	r := measure(t, "idle --topics 2 --subscriptions 3 --duration 10ms")
+	r.want(t, result{"topics": 2.0, "subscriptions": 3.0, "count": nil, "p50_ns": nil})
+	for _, k := range []string{"threads", "rss_bytes", "shm_bytes", "measured_s"} {
+		if n, _ := r[k].(float64); n <= 0 {
+			t.Errorf("%s is %v", k, r[k])
+		}
+	}
+	r.known(t, "cpu_s", "cpu_percent", "context_switches_voluntary_per_s", "context_switches_involuntary_per_s")
+}
+
+func TestScaleListsAll(t *testing.T) {
+	r := measure(t, "scale --topics 30 --participants 6 --count 3 --listings 2")
+	r.want(t, result{"count": 3.0, "topics_listed": 30.0, "participants_listed": 6.0})
+	r.known(t, "p50_ns", "list_first_ns", "list_p50_ns", "made_s")
+}

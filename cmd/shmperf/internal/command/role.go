@@ -9,8 +9,10 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/crowd"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/idle"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 )
@@ -26,6 +28,8 @@ func roles() map[string]role {
 		meeting.Victim:     meeting.Die,
 		pair.Sender:        pair.Send,
 		pair.Receiver:      pair.Receive,
+		crowd.Role:         crowd.Play,
+		idle.Role:          idle.Play,
 		fanout.Publisher:   fanout.Publish,
 		fanout.Subscriber:  fanout.Subscribe,
 		floor.Sender:       floor.Send,

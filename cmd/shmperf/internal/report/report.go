@@ -25,7 +25,7 @@ type Figures struct {
 	Workload       string
 	Size           any
 	Wait           any
-	Count          uint64
+	Count          any
 	Lost           any
 	Delays         *distribution.Percentiles
 	MessagesPerS   any

@@ -1,0 +1,133 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// Role is the name of the role.
+const Role = "crowd"
+
+// processes is how many processes the participants share, at most: each of them has the same work as in a process of its own,
+// without the memory.
+const processes = 4
+
+// An Order says how large the domain is, and for the role which part of that one process makes.
+type Order struct {
+	Dir          string `json:"dir"` // of the stage
+	Topics       int    `json:"topics"`
+	Participants int    `json:"participants"`
+	First        int    `json:"first"` // participant, step 1 by the number of processes
+	Step         int    `json:"step"`
+}
+
+// A Result is what was found.
+type Result struct {
+	Made    time.Duration             // until all were there
+	Found   int                       // topics listed
+	Members int                       // participants listed
+	First   time.Duration             // listing, which opens every file
+	List    *distribution.Percentiles // the others
+	Match   meeting.Matches
+}
+
+// Run measures on a stage of its own in parent: so many listings, then matches.
+func Run(ctx context.Context, parent string, o Order, listings int, m meeting.Order) (r Result, err error) {
+	st, err := stage.Open(ctx, parent)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	o.Dir, o.Step = st.Dir, min(processes, o.Participants)
+	began := time.Now()
+	var crowd []*crew.Child
+	for o.First = range o.Step {
+		c, err := st.Crew.Start(Role, o)
+		if err != nil {
+			return Result{}, err
+		}
+		crowd = append(crowd, c)
+	}
+	for _, c := range crowd {
+		if err := c.Ready(); err != nil {
+			return Result{}, err
+		}
+	}
+	r.Made = time.Since(began)
+	if err := r.list(st, listings); err != nil {
+		return Result{}, err
+	}
+	if r.Match, err = meeting.Match(st, m); err != nil {
+		return Result{}, err
+	}
+	return r, nil
+}
+
+// list looks at the whole domain as shmmon does.
+func (r *Result) list(st *stage.Stage, listings int) error {
+	dir, err := stage.DomainDir(st.Dir)
+	if err != nil {
+		return err
+	}
+	observer, err := registry.Observe(dir)
+	if err != nil {
+		return err
+	}
+	defer observer.Close()
+	delays := distribution.NewRecorder()
+	for i := range 1 + listings {
+		began := time.Now()
+		all, err := observer.Look()
+		if err != nil {
+			return err
+		}
+		if took := time.Since(began); i > 0 { // the first opens every file
+			delays.Record(int64(took))
+		} else {
+			r.First = took
+		}
+		r.Members, r.Found = len(all), 0
+		for _, p := range all {
+			r.Found += len(p.Entities)
+		}
+		if st.Crew.Err() != nil {
+			return st.Crew.Err()
+		}
+	}
+	r.List = delays.Result()
+	return nil
+}
+
+// Play is the role of a process with its part of the participants.
+func Play(ctx context.Context, d *crew.Desk) error {
+	var o Order
+	if err := d.Order(&o); err != nil {
+		return err
+	}
+	for i := o.First; i < o.Participants; i += o.Step {
+		p, err := stage.Join(o.Dir, "crowd")
+		if err != nil {
+			return err
+		}
+		defer p.Close()
+		for n := i; n < o.Topics && ctx.Err() == nil; n += o.Participants {
+			if _, err := topic.NewPublisher[[]byte](p, fmt.Sprintf("perf/crowd/%d", n), nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.Ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
