@@ -321,3 +321,19 @@ func TestScaleListsAll(t *testing.T) {
 	r.want(t, result{"count": 3.0, "topics_listed": 30.0, "participants_listed": 6.0})
 	r.known(t, "p50_ns", "list_first_ns", "list_p50_ns", "made_s")
 }
+
+func TestSystemCallsAreCountedByStraceOnly(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("%v; install strace", err)
+	}
+	r := measure(t, "latency --wait block --count 20 --strace")
+	r.want(t, result{"count": 20.0})
+	r.known(t, "syscalls_per_msg", "syscalls_sender_per_msg", "syscalls_receiver_per_msg", "futex_calls_per_msg")
+	// Pacing alone is a call per message.
+	if n, _ := r["syscalls_sender_per_msg"].(float64); n < 1 {
+		t.Errorf("%v calls per message of a sender that sleeps before each", n)
+	}
+}

@@ -67,9 +67,6 @@ func (a *app) floorOrder(cmd *cobra.Command, kind string, e *extent, hz float64)
 	if err := e.settle(cmd, count); err != nil {
 		return floor.Order{}, err
 	}
-	if e.count > 1<<31 {
-		return floor.Order{}, cli.Usagef(cmd, "--count %d is more than a floor counts: %d", e.count, 1<<31)
-	}
 	o := floor.Order{Kind: kind, Size: e.size, Ring: ringOf(e.size), Count: e.count, Duration: e.duration, Rate: hz, Warm: e.warm(100, 10_000)}
 	if hz > 0 {
 		o.Warm = e.warm(10, max(10, uint64(hz/10)))

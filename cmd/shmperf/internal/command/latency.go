@@ -20,7 +20,7 @@ const (
 func (a *app) latency() *cobra.Command {
 	var e extent
 	var touch string
-	var withFloor bool
+	var withFloor, withCalls bool
 	o := pair.Order{Timed: true}
 	cmd := &cobra.Command{
 		Use:   "latency",
@@ -42,6 +42,9 @@ sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per
 				return ended(cmd.Context(), err)
 			}
 			f := latencyFigures(o, rs, fs)
+			if err := a.calls(cmd.Context(), o, withCalls, &f); err != nil {
+				return ended(cmd.Context(), err)
+			}
 			if err := a.print(f); err != nil {
 				return err
 			}
@@ -54,6 +57,7 @@ sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per
 	f.Float64Var(&o.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
 	f.IntVar(&o.Depth, "depth", 16, "samples that the publisher keeps")
 	payloadFlags(cmd, &o, &touch)
+	callsFlag(cmd, &withCalls)
 	floorFlag(cmd, &withFloor, "spin or, with --wait block, futex")
 	return cmd
 }

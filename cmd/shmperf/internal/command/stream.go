@@ -27,7 +27,7 @@ const (
 func (a *app) stream() *cobra.Command {
 	var e extent
 	var touch, policy string
-	var withFloor bool
+	var withFloor, withCalls bool
 	var o pair.Order
 	cmd := &cobra.Command{
 		Use:   "stream",
@@ -49,6 +49,9 @@ receiver never saw is counted as lost.`,
 			}
 			f := streamFigures(o, rs, fs)
 			f.More = append([]report.Field{{Key: "policy", Value: policy}}, f.More...)
+			if err := a.calls(cmd.Context(), o, withCalls, &f); err != nil {
+				return ended(cmd.Context(), err)
+			}
 			if err := a.print(f); err != nil || !o.Lossless {
 				return err
 			}
@@ -61,6 +64,7 @@ receiver never saw is counted as lost.`,
 	f.StringVar(&policy, "policy", lossless, "lossless or keep-last")
 	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 8 MiB of payload, but 8 to 256 samples)")
 	payloadFlags(cmd, &o, &touch)
+	callsFlag(cmd, &withCalls)
 	floorFlag(cmd, &withFloor, "memcpy of as many bytes")
 	return cmd
 }
