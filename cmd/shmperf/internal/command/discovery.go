@@ -34,7 +34,7 @@ death_p50_ns and its like are the time from before SIGKILL of a process until Ev
 			if err := a.check(cmd); err != nil {
 				return err
 			}
-			if err := e.settle(cmd, matchCount); err != nil {
+			if err := e.settle(cmd, matchCount, enough); err != nil {
 				return err
 			}
 			if victims < 0 || victims > maxDeaths {

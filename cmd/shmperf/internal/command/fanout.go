@@ -1,8 +1,6 @@
 package command
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
@@ -17,7 +15,6 @@ const (
 	fanoutRate    = 1000 // per second, for subscribers that sleep
 	fanoutCount   = 20_000
 	absentCount   = 1_000_000
-	fanoutEnough  = 3 * time.Second
 	fanoutMost    = 256 // processes
 	fanoutWarming = 200
 )
@@ -50,7 +47,7 @@ measured. With --wait none they are connected and never receive, so that nothing
 			return lostUnduly(r.Lost)
 		},
 	}
-	e.flags(cmd, 64, "3 seconds' worth, at most 20000, with --wait none 1000000")
+	e.flags(cmd, 64, "20000; with --wait none 1000000")
 	f := cmd.Flags()
 	f.IntVar(&o.Subscribers, "subscribers", 4, "processes that subscribe")
 	f.StringVar(&o.Wait, "wait", pair.Block, waitUsage+", none (nobody receives)")
@@ -84,12 +81,8 @@ func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, o *fanout.Order) error 
 	case fanout.Absent:
 		count = absentCount
 	}
-	free := e.count == 0 && e.duration == 0
-	if err := e.settle(cmd, count); err != nil {
+	if err := e.settle(cmd, count, enough); err != nil {
 		return err
-	}
-	if free {
-		e.duration = fanoutEnough
 	}
 	o.Size, o.Count, o.Duration, o.Warm = e.size, e.count, e.duration, e.warm(10, fanoutWarming)
 	return nil

@@ -32,12 +32,15 @@ func (e *extent) flags(cmd *cobra.Command, size int, sized string) {
 	if size > 0 {
 		f.IntVar(&e.size, "size", size, "bytes of a payload")
 	}
-	f.Uint64Var(&e.count, "count", 0, "measure this many messages (default "+sized+", or as many as --duration allows)")
+	f.Uint64Var(&e.count, "count", 0, "measure this many (default "+sized+", but no more than 3 seconds; or as many as --duration allows)")
 	f.DurationVar(&e.duration, "duration", 0, "end after this long, for example 5s")
 }
 
-// settle checks the flags and puts in the default count where neither flag limits the measurement.
-func (e *extent) settle(cmd *cobra.Command, count uint64) error {
+// enough ends what neither --count nor --duration limits, on a machine that is too busy for the default count.
+const enough = 3 * time.Second
+
+// settle checks the flags and puts in the defaults where neither flag limits the measurement.
+func (e *extent) settle(cmd *cobra.Command, count uint64, duration time.Duration) error {
 	switch {
 	case cmd.Flags().Lookup("size") != nil && (e.size < 1 || e.size > maxSize):
 		return cli.Usagef(cmd, "--size %d is not between 1 and %d", e.size, maxSize)
@@ -47,7 +50,7 @@ func (e *extent) settle(cmd *cobra.Command, count uint64) error {
 		return cli.Usagef(cmd, "--count %d is more than %d", e.count, uint64(maxCount))
 	}
 	if e.count == 0 && e.duration == 0 {
-		e.count = count
+		e.count, e.duration = count, duration
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (a *app) floorOrder(cmd *cobra.Command, kind string, e *extent, hz float64)
 	if hz > 0 {
 		count = min(count, max(1, uint64(hz*pacedSeconds)))
 	}
-	if err := e.settle(cmd, count); err != nil {
+	if err := e.settle(cmd, count, enough); err != nil {
 		return floor.Order{}, err
 	}
 	o := floor.Order{Kind: kind, Size: e.size, Ring: ringOf(e.size), Count: e.count, Duration: e.duration, Rate: hz, Warm: e.warm(100, 10_000)}

@@ -93,7 +93,7 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch s
 	if o.Rate > 0 {
 		count = min(count, max(1, uint64(o.Rate*pacedSeconds)))
 	}
-	if err := e.settle(cmd, count); err != nil {
+	if err := e.settle(cmd, count, enough); err != nil {
 		return err
 	}
 	o.Size, o.Count, o.Duration = e.size, e.count, e.duration

@@ -25,7 +25,7 @@ soon a subscriber that waits has a new publisher: that is what the percentiles a
 			if err := a.check(cmd); err != nil {
 				return err
 			}
-			if err := e.settle(cmd, matchCount); err != nil {
+			if err := e.settle(cmd, matchCount, enough); err != nil {
 				return err
 			}
 			const most, each = 1000, 4000 // a domain has room for 1024 participants, each for 4096 publishers

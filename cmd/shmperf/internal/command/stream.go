@@ -85,7 +85,7 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 	if err := oneOf(cmd, "touch", touch, "all", "one"); err != nil {
 		return err
 	}
-	if err := e.settle(cmd, min(streamCount, streamBytes/uint64(max(1, e.size)))); err != nil {
+	if err := e.settle(cmd, min(streamCount, streamBytes/uint64(max(1, e.size))), enough); err != nil {
 		return err
 	}
 	if o.Depth == 0 {

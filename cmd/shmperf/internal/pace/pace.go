@@ -2,7 +2,6 @@ package pace
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -43,7 +42,8 @@ func (p *Pace) Wait(ctx context.Context) error {
 // Looks is how often a loop that waits looks before it asks whether it should go on.
 const Looks = 1 << 14
 
-// Reached looks at a word, without sleeping, until it holds n.
+// Reached looks at a word, without sleeping, until it holds n. Where that takes long, whoever should write it has no processor:
+// then Reached sleeps now and then, and leaves it one.
 func Reached(ctx context.Context, w *atomic.Uint64, n uint64) error {
 	for {
 		for range Looks {
@@ -54,9 +54,12 @@ func Reached(ctx context.Context, w *atomic.Uint64, n uint64) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		runtime.Gosched()
+		nap(shortNap)
 	}
 }
+
+// shortNap is how long a process sleeps that waits for another one.
+const shortNap = 50 * time.Microsecond
 
 // Set sleeps until a word is not 0.
 func Set(ctx context.Context, w *atomic.Uint32) error {
@@ -75,7 +78,7 @@ func Awaited(ctx context.Context, w *atomic.Uint64, n uint64) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		nap(50 * time.Microsecond)
+		nap(shortNap)
 	}
 	return nil
 }
