@@ -36,6 +36,13 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		if next > target() {
 			return nil
 		}
+		if spins == 0 {
+			w.waits++
+			if w.owed {
+				w.owed = false
+				w.wakeReaders()
+			}
+		}
 		if spins < spin {
 			if spins%32 == 31 {
 				w.mu.Unlock()

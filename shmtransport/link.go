@@ -51,6 +51,8 @@ type Link struct {
 	woken     uint64 // wake cursor that was last answered
 	takes     uint64 // samples taken
 
+	fence atomic.Uint32 // its value means nothing
+
 	released atomic.Uint64 // samples released
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
@@ -270,14 +272,19 @@ func (l *Link) take(s *Sample) (outcome, error) {
 			l.marks[k].Store(0)
 			return nothing, err
 		}
-		s.link, s.mark, s.use = l, k, l.uses[k].Load()+1
-		mem.Set64(&l.uses[k], s.use) // whoever cleared the mark has written it before
-		s.lost, l.lost = l.lost, 0
-		l.takes++
+		l.hand(s, k)
 		l.advance()
 		return taken, nil
 	}
 	return again, nil
+}
+
+// hand makes s, which is read and marked by mark k, the application's.
+func (l *Link) hand(s *Sample, k int) {
+	s.link, s.mark, s.use = l, k, l.uses[k].Load()+1
+	mem.Set64(&l.uses[k], s.use) // whoever cleared the mark has written it before
+	s.lost, l.lost = l.lost, 0
+	l.takes++
 }
 
 // skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
@@ -323,13 +330,18 @@ func (l *Link) freeMark() int {
 		if l.marks[k].Load() != 0 {
 			continue
 		}
-		if uint32(k) >= l.highWater {
-			l.highWater = uint32(k) + 1
-			l.marksUsed.Store(l.highWater)
-		}
+		l.useMark(k)
 		return k
 	}
 	return -1
+}
+
+// useMark lets the publisher look at mark k, before it is set.
+func (l *Link) useMark(k int) {
+	if uint32(k) >= l.highWater {
+		l.highWater = uint32(k) + 1
+		l.marksUsed.Store(l.highWater)
+	}
 }
 
 // read fills s from a marked slot.

@@ -87,6 +87,8 @@ type Writer struct {
 	wake     atomic.Uint32 // changes when a publish that waits for readers must look again
 	waiting  int           // publishes in that wait
 	sleepers int           // those of them that sleep
+	waits    uint64        // how often a publish began such a wait
+	owed     bool          // a batch placed samples that readers who sleep were not told of
 }
 
 // noSlot stands where no slot is.
@@ -346,19 +348,34 @@ func (w *Writer) withdraw(seq uint64) {
 // commit makes a filled slot the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
 // the slot is the pool's or the ring's again afterwards.
 func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
+	if err := w.awaitRoom(ctx, id); err != nil {
+		return 0, err
+	}
+	w.place(id, n, w.clock.Now())
+	w.wakeReaders()
+	return len(w.readers), nil
+}
+
+// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error the slot is free
+// again. Called with mu held.
+func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
 	if w.seq+1 >= w.safe {
 		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(len(w.ring))) }); err != nil {
 			w.pool.put(id)
 			w.figures.Failed()
-			return 0, err
+			return err
 		}
 	}
 	if w.closed {
 		w.pool.put(id)
-		return 0, closed.Error("the publisher is closed")
+		return closed.Error("the publisher is closed")
 	}
+	return nil
+}
+
+// place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
+func (w *Writer) place(id slotID, n int, stamp int64) {
 	seq := w.seq + 1
-	stamp := w.clock.Now()
 	h := w.slot(id)[:slotHeaderSize]
 	binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
 	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
@@ -373,8 +390,6 @@ func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
 	}
 	w.inRing[i] = id
 	w.figures.Published(n, stamp)
-	w.wakeReaders()
-	return len(w.readers), nil
 }
 
 // wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks

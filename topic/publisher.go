@@ -26,7 +26,8 @@ type Publisher[T any] struct {
 	core *publication
 
 	// direct publishes bytes as they are, without an encoder; nil for values that must be encoded.
-	direct func(context.Context, T) (int, error)
+	direct      func(context.Context, T) (int, error)
+	directBatch func(context.Context, []T) (int, error)
 	// size returns how long v will be encoded; nil if only encoding tells.
 	size func(v T) int
 
@@ -59,6 +60,7 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 	pub.guess.Store(int64(max(opts.SampleSize, 1)))
 	if serde.IsOpaque(codec) {
 		pub.direct, _ = any(core.publishBytes).(func(context.Context, T) (int, error))
+		pub.directBatch, _ = any(core.writer.PublishBatch).(func(context.Context, []T) (int, error))
 	}
 	switch size := any(&pub.size).(type) {
 	case *func([]byte) int:

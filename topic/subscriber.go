@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/counters"
@@ -28,7 +29,8 @@ type SubscriberOptions[T any] struct {
 
 // A Subscriber receives the samples of every topic that its patterns match, also of topics and publishers that come later.
 type Subscriber[T any] struct {
-	core *subscription
+	core    *subscription
+	scratch atomic.Pointer[[]shmtransport.Sample] // for ReceiveBatch; nil while one uses it
 
 	mu      sync.Mutex // guards what follows
 	decoder serde.Decoder[T]

@@ -1,0 +1,167 @@
+package shmtransport
+
+import (
+	"context"
+
+	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// PublishBatch publishes each payload as a sample of its own, in their order. What costs time once for each Publish, the
+// lock, the clock and the look for sleeping readers, it does once for all, so samples of a batch may have the same stamp.
+// It returns how many were published: all of them, unless there is an error.
+func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, err error) {
+	for n < len(payloads) && err == nil {
+		if len(payloads[n]) > copyOutsideLock {
+			if _, err = w.Publish(ctx, payloads[n]); err == nil {
+				n++
+			}
+			continue
+		}
+		var small int
+		small, err = w.publishSmall(ctx, payloads[n:])
+		n += small
+	}
+	return n, err
+}
+
+// publishSmall publishes payloads up to the first that should be copied without the lock.
+func (w *Writer) publishSmall(ctx context.Context, payloads [][]byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.settle()
+	waits, stamp := w.waits, w.clock.Now()
+	for n, payload := range payloads {
+		if len(payload) > copyOutsideLock {
+			return n, nil
+		}
+		id, err := w.slotFor(ctx, len(payload))
+		if err != nil {
+			w.figures.Failed()
+			return n, err
+		}
+		copy(w.slot(id)[slotHeaderSize:], payload)
+		if err := w.awaitRoom(ctx, id); err != nil {
+			return n, err
+		}
+		if w.waits != waits {
+			waits, stamp = w.waits, w.clock.Now()
+		}
+		w.place(id, len(payload), stamp)
+		w.owed = true
+	}
+	return len(payloads), nil
+}
+
+// settle tells readers that sleep of what a batch placed. A wait for room in between did so before, for what was there.
+// Called with mu held.
+func (w *Writer) settle() {
+	if w.owed {
+		w.owed = false
+		w.wakeReaders()
+	}
+}
+
+// ReceiveBatch waits for the next sample and takes those that are there with it, up to len(buf). Each must be released. The
+// error is as of Receive; with one there is no sample.
+func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (int, error) {
+	if len(buf) == 0 {
+		return 0, nil
+	}
+	if err := r.turn.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer r.turn.release()
+	for {
+		if r.closed.Load() {
+			return 0, closed.Error("the subscriber is closed")
+		}
+		o, err := r.poll(&buf[0])
+		if err != nil {
+			return 0, err
+		}
+		if o == taken {
+			return 1 + r.more(buf[1:], buf[0]), nil
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if o == nothing {
+			if err := r.await(ctx); err != nil {
+				return 0, err
+			}
+		}
+	}
+}
+
+// more takes what else is there, from one publisher after the other, beginning with what follows last.
+func (r *Reader) more(buf []Sample, last Sample) (n int) {
+	for {
+		run := last.link.takeRun(buf[n:])
+		for i := range run {
+			r.count(&buf[n+i])
+		}
+		n += run
+		if n == len(buf) {
+			return n
+		}
+		// What is wrong now is wrong the next time too.
+		if o, err := r.poll(&buf[n]); o != taken || err != nil {
+			return n
+		}
+		last = buf[n]
+		n++
+	}
+}
+
+// takeRun takes samples that follow each other in the ring, as many as can be had by the simple way: a lap, a sample that
+// was taken back, a bad slot or the want of a mark ends it, and take finds out the next time. It is the same protocol as
+// take's, with one fence for all: every mark is stored before the fence, every word is looked at again after it.
+func (l *Link) takeRun(buf []Sample) int {
+	if !l.admitted {
+		return 0
+	}
+	mask := uint64(len(l.ring) - 1)
+	n, k := 0, 0
+	for n < len(buf) {
+		at := l.cursor + uint64(n)
+		word := l.ring[at&mask].Load()
+		slot := uint32(word & slotMask)
+		if ahead(word, at) != 0 || slot == slotWithdrawn {
+			break
+		}
+		for k < len(l.marks) && l.marks[k].Load() != 0 {
+			k++
+		}
+		if k == len(l.marks) {
+			break
+		}
+		l.useMark(k)
+		mem.Release32(&l.marks[k], slot+1)
+		buf[n].mark, buf[n].use = k, word
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	l.fence.Add(1)
+	got := 0
+	for ; got < n; got++ {
+		s := &buf[got]
+		word := s.use
+		if l.ring[l.cursor&mask].Load() != word || l.read(s, uint32(word&slotMask)) != nil {
+			break
+		}
+		l.hand(s, s.mark)
+		l.cursor++
+	}
+	for i := got; i < n; i++ {
+		mem.Release32(&l.marks[buf[i].mark], 0)
+		buf[i] = Sample{}
+	}
+	if got > 0 {
+		l.cursorWord.Store(l.cursor)
+		l.wakePublisher()
+	}
+	return got
+}

@@ -1,0 +1,82 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"testing"
+)
+
+// The heart of the protocol, as tight as it can be: a publisher replaces the word of a sample and rewrites its slot unless it
+// sees a mark, at any moment of a take. What is taken must never change.
+func TestWhatIsMarkedIsNotRewrittenHammer(t *testing.T) {
+	takes := map[string]func(l *Link, buf []Sample) bool{
+		"one":  func(l *Link, buf []Sample) bool { o, _ := l.take(&buf[0]); return o == taken },
+		"runs": func(l *Link, buf []Sample) bool { return l.takeRun(buf) > 0 },
+	}
+	for name, take := range takes {
+		t.Run(name, func(t *testing.T) { markHammer(t, take) })
+	}
+}
+
+func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
+	h := newHeapRing(t, WriterOptions{Depth: 4})
+	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 1})
+	h.publish("12345678")
+	expect(t, r, "12345678", 0)
+	l := (*r.links.Load())[0]
+	const id = 3 // a slot of the only arena that is not in use
+	slot := h.w.slot(id)
+	payload := slot[slotHeaderSize : slotHeaderSize+8]
+
+	var begun, ended atomic.Uint64
+	first, last := l.cursor, l.cursor+400_000/slowdown
+	go func() {
+		for seq := first; seq != last; seq++ {
+			for begun.Load() != seq {
+				runtime.Gosched()
+			}
+			pause(rand.IntN(80))
+			l.ring[seq&3].Store(ringWord(seq+4, id+1))
+			if l.marks[0].Load() == 0 {
+				binary.NativeEndian.PutUint64(payload, 0)
+			}
+			ended.Store(seq)
+		}
+	}()
+	got := 0
+	for seq := first; seq != last; seq++ {
+		l.cursor = seq
+		binary.NativeEndian.PutUint64(slot[slotOffSequence:], seq)
+		binary.NativeEndian.PutUint64(slot[slotOffLength:], 8)
+		binary.NativeEndian.PutUint64(payload, seq)
+		l.ring[seq&3].Store(ringWord(seq, id))
+		begun.Store(seq)
+		pause(rand.IntN(80))
+		buf := make([]Sample, 1)
+		ok := take(l, buf)
+		for ended.Load() != seq {
+			runtime.Gosched()
+		}
+		// A take that came too late may have found the next lap, which nobody wrote.
+		if !ok || buf[0].sequence != seq {
+			buf[0].Release()
+			continue
+		}
+		got++
+		if n := binary.NativeEndian.Uint64(buf[0].Payload()); n != seq {
+			t.Fatalf("sample %d became %d", seq, n)
+		}
+		buf[0].Release()
+	}
+	t.Logf("%d were taken in time", got)
+}
+
+// pause takes some nanoseconds for each of n.
+func pause(n int) {
+	var x atomic.Uint32
+	for range n {
+		x.Load()
+	}
+}
