@@ -315,7 +315,7 @@ func TestDocuments(t *testing.T) {
 	})
 	t.Run("commands exist", func(t *testing.T) {
 		dir := t.TempDir()
-		names := []string{"cmd/shmmon", "cmd/shmrec", "samples/hostmetrics", "samples/demo"}
+		names := []string{"cmd/shmmon", "cmd/shmrec", "cmd/shmperf", "samples/hostmetrics", "samples/demo"}
 		programs := map[string]program{}
 		for _, name := range names {
 			binary := filepath.Join(dir, path.Base(name))

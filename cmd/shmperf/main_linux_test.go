@@ -167,7 +167,7 @@ func TestAStreamAccountsForWhatItLoses(t *testing.T) {
 }
 
 func TestADurationEndsAMeasurement(t *testing.T) {
-	for _, args := range []string{"latency", "latency --wait block", "stream", "stream --policy keep-last"} {
+	for _, args := range []string{"latency", "latency --wait block --depth 1024", "stream", "stream --policy keep-last"} {
 		r := measure(t, args+" --duration 20ms")
 		if r["count"].(float64) < 1 {
 			t.Errorf("%s: %v messages", args, r["count"])
@@ -268,7 +268,7 @@ func TestFloors(t *testing.T) {
 }
 
 func TestAFloorIsMeasuredBeside(t *testing.T) {
-	for args, kind := range map[string]string{"latency": "spin", "latency --wait block": "futex", "stream": "memcpy"} {
+	for args, kind := range map[string]string{"latency": "spin", "latency --wait block --depth 1024": "futex", "stream": "memcpy"} {
 		r := measure(t, args+" --count 100 --floor")
 		r.want(t, result{"count": 100.0, "rounds": 5.0, "floor": kind})
 		ratio := "ratio_p50"
@@ -329,7 +329,7 @@ func TestSystemCallsAreCountedByStraceOnly(t *testing.T) {
 		}
 		t.Skipf("%v; install strace", err)
 	}
-	r := measure(t, "latency --wait block --count 20 --strace")
+	r := measure(t, "latency --wait block --count 20 --depth 1024 --strace")
 	r.want(t, result{"count": 20.0})
 	r.known(t, "syscalls_per_msg", "syscalls_sender_per_msg", "syscalls_receiver_per_msg", "futex_calls_per_msg")
 	// Pacing alone is a call per message.
