@@ -48,7 +48,8 @@ func program(t *testing.T, dir, args string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, append(strings.Fields(args), "--dir", dir)...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	// Under the race detector every process would otherwise sleep a second before it ends.
+	cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
