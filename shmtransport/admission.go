@@ -247,8 +247,8 @@ func (w *Writer) forget(r *peer) {
 	}
 }
 
-// marks calls f for every mark of every admitted reader. Called with mu held.
-func (w *Writer) marks(f func(mark uint32)) {
+// noteMarks tells the pool every mark of every admitted reader. Called with mu held.
+func (w *Writer) noteMarks(p *pool) {
 	stale := false
 	for _, r := range w.readers {
 		if r.stale() {
@@ -258,7 +258,7 @@ func (w *Writer) marks(f func(mark uint32)) {
 		used := min(mem.Uint32(r.page, pageOffMarksUsed).Load(), MaxHeld)
 		for i := range r.marks[:used] {
 			if m := r.marks[i].Load(); m != 0 {
-				f(m)
+				p.note(m)
 			}
 		}
 	}

@@ -143,13 +143,12 @@ func (p *pool) giveBack(id slotID, use uint64) bool {
 // retire takes note that a slot left the ring. Readers that marked it before keep it.
 func (p *pool) retire(id slotID) { p.retired = append(p.retired, id) }
 
-// reclaim frees the retired slots that no mark names. marks calls its argument for every mark of every admitted reader;
-// the marks are other processes' bytes and may say anything.
-func (p *pool) reclaim(marks func(func(mark uint32))) (freed int) {
+// reclaim frees the retired slots that no mark names.
+func (p *pool) reclaim(from markSource) (freed int) {
 	if len(p.retired) == 0 {
 		return 0
 	}
-	p.look(marks)
+	p.look(from)
 	kept := p.retired[:0]
 	for _, id := range p.retired {
 		if p.wasHeld(id) {
@@ -164,13 +163,18 @@ func (p *pool) reclaim(marks func(func(mark uint32))) (freed int) {
 }
 
 // look notes which slots marks name now.
-func (p *pool) look(marks func(func(mark uint32))) {
+func (p *pool) look(from markSource) {
 	clear(p.held)
-	marks(func(mark uint32) {
-		if n, ok := p.number(slotID(mark - 1)); ok {
-			p.held[n] = true
-		}
-	})
+	from.noteMarks(p)
+}
+
+// A markSource calls note for every mark of every admitted reader. The marks are other processes' bytes and may say anything.
+type markSource interface{ noteMarks(p *pool) }
+
+func (p *pool) note(mark uint32) {
+	if n, ok := p.number(slotID(mark - 1)); ok {
+		p.held[n] = true
+	}
 }
 
 // wasHeld reports whether a mark named the slot when look was called last.

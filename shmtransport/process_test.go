@@ -384,7 +384,7 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 	retired := func() int {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.pool.reclaim(w.marks)
+		w.pool.reclaim(w)
 		return len(w.pool.retired)
 	}
 	if n := retired(); n != holds {

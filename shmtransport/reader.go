@@ -49,9 +49,13 @@ type Reader struct {
 	futex   *futex.Waiter         // for who has the turn
 	parking *parking              // for who has the turn; made when first needed
 	block   counters.Subscription // for who has the turn, but for SetPublishers
-	bytes   []byte                // what block is a view of
-	former  []*Link               // given up, with samples that were not released then; for who has the turn
-	wrong   atomic.Uint64         // samples that could not be decoded
+
+	watched   <-chan struct{} // Done of the context whose end wakes the reader; for who has the turn
+	stopWatch func() bool     // ends that; for who has the turn
+
+	bytes  []byte        // what block is a view of
+	former []*Link       // given up, with samples that were not released then; for who has the turn
+	wrong  atomic.Uint64 // samples that could not be decoded
 
 	links  atomic.Pointer[[]*Link] // replaced, never changed
 	mu     sync.Mutex              // serialises replacements
@@ -358,6 +362,7 @@ func (r *Reader) Close() {
 	// The context only bounds waiting for the turn, and whoever has it leaves at once now that closed is set.
 	_ = r.turn.acquire(context.Background())
 	defer r.turn.release()
+	r.unwatch()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links := *r.links.Load()

@@ -28,8 +28,7 @@ func (r *Reader) await(ctx context.Context) error {
 		return nil
 	}
 	wake := r.wake.Load()
-	stop := context.AfterFunc(ctx, r.Wake)
-	defer stop()
+	r.watch(ctx)
 	began := time.Now()
 	for {
 		if r.closed.Load() || r.wake.Load() != wake {
@@ -43,6 +42,25 @@ func (r *Reader) await(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// watch arranges that the end of ctx wakes the reader. That takes memory, so it is kept for the next wait, which mostly has
+// the same ctx. Called with the turn.
+func (r *Reader) watch(ctx context.Context) {
+	if r.watched == ctx.Done() {
+		return
+	}
+	r.unwatch()
+	if ctx.Done() != nil {
+		r.watched, r.stopWatch = ctx.Done(), context.AfterFunc(ctx, r.Wake)
+	}
+}
+
+func (r *Reader) unwatch() {
+	if r.stopWatch != nil {
+		r.stopWatch()
+	}
+	r.watched, r.stopWatch = nil, nil
 }
 
 // spin looks for a while without sleeping and reports whether something came.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -52,5 +53,42 @@ func TestNoWakeUpIsLostHammer(t *testing.T) {
 				s.Release()
 			}
 		})
+	}
+}
+
+func TestWaitingAllocatesNothing(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{Spin: -1})
+	armed := (*r.links.Load())[0].armed
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begin, payload := make(chan struct{}), []byte("payload")
+	defer close(begin)
+	go func() {
+		for range begin {
+			for armed.Load() == 0 {
+				runtime.Gosched()
+			}
+			h.w.Publish(ctx, payload)
+		}
+	}()
+	step := func() {
+		begin <- struct{}{}
+		s, err := r.Receive(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Release()
+	}
+	for range 100 {
+		step()
+	}
+	hundred := func() {
+		for range 100 {
+			step()
+		}
+	}
+	if n := testing.AllocsPerRun(5, hundred); n != 0 {
+		t.Errorf("%v allocations in 100 waits", n)
 	}
 }

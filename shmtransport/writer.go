@@ -250,7 +250,7 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 		if id, ok := w.pool.take(n, false); ok {
 			return id, nil
 		}
-		w.pool.reclaim(w.marks)
+		w.pool.reclaim(w)
 		if id, ok := w.pool.take(n, false); ok {
 			return id, nil
 		}
@@ -288,7 +288,7 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 // Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 	depth := uint64(len(w.ring))
-	w.pool.look(w.marks)
+	w.pool.look(w)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		i := seq & (depth - 1)
 		id := w.inRing[i]
@@ -342,7 +342,7 @@ func (w *Writer) withdraw(seq uint64) {
 	w.ring[i].Store(ringWord(seq, slotWithdrawn))
 	w.pool.retire(w.inRing[i])
 	w.inRing[i] = noSlot
-	w.pool.reclaim(w.marks)
+	w.pool.reclaim(w)
 }
 
 // commit makes a filled slot the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;

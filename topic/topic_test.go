@@ -393,8 +393,17 @@ func TestBytesAndStringsAllocateNothing(t *testing.T) {
 		for range 100 {
 			step()
 		}
-		if n := testing.AllocsPerRun(1000, step); n != 0 {
-			t.Errorf("%s: %v allocations per message", name, n)
+		thousand := func() {
+			for range 1000 {
+				step()
+			}
+		}
+		limit := 0.0
+		if name == "string" {
+			limit = 1000*float64(len("some text"))/4096 + 1 // texts are cut out of blocks of 4 KiB
+		}
+		if n := testing.AllocsPerRun(5, thousand); n > limit {
+			t.Errorf("%s: %v allocations in 1000 messages", name, n)
 		}
 	}
 }
