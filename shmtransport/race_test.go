@@ -1,6 +1,0 @@
-//go:build race
-
-package shmtransport
-
-// slowdown divides the work of long tests: the race detector makes it many times slower.
-const slowdown = 10
