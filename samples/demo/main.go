@@ -10,10 +10,12 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/crew"
 )
 
 func main() {
-	if os.Getenv(childMark) != "" {
+	if _, ok := crew.Role(os.Args[1:]); ok {
 		os.Exit(childMain())
 	}
 	os.Exit(demoMain(os.Args[1:], os.Stdout, os.Stderr))

@@ -2,27 +2,22 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/signal"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/samples/hostmetrics/metrics"
 	"github.com/shmbus/shmbus/topic"
 )
 
-// childMark is set in the environment of the processes that the demo starts.
-const childMark = "SHMBUS_DEMO_CHILD"
-
-// An order tells a child what to do. It is the first line of its standard input; the end of that is the order to stop.
+// An order tells a child what to do. The end of its standard input is the order to stop.
 type order struct {
 	Role        string        `json:"role"`
 	Dir         string        `json:"dir"`
@@ -67,43 +62,28 @@ func childMain() int {
 	// An interrupt from the terminal reaches all processes of the demo; the parent decides what becomes of it. And a parent
 	// that is gone is noticed at the end of the standard input, not by being killed for telling it something.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	if err := obey(os.Stdin, os.Stdout); err != nil {
+	if err := crew.Play(context.Background(), os.Stdin, os.Stdout, obey); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func obey(in io.Reader, out io.Writer) (err error) {
-	dec := json.NewDecoder(in)
+func obey(ctx context.Context, d *crew.Desk) (err error) {
 	var o order
-	if err := dec.Decode(&o); err != nil {
-		return fmt.Errorf("read the order: %w", err)
+	if err := d.Order(&o); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		dec.Decode(new(order)) // there is no second one: this waits for the end of in
-		cancel()
-	}()
-	var mu sync.Mutex
-	enc := json.NewEncoder(out)
-	say := func(r reply) {
-		mu.Lock()
-		defer mu.Unlock()
-		enc.Encode(r)
-	}
-
 	p, err := topic.Join(&topic.Options{Dir: o.Dir, Domain: o.Domain, Unit: "demo-" + o.Role})
 	if err != nil {
 		return err
 	}
-	last, err := play(ctx, p, o, say)
+	// Whoever does not hear a reply any more has closed the standard input too, which ends ctx.
+	last, err := play(ctx, p, o, func(r reply) { _ = d.Reply(r) })
 	if err = errors.Join(err, p.Close()); err != nil {
 		return err
 	}
-	say(last)
-	return nil
+	return d.Reply(last)
 }
 
 // play plays the role that was ordered and returns its final reply.

@@ -44,18 +44,18 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 		first = c.keep
 	}
 	s.say("domains %s and %s are in %s", liveDomain, replayDomain, dom.dir)
-	crew := newCrew(ctx)
-	defer crew.dismiss() // before the domains are removed
+	all := newCast(ctx)
+	defer all.dismiss() // before the domains are removed
 
 	var r results
-	if err := recordLive(crew, dom, c, first, s, &r); err != nil {
+	if err := recordLive(all, dom, c, first, s, &r); err != nil {
 		return "", err
 	}
-	if err := replay(crew, dom, first, second, s, &r); err != nil {
+	if err := replay(all, dom, first, second, s, &r); err != nil {
 		return "", err
 	}
 	s.say("comparing the two recordings")
-	if r.difference, err = compare(crew.ctx, first, second); err != nil {
+	if r.difference, err = compare(all.crew.Context(), first, second); err != nil {
 		return "", err
 	}
 	if err := r.table(s.w); err != nil {
@@ -68,13 +68,13 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 }
 
 // recordLive publishes real figures while a subscriber shows them and a recorder writes them down.
-func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *results) error {
+func recordLive(all *cast, dom domains, c config, file string, s *screen, r *results) error {
 	v := s.watch()
-	recorder, subscriber, err := startListeners(crew, dom, liveDomain, file, v.show)
+	recorder, subscriber, err := startListeners(all, dom, liveDomain, file, v.show)
 	if err != nil {
 		return err
 	}
-	host, err := crew.start(order{
+	host, err := all.start(order{
 		Role: rolePublisher, Dir: dom.dir, Domain: liveDomain, Duration: c.duration, Rate: c.rate, Subscribers: listeners,
 	}, nil)
 	if err != nil {
@@ -95,14 +95,14 @@ func recordLive(crew *crew, dom domains, c config, file string, s *screen, r *re
 }
 
 // replay plays the recording into the other domain at its own pace, where it is shown and recorded again.
-func replay(crew *crew, dom domains, file, again string, s *screen, r *results) error {
+func replay(all *cast, dom domains, file, again string, s *screen, r *results) error {
 	v := s.watch()
-	recorder, subscriber, err := startListeners(crew, dom, replayDomain, again, v.show)
+	recorder, subscriber, err := startListeners(all, dom, replayDomain, again, v.show)
 	if err != nil {
 		return err
 	}
 	s.say("replaying %d messages at their own pace", r.recorded.Messages)
-	player, err := crew.start(order{Role: rolePlayer, Dir: dom.dir, Domain: replayDomain, File: file, Subscribers: listeners}, nil)
+	player, err := all.start(order{Role: rolePlayer, Dir: dom.dir, Domain: replayDomain, File: file, Subscribers: listeners}, nil)
 	if err != nil {
 		return err
 	}
@@ -119,12 +119,12 @@ func replay(crew *crew, dom domains, file, again string, s *screen, r *results) 
 // listeners is how many subscriptions there are to every topic: the recorder's and the subscriber's.
 const listeners = 2
 
-func startListeners(crew *crew, dom domains, domain, file string, show func([]value)) (recorder, subscriber *child, err error) {
-	recorder, err = crew.start(order{Role: roleRecorder, Dir: dom.dir, Domain: domain, File: file}, nil)
+func startListeners(all *cast, dom domains, domain, file string, show func([]value)) (recorder, subscriber *child, err error) {
+	recorder, err = all.start(order{Role: roleRecorder, Dir: dom.dir, Domain: domain, File: file}, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	subscriber, err = crew.start(order{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, show)
+	subscriber, err = all.start(order{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, show)
 	if err != nil {
 		return nil, nil, err
 	}

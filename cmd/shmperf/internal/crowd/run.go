@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
+	"github.com/shmbus/shmbus/internal/crew"
 )
 
 // The names of the roles.

@@ -4,11 +4,11 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/topic"
 )
 

@@ -3,10 +3,10 @@ package floor
 import (
 	"context"
 
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 

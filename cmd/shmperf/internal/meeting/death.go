@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/topic"
 )
 

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crew"
+	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -33,7 +33,7 @@ func Open(ctx context.Context, parent string) (*Stage, error) {
 	if err := board.Create(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Stage{Dir: dir, Crew: crew.New(ctx)}, nil
+	return &Stage{Dir: dir, Crew: crew.New(ctx, &crew.Options{Bound: true})}, nil
 }
 
 // Close ends the processes and removes the directory.

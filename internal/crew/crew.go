@@ -11,24 +11,43 @@ import (
 	"time"
 )
 
-// Command is the hidden command with which the program plays a role; the role's name is its argument.
+// Command is the first argument of a process that plays a role; the role's name is the second.
 const Command = "role"
+
+// Role returns which role a program with these arguments, its own name left out, was started to play.
+func Role(args []string) (string, bool) {
+	if len(args) != 2 || args[0] != Command {
+		return "", false
+	}
+	return args[1], true
+}
 
 // killDelay is how long a process that was told to stop may take before it is killed.
 const killDelay = 2 * time.Second
 
-var errOver = errors.New("the measurement is over")
+var errOver = errors.New("the crew was dismissed")
 
-// A Crew is the processes of one measurement. When one of them fails, the context of all ends, with the failure as its cause.
+// Options say how processes end. The zero value is right for those that do.
+type Options struct {
+	// Bound is for processes that may be too busy to notice that the one that started them is gone: the kernel kills them then,
+	// and what they leave behind stays.
+	Bound bool
+}
+
+// A Crew is processes that work together. When one of them fails, the context of all ends, with the failure as its cause.
 type Crew struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
+	bound  bool
 }
 
-// New returns a crew without processes. The end of ctx ends them all.
-func New(ctx context.Context) *Crew {
-	c := &Crew{}
+// New returns a crew without processes. The end of ctx ends them all. Nil options are the defaults.
+func New(ctx context.Context, opts *Options) *Crew {
+	if opts == nil {
+		opts = new(Options)
+	}
+	c := &Crew{bound: opts.Bound}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
 }
@@ -69,7 +88,9 @@ func (c *Crew) Start(role string, order any, wrap ...string) (*Child, error) {
 	}
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = killDelay
-	dieWithParent(cmd)
+	if c.bound {
+		dieWithParent(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		if c.ctx.Err() != nil {
 			return nil, c.Err()

@@ -86,9 +86,12 @@ func (ch *Child) Tell(v any) error {
 	return nil
 }
 
+// Stop tells the process to come to its end. It may say something yet.
+func (ch *Child) Stop() { _ = ch.stdin.Close() } // only an ended process, or one that was told, has it closed already
+
 // Finish tells the process to end and waits until it has.
 func (ch *Child) Finish() error {
-	_ = ch.stdin.Close() // only an ended process has it closed already
+	ch.Stop()
 	for {
 		select {
 		case <-ch.done:
