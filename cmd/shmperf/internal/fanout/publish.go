@@ -29,39 +29,26 @@ type publisher struct {
 
 // Publish is the role of the publisher.
 func Publish(ctx context.Context, d *crew.Desk) error {
-	p := &publisher{clock: clock.New(), cost: distribution.NewRecorder(), last: distribution.NewRecorder()}
-	if err := d.Order(&p.Order); err != nil {
-		return err
+	return stage.Play(ctx, d, "publisher", publish)
+}
+
+func publish(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	p := &publisher{
+		Order: at.Order, clock: clock.New(), cost: distribution.NewRecorder(), last: distribution.NewRecorder(),
+		payload: make([]byte, at.Order.Size),
 	}
-	b, err := board.Open(p.Dir)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	for i := range p.Subscribers {
-		p.seats = append(p.seats, b.Seat(i))
+		p.seats = append(p.seats, at.Board.Seat(i))
 	}
-	part, err := stage.Join(p.Dir, "publisher")
-	if err != nil {
-		return err
-	}
-	defer part.Close()
-	if p.pub, err = topic.NewPublisher(part, name, &topic.PublisherOptions[[]byte]{Depth: p.Depth, SampleSize: p.Size}); err != nil {
-		return err
+	var err error
+	opts := topic.PublisherOptions[[]byte]{Depth: p.Depth, SampleSize: p.Size}
+	if p.pub, err = topic.NewPublisher(at.Participant, name, &opts); err != nil {
+		return nil, err
 	}
 	if err := p.pub.WaitSubscribers(ctx, p.Subscribers); err != nil {
-		return err
+		return nil, err
 	}
-	p.payload = make([]byte, p.Size)
-	sent, err := p.run(ctx, b)
-	if err != nil {
-		return err
-	}
-	if err := d.Reply(sent); err != nil {
-		return err
-	}
-	<-ctx.Done() // the subscribers are still there
-	return nil
+	return p.run(ctx, at.Board)
 }
 
 func (p *publisher) run(ctx context.Context, b *board.Board) (Sent, error) {
@@ -112,15 +99,9 @@ func (p *publisher) message(ctx context.Context, seq uint64) error {
 	if p.Wait == Absent {
 		return p.pace.Wait(ctx)
 	}
-	reached, slowest := pace.Reached, int64(0)
-	if p.Wait == pair.Block {
-		reached = pace.Awaited // it takes no processor from those that wake up
-	}
-	for _, s := range p.seats {
-		if err := reached(ctx, s.Got, seq); err != nil {
-			return err
-		}
-		slowest = max(slowest, int64(s.Delay.Load()))
+	slowest, err := pace.All(ctx, p.seats, seq, p.Wait == pair.Block)
+	if err != nil {
+		return err
 	}
 	p.last.Record(slowest)
 	return p.pace.Wait(ctx)

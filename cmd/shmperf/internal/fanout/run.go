@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
@@ -24,7 +23,7 @@ const name = "perf/fanout"
 
 // An Order says what to measure. All processes get it, with a seat for each subscriber.
 type Order struct {
-	Dir         string        `json:"dir"` // of the stage
+	stage.Where
 	Subscribers int           `json:"subscribers"`
 	Seat        int           `json:"seat"`
 	Size        int           `json:"size"`
@@ -59,47 +58,54 @@ type Result struct {
 	Usage usage.Usage
 }
 
-// Run measures on a stage of its own in parent.
-func Run(ctx context.Context, parent string, o Order) (_ Result, err error) {
-	st, err := stage.Open(ctx, parent)
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	o.Dir = st.Dir
-	subscribers := make([]*crew.Child, o.Subscribers)
-	for i := range subscribers {
-		o.Seat = i
-		if subscribers[i], err = st.Crew.Start(Subscriber, o); err != nil {
-			return Result{}, err
-		}
-	}
-	for _, s := range subscribers {
-		if err := s.Ready(); err != nil {
-			return Result{}, err
-		}
-	}
-	publisher, err := st.Crew.Start(Publisher, o)
-	if err != nil {
-		return Result{}, err
-	}
-	var r Result
-	if err := publisher.Next(&r.Sent); err != nil {
-		return Result{}, err
-	}
-	r.Usage = r.Sent.Usage
-	for _, s := range subscribers {
-		if o.Wait == Absent {
-			if err := s.Tell("the end"); err != nil {
-				return Result{}, err
+// Run measures on a stage of its own in parent. The publisher is started under wrap, a program and its arguments, where that is
+// not empty.
+func Run(ctx context.Context, parent string, o Order, wrap ...string) (r Result, err error) {
+	err = stage.On(ctx, parent, func(st *stage.Stage) error {
+		o.Where = st.Where()
+		subscribers := make([]*crew.Child, o.Subscribers)
+		for i := range subscribers {
+			o.Seat = i
+			var err error
+			if subscribers[i], err = st.Crew.Start(Subscriber, o); err != nil {
+				return err
 			}
 		}
-		var got Got
-		if err := errors.Join(s.Next(&got), s.Finish()); err != nil {
-			return Result{}, err
+		for _, s := range subscribers {
+			if err := s.Ready(); err != nil {
+				return err
+			}
 		}
-		r.Lost += got.Lost
-		r.Usage = r.Usage.Plus(got.Usage)
+		publisher, err := st.Crew.Start(Publisher, o, wrap...)
+		if err != nil {
+			return err
+		}
+		if err := publisher.Next(&r.Sent); err != nil {
+			return err
+		}
+		r.Usage = r.Sent.Usage
+		for _, s := range subscribers {
+			if err := r.hear(s, o.Wait == Absent); err != nil {
+				return err
+			}
+		}
+		return publisher.Finish()
+	})
+	return r, err
+}
+
+// hear adds what a subscriber found.
+func (r *Result) hear(s *crew.Child, absent bool) error {
+	if absent {
+		if err := s.Tell("the end"); err != nil {
+			return err
+		}
 	}
-	return r, publisher.Finish()
+	var got Got
+	if err := s.Next(&got); err != nil {
+		return err
+	}
+	r.Lost += got.Lost
+	r.Usage = r.Usage.Plus(got.Usage)
+	return s.Finish()
 }

@@ -14,53 +14,35 @@ import (
 
 // Subscribe is the role of a subscriber.
 func Subscribe(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	b, err := board.Open(o.Dir)
+	return stage.Play(ctx, d, "subscriber", subscribe)
+}
+
+func subscribe(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	opts := topic.SubscriberOptions[[]byte]{Spin: pair.Spinning(at.Order.Wait)}
+	sub, err := topic.NewSubscriber(at.Participant, name, &opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer b.Close()
-	p, err := stage.Join(o.Dir, "subscriber")
-	if err != nil {
-		return err
+	if err := at.Ready(); err != nil {
+		return nil, err
 	}
-	defer p.Close()
-	sub, err := topic.NewSubscriber(p, name, &topic.SubscriberOptions[[]byte]{Spin: pair.Spinning(o.Wait)})
-	if err != nil {
-		return err
+	if at.Order.Wait == Absent {
+		return attend(ctx, at)
 	}
-	if err := d.Ready(); err != nil {
-		return err
-	}
-	do := o.receive
-	if o.Wait == Absent {
-		do = func(ctx context.Context, b *board.Board, _ *topic.Subscriber[[]byte]) (Got, error) {
-			return o.attend(ctx, b, d)
-		}
-	}
-	got, err := do(ctx, b, sub)
-	if err != nil {
-		return err
-	}
-	return d.Reply(got)
+	return at.Order.receive(ctx, at.Board, sub)
 }
 
 // receive takes every message, and says in its seat when it has read which.
 func (o *Order) receive(ctx context.Context, b *board.Board, sub *topic.Subscriber[[]byte]) (got Got, err error) {
 	c, seat, last := clock.New(), b.Seat(o.Seat), b.Last()
 	var before usage.Usage
-	var read byte
+	var read uint64
 	for {
 		s, err := pair.Next(ctx, sub, o.Wait)
 		if err != nil {
 			return Got{}, err
 		}
-		for _, x := range s.Bytes() {
-			read += x
-		}
+		read += pair.Sum(s.Bytes()) // what is sent is zeros
 		delay, seq := c.Now()-s.Stamp(), s.Sequence()
 		got.Count++
 		got.Lost += s.Lost()
@@ -73,7 +55,7 @@ func (o *Order) receive(ctx context.Context, b *board.Board, sub *topic.Subscrib
 			seat.Warm.Store(1)
 		}
 		seat.Delay.Store(uint64(max(delay, 0)))
-		seat.Got.Store(seq + uint64(read)) // what is sent is zeros
+		seat.Got.Store(seq + read)
 		if n := last.Load(); n != 0 && seq >= n {
 			break
 		}
@@ -84,14 +66,14 @@ func (o *Order) receive(ctx context.Context, b *board.Board, sub *topic.Subscrib
 }
 
 // attend is connected until the end.
-func (o *Order) attend(ctx context.Context, b *board.Board, d *crew.Desk) (Got, error) {
+func attend(ctx context.Context, at *stage.Post[Order]) (Got, error) {
 	before, err := usage.Now()
 	if err != nil {
 		return Got{}, err
 	}
-	b.Seat(o.Seat).Warm.Store(1)
+	at.Board.Seat(at.Order.Seat).Warm.Store(1)
 	select {
-	case <-d.Told():
+	case <-at.Told():
 	case <-ctx.Done():
 		return Got{}, ctx.Err()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/crew"
@@ -11,30 +12,25 @@ import (
 )
 
 // Copy is the role of the process that copies into shared memory.
-func Copy(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
+func Copy(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "", copies) }
+
+func copies(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	o := at.Order
 	size := int64(o.Size) * int64(o.Ring)
 	f, err := shm.Create(o.Dir, size, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	if err := f.Reserve(0, size); err != nil {
-		return err
+		return nil, err
 	}
 	m, err := f.Map(0, int(size), true)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer m.Unmap()
-	r, err := o.copy(ctx, m.Bytes())
-	if err != nil {
-		return err
-	}
-	return d.Reply(r)
+	return o.copy(ctx, m.Bytes())
 }
 
 func (o *Order) copy(ctx context.Context, to []byte) (pair.Result, error) {

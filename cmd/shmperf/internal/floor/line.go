@@ -10,6 +10,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/crew"
@@ -17,27 +18,16 @@ import (
 )
 
 // Send is the role of the process that changes the word.
-func Send(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	b, err := board.Open(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	sent, err := o.send(ctx, b)
-	if err != nil {
-		return err
-	}
-	return d.Reply(sent)
-}
+func Send(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "", send) }
 
-func (o *Order) send(ctx context.Context, b *board.Board) (pair.Sent, error) {
-	c := clock.New()
+func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	o, b, c := at.Order, at.Board, clock.New()
 	number, stamp := b.Line()
-	seat, turns := b.Seat(0), pace.New(o.Rate)
+	var seats []board.Seat
+	for i := range o.Receivers {
+		seats = append(seats, b.Seat(i))
+	}
+	turns, slowest := pace.New(o.Rate), distribution.NewRecorder()
 	var before usage.Usage
 	began := int64(0)
 	elapsed := func() int64 { return c.Now() - began }
@@ -46,12 +36,15 @@ func (o *Order) send(ctx context.Context, b *board.Board) (pair.Sent, error) {
 		n++
 		if n == o.Warm+1 {
 			var err error
-			if err = pace.Set(ctx, seat.Warm); err != nil {
-				return pair.Sent{}, err
+			for _, s := range seats {
+				if err = pace.Set(ctx, s.Warm); err != nil {
+					return nil, err
+				}
 			}
 			if before, err = usage.Now(); err != nil {
-				return pair.Sent{}, err
+				return nil, err
 			}
+			slowest.Reset()
 			turns, began = pace.New(o.Rate), c.Now()
 		}
 		if last = n > o.Warm && o.isLast(n, elapsed); last {
@@ -62,43 +55,32 @@ func (o *Order) send(ctx context.Context, b *board.Board) (pair.Sent, error) {
 		if o.Kind == Futex {
 			futex.Wake(number)
 		}
-		if o.Rate == 0 {
-			if err := pace.Reached(ctx, seat.Got, n); err != nil {
-				return pair.Sent{}, err
+		if o.Rate == 0 || o.Receivers > 1 {
+			late, err := pace.All(ctx, seats, n, o.Kind == Futex)
+			if err != nil {
+				return nil, err
 			}
-		} else if err := turns.Wait(ctx); err != nil {
-			return pair.Sent{}, err
+			slowest.Record(late)
+		}
+		if err := turns.Wait(ctx); err != nil {
+			return nil, err
 		}
 	}
 	after, err := usage.Now()
-	return pair.Sent{Count: n - o.Warm, Began: began, Usage: after.Since(before)}, err
+	return pair.Sent{Count: n - o.Warm, Began: began, Usage: after.Since(before), Took: slowest.Result()}, err
 }
 
-// Receive is the role of the process that waits for the word.
-func Receive(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	b, err := board.Open(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	if err := d.Ready(); err != nil {
-		return err
-	}
-	got, err := o.receive(ctx, b)
-	if err != nil {
-		return err
-	}
-	return d.Reply(got)
-}
+// Receive is the role of a process that waits for the word.
+func Receive(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "", receive) }
 
-func (o *Order) receive(ctx context.Context, b *board.Board) (pair.Got, error) {
+func receive(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	if err := at.Ready(); err != nil {
+		return nil, err
+	}
+	o, b := at.Order, at.Board
 	c, delays := clock.New(), distribution.NewRecorder()
 	number, stamp := b.Line()
-	seat, last := b.Seat(0), b.Last()
+	seat, last := b.Seat(o.Seat), b.Last()
 	changed := o.waiting()
 	var got pair.Got
 	var before usage.Usage
@@ -106,10 +88,10 @@ func (o *Order) receive(ctx context.Context, b *board.Board) (pair.Got, error) {
 	for seen := uint32(0); ; {
 		n, err := changed(ctx, number, seen)
 		if err != nil {
-			return pair.Got{}, err
+			return nil, err
 		}
-		now := c.Now()
-		delays.Record(now - int64(stamp.Load()))
+		delay := c.Now() - int64(stamp.Load())
+		delays.Record(delay)
 		got.Count++
 		got.Lost += uint64(n - seen - 1)
 		seen = n
@@ -118,10 +100,11 @@ func (o *Order) receive(ctx context.Context, b *board.Board) (pair.Got, error) {
 			delays.Reset()
 			got = pair.Got{}
 			if before, err = usage.Now(); err != nil {
-				return pair.Got{}, err
+				return nil, err
 			}
 			seat.Warm.Store(1)
 		}
+		seat.Delay.Store(uint64(max(delay, 0)))
 		seat.Got.Store(uint64(n))
 		if end := last.Load(); end != 0 && uint64(n) >= end {
 			break

@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/internal/crew"
 )
 
 // The kinds of floors.
@@ -25,53 +26,69 @@ const (
 
 // An Order says what to measure.
 type Order struct {
-	Dir      string        `json:"dir"` // of the stage
-	Kind     string        `json:"kind"`
-	Size     int           `json:"size"`     // of a copy
-	Ring     int           `json:"ring"`     // copies that the shared memory has room for
-	Count    uint64        `json:"count"`    // after warming up, 0: until Duration ends
-	Warm     uint64        `json:"warm"`     // before that, at least 1
-	Duration time.Duration `json:"duration"` // 0: until Count is reached
-	Rate     float64       `json:"rate"`     // of wake-ups per second, 0: as soon as the receiver is done with the last
+	stage.Where
+	Kind      string        `json:"kind"`
+	Size      int           `json:"size"`      // of a copy
+	Ring      int           `json:"ring"`      // copies that the shared memory has room for
+	Count     uint64        `json:"count"`     // after warming up, 0: until Duration ends
+	Warm      uint64        `json:"warm"`      // before that, at least 1
+	Duration  time.Duration `json:"duration"`  // 0: until Count is reached
+	Rate      float64       `json:"rate"`      // of changes per second, 0: as soon as the receiver is done with the last
+	Receivers int           `json:"receivers"` // of changes, 0: one; from two on delays are until the last of them has seen it
+	Seat      int           `json:"seat"`      // of a receiver
 }
 
 // maxChanges is how many numbers fit into the word, with some for warming up.
 const maxChanges = 1 << 31
 
 // Run measures one floor on a stage of its own in parent.
-func Run(ctx context.Context, parent string, o Order) (_ pair.Result, err error) {
-	st, err := stage.Open(ctx, parent)
-	if err != nil {
-		return pair.Result{}, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	o.Dir = st.Dir
+func Run(ctx context.Context, parent string, o Order) (r pair.Result, err error) {
 	if o.Kind != Memcpy && (o.Count == 0 || o.Count > maxChanges) {
 		o.Count = maxChanges
 	}
-	var r pair.Result
-	if o.Kind == Memcpy {
+	o.Receivers = max(o.Receivers, 1)
+	err = stage.On(ctx, parent, func(st *stage.Stage) error {
+		o.Where = st.Where()
+		if o.Kind != Memcpy {
+			return line(st, o, &r)
+		}
 		copier, err := st.Crew.Start(Copier, o)
 		if err != nil {
-			return pair.Result{}, err
+			return err
 		}
-		return r, errors.Join(copier.Next(&r), copier.Finish())
-	}
-	receiver, err := st.Crew.Start(Receiver, o)
-	if err != nil {
-		return pair.Result{}, err
-	}
-	if err := receiver.Ready(); err != nil {
-		return pair.Result{}, err
+		return errors.Join(copier.Next(&r), copier.Finish())
+	})
+	return r, err
+}
+
+// line measures how soon receivers see what a sender changes.
+func line(st *stage.Stage, o Order, r *pair.Result) error {
+	all := make([]*crew.Child, o.Receivers)
+	for i := range all {
+		o.Seat = i
+		var err error
+		if all[i], err = st.Ready(Receiver, o); err != nil {
+			return err
+		}
 	}
 	sender, err := st.Crew.Start(Sender, o)
 	if err != nil {
-		return pair.Result{}, err
+		return err
 	}
-	if err := errors.Join(sender.Next(&r.Sent), receiver.Next(&r.Got)); err != nil {
-		return pair.Result{}, err
+	if err := sender.Next(&r.Sent); err != nil {
+		return err
 	}
-	return r, errors.Join(receiver.Finish(), sender.Finish())
+	for _, c := range all {
+		used := r.Got.Usage
+		if err := c.Next(&r.Got); err != nil {
+			return err
+		}
+		r.Got.Usage = r.Got.Usage.Plus(used)
+	}
+	if len(all) > 1 {
+		r.Got.Delays = r.Sent.Took
+	}
+	return stage.Finish(append(all, sender)...)
 }
 
 // every is how many steps pass between two looks at the clock, where a step is shorter than a look.

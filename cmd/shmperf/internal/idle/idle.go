@@ -21,7 +21,7 @@ const settle = time.Second
 
 // An Order says what the process has.
 type Order struct {
-	Dir           string        `json:"dir"` // of the stage
+	stage.Where
 	Topics        int           `json:"topics"`
 	Subscriptions int           `json:"subscriptions"`
 	Size          int           `json:"size"` // of the one sample that each topic gets before
@@ -39,34 +39,25 @@ type Result struct {
 }
 
 // Run measures on a stage of its own in parent.
-func Run(ctx context.Context, parent string, o Order) (_ Result, err error) {
-	st, err := stage.Open(ctx, parent)
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	o.Dir = st.Dir
-	idler, err := st.Crew.Start(Role, o)
-	if err != nil {
-		return Result{}, err
-	}
-	var r Result
-	return r, errors.Join(idler.Next(&r), idler.Finish())
+func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
+	err = stage.On(ctx, parent, func(st *stage.Stage) error {
+		o.Where = st.Where()
+		idler, err := st.Crew.Start(Role, o)
+		if err != nil {
+			return err
+		}
+		return errors.Join(idler.Next(&r), idler.Finish())
+	})
+	return r, err
 }
 
 // Play is the role of the process that is idle.
-func Play(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	p, err := stage.Join(o.Dir, "idler")
-	if err != nil {
-		return err
-	}
-	defer p.Close()
+func Play(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "idler", play) }
+
+func play(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	o, p := at.Order, at.Participant
 	if err := o.publish(ctx, p); err != nil {
-		return err
+		return nil, err
 	}
 	var receivers sync.WaitGroup
 	defer receivers.Wait()
@@ -75,15 +66,11 @@ func Play(ctx context.Context, d *crew.Desk) error {
 	for i := range o.Subscriptions {
 		sub, err := topic.NewSubscriber[[]byte](p, o.topic(i), nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		receivers.Go(func() { _ = sub.Handle(ctx, func(topic.Sample[[]byte]) {}) }) // until the end
 	}
-	r, err := o.measure(ctx)
-	if err != nil {
-		return err
-	}
-	return d.Reply(r)
+	return o.measure(ctx)
 }
 
 // topic is the name of the i-th: those without a publisher have names too.

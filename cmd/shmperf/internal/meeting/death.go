@@ -21,21 +21,15 @@ type notice struct {
 // Deaths measures on a stage how soon a process hears through Events that another was killed, for so many victims: from before
 // the signal.
 func Deaths(st *stage.Stage, victims int) (*distribution.Percentiles, error) {
-	o := Order{Dir: st.Dir}
-	watcher, err := st.Crew.Start(Watcher, o)
+	o := Order{Where: st.Where()}
+	watcher, err := st.Ready(Watcher, o)
 	if err != nil {
-		return nil, err
-	}
-	if err := watcher.Ready(); err != nil {
 		return nil, err
 	}
 	c, delays := clock.New(), distribution.NewRecorder()
 	for range victims {
-		victim, err := st.Crew.Start(Victim, o)
+		victim, err := st.Ready(Victim, o)
 		if err != nil {
-			return nil, err
-		}
-		if err := victim.Ready(); err != nil {
 			return nil, err
 		}
 		if _, err := heard(watcher, victim, false); err != nil {
@@ -72,52 +66,34 @@ func heard(watcher, victim *crew.Child, died bool) (int64, error) {
 
 // Watch is the role of the process that listens.
 func Watch(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	p, err := stage.Join(o.Dir, "watcher")
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	if err := d.Ready(); err != nil {
-		return err
-	}
-	c := clock.New()
-	for e := range p.Events(ctx) {
-		switch e.Kind {
-		case topic.Joined, topic.Died:
-			if err := d.Reply(notice{PID: e.Participant.PID, Died: e.Kind == topic.Died, At: c.Now()}); err != nil {
-				return err
-			}
-		case topic.Missed:
-			return e.Err
+	return stage.Play(ctx, d, "watcher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
+		if err := at.Ready(); err != nil {
+			return nil, err
 		}
-	}
-	if ctx.Err() == nil {
-		return errors.New("the events ended")
-	}
-	return nil
+		c := clock.New()
+		for e := range at.Participant.Events(ctx) {
+			switch e.Kind {
+			case topic.Joined, topic.Died:
+				if err := at.Reply(notice{PID: e.Participant.PID, Died: e.Kind == topic.Died, At: c.Now()}); err != nil {
+					return nil, err
+				}
+			case topic.Missed:
+				return nil, e.Err
+			}
+		}
+		if ctx.Err() == nil {
+			return nil, errors.New("the events ended")
+		}
+		return nil, nil
+	})
 }
 
 // Die is the role of a process that is there until it is killed.
 func Die(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	p, err := stage.Join(o.Dir, "victim")
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	if _, err := topic.NewPublisher[[]byte](p, "perf/victim", nil); err != nil {
-		return err
-	}
-	if err := d.Ready(); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
+	return stage.Play(ctx, d, "victim", func(_ context.Context, at *stage.Post[Order]) (any, error) {
+		if _, err := topic.NewPublisher[[]byte](at.Participant, "perf/victim", nil); err != nil {
+			return nil, err
+		}
+		return nil, at.Ready()
+	})
 }

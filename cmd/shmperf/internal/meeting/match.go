@@ -26,7 +26,7 @@ const name = "perf/meeting"
 
 // An Order says what to measure.
 type Order struct {
-	Dir      string        `json:"dir"` // of the stage
+	stage.Where
 	Count    uint64        `json:"count"`
 	Warm     uint64        `json:"warm"`
 	Duration time.Duration `json:"duration"` // 0: until Count is reached
@@ -43,12 +43,9 @@ type Matches struct {
 // Match measures on a stage how soon a waiting subscriber has a new publisher: from before NewPublisher until WaitPublishers
 // returned. Publishers of a topic come one after the other, each when the one before is gone.
 func Match(st *stage.Stage, o Order) (Matches, error) {
-	o.Dir = st.Dir
-	subscriber, err := st.Crew.Start(Subscriber, o)
+	o.Where = st.Where()
+	subscriber, err := st.Ready(Subscriber, o)
 	if err != nil {
-		return Matches{}, err
-	}
-	if err := subscriber.Ready(); err != nil {
 		return Matches{}, err
 	}
 	publisher, err := st.Crew.Start(Publisher, o)
@@ -57,15 +54,14 @@ func Match(st *stage.Stage, o Order) (Matches, error) {
 	}
 	var m Matches
 	var used usage.Usage
-	for _, step := range []func() error{
-		func() error { return publisher.Next(&m) }, func() error { return subscriber.Next(&used) }, publisher.Finish, subscriber.Finish,
-	} {
-		if err := step(); err != nil {
-			return Matches{}, err
-		}
+	if err := publisher.Next(&m); err != nil {
+		return Matches{}, err
+	}
+	if err := subscriber.Next(&used); err != nil {
+		return Matches{}, err
 	}
 	m.Usage = m.Usage.Plus(used)
-	return m, nil
+	return m, stage.Finish(publisher, subscriber)
 }
 
 // The seats of the subscriber: in one it says that a publisher came, in the other that it went.
@@ -76,25 +72,9 @@ const (
 
 // Publish is the role of the process whose publishers come and go.
 func Publish(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	b, err := board.Open(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	p, err := stage.Join(o.Dir, "publisher")
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	m, err := o.comeAndGo(ctx, b, p)
-	if err != nil {
-		return err
-	}
-	return d.Reply(m)
+	return stage.Play(ctx, d, "publisher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
+		return at.Order.comeAndGo(ctx, at.Board, at.Participant)
+	})
 }
 
 func (o *Order) comeAndGo(ctx context.Context, b *board.Board, p *topic.Participant) (Matches, error) {
@@ -140,32 +120,16 @@ func (o *Order) comeAndGo(ctx context.Context, b *board.Board, p *topic.Particip
 
 // Subscribe is the role of the process that waits for publishers.
 func Subscribe(ctx context.Context, d *crew.Desk) error {
-	var o Order
-	if err := d.Order(&o); err != nil {
-		return err
-	}
-	b, err := board.Open(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	p, err := stage.Join(o.Dir, "subscriber")
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	sub, err := topic.NewSubscriber[[]byte](p, name, nil)
-	if err != nil {
-		return err
-	}
-	if err := d.Ready(); err != nil {
-		return err
-	}
-	used, err := o.await(ctx, b, sub)
-	if err != nil {
-		return err
-	}
-	return d.Reply(used)
+	return stage.Play(ctx, d, "subscriber", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
+		sub, err := topic.NewSubscriber[[]byte](at.Participant, name, nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := at.Ready(); err != nil {
+			return nil, err
+		}
+		return at.Order.await(ctx, at.Board, sub)
+	})
 }
 
 func (o *Order) await(ctx context.Context, b *board.Board, sub *topic.Subscriber[[]byte]) (usage.Usage, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
 )
 
 // A Pace lets something happen so many times per second. What was late is not made up for.
@@ -81,4 +83,20 @@ func Awaited(ctx context.Context, w *atomic.Uint64, n uint64) error {
 		nap(shortNap)
 	}
 	return nil
+}
+
+// All waits until every receiver is done with message n, and returns how long the slowest took. It looks at their words all the
+// time, or, to leave the processors to receivers that wake up, sleeps between two looks.
+func All(ctx context.Context, seats []board.Seat, n uint64, sleeping bool) (slowest int64, err error) {
+	reached := Reached
+	if sleeping {
+		reached = Awaited
+	}
+	for _, s := range seats {
+		if err := reached(ctx, s.Got, n); err != nil {
+			return 0, err
+		}
+		slowest = max(slowest, int64(s.Delay.Load()))
+	}
+	return slowest, nil
 }

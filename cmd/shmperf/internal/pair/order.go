@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 )
 
@@ -27,7 +28,7 @@ func Spinning(wait string) time.Duration {
 
 // An Order says what to measure. Both processes get it.
 type Order struct {
-	Dir      string        `json:"dir"` // of the stage
+	stage.Where
 	Size     int           `json:"size"`
 	Count    uint64        `json:"count"`    // of messages after warming up, 0: until Duration ends
 	Warm     uint64        `json:"warm"`     // messages before that, at least 1
@@ -35,6 +36,7 @@ type Order struct {
 	Rate     float64       `json:"rate"`     // messages per second, 0: as fast as it goes
 	Wait     string        `json:"wait"`
 	Depth    int           `json:"depth"`
+	Batch    int           `json:"batch"` // messages published and received at once, 0: each by itself
 	Lossless bool          `json:"lossless"`
 	Answered bool          `json:"answered"` // the sender waits until the receiver is done with each message
 	Timed    bool          `json:"timed"`    // the receiver times each message

@@ -22,8 +22,8 @@ func fill(b []byte) {
 	}
 }
 
-// sum reads every byte of b.
-func sum(b []byte) uint64 {
+// Sum reads every byte of b.
+func Sum(b []byte) uint64 {
 	var s0, s1, s2, s3 uint64
 	for ; len(b) >= 32; b = b[32:] {
 		s0 += binary.LittleEndian.Uint64(b)
@@ -44,7 +44,7 @@ func sum(b []byte) uint64 {
 func whole(size int) uint64 {
 	b := make([]byte, size)
 	fill(b)
-	return sum(b)
+	return Sum(b)
 }
 
 func setHead(b []byte, stamp int64) {
@@ -85,10 +85,10 @@ func (r *reader) read(b []byte) error {
 		b = r.into
 	}
 	if r.order.TouchOne {
-		r.one += b[len(b)-1]
+		r.one += b[0]
 		return nil
 	}
-	got := sum(b)
+	got := Sum(b)
 	if stamp, ok := head(b); ok {
 		got -= uint64(stamp)
 	}

@@ -2,7 +2,6 @@ package pair
 
 import (
 	"context"
-	"errors"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 )
@@ -24,33 +23,27 @@ func (r Result) Seconds() float64 { return float64(r.Got.Ended-r.Sent.Began) / 1
 
 // Run measures on a stage of its own in parent. Each process is started under wrap(role), a program and its arguments, where
 // that is not nil.
-func Run(ctx context.Context, parent string, o Order, wrap func(role string) []string) (_ Result, err error) {
-	st, err := stage.Open(ctx, parent)
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	o.Dir = st.Dir
+func Run(ctx context.Context, parent string, o Order, wrap func(role string) []string) (r Result, err error) {
 	if wrap == nil {
 		wrap = func(string) []string { return nil }
 	}
-	receiver, err := st.Crew.Start(Receiver, o, wrap(Receiver)...)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := receiver.Ready(); err != nil {
-		return Result{}, err
-	}
-	sender, err := st.Crew.Start(Sender, o, wrap(Sender)...)
-	if err != nil {
-		return Result{}, err
-	}
-	var r Result
-	if err := sender.Next(&r.Sent); err != nil {
-		return Result{}, err
-	}
-	if err := receiver.Next(&r.Got); err != nil {
-		return Result{}, err
-	}
-	return r, errors.Join(receiver.Finish(), sender.Finish())
+	err = stage.On(ctx, parent, func(st *stage.Stage) error {
+		o.Where = st.Where()
+		receiver, err := st.Ready(Receiver, o, wrap(Receiver)...)
+		if err != nil {
+			return err
+		}
+		sender, err := st.Crew.Start(Sender, o, wrap(Sender)...)
+		if err != nil {
+			return err
+		}
+		if err := sender.Next(&r.Sent); err != nil {
+			return err
+		}
+		if err := receiver.Next(&r.Got); err != nil {
+			return err
+		}
+		return stage.Finish(receiver, sender)
+	})
+	return r, err
 }

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
@@ -25,50 +26,41 @@ type sender struct {
 	seat    board.Seat
 	pub     *topic.Publisher[[]byte]
 	payload []byte
+	batch   [][]byte // the payload, as often as fits into a batch
 	pace    *pace.Pace
 	took    distribution.Recorder
 }
 
 // Send is the role of the sender.
-func Send(ctx context.Context, d *crew.Desk) error {
-	s := &sender{clock: clock.New(), took: distribution.NewRecorder()}
-	if err := d.Order(&s.Order); err != nil {
-		return err
+func Send(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "sender", send) }
+
+func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
+	s := &sender{
+		Order: at.Order, clock: clock.New(), board: at.Board, seat: at.Board.Seat(0), took: distribution.NewRecorder(),
+		payload: make([]byte, at.Order.Size),
 	}
-	b, err := board.Open(s.Dir)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	s.board, s.seat = b, b.Seat(0)
-	p, err := stage.Join(s.Dir, "sender")
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	if s.pub, err = topic.NewPublisher(p, name, &topic.PublisherOptions[[]byte]{Depth: s.Depth, SampleSize: s.Size}); err != nil {
-		return err
+	var err error
+	opts := topic.PublisherOptions[[]byte]{Depth: s.Depth, SampleSize: s.Size}
+	if s.pub, err = topic.NewPublisher(at.Participant, name, &opts); err != nil {
+		return nil, err
 	}
 	if err := s.pub.WaitSubscribers(ctx, 1); err != nil {
-		return err
+		return nil, err
 	}
-	s.payload = make([]byte, s.Size)
 	fill(s.payload)
-	result, err := s.run(ctx)
-	if err != nil {
-		return err
+	for range s.Batch {
+		s.batch = append(s.batch, s.payload)
 	}
-	if err := d.Reply(result); err != nil {
-		return err
-	}
-	<-ctx.Done() // the receiver may not have mapped everything yet
-	return nil
+	return s.run(ctx)
 }
 
 func (s *sender) run(ctx context.Context) (Sent, error) {
 	s.pace = pace.New(s.Rate)
-	for seq := uint64(1); seq <= s.Warm; seq++ {
-		if err := s.message(ctx, seq); err != nil {
+	most := uint64(max(s.Batch, 1)) // messages at once
+	for seq := uint64(0); seq < s.Warm; {
+		n := min(most, s.Warm-seq)
+		seq += n
+		if err := s.messages(ctx, seq, n); err != nil {
 			return Sent{}, err
 		}
 	}
@@ -82,13 +74,17 @@ func (s *sender) run(ctx context.Context) (Sent, error) {
 		return Sent{}, err
 	}
 	began := s.clock.Now()
-	seq := s.Warm
+	seq, end := s.Warm, uint64(math.MaxUint64)
+	if s.Count > 0 {
+		end = s.Warm + s.Count
+	}
 	for last := false; !last; {
-		seq++
-		if last = s.isLast(seq, began); last {
+		n := min(most, end-seq)
+		seq += n
+		if last = seq == end || s.late(seq, n, began); last {
 			s.board.Last().Store(seq)
 		}
-		if err := s.message(ctx, seq); err != nil {
+		if err := s.messages(ctx, seq, n); err != nil {
 			return Sent{}, err
 		}
 	}
@@ -99,24 +95,22 @@ func (s *sender) run(ctx context.Context) (Sent, error) {
 	}, err
 }
 
-// every is how many messages an untimed sender publishes between two looks at the clock.
+// every is how many messages an untimed sender publishes between two looks at the clock. It is a power of two.
 const every = 256
 
-func (s *sender) isLast(seq uint64, began int64) bool {
-	if s.Count > 0 && seq == s.Warm+s.Count {
-		return true
-	}
-	look := s.Duration > 0 && (s.Timed || seq%every == 0)
+// late reports whether the time is over; seq is the last of the next n messages.
+func (s *sender) late(seq, n uint64, began int64) bool {
+	look := s.Duration > 0 && (s.Timed || seq%every < n)
 	return look && time.Duration(s.clock.Now()-began) >= s.Duration
 }
 
-// message publishes one message, and waits for what is to happen before the next.
-func (s *sender) message(ctx context.Context, seq uint64) error {
+// messages publishes the n messages up to seq, and waits for what is to happen before the next.
+func (s *sender) messages(ctx context.Context, seq, n uint64) error {
 	began := int64(0)
 	if s.Timed {
 		began = s.clock.Now()
 	}
-	if err := s.publish(ctx, began); err != nil {
+	if err := s.publish(ctx, began, n); err != nil {
 		return err
 	}
 	if s.Timed {
@@ -130,7 +124,11 @@ func (s *sender) message(ctx context.Context, seq uint64) error {
 	return s.pace.Wait(ctx)
 }
 
-func (s *sender) publish(ctx context.Context, began int64) error {
+func (s *sender) publish(ctx context.Context, began int64, n uint64) error {
+	if s.Batch > 0 {
+		_, err := s.pub.PublishBatch(ctx, s.batch[:n])
+		return err
+	}
 	if !s.Loan {
 		setHead(s.payload, began)
 		_, err := s.pub.Publish(ctx, s.payload)
@@ -141,10 +139,10 @@ func (s *sender) publish(ctx context.Context, began int64) error {
 		return err
 	}
 	b := l.Bytes()[:s.Size]
-	if s.TouchOne {
-		b[len(b)-1]++
-	} else {
+	if !s.TouchOne {
 		fill(b)
+	} else if s.Size < headSize {
+		b[0]++
 	}
 	setHead(b, began)
 	_, err = l.Commit(ctx, s.Size)

@@ -42,6 +42,36 @@ func (s *Stage) Close() error {
 	return os.RemoveAll(s.Dir)
 }
 
+// On measures on a stage of its own in parent.
+func On(ctx context.Context, parent string, measure func(*Stage) error) (err error) {
+	st, err := Open(ctx, parent)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return measure(st)
+}
+
+// Where is the part of an order that says on which stage.
+func (s *Stage) Where() Where { return Where{s.Dir} }
+
+// Ready starts a process, as a crew does, and waits until it is ready.
+func (s *Stage) Ready(role string, order any, wrap ...string) (*crew.Child, error) {
+	c, err := s.Crew.Start(role, order, wrap...)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Ready()
+}
+
+// Finish tells processes to end, one after the other, and waits until they have.
+func Finish(all ...*crew.Child) (err error) {
+	for _, c := range all {
+		err = errors.Join(err, c.Finish())
+	}
+	return err
+}
+
 // DomainDir is the directory of a stage's domain.
 func DomainDir(dir string) (string, error) { return registry.DomainDir(dir, domain) }
 
