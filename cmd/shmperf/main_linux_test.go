@@ -137,11 +137,11 @@ func (r result) known(t *testing.T, keys ...string) {
 
 func TestLatency(t *testing.T) {
 	for _, args := range []string{"--wait poll", "--wait spin", "--wait block --rate 2000", "--wait poll --rate 1000 --size 5000",
-		"--loan --copy-out", "--loan --touch one --size 100000"} {
+		"--loan --touch one --size 7", "--loan --copy-out", "--loan --touch one --size 100000"} {
 		t.Run(args, func(t *testing.T) {
-			r := measure(t, "latency --count 30 --depth 128 "+args)
+			r := measure(t, "latency --count 30 "+args)
 			r.want(t, result{"count": 30.0, "lost": 0.0, "syscalls_per_msg": nil})
-			r.known(t, "p50_ns", "max_ns", "msgs_per_s", "bytes_per_s", "allocs_per_msg", "cpu_s", "total_p50_ns", "publish_p50_ns")
+			r.known(t, "p50_ns", "max_ns", "msgs_per_s", "bytes_per_s", "allocs_per_msg", "cpu_s", "publish_p50_ns")
 		})
 	}
 }
@@ -151,7 +151,8 @@ func TestALatencyOfPayloadsWithoutRoomForAStampHasNoTotal(t *testing.T) {
 }
 
 func TestAStreamLosesNothingWhereNobodyAllowsIt(t *testing.T) {
-	for _, args := range []string{"", "--wait spin --size 1", "--wait block", "--size 100001 --loan", "--copy-out --touch one"} {
+	for _, args := range []string{"", "--wait spin --size 1", "--wait block", "--size 100001 --loan", "--copy-out --touch one",
+		"--batch 1", "--batch 7", "--batch 256 --size 100000", "--batch 32 --wait block --depth 32"} {
 		t.Run(args, func(t *testing.T) {
 			r := measure(t, "stream --count 500 "+args)
 			r.want(t, result{"count": 500.0, "lost": 0.0, "policy": "lossless", "p50_ns": nil})
@@ -168,7 +169,7 @@ func TestAStreamAccountsForWhatItLoses(t *testing.T) {
 }
 
 func TestADurationEndsAMeasurement(t *testing.T) {
-	for _, args := range []string{"latency", "latency --wait block --depth 1024", "stream", "stream --policy keep-last"} {
+	for _, args := range []string{"latency", "latency --wait block", "stream", "stream --policy keep-last", "stream --batch 100"} {
 		r := measure(t, args+" --duration 20ms")
 		if r["count"].(float64) < 1 {
 			t.Errorf("%s: %v messages", args, r["count"])
@@ -203,7 +204,8 @@ func TestPeopleGetATable(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	for _, args := range []string{"", "speed", "latency now", "latency --wait long", "latency --size 0", "latency --size 1000000000",
 		"latency --rate -1", "latency --rate NaN", "latency --depth 3", "latency --duration -1s", "latency --json --csv", "latency --touch two",
-		"stream --policy best", "stream --depth -1", "latency --domain x", "role king", "floor", "floor wood", "floor memcpy --rate 5"} {
+		"latency --against-size -1", "stream --batch 0", "stream --batch 257", "stream --batch 8 --loan", "stream --batch 8 --wait poll",
+		"stream --batch 8 --depth 4", "fanout --against -1", "fanout --wait none --floor", "stream --policy best", "stream --depth -1", "latency --domain x", "role king", "floor", "floor wood", "floor memcpy --rate 5"} {
 		code, stdout, stderr := run(t, args)
 		if code != 2 || stdout != "" || stderr == "" {
 			t.Errorf("%q: exit code %d, %q, %q", args, code, stdout, stderr)
@@ -269,7 +271,7 @@ func TestFloors(t *testing.T) {
 }
 
 func TestAFloorIsMeasuredBeside(t *testing.T) {
-	for args, kind := range map[string]string{"latency": "spin", "latency --wait block --depth 1024": "futex", "stream": "memcpy"} {
+	for args, kind := range map[string]string{"latency": "spin", "latency --wait block": "futex", "stream": "memcpy"} {
 		r := measure(t, args+" --count 100 --floor")
 		r.want(t, result{"count": 100.0, "rounds": 5.0, "floor": kind})
 		ratio := "ratio_p50"
@@ -296,6 +298,31 @@ func TestFanoutToSubscribersThatNeverReceiveMeasuresPublishOnly(t *testing.T) {
 	r := measure(t, "fanout --count 200 --wait none --subscribers 3")
 	r.want(t, result{"count": 200.0, "lost": nil, "p50_ns": nil, "subscribers": 3.0})
 	r.known(t, "publish_p50_ns", "publish_max_ns", "msgs_per_s")
+}
+
+func TestOneSizeIsMeasuredAgainstAnother(t *testing.T) {
+	r := measure(t, "latency --loan --touch one --count 50 --size 1000000 --against-size 64 --floor")
+	r.want(t, result{"count": 50.0, "size": 1e6, "against_size": 64.0, "rounds": 5.0})
+	r.known(t, "against_p50_ns", "against_total_p50_ns", "ratio_against_p50", "ratio_against_total_p50", "ratio_p50")
+
+	r = measure(t, "latency --count 20")
+	r.want(t, result{"against_size": nil, "against_p50_ns": nil, "ratio_against_p50": nil})
+}
+
+func TestManySubscribersAreMeasuredAgainstFew(t *testing.T) {
+	r := measure(t, "fanout --count 50 --wait none --subscribers 3 --against 1")
+	r.want(t, result{"count": 50.0, "subscribers": 3.0, "against_subscribers": 1.0, "rounds": 5.0, "ratio_against_p50": nil})
+	r.known(t, "against_publish_p50_ns", "ratio_against_publish_p50", "ratio_against_publish_p99")
+
+	r = measure(t, "fanout --count 20 --subscribers 2 --against 1 --rate 2000 --floor")
+	r.want(t, result{"floor": "futex", "wait": "block"})
+	r.known(t, "against_p50_ns", "ratio_against_p50", "floor_p50_ns", "ratio_p50")
+}
+
+func TestDiscoveryIsMeasuredBesideAFloor(t *testing.T) {
+	r := measure(t, "discovery --count 5 --deaths 0 --floor")
+	r.want(t, result{"count": 5.0, "rounds": 5.0, "floor": "futex"})
+	r.known(t, "floor_p50_ns", "ratio_p50", "ratio_p99")
 }
 
 func TestDiscovery(t *testing.T) {
@@ -330,11 +357,13 @@ func TestSystemCallsAreCountedByStraceOnly(t *testing.T) {
 		}
 		t.Skipf("%v; install strace", err)
 	}
-	r := measure(t, "latency --wait block --count 20 --depth 1024 --strace")
+	r := measure(t, "latency --wait block --count 20 --strace")
 	r.want(t, result{"count": 20.0})
 	r.known(t, "syscalls_per_msg", "syscalls_sender_per_msg", "syscalls_receiver_per_msg", "futex_calls_per_msg")
 	// Pacing alone is a call per message.
 	if n, _ := r["syscalls_sender_per_msg"].(float64); n < 1 {
 		t.Errorf("%v calls per message of a sender that sleeps before each", n)
 	}
+	r = measure(t, "fanout --wait block --count 20 --subscribers 2 --strace")
+	r.known(t, "syscalls_per_msg", "futex_calls_per_msg")
 }

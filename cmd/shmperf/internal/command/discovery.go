@@ -2,13 +2,14 @@ package command
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 )
@@ -19,9 +20,22 @@ const (
 	maxDeaths  = 10_000
 )
 
+// matchFloorRate is how often the floor wakes: its sleeper is as fast asleep as the subscriber.
+const matchFloorRate = 200
+
+// A discoveryRun is what to measure, and what was found.
+type discoveryRun struct {
+	order     meeting.Order
+	victims   int
+	withFloor bool
+	found     []meeting.Matches
+	deaths    *distribution.Percentiles
+	floors    []pair.Result
+}
+
 func (a *app) discovery() *cobra.Command {
 	var e extent
-	var victims int
+	var d discoveryRun
 	cmd := &cobra.Command{
 		Use:   "discovery",
 		Short: "Time how soon processes notice each other",
@@ -37,44 +51,66 @@ death_p50_ns and its like are the time from before SIGKILL of a process until Ev
 			if err := e.settle(cmd, matchCount, enough); err != nil {
 				return err
 			}
-			if victims < 0 || victims > maxDeaths {
-				return cli.Usagef(cmd, "--deaths %d is not between 0 and %d", victims, maxDeaths)
+			if d.victims < 0 || d.victims > maxDeaths {
+				return cli.Usagef(cmd, "--deaths %d is not between 0 and %d", d.victims, maxDeaths)
 			}
-			m, deaths, err := a.discover(cmd.Context(), meeting.Order{Count: e.count, Warm: matchWarm, Duration: e.duration}, victims)
-			if err != nil {
+			d.order = meeting.Order{Count: e.count, Warm: matchWarm, Duration: e.duration}
+			if err := a.discover(cmd.Context(), &d); err != nil {
 				return ended(cmd.Context(), err)
 			}
-			return a.print(discoveryFigures(m, deaths, victims))
+			return a.print(d.figures())
 		},
 	}
 	e.flags(cmd, 0, "200")
-	cmd.Flags().IntVar(&victims, "deaths", 20, "processes to kill")
+	cmd.Flags().IntVar(&d.victims, "deaths", 20, "processes to kill")
+	floorFlag(cmd, &d.withFloor, "futex, for one process that wakes another 200 times per second")
 	return cmd
 }
 
-func (a *app) discover(ctx context.Context, o meeting.Order, victims int) (m meeting.Matches, deaths *distribution.Percentiles, err error) {
-	st, err := stage.Open(ctx, a.place())
-	if err != nil {
-		return meeting.Matches{}, nil, err
+// discover measures matches, in turns with the floor if asked, and then deaths.
+func (a *app) discover(ctx context.Context, d *discoveryRun) error {
+	own := d.order
+	var under *floor.Order
+	if d.withFloor {
+		own.Count, own.Duration = share(own.Count), share(own.Duration)
+		under = &floor.Order{Kind: floor.Futex, Count: own.Count, Warm: own.Warm, Duration: own.Duration, Rate: matchFloorRate}
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	if m, err = meeting.Match(st, o); err == nil && victims > 0 {
-		deaths, err = meeting.Deaths(st, victims)
+	match := func() error {
+		return stage.On(ctx, a.place(), func(st *stage.Stage) error {
+			m, err := meeting.Match(st, own)
+			d.found = append(d.found, m)
+			return err
+		})
 	}
-	return m, deaths, err
+	if err := inTurns(roundsOf(d.withFloor), a.floors(ctx, under, &d.floors), match); err != nil || d.victims == 0 {
+		return err
+	}
+	return stage.On(ctx, a.place(), func(st *stage.Stage) (err error) {
+		d.deaths, err = meeting.Deaths(st, d.victims)
+		return err
+	})
 }
 
-func discoveryFigures(m meeting.Matches, deaths *distribution.Percentiles, victims int) report.Figures {
+func (d *discoveryRun) figures() report.Figures {
 	most := any(nil)
-	if deaths != nil {
-		most = deaths.Max
+	if d.deaths != nil {
+		most = d.deaths.Max
 	}
-	return report.Figures{
-		Workload: "discovery", Count: m.Count, Delays: m.Seen, CPU: m.Usage.CPU,
+	n, cpu := uint64(0), 0.0
+	for _, m := range d.found {
+		n += m.Count
+		cpu += m.Usage.CPU
+	}
+	seen := of(d.found, func(m meeting.Matches) *distribution.Percentiles { return m.Seen })
+	made := of(d.found, func(m meeting.Matches) *distribution.Percentiles { return m.Made })
+	f := report.Figures{
+		Workload: "discovery", Count: n, Delays: seen, CPU: cpu,
 		More: []report.Field{
-			{Key: "new_publisher_p50_ns", Value: p50(m.Made)}, {Key: "new_publisher_p99_ns", Value: p99(m.Made)},
-			{Key: "deaths", Value: victims}, {Key: "death_p50_ns", Value: p50(deaths)}, {Key: "death_p99_ns", Value: p99(deaths)},
-			{Key: "death_max_ns", Value: most},
+			{Key: "new_publisher_p50_ns", Value: p50(made)}, {Key: "new_publisher_p99_ns", Value: p99(made)},
+			{Key: "deaths", Value: d.victims}, {Key: "death_p50_ns", Value: p50(d.deaths)}, {Key: "death_p99_ns", Value: p99(d.deaths)},
+			{Key: "death_max_ns", Value: most}, {Key: "rounds", Value: len(d.found)},
 		},
 	}
+	f.More = append(f.More, floorFields(floor.Futex, seen, of(d.floors, delaysOf))...)
+	return f
 }

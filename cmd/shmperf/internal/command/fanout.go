@@ -1,11 +1,15 @@
 package command
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
 )
@@ -21,7 +25,9 @@ const (
 
 func (a *app) fanout() *cobra.Command {
 	var e extent
-	var o fanout.Order
+	var fan fanoutRun
+	var withCalls bool
+	o := &fan.order
 	cmd := &cobra.Command{
 		Use:   "fanout",
 		Short: "Measure one publisher and many subscribers",
@@ -30,21 +36,29 @@ the last subscriber has read it; publish_p50_ns and its like are what Publish co
 last subscriber has the one before, and with --rate not before its time.
 
 Subscribers that poll or spin each need a processor: where there are more of them, their turns of it are what is
-measured. With --wait none they are connected and never receive, so that nothing but Publish is measured.`,
-		Example: "  shmperf fanout --subscribers 8\n  shmperf fanout --subscribers 16 --wait none --json",
-		Args:    cli.Args(),
+measured. With --wait none they are connected and never receive, so that nothing but Publish is measured.
+
+With --against so many subscribers are measured in turns with those of --subscribers, in 5 rounds each, and the ratios
+of the medians are printed: ratio_against_publish_p50 for what Publish costs, ratio_against_p50 for the last one's delay.`,
+		Example: `  shmperf fanout --subscribers 8
+  shmperf fanout --subscribers 16 --against 1 --wait none --json
+  shmperf fanout --subscribers 4 --wait block --floor`,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.fanoutOrder(cmd, &e, &o); err != nil {
+			if err := a.fanoutOrder(cmd, &e, &fan); err != nil {
 				return err
 			}
-			r, err := fanout.Run(cmd.Context(), a.place(), o)
-			if err != nil {
+			if err := a.fanoutRounds(cmd.Context(), &fan); err != nil {
 				return ended(cmd.Context(), err)
 			}
-			if err := a.print(fanoutFigures(o, r)); err != nil {
+			f := fan.figures()
+			if err := a.publisherCalls(cmd.Context(), *o, withCalls, &f); err != nil {
+				return ended(cmd.Context(), err)
+			}
+			if err := a.print(f); err != nil {
 				return err
 			}
-			return lostUnduly(r.Lost)
+			return lostUnduly(lostByAll(fan.found) + lostByAll(fan.others))
 		},
 	}
 	e.flags(cmd, 64, "20000; with --wait none 1000000")
@@ -52,11 +66,63 @@ measured. With --wait none they are connected and never receive, so that nothing
 	f.IntVar(&o.Subscribers, "subscribers", 4, "processes that subscribe")
 	f.StringVar(&o.Wait, "wait", pair.Block, waitUsage+", none (nobody receives)")
 	f.Float64Var(&o.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 1000)")
-	f.IntVar(&o.Depth, "depth", 16, "samples that the publisher keeps")
+	f.IntVar(&o.Depth, "depth", usualDepth, "samples that the publisher keeps")
+	f.IntVar(&fan.against, "against", 0, "measure so many subscribers too, in turns, and print the ratios to them")
+	callsFlag(cmd, &withCalls)
+	floorFlag(cmd, &fan.withFloor, "spin or, with --wait block, futex, with as many processes that wait for one word")
 	return cmd
 }
 
-func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, o *fanout.Order) error {
+// A fanoutRun is what to measure, and what was found.
+type fanoutRun struct {
+	order         fanout.Order
+	against       int // subscribers, 0: none
+	withFloor     bool
+	found, others []fanout.Result
+	floors        []pair.Result
+}
+
+// fanoutRounds measures everything in turns.
+func (a *app) fanoutRounds(ctx context.Context, fan *fanoutRun) error {
+	n, own := roundsOf(fan.withFloor || fan.against > 0), fan.order
+	if n > 1 {
+		own.Count, own.Duration = share(own.Count), share(own.Duration)
+	}
+	one := func(o fanout.Order, found *[]fanout.Result) func() error {
+		return func() error {
+			r, err := fanout.Run(ctx, a.place(), o)
+			*found = append(*found, r)
+			return err
+		}
+	}
+	var other func() error
+	if fan.against > 0 {
+		o := own
+		o.Subscribers = fan.against
+		other = one(o, &fan.others)
+	}
+	return inTurns(n, a.floors(ctx, fan.floor(own), &fan.floors), one(own, &fan.found), other)
+}
+
+// floor is as many processes that wait for a word without a bus, nil if nobody asked.
+func (fan *fanoutRun) floor(o fanout.Order) *floor.Order {
+	if !fan.withFloor {
+		return nil
+	}
+	return &floor.Order{
+		Kind: floorOf(o.Wait), Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate, Receivers: o.Subscribers,
+	}
+}
+
+func lostByAll(rs []fanout.Result) (n uint64) {
+	for _, r := range rs {
+		n += r.Lost
+	}
+	return n
+}
+
+func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, fan *fanoutRun) error {
+	o := &fan.order
 	if err := a.check(cmd); err != nil {
 		return err
 	}
@@ -71,6 +137,12 @@ func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, o *fanout.Order) error 
 	}
 	if most := min(fanoutMost, board.Seats); o.Subscribers < 1 || o.Subscribers > most {
 		return cli.Usagef(cmd, "--subscribers %d is not between 1 and %d", o.Subscribers, most)
+	}
+	if most := min(fanoutMost, board.Seats); fan.against < 0 || fan.against > most {
+		return cli.Usagef(cmd, "--against %d is not between 1 and %d", fan.against, most)
+	}
+	if fan.withFloor && o.Wait == fanout.Absent {
+		return cli.Usagef(cmd, "--floor and --wait none: no floor is about what Publish costs; --against compares it")
 	}
 	count := uint64(fanoutCount)
 	switch o.Wait {
@@ -88,23 +160,41 @@ func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, o *fanout.Order) error 
 	return nil
 }
 
-func fanoutFigures(o fanout.Order, r fanout.Result) report.Figures {
-	n := float64(r.Sent.Count)
-	perSecond := n / r.Sent.Seconds
+func (fan *fanoutRun) figures() report.Figures {
+	o, n, took := fan.order, uint64(0), 0.0
+	used := fan.found[0].Usage.Since(fan.found[0].Usage)
+	for _, r := range fan.found {
+		n += r.Sent.Count
+		took += r.Sent.Seconds
+		used = used.Plus(r.Usage)
+	}
+	last, publish := of(fan.found, lastOf), of(fan.found, publishOf)
+	otherLast, otherPublish := of(fan.others, lastOf), of(fan.others, publishOf)
+	perSecond, per := float64(n)/took, float64(n)
 	f := report.Figures{
-		Workload: "fanout", Size: o.Size, Wait: o.Wait, Count: r.Sent.Count, Delays: r.Sent.Last,
-		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size), AllocsPerMsg: float64(r.Usage.Allocs) / n, CPU: r.Usage.CPU,
+		Workload: "fanout", Size: o.Size, Wait: o.Wait, Count: n, Delays: last,
+		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size), AllocsPerMsg: float64(used.Allocs) / per, CPU: used.CPU,
 		More: []report.Field{
 			{Key: "subscribers", Value: o.Subscribers},
-			{Key: "publish_p50_ns", Value: r.Sent.Publish.P50}, {Key: "publish_p90_ns", Value: r.Sent.Publish.P90},
-			{Key: "publish_p99_ns", Value: r.Sent.Publish.P99}, {Key: "publish_max_ns", Value: r.Sent.Publish.Max},
-			{Key: "rate_per_s", Value: rate(o.Rate)}, {Key: "depth", Value: o.Depth},
-			{Key: "context_switches_voluntary_per_msg", Value: float64(r.Usage.Voluntary) / n},
-			{Key: "context_switches_involuntary_per_msg", Value: float64(r.Usage.Involuntary) / n},
+			{Key: "publish_p50_ns", Value: publish.P50}, {Key: "publish_p90_ns", Value: publish.P90},
+			{Key: "publish_p99_ns", Value: publish.P99}, {Key: "publish_max_ns", Value: publish.Max},
+			{Key: "rate_per_s", Value: unless0(o.Rate)}, {Key: "depth", Value: o.Depth}, {Key: "rounds", Value: len(fan.found)},
+			{Key: "against_subscribers", Value: unless0(fan.against)},
+			{Key: "against_publish_p50_ns", Value: p50(otherPublish)}, {Key: "against_publish_p99_ns", Value: p99(otherPublish)},
+			{Key: "against_p50_ns", Value: p50(otherLast)},
+			{Key: "ratio_against_publish_p50", Value: ratio(publish.P50, p50(otherPublish))},
+			{Key: "ratio_against_publish_p99", Value: ratio(publish.P99, p99(otherPublish))},
+			{Key: "ratio_against_p50", Value: ratio(p50(last), p50(otherLast))},
+			{Key: "context_switches_voluntary_per_msg", Value: float64(used.Voluntary) / per},
+			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / per},
 		},
 	}
+	f.More = append(f.More, floorFields(floorOf(o.Wait), last, of(fan.floors, delaysOf))...)
 	if o.Wait != fanout.Absent {
-		f.Lost = r.Lost
+		f.Lost = lostByAll(fan.found)
 	}
 	return f
 }
+
+func lastOf(r fanout.Result) *distribution.Percentiles    { return r.Sent.Last }
+func publishOf(r fanout.Result) *distribution.Percentiles { return r.Sent.Publish }

@@ -92,6 +92,19 @@ func checkDepth(cmd *cobra.Command, depth int) error {
 	return nil
 }
 
+// usualDepth is how many samples a publisher keeps where nothing else is said.
+const usualDepth = 16
+
+// pacedDepth is how many samples a publisher that does not wait for its receiver keeps, so that a receiver which has no
+// processor for a quarter of a second loses none: messages of that time, but no more than 64 MiB of payload.
+func pacedDepth(rate float64, size int) int {
+	const late, most = 0.25, 64 << 20 // seconds, bytes
+	return powerOfTwo(max(usualDepth, min(int(rate*late), most/size)))
+}
+
+// powerOfTwo is the first that is not less than n.
+func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
+
 // lostUnduly says that messages are missing that nobody allowed to be.
 func lostUnduly(n uint64) error {
 	if n == 0 {

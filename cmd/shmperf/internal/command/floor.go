@@ -80,7 +80,7 @@ func floorFigures(o floor.Order, r pair.Result) report.Figures {
 	f := report.Figures{
 		Workload: "floor", Count: r.Got.Count, Lost: r.Got.Lost, Delays: r.Got.Delays, MessagesPerS: perSecond,
 		AllocsPerMsg: float64(used.Allocs) / n, CPU: used.CPU,
-		More: []report.Field{{Key: "floor", Value: o.Kind}, {Key: "rate_per_s", Value: rate(o.Rate)}},
+		More: []report.Field{{Key: "floor", Value: o.Kind}, {Key: "rate_per_s", Value: unless0(o.Rate)}},
 	}
 	switch o.Kind {
 	case floor.Spin:

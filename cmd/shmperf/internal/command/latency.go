@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
@@ -19,9 +21,9 @@ const (
 
 func (a *app) latency() *cobra.Command {
 	var e extent
+	var l latencyRun
 	var touch string
-	var withFloor, withCalls bool
-	o := pair.Order{Timed: true}
+	var withCalls bool
 	cmd := &cobra.Command{
 		Use:   "latency",
 		Short: "Time messages from one process to another",
@@ -30,47 +32,78 @@ is written, until the receiver has read every byte. total_p50_ns and total_p99_n
 written; publish_p50_ns is what the sender spends.
 
 Without --rate the sender publishes as soon as the receiver is done with the message before. A receiver that
-sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per second unless you say otherwise.`,
-		Example: "  shmperf latency --size 64 --wait poll --json\n  shmperf latency --wait block --rate 1000 --duration 5s",
-		Args:    cli.Args(),
+sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per second unless you say otherwise.
+
+With --against-size payloads of that size are measured in turns with those of --size, in 5 rounds each, and the
+ratios of the medians are printed: ratio_against_p50 and, with the time of writing, ratio_against_total_p50.`,
+		Example: `  shmperf latency --size 64 --wait poll --json
+  shmperf latency --wait block --rate 1000 --duration 5s
+  shmperf latency --loan --touch one --size 8388608 --against-size 64`,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.latencyOrder(cmd, &e, &o, touch); err != nil {
+			if err := a.latencyOrder(cmd, &e, &l, touch); err != nil {
 				return err
 			}
-			rs, fs, err := a.rounds(cmd.Context(), o, latencyFloor(o, withFloor))
-			if err != nil {
+			if err := a.latencyRounds(cmd.Context(), &l); err != nil {
 				return ended(cmd.Context(), err)
 			}
-			f := latencyFigures(o, rs, fs)
-			if err := a.calls(cmd.Context(), o, withCalls, &f); err != nil {
+			f := l.figures()
+			if err := a.calls(cmd.Context(), l.order, withCalls, &f); err != nil {
 				return ended(cmd.Context(), err)
 			}
 			if err := a.print(f); err != nil {
 				return err
 			}
-			return lostUnduly(lostOf(rs))
+			return lostUnduly(lostOf(l.found) + lostOf(l.against))
 		},
 	}
 	e.flags(cmd, 64, "200000; with --rate two seconds' worth")
 	f := cmd.Flags()
-	f.StringVar(&o.Wait, "wait", pair.Poll, waitUsage)
-	f.Float64Var(&o.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
-	f.IntVar(&o.Depth, "depth", 16, "samples that the publisher keeps")
-	payloadFlags(cmd, &o, &touch)
+	f.StringVar(&l.order.Wait, "wait", pair.Poll, waitUsage)
+	f.Float64Var(&l.order.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
+	f.IntVar(&l.order.Depth, "depth", 0, "samples that the publisher keeps (default 16; with a rate a quarter of a second's)")
+	f.IntVar(&l.againstSize, "against-size", 0, "measure payloads of this size too, in turns, and print the ratios to them")
+	payloadFlags(cmd, &l.order, &touch)
 	callsFlag(cmd, &withCalls)
-	floorFlag(cmd, &withFloor, "spin or, with --wait block, futex")
+	floorFlag(cmd, &l.withFloor, "spin or, with --wait block, futex")
 	return cmd
+}
+
+// A latencyRun is what to measure, and what was found.
+type latencyRun struct {
+	order          pair.Order
+	againstSize    int
+	withFloor      bool
+	found, against []pair.Result
+	floors         []pair.Result
+}
+
+// latencyRounds measures everything in turns.
+func (a *app) latencyRounds(ctx context.Context, l *latencyRun) error {
+	n := roundsOf(l.withFloor || l.againstSize > 0)
+	own := l.order
+	if n > 1 {
+		own.Count, own.Duration = share(own.Count), share(own.Duration)
+	}
+	var other *pair.Order
+	if l.againstSize > 0 {
+		o := own
+		o.Size = l.againstSize
+		other = &o
+	}
+	return inTurns(n, a.floors(ctx, l.floor(own), &l.floors), a.pairs(ctx, &own, &l.found), a.pairs(ctx, other, &l.against))
 }
 
 // payloadFlags are about what both ends do with the bytes.
 func payloadFlags(cmd *cobra.Command, o *pair.Order, touch *string) {
 	f := cmd.Flags()
-	f.StringVar(touch, "touch", "all", "bytes that the receiver reads, and the sender writes with --loan: all, or one")
+	f.StringVar(touch, "touch", "all", "bytes that the receiver reads, and the sender writes with --loan: all, or one (the sender its stamp of 8)")
 	f.BoolVar(&o.Loan, "loan", false, "write the payload in place, in a loan, rather than have Publish copy it")
 	f.BoolVar(&o.Copy, "copy-out", false, "copy the payload out of the sample before it is read")
 }
 
-func (a *app) latencyOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch string) error {
+func (a *app) latencyOrder(cmd *cobra.Command, e *extent, l *latencyRun, touch string) error {
+	o := &l.order
 	if err := a.check(cmd); err != nil {
 		return err
 	}
@@ -83,8 +116,8 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch s
 	if err := checkRate(cmd, o.Rate); err != nil {
 		return err
 	}
-	if err := checkDepth(cmd, o.Depth); err != nil {
-		return err
+	if l.againstSize < 0 || l.againstSize > maxSize {
+		return cli.Usagef(cmd, "--against-size %d is not between 1 and %d", l.againstSize, maxSize)
 	}
 	if o.Rate == 0 && o.Wait == pair.Block {
 		o.Rate = latencyRate
@@ -96,8 +129,14 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch s
 	if err := e.settle(cmd, count, enough); err != nil {
 		return err
 	}
+	if !cmd.Flags().Changed("depth") {
+		o.Depth = pacedDepth(o.Rate, max(e.size, l.againstSize))
+	}
+	if err := checkDepth(cmd, o.Depth); err != nil {
+		return err
+	}
 	o.Size, o.Count, o.Duration = e.size, e.count, e.duration
-	o.Answered, o.TouchOne = o.Rate == 0, touch == "one"
+	o.Timed, o.Answered, o.TouchOne = true, o.Rate == 0, touch == "one"
 	o.Warm = e.warm(100, 10_000)
 	if o.Rate > 0 {
 		o.Warm = e.warm(10, max(10, uint64(o.Rate/10)))
@@ -105,42 +144,54 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch s
 	return nil
 }
 
-// latencyFloor is what the same receiver does without a bus.
-func latencyFloor(o pair.Order, wanted bool) *floor.Order {
-	if !wanted {
+// floor is what the same receiver does without a bus, nil if nobody asked.
+func (l *latencyRun) floor(o pair.Order) *floor.Order {
+	if !l.withFloor {
 		return nil
 	}
-	f := floor.Order{Kind: floor.Spin, Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate}
-	if o.Wait == pair.Block {
-		f.Kind = floor.Futex
-	}
-	return &f
+	return &floor.Order{Kind: floorOf(o.Wait), Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate}
 }
 
-func latencyFigures(o pair.Order, rs, floors []pair.Result) report.Figures {
-	f := pairFigures(o, rs)
-	f.Workload = "latency"
-	total := medians(rs, func(r pair.Result) *distribution.Percentiles { return r.Got.Totals })
-	publish := medians(rs, func(r pair.Result) *distribution.Percentiles { return r.Sent.Took })
-	under := medians(floors, func(r pair.Result) *distribution.Percentiles { return r.Got.Delays })
-	kind := any(nil)
-	if under != nil {
-		kind = latencyFloor(o, true).Kind
+// floorOf is the kind of floor that is under a way to wait.
+func floorOf(wait string) string {
+	if wait == pair.Block {
+		return floor.Futex
 	}
-	f.More = append([]report.Field{
+	return floor.Spin
+}
+
+func (l *latencyRun) figures() report.Figures {
+	f := pairFigures(l.order, l.found)
+	f.Workload = "latency"
+	totals := func(r pair.Result) *distribution.Percentiles { return r.Got.Totals }
+	total, publish := of(l.found, totals), of(l.found, func(r pair.Result) *distribution.Percentiles { return r.Sent.Took })
+	other, otherTotal := of(l.against, delaysOf), of(l.against, totals)
+	more := []report.Field{
 		{Key: "total_p50_ns", Value: p50(total)}, {Key: "total_p99_ns", Value: p99(total)},
-		{Key: "publish_p50_ns", Value: p50(publish)}, {Key: "publish_p99_ns", Value: p99(publish)},
-		{Key: "rounds", Value: len(rs)}, {Key: "floor", Value: kind},
-		{Key: "floor_p50_ns", Value: p50(under)}, {Key: "floor_p99_ns", Value: p99(under)},
-		{Key: "ratio_p50", Value: ratio(p50(f.Delays), p50(under))}, {Key: "ratio_p99", Value: ratio(p99(f.Delays), p99(under))},
-		{Key: "rate_per_s", Value: rate(o.Rate)},
-	}, f.More...)
+		{Key: "publish_p50_ns", Value: p50(publish)}, {Key: "publish_p99_ns", Value: p99(publish)}, {Key: "rounds", Value: len(l.found)},
+	}
+	more = append(more, floorFields(floorOf(l.order.Wait), f.Delays, of(l.floors, delaysOf))...)
+	f.More = append(append(more, []report.Field{
+		{Key: "against_size", Value: unless0(l.againstSize)},
+		{Key: "against_p50_ns", Value: p50(other)}, {Key: "against_p99_ns", Value: p99(other)},
+		{Key: "against_total_p50_ns", Value: p50(otherTotal)},
+		{Key: "ratio_against_p50", Value: ratio(p50(f.Delays), p50(other))}, {Key: "ratio_against_p99", Value: ratio(p99(f.Delays), p99(other))},
+		{Key: "ratio_against_total_p50", Value: ratio(p50(total), p50(otherTotal))},
+		{Key: "rate_per_s", Value: unless0(l.order.Rate)},
+	}...), f.More...)
 	return f
 }
 
-func rate(hz float64) any {
-	if hz == 0 {
-		return nil
+// floorFields compares delays with those of a floor, if that was measured.
+func floorFields(kind string, delays, under *distribution.Percentiles) []report.Field {
+	which := any(nil)
+	if under != nil {
+		which = kind
 	}
-	return hz
+	return []report.Field{
+		{Key: "floor", Value: which}, {Key: "floor_p50_ns", Value: p50(under)}, {Key: "floor_p99_ns", Value: p99(under)},
+		{Key: "ratio_p50", Value: ratio(p50(delays), p50(under))}, {Key: "ratio_p99", Value: ratio(p99(delays), p99(under))},
+	}
 }
+
+func delaysOf(r pair.Result) *distribution.Percentiles { return r.Got.Delays }

@@ -12,40 +12,62 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
 )
 
-// beside is how many rounds a measurement is cut into that is compared with a floor: one moment says little of a machine that
-// others use too.
+// beside is how many rounds a measurement is cut into that is compared with another one: one moment says little of a machine
+// that others use too.
 const beside = 5
 
 func floorFlag(cmd *cobra.Command, wanted *bool, which string) {
 	cmd.Flags().BoolVar(wanted, "floor", false, "measure the floor too, in turns, and print medians of 5 rounds and their ratio: "+which)
 }
 
-// rounds measures a pair, and in turns with it the floor unless that is nil.
-func (a *app) rounds(ctx context.Context, o pair.Order, under *floor.Order) (rs, floors []pair.Result, err error) {
-	n := 1
-	if under != nil {
-		n = beside
-		o.Count, o.Duration = share(o.Count), share(o.Duration)
-		under.Count, under.Duration = share(under.Count), share(under.Duration)
-	}
-	for range n {
-		if under != nil {
-			f, err := floor.Run(ctx, a.place(), *under)
-			if err != nil {
-				return nil, nil, err
+// inTurns measures one thing after the other, and that several times. What is nil is not measured.
+func inTurns(rounds int, each ...func() error) error {
+	for range rounds {
+		for _, measure := range each {
+			if measure == nil {
+				continue
 			}
-			floors = append(floors, f)
+			if err := measure(); err != nil {
+				return err
+			}
 		}
-		r, err := pair.Run(ctx, a.place(), o, nil)
+	}
+	return nil
+}
+
+// roundsOf is how many rounds a measurement has that is compared with another one, or is not.
+func roundsOf(compared bool) int {
+	if compared {
+		return beside
+	}
+	return 1
+}
+
+// pairs measures a pair, and adds what it found to what was found before; nil for none.
+func (a *app) pairs(ctx context.Context, o *pair.Order, found *[]pair.Result) func() error {
+	if o == nil {
+		return nil
+	}
+	return func() error {
+		r, err := pair.Run(ctx, a.place(), *o, nil)
 		if err == nil {
 			err = account(r.Sent.Count, r.Got.Count, r.Got.Lost)
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		rs = append(rs, r)
+		*found = append(*found, r)
+		return err
 	}
-	return rs, floors, nil
+}
+
+// floors is pairs for a floor.
+func (a *app) floors(ctx context.Context, o *floor.Order, found *[]pair.Result) func() error {
+	if o == nil {
+		return nil
+	}
+	return func() error {
+		r, err := floor.Run(ctx, a.place(), *o)
+		*found = append(*found, r)
+		return err
+	}
 }
 
 // share is the part of one round of a whole that is not 0.
@@ -68,7 +90,7 @@ func pairFigures(o pair.Order, rs []pair.Result) report.Figures {
 	perSecond := medianRate(rs)
 	return report.Figures{
 		Size: o.Size, Wait: o.Wait, Count: n, Lost: lostOf(rs),
-		Delays:       medians(rs, func(r pair.Result) *distribution.Percentiles { return r.Got.Delays }),
+		Delays:       of(rs, delaysOf),
 		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size),
 		AllocsPerMsg: float64(used.Allocs) / float64(n), CPU: used.CPU,
 		More: []report.Field{
@@ -76,7 +98,7 @@ func pairFigures(o pair.Order, rs []pair.Result) report.Figures {
 			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / float64(n)},
 			{Key: "publishes_that_waited", Value: waited},
 			{Key: "touch", Value: touched(o.TouchOne)}, {Key: "loan", Value: o.Loan}, {Key: "copy_out", Value: o.Copy},
-			{Key: "depth", Value: o.Depth}, {Key: "memory_bytes", Value: memory},
+			{Key: "batch", Value: unless0(o.Batch)}, {Key: "depth", Value: o.Depth}, {Key: "memory_bytes", Value: memory},
 		},
 	}
 }
@@ -104,10 +126,11 @@ func medianRate(rs []pair.Result) float64 {
 	return distribution.Median(all)
 }
 
-func medians(rs []pair.Result, of func(pair.Result) *distribution.Percentiles) *distribution.Percentiles {
+// of is the medians of delays over several rounds, nil where there were none.
+func of[R any](rs []R, delays func(R) *distribution.Percentiles) *distribution.Percentiles {
 	var all []*distribution.Percentiles
 	for _, r := range rs {
-		if p := of(r); p != nil {
+		if p := delays(r); p != nil {
 			all = append(all, p)
 		}
 	}
@@ -126,6 +149,14 @@ func p99(p *distribution.Percentiles) any {
 		return nil
 	}
 	return p.P99
+}
+
+// unless0 is a number, unknown where it is 0.
+func unless0[N int | float64](n N) any {
+	if n == 0 {
+		return nil
+	}
+	return n
 }
 
 // ratio is how many times b goes into a, unknown where one of them is.

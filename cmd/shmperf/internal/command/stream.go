@@ -1,7 +1,9 @@
 package command
 
 import (
+	"context"
 	"math/bits"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,14 +38,20 @@ func (a *app) stream() *cobra.Command {
 is published until the last one is read.
 
 With --policy lossless the publisher waits where the receiver falls behind; with keep-last it does not, and what the
-receiver never saw is counted as lost.`,
-		Example: "  shmperf stream --size 64 --json\n  shmperf stream --size 1048576 --loan\n  shmperf stream --policy keep-last --duration 2s",
-		Args:    cli.Args(),
+receiver never saw is counted as lost.
+
+With --batch the sender publishes so many messages with one PublishBatch, and the receiver takes up to so many with one
+ReceiveBatch, which waits as Receive does: --wait is then spin or block.`,
+		Example: `  shmperf stream --size 64 --json
+  shmperf stream --batch 32
+  shmperf stream --size 1048576 --loan
+  shmperf stream --policy keep-last --duration 2s`,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.streamOrder(cmd, &e, &o, touch, policy); err != nil {
 				return err
 			}
-			rs, fs, err := a.rounds(cmd.Context(), o, streamFloor(o, withFloor))
+			rs, fs, err := a.streamRounds(cmd.Context(), o, withFloor)
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
@@ -60,13 +68,25 @@ receiver never saw is counted as lost.`,
 	}
 	e.flags(cmd, 64, "5000000, but no more than 4 GiB of payload")
 	f := cmd.Flags()
-	f.StringVar(&o.Wait, "wait", pair.Poll, waitUsage)
+	f.StringVar(&o.Wait, "wait", pair.Poll, waitUsage+"; with --batch spin unless you say block")
 	f.StringVar(&policy, "policy", lossless, "lossless or keep-last")
-	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 8 MiB of payload, but 8 to 256 samples)")
+	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 8 MiB of payload, but 8 to 256 samples, and a batch)")
+	f.IntVar(&o.Batch, "batch", 0, "publish and receive so many messages at once, 1 to 256 (default: each by itself)")
 	payloadFlags(cmd, &o, &touch)
 	callsFlag(cmd, &withCalls)
 	floorFlag(cmd, &withFloor, "memcpy of as many bytes")
 	return cmd
+}
+
+// streamRounds measures a stream and, if asked, the floor.
+func (a *app) streamRounds(ctx context.Context, o pair.Order, withFloor bool) (rs, floors []pair.Result, err error) {
+	var under *floor.Order
+	if withFloor {
+		o.Count, o.Duration = share(o.Count), share(o.Duration)
+		under = copyFloor(o.Size, o.Depth, o.Count, o.Warm, o.Duration)
+	}
+	err = inTurns(roundsOf(withFloor), a.floors(ctx, under, &floors), a.pairs(ctx, &o, &rs))
+	return rs, floors, err
 }
 
 // ringOf is how many samples of a size a stream keeps by default.
@@ -88,11 +108,17 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 	if err := e.settle(cmd, min(streamCount, streamBytes/uint64(max(1, e.size))), enough); err != nil {
 		return err
 	}
-	if o.Depth == 0 {
-		o.Depth = ringOf(e.size)
+	if err := checkBatch(cmd, o); err != nil {
+		return err
+	}
+	if !cmd.Flags().Changed("depth") {
+		o.Depth = max(ringOf(e.size), powerOfTwo(max(o.Batch, 1)))
 	}
 	if err := checkDepth(cmd, o.Depth); err != nil {
 		return err
+	}
+	if o.Batch > o.Depth {
+		return cli.Usagef(cmd, "--batch %d is more than the publisher keeps: --depth %d", o.Batch, o.Depth)
 	}
 	o.Size, o.Count, o.Duration = e.size, e.count, e.duration
 	o.Lossless, o.TouchOne = policy == lossless, touch == "one"
@@ -100,12 +126,28 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 	return nil
 }
 
-// streamFloor is one process copying the same payloads into as much shared memory.
-func streamFloor(o pair.Order, wanted bool) *floor.Order {
-	if !wanted {
+// checkBatch refuses what cannot be done in batches.
+func checkBatch(cmd *cobra.Command, o *pair.Order) error {
+	const most = 256 // samples that a subscriber may hold at once by default
+	given := cmd.Flags().Changed
+	switch {
+	case !given("batch"):
 		return nil
+	case o.Batch < 1 || o.Batch > most:
+		return cli.Usagef(cmd, "--batch %d is not between 1 and %d", o.Batch, most)
+	case o.Loan:
+		return cli.Usagef(cmd, "--loan and --batch: choose one; a batch is copied, a loan is one message")
+	case given("wait") && o.Wait == pair.Poll:
+		return cli.Usagef(cmd, "--wait poll and --batch: ReceiveBatch waits as Receive does; choose spin or block")
+	case !given("wait"):
+		o.Wait = pair.Spin
 	}
-	return &floor.Order{Kind: floor.Memcpy, Size: o.Size, Ring: o.Depth, Count: o.Count, Warm: o.Warm, Duration: o.Duration}
+	return nil
+}
+
+// copyFloor is one process copying the same payloads into as much shared memory.
+func copyFloor(size, ring int, count, warm uint64, duration time.Duration) *floor.Order {
+	return &floor.Order{Kind: floor.Memcpy, Size: size, Ring: ring, Count: count, Warm: warm, Duration: duration}
 }
 
 func streamFigures(o pair.Order, rs, floors []pair.Result) report.Figures {

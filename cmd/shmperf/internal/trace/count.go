@@ -1,67 +1,60 @@
 package trace
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 )
 
-// Calls are system calls per message.
+// Calls are system calls of one process per message.
 type Calls struct {
-	Sender, Receiver float64 // of all kinds
-	Futex            float64 // of both
+	All   float64
+	Futex float64
 }
 
-// How many messages the passes have.
-const (
-	streamPass   = 100_000
-	answeredPass = 20_000
-	pacedPass    = 1000
-	shorter      = 10 // times shorter is the other pass
-)
+// shorter is how many times shorter one pass is than the other.
+const shorter = 10
 
-// Count counts the system calls of a pair for each message, on stages in parent. What the sender does to keep --rate is among
-// them: one call per message.
-func Count(ctx context.Context, parent string, o pair.Order) (_ Calls, err error) {
+// Count counts the system calls of some roles for each message. It calls run with how many messages to measure, and what to start
+// the process of a role under.
+func Count(long uint64, roles []string, run func(n uint64, wrap func(role string) []string) error) (_ map[string]Calls, err error) {
 	program, err := exec.LookPath("strace")
 	if err != nil {
-		return Calls{}, fmt.Errorf("count system calls: %w; install strace", err)
+		return nil, fmt.Errorf("count system calls: %w; install strace", err)
 	}
 	dir, err := os.MkdirTemp("", "shmperf-")
 	if err != nil {
-		return Calls{}, fmt.Errorf("make a directory for what strace says: %w", err)
+		return nil, fmt.Errorf("make a directory for what strace says: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	long := uint64(streamPass)
-	switch {
-	case o.Rate > 0:
-		long = pacedPass
-	case o.Answered || o.Wait == pair.Block:
-		long = answeredPass
+	file := func(role string) string { return filepath.Join(dir, role) }
+	wrap := func(role string) []string {
+		if !slices.Contains(roles, role) {
+			return nil
+		}
+		return []string{program, "-f", "-c", "-U", "calls,name", "-o", file(role), "--"}
 	}
-	o.Duration = 0
 	var passes [2]map[string]tally
 	for i, n := range []uint64{long / shorter, long} {
-		o.Count = n
-		if passes[i], err = pass(ctx, parent, o, program, dir); err != nil {
-			return Calls{}, err
+		if err := run(n, wrap); err != nil {
+			return nil, err
+		}
+		if passes[i], err = readAll(file, roles); err != nil {
+			return nil, err
 		}
 	}
-	per := func(figure func(map[string]tally) int64) float64 {
-		return max(0, float64(figure(passes[1])-figure(passes[0]))/float64(long-long/shorter))
+	per := func(short, more int64) float64 { return max(0, float64(more-short)/float64(long-long/shorter)) }
+	calls := map[string]Calls{}
+	for _, role := range roles {
+		a, b := passes[0][role], passes[1][role]
+		calls[role] = Calls{All: per(a["total"], b["total"]), Futex: per(a.futex(), b.futex())}
 	}
-	return Calls{
-		Sender:   per(func(m map[string]tally) int64 { return m[pair.Sender]["total"] }),
-		Receiver: per(func(m map[string]tally) int64 { return m[pair.Receiver]["total"] }),
-		Futex:    per(func(m map[string]tally) int64 { return m[pair.Sender].futex() + m[pair.Receiver].futex() }),
-	}, nil
+	return calls, nil
 }
 
 // A tally is how often each system call was made.
@@ -69,17 +62,9 @@ type tally map[string]int64
 
 func (t tally) futex() int64 { return t["futex"] + t["futex_waitv"] }
 
-// pass runs a pair under strace and returns the tally of each role.
-func pass(ctx context.Context, parent string, o pair.Order, program, dir string) (map[string]tally, error) {
-	file := func(role string) string { return filepath.Join(dir, role) }
-	wrap := func(role string) []string {
-		return []string{program, "-f", "-c", "-U", "calls,name", "-o", file(role), "--"}
-	}
-	if _, err := pair.Run(ctx, parent, o, wrap); err != nil {
-		return nil, err
-	}
+func readAll(file func(role string) string, roles []string) (map[string]tally, error) {
 	all := map[string]tally{}
-	for _, role := range []string{pair.Sender, pair.Receiver} {
+	for _, role := range roles {
 		text, err := os.ReadFile(file(role))
 		if err != nil {
 			return nil, fmt.Errorf("read what strace says: %w", err)
