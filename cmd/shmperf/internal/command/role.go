@@ -12,6 +12,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/idle"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/lastvalue"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/internal/crew"
@@ -32,6 +33,8 @@ func roles() map[string]role {
 		idle.Role:          idle.Play,
 		fanout.Publisher:   fanout.Publish,
 		fanout.Subscriber:  fanout.Subscribe,
+		lastvalue.Writer:   lastvalue.Write,
+		lastvalue.Reader:   lastvalue.ReadValues,
 		floor.Sender:       floor.Send,
 		floor.Receiver:     floor.Receive,
 		floor.Copier:       floor.Copy,

@@ -119,9 +119,14 @@ func lostOf(rs []pair.Result) (n uint64) {
 
 // medianRate is messages per second.
 func medianRate(rs []pair.Result) float64 {
+	return medianOf(rs, func(r pair.Result) float64 { return float64(r.Got.Count) / r.Seconds() })
+}
+
+// medianOf is the median of a figure over several rounds.
+func medianOf[R any](rs []R, figure func(R) float64) float64 {
 	var all []float64
 	for _, r := range rs {
-		all = append(all, float64(r.Got.Count)/r.Seconds())
+		all = append(all, figure(r))
 	}
 	return distribution.Median(all)
 }

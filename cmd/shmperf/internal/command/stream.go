@@ -153,15 +153,20 @@ func copyFloor(size, ring int, count, warm uint64, duration time.Duration) *floo
 func streamFigures(o pair.Order, rs, floors []pair.Result) report.Figures {
 	f := pairFigures(o, rs)
 	f.Workload = "stream"
+	more := append([]report.Field{{Key: "rounds", Value: len(rs)}}, copyFields(o.Size, medianRate(rs), floors)...)
+	f.More = append(more, f.More...)
+	return f
+}
+
+// copyFields compares messages per second with copies per second, if those were measured.
+func copyFields(size int, perSecond float64, floors []pair.Result) []report.Field {
 	var kind, under, bytes, times any
 	if len(floors) > 0 {
-		perSecond := medianRate(floors)
-		kind, under, bytes = floor.Memcpy, perSecond, perSecond*float64(o.Size)
-		times = ratio(f.MessagesPerS, under)
+		copies := medianRate(floors)
+		kind, under, bytes, times = floor.Memcpy, copies, copies*float64(size), ratio(perSecond, copies)
 	}
-	f.More = append([]report.Field{
-		{Key: "rounds", Value: len(rs)}, {Key: "floor", Value: kind},
-		{Key: "floor_msgs_per_s", Value: under}, {Key: "floor_bytes_per_s", Value: bytes}, {Key: "ratio_msgs", Value: times},
-	}, f.More...)
-	return f
+	return []report.Field{
+		{Key: "floor", Value: kind}, {Key: "floor_msgs_per_s", Value: under}, {Key: "floor_bytes_per_s", Value: bytes},
+		{Key: "ratio_msgs", Value: times},
+	}
 }
