@@ -8,9 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/codec"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crowd"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/hop"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/idle"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/lastvalue"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
@@ -33,6 +35,9 @@ func roles() map[string]role {
 		idle.Role:          idle.Play,
 		fanout.Publisher:   fanout.Publish,
 		fanout.Subscriber:  fanout.Subscribe,
+		codec.Role:         codec.Play,
+		hop.Bouncer:        hop.Bounce,
+		hop.Publisher:      hop.Publish,
 		lastvalue.Writer:   lastvalue.Write,
 		lastvalue.Reader:   lastvalue.ReadValues,
 		floor.Sender:       floor.Send,

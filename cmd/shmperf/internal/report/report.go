@@ -134,6 +134,8 @@ func shown(f Field) string {
 		}
 	case float64:
 		switch {
+		case strings.HasSuffix(f.Key, "_ns"):
+			return text.Duration(int64(v))
 		case f.Key == "bytes_per_s" || strings.HasSuffix(f.Key, "_bytes_per_s"):
 			return text.Bandwidth(v)
 		case strings.HasSuffix(f.Key, "_per_s"):
