@@ -1,0 +1,2 @@
+// Package self builds and runs shmperf, which measures shmbus.
+package self
