@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// An order is what is measured.
+type order struct {
+	size     int
+	rate     float64 // messages per second; 0 is as fast as it goes
+	duration time.Duration
+	server   string // address; set for the subscriber only
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var o order
+	flag.IntVar(&o.size, "size", 64, "bytes of a payload")
+	flag.Float64Var(&o.rate, "rate", 0, "messages per second (default: as fast as it goes)")
+	flag.DurationVar(&o.duration, "duration", time.Second, "how long to measure")
+	flag.StringVar(&o.server, "subscribe", "", "address of the server: be its subscriber")
+	flag.Parse()
+	run := publish
+	if o.server != "" {
+		run = subscribe
+	}
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "natspair:", err)
+		stop()
+		os.Exit(1)
+	}
+}
