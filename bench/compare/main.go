@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/shmbus/shmbus/bench/internal/lab"
+	"github.com/shmbus/shmbus/bench/internal/native"
+	"github.com/shmbus/shmbus/bench/internal/nats"
+	"github.com/shmbus/shmbus/bench/internal/plan"
+	"github.com/shmbus/shmbus/bench/internal/rounds"
+	"github.com/shmbus/shmbus/bench/internal/self"
+	"github.com/shmbus/shmbus/bench/internal/table"
+)
+
+const usage = `compare runs shmbus and others side by side, in turns, and prints a table of medians and ratios.
+
+  --rounds N       how often everybody has a turn (default 5)
+  --only NAME,...  only these peers or workloads
+  --skip NAME,...  without these
+  --smoke          one very short round, to see that everything works; its figures mean nothing
+  --all            who is not installed is a failure
+  --json           print JSON
+  --out FILE       write the table to a file too
+
+Exit codes: 0 done, 1 something did not work (or was missing, with --all), 2 wrong usage, 130 interrupted.
+`
+
+// What the command line asks for.
+type options struct {
+	rounds     int
+	only, skip []string
+	smoke, all bool
+	json       bool
+	out        string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	o, code := parse(os.Args[1:])
+	if code < 0 {
+		code = run(ctx, o)
+	}
+	stop()
+	os.Exit(code)
+}
+
+// parse returns a code to exit with, or -1 to go on.
+func parse(args []string) (o options, code int) {
+	f := flag.NewFlagSet("compare", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	list := func(into *[]string) func(string) error {
+		return func(s string) error { *into = append(*into, strings.Split(s, ",")...); return nil }
+	}
+	f.IntVar(&o.rounds, "rounds", 5, "")
+	f.Func("only", "", list(&o.only))
+	f.Func("skip", "", list(&o.skip))
+	f.BoolVar(&o.smoke, "smoke", false, "")
+	f.BoolVar(&o.all, "all", false, "")
+	f.BoolVar(&o.json, "json", false, "")
+	f.StringVar(&o.out, "out", "", "")
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(usage)
+		return o, 0
+	case err == nil && f.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case err == nil && o.rounds < 1:
+		err = fmt.Errorf("--rounds %d: at least 1", o.rounds)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "compare: %v\n\n%s", err, usage)
+		return o, 2
+	}
+	if o.smoke {
+		o.rounds = 1
+	}
+	return o, -1
+}
+
+func run(ctx context.Context, o options) (code int) {
+	if _, err := plan.Choose((&plan.Cast{}).Workloads(), o.only, o.skip); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		return 2
+	}
+	l, err := lab.Open(ctx, o.smoke)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		return 1
+	}
+	code, err = compare(ctx, o, l)
+	err = errors.Join(err, l.Close())
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "compare: interrupted")
+		return 130
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		return 1
+	}
+	return code
+}
+
+func compare(ctx context.Context, o options, l *lab.Lab) (code int, err error) {
+	cast := plan.Cast{Lab: l, NATS: nats.New(l)}
+	if cast.Workshop, err = native.New(l.Bin); err != nil {
+		return 1, err
+	}
+	if cast.Shmperf, err = self.Build(ctx, l); err != nil {
+		return 1, err
+	}
+	workloads, err := plan.Choose(cast.Workloads(), o.only, o.skip)
+	if err != nil {
+		return 2, err
+	}
+	results, err := rounds.Play(ctx, workloads, o.rounds, func(s string) { fmt.Fprintln(os.Stderr, s) })
+	if err != nil {
+		return 1, err
+	}
+	r := report{About: about(o), Rows: table.Rows(workloads, results)}
+	if err := r.print(o); err != nil {
+		return 1, err
+	}
+	return r.verdict(o.all), nil
+}
+
+// A report is all that was found out.
+type report struct {
+	About []fact      `json:"about"`
+	Rows  []table.Row `json:"rows"`
+}
+
+func (r report) print(o options) error {
+	var text strings.Builder
+	for _, a := range r.About {
+		fmt.Fprintf(&text, "%s: %s\n", a.Name, a.Value)
+	}
+	text.WriteString("\n")
+	if err := table.Markdown(&text, r.Rows); err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := os.WriteFile(o.out, []byte(text.String()), 0o644); err != nil {
+			return err
+		}
+	}
+	if !o.json {
+		_, err := io.WriteString(os.Stdout, text.String())
+		return err
+	}
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// verdict is the exit code. Bars have no part in it: whether they are met is for who reads the table.
+func (r report) verdict(all bool) int {
+	if slices.ContainsFunc(r.Rows, func(row table.Row) bool { return row.Error != "" || all && row.Missing != "" }) {
+		return 1
+	}
+	return 0
+}

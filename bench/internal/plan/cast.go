@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/shmbus/shmbus/bench/internal/cyclone"
+	"github.com/shmbus/shmbus/bench/internal/figures"
+	"github.com/shmbus/shmbus/bench/internal/iceoryx"
+	"github.com/shmbus/shmbus/bench/internal/lab"
+	"github.com/shmbus/shmbus/bench/internal/native"
+	"github.com/shmbus/shmbus/bench/internal/nats"
+	"github.com/shmbus/shmbus/bench/internal/proc"
+	"github.com/shmbus/shmbus/bench/internal/redis"
+	"github.com/shmbus/shmbus/bench/internal/self"
+	"github.com/shmbus/shmbus/bench/internal/ucx"
+)
+
+// A Cast is everybody who may take part.
+type Cast struct {
+	Lab      *lab.Lab
+	Workshop *native.Workshop
+	Shmperf  *self.Shmperf
+	NATS     *nats.Pair
+}
+
+func (c *Cast) ours(name string, d time.Duration, args ...string) Runner {
+	return Runner{Name: name, Run: func(ctx context.Context) (figures.Figures, error) { return c.Shmperf.Run(ctx, d, args...) }}
+}
+
+// program is one of our C programs. Its arguments may name a directory, which is its own.
+func (c *Cast) program(name string, p native.Program, args func(dir string) []string) Runner {
+	return Runner{
+		Name:      name,
+		Installed: func(ctx context.Context) error { _, err := c.Workshop.Build(ctx, p); return err },
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			path, err := c.Workshop.Build(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			dir, remove, err := c.Lab.Place()
+			if err != nil {
+				return nil, err
+			}
+			defer remove()
+			out, err := proc.Run(ctx, dir, nil, path, args(dir)...)
+			if err != nil {
+				return nil, err
+			}
+			return figures.Parse(out)
+		},
+	}
+}
+
+func (c *Cast) stdio(kind string, size, rate int, d time.Duration) Runner {
+	name := map[string]string{"pipe": "pipe", "unix": "unix socket", "tcp": "TCP loopback"}[kind]
+	return c.program(name, native.Stream, func(string) []string {
+		return []string{kind, strconv.Itoa(size), strconv.Itoa(rate), c.Lab.Milliseconds(d)}
+	})
+}
+
+func (c *Cast) zeromq(size, rate int, d time.Duration) Runner {
+	return c.program("ZeroMQ ipc", native.ZeroMQ, func(dir string) []string {
+		return []string{"ipc://" + dir + "/zeromq", strconv.Itoa(size), strconv.Itoa(rate), c.Lab.Milliseconds(d)}
+	})
+}
+
+func (c *Cast) ucx(name string, t ucx.Test) Runner {
+	return Runner{Name: name, Installed: func(context.Context) error { return ucx.Installed() },
+		Run: func(ctx context.Context) (figures.Figures, error) { return t.Run(ctx, c.Lab) }}
+}
+
+func (c *Cast) cyclone(name string, run func(context.Context) (figures.Figures, error)) Runner {
+	return Runner{Name: name, Installed: func(context.Context) error { return cyclone.Installed() }, Run: run}
+}
+
+func (c *Cast) redis(rate int, d time.Duration) Runner {
+	return Runner{Name: "Redis, unix socket", Installed: func(ctx context.Context) error { return redis.Installed(ctx, c.Workshop) },
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			return redis.Run(ctx, c.Lab, c.Workshop, small, rate, d)
+		}}
+}
+
+func (c *Cast) nats(rate int, d time.Duration) Runner {
+	return Runner{Name: "NATS, embedded", Installed: c.NATS.Build,
+		Run: func(ctx context.Context) (figures.Figures, error) { return c.NATS.Run(ctx, small, rate, d) }}
+}
+
+func (c *Cast) iceoryx(name, mode string, size, rate int, d time.Duration) Runner {
+	return Runner{Name: name, Installed: func(ctx context.Context) error { return iceoryx.Installed(ctx, c.Workshop) },
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			return iceoryx.Run(ctx, c.Lab, c.Workshop, mode, size, rate, d)
+		}}
+}

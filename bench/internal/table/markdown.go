@@ -1,0 +1,96 @@
+package table
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/shmbus/shmbus/bench/internal/figures"
+)
+
+// Markdown writes rows as a table that also reads well as it is.
+func Markdown(out io.Writer, rows []Row) error {
+	lines := [][]string{{"workload", "who", "figure", "median", "min .. max", "ours / it", "bar", "", "ours is"}}
+	last := ""
+	for _, row := range rows {
+		title := ""
+		if row.Workload != last {
+			title, last = row.Title, row.Workload
+		}
+		line := []string{title, row.Who, label(row.Metric)}
+		switch {
+		case row.Missing != "":
+			line = append(line, "missing", row.Missing, "", row.Bar, "", "")
+		case row.Error != "":
+			line = append(line, "FAILED", clean(row.Error), "", row.Bar, "", row.Ours)
+		default:
+			line = append(line, figures.Show(row.Metric, row.Median), row.span(), row.ratio(), row.Bar, row.verdict(), row.Ours)
+		}
+		lines = append(lines, line)
+	}
+	return write(out, lines)
+}
+
+// label is a figure's name without its unit.
+func label(metric string) string {
+	switch metric {
+	case figures.P50, figures.P99:
+		return metric[:3]
+	case figures.Total:
+		return "p50 with loan"
+	case figures.Publish:
+		return "Publish p50"
+	}
+	return strings.TrimSuffix(metric, "_per_s")
+}
+
+func (row Row) ratio() string {
+	if len(row.Ratios) == 0 {
+		return ""
+	}
+	if row.Ratio >= 100 {
+		return fmt.Sprintf("%.0f", row.Ratio)
+	}
+	return fmt.Sprintf("%.2f", row.Ratio)
+}
+
+func (row Row) verdict() string {
+	switch {
+	case row.Met == nil:
+		return ""
+	case *row.Met:
+		return "met"
+	}
+	return "NOT met"
+}
+
+// clean keeps a text in its cell.
+func clean(s string) string { return strings.NewReplacer("|", "/", "\n", " ", "\x1b", "").Replace(s) }
+
+// widest is how far cells are filled up; a longer message runs over.
+const widest = 48
+
+func write(out io.Writer, lines [][]string) error {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], min(utf8.RuneCountInString(cell), widest))
+		}
+	}
+	var b strings.Builder
+	for i, line := range lines {
+		for j, cell := range line {
+			fmt.Fprintf(&b, "| %s%s ", cell, strings.Repeat(" ", max(0, widths[j]-utf8.RuneCountInString(cell))))
+		}
+		b.WriteString("|\n")
+		if i == 0 {
+			for _, w := range widths {
+				b.WriteString("|" + strings.Repeat("-", w+2))
+			}
+			b.WriteString("|\n")
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}

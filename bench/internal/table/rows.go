@@ -1,0 +1,138 @@
+package table
+
+import (
+	"slices"
+
+	"github.com/shmbus/shmbus/bench/internal/figures"
+	"github.com/shmbus/shmbus/bench/internal/plan"
+	"github.com/shmbus/shmbus/bench/internal/rounds"
+)
+
+// A Row is one figure of somebody, and how ours relates to it.
+type Row struct {
+	Workload string    `json:"workload"`
+	Title    string    `json:"title"`
+	Who      string    `json:"who"`
+	Metric   string    `json:"metric,omitempty"`
+	Median   float64   `json:"median,omitempty"`
+	Values   []float64 `json:"values,omitempty"` // of all turns
+	Ours     string    `json:"ours,omitempty"`   // who of us is compared with it
+	Ratio    float64   `json:"ratio,omitempty"`  // ours divided by it: median of the rounds
+	Ratios   []float64 `json:"ratios,omitempty"`
+	Bar      string    `json:"bar,omitempty"`
+	Met      *bool     `json:"met,omitempty"`     // nil if there is no bar or no ratio
+	Missing  string    `json:"missing,omitempty"` // what is not installed, with the Debian package that has it
+	Error    string    `json:"error,omitempty"`   // what went wrong
+}
+
+// Rows makes rows of all rounds.
+func Rows(workloads []plan.Workload, r rounds.Results) (rows []Row) {
+	for _, w := range workloads {
+		for _, o := range w.Ours {
+			rows = append(rows, ours(&w, o, r)...)
+		}
+		for _, p := range w.Peers {
+			rows = append(rows, peer(&w, p, r)...)
+		}
+	}
+	return rows
+}
+
+func ours(w *plan.Workload, o plan.Runner, r rounds.Results) (rows []Row) {
+	record, row := take(w, o.Name, r)
+	if record == nil {
+		return []Row{row}
+	}
+	for _, metric := range w.Metrics(o.Name) {
+		rows = append(rows, row.with(metric, record))
+	}
+	return rows
+}
+
+func peer(w *plan.Workload, p plan.Peer, r rounds.Results) (rows []Row) {
+	record, row := take(w, p.Name, r)
+	if record == nil {
+		if len(p.Against) > 0 && p.Against[0].Bar != nil {
+			row.Bar = p.Against[0].Bar.String()
+		}
+		return []Row{row}
+	}
+	for _, c := range p.Against {
+		row := row.with(c.Metric, record)
+		row.Ours = c.Ours
+		if our := r[rounds.Key{Workload: w.Key, Who: c.Ours}]; our != nil {
+			row.Ratios = ratios(c.Metric, our.Turns, record.Turns)
+		}
+		if len(row.Ratios) > 0 {
+			row.Ratio = median(row.Ratios)
+		}
+		if c.Bar != nil {
+			row.Bar = c.Bar.String()
+			if len(row.Ratios) > 0 {
+				met := c.Bar.Met(row.Ratio)
+				row.Met = &met
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// take returns somebody's record and a row without figures. Without a record the row says why.
+func take(w *plan.Workload, who string, r rounds.Results) (*rounds.Record, Row) {
+	row := Row{Workload: w.Key, Title: w.Title, Who: who}
+	record := r[rounds.Key{Workload: w.Key, Who: who}]
+	switch {
+	case record == nil:
+		row.Error = "had no turn"
+	case record.Missing != nil:
+		row.Missing = record.Missing.Error()
+	case record.Err != nil:
+		row.Error = record.Err.Error()
+	default:
+		return record, row
+	}
+	return nil, row
+}
+
+func (row Row) with(metric string, record *rounds.Record) Row {
+	row.Metric = metric
+	for _, t := range record.Turns {
+		if v, ok := t.Figures[metric]; ok {
+			row.Values = append(row.Values, v)
+		}
+	}
+	if len(row.Values) == 0 {
+		row.Error = "has no figure " + metric
+		return row
+	}
+	row.Median = median(row.Values)
+	return row
+}
+
+// ratios divides each turn of ours by the neighbouring one of theirs.
+func ratios(metric string, ours, theirs []rounds.Turn) (all []float64) {
+	for _, t := range theirs {
+		for _, o := range ours {
+			a, okA := o.Figures[metric]
+			b, okB := t.Figures[metric]
+			if o.Round == t.Round && o.Group == t.Group && okA && okB && b > 0 {
+				all = append(all, a/b)
+			}
+		}
+	}
+	return all
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// span is the smallest and the largest value.
+func (row Row) span() string {
+	if len(row.Values) == 0 {
+		return ""
+	}
+	return figures.Show(row.Metric, slices.Min(row.Values)) + " .. " + figures.Show(row.Metric, slices.Max(row.Values))
+}
