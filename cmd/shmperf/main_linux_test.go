@@ -205,7 +205,9 @@ func TestWrongUsage(t *testing.T) {
 	for _, args := range []string{"", "speed", "latency now", "latency --wait long", "latency --size 0", "latency --size 1000000000",
 		"latency --rate -1", "latency --rate NaN", "latency --depth 3", "latency --duration -1s", "latency --json --csv", "latency --touch two",
 		"latency --against-size -1", "stream --batch 0", "stream --batch 257", "stream --batch 8 --loan", "stream --batch 8 --wait poll",
-		"stream --batch 8 --depth 4", "fanout --against -1", "fanout --wait none --floor", "stream --policy best", "stream --depth -1", "latency --domain x", "role king", "floor", "floor wood", "floor memcpy --rate 5"} {
+		"stream --batch 8 --depth 4", "fanout --against -1", "fanout --wait none --floor", "lastvalue --readers 0",
+		"lastvalue --size 7", "hop --receivers -1", "hop --procs 0", "hop --wait poll", "hop --pause -1s", "codec --value wood", "codec --encoding json",
+		"memory --topics 0", "memory --depth 3", "stream --policy best", "stream --depth -1", "latency --domain x", "role king", "floor", "floor wood", "floor memcpy --rate 5"} {
 		code, stdout, stderr := run(t, args)
 		if code != 2 || stdout != "" || stderr == "" {
 			t.Errorf("%q: exit code %d, %q, %q", args, code, stdout, stderr)
@@ -348,6 +350,52 @@ func TestScaleListsAll(t *testing.T) {
 	r := measure(t, "scale --topics 30 --participants 6 --count 3 --listings 2")
 	r.want(t, result{"count": 3.0, "topics_listed": 30.0, "participants_listed": 6.0})
 	r.known(t, "p50_ns", "list_first_ns", "list_p50_ns", "made_s")
+}
+
+func TestTheLastValueIsNeverTorn(t *testing.T) {
+	for _, args := range []string{"", "--readers 3 --size 8", "--size 1001 --depth 1", "--floor"} {
+		r := measure(t, "lastvalue --count 5000 "+args)
+		r.want(t, result{"count": 5000.0, "torn": 0.0, "older": 0.0, "lost": nil, "p50_ns": nil})
+		r.known(t, "readers", "reads", "reads_per_s", "updates_per_s", "fresh_per_s", "msgs_per_s", "bytes_per_s", "allocs_per_msg", "cpu_s")
+	}
+	if r := measure(t, "lastvalue --duration 20ms"); r["reads"].(float64) < 1 {
+		t.Errorf("%v reads", r["reads"])
+	}
+}
+
+func TestHopsAreMeasuredWithReceiversAndWithout(t *testing.T) {
+	for _, args := range []string{"--receivers 0", "--receivers 1 --wait block", "--receivers 4 --rate 1000 --procs 3", "--receivers 2 --pause 1ms"} {
+		r := measure(t, "hop --count 500 "+args)
+		r.want(t, result{"count": 500.0, "rounds": 5.0, "lost": nil})
+		r.known(t, "p50_ns", "p99_ns", "alone_p50_ns", "alone_p99_ns", "ratio_p50", "ratio_p99", "procs", "received_per_s", "cpu_s")
+	}
+	measure(t, "hop --duration 50ms").known(t, "p99_ns")
+}
+
+func TestCodecsAreMeasuredBesideTheirLibraries(t *testing.T) {
+	figures := []string{"size", "bus_ns", "alone_ns", "serde_ns", "ratio", "ratio_serde", "bus_allocs_per_msg", "alone_allocs_per_msg", "serde_allocs_per_msg"}
+	r := measure(t, "codec --count 30")
+	r.want(t, result{"size": nil, "rounds": 15.0, "count": 4 * 30.0})
+	for _, c := range []string{"imu_cbor_", "imu_msgpack_", "objects_cbor_", "objects_msgpack_"} {
+		for _, f := range figures {
+			r.known(t, c+f)
+		}
+	}
+	r = measure(t, "codec --duration 20ms --value imu --encoding cbor")
+	r.want(t, result{"imu_msgpack_ratio": nil, "objects_cbor_bus_ns": nil})
+	r.known(t, "imu_cbor_ratio")
+}
+
+func TestMemoryOfTopics(t *testing.T) {
+	r := measure(t, "memory --topics 3")
+	r.want(t, result{"topics": 3.0, "subscribers": 1.0, "depth": 2.0, "size": 64.0, "p50_ns": nil})
+	for _, k := range []string{"topic_bytes", "first_topic_bytes", "empty_bytes", "shm_bytes", "rss_bytes", "subscriber_rss_bytes", "threads"} {
+		if n, _ := r[k].(float64); n <= 0 {
+			t.Errorf("%s is %v", k, r[k])
+		}
+	}
+	r = measure(t, "memory --topics 1 --subscribers 0")
+	r.want(t, result{"topic_bytes": r["first_topic_bytes"], "subscriber_rss_bytes": nil})
 }
 
 func TestSystemCallsAreCountedByStraceOnly(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/crowd"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/footprint"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/hop"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/idle"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/lastvalue"
@@ -25,24 +26,26 @@ type role = func(context.Context, *crew.Desk) error
 // roles are what a process can be started as.
 func roles() map[string]role {
 	return map[string]role{
-		meeting.Publisher:  meeting.Publish,
-		meeting.Subscriber: meeting.Subscribe,
-		meeting.Watcher:    meeting.Watch,
-		meeting.Victim:     meeting.Die,
-		pair.Sender:        pair.Send,
-		pair.Receiver:      pair.Receive,
-		crowd.Role:         crowd.Play,
-		idle.Role:          idle.Play,
-		fanout.Publisher:   fanout.Publish,
-		fanout.Subscriber:  fanout.Subscribe,
-		codec.Role:         codec.Play,
-		hop.Bouncer:        hop.Bounce,
-		hop.Publisher:      hop.Publish,
-		lastvalue.Writer:   lastvalue.Write,
-		lastvalue.Reader:   lastvalue.ReadValues,
-		floor.Sender:       floor.Send,
-		floor.Receiver:     floor.Receive,
-		floor.Copier:       floor.Copy,
+		meeting.Publisher:    meeting.Publish,
+		meeting.Subscriber:   meeting.Subscribe,
+		meeting.Watcher:      meeting.Watch,
+		meeting.Victim:       meeting.Die,
+		pair.Sender:          pair.Send,
+		pair.Receiver:        pair.Receive,
+		crowd.Role:           crowd.Play,
+		idle.Role:            idle.Play,
+		fanout.Publisher:     fanout.Publish,
+		fanout.Subscriber:    fanout.Subscribe,
+		codec.Role:           codec.Play,
+		footprint.Publisher:  footprint.Publish,
+		footprint.Subscriber: footprint.Subscribe,
+		hop.Bouncer:          hop.Bounce,
+		hop.Publisher:        hop.Publish,
+		lastvalue.Writer:     lastvalue.Write,
+		lastvalue.Reader:     lastvalue.ReadValues,
+		floor.Sender:         floor.Send,
+		floor.Receiver:       floor.Receive,
+		floor.Copier:         floor.Copy,
 	}
 }
 

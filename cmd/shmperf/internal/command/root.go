@@ -43,7 +43,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that sho
   shmperf floor                                 what the machine does without a bus`,
 	}
 	root.PersistentFlags().BoolVar(&a.csv, "csv", false, "print CSV: a line of names, which are those of --json, and a line of figures")
-	root.AddCommand(a.latency(), a.stream(), a.fanout(), a.lastvalue(), a.hop(), a.codec(), a.discovery(), a.idle(), a.scale(), a.floor(), a.role())
+	root.AddCommand(a.latency(), a.stream(), a.fanout(), a.lastvalue(), a.hop(), a.codec(), a.discovery(), a.idle(), a.memory(), a.scale(), a.floor(), a.role())
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		f := root.PersistentFlags()
