@@ -195,7 +195,7 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 			c := &crowd{heapRing: newHeapRing(t, opts), released: make(chan Sample, 4), grow: opts.MemoryLimit > 100<<10}
 			waits := new(Waits)
 			if opts.Depth%4 == 0 {
-				waits.direct.Store(directSleeps) // everybody parks
+				everybodySits(waits)
 			}
 			var publishers, readers, guests, releaser sync.WaitGroup
 			run := func(wg *sync.WaitGroup, f func() error) {

@@ -1,7 +1,7 @@
 package shmtransport
 
 import (
-	"slices"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,120 +9,191 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// directSleeps is how many Readers of a process may each block a thread in the kernel, which is the fastest ordinary way to
-// wake up. The others park: threads of their own would be too many where a process has hundreds of idle subscriptions.
-const directSleeps = 8
+// stayWarm is how long a Reader that took something stays among those whose leader keeps a processor.
+const stayWarm = 10 * time.Millisecond
 
-// A lot is where Readers park: few goroutines sleep in the kernel on the words of many Readers and tell each one whose words
-// changed.
-type lot struct {
-	mu   sync.Mutex
-	rows []*row
+// Waits is what all Readers of a process share, so that they wait with few threads and keep at most one processor. The zero
+// value is ready to use.
+//
+// A Reader that waits is warm at first: of all that are warm one, the leader, sleeps on the bells of all, keeping its
+// processor, and the others wait for its word on a channel. After a while without a sample a Reader gets cold. The first cold
+// one sleeps by itself; the others sit in rows, which are goroutines that sleep for as many of them as one system call can.
+type Waits struct {
+	told atomic.Int32 // Readers that were told to get up and have not done so yet
+
+	mu    sync.Mutex
+	warm  circle
+	rows  []*row
+	spare []*row // not in use
+	alone bool   // a cold Reader sleeps by itself, with sleeper
+
+	sleeper futex.Waiter
 }
 
-// A row is one goroutine of a lot and the Readers whose words it sleeps on, as many as one system call takes.
-type row struct {
-	lot    *lot
-	words  int // of all parked Readers, guarded by lot.mu
-	parked []*parking
-	wake   atomic.Uint32 // changes when parked did
-}
-
-// A parking is what a Reader waits for.
+// A parking is a Reader's place while it waits.
 type parking struct {
-	words *futex.Waiter
-	ready chan struct{} // holds one token
-	timer *time.Timer
+	reader *Reader
+	bells  futex.Words   // with the values they had before the links were armed
+	wake   uint32        // value of the Reader's wake at the beginning of the wait
+	ready  chan struct{} // holds one token
+	poked  atomic.Uint32 // changes when a sleeper that is not told by its token must look again
+
+	warmUntil int64 // on the Reader's clock
+
+	at   place         // guarded by mu of Waits
+	rows []*row        // where it sits; guarded by mu of Waits
+	own  *futex.Waiter // made when it has more bells than a shared one takes
 }
 
-func newParking(words *futex.Waiter) *parking {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return &parking{words: words, ready: make(chan struct{}, 1), timer: timer}
+// place is where a parking is.
+type place int
+
+const (
+	nowhere   place = iota
+	leading         // in the circle, asleep for all
+	following       // in the circle
+	looking         // warm, with more bells than the circle takes
+	alone           // cold, asleep for itself
+	seated          // cold, in rows
+)
+
+func (p *parking) init(r *Reader) { p.reader, p.ready = r, make(chan struct{}, 1) }
+
+// call ends the wait, if there is one; the Reader's wake has changed before.
+func (p *parking) call() {
+	p.poked.Add(1)
+	futex.Wake(&p.poked)
+	p.token()
 }
 
-// park returns when a word of p changed or timeout passed.
-func (l *lot) park(p *parking, timeout time.Duration) {
-	p.timer.Reset(timeout)
-	defer p.timer.Stop()
-	r := l.enter(p)
+// tell ends the wait of p, which is following or seated, at its new place. Called with mu held.
+func (w *Waits) tell(p *parking, at place) {
+	p.at = at
+	w.told.Add(1)
+	p.token()
+}
+
+// token gives the token that ends a wait on the channel.
+func (p *parking) token() {
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+// called reports whether somebody called since the wait began.
+func (p *parking) called() bool { return p.reader.wake.Load() != p.wake }
+
+func (p *parking) now() int64 { return p.reader.clock.Now() }
+
+func (p *parking) rang() bool { return p.bells.Changed(0, p.bells.Len()) }
+
+// wait returns when a bell of p rang or p was called; it may return early.
+//
+// A token from before the wait is taken away first, then called is asked: whoever calls later leaves a token, or changes poked
+// after the sleeper has read it.
+func (w *Waits) wait(p *parking) error {
 	select {
 	case <-p.ready:
-	case <-p.timer.C:
-		if !l.leave(r, p) {
-			<-p.ready // the row was about to tell us
+	default:
+	}
+	if p.called() {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.place(p)
+	for {
+		switch p.at {
+		case nowhere:
+			return nil
+		case leading:
+			if err := w.lead(p); err != nil {
+				return err
+			}
+		case alone:
+			return w.sleepAlone(p)
+		case looking:
+			return w.lookAgain(p)
+		default:
+			w.mu.Unlock()
+			<-p.ready
+			w.mu.Lock()
+			if p.at == following || p.at == seated {
+				w.leave(p) // called
+			} else {
+				w.told.Add(-1)
+			}
 		}
 	}
 }
 
-// enter puts p into a row with room for its words.
-func (l *lot) enter(p *parking) *row {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i := slices.IndexFunc(l.rows, func(r *row) bool { return r.words+p.words.Len() < futex.MaxWords })
-	if i < 0 {
-		i = len(l.rows)
-		r := &row{lot: l}
-		l.rows = append(l.rows, r)
-		go r.attend()
+// place finds a place for p. Called with mu held.
+func (w *Waits) place(p *parking) {
+	warm, large := p.now() < p.warmUntil, p.bells.Len() >= futex.MaxWords
+	switch {
+	case warm && large:
+		p.at = looking
+	case warm && w.warm.join(p):
+	case !w.alone && !large:
+		w.alone, p.at = true, alone
+	default:
+		w.seat(p)
 	}
-	r := l.rows[i]
-	r.words += p.words.Len()
-	r.parked = append(r.parked, p)
-	r.wake.Add(1)
-	futex.Wake(&r.wake)
-	return r
 }
 
-// leave takes p out of its row and reports whether it was still there. Its words may be unmapped afterwards: the row's
-// goroutine looks at those of parked Readers only, and a sleep on the others is the kernel's business.
-func (l *lot) leave(r *row, p *parking) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i := slices.Index(r.parked, p)
-	if i < 0 {
-		return false
+// leave gives up the place of p. Its bells may be unmapped afterwards: who sleeps for others looks at the bells of those who
+// have a place only, and a sleep on the others is the kernel's business. Called with mu held.
+func (w *Waits) leave(p *parking) {
+	switch p.at {
+	case following:
+		w.warm.drop(p)
+	case seated:
+		w.unseat(p, nil)
 	}
-	r.drop(i)
-	return true
+	p.at = nowhere
 }
 
-// drop removes a Reader from the row. Called with lot.mu held.
-func (r *row) drop(i int) {
-	r.words -= r.parked[i].words.Len()
-	r.parked = slices.Delete(r.parked, i, i+1)
+// sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
+func (w *Waits) sleepAlone(p *parking) error {
+	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), longNap)
+	w.alone, p.at = false, nowhere
+	return err
 }
 
-// attend sleeps on all words of the row until nobody is parked in it.
-func (r *row) attend() {
-	sleeper := new(futex.Waiter)
-	for r.gather(sleeper) {
-		if err := sleeper.Wait(longNap); err != nil {
-			time.Sleep(crowdNap) // the kernel refuses: look by ourselves
+// sleepOn sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
+func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	s.Reset()
+	s.Add(&p.poked, p.poked.Load())
+	s.Append(&p.bells, 0, n)
+	if p.called() {
+		return nil
+	}
+	return s.Wait(nap)
+}
+
+// lookAgain is the wait of a Reader that has more bells than one system call takes, while it is warm.
+func (w *Waits) lookAgain(p *parking) error {
+	if p.own == nil {
+		p.own = new(futex.Waiter)
+	}
+	err := w.sleepOn(p, p.own, futex.MaxWords-1, crowdNap)
+	p.at = nowhere
+	return err
+}
+
+// yields is how often whoever told others goes out of their way.
+const yields = 4
+
+// makeWay lets others run that are ready to, those that were told first of all, and reports whether these are up.
+func (w *Waits) makeWay() bool {
+	for range yields {
+		runtime.Gosched()
+		if w.told.Load() == 0 {
+			return true
 		}
 	}
-}
-
-// gather tells the Readers whose words changed and collects the words of the others. It reports false when there are none;
-// the row is then no longer in its lot.
-func (r *row) gather(sleeper *futex.Waiter) bool {
-	r.lot.mu.Lock()
-	defer r.lot.mu.Unlock()
-	sleeper.Reset()
-	sleeper.Add(&r.wake, r.wake.Load())
-	for i := 0; i < len(r.parked); {
-		p := r.parked[i]
-		if p.words.Changed() {
-			r.drop(i)
-			p.ready <- struct{}{}
-			continue
-		}
-		sleeper.Append(p.words)
-		i++
-	}
-	if len(r.parked) > 0 {
-		return true
-	}
-	r.lot.rows = slices.DeleteFunc(r.lot.rows, func(o *row) bool { return o == r })
 	return false
 }

@@ -4,6 +4,7 @@ package shmtransport
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,6 +28,25 @@ func threads(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// sitting returns how many Readers sit in how many rows.
+func (w *Waits) sitting() (readers, rows int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[*parking]bool{}
+	for _, r := range w.rows {
+		for _, s := range r.seats {
+			seen[s.p] = true
+		}
+	}
+	return len(seen), len(w.rows)
+}
+
+func (w *Waits) awaitRows(done func(readers, rows int) bool) {
+	for !done(w.sitting()) {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
@@ -54,15 +74,9 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 		})
 	}
 	for k := range 3 {
-		for parked := 0; parked < subscriptions-2*directSleeps; time.Sleep(time.Millisecond) {
-			parked = 0
-			waits.lot.mu.Lock()
-			for _, row := range waits.lot.rows {
-				parked += len(row.parked)
-			}
-			waits.lot.mu.Unlock()
-		}
-		if more := threads(t) - before; more > 3*directSleeps {
+		// One of them sleeps by itself.
+		waits.awaitRows(func(readers, rows int) bool { return readers == subscriptions-1 && rows == 3 })
+		if more := threads(t) - before; more > 12 {
 			t.Errorf("%d idle subscriptions take %d threads more", subscriptions, more)
 		}
 		for i, h := range rings {
@@ -70,27 +84,83 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	for rows := 1; rows > 0; time.Sleep(time.Millisecond) {
-		waits.lot.mu.Lock()
-		rows = len(waits.lot.rows)
-		waits.lot.mu.Unlock()
-	}
+	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
 }
 
-func TestCloseEndsAParkedReceive(t *testing.T) {
+// A subscription may have more publishers than one system call can wait for. It hears of each.
+func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
+	const publishers = 2*rowWords + 50
 	waits := new(Waits)
-	waits.direct.Store(directSleeps) // no thread for anybody
-	h := newHeapRing(t, WriterOptions{})
 	r := NewReader(waits, nil, ReaderOptions{Spin: -1})
-	h.connect(r, LinkRequest{})
-	got := make(chan error)
+	rings := make([]*heapRing, publishers)
+	for i := range rings {
+		rings[i] = newHeapRing(t, WriterOptions{})
+		rings[i].connect(r, LinkRequest{})
+	}
+	got := make(chan string)
 	go func() {
-		_, err := r.Receive(t.Context())
-		got <- err
+		defer close(got)
+		for {
+			s, err := r.Receive(t.Context())
+			if err != nil {
+				if !errors.Is(err, os.ErrClosed) {
+					t.Error(err)
+				}
+				return
+			}
+			got <- string(s.Payload())
+			s.Release()
+		}
 	}()
-	time.Sleep(holdFor + 5*time.Millisecond)
+	for _, i := range []int{0, rowWords, publishers - 1, 1} {
+		waits.awaitRows(func(readers, rows int) bool { return readers == 1 && rows == 3 })
+		rings[i].publish(fmt.Sprint(i))
+		if got, want := <-got, fmt.Sprint(i); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	waits.awaitRows(func(readers, _ int) bool { return readers == 1 })
 	r.Close()
-	if err := <-got; !errors.Is(err, os.ErrClosed) {
-		t.Fatalf("got %v", err)
+	<-got
+	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
+}
+
+func TestWhoeverWaitsEndsWithItsContextAndWithClose(t *testing.T) {
+	for name, c := range map[string]struct {
+		set     func(*Waits)
+		readers int
+	}{
+		"leader":    {func(*Waits) {}, 1},
+		"followers": {func(*Waits) {}, 4},
+		"alone":     {nobodyIsWarm, 1},
+		"seated":    {everybodySits, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waits := new(Waits)
+			c.set(waits)
+			h := newHeapRing(t, WriterOptions{})
+			for _, end := range []func(*Reader, func()){
+				func(_ *Reader, cancel func()) { cancel() },
+				func(r *Reader, _ func()) { r.Close() },
+			} {
+				var wg sync.WaitGroup
+				for range c.readers {
+					r := NewReader(waits, nil, ReaderOptions{Spin: -1})
+					h.connect(r, LinkRequest{})
+					ctx, cancel := context.WithCancel(t.Context())
+					asleep := make(chan struct{})
+					wg.Go(func() {
+						defer cancel()
+						close(asleep)
+						if _, err := r.Receive(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, os.ErrClosed) {
+							t.Errorf("got %v", err)
+						}
+					})
+					<-asleep
+					time.AfterFunc(3*time.Millisecond, func() { end(r, cancel) })
+				}
+				wg.Wait()
+			}
+		})
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
-	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -42,13 +41,15 @@ type Reader struct {
 	clock clock.Clock
 	waits *Waits
 
-	turn    turn
-	next    int                   // link to look at first; for who has the turn
-	epoch   uint32                // last value stored in the armed words; for who has the turn
-	taken   uint64                // samples taken; for who has the turn
-	futex   *futex.Waiter         // for who has the turn
-	parking *parking              // for who has the turn; made when first needed
-	block   counters.Subscription // for who has the turn, but for SetPublishers
+	turn  turn
+	next  int                   // link to look at first; for who has the turn
+	epoch uint32                // last value stored in the armed words; for who has the turn
+	taken uint64                // samples taken; for who has the turn
+	block counters.Subscription // for who has the turn, but for SetPublishers
+
+	parking parking // where it waits
+	mayRest bool    // whether waits may do without spinning
+	vain    int     // how many looks in a row found nothing; for who has the turn
 
 	watched   <-chan struct{} // Done of the context whose end wakes the reader; for who has the turn
 	stopWatch func() bool     // ends that; for who has the turn
@@ -63,26 +64,21 @@ type Reader struct {
 	closed atomic.Bool
 }
 
-// Waits is what all Readers of a process share so that their waits do not take every processor.
-type Waits struct {
-	holding atomic.Int32 // waits that keep their processor
-	direct  atomic.Int32 // waits that block a thread
-	lot     lot          // where the others are
-}
-
 // NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay
 // mapped until Close has returned; nil keeps the figures private.
 func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
 	}
-	if opts.Spin == 0 {
+	mayRest := opts.Spin == 0
+	if mayRest {
 		opts.Spin = defaultSpin
 	}
 	if opts.MaxEnded == 0 {
 		opts.MaxEnded = 64
 	}
-	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), futex: new(futex.Waiter)}
+	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), mayRest: mayRest}
+	r.parking.init(r)
 	if block == nil {
 		block = mem.Alloc(counters.Size)
 	}
@@ -199,12 +195,6 @@ func (r *Reader) tidy() {
 		l.lost += l.rest()
 		r.end(l)
 	}
-}
-
-// Wake makes a Receive that sleeps look again.
-func (r *Reader) Wake() {
-	r.wake.Add(1)
-	futex.Wake(&r.wake)
 }
 
 // TryReceive returns the next sample if there is one now and no other goroutine is waiting for it.

@@ -11,13 +11,12 @@ import (
 const (
 	// defaultSpin is how long a wait looks by itself before it sleeps: several times what a wake-up costs.
 	defaultSpin = 20 * time.Microsecond
-	// holdFor is how long a wait keeps its processor, in naps of holdNap, before it sleeps like any goroutine. Keeping it
-	// halves the time to wake up; see docs/rationale.md.
-	holdFor = 10 * time.Millisecond
-	holdNap = 2 * time.Millisecond
-	// longNap bounds an ordinary sleep. Nothing depends on it but what a lost wake-up would cost.
-	longNap = time.Second
-	// crowdNap bounds a sleep when there are more publishers than one system call can wait for.
+	// vainSpins is how many looks in a row may find nothing before a wait does without them, and how many waits do without
+	// before one tries again.
+	vainSpins = 16
+	// longNap bounds a sleep. Nothing depends on it but what a lost wake-up would cost.
+	longNap = time.Minute
+	// crowdNap bounds a sleep that does not hear of everything.
 	crowdNap = time.Millisecond
 )
 
@@ -29,7 +28,9 @@ func (r *Reader) await(ctx context.Context) error {
 	}
 	wake := r.wake.Load()
 	r.watch(ctx)
-	began := time.Now()
+	p := &r.parking
+	p.wake = wake
+	p.warmUntil = r.clock.Now() + int64(stayWarm)
 	for {
 		if r.closed.Load() || r.wake.Load() != wake {
 			return nil
@@ -37,8 +38,7 @@ func (r *Reader) await(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ready, err := r.sleep(wake, time.Since(began) < holdFor)
-		if ready || err != nil {
+		if ready, err := r.sleep(); ready || err != nil {
 			return err
 		}
 	}
@@ -63,19 +63,35 @@ func (r *Reader) unwatch() {
 	r.watched, r.stopWatch = nil, nil
 }
 
-// spin looks for a while without sleeping and reports whether something came.
+// Wake makes a Receive that sleeps look again.
+func (r *Reader) Wake() {
+	r.wake.Add(1)
+	futex.Wake(&r.wake) // for AwaitConnected
+	r.parking.call()
+}
+
+// spin looks for a while without sleeping and reports whether something came. Unless the application said how long, it is
+// given up while it is in vain: samples that come one by one are not worth a processor.
 func (r *Reader) spin(ctx context.Context) bool {
 	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
 		return r.anyWaiting()
+	}
+	if r.mayRest && r.vain >= vainSpins {
+		if r.vain++; r.vain < 2*vainSpins {
+			return r.anyWaiting()
+		}
+		r.vain = vainSpins - 1
 	}
 	began := r.clock.Now()
 	for {
 		for range 64 {
 			if r.anyWaiting() {
+				r.vain = 0
 				return true
 			}
 		}
 		if r.closed.Load() || ctx.Err() != nil || r.clock.Now()-began > int64(r.opts.Spin) {
+			r.vain++
 			return false
 		}
 		runtime.Gosched()
@@ -93,16 +109,12 @@ func (r *Reader) anyWaiting() bool {
 
 // sleep arms every link, looks once more, and sleeps until a bell rings. The bells' values are read before the links are
 // armed, so a publisher that sees us armed changes a value that we compare.
-func (r *Reader) sleep(wake uint32, hold bool) (ready bool, err error) {
+func (r *Reader) sleep() (ready bool, err error) {
 	links := *r.links.Load()
-	nap := longNap
-	r.futex.Reset()
-	r.futex.Add(&r.wake, wake)
+	p := &r.parking
+	p.bells.Reset()
 	for _, l := range links {
-		if !r.futex.Add(l.bell, l.bell.Load()) {
-			nap = crowdNap
-			break
-		}
+		p.bells.Add(l.bell, l.bell.Load())
 	}
 	r.epoch++
 	if r.epoch == 0 {
@@ -111,43 +123,12 @@ func (r *Reader) sleep(wake uint32, hold bool) (ready bool, err error) {
 	for _, l := range links {
 		l.armed.Store(r.epoch)
 	}
-	if r.anyWaiting() {
-		ready = true
-	} else if hold && r.waits.tryHold() {
-		err = r.futex.WaitHolding(min(nap, holdNap))
-		r.waits.letGo()
-		ready = r.anyWaiting()
-	} else {
-		err = r.waits.sleep(r, nap)
+	if ready = r.anyWaiting(); !ready {
+		err = r.waits.wait(p)
 		ready = r.anyWaiting()
 	}
 	for _, l := range links {
 		l.armed.Store(0)
 	}
 	return ready, err
-}
-
-// tryHold allows a wait that keeps its processor while at least one other stays free for the rest of the process.
-func (w *Waits) tryHold() bool {
-	if int(w.holding.Add(1)) < runtime.GOMAXPROCS(0) {
-		return true
-	}
-	w.holding.Add(-1)
-	return false
-}
-
-func (w *Waits) letGo() { w.holding.Add(-1) }
-
-// sleep blocks a thread while few of the process do, and parks otherwise.
-func (w *Waits) sleep(r *Reader, nap time.Duration) error {
-	if w.direct.Add(1) <= directSleeps || r.futex.Len() == futex.MaxWords {
-		defer w.direct.Add(-1)
-		return r.futex.Wait(nap)
-	}
-	w.direct.Add(-1)
-	if r.parking == nil {
-		r.parking = newParking(r.futex)
-	}
-	w.lot.park(r.parking, nap)
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -23,37 +24,65 @@ func TestAReceiveThatSpinsEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Nobody may sleep through a sample: each message waits for the answer to the one before, so every take sleeps or spins.
+// Nobody may sleep through a sample: each message waits for the answer to the one before, so every take sleeps or spins. What
+// is lost is noticed by this test taking as long as the longest sleep.
 func TestNoWakeUpIsLostHammer(t *testing.T) {
-	const turns = 20_000 / slowdown
-	for name, opts := range map[string]ReaderOptions{"asleep": {Spin: -1}, "spinning first": {Spin: 2 * time.Microsecond}} {
+	for name, c := range map[string]struct {
+		opts  ReaderOptions
+		set   func(*Waits)
+		pairs int
+		turns int
+	}{
+		"warm":           {opts: ReaderOptions{Spin: -1}, pairs: 1, turns: 20_000},
+		"spinning first": {opts: ReaderOptions{Spin: 2 * time.Microsecond}, pairs: 1, turns: 20_000},
+		"many warm":      {opts: ReaderOptions{Spin: -1}, pairs: 10, turns: 2000},
+		"some warm":      {opts: ReaderOptions{Spin: -1}, set: func(w *Waits) { w.warm.words = rowWords - 4 }, pairs: 10, turns: 2000},
+		"alone":          {opts: ReaderOptions{Spin: -1}, set: nobodyIsWarm, pairs: 1, turns: 10_000},
+		"seated":         {opts: ReaderOptions{Spin: -1}, set: everybodySits, pairs: 1, turns: 10_000},
+		"many seated":    {opts: ReaderOptions{Spin: -1}, set: everybodySits, pairs: 10, turns: 1000},
+	} {
 		t.Run(name, func(t *testing.T) {
-			ping, pong := newHeapRing(t, WriterOptions{Depth: 2}), newHeapRing(t, WriterOptions{Depth: 1})
 			waits := new(Waits)
-			left, right := NewReader(waits, nil, opts), NewReader(waits, nil, opts)
-			ping.connect(right, LinkRequest{Lossless: true})
-			pong.connect(left, LinkRequest{})
-			go func() {
-				for range turns {
-					s, err := right.Receive(t.Context())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					s.Release()
-					pong.w.Publish(t.Context())
-				}
-			}()
-			for range turns {
-				ping.publish("ping")
-				s, err := left.Receive(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				s.Release()
+			if c.set != nil {
+				c.set(waits)
 			}
+			var players sync.WaitGroup
+			for range c.pairs {
+				ping, pong := newHeapRing(t, WriterOptions{Depth: 2}), newHeapRing(t, WriterOptions{Depth: 1})
+				left, right := NewReader(waits, nil, c.opts), NewReader(waits, nil, c.opts)
+				ping.connect(right, LinkRequest{Lossless: true})
+				pong.connect(left, LinkRequest{})
+				play := func(r *Reader, w *Writer, serve bool) {
+					for range c.turns / slowdown {
+						if serve {
+							w.Publish(t.Context())
+						}
+						s, err := r.Receive(t.Context())
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						s.Release()
+						if !serve {
+							w.Publish(t.Context())
+						}
+					}
+				}
+				players.Go(func() { play(right, pong.w, false) })
+				players.Go(func() { play(left, ping.w, true) })
+			}
+			players.Wait()
 		})
 	}
+}
+
+// nobodyIsWarm leaves no room for warm Readers.
+func nobodyIsWarm(w *Waits) { w.warm.words = rowWords + 1 }
+
+// everybodySits leaves nothing but rows.
+func everybodySits(w *Waits) {
+	nobodyIsWarm(w)
+	w.alone = true
 }
 
 func TestWaitingAllocatesNothing(t *testing.T) {

@@ -62,28 +62,16 @@ func (w *Waiter) Add(word *atomic.Uint32, val uint32) bool {
 	return true
 }
 
-// Append adds the words of o, which must hold still meanwhile. It reports false, and adds nothing, when they do not fit.
-func (w *Waiter) Append(o *Waiter) bool {
-	if w.n+o.n > MaxWords {
+// Append adds the words of list from the i-th to before the j-th, which must hold still meanwhile. It reports false, and adds
+// nothing, when they do not fit.
+func (w *Waiter) Append(list *Words, i, j int) bool {
+	if w.n+j-i > MaxWords {
 		return false
 	}
-	copy(w.words[w.n:], o.words[:o.n])
-	copy(w.v[w.n:], o.v[:o.n])
-	w.n += o.n
-	return true
-}
-
-// Len returns the number of words.
-func (w *Waiter) Len() int { return w.n }
-
-// Changed reports whether a word no longer holds the value it was added with, so that Wait would return at once.
-func (w *Waiter) Changed() bool {
-	for i, word := range w.words[:w.n] {
-		if word.Load() != uint32(w.v[i].val) {
-			return true
-		}
+	for k := i; k < j; k++ {
+		w.Add(list.words[k], list.values[k])
 	}
-	return false
+	return true
 }
 
 // Wait sleeps until a word changes, is woken, or timeout passes; it may return early for no reason. The goroutine gives

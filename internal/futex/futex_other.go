@@ -17,9 +17,7 @@ type Waiter struct{}
 
 func (*Waiter) Reset()                          {}
 func (*Waiter) Add(*atomic.Uint32, uint32) bool { return false }
-func (*Waiter) Append(*Waiter) bool             { return false }
-func (*Waiter) Len() int                        { return 0 }
-func (*Waiter) Changed() bool                   { return false }
+func (*Waiter) Append(*Words, int, int) bool    { return false }
 func (*Waiter) Wait(time.Duration) error        { return errUnsupported }
 func (*Waiter) WaitHolding(time.Duration) error { return errUnsupported }
 func Wake(*atomic.Uint32)                       {}

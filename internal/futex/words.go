@@ -1,0 +1,34 @@
+package futex
+
+import "sync/atomic"
+
+// Words are words with the values they had, for others to wait for. The zero value has none.
+type Words struct {
+	words  []*atomic.Uint32
+	values []uint32
+}
+
+// Reset forgets all words.
+func (w *Words) Reset() {
+	clear(w.words)
+	w.words, w.values = w.words[:0], w.values[:0]
+}
+
+// Add adds a word.
+func (w *Words) Add(word *atomic.Uint32, val uint32) {
+	w.words, w.values = append(w.words, word), append(w.values, val)
+}
+
+// Len returns the number of words.
+func (w *Words) Len() int { return len(w.words) }
+
+// Changed reports whether one of the words from the i-th to before the j-th no longer has its value.
+func (w *Words) Changed(i, j int) bool {
+	values := w.values[i:j]
+	for k, word := range w.words[i:j] {
+		if word.Load() != values[k] {
+			return true
+		}
+	}
+	return false
+}

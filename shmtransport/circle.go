@@ -1,0 +1,137 @@
+package shmtransport
+
+import (
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/futex"
+)
+
+const (
+	// holdNap bounds a sleep that keeps its processor: what else wants to run there waits no longer.
+	holdNap = 2 * time.Millisecond
+	// shortYield is how long others may take that are ready to run, for the leader to keep its processor afterwards.
+	shortYield = 20 * time.Microsecond
+)
+
+// A circle is the warm Readers of a process. One of them leads: it sleeps on the bells of all and keeps its processor, which
+// halves the time to wake up. When another's bell rings it lets that one run in its place. When its own bell rings, or it gets
+// cold, another one leads.
+type circle struct {
+	leader    *parking
+	followers []*parking
+	words     int          // bells of all
+	asleep    atomic.Bool  // the leader is about to sleep, or does
+	sleeper   futex.Waiter // of the leader
+}
+
+// join makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of Waits held.
+func (c *circle) join(p *parking) bool {
+	n := p.bells.Len()
+	if c.words+n >= futex.MaxWords || runtime.GOMAXPROCS(0) == 1 {
+		return false
+	}
+	c.words += n
+	if c.leader == nil {
+		c.leader, p.at = p, leading
+		return true
+	}
+	p.at = following
+	c.followers = append(c.followers, p)
+	// The leader loads poked before it looks at who follows, and says that it is asleep before the kernel compares poked.
+	c.leader.poked.Add(1)
+	if c.asleep.Load() {
+		futex.Wake(&c.leader.poked)
+	}
+	return true
+}
+
+// drop takes out a follower.
+func (c *circle) drop(p *parking) {
+	if i := slices.Index(c.followers, p); i >= 0 {
+		c.followers = slices.Delete(c.followers, i, i+1)
+		c.words -= p.bells.Len()
+	}
+}
+
+// resign makes another one lead. Called with mu held.
+func (w *Waits) resign() {
+	c := &w.warm
+	c.words -= c.leader.bells.Len()
+	c.leader.at = nowhere
+	c.leader = nil
+	if len(c.followers) > 0 {
+		next := c.followers[0]
+		c.followers = slices.Delete(c.followers, 0, 1)
+		c.leader = next
+		w.tell(next, leading)
+	}
+}
+
+// lead sleeps for the circle until p, its leader, has to look, or is cold and has another place. Called with mu held, which it
+// gives up meanwhile.
+func (w *Waits) lead(p *parking) error {
+	c := &w.warm
+	for {
+		poked := p.poked.Load()
+		if p.called() || p.rang() {
+			w.resign()
+			return nil
+		}
+		now := p.now()
+		if now >= p.warmUntil {
+			w.resign()
+			w.place(p)
+			return nil
+		}
+		c.sleeper.Reset()
+		c.sleeper.Add(&p.poked, poked)
+		c.sleeper.Append(&p.bells, 0, p.bells.Len())
+		w.attendFollowers(now)
+		w.mu.Unlock()
+		err := w.sleepForAll(p, now)
+		w.mu.Lock()
+		if err != nil {
+			w.resign()
+			return err
+		}
+	}
+}
+
+// attendFollowers tells those whose bells rang, gives the cold ones another place, and lets the leader sleep on the bells of
+// the others. Called with mu held.
+func (w *Waits) attendFollowers(now int64) {
+	c := &w.warm
+	for i := 0; i < len(c.followers); {
+		f := c.followers[i]
+		switch {
+		case f.rang():
+			c.drop(f)
+			w.tell(f, nowhere)
+		case now >= f.warmUntil:
+			c.drop(f)
+			w.seat(f)
+		default:
+			c.sleeper.Append(&f.bells, 0, f.bells.Len())
+			i++
+		}
+	}
+}
+
+// sleepForAll lets the others run first, those that were told and whatever else the process does. If that took long there is
+// more to do than processors for it, and none is kept.
+func (w *Waits) sleepForAll(p *parking, now int64) error {
+	c := &w.warm
+	free := w.makeWay()
+	began := p.now()
+	free = free && time.Duration(began-now) < shortYield
+	nap := min(holdNap, time.Duration(p.warmUntil-began))
+	c.asleep.Store(true)
+	defer c.asleep.Store(false)
+	if free {
+		return c.sleeper.WaitHolding(nap)
+	}
+	return c.sleeper.Wait(nap)
+}
