@@ -14,6 +14,7 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/lab"
 	"github.com/shmbus/shmbus/bench/internal/missing"
 	"github.com/shmbus/shmbus/bench/internal/native"
+	"github.com/shmbus/shmbus/bench/internal/place"
 	"github.com/shmbus/shmbus/bench/internal/proc"
 )
 
@@ -43,7 +44,7 @@ func leftovers() []string {
 }
 
 // Run measures in one of the modes poll, block and stream, at a rate or, for rate 0, as fast as it goes.
-func Run(ctx context.Context, l *lab.Lab, w *native.Workshop, mode string, size, rate int, d time.Duration) (figures.Figures, error) {
+func Run(ctx context.Context, l *lab.Lab, w *native.Workshop, where place.Place, mode string, size, rate int, d time.Duration) (figures.Figures, error) {
 	program, err := w.Build(ctx, native.Iceoryx)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func Run(ctx context.Context, l *lab.Lab, w *native.Workshop, mode string, size,
 	if err := roudi.WaitUntil(ctx, func() bool { _, err := os.Lstat(socket); return err == nil }); err != nil {
 		return nil, err
 	}
-	out, err := proc.Run(ctx, dir, nil, program, mode, strconv.Itoa(size), strconv.Itoa(rate), l.Milliseconds(d))
+	out, err := proc.Run(ctx, dir, where.Env(), program, mode, strconv.Itoa(size), strconv.Itoa(rate), l.Milliseconds(d))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/lab"
 	"github.com/shmbus/shmbus/bench/internal/native"
 	"github.com/shmbus/shmbus/bench/internal/nats"
+	"github.com/shmbus/shmbus/bench/internal/place"
 	"github.com/shmbus/shmbus/bench/internal/proc"
 	"github.com/shmbus/shmbus/bench/internal/redis"
 	"github.com/shmbus/shmbus/bench/internal/self"
@@ -26,14 +28,26 @@ type Cast struct {
 }
 
 func (c *Cast) ours(name string, d time.Duration, args ...string) Runner {
-	return Runner{Name: name, Run: func(ctx context.Context) (figures.Figures, error) { return c.Shmperf.Run(ctx, d, args...) }}
+	return c.oursAt(place.Anywhere, name, d, args...)
+}
+
+func (c *Cast) oursAt(where place.Place, name string, d time.Duration, args ...string) Runner {
+	return Runner{Name: name, Installed: func(context.Context) error { return where.Possible() },
+		Run: func(ctx context.Context) (figures.Figures, error) { return c.Shmperf.Run(ctx, where, d, args...) }}
 }
 
 // program is one of our C programs. Its arguments may name a directory, which is its own.
 func (c *Cast) program(name string, p native.Program, args func(dir string) []string) Runner {
+	return c.programAt(place.Anywhere, name, p, args)
+}
+
+func (c *Cast) programAt(where place.Place, name string, p native.Program, args func(dir string) []string) Runner {
 	return Runner{
-		Name:      name,
-		Installed: func(ctx context.Context) error { _, err := c.Workshop.Build(ctx, p); return err },
+		Name: name,
+		Installed: func(ctx context.Context) error {
+			_, err := c.Workshop.Build(ctx, p)
+			return cmp.Or(err, where.Possible())
+		},
 		Run: func(ctx context.Context) (figures.Figures, error) {
 			path, err := c.Workshop.Build(ctx, p)
 			if err != nil {
@@ -44,7 +58,7 @@ func (c *Cast) program(name string, p native.Program, args func(dir string) []st
 				return nil, err
 			}
 			defer remove()
-			out, err := proc.Run(ctx, dir, nil, path, args(dir)...)
+			out, err := proc.Run(ctx, dir, where.Env(), path, args(dir)...)
 			if err != nil {
 				return nil, err
 			}
@@ -54,8 +68,12 @@ func (c *Cast) program(name string, p native.Program, args func(dir string) []st
 }
 
 func (c *Cast) stdio(kind string, size, rate int, d time.Duration) Runner {
+	return c.stdioAt(place.Anywhere, kind, size, rate, d)
+}
+
+func (c *Cast) stdioAt(where place.Place, kind string, size, rate int, d time.Duration) Runner {
 	name := map[string]string{"pipe": "pipe", "unix": "unix socket", "tcp": "TCP loopback"}[kind]
-	return c.program(name, native.Stream, func(string) []string {
+	return c.programAt(where, name, native.Stream, func(string) []string {
 		return []string{kind, strconv.Itoa(size), strconv.Itoa(rate), c.Lab.Milliseconds(d)}
 	})
 }
@@ -88,8 +106,12 @@ func (c *Cast) nats(rate int, d time.Duration) Runner {
 }
 
 func (c *Cast) iceoryx(name, mode string, size, rate int, d time.Duration) Runner {
+	return c.iceoryxAt(place.Anywhere, name, mode, size, rate, d)
+}
+
+func (c *Cast) iceoryxAt(where place.Place, name, mode string, size, rate int, d time.Duration) Runner {
 	return Runner{Name: name, Installed: func(ctx context.Context) error { return iceoryx.Installed(ctx, c.Workshop) },
 		Run: func(ctx context.Context) (figures.Figures, error) {
-			return iceoryx.Run(ctx, c.Lab, c.Workshop, mode, size, rate, d)
+			return iceoryx.Run(ctx, c.Lab, c.Workshop, where, mode, size, rate, d)
 		}}
 }

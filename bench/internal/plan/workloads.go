@@ -8,6 +8,7 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/cyclone"
 	"github.com/shmbus/shmbus/bench/internal/figures"
 	"github.com/shmbus/shmbus/bench/internal/native"
+	"github.com/shmbus/shmbus/bench/internal/place"
 	"github.com/shmbus/shmbus/bench/internal/ucx"
 )
 
@@ -23,7 +24,13 @@ const (
 
 // Workloads are all that there are.
 func (c *Cast) Workloads() []Workload {
-	return []Workload{c.polled(), c.blocked(), c.stream(), c.large(), c.loan(), c.fanout(), c.lastValue(1), c.lastValue(4)}
+	return []Workload{
+		c.polled(),
+		c.placed(place.Together, "blocked-one", "one way, 64 B, 2000/s, the receiver sleeps, on one processor"),
+		c.placed(place.Apart, "blocked-two", "one way, 64 B, 2000/s, the receiver sleeps, on two processors"),
+		c.blocked(),
+		c.stream(), c.large(), c.loan(), c.fanout(), c.lastValue(1), c.lastValue(4),
+	}
 }
 
 func (c *Cast) polled() Workload {
@@ -39,23 +46,16 @@ func (c *Cast) polled() Workload {
 		}}
 }
 
+// blocked leaves it to the kernel who runs where, which is what a user gets, and no measure of anybody: see [place].
 func (c *Cast) blocked() Workload {
 	const us = "shmbus"
 	p50 := []Comparison{{figures.P50, us, nil}}
 	both := []Comparison{{figures.P50, us, nil}, {figures.P99, us, nil}}
-	return Workload{Key: "blocked", Title: "one way, 64 B, 2000/s, the receiver sleeps",
-		Ours: []Runner{c.ours(us, longer, "latency", "--size", "64", "--wait", "block", "--rate", strconv.Itoa(rate))},
+	return Workload{Key: "blocked", Title: "one way, 64 B, 2000/s, the receiver sleeps, on any processors",
+		Ours: []Runner{c.ours(us, longer, asleep()...)},
 		Peers: []Peer{
-			{Key: "floor", Runner: c.program("floor: C thread in FUTEX_WAIT", native.Futex, func(string) []string {
-				return []string{strconv.Itoa(rate), c.Lab.Milliseconds(longer)}
-			}), Against: []Comparison{{figures.P50, us, atMost(1.3)}, {figures.P99, us, atMost(1.5)}}},
-			{Key: "floor", Runner: c.ours("floor: goroutine in FUTEX_WAIT, Go on both sides", longer, "floor", "futex", "--rate", strconv.Itoa(rate)),
-				Against: both},
+			{Key: "floor", Runner: c.futex(place.Anywhere), Against: both},
 			{Key: "ucx", Runner: c.ucx("UCX tag_lat -E sleep", ucx.Test{Name: "tag_lat", Size: small, Count: 15_000, Warm: 500, Sleep: true}), Against: p50},
-			{Key: "iceoryx", Runner: c.iceoryx("iceoryx WaitSet", "block", small, rate, longer), Against: both},
-			{Key: "pipe", Runner: c.stdio("pipe", small, rate, longer), Against: both},
-			{Key: "unix", Runner: c.stdio("unix", small, rate, longer), Against: both},
-			{Key: "tcp", Runner: c.stdio("tcp", small, rate, longer), Against: both},
 			{Key: "cyclone", Runner: c.cyclone("Cyclone DDS, loopback", func(ctx context.Context) (figures.Figures, error) {
 				return cyclone.Latency(ctx, c.Lab, small, rate)
 			}), Against: both},
@@ -63,6 +63,33 @@ func (c *Cast) blocked() Workload {
 			{Key: "redis", Runner: c.redis(rate, longer), Against: both},
 			{Key: "nats", Runner: c.nats(rate, longer), Against: both},
 		}}
+}
+
+// placed is blocked with both processes where we want them.
+func (c *Cast) placed(where place.Place, key, title string) Workload {
+	const us = "shmbus"
+	both := []Comparison{{figures.P50, us, nil}, {figures.P99, us, nil}}
+	return Workload{Key: key, Title: title,
+		Ours: []Runner{c.oursAt(where, us, longer, asleep()...)},
+		Peers: []Peer{
+			{Key: "floor", Runner: c.futex(where), Against: []Comparison{{figures.P50, us, atMost(1.3)}, {figures.P99, us, atMost(1.5)}}},
+			{Key: "floor", Runner: c.oursAt(where, "floor: goroutine in FUTEX_WAIT, Go on both sides", longer, "floor", "futex", "--rate", strconv.Itoa(rate)),
+				Against: both},
+			{Key: "iceoryx", Runner: c.iceoryxAt(where, "iceoryx WaitSet", "block", small, rate, longer), Against: both},
+			{Key: "pipe", Runner: c.stdioAt(where, "pipe", small, rate, longer), Against: both},
+			{Key: "unix", Runner: c.stdioAt(where, "unix", small, rate, longer), Against: both},
+			{Key: "tcp", Runner: c.stdioAt(where, "tcp", small, rate, longer), Against: both},
+		}}
+}
+
+func asleep() []string {
+	return []string{"latency", "--size", strconv.Itoa(small), "--wait", "block", "--rate", strconv.Itoa(rate)}
+}
+
+func (c *Cast) futex(where place.Place) Runner {
+	return c.programAt(where, "floor: C thread in FUTEX_WAIT", native.Futex, func(string) []string {
+		return []string{strconv.Itoa(rate), c.Lab.Milliseconds(longer)}
+	})
 }
 
 func (c *Cast) stream() Workload {

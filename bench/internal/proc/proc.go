@@ -56,6 +56,9 @@ func Run(ctx context.Context, dir string, env []string, name string, args ...str
 	return p.Wait()
 }
 
+// ID is the number of the process.
+func (p *Process) ID() int { return p.cmd.Process.Pid }
+
 // Wait waits until the program has ended and returns what it printed on standard output.
 func (p *Process) Wait() ([]byte, error) {
 	<-p.done

@@ -69,7 +69,7 @@ func (row Row) verdict() string {
 func clean(s string) string { return strings.NewReplacer("|", "/", "\n", " ", "\x1b", "").Replace(s) }
 
 // widest is how far cells are filled up; a longer message runs over.
-const widest = 48
+const widest = 64
 
 func write(out io.Writer, lines [][]string) error {
 	widths := make([]int, len(lines[0]))

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,6 +116,17 @@ static void *shared(size_t size) {
     return p;
 }
 
+// at puts this process on the first or second processor that BENCH_CPUS names, if it names any.
+static void at(int which) {
+    const char *names = getenv("BENCH_CPUS");
+    int cpus[2];
+    if (names == NULL || sscanf(names, "%d %d", &cpus[0], &cpus[1]) != 2) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpus[which], &set);
+    if (sched_setaffinity(0, sizeof set, &set)) die("sched_setaffinity");
+}
+
 // second starts another process, where it returns 0. That one ends when this one does.
 static pid_t second(void) {
     fflush(stdout);
@@ -124,6 +136,7 @@ static pid_t second(void) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != self) _exit(1);
     }
+    at(p == 0);
     return p;
 }
 
