@@ -161,16 +161,16 @@ func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, fan *fanoutRun) error {
 }
 
 func (fan *fanoutRun) figures() report.Figures {
-	o, n, took := fan.order, uint64(0), 0.0
+	o, n := fan.order, uint64(0)
 	used := fan.found[0].Usage.Since(fan.found[0].Usage)
 	for _, r := range fan.found {
 		n += r.Sent.Count
-		took += r.Sent.Seconds
 		used = used.Plus(r.Usage)
 	}
 	last, publish := of(fan.found, lastOf), of(fan.found, publishOf)
 	otherLast, otherPublish := of(fan.others, lastOf), of(fan.others, publishOf)
-	perSecond, per := float64(n)/took, float64(n)
+	perSecond := medianOf(fan.found, func(r fanout.Result) float64 { return float64(r.Sent.Count) / r.Sent.Seconds })
+	per := float64(n)
 	f := report.Figures{
 		Workload: "fanout", Size: o.Size, Wait: o.Wait, Count: n, Delays: last,
 		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size), AllocsPerMsg: float64(used.Allocs) / per, CPU: used.CPU,

@@ -109,23 +109,24 @@ func (a *app) hopRounds(ctx context.Context, h *hopRun) error {
 }
 
 func (h *hopRun) figures() report.Figures {
-	o, n, received, took := h.order, uint64(0), uint64(0), 0.0
+	o, n := h.order, uint64(0)
 	used := h.found[0].Usage.Since(h.found[0].Usage)
 	for _, r := range h.found {
 		n += r.Count
-		received += r.Received
-		took += r.Seconds
 		used = used.Plus(r.Usage)
+	}
+	perSecond := func(count func(hop.Result) uint64) float64 {
+		return medianOf(h.found, func(r hop.Result) float64 { return float64(count(r)) / r.Seconds })
 	}
 	hops := func(r hop.Result) *distribution.Percentiles { return r.Hops }
 	with, alone := of(h.found, hops), of(h.alone, hops)
 	return report.Figures{
-		Workload: "hop", Size: o.Size, Wait: o.Wait, Count: n, Delays: with, MessagesPerS: float64(n) / took,
+		Workload: "hop", Size: o.Size, Wait: o.Wait, Count: n, Delays: with, MessagesPerS: perSecond(func(r hop.Result) uint64 { return r.Count }),
 		AllocsPerMsg: float64(used.Allocs) / float64(n), CPU: used.CPU,
 		More: []report.Field{
 			{Key: "receivers", Value: o.Receivers}, {Key: "procs", Value: o.Procs}, {Key: "rate_per_s", Value: unless0(o.Rate)},
 			{Key: "pause_ns", Value: int64(o.Pause)},
-			{Key: "received_per_s", Value: float64(received) / took}, {Key: "rounds", Value: len(h.found)},
+			{Key: "received_per_s", Value: perSecond(func(r hop.Result) uint64 { return r.Received })}, {Key: "rounds", Value: len(h.found)},
 			{Key: "alone_p50_ns", Value: p50(alone)}, {Key: "alone_p99_ns", Value: p99(alone)}, {Key: "alone_max_ns", Value: alone.Max},
 			{Key: "ratio_p50", Value: ratio(p50(with), p50(alone))}, {Key: "ratio_p99", Value: ratio(p99(with), p99(alone))},
 		},
