@@ -23,7 +23,7 @@ func (r *Registry) Advertise(e Entity) (*Advertisement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("advertise a %v: %w", e.Kind, err)
 	}
-	r.bell.ring()
+	r.bell.ringFor(e.Kind, e.key(), r.self.id)
 	return a, nil
 }
 
@@ -44,7 +44,7 @@ func (r *Registry) advertise(e *Entity) (*Advertisement, error) {
 		r.unclaim(e.ID.Number)
 		return nil, err
 	}
-	return &Advertisement{r: r, id: e.ID, page: page, schemaSize: len(e.Schema), counters: counters}, nil
+	return &Advertisement{r: r, id: e.ID, kind: e.Kind, key: e.key(), page: page, schemaSize: len(e.Schema), counters: counters}, nil
 }
 
 func (r *Registry) claim(number uint32) bool {
@@ -65,6 +65,8 @@ func (r *Registry) unclaim(number uint32) {
 type Advertisement struct {
 	r          *Registry
 	id         EntityID
+	kind       Kind
+	key        uint64
 	page       int
 	schemaSize int
 	counters   []byte
@@ -86,7 +88,7 @@ func (a *Advertisement) Withdraw() error {
 		if err := a.r.table.remove(a.page, a.id.Number, a.schemaSize); err != nil {
 			a.err = fmt.Errorf("withdraw %v: %w", a.id, err)
 		}
-		a.r.bell.ring()
+		a.r.bell.ringFor(a.kind, a.key, a.r.self.id)
 	})
 	return a.err
 }

@@ -19,18 +19,24 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A bell is the mapped registry file of a domain. The file belongs to nobody: it may be removed, replaced or cut short by
-// anyone at any time, which costs speed and nothing else.
+// A bell is the mapped registry file of a domain, with its bells and hints. The file belongs to nobody: it may be removed,
+// replaced or cut short by anyone at any time, and hold anything, which costs speed and nothing else.
 type bell struct {
 	dir, path string
 	mode      fs.FileMode
 	log       *slog.Logger
 
-	mu      sync.Mutex // guards the rest against ring; only the owner of the bell changes it
-	file    *shm.File
-	mapping *shm.Mapping
-	word    *atomic.Uint32 // nil: there is no bell now
-	nonce   []byte
+	mu            sync.Mutex // guards the rest; only the goroutine that waits on the bell changes it
+	file          *shm.File
+	mapping       *shm.Mapping
+	nonce         []byte
+	all           *atomic.Uint32 // nil: there is no bell now
+	publishers    *atomic.Uint32
+	subscriptions *atomic.Uint32
+	topics        []atomic.Uint32 // by key
+	changes       []atomic.Uint32 // by place
+	calls         []atomic.Uint32 // by place
+	newcomers     []atomic.Uint64 // by place
 }
 
 // openBell opens the registry file of the domain, creating it if there is none.
@@ -105,8 +111,13 @@ func (b *bell) use(f *shm.File) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	page := m.Bytes()
 	b.file, b.mapping, b.nonce = f, m, nonce
-	b.word = mem.Uint32(m.Bytes(), offBell)
+	b.all = mem.Uint32(page, offBell)
+	b.publishers, b.subscriptions = mem.Uint32(page, offPublishers), mem.Uint32(page, offSubscriptions)
+	b.topics = mem.Uint32s(page, offTopics, topicBells)
+	b.changes, b.calls = mem.Uint32s(page, offChanges, places), mem.Uint32s(page, offCalls, places)
+	b.newcomers = mem.Uint64s(page, offNewcomers, places)
 	return nil
 }
 
@@ -144,11 +155,11 @@ func (b *bell) check() bool {
 		var nonce []byte
 		nonce, err = readRegistryFile(f, b.path)
 		f.Close()
-		if err == nil && b.word != nil && bytes.Equal(nonce, b.nonce) {
+		if err == nil && b.all != nil && bytes.Equal(nonce, b.nonce) {
 			return true
 		}
 	}
-	had := b.word != nil
+	had := b.all != nil
 	b.close()
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = b.open()
@@ -159,27 +170,134 @@ func (b *bell) check() bool {
 	return err == nil
 }
 
-// ring tells everybody to look.
-func (b *bell) ring() {
+// announce says that a participant joined.
+func (b *bell) announce(id ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.word != nil {
-		b.touch(func() { b.word.Add(1) })
-		futex.Wake(b.word)
+	if b.all != nil {
+		b.access(func() { b.newcomers[placeOf(id)].Store(uint64(id)) })
+		b.ring(id, b.all)
 	}
 }
 
-// value reads the bell. Only the goroutine that waits on the bell may call it.
-func (b *bell) value() (v uint32) {
-	if b.word != nil {
-		b.touch(func() { v = b.word.Load() })
+// mention says that there is a participant that others may not have heard of.
+func (b *bell) mention(id ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all != nil {
+		b.access(func() { b.newcomers[placeOf(id)].Store(uint64(id)) })
+		b.ring(id)
 	}
-	return v
 }
 
-// touch runs fn, which accesses the page. Whoever cut the file short made that access a fault, which here means only that
+// ringAll says that a participant left or has something for everybody.
+func (b *bell) ringAll(from ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all != nil {
+		b.ring(from, b.all)
+	}
+}
+
+// ringFor says that a participant advertised an entity, or took it back.
+func (b *bell) ringFor(kind Kind, key uint64, from ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.all == nil:
+	case kind == KindPublisher:
+		b.ring(from, b.publishers, &b.topics[key%topicBells])
+	default:
+		b.ring(from, b.subscriptions)
+	}
+}
+
+// call says that a participant has something for others.
+func (b *bell) call(from ID, to []ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all == nil {
+		return
+	}
+	words := make([]*atomic.Uint32, 0, len(to))
+	for _, id := range to {
+		words = append(words, &b.calls[placeOf(id)])
+	}
+	b.ring(from, words...)
+}
+
+// ring notes who has news before it wakes anybody, so that whoever looks because of a bell knows where. Called with mu held.
+func (b *bell) ring(from ID, words ...*atomic.Uint32) {
+	b.access(func() {
+		b.changes[placeOf(from)].Add(1)
+		for _, w := range words {
+			w.Add(1)
+		}
+	})
+	for _, w := range words {
+		futex.Wake(w)
+	}
+}
+
+// ears are the words that a participant listens to, with what each held.
+type ears struct {
+	waiter futex.Waiter
+	words  []*atomic.Uint32
+	values []uint32
+}
+
+func (e *ears) reset() {
+	e.waiter.Reset()
+	e.words, e.values = e.words[:0], e.values[:0]
+}
+
+func (e *ears) add(word *atomic.Uint32) {
+	v := word.Load()
+	e.waiter.Add(word, v)
+	e.words, e.values = append(e.words, word), append(e.values, v)
+}
+
+// listen adds the bells that concern this participant.
+func (b *bell) listen(e *ears, self ID, in *interest) {
+	topics, publishers, subscriptions := in.bells()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all == nil {
+		return
+	}
+	b.access(func() {
+		e.add(b.all)
+		e.add(&b.calls[placeOf(self)])
+		if publishers {
+			e.add(b.publishers)
+		}
+		if subscriptions {
+			e.add(b.subscriptions)
+		}
+		for _, i := range topics {
+			e.add(&b.topics[i])
+		}
+	})
+}
+
+// rung reports whether a word changed since it was added, or a bell cannot ring. Only the goroutine that waits on the bell
+// may call it.
+func (b *bell) rung(e *ears) bool {
+	rung := true
+	b.access(func() {
+		for i, word := range e.words {
+			if word.Load() != e.values[i] {
+				return
+			}
+		}
+		rung = false
+	})
+	return rung
+}
+
+// access runs fn, which reads or writes the file. Whoever cut the file short made that a fault, which here means only that
 // nothing was heard; check will notice.
-func (b *bell) touch(fn func()) {
+func (b *bell) access(fn func()) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch r := recover().(type) {
@@ -202,6 +320,8 @@ func (b *bell) close() error {
 		return nil
 	}
 	err := errors.Join(b.mapping.Unmap(), b.file.Close())
-	b.file, b.mapping, b.word, b.nonce = nil, nil, nil, nil
+	b.file, b.mapping, b.nonce = nil, nil, nil
+	b.all, b.publishers, b.subscriptions = nil, nil, nil
+	b.topics, b.changes, b.calls, b.newcomers = nil, nil, nil, nil
 	return err
 }

@@ -54,8 +54,8 @@ func BenchmarkLook(b *testing.B) {
 	}
 	r := all[49]
 	for b.Loop() {
-		r.table.bump()
-		if _, err := r.look(false); err != nil {
+		r.Touch()
+		if _, err := r.look(hinted); err != nil {
 			b.Fatal(err)
 		}
 	}

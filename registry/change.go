@@ -33,5 +33,6 @@ type Change struct {
 	Kind        ChangeKind
 	Participant Participant // whom it is about, without Entities; for Incompatible and Corrupt perhaps only the ID
 	Entity      Entity      // Added, Removed
+	Files       bool        // Touched: the participant's reader file may say something new, too
 	Err         error       // Corrupt, Incompatible
 }

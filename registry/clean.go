@@ -18,13 +18,19 @@ func Clean(dir string, dryRun bool) ([]string, error) {
 	if err := supported(); err != nil {
 		return nil, err
 	}
+	removed, _, err := clean(dir, dryRun)
+	return removed, err
+}
+
+// clean is Clean that also counts the living.
+func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	seen := make(map[ID]bool)
 	err := eachFile(dir, func(id ID, _ string) { seen[id] = true })
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("clean the domain: %w", err)
+		return nil, 0, fmt.Errorf("clean the domain: %w", err)
 	}
 	var errs []error
 	for id := range seen {
@@ -33,14 +39,15 @@ func Clean(dir string, dryRun bool) ([]string, error) {
 			errs = append(errs, err)
 		}
 		if !dead {
+			living++
 			delete(seen, id)
 		}
 	}
 	if len(seen) == 0 {
-		return nil, errors.Join(errs...)
+		return nil, living, errors.Join(errs...)
 	}
 	names, err := removeFiles(dir, seen, dryRun)
-	return names, errors.Join(append(errs, err)...)
+	return names, living, errors.Join(append(errs, err)...)
 }
 
 // isDead asks the kernel. A participant has its lock before its file has a name, and its file has a name before any other

@@ -290,7 +290,7 @@ func TestObserversDisturbNothing(t *testing.T) {
 	bad := damaged.advertise(publisher("bad"))
 	damaged.page(bad)[offBody] ^= 1
 	newer := forge(t, dir, nil)
-	native.PutUint32(newer.b[offVersion:], 2)
+	native.PutUint32(newer.b[offVersion:], layoutVersion+1)
 	for _, w := range []*watcher{first, second} {
 		w.looking.Lock() // or they would remove the dead
 		defer w.looking.Unlock()

@@ -26,8 +26,8 @@ func readAll(dir string, id ID) (*peer, []error) {
 	if err != nil {
 		return p, []error{err}
 	}
-	next, d := p.read(w)
-	p.adopt(next, w)
+	d := p.compare(w, everything())
+	p.adopt(d, w)
 	if p.torn {
 		d.errs = append(d.errs, errTorn)
 	}
@@ -52,8 +52,10 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 			return false
 		case at < offText: // the counting words
 			return true
-		case at < page:
+		case at < indexAt:
 			return at >= offText+texts
+		case at < page:
+			return at >= indexAt+offIndexKey
 		case at-page < prefixSize:
 			return false
 		case at-page < offBody:
@@ -69,7 +71,7 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 			if believed && !meaningless(at) {
 				t.Errorf("byte %d ^ %#x: the record is believed", at, flip)
 			}
-			if p != nil && len(p.entries) != 0 && !believed {
+			if p != nil && len(p.entities()) != 0 && !believed {
 				t.Errorf("byte %d ^ %#x: something else is believed: %+v", at, flip, p.entities())
 			}
 			if at >= page && !meaningless(at) && len(errs) == 0 && native.Uint32(f.b[page:]) != 0 {
@@ -86,12 +88,13 @@ func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
 	f.advertise(publisher("a"))
 	whole := slices.Clone(f.raw())
 	f.die()
-	for _, size := range []int{0, 1, 8, 12, 60, 64, 72, 80, 128, 4095, 4096, 4097, 4100, 4119, 4120, 4160, 4200, 7295} {
+	for _, size := range []int{0, 1, 8, 12, 60, 64, 72, 80, 128, 88, 4095, 4096, 4097, 4100, 4103, 4104, 8192,
+		firstPage, firstPage + 1, firstPage + 23, firstPage + 24, firstPage + 64, firstPage + 104} {
 		if err := os.WriteFile(f.path(), whole[:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		p, errs := readAll(dir, f.id)
-		if len(errs) == 0 || p != nil && len(p.entries) != 0 {
+		if len(errs) == 0 || p != nil && len(p.entities()) != 0 {
 			t.Errorf("cut to %d bytes: %v", size, errs)
 		}
 	}
@@ -145,7 +148,7 @@ func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	if got[1].Entity.Topic != "good" {
 		t.Errorf("believed is %q", got[1].Entity.Topic)
 	}
-	f.bump()
+	f.touch()
 	w.quiet(f.id, Touched) // said once
 	f.die()
 	w.Refresh()
@@ -238,8 +241,8 @@ func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
 	f.schemas = 0
 	f.advertise(huge)
 	p, errs := readAll(dir, f.id)
-	if len(errs) != 1 || len(p.entries) != MaxSchemas/MaxSchema {
-		t.Errorf("%d schemas were read, errors %v", len(p.entries), errs)
+	if len(errs) != 1 || len(p.entities()) != MaxSchemas/MaxSchema {
+		t.Errorf("%d schemas were read, errors %v", len(p.entities()), errs)
 	}
 }
 
@@ -269,16 +272,16 @@ func TestSchemasThatAreNotBelievedDoNotHoldUpALook(t *testing.T) {
 	looks, reported := 0, 0
 	for looks == 0 || p.torn && looks < 2*records {
 		looks++
-		next, d := p.read(w)
-		p.adopt(next, w)
+		d := p.compare(w, everything())
+		p.adopt(d, w)
 		reported += len(d.errs)
 		// What does not hold is read twice.
 		if n := len(d.errs) * 2 * MaxSchema; n > maxReading {
 			t.Fatalf("%d bytes of schemas were read in one look", n)
 		}
 	}
-	if p.torn || reported != records || len(p.entries) != 0 {
-		t.Errorf("%d of %d records reported after %d looks, %d believed", reported, records, looks, len(p.entries))
+	if p.torn || reported != records || len(p.entities()) != 0 {
+		t.Errorf("%d of %d records reported after %d looks, %d believed", reported, records, looks, len(p.entities()))
 	}
 }
 
@@ -410,7 +413,7 @@ func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	}
 }
 
-// The file holds a header and one entity page. With mend, what the checksums protect is reached too.
+// The file holds a header, an index and one entity page. With mend, what the checksums protect is reached too.
 func FuzzParticipantFile(f *testing.F) {
 	dir := domain(f)
 	honest := forge(f, dir, nil)
@@ -418,13 +421,13 @@ func FuzzParticipantFile(f *testing.F) {
 	whole := slices.Clone(honest.raw())
 	honest.die()
 	id := honest.id
-	f.Add(whole[:offText+textLength(whole)], whole[pageSize:pageSize+offBody+200], true)
-	f.Add(whole[:offText], whole[pageSize:pageSize+offBody], false)
+	f.Add(whole[:offText+textLength(whole)], whole[firstPage:firstPage+offBody+200], true)
+	f.Add(whole[:offText], whole[firstPage:firstPage+offBody], false)
 	f.Add([]byte{}, []byte{}, true)
 	f.Fuzz(func(t *testing.T, header, record []byte, mend bool) {
-		file := make([]byte, 2*pageSize)
+		file := make([]byte, firstPage+pageSize)
 		copy(file[:pageSize], header)
-		copy(file[pageSize:], record)
+		copy(file[firstPage:], record)
 		if mend {
 			mendFile(file, id)
 		}
@@ -463,7 +466,8 @@ func mendFile(b []byte, id ID) {
 	native.PutUint16(b[offExecLength:], native.Uint16(b[offExecLength:])%maxExecutable)
 	native.PutUint16(b[offUnitLength:], native.Uint16(b[offUnitLength:])%MaxName)
 	native.PutUint32(b[offHeaderCRC:], checksum(b[:offHeaderCRC], b[offText:offText+textLength(b)]))
-	page := b[pageSize:]
+	page := b[firstPage:]
+	native.PutUint64(b[indexAt:], indexed(native.Uint32(page[offEntityState:]), native.Uint64(page[offGeneration:])))
 	n := native.Uint32(page[offBodyLength:]) % maxBody
 	native.PutUint32(page[offBodyLength:], n)
 	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], page[offBody:offBody+n]))

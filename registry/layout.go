@@ -8,16 +8,22 @@ import (
 
 // Numbers are in the byte order of the machine. Bytes not listed are zero. The checksums are CRC-32C (Castagnoli).
 //
-// The registry file, one page, which anybody may write:
+// The registry file, five pages, which anybody may write. A bell is a futex word: adding to it and waking it says "look".
 //
 //	offset  size  constant         holds
 //	0       8     offMagic         "shmbus-r"
 //	8       4     offVersion       layout version
 //	16      16    offNonce         random: tells this file from another that was put in its place
-//	64      4     offBell          the bell, a futex word: adding to it and waking it says "look again"
+//	64      4     offBell          the bell for all: somebody joined or left
+//	128     4     offPublishers    the bell for those who wait for publishers of many topics
+//	192     4     offSubscriptions the bell for those who wait for subscriptions
+//	256     256   offTopics        64 bells for those who wait for publishers of a topic, by its key
+//	4096    4096  offChanges       1024 counts: one of the participants with this place changed something
+//	8192    4096  offCalls         1024 bells: one of the participants with this place is wanted
+//	12288   8192  offNewcomers     1024 words of 8 bytes: id of the participant with this place that joined last
 //
-// The participant file "<id>.participant", written by that participant alone: a header page, then one page per entity,
-// sparse up to the limit. Magic and version stay where they are in every version.
+// The participant file "<id>.participant", written by that participant alone: a header page, the index, then one page per
+// entity, sparse up to the limit. Magic and version stay where they are in every version.
 //
 //	offset  size  constant         holds
 //	0       8     offMagic         "shmbus-p"
@@ -33,9 +39,16 @@ import (
 //	64      8     offTableVersion  grows after every change
 //	72      4     offState         1 alive, 2 leaving
 //	76      4     offPages         entity pages that were ever used; the others need no look
+//	80      8     offTouches       grows after every change of the participant's other files
 //	128     3968  offText          the executable's path and the unit name, one after the other
 //
-// An entity page; page i is at (1+i) times 4096:
+// The index, an entry for each entity page, says which records there are. Entry i is at 4096 + 16 * i:
+//
+//	offset  size  constant         holds
+//	0       8     offIndexWord     generation times 256, and the state; 0 = there is no record
+//	8       8     offIndexKey      the key of the topic; 0 = the record says which topics it is about
+//
+// An entity page; page i is at (17+i) times 4096:
 //
 //	offset  size  constant         holds
 //	0       4     offEntityState   0 empty, 1 publisher, 2 subscription; written last, cleared first
@@ -63,8 +76,14 @@ const (
 	offMagic   = 0
 	offVersion = 8
 
-	offNonce = 16
-	offBell  = 64
+	offNonce         = 16
+	offBell          = 64
+	offPublishers    = 128
+	offSubscriptions = 192
+	offTopics        = 256
+	offChanges       = 4096
+	offCalls         = 8192
+	offNewcomers     = 12288
 
 	offPID          = 12
 	offID           = 16
@@ -77,7 +96,11 @@ const (
 	offTableVersion = 64
 	offState        = 72
 	offPages        = 76
+	offTouches      = 80
 	offText         = 128
+
+	offIndexWord = 0
+	offIndexKey  = 8
 
 	offEntityState = 0
 	offNumber      = 4
@@ -100,17 +123,23 @@ const (
 )
 
 const (
-	layoutVersion    = 1
+	layoutVersion    = 2
 	registryMagic    = "shmbus-r"
 	participantMagic = "shmbus-p"
 
 	pageSize      = 4096
-	registrySize  = pageSize
+	registrySize  = 5 * pageSize
 	nonceSize     = 16
+	places        = 1024 // a participant's place in the registry file is its id modulo this
+	topicBells    = 64   // a topic's bell is its key modulo this
+	indexAt       = pageSize
+	indexSize     = 16 // of an entry
+	stateBits     = 8  // of an index word, below the generation
+	firstPage     = indexAt + MaxEntities*indexSize
 	prefixSize    = offBodyCRC + 4
 	maxBody       = offCounters - offBody
 	maxExecutable = 2048 // bytes of the path that are kept
-	fileSize      = (1 + MaxEntities) * pageSize
+	fileSize      = firstPage + MaxEntities*pageSize
 )
 
 const (
@@ -137,4 +166,13 @@ func checksum(parts ...[]byte) uint32 {
 	return sum
 }
 
-func pageOffset(page int) int { return (1 + page) * pageSize }
+func pageOffset(page int) int { return firstPage + page*pageSize }
+
+func indexOffset(page int) int { return indexAt + page*indexSize }
+
+// indexed is the word that the index has for a record.
+func indexed(state uint32, generation uint64) uint64 { return generation<<stateBits | uint64(state) }
+
+// placeOf returns where in the registry file the hints about a participant are. Ids are random, so few share a place, and
+// those who do only look once more than they had to.
+func placeOf(id ID) int { return int(id % places) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -20,13 +21,26 @@ const (
 	shortPeriod  = 50 * time.Millisecond // the same while somebody's end, or the bell, cannot be heard
 	recheckPause = time.Millisecond      // between looks at the lock of a process that has ended
 	maxRechecks  = 1000                  // then the pid was not that of the process that holds the lock
+	regularly    = 32                    // participants that a periodic look asks though nothing is said of them
+)
+
+// A depth says how much a look takes for granted.
+type depth int
+
+const (
+	hinted   depth = iota // only who is said to have changed something is looked at
+	regular               // everybody; the directory, if the kernel says that it changed
+	thorough              // everything
 )
 
 // known is a peer as the registry follows it.
 type known struct {
 	*peer
-	own     bool // it is this very participant
-	strange bool // it lives and its file cannot be believed: nothing is said of it but that, once
+	own      bool // it is this very participant
+	visited  bool // its table was read
+	left     bool // it says that it leaves
+	strange  bool // it lives and its file cannot be believed: nothing is said of it but that, once
+	nameless bool // its file had no name when the directory was read
 
 	exit     *process.Exit
 	watched  bool        // its end will be heard
@@ -34,9 +48,15 @@ type known struct {
 	rechecks int
 }
 
-// Refresh looks at the domain now. OnChange has been called for everything that changed when it returns.
+// quiet reports whether there is nothing to do for a peer that is not said to have changed anything.
+func (k *known) quiet() bool {
+	return k.visited && k.watched && !k.nameless && !k.left && !k.torn && !k.exited.Load()
+}
+
+// Refresh looks at the whole domain now, whatever anybody says of it. OnChange has been called for everything that changed
+// when it returns.
 func (r *Registry) Refresh() error {
-	again, err := r.look(true)
+	again, err := r.look(thorough)
 	if again < lookPeriod {
 		r.poke() // the loop has to know
 	}
@@ -46,60 +66,126 @@ func (r *Registry) Refresh() error {
 	return nil
 }
 
-// look compares the domain with what is known of it. A full look asks for everybody's lock, not only where there is a
-// reason to, and removes files that belong to nobody. It returns how long the next look may wait for the bell.
-func (r *Registry) look(full bool) (again time.Duration, err error) {
+// look compares the domain with what is known of it. It returns how long the next look may wait for a bell.
+func (r *Registry) look(deep depth) (again time.Duration, err error) {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	if r.closing.Load() {
 		return lookPeriod, closed.Error("the participant is closed")
 	}
-	present, orphans := make(map[ID]bool, len(r.order)+1), make(map[ID]bool)
-	err = eachFile(r.dir, func(id ID, suffix string) {
-		switch {
-		case suffix == participantSuffix:
-			present[id] = true
-		case full && r.peers[id] == nil:
-			orphans[id] = true
-		}
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return shortPeriod, err
-	}
-	dead := make(map[ID]bool)
-	for id := range present {
-		if r.peers[id] == nil && r.meet(id, full) {
-			dead[id] = true
-		}
-	}
-	again = lookPeriod
-	var remain []*known
-	for _, k := range r.order {
-		nameless := !present[k.id] && r.unlinked(k.id)
-		locked, next := r.locked(k, full || nameless)
-		again = min(again, next)
-		if !locked || nameless && k.leaving() {
-			r.part(k)
-			dead[k.id] = true
+	n := r.hints.read(r.bell)
+	turns := r.turns(deep, n.ok)
+	found := 0
+	for _, id := range n.newcomers {
+		if r.peers[id] != nil {
 			continue
 		}
-		if nameless {
-			r.lament(k)
+		if r.meet(id, deep != hinted) {
+			r.dead[id] = true
 		}
-		remain = append(remain, k)
-		if !k.strange && r.visit(k) {
-			again = min(again, shortPeriod)
-		}
-	}
-	r.order = remain
-	for id := range orphans {
-		if !present[id] && r.unlinked(id) {
-			dead[id] = true
+		if r.peers[id] != nil {
+			r.members.present[id] = true
+			found++
 		}
 	}
-	maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !present[id] })
-	r.bury(dead)
-	return again, nil
+	for _, k := range r.order {
+		if !k.left && n.changed.has(placeOf(k.id)) && k.leaving() {
+			k.left = true
+			found++
+		}
+	}
+	missed := r.hints.missed(n, found)
+	stale := deep == regular && r.members.stale(r.dir, len(r.order))
+	listed := !n.ok || missed || deep == thorough || stale
+	if listed {
+		if err := r.members.list(r.dir); err != nil {
+			r.hints.known = false
+			return shortPeriod, err
+		}
+		r.hints.ahead = 0
+	}
+	if listed || deep != hinted {
+		for id := range r.members.present {
+			if r.peers[id] != nil {
+				continue
+			}
+			if r.meet(id, deep != hinted) {
+				r.dead[id] = true
+			}
+			if stale && r.peers[id] != nil {
+				r.bell.mention(id)
+			}
+		}
+		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.members.present[id] })
+	}
+	again = lookPeriod
+	i := -1
+	r.order = slices.DeleteFunc(r.order, func(k *known) (gone bool) {
+		i++
+		if listed {
+			k.nameless = !r.members.present[k.id] && r.unlinked(k.id)
+		} else if k.own && deep != hinted {
+			k.nameless = r.unlinked(k.id)
+		}
+		asked := turns.has(i)
+		if !asked && !n.changed.has(placeOf(k.id)) && k.quiet() {
+			if k.seen != r.interest.version.Load() && !k.own {
+				r.compare(k, k.read)
+			}
+			return false
+		}
+		next, gone := r.examine(k, asked)
+		again = min(again, next)
+		if gone && (!k.nameless || r.members.others[k.id]) {
+			r.dead[k.id] = !k.nameless
+		}
+		return gone
+	})
+	if deep != hinted {
+		for id := range r.members.others {
+			if r.peers[id] == nil && !r.members.present[id] && r.unlinked(id) {
+				r.dead[id] = false
+			}
+		}
+	}
+	return min(again, r.bury(deep == thorough)), nil
+}
+
+// A span is a part of a circle.
+type span struct{ from, n, of int }
+
+func (s span) has(i int) bool { return (i-s.from+s.of)%max(s.of, 1) < s.n }
+
+// turns says whom to look at though nobody said anything: all, or at a regular look so many that the domain may be large,
+// and the next ones the next time.
+func (r *Registry) turns(deep depth, hints bool) span {
+	all := len(r.order)
+	switch {
+	case deep == thorough || !hints:
+		return span{0, all, all}
+	case deep == regular && all > 0:
+		s := span{r.turn % all, min(all, regularly), all}
+		r.turn = (s.from + s.n) % all
+		return s
+	}
+	return span{}
+}
+
+// examine looks at one participant and returns when it has to be looked at again, or that it is gone. Asked, it does so also
+// where there is no reason to doubt.
+func (r *Registry) examine(k *known, asked bool) (again time.Duration, gone bool) {
+	locked, again := r.locked(k, asked || k.nameless || k.left)
+	if !locked || k.nameless && k.leaving() {
+		r.part(k)
+		return again, true
+	}
+	if k.nameless {
+		r.lament(k)
+	}
+	if !k.strange && r.visit(k) {
+		again = min(again, shortPeriod)
+	}
+	return again, false
 }
 
 // unlinked makes sure that a participant file is gone, which a listing alone does not say.
@@ -108,17 +194,38 @@ func (r *Registry) unlinked(id ID) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// bury removes the files of the dead. Everybody who notices does it.
-func (r *Registry) bury(dead map[ID]bool) {
+// buryEach is how long, for each participant, all of them together may take to begin removing files of the dead.
+const buryEach = time.Millisecond
+
+// bury removes the files of the dead, or returns when to. Everybody who notices does it, but not all at the same moment:
+// the participant file goes last, so where it is gone somebody else was first.
+func (r *Registry) bury(now bool) (again time.Duration) {
+	if len(r.dead) == 0 {
+		r.burial = time.Time{}
+		return lookPeriod
+	}
+	if r.burial.IsZero() {
+		r.burial = time.Now().Add(rand.N(buryEach * time.Duration(1+len(r.order))))
+	}
+	if left := time.Until(r.burial); left > 0 && !now {
+		return left
+	}
+	dead := maps.Clone(r.dead)
+	clear(r.dead)
+	r.burial = time.Time{}
+	maps.DeleteFunc(dead, func(id ID, named bool) bool { return named && r.unlinked(id) })
 	if len(dead) == 0 {
-		return
+		return lookPeriod
+	}
+	for id := range dead {
+		dead[id] = true
 	}
 	removed, err := removeFiles(r.dir, dead, false)
 	if len(removed) != 0 {
 		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(removed))
 	}
 	if err == nil {
-		return
+		return lookPeriod
 	}
 	news := false
 	for id := range dead {
@@ -128,6 +235,7 @@ func (r *Registry) bury(dead map[ID]bool) {
 	if news {
 		r.log.Warn("not everything that the dead left could be removed", "dir", r.dir, "err", err)
 	}
+	return lookPeriod
 }
 
 // meet opens the file of a participant that was not known. It reports true when that one is dead.
@@ -220,6 +328,7 @@ func (r *Registry) locked(k *known, full bool) (locked bool, again time.Duration
 
 // visit reads the peer's table if it changed, and reports whether it has to be read again soon.
 func (r *Registry) visit(k *known) (soon bool) {
+	k.visited = true
 	w, err := k.words()
 	if err != nil {
 		if !k.cut {
@@ -229,32 +338,41 @@ func (r *Registry) visit(k *known) (soon bool) {
 		}
 		return false
 	}
-	if !k.changed(w) {
-		return false
+	r.compare(k, w)
+	return k.torn
+}
+
+// compare tells what is different from before in the table of a peer.
+func (r *Registry) compare(k *known, w words) {
+	in := r.interest
+	if k.own {
+		in = r.own
 	}
-	next, d := k.read(w)
+	if !k.changed(w, in) {
+		return
+	}
+	d := k.peer.compare(w, in)
 	r.mu.Lock()
-	k.adopt(next, w)
+	k.adopt(d, w)
 	r.mu.Unlock()
 	for _, e := range d.removed {
-		r.tell(k, Removed, e, nil)
+		r.tell(k, Removed, e.entity, nil)
 	}
 	for _, e := range d.added {
-		r.tell(k, Added, e, nil)
+		r.tell(k, Added, e.entity, nil)
 	}
 	for _, err := range d.errs {
 		r.tell(k, Corrupt, Entity{}, err)
 	}
-	if d.touched {
-		r.tell(k, Touched, Entity{}, nil)
+	if d.touched() {
+		r.onChange(Change{Kind: Touched, Participant: k.alive(), Files: d.files})
 	}
-	return k.torn
 }
 
 func (r *Registry) dropEntities(k *known) {
 	lost := k.entities()
 	r.mu.Lock()
-	k.entries = nil
+	k.forget()
 	r.mu.Unlock()
 	for _, e := range lost {
 		r.tell(k, Removed, e, nil)
@@ -293,8 +411,14 @@ func (r *Registry) lament(k *known) {
 	}
 }
 
-func (r *Registry) tell(k *known, kind ChangeKind, e Entity, err error) {
+func (k *known) alive() Participant {
 	p := k.info
+	p.Alive = true
+	return p
+}
+
+func (r *Registry) tell(k *known, kind ChangeKind, e Entity, err error) {
+	p := k.alive()
 	p.Alive = kind != Left && kind != Died
 	r.onChange(Change{Kind: kind, Participant: p, Entity: e, Err: err})
 }
@@ -325,6 +449,6 @@ func (r *Registry) forgetAll() {
 	clear(r.peers)
 }
 
-func byNumber(a, b Entity) int { return cmp.Compare(a.ID.Number, b.ID.Number) }
+func byNumber(a, b *entry) int { return cmp.Compare(a.entity.ID.Number, b.entity.ID.Number) }
 
 func sortedIDs(set map[ID]bool) []ID { return slices.Sorted(maps.Keys(set)) }

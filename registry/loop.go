@@ -15,22 +15,25 @@ const (
 	maxPause = 10 * time.Millisecond
 )
 
-// loop looks whenever the bell rings, a watched process ends, or it is time to.
+// loop looks whenever a bell rings that concerns this participant, a watched process ends, or it is time to.
 func (r *Registry) loop() {
-	w := new(futex.Waiter)
+	e := new(ears)
 	complained := false
 	hasBell := true
 	var nextFull time.Time
 	for {
 		begin := time.Now()
-		full := !begin.Before(nextFull)
-		if full {
+		deep := hinted
+		if !begin.Before(nextFull) {
+			deep = regular
 			hasBell = r.bell.check()
 			nextFull = begin.Add(lookPeriod)
 		}
-		// Both are read before the look, so what changes during the look ends the wait after it.
-		rung, woken := r.bell.value(), r.wake.Load()
-		again, err := r.look(full)
+		// All are read before the look, so what changes during the look ends the wait after it.
+		e.reset()
+		e.add(&r.wake)
+		r.bell.listen(e, r.self.id, r.interest)
+		again, err := r.look(deep)
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
@@ -42,26 +45,21 @@ func (r *Registry) loop() {
 			again = min(again, shortPeriod)
 		}
 		end := time.Now()
-		r.wait(w, rung, woken, earlier(nextFull, end.Add(again)))
+		r.wait(e, earlier(nextFull, end.Add(again)))
 		pause := min(max(end.Sub(begin), minPause), maxPause)
 		time.Sleep(pause - time.Since(end))
 	}
 }
 
-// wait sleeps until the bell or the wake word has another value, or until the given time.
-func (r *Registry) wait(w *futex.Waiter, rung, woken uint32, until time.Time) {
-	for r.bell.value() == rung && r.wake.Load() == woken {
+// wait sleeps until something was heard, or until the given time.
+func (r *Registry) wait(e *ears, until time.Time) {
+	for !r.bell.rung(e) {
 		left := time.Until(until)
 		if left <= 0 {
 			return
 		}
-		w.Reset()
-		if r.bell.word != nil {
-			w.Add(r.bell.word, rung)
-		}
-		w.Add(&r.wake, woken)
-		if err := w.Wait(left); err != nil {
-			// Somebody cut the registry file short, so that its word is no memory any more.
+		if err := e.waiter.Wait(left); err != nil {
+			// Somebody cut the registry file short, so that its words are no memory any more.
 			time.Sleep(min(left, maxPause))
 		}
 	}

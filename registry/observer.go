@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,7 +16,8 @@ import (
 // An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
 // be called concurrently.
 type Observer struct {
-	dir string
+	dir      string
+	interest *interest
 
 	mu       sync.Mutex
 	peers    map[ID]*peer
@@ -31,7 +33,7 @@ func Observe(dir string) (*Observer, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, fmt.Errorf("observe the domain: %w", relativeError(dir))
 	}
-	return &Observer{dir: filepath.Clean(dir), peers: make(map[ID]*peer)}, nil
+	return &Observer{dir: filepath.Clean(dir), interest: everything(), peers: make(map[ID]*peer)}, nil
 }
 
 // Look returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
@@ -98,11 +100,11 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		o.problems = append(o.problems, err)
 		return who, true
 	}
-	if p.changed(w) {
+	if p.tableChanged(w, o.interest) {
 		// Every Look names what is wrong now, not only the first one that sees it.
 		p.reported, p.cut = nil, false
-		next, d := p.read(w)
-		p.adopt(next, w)
+		d := p.compare(w, o.interest)
+		p.adopt(d, w)
 		p.errs = d.errs
 	}
 	o.problems = append(o.problems, p.errs...)
@@ -141,22 +143,31 @@ func (o *Observer) Close() error {
 
 // entitiesWithCounters returns the entities that are still what they were when the table was read, with their figures.
 func (p *peer) entitiesWithCounters() []Entity {
-	all := make([]Entity, 0, len(p.entries))
+	all := make([]Entity, 0, len(p.numbers))
+	pages := make([]int, 0, len(p.numbers))
 	var figures [counters.Size]byte
 	for page, e := range p.entries {
-		_, err := p.file.ReadAt(figures[:], int64(pageOffset(page)+offCounters))
-		// Asked after the figures are read: the page may have gone to another entity meanwhile.
-		if now, again := p.prefix(page); err != nil || again != nil || now != e.prefix {
+		if e == nil {
 			continue
 		}
-		entity := e.entity
-		if entity.Kind == KindPublisher {
+		if _, err := p.file.ReadAt(figures[:], int64(pageOffset(page)+offCounters)); err != nil {
+			continue
+		}
+		all, pages = append(all, e.entity), append(pages, page)
+		if entity := &all[len(all)-1]; entity.Kind == KindPublisher {
 			entity.Publisher = counters.ReadPublisher(figures[:])
 		} else {
 			entity.Subscription = counters.ReadSubscription(figures[:])
 		}
-		all = append(all, entity)
 	}
-	slices.SortFunc(all, byNumber)
-	return all
+	// Asked after the figures are read: a page may have gone to another entity meanwhile. The index is cleared before.
+	index, _ := p.index(len(p.entries))
+	kept := all[:0]
+	for i, page := range pages {
+		if page < len(index) && index[page].word == p.entries[page].word {
+			kept = append(kept, all[i])
+		}
+	}
+	slices.SortFunc(kept, func(a, b Entity) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
+	return kept
 }

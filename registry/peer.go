@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,19 +21,23 @@ type peer struct {
 	info Participant // without Alive and Entities
 	head *header
 
-	entries  map[int]*entry // per page
-	version  uint64         // of the table, when entries was read
-	torn     bool           // a record could not be read this time: read again
-	schemas  int64          // bytes in entries
-	budget   int64          // bytes of schemas that this reading may still look at
-	reported map[int]prefix // records that were called corrupt already
-	cut      bool           // the file as a whole was called corrupt already
-	errs     []error        // for an Observer: what the last reading left out
+	entries  []*entry        // per page, nil where there is none
+	listed   []indexEntry    // the index as it was read last
+	read     words           // when it was
+	seen     uint64          // version of the interest that entries was read for
+	torn     bool            // a record could not be read this time: read again
+	numbers  map[uint32]bool // in entries
+	schemas  int64           // bytes in entries
+	budget   int64           // bytes of schemas that this reading may still look at
+	reported map[int]uint64  // index words of records that were called corrupt already
+	cut      bool            // the file as a whole was called corrupt already
+	errs     []error         // for an Observer: what the last reading left out
 }
 
 // An entry is a record that was believed.
 type entry struct {
-	prefix prefix
+	page   int
+	word   uint64 // of the index
 	entity Entity
 }
 
@@ -51,7 +56,7 @@ func openPeer(dir string, id ID) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{dir: dir, id: id, file: f, info: Participant{ID: id}}
+	p := &peer{dir: dir, id: id, file: f, info: Participant{ID: id}, numbers: make(map[uint32]bool)}
 	b := make([]byte, pageSize)
 	n, err := f.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -69,17 +74,19 @@ type words struct {
 	version uint64
 	state   uint32
 	pages   uint32
+	touches uint64
 }
 
 func (p *peer) words() (words, error) {
-	b := make([]byte, offPages+4-offTableVersion)
-	if _, err := p.file.ReadAt(b, offTableVersion); err != nil {
+	var b [offTouches + 8 - offTableVersion]byte
+	if _, err := p.file.ReadAt(b[:], offTableVersion); err != nil {
 		return words{}, p.corrupt("the header cannot be read any more", err)
 	}
 	return words{
-		version: native.Uint64(b),
+		version: native.Uint64(b[:]),
 		state:   native.Uint32(b[offState-offTableVersion:]),
 		pages:   native.Uint32(b[offPages-offTableVersion:]),
+		touches: native.Uint64(b[offTouches-offTableVersion:]),
 	}, nil
 }
 
@@ -89,131 +96,186 @@ func (p *peer) corrupt(what string, err error) error {
 
 // A difference is what a reading of a table found.
 type difference struct {
-	removed, added []Entity
+	removed, added []*entry
 	errs           []error
-	touched        bool
+	files          bool // the participant's other files may be different too
 }
 
-// changed reports whether the table has to be read again.
-func (p *peer) changed(w words) bool { return w.version != p.version || p.torn }
+// changed reports whether there is anything to read again.
+func (p *peer) changed(w words, in *interest) bool {
+	return p.tableChanged(w, in) || w.touches != p.read.touches
+}
 
-// read reads the table as it is now and returns the new entries and what is different. It changes nothing that another
-// goroutine may read; adopt does.
-func (p *peer) read(w words) (map[int]*entry, difference) {
-	d := difference{touched: w.version != p.version}
+func (p *peer) tableChanged(w words, in *interest) bool {
+	return w.version != p.read.version || p.torn || in.version.Load() != p.seen
+}
+
+// touched reports whether there is anything to tell.
+func (d *difference) touched() bool { return d.files || len(d.added)+len(d.removed) > 0 }
+
+// compare reads what is different in the table from what was adopted before: the index if there is another version, and
+// the records that are new and wanted. It changes nothing that another goroutine may read; adopt does.
+func (p *peer) compare(w words, in *interest) (d difference) {
+	d.files = w.touches != p.read.touches
+	if !p.tableChanged(w, in) {
+		return d
+	}
+	if w.version != p.read.version || p.torn {
+		p.listed = p.list(w, &d)
+		p.seen = 0 // what is wanted may be in any page
+	}
 	p.torn = false
+	fresh := p.fresh(in, &d)
+	p.budget = maxReading
+	for _, page := range fresh {
+		word := p.listed[page].word
+		e, err := p.load(page, word)
+		switch {
+		case errors.Is(err, errTorn):
+			p.torn = true
+		case err != nil:
+			if p.reported == nil {
+				p.reported = make(map[int]uint64)
+			}
+			p.reported[page] = word
+			d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the record in entity page %d", page), err))
+		case e != nil:
+			p.numbers[e.entity.ID.Number] = true
+			p.schemas += int64(len(e.entity.Schema))
+			d.added = append(d.added, e)
+		}
+	}
+	slices.SortFunc(d.removed, byNumber)
+	slices.SortFunc(d.added, byNumber)
+	// A subscription's requests may have been looked at when it was not known yet.
+	subscribes := func(e *entry) bool { return e.entity.Kind == KindSubscription }
+	d.files = d.files || slices.ContainsFunc(d.added, subscribes) || slices.ContainsFunc(d.removed, subscribes)
+	return d
+}
+
+// fresh finds what the index has no more, and the pages that have to be read.
+func (p *peer) fresh(in *interest, d *difference) (fresh []int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for page := range max(len(p.listed), len(p.entries)) {
+		var is indexEntry
+		if page < len(p.listed) {
+			is = p.listed[page]
+		}
+		if page < len(p.entries) && p.entries[page] != nil {
+			e := p.entries[page]
+			if e.word == is.word {
+				continue
+			}
+			d.removed = append(d.removed, e)
+			delete(p.numbers, e.entity.ID.Number)
+			p.schemas -= int64(len(e.entity.Schema))
+		}
+		if is.word != 0 && in.wants(kindOf(is.word), is.key, p.seen) && (len(p.reported) == 0 || p.reported[page] != is.word) {
+			fresh = append(fresh, page)
+		}
+	}
+	p.seen = in.version.Load()
+	return fresh
+}
+
+// An indexEntry is what the index says of a page. It is a hint which records to read: a record is believed for its own sake.
+type indexEntry struct{ word, key uint64 }
+
+func kindOf(word uint64) Kind { return Kind(word & (1<<stateBits - 1)) }
+
+// list reads the index of all pages that were ever used.
+func (p *peer) list(w words, d *difference) []indexEntry {
 	once := func(what string, err error) {
 		if !p.cut {
 			p.cut = true
 			d.errs = append(d.errs, p.corrupt(what, err))
 		}
 	}
-	pages := int(min(w.pages, MaxEntities))
 	if w.pages > MaxEntities {
 		once(fmt.Sprintf("the header announces %d entity pages", w.pages), nil)
 	}
-	next := make(map[int]*entry, len(p.entries))
-	var fresh []int
-	p.schemas, p.budget = 0, maxReading
-	for page := range pages {
-		was := p.entries[page]
-		pre, err := p.prefix(page)
-		if err != nil {
-			once(fmt.Sprintf("it ends before entity page %d, and the header announces %d", page, pages), err)
-			break
-		}
-		known, bad := p.reported[page]
-		switch {
-		case pre.state == 0, bad && known == pre:
-		case was != nil && was.prefix == pre:
-			next[page] = was
-			p.schemas += int64(len(was.entity.Schema))
-		default:
-			fresh = append(fresh, page)
-		}
+	pages := int(min(w.pages, MaxEntities))
+	index, err := p.index(pages)
+	if err != nil {
+		once(fmt.Sprintf("the index of %d pages ends after %d", pages, len(index)), err)
 	}
-	numbers := make(map[uint32]bool, len(next)+len(fresh))
-	for _, e := range next {
-		numbers[e.entity.ID.Number] = true
-	}
-	for _, page := range fresh {
-		e, pre, err := p.load(page, numbers)
-		switch {
-		case errors.Is(err, errTorn):
-			p.torn = true
-		case err != nil:
-			if p.reported == nil {
-				p.reported = make(map[int]prefix)
-			}
-			p.reported[page] = pre
-			d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the record in entity page %d", page), err))
-		case e != nil:
-			numbers[e.entity.ID.Number] = true
-			p.schemas += int64(len(e.entity.Schema))
-			next[page] = e
-			d.added = append(d.added, e.entity)
-		}
-	}
-	for page, e := range p.entries {
-		if next[page] != e {
-			d.removed = append(d.removed, e.entity)
-		}
-	}
-	slices.SortFunc(d.removed, byNumber)
-	slices.SortFunc(d.added, byNumber)
-	// A record that could only be read later than the version that announced it is announced too.
-	d.touched = d.touched || len(d.added)+len(d.removed) > 0
-	return next, d
+	return index
 }
 
-func (p *peer) adopt(next map[int]*entry, w words) { p.entries, p.version = next, w.version }
-
-func (p *peer) prefix(page int) (prefix, error) {
-	var b [prefixSize]byte
-	if _, err := p.file.ReadAt(b[:], int64(pageOffset(page))); err != nil {
-		return prefix{}, err
+func (p *peer) index(pages int) ([]indexEntry, error) {
+	b := make([]byte, pages*indexSize)
+	n, err := p.file.ReadAt(b, indexAt)
+	index := make([]indexEntry, n/indexSize)
+	for i := range index {
+		at := b[i*indexSize:]
+		index[i] = indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])}
 	}
-	return parsePrefix(b[:]), nil
+	return index, err
 }
 
-// load reads one record. Its owner may rewrite the page meanwhile: it clears the state word first and writes it last, so
+// adopt makes a difference part of what is known.
+func (p *peer) adopt(d difference, w words) {
+	for _, e := range d.removed {
+		p.entries[e.page] = nil
+	}
+	for _, e := range d.added {
+		if e.page >= len(p.entries) {
+			p.entries = append(p.entries, make([]*entry, e.page+1-len(p.entries))...)
+		}
+		p.entries[e.page] = e
+	}
+	p.read = w
+}
+
+// forget drops everything that was read.
+func (p *peer) forget() {
+	p.entries, p.listed, p.schemas, p.seen = nil, nil, 0, 0
+	clear(p.numbers)
+}
+
+// load reads the record that the index says is in a page; none means that it is not there yet, or not any more, which the
+// next version will say. Its owner may rewrite the page meanwhile: it clears the state word first and writes it last, so
 // the same bytes read twice are not a record in the making, and if they do not hold together they never will.
-func (p *peer) load(page int, numbers map[uint32]bool) (*entry, prefix, error) {
+func (p *peer) load(page int, word uint64) (*entry, error) {
 	const attempts = 3
 	var last []byte
 	for range attempts {
 		b := make([]byte, offCounters)
 		n, err := p.file.ReadAt(b, int64(pageOffset(page)))
 		if err != nil {
-			return nil, prefix{}, err
+			return nil, err
 		}
 		b = b[:n]
 		pre := parsePrefix(b)
 		if pre.state == 0 {
-			return nil, pre, nil
+			return nil, nil
 		}
-		e, err := p.decode(b, numbers)
+		e, err := p.decode(b)
 		if err == nil {
-			return &entry{prefix: pre, entity: e}, pre, nil
+			if indexed(pre.state, pre.generation) != word {
+				return nil, nil
+			}
+			return &entry{page: page, word: word, entity: e}, nil
 		}
 		if errors.Is(err, errTorn) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
-			return nil, pre, errTorn // enough for now, or our trouble, not the owner's fault
+			return nil, errTorn // enough for now, or our trouble, not the owner's fault
 		}
 		if bytes.Equal(b, last) {
-			return nil, pre, err
+			return nil, err
 		}
 		last = b
 	}
-	return nil, prefix{}, errTorn
+	return nil, errTorn
 }
 
-func (p *peer) decode(page []byte, numbers map[uint32]bool) (Entity, error) {
+func (p *peer) decode(page []byte) (Entity, error) {
 	e, ref, err := parseRecord(page)
 	if err != nil {
 		return Entity{}, err
 	}
 	e.ID.Participant = p.id
-	if numbers[e.ID.Number] {
+	if p.numbers[e.ID.Number] {
 		return Entity{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
 	}
 	if p.schemas+int64(ref.size) > MaxSchemas {
@@ -231,8 +293,10 @@ func (p *peer) decode(page []byte, numbers map[uint32]bool) (Entity, error) {
 func (p *peer) entities() []Entity {
 	all := make([]Entity, 0, len(p.entries))
 	for _, e := range p.entries {
-		all = append(all, e.entity)
+		if e != nil {
+			all = append(all, e.entity)
+		}
 	}
-	slices.SortFunc(all, byNumber)
+	slices.SortFunc(all, func(a, b Entity) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
 	return all
 }

@@ -9,7 +9,7 @@ import "testing"
 func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
-	advertise(t, w.Registry, publisher("a"))
+	advertise(t, w.Registry, subscription("a"))
 	p, bad := openPeer(dir, w.ID())
 	if bad != nil {
 		t.Fatal(bad)
@@ -19,9 +19,9 @@ func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.adopt(nil, now)
+	p.adopt(difference{}, now)
 	p.torn = true
-	if _, d := p.read(now); len(d.added) != 1 || !d.touched {
-		t.Errorf("%d added, touched %v", len(d.added), d.touched)
+	if d := p.compare(now, everything()); len(d.added) != 1 || !d.touched() || !d.files {
+		t.Errorf("%d added, touched %v", len(d.added), d.touched())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/process"
@@ -33,6 +34,10 @@ type Options struct {
 	// Added and Removed it announces. The calls come from goroutines of the registry, perhaps before Join has returned, and
 	// from Refresh. OnChange must not call Refresh or Close, and whoever waits for it must not hold it up.
 	OnChange func(Change)
+
+	// OnDemand leaves out the publishers and subscriptions of others until Know or Follow asks for them. In a large domain
+	// that is what nearly all work goes into.
+	OnDemand bool
 }
 
 // A Registry is the membership of this process in a domain. Its methods may be called concurrently.
@@ -50,8 +55,16 @@ type Registry struct {
 	last    uint32
 	free    map[uint32]bool // handed out by Number and not advertised yet
 
+	interest *interest // in others
+	own      *interest // in this participant
+
 	looking sync.Mutex  // held during a look, its calls of OnChange included
 	order   []*known    // by looks only
+	members members     // by looks only
+	hints   hints       // by looks only
+	dead    map[ID]bool // whose files are to be removed, and whether the participant file was there; by looks only
+	burial  time.Time   // when; by looks only
+	turn    int         // who in order is the next to be looked at unasked; by looks only
 	refused map[ID]bool // files that could not be opened or removed; by looks only
 	crowded bool        // too many participants, said so already; by looks only
 
@@ -72,7 +85,7 @@ func Join(opts Options) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join the domain: %w", err)
 	}
-	r.bell.ring()
+	r.bell.announce(r.self.id)
 	r.running.Go(r.loop)
 	return r, nil
 }
@@ -90,7 +103,11 @@ func join(opts Options) (*Registry, error) {
 	}
 	r := &Registry{
 		dir: filepath.Clean(opts.Dir), log: opts.Logger, onChange: opts.OnChange, clock: clock.New(),
-		free: make(map[uint32]bool), refused: make(map[ID]bool), peers: make(map[ID]*known),
+		free: make(map[uint32]bool), refused: make(map[ID]bool), dead: make(map[ID]bool), peers: make(map[ID]*known),
+		members: members{present: make(map[ID]bool)}, interest: everything(), own: everything(),
+	}
+	if opts.OnDemand {
+		r.interest = new(interest)
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -128,18 +145,11 @@ func (r *Registry) enter() (err error) {
 	if r.mode, err = prepareDomain(r.dir, r.log); err != nil {
 		return err
 	}
-	if removed, err := Clean(r.dir, false); err != nil {
+	removed, living, err := clean(r.dir, false)
+	if err != nil {
 		r.log.Warn("not everything that the dead left could be removed", "dir", r.dir, "err", err)
 	} else if len(removed) != 0 {
 		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(removed))
-	}
-	living := 0
-	if err := eachFile(r.dir, func(_ ID, suffix string) {
-		if suffix == participantSuffix {
-			living++
-		}
-	}); err != nil {
-		return err
 	}
 	if living >= MaxParticipants {
 		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
@@ -195,11 +205,16 @@ func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id
 // PeerPath returns the path of a file of another participant.
 func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir, id, suffix) }
 
-// Touch tells the others that something in the files of this participant changed: they look, and hear Touched. Called from
-// OnChange for the Touched of this very participant it would go on for ever.
-func (r *Registry) Touch() {
-	r.table.bump()
-	r.bell.ring()
+// Touch tells the named participants, or without names all, that something in the files of this participant changed: they
+// look at once, and hear Touched; the others hear it when they look next. Called from OnChange for the Touched of this very
+// participant it would go on for ever.
+func (r *Registry) Touch(who ...ID) {
+	r.table.touch()
+	if len(who) == 0 {
+		r.bell.ringAll(r.self.id)
+	} else {
+		r.bell.call(r.self.id, who)
+	}
 }
 
 // Close leaves the domain: the others hear that everything was removed and that the participant left, all its files are
@@ -212,7 +227,7 @@ func (r *Registry) Close() error {
 		r.forgetAll()
 		r.running.Wait()
 		r.result = r.table.close()
-		r.bell.ring()
+		r.bell.ringAll(r.self.id)
 		r.result = errors.Join(r.result, r.bell.close())
 	})
 	return r.result

@@ -24,6 +24,7 @@ type table struct {
 	mapping    *shm.Mapping
 	b          []byte
 	used       []bool // per page that has memory: an entity is in it
+	lowest     int    // every page below it is used
 	schemas    int64  // bytes of all schemas in the domain
 	generation uint64
 	closed     bool
@@ -56,6 +57,7 @@ func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 	h.put(t.b)
 	t.word32(offState).Store(stateAlive)
 	t.word64(offTableVersion).Store(1)
+	t.word64(offTouches).Store(1)
 	return t, f.Publish(filePath(dir, h.id, participantSuffix))
 }
 
@@ -85,6 +87,8 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 	p := prefix{number: e.ID.Number, generation: t.generation}
 	p.put(b, body)
 	mem.Uint32(b, offEntityState).Store(uint32(e.Kind))
+	mem.Uint64(t.b, indexOffset(page)+offIndexKey).Store(e.key())
+	t.index(page).Store(indexed(uint32(e.Kind), t.generation))
 	t.used[page] = true
 	t.schemas += int64(len(e.Schema))
 	t.word32(offPages).Store(uint32(len(t.used)))
@@ -94,15 +98,21 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 
 // freePage returns the lowest page without a record, with memory behind it.
 func (t *table) freePage() (int, error) {
-	for i, used := range t.used {
-		if !used {
-			return i, nil
-		}
+	for t.lowest < len(t.used) && t.used[t.lowest] {
+		t.lowest++
+	}
+	if t.lowest < len(t.used) {
+		return t.lowest, nil
 	}
 	page := len(t.used)
 	if page == MaxEntities {
 		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEntities,
 			Remedy: "close some, use patterns instead of many subscriptions, or spread them over several participants"}
+	}
+	if at := indexOffset(page); at%pageSize == 0 {
+		if err := t.file.Reserve(int64(at), pageSize); err != nil {
+			return 0, err
+		}
 	}
 	if err := t.file.Reserve(int64(pageOffset(page)), pageSize); err != nil {
 		return 0, err
@@ -118,8 +128,10 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 	if t.closed {
 		return nil // close removed it
 	}
+	t.index(page).Store(0)
 	mem.Uint32(t.page(page), offEntityState).Store(0)
 	t.used[page] = false
+	t.lowest = min(t.lowest, page)
 	t.schemas -= int64(schemaSize)
 	t.word64(offTableVersion).Add(1)
 	if schemaSize == 0 {
@@ -128,12 +140,12 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 	return removeIfThere(filePath(t.dir, t.id, schemaSuffix(number)))
 }
 
-// bump tells the others that something changed, once the bell is rung.
-func (t *table) bump() {
+// touch says that another file of this participant changed.
+func (t *table) touch() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.closed {
-		t.word64(offTableVersion).Add(1)
+		t.word64(offTouches).Add(1)
 	}
 }
 
@@ -148,6 +160,7 @@ func (t *table) close() error {
 	t.closed = true
 	t.word32(offState).Store(stateLeaving)
 	for i := range t.used {
+		t.index(i).Store(0)
 		mem.Uint32(t.page(i), offEntityState).Store(0)
 	}
 	t.word64(offTableVersion).Add(1)
@@ -162,6 +175,10 @@ func countersOf(page []byte) []byte {
 
 func (t *table) page(i int) []byte {
 	return t.b[pageOffset(i) : pageOffset(i)+pageSize : pageOffset(i)+pageSize]
+}
+
+func (t *table) index(page int) *atomic.Uint64 {
+	return mem.Uint64(t.b, indexOffset(page)+offIndexWord)
 }
 
 func (t *table) word32(off int) *atomic.Uint32 { return mem.Uint32(t.b, off) }

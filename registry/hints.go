@@ -1,0 +1,60 @@
+package registry
+
+// hints is what was last read of the registry file.
+type hints struct {
+	known   bool // the rest was read, and looks went after it
+	all     uint32
+	changes [places]uint32
+	ahead   int // newcomers and leavers that were found before they rang
+}
+
+// news is what the registry file says that happened since it was read last. A hint may be missing or mean nothing.
+type news struct {
+	ok        bool // it can be said at all
+	moved     int  // how many joined or left
+	newcomers []ID // who joined, perhaps
+	changed   placeSet
+}
+
+// A placeSet holds places of the registry file.
+type placeSet [places / 64]uint64
+
+func (s *placeSet) add(place int)      { s[place/64] |= 1 << (place % 64) }
+func (s *placeSet) has(place int) bool { return s[place/64]&(1<<(place%64)) != 0 }
+
+// read compares the registry file with what was last read of it.
+func (h *hints) read(b *bell) (n news) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := h.known
+	h.known = false
+	if b.all == nil {
+		return n
+	}
+	b.access(func() {
+		all := b.all.Load() // first: whoever rang before can be found below
+		n.moved = int(all - h.all)
+		h.all = all
+		for i := range b.changes {
+			v := b.changes[i].Load()
+			if v == h.changes[i] {
+				continue
+			}
+			h.changes[i] = v
+			n.changed.add(i)
+			if id := ID(b.newcomers[i].Load()); id != 0 {
+				n.newcomers = append(n.newcomers, id)
+			}
+		}
+		h.known = true
+	})
+	n.ok = was && h.known
+	return n
+}
+
+// missed reports, when so many newcomers and leavers were found, whether more of them rang.
+func (h *hints) missed(n news, found int) bool {
+	missing := n.moved - h.ahead - found
+	h.ahead = max(-missing, 0)
+	return missing > 0
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package registry
+
+import "io/fs"
+
+func changeIn(fs.FileInfo) (dirChange, bool) { return dirChange{}, false }
