@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
@@ -13,10 +14,13 @@ import (
 // onChange is told by the registry what changed in the domain, in order and one at a time, this participant's own changes
 // included. It is where publishers and subscriptions meet:
 //
-//   - a subscription's participant sees a publisher, requests a link in its reader file (or declines), and says so with
-//     Touch;
-//   - the publisher's participant sees the touch, reads the requests and admits them; the admission rings the publisher's
-//     bell, so the reader need not look at the registry for it.
+//   - a subscription's participant sees a publisher, requests a link in its reader file (or declines), and says so to the
+//     publisher's participant with Touch;
+//   - that one sees the touch, reads the requests and admits them; the admission rings the publisher's bell, so the reader
+//     need not look at the registry for it.
+//
+// So a participant with subscriptions follows publishers, and one with publishers need only know subscriptions, to wait
+// for them when it makes a publisher: whoever wants something of it calls.
 //
 // Everything here may be repeated: a link that exists is not made again, an admitted one is not admitted again.
 func (p *Participant) onChange(c registry.Change) {
@@ -30,31 +34,32 @@ func (p *Participant) onChange(c registry.Change) {
 		p.emit(Event{Kind: Joined, Participant: c.Participant})
 	case registry.Left:
 		if f := p.peers[id]; f != nil {
-			for _, pub := range p.pubs {
+			for number, pub := range p.linked[id] {
 				pub.writer.Leave(uint64(id), f.Mapped)
+				p.lingering[number] = pub
 			}
 		}
 		p.gone(id)
 		p.emit(Event{Kind: Left, Participant: c.Participant})
 	case registry.Died:
-		for _, pub := range p.pubs {
+		for _, pub := range p.linked[id] {
 			pub.writer.Dismiss(uint64(id))
 		}
 		p.gone(id)
 		p.emit(Event{Kind: Died, Participant: c.Participant})
 	case registry.Added:
-		p.entities[c.Entity.ID] = c.Entity
 		p.emit(Event{Kind: Added, Participant: c.Participant, Entity: c.Entity})
-		p.added(c.Entity)
+		p.added(&c.Entity)
+		return // its Touched comes
 	case registry.Removed:
 		p.removed(c.Entity)
 		p.emit(Event{Kind: Removed, Participant: c.Participant, Entity: c.Entity})
+		return // its Touched comes, or that it is gone
 	case registry.Touched:
-		p.admitFrom(id)
-		if p.asked {
-			p.asked = false
-			p.reg.Touch()
+		if c.Files {
+			p.admitFrom(id)
 		}
+		p.tellAsked()
 	case registry.Corrupt, registry.Incompatible:
 		p.log.Warn("a participant cannot be understood", "participant", id, "unit", c.Participant.Unit, "err", c.Err)
 		p.emit(Event{Kind: Unusable, Participant: c.Participant, Err: c.Err})
@@ -73,33 +78,43 @@ func (p *Participant) gone(id registry.ID) {
 		delete(p.peers, id)
 	}
 	delete(p.units, id)
+	delete(p.linked, id)
+	delete(p.asked, id)
 }
 
-// added looks at what a new entity means to our own. Called with mu held.
-func (p *Participant) added(e registry.Entity) {
+// tellAsked makes those look of whose publishers links were requested. Called with mu held.
+func (p *Participant) tellAsked() {
+	if len(p.asked) != 0 {
+		p.reg.Touch(slices.Collect(maps.Keys(p.asked))...)
+		clear(p.asked)
+	}
+}
+
+// added looks at what a new entity means to our own, and keeps it. Called with mu held.
+func (p *Participant) added(e *registry.Entity) {
+	p.entities[e.ID] = e
 	switch e.Kind {
 	case registry.KindPublisher:
-		for _, sub := range p.subs {
-			p.meet(sub, e)
+		p.publishers.add(e.Topic, e.ID, e)
+		for _, sub := range p.ownSubs.matching(e.Topic) {
+			p.meet(sub, *e)
 		}
 		if e.ID.Participant != p.reg.ID() {
 			return
 		}
-		for _, sub := range p.entities {
-			p.compare(e, sub)
+		for _, sub := range p.interested.matching(e.Topic) {
+			p.compare(*e, *sub)
 		}
 	case registry.KindSubscription:
-		for _, pub := range p.pubs {
-			p.compare(pub.entity, e)
+		p.interested.add(e.Patterns, e.ID, e)
+		for _, pub := range p.ownPubs.matching(e.Patterns) {
+			p.compare(pub.entity, *e)
 		}
 	}
 }
 
-// compare reports a subscription that a publisher of ours does not suit. Called with mu held.
+// compare reports a subscription to a publisher of ours that does not suit it. Called with mu held.
 func (p *Participant) compare(pub, sub registry.Entity) {
-	if sub.Kind != registry.KindSubscription || !registry.Interested(sub, pub.Topic) {
-		return
-	}
 	if err := p.reg.Match(pub, sub); err != nil {
 		p.mismatch(pair{pub.ID, sub.ID}, sub, err)
 	}
@@ -113,19 +128,21 @@ func (p *Participant) removed(e registry.Entity) {
 		maps.DeleteFunc(reported, func(both pair, _ bool) bool { return both.pub == e.ID || both.sub == e.ID })
 	}
 	if e.Kind == registry.KindPublisher {
-		for _, sub := range p.subs {
+		p.publishers.remove(e.Topic, e.ID)
+		for _, sub := range p.ownSubs.matching(e.Topic) {
 			sub.publisherGone(e.ID)
 		}
 		return
 	}
-	for _, pub := range p.pubs {
+	p.interested.remove(e.Patterns, e.ID)
+	for _, pub := range p.ownPubs.matching(e.Patterns) {
 		delete(pub.answered, e.ID)
 	}
 }
 
-// meet connects a subscription of ours with a publisher, or declines. Called with mu held.
+// meet connects a subscription of ours with a publisher that its patterns match, or declines. Called with mu held.
 func (p *Participant) meet(sub *subscription, pub registry.Entity) {
-	if !registry.Interested(sub.entity, pub.Topic) || sub.knows(pub.ID) {
+	if sub.knows(pub.ID) {
 		return
 	}
 	wanted := sub.likes(pub)
@@ -145,7 +162,7 @@ func (p *Participant) meet(sub *subscription, pub registry.Entity) {
 	}
 	switch {
 	case err == nil:
-		p.asked = true
+		p.asked[pub.ID.Participant] = true
 	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
 	default:
 		p.again(err)
@@ -181,20 +198,15 @@ func (p *Participant) meetAgain() {
 	if p.closed {
 		return
 	}
-	for _, e := range p.entities {
-		if e.Kind == registry.KindPublisher {
-			for _, sub := range p.subs {
-				p.meet(sub, e)
-			}
+	for _, sub := range p.subs {
+		for _, e := range p.publishers.matching(sub.entity.Patterns) {
+			p.meet(sub, *e)
 		}
 	}
 	for id := range p.units {
 		p.admitFrom(id)
 	}
-	if p.asked {
-		p.asked = false
-		p.reg.Touch()
-	}
+	p.tellAsked()
 	p.signal()
 }
 
@@ -227,8 +239,13 @@ func (p *Participant) admitFrom(id registry.ID) {
 		}
 		p.peers[id] = f
 	}
-	for _, pub := range p.pubs {
+	for _, pub := range p.linked[id] {
 		pub.writer.Prune()
+	}
+	for number, pub := range p.lingering {
+		if pub.writer.Prune(); pub.writer.Readers() == 0 {
+			delete(p.lingering, number)
+		}
 	}
 	err := f.Requests(uint64(p.reg.ID()), func(q shmtransport.LinkRequest) {
 		pub := p.pubs[q.Publisher.Number]
@@ -236,13 +253,13 @@ func (p *Participant) admitFrom(id registry.ID) {
 			return
 		}
 		sub := registry.EntityID{Participant: id, Number: q.Subscription}
-		_, known := p.entities[sub] // the samples that are held of one that is closed keep its request
+		e, known := p.entities[sub] // the samples that are held of one that is closed keep its request
 		if err := pub.admit(f, q); err != nil {
 			p.again(err)
 			if both := (pair{pub.entity.ID, sub}); known && !p.unusable[both] {
 				p.unusable[both] = true
 				p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
-				p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: p.entities[sub], Err: err})
+				p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: *e, Err: err})
 			}
 		}
 		if known && !pub.answered[sub] {

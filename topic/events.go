@@ -3,9 +3,11 @@ package topic
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/shmbus/shmbus/registry"
@@ -94,10 +96,10 @@ func (p *Participant) known() []Event {
 	}) {
 		events = append(events, Event{Kind: Joined, Participant: u})
 	}
-	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b registry.Entity) int {
+	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b *registry.Entity) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID.Number, b.ID.Number), cmp.Compare(a.ID.Participant, b.ID.Participant))
 	}) {
-		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: e})
+		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: *e})
 	}
 	return events
 }
@@ -107,6 +109,15 @@ func (p *Participant) known() []Event {
 // more than a few thousand events behind loses the newest of them, and is told how many by a Missed.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
+		// What is known from here on is everything. The only error that lasts is that of a closed participant.
+		for _, kind := range []registry.Kind{registry.KindPublisher, registry.KindSubscription} {
+			all, err := p.reg.Follow(kind)
+			if err == nil {
+				defer all.End()
+			} else if !errors.Is(err, os.ErrClosed) {
+				p.log.Warn("not everything that is there may be an event", "err", err)
+			}
+		}
 		l := &listener{wake: make(chan struct{}, 1), room: eventBacklog}
 		p.mu.Lock()
 		l.queue = p.known() // however much it is

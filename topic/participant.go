@@ -42,15 +42,21 @@ type Participant struct {
 	reader     *shmtransport.ReaderFile // made with the first subscriber
 	pubs       map[uint32]*publication  // by number
 	subs       map[uint32]*subscription // by number
+	ownPubs    byTopic[uint32, *publication]
+	ownSubs    byPattern[uint32, *subscription]
 	units      map[registry.ID]registry.Participant
-	entities   map[registry.EntityID]registry.Entity // everybody's
+	entities   map[registry.EntityID]*registry.Entity // everybody's, of the kinds that were asked for
+	publishers byTopic[registry.EntityID, *registry.Entity]
+	interested byPattern[registry.EntityID, *registry.Entity] // subscriptions
 	peers      map[registry.ID]*shmtransport.PeerFile
-	mismatches map[pair]bool              // reported already
-	unusable   map[pair]bool              // met in vain, reported already
-	silent     map[registry.EntityID]bool // subscriptions that did not answer a publisher in time
-	retry      *time.Timer                // runs meetAgain; nil when nothing is to be repeated
-	asked      bool                       // a link was requested and nobody was told yet
-	changed    chan struct{}              // closed and replaced when something above changed
+	linked     map[registry.ID]map[uint32]*publication // publishers of ours that admitted somebody of a participant
+	lingering  map[uint32]*publication                 // those that may watch marks of one who left
+	mismatches map[pair]bool                           // reported already
+	unusable   map[pair]bool                           // met in vain, reported already
+	silent     map[registry.EntityID]bool              // subscriptions that did not answer a publisher in time
+	retry      *time.Timer                             // runs meetAgain; nil when nothing is to be repeated
+	asked      map[registry.ID]bool                    // of whose publishers links were requested, and they were not told yet
+	changed    chan struct{}                           // closed and replaced when something above changed
 	listeners  map[*listener]struct{}
 }
 
@@ -72,15 +78,18 @@ func Join(opts *Options) (*Participant, error) {
 		clock: clock.New(),
 		ready: make(chan struct{}),
 		pubs:  map[uint32]*publication{}, subs: map[uint32]*subscription{},
-		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]registry.Entity{},
-		peers: map[registry.ID]*shmtransport.PeerFile{}, mismatches: map[pair]bool{},
-		unusable: map[pair]bool{}, silent: map[registry.EntityID]bool{},
+		ownPubs: byTopic[uint32, *publication]{}, ownSubs: newByPattern[uint32, *subscription](),
+		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]*registry.Entity{},
+		publishers: byTopic[registry.EntityID, *registry.Entity]{}, interested: newByPattern[registry.EntityID, *registry.Entity](),
+		peers: map[registry.ID]*shmtransport.PeerFile{}, linked: map[registry.ID]map[uint32]*publication{},
+		lingering: map[uint32]*publication{}, mismatches: map[pair]bool{},
+		unusable: map[pair]bool{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
-	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: opts.Logger, OnChange: p.onChange})
+	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: opts.Logger, OnChange: p.onChange, OnDemand: true})
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +118,9 @@ func (p *Participant) leave() error {
 	}
 	pubs, subs := p.pubs, p.subs
 	p.pubs, p.subs = map[uint32]*publication{}, map[uint32]*subscription{}
+	p.ownPubs, p.ownSubs = byTopic[uint32, *publication]{}, newByPattern[uint32, *subscription]()
+	clear(p.linked)
+	clear(p.lingering)
 	p.signal()
 	p.mu.Unlock()
 
@@ -136,6 +148,8 @@ func (p *Participant) leave() error {
 	clear(p.peers)
 	clear(p.units)
 	clear(p.entities)
+	clear(p.publishers)
+	p.interested = newByPattern[registry.EntityID, *registry.Entity]()
 	for l := range p.listeners {
 		l.end()
 	}

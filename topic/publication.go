@@ -21,6 +21,7 @@ type publication struct {
 	entity   registry.Entity
 	writer   *shmtransport.Writer
 	ad       *registry.Advertisement
+	interest *registry.Interest         // in subscriptions
 	answered map[registry.EntityID]bool // subscriptions that requested a link or declined; guarded by p.mu
 
 	ending sync.Once
@@ -37,6 +38,15 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	if p.isClosed() {
 		return nil, closed.Error("the participant is closed")
 	}
+	interest, err := p.reg.Know(registry.KindSubscription, e.Topic)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			interest.End()
+		}
+	}()
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
@@ -45,7 +55,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
 	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
-	pub := &publication{p: p, entity: e, writer: w, answered: map[registry.EntityID]bool{}}
+	pub := &publication{p: p, entity: e, writer: w, interest: interest, answered: map[registry.EntityID]bool{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, pub.drop())
@@ -63,7 +73,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	pub.ad = ad
 	p.mu.Unlock()
 	w.CountIn(ad.Counters())
-	if err := p.reg.Refresh(); err != nil {
+	if err := p.reg.CatchUp(); err != nil {
 		return nil, err
 	}
 	pub.awaitAnswers()
@@ -78,6 +88,7 @@ func (pub *publication) enter() error {
 		return closed.Error("the participant is closed")
 	}
 	pub.p.pubs[pub.entity.ID.Number] = pub
+	pub.p.ownPubs.add(pub.entity.Topic, pub.entity.ID.Number, pub)
 	return nil
 }
 
@@ -116,19 +127,20 @@ func (pub *publication) awaitAnswers() {
 // unanswered lists the subscriptions to wait for. Called with p.mu held.
 func (pub *publication) unanswered() (open []registry.EntityID) {
 	p := pub.p
-	for id, e := range p.entities {
-		if e.Kind == registry.KindSubscription && !pub.answered[id] && !p.silent[id] && registry.Interested(e, pub.entity.Topic) {
+	for id := range p.interested.matching(pub.entity.Topic) {
+		if !pub.answered[id] && !p.silent[id] {
 			open = append(open, id)
 		}
 	}
 	return open
 }
 
-// admit watches a requested link's marks from now on.
+// admit watches a requested link's marks from now on. Called with p.mu held.
 func (pub *publication) admit(f *shmtransport.PeerFile, q shmtransport.LinkRequest) error {
 	if q.Declined || pub.writer.Watches(q) {
 		return nil
 	}
+	put(pub.p.linked, registry.ID(q.Reader), pub.entity.ID.Number, pub)
 	page, release, err := f.Page(q.Link)
 	if err != nil {
 		return err
@@ -145,9 +157,16 @@ func (pub *publication) close() error {
 
 // drop is close for who holds counting.
 func (pub *publication) drop() error {
-	pub.p.mu.Lock()
-	delete(pub.p.pubs, pub.entity.ID.Number)
-	pub.p.mu.Unlock()
+	p, number := pub.p, pub.entity.ID.Number
+	p.mu.Lock()
+	delete(p.pubs, number)
+	p.ownPubs.remove(pub.entity.Topic, number)
+	delete(p.lingering, number)
+	for _, of := range p.linked {
+		delete(of, number)
+	}
+	p.mu.Unlock()
+	pub.interest.End()
 	return pub.end()
 }
 

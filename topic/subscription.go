@@ -3,6 +3,8 @@ package topic
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 type subscription struct {
 	p        *Participant
 	entity   registry.Entity
+	interest *registry.Interest // in publishers
 	filter   func(string) bool
 	patience time.Duration
 	reader   *shmtransport.Reader
@@ -47,14 +50,20 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 	}
 	p.counting.RLock()
 	defer p.counting.RUnlock()
-	if err := p.reg.Refresh(); err != nil {
+	interest, err := p.reg.Follow(registry.KindPublisher, e.Patterns...)
+	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			interest.End()
+		}
+	}()
 	e.Kind = registry.KindSubscription
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
 	sub := &subscription{
-		p: p, entity: e, filter: filter, patience: patience,
+		p: p, entity: e, interest: interest, filter: filter, patience: patience,
 		liked: map[registry.EntityID]bool{}, known: map[registry.EntityID]func(){},
 	}
 	if err := sub.possible(); err != nil {
@@ -86,12 +95,10 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 
 // meetAll connects the subscription with every publisher that is known; onChange does it for those that come.
 func (sub *subscription) meetAll() error {
-	p := sub.p
 	if err := sub.meetKnown(); err != nil {
 		return err
 	}
-	p.reg.Touch()
-	return p.reg.Refresh()
+	return sub.p.reg.CatchUp() // publishers of our own
 }
 
 func (sub *subscription) meetKnown() error {
@@ -102,12 +109,11 @@ func (sub *subscription) meetKnown() error {
 		return closed.Error("the participant is closed")
 	}
 	p.subs[sub.entity.ID.Number] = sub
-	for _, e := range p.entities {
-		if e.Kind == registry.KindPublisher {
-			p.meet(sub, e)
-		}
+	p.ownSubs.add(sub.entity.Patterns, sub.entity.ID.Number, sub)
+	for _, e := range p.publishers.matching(sub.entity.Patterns) {
+		p.meet(sub, *e)
 	}
-	p.asked = false
+	p.tellAsked()
 	return nil
 }
 
@@ -121,11 +127,11 @@ func (sub *subscription) possible() error {
 		return err
 	}
 	var mismatch error
-	for _, e := range p.entities {
-		if e.Kind != registry.KindPublisher || !registry.Interested(sub.entity, e.Topic) || !sub.likes(e) {
+	for _, e := range p.publishers.matching(sub.entity.Patterns) {
+		if !sub.likes(*e) {
 			continue
 		}
-		err := p.reg.Match(e, sub.entity)
+		err := p.reg.Match(*e, sub.entity)
 		if err == nil {
 			return nil
 		}
@@ -218,8 +224,10 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
-	e := p.entities[key]
-	e.ID = key // it may have been removed meanwhile
+	e := registry.Entity{ID: key}
+	if known := p.entities[key]; known != nil { // it may have been removed meanwhile
+		e = *known
+	}
 	p.useless(sub, e, err)
 	if errors.As(err, new(*shmtransport.LimitError)) {
 		sub.unmeet(key)
@@ -238,7 +246,9 @@ func (sub *subscription) close() error {
 func (sub *subscription) drop() error {
 	sub.p.mu.Lock()
 	delete(sub.p.subs, sub.entity.ID.Number)
+	sub.p.ownSubs.remove(sub.entity.Patterns, sub.entity.ID.Number)
 	sub.p.mu.Unlock()
+	sub.interest.End()
 	return sub.end()
 }
 
@@ -247,8 +257,10 @@ func (sub *subscription) drop() error {
 func (sub *subscription) end() error {
 	sub.ending.Do(func() {
 		sub.reader.Close()
+		publishers := map[registry.ID]bool{}
 		sub.mu.Lock()
-		for _, undo := range sub.known {
+		for pub, undo := range sub.known {
+			publishers[pub.Participant] = true
 			if undo != nil {
 				undo()
 			}
@@ -256,6 +268,9 @@ func (sub *subscription) end() error {
 		clear(sub.known)
 		sub.mu.Unlock()
 		sub.result = sub.ad.Withdraw()
+		if len(publishers) != 0 {
+			sub.p.reg.Touch(slices.Collect(maps.Keys(publishers))...) // they wait for nobody's bell
+		}
 	})
 	return sub.result
 }
