@@ -17,9 +17,17 @@ import (
 // Role is the name of the role.
 const Role = "crowd"
 
-// processes is how many processes the participants share, at most: each of them has the same work as in a process of its own,
-// without the memory.
-const processes = 4
+// The participants share processes: each of them has the same work as in a process of its own, without the memory. Of every
+// other one it has up to two descriptors, so that there must be more processes when there are many.
+const (
+	processes   = 4
+	descriptors = 15_000 // in one process
+)
+
+func (o *Order) processes() int {
+	each := max(1, (descriptors-o.Topics/processes)/(2*o.Participants))
+	return min(o.Participants, max(processes, (o.Participants+each-1)/each))
+}
 
 // An Order says how large the domain is, and for the role which part of that one process makes.
 type Order struct {
@@ -47,7 +55,7 @@ func Run(ctx context.Context, parent string, o Order, listings int, m meeting.Or
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	o.Dir, o.Step = st.Dir, min(processes, o.Participants)
+	o.Dir, o.Step = st.Dir, o.processes()
 	began := time.Now()
 	var crowd []*crew.Child
 	for o.First = range o.Step {
