@@ -78,7 +78,7 @@ func (a *app) valueOrder(cmd *cobra.Command, e *extent, v *valueRun) error {
 		return cli.Usagef(cmd, "--readers %d is not between 1 and %d", o.Readers, most)
 	}
 	if e.size < lastvalue.MinSize {
-		return cli.Usagef(cmd, "--size %d is less than %d, which a value's number takes", e.size, lastvalue.MinSize)
+		return cli.Usagef(cmd, "--size %d is less than %d: a value has its number twice at least, so that a torn one shows", e.size, lastvalue.MinSize)
 	}
 	if err := checkDepth(cmd, o.Depth); err != nil {
 		return err

@@ -36,14 +36,16 @@ directory of shared memory of their own, which is gone afterwards. Nothing else 
 Figures of one machine move from minute to minute; compare only what was measured in one run (see --floor).
 
 Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that should not.`,
-		Example: `  shmperf latency --size 64 --wait poll         one-way latency between two processes
-  shmperf latency --wait block --rate 2000 --floor
-  shmperf stream --size 1048576 --json
+		Example: `  shmperf latency --size 64 --wait poll --floor   one-way latency between two processes, and the least possible
+  shmperf latency --wait block --rate 2000
+  shmperf stream --batch 32 --json
   shmperf stream --policy keep-last --csv
-  shmperf floor                                 what the machine does without a bus`,
+  shmperf fanout --subscribers 16 --against 1 --wait none
+  shmperf floor spin                              what the machine does without a bus`,
 	}
 	root.PersistentFlags().BoolVar(&a.csv, "csv", false, "print CSV: a line of names, which are those of --json, and a line of figures")
-	root.AddCommand(a.latency(), a.stream(), a.fanout(), a.lastvalue(), a.hop(), a.codec(), a.discovery(), a.idle(), a.memory(), a.scale(), a.floor(), a.role())
+	root.AddCommand(a.latency(), a.stream(), a.fanout(), a.lastvalue(), a.discovery(), a.scale(), a.idle(), a.memory(), a.hop(), a.codec(),
+		a.floor(), a.role())
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		f := root.PersistentFlags()

@@ -18,8 +18,8 @@ const (
 // name is the topic's, of 16 bytes.
 const name = "perf/last/value0"
 
-// MinSize is the size of the smallest value: it has a number.
-const MinSize = wordSize
+// MinSize is the size of the smallest value: one that has its number twice, or a part of another one would not show.
+const MinSize = 2 * wordSize
 
 // An Order says what to measure. All processes get it, with a seat for each reader.
 type Order struct {

@@ -4,7 +4,7 @@ import "testing"
 
 func TestAValueIsWholeUntilOneByteIsOfAnother(t *testing.T) {
 	const one, other = 0x0123456789abcdef, 0xfedcba9876543210 // no byte in common
-	for size := wordSize; size < 5*wordSize; size++ {
+	for size := MinSize; size < 5*wordSize; size++ {
 		b, c := make([]byte, size), make([]byte, size)
 		fill(b, one)
 		fill(c, other)
