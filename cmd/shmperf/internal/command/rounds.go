@@ -149,6 +149,13 @@ func p50(p *distribution.Percentiles) any {
 	return p.P50
 }
 
+func mean(p *distribution.Percentiles) any {
+	if p == nil {
+		return nil
+	}
+	return p.Mean
+}
+
 func p99(p *distribution.Percentiles) any {
 	if p == nil {
 		return nil

@@ -31,17 +31,18 @@ func (r Recorder) Result() *Percentiles {
 	}
 	return &Percentiles{
 		P50: r.h.ValueAtQuantile(50), P90: r.h.ValueAtQuantile(90), P99: r.h.ValueAtQuantile(99),
-		P999: r.h.ValueAtQuantile(99.9), Max: r.h.Max(),
+		P999: r.h.ValueAtQuantile(99.9), Max: r.h.Max(), Mean: int64(r.h.Mean()),
 	}
 }
 
-// Percentiles are delays in nanoseconds that a share of all did not exceed.
+// Percentiles are delays in nanoseconds that a share of all did not exceed, and the mean.
 type Percentiles struct {
 	P50  int64 `json:"p50"`
 	P90  int64 `json:"p90"`
 	P99  int64 `json:"p99"`
 	P999 int64 `json:"p999"`
 	Max  int64 `json:"max"`
+	Mean int64 `json:"mean"`
 }
 
 // Medians returns the median of each percentile over several rounds, nil for none.
@@ -59,7 +60,7 @@ func Medians(rounds []*Percentiles) *Percentiles {
 	return &Percentiles{
 		P50: of(func(p *Percentiles) int64 { return p.P50 }), P90: of(func(p *Percentiles) int64 { return p.P90 }),
 		P99: of(func(p *Percentiles) int64 { return p.P99 }), P999: of(func(p *Percentiles) int64 { return p.P999 }),
-		Max: of(func(p *Percentiles) int64 { return p.Max }),
+		Max: of(func(p *Percentiles) int64 { return p.Max }), Mean: of(func(p *Percentiles) int64 { return p.Mean }),
 	}
 }
 

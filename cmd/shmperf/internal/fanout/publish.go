@@ -9,8 +9,8 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stopwatch"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -18,7 +18,7 @@ import (
 // A publisher is the process that publishes.
 type publisher struct {
 	Order
-	clock   clock.Clock
+	clock   stopwatch.Stopwatch
 	seats   []board.Seat
 	pub     *topic.Publisher[[]byte]
 	payload []byte
@@ -34,7 +34,7 @@ func Publish(ctx context.Context, d *crew.Desk) error {
 
 func publish(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	p := &publisher{
-		Order: at.Order, clock: clock.New(), cost: distribution.NewRecorder(), last: distribution.NewRecorder(),
+		Order: at.Order, clock: stopwatch.New(), cost: distribution.NewRecorder(), last: distribution.NewRecorder(),
 		payload: make([]byte, at.Order.Size),
 	}
 	for i := range p.Subscribers {
@@ -95,7 +95,7 @@ func (p *publisher) message(ctx context.Context, seq uint64) error {
 	if _, err := p.pub.Publish(ctx, p.payload); err != nil {
 		return err
 	}
-	p.cost.Record(p.clock.Now() - began)
+	p.cost.Record(p.clock.Since(began))
 	if p.Wait == Absent {
 		return p.pace.Wait(ctx)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/stopwatch"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -21,7 +21,7 @@ const name = "perf/pair"
 // A sender is the process that publishes.
 type sender struct {
 	Order
-	clock   clock.Clock
+	clock   stopwatch.Stopwatch
 	board   *board.Board
 	seat    board.Seat
 	pub     *topic.Publisher[[]byte]
@@ -36,7 +36,7 @@ func Send(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "
 
 func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	s := &sender{
-		Order: at.Order, clock: clock.New(), board: at.Board, seat: at.Board.Seat(0), took: distribution.NewRecorder(),
+		Order: at.Order, clock: stopwatch.New(), board: at.Board, seat: at.Board.Seat(0), took: distribution.NewRecorder(),
 		payload: make([]byte, at.Order.Size),
 	}
 	var err error
@@ -114,7 +114,7 @@ func (s *sender) messages(ctx context.Context, seq, n uint64) error {
 		return err
 	}
 	if s.Timed {
-		s.took.Record(s.clock.Now() - began)
+		s.took.Record(s.clock.Since(began))
 	}
 	if s.Answered {
 		if err := pace.Reached(ctx, s.seat.Got, seq); err != nil {
