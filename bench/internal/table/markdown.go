@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -11,7 +12,7 @@ import (
 
 // Markdown writes rows as a table that also reads well as it is.
 func Markdown(out io.Writer, rows []Row) error {
-	lines := [][]string{{"workload", "who", "figure", "median", "min .. max", "ours / it", "bar", "", "ours is"}}
+	lines := [][]string{{"workload", "who", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
 	last := ""
 	for _, row := range rows {
 		title := ""
@@ -21,11 +22,11 @@ func Markdown(out io.Writer, rows []Row) error {
 		line := []string{title, row.Who, label(row.Metric)}
 		switch {
 		case row.Missing != "":
-			line = append(line, "missing", row.Missing, "", row.Bar, "", "")
+			line = append(line, "missing", row.Missing, "", "", row.Bar, "", "")
 		case row.Error != "":
-			line = append(line, "FAILED", clean(row.Error), "", row.Bar, "", row.Ours)
+			line = append(line, "FAILED", clean(row.Error), "", "", row.Bar, "", row.Ours)
 		default:
-			line = append(line, figures.Show(row.Metric, row.Median), row.span(), row.ratio(), row.Bar, row.verdict(), row.Ours)
+			line = append(line, figures.Show(row.Metric, row.Median), row.span(), row.ratio(), row.spread(), row.Bar, row.verdict(), row.Ours)
 		}
 		lines = append(lines, line)
 	}
@@ -49,10 +50,22 @@ func (row Row) ratio() string {
 	if len(row.Ratios) == 0 {
 		return ""
 	}
-	if row.Ratio >= 100 {
-		return fmt.Sprintf("%.0f", row.Ratio)
+	return quotient(row.Ratio)
+}
+
+// spread is the smallest and the largest ratio.
+func (row Row) spread() string {
+	if len(row.Ratios) == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%.2f", row.Ratio)
+	return quotient(slices.Min(row.Ratios)) + " .. " + quotient(slices.Max(row.Ratios))
+}
+
+func quotient(v float64) string {
+	if v >= 99.995 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 func (row Row) verdict() string {

@@ -60,7 +60,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"| one way  | us  | p50    | 85.0 ns |",
 		"| 200 ns .. 500 ns ",
-		"| 0.50      | <= 0.65 | met | us      |",
+		"| 0.50      | 0.40 .. 1.00 | <= 0.65 | met | us      |",
 		"c.h is missing: apt-get install libc-dev",
 		"| FAILED  | a / b c ",
 	} {
