@@ -18,7 +18,7 @@ import (
 const (
 	fanoutRate    = 1000 // per second, for subscribers that sleep
 	fanoutCount   = 20_000
-	absentCount   = 1_000_000
+	absentCount   = 10_000_000
 	fanoutMost    = 256 // processes
 	fanoutWarming = 200
 )
@@ -61,7 +61,7 @@ of the medians are printed: ratio_against_publish_p50 for what Publish costs, ra
 			return lostUnduly(lostByAll(fan.found) + lostByAll(fan.others))
 		},
 	}
-	e.flags(cmd, 64, "20000; with --wait none 1000000")
+	e.flags(cmd, 64, "20000; with --wait none 10000000")
 	f := cmd.Flags()
 	f.IntVar(&o.Subscribers, "subscribers", 4, "processes that subscribe")
 	f.StringVar(&o.Wait, "wait", pair.Block, waitUsage+", none (nobody receives)")
