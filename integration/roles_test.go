@@ -14,7 +14,7 @@ import (
 )
 
 func roles() map[string]role {
-	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole}
+	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole}
 }
 
 // tally is what a subscriber saw.
