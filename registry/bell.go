@@ -122,17 +122,20 @@ func (b *bell) use(f *shm.File) error {
 }
 
 func readRegistryFile(f *shm.File, path string) (nonce []byte, err error) {
+	b := make([]byte, offNonce+nonceSize)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if n == len(b) { // another version may have another size
+		if err := checkVersion(b, path, registryMagic); err != nil {
+			return nil, err
+		}
+	}
 	if size, err := f.Size(); err != nil {
 		return nil, err
-	} else if size != registrySize {
+	} else if n < len(b) || size != registrySize {
 		return nil, &CorruptError{Path: path, What: fmt.Sprintf("it has %d bytes instead of %d", size, registrySize)}
-	}
-	b := make([]byte, offNonce+nonceSize)
-	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if err := checkVersion(b, path, registryMagic); err != nil {
-		return nil, err
 	}
 	return b[offNonce:], nil
 }

@@ -48,7 +48,9 @@ func (h *hints) read(b *bell) (n news) {
 		}
 		h.known = true
 	})
-	n.ok = was && h.known
+	if n.ok = was && h.known; !n.ok {
+		n.newcomers = nil // of ages
+	}
 	return n
 }
 

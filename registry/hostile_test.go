@@ -64,6 +64,9 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 		return at-page >= offBody+int(native.Uint32(record[offBodyLength:]))
 	}
 	for at := range page + pageSize {
+		if at >= indexAt+indexSize && at < page && at%64 != 0 {
+			continue // of pages that were never used
+		}
 		for _, flip := range []byte{0x01, 0x80, 0xff} {
 			f.b[at] ^= flip
 			p, errs := readAll(dir, f.id)

@@ -127,14 +127,14 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 		} else if k.own && deep != hinted {
 			k.nameless = r.unlinked(k.id)
 		}
-		asked := turns.has(i)
-		if !asked && !n.changed.has(placeOf(k.id)) && k.quiet() {
+		asked, news := turns.has(i), n.changed.has(placeOf(k.id))
+		if !asked && !news && k.quiet() {
 			if k.seen != r.interest.version.Load() && !k.own {
 				r.compare(k, k.read)
 			}
 			return false
 		}
-		next, gone := r.examine(k, asked)
+		next, gone := r.examine(k, asked, news)
 		again = min(again, next)
 		if gone && (!k.nameless || r.members.others[k.id]) {
 			r.dead[k.id] = !k.nameless
@@ -172,8 +172,8 @@ func (r *Registry) turns(deep depth, hints bool) span {
 }
 
 // examine looks at one participant and returns when it has to be looked at again, or that it is gone. Asked, it does so also
-// where there is no reason to doubt.
-func (r *Registry) examine(k *known, asked bool) (again time.Duration, gone bool) {
+// where there is no reason to doubt; otherwise it reads only where there is news.
+func (r *Registry) examine(k *known, asked, news bool) (again time.Duration, gone bool) {
 	locked, again := r.locked(k, asked || k.nameless || k.left)
 	if !locked || k.nameless && k.leaving() {
 		r.part(k)
@@ -182,7 +182,7 @@ func (r *Registry) examine(k *known, asked bool) (again time.Duration, gone bool
 	if k.nameless {
 		r.lament(k)
 	}
-	if !k.strange && r.visit(k) {
+	if !k.strange && (asked || news || k.torn || !k.visited || k.seen != r.interest.version.Load()) && r.visit(k) {
 		again = min(again, shortPeriod)
 	}
 	return again, false
@@ -352,6 +352,11 @@ func (r *Registry) compare(k *known, w words) {
 		return
 	}
 	d := k.peer.compare(w, in)
+	if len(d.errs) != 0 {
+		if locked, err := k.file.Locked(); err == nil && !locked {
+			d.errs = nil // it died, which will be heard, and somebody was quicker and removed what its records speak of
+		}
+	}
 	r.mu.Lock()
 	k.adopt(d, w)
 	r.mu.Unlock()

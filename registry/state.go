@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Participants returns who is known now, this participant included, in the order of joining. Counters are not read. The
-// caller owns the slice and its slices of entities.
+// Participants returns who is known now, this participant included, in the order of joining. With Options.OnDemand there are
+// of the entities of others only those that Know or Follow asked for. Counters are not read. The caller owns the slice and
+// its slices of entities.
 func (r *Registry) Participants() []Participant {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,0 +1,146 @@
+//go:build linux
+
+package registry
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// still makes a watcher that looks only when it is told to.
+func still(t testing.TB, dir string, onDemand bool) *watcher {
+	t.Helper()
+	w := &watcher{t: t, changes: make(chan Change, 100_000), unread: make(map[ID][]Change)}
+	r, err := Join(Options{Dir: dir, OnDemand: onDemand, OnChange: func(c Change) { w.changes <- c }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.closing.Store(true)
+	r.poke()
+	r.running.Wait()
+	r.closing.Store(false)
+	w.Registry = r
+	t.Cleanup(func() { r.Close() })
+	return w
+}
+
+// reads returns how often this process read a file while fn ran, as the kernel counts it.
+func reads(t testing.TB, fn func()) int {
+	t.Helper()
+	count := func() (n int) {
+		b, err := os.ReadFile("/proc/self/io")
+		if err != nil {
+			t.Skip("this kernel does not count reads: it needs CONFIG_TASK_IO_ACCOUNTING")
+		}
+		for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+			if v, ok := strings.CutPrefix(lines.Text(), "syscr: "); ok {
+				fmt.Sscan(v, &n)
+			}
+		}
+		return n
+	}
+	nothing := -count() + count()
+	before := count()
+	fn()
+	return count() - before - nothing
+}
+
+func (w *watcher) lookNow(deep depth) {
+	w.t.Helper()
+	if _, err := w.look(deep); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestALookAtADomainInWhichNothingChangedReadsNothing(t *testing.T) {
+	dir := domain(t)
+	other := still(t, dir, true)
+	for i := range 100 {
+		advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
+	}
+	w := still(t, dir, false)
+	w.lookNow(hinted)
+	listed := w.members.began
+	if n := reads(t, func() { w.lookNow(hinted) }); n != 0 || w.members.began != listed {
+		t.Errorf("%d reads, listed %v", n, w.members.began != listed)
+	}
+}
+
+func TestAPeriodicLookReadsAsMuchInALargeDomain(t *testing.T) {
+	dir := domain(t)
+	w := still(t, dir, false)
+	for range 3 * regularly {
+		forge(t, dir, nil).advertise(publisher("a"))
+	}
+	w.lookNow(thorough)
+	for range 3 {
+		if n := reads(t, func() { w.lookNow(regular) }); n > regularly {
+			t.Errorf("%d reads", n)
+		}
+	}
+}
+
+// What others have costs nobody anything who does not want it, however much it is.
+func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
+	for _, kind := range []string{"wanted", "unwanted"} {
+		var costs []int
+		for _, others := range []int{1, 10, 300} {
+			dir := domain(t)
+			w, other := still(t, dir, true), still(t, dir, true)
+			if _, err := w.Follow(KindPublisher, "wanted"); err != nil {
+				t.Fatal(err)
+			}
+			for i := range others {
+				advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
+			}
+			w.lookNow(hinted)
+			listed := w.members.began
+			advertise(t, other.Registry, publisher(kind))
+			costs = append(costs, reads(t, func() { w.lookNow(hinted) }))
+			if w.members.began != listed {
+				t.Error("the directory was listed")
+			}
+			added := 0
+			for len(w.changes) > 0 {
+				if c := <-w.changes; c.Kind == Added {
+					added++
+				}
+			}
+			if want := map[string]int{"wanted": 1}[kind]; added != want {
+				t.Errorf("%d entities were told of, want %d", added, want)
+			}
+		}
+		if costs[0] != costs[1] || costs[1] != costs[2] {
+			t.Errorf("a topic that is %s costs %v reads beside 1, 10 and 300 others", kind, costs)
+		}
+	}
+}
+
+func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
+	var costs []int
+	for _, others := range []int{1, 25} {
+		dir := domain(t)
+		w := still(t, dir, true)
+		for range others {
+			still(t, dir, true)
+		}
+		w.lookNow(hinted)
+		listed := w.members.began
+		newcomer := still(t, dir, true)
+		costs = append(costs, reads(t, func() { w.lookNow(hinted) }))
+		w.expect(newcomer.ID(), Joined)
+		newcomer.Close()
+		w.lookNow(hinted)
+		w.expect(newcomer.ID(), Left)
+		if w.members.began != listed {
+			t.Error("the directory was listed")
+		}
+	}
+	if costs[0] != costs[1] {
+		t.Errorf("somebody who joins costs %v reads beside 1 and 25 others", costs)
+	}
+}

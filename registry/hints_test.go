@@ -1,0 +1,168 @@
+//go:build linux
+
+package registry
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// The registry file is everybody's. Whatever somebody writes into it, nothing is told that is not so, and nothing for ever
+// left untold.
+func TestNonsenseInTheRegistryFileHidesNothingForGood(t *testing.T) {
+	dir := domain(t)
+	a, b := watch(t, dir), watch(t, dir)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		words := mem.Uint32s(a.bell.mapping.Bytes(), offBell, (registrySize-offBell)/4)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				words[rand.N(len(words))].Store(rand.Uint32N(3) * rand.Uint32())
+			}
+		}
+	})
+	for range 10 {
+		r, err := Join(Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5 {
+			advertise(t, r, publisher(fmt.Sprint(i)))
+		}
+		b.expect(r.ID(), Joined, Added, Added, Added, Added, Added)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b.expect(r.ID(), Removed, Removed, Removed, Removed, Removed, Left)
+	}
+	close(stop)
+	group.Wait()
+}
+
+// Somebody who was killed between naming its file and ringing, or whose hints were lost.
+func TestWhatNobodySaidIsFoundByLooking(t *testing.T) {
+	dir := domain(t)
+	w := still(t, dir, false)
+	var all []*forger
+	for range 2*regularly + 1 {
+		all = append(all, forge(t, dir, nil))
+	}
+	// All but one join unheard; one of all lists the directory at each periodic look.
+	looks := 0
+	for ; len(w.peers) <= len(all) && looks < 100_000; looks++ {
+		w.lookNow(regular)
+	}
+	for _, f := range all {
+		w.expect(f.id, Joined)
+		f.advertise(publisher("unheard"))
+	}
+	for range 4 { // each looks at regularly of them, and at this participant
+		w.lookNow(regular)
+	}
+	for _, f := range all {
+		w.expect(f.id, Added)
+	}
+}
+
+// Who finds somebody by chance says so to those who were not as lucky.
+func TestAFindIsMentioned(t *testing.T) {
+	dir := domain(t)
+	finder, other := still(t, dir, false), still(t, dir, false)
+	finder.lookNow(hinted)
+	other.lookNow(hinted)
+	f := forge(t, dir, nil)
+	finder.lookNow(regular)
+	finder.expect(f.id, Joined)
+	listed := other.members.began
+	other.lookNow(hinted)
+	other.expect(f.id, Joined)
+	if other.members.began != listed {
+		t.Error("the other one had to list the directory")
+	}
+}
+
+// An index that lies hides records of the liar's own, and that is all.
+func TestAnIndexThatLies(t *testing.T) {
+	dir := domain(t)
+	for name, lie := range map[string]func(f *forger){
+		"another generation": func(f *forger) { f.index(1).Add(1 << stateBits) },
+		"another kind":       func(f *forger) { f.index(1).Store(indexed(uint32(KindSubscription), 2)) },
+		"no kind there is":   func(f *forger) { f.index(1).Store(indexed(255, 2)) },
+		"nothing":            func(f *forger) { f.index(1).Store(0) },
+		"a page without a record": func(f *forger) {
+			f.index(1).Store(0)
+			f.index(2).Store(indexed(uint32(KindPublisher), 1))
+			f.word32(offPages).Store(3)
+		},
+		"all pages there can be": func(f *forger) {
+			f.index(1).Store(0)
+			for i := 2; i < MaxEntities; i++ {
+				f.index(i).Store(^uint64(0))
+			}
+			f.word32(offPages).Store(MaxEntities)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := forge(t, dir, nil)
+			defer f.die()
+			f.advertise(publisher("honest"))
+			f.advertise(publisher("liar"))
+			if err := f.file.Reserve(indexAt, MaxEntities*indexSize); err != nil {
+				t.Fatal(err)
+			}
+			lie(f)
+			p, _ := readAll(dir, f.id)
+			if all := p.entities(); len(all) != 1 || all[0].Topic != "honest" {
+				t.Errorf("believed is %+v", all)
+			}
+			if p.torn {
+				t.Error("it would be read again and again")
+			}
+		})
+	}
+}
+
+// A key that is wrong shows a record to those who do not want it, who can tell, or keeps it from those who do.
+func TestAKeyThatLiesIsOnlyAHint(t *testing.T) {
+	dir := domain(t)
+	f := forge(t, dir, nil)
+	page := f.advertise(publisher("truth"))
+	mem.Uint64(f.b, indexOffset(page)+offIndexKey).Store(keyOf("lie"))
+	w := still(t, dir, true)
+	for _, topic := range []string{"truth", "lie"} {
+		if _, err := w.Follow(KindPublisher, topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if added, _ := w.topics(); len(added) != 1 || added[0] != "truth" {
+		t.Errorf("told of %q", added)
+	}
+}
+
+func TestHintsCountNewcomersAndLeavers(t *testing.T) {
+	var h hints
+	for _, step := range []struct {
+		moved, found int
+		missed       bool
+	}{{1, 1, false}, {0, 1, false}, {1, 0, false}, {1, 0, true}, {3, 2, true}, {2, 4, false}, {0, 0, false}, {2, 0, false}, {1, 0, true}} {
+		if got := h.missed(news{moved: step.moved}, step.found); got != step.missed {
+			t.Errorf("%d rang and %d were found: missed %v", step.moved, step.found, got)
+		}
+	}
+}
+
+func TestKeysAreWhatTheDocumentSays(t *testing.T) {
+	for topic, want := range map[string]uint64{"": 0xcbf29ce484222325, "a": 0xaf63dc4c8601ec8c, "foobar": 0x85944171f73967e8} {
+		if got := keyOf(topic); got != want {
+			t.Errorf("the key of %q is %#x, want %#x", topic, got, want)
+		}
+	}
+}

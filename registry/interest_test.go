@@ -1,0 +1,112 @@
+//go:build linux
+
+package registry
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"testing"
+)
+
+// topics returns what was told to come and go since it was asked last, in order.
+func (w *watcher) topics() (added, removed []string) {
+	for len(w.changes) > 0 {
+		switch c := <-w.changes; c.Kind {
+		case Added:
+			added = append(added, c.Entity.Topic)
+		case Removed:
+			removed = append(removed, c.Entity.Topic)
+		}
+	}
+	slices.Sort(added)
+	slices.Sort(removed)
+	return added, removed
+}
+
+func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
+	dir := domain(t)
+	w, other := still(t, dir, true), still(t, dir, true)
+	ask := func(kind Kind, patterns ...string) *Interest {
+		t.Helper()
+		i, err := w.Follow(kind, patterns...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	told := func(what string, wantAdded, wantRemoved []string) {
+		t.Helper()
+		if err := w.CatchUp(); err != nil {
+			t.Fatal(err)
+		}
+		if added, removed := w.topics(); !slices.Equal(added, wantAdded) || !slices.Equal(removed, wantRemoved) {
+			t.Errorf("%s: added %q, removed %q, want %q and %q", what, added, removed, wantAdded, wantRemoved)
+		}
+	}
+	named := func(topic string, patterns ...string) Entity {
+		e := subscription(patterns...)
+		e.Topic = topic
+		return e
+	}
+	a := advertise(t, other.Registry, publisher("a"))
+	advertise(t, other.Registry, publisher("b"))
+	advertise(t, other.Registry, named("a", "a"))
+	advertise(t, other.Registry, named("*", "*"))
+	advertise(t, other.Registry, named("two", "x", "y"))
+	told("nothing asked", nil, nil)
+	first := ask(KindPublisher, "a")
+	told("a publisher", []string{"a"}, nil)
+	again := ask(KindPublisher, "a", "c")
+	told("the same again", nil, nil)
+	advertise(t, other.Registry, publisher("c"))
+	advertise(t, other.Registry, publisher("d"))
+	told("another of them", []string{"c"}, nil)
+	first.End()
+	first.End()
+	a.Withdraw()
+	told("one is gone", nil, []string{"a"})
+	again.End()
+	advertise(t, other.Registry, publisher("c"))
+	told("nothing asked any more", nil, nil)
+	ask(KindPublisher, "c")
+	told("asked again", []string{"c"}, nil)
+	ask(KindSubscription, "z")
+	told("subscriptions that may want it", []string{"*", "two"}, nil)
+	ask(KindSubscription, "a")
+	told("and of another topic", []string{"a"}, nil)
+	ask(KindPublisher, "*")
+	told("all publishers", []string{"b", "d"}, nil)
+	if _, err := w.Follow(3); err == nil {
+		t.Error("a kind that does not exist is followed")
+	}
+	w.Close()
+	if _, err := w.Know(KindPublisher); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// Those who follow a topic hear of it from the bell; those who follow others sleep on.
+func TestABellWakesThoseWhoFollowTheTopic(t *testing.T) {
+	dir := domain(t)
+	other := watch(t, dir)
+	for _, tc := range []struct {
+		patterns []string
+		wakes    bool
+	}{{[]string{"a"}, true}, {[]string{"x", "a"}, true}, {[]string{"**"}, true}, {[]string{"b"}, false}, {nil, true}} {
+		w := still(t, dir, true)
+		i, err := w.Follow(KindPublisher, tc.patterns...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ended := range []bool{false, true} {
+			e := new(ears)
+			w.bell.listen(e, w.ID(), w.interest)
+			advertise(t, other.Registry, publisher("a")).Withdraw()
+			if got, want := w.bell.rung(e), tc.wakes && !ended; got != want {
+				t.Errorf("following %q, ended %v: the bell rang: %v", tc.patterns, ended, got)
+			}
+			i.End()
+		}
+	}
+}
