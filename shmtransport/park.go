@@ -16,16 +16,17 @@ const stayWarm = 10 * time.Millisecond
 // value is ready to use.
 //
 // A Reader that waits is warm at first: of all that are warm one, the leader, sleeps on the bells of all, keeping its
-// processor, and the others wait for its word on a channel. After a while without a sample a Reader gets cold. The first cold
-// one sleeps by itself; the others sit in rows, which are goroutines that sleep for as many of them as one system call can.
+// processor, and the others wait for its word on a channel. After a while without a sample a Reader gets cold. If there is
+// only one cold Reader it sleeps by itself; several sit in rows, which are goroutines that sleep for as many of them as one
+// system call can.
 type Waits struct {
 	told atomic.Int32 // Readers that were told to get up and have not done so yet
 
 	mu    sync.Mutex
 	warm  circle
 	rows  []*row
-	spare []*row // not in use
-	alone bool   // a cold Reader sleeps by itself, with sleeper
+	spare []*row   // not in use
+	alone *parking // sleeps by itself, with sleeper
 
 	sleeper futex.Waiter
 }
@@ -135,8 +136,8 @@ func (w *Waits) place(p *parking) {
 	case warm && large:
 		p.at = looking
 	case warm && w.warm.join(p):
-	case !w.alone && !large:
-		w.alone, p.at = true, alone
+	case w.alone == nil && len(w.rows) == 0 && !large:
+		w.alone, p.at = p, alone
 	default:
 		w.seat(p)
 	}
@@ -157,16 +158,16 @@ func (w *Waits) leave(p *parking) {
 // sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
 func (w *Waits) sleepAlone(p *parking) error {
 	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), longNap)
-	w.alone, p.at = false, nowhere
+	w.alone, p.at = nil, nowhere
 	return err
 }
 
 // sleepOn sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
 func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
-	w.mu.Unlock()
-	defer w.mu.Lock()
 	s.Reset()
 	s.Add(&p.poked, p.poked.Load())
+	w.mu.Unlock()
+	defer w.mu.Lock()
 	s.Append(&p.bells, 0, n)
 	if p.called() {
 		return nil

@@ -60,6 +60,10 @@ func (w *Waits) addRow() {
 	}
 	w.rows = append(w.rows, r)
 	go r.attend()
+	if w.alone != nil {
+		w.alone.poked.Add(1) // it sits down too, and needs no thread of its own
+		futex.Wake(&w.alone.poked)
+	}
 }
 
 // unseat takes p out of its rows; whose goroutine calls is one of these, if any does. Called with mu held.

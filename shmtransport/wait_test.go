@@ -82,7 +82,7 @@ func nobodyIsWarm(w *Waits) { w.warm.words = rowWords + 1 }
 // everybodySits leaves nothing but rows.
 func everybodySits(w *Waits) {
 	nobodyIsWarm(w)
-	w.alone = true
+	w.rows = append(w.rows, &row{waits: w, words: rowWords})
 }
 
 func TestWaitingAllocatesNothing(t *testing.T) {
