@@ -234,20 +234,30 @@ func (p *peer) forget() {
 	clear(p.numbers)
 }
 
+// shortRecord is what is read of a page at first: nearly all records end before.
+const shortRecord = 512
+
 // load reads the record that the index says is in a page; none means that it is not there yet, or not any more, which the
 // next version will say. Its owner may rewrite the page meanwhile: it clears the state word first and writes it last, so
 // the same bytes read twice are not a record in the making, and if they do not hold together they never will.
 func (p *peer) load(page int, word uint64) (*entry, error) {
 	const attempts = 3
 	var last []byte
+	size := shortRecord
 	for range attempts {
-		b := make([]byte, offCounters)
-		n, err := p.file.ReadAt(b, int64(pageOffset(page)))
-		if err != nil {
+		b := make([]byte, size)
+		if _, err := p.file.ReadAt(b, int64(pageOffset(page))); err != nil {
 			return nil, err
 		}
-		b = b[:n]
 		pre := parsePrefix(b)
+		if int64(pre.length) > int64(size-offBody) {
+			size = offCounters
+			b = make([]byte, size)
+			if _, err := p.file.ReadAt(b, int64(pageOffset(page))); err != nil {
+				return nil, err
+			}
+			pre = parsePrefix(b)
+		}
 		if pre.state == 0 {
 			return nil, nil
 		}
