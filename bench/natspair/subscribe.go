@@ -18,6 +18,7 @@ type tally struct {
 	number uint64 // of the last message
 	before uint64 // messages that do not count
 	began  int64
+	read   uint64 // sum of all bytes, so that they are read
 	ended  int64
 }
 
@@ -72,6 +73,9 @@ func (t *tally) take(c *nats.Conn, b []byte) (end bool, err error) {
 		return false, fmt.Errorf("message %d came after %d", number, t.number)
 	}
 	t.number = number
+	for _, c := range b {
+		t.read += uint64(c)
+	}
 	switch {
 	case t.order.rate > 0 && number > warm:
 		t.delays = append(t.delays, now()-stamp)

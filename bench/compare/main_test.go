@@ -1,0 +1,40 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/shmbus/shmbus/bench/internal/table"
+)
+
+func TestParse(t *testing.T) {
+	o, code := parse([]string{"--only", "ucx,polled", "--only", "lmdb", "--skip", "nats", "--rounds", "7", "--json"})
+	if code != -1 || o.rounds != 7 || !o.json || !slices.Equal(o.only, []string{"ucx", "polled", "lmdb"}) || !slices.Equal(o.skip, []string{"nats"}) {
+		t.Errorf("got %+v, %d", o, code)
+	}
+	if o, code := parse([]string{"--smoke"}); code != -1 || o.rounds != 1 || !o.smoke {
+		t.Errorf("got %+v, %d", o, code)
+	}
+	for _, args := range [][]string{{"--rounds", "0"}, {"--fast"}, {"ucx"}} {
+		if _, code := parse(args); code != 2 {
+			t.Errorf("%q: exit code %d, not 2", args, code)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	no := false
+	for name, c := range map[string]struct {
+		row       table.Row
+		code, all int
+	}{
+		"a bar that is not met": {table.Row{Met: &no}, 0, 0},
+		"a failure":             {table.Row{Error: "no such luck"}, 1, 1},
+		"somebody missing":      {table.Row{Missing: "gcc"}, 0, 1},
+	} {
+		r := report{Rows: []table.Row{{}, c.row}}
+		if got, all := r.verdict(false), r.verdict(true); got != c.code || all != c.all {
+			t.Errorf("%s: got %d, with --all %d, want %d and %d", name, got, all, c.code, c.all)
+		}
+	}
+}
