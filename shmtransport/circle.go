@@ -17,8 +17,8 @@ const (
 )
 
 // A circle is the warm Readers of a process. One of them leads: it sleeps on the bells of all and keeps its processor, which
-// halves the time to wake up. When another's bell rings it lets that one run in its place. When its own bell rings, or it gets
-// cold, another one leads.
+// halves the time to wake up. When another's bell rings it lets that one run in its place. When its own bell rings another one
+// leads. It goes on, cold itself, while anybody else is warm.
 type circle struct {
 	leader    *parking
 	followers []*parking
@@ -70,7 +70,7 @@ func (w *Waits) resign() {
 	}
 }
 
-// lead sleeps for the circle until p, its leader, has to look, or is cold and has another place. Called with mu held, which it
+// lead sleeps for the circle until p, its leader, has to look, or is cold, the last, and has another place. Called with mu held, which it
 // gives up meanwhile.
 func (w *Waits) lead(p *parking) error {
 	c := &w.warm
@@ -81,15 +81,15 @@ func (w *Waits) lead(p *parking) error {
 			return nil
 		}
 		now := p.now()
-		if now >= p.warmUntil {
-			w.resign()
-			w.place(p)
-			return nil
-		}
 		c.sleeper.Reset()
 		c.sleeper.Add(&p.poked, poked)
 		c.sleeper.Append(&p.bells, 0, p.bells.Len())
 		w.attendFollowers(now)
+		if now >= p.warmUntil && len(c.followers) == 0 {
+			w.resign()
+			w.place(p)
+			return nil
+		}
 		w.mu.Unlock()
 		err := w.sleepForAll(p, now)
 		w.mu.Lock()
@@ -127,11 +127,10 @@ func (w *Waits) sleepForAll(p *parking, now int64) error {
 	free := w.makeWay()
 	began := p.now()
 	free = free && time.Duration(began-now) < shortYield
-	nap := min(holdNap, time.Duration(p.warmUntil-began))
 	c.asleep.Store(true)
 	defer c.asleep.Store(false)
 	if free {
-		return c.sleeper.WaitHolding(nap)
+		return c.sleeper.WaitHolding(holdNap)
 	}
-	return c.sleeper.Wait(nap)
+	return c.sleeper.Wait(holdNap)
 }

@@ -2,10 +2,8 @@ package shmtransport
 
 import (
 	"context"
-	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/futex"
 )
 
 // Connected returns how many publishers watch this subscription's marks, or are gone and not yet read to the end.
@@ -27,19 +25,21 @@ func (r *Reader) Connected() int {
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
 	defer stop()
-	waiter := new(futex.Waiter)
+	p := new(parking)
+	p.init(r)
+	p.warmUntil = p.now() + int64(stayWarm)
 	for {
 		if r.closed.Load() {
 			return closed.Error("the subscriber is closed")
 		}
-		if done, err := r.lookAndWait(ctx, waiter, n); done || err != nil {
+		if done, err := r.lookAndWait(ctx, p, n); done || err != nil {
 			return err
 		}
 	}
 }
 
-func (r *Reader) lookAndWait(ctx context.Context, waiter *futex.Waiter, n int) (done bool, err error) {
-	links, done, nap, err := r.look(waiter, n)
+func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool, err error) {
+	links, done, err := r.look(p, n)
 	defer unpinAll(links)
 	if done || err != nil {
 		return done, err
@@ -47,29 +47,27 @@ func (r *Reader) lookAndWait(ctx context.Context, waiter *futex.Waiter, n int) (
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	return false, waiter.Wait(nap)
+	return false, r.waits.wait(p)
 }
 
-// look counts the connected publishers and makes waiter ready to sleep until that may have changed. The links come back
-// pinned, because the waiter's words are in their memory and whoever has the turn may close them any time.
-func (r *Reader) look(waiter *futex.Waiter, n int) (links []*Link, done bool, nap time.Duration, err error) {
-	waiter.Reset()
-	waiter.Add(&r.wake, r.wake.Load())
+// look counts the connected publishers and makes p ready to wait until that may have changed. The links come back
+// pinned, because the bells are in their memory and whoever has the turn may close them any time.
+func (r *Reader) look(p *parking, n int) (links []*Link, done bool, err error) {
+	p.bells.Reset()
+	p.wake = r.wake.Load()
+	p.bells.Add(&r.wake, p.wake) // Wake calls the one who receives, and rings this for us
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links = *r.links.Load()
 	for _, l := range links {
 		l.pin()
 	}
-	nap = longNap
 	connected := 0
 	var refusal error
 	refused := 0
 	for _, l := range links {
 		// The bell is read before the admission table: whatever changes there afterwards rings it.
-		if !waiter.Add(l.bell, l.bell.Load()) {
-			nap = crowdNap
-		}
+		p.bells.Add(l.bell, l.bell.Load())
 		switch {
 		case l.isConnected():
 			connected++
@@ -79,13 +77,13 @@ func (r *Reader) look(waiter *futex.Waiter, n int) (links []*Link, done bool, na
 	}
 	switch {
 	case n >= 0:
-		return links, connected >= n, nap, nil
+		return links, connected >= n, nil
 	case connected+refused < len(links):
-		return links, false, nap, nil
+		return links, false, nil
 	case connected > 0:
-		return links, true, nap, nil // whoever takes hears of the others
+		return links, true, nil // whoever takes hears of the others
 	}
-	return links, refused == 0, nap, refusal
+	return links, refused == 0, refusal
 }
 
 func unpinAll(links []*Link) {
