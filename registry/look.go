@@ -95,8 +95,9 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 		}
 	}
 	missed := r.hints.missed(n, found)
-	stale := deep == regular && r.members.stale(r.dir, len(r.order))
-	listed := !n.ok || missed || deep == thorough || stale
+	told := !n.ok || missed || deep == thorough
+	unasked := !told && deep == regular && r.members.stale(r.dir, len(r.order))
+	listed := told || unasked
 	if listed {
 		if err := r.members.list(r.dir); err != nil {
 			r.hints.known = false
@@ -112,8 +113,8 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 			if r.meet(id, deep != hinted) {
 				r.dead[id] = true
 			}
-			if stale && r.peers[id] != nil {
-				r.bell.mention(id)
+			if unasked && r.peers[id] != nil {
+				r.bell.mention(id) // to a newcomer everybody is new, and nobody to others
 			}
 		}
 		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.members.present[id] })
