@@ -13,3 +13,6 @@ func Set64(w *atomic.Uint64, v uint64) { w.Store(v) }
 
 // Release32 stores v behind everything that the caller read and wrote before.
 func Release32(w *atomic.Uint32, v uint32) { w.Store(v) }
+
+// Release64 is Release32 for a word of 64 bits.
+func Release64(w *atomic.Uint64, v uint64) { w.Store(v) }

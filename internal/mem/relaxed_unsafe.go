@@ -24,3 +24,6 @@ func Set64(w *atomic.Uint64, v uint64) {
 // Release32 stores v behind everything that the caller read and wrote before: who loads v atomically may rely on that. A
 // later load of the caller may come before the store; where that matters use an atomic store.
 func Release32(w *atomic.Uint32, v uint32) { release32(w, v) }
+
+// Release64 is Release32 for a word of 64 bits.
+func Release64(w *atomic.Uint64, v uint64) { release64(w, v) }

@@ -15,3 +15,8 @@ import (
 func release32(w *atomic.Uint32, v uint32) {
 	*(*uint32)(unsafe.Pointer(w)) = v
 }
+
+//go:noinline
+func release64(w *atomic.Uint64, v uint64) {
+	*(*uint64)(unsafe.Pointer(w)) = v
+}

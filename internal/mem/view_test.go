@@ -1,6 +1,9 @@
 package mem
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func TestViewsStayInsideTheirSlice(t *testing.T) {
 	b := Alloc(64)
@@ -24,6 +27,46 @@ func TestViewsStayInsideTheirSlice(t *testing.T) {
 			tc.view()
 		})
 	}
+}
+
+func TestBytesAreStoredInPlace(t *testing.T) {
+	for n := range 40 {
+		b, src := Alloc(48), Alloc(n)
+		for i := range src {
+			src[i] = byte(i + 1)
+		}
+		StoreBytes(b, src)
+		if !bytes.Equal(b[:n], src) || !bytes.Equal(b[(n+7)&^7:], make([]byte, 48-(n+7)&^7)) {
+			t.Fatalf("%d bytes were stored as %v", n, b)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("bytes were stored behind the end")
+		}
+	}()
+	StoreBytes(Alloc(16)[:12:12], make([]byte, 9))
+}
+
+func TestASpanIsTheSlice(t *testing.T) {
+	b := []byte("12345")
+	words := []uint64{1, 2}
+	switch {
+	case string(SpanOf(b[1:3]).Bytes()) != "23" || SpanOf(b).Len() != 5:
+		t.Error("not the bytes of the slice")
+	case cap(SpanOf(b[:2]).Bytes()) != 2:
+		t.Error("it can grow")
+	case (Span{}).Bytes() != nil || SpanOf(b[5:]).Bytes() == nil:
+		t.Error("nil and empty are mixed up")
+	case len(SpanOfWords(words, 13).Bytes()) != 13 || SpanOfWords(nil, 0).Len() != 0:
+		t.Error("not the bytes of the words")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("more bytes than there are words")
+		}
+	}()
+	SpanOfWords(words, 17)
 }
 
 func TestViewsSeeTheSameBytes(t *testing.T) {
