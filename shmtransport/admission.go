@@ -162,8 +162,8 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	if latched {
 		history = max(history, 1)
 	}
-	start := startFor(history, w.seq, len(w.ring))
-	r.floor = max(start, w.seq+1-min(w.seq, uint64(len(w.ring))))
+	start := startFor(history, w.seq, w.ring.depth())
+	r.floor = max(start, w.seq+1-min(w.seq, uint64(w.ring.depth())))
 
 	w.readers = append(w.readers, r)
 	entry, ok := w.admissions.add(req, start)
@@ -175,7 +175,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	r.entry = entry
 	if req.Lossless {
-		w.safe = min(w.safe, r.floor+uint64(len(w.ring)))
+		w.safe = min(w.safe, r.floor+uint64(w.ring.depth()))
 	}
 	w.figures.SetSubscribers(len(w.readers))
 	w.ringBell()

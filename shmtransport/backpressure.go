@@ -105,7 +105,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 		}
 		n := r.next(w.seq)
 		switch {
-		case n != r.stuckAt || n > target && n+uint64(len(w.ring)) > w.seq+1:
+		case n != r.stuckAt || n > target && n+uint64(w.ring.depth()) > w.seq+1:
 			r.stuckAt, r.stuckAsOf = n, now
 		case n <= target && now.Sub(r.stuckAsOf) > r.req.Patience:
 			r.suspended, any = true, true
@@ -117,7 +117,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 // slowest returns the lossless reader that is furthest behind and the sequence it takes next; nil and never if none is
 // waited for. It remembers up to which sequence nobody need look again.
 func (w *Writer) slowest() (slowest *peer, next uint64) {
-	depth := uint64(len(w.ring))
+	depth := uint64(w.ring.depth())
 	next = never
 	suspended := false
 	for _, r := range w.readers {

@@ -19,14 +19,14 @@ func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, er
 			continue
 		}
 		var small int
-		small, err = w.publishSmall(ctx, payloads[n:])
+		small, err = w.publishRun(ctx, payloads[n:])
 		n += small
 	}
 	return n, err
 }
 
-// publishSmall publishes payloads up to the first that should be copied without the lock.
-func (w *Writer) publishSmall(ctx context.Context, payloads [][]byte) (int, error) {
+// publishRun publishes payloads up to the first that should be copied without the lock.
+func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.settle()
@@ -35,22 +35,38 @@ func (w *Writer) publishSmall(ctx context.Context, payloads [][]byte) (int, erro
 		if len(payload) > copyOutsideLock {
 			return n, nil
 		}
-		id, err := w.slotFor(ctx, len(payload))
+		id, err := w.hold(ctx, payload)
 		if err != nil {
 			w.figures.Failed()
 			return n, err
 		}
-		copy(w.slot(id)[slotHeaderSize:], payload)
 		if err := w.awaitRoom(ctx, id); err != nil {
 			return n, err
 		}
 		if w.waits != waits {
 			waits, stamp = w.waits, w.clock.Now()
 		}
-		w.place(id, len(payload), stamp)
+		if id == noSlot {
+			w.ring.fill(w.seq+1, payload)
+			w.show(len(payload), stamp)
+		} else {
+			w.place(id, len(payload), stamp)
+		}
 		w.owed = true
 	}
 	return len(payloads), nil
+}
+
+// hold copies a payload that does not fit an entry to a slot. Called with mu held.
+func (w *Writer) hold(ctx context.Context, payload []byte) (slotID, error) {
+	if len(payload) <= w.small {
+		return noSlot, w.allows(len(payload))
+	}
+	id, err := w.slotFor(ctx, len(payload))
+	if err == nil {
+		copy(w.slot(id)[slotHeaderSize:], payload)
+	}
+	return id, err
 }
 
 // settle tells readers that sleep of what a batch placed. A wait for room in between did so before, for what was there.
@@ -115,31 +131,59 @@ func (r *Reader) more(buf []Sample, last Sample) (n int) {
 }
 
 // takeRun takes samples that follow each other in the ring, as many as can be had by the simple way: a lap, a sample that
-// was taken back, a bad slot or the want of a mark ends it, and take finds out the next time. It is the same protocol as
-// take's, with one fence for all: every mark is stored before the fence, every word is looked at again after it.
+// was taken back, a bad slot or the want of a mark ends it, and take finds out the next time.
 func (l *Link) takeRun(buf []Sample) int {
-	if !l.admitted {
+	if !l.admitted || len(buf) == 0 {
 		return 0
 	}
-	mask := uint64(len(l.ring) - 1)
-	n, k := 0, 0
-	for n < len(buf) {
-		at := l.cursor + uint64(n)
-		word := l.ring[at&mask].Load()
+	got := l.takeCopies(buf)
+	if got == 0 {
+		got = l.takeMarked(buf)
+	}
+	if got > 0 {
+		l.cursorWord.Store(l.cursor)
+		l.wakePublisher()
+	}
+	return got
+}
+
+// takeCopies is takeRun for samples in entries.
+func (l *Link) takeCopies(buf []Sample) (n int) {
+	for k := 0; n < len(buf); n++ {
+		word := l.ring.word(l.cursor).Load()
 		slot := uint32(word & slotMask)
-		if ahead(word, at) != 0 || slot == slotWithdrawn {
+		if ahead(word, l.cursor) != 0 || slot < slotInEntry || slot == slotWithdrawn {
 			break
 		}
-		for k < len(l.marks) && l.marks[k].Load() != 0 {
-			k++
+		if k = l.freeFrom(k); k < 0 {
+			break
 		}
-		if k == len(l.marks) {
+		if o, _ := l.copyEntry(&buf[n], k, int(slot-slotInEntry)); o != taken {
+			break
+		}
+		l.cursor++
+	}
+	return n
+}
+
+// takeMarked is takeRun for samples in slots. It is claim's protocol with one fence for all: every mark is stored before the
+// fence, every word is looked at again after it.
+func (l *Link) takeMarked(buf []Sample) int {
+	n := 0
+	for k := 0; n < len(buf); n++ {
+		at := l.cursor + uint64(n)
+		word := l.ring.word(at).Load()
+		slot := uint32(word & slotMask)
+		if ahead(word, at) != 0 || slot >= slotInEntry {
+			break
+		}
+		if k = l.freeFrom(k); k < 0 {
 			break
 		}
 		l.useMark(k)
 		mem.Release32(&l.marks[k], slot+1)
-		buf[n].mark, buf[n].use = k, word
-		n++
+		buf[n].use, buf[n].sequence = use(k), word // until it is read
+		k++
 	}
 	if n == 0 {
 		return 0
@@ -148,20 +192,16 @@ func (l *Link) takeRun(buf []Sample) int {
 	got := 0
 	for ; got < n; got++ {
 		s := &buf[got]
-		word := s.use
-		if l.ring[l.cursor&mask].Load() != word || l.read(s, uint32(word&slotMask)) != nil {
+		word, k := s.sequence, s.use.mark()
+		if l.ring.word(l.cursor).Load() != word || l.read(s, uint32(word&slotMask)) != nil {
 			break
 		}
-		l.hand(s, s.mark)
+		l.hand(s, k, marked)
 		l.cursor++
 	}
 	for i := got; i < n; i++ {
-		mem.Release32(&l.marks[buf[i].mark], 0)
+		mem.Release32(&l.marks[buf[i].use.mark()], 0)
 		buf[i] = Sample{}
-	}
-	if got > 0 {
-		l.cursorWord.Store(l.cursor)
-		l.wakePublisher()
 	}
 	return got
 }

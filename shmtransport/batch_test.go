@@ -26,8 +26,10 @@ func publishBatch(t testing.TB, w *Writer, payloads [][]byte) {
 	}
 }
 
-func TestBatchesArriveInOrder(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 64})
+func TestBatchesArriveInOrder(t *testing.T) { inSlotsAndEntries(t, testBatchesArriveInOrder) }
+
+func testBatchesArriveInOrder(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 64})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	publishBatch(t, h.w, texts(0, 20))
 	h.publish("20")
@@ -51,7 +53,11 @@ func TestBatchesArriveInOrder(t *testing.T) {
 }
 
 func TestABatchTakesFromEveryPublisher(t *testing.T) {
-	one, other := newHeapRing(t, WriterOptions{}), newHeapRing(t, WriterOptions{})
+	inSlotsAndEntries(t, testABatchTakesFromEveryPublisher)
+}
+
+func testABatchTakesFromEveryPublisher(t *testing.T, newRing ringMaker) {
+	one, other := newRing(t, WriterOptions{}), newRing(t, WriterOptions{})
 	r := one.reader(LinkRequest{}, ReaderOptions{})
 	other.connect(r, LinkRequest{})
 	publishBatch(t, one.w, texts(0, 3))
@@ -72,8 +78,10 @@ func TestABatchTakesFromEveryPublisher(t *testing.T) {
 	}
 }
 
-func TestABatchEndsWithTheMarks(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+func TestABatchEndsWithTheMarks(t *testing.T) { inSlotsAndEntries(t, testABatchEndsWithTheMarks) }
+
+func testABatchEndsWithTheMarks(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 5})
 	publishBatch(t, h.w, texts(0, 8))
 	buf := make([]Sample, 16)
@@ -92,7 +100,11 @@ func TestABatchEndsWithTheMarks(t *testing.T) {
 }
 
 func TestABatchEndsWithItsContextOrTheSubscriber(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 4})
+	inSlotsAndEntries(t, testABatchEndsWithItsContextOrTheSubscriber)
+}
+
+func testABatchEndsWithItsContextOrTheSubscriber(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -136,14 +148,16 @@ func checkNumbered(s Sample) error {
 
 // Batches of all sizes on both ends, beside a reader that holds samples for long. Whatever is handed out is whole and stays
 // so, and every sample is received or counted as lost.
-func TestBatchesUnderFire(t *testing.T) {
+func TestBatchesUnderFire(t *testing.T) { inSlotsAndEntries(t, testBatchesUnderFire) }
+
+func testBatchesUnderFire(t *testing.T, newRing ringMaker) {
 	// More than there are, so that the ends are interrupted anywhere.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * runtime.NumCPU()))
 	for _, lossless := range []bool{false, true} {
 		for _, depth := range []int{2, 16, 128} {
 			t.Run(fmt.Sprintf("lossless %v, depth %d", lossless, depth), func(t *testing.T) {
 				total := uint64(100_000 / slowdown)
-				h := newHeapRing(t, WriterOptions{Depth: depth})
+				h := newRing(t, WriterOptions{Depth: depth})
 				ended := make(chan struct{})
 				r := h.reader(LinkRequest{Lossless: lossless}, ReaderOptions{MaxHeld: 100, Ended: func(PublisherID) { close(ended) }})
 				go func() {
@@ -232,8 +246,10 @@ func TestABatchRingsOnce(t *testing.T) {
 }
 
 // A batch that must wait for room tells the reader that sleeps of what it has placed before it waits.
-func TestABatchThatWaitsRingsFirst(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 4})
+func TestABatchThatWaitsRingsFirst(t *testing.T) { inSlotsAndEntries(t, testABatchThatWaitsRingsFirst) }
+
+func testABatchThatWaitsRingsFirst(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	(*r.links.Load())[0].armed.Store(1)
 	bell := h.w.bell.Load()
@@ -249,8 +265,10 @@ func TestABatchThatWaitsRingsFirst(t *testing.T) {
 	}
 }
 
-func TestBatchesAllocateNothing(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+func TestBatchesAllocateNothing(t *testing.T) { inSlotsAndEntries(t, testBatchesAllocateNothing) }
+
+func testBatchesAllocateNothing(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	payloads, buf := texts(0, 10), make([]Sample, 10)
 	ctx := t.Context()

@@ -56,7 +56,7 @@ func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
 		try(func() { w.Close() })
 		try(func() {
 			for {
-				s, ok, err := r.TryReceive()
+				s, ok, err := tryReceive(r)
 				if err != nil {
 					return
 				}
@@ -146,7 +146,7 @@ func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Close()
-		if _, ok, err := r.TryReceive(); ok || err != nil {
+		if _, ok, err := tryReceive(r); ok || err != nil {
 			t.Fatal(ok, err)
 		}
 	}
@@ -166,7 +166,7 @@ func TestABellThatIsWaitedForStaysMapped(t *testing.T) {
 	if done || err != nil {
 		t.Fatal(done, err)
 	}
-	if _, ok, err := r.TryReceive(); ok || err != nil || r.Connected() != 0 {
+	if _, ok, err := tryReceive(r); ok || err != nil || r.Connected() != 0 {
 		t.Fatal("the link should have ended:", ok, err)
 	}
 	p.bells.Changed(1, p.bells.Len()) // the first is the Reader's own word

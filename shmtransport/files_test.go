@@ -141,7 +141,7 @@ func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T
 				if _, err := w.Publish(t.Context(), b[:n]); err != nil {
 					t.Fatalf("lap %d, %d bytes: %v", lap, n, err)
 				}
-				s, ok, err := r.TryReceive()
+				s, ok, err := tryReceive(r)
 				if !ok || err != nil || s.Lost() != 0 || !bytes.Equal(s.Payload(), b[:n]) {
 					t.Fatalf("lap %d, %d bytes: %t, %d lost, %v", lap, n, ok, s.Lost(), err)
 				}

@@ -83,7 +83,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile
 	var held []Sample
 	for i := range 64 {
 		more := meanwhile()
-		s, ok, err := r.TryReceive()
+		s, ok, err := tryReceive(r)
 		if i%8 == 7 {
 			if s, err = r.Receive(cancelled); err == nil {
 				ok = true
@@ -119,7 +119,7 @@ func FuzzOpenLink(f *testing.F) {
 		if _, err := newWriter(s, id, opts); err != nil {
 			f.Fatal(err)
 		}
-		return s.pieces[0].b[:pubOffRing+8*depth]
+		return s.pieces[0].b[:pubOffRing+ringBytes(depth)]
 	}
 	f.Add([]byte{}, []byte{})
 	f.Add(valid(1), []byte{})
@@ -147,14 +147,19 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(4), scribble())
 	f.Add(uint8(2), scribble([3]uint64{admission + admOffStart, 1<<64 - 1, put64}))
 	f.Add(uint8(4), scribble([3]uint64{admission + admOffStart, 0, put64}))
-	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | rest}, [3]uint64{pubOffRing + 8, 1<<22 + 5<<14, add64 | rest}))
-	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | rest}, [3]uint64{pubOffRing + 8, 8 << 22, add64}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | rest}, [3]uint64{pubOffRing + entrySize, 1<<22 + 5<<14, add64 | rest}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | rest}, [3]uint64{pubOffRing + entrySize, 8 << 22, add64}))
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
 	f.Add(uint8(0), scribble([3]uint64{pubOffState, 1, put32 | rest}, [3]uint64{pubOffState, 0, put32 | rest}, [3]uint64{pubOffFull, 1, put32}))
-	f.Add(uint8(2), scribble([3]uint64{4096*5 + slotOffLength, 1 << 62, put64}, [3]uint64{4096*5 + slotOffSequence, 3, put64}))
+	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | rest}, [3]uint64{pubOffRing + entrySize, 50, add64 | rest}))
+	f.Add(uint8(2), scribble([3]uint64{4096*3 + slotOffLength, 1 << 62, put64}, [3]uint64{4096*3 + slotOffSequence, 3, put64}))
 	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
-		h := newHeapRing(t, WriterOptions{Depth: 1 << (depth % 8), SampleSize: 100})
+		newRing := newHeapRing
+		if depth&8 != 0 {
+			newRing = newEntryRing
+		}
+		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), SampleSize: 100})
 		page := mem.Alloc(linkPageSize)
 		mem.Uint64(page, pageOffPublisher).Store(h.w.ID().Participant)
 		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)
@@ -220,7 +225,7 @@ func FuzzPeerPage(f *testing.F) {
 			if err != nil && !errors.As(err, &space) {
 				t.Fatal(err)
 			}
-			got, ok, err := honest.TryReceive()
+			got, ok, err := tryReceive(honest)
 			if err != nil {
 				t.Fatal(err)
 			}

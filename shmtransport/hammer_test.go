@@ -175,7 +175,7 @@ func (c *crowd) guest(ctx context.Context, waits *Waits) error {
 	if err := c.read(some, r, q, rand.IntN(10)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	s, ok, err := r.TryReceive()
+	s, ok, err := tryReceive(r)
 	if ok {
 		r.Close()
 		c.released <- s
@@ -183,7 +183,9 @@ func (c *crowd) guest(ctx context.Context, waits *Waits) error {
 	return err
 }
 
-func TestEverythingAtOnceHammer(t *testing.T) {
+func TestEverythingAtOnceHammer(t *testing.T) { inSlotsAndEntries(t, testEverythingAtOnceHammer) }
+
+func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 	for _, opts := range []WriterOptions{
 		{Depth: 1},
 		{Depth: 2, MemoryLimit: 90 << 10},
@@ -192,7 +194,7 @@ func TestEverythingAtOnceHammer(t *testing.T) {
 		{Depth: 32},
 	} {
 		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
-			c := &crowd{heapRing: newHeapRing(t, opts), released: make(chan Sample, 4), grow: opts.MemoryLimit > 100<<10}
+			c := &crowd{heapRing: newRing(t, opts), released: make(chan Sample, 4), grow: opts.MemoryLimit > 100<<10}
 			waits := new(Waits)
 			if opts.Depth%4 == 0 {
 				everybodySits(waits)

@@ -5,7 +5,7 @@ package shmtransport
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
-	LayoutVersion  = 1
+	LayoutVersion  = 2
 )
 
 // Publisher file. Written by the publisher alone; everybody else maps it read-only.
@@ -23,9 +23,9 @@ const (
 //	76      4         pubOffFull        full: 1 while the admission table has no free entry
 //	128     8         pubOffHead        head: sequence of the newest sample, a hint
 //	192     8         pubOffWakeCursor  wake cursor: a publish sleeps until a lossless cursor gets there; 0 = none does
-//	4096    8192      pubOffArenas      arena table, 256 entries
-//	12288   4096      pubOffAdmissions  admission table, 128 entries
-//	16384   8*depth   pubOffRing        ring
+//	280     6120      pubOffArenas      arena table, 255 entries
+//	6400    4096      pubOffAdmissions  admission table, 128 entries
+//	10496   128*depth pubOffRing        ring
 //
 // Arenas follow, each on a page boundary, in the order they were made.
 const (
@@ -41,9 +41,9 @@ const (
 	pubOffFull       = 76
 	pubOffHead       = 128
 	pubOffWakeCursor = 192
-	pubOffArenas     = 4096
-	pubOffAdmissions = 12288
-	pubOffRing       = 16384
+	pubOffArenas     = 280
+	pubOffAdmissions = 6400
+	pubOffRing       = 10496
 )
 
 const (
@@ -58,7 +58,7 @@ const (
 //	8       8         arenaOffSlotSize  slot size: payload bytes a slot can hold, a multiple of 64
 //	16      4         arenaOffSlots     slots
 const (
-	arenaEntrySize   = 32
+	arenaEntrySize   = 24
 	arenaOffOffset   = 0
 	arenaOffSlotSize = 8
 	arenaOffSlots    = 16
@@ -82,6 +82,32 @@ const (
 const (
 	statusFree     = 0
 	statusAdmitted = 1
+)
+
+// Ring entry. A sample whose payload is small is in the entry; of others it has but the word. The word is written last, and
+// what else is written in its cache line just before it: readers look there all the time.
+//
+//	offset  size      constant       holds
+//	0       8         entryOffWord   word: sequence and place of the sample
+//	8       56        entryOffTail   payload of a small sample from its byte 48 on
+//	64      8         entryOffGuard  guard: sequence of the small sample that is, or is being, written here; written first
+//	72      8         entryOffStamp  publish stamp of that sample, ns of CLOCK_MONOTONIC
+//	80      48        entryOffFront  the first 48 bytes of its payload
+const (
+	entrySize     = 128
+	entryOffWord  = 0
+	entryOffTail  = 8
+	entryOffGuard = 64
+	entryOffStamp = 72
+	entryOffFront = 80
+)
+
+// smallPayload is how many bytes of payload an entry holds, smallFront how many of them in front.
+const (
+	smallFront   = entrySize - entryOffFront
+	smallTail    = entryOffGuard - entryOffTail
+	smallPayload = smallFront + smallTail
+	entryWords   = entrySize / 8
 )
 
 // Slot header, in front of each payload. Written before the ring word that names the slot.
@@ -175,7 +201,7 @@ const (
 
 // Limits that the layout sets.
 const (
-	MaxArenas    = 256     // growth steps of one publisher
+	MaxArenas    = 255     // growth steps of one publisher
 	MaxReaders   = 128     // subscriptions connected to one publisher
 	MaxDepth     = 1 << 16 // ring entries
 	MaxLinks     = 4096    // publishers connected to the subscriptions of one participant
@@ -192,19 +218,3 @@ const (
 
 // historyAll asks for everything a publisher ever published; what is no longer in the ring counts as lost.
 const historyAll uint32 = 1<<32 - 1
-
-// A ring word names a sample: 42 bits of its sequence, 8 bits of arena, 14 bits of slot in the arena. The slot part with
-// all bits set says that the publisher took the sample back.
-const (
-	slotIndexBits = 14
-	slotBits      = 22
-	slotMask      = 1<<slotBits - 1
-	slotWithdrawn = slotMask
-)
-
-func ringWord(seq uint64, slot uint32) uint64 { return seq<<slotBits | uint64(slot) }
-
-// ahead returns by how much the sequence in word is ahead of seq: 0 when it is the one, negative when older.
-func ahead(word, seq uint64) int64 {
-	return int64(word&^slotMask-seq<<slotBits) >> slotBits
-}

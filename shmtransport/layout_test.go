@@ -11,18 +11,24 @@ import (
 func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "shmtransport", Root: "..", Files: []string{"layout.go"},
-		Field: regexp.MustCompile(`^(pub|arena|adm|slot|rdr|link|page)Off[A-Z]`),
+		Field: regexp.MustCompile(`^(pub|arena|entry|adm|slot|rdr|link|page)Off[A-Z]`),
 		Sizes: map[string]int{
 			"pubOffArenas":     MaxArenas * arenaEntrySize,
 			"pubOffAdmissions": MaxReaders * admissionEntrySize,
+			"entryOffWord":     8,
+			"entryOffTail":     smallTail,
+			"entryOffGuard":    8,
+			"entryOffStamp":    8,
+			"entryOffFront":    smallFront,
 			"rdrOffLinks":      MaxLinks * linkEntrySize,
 			"rdrOffPages":      MaxLinks * linkPageSize,
 			"pageOffMarks":     MaxHeld * 4,
 		},
 		Ends: map[string]int{
-			"Publisher header":      pubOffRing + 8*MaxDepth,
+			"Publisher header":      pubOffRing + entrySize*MaxDepth,
 			"Arena table entry":     arenaEntrySize,
 			"Admission table entry": admissionEntrySize,
+			"Ring entry":            entrySize,
 			"Slot header":           slotHeaderSize,
 			"Reader header":         rdrFileSize,
 			"Link directory entry":  linkEntrySize,
@@ -49,7 +55,7 @@ func TestTheTablesOfAFileFillIt(t *testing.T) {
 			t.Errorf("the %s takes %d bytes and has %d", what, between[0], between[1])
 		}
 	}
-	if (slotWithdrawn>>slotIndexBits)+1 != MaxArenas || slotWithdrawn&(maxSlots-1) != maxSlots-1 {
+	if slotInEntry>>slotIndexBits != MaxArenas || slotInEntry+smallPayload >= slotWithdrawn || slotWithdrawn > slotMask {
 		t.Error("a ring word does not hold the number of every slot")
 	}
 }

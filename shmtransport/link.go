@@ -29,7 +29,7 @@ type Link struct {
 	full       *atomic.Uint32
 	admissions []byte
 	arenaTable []byte
-	ring       []atomic.Uint64
+	ring       ring
 	limit      uint64 // largest slot to believe in, bytes
 	arenas     [MaxArenas]viewArena
 
@@ -38,7 +38,8 @@ type Link struct {
 	armed      *atomic.Uint32
 	marksUsed  *atomic.Uint32
 	marks      []atomic.Uint32
-	uses       []atomic.Uint64 // how often each mark was set and cleared; odd while it is set
+	uses       []atomic.Uint64 // the use of each mark
+	copies     []*entryCopy    // by mark: a small sample
 
 	// For the goroutine that has the Reader's turn.
 	admitted  bool
@@ -49,11 +50,12 @@ type Link struct {
 	lost      uint64 // since the last sample taken
 	highWater uint32 // our own copy of marksUsed
 	woken     uint64 // wake cursor that was last answered
-	takes     uint64 // samples taken
+	takes     uint64 // samples taken and marked
+	usedUp    int    // uses at or above this index never began
 
 	fence atomic.Uint32 // its value means nothing
 
-	released atomic.Uint64 // samples released
+	released atomic.Uint64 // marked samples released
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
 
@@ -75,6 +77,7 @@ type outcome int
 const (
 	nothing   outcome = iota // no sample yet
 	taken                    //
+	gone                     // the sample at the cursor cannot be had any more
 	again                    // the publisher laps us; there is something, but not in this attempt
 	heldLimit                // every mark is in use
 )
@@ -106,7 +109,7 @@ func openLink(v view, id PublisherID) (*Link, error) {
 	if limit > MaxPayload {
 		return nil, corrupt("largest payload %d", limit)
 	}
-	whole, err := v.window(0, pubOffRing+8*int(depth))
+	whole, err := v.window(0, pubOffRing+ringBytes(int(depth)))
 	if err != nil {
 		return nil, corrupt("%v", err)
 	}
@@ -120,7 +123,7 @@ func openLink(v view, id PublisherID) (*Link, error) {
 		full:       mem.Uint32(whole, pubOffFull),
 		admissions: whole[pubOffAdmissions:pubOffRing],
 		arenaTable: whole[pubOffArenas:pubOffAdmissions],
-		ring:       mem.Uint64s(whole, pubOffRing, int(depth)),
+		ring:       newRing(whole[pubOffRing:], int(depth)),
 		limit:      limit + limit/8 + largeSlot,
 		free:       func() {},
 	}
@@ -137,6 +140,10 @@ func (l *Link) attach(page []byte, maxHeld int) {
 	l.marksUsed = mem.Uint32(page, pageOffMarksUsed)
 	l.marks = mem.Uint32s(page, pageOffMarks, maxHeld)
 	l.uses = make([]atomic.Uint64, maxHeld)
+	l.copies = make([]*entryCopy, maxHeld)
+	for k := range l.uses {
+		l.uses[k].Store(uint64(k))
+	}
 }
 
 // ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
@@ -160,7 +167,7 @@ func (l *Link) connected() (bool, error) {
 	}
 	if ended {
 		// Nothing is reused any more, so nobody has to watch our marks.
-		l.begin(startFor(uint64(l.history), l.newest(), len(l.ring)))
+		l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
 		return true, nil
 	}
 	if l.refused() {
@@ -204,9 +211,9 @@ func (l *Link) begin(start uint64) {
 func (l *Link) newest() uint64 {
 	head := l.head.Load()
 	newest := head
-	for i := range l.ring {
-		if w := l.ring[i].Load(); w != 0 {
-			if d := ahead(w, head); d > 0 && d <= int64(len(l.ring)) {
+	for i := range l.ring.depth() {
+		if w := l.ring.word(uint64(i)).Load(); w != 0 {
+			if d := ahead(w, head); d > 0 && d <= int64(l.ring.depth()) {
 				newest = max(newest, head+uint64(d))
 			}
 		}
@@ -228,19 +235,19 @@ func (l *Link) waiting() bool {
 	if !l.admitted {
 		return l.ended() || !l.checked || l.admitGen.Load() != l.seenGen
 	}
-	return ahead(l.ring[l.cursor&uint64(len(l.ring)-1)].Load(), l.cursor) >= 0 || l.ended()
+	return ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
 }
 
-// take marks the next sample and hands it out. The order is the whole protocol: load the ring word, store the mark, load
-// the word again. Unchanged, the slot was in the ring after the mark was there to be seen, and a slot that leaves the ring
-// later is not reused before the publisher has looked at the marks.
+// take hands out the next sample. It is the ring word that says where that is; when the publisher laps us meanwhile, the word
+// is another one afterwards.
 func (l *Link) take(s *Sample) (outcome, error) {
-	if ok, err := l.connected(); !ok {
-		return nothing, err
+	if !l.admitted {
+		if ok, err := l.connected(); !ok {
+			return nothing, err
+		}
 	}
-	mask := uint64(len(l.ring) - 1)
-	for try, takenBack := 0, 0; try < 8 && takenBack < len(l.ring); {
-		word := l.ring[l.cursor&mask].Load()
+	for try, takenBack := 0, 0; try < 8 && takenBack < l.ring.depth(); {
+		word := l.ring.word(l.cursor).Load()
 		switch d := ahead(word, l.cursor); {
 		case d < 0:
 			return nothing, nil
@@ -251,46 +258,86 @@ func (l *Link) take(s *Sample) (outcome, error) {
 			try++
 			continue
 		}
-		slot := uint32(word & slotMask)
-		if slot == slotWithdrawn {
+		o, err := l.claim(s, word)
+		switch o {
+		case taken:
+			l.advance()
+			return taken, nil
+		case gone:
 			l.lost++
 			l.advance()
 			takenBack++
-			continue
-		}
-		k := l.freeMark()
-		if k < 0 {
-			return heldLimit, nil
-		}
-		l.marks[k].Store(slot + 1)
-		if l.ring[l.cursor&mask].Load() != word {
-			l.marks[k].Store(0)
+		case again:
 			try++
-			continue
+		default:
+			return o, err
 		}
-		if err := l.read(s, slot); err != nil {
-			l.marks[k].Store(0)
-			return nothing, err
-		}
-		l.hand(s, k)
-		l.advance()
-		return taken, nil
 	}
 	return again, nil
 }
 
-// hand makes s, which is read and marked by mark k, the application's.
-func (l *Link) hand(s *Sample, k int) {
-	s.link, s.mark, s.use = l, k, l.uses[k].Load()+1
-	mem.Set64(&l.uses[k], s.use) // whoever cleared the mark has written it before
+// claim makes the sample at the cursor, which word names, the application's, or fails because it is there no more.
+func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
+	slot := uint32(word & slotMask)
+	if slot == slotWithdrawn {
+		return gone, nil
+	}
+	k := l.freeMark()
+	if k < 0 {
+		return heldLimit, nil
+	}
+	if slot >= slotInEntry {
+		return l.copyEntry(s, k, int(slot-slotInEntry))
+	}
+	// Unchanged after the mark, the word says that the slot was in the ring when the mark was there to be seen; and a slot that
+	// leaves the ring later is not reused before the publisher has looked at the marks.
+	l.useMark(k)
+	l.marks[k].Store(slot + 1)
+	if l.ring.word(l.cursor).Load() != word {
+		l.marks[k].Store(0)
+		return again, nil
+	}
+	if err := l.read(s, slot); err != nil {
+		l.marks[k].Store(0)
+		return nothing, err
+	}
+	l.hand(s, k, marked)
+	return taken, nil
+}
+
+// copyEntry copies a small sample of n bytes out of its entry.
+func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
+	if n > smallPayload {
+		return nothing, l.corrupt("sample %d has %d bytes in an entry", l.cursor, n)
+	}
+	c := l.copies[k]
+	if c == nil {
+		c = new(entryCopy)
+		l.copies[k] = c
+	}
+	if !l.ring.read(l.cursor, c, n) {
+		return gone, nil
+	}
+	s.sequence, s.stamp, s.payload = l.cursor, c.stamp, mem.SpanOfWords(c.words[:], n)
+	l.hand(s, k, copied)
+	return taken, nil
+}
+
+// hand makes s the application's, which is read and stands for a use of mark k.
+func (l *Link) hand(s *Sample, k int, how use) {
+	s.link, s.use = l, use(l.uses[k].Load())|how
+	mem.Set64(&l.uses[k], uint64(s.use)) // whoever cleared it before is done with it
 	s.lost, l.lost = l.lost, 0
-	l.takes++
+	if how == marked {
+		l.takes++
+	}
+	l.usedUp = max(l.usedUp, k+1)
 }
 
 // skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
 // cursor is ahead of it. After each lap within one take it leaves the publisher more room.
 func (l *Link) skip(d int64, try int) error {
-	depth := uint64(len(l.ring))
+	depth := uint64(l.ring.depth())
 	if uint64(d)&(depth-1) != 0 {
 		return l.corrupt("ring entry %d holds sequence %d", l.cursor&(depth-1), l.cursor+uint64(d))
 	}
@@ -312,7 +359,7 @@ func (l *Link) skip(d int64, try int) error {
 
 func (l *Link) advance() {
 	l.cursor++
-	l.cursorWord.Store(l.cursor)
+	mem.Release64(l.cursorWord, l.cursor)
 	l.wakePublisher()
 }
 
@@ -324,14 +371,16 @@ func (l *Link) wakePublisher() {
 	}
 }
 
-// freeMark returns an unused mark, -1 if there is none. Only the goroutine that has the turn sets marks.
-func (l *Link) freeMark() int {
-	for k := range l.marks {
-		if l.marks[k].Load() != 0 {
-			continue
+// freeMark returns an unused mark, -1 if there is none. Only the goroutine that has the turn sets marks. Whoever clears one
+// ends its use first.
+func (l *Link) freeMark() int { return l.freeFrom(0) }
+
+// freeFrom is freeMark for marks from number k on.
+func (l *Link) freeFrom(k int) int {
+	for ; k < len(l.uses); k++ {
+		if !use(l.uses[k].Load()).inUse() && l.marks[k].Load() == 0 {
+			return k
 		}
-		l.useMark(k)
-		return k
 	}
 	return -1
 }
@@ -368,7 +417,7 @@ func (l *Link) read(s *Sample, slot uint32) error {
 	}
 	s.sequence = seq
 	s.stamp = int64(binary.NativeEndian.Uint64(b[slotOffPublished:]))
-	s.payload = b[slotHeaderSize : slotHeaderSize+n : slotHeaderSize+n]
+	s.payload = mem.SpanOf(b[slotHeaderSize : slotHeaderSize+n : slotHeaderSize+n])
 	return nil
 }
 
@@ -378,7 +427,7 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	off := mem.Uint64(e, arenaOffOffset).Load()
 	size := mem.Uint64(e, arenaOffSlotSize).Load()
 	slots := mem.Uint32(e, arenaOffSlots).Load()
-	if off == 0 || off > 1<<50 || size == 0 || size%slotAlign != 0 || size > l.limit || slots == 0 || slots >= maxSlots {
+	if off == 0 || off > 1<<50 || size == 0 || size%slotAlign != 0 || size > l.limit || slots == 0 || slots > maxSlots {
 		return l.corrupt("arena %d at %d: %d slots of %d bytes", k, off, slots, size)
 	}
 	n := (slotHeaderSize + size) * uint64(slots)
@@ -397,10 +446,12 @@ func (l *Link) corrupt(format string, args ...any) error {
 	return &CorruptError{Where: l.view.name(), What: fmt.Sprintf(format, args...)}
 }
 
-// release clears a mark if it is still the one that use stands for. It may be called from any goroutine.
-func (l *Link) release(k int, use uint64) {
-	if !l.uses[k].CompareAndSwap(use, use+1) {
-		return // released before
+// release ends a use. It may be called from any goroutine. Only what was marked pins the ring and our page in memory, and
+// only then they are touched here.
+func (l *Link) release(u use) {
+	k := u.mark()
+	if !l.uses[k].CompareAndSwap(uint64(u), uint64(u.next())) || u&marked == 0 {
+		return // released before, or a copy
 	}
 	mem.Release32(&l.marks[k], 0)
 	if n := l.released.Add(1); n+1 == l.final.Load() {
@@ -409,7 +460,14 @@ func (l *Link) release(k int, use uint64) {
 }
 
 // unreleased is how many samples the application holds. Called with the turn.
-func (l *Link) unreleased() int64 { return int64(l.takes - l.released.Load()) }
+func (l *Link) unreleased() (n int64) {
+	for k := range l.usedUp {
+		if use(l.uses[k].Load()).inUse() {
+			n++
+		}
+	}
+	return n
+}
 
 // drain gives up what the samples had together. Close and the last release may both find that it is time.
 func (l *Link) drain() {

@@ -28,15 +28,19 @@ func (h *heapRing) mustWait() {
 }
 
 func TestALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T) {
+	inSlotsAndEntries(t, testALosslessReaderThatCaughtUpIsWaitedForAgain)
+}
+
+func testALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T, newRing ringMaker) {
 	for _, depth := range []int{1, 2, 4, 64} {
 		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
-			h := newHeapRing(t, WriterOptions{Depth: depth})
+			h := newRing(t, WriterOptions{Depth: depth})
 			r := h.reader(LinkRequest{Lossless: true, Patience: time.Millisecond}, ReaderOptions{})
 			for i := range 3 * depth {
 				h.publish(fmt.Sprint("overrun ", i))
 			}
 			for {
-				s, ok, err := r.TryReceive()
+				s, ok, err := tryReceive(r)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -57,7 +61,11 @@ func TestALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T) {
 }
 
 func TestALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 4})
+	inSlotsAndEntries(t, testALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor)
+}
+
+func testALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 4})
 	h.reader(LinkRequest{Lossless: true, Patience: time.Nanosecond}, ReaderOptions{})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	for i := range 40 {
@@ -73,13 +81,17 @@ func TestALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testin
 }
 
 func TestAClosedLosslessReaderIsNotWaitedFor(t *testing.T) {
+	inSlotsAndEntries(t, testAClosedLosslessReaderIsNotWaitedFor)
+}
+
+func testAClosedLosslessReaderIsNotWaitedFor(t *testing.T, newRing ringMaker) {
 	for name, held := range map[string]bool{"nothing held": false, "a sample held": true} {
 		t.Run(name, func(t *testing.T) {
-			h := newHeapRing(t, WriterOptions{Depth: 2})
+			h := newRing(t, WriterOptions{Depth: 2})
 			r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 			h.publish("a")
 			h.publish("b")
-			s, ok, err := r.TryReceive()
+			s, ok, err := tryReceive(r)
 			if !ok || err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +114,11 @@ func TestAClosedLosslessReaderIsNotWaitedFor(t *testing.T) {
 
 // A publish that already sleeps must notice, too.
 func TestAPublishThatSleepsEndsWhenTheReaderCloses(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 2})
+	inSlotsAndEntries(t, testAPublishThatSleepsEndsWhenTheReaderCloses)
+}
+
+func testAPublishThatSleepsEndsWhenTheReaderCloses(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	h.publish("a")
 	h.publish("b")

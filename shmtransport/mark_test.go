@@ -38,7 +38,7 @@ func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
 				runtime.Gosched()
 			}
 			pause(rand.IntN(80))
-			l.ring[seq&3].Store(ringWord(seq+4, id+1))
+			l.ring.word(seq).Store(ringWord(seq+4, id+1))
 			if l.marks[0].Load() == 0 {
 				binary.NativeEndian.PutUint64(payload, 0)
 			}
@@ -51,7 +51,7 @@ func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
 		binary.NativeEndian.PutUint64(slot[slotOffSequence:], seq)
 		binary.NativeEndian.PutUint64(slot[slotOffLength:], 8)
 		binary.NativeEndian.PutUint64(payload, seq)
-		l.ring[seq&3].Store(ringWord(seq, id))
+		l.ring.word(seq).Store(ringWord(seq, id))
 		begun.Store(seq)
 		pause(rand.IntN(80))
 		buf := make([]Sample, 1)

@@ -229,7 +229,7 @@ func (p *pool) grow(n int) error {
 	default:
 		add = max(1, have/2)
 	}
-	return p.add(size, min(add, maxSlots-1)) // the last index of the last arena would read as slotWithdrawn
+	return p.add(size, min(add, maxSlots))
 }
 
 // spare is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.

@@ -22,7 +22,7 @@ func TestSamplesThatReadersHoldAreNotTakenBackInVain(t *testing.T) {
 		if _, err := h.w.Publish(t.Context(), payload); err != nil {
 			t.Fatal(err)
 		}
-		s, ok, err := holder.TryReceive()
+		s, ok, err := tryReceive(holder)
 		if !ok || err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +33,7 @@ func TestSamplesThatReadersHoldAreNotTakenBackInVain(t *testing.T) {
 		t.Fatalf("got %v, want a *NoSpaceError", err)
 	}
 	for i := range 4 {
-		s, ok, err := other.TryReceive()
+		s, ok, err := tryReceive(other)
 		if !ok || err != nil || s.Lost() != 0 {
 			t.Fatalf("sample %d: taken %t after %d lost, %v; nothing was published in its place", i, ok, s.Lost(), err)
 		}
@@ -99,7 +99,7 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 						t.Fatalf("after %d samples, %d bytes: %v", published, n, err)
 					}
 					published++
-					s, ok, err := r.TryReceive()
+					s, ok, err := tryReceive(r)
 					if !ok || err != nil || s.Lost() != 0 || !bytes.Equal(s.Payload(), payload[:n]) {
 						t.Fatalf("sample %d: %t, %d lost, %d bytes, %v", published, ok, s.Lost(), len(s.Payload()), err)
 					}
@@ -107,7 +107,7 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 				}
 				seen := uint64(0)
 				for {
-					s, ok, err := other.TryReceive()
+					s, ok, err := tryReceive(other)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -140,7 +140,7 @@ func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
 	}
 	var held []Sample
 	for range 10 {
-		s, ok, err := r.TryReceive()
+		s, ok, err := tryReceive(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
 	if _, err := h.w.Publish(t.Context(), large); !errors.As(err, &full) {
 		t.Fatalf("with everything held: %v", err)
 	}
-	s, ok, err := late.TryReceive()
+	s, ok, err := tryReceive(late)
 	if !ok || err != nil || s.Sequence() != held[0].Sequence() {
 		t.Fatalf("samples were taken back in vain: %t, %v, the next is %d", ok, err, s.Sequence())
 	}

@@ -197,26 +197,22 @@ func (r *Reader) tidy() {
 	}
 }
 
-// TryReceive returns the next sample if there is one now and no other goroutine is waiting for it.
-func (r *Reader) TryReceive() (Sample, bool, error) {
+// TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
+func (r *Reader) TryReceive(s *Sample) (bool, error) {
 	if r.closed.Load() {
-		return Sample{}, false, closed.Error("the subscriber is closed")
+		return false, closed.Error("the subscriber is closed")
 	}
 	if !r.turn.tryAcquire() {
-		return Sample{}, false, nil
+		return false, nil
 	}
 	defer r.turn.release()
 	for range lapsOfPatience {
-		var s Sample
-		o, err := r.poll(&s)
-		if o == taken || err != nil {
-			return s, o == taken, err
-		}
-		if o == nothing {
-			break
+		o, err := r.poll(s)
+		if o != again {
+			return o == taken, err
 		}
 	}
-	return Sample{}, false, nil
+	return false, nil
 }
 
 // lapsOfPatience is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
@@ -269,8 +265,14 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 			k -= len(links)
 		}
 		l := links[k]
-		ended := l.ended() // asked first: what the publisher did before it ended is then seen by take
 		o, err := l.take(s)
+		if o == nothing && err == nil {
+			if !l.ended() {
+				continue
+			}
+			// It may have published before it ended and after we looked.
+			o, err = l.take(s)
+		}
 		switch {
 		case o == taken:
 			if now := r.links.Load(); now != list {
@@ -284,26 +286,35 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 		case o == again:
 			result = again
 		case err != nil:
-			r.remove(l)
-			if r.opts.Failed != nil {
-				r.opts.Failed(l.id, err)
-			}
-		case ended:
+			r.fail(l, err)
+		default:
 			r.end(l)
 		}
 	}
 	r.show()
 	if result == heldLimit {
-		return result, &LimitError{What: fmt.Sprintf("samples of publisher %v held", full.id), Limit: len(full.marks), Remedy: "release some, or raise MaxHeld"}
+		return result, r.tooManyHeld(full)
 	}
 	return result, nil
+}
+
+// fail gives up a link that is of no use.
+func (r *Reader) fail(l *Link, err error) {
+	r.remove(l)
+	if r.opts.Failed != nil {
+		r.opts.Failed(l.id, err)
+	}
+}
+
+func (r *Reader) tooManyHeld(l *Link) error {
+	return &LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: len(l.marks), Remedy: "release some, or raise MaxHeld"}
 }
 
 // latencyEvery is how many samples share one clock reading for the latency histogram.
 const latencyEvery = 16
 
 func (r *Reader) count(s *Sample) {
-	r.block.Received(len(s.payload), s.stamp, s.lost)
+	r.block.Received(s.payload.Len(), s.stamp, s.lost)
 	if r.taken%latencyEvery == 0 || len(*r.links.Load()) <= latencyEvery {
 		r.show()
 	}

@@ -14,90 +14,10 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// heapRing is a publisher and its subscriptions over private memory.
-type heapRing struct {
-	t     testing.TB
-	store *heapStore
-	w     *Writer
-	links uint32
-}
+func TestSamplesArriveInOrder(t *testing.T) { inSlotsAndEntries(t, testSamplesArriveInOrder) }
 
-func newHeapRing(t testing.TB, opts WriterOptions) *heapRing {
-	t.Helper()
-	opts, err := opts.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &heapRing{t: t, store: new(heapStore)}
-	if h.w, err = newWriter(h.store, PublisherID{Participant: 7, Number: 1}, opts); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.w.Close() })
-	return h
-}
-
-// reader links a new subscription. The zero LinkRequest is a keep-last one without history.
-func (h *heapRing) reader(q LinkRequest, opts ReaderOptions) *Reader {
-	h.t.Helper()
-	r := NewReader(new(Waits), nil, opts)
-	h.connect(r, q)
-	return r
-}
-
-func (h *heapRing) connect(r *Reader, q LinkRequest) {
-	h.t.Helper()
-	q.Reader, q.Link, q.Generation, q.Publisher = 9, h.links, 1, h.w.ID()
-	if q.Patience == 0 {
-		q.Patience = time.Hour
-	}
-	h.links++
-	page := mem.Alloc(linkPageSize)
-	mem.Uint64(page, pageOffPublisher).Store(q.Publisher.Participant)
-	mem.Uint32(page, pageOffNumber).Store(q.Publisher.Number)
-	mem.Uint32(page, pageOffGen).Store(q.Generation)
-	mem.Uint32(page, pageOffState).Store(pageCurrent)
-	l, err := openLink(h.store, h.w.ID())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	l.attach(page, r.opts.MaxHeld)
-	l.reader, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
-	l.free = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
-	r.add(l)
-	if err := h.w.Admit(q, page, func() {}, false); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-func (h *heapRing) publish(payload string) {
-	h.t.Helper()
-	if _, err := h.w.Publish(h.t.Context(), []byte(payload)); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// expect takes one sample, checks payload and loss, and releases it.
-func expect(t testing.TB, r *Reader, payload string, lost uint64) {
-	t.Helper()
-	s, ok, err := r.TryReceive()
-	if err != nil || !ok {
-		t.Fatalf("no sample (%v), want %q", err, payload)
-	}
-	defer s.Release()
-	if string(s.Payload()) != payload || s.Lost() != lost {
-		t.Fatalf("got %q after %d lost, want %q after %d", s.Payload(), s.Lost(), payload, lost)
-	}
-}
-
-func expectNothing(t testing.TB, r *Reader) {
-	t.Helper()
-	if s, ok, err := r.TryReceive(); ok || err != nil {
-		t.Fatalf("got %q, %v; want nothing", s.Payload(), err)
-	}
-}
-
-func TestSamplesArriveInOrder(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+func testSamplesArriveInOrder(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range 10 {
 		h.publish(fmt.Sprint(i))
@@ -109,7 +29,11 @@ func TestSamplesArriveInOrder(t *testing.T) {
 }
 
 func TestASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 4})
+	inSlotsAndEntries(t, testASlowReaderLosesTheOldestAndKnowsHowMany)
+}
+
+func testASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range 10 {
 		h.publish(fmt.Sprint(i))
@@ -122,10 +46,14 @@ func TestASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T) {
 }
 
 func TestAHeldSampleStaysWhileTheRingWraps(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 2})
+	inSlotsAndEntries(t, testAHeldSampleStaysWhileTheRingWraps)
+}
+
+func testAHeldSampleStaysWhileTheRingWraps(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publish("held")
-	s, _, _ := r.TryReceive()
+	s, _, _ := tryReceive(r)
 	for i := range 1000 {
 		h.publish(fmt.Sprint("other ", i))
 	}
@@ -140,8 +68,10 @@ func TestAHeldSampleStaysWhileTheRingWraps(t *testing.T) {
 	expect(t, r, "other 998", 998)
 }
 
-func TestPayloadsGrowWithoutLoss(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 32})
+func TestPayloadsGrowWithoutLoss(t *testing.T) { inSlotsAndEntries(t, testPayloadsGrowWithoutLoss) }
+
+func testPayloadsGrowWithoutLoss(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 32})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	var sizes []int
 	for n := 0; n < 3<<20; n = n*2 + 1 {
@@ -157,7 +87,7 @@ func TestPayloadsGrowWithoutLoss(t *testing.T) {
 		}
 	}
 	for _, n := range sizes {
-		s, ok, err := r.TryReceive()
+		s, ok, err := tryReceive(r)
 		if !ok || err != nil || len(s.Payload()) != n || s.Lost() != 0 {
 			t.Fatalf("size %d: got %d bytes, %d lost, %v", n, len(s.Payload()), s.Lost(), err)
 		}
@@ -171,7 +101,11 @@ func TestPayloadsGrowWithoutLoss(t *testing.T) {
 }
 
 func TestLateJoinersGetTheHistoryTheyAskFor(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 4})
+	inSlotsAndEntries(t, testLateJoinersGetTheHistoryTheyAskFor)
+}
+
+func testLateJoinersGetTheHistoryTheyAskFor(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 4})
 	for i := range 6 {
 		h.publish(fmt.Sprint(i))
 	}
@@ -183,8 +117,12 @@ func TestLateJoinersGetTheHistoryTheyAskFor(t *testing.T) {
 }
 
 func TestNothingIsLostToALosslessReader(t *testing.T) {
+	inSlotsAndEntries(t, testNothingIsLostToALosslessReader)
+}
+
+func testNothingIsLostToALosslessReader(t *testing.T, newRing ringMaker) {
 	const messages = 20_000
-	h := newHeapRing(t, WriterOptions{Depth: 8})
+	h := newRing(t, WriterOptions{Depth: 8})
 	readers := []*Reader{
 		h.reader(LinkRequest{Lossless: true}, ReaderOptions{}),
 		h.reader(LinkRequest{Lossless: true}, ReaderOptions{Spin: -1}),
@@ -217,7 +155,11 @@ func TestNothingIsLostToALosslessReader(t *testing.T) {
 }
 
 func TestAPublishThatWaitsEndsWithItsContext(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 2})
+	inSlotsAndEntries(t, testAPublishThatWaitsEndsWithItsContext)
+}
+
+func testAPublishThatWaitsEndsWithItsContext(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	h.publish("a")
 	h.publish("b")
@@ -233,7 +175,11 @@ func TestAPublishThatWaitsEndsWithItsContext(t *testing.T) {
 }
 
 func TestPatienceWithALosslessReaderEnds(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{Depth: 2})
+	inSlotsAndEntries(t, testPatienceWithALosslessReaderEnds)
+}
+
+func testPatienceWithALosslessReaderEnds(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true, Patience: time.Millisecond}, ReaderOptions{})
 	for i := range 100 {
 		h.publish(fmt.Sprint(i))
@@ -243,8 +189,12 @@ func TestPatienceWithALosslessReaderEnds(t *testing.T) {
 }
 
 func TestReceivedAndLostAddUpUnderFire(t *testing.T) {
+	inSlotsAndEntries(t, testReceivedAndLostAddUpUnderFire)
+}
+
+func testReceivedAndLostAddUpUnderFire(t *testing.T, newRing ringMaker) {
 	const messages = 50_000
-	h := newHeapRing(t, WriterOptions{Depth: 16})
+	h := newRing(t, WriterOptions{Depth: 16})
 	var wg sync.WaitGroup
 	for k := range 4 {
 		r := h.reader(LinkRequest{}, ReaderOptions{})
@@ -307,7 +257,7 @@ func TestAFullPoolSaysSoAndTakesBackOldSamplesFirst(t *testing.T) {
 	}
 	var held []Sample
 	for {
-		s, ok, err := r.TryReceive()
+		s, ok, err := tryReceive(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,7 +279,7 @@ func TestAFullPoolSaysSoAndTakesBackOldSamplesFirst(t *testing.T) {
 		if errors.As(err, &full) {
 			break
 		}
-		if s, ok, _ := r.TryReceive(); ok {
+		if s, ok, _ := tryReceive(r); ok {
 			held = append(held, s)
 		}
 	}
@@ -350,7 +300,7 @@ func TestWhatWasTakenBackDoesNotHideWhatIsThere(t *testing.T) {
 	for range 200 {
 		h.publish(string(make([]byte, 60_000)))
 	}
-	s, ok, err := r.TryReceive()
+	s, ok, err := tryReceive(r)
 	if !ok || err != nil || s.Sequence() != s.Lost()+1 {
 		t.Fatalf("sample %d after %d lost: %v, %v", s.Sequence(), s.Lost(), ok, err)
 	}
@@ -358,7 +308,11 @@ func TestWhatWasTakenBackDoesNotHideWhatIsThere(t *testing.T) {
 }
 
 func TestLoansArePublishedOrAbandoned(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+	inSlotsAndEntries(t, testLoansArePublishedOrAbandoned)
+}
+
+func testLoansArePublishedOrAbandoned(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	a, err := h.w.Loan(t.Context(), 5)
 	if err != nil {
@@ -379,8 +333,10 @@ func TestLoansArePublishedOrAbandoned(t *testing.T) {
 	expectNothing(t, r)
 }
 
-func TestALoanEndsOnce(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+func TestALoanEndsOnce(t *testing.T) { inSlotsAndEntries(t, testALoanEndsOnce) }
+
+func testALoanEndsOnce(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	a, err := h.w.Loan(t.Context(), 10)
 	if err != nil {
@@ -420,7 +376,11 @@ func TestALoanEndsOnce(t *testing.T) {
 
 // A slot is reused under a reader whose marks nobody watches, so only a ring that does not change any more is read like that.
 func TestNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+	inSlotsAndEntries(t, testNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone)
+}
+
+func testNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	l, err := openLink(h.store, h.w.ID())
 	if err != nil {
 		t.Fatal(err)
@@ -441,7 +401,11 @@ func TestNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T) {
 }
 
 func TestAClosedPublisherIsReadToTheEnd(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+	inSlotsAndEntries(t, testAClosedPublisherIsReadToTheEnd)
+}
+
+func testAClosedPublisherIsReadToTheEnd(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	var ended []PublisherID
 	r := h.reader(LinkRequest{}, ReaderOptions{Ended: func(id PublisherID) { ended = append(ended, id) }})
 	h.publish("a")
@@ -459,7 +423,11 @@ func TestAClosedPublisherIsReadToTheEnd(t *testing.T) {
 }
 
 func TestPublishAndTakeAllocateNothing(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+	inSlotsAndEntries(t, testPublishAndTakeAllocateNothing)
+}
+
+func testPublishAndTakeAllocateNothing(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	payload := []byte("payload")
 	ctx := t.Context()
@@ -496,7 +464,7 @@ func TestFiguresTellWhatHappened(t *testing.T) {
 	for range 10 {
 		h.publish("12345")
 	}
-	s, _, _ := r.TryReceive()
+	s, _, _ := tryReceive(r)
 	p, q := counters.ReadPublisher(block), counters.ReadSubscription(sub)
 	if p.Messages != 10 || p.Bytes != 50 || p.LastSize != 5 || p.Subscribers != 1 || p.LastStamp == 0 || p.Memory == 0 {
 		t.Errorf("publisher: %+v", p)
@@ -508,7 +476,7 @@ func TestFiguresTellWhatHappened(t *testing.T) {
 }
 
 func BenchmarkPublish(b *testing.B) {
-	h := newHeapRing(b, WriterOptions{})
+	h := newEntryRing(b, WriterOptions{})
 	payload := make([]byte, 64)
 	for b.Loop() {
 		h.w.Publish(b.Context(), payload)
@@ -516,22 +484,26 @@ func BenchmarkPublish(b *testing.B) {
 }
 
 func BenchmarkPublishTake(b *testing.B) {
-	h := newHeapRing(b, WriterOptions{})
+	h := newEntryRing(b, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	payload := make([]byte, 64)
 	for b.Loop() {
 		h.w.Publish(b.Context(), payload)
-		s, _, _ := r.TryReceive()
+		s, _, _ := tryReceive(r)
 		s.Release()
 	}
 }
 
 func TestPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T) {
+	inSlotsAndEntries(t, testPublishersThatEndDoNotChangeTheOrderOfTheOthers)
+}
+
+func testPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T, newRing ringMaker) {
 	const n = 6
 	r := NewReader(new(Waits), nil, ReaderOptions{})
 	var rings []*heapRing
 	for i := range n {
-		h := newHeapRing(t, WriterOptions{})
+		h := newRing(t, WriterOptions{})
 		h.connect(r, LinkRequest{})
 		h.publish(fmt.Sprint(i))
 		rings = append(rings, h)
@@ -547,7 +519,11 @@ func TestPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T) {
 }
 
 func TestALoanThatWasNotGivenCanBeEnded(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{MaxPayload: 10})
+	inSlotsAndEntries(t, testALoanThatWasNotGivenCanBeEnded)
+}
+
+func testALoanThatWasNotGivenCanBeEnded(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{MaxPayload: 10})
 	l, err := h.w.Loan(t.Context(), 11)
 	if !errors.As(err, new(*TooLargeError)) {
 		t.Fatal(err)

@@ -1,23 +1,41 @@
 package shmtransport
 
+import "github.com/shmbus/shmbus/internal/mem"
+
 // A Sample is one message, in place in its publisher's memory. The payload is valid until Release; after that the
 // publisher may write something else there. A Sample is a small value; copies stand for the same message.
 type Sample struct {
 	link     *Link
-	payload  []byte
+	payload  mem.Span
 	sequence uint64
 	stamp    int64
 	lost     uint64
-	use      uint64
-	mark     int
+	use      use
 }
+
+// A use is one time that a sample is held, by the name of a mark: which mark in the lower bits, then how, and above that how
+// often the name was used before.
+type use uint64
+
+const (
+	markBits = 10                       // enough for MaxHeld
+	marked   = use(1) << markBits       // the sample is in a slot, and the mark is set
+	copied   = use(1) << (markBits + 1) // the sample was copied
+	oneUse   = use(1) << (markBits + 2)
+)
+
+func (u use) mark() int   { return int(u & (marked - 1)) }
+func (u use) inUse() bool { return u&(marked|copied) != 0 }
+
+// next is what follows when the use has ended.
+func (u use) next() use { return u&^(marked|copied) + oneUse }
 
 // Payload returns the message's bytes, nil after Release. They are read-only memory: writing to them is a fault.
 func (s Sample) Payload() []byte {
-	if s.link == nil || s.link.uses[s.mark].Load() != s.use {
+	if s.link == nil || use(s.link.uses[s.use.mark()].Load()) != s.use {
 		return nil
 	}
-	return s.payload
+	return s.payload.Bytes()
 }
 
 // Sequence is the message's position among its publisher's, from 1.
@@ -48,6 +66,6 @@ func (s Sample) Tag() any {
 // Release lets the publisher reuse the memory. Only the first call on a message does anything; any goroutine may make it.
 func (s Sample) Release() {
 	if s.link != nil {
-		s.link.release(s.mark, s.use)
+		s.link.release(s.use)
 	}
 }

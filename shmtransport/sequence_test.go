@@ -8,14 +8,18 @@ import (
 )
 
 func TestSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T) {
+	inSlotsAndEntries(t, testSequencesPassTheEndOfTheirBitsInTheRing)
+}
+
+func testSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T, newRing ringMaker) {
 	const depth = 8
 	for _, first := range []uint64{1<<41 - 20, 1<<42 - 20, 1<<43 - 20, 1<<63 - 20} {
-		h := newHeapRing(t, WriterOptions{Depth: depth})
+		h := newRing(t, WriterOptions{Depth: depth})
 		h.w.seq = first
 		mem.Set64(h.w.head, first)
-		for i := range h.w.ring { // as if everything before had been published and withdrawn
+		for i := range h.w.ring.depth() { // as if everything before had been published and withdrawn
 			seq := first - uint64(depth-1) + uint64(i)
-			h.w.ring[seq%depth].Store(ringWord(seq, slotWithdrawn))
+			h.w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
 		}
 		fast := h.reader(LinkRequest{}, ReaderOptions{})
 		slow := h.reader(LinkRequest{}, ReaderOptions{})

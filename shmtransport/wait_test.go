@@ -26,7 +26,9 @@ func TestAReceiveThatSpinsEndsWithItsContext(t *testing.T) {
 
 // Nobody may sleep through a sample: each message waits for the answer to the one before, so every take sleeps or spins. What
 // is lost is noticed by this test taking as long as the longest sleep.
-func TestNoWakeUpIsLostHammer(t *testing.T) {
+func TestNoWakeUpIsLostHammer(t *testing.T) { inSlotsAndEntries(t, testNoWakeUpIsLostHammer) }
+
+func testNoWakeUpIsLostHammer(t *testing.T, newRing ringMaker) {
 	for name, c := range map[string]struct {
 		opts  ReaderOptions
 		set   func(*Waits)
@@ -48,7 +50,7 @@ func TestNoWakeUpIsLostHammer(t *testing.T) {
 			}
 			var players sync.WaitGroup
 			for range c.pairs {
-				ping, pong := newHeapRing(t, WriterOptions{Depth: 2}), newHeapRing(t, WriterOptions{Depth: 1})
+				ping, pong := newRing(t, WriterOptions{Depth: 2}), newRing(t, WriterOptions{Depth: 1})
 				left, right := NewReader(waits, nil, c.opts), NewReader(waits, nil, c.opts)
 				ping.connect(right, LinkRequest{Lossless: true})
 				pong.connect(left, LinkRequest{})
@@ -85,8 +87,10 @@ func everybodySits(w *Waits) {
 	w.rows = append(w.rows, &row{waits: w, words: rowWords})
 }
 
-func TestWaitingAllocatesNothing(t *testing.T) {
-	h := newHeapRing(t, WriterOptions{})
+func TestWaitingAllocatesNothing(t *testing.T) { inSlotsAndEntries(t, testWaitingAllocatesNothing) }
+
+func testWaitingAllocatesNothing(t *testing.T, newRing ringMaker) {
+	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{Spin: -1})
 	armed := (*r.links.Load())[0].armed
 	ctx, cancel := context.WithCancel(t.Context())

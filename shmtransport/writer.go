@@ -27,6 +27,8 @@ type WriterOptions struct {
 	MaxPayload  int   // bytes; default 256 MiB
 	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64 // bytes of slots; default 1 GiB
+
+	slotsOnly bool // small payloads get slots too, for tests
 }
 
 // largestPayload is MaxPayload, or what leaves room to size a slot where an int has 32 bits.
@@ -66,12 +68,13 @@ type Writer struct {
 	store store
 	path  string // empty on the heap
 	max   int
+	small int // payloads of so many bytes go into the ring's entries
 
 	bell       *atomic.Uint32
 	head       *atomic.Uint64
 	wakeCursor *atomic.Uint64
 	state      *atomic.Uint32
-	ring       []atomic.Uint64
+	ring       ring
 	admissions admissionTable
 
 	mu       sync.Mutex
@@ -83,12 +86,13 @@ type Writer struct {
 	loans    int
 	closed   bool
 	figures  counters.Publisher
-	bytes    []byte        // what figures is a view of
-	wake     atomic.Uint32 // changes when a publish that waits for readers must look again
-	waiting  int           // publishes in that wait
-	sleepers int           // those of them that sleep
-	waits    uint64        // how often a publish began such a wait
-	owed     bool          // a batch placed samples that readers who sleep were not told of
+	bytes    []byte             // what figures is a view of
+	wake     atomic.Uint32      // changes when a publish that waits for readers must look again
+	waiting  int                // publishes in that wait
+	sleepers int                // those of them that sleep
+	waits    uint64             // how often a publish began such a wait
+	joined   [smallPayload]byte // for join
+	owed     bool               // a batch placed samples that readers who sleep were not told of
 }
 
 // noSlot stands where no slot is.
@@ -119,7 +123,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts Write
 
 // newWriter lays out an empty ring in s. opts are checked and complete.
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
-	_, b, err := s.grow(roundToPage(int64(pubOffRing + 8*opts.Depth)))
+	_, b, err := s.grow(roundToPage(int64(pubOffRing + ringBytes(opts.Depth))))
 	if err != nil {
 		return nil, noSpace(err, opts.MemoryLimit)
 	}
@@ -131,16 +135,19 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: clock.New(), store: s, max: opts.MaxPayload,
+		id: id, clock: clock.New(), store: s, max: opts.MaxPayload, small: smallPayload,
 		bell:       mem.Uint32(b, pubOffBell),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
 		state:      mem.Uint32(b, pubOffState),
-		ring:       mem.Uint64s(b, pubOffRing, opts.Depth),
+		ring:       newRing(b[pubOffRing:], opts.Depth),
 		admissions: newAdmissionTable(b),
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
 		safe:       never,
+	}
+	if opts.slotsOnly {
+		w.small = -1
 	}
 	w.countIn(mem.Alloc(counters.Size))
 	for i := range w.inRing {
@@ -149,7 +156,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	if opts.SampleSize > 0 {
 		size := slotSizeFor(opts.SampleSize)
 		stride := int64(slotHeaderSize + size)
-		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots-1)); err != nil {
+		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots)); err != nil {
 			return nil, err
 		}
 	}
@@ -211,6 +218,9 @@ func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if n <= w.small {
+		return w.publishSmall(ctx, n, parts)
+	}
 	id, err := w.slotFor(ctx, n)
 	if err != nil {
 		w.figures.Failed()
@@ -221,6 +231,45 @@ func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 		b = b[copy(b, p):]
 	}
 	return w.commit(ctx, id, n)
+}
+
+// publishSmall publishes what an entry of the ring has room for. Called with mu held.
+func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, error) {
+	if err := w.allows(n); err != nil {
+		w.figures.Failed()
+		return 0, err
+	}
+	if err := w.awaitRoom(ctx, noSlot); err != nil {
+		return 0, err
+	}
+	if len(parts) == 1 {
+		w.ring.fill(w.seq+1, parts[0])
+	} else {
+		w.ring.fill(w.seq+1, w.join(parts))
+	}
+	w.show(n, w.clock.Now())
+	w.wakeReaders()
+	return len(w.readers), nil
+}
+
+// join returns the concatenation of parts that are small together, valid until it is called again.
+func (w *Writer) join(parts [][]byte) []byte {
+	b := w.joined[:0]
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+// allows reports whether payloads of n bytes can be published at all. Called with mu held.
+func (w *Writer) allows(n int) error {
+	if w.closed {
+		return closed.Error("the publisher is closed")
+	}
+	if n < 0 || n > w.max {
+		return &TooLargeError{Size: int64(n), Limit: int64(w.max)}
+	}
+	return nil
 }
 
 // refuse counts a publish that ends before it looks for a slot.
@@ -241,11 +290,8 @@ func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(
 // held.
 func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 	for {
-		if w.closed {
-			return 0, closed.Error("the publisher is closed")
-		}
-		if n < 0 || n > w.max {
-			return 0, &TooLargeError{Size: int64(n), Limit: int64(w.max)}
+		if err := w.allows(n); err != nil {
+			return 0, err
 		}
 		if id, ok := w.pool.take(n, false); ok {
 			return id, nil
@@ -287,11 +333,10 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 // it back would give no slot. What a lossless reader still has to take stays too, and the first such sample is reported.
 // Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
-	depth := uint64(len(w.ring))
+	depth := uint64(w.ring.depth())
 	w.pool.look(w)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
-		i := seq & (depth - 1)
-		id := w.inRing[i]
+		id := w.inRing[w.ring.index(seq)]
 		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
 			continue
 		}
@@ -310,13 +355,13 @@ func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 // memory to become a slot for n bytes. Otherwise a publisher whose limit was reached by small payloads could never publish a
 // larger one. It follows a withdrawFor in vain, and reports the same.
 func (w *Writer) withdrawSmaller(n int, systemFull bool) (id slotID, untaken uint64) {
-	depth := uint64(len(w.ring))
+	depth := uint64(w.ring.depth())
 	yields := w.pool.yielding(n, systemFull)
 	if yields == nil {
 		return noSlot, 0
 	}
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
-		id := w.inRing[seq&(depth-1)]
+		id := w.inRing[w.ring.index(seq)]
 		if id == noSlot || !yields[id.arena()] {
 			continue
 		}
@@ -338,39 +383,59 @@ func (w *Writer) withdrawSmaller(n int, systemFull bool) (id slotID, untaken uin
 
 // withdraw takes a sample back that is in the ring.
 func (w *Writer) withdraw(seq uint64) {
-	i := seq & uint64(len(w.ring)-1)
-	w.ring[i].Store(ringWord(seq, slotWithdrawn))
+	i := w.ring.index(seq)
+	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
 	w.pool.retire(w.inRing[i])
 	w.inRing[i] = noSlot
 	w.pool.reclaim(w)
 }
 
-// commit makes a filled slot the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
+// commit makes what a filled slot holds the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
 // the slot is the pool's or the ring's again afterwards.
 func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
 	if err := w.awaitRoom(ctx, id); err != nil {
 		return 0, err
 	}
-	w.place(id, n, w.clock.Now())
+	if n <= w.small {
+		w.ring.fill(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
+		w.pool.put(id)
+		w.show(n, w.clock.Now())
+	} else {
+		w.place(id, n, w.clock.Now())
+	}
 	w.wakeReaders()
 	return len(w.readers), nil
 }
 
-// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error the slot is free
-// again. Called with mu held.
+// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error the slot, if there
+// is one, is free again. Called with mu held.
 func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
 	if w.seq+1 >= w.safe {
-		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(len(w.ring))) }); err != nil {
-			w.pool.put(id)
+		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.depth())) }); err != nil {
+			w.giveUp(id)
 			w.figures.Failed()
 			return err
 		}
 	}
 	if w.closed {
-		w.pool.put(id)
+		w.giveUp(id)
 		return closed.Error("the publisher is closed")
 	}
 	return nil
+}
+
+// giveUp makes a slot free that was to be published, if there is one.
+func (w *Writer) giveUp(id slotID) {
+	if id != noSlot {
+		w.pool.put(id)
+	}
+}
+
+// show makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
+// yet. Called with mu held.
+func (w *Writer) show(n int, stamp int64) {
+	w.ring.show(w.seq+1, stamp, n)
+	w.placed(noSlot, n, stamp)
 }
 
 // place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
@@ -381,10 +446,15 @@ func (w *Writer) place(id slotID, n int, stamp int64) {
 	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
 	binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
 
-	i := seq & uint64(len(w.ring)-1)
-	w.ring[i].Store(ringWord(seq, uint32(id)))
-	w.seq = seq
-	mem.Set64(w.head, seq)
+	mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
+	w.placed(id, n, stamp)
+}
+
+// placed notes that the next sample is in the ring, in a slot or noSlot. Storing the head is the fence that wakeReaders needs.
+func (w *Writer) placed(id slotID, n int, stamp int64) {
+	w.seq++
+	w.head.Store(w.seq)
+	i := w.ring.index(w.seq)
 	if old := w.inRing[i]; old != noSlot {
 		w.pool.retire(old)
 	}
@@ -414,7 +484,7 @@ func (w *Writer) ringBell() {
 }
 
 // Depth returns the number of ring entries.
-func (w *Writer) Depth() int { return len(w.ring) }
+func (w *Writer) Depth() int { return w.ring.depth() }
 
 // MaxPayload returns the largest payload, in bytes.
 func (w *Writer) MaxPayload() int { return w.max }

@@ -36,7 +36,7 @@ func (s *Subscriber[T]) ReceiveBatch(ctx context.Context, buf []Sample[T]) (int,
 	taken := (*scratch)[:len(buf)]
 	n, err := s.core.reader.ReceiveBatch(ctx, taken)
 	for i, m := range taken[:n] {
-		buf[i] = Sample[T]{m, s}
+		buf[i] = Sample[T]{m}
 	}
 	clear(taken) // memory of a publisher that is gone is not kept by what it was taken with
 	s.scratch.Store(scratch)

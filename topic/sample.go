@@ -12,8 +12,7 @@ import (
 // A Sample is one message, in place in its publisher's memory. It is a small value; copies stand for the same message. The
 // zero Sample is what comes with an error.
 type Sample[T any] struct {
-	m   shmtransport.Sample
-	sub *Subscriber[T]
+	m shmtransport.Sample
 }
 
 // Value decodes the payload. An error is about this sample alone: a *serde.DecodeError, or os.ErrClosed after Release. A
@@ -23,7 +22,7 @@ func (s Sample[T]) Value() (v T, err error) {
 	if b == nil {
 		return v, closed.Error("the sample was released")
 	}
-	sub := s.sub
+	sub := s.source().sub.(*Subscriber[T])
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if err = sub.decoder.Decode(b, sub.value); err != nil {
@@ -59,10 +58,11 @@ func (s Sample[T]) source() *source {
 
 // Time returns when it was published, as wall-clock time.
 func (s Sample[T]) Time() time.Time {
-	if s.sub == nil {
+	src := s.source()
+	if src.sub == nil {
 		return time.Time{}
 	}
-	return s.sub.core.p.clock.Wall(s.m.Stamp())
+	return src.clock.Wall(s.m.Stamp())
 }
 
 // Stamp returns when it was published, in nanoseconds of CLOCK_MONOTONIC.

@@ -58,7 +58,8 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
-	core, err := p.subscribe(registry.Entity{
+	sub := &Subscriber[T]{decoder: codec.Decoder(), value: new(T)}
+	core, err := p.subscribe(sub, registry.Entity{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
@@ -68,7 +69,8 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	if err != nil {
 		return nil, err
 	}
-	return &Subscriber[T]{core: core, decoder: codec.Decoder(), value: new(T)}, nil
+	sub.core = core
+	return sub, nil
 }
 
 // maxEnded is how many publishers that closed or died a subscriber that does not receive keeps for later.
@@ -86,16 +88,16 @@ func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	if err != nil {
 		return Sample[T]{}, err
 	}
-	return Sample[T]{m, s}, nil
+	return Sample[T]{m}, nil
 }
 
 // TryReceive returns the next sample if there is one now. The caller releases it.
 func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
-	m, ok, err := s.core.reader.TryReceive()
-	if !ok || err != nil {
+	var m shmtransport.Sample
+	if ok, err := s.core.reader.TryReceive(&m); !ok || err != nil {
 		return Sample[T]{}, false
 	}
-	return Sample[T]{m, s}, true
+	return Sample[T]{m}, true
 }
 
 // Samples yields each sample and releases it when its turn is over. The loop ends after one turn with a non-nil error: that

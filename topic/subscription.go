@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
@@ -17,6 +18,7 @@ import (
 // subscription is a subscriber without its type parameter.
 type subscription struct {
 	p        *Participant
+	owner    any // the *Subscriber
 	entity   registry.Entity
 	interest *registry.Interest // in publishers
 	filter   func(string) bool
@@ -35,6 +37,8 @@ type subscription struct {
 
 // source is what a subscription knows of a publisher; samples carry it.
 type source struct {
+	sub   any // the *Subscriber
+	clock clock.Clock
 	topic string
 	typ   serde.Type
 	unit  string
@@ -42,7 +46,7 @@ type source struct {
 }
 
 // subscribe makes a subscription known and waits until the publishers that are there have admitted it.
-func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, patience time.Duration, opts shmtransport.ReaderOptions) (_ *subscription, err error) {
+func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string) bool, patience time.Duration, opts shmtransport.ReaderOptions) (_ *subscription, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
@@ -63,7 +67,7 @@ func (p *Participant) subscribe(e registry.Entity, filter func(string) bool, pat
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
 	sub := &subscription{
-		p: p, entity: e, interest: interest, filter: filter, patience: patience,
+		p: p, owner: owner, entity: e, interest: interest, filter: filter, patience: patience,
 		liked: map[registry.EntityID]bool{}, known: map[registry.EntityID]func(){},
 	}
 	if err := sub.possible(); err != nil {
@@ -175,7 +179,7 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		Lossless:     sub.entity.Lossless,
 		Patience:     sub.patience,
 		Tag: &source{
-			topic: pub.Topic, unit: unit.Unit, pid: unit.PID,
+			sub: sub.owner, clock: sub.p.clock, topic: pub.Topic, unit: unit.Unit, pid: unit.PID,
 			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
 		},
 	})
