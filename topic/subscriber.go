@@ -100,6 +100,17 @@ func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
 	return Sample[T]{m}, true
 }
 
+// Latest returns the newest sample there is now, also one that was received before; of several publishers that of the one that
+// published last. What is older is passed over: it is not received later, and does not count as lost. The caller releases it.
+// It is for values of which only the present one matters, on a latched topic, say.
+func (s *Subscriber[T]) Latest() (Sample[T], bool) {
+	var m shmtransport.Sample
+	if ok, err := s.core.reader.Latest(&m); !ok || err != nil {
+		return Sample[T]{}, false
+	}
+	return Sample[T]{m}, true
+}
+
 // Samples yields each sample and releases it when its turn is over. The loop ends after one turn with a non-nil error: that
 // of ctx, or os.ErrClosed.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
