@@ -28,7 +28,7 @@ type WriterOptions struct {
 	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64 // bytes of slots; default 1 GiB
 
-	slotsOnly bool // small payloads get slots too, for tests
+	slotsOnly bool // small payloads get slots too unless they are empty, for tests
 }
 
 // largestPayload is MaxPayload, or what leaves room to size a slot where an int has 32 bits.
@@ -147,13 +147,13 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		safe:       never,
 	}
 	if opts.slotsOnly {
-		w.small = -1
+		w.small = 0
 	}
 	w.countIn(mem.Alloc(counters.Size))
 	for i := range w.inRing {
 		w.inRing[i] = noSlot
 	}
-	if opts.SampleSize > 0 {
+	if opts.SampleSize > w.small {
 		size := slotSizeFor(opts.SampleSize)
 		stride := int64(slotHeaderSize + size)
 		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots)); err != nil {
