@@ -14,10 +14,10 @@ import (
 // A reader is a process that reads the newest value again and again.
 type reader struct {
 	Order
-	copyOut func(into []byte) (int, bool)
-	value   []byte // a copy of what was read last
-	seen    uint64 // its number
-	read    Read
+	sub   *topic.Subscriber[[]byte]
+	value []byte // a copy of what was read last
+	seen  uint64 // its number
+	read  Read
 }
 
 // ReadValues is the role of a reader.
@@ -28,7 +28,7 @@ func read(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{Order: at.Order, copyOut: newest(sub), value: make([]byte, at.Order.Size)}
+	r := &reader{Order: at.Order, sub: sub, value: make([]byte, at.Order.Size)}
 	if err := at.Ready(); err != nil {
 		return nil, err
 	}
@@ -79,10 +79,12 @@ const atOnce = 16
 
 // once reads the newest value, if there is one yet, and looks whether it is whole.
 func (r *reader) once() error {
-	size, ok := r.copyOut(r.value)
+	s, ok := r.sub.Latest()
 	if !ok {
 		return nil
 	}
+	size := copy(r.value, s.Bytes())
+	s.Release()
 	if size != r.Size {
 		return fmt.Errorf("read %d bytes of %d", size, r.Size)
 	}
@@ -98,21 +100,4 @@ func (r *reader) once() error {
 		r.read.Older++
 	}
 	return nil
-}
-
-// newest returns what copies the newest value out, also one that it copied before, and says how long it is.
-func newest(sub *topic.Subscriber[[]byte]) func(into []byte) (int, bool) {
-	size, ok := 0, false
-	return func(into []byte) (int, bool) {
-		for {
-			s, more := sub.TryReceive()
-			if !more {
-				return size, ok
-			}
-			b := s.Bytes()
-			copy(into, b)
-			size, ok = len(b), true
-			s.Release()
-		}
-	}
 }
