@@ -24,25 +24,28 @@ func (r *Reader) Latest(s *Sample) (bool, error) {
 
 // latest asks every link once.
 func (r *Reader) latest(s *Sample) (outcome, error) {
+	var best Sample
 	result, newest := nothing, false
 	for _, l := range *r.links.Load() {
 		var one Sample
 		o, fresh, err := l.latest(&one)
 		switch {
-		case o == taken && result == taken && one.stamp < s.stamp:
-			one.Release()
+		case o == taken && result == taken && one.stamp < best.stamp:
+			one.passOver()
 		case o == taken:
-			s.Release() // the zero Sample has nothing to release
-			*s, newest, result = one, fresh, taken
+			best.passOver()
+			best, newest, result = one, fresh, taken
 		case err != nil:
 			r.fail(l, err)
 		case o == heldLimit:
-			s.Release()
-			*s = Sample{}
+			best.passOver()
 			return o, r.tooManyHeld(l)
 		case result == nothing:
 			result = o
 		}
+	}
+	if result == taken {
+		*s = best
 	}
 	if newest {
 		r.count(s)
@@ -50,6 +53,15 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 		r.show()
 	}
 	return result, nil
+}
+
+// passOver lets go of a sample that another turned out to be newer than. What was lost before it is counted with the next one.
+// The zero Sample is none. Called with the turn.
+func (s Sample) passOver() {
+	if s.link != nil {
+		s.link.lost += s.lost
+		s.Release()
+	}
 }
 
 // latest hands out the newest sample, also one that was taken before, and reports whether it was not. What it passes over is
@@ -60,33 +72,55 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			return nothing, false, err
 		}
 	}
-	cursor := l.cursor
+	newest := l.cursor - 1 // whatever the head says
 	for range 8 {
-		newest := l.head.Load()
 		if l.ended() {
-			newest = l.newest()
+			newest = max(newest, l.newest())
+		} else {
+			newest = max(newest, l.head.Load())
 		}
 		if newest < l.start || newest >= l.cursor+1<<40 {
 			return nothing, false, nil
 		}
-		// Of those that were taken back the one before is the newest, as long as there is one.
-		for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at-- {
-			word := l.ring.word(at).Load()
-			if ahead(word, at) != 0 {
-				break
+		o, err = l.claimBack(s, newest)
+		switch {
+		case o == gone:
+			return nothing, false, nil
+		case o == again:
+			if d := ahead(l.ring.word(newest).Load(), newest); d > 0 {
+				newest += uint64(d)
 			}
-			l.cursor = at
-			o, err = l.claim(s, word)
-			l.cursor = cursor
-			if o == taken && at >= cursor {
-				l.cursor = at
-				l.advance()
-				return taken, true, nil
-			}
-			if o != gone {
-				return o, false, err
-			}
+		case o == taken && s.sequence >= l.cursor:
+			l.cursor = s.sequence
+			l.advance()
+			return taken, true, nil
+		case o == taken:
+			l.lost, s.lost = s.lost, 0 // for one that counts
+			return taken, false, nil
+		default:
+			return o, false, err
 		}
 	}
 	return again, false, nil
+}
+
+// claimBack claims the sample at newest or, of those that were taken back, the one before, as long as there is one.
+func (l *Link) claimBack(s *Sample, newest uint64) (outcome, error) {
+	cursor := l.cursor
+	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at-- {
+		word := l.ring.word(at).Load()
+		if ahead(word, at) != 0 {
+			return again, nil
+		}
+		l.cursor = at
+		o, err := l.claim(s, word)
+		l.cursor = cursor
+		switch {
+		case o != gone:
+			return o, err
+		case word&slotMask != slotWithdrawn:
+			return again, nil // it was overtaken, and so were those before it
+		}
+	}
+	return gone, nil
 }

@@ -82,3 +82,81 @@ func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
 	r.Gone(h.w.ID().Participant)
 	latest(t, r, "2").Release()
 }
+
+func TestTheLatestLeavesAloneWhatItsPlaceHeldBefore(t *testing.T) {
+	h := newEntryRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	h.publish("1")
+	s := latest(t, r, "1")
+	held := s
+	h.publish("2")
+	if ok, err := r.Latest(&s); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if string(held.Payload()) != "1" {
+		t.Errorf("a sample that is held reads %q", held.Payload())
+	}
+}
+
+// A publisher may stop for long, or for good, between the ring word and the head.
+func TestTheLatestIsNotOlderThanWhatWasReceived(t *testing.T) {
+	inSlotsAndEntries(t, testTheLatestIsNotOlderThanWhatWasReceived)
+}
+
+func testTheLatestIsNotOlderThanWhatWasReceived(t *testing.T, newRing ringMaker) {
+	for _, depth := range []int{1, 4} {
+		h := newRing(t, WriterOptions{Depth: depth})
+		r := h.reader(LinkRequest{}, ReaderOptions{})
+		h.publish("1")
+		h.publish("2")
+		h.w.head.Store(1)
+		if depth > 1 {
+			expect(t, r, "1", 0)
+			expect(t, r, "2", 0)
+		} else {
+			expect(t, r, "2", 1)
+		}
+		latest(t, r, "2").Release()
+	}
+}
+
+func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	var rings []*heapRing
+	for range 2 {
+		h := newHeapRing(t, WriterOptions{Depth: 4})
+		h.connect(r, LinkRequest{})
+		rings = append(rings, h)
+	}
+	one, other := rings[0], rings[1]
+	other.publish("first")
+	expect(t, r, "first", 0)
+	one.publish("1")
+	expect(t, r, "1", 0)
+	one.publish("2")
+	one.w.withdraw(2)
+	expectNothing(t, r)
+	latest(t, r, "1").Release() // again
+	one.publish("3")
+	other.publish("later")
+	latest(t, r, "later").Release() // 3 is passed over
+	one.publish("4")
+	expect(t, r, "4", 1)
+	expectNothing(t, r)
+	if f := r.Figures(); f.Lost != 1 || f.Messages != 4 || f.Held != 0 {
+		t.Errorf("%d received, %d lost, %d held", f.Messages, f.Lost, f.Held)
+	}
+}
+
+func TestThereIsNoLatestWhereAllWereTakenBack(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 4})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	for i := range uint64(4) {
+		h.publish("x")
+		h.w.withdraw(i + 1)
+	}
+	var s Sample
+	if o, _, err := (*r.links.Load())[0].latest(&s); o != nothing || err != nil {
+		t.Errorf("outcome %d, %v", o, err)
+	}
+}
