@@ -249,6 +249,7 @@ func (w *Writer) forget(r *peer) {
 
 // noteMarks tells the pool every mark of every admitted reader. Called with mu held.
 func (w *Writer) noteMarks(p *pool) {
+	w.fence.Add(1) // the words that replaced the retired slots are stored before a mark is loaded
 	stale := false
 	for _, r := range w.readers {
 		if r.stale() {

@@ -115,10 +115,11 @@ func (r *Reader) more(buf []Sample, last Sample) (n int) {
 	for {
 		run := last.link.takeRun(buf[n:])
 		for i := range run {
-			r.count(&buf[n+i])
+			r.tally(&buf[n+i])
 		}
 		n += run
 		if n == len(buf) {
+			r.show()
 			return n
 		}
 		// What is wrong now is wrong the next time too.

@@ -52,10 +52,13 @@ type Link struct {
 	woken     uint64 // wake cursor that was last answered
 	takes     uint64 // samples taken and marked
 	usedUp    int    // uses at or above this index never began
+	held      int64  // uses that had not ended when countedAt was the last to end
+	countedAt uint64
 
 	fence atomic.Uint32 // its value means nothing
 
 	released atomic.Uint64 // marked samples released
+	lastEnd  atomic.Uint64 // a use that ended last, or nearly
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
 
@@ -332,6 +335,7 @@ func (l *Link) hand(s *Sample, k int, how use) {
 		l.takes++
 	}
 	l.usedUp = max(l.usedUp, k+1)
+	l.held++
 }
 
 // skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
@@ -450,8 +454,12 @@ func (l *Link) corrupt(format string, args ...any) error {
 // only then they are touched here.
 func (l *Link) release(u use) {
 	k := u.mark()
-	if !l.uses[k].CompareAndSwap(uint64(u), uint64(u.next())) || u&marked == 0 {
-		return // released before, or a copy
+	if !l.uses[k].CompareAndSwap(uint64(u), uint64(u.next())) {
+		return // released before
+	}
+	mem.Release64(&l.lastEnd, uint64(u))
+	if u&marked == 0 {
+		return
 	}
 	mem.Release32(&l.marks[k], 0)
 	if n := l.released.Add(1); n+1 == l.final.Load() {
@@ -460,13 +468,18 @@ func (l *Link) release(u use) {
 }
 
 // unreleased is how many samples the application holds. Called with the turn.
-func (l *Link) unreleased() (n int64) {
+func (l *Link) unreleased() int64 {
+	last := l.lastEnd.Load()
+	if last == l.countedAt {
+		return l.held
+	}
+	l.held, l.countedAt = 0, last // one that ends from here on is another last one
 	for k := range l.usedUp {
 		if use(l.uses[k].Load()).inUse() {
-			n++
+			l.held++
 		}
 	}
-	return n
+	return l.held
 }
 
 // drain gives up what the samples had together. Close and the last release may both find that it is time.

@@ -313,11 +313,17 @@ func (r *Reader) tooManyHeld(l *Link) error {
 // latencyEvery is how many samples share one clock reading for the latency histogram.
 const latencyEvery = 16
 
+// count counts a sample.
 func (r *Reader) count(s *Sample) {
-	r.block.Received(s.payload.Len(), s.stamp, s.lost)
-	if r.taken%latencyEvery == 0 || len(*r.links.Load()) <= latencyEvery {
+	r.tally(s)
+	if r.taken%latencyEvery == 1 || len(*r.links.Load()) <= latencyEvery {
 		r.show()
 	}
+}
+
+// tally is count without the figures that are worth looking at only once for several samples.
+func (r *Reader) tally(s *Sample) {
+	r.block.Received(s.payload.Len(), s.stamp, s.lost)
 	if r.taken%latencyEvery == 0 {
 		r.block.Latency(r.clock.Now() - s.stamp)
 		r.block.SetLag(s.link.lag())

@@ -92,6 +92,7 @@ type Writer struct {
 	sleepers int                // those of them that sleep
 	waits    uint64             // how often a publish began such a wait
 	joined   [smallPayload]byte // for join
+	fence    atomic.Uint32      // its value means nothing
 	owed     bool               // a batch placed samples that readers who sleep were not told of
 }
 
@@ -450,10 +451,10 @@ func (w *Writer) place(id slotID, n int, stamp int64) {
 	w.placed(id, n, stamp)
 }
 
-// placed notes that the next sample is in the ring, in a slot or noSlot. Storing the head is the fence that wakeReaders needs.
+// placed notes that the next sample is in the ring, in a slot or noSlot. Called with mu held.
 func (w *Writer) placed(id slotID, n int, stamp int64) {
 	w.seq++
-	w.head.Store(w.seq)
+	mem.Release64(w.head, w.seq)
 	i := w.ring.index(w.seq)
 	if old := w.inRing[i]; old != noSlot {
 		w.pool.retire(old)
@@ -466,6 +467,7 @@ func (w *Writer) placed(id slotID, n int, stamp int64) {
 // at the ring once more, then sleeps on the bell's old value; the sample's ring word was stored before we load armed. So
 // either the reader sees the sample or we see it armed.
 func (w *Writer) wakeReaders() {
+	w.fence.Add(1)
 	asleep := false
 	for _, r := range w.readers {
 		if a := r.armed.Load(); a != r.woken {
