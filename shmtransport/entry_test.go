@@ -1,8 +1,11 @@
 package shmtransport
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -113,5 +116,132 @@ func TestCopiesAreValidUntilReleasedWhateverBecomesOfThePublisher(t *testing.T) 
 		if s.Payload() != nil {
 			t.Errorf("sample %d is there after its release", i)
 		}
+	}
+}
+
+// Small and large samples take turns in the same entries, and a reader takes them in every way there is.
+func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
+	for _, depth := range []int{1, 2, 4} {
+		h := newEntryRing(t, WriterOptions{Depth: depth})
+		r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 8})
+		last := uint64(400_000 / slowdown)
+		published := make(chan error, 1)
+		go func() {
+			buf := make([]byte, 300)
+			batch := make([][]byte, 3)
+			size := func(seq uint64) int { return 8 + int(seq*2654435761>>7%200) }
+			for seq := uint64(1); seq <= last; {
+				if seq%5 != 0 {
+					tagged(buf[:size(seq)], seq)
+					if _, err := h.w.Publish(t.Context(), buf[:size(seq)]); err != nil {
+						published <- err
+						return
+					}
+					seq++
+				} else {
+					for i := range batch {
+						batch[i] = make([]byte, size(seq))
+						tagged(batch[i], seq)
+						seq++
+					}
+					if _, err := h.w.PublishBatch(t.Context(), batch); err != nil {
+						published <- err
+						return
+					}
+				}
+				if seq%64 < 3 {
+					runtime.Gosched()
+				}
+			}
+			h.w.Close()
+			published <- nil
+		}()
+		var at, got, lost, again uint64 // at: all up to here were received, lost or passed over
+		var passed uint64
+		check := func(s Sample) {
+			t.Helper()
+			if err := checkTagged(s.Payload()); err != nil {
+				t.Fatalf("sample %d: %v", s.Sequence(), err)
+			}
+			if n := binary.LittleEndian.Uint64(s.Payload()); n != s.Sequence() {
+				t.Fatalf("sample %d has the bytes of %d", s.Sequence(), n)
+			}
+		}
+		take := func(s Sample) {
+			t.Helper()
+			check(s)
+			if s.Sequence() != at+1+s.Lost() {
+				t.Fatalf("sample %d after %d with %d lost", s.Sequence(), at, s.Lost())
+			}
+			at = s.Sequence()
+			got++
+			lost += s.Lost()
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		var held []Sample
+		buf := make([]Sample, 3)
+		for i := 0; len(*r.links.Load()) > 0; i++ {
+			switch i % 3 {
+			case 0:
+				s, ok, err := tryReceive(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ok {
+					take(s)
+					held = append(held, s)
+				}
+			case 1:
+				n, err := r.ReceiveBatch(cancelled, buf)
+				if err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				for _, s := range buf[:n] {
+					take(s)
+				}
+				held = append(held, buf[:n]...)
+			case 2:
+				var s Sample
+				ok, err := r.Latest(&s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					break
+				}
+				check(s)
+				switch {
+				case s.Sequence() < at:
+					t.Fatalf("the latest is %d after %d", s.Sequence(), at)
+				case s.Sequence() == at:
+					again++
+				default:
+					passed += s.Sequence() - at - 1 - s.Lost()
+					lost += s.Lost()
+					got++
+					at = s.Sequence()
+				}
+				held = append(held, s)
+			}
+			for len(held) > 2 {
+				k := i % len(held)
+				check(held[k])
+				held[k].Release()
+				held = slices.Delete(held, k, k+1)
+			}
+		}
+		if err := <-published; err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range held {
+			check(s)
+			s.Release()
+		}
+		f := r.Figures()
+		if f.Messages != got || f.Lost+passed+got != h.w.Sequence() {
+			t.Errorf("depth %d: figures say %d received and %d lost; %d received, %d passed over of %d", depth, f.Messages, f.Lost, got, passed, h.w.Sequence())
+		}
+		t.Logf("depth %d: %d received, %d lost, %d passed over, %d again", depth, got, lost, passed, again)
 	}
 }
