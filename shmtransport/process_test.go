@@ -27,8 +27,9 @@ const roleVariable = "SHMTRANSPORT_TEST_ROLE"
 const emulatorVariable = "SHMBUS_TEST_EMULATOR"
 
 var roles = map[string]func(args []string) error{
-	"publish": publishRole,
-	"hold":    holdRole,
+	"publish":       publishRole,
+	"hold":          holdRole,
+	"publish-small": publishSmallRole,
 }
 
 func TestMain(m *testing.M) {

@@ -1,0 +1,214 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallSize makes payloads of which nearly all fit an entry; one in 64 does not, so that entries change their kind.
+func smallSize(seq uint64) int {
+	n := 8 + int(seq*2654435761>>5%(smallPayload-7))
+	if seq%64 == 0 {
+		n += smallPayload
+	}
+	return n
+}
+
+func checkSmall(s Sample) error {
+	b := s.Payload()
+	if len(b) != smallSize(s.Sequence()) {
+		return fmt.Errorf("sample %d has %d bytes, want %d", s.Sequence(), len(b), smallSize(s.Sequence()))
+	}
+	want := make([]byte, len(b))
+	fillPattern(want, s.Sequence())
+	if string(b) != string(want) {
+		return fmt.Errorf("sample %d is torn", s.Sequence())
+	}
+	return nil
+}
+
+// publishSmallRole publishes small samples until it is killed, as fast as it can: dir, publisher id, reader id, depth.
+func publishSmallRole(args []string) error {
+	endWithParent()
+	var n [3]uint64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
+			return err
+		}
+	}
+	d := &domain{dir: args[0]}
+	id := PublisherID{Participant: n[0], Number: 1}
+	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, id, WriterOptions{Depth: int(n[2])})
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	for w.Readers() == 0 {
+		if err := admitRequests(w, d.path(n[1], "reader"), n[1]); err != nil {
+			return err
+		}
+	}
+	payload := make([]byte, 2*smallPayload)
+	for seq := uint64(1); ; seq++ {
+		b := payload[:smallSize(seq)]
+		fillPattern(b, seq)
+		if _, err := w.Publish(context.Background(), b); err != nil {
+			return err
+		}
+	}
+}
+
+// A publisher of small samples is stopped, goes on, and is killed, wherever it is; what it published is whole, in order and
+// accounted for. Somebody who comes after its death finds the same.
+func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
+	total := uint64(0)
+	for round := range max(36/slowdown, 6) {
+		depth := []uint64{1, 2, 16}[round%3]
+		lossless := round/3%2 == 1
+		d := newDomain(t)
+		f := d.readerFile()
+		id := PublisherID{Participant: 1000, Number: 1}
+		c := start(t, nil, "publish-small", d.dir, id.Participant, f.id, depth)
+		c.says(t, "open")
+		options := ReaderOptions{
+			Spin: []time.Duration{0, -1}[round/6%2], MaxHeld: 32,
+			Failed: func(_ PublisherID, err error) { t.Error(err) },
+		}
+		r := NewReader(new(Waits), nil, options)
+		q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: lossless, Patience: time.Hour}
+		if err := r.Connect(f, q); err != nil {
+			t.Fatal(err)
+		}
+		l := (*r.links.Load())[0]
+		l.pin() // to look at the ring afterwards
+		go func() {
+			for range 3 {
+				time.Sleep(time.Duration(rand.IntN(int(4 * time.Millisecond))))
+				c.cmd.Process.Signal(syscall.SIGSTOP)
+				time.Sleep(time.Duration(rand.IntN(int(2 * time.Millisecond))))
+				c.cmd.Process.Signal(syscall.SIGCONT)
+			}
+			time.Sleep(time.Duration(rand.IntN(int(4 * time.Millisecond))))
+			c.kill()
+			r.Gone(id.Participant)
+		}()
+		var at, got, lost uint64
+		var held []Sample
+		buf := make([]Sample, 5)
+		for len(*r.links.Load()) > 0 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			n, err := r.ReceiveBatch(ctx, buf[:1+rand.IntN(len(buf))])
+			cancel()
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			for _, s := range buf[:n] {
+				if err := checkSmall(s); err != nil {
+					t.Fatal(err)
+				}
+				if at != 0 && s.Sequence() != at+1+s.Lost() {
+					t.Fatalf("sample %d after %d with %d lost", s.Sequence(), at, s.Lost())
+				}
+				at = s.Sequence()
+				got++
+				lost += s.Lost()
+				if len(held) < 20 {
+					held = append(held, s)
+				} else {
+					s.Release()
+				}
+			}
+		}
+		newest := l.newest()
+		if all := newest + 1 - l.start; got+lost+l.lost != all {
+			t.Fatalf("round %d: %d received, %d lost, %d after the last, of %d", round, got, lost, l.lost, all)
+		}
+		l.unpin()
+		if lossless && lost+l.lost != 0 {
+			t.Fatalf("round %d: %d lost to a lossless subscription", round, lost+l.lost)
+		}
+		checkTheDead(t, d, f, q, depth, newest)
+		r.Close()
+		for _, s := range held {
+			if err := checkSmall(s); err != nil {
+				t.Fatal("held: ", err)
+			}
+			s.Release()
+		}
+		total += got
+	}
+	t.Logf("%d samples taken", total)
+}
+
+// checkTheDead reads the ring of a dead publisher as a newcomer does.
+func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q Request, depth, newest uint64) {
+	t.Helper()
+	if newest == 0 {
+		return
+	}
+	r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 32})
+	defer r.Close()
+	q.Lossless, q.History = false, int(depth)
+	if err := r.Connect(f, q); err != nil {
+		t.Fatal(err)
+	}
+	(*r.links.Load())[0].gone.Store(true)
+	var s Sample
+	ok, err := r.Latest(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok {
+		if s.Sequence() != newest {
+			t.Errorf("the latest is %d of %d", s.Sequence(), newest)
+		}
+		if err := checkSmall(s); err != nil {
+			t.Error(err)
+		}
+		s.Release()
+	} else if depth > 1 {
+		t.Error("there is no latest")
+	}
+
+	again := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 32})
+	defer again.Close()
+	if err := again.Connect(f, q); err != nil {
+		t.Fatal(err)
+	}
+	(*again.links.Load())[0].gone.Store(true)
+	want, missing := newest+1-min(newest, depth), uint64(0)
+	for {
+		s, ok, err := tryReceive(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			break
+		}
+		missing += s.Lost()
+		if want += s.Lost(); s.Sequence() != want {
+			t.Errorf("sample %d of the dead, want %d", s.Sequence(), want)
+		}
+		if err := checkSmall(s); err != nil {
+			t.Error(err)
+		}
+		s.Release()
+		want++
+	}
+	missing += newest + 1 - want
+	if missing > 1 {
+		t.Errorf("%d of the last %d samples are missing", missing, depth)
+	}
+	if missing > 0 {
+		t.Logf("depth %d: the publisher died in an entry", depth)
+	}
+}
