@@ -64,7 +64,7 @@ func (w *Writer) hold(ctx context.Context, payload []byte) (slotID, error) {
 	}
 	id, err := w.slotFor(ctx, len(payload))
 	if err == nil {
-		copy(w.slot(id)[slotHeaderSize:], payload)
+		copy(w.open(id), payload)
 	}
 	return id, err
 }

@@ -24,7 +24,7 @@ func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 		return Loan{}, err
 	}
 	w.loans++
-	return Loan{w: w, id: id, use: w.pool.lend(id), b: w.slot(id)[slotHeaderSize:]}, nil
+	return Loan{w: w, id: id, use: w.pool.lend(id), b: w.open(id)}, nil
 }
 
 // Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Abandon.
