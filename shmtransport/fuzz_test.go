@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/mem"
@@ -83,18 +84,31 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile
 	var held []Sample
 	for i := range 64 {
 		more := meanwhile()
-		s, ok, err := tryReceive(r)
-		if i%8 == 7 {
-			if s, err = r.Receive(cancelled); err == nil {
-				ok = true
-			}
+		var buf [3]Sample
+		n, ok, err := 1, true, error(nil)
+		switch i % 8 {
+		case 3:
+			ok, err = r.Latest(&buf[0])
+		case 5:
+			n, err = r.ReceiveBatch(cancelled, buf[:])
+			ok = err == nil
+		case 7:
+			buf[0], err = r.Receive(cancelled)
+			ok = err == nil
+		default:
+			buf[0], ok, err = tryReceive(r)
 		}
 		if ok {
-			sum := byte(0)
-			for _, c := range s.Payload() {
-				sum += c
+			for _, s := range buf[:n] {
+				sum := byte(0)
+				for _, c := range s.Payload() {
+					sum += c
+				}
+				held = append(held, s)
 			}
-			held = append(held, s)
+		}
+		if n := r.held(); n != int64(len(held)) && len(*r.links.Load()) > 0 {
+			t.Fatalf("%d samples are held, not %d", n, len(held))
 		}
 		var limit *LimitError
 		if len(held) > 5 || errors.As(err, &limit) {
@@ -153,6 +167,8 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
 	f.Add(uint8(0), scribble([3]uint64{pubOffState, 1, put32 | rest}, [3]uint64{pubOffState, 0, put32 | rest}, [3]uint64{pubOffFull, 1, put32}))
 	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | rest}, [3]uint64{pubOffRing + entrySize, 50, add64 | rest}))
+	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + entrySize*2, slotInEntry + smallPayload + 1 + 10<<slotBits, put64 | rest}))
+	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | rest}, [3]uint64{pubOffRing + 2*entrySize, 1<<slotBits - 1, put64 | rest}))
 	f.Add(uint8(2), scribble([3]uint64{4096*3 + slotOffLength, 1 << 62, put64}, [3]uint64{4096*3 + slotOffSequence, 3, put64}))
 	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
 		newRing := newHeapRing
@@ -165,8 +181,11 @@ func FuzzTake(f *testing.F) {
 		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)
 		mem.Uint32(page, pageOffGen).Store(1)
 		mem.Uint32(page, pageOffState).Store(pageCurrent)
-		for range 10 {
+		for i := range 10 {
 			h.publish("honest")
+			if depth&16 != 0 && i%3 == 1 {
+				h.publish(strings.Repeat("honest", 40))
+			}
 		}
 		req := LinkRequest{Reader: 9, Generation: 1, Publisher: h.w.ID(), History: 5}
 		if err := h.w.Admit(req, page, func() {}, false); err != nil {
