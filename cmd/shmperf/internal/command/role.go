@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +60,7 @@ func (a *app) role() *cobra.Command {
 			if !ok {
 				return cli.Usage(cmd, fmt.Errorf("there is no role %q", args[0]))
 			}
-			return crew.Play(cmd.Context(), os.Stdin, a.Stdout, play)
+			return crew.Play(cmd.Context(), crew.Input(), a.Stdout, play)
 		},
 	}
 }
