@@ -169,7 +169,9 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | rest}, [3]uint64{pubOffRing + entrySize, 50, add64 | rest}))
 	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + entrySize*2, slotInEntry + smallPayload + 1 + 10<<slotBits, put64 | rest}))
 	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | rest}, [3]uint64{pubOffRing + 2*entrySize, 1<<slotBits - 1, put64 | rest}))
-	f.Add(uint8(2), scribble([3]uint64{4096*3 + slotOffLength, 1 << 62, put64}, [3]uint64{4096*3 + slotOffSequence, 3, put64}))
+	arena := uint64(roundToPage(int64(pubOffRing + ringBytes(4))))
+	f.Add(uint8(2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
+	f.Add(uint8(2), scribble([3]uint64{pubOffRing + entrySize, MaxArenas << slotIndexBits, add64}))
 	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
 		newRing := newHeapRing
 		if depth&8 != 0 {

@@ -23,9 +23,9 @@ const (
 //	76      4         pubOffFull        full: 1 while the admission table has no free entry
 //	128     8         pubOffHead        head: sequence of the newest sample, a hint
 //	192     8         pubOffWakeCursor  wake cursor: a publish sleeps until a lossless cursor gets there; 0 = none does
-//	280     6120      pubOffArenas      arena table, 255 entries
-//	6400    4096      pubOffAdmissions  admission table, 128 entries
-//	10496   128*depth pubOffRing        ring
+//	280     3048      pubOffArenas      arena table, 127 entries
+//	3328    4096      pubOffAdmissions  admission table, 128 entries
+//	7424    128*depth pubOffRing        ring
 //
 // Arenas follow, each on a page boundary, in the order they were made.
 const (
@@ -42,8 +42,8 @@ const (
 	pubOffHead       = 128
 	pubOffWakeCursor = 192
 	pubOffArenas     = 280
-	pubOffAdmissions = 6400
-	pubOffRing       = 10496
+	pubOffAdmissions = 3328
+	pubOffRing       = 7424
 )
 
 const (
@@ -201,7 +201,7 @@ const (
 
 // Limits that the layout sets.
 const (
-	MaxArenas    = 255     // growth steps of one publisher
+	MaxArenas    = 127     // growth steps of one publisher
 	MaxReaders   = 128     // subscriptions connected to one publisher
 	MaxDepth     = 1 << 16 // ring entries
 	MaxLinks     = 4096    // publishers connected to the subscriptions of one participant

@@ -399,15 +399,19 @@ func (l *Link) useMark(k int) {
 
 // read fills s from a marked slot.
 func (l *Link) read(s *Sample, slot uint32) error {
-	a := &l.arenas[slot>>slotIndexBits]
+	k := int(slot >> slotIndexBits)
+	if k >= MaxArenas {
+		return l.corrupt("arena %d of at most %d", k, MaxArenas)
+	}
+	a := &l.arenas[k]
 	if a.b == nil {
-		if err := l.mapArena(int(slot>>slotIndexBits), a); err != nil {
+		if err := l.mapArena(k, a); err != nil {
 			return err
 		}
 	}
 	i := slot & (maxSlots - 1)
 	if i >= a.slots {
-		return l.corrupt("slot %d of arena %d, which has %d", i, slot>>slotIndexBits, a.slots)
+		return l.corrupt("slot %d of arena %d, which has %d", i, k, a.slots)
 	}
 	stride := slotHeaderSize + a.slotSize
 	b := a.b[uint64(i)*stride:][:stride:stride]
