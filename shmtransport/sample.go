@@ -2,8 +2,8 @@ package shmtransport
 
 import "github.com/shmbus/shmbus/internal/mem"
 
-// A Sample is one message, in place in its publisher's memory. The payload is valid until Release; after that the
-// publisher may write something else there. A Sample is a small value; copies stand for the same message.
+// A Sample is one message, in place in its publisher's memory, or, when it is small, a copy of it. The payload is valid until
+// Release; after that something else may be written there. A Sample is a small value; copies stand for the same message.
 type Sample struct {
 	link     *Link
 	payload  mem.Span
@@ -30,7 +30,8 @@ func (u use) inUse() bool { return u&(marked|copied) != 0 }
 // next is what follows when the use has ended.
 func (u use) next() use { return u&^(marked|copied) + oneUse }
 
-// Payload returns the message's bytes, nil after Release. They are read-only memory: writing to them is a fault.
+// Payload returns the message's bytes, nil after Release. They are not to be written to; those in place are read-only memory,
+// where that is a fault.
 func (s Sample) Payload() []byte {
 	if s.link == nil || use(s.link.uses[s.use.mark()].Load()) != s.use {
 		return nil

@@ -34,7 +34,8 @@ func (s Sample[T]) Value() (v T, err error) {
 	return v, nil
 }
 
-// Bytes returns the payload in place: read-only memory, valid until Release, nil after it.
+// Bytes returns the payload, valid until Release, nil after it. It is not to be written to: large payloads are in place, in
+// read-only memory, small ones in a copy.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
 // Topic returns the name the sample was published on.
