@@ -24,7 +24,8 @@ const (
 //
 // Who writes what: the publisher stores the wake cursor, then looks at the reader's cursor once more, then sleeps on that
 // cursor's old value. The reader stores its cursor, then looks at the wake cursor, and wakes the cursor word if it got
-// there. One of the two always sees the other.
+// there. One of the two sees the other, unless the reader looks in the moment before its store, which has no fence behind it,
+// is seen: then the publisher's nap is what ends its sleep.
 func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 	var waiter *futex.Waiter
 	spin := publisherSpin

@@ -86,6 +86,20 @@ func TestAnEntryThatWasBeingWrittenIsOneLostSample(t *testing.T) {
 	}
 }
 
+// While an entry is written there is nothing in it. Where it is the only one that would be nothing at all, for good if the
+// publisher dies.
+func TestTheOnlyEntryIsNeverWithoutASample(t *testing.T) {
+	h := newEntryRing(t, WriterOptions{Depth: 1})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	for _, p := range []string{"1", "", "2"} {
+		h.publish(p)
+		if slot := h.w.ring.word(h.w.seq).Load() & slotMask; slot >= slotInEntry {
+			t.Errorf("%q is in the only entry", p)
+		}
+		expect(t, r, p, 0)
+	}
+}
+
 func TestCopiesAreValidUntilReleasedWhateverBecomesOfThePublisher(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 4})
@@ -208,6 +222,9 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !ok {
+					if at > 0 {
+						t.Fatalf("depth %d: there is no latest after %d", depth, at)
+					}
 					break
 				}
 				check(s)

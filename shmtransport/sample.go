@@ -64,7 +64,7 @@ func (s Sample) Tag() any {
 	return s.link.tag
 }
 
-// Release lets the publisher reuse the memory. Only the first call on a message does anything; any goroutine may make it.
+// Release lets the memory be reused. Only the first call on a message does anything; any goroutine may make it.
 func (s Sample) Release() {
 	if s.link != nil {
 		s.link.release(s.use)

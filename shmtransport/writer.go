@@ -147,14 +147,17 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		inRing:     make([]slotID, opts.Depth),
 		safe:       never,
 	}
-	if opts.slotsOnly {
+	switch {
+	case opts.Depth == 1:
+		w.small = -1 // while an entry is written there is nothing in it, and there is no other
+	case opts.slotsOnly:
 		w.small = 0
 	}
 	w.countIn(mem.Alloc(counters.Size))
 	for i := range w.inRing {
 		w.inRing[i] = noSlot
 	}
-	if opts.SampleSize > w.small {
+	if opts.SampleSize > max(w.small, 0) {
 		size := slotSizeFor(opts.SampleSize)
 		stride := int64(slotHeaderSize + size)
 		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots)); err != nil {
