@@ -24,28 +24,29 @@ func (r *Reader) Latest(s *Sample) (bool, error) {
 
 // latest asks every link once.
 func (r *Reader) latest(s *Sample) (outcome, error) {
-	var best Sample
 	result, newest := nothing, false
 	for _, l := range *r.links.Load() {
 		var one Sample
 		o, fresh, err := l.latest(&one)
 		switch {
-		case o == taken && result == taken && one.stamp < best.stamp:
+		case o == taken && result == taken && one.stamp < s.stamp:
 			one.passOver()
 		case o == taken:
-			best.passOver()
-			best, newest, result = one, fresh, taken
+			if result == taken {
+				s.passOver()
+			}
+			*s, newest, result = one, fresh, taken
 		case err != nil:
 			r.fail(l, err)
 		case o == heldLimit:
-			best.passOver()
+			if result == taken {
+				s.passOver()
+				*s = Sample{}
+			}
 			return o, r.tooManyHeld(l)
 		case result == nothing:
 			result = o
 		}
-	}
-	if result == taken {
-		*s = best
 	}
 	if newest {
 		r.count(s)
@@ -56,12 +57,10 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 }
 
 // passOver lets go of a sample that another turned out to be newer than. What was lost before it is counted with the next one.
-// The zero Sample is none. Called with the turn.
-func (s Sample) passOver() {
-	if s.link != nil {
-		s.link.lost += s.lost
-		s.Release()
-	}
+// Called with the turn.
+func (s *Sample) passOver() {
+	s.link.lost += s.lost
+	s.Release()
 }
 
 // latest hands out the newest sample, also one that was taken before, and reports whether it was not. What it passes over is
