@@ -122,6 +122,7 @@ func (r *Reader) sleep() (ready bool, err error) {
 	}
 	for _, l := range links {
 		l.armed.Store(r.epoch)
+		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
 	}
 	if ready = r.anyWaiting(); !ready {
 		err = r.waits.wait(p)
