@@ -17,7 +17,7 @@ import (
 const (
 	streamCount = 5_000_000
 	streamBytes = 4 << 30 // of all messages together
-	ringBytes   = 8 << 20 // of the samples that the publisher keeps
+	ringBytes   = 4 << 20 // of the samples that the publisher keeps
 )
 
 // The policies.
@@ -70,7 +70,7 @@ ReceiveBatch, which waits as Receive does: --wait is then spin or block.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Wait, "wait", pair.Poll, waitUsage+"; with --batch spin unless you say block")
 	f.StringVar(&policy, "policy", lossless, "lossless or keep-last")
-	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 8 MiB of payload, but 8 to 256 samples, and a batch)")
+	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 4 MiB of payload, but 4 to 256 samples, and a batch)")
 	f.IntVar(&o.Batch, "batch", 0, "publish and receive so many messages at once, 1 to 256 (default: each by itself)")
 	payloadFlags(cmd, &o, &touch)
 	callsFlag(cmd, &withCalls)
@@ -90,7 +90,7 @@ func (a *app) streamRounds(ctx context.Context, o pair.Order, withFloor bool) (r
 }
 
 // ringOf is how many samples of a size a stream keeps by default.
-func ringOf(size int) int { return 1 << (bits.Len(uint(min(max(ringBytes/size, 8), 256))) - 1) }
+func ringOf(size int) int { return 1 << (bits.Len(uint(min(max(ringBytes/size, 4), 256))) - 1) }
 
 func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, policy string) error {
 	if err := a.check(cmd); err != nil {

@@ -26,6 +26,7 @@ type sender struct {
 	seat    board.Seat
 	pub     *topic.Publisher[[]byte]
 	payload []byte
+	piece   []byte   // what it is made of
 	batch   [][]byte // the payload, as often as fits into a batch
 	pace    *pace.Pace
 	took    distribution.Recorder
@@ -37,7 +38,7 @@ func Send(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "
 func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	s := &sender{
 		Order: at.Order, clock: stopwatch.New(), board: at.Board, seat: at.Board.Seat(0), took: distribution.NewRecorder(),
-		payload: make([]byte, at.Order.Size),
+		payload: make([]byte, at.Order.Size), piece: newBlock(),
 	}
 	var err error
 	opts := topic.PublisherOptions[[]byte]{Depth: s.Depth, SampleSize: s.Size}
@@ -47,7 +48,7 @@ func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	if err := s.pub.WaitSubscribers(ctx, 1); err != nil {
 		return nil, err
 	}
-	fill(s.payload)
+	fill(s.payload, s.piece)
 	for range s.Batch {
 		s.batch = append(s.batch, s.payload)
 	}
@@ -140,7 +141,7 @@ func (s *sender) publish(ctx context.Context, began int64, n uint64) error {
 	}
 	b := l.Bytes()[:s.Size]
 	if !s.TouchOne {
-		fill(b)
+		fill(b, s.piece)
 	} else if s.Size < headSize {
 		b[0]++
 	}
