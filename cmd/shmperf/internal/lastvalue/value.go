@@ -19,6 +19,10 @@ func fill(b []byte, n uint64) {
 func number(b []byte) (n uint64, whole bool) {
 	n = binary.LittleEndian.Uint64(b)
 	differ := uint64(0)
+	for ; len(b) >= 4*wordSize; b = b[4*wordSize:] {
+		differ |= binary.LittleEndian.Uint64(b) ^ n | binary.LittleEndian.Uint64(b[wordSize:]) ^ n |
+			binary.LittleEndian.Uint64(b[2*wordSize:]) ^ n | binary.LittleEndian.Uint64(b[3*wordSize:]) ^ n
+	}
 	for ; len(b) >= wordSize; b = b[wordSize:] {
 		differ |= binary.LittleEndian.Uint64(b) ^ n
 	}
