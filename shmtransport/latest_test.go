@@ -160,3 +160,38 @@ func TestThereIsNoLatestWhereAllWereTakenBack(t *testing.T) {
 		t.Errorf("outcome %d, %v", o, err)
 	}
 }
+
+// What is handed out again without another look at the ring is a use of its own, and ends when there is something newer.
+func TestTheLatestAgainIsAnotherUse(t *testing.T) {
+	h := newEntryRing(t, WriterOptions{Depth: 4})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	h.publish("1")
+	expect(t, r, "1", 0)
+	former := latest(t, r, "1")
+	former.Release()
+	again := latest(t, r, "1")
+	former.Release()
+	if former.Payload() != nil || string(again.Payload()) != "1" {
+		t.Errorf("released %q, held %q", former.Payload(), again.Payload())
+	}
+	h.publish("2")
+	two := latest(t, r, "2")
+	if string(again.Payload()) != "1" {
+		t.Errorf("what is held became %q", again.Payload())
+	}
+	again.Release()
+	latest(t, r, "2").Release()
+	two.Release()
+	latest(t, r, "2").Release()
+	if n := r.held(); n != 0 {
+		t.Errorf("%d held", n)
+	}
+	for i := range 9 {
+		h.publish(fmt.Sprint(i)) // laps the reader
+	}
+	latest(t, r, "8").Release()
+	latest(t, r, "8").Release()
+	if f := r.Figures(); f.Messages != 3 || f.Lost != 0 {
+		t.Errorf("%d received, %d lost", f.Messages, f.Lost)
+	}
+}

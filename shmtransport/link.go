@@ -52,6 +52,7 @@ type Link struct {
 	woken     uint64 // wake cursor that was last answered
 	takes     uint64 // samples taken and marked
 	usedUp    int    // uses at or above this index never began
+	recent    int    // the mark whose copy was made last
 	held      int64  // uses that had not ended when countedAt was the last to end
 	countedAt uint64
 
@@ -318,9 +319,11 @@ func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
 		c = new(entryCopy)
 		l.copies[k] = c
 	}
+	c.sequence = 0
 	if !l.ring.read(l.cursor, c, n) {
 		return gone, nil
 	}
+	c.sequence, c.n, l.recent = l.cursor, n, k
 	s.sequence, s.stamp, s.payload = l.cursor, c.stamp, mem.SpanOfWords(c.words[:], n)
 	l.hand(s, k, copied)
 	return taken, nil

@@ -58,8 +58,10 @@ func (r *ring) show(seq uint64, stamp int64, n int) {
 
 // An entryCopy is a small sample out of the ring.
 type entryCopy struct {
-	stamp int64
-	words [smallPayload / 8]uint64
+	sequence uint64 // 0 while it is none, or parts of several
+	stamp    int64
+	n        int // bytes of payload
+	words    [smallPayload / 8]uint64
 }
 
 // read copies the small sample of a sequence, of which the word said that it has n bytes, and reports whether it was still
