@@ -149,16 +149,20 @@ static int finish(pid_t p) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-// sum reads every byte.
+// sum reads every byte, in wide loads: one word at a time has few cache lines on their way and takes several times as long.
+typedef uint64_t lanes __attribute__((vector_size(64)));
+
 static uint64_t sum(const void *b, size_t size) {
     const unsigned char *p = (const unsigned char *)b;
-    uint64_t s[4] = {0, 0, 0, 0}, w[4];
+    lanes s = {0}, w;
+    uint64_t all = 0;
     for (; size >= sizeof w; p += sizeof w, size -= sizeof w) {
-        memcpy(w, p, sizeof w);
-        for (int i = 0; i < 4; i++) s[i] += w[i];
+        memcpy(&w, p, sizeof w);
+        s += w;
     }
-    for (; size > 0; size--) s[0] += *p++;
-    return s[0] + s[1] + s[2] + s[3];
+    for (size_t i = 0; i < sizeof w / sizeof all; i++) all += s[i];
+    for (; size > 0; size--) all += *p++;
+    return all;
 }
 
 #endif
