@@ -110,6 +110,9 @@ const (
 	entryWords   = entrySize / 8
 )
 
+// SmallPayload is up to how many bytes a payload is copied, by publisher and reader, rather than kept in a slot.
+const SmallPayload = smallPayload
+
 // Slot header, in front of each payload. Written before the ring word that names the slot.
 //
 //	offset  size      constant          holds

@@ -31,7 +31,8 @@ type Publisher[T any] struct {
 	// size returns how long v will be encoded; nil if only encoding tells.
 	size func(v T) int
 
-	guess atomic.Int64 // payload bytes the next sample will probably take
+	guess atomic.Int64                                    // payload bytes the next sample will probably take
+	room  atomic.Pointer[[shmtransport.SmallPayload]byte] // to encode small samples in; nil while one is
 
 	mu      sync.Mutex // guards encoder, and is never held while a publish waits
 	encoder serde.Encoder[T]
@@ -81,6 +82,9 @@ func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
 	if p.direct != nil {
 		return p.direct(ctx, v)
 	}
+	if p.expected(v) <= shmtransport.SmallPayload {
+		return p.publishSmall(ctx, v)
+	}
 	loan, encoded, err := p.encode(ctx, v)
 	switch {
 	case err != nil:
@@ -89,6 +93,42 @@ func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
 		return loan.loan.Commit(ctx, loan.n)
 	}
 	return p.core.writer.Publish(ctx, encoded)
+}
+
+// expected is how many bytes v will probably take.
+func (p *Publisher[T]) expected(v T) int {
+	if p.size != nil {
+		return p.size(v)
+	}
+	return int(p.guess.Load())
+}
+
+// publishSmall encodes v, which will probably be small, outside shared memory, from where a small sample has to be copied anyway.
+func (p *Publisher[T]) publishSmall(ctx context.Context, v T) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	room := p.room.Swap(nil)
+	if room == nil {
+		room = new([shmtransport.SmallPayload]byte)
+	}
+	encoded, err := p.append(room[:0], v)
+	if err != nil {
+		return 0, err
+	}
+	n, err := p.core.writer.Publish(ctx, encoded)
+	p.room.Store(room)
+	return n, err
+}
+
+func (p *Publisher[T]) append(dst []byte, v T) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out, err := p.encoder.Append(dst, v)
+	if err == nil && len(out) <= p.core.writer.MaxPayload() {
+		p.learn(len(out))
+	}
+	return out, err
 }
 
 // filled is a loan with its payload's length.
