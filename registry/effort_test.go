@@ -34,6 +34,9 @@ func reads(t testing.TB, fn func()) int {
 	count := func() (n int) {
 		b, err := os.ReadFile("/proc/self/io")
 		if err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
 			t.Skip("this kernel does not count reads: it needs CONFIG_TASK_IO_ACCOUNTING")
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
