@@ -5,6 +5,12 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/command"
+	"github.com/shmbus/shmbus/internal/crew"
 )
 
-func main() { os.Exit(cli.Main(command.Run)) }
+func main() {
+	if _, child := crew.Role(os.Args[1:]); child {
+		os.Exit(cli.Child(command.Run))
+	}
+	os.Exit(cli.Main(command.Run))
+}

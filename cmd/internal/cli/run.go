@@ -32,6 +32,13 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }
 
+// Child is Main of a process that another one of the program started, and ends by closing its input: what the terminal sends
+// to all of them is for the other one to decide. It catches no signals, for which the runtime needs three threads.
+func Child(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) int {
+	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
+	return run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+}
+
 // An App is what the commands of a program share.
 type App struct {
 	Stdout, Stderr io.Writer
