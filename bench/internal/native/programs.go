@@ -19,6 +19,7 @@ type Program struct {
 var (
 	Spin    = Program{Name: "spin", Suffix: ".c"}
 	Futex   = Program{Name: "futex", Suffix: ".c"}
+	Thread  = Program{Name: "receiver", Suffix: ".c"}
 	Memcpy  = Program{Name: "memcpy", Suffix: ".c"}
 	Stream  = Program{Name: "stream", Suffix: ".c"}
 	ZeroMQ  = Program{Name: "zeromq", Suffix: ".c", Header: "zmq.h", Package: "libzmq3-dev", Libs: []string{"zmq"}}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -72,7 +73,8 @@ func (c *Cast) placed(where place.Place, key, title string) Workload {
 	return Workload{Key: key, Title: title,
 		Ours: []Runner{c.oursAt(where, us, longer, asleep()...)},
 		Peers: []Peer{
-			{Key: "floor", Runner: c.futex(where), Against: []Comparison{{figures.P50, us, atMost(1.3)}, {figures.P99, us, atMost(1.5)}}},
+			{Key: "floor", Runner: c.thread(where), Against: []Comparison{{figures.P50, us, atMost(1.3)}, {figures.P99, us, atMost(1.5)}}},
+			{Key: "floor", Runner: c.futex(where), Against: both},
 			{Key: "floor", Runner: c.oursAt(where, "floor: goroutine in FUTEX_WAIT, Go on both sides", longer, "floor", "futex", "--rate", strconv.Itoa(rate)),
 				Against: both},
 			{Key: "iceoryx", Runner: c.iceoryxAt(where, "iceoryx WaitSet", "block", small, rate, longer), Against: both},
@@ -87,9 +89,28 @@ func asleep() []string {
 }
 
 func (c *Cast) futex(where place.Place) Runner {
-	return c.programAt(where, "floor: C thread in FUTEX_WAIT", native.Futex, func(string) []string {
+	return c.programAt(where, "floor: C thread in FUTEX_WAIT, C on both sides", native.Futex, func(string) []string {
 		return []string{strconv.Itoa(rate), c.Lab.Milliseconds(longer)}
 	})
+}
+
+// thread is a C thread under the publisher of shmperf's floor, which keeps the time and sleeps as the one of shmbus does.
+func (c *Cast) thread(where place.Place) Runner {
+	const name = "floor: C thread in FUTEX_WAIT, the same publisher"
+	return Runner{
+		Name: name,
+		Installed: func(ctx context.Context) error {
+			_, err := c.Workshop.Build(ctx, native.Thread)
+			return cmp.Or(err, where.Possible())
+		},
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			path, err := c.Workshop.Build(ctx, native.Thread)
+			if err != nil {
+				return nil, err
+			}
+			return c.Shmperf.Run(ctx, where, longer, "floor", "futex", "--rate", strconv.Itoa(rate), "--receiver", path)
+		},
+	}
 }
 
 func (c *Cast) stream() Workload {

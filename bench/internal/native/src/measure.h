@@ -89,12 +89,16 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void delays_print(struct delays *d) {
+static void delays_sort(struct delays *d) {
     if (d->n == 0) {
         fprintf(stderr, "nothing was measured\n");
         exit(1);
     }
     qsort(d->v, d->n, sizeof(uint64_t), by_size);
+}
+
+static void delays_print(struct delays *d) {
+    delays_sort(d);
     printf("{\"count\":%zu,\"p50_ns\":%llu,\"p90_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu}\n", d->n,
            (unsigned long long)d->v[d->n / 2], (unsigned long long)d->v[d->n * 9 / 10],
            (unsigned long long)d->v[d->n * 99 / 100], (unsigned long long)d->v[d->n - 1]);

@@ -12,6 +12,7 @@ import (
 func (a *app) floor() *cobra.Command {
 	var e extent
 	var hz float64
+	var receiver string
 	cmd := &cobra.Command{
 		Use:   "floor spin|futex|memcpy",
 		Short: "Measure what the machine does without a bus",
@@ -27,6 +28,9 @@ func (a *app) floor() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.Program = receiver; receiver != "" && o.Kind == floor.Memcpy {
+				return cli.Usagef(cmd, "memcpy has no --receiver")
+			}
 			r, err := floor.Run(cmd.Context(), a.place(), o)
 			if err != nil {
 				return ended(cmd.Context(), err)
@@ -36,6 +40,7 @@ func (a *app) floor() *cobra.Command {
 	}
 	e.flags(cmd, 64, "200000; futex: two seconds' worth; memcpy: 4 GiB of payload, but no more than 5000000")
 	cmd.Flags().Float64Var(&hz, "rate", 0, "wake-ups per second (default: the next when the last has arrived; futex 2000)")
+	cmd.Flags().StringVar(&receiver, "receiver", "", "a program that plays the receiver, in whatever language (bench has one in C)")
 	return cmd
 }
 

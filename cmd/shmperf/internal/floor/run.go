@@ -36,6 +36,7 @@ type Order struct {
 	Rate      float64       `json:"rate"`      // of changes per second, 0: as soon as the receiver is done with the last
 	Receivers int           `json:"receivers"` // of changes, 0: one; from two on delays are until the last of them has seen it
 	Seat      int           `json:"seat"`      // of a receiver
+	Program   string        `json:"-"`         // plays the receivers instead of us
 }
 
 // maxChanges is how many numbers fit into the word, with some for warming up.
@@ -63,11 +64,15 @@ func Run(ctx context.Context, parent string, o Order) (r pair.Result, err error)
 
 // line measures how soon receivers see what a sender changes.
 func line(st *stage.Stage, o Order, r *pair.Result) error {
+	var wrap []string
+	if o.Program != "" {
+		wrap = []string{o.Program}
+	}
 	all := make([]*crew.Child, o.Receivers)
 	for i := range all {
 		o.Seat = i
 		var err error
-		if all[i], err = st.Ready(Receiver, o); err != nil {
+		if all[i], err = st.Ready(Receiver, o, wrap...); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,81 @@
+// receiver plays the receiver of "shmperf floor futex --receiver": a thread of C in FUTEX_WAIT under the publisher, in Go, that shmbus
+// is measured with. Its order comes in as a line of JSON, what it says goes out the same way, and the words that both change are on the
+// board of the measurement (cmd/shmperf/internal/board).
+#include "measure.h"
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+enum { LAST = 0, LINE = 128, SEAT = 256, SIZE = 4096 };
+
+struct line {
+    uint32_t number;
+    uint64_t stamp __attribute__((aligned(8)));
+};
+
+struct seat {
+    uint32_t warm;
+    uint64_t got __attribute__((aligned(8)));
+    uint64_t delay;
+};
+
+static const char *after(const char *order, const char *key) {
+    const char *p = strstr(order, key);
+    if (p == NULL) die(key);
+    return p + strlen(key);
+}
+
+static unsigned char *board(const char *order) {
+    static const char name[] = "/board";
+    const char *dir = after(order, "\"dir\":\"");
+    size_t n = strcspn(dir, "\"");
+    char path[4096];
+    if (n + sizeof name > sizeof path) die("path");
+    memcpy(path, dir, n);
+    memcpy(path + n, name, sizeof name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) die(path);
+    void *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (p == MAP_FAILED) die("mmap");
+    close(fd);
+    return (unsigned char *)p;
+}
+
+int main(void) {
+    char order[8192];
+    if (fgets(order, sizeof order, stdin) == NULL) die("read the order");
+    unsigned char *b = board(order);
+    uint64_t warm = strtoull(after(order, "\"warm\":"), NULL, 10), *last = (uint64_t *)(b + LAST);
+    struct line *line = (struct line *)(b + LINE);
+    struct seat *seat = (struct seat *)(b + SEAT);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct delays d = delays_new(1 << 20);
+    printf("{\"ready\":true}\n");
+    fflush(stdout);
+    uint64_t now = 0;
+    int warming = 1;
+    for (uint32_t seen = 0;;) {
+        uint32_t n = load(&line->number);
+        if (n == seen) {
+            syscall(SYS_futex, &line->number, FUTEX_WAIT, seen, NULL, NULL, 0);
+            continue;
+        }
+        now = now_ns();
+        uint64_t delay = now - line->stamp;
+        seen = n;
+        delays_add(&d, delay);
+        if (warming && n >= warm) {
+            warming = 0;
+            d.n = 0;
+            store(&seat->warm, 1);
+        }
+        seat->delay = delay;
+        store(&seat->got, n);
+        if (load(last) != 0 && n >= load(last)) break;
+    }
+    delays_sort(&d);
+    printf("{\"count\":%zu,\"ended\":%llu,\"delays\":{\"p50\":%llu,\"p90\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n", d.n, (unsigned long long)now,
+           (unsigned long long)d.v[d.n / 2], (unsigned long long)d.v[d.n * 9 / 10], (unsigned long long)d.v[d.n * 99 / 100],
+           (unsigned long long)d.v[d.n * 999 / 1000], (unsigned long long)d.v[d.n - 1]);
+    return 0;
+}
