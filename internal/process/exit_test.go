@@ -5,6 +5,7 @@ package process
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 )
@@ -80,4 +81,39 @@ func TestSelf(t *testing.T) {
 	if id.PID != os.Getpid() || id.StartTime == 0 || id.BootID == [16]byte{} || id.Executable == "" {
 		t.Fatalf("incomplete: %+v", id)
 	}
+}
+
+// becomes waits until the kernel says so; a signal is acted on a moment after it was sent.
+func becomes(t *testing.T, pid int, start uint64, want State) {
+	t.Helper()
+	for StateOf(pid, start) != want {
+		if t.Context().Err() != nil {
+			t.Fatalf("it is %d, not %d", StateOf(pid, start), want)
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestAStoppedProcessIsToldFromOneThatEnded(t *testing.T) {
+	cmd := sleeper(t)
+	pid := cmd.Process.Pid
+	start, err := StartTime(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, pid, start, Running)
+	if got := StateOf(pid, start+1); got != Unseen {
+		t.Errorf("one that had the pid before is %d", got)
+	}
+	for _, step := range []struct {
+		signal syscall.Signal
+		want   State
+	}{{syscall.SIGSTOP, Stopped}, {syscall.SIGCONT, Running}, {syscall.SIGSTOP, Stopped}, {syscall.SIGKILL, Ended}} {
+		if err := cmd.Process.Signal(step.signal); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, pid, start, step.want)
+	}
+	cmd.Wait()
+	becomes(t, pid, start, Unseen)
 }

@@ -42,16 +42,49 @@ func BootID() (id [16]byte, err error) {
 
 // StartTime returns when a process began, in clock ticks after boot.
 func StartTime(pid int) (uint64, error) {
-	path := fmt.Sprintf("/proc/%d/stat", pid)
-	stat, err := os.ReadFile(path)
+	fields, err := stat(pid)
 	if err != nil {
 		return 0, fmt.Errorf("read the start time of process %d: %w", pid, err)
 	}
-	// The second field is the name in parentheses, which may itself hold spaces and parentheses.
-	const fieldsAfterName = 22 - 2
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < fieldsAfterName {
-		return 0, fmt.Errorf("read the start time of process %d: %s is too short", pid, path)
+	return startIn(fields)
+}
+
+// StateOf asks what the process with that pid and start time is doing. It never waits, whatever state that process is in.
+func StateOf(pid int, startTime uint64) State {
+	fields, err := stat(pid)
+	if err != nil {
+		return Unseen
 	}
+	if got, err := startIn(fields); err != nil || got != startTime {
+		return Unseen // the pid is another's
+	}
+	switch string(fields[0]) {
+	case "T", "t":
+		return Stopped
+	case "Z", "X", "x":
+		return Ended
+	}
+	return Running
+}
+
+// fieldsAfterName is how many fields of /proc/PID/stat follow the name up to the start time.
+const fieldsAfterName = 22 - 2
+
+// stat returns what /proc/PID/stat has after the second field, which is the name in parentheses and may itself hold spaces and
+// parentheses.
+func stat(pid int) ([][]byte, error) {
+	path := fmt.Sprintf("/proc/%d/stat", pid)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < fieldsAfterName {
+		return nil, fmt.Errorf("%s is too short", path)
+	}
+	return fields, nil
+}
+
+func startIn(fields [][]byte) (uint64, error) {
 	return strconv.ParseUint(string(fields[fieldsAfterName-1]), 10, 64)
 }

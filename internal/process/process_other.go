@@ -12,6 +12,7 @@ type Exit struct{}
 func Self() (Identity, error)          { return Identity{}, errUnsupported }
 func BootID() ([16]byte, error)        { return [16]byte{}, errUnsupported }
 func StartTime(int) (uint64, error)    { return 0, errUnsupported }
+func StateOf(int, uint64) State        { return Unseen }
 func Watch(int, uint64) (*Exit, error) { return nil, errUnsupported }
 func (*Exit) Wait() error              { return errUnsupported }
 func (*Exit) Close() error             { return nil }
