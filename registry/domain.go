@@ -87,19 +87,56 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if err != nil {
 		return 0, &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + parent, Err: err}
 	}
-	switch mode := info.Mode(); {
-	case !mode.IsDir():
-		return 0, &DirError{Dir: dir, Reason: "it is not a directory", Remedy: "remove it or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
-	case mode&0o002 != 0:
-		return 0, &DirError{Dir: dir, Reason: fmt.Sprintf("everybody may write into it (mode %#o)", mode.Perm()),
-			Remedy: "chmod o-w it; to share a domain, give it a group and mode 2770"}
-	case mode&0o040 == 0:
-		return 0o600, nil
-	case mode&fs.ModeSetgid == 0 && groupOf(info) != os.Getegid():
+	if err := checkDir(dir, info.Mode()); err != nil {
+		return 0, err
+	}
+	own, _ := FileModes(info.Mode())
+	if own&0o040 != 0 && info.Mode()&fs.ModeSetgid == 0 && groupOf(info) != os.Getegid() {
 		log.Warn("the group of the domain directory cannot read the files of this process; set the directory's mode to 2770",
 			"dir", dir)
 	}
-	return 0o640, nil
+	return own, nil
+}
+
+func checkDir(dir string, mode fs.FileMode) error {
+	switch {
+	case !mode.IsDir():
+		return &DirError{Dir: dir, Reason: "it is not a directory", Remedy: "remove it or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
+	case mode&0o002 != 0:
+		return &DirError{Dir: dir, Reason: fmt.Sprintf("everybody may write into it (mode %#o)", mode.Perm()),
+			Remedy: "chmod o-w it; to share a domain, give it a group and mode 2770"}
+	}
+	return nil
+}
+
+// FileModes returns the modes of the files in a domain whose directory has the given mode: of those that have an owner, and of
+// the registry file.
+func FileModes(dir fs.FileMode) (own, registry fs.FileMode) {
+	if dir&0o040 == 0 {
+		return 0o600, 0o600
+	}
+	return 0o640, 0o660
+}
+
+// CheckDomain returns the *DirError for which Join would refuse the directory of a domain, as far as that can be told without
+// creating anything. A missing directory is no error.
+func CheckDomain(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return relativeError(dir)
+	}
+	if parent := filepath.Dir(dir); parent == defaultParent() {
+		if err := checkParent(parent); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + filepath.Dir(dir), Err: err}
+	}
+	return checkDir(dir, info.Mode())
 }
 
 // prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
@@ -107,6 +144,10 @@ func prepareParent(parent string) error {
 	if err := os.Mkdir(parent, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &DirError{Dir: parent, Reason: "it cannot be created", Remedy: "choose another with SHMBUS_DIR", Err: err}
 	}
+	return checkParent(parent)
+}
+
+func checkParent(parent string) error {
 	info, err := os.Lstat(parent)
 	if err != nil {
 		return &DirError{Dir: parent, Reason: "it cannot be examined", Remedy: "choose another with SHMBUS_DIR", Err: err}

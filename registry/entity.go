@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/process"
 )
 
 // Limits. Each is checked before anything is written, and again by whoever reads.
@@ -87,11 +88,55 @@ type Participant struct {
 	ID         ID
 	PID        int    // in the pid namespace of the participant
 	StartTime  uint64 // of the process, clock ticks after boot
+	BootID     [16]byte
 	Executable string // path
 	Unit       string
-	Since      int64 // stamp of joining, ns of CLOCK_MONOTONIC
-	Alive      bool  // the kernel says that its process holds the lock
+	Since      int64        // stamp of joining, ns of CLOCK_MONOTONIC
+	Alive      bool         // the kernel says that its process holds the lock
+	State      ProcessState // filled by Observer.Look
 	Entities   []Entity
+}
+
+// A ProcessState is what the kernel says the process of a participant is doing. It says nothing about whether the participant
+// lives: a stopped process is as alive as one that runs, and one that cannot be seen from here may be anything.
+type ProcessState uint8
+
+const (
+	StateUnknown ProcessState = iota // nobody asked
+	StateRunning
+	StateStopped // by a signal or a debugger
+	StateEnded   // it ended; what holds the participant's lock is something else, or about to let it go
+	StateUnseen  // the pid is of another pid namespace, or /proc hides it
+)
+
+func (s ProcessState) String() string {
+	switch s {
+	case StateRunning:
+		return "running"
+	case StateStopped:
+		return "stopped"
+	case StateEnded:
+		return "ended"
+	case StateUnseen:
+		return "unseen"
+	}
+	return "unknown"
+}
+
+// MarshalText makes JSON carry the ProcessState as its String.
+func (s ProcessState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// stateOf asks the kernel.
+func stateOf(p *Participant) ProcessState {
+	switch process.StateOf(p.PID, p.StartTime) {
+	case process.Running:
+		return StateRunning
+	case process.Stopped:
+		return StateStopped
+	case process.Ended:
+		return StateEnded
+	}
+	return StateUnseen
 }
 
 // An Entity is one publisher or subscription. Patterns and Schema are shared between all copies and must not be changed.

@@ -92,6 +92,7 @@ func checkVersion(b []byte, path, magic string) error {
 
 func (h *header) participant() Participant {
 	return Participant{
-		ID: h.id, PID: h.self.PID, StartTime: h.self.StartTime, Executable: h.self.Executable, Unit: h.unit, Since: h.since,
+		ID: h.id, PID: h.self.PID, StartTime: h.self.StartTime, BootID: h.self.BootID,
+		Executable: h.self.Executable, Unit: h.unit, Since: h.since,
 	}
 }

@@ -95,6 +95,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	if !who.Alive {
 		return who, true
 	}
+	who.State = stateOf(&who)
 	w, err := p.words()
 	if err != nil {
 		o.problems = append(o.problems, err)
