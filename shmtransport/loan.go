@@ -24,6 +24,7 @@ func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 		return Loan{}, err
 	}
 	w.loans++
+	w.figures.SetLoans(w.loans)
 	return Loan{w: w, id: id, use: w.pool.lend(id), b: w.open(id)}, nil
 }
 
@@ -67,5 +68,6 @@ func (l Loan) Abandon() {
 // loanEnded lets a Close that met a loan finish. Called with mu held.
 func (w *Writer) loanEnded() {
 	w.loans--
+	w.figures.SetLoans(w.loans)
 	w.closeStoreIfUnused()
 }

@@ -186,6 +186,7 @@ func (w *Writer) CountIn(block []byte) {
 	copy(block, w.bytes)
 	w.countIn(block)
 	w.figures.SetMemory(w.pool.taken)
+	w.figures.SetLoans(w.loans)
 }
 
 func (w *Writer) countIn(block []byte) {

@@ -21,6 +21,7 @@ const (
 	offDecode   = 48 // subscription
 	offPeers    = 56
 	offMemory   = 64 // publisher
+	offLoans    = 72 // publisher
 	offHeld     = 64 // subscription
 	offLag      = 72 // subscription
 	offLatency  = 128
@@ -28,7 +29,7 @@ const (
 
 // A Publisher is the owner's view of its block. Its methods are for one goroutine at a time.
 type Publisher struct {
-	messages, bytes, last, lastSize, maxSize, failed, waited, peers, memory *atomic.Uint64
+	messages, bytes, last, lastSize, maxSize, failed, waited, peers, memory, loans *atomic.Uint64
 }
 
 // NewPublisher takes a block of Size bytes.
@@ -37,6 +38,7 @@ func NewPublisher(b []byte) Publisher {
 		messages: mem.Uint64(b, offMessages), bytes: mem.Uint64(b, offBytes), last: mem.Uint64(b, offLast),
 		lastSize: mem.Uint64(b, offLastSize), maxSize: mem.Uint64(b, offMaxSize), failed: mem.Uint64(b, offFailed),
 		waited: mem.Uint64(b, offWaited), peers: mem.Uint64(b, offPeers), memory: mem.Uint64(b, offMemory),
+		loans: mem.Uint64(b, offLoans),
 	}
 }
 
@@ -62,6 +64,9 @@ func (p *Publisher) SetSubscribers(n int) { p.peers.Store(uint64(n)) }
 
 // SetMemory says how many bytes the publisher's slots take.
 func (p *Publisher) SetMemory(n int64) { mem.Set64(p.memory, uint64(n)) }
+
+// SetLoans says how many slots the application has asked for and neither published nor given back.
+func (p *Publisher) SetLoans(n int) { mem.Set64(p.loans, uint64(n)) }
 
 // A Subscription is the owner's view of its block. Its methods are for one goroutine at a time.
 type Subscription struct {

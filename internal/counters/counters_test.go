@@ -15,7 +15,8 @@ func TestFiguresReadBackWhatWasCounted(t *testing.T) {
 	p.Waited()
 	p.SetSubscribers(3)
 	p.SetMemory(4096)
-	want := PublisherFigures{Messages: 2, Bytes: 140, LastStamp: 9, LastSize: 40, MaxSize: 100, Failed: 1, Waited: 1, Subscribers: 3, Memory: 4096}
+	p.SetLoans(5)
+	want := PublisherFigures{Messages: 2, Bytes: 140, LastStamp: 9, LastSize: 40, MaxSize: 100, Failed: 1, Waited: 1, Subscribers: 3, Memory: 4096, Loans: 5}
 	if got := ReadPublisher(b); got != want {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}

@@ -16,6 +16,7 @@
 //	48      8     offWaited    publishes that had to wait for a lossless subscription
 //	56      8     offPeers     subscriptions connected
 //	64      8     offMemory    memory of all slots, bytes
+//	72      8     offLoans     slots on loan to the application
 //
 // The block of a subscription:
 //

@@ -16,6 +16,7 @@ type PublisherFigures struct {
 	Waited      uint64 `json:"waited"`
 	Subscribers uint64 `json:"subscribers"`
 	Memory      uint64 `json:"memory"` // bytes
+	Loans       uint64 `json:"loans"`
 }
 
 // SubscriptionFigures is a copy of a subscription's block.
@@ -42,6 +43,7 @@ func ReadPublisher(b []byte) PublisherFigures {
 	return PublisherFigures{
 		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Failed: at(offFailed), Waited: at(offWaited), Subscribers: at(offPeers), Memory: at(offMemory),
+		Loans: at(offLoans),
 	}
 }
 
