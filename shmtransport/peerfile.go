@@ -46,6 +46,15 @@ func OpenPeerFile(path string, id uint64) (*PeerFile, error) {
 
 // Requests calls f for each link that names a publisher of the participant publisher.
 func (p *PeerFile) Requests(publisher uint64, f func(LinkRequest)) error {
+	return p.each(func(q LinkRequest) {
+		if q.Publisher.Participant == publisher {
+			f(q)
+		}
+	})
+}
+
+// each calls f for each link that names a publisher.
+func (p *PeerFile) each(f func(LinkRequest)) error {
 	var word [4]byte
 	if _, err := p.file.ReadAt(word[:], rdrOffUsed); err != nil {
 		return &CorruptError{Where: p.file.Path(), What: err.Error()}
@@ -76,7 +85,7 @@ func (p *PeerFile) Requests(publisher uint64, f func(LinkRequest)) error {
 			Patience:     min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
 			Declined:     state == linkStateDeclined,
 		}
-		if q.Publisher.Participant == publisher && (state == linkStateRequested || state == linkStateDeclined) {
+		if state == linkStateRequested || state == linkStateDeclined {
 			f(q)
 		}
 	}

@@ -30,3 +30,4 @@ func (*Mapping) Bytes() []byte                               { return nil }
 func (*Mapping) Unmap() error                                { return nil }
 func Lock(*os.File) error                                    { return ErrUnsupported }
 func PageSize() int                                          { return 4096 }
+func SpaceAt(string) (Space, error)                          { return Space{}, ErrUnsupported }

@@ -1,0 +1,209 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A PublisherState is what a publisher's file says at one moment, for whoever looks without taking part.
+type PublisherState struct {
+	ID         PublisherID
+	Path       string
+	Depth      int
+	MaxPayload int64 // bytes
+	Closed     bool  // it publishes nothing more
+	Full       bool  // there is no place for another subscription
+	Head       uint64
+	Admitted   []Admission
+	arenas     []arenaState
+}
+
+// An Admission is a link whose marks a publisher watches.
+type Admission struct {
+	Reader           uint64 // participant id
+	Link, Generation uint32
+	Start            uint64 // the first sequence that the reader accounts for
+}
+
+type arenaState struct {
+	off, slotSize int64
+	slots         uint32
+}
+
+// Slots returns how many slots a publisher has ever made, and how many bytes they take, unless memory was given back.
+func (p *PublisherState) Slots() (n int, size int64) {
+	for _, a := range p.arenas {
+		n += int(a.slots)
+		size += (slotHeaderSize + a.slotSize) * int64(a.slots)
+	}
+	return n, size
+}
+
+// InspectPublisher reads a publisher's file, without mapping it. What cannot be is a *CorruptError, another layout a
+// *VersionError.
+func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
+	f, err := shm.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	corrupt := func(format string, args ...any) error {
+		return &CorruptError{Where: path, What: fmt.Sprintf(format, args...)}
+	}
+	h := make([]byte, pubOffRing)
+	if err := readFull(f, h, 0); err != nil {
+		return nil, corrupt("the header cannot be read: %v", err)
+	}
+	if magic := binary.NativeEndian.Uint64(h[pubOffMagic:]); magic != publisherMagic {
+		return nil, corrupt("magic %#x is not a publisher's", magic)
+	}
+	if v := binary.NativeEndian.Uint32(h[pubOffVersion:]); v != LayoutVersion {
+		return nil, &VersionError{Path: path, Theirs: v, Ours: LayoutVersion}
+	}
+	owner := PublisherID{binary.NativeEndian.Uint64(h[pubOffOwner:]), binary.NativeEndian.Uint32(h[pubOffNumber:])}
+	if owner != id {
+		return nil, corrupt("it belongs to publisher %v, not %v", owner, id)
+	}
+	depth := binary.NativeEndian.Uint32(h[pubOffDepth:])
+	if depth == 0 || depth > MaxDepth || depth&(depth-1) != 0 {
+		return nil, corrupt("depth %d", depth)
+	}
+	limit := binary.NativeEndian.Uint64(h[pubOffMaxPayload:])
+	if limit > MaxPayload {
+		return nil, corrupt("largest payload %d", limit)
+	}
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if int64(pubOffRing+ringBytes(int(depth))) > size {
+		return nil, corrupt("it ends after %d bytes, inside the ring", size)
+	}
+	p := &PublisherState{
+		ID: id, Path: path, Depth: int(depth), MaxPayload: int64(limit),
+		Closed: binary.NativeEndian.Uint32(h[pubOffState:]) == stateClosed,
+		Full:   binary.NativeEndian.Uint32(h[pubOffFull:]) != 0,
+		Head:   binary.NativeEndian.Uint64(h[pubOffHead:]),
+	}
+	for i := range MaxReaders {
+		e := h[pubOffAdmissions+i*admissionEntrySize:]
+		if key := binary.NativeEndian.Uint64(e[admOffLink:]); binary.NativeEndian.Uint32(e[admOffStatus:]) == statusAdmitted {
+			p.Admitted = append(p.Admitted, Admission{
+				Reader: binary.NativeEndian.Uint64(e[admOffReader:]), Link: uint32(key), Generation: uint32(key >> 32),
+				Start: binary.NativeEndian.Uint64(e[admOffStart:]),
+			})
+		}
+	}
+	return p, p.readArenas(h[pubOffArenas:pubOffAdmissions], limit+limit/8+largeSlot, size, corrupt)
+}
+
+// readArenas takes the arena table as a reader would: no entry that it would not believe is in use.
+func (p *PublisherState) readArenas(table []byte, largest uint64, file int64, corrupt func(string, ...any) error) error {
+	for k := range MaxArenas {
+		e := table[k*arenaEntrySize:]
+		off, slotSize := binary.NativeEndian.Uint64(e[arenaOffOffset:]), binary.NativeEndian.Uint64(e[arenaOffSlotSize:])
+		slots := binary.NativeEndian.Uint32(e[arenaOffSlots:])
+		if off == 0 || slotSize == 0 || slots == 0 {
+			break // not made, or being made: the number of slots is written last
+		}
+		if off > 1<<50 || slotSize%slotAlign != 0 || slotSize > largest || slots > maxSlots ||
+			int64(off)+(slotHeaderSize+int64(slotSize))*int64(slots) > file {
+			return corrupt("arena %d at %d: %d slots of %d bytes in a file of %d", k, off, slots, slotSize, file)
+		}
+		p.arenas = append(p.arenas, arenaState{int64(off), int64(slotSize), slots})
+	}
+	return nil
+}
+
+// A HeldSlot is what a mark of a reader keeps a publisher from using.
+type HeldSlot struct {
+	Sequence  uint64
+	Published int64 // stamp, ns of CLOCK_MONOTONIC
+	Size      int64 // bytes that the slot takes
+}
+
+// Held reads the slot that a mark names. It is false where there is none.
+func (p *PublisherState) Held(mark uint32) (HeldSlot, bool) {
+	id := slotID(mark - 1)
+	if mark == 0 || id.arena() >= len(p.arenas) {
+		return HeldSlot{}, false
+	}
+	a := p.arenas[id.arena()]
+	if id.index() >= int(a.slots) {
+		return HeldSlot{}, false
+	}
+	f, err := shm.Open(p.Path)
+	if err != nil {
+		return HeldSlot{}, false
+	}
+	defer f.Close()
+	var h [slotHeaderSize]byte
+	if readFull(f, h[:], a.off+int64(id.index())*(slotHeaderSize+a.slotSize)) != nil {
+		return HeldSlot{}, false
+	}
+	return HeldSlot{
+		Sequence:  binary.NativeEndian.Uint64(h[slotOffSequence:]),
+		Published: int64(binary.NativeEndian.Uint64(h[slotOffPublished:])),
+		Size:      slotHeaderSize + a.slotSize,
+	}, true
+}
+
+// A LinkState is what a reader's file says of one link, its page included.
+type LinkState struct {
+	Link, Generation uint32
+	Publisher        PublisherID
+	Subscription     uint32
+	Lossless         bool
+	Cursor           uint64   // the next sequence to take, 0 before it is admitted, all bits set when it gave the ring up
+	Marks            []uint32 // by number, 0 = not in use
+}
+
+// InspectReader reads the reader file of a participant, without mapping it: the links that ask for samples. Links that come or
+// go meanwhile may be left out. What cannot be is a *CorruptError, another layout a *VersionError.
+func InspectReader(path string, id uint64) ([]LinkState, error) {
+	p, err := OpenPeerFile(path, id)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	var links []LinkState
+	var head [pageOffMarks]byte
+	err = p.each(func(q LinkRequest) {
+		if q.Declined {
+			return
+		}
+		l := LinkState{Link: q.Link, Generation: q.Generation, Publisher: q.Publisher, Subscription: q.Subscription, Lossless: q.Lossless}
+		page := rdrOffPages + int64(q.Link)*linkPageSize
+		if readFull(p.file, head[:], page) != nil || binary.NativeEndian.Uint32(head[pageOffState:]) != pageCurrent ||
+			binary.NativeEndian.Uint32(head[pageOffGen:]) != q.Generation ||
+			binary.NativeEndian.Uint64(head[pageOffPublisher:]) != q.Publisher.Participant ||
+			binary.NativeEndian.Uint32(head[pageOffNumber:]) != q.Publisher.Number {
+			return
+		}
+		l.Cursor = binary.NativeEndian.Uint64(head[pageOffCursor:])
+		marks := make([]byte, 4*min(binary.NativeEndian.Uint32(head[pageOffMarksUsed:]), MaxHeld))
+		if readFull(p.file, marks, page+pageOffMarks) != nil {
+			return
+		}
+		for i := 0; i < len(marks); i += 4 {
+			l.Marks = append(l.Marks, binary.NativeEndian.Uint32(marks[i:]))
+		}
+		links = append(links, l)
+	})
+	return links, err
+}
+
+func readFull(f *shm.File, b []byte, off int64) error {
+	n, err := f.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
