@@ -17,9 +17,11 @@ type PublisherState struct {
 	MaxPayload int64 // bytes
 	Closed     bool  // it publishes nothing more
 	Full       bool  // there is no place for another subscription
+	Waiting    bool  // a publish sleeps until a lossless subscription has taken more
 	Head       uint64
 	Admitted   []Admission
 	arenas     []arenaState
+	ringed     [MaxArenas]bool // arenas that ring words name
 }
 
 // An Admission is a link whose marks a publisher watches.
@@ -85,9 +87,10 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	}
 	p := &PublisherState{
 		ID: id, Path: path, Depth: int(depth), MaxPayload: int64(limit),
-		Closed: binary.NativeEndian.Uint32(h[pubOffState:]) == stateClosed,
-		Full:   binary.NativeEndian.Uint32(h[pubOffFull:]) != 0,
-		Head:   binary.NativeEndian.Uint64(h[pubOffHead:]),
+		Closed:  binary.NativeEndian.Uint32(h[pubOffState:]) == stateClosed,
+		Full:    binary.NativeEndian.Uint32(h[pubOffFull:]) != 0,
+		Waiting: binary.NativeEndian.Uint64(h[pubOffWakeCursor:]) != 0,
+		Head:    binary.NativeEndian.Uint64(h[pubOffHead:]),
 	}
 	for i := range MaxReaders {
 		e := h[pubOffAdmissions+i*admissionEntrySize:]
@@ -98,7 +101,58 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 			})
 		}
 	}
-	return p, p.readArenas(h[pubOffArenas:pubOffAdmissions], limit+limit/8+largeSlot, size, corrupt)
+	if err := p.readArenas(h[pubOffArenas:pubOffAdmissions], limit+limit/8+largeSlot, size, corrupt); err != nil {
+		return nil, err
+	}
+	return p, p.readRing(f, corrupt)
+}
+
+// readRing checks the words of the ring as a reader would. The arenas were read before: a word may name one that is newer.
+func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) error) error {
+	ring := make([]byte, ringBytes(p.Depth))
+	if err := readFull(f, ring, pubOffRing); err != nil {
+		return corrupt("the ring cannot be read: %v", err)
+	}
+	for i := range p.Depth {
+		word := binary.NativeEndian.Uint64(ring[i*entrySize+entryOffWord:])
+		slot := uint32(word & slotMask)
+		if word == 0 || slot == slotWithdrawn {
+			continue
+		}
+		if at := int(word>>slotBits) & (p.Depth - 1); at != i {
+			return corrupt("ring entry %d holds a sequence of entry %d", i, at)
+		}
+		if slot >= slotInEntry {
+			if n := slot - slotInEntry; n > smallPayload {
+				return corrupt("ring entry %d has %d bytes in it", i, n)
+			}
+			continue
+		}
+		k := slotID(slot).arena()
+		if k < len(p.arenas) && slotID(slot).index() >= int(p.arenas[k].slots) {
+			return corrupt("ring entry %d names slot %d of arena %d, which has %d", i, slotID(slot).index(), k, p.arenas[k].slots)
+		}
+		if k < MaxArenas {
+			p.ringed[k] = true
+		}
+	}
+	return nil
+}
+
+// Idle returns how many bytes are in arenas of which neither the ring nor any of the marks names a slot.
+func (p *PublisherState) Idle(marks []uint32) (n int64) {
+	marked := p.ringed
+	for _, m := range marks {
+		if k := slotID(m - 1).arena(); m != 0 && k < MaxArenas {
+			marked[k] = true
+		}
+	}
+	for k, a := range p.arenas {
+		if !marked[k] {
+			n += (slotHeaderSize + a.slotSize) * int64(a.slots)
+		}
+	}
+	return n
 }
 
 // readArenas takes the arena table as a reader would: no entry that it would not believe is in use.

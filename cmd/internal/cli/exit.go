@@ -14,7 +14,7 @@ const (
 	ExitOK    = 0
 	ExitError = 1 // it did not work
 	ExitUsage = 2 // the command line is wrong
-	ExitLossy = 3 // it worked, but messages are missing
+	ExitLossy = 3 // it worked, but messages are missing, or something else is not as it should be
 )
 
 // A usageError says what is wrong with the command line.
@@ -48,6 +48,14 @@ func (e *lossyError) Error() string { return e.what }
 // Lossyf says what is missing of a result that is right otherwise.
 func Lossyf(format string, args ...any) error { return &lossyError{fmt.Sprintf(format, args...)} }
 
+// An unwellError says that a command did what it should, and found something to be wrong.
+type unwellError struct{ what string }
+
+func (e *unwellError) Error() string { return e.what }
+
+// Unwellf says what was found.
+func Unwellf(format string, args ...any) error { return &unwellError{fmt.Sprintf(format, args...)} }
+
 // ErrInterrupted is how a command ends that was not done yet.
 var ErrInterrupted = errors.New("interrupted")
 
@@ -76,12 +84,13 @@ func Await(ctx context.Context, do func() error) error {
 func exitCode(err error) int {
 	var u *usageError
 	var l *lossyError
+	var w *unwellError
 	switch {
 	case err == nil:
 		return ExitOK
 	case errors.As(err, &u):
 		return ExitUsage
-	case errors.As(err, &l):
+	case errors.As(err, &l), errors.As(err, &w):
 		return ExitLossy
 	}
 	return ExitError

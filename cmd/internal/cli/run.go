@@ -68,8 +68,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build fun
 	err := root.ExecuteContext(ctx)
 	problem := out.problem()
 	var lossy *lossyError
+	var unwell *unwellError
 	switch {
-	case problem == nil || errors.As(err, &lossy):
+	case problem == nil || errors.As(err, &lossy) || errors.As(err, &unwell):
 	case errors.Is(problem, syscall.EPIPE): // the reader has what it wanted
 		return ExitOK
 	default:

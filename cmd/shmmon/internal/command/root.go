@@ -15,7 +15,7 @@ import (
 )
 
 // Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
-// usage, 3 done but messages were lost. It ends early when ctx does.
+// usage, 3 done but messages were lost, or something is wrong with the domain. It ends early when ctx does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{a}).root() })
 }
@@ -32,7 +32,7 @@ func (a *app) root() *cobra.Command {
 the commands print one thing and end. Rates come from the publishers' own counters in shared memory: watching
 costs the watched nothing.
 
-Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost.`,
+Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost ('echo') or something is wrong ('doctor').`,
 		Example: `  shmmon                                  the live table; ? shows the keys
   shmmon list --json                      every topic with its rate, for scripts
   shmmon echo robot/pose -n 5             the next five messages
@@ -48,14 +48,14 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost.`,
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two looks of the live table")
-	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean())
+	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.doctor())
 	return root
 }
 
 // table runs the live table.
 func (a *app) table(ctx context.Context, interval time.Duration) error {
 	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
-		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps (each with --json)")
+		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, doctor (each with --json)")
 	}
 	source, dir, err := a.open()
 	if err != nil {

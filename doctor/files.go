@@ -1,0 +1,93 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// files reports those that are not what they should be. Those of the dead have their own finding.
+func (x *examination) files() {
+	for _, name := range slices.Sorted(maps.Keys(x.now.bad)) {
+		err := x.now.bad[name]
+		f, there := x.now.files[name]
+		if !there || x.before.bad[name] == nil || x.now.dead[f.owner] || !f.regular() {
+			continue
+		}
+		w := whose(x.now.members[f.owner])
+		w.Participant = f.owner
+		x.add(x.fault(name, err, w.files(name)))
+	}
+}
+
+func (x *examination) fault(name string, err error, w Where) Finding {
+	found, known := uint32(0), uint32(0)
+	var a *registry.VersionError
+	var b *shmtransport.VersionError
+	switch {
+	case errors.As(err, &a):
+		found, known = a.Found, a.Known
+	case errors.As(err, &b):
+		found, known = b.Theirs, b.Ours
+	case errors.Is(err, fs.ErrPermission):
+		return Finding{Severity: Warning, Fault: Unreadable, What: fmt.Sprintf("%s cannot be read: %v", name, err),
+			Why:    "Whoever may not read it does not see that program, and this examination does not either.",
+			Remedy: "See what is said of modes, owners and groups; or look again as the user that the file belongs to.", Where: w}
+	default:
+		return Finding{Severity: Problem, Fault: Corrupt, What: err.Error(),
+			Why:    "Others do not believe this file and do without it: they do not hear what that program publishes, or not all of it.",
+			Remedy: "Restart the program that the file belongs to. If it happens again, it has a fault, or something else writes into its files.", Where: w}
+	}
+	f := Finding{Severity: Problem, Fault: OtherVersion, Where: w,
+		What:    fmt.Sprintf("%s has layout version %d; this program speaks version %d", name, found, known),
+		Why:     "Programs of different layout versions do not hear each other, though they are in one domain.",
+		Remedy:  "Build all programs of the domain with the same release of shmbus, or give them different domains (SHMBUS_DOMAIN).",
+		Command: "fuser -v " + x.path(name)}
+	if name == registry.RegistryFile {
+		f.Why = "Programs of another layout version were there first. Those of this one cannot join."
+		f.Remedy += " If no program runs, remove the file."
+		f.Command = "rm " + x.path(name)
+		if len(x.twice()) > 0 {
+			f.Command = ""
+		}
+	}
+	return f
+}
+
+// missing looks for the files that participants say they have.
+func (x *examination) missing() {
+	if x.now.more {
+		return
+	}
+	for _, p := range x.twice() {
+		if x.stopped(p.ID) {
+			continue // it may be closing them
+		}
+		reader := false
+		for _, e := range p.Entities {
+			if _, before := x.entity(e.ID); !before {
+				continue
+			}
+			suffix := registry.SuffixReader
+			if e.Kind == registry.KindPublisher {
+				suffix = fmt.Sprintf("%s%d", registry.SuffixPublisher, e.ID.Number)
+			} else if reader {
+				continue // said already
+			}
+			name := p.ID.String() + "." + suffix
+			_, now := x.now.files[name]
+			if _, before := x.before.files[name]; before || now {
+				continue
+			}
+			reader = reader || e.Kind == registry.KindSubscription
+			x.add(Finding{Severity: Problem, Fault: MissingFile, What: fmt.Sprintf("%s is missing, though its program runs and says that it is there", name),
+				Why:    "Those who have it open go on, and nobody else can connect.",
+				Remedy: "Restart that program. Do not remove files by hand while programs run.", Where: of(p, e).files(name)})
+		}
+	}
+}

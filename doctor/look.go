@@ -1,0 +1,206 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// maxFiles bounds what is remembered of a directory: more than a domain at all its limits that works has any use for.
+const maxFiles = 200_000
+
+// A look is what there was at one moment. Its parts are not of the same instant.
+type look struct {
+	at      int64 // ns of CLOCK_MONOTONIC
+	files   map[string]file
+	more    bool                 // there are more files than maxFiles
+	owners  map[registry.ID]bool // of files
+	members map[registry.ID]registry.Participant
+	dead    map[registry.ID]bool // they have files
+	bad     map[string]error     // what is wrong with files, by name
+	rings   map[registry.EntityID]*shmtransport.PublisherState
+	links   map[registry.ID][]shmtransport.LinkState
+	topics  map[registry.EntityID]string
+}
+
+// A file is an entry of the directory.
+type file struct {
+	info     fs.FileInfo
+	owner    registry.ID // 0 = of nobody
+	suffix   string
+	uid, gid int
+	bytes    int64 // that it takes
+}
+
+func (f file) regular() bool { return f.info.Mode().IsRegular() }
+
+func take(ctx context.Context, dir string, observer *registry.Observer) (*look, error) {
+	l := &look{
+		owners: map[registry.ID]bool{},
+		at:     clock.New().Now(), files: map[string]file{}, members: map[registry.ID]registry.Participant{}, dead: map[registry.ID]bool{},
+		bad: map[string]error{}, rings: map[registry.EntityID]*shmtransport.PublisherState{},
+		links: map[registry.ID][]shmtransport.LinkState{}, topics: map[registry.EntityID]string{},
+	}
+	if err := l.list(dir); err != nil {
+		return nil, err
+	}
+	who, err := observer.Look()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range who {
+		l.members[p.ID] = p
+		for _, e := range p.Entities {
+			l.topics[e.ID] = e.Topic
+		}
+	}
+	for _, err := range observer.Problems() {
+		l.blame(err)
+	}
+	l.rolls(dir)
+	for name, f := range l.files {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if f.owner != 0 && f.regular() {
+			l.inspect(dir, name, f)
+		}
+	}
+	if f, ok := l.files[registry.RegistryFile]; ok && f.regular() {
+		l.fault(registry.RegistryFile, registry.CheckRegistryFile(dir))
+	}
+	return l, nil
+}
+
+func (l *look) list(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return shm.Explain(err)
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(1024)
+		for _, name := range names {
+			if len(l.files) == maxFiles {
+				l.more = true
+				return nil
+			}
+			info, err := os.Lstat(filepath.Join(dir, name))
+			if err != nil {
+				continue // it went
+			}
+			f := file{info: info}
+			f.owner, f.suffix, _ = registry.ParseFileName(name)
+			f.uid, f.gid, f.bytes = owned(info)
+			l.files[name] = f
+			l.owners[f.owner] = true
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// rolls finds out who of those with files is dead.
+func (l *look) rolls(dir string) {
+	asked := map[registry.ID]bool{}
+	for name, f := range l.files {
+		if f.owner == 0 || asked[f.owner] || l.members[f.owner].Alive {
+			continue
+		}
+		asked[f.owner] = true
+		dead, err := registry.IsDead(dir, f.owner)
+		if err != nil {
+			l.fault(f.owner.String()+"."+registry.SuffixParticipant, err)
+		}
+		// Asked afterwards: one that left, or was cleaned up after, has no files by now.
+		if _, err := os.Lstat(filepath.Join(dir, name)); dead && err == nil {
+			l.dead[f.owner] = true
+		}
+	}
+}
+
+func (l *look) inspect(dir, name string, f file) {
+	path := filepath.Join(dir, name)
+	var err error
+	switch number, isPublisher := strings.CutPrefix(f.suffix, registry.SuffixPublisher); {
+	case isPublisher:
+		n, _ := strconv.ParseUint(number, 10, 32) // 0 is nobody's
+		var p *shmtransport.PublisherState
+		p, err = shmtransport.InspectPublisher(path, shmtransport.PublisherID{Participant: uint64(f.owner), Number: uint32(n)})
+		if err == nil {
+			l.rings[registry.EntityID{Participant: f.owner, Number: uint32(n)}] = p
+		}
+	case f.suffix == registry.SuffixReader:
+		var links []shmtransport.LinkState
+		if links, err = shmtransport.InspectReader(path, uint64(f.owner)); err == nil {
+			l.links[f.owner] = links
+		}
+	}
+	l.fault(name, err)
+}
+
+// fault notes what is wrong with a file. One that went meanwhile is no fault.
+func (l *look) fault(name string, err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && l.bad[name] == nil {
+		l.bad[name] = err
+	}
+}
+
+// blame finds out which file an error of the observer is about.
+func (l *look) blame(err error) {
+	var version *registry.VersionError
+	var damaged *registry.CorruptError
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &version):
+		l.fault(filepath.Base(version.Path), err)
+	case errors.As(err, &damaged):
+		l.fault(filepath.Base(damaged.Path), err)
+	case errors.As(err, &path):
+		l.fault(filepath.Base(path.Path), err)
+	}
+}
+
+// ring returns the publisher's side of a link, nil if it is not known.
+func (l *look) ring(link shmtransport.LinkState) *shmtransport.PublisherState {
+	return l.rings[registry.EntityID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
+}
+
+// twice returns the members that were alive at both looks, as they are now.
+func (x *examination) twice() (all []registry.Participant) {
+	for id, p := range x.now.members {
+		if p.Alive && x.before.members[id].Alive {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// stopped reports whether the process of a participant did nothing all the time.
+func (x *examination) stopped(id registry.ID) bool {
+	return x.now.members[id].State == registry.StateStopped && x.before.members[id].State == registry.StateStopped
+}
+
+// entity returns what a publisher or subscription was at the first look.
+func (x *examination) entity(id registry.EntityID) (registry.Entity, bool) {
+	for _, e := range x.before.members[id.Participant].Entities {
+		if e.ID == id {
+			return e, true
+		}
+	}
+	return registry.Entity{}, false
+}

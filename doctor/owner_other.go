@@ -1,0 +1,7 @@
+//go:build !unix
+
+package doctor
+
+import "io/fs"
+
+func owned(fs.FileInfo) (uid, gid int, bytes int64) { return -1, -1, 0 }

@@ -1,0 +1,190 @@
+package doctor
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+// modes compares the modes of the directory and the files with what they should be.
+func (x *examination) modes() {
+	x.directoryMode()
+	type difference struct{ is, want fs.FileMode }
+	wider, narrower := map[difference][]string{}, map[difference][]string{}
+	own, shared := registry.FileModes(x.info.Mode())
+	for name, f := range x.now.files {
+		if !f.regular() || f.owner == 0 && name != registry.RegistryFile {
+			continue
+		}
+		d := difference{f.info.Mode().Perm(), own}
+		if f.owner == 0 {
+			d.want = shared
+		}
+		if d.is&^d.want != 0 {
+			wider[d] = append(wider[d], name)
+		}
+		if d.want&^d.is != 0 {
+			narrower[d] = append(narrower[d], name)
+		}
+	}
+	const remedy = "Programs set the modes of files when they make them: restart them if the mode of the directory was changed, or change these back."
+	for d, names := range wider {
+		severity, why := Warning, "Users who should not can read what is published, and where."
+		if d.is&^d.want&0o022 != 0 {
+			severity, why = Problem, "Users who should not can write into these files, and so spoil what others publish and receive."
+		}
+		x.add(Finding{Severity: severity, Fault: WiderMode, What: different(d.is, d.want, names), Why: why, Remedy: remedy,
+			Command: x.chmod(d.want, names), Where: Where{}.files(names...)})
+	}
+	for d, names := range narrower {
+		x.add(Finding{Severity: Warning, Fault: NarrowerMode, What: different(d.is, d.want, names),
+			Why:    "Users who should see these files cannot: they neither publish to those programs nor hear of what they publish.",
+			Remedy: remedy, Command: x.chmod(d.want, names), Where: Where{}.files(names...)})
+	}
+}
+
+func different(is, want fs.FileMode, names []string) string {
+	have := "have"
+	if len(names) == 1 {
+		have = "has"
+	}
+	return fmt.Sprintf("%s %s mode %04o instead of %04o", count(len(names), "file"), have, is, want)
+}
+
+func (x *examination) chmod(want fs.FileMode, names []string) string {
+	command := fmt.Sprintf("chmod %04o", want)
+	slices.Sort(names)
+	for _, name := range names[:min(len(names), maxNames)] {
+		command += " " + x.path(name)
+	}
+	return command
+}
+
+func (x *examination) directoryMode() {
+	mode := x.info.Mode()
+	say := func(severity Severity, what, why, remedy, set string) {
+		x.add(Finding{Severity: severity, Fault: DirectoryMode, What: fmt.Sprintf("the directory of the domain %s (mode %04o)", what, perm(mode)),
+			Why: why, Remedy: remedy, Command: "chmod " + set + " " + quote(x.dir)})
+	}
+	if mode&0o700 != 0o700 {
+		say(Problem, "does not let its owner do everything", "Its owner's programs cannot join.", "Give the owner all rights.", "u+rwx")
+	}
+	if mode&0o005 != 0 && mode&0o002 == 0 {
+		say(Note, "may be listed or entered by everybody", "They see who takes part, though not what is published.",
+			"Take these rights away, unless that is meant.", "o-rx")
+	}
+	if group := mode & 0o070; group != 0 && group != 0o050 && group != 0o070 {
+		say(Warning, "gives its group a part of the rights only", "To look at a domain takes r and x, to take part all three.",
+			"Use 2750 for a group that looks and 2770 for one that takes part.", "g+rx")
+	}
+	if mode&fs.ModeSticky != 0 && mode&0o020 != 0 {
+		say(Warning, "is sticky", "What a dead program left can be removed by its own user and the directory's owner alone.",
+			"Take the sticky bit away.", "-t")
+	}
+	if mode&0o040 != 0 && mode&fs.ModeSetgid == 0 {
+		say(Note, "is for a group, but does not hand its group to files", "Files have the group of whoever makes them.",
+			"Set the setgid bit.", "g+s")
+	}
+}
+
+// perm is a mode as chmod takes it.
+func perm(m fs.FileMode) fs.FileMode {
+	p := m.Perm()
+	for bit, set := range map[fs.FileMode]fs.FileMode{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if m&bit != 0 {
+			p |= set
+		}
+	}
+	return p
+}
+
+// owners compares whose the files are with whose the directory is, and with each other.
+func (x *examination) owners() {
+	uid, gid, _ := owned(x.info)
+	group := x.info.Mode()&0o040 != 0
+	users, groups, mixed := map[int][]string{}, map[int][]string{}, map[registry.ID][]string{}
+	for name, f := range x.now.files {
+		if !f.regular() || f.owner == 0 && name != registry.RegistryFile {
+			continue
+		}
+		if !group && f.uid != uid {
+			users[f.uid] = append(users[f.uid], name)
+		}
+		if group && f.gid != gid {
+			groups[f.gid] = append(groups[f.gid], name)
+		}
+		if main, ok := x.now.files[f.owner.String()+"."+registry.SuffixParticipant]; ok && f.owner != 0 && main.uid != f.uid {
+			mixed[f.owner] = append(mixed[f.owner], name)
+		}
+	}
+	for other, names := range users {
+		x.add(Finding{Severity: Warning, Fault: FileOwner, What: fmt.Sprintf("%s belong to user %d, the directory to user %d", count(len(names), "file"), other, uid),
+			Why:    "The domain is for one user. Programs of different users cannot read each other's files there; only root's can read all.",
+			Remedy: "Run the programs of a domain as one user, or give the directory a group and mode 2770.", Where: Where{}.files(names...)})
+	}
+	for other, names := range groups {
+		x.add(Finding{Severity: Warning, Fault: FileGroup, What: fmt.Sprintf("%s have group %d, the directory has group %d", count(len(names), "file"), other, gid),
+			Why:    "The group of the domain cannot read them, so it does not see those programs.",
+			Remedy: "Set the directory's setgid bit, then restart the programs.", Command: "chmod g+s " + quote(x.dir), Where: Where{}.files(names...)})
+	}
+	for _, id := range slices.Sorted(maps.Keys(mixed)) {
+		w := whose(x.now.members[id])
+		w.Participant = id
+		x.add(Finding{Severity: Problem, Fault: FileOwner, What: fmt.Sprintf("%s of participant %v belong to another user than its participant file", count(len(mixed[id]), "file"), id),
+			Why:    "A program's files are made by it alone: somebody put these there.",
+			Remedy: "End that program, find out who did it, then remove them.", Where: w.files(mixed[id]...)})
+	}
+}
+
+// strangers looks for what does not belong there.
+func (x *examination) strangers() {
+	var foreign, odd []string
+	for name, f := range x.now.files {
+		if _, before := x.before.files[name]; !before {
+			continue
+		}
+		switch ours := f.owner != 0 || name == registry.RegistryFile; {
+		case !ours:
+			foreign = append(foreign, name)
+		case !f.regular():
+			odd = append(odd, name)
+		}
+	}
+	if len(foreign) > 0 {
+		x.add(Finding{Severity: Note, Fault: Foreign, What: fmt.Sprintf("%s in the directory that shmbus does not know", count(len(foreign), "name")),
+			Why:    "shmbus never touches them. They take memory, and the directory is not removed with the domain.",
+			Remedy: "Move them elsewhere if they are not needed there.", Where: Where{}.files(foreign...)})
+	}
+	slices.Sort(odd)
+	for _, name := range odd {
+		f := x.now.files[name]
+		severity := Warning
+		if f.owner == 0 {
+			severity = Problem // nobody can make the registry file
+		}
+		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no file but a %s", name, sort(f.info.Mode())),
+			Why:    "shmbus makes files only, and opens nothing else: somebody put this there, and whoever should have that name cannot.",
+			Remedy: "Find out who did it, and remove it.", Command: "ls -ld " + x.path(name), Where: Where{Participant: f.owner}.files(name)})
+	}
+	if x.now.more {
+		x.add(Finding{Severity: Problem, Fault: Foreign, What: fmt.Sprintf("the directory has more than %d files", maxFiles),
+			Why: "So many no domain has. The others were not looked at.", Remedy: "Find out who makes them."})
+	}
+}
+
+func sort(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "directory"
+	case m&fs.ModeSymlink != 0:
+		return "symbolic link"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "device"
+}

@@ -1,0 +1,130 @@
+package doctor
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+// Sizes from which memory that nobody uses is worth a word.
+const (
+	manyLoans = 8
+	muchIdle  = 16 << 20 // bytes
+)
+
+// publishers looks for those that fail, and for slots that nobody has any use of.
+func (x *examination) publishers() {
+	for _, p := range x.twice() {
+		for _, e := range p.Entities {
+			was, ok := x.entity(e.ID)
+			if !ok || e.Kind != registry.KindPublisher {
+				continue
+			}
+			x.publisher(p, e, was)
+		}
+	}
+}
+
+func (x *examination) publisher(p registry.Participant, e, was registry.Entity) {
+	who := fmt.Sprintf("the publisher of %s in %s (pid %d)", e.Topic, p.Unit, p.PID)
+	if n := grown(was.Publisher.Failed, e.Publisher.Failed); n > 0 {
+		x.add(Finding{Severity: Warning, Fault: Failing, Where: of(p, e),
+			What:   fmt.Sprintf("%s failed to publish %s in %s", who, count(int(min(n, 1<<30)), "time"), text(x.report.Sampled)),
+			Why:    "These messages were not published, and nobody counts them as lost. The program has the error.",
+			Remedy: "See what it says. Mostly there is no memory (see nearly-full, held and loans), or the message is larger than MaxPayload."})
+	}
+	if a, b := was.Publisher.Loans, e.Publisher.Loans; min(a, b) >= manyLoans {
+		x.add(Finding{Severity: Warning, Fault: Loans, Where: of(p, e),
+			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
+			Why:    "Nobody uses these slots, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
+			Remedy: "End each loan, on every path: Publish it or Abandon it."})
+	}
+	ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
+	if ring == nil || before == nil {
+		return
+	}
+	if ring.Full && before.Full {
+		x.add(Finding{Severity: Warning, Fault: NoPlace, Where: of(p, e),
+			What:   fmt.Sprintf("%s has no place for another subscription: %s are connected", who, count(len(ring.Admitted), "subscription")),
+			Why:    "Whoever subscribes now hears nothing of it, and has an error that says so.",
+			Remedy: "Close subscriptions that nobody needs, or publish the same on another topic for some of them."})
+	}
+	idle := min(x.idle(e.ID), int64(min(e.Publisher.Memory, math.MaxInt64)))
+	if idle >= muchIdle && idle >= int64(e.Publisher.Memory/2) && was.Publisher.Messages >= uint64(ring.Depth) {
+		x.add(Finding{Severity: Note, Fault: IdleMemory, Where: of(p, e),
+			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", who, size(idle)),
+			Why:    "Messages were larger once. Slots of that size stay until the publisher closes or comes to its MemoryLimit.",
+			Remedy: "If it matters, give that publisher a MemoryLimit, or publish the large messages on a topic of their own."})
+	}
+}
+
+// idle is how many bytes are in arenas that neither the ring nor a mark of a reader names.
+func (x *examination) idle(id registry.EntityID) int64 {
+	ring := x.now.rings[id]
+	var marks []uint32
+	for _, a := range ring.Admitted {
+		for _, link := range x.now.links[registry.ID(a.Reader)] {
+			if link.Link == a.Link && link.Generation == a.Generation {
+				marks = append(marks, link.Marks...)
+			}
+		}
+	}
+	return ring.Idle(marks)
+}
+
+// watched looks for readers that publishers still watch though they are no more.
+func (x *examination) watched() {
+	for _, p := range x.twice() {
+		for _, e := range p.Entities {
+			ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
+			if e.Kind != registry.KindPublisher || ring == nil || before == nil {
+				continue
+			}
+			gone := 0
+			for _, a := range ring.Admitted {
+				reader := registry.ID(a.Reader)
+				was := false
+				for _, b := range before.Admitted {
+					was = was || a == b
+				}
+				switch {
+				case !was || x.now.members[reader].Alive || x.before.members[reader].Alive:
+				case x.now.dead[reader] && x.before.dead[reader]:
+					x.deadReader(p, e, reader, a.Link)
+				case !x.now.owners[reader]:
+					gone++
+				}
+			}
+			if gone > 0 && !x.now.more {
+				x.add(Finding{Severity: Note, Fault: GoneReader, Where: of(p, e),
+					What: fmt.Sprintf("the publisher of %s in %s (pid %d) watches %s of participants that are not in the domain any more",
+						e.Topic, p.Unit, p.PID, count(gone, "subscription")),
+					Why:    "They left and still hold samples, whose slots are not used until they let go; or the publisher is stopped and has not heard that they went.",
+					Remedy: "Release samples before leaving. If the publisher is stopped, let it go on."})
+			}
+		}
+	}
+}
+
+func (x *examination) deadReader(p registry.Participant, e registry.Entity, reader registry.ID, link uint32) {
+	n := 0
+	for _, l := range x.now.links[reader] {
+		if l.Link == link {
+			n += used(l.Marks)
+		}
+	}
+	why := "Publishers notice a death within 100 ms and forget the marks of the dead; this one has not, so these slots are not used."
+	remedy := "See whether that program hangs."
+	command := ""
+	if x.stopped(p.ID) {
+		why = "The process of the publisher is stopped. It forgets these marks as soon as it goes on."
+		remedy, command = "Let it go on.", fmt.Sprintf("kill -CONT %d", p.PID)
+	}
+	dead := fmt.Sprintf("participant %v", reader)
+	if who, ok := x.now.members[reader]; ok {
+		dead = fmt.Sprintf("%s (pid %d)", who.Unit, who.PID)
+	}
+	x.add(Finding{Severity: Warning, Fault: DeadReader, Where: of(p, e), Why: why, Remedy: remedy, Command: command,
+		What: fmt.Sprintf("the publisher of %s in %s (pid %d) keeps %s marked for %s, which is dead", e.Topic, p.Unit, p.PID, count(n, "slot"), dead)})
+}
