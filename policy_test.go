@@ -107,7 +107,7 @@ func layers() map[string]int {
 	return map[string]int{
 		"internal": 0,
 		"registry": 1, "shmtransport": 1, "serde": 1,
-		"topic": 2, "doctor": 2, "record": 3,
+		"topic": 2, "doctor": 3, "record": 3,
 		"cmd": 4, "samples": 4,
 		"integration": 5, "bench": 5,
 	}
@@ -386,7 +386,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 				{"registry/a.go": imports(module + "/shmtransport")},
 				{"internal/mem/a.go": imports(module + "/serde")},
 				{"topic/a.go": imports(module + "/record")},
-				{"doctor/a.go": imports(module + "/topic")},
+				{"doctor/a.go": imports(module + "/record")}, {"topic/a.go": imports(module + "/doctor")},
 				{"record/a.go": imports(module + "/cmd/shmrec/internal/x")},
 				{"samples/a/a.go": imports(module + "/cmd/shmmon/internal/x")},
 				{"topic/a.go": imports(module)},

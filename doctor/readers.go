@@ -69,7 +69,7 @@ func (x *examination) link(p registry.Participant, e registry.Entity, link shmtr
 	}
 	w := of(p, e)
 	w.Topic = x.now.topics[registry.EntityID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
-	took, came := grown(was.Cursor, link.Cursor), grown(before.Head, ring.Head)
+	took, came := grown(next(before, was), next(ring, link)), grown(before.Head, ring.Head)
 	switch {
 	case took == 0 && e.Lossless && ring.Waiting && before.Waiting:
 		x.add(Finding{Severity: Warning, Fault: HoldingUp, Where: w,
@@ -101,10 +101,31 @@ func (x *examination) earlier(id registry.ID, link shmtransport.LinkState) (shmt
 
 // behind is how many messages were published and are not taken; 0 also when the two do not fit together.
 func behind(ring *shmtransport.PublisherState, link shmtransport.LinkState) uint64 {
-	if link.Cursor == 0 || link.Cursor > ring.Head || ring.Head-link.Cursor >= 1<<40 {
+	cursor := next(ring, link)
+	if cursor == 0 || cursor > ring.Head || ring.Head-cursor >= 1<<40 {
 		return 0
 	}
-	return ring.Head + 1 - link.Cursor
+	return ring.Head + 1 - cursor
+}
+
+// next is the next sequence that a link takes, 0 when it is not admitted. A subscription that was never asked for a message has
+// not looked where it begins.
+func next(ring *shmtransport.PublisherState, link shmtransport.LinkState) uint64 {
+	if link.Cursor != 0 {
+		return link.Cursor
+	}
+	a, _ := admission(ring, link)
+	return a.Start
+}
+
+// admission finds what the publisher says of a link.
+func admission(ring *shmtransport.PublisherState, link shmtransport.LinkState) (shmtransport.Admission, bool) {
+	for _, a := range ring.Admitted {
+		if a.Reader == link.Reader && a.Link == link.Link && a.Generation == link.Generation {
+			return a, true
+		}
+	}
+	return shmtransport.Admission{}, false
 }
 
 // passesOver reports whether a subscription leaves out messages on purpose: it asks for the newest only (Latest), now and then.
@@ -117,10 +138,8 @@ func (x *examination) passesOver(p registry.Participant, e registry.Entity) bool
 		if link.Subscription != e.ID.Number || ring == nil || link.Cursor == math.MaxUint64 {
 			continue
 		}
-		for _, a := range ring.Admitted {
-			if a.Reader == uint64(p.ID) && a.Link == link.Link && a.Generation == link.Generation {
-				far += grown(a.Start, link.Cursor)
-			}
+		if a, ok := admission(ring, link); ok {
+			far += grown(a.Start, link.Cursor)
 		}
 	}
 	return far > e.Subscription.Messages+e.Subscription.Lost+slack

@@ -38,7 +38,7 @@ func (x *examination) publisher(p registry.Participant, e, was registry.Entity) 
 		x.add(Finding{Severity: Warning, Fault: Loans, Where: of(p, e),
 			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
 			Why:    "Nobody uses these slots, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
-			Remedy: "End each loan, on every path: Publish it or Abandon it."})
+			Remedy: "End each loan, on every path: Commit it or Abandon it."})
 	}
 	ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
 	if ring == nil || before == nil {

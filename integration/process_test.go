@@ -48,11 +48,17 @@ type child struct {
 // start runs a role in the domain below dir.
 func start(t testing.TB, dir, role string, args ...string) *child {
 	t.Helper()
+	// Nobody survives the test, however it ends.
+	return begin(t, dir, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, role, args...)
+}
+
+// begin is start with what the kernel is to do for the process.
+func begin(t testing.TB, dir string, attr *syscall.SysProcAttr, role string, args ...string) *child {
+	t.Helper()
 	c := &child{t: t, cmd: exec.Command(os.Args[0], args...)}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "SHMBUS_DIR="+dir, "SHMBUS_DOMAIN=d")
 	c.cmd.Stderr = &c.err
-	// Nobody survives the test, however it ends.
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c.cmd.SysProcAttr = attr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

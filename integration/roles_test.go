@@ -14,7 +14,8 @@ import (
 )
 
 func roles() map[string]role {
-	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole}
+	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
+		"patient": patientRole, "throng": throngRole, "linger": lingerRole}
 }
 
 // tally is what a subscriber saw.

@@ -208,6 +208,7 @@ func (p *PublisherState) Held(mark uint32) (HeldSlot, bool) {
 
 // A LinkState is what a reader's file says of one link, its page included.
 type LinkState struct {
+	Reader           uint64 // participant id
 	Link, Generation uint32
 	Publisher        PublisherID
 	Subscription     uint32
@@ -224,13 +225,18 @@ func InspectReader(path string, id uint64) ([]LinkState, error) {
 		return nil, err
 	}
 	defer p.Close()
+	if size, err := p.file.Size(); err != nil {
+		return nil, err
+	} else if size < rdrFileSize {
+		return nil, &CorruptError{Where: path, What: fmt.Sprintf("it has %d bytes instead of %d", size, rdrFileSize)}
+	}
 	var links []LinkState
 	var head [pageOffMarks]byte
 	err = p.each(func(q LinkRequest) {
 		if q.Declined {
 			return
 		}
-		l := LinkState{Link: q.Link, Generation: q.Generation, Publisher: q.Publisher, Subscription: q.Subscription, Lossless: q.Lossless}
+		l := LinkState{Reader: id, Link: q.Link, Generation: q.Generation, Publisher: q.Publisher, Subscription: q.Subscription, Lossless: q.Lossless}
 		page := rdrOffPages + int64(q.Link)*linkPageSize
 		if readFull(p.file, head[:], page) != nil || binary.NativeEndian.Uint32(head[pageOffState:]) != pageCurrent ||
 			binary.NativeEndian.Uint32(head[pageOffGen:]) != q.Generation ||

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,6 +91,12 @@ func (p published) rate(n int) float64 {
 // startPublisher starts the publishing process and returns a function that ends it and returns what it published.
 func startPublisher(t *testing.T, dir string) (stop func() map[string]published) {
 	t.Helper()
+	stop, _ = startPublisherProcess(t, dir)
+	return stop
+}
+
+func startPublisherProcess(t *testing.T, dir string) (stop func() map[string]published, pid int) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "SHMMON_TEST_PUBLISH="+dir)
 	in, err := cmd.StdinPipe()
@@ -122,7 +129,7 @@ func startPublisher(t *testing.T, dir string) (stop func() map[string]published)
 			t.Fatal(err)
 		}
 		return truth
-	}
+	}, cmd.Process.Pid
 }
 
 // shmmon runs a command line and returns what it printed.
@@ -245,4 +252,45 @@ func messages(t *testing.T, at []string) int {
 		t.Fatal(err)
 	}
 	return list.Topics[0].Messages
+}
+
+// A stopped process is alive, and everything that names it says that it is stopped.
+func TestAStoppedProcessIsShownAsStopped(t *testing.T) {
+	dir := domains(t)
+	stop, pid := startPublisherProcess(t, dir)
+	at := []string{"--dir", dir}
+	stopped := func() bool {
+		return strings.Contains(shmmon(t, 0, append(at, "ps")...), "  stopped  ")
+	}
+	if stopped() {
+		t.Fatal("it runs, and is shown as stopped")
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(long); !stopped(); { // the kernel stops it a moment after the signal
+		if time.Now().After(deadline) {
+			t.Fatal("it is not shown as stopped")
+		}
+	}
+	for text, args := range map[string][]string{
+		`"state": "stopped"`: {"ps", "--json"},
+		`"alive": true`:      {"ps", "--json"},
+		", 1 stopped":        {"list", "live/fast", "--measure", "0"},
+		`"stopped": 1`:       {"list", "live/fast", "--measure", "0", "--json"},
+		", STOPPED":          {"info", "live/fast", "--measure", "0"},
+		`"stopped": true`:    {"info", "live/fast", "--measure", "0", "--json"},
+		"nothing to remove":  {"clean"},
+	} {
+		if out := shmmon(t, 0, append(at, args...)...); !strings.Contains(out, text) {
+			t.Errorf("%v does not say %s: %s", args, text, out)
+		}
+	}
+	if out := shmmon(t, 3, append(at, "doctor", "--sample", "100ms", "--json")...); !strings.Contains(out, `"fault": "stopped"`) {
+		t.Error(out)
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	stop()
 }

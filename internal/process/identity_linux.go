@@ -12,9 +12,13 @@ import (
 // Self describes the calling process.
 func Self() (Identity, error) {
 	id := Identity{PID: os.Getpid()}
-	var err error
-	if id.StartTime, err = StartTime(id.PID); err != nil {
-		return Identity{}, err
+	// Not by number: /proc may be that of another pid namespace, where the number is another process's.
+	fields, err := stat("self")
+	if err == nil {
+		id.StartTime, err = startIn(fields)
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("read the start time of this process: %w", err)
 	}
 	if id.BootID, err = BootID(); err != nil {
 		return Identity{}, err
@@ -42,7 +46,7 @@ func BootID() (id [16]byte, err error) {
 
 // StartTime returns when a process began, in clock ticks after boot.
 func StartTime(pid int) (uint64, error) {
-	fields, err := stat(pid)
+	fields, err := stat(strconv.Itoa(pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the start time of process %d: %w", pid, err)
 	}
@@ -51,7 +55,7 @@ func StartTime(pid int) (uint64, error) {
 
 // StateOf asks what the process with that pid and start time is doing. It never waits, whatever state that process is in.
 func StateOf(pid int, startTime uint64) State {
-	fields, err := stat(pid)
+	fields, err := stat(strconv.Itoa(pid))
 	if err != nil {
 		return Unseen
 	}
@@ -72,8 +76,8 @@ const fieldsAfterName = 22 - 2
 
 // stat returns what /proc/PID/stat has after the second field, which is the name in parentheses and may itself hold spaces and
 // parentheses.
-func stat(pid int) ([][]byte, error) {
-	path := fmt.Sprintf("/proc/%d/stat", pid)
+func stat(pid string) ([][]byte, error) {
+	path := "/proc/" + pid + "/stat"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ type endpointReport struct {
 	PID            int      `json:"pid"`
 	Unit           string   `json:"unit"`
 	Executable     string   `json:"executable"`
+	Stopped        bool     `json:"stopped"` // its process, by a signal or a debugger
 	Type           string   `json:"type"`
 	Encoding       string   `json:"encoding"`
 	SchemaEncoding string   `json:"schema_encoding"`
@@ -41,6 +42,7 @@ type publisherReport struct {
 	Memory      uint64  `json:"memory"`
 	Connected   uint64  `json:"connected"`
 	Failed      uint64  `json:"failed"`
+	Loans       uint64  `json:"loans"`
 	WaitedTimes uint64  `json:"waited"`
 }
 
@@ -63,7 +65,8 @@ type subscriberReport struct {
 
 func reportEndpoint(who registry.Participant, e registry.Entity, now int64) endpointReport {
 	r := endpointReport{
-		ID: e.ID.String(), PID: who.PID, Unit: who.Unit, Executable: who.Executable, Type: e.TypeName, Encoding: e.Encoding,
+		ID: e.ID.String(), PID: who.PID, Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
+		Type: e.TypeName, Encoding: e.Encoding,
 		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(e.Since, now),
 	}
 	if p, s := e.Publisher, e.Subscription; e.Kind == registry.KindPublisher {
@@ -78,7 +81,8 @@ func reportPublisher(p watch.Publisher, now int64) publisherReport {
 	e, f := p.Entity, p.Entity.Publisher
 	return publisherReport{
 		endpointReport: reportEndpoint(p.Owner, e, now), Rate: round(p.Rate), Bandwidth: round(p.Bandwidth), Latched: e.Latched,
-		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, WaitedTimes: f.Waited,
+		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, Loans: f.Loans,
+		WaitedTimes: f.Waited,
 	}
 }
 
@@ -164,6 +168,9 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 			latched = ", latched"
 		}
 		field("  geometry", "depth %d, payloads up to %s, %s of memory%s", p.Entity.Depth, text.Bytes(p.Entity.MaxPayload), text.Bytes(f.Memory), latched)
+		if f.Loans > 0 {
+			field("  loans", "%d slots that the program has not published or given back", f.Loans)
+		}
 	}
 	for _, s := range t.Subscribers {
 		fmt.Fprintf(&b, "\nsubscription %s\n", s.Entity.ID)
@@ -182,7 +189,11 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 }
 
 func ownerText(field func(string, string, ...any), who registry.Participant, e registry.Entity) {
-	field("  process", "%s, pid %d, %s", who.Unit, who.PID, who.Executable)
+	stopped := ""
+	if who.State == registry.StateStopped {
+		stopped = ", STOPPED"
+	}
+	field("  process", "%s, pid %d, %s%s", who.Unit, who.PID, who.Executable, stopped)
 	if e.AnyType {
 		field("  type", "any")
 		return

@@ -66,6 +66,7 @@ type topicReport struct {
 	Subscribers   int      `json:"subscribers"`
 	Connected     int      `json:"connected"`
 	Mismatched    int      `json:"mismatched"`
+	Stopped       int      `json:"stopped"`
 	Rate          float64  `json:"rate"`      // messages per second
 	Bandwidth     float64  `json:"bandwidth"` // payload bytes per second
 	Measured      bool     `json:"measured"`  // false: an average since the publisher began
@@ -84,7 +85,7 @@ type topicReport struct {
 func reportTopic(t watch.Topic, now int64) topicReport {
 	return topicReport{
 		Topic: t.Name, Type: t.Type, Encoding: t.Encoding, State: string(t.State),
-		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched,
+		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched, Stopped: t.Paused,
 		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
 		LatencyP50: known(t.P50), LatencyP99: known(t.P99), LatencyShared: t.DelayShared, Age: age(t.Last, now),
@@ -182,10 +183,14 @@ func typeName(t watch.Topic) string {
 }
 
 func stateText(t watch.Topic) string {
+	s := string(t.State)
 	if t.Mismatched > 0 {
-		return fmt.Sprintf("%s, %d of another type", t.State, t.Mismatched)
+		s += fmt.Sprintf(", %d of another type", t.Mismatched)
 	}
-	return string(t.State)
+	if t.Paused > 0 {
+		s += fmt.Sprintf(", %d stopped", t.Paused)
+	}
+	return s
 }
 
 // warn says on standard error what the look left out.

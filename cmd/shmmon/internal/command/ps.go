@@ -17,6 +17,7 @@ type participantReport struct {
 	Unit          string   `json:"unit"`
 	Executable    string   `json:"executable"`
 	Alive         bool     `json:"alive"`
+	State         string   `json:"state"`
 	Uptime        *float64 `json:"uptime_s"`
 	Publishers    int      `json:"publishers"`
 	Subscriptions int      `json:"subscriptions"`
@@ -24,7 +25,12 @@ type participantReport struct {
 }
 
 func reportParticipant(p registry.Participant, now int64) participantReport {
-	r := participantReport{ID: p.ID.String(), PID: p.PID, Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, Uptime: age(p.Since, now)}
+	r := participantReport{
+		ID: p.ID.String(), PID: p.PID, Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(p.Since, now),
+	}
+	if !p.Alive {
+		r.State = "dead"
+	}
 	for _, e := range p.Entities {
 		if e.Kind == registry.KindPublisher {
 			r.Publishers++
@@ -41,7 +47,8 @@ func (a *app) ps() *cobra.Command {
 		Use:   "ps",
 		Short: "List the processes of the domain",
 		Long: `List the processes of the domain, the dead included whose files nobody has removed yet. PID is what the process says;
-in another pid namespace it is another process's.`,
+in another pid namespace it is another process's. A process that a signal or a debugger stopped is shown as stopped: it is alive,
+and nothing of it is removed.`,
 		Example: "  shmmon ps\n  shmmon ps --json",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
@@ -72,8 +79,8 @@ in another pid namespace it is another process's.`,
 			g := cli.NewGrid(">PID", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")
 			for i, r := range reports {
 				alive := "yes"
-				if !r.Alive {
-					alive = "dead"
+				if p := v.Participants[i]; !p.Alive || p.State == registry.StateStopped || p.State == registry.StateEnded {
+					alive = r.State
 				}
 				g.Add(strconv.Itoa(r.PID), r.Unit, alive, text.Duration(v.At-v.Participants[i].Since), strconv.Itoa(r.Publishers),
 					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, r.Executable)

@@ -61,7 +61,11 @@ func (m Model) owner(add func(string, ...any), who registry.Participant, e regis
 			kind += ", schema " + text.Bytes(uint64(len(e.Schema)))
 		}
 	}
-	add("  %s  pid %d  %s", text.Escape(who.Unit), who.PID, text.Escape(who.Executable))
+	stopped := ""
+	if who.State == registry.StateStopped {
+		stopped = "  STOPPED"
+	}
+	add("  %s  pid %d%s  %s", text.Escape(who.Unit), who.PID, stopped, text.Escape(who.Executable))
 	add("    %s   up %s", kind, text.Duration(m.view.At-e.Since))
 }
 

@@ -88,7 +88,7 @@ func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
 	for _, topic := range t.last.Topics {
 		if topic.State != Gone && now[topic.Name] == nil {
 			topic.State, topic.Rate, topic.Bandwidth = Gone, 0, 0
-			topic.Publishers, topic.Subscribers, topic.Connected, topic.Mismatched = nil, nil, 0, 0
+			topic.Publishers, topic.Subscribers, topic.Connected, topic.Mismatched, topic.Paused = nil, nil, 0, 0, 0
 			t.gone[topic.Name] = goneTopic{topic, at}
 		}
 	}
@@ -228,6 +228,9 @@ func (b *builder) sumPublishers(t *Topic) {
 			t.Type, t.Encoding = p.Entity.TypeName, p.Entity.Encoding
 		}
 		kinds[kind{p.Entity.TypeName, p.Entity.Encoding}] = true
+		if p.Owner.State == registry.StateStopped {
+			t.Paused++
+		}
 		f := p.Entity.Publisher
 		t.Rate += p.Rate
 		t.Bandwidth += p.Bandwidth
@@ -251,6 +254,9 @@ func (b *builder) sumSubscribers(t *Topic) {
 		}
 		if s.Mismatch {
 			t.Mismatched++
+		}
+		if s.Owner.State == registry.StateStopped {
+			t.Paused++
 		}
 		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Entity.AnyType {
 			t.Type, t.Encoding = s.Entity.TypeName, s.Entity.Encoding

@@ -27,6 +27,7 @@ type Topic struct {
 	Subscribers []Subscriber // every subscription that asks for the topic
 	Connected   int          // subscriptions that the publishers reach
 	Mismatched  int          // subscriptions that expect another type
+	Paused      int          // publishers and subscriptions whose process is stopped by a signal or a debugger
 
 	Rate, Bandwidth float64 // per second, all publishers together
 	Measured        bool    // the rate is of the present, not the average of the publishers' lives

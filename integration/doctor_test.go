@@ -1,0 +1,350 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/doctor"
+	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/registry"
+)
+
+const glance = 300 * time.Millisecond
+
+// examine examines the domain of a test.
+func examine(t *testing.T, dir string, sample time.Duration) *doctor.Report {
+	t.Helper()
+	r, err := doctor.Examine(t.Context(), filepath.Join(dir, "d"), &doctor.Options{Sample: sample})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The machine that runs the tests may have little room; that is not what they are about.
+	r.Findings = slices.DeleteFunc(r.Findings, func(f doctor.Finding) bool { return f.Fault == doctor.NearlyFull })
+	return r
+}
+
+// diagnosed wants exactly these faults, once each, and returns the findings.
+func diagnosed(t *testing.T, r *doctor.Report, want ...doctor.Fault) map[doctor.Fault]doctor.Finding {
+	t.Helper()
+	found := map[doctor.Fault]doctor.Finding{}
+	var got []doctor.Fault
+	for _, f := range r.Findings {
+		got = append(got, f.Fault)
+		found[f.Fault] = f
+		if f.What == "" || f.Why == "" || f.Remedy == "" || f.Severity < doctor.Note || f.Severity > doctor.Problem {
+			t.Errorf("not explained: %+v", f)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+		for _, f := range r.Findings {
+			t.Logf("%s", f.What)
+		}
+	}
+	return found
+}
+
+// eventually examines until nothing is found any more.
+func eventually(t *testing.T, dir string) {
+	t.Helper()
+	deadline := time.Now().Add(long)
+	for {
+		r := examine(t, dir, glance)
+		if len(r.Findings) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still found: %+v", r.Findings)
+		}
+	}
+}
+
+// halt stops a process and waits until it does: the kernel does so a moment after the signal was sent.
+func halt(c *child) {
+	c.t.Helper()
+	pid := c.cmd.Process.Pid
+	begun, err := process.StartTime(pid)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.signal(syscall.SIGSTOP)
+	for deadline := time.Now().Add(long); process.StateOf(pid, begun) != process.Stopped; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			c.t.Fatal("it does not stop")
+		}
+	}
+}
+
+// asRoot is for faults that only root can seed.
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("this test needs root")
+	}
+	t.Skip("this test needs root: run it with sudo")
+}
+
+func TestDoctorFindsNothingInAHealthyBusyDomain(t *testing.T) {
+	dir := newDomain(t)
+	start(t, dir, "patient", "-pub", "steady", "-every", "1ms", "-depth", "4096").ready()
+	start(t, dir, "patient", "-sub", "steady").ready()
+	start(t, dir, "patient", "-sub", "steady", "-lossless").ready()
+	// It has a hundred to choose from each time, and holds none of them for long.
+	start(t, dir, "patient", "-pub", "fast", "-every", "500us").ready()
+	start(t, dir, "patient", "-sub", "fast", "-take", "newest", "-pause", "50ms").ready()
+	var throng []*child
+	for range 5 {
+		throng = append(throng, start(t, dir, "throng", "-members", "10").ready())
+	}
+	for range 8 {
+		diagnosed(t, examine(t, dir, glance))
+	}
+	for _, c := range throng {
+		c.finish()
+	}
+}
+
+func TestDoctorFindsTheDeadAndWhatTheyLeft(t *testing.T) {
+	dir := newDomain(t)
+	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
+	sub := start(t, dir, "patient", "-sub", "t", "-hold", "3").ready()
+	// Both at once, so that neither can clean up after the other.
+	halt(pub)
+	sub.kill()
+	pub.kill()
+	r := examine(t, dir, glance)
+	if r.Dead != 2 || r.Alive != 0 || len(r.Findings) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	var whole strings.Builder
+	for _, f := range r.Findings {
+		whole.WriteString(f.What + "\n")
+		if f.Fault != doctor.Dead || f.Severity != doctor.Warning || f.Unit != "patient" || f.FileCount != 2 ||
+			!strings.HasPrefix(f.Command, "shmmon clean --dir "+dir+" --domain d") {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, part := range []string{"32 slots", "marks on 3 samples of others"} {
+		if !strings.Contains(whole.String(), part) {
+			t.Errorf("%q is not in %s", part, whole.String())
+		}
+	}
+	if _, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil {
+		t.Fatal(err)
+	}
+	diagnosed(t, examine(t, dir, glance))
+}
+
+func TestDoctorFindsMarksOfTheDeadThatAStoppedPublisherKeeps(t *testing.T) {
+	dir := newDomain(t)
+	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
+	sub := start(t, dir, "patient", "-sub", "t", "-hold", "3", "-take", "none").ready()
+	halt(pub)
+	sub.kill()
+	found := diagnosed(t, examine(t, dir, glance), doctor.Stopped, doctor.Dead, doctor.DeadReader)
+	if f := found[doctor.DeadReader]; f.Topic != "t" || f.PID != pub.cmd.Process.Pid || !strings.Contains(f.What, "3 slots") ||
+		!strings.HasPrefix(f.Command, "kill -CONT") {
+		t.Errorf("%+v", f)
+	}
+	pub.signal(syscall.SIGCONT)
+	eventually(t, dir)
+}
+
+func TestDoctorTellsTheStoppedFromTheDead(t *testing.T) {
+	dir := newDomain(t)
+	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms", "-depth", "4096").ready()
+	sub := start(t, dir, "patient", "-sub", "t").ready()
+	for _, c := range []*child{pub, sub} {
+		halt(c)
+	}
+	r := examine(t, dir, glance)
+	if r.Alive != 2 || r.Stopped != 2 || r.Dead != 0 || len(r.Findings) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	for _, f := range r.Findings {
+		if f.Fault != doctor.Stopped || f.Severity != doctor.Warning || f.PID == 0 || !strings.HasPrefix(f.Command, "kill -CONT") {
+			t.Errorf("%+v", f)
+		}
+	}
+	// Neither whoever cleans nor whoever joins takes them for dead.
+	if names, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil || len(names) > 0 {
+		t.Errorf("removed %q, %v", names, err)
+	}
+	start(t, dir, "patient", "-sub", "t").ready().finish()
+	for _, c := range []*child{pub, sub} {
+		c.signal(syscall.SIGCONT)
+	}
+	eventually(t, dir)
+	sub.finish()
+	pub.finish()
+}
+
+func TestDoctorFindsSlowSubscriptions(t *testing.T) {
+	cases := map[string]struct {
+		want  doctor.Fault
+		roles [][]string
+	}{
+		"loses": {doctor.Losing, [][]string{
+			{"-pub", "t", "-every", "1ms"}, {"-sub", "t", "-pause", "40ms"}}},
+		"takes nothing": {doctor.NotTaking, [][]string{
+			{"-pub", "t", "-every", "1ms"}, {"-sub", "t", "-take", "none"}}},
+		"is near the end of the ring": {doctor.Lagging, [][]string{
+			{"-pub", "t", "-every", "5ms", "-depth", "64", "-behind", "61", "-sub", "t", "-take", "turns"}}},
+		"holds a publisher up": {doctor.HoldingUp, [][]string{
+			{"-pub", "t", "-every", "1ms"}, {"-sub", "t", "-lossless", "-take", "none"}}},
+		"holds samples": {doctor.Held, [][]string{
+			{"-pub", "t", "-every", "1ms", "-depth", "16"}, {"-sub", "t", "-hold", "12", "-take", "newest", "-pause", "1ms"}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := newDomain(t)
+			for _, args := range c.roles {
+				start(t, dir, "patient", args...).ready()
+			}
+			settle(t, dir, 80)
+			f := diagnosed(t, examine(t, dir, glance), c.want)[c.want]
+			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Entity == 0 {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// settle waits until a publisher of the domain has published n samples, or waits for a subscription.
+func settle(t *testing.T, dir string, n uint64) {
+	t.Helper()
+	o, err := registry.Observe(filepath.Join(dir, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for deadline := time.Now().Add(long); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		all, err := o.Look()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range all {
+			for _, e := range p.Entities {
+				if e.Publisher.Messages >= n || e.Publisher.Waited > 0 || e.Publisher.Failed > 0 {
+					return
+				}
+			}
+		}
+	}
+	t.Fatal("nothing comes")
+}
+
+func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
+	cases := map[string]struct {
+		want     doctor.Fault
+		severity doctor.Severity
+		args     []string
+	}{
+		"loans that do not end":             {doctor.Loans, doctor.Warning, []string{"-loans", "9", "-every", "1ms"}},
+		"slots of a size of long ago":       {doctor.IdleMemory, doctor.Note, []string{"-first", "20000000", "-every", "1ms"}},
+		"publishes that fail":               {doctor.Failing, doctor.Warning, []string{"-limit", "4096", "-size", "100000", "-every", "1ms"}},
+		"no place for another subscription": {doctor.NoPlace, doctor.Warning, []string{"-many", "129"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := newDomain(t)
+			start(t, dir, "patient", append(c.args, "-pub", "t")...).ready()
+			if slices.Contains(c.args, "-every") {
+				settle(t, dir, 40)
+			}
+			f := diagnosed(t, examine(t, dir, glance), c.want)[c.want]
+			if f.Severity != c.severity || f.Topic != "t" || f.Entity == 0 {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+func TestDoctorExplainsProcessesItCannotSee(t *testing.T) {
+	asRoot(t)
+	dir := newDomain(t)
+	c := begin(t, dir, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}, "patient", "-pub", "t", "-every", "10ms").ready()
+	r := examine(t, dir, glance)
+	f := diagnosed(t, r, doctor.Unseen)[doctor.Unseen]
+	if r.Alive != 1 || r.Dead != 0 || f.Severity != doctor.Note || f.PID != 1 {
+		t.Errorf("%+v", r)
+	}
+	if names, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil || len(names) > 0 {
+		t.Errorf("removed %q, %v", names, err)
+	}
+	c.finish()
+}
+
+func TestDoctorTellsALockThatOutlivesItsProcess(t *testing.T) {
+	dir := newDomain(t)
+	c := start(t, dir, "patient", "-linger")
+	var lingering int
+	c.expect(&lingering)
+	t.Cleanup(func() { syscall.Kill(lingering, syscall.SIGKILL) })
+	c.ready()
+	c.cmd.Process.Kill() // and not reaped yet: it can be seen
+	for deadline := time.Now().Add(long); examine(t, dir, glance).Findings == nil && time.Now().Before(deadline); {
+	}
+	if f := diagnosed(t, examine(t, dir, glance), doctor.Ended)[doctor.Ended]; f.Severity != doctor.Warning || f.PID != c.cmd.Process.Pid {
+		t.Errorf("%+v", f)
+	}
+	c.kill()
+	diagnosed(t, examine(t, dir, glance), doctor.Unseen)
+	syscall.Kill(lingering, syscall.SIGKILL)
+	for deadline := time.Now().Add(long); examine(t, dir, glance).Dead == 0 && time.Now().Before(deadline); {
+	}
+	diagnosed(t, examine(t, dir, glance), doctor.Dead)
+}
+
+// A program that is removed by hand from the directory is not taken for a dead one.
+func TestDoctorFindsFilesThatWereRemovedByHand(t *testing.T) {
+	for pattern, want := range map[string][]doctor.Fault{
+		"*.pub.*":       {doctor.MissingFile},
+		"*.reader":      {doctor.MissingFile},
+		"*.participant": {doctor.Nameless},
+	} {
+		t.Run(pattern, func(t *testing.T) {
+			dir := newDomain(t)
+			c := start(t, dir, "patient", "-pub", "t", "-sub", "t", "-every", "10ms").ready()
+			// Stopped meanwhile, or it would have to be quick: programs clean up after those that nobody can see.
+			if pattern == "*.participant" {
+				halt(c)
+			}
+			files, err := filepath.Glob(filepath.Join(dir, "d", pattern))
+			if err != nil || len(files) != 1 {
+				t.Fatal(files, err)
+			}
+			if err := os.Remove(files[0]); err != nil {
+				t.Fatal(err)
+			}
+			f := diagnosed(t, examine(t, dir, glance), want...)[want[0]]
+			if f.Severity != doctor.Problem || f.Participant == 0 || f.FileCount == 0 {
+				t.Errorf("%+v", f)
+			}
+			c.kill()
+		})
+	}
+}
+
+func TestDoctorEndsWithItsContext(t *testing.T) {
+	dir := newDomain(t)
+	halt(start(t, dir, "patient", "-pub", "t").ready())
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if r, err := doctor.Examine(ctx, filepath.Join(dir, "d"), &doctor.Options{Sample: time.Hour}); err == nil {
+		t.Errorf("%+v", r)
+	}
+}
