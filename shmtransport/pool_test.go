@@ -1,7 +1,7 @@
 package shmtransport
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -85,22 +85,26 @@ func TestALargePayloadFindsASlotThatIsFree(t *testing.T) {
 // A map that grows as a robot drives needs slots of ever new sizes; those it has outgrown are not kept at the cost of the
 // next.
 func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) {
+	const largest = 2 << 20
 	for _, depth := range []int{1, 8, 64} {
 		for _, slowly := range []int{5, 100, 1000} {
 			t.Run(fmt.Sprintf("depth %d, by a part in %d", depth, slowly), func(t *testing.T) {
 				h := newHeapRing(t, WriterOptions{Depth: depth, MemoryLimit: 16 << 20})
 				r := h.reader(LinkRequest{}, ReaderOptions{})
 				other := h.reader(LinkRequest{}, ReaderOptions{}) // looks at the end only
-				payload := make([]byte, 2<<20)
 				published := uint64(0)
-				for n := 100; n < len(payload); n += 1 + n/slowly {
-					tagged(payload[:n], published+1)
-					if _, err := h.w.Publish(t.Context(), payload[:n]); err != nil {
+				for n := 100; n < largest; n += 1 + n/slowly {
+					l, err := h.w.Loan(t.Context(), n)
+					if err != nil {
 						t.Fatalf("after %d samples, %d bytes: %v", published, n, err)
 					}
 					published++
+					spotted(l.Bytes()[:n], published)
+					if _, err := l.Commit(t.Context(), n); err != nil {
+						t.Fatal(err)
+					}
 					s, ok, err := tryReceive(r)
-					if !ok || err != nil || s.Lost() != 0 || !bytes.Equal(s.Payload(), payload[:n]) {
+					if !ok || err != nil || s.Lost() != 0 || len(s.Payload()) != n || !isSpotted(s.Payload(), published) {
 						t.Fatalf("sample %d: %t, %d lost, %d bytes, %v", published, ok, s.Lost(), len(s.Payload()), err)
 					}
 					s.Release()
@@ -115,6 +119,9 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 						break
 					}
 					seen += 1 + s.Lost()
+					if !isSpotted(s.Payload(), seen) {
+						t.Errorf("sample %d has the bytes of another", seen)
+					}
 					s.Release()
 				}
 				if seen != published {
@@ -126,6 +133,24 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 			})
 		}
 	}
+}
+
+// spotted writes a number to the end of a payload and to each stretch of 4 KiB: gigabytes of payloads are written in no time,
+// and what belongs to two samples shows all the same.
+func spotted(b []byte, number uint64) {
+	for at := 0; at+16 <= len(b); at += 4096 {
+		binary.LittleEndian.PutUint64(b[at:], number)
+	}
+	binary.LittleEndian.PutUint64(b[len(b)-8:], number)
+}
+
+func isSpotted(b []byte, number uint64) bool {
+	for at := 0; at+16 <= len(b); at += 4096 {
+		if binary.LittleEndian.Uint64(b[at:]) != number {
+			return false
+		}
+	}
+	return binary.LittleEndian.Uint64(b[len(b)-8:]) == number
 }
 
 // What smaller samples have is given to a larger one, but not what is held, and nothing in vain.
