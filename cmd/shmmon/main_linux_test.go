@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			dir := domains(t)
 			e.Setenv("SHMBUS_DIR", dir)
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 	})

@@ -104,6 +104,15 @@ func (p *terminal) finish() {
 	}
 }
 
+// hangUpEnds lets SIGHUP end the processes that are started, also where nohup makes this one ignore it: what a process ignores,
+// those that it starts ignore too, and what it takes note of does to them what it does to everybody.
+func hangUpEnds(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+		t.Cleanup(func() { signal.Ignore(syscall.SIGHUP) })
+	}
+}
+
 // Whoever ends the table finds the terminal as it was, in order and soon, whatever asks for it.
 func TestTheTableLeavesTheTerminalAsItWas(t *testing.T) {
 	typed := func(keys string) func(*terminal) {
@@ -120,14 +129,12 @@ func TestTheTableLeavesTheTerminalAsItWas(t *testing.T) {
 			}
 		}
 	}
+	hangUpEnds(t)
 	for name, end := range map[string]func(*terminal){
 		"q": typed("q"), "Ctrl-C": typed("\x03"), "filter and Ctrl-C": typed("/a\x03"),
 		"SIGTERM": sent(syscall.SIGTERM), "SIGINT": sent(syscall.SIGINT), "SIGHUP": sent(syscall.SIGHUP),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "SIGHUP" && signal.Ignored(syscall.SIGHUP) {
-				t.Skip("run it without nohup")
-			}
 			dir := domains(t)
 			for range 5 { // two ways to end at once could wait for each other
 				ctx, cancel := context.WithTimeout(t.Context(), long)

@@ -16,9 +16,11 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"shmrec": main})
 }
 
-// TestScripts runs each script in a domain of its own. [data] holds where the recordings of other people's systems are, [nohup]
-// where closing a terminal ends nothing.
+// TestScripts runs each script in a domain of its own. [data] holds where the recordings of other people's systems are.
 func TestScripts(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) { // by nohup, and then by what is started too, unless this process takes note of it
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	data, err := filepath.Abs("../../../shared/data")
 	if err != nil {
 		t.Fatal(err)
@@ -37,14 +39,12 @@ func TestScripts(t *testing.T) {
 			e.Defer(func() { os.RemoveAll(dir) })
 			e.Setenv("SHMBUS_DIR", dir)
 			e.Setenv("DATA", data)
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
-			switch name {
-			case "data":
+			if name == "data" {
 				return err == nil, nil
-			case "nohup":
-				return signal.Ignored(syscall.SIGHUP), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
