@@ -39,7 +39,7 @@ type peer struct {
 	floor     uint64 // the first sequence that this reader, if lossless, can hold up; never goes back
 	suspended bool   // patience ran out; not waited for until it catches up
 	stuckAt   uint64 // what it was to take next when a publish that waits looked last, 0 = nobody looked
-	stuckAsOf time.Time
+	stuckFor  time.Duration
 	pins      int  // publishes that sleep on cursor
 	gone      bool // to be released when the last pin goes
 }

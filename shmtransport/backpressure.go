@@ -17,6 +17,8 @@ const (
 	// publisherNap bounds one sleep: a reader that is not half through its backlog yet does not wake the publisher, though
 	// there may be room for a sample.
 	publisherNap = 2 * time.Millisecond
+	// patienceLooks is how often a publish looks at least at a reader that takes nothing before it gives that one up.
+	patienceLooks = 10
 )
 
 // awaitTaken returns when every lossless reader has taken the sample that target names, or with ctx's error. It gives up
@@ -97,9 +99,12 @@ func (w *Writer) endWait() { w.waiting-- }
 
 // suspendStuck suspends the lossless readers that hold up target and took nothing for as long as their patience lasts, and
 // reports whether there were any. What counts is how long a reader was stuck, not how long this publish waited: others may
-// have been published meanwhile, and each reader's time runs beside the others'.
+// have been published meanwhile, and each reader's time runs beside the others'. Of the time between two looks no more than a
+// part of the patience counts: a machine that stood still is no reader that is stuck.
 func (w *Writer) suspendStuck(target uint64) (any bool) {
 	now := time.Now()
+	since := now.Sub(w.looked)
+	w.looked = now
 	for _, r := range w.readers {
 		if !r.req.Lossless || r.suspended {
 			continue
@@ -107,9 +112,12 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 		n := r.next(w.seq)
 		switch {
 		case n != r.stuckAt || n > target && n+uint64(w.ring.depth()) > w.seq+1:
-			r.stuckAt, r.stuckAsOf = n, now
-		case n <= target && now.Sub(r.stuckAsOf) > r.req.Patience:
-			r.suspended, any = true, true
+			r.stuckAt, r.stuckFor = n, 0
+		default:
+			r.stuckFor += min(since, max(r.req.Patience/patienceLooks, publisherNap))
+			if n <= target && r.stuckFor > r.req.Patience {
+				r.suspended, any = true, true
+			}
 		}
 	}
 	return any

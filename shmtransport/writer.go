@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
@@ -91,6 +92,7 @@ type Writer struct {
 	waiting  int                // publishes in that wait
 	sleepers int                // those of them that sleep
 	waits    uint64             // how often a publish began such a wait
+	looked   time.Time          // when a publish in such a wait looked for readers that are stuck
 	joined   [smallPayload]byte // for join
 	fence    atomic.Uint32      // its value means nothing
 	owed     bool               // a batch placed samples that readers who sleep were not told of
