@@ -4,16 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
-
-// connectTimeout is how long NewPublisher and NewSubscriber wait for those that are there already. A participant that runs
-// answers in a millisecond; one that is stopped must not stop others.
-const connectTimeout = time.Second
 
 // publication is a publisher without its type parameter.
 type publication struct {
@@ -97,8 +92,8 @@ func (pub *publication) enter() error {
 // would cost every new publisher that time.
 func (pub *publication) awaitAnswers() {
 	p := pub.p
-	timeout := time.NewTimer(connectTimeout)
-	defer timeout.Stop()
+	ctx, cancel := answerTime()
+	defer cancel()
 	for {
 		p.mu.Lock()
 		changed, open := p.changed, pub.unanswered()
@@ -111,7 +106,7 @@ func (pub *publication) awaitAnswers() {
 		}
 		select {
 		case <-changed:
-		case <-timeout.C:
+		case <-ctx.Done():
 			p.mu.Lock()
 			open = pub.unanswered()
 			for _, sub := range open {

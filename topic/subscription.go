@@ -88,9 +88,9 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	if err := sub.meetAll(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	ctx, cancel := answerTime()
 	defer cancel()
-	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.Canceled) {
 		return nil, err
 	}
 	made = true

@@ -1,0 +1,19 @@
+package topic
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTheTimeToAnswerEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		ctx, cancel := answerTime()
+		defer cancel()
+		<-ctx.Done()
+		if took := time.Since(begin); took != connectTimeout {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
