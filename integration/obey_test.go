@@ -36,7 +36,7 @@ type answer struct {
 }
 
 // long is how long a child waits for what must happen. No passing test comes near it.
-const long = 40 * time.Second
+const long = time.Minute
 
 // obeyRole does what it is told, one line after the other, and reports an answer for each.
 func obeyRole([]string) error {

@@ -101,7 +101,7 @@ func TestAContextEndsAPublishBehindOneThatWaits(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(long):
 		t.Error("the second publish waits with the first, though its context is over")
 	}
 	sub.Close()

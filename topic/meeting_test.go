@@ -56,7 +56,7 @@ func (h *hearing) count(match func(Event) bool) (n int) {
 // until waits for an event.
 func (h *hearing) until(what string, match func(Event) bool) {
 	h.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(long)
 	for h.count(match) == 0 {
 		select {
 		case <-h.more:
@@ -253,7 +253,7 @@ func TestOneWhoFoundNoRoomGetsThePlaceThatIsLeft(t *testing.T) {
 		break
 	}
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), long)
 		defer cancel()
 		if err := pub.WaitSubscribers(ctx, shmtransport.MaxReaders); err != nil {
 			t.Fatal(err)
@@ -283,7 +283,7 @@ func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	if err := sub.WaitPublishers(ctx, 1); err != nil {
 		t.Fatal(err)

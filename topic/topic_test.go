@@ -17,6 +17,9 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
+// long is how long a test waits for what must happen. No passing test comes near it.
+const long = time.Minute
+
 // domain makes a directory for a test's domain.
 func domain(t testing.TB) *Options {
 	t.Helper()
@@ -77,7 +80,7 @@ func send[T any](t testing.TB, pub *Publisher[T], v T) {
 
 func want[T any](t testing.TB, sub *Subscriber[T], v T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	s, err := sub.Receive(ctx)
 	if err != nil {
@@ -241,7 +244,7 @@ func TestEvents(t *testing.T) {
 	o := domain(t)
 	a := join(t, o)
 	var kinds []EventKind
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	b, err := Join(o)
 	if err != nil {
