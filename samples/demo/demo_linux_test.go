@@ -78,10 +78,11 @@ func TestTheDemoRecordsReplaysAndComparesEqual(t *testing.T) {
 	if m == nil {
 		t.Fatalf("the last line is %q", ok)
 	}
-	// A machine this is tested on has a clock, a kernel, CPUs, memory, a load, an uptime and processes.
+	// A machine this is tested on has a clock, a kernel, CPUs, memory, a load, an uptime and processes. Of each there is a first
+	// figure; how many more come within a second is the machine's affair.
 	messages, _ := strconv.Atoi(m[1])
 	topics, _ := strconv.Atoi(m[2])
-	if messages < 20 || topics < 7 {
+	if messages < topics || topics < 7 {
 		t.Errorf("%s\n%s", ok, w.text.String())
 	}
 	if !strings.Contains(w.text.String(), "host/clock") {
