@@ -19,7 +19,7 @@ func TestARefusalOfOthersIsNotBelievedWhileThereIsRoomAgain(t *testing.T) {
 	}
 	l := &Link{full: mem.Uint32(header, pubOffFull), admitGen: mem.Uint32(header, pubOffAdmitGen)}
 	var round, done atomic.Int64
-	const rounds = 20000
+	const rounds = 20000 / slowdown
 	go func() {
 		for i := range int64(rounds) {
 			for round.Load() <= i {

@@ -282,15 +282,5 @@ func testBatchesAllocateNothing(t *testing.T, newRing ringMaker) {
 			buf[i].Release()
 		}
 	}
-	for range 100 {
-		step()
-	}
-	thousand := func() {
-		for range 1000 {
-			step()
-		}
-	}
-	if n := testing.AllocsPerRun(5, thousand); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	allocatesNothing(t, 1000, step)
 }

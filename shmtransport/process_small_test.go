@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -38,24 +37,16 @@ func checkSmall(s Sample) error {
 // publishSmallRole publishes small samples until it is killed, as fast as it can: dir, publisher id, reader id, depth.
 func publishSmallRole(args []string) error {
 	endWithParent()
-	var n [3]uint64
-	for i := range n {
-		var err error
-		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
-			return err
-		}
-	}
-	d := &domain{dir: args[0]}
-	id := PublisherID{Participant: n[0], Number: 1}
-	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, id, WriterOptions{Depth: int(n[2])})
+	n, err := numbers(args)
 	if err != nil {
 		return err
 	}
-	fmt.Println("open")
-	for w.Readers() == 0 {
-		if err := admitRequests(w, d.path(n[1], "reader"), n[1]); err != nil {
-			return err
-		}
+	w, err := create(args[0], n[0], WriterOptions{Depth: int(n[2])})
+	if err != nil {
+		return err
+	}
+	if err := untilRead(w, args[0], n[1]); err != nil {
+		return err
 	}
 	payload := make([]byte, 2*smallPayload)
 	for seq := uint64(1); ; seq++ {
@@ -76,20 +67,13 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 		lossless := round/3%2 == 1
 		d := newDomain(t)
 		f := d.readerFile()
-		id := PublisherID{Participant: 1000, Number: 1}
-		c := start(t, nil, "publish-small", d.dir, id.Participant, f.id, depth)
-		c.says(t, "open")
+		c, q := d.startPublisher("publish-small", f, lossless, depth)
 		options := ReaderOptions{
 			Spin: []time.Duration{0, -1}[round/6%2], MaxHeld: 32,
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
 		}
 		r := NewReader(new(Waits), nil, options)
-		q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: lossless, Patience: time.Hour}
-		if err := r.Connect(f, q); err != nil {
-			t.Fatal(err)
-		}
-		l := (*r.links.Load())[0]
-		l.pin() // to look at the ring afterwards
+		l := d.connectPinned(r, f, q)
 		go func() {
 			for range 3 {
 				time.Sleep(time.Duration(rand.IntN(int(4 * time.Millisecond))))
@@ -99,7 +83,7 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 			}
 			time.Sleep(time.Duration(rand.IntN(int(4 * time.Millisecond))))
 			c.kill()
-			r.Gone(id.Participant)
+			r.Gone(otherPublisher.Participant)
 		}()
 		var at, got, lost uint64
 		var held []Sample

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,31 +148,78 @@ func checkPattern(b []byte, seq uint64) error {
 	return nil
 }
 
+// numbers are the arguments of a role behind the directory.
+func numbers(args []string) (n [3]uint64, err error) {
+	for i := range n {
+		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// otherPublisher is the one in a process of its own.
+var otherPublisher = PublisherID{Participant: 1000, Number: 1}
+
+// create makes the publisher that a role is of, and says so.
+func create(dir string, participant uint64, opts WriterOptions) (*Writer, error) {
+	d := &domain{dir: dir}
+	id := PublisherID{Participant: participant, Number: 1}
+	w, err := CreateWriter(d.path(participant, "pub.1"), dir, 0o600, id, opts)
+	if err == nil {
+		fmt.Println("open")
+	}
+	return w, err
+}
+
+// untilRead waits for the first subscription, whose requests are in the reader's file.
+func untilRead(w *Writer, dir string, reader uint64) error {
+	d := &domain{dir: dir}
+	for w.Readers() == 0 {
+		if err := admitRequests(w, d.path(reader, "reader"), reader); err != nil {
+			return err
+		}
+		runtime.Gosched()
+	}
+	return nil
+}
+
+// startPublisher starts otherPublisher in one of its roles and returns it with the request for a subscription to it.
+func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argument any) (*child, Request) {
+	d.t.Helper()
+	c := start(d.t, nil, role, d.dir, otherPublisher.Participant, f.id, argument)
+	c.says(d.t, "open")
+	return c, Request{Path: d.path(otherPublisher.Participant, "pub.1"), Publisher: otherPublisher, Lossless: lossless, Patience: time.Hour}
+}
+
+// connectPinned connects to a publisher whose ring is to be looked at when it has ended. unpin lets go of it.
+func (d *domain) connectPinned(r *Reader, f *ReaderFile, q Request) *Link {
+	d.t.Helper()
+	if err := r.Connect(f, q); err != nil {
+		d.t.Fatal(err)
+	}
+	l := (*r.links.Load())[0]
+	l.pin()
+	return l
+}
+
 // publishRole publishes patterns as fast as it can: dir, publisher id, reader id, number of samples (0 = until killed).
 // It says "open" when its file is there, and "published N" at the end.
 func publishRole(args []string) error {
 	endWithParent()
-	var n [3]uint64
-	for i := range n {
-		var err error
-		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
-			return err
-		}
+	n, err := numbers(args)
+	if err != nil {
+		return err
 	}
 	d := &domain{dir: args[0]}
-	id := PublisherID{Participant: n[0], Number: 1}
-	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, id, WriterOptions{Depth: 16, MemoryLimit: 64 << 20})
+	w, err := create(d.dir, n[0], WriterOptions{Depth: 16, MemoryLimit: 64 << 20})
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	fmt.Println("open")
 	if n[2] > 0 { // every sample counts, so wait for the reader
-		for w.Readers() == 0 {
-			if err := admitRequests(w, d.path(n[1], "reader"), n[1]); err != nil {
-				return err
-			}
-			time.Sleep(time.Millisecond)
+		if err := untilRead(w, d.dir, n[1]); err != nil {
+			return err
 		}
 	}
 	ctx := context.Background()
@@ -211,12 +259,10 @@ func (a *accountant) take(s Sample) error {
 }
 
 func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
-	for round := range max(50/slowdown, 10) {
+	for round := range max(50/slowdown, 4) {
 		d := newDomain(t)
 		f := d.readerFile()
-		id := PublisherID{Participant: 1000, Number: 1}
-		c := start(t, nil, "publish", d.dir, id.Participant, f.id, 0)
-		c.says(t, "open")
+		c, q := d.startPublisher("publish", f, round%4 < 2, 0)
 
 		var ended atomic.Bool
 		r := NewReader(new(Waits), nil, ReaderOptions{
@@ -224,16 +270,11 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 			Ended:  func(PublisherID) { ended.Store(true) },
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
 		})
-		q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: round%4 < 2, Patience: time.Hour}
-		if err := r.Connect(f, q); err != nil {
-			t.Fatal(err)
-		}
-		l := (*r.links.Load())[0]
-		l.pin() // to look at the ring afterwards
+		l := d.connectPinned(r, f, q)
 		go func() {
 			time.Sleep(time.Duration(rand.IntN(int(20 * time.Millisecond))))
 			c.kill()
-			r.Gone(id.Participant)
+			r.Gone(otherPublisher.Participant)
 		}()
 		var a accountant
 		var held []Sample
@@ -287,12 +328,9 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	const messages = 4000
 	d := newDomain(t)
 	f := d.readerFile()
-	id := PublisherID{Participant: 1000, Number: 1}
-	c := start(t, nil, "publish", d.dir, id.Participant, f.id, messages)
-	c.says(t, "open")
+	c, q := d.startPublisher("publish", f, true, messages)
 	ended := false
 	r := NewReader(new(Waits), nil, ReaderOptions{Ended: func(PublisherID) { ended = true }})
-	q := Request{Path: d.path(id.Participant, "pub.1"), Publisher: id, Lossless: true, Patience: time.Hour}
 	if err := r.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
@@ -331,12 +369,9 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 // holdRole subscribes, takes samples and keeps them: dir, publisher id, reader id, samples to hold, "lossless" or not.
 func holdRole(args []string) error {
 	endWithParent()
-	var n [3]uint64
-	for i := range n {
-		var err error
-		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
-			return err
-		}
+	n, err := numbers(args)
+	if err != nil {
+		return err
 	}
 	d := &domain{dir: args[0]}
 	f, err := CreateReaderFile(d.path(n[1], "reader"), d.dir, 0o600, n[1])

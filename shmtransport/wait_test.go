@@ -113,15 +113,5 @@ func testWaitingAllocatesNothing(t *testing.T, newRing ringMaker) {
 		}
 		s.Release()
 	}
-	for range 100 {
-		step()
-	}
-	hundred := func() {
-		for range 100 {
-			step()
-		}
-	}
-	if n := testing.AllocsPerRun(5, hundred); n != 0 {
-		t.Errorf("%v allocations in 100 waits", n)
-	}
+	allocatesNothing(t, 100, step)
 }

@@ -84,7 +84,7 @@ func TestBatchesOfBytesAllocateNothing(t *testing.T) {
 			step()
 		}
 	}
-	if n := fewestAllocations(thousand); n != 0 {
+	if n := allocations(t, thousand); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

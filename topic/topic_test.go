@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -406,22 +405,12 @@ func TestBytesAndStringsAllocateNothing(t *testing.T) {
 				step()
 			}
 		}
-		limit := 0.0
+		limit := int64(0)
 		if name == "string" {
-			limit = 1000*float64(len("some text"))/4096 + 1 // texts are cut out of blocks of 4 KiB
+			limit = 1000*int64(len("some text"))/4096 + 1 // texts are cut out of blocks of 4 KiB
 		}
-		if n := fewestAllocations(thousand); n > limit {
+		if n := allocations(t, thousand); n > limit {
 			t.Errorf("%s: %v allocations in 1000 messages", name, n)
 		}
 	}
-}
-
-// fewestAllocations tells how many times f allocates. The participant's goroutine that looks at the registry
-// allocates beside it, and counts: but only now and then, while what f allocates it does at each of its runs.
-func fewestAllocations(f func()) float64 {
-	fewest := math.Inf(1)
-	for range 5 {
-		fewest = min(fewest, testing.AllocsPerRun(1, f))
-	}
-	return fewest
 }

@@ -1,0 +1,6 @@
+//go:build emulated
+
+package shmtransport
+
+// slowdown divides the work of long tests; see slow_test.go.
+const slowdown = 25
