@@ -91,6 +91,7 @@ func rules() []rule {
 		{"the kernel stays behind its doors", perFile(kernelFenced)},
 		{"no cgo", perFile(noCgo)},
 		{"what is for tests is in no program", perFile(testsApart)},
+		{"models have tests and no program", perFile(modelsApart)},
 		{"every package says once what it is", packageComments},
 		{"nothing runs before main", perFile(noInit)},
 		{"files are named for what is in them", fileNames},
@@ -109,7 +110,7 @@ func layers() map[string]int {
 		"registry": 1, "shmtransport": 1, "serde": 1,
 		"topic": 2, "doctor": 3, "record": 3,
 		"cmd": 4, "samples": 4,
-		"integration": 5, "bench": 5,
+		"integration": 5, "bench": 5, "model": 5,
 	}
 }
 
@@ -165,6 +166,14 @@ func testsApart(s *source) (wrong []string) {
 		}
 	}
 	return wrong
+}
+
+// modelsApart keeps programs out of the folder of the models, which describe the code and are not part of it.
+func modelsApart(s *source) []string {
+	if s.under("model") && !s.test() {
+		return []string{s.path + " is Go that is no test, in the folder of the models"}
+	}
+	return nil
 }
 
 // packageComments wants one package comment per package, in doc.go.
@@ -414,6 +423,10 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"what is for tests is in no program": {
 			breaks: []files{{"registry/a.go": imports(module + "/internal/layouttest")}, {"topic/a.go": imports("testing")}},
 			keeps:  []files{{"registry/a_test.go": imports(module + "/internal/layouttest")}},
+		},
+		"models have tests and no program": {
+			breaks: []files{{"model/a.go": "package model"}},
+			keeps:  []files{{"model/a_test.go": "package model"}, {"integration/a.go": "package integration"}},
 		},
 		"every package says once what it is": {
 			breaks: []files{
