@@ -26,10 +26,11 @@ func New() Clock {
 			c = Clock{base: before.Add(gap / 2), mono: mono}
 		}
 	}
+	c.mono -= namespaceOffset()
 	return c
 }
 
-// Now returns nanoseconds since an epoch shared by all processes of this boot.
+// Now returns nanoseconds since an epoch shared by all processes of this boot, in whichever time namespace they are.
 func (c Clock) Now() int64 {
 	return c.mono + int64(time.Since(c.base))
 }
