@@ -17,7 +17,7 @@ func (r *Registry) Number() uint32 {
 
 // Advertise makes a publisher or subscription known to the domain; when it returns the record can be seen and the bell was
 // rung. The number comes from Number and is used up on success; the participant in e.ID and the counters are ignored, and
-// Since is filled in if it is zero. Errors are *NameError, *LimitError, *shm.SpaceError, and os.ErrClosed after Close.
+// Since is filled in if it is zero. Errors are *NameError, *LimitError, *SpaceError, and os.ErrClosed after Close.
 func (r *Registry) Advertise(e Entity) (*Advertisement, error) {
 	a, err := r.advertise(&e)
 	if err != nil {
@@ -54,6 +54,9 @@ func (r *Registry) claim(number uint32) bool {
 	delete(r.free, number)
 	return ok
 }
+
+// Forget takes back a number that came from Number and will not be advertised. Of others it does nothing.
+func (r *Registry) Forget(number uint32) { r.claim(number) }
 
 func (r *Registry) unclaim(number uint32) {
 	r.numbers.Lock()

@@ -162,6 +162,9 @@ func (b *bell) check() bool {
 			return true
 		}
 	}
+	if b.all != nil && shm.IsOurWant(err) {
+		return true // there is no reason to think that it is another file now
+	}
 	had := b.all != nil
 	b.close()
 	if err == nil || errors.Is(err, fs.ErrNotExist) {

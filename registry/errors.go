@@ -3,7 +3,15 @@ package registry
 import (
 	"fmt"
 	"strings"
+
+	"github.com/shmbus/shmbus/internal/shm"
 )
+
+// A SpaceError says that the file system of the domain is full. Nothing was taken.
+type SpaceError = shm.SpaceError
+
+// A MemoryError says that this process may map no more shared memory. Nothing was taken.
+type MemoryError = shm.MemoryError
 
 // A NameError says that a name breaks the rules for names of its sort.
 type NameError struct {

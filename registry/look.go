@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/internal/shm"
 )
 
 const (
@@ -99,11 +100,15 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 	unasked := !told && deep == regular && r.members.stale(r.dir, len(r.order))
 	listed := told || unasked
 	if listed {
-		if err := r.members.list(r.dir); err != nil {
+		if err = r.members.list(r.dir); err != nil {
 			r.hints.known = false
-			return shortPeriod, err
+			if !shm.IsOurWant(err) {
+				return shortPeriod, err
+			}
+			listed = false // those who are known are looked at all the same
+		} else {
+			r.hints.ahead = 0
 		}
-		r.hints.ahead = 0
 	}
 	if listed || deep != hinted {
 		for id := range r.members.present {
@@ -120,6 +125,9 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.members.present[id] })
 	}
 	again = lookPeriod
+	if err != nil {
+		again = shortPeriod
+	}
 	i := -1
 	r.order = slices.DeleteFunc(r.order, func(k *known) (gone bool) {
 		i++
@@ -149,7 +157,7 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 			}
 		}
 	}
-	return min(again, r.bury(deep == thorough)), nil
+	return min(again, r.bury(deep == thorough)), err
 }
 
 // A span is a part of a circle.
@@ -253,12 +261,20 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 	}
 	p, bad := openPeer(r.dir, id)
 	if p == nil {
-		if !errors.Is(bad, fs.ErrNotExist) && !r.refused[id] {
+		switch {
+		case errors.Is(bad, fs.ErrNotExist):
+		case shm.IsOurWant(bad): // which says nothing about the participant; it is tried again
+			if !r.wanting {
+				r.wanting = true
+				r.log.Warn("not every participant can be looked at now", "participant", id, "err", bad)
+			}
+		case !r.refused[id]:
 			r.refused[id] = true
 			r.onChange(Change{Kind: Corrupt, Participant: Participant{ID: id}, Err: bad})
 		}
 		return false
 	}
+	r.wanting = false
 	k := &known{peer: p, own: id == r.self.id, strange: bad != nil}
 	if locked, err := p.file.Locked(); err == nil && !locked {
 		p.file.Close()
@@ -294,7 +310,7 @@ func (r *Registry) watch(k *known) {
 	}
 	exit, err := process.Watch(it.PID, it.StartTime)
 	if err != nil {
-		return // in another pid namespace, or it has just ended: its lock is looked at often
+		return // it has just ended, or cannot be seen: the same
 	}
 	k.exit, k.watched = exit, true
 	r.running.Go(func() {

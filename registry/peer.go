@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"syscall"
 
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -268,7 +267,7 @@ func (p *peer) load(page int, word uint64) (*entry, error) {
 			}
 			return &entry{page: page, word: word, entity: e}, nil
 		}
-		if errors.Is(err, errTorn) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
+		if errors.Is(err, errTorn) || shm.IsOurWant(err) {
 			return nil, errTorn // enough for now, or our trouble, not the owner's fault
 		}
 		if bytes.Equal(b, last) {

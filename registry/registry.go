@@ -67,6 +67,7 @@ type Registry struct {
 	turn    int         // who in order is the next to be looked at unasked; by looks only
 	refused map[ID]bool // files that could not be opened or removed; by looks only
 	crowded bool        // too many participants, said so already; by looks only
+	wanting bool        // somebody could not be looked at for want of descriptors, said so already; by looks only
 
 	mu    sync.Mutex // guards what looks share with everybody else; never held while OnChange runs
 	peers map[ID]*known

@@ -3,6 +3,8 @@ package shmtransport
 import (
 	"errors"
 	"fmt"
+
+	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // ErrLoanEnded says that a loan was committed or abandoned before. The earlier call stands, this one did nothing.
@@ -22,17 +24,27 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("payload of %d bytes is larger than the publisher's limit of %d; raise MaxPayload or split the payload", e.Size, e.Limit)
 }
 
-// A NoSpaceError says that no slot could be had for a payload: the publisher's memory limit is reached, or the file system
-// is full, and readers hold everything there is. Nothing was published.
+// A NoSpaceError says that there was no memory for a publisher, a subscription or a connection, or no slot for a payload: the
+// publisher's memory limit is reached, or the file system is full, or this process may map no more, and readers hold everything
+// there is. Nothing was published.
 type NoSpaceError struct {
-	Needed    int64 // bytes of the slot
+	Needed    int64 // bytes, of a slot if it is for one
 	Available int64 // bytes that could still be taken
-	Limit     int64 // the publisher's memory limit, bytes
+	Limit     int64 // the publisher's memory limit, bytes; 0 where it is not for a slot
 	Held      int   // slots that readers hold, in the ring and out of it
-	Err       error // the file system's answer, nil when the publisher's own limit was reached
+	Err       error // a *SpaceError or a *MemoryError, nil when the publisher's own limit was reached
 }
 
+// A SpaceError is the answer of a file system that is full.
+type SpaceError = shm.SpaceError
+
+// A MemoryError says that this process may map no more shared memory.
+type MemoryError = shm.MemoryError
+
 func (e *NoSpaceError) Error() string {
+	if e.Err != nil && e.Limit == 0 {
+		return e.Err.Error()
+	}
 	if e.Err != nil {
 		return fmt.Sprintf("no space for a slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
 	}

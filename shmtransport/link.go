@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -42,7 +43,8 @@ type Link struct {
 	copies     []*entryCopy    // by mark: a small sample
 
 	// For the goroutine that has the Reader's turn.
-	admitted  bool
+	admitted  bool   // and nothing keeps us from taking
+	starved   bool   // admitted, but an arena could not be mapped for want of address space
 	checked   bool   // admitGen was looked at
 	seenGen   uint32 // value of admitGen at the last look
 	cursor    uint64 // the next sequence to take
@@ -56,6 +58,7 @@ type Link struct {
 	held      int64  // uses that had not ended when countedAt was the last to end
 	countedAt uint64
 
+	retry atomic.Bool   // a starved link may try again
 	fence atomic.Uint32 // its value means nothing
 
 	released atomic.Uint64 // marked samples released
@@ -90,7 +93,7 @@ const (
 func openLink(v view, id PublisherID) (*Link, error) {
 	h, err := v.window(0, pubOffRing)
 	if err != nil {
-		return nil, err
+		return nil, noSpace(err)
 	}
 	corrupt := func(format string, args ...any) error {
 		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
@@ -114,6 +117,9 @@ func openLink(v view, id PublisherID) (*Link, error) {
 		return nil, corrupt("largest payload %d", limit)
 	}
 	whole, err := v.window(0, pubOffRing+ringBytes(int(depth)))
+	if errors.As(err, new(*MemoryError)) {
+		return nil, noSpace(err)
+	}
 	if err != nil {
 		return nil, corrupt("%v", err)
 	}
@@ -157,6 +163,13 @@ func (l *Link) ended() bool { return l.gone.Load() || l.state.Load() == stateClo
 // connected reports whether samples may be taken, and begins to as soon as that is so.
 func (l *Link) connected() (bool, error) {
 	if l.admitted {
+		return true, nil
+	}
+	if l.starved {
+		if !l.retry.Swap(false) {
+			return false, nil
+		}
+		l.starved, l.admitted = false, true
 		return true, nil
 	}
 	ended := l.ended()
@@ -237,6 +250,9 @@ func (l *Link) rest() uint64 {
 // waiting reports whether take would come to something.
 func (l *Link) waiting() bool {
 	if !l.admitted {
+		if l.starved {
+			return l.retry.Load()
+		}
 		return l.ended() || !l.checked || l.admitGen.Load() != l.seenGen
 	}
 	return ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
@@ -432,6 +448,10 @@ func (l *Link) read(s *Sample, slot uint32) error {
 	return nil
 }
 
+// starve leaves the link alone until retry. Its cursor stays where it is: what the publisher replaces meanwhile is counted as
+// lost, as with every other reader that is late.
+func (l *Link) starve() { l.admitted, l.starved = false, true }
+
 // mapArena maps an arena when a ring word first names it.
 func (l *Link) mapArena(k int, a *viewArena) error {
 	e := l.arenaTable[k*arenaEntrySize : (k+1)*arenaEntrySize]
@@ -446,6 +466,9 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
 	}
 	b, err := l.view.window(int64(off), int(n))
+	if errors.As(err, new(*MemoryError)) {
+		return err // the trouble is ours
+	}
 	if err != nil {
 		return l.corrupt("arena %d: %v", k, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 
 	"github.com/shmbus/shmbus/internal/mem"
-	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // A slotID names a slot: arena in the upper bits, index within the arena below.
@@ -257,17 +256,17 @@ func (p *pool) add(size, slots int) error {
 		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
-	var full *shm.SpaceError
-	if errors.As(err, &full) && slots > 1 {
+	if full := wanting(err); full != nil && slots > 1 {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if errors.As(err, &full) && p.shrink(size, p.limit) {
+	if errors.As(err, new(*SpaceError)) && p.shrink(size, p.limit) {
 		slots = 1
 		off, b, err = p.store.grow(roundToPage(stride))
 	}
-	if errors.As(err, &full) {
-		return &NoSpaceError{Needed: stride, Available: full.Available, Limit: p.limit, Err: err}
+	if full := wanting(err); full != nil {
+		full.Needed, full.Limit = stride, p.limit
+		return full
 	}
 	if err != nil {
 		return fmt.Errorf("add slots of %d bytes: %w", size, err)

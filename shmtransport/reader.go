@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,7 +25,9 @@ type ReaderOptions struct {
 	MaxEnded int
 
 	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
-	// (a *LimitError), and its link was given up. It runs within Receive or TryReceive and must not call back into the Reader.
+	// (a *LimitError), and its link was given up. With a *MemoryError the link was not given up: this process may map no more of
+	// that publisher's memory, and tries again after Retry. It runs within Receive or TryReceive and must not call back into the
+	// Reader, except to Retry.
 	Failed func(PublisherID, error)
 	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, on the same terms; also
 	// within Gone and Tidy.
@@ -174,6 +177,14 @@ func (r *Reader) Tidy() {
 	}
 }
 
+// Retry lets those publishers be tried again of which Failed heard a *MemoryError.
+func (r *Reader) Retry() {
+	for _, l := range *r.links.Load() {
+		l.retry.Store(true)
+	}
+	r.Wake()
+}
+
 // tidy gives up the links of publishers that are gone and have nothing more, and the oldest of the others when there are
 // more than MaxEnded. Called with the turn.
 func (r *Reader) tidy() {
@@ -267,7 +278,7 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 		l := links[k]
 		o, err := l.take(s)
 		if o == nothing && err == nil {
-			if !l.ended() {
+			if !l.ended() || l.starved {
 				continue
 			}
 			// It may have published before it ended and after we looked.
@@ -298,9 +309,13 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// fail gives up a link that is of no use.
+// fail gives up a link that is of no use. One whose memory there is no room for is kept for later.
 func (r *Reader) fail(l *Link, err error) {
-	r.remove(l)
+	if errors.As(err, new(*MemoryError)) {
+		l.starve()
+	} else {
+		r.remove(l)
+	}
 	if r.opts.Failed != nil {
 		r.opts.Failed(l.id, err)
 	}

@@ -31,6 +31,7 @@ type ReaderFile struct {
 
 // CreateReaderFile makes the file at path, which must not exist. It is sparse: a link takes one page when it is first used.
 func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderFile, err error) {
+	defer func() { err = noSpace(err) }()
 	f, err := shm.Create(dir, rdrFileSize, mode)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 		return nil, err
 	}
 	if err := f.Reserve(0, rdrOffLinks); err != nil {
-		return nil, noSpace(err, 0)
+		return nil, err
 	}
 	if r.m, err = f.Map(0, rdrFileSize, true); err != nil {
 		return nil, err
@@ -116,12 +117,12 @@ func (f *ReaderFile) take() (linkSlot, error) {
 		i = f.used
 		if end := int64(i+1) * linkEntrySize; end > f.reserved {
 			if err := f.file.Reserve(rdrOffLinks+f.reserved, linkPageSize); err != nil {
-				return linkSlot{}, noSpace(err, 0)
+				return linkSlot{}, noSpace(err)
 			}
 			f.reserved += linkPageSize
 		}
 		if err := f.file.Reserve(f.pageOffset(i), linkPageSize); err != nil {
-			return linkSlot{}, noSpace(err, 0)
+			return linkSlot{}, noSpace(err)
 		}
 		f.used++
 		f.generations = append(f.generations, 0)

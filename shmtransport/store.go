@@ -44,8 +44,13 @@ func newFileStore(dir string, mode fs.FileMode) (*fileStore, error) {
 	return &fileStore{file: f}, nil
 }
 
-func (s *fileStore) grow(n int64) (int64, []byte, error) {
+func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
 	off := s.size
+	defer func() {
+		if err != nil {
+			s.file.Cut(off) // a disk keeps the part that it had room for, and a mapping may fail after the room was found
+		}
+	}()
 	if err := s.file.Reserve(off, n); err != nil {
 		return 0, nil, err
 	}
@@ -59,8 +64,15 @@ func (s *fileStore) grow(n int64) (int64, []byte, error) {
 }
 
 func (s *fileStore) giveBack(off, n int64) error { return s.file.Release(off, n) }
-func (s *fileStore) takeBack(off, n int64) error { return s.file.Reserve(off, n) }
 func (s *fileStore) close() error                { return closeMapped(s.file, s.maps) }
+
+func (s *fileStore) takeBack(off, n int64) error {
+	err := s.file.Reserve(off, n)
+	if err != nil {
+		s.file.Release(off, n) // as in grow
+	}
+	return err
+}
 
 // fileView is a view of another process's fileStore, or of one in this process through the same door.
 type fileView struct {

@@ -19,7 +19,6 @@ import (
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
-	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
@@ -109,7 +108,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts Write
 	}
 	s, err := newFileStore(dir, mode)
 	if err != nil {
-		return nil, err
+		return nil, noSpace(err)
 	}
 	w, err := newWriter(s, id, opts)
 	if err != nil {
@@ -118,7 +117,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts Write
 	}
 	if err := s.file.Publish(path); err != nil {
 		s.close()
-		return nil, err
+		return nil, noSpace(err)
 	}
 	w.path = path
 	return w, nil
@@ -128,7 +127,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts Write
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	_, b, err := s.grow(roundToPage(int64(pubOffRing + ringBytes(opts.Depth))))
 	if err != nil {
-		return nil, noSpace(err, opts.MemoryLimit)
+		return nil, noSpace(err)
 	}
 	mem.Uint32(b, pubOffVersion).Store(LayoutVersion)
 	mem.Uint32(b, pubOffDepth).Store(uint32(opts.Depth))
@@ -169,12 +168,25 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-func noSpace(err error, limit int64) error {
-	var full *shm.SpaceError
-	if errors.As(err, &full) {
-		return &NoSpaceError{Needed: full.Needed, Available: full.Available, Limit: limit, Err: err}
+// noSpace makes a *NoSpaceError of an error for want of memory that is not for a slot.
+func noSpace(err error) error {
+	if full := wanting(err); full != nil {
+		return full
 	}
 	return err
+}
+
+// wanting returns what is missing if err is for want of memory, else nil.
+func wanting(err error) *NoSpaceError {
+	var space *SpaceError
+	if errors.As(err, &space) {
+		return &NoSpaceError{Needed: space.Needed, Available: space.Available, Err: err}
+	}
+	var memory *MemoryError
+	if errors.As(err, &memory) {
+		return &NoSpaceError{Needed: memory.Needed, Available: max(memory.Available, 0), Err: err}
+	}
+	return nil
 }
 
 // CountIn moves the publisher's figures to a block of counters.Size bytes that others can read. The block must stay mapped
@@ -327,7 +339,7 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 		}
 		id, untaken := w.withdrawFor(n)
 		if id == noSlot && untaken == 0 && space != nil {
-			id, untaken = w.withdrawSmaller(n, space.Err != nil)
+			id, untaken = w.withdrawSmaller(n, space.Err)
 		}
 		if id != noSlot {
 			return id, nil
@@ -369,9 +381,13 @@ func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 // withdrawSmaller takes samples back that are in smaller slots, oldest first, until enough of these are unused for their
 // memory to become a slot for n bytes. Otherwise a publisher whose limit was reached by small payloads could never publish a
 // larger one. It follows a withdrawFor in vain, and reports the same.
-func (w *Writer) withdrawSmaller(n int, systemFull bool) (id slotID, untaken uint64) {
+// It is in vain where cause says that this process may map no more: the memory of slots would be given back, their place not.
+func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64) {
+	if errors.As(cause, new(*MemoryError)) {
+		return noSlot, 0
+	}
 	depth := uint64(w.ring.depth())
-	yields := w.pool.yielding(n, systemFull)
+	yields := w.pool.yielding(n, cause != nil)
 	if yields == nil {
 		return noSlot, 0
 	}

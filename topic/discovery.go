@@ -199,6 +199,7 @@ func (p *Participant) meetAgain() {
 		return
 	}
 	for _, sub := range p.subs {
+		sub.reader.Retry()
 		for _, e := range p.publishers.matching(sub.entity.Patterns) {
 			p.meet(sub, *e)
 		}

@@ -45,6 +45,11 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
+	defer func() {
+		if err != nil {
+			p.reg.Forget(e.ID.Number)
+		}
+	}()
 	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), p.reg.FileMode(), transportID(e.ID), opts)
 	if err != nil {
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)

@@ -61,6 +61,7 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	defer func() {
 		if err != nil {
 			interest.End()
+			p.reg.Forget(e.ID.Number)
 		}
 	}()
 	e.Kind = registry.KindSubscription
@@ -221,8 +222,8 @@ func (sub *subscription) unmeet(key registry.EntityID) {
 	delete(sub.known, key)
 }
 
-// failed hears from the reader that a publisher's memory is not what it should be, or that it had no room for one more.
-// Somebody may make room, so that is tried again.
+// failed hears from the reader that a publisher's memory is not what it should be, or that it had no room for one more, or
+// that we have no room for it. Somebody may make room, so that is tried again.
 func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 	p := sub.p
 	p.mu.Lock()
@@ -233,8 +234,11 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 		e = *known
 	}
 	p.useless(sub, e, err)
-	if errors.As(err, new(*shmtransport.LimitError)) {
+	switch {
+	case errors.As(err, new(*shmtransport.LimitError)):
 		sub.unmeet(key)
+		p.again(err)
+	case errors.As(err, new(*shmtransport.MemoryError)):
 		p.again(err)
 	}
 }

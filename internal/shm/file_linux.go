@@ -22,8 +22,8 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
 		return nil, fmt.Errorf("create a file in %s: this file system has no anonymous files (O_TMPFILE); use a tmpfs such as /dev/shm: %w", dir, err)
 	}
-	if errors.Is(err, unix.ENOSPC) {
-		return nil, spaceError(dir, size)
+	if space := full(dir, size, err); space != nil {
+		return nil, space
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create a file in %s: %w", dir, Explain(err))
@@ -38,7 +38,7 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 		return nil, fmt.Errorf("set the mode of a new file in %s: %w", dir, err)
 	}
 	if err := f.Truncate(size); err != nil {
-		return nil, fmt.Errorf("size a new file in %s: %w", dir, err)
+		return nil, fmt.Errorf("size a new file in %s: %w", dir, Explain(err))
 	}
 	return file, nil
 }
@@ -69,7 +69,7 @@ func open(path string, flags int) (*File, error) {
 func (s *File) Publish(path string) error {
 	self := fmt.Sprintf("/proc/self/fd/%d", s.fd())
 	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW); err != nil {
-		return &fs.PathError{Op: "publish", Path: path, Err: err}
+		return Full(path, &fs.PathError{Op: "publish", Path: path, Err: err})
 	}
 	s.path = path
 	return nil
@@ -95,9 +95,10 @@ func (s *File) Reserve(off, n int64) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EFBIG), errors.Is(err, unix.ENOMEM):
-			return spaceError(s.path, n)
 		default:
+			if space := full(s.path, n, err); space != nil {
+				return space
+			}
 			return fmt.Errorf("reserve %d bytes in %s: %w", n, s.path, err)
 		}
 	}
@@ -111,14 +112,8 @@ func (s *File) Release(off, n int64) error {
 	return nil
 }
 
-func spaceError(path string, needed int64) error {
-	e := &SpaceError{Path: path, Needed: needed}
-	var st unix.Statfs_t
-	if unix.Statfs(path, &st) == nil {
-		e.Available = int64(st.Bavail) * int64(st.Bsize)
-	}
-	return e
-}
+// Cut gives back what lies behind the first size bytes. Nobody may have been told of it.
+func (s *File) Cut(size int64) error { return s.f.Truncate(size) }
 
 // ReadAt reads without mapping, so a file that its owner cut short is an error and not a signal.
 func (s *File) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }

@@ -14,6 +14,7 @@ type Mapping struct {
 
 // Map maps n bytes at off for reading, or for writing too. off is rounded to pages by the caller. The range must lie
 // inside the file as it is now; the check is made here, because touching a page behind the end is a SIGBUS.
+// A *MemoryError says that this process may map no more.
 func (s *File) Map(off int64, n int, writable bool) (*Mapping, error) {
 	size, err := s.Size()
 	if err != nil {
@@ -27,6 +28,9 @@ func (s *File) Map(off int64, n int, writable bool) (*Mapping, error) {
 		prot |= unix.PROT_WRITE
 	}
 	b, err := unix.Mmap(s.fd(), off, n, prot, unix.MAP_SHARED)
+	if want := scarce(s.path, int64(n), err); want != nil {
+		return nil, want
+	}
 	if err != nil {
 		return nil, fmt.Errorf("map [%d, +%d) of %s: %w", off, n, s.path, err)
 	}

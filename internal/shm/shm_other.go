@@ -21,6 +21,7 @@ func (*File) Path() string                                   { return "" }
 func (*File) Size() (int64, error)                           { return 0, ErrUnsupported }
 func (*File) Reserve(off, n int64) error                     { return ErrUnsupported }
 func (*File) Release(off, n int64) error                     { return ErrUnsupported }
+func (*File) Cut(int64) error                                { return ErrUnsupported }
 func (*File) ReadAt([]byte, int64) (int, error)              { return 0, ErrUnsupported }
 func (*File) Lock() error                                    { return ErrUnsupported }
 func (*File) Locked() (bool, error)                          { return false, ErrUnsupported }
@@ -28,6 +29,8 @@ func (*File) Close() error                                   { return nil }
 func (*File) Map(off int64, n int, w bool) (*Mapping, error) { return nil, ErrUnsupported }
 func (*Mapping) Bytes() []byte                               { return nil }
 func (*Mapping) Unmap() error                                { return nil }
+func Full(_ string, err error) error                         { return err }
+func InMemory(string) bool                                   { return true }
 func Lock(*os.File) error                                    { return ErrUnsupported }
 func PageSize() int                                          { return 4096 }
 func SpaceAt(string) (Space, error)                          { return Space{}, ErrUnsupported }
