@@ -28,6 +28,7 @@ func (h *header) put(b []byte) {
 	native.PutUint64(b[offStartTime:], h.self.StartTime)
 	copy(b[offBootID:], h.self.BootID[:])
 	native.PutUint64(b[offSince:], uint64(h.since))
+	native.PutUint64(b[offPIDNamespace:], h.self.Namespace)
 	native.PutUint16(b[offExecLength:], uint16(len(exec)))
 	native.PutUint16(b[offUnitLength:], uint16(len(unit)))
 	text := b[offText:]
@@ -58,6 +59,7 @@ func parseHeader(b []byte, path string, id ID) (*header, error) {
 		id: ID(native.Uint64(b[offID:])),
 		self: process.Identity{
 			PID:        int(int32(native.Uint32(b[offPID:]))),
+			Namespace:  native.Uint64(b[offPIDNamespace:]),
 			StartTime:  native.Uint64(b[offStartTime:]),
 			BootID:     [16]byte(b[offBootID:]),
 			Executable: string(text[:exec]),

@@ -40,6 +40,7 @@ import (
 //	72      4     offState         1 alive, 2 leaving
 //	76      4     offPages         entity pages that were ever used; the others need no look
 //	80      8     offTouches       grows after every change of the participant's other files
+//	96      8     offPIDNamespace  inode of the pid namespace that the process id is of, 0 = not known
 //	128     3968  offText          the executable's path and the unit name, one after the other
 //
 // The index, an entry for each entity page, says which records there are. Entry i is at 4096 + 16 * i:
@@ -97,6 +98,7 @@ const (
 	offState        = 72
 	offPages        = 76
 	offTouches      = 80
+	offPIDNamespace = 96
 	offText         = 128
 
 	offIndexWord = 0

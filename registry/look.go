@@ -301,8 +301,8 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 // watch arranges that the end of the peer's process is heard, where that is possible.
 func (r *Registry) watch(k *known) {
 	us, it := r.self.self, k.head.self
-	if it.BootID != us.BootID {
-		return
+	if it.BootID != us.BootID || it.Namespace != us.Namespace {
+		return // whose pid it is here, nobody knows: its lock is looked at often
 	}
 	if it.PID == us.PID && it.StartTime == us.StartTime {
 		k.watched = true // it ends when we do, or leaves with a ring

@@ -7,11 +7,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Self describes the calling process.
 func Self() (Identity, error) {
-	id := Identity{PID: os.Getpid()}
+	id := Identity{PID: os.Getpid(), Namespace: namespace()}
 	// Not by number: /proc may be that of another pid namespace, where the number is another process's.
 	fields, err := stat("self")
 	if err == nil {
@@ -91,4 +93,13 @@ func stat(pid string) ([][]byte, error) {
 
 func startIn(fields [][]byte) (uint64, error) {
 	return strconv.ParseUint(string(fields[fieldsAfterName-1]), 10, 64)
+}
+
+// namespace returns the inode of this process's pid namespace, which no other has while this one lives.
+func namespace() uint64 {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
+		return 0
+	}
+	return st.Ino
 }
