@@ -76,9 +76,12 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 			return 0, err
 		}
 	}
-	err := os.Mkdir(dir, 0o700)
+	err := makeDir(dir)
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
+	}
+	if err != nil && errors.As(err, new(*SpaceError)) {
+		return 0, err
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return 0, &DirError{Dir: dir, Reason: "it cannot be created", Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
@@ -139,9 +142,21 @@ func CheckDomain(dir string) error {
 	return checkDir(dir, info.Mode())
 }
 
+// makeDir makes a directory for its owner alone, whatever the umask would take from that.
+func makeDir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return shm.Full(dir, err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil || info.Mode().Perm()&0o700 == 0o700 {
+		return err
+	}
+	return os.Chmod(dir, info.Mode()|0o700)
+}
+
 // prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
 func prepareParent(parent string) error {
-	if err := os.Mkdir(parent, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := makeDir(parent); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &DirError{Dir: parent, Reason: "it cannot be created", Remedy: "choose another with SHMBUS_DIR", Err: err}
 	}
 	return checkParent(parent)

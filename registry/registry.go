@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // Options say how to join a domain. The zero value joins the default domain.
@@ -145,6 +146,9 @@ func join(opts Options) (*Registry, error) {
 func (r *Registry) enter() (err error) {
 	if r.mode, err = prepareDomain(r.dir, r.log); err != nil {
 		return err
+	}
+	if !shm.InMemory(r.dir) {
+		r.log.Warn("the domain is not on a tmpfs: the kernel writes samples to a disk, which takes its time and may make publishers wait", "dir", r.dir)
 	}
 	removed, living, err := clean(r.dir, false)
 	if err != nil {
