@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -202,8 +203,8 @@ func (p *pool) number(id slotID) (int, bool) {
 }
 
 // grow adds an arena for payloads of n bytes. Few large slots are added at a time, and each step for the same size adds as
-// many as there are, so the number of steps stays small whatever readers hold.
-func (p *pool) grow(n int) error {
+// many as there are, so the number of steps stays small whatever readers hold. must says that there is no other way to a slot.
+func (p *pool) grow(n int, must bool) error {
 	size := p.sizeFor(n)
 	stride := int64(slotHeaderSize + size)
 	if p.limit-p.taken < stride {
@@ -223,12 +224,24 @@ func (p *pool) grow(n int) error {
 	switch {
 	case have == 0:
 		add = min(want, int(max(1, firstGrowth/stride)))
+	case have < want && len(p.arenas) >= MaxArenas/4:
+		add = want - have
 	case have < want:
 		add = min(have, want-have)
 	default:
 		add = max(1, have/2)
 	}
-	return p.add(size, min(add, maxSlots))
+	return p.add(size, min(add, maxSlots), p.sparing(n, must))
+}
+
+// sparing reports whether a step that is smaller than it should be, for want of room, is not worth an entry of the table. On a
+// file system that is full now and then there would soon be none left, and none when there is room again.
+func (p *pool) sparing(n int, must bool) bool {
+	used := len(p.arenas)
+	if used < MaxArenas/4 || must && used < MaxArenas/4*3 {
+		return false
+	}
+	return slices.ContainsFunc(p.arenas, func(a *arena) bool { return !a.empty && a.slotSize >= n })
 }
 
 // spare is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.
@@ -242,8 +255,9 @@ func (p *pool) spare(stride int64) int {
 // maxArena is how many bytes an arena has at most: it is one mapping, whose length, rounded to pages, is an int.
 const maxArena = math.MaxInt - 1<<20
 
-// add makes an arena of slots slots, or of as many as the limit and the file system allow, at least one.
-func (p *pool) add(size, slots int) error {
+// add makes an arena of slots slots, or of as many as the limit and the file system allow, at least one, unless sparing says
+// that fewer are not worth it.
+func (p *pool) add(size, slots int, sparing bool) error {
 	stride := int64(slotHeaderSize + size)
 	if len(p.arenas) == MaxArenas {
 		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
@@ -256,11 +270,11 @@ func (p *pool) add(size, slots int) error {
 		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
-	if full := wanting(err); full != nil && slots > 1 {
+	if full := wanting(err); full != nil && slots > 1 && !sparing {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if errors.As(err, new(*SpaceError)) && p.shrink(size, p.limit) {
+	if errors.As(err, new(*SpaceError)) && !sparing && p.shrink(size, p.limit) {
 		slots = 1
 		off, b, err = p.store.grow(roundToPage(stride))
 	}

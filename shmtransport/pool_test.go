@@ -63,7 +63,7 @@ func TestAnArenaIsNoLargerThanAnInt(t *testing.T) {
 	const size = 200 << 20
 	s := new(anySize)
 	p := &pool{store: s, table: mem.Alloc(MaxArenas * arenaEntrySize), limit: 8 << 30, depth: 16}
-	if err := p.add(slotSizeFor(size), 20); err != nil {
+	if err := p.add(slotSizeFor(size), 20, false); err != nil {
 		t.Fatal(err)
 	}
 	if s.grown[0] > math.MaxInt || s.grown[0] < int64(p.total)*size || p.total == 0 {
@@ -74,7 +74,7 @@ func TestAnArenaIsNoLargerThanAnInt(t *testing.T) {
 func TestALargePayloadFindsASlotThatIsFree(t *testing.T) {
 	n := int(largestPayload)
 	p := &pool{store: new(anySize), table: mem.Alloc(MaxArenas * arenaEntrySize), limit: math.MaxInt64, depth: 1}
-	if err := p.add(slotSizeFor(n), 1); err != nil {
+	if err := p.add(slotSizeFor(n), 1, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := p.take(n-n/8, false); !ok {
@@ -201,4 +201,65 @@ func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// scarceStore has room for one slot more at most, again and again.
+type scarceStore struct {
+	heapStore
+	scarce bool
+	slot   int64
+}
+
+func (s *scarceStore) grow(n int64) (int64, []byte, error) {
+	if s.scarce && n > s.slot {
+		return 0, nil, &SpaceError{Path: "heap", Needed: n, Available: s.slot}
+	}
+	return s.heapStore.grow(n)
+}
+
+func TestWantOfRoomNowAndThenDoesNotUseUpTheStepsOfGrowth(t *testing.T) {
+	s := &scarceStore{}
+	w, err := newWriter(s, PublisherID{1, 1}, must(WriterOptions{Depth: 16}.withDefaults()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.scarce = true
+	payload := make([]byte, 4<<20)
+	for i := range 20000 {
+		n := 200 + i*7919%(1<<(9+i%14)-200)
+		s.slot = roundToPage(int64(slotSizeFor(n) + slotHeaderSize))
+		if i%3 == 0 {
+			s.slot = 0
+		}
+		var full *NoSpaceError
+		if _, err := w.Publish(t.Context(), payload[:n]); err != nil && !errors.As(err, &full) {
+			t.Fatalf("sample %d of %d bytes: %v", i, n, err)
+		}
+	}
+	t.Logf("%d steps of %d", len(w.pool.arenas), MaxArenas)
+	s.scarce = false
+	for n := 200; n <= len(payload); n += n / 3 {
+		for range 40 {
+			if _, err := w.Publish(t.Context(), payload[:n]); err != nil {
+				t.Fatalf("with room, %d bytes: %v", n, err)
+			}
+		}
+		slots := 0
+		for _, a := range w.pool.arenas {
+			if a.slotSize >= n {
+				slots += a.slots
+			}
+		}
+		if slots < 16 {
+			t.Errorf("with room there are %d slots for %d bytes, in %d steps", slots, n, len(w.pool.arenas))
+		}
+	}
+	t.Logf("%d steps of %d", len(w.pool.arenas), MaxArenas)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -58,11 +58,11 @@ func (p *pool) yielding(n int, systemFull bool) []bool {
 }
 
 // refill takes memory back for an arena without it whose slots suit payloads of n bytes. That needs no new entry in the
-// table, and readers notice nothing.
+// table, and readers notice nothing. When no entry is left, slots that are far too large will do.
 func (p *pool) refill(n int) bool {
-	best := -1
+	best, last := -1, len(p.arenas) == MaxArenas
 	for k, a := range p.arenas {
-		if a.empty && a.suits(n) && p.taken+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
+		if a.empty && (a.suits(n) || last && a.slotSize >= n) && p.taken+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
 			best = k
 		}
 	}

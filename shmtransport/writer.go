@@ -161,7 +161,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	if opts.SampleSize > max(w.small, 0) {
 		size := slotSizeFor(opts.SampleSize)
 		stride := int64(slotHeaderSize + size)
-		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots)); err != nil {
+		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots), false); err != nil {
 			return nil, err
 		}
 	}
@@ -327,7 +327,7 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 		if id, ok := w.pool.take(n, false); ok {
 			return id, nil
 		}
-		err := w.pool.grow(n)
+		err := w.pool.grow(n, false)
 		w.figures.SetMemory(w.pool.taken)
 		if id, ok := w.pool.take(n, err != nil); ok {
 			return id, nil
@@ -400,7 +400,7 @@ func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64)
 			return noSlot, seq
 		}
 		w.withdraw(seq)
-		err := w.pool.grow(n)
+		err := w.pool.grow(n, true)
 		w.figures.SetMemory(w.pool.taken)
 		if err != nil {
 			continue
