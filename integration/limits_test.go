@@ -138,7 +138,7 @@ func fillUp(t *testing.T, path string) {
 	}
 }
 
-func entries(t *testing.T, dir string) int {
+func entries(t testing.TB, dir string) int {
 	t.Helper()
 	files, err := os.ReadDir(filepath.Join(dir, "d"))
 	if err != nil {

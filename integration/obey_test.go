@@ -225,7 +225,9 @@ func (o *obedient) obey(words []string, a *answer) error {
 			at := o.heard[name]
 			o.mu.Unlock()
 			if len(at) >= number(2) {
-				a.Received, a.At = uint64(len(at)), at[max(number(2), 1)-1]
+				if a.Received = uint64(len(at)); number(2) > 0 {
+					a.At = at[number(2)-1]
+				}
 				return nil
 			}
 			select {
@@ -291,7 +293,8 @@ func obey(t testing.TB, dir string) *child {
 func (c *child) order(format string, args ...any) {
 	c.t.Helper()
 	if _, err := fmt.Fprintf(c.in, format+"\n", args...); err != nil {
-		c.t.Fatal(err)
+		c.kill()
+		c.t.Fatalf("%v: the child ended: %s", err, c.err.String())
 	}
 }
 

@@ -55,10 +55,20 @@ func start(t testing.TB, dir, role string, args ...string) *child {
 // begin is start with what the kernel is to do for the process.
 func begin(t testing.TB, dir string, attr *syscall.SysProcAttr, role string, args ...string) *child {
 	t.Helper()
-	c := &child{t: t, cmd: exec.Command(os.Args[0], args...)}
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.SysProcAttr = attr
+	return launch(t, cmd, dir, role)
+}
+
+// launch is start for a command that runs this test binary, or one like it, in its own way.
+func launch(t testing.TB, cmd *exec.Cmd, dir, role string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: cmd}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "SHMBUS_DIR="+dir, "SHMBUS_DOMAIN=d")
 	c.cmd.Stderr = &c.err
-	c.cmd.SysProcAttr = attr
+	if c.cmd.SysProcAttr == nil {
+		c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	}
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

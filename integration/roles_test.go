@@ -15,7 +15,8 @@ import (
 
 func roles() map[string]role {
 	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
-		"patient": patientRole, "throng": throngRole, "linger": lingerRole}
+		"patient": patientRole, "throng": throngRole, "linger": lingerRole,
+		"attempt": attemptRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole}
 }
 
 // tally is what a subscriber saw.

@@ -1,0 +1,338 @@
+//go:build linux
+
+package integration
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// attempt is what came of one call of the API.
+type attempt struct {
+	answer
+	Want              string // "" or what there was none of: "space", "memory", "files", "places"
+	Needed, Available int64  // bytes, for space and memory
+	Text              string // of the error
+	Stamp             int64
+	Size              int
+	PID               int
+}
+
+// attemptRole does what obeyRole does and more, and says of each error what an application can find out of it.
+func attemptRole([]string) error {
+	o := &trier{obedient: newObedient(), loans: map[string]topic.Loan{}}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var a attempt
+		err := o.attempt(strings.Fields(lines.Text()), &a)
+		a.Err = sort(err)
+		a.sort(err)
+		if err := report(a); err != nil {
+			return err
+		}
+	}
+	if o.p != nil {
+		return o.p.Close()
+	}
+	return nil
+}
+
+// sort finds the type of an error, as an application would.
+func (a *attempt) sort(err error) {
+	if err == nil {
+		return
+	}
+	a.Text = err.Error()
+	var room *shmtransport.NoSpaceError
+	var space *registry.SpaceError
+	var memory *registry.MemoryError
+	if errors.As(err, &room) {
+		a.Needed, a.Available = room.Needed, room.Available
+	}
+	switch {
+	case errors.As(err, &space):
+		a.Want = "space"
+		if room == nil {
+			a.Needed, a.Available = space.Needed, space.Available
+		}
+	case errors.As(err, &memory):
+		a.Want = "memory"
+		if room == nil {
+			a.Needed, a.Available = memory.Needed, memory.Available
+		}
+	case errors.Is(err, syscall.EMFILE):
+		a.Want = "files"
+	case errors.As(err, new(*registry.LimitError)), errors.As(err, new(*shmtransport.LimitError)):
+		a.Want = "places"
+	}
+}
+
+type trier struct {
+	*obedient
+	loans   map[string]topic.Loan
+	payload []byte
+}
+
+// bytes is a payload, of memory that there is already if it was prepared.
+func (o *trier) bytes(n int) []byte {
+	if n > len(o.payload) {
+		o.payload = make([]byte, n)
+	}
+	return o.payload[:n]
+}
+
+func (o *trier) attempt(words []string, a *attempt) error {
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
+	name := ""
+	if len(words) > 1 {
+		name = words[1]
+	}
+	number := func(i int) int {
+		n, _ := strconv.Atoi(words[i])
+		return n
+	}
+	switch words[0] {
+	case "deep": // NAME TOPIC DEPTH
+		pub, err := topic.NewPublisher(o.p, words[2], &topic.PublisherOptions[[]byte]{Depth: number(3)})
+		if err == nil {
+			o.pubs[name] = pub
+		}
+		return err
+	case "latch": // NAME TOPIC
+		pub, err := topic.NewPublisher(o.p, words[2], &topic.PublisherOptions[[]byte]{Latched: true})
+		if err == nil {
+			o.pubs[name] = pub
+		}
+		return err
+	case "past": // NAME PATTERN HISTORY
+		sub, err := topic.NewSubscriber(o.p, words[2], &topic.SubscriberOptions[[]byte]{History: number(3)})
+		if err == nil {
+			o.subs[name] = sub
+		}
+		return err
+	case "lend": // NAME SIZE
+		loan, err := o.pubs[name].Loan(ctx, number(2))
+		if err == nil {
+			o.loans[name] = loan
+		}
+		return err
+	case "prepare": // SIZE
+		o.bytes(number(1))
+		return nil
+	case "send": // NAME N SIZE
+		for range number(2) {
+			if _, err := o.pubs[name].Publish(ctx, o.bytes(number(3))); err != nil {
+				return err
+			}
+			a.Received++
+		}
+		return nil
+	case "commit": // NAME
+		_, err := o.loans[name].Commit(ctx, len(o.loans[name].Bytes()))
+		return err
+	case "parts": // NAME SIZE
+		b := o.bytes(number(2) / 2)
+		_, err := o.pubs[name].PublishV(ctx, b, b)
+		return err
+	case "batch": // NAME N SIZE
+		values := make([][]byte, number(2))
+		for i := range values {
+			values[i] = o.bytes(number(3))
+		}
+		n, err := o.pubs[name].PublishBatch(ctx, values)
+		a.Received = uint64(n)
+		return err
+	case "noise": // NAME N SIZE: of bytes that do not compress
+		b := make([]byte, number(3))
+		for range number(2) {
+			rand.Read(b)
+			if _, err := o.pubs[name].Publish(ctx, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "drain": // NAME N: in batches
+		buf := make([]topic.Sample[[]byte], number(2))
+		for int(a.Received+a.Lost) < len(buf) {
+			n, err := o.subs[name].ReceiveBatch(ctx, buf)
+			if err != nil {
+				return err
+			}
+			for _, s := range buf[:n] {
+				a.Received++
+				a.Lost += s.Lost()
+				a.Size = len(s.Bytes())
+				s.Release()
+			}
+		}
+		return nil
+	case "latest": // NAME
+		s, ok := o.subs[name].Latest()
+		if !ok {
+			return errors.New("there is none")
+		}
+		a.Size = len(s.Bytes())
+		s.Release()
+		return nil
+	case "stamp": // NAME: of the next sample
+		s, err := o.subs[name].Receive(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.Release()
+		a.Stamp, a.Lost, a.At = s.Stamp(), s.Lost(), clock.New().Now()
+		return nil
+	case "none": // NAME: there is no sample now
+		if s, ok := o.subs[name].TryReceive(); ok {
+			defer s.Release()
+			return fmt.Errorf("sample %d is there, %d were lost", s.Sequence(), s.Lost())
+		}
+		return nil
+	case "now":
+		a.Stamp = clock.New().Now()
+		return nil
+	case "maps": // N bytes more than there are now may be mapped; -1: no limit
+		return limitMaps(number(1))
+	case "nofiles": // no descriptor more than there are now
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			return err
+		}
+		limit.Cur = 0 // what is open stays open
+		return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	case "record": // PATH: until the disk is full
+		_, err := record.Record(ctx, o.p, name, nil)
+		return err
+	case "pid":
+		a.PID = os.Getpid()
+		return nil
+	}
+	return o.obey(words, &a.answer)
+}
+
+// limitMaps lets this process map so much more than it has now.
+func limitMaps(more int) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+		return err
+	}
+	limit.Cur = limit.Max
+	if more >= 0 {
+		statm, err := os.ReadFile("/proc/self/statm")
+		if err != nil {
+			return err
+		}
+		pages, err := strconv.ParseUint(strings.Fields(string(statm))[0], 10, 64)
+		if err != nil {
+			return err
+		}
+		limit.Cur = pages*uint64(os.Getpagesize()) + uint64(more)
+	}
+	return unix.Setrlimit(unix.RLIMIT_AS, &limit)
+}
+
+// tryAll starts a child in the attempt role, which has joined.
+func tryAll(t testing.TB, dir string) *child {
+	t.Helper()
+	c := start(t, dir, "attempt")
+	c.must("join")
+	return c
+}
+
+// can gives a command and returns what came of it.
+func (c *child) can(format string, args ...any) (a attempt) {
+	c.t.Helper()
+	c.order(format, args...)
+	c.expect(&a)
+	return a
+}
+
+// must gives a command that has to go well.
+func (c *child) must(format string, args ...any) attempt {
+	c.t.Helper()
+	a := c.can(format, args...)
+	if a.Err != "" {
+		c.t.Fatalf(format+": %s", append(args, a.Text)...)
+	}
+	return a
+}
+
+// lacks gives a command that must fail for want of something, and say how much of it.
+func (c *child) lacks(want, format string, args ...any) {
+	c.t.Helper()
+	a := c.can(format, args...)
+	switch {
+	case a.Want != want:
+		c.t.Errorf(format+": want of %q instead of %q: %s", append(args, a.Want, want, a.Text)...)
+	case want == "space" || want == "memory":
+		if a.Needed <= 0 || a.Available < 0 || a.Available >= a.Needed && !strings.Contains(a.Text, "whatever its size") {
+			c.t.Errorf(format+": %d needed, %d available: %s", append(args, a.Needed, a.Available, a.Text)...)
+		}
+	}
+}
+
+// belongings are what a process has that a call which failed might leave behind.
+func (c *child) belongings(dir string) string {
+	c.t.Helper()
+	f := c.must("figures")
+	return fmt.Sprint(entries(c.t, dir), " files, ", f.FDs, " descriptors, ", f.Maps, " mappings, ", used(c.t, dir), " bytes")
+}
+
+// used is how many bytes a file system has given out.
+func used(t testing.TB, dir string) int64 {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return int64(st.Blocks-st.Bfree) * int64(st.Bsize)
+}
+
+// mountOn mounts a file system on a directory until the test is over. Root alone may; without it the test is left out, and
+// fails where that must not be.
+func mountOn(t testing.TB, dir, kind string, flags uintptr, data string) {
+	t.Helper()
+	if err := syscall.Mount(kind, dir, kind, flags, data); err != nil {
+		needRoot(t, fmt.Errorf("mount a %s: %w", kind, err))
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// needRoot leaves a test out that only root can run.
+func needRoot(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	t.Skipf("%v; run this test as root", err)
+}
+
+// tool is a command of this repository, built.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	build(t, path, "../cmd/"+name)
+	return path
+}

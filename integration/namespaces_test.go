@@ -1,0 +1,265 @@
+//go:build linux
+
+package integration
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+// apart starts a child in the attempt role in pid and mount namespaces of its own, where it is process 1.
+func apart(t testing.TB, dir string) *child {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		needRoot(t, errors.New("namespaces of its own"))
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+	c := launch(t, cmd, dir, "attempt")
+	c.must("join")
+	return c
+}
+
+func TestParticipantsOfDifferentPidNamespacesMeetAndHearOfDeaths(t *testing.T) {
+	dir := newDomain(t)
+	host, a, b := tryAll(t, dir), apart(t, dir), apart(t, dir)
+	for _, c := range []*child{a, b} {
+		if pid := c.must("pid").PID; pid != 1 {
+			t.Fatalf("in a namespace of its own it is process %d", pid)
+		}
+	}
+	all := []*child{host, a, b}
+	for i, c := range all {
+		c.must("sub s t")
+		c.must("pub p t")
+		c.must("heard joined 3")
+		c.must("peers p %d", i+1)
+	}
+	for _, c := range all {
+		c.must("peers s 3")
+		c.must("peers p 3")
+	}
+	for _, c := range all {
+		c.must("send p 5 500")
+	}
+	for _, c := range all {
+		if got := c.must("take s 15"); got.Lost != 0 {
+			t.Errorf("it lost %d", got.Lost)
+		}
+	}
+	// Nobody is taken for dead by those who cannot see its process: not by cleaning, not by newcomers.
+	was := entries(t, dir)
+	if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) != 0 || err != nil {
+		t.Errorf("cleaned %q, %v", removed, err)
+	}
+	passing := apart(t, dir)
+	passing.must("leave")
+	passing.finish()
+	if n := entries(t, dir); n != was {
+		t.Errorf("%d files, before it were %d", n, was)
+	}
+	a.must("send p 1 500")
+	begin := monotonic()
+	a.kill()
+	for _, c := range []*child{host, b} {
+		heard := c.must("heard died 1")
+		t.Logf("a death in another pid namespace was heard after %v", time.Duration(heard.At-begin))
+		c.must("take s 1")
+		c.must("send p 1 500")
+	}
+	if n := entries(t, dir); n != was-3 {
+		t.Errorf("%d files, before the death it were %d", n, was)
+	}
+	host.kill()
+	b.must("heard died 2")
+	b.must("send p 1 500")
+	b.finish()
+}
+
+// reuseRole is process 1 of a pid namespace. It joins, starts a participant, kills it, makes the kernel give its pid to another
+// process, and reports what it has heard.
+func reuseRole([]string) error {
+	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return err
+	}
+	o := newObedient()
+	if err := o.obey([]string{"join"}, nil); err != nil {
+		return err
+	}
+	var a answer
+	pid, heir := 0, (*nested)(nil)
+	for round := 1; round <= 50; round++ { // a thread may get the number first; then another victim is needed
+		victim, err := other("obey")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(victim.in, "join")
+		fmt.Fprintln(victim.in, "pub p t")
+		if err := o.obey([]string{"heard", "added:t", fmt.Sprint(round)}, &a); err != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond) // more than a tick, in which start times are counted
+		pid = victim.cmd.Process.Pid
+		victim.cmd.Process.Kill()
+		victim.cmd.Wait()
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid-1), 0); err != nil {
+			return err
+		}
+		if heir, err = other("idle"); err != nil {
+			return err
+		}
+		if err := o.obey([]string{"heard", "died", fmt.Sprint(round)}, &a); err != nil {
+			return err
+		}
+		if heir.cmd.Process.Pid == pid {
+			break
+		}
+		heir.in.Close()
+		heir.cmd.Wait()
+	}
+	var err error
+	var left []string
+	for begin := time.Now(); len(left) != 1 && time.Since(begin) < long; time.Sleep(time.Millisecond) {
+		if left, err = filepath.Glob(filepath.Join(os.Getenv("SHMBUS_DIR"), "d", "*.participant")); err != nil {
+			return err
+		}
+	}
+	lives := syscall.Kill(heir.cmd.Process.Pid, 0) == nil
+	heir.in.Close()
+	heir.cmd.Wait()
+	return errors.Join(report(map[string]any{"Victim": pid, "Heir": heir.cmd.Process.Pid, "Lives": lives, "Left": len(left)}), o.p.Close())
+}
+
+// nested is a process that a role started.
+type nested struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+func other(role string) (*nested, error) {
+	n := &nested{cmd: exec.Command(os.Args[0])}
+	n.cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	n.cmd.Stderr = os.Stderr
+	var err error
+	if n.in, err = n.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := n.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	n.out = bufio.NewScanner(out)
+	return n, n.cmd.Start()
+}
+
+// idleRole does nothing until it is asked to end.
+func idleRole([]string) error {
+	<-untilAsked()
+	return nil
+}
+
+func TestAPidThatIsGivenAgainKeepsNobodyAlive(t *testing.T) {
+	if os.Geteuid() != 0 {
+		needRoot(t, errors.New("a pid namespace"))
+	}
+	dir := newDomain(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS}
+	c := launch(t, cmd, dir, "reuse")
+	var got struct {
+		Victim, Heir, Left int
+		Lives              bool
+	}
+	c.expect(&got)
+	if got.Victim != got.Heir || !got.Lives || got.Left != 1 {
+		t.Errorf("%+v; there should be one participant, and a living process with the pid of the dead", got)
+	}
+	c.finish()
+}
+
+// A file whose lock is free is of a dead participant, whoever has its pid now; one whose lock is held is of a living one.
+func TestForgedPidsAndBootsDecideNothing(t *testing.T) {
+	dir := newDomain(t)
+	one, bystander := tryAll(t, dir), start(t, t.TempDir(), "idle")
+	anotherBoot := func(h []byte) { h[32]++ }
+	anotherTime := func(h []byte) { binary.NativeEndian.PutUint64(h[24:], 1) }
+	dead := []*forged{
+		forge(t, dir, bystander.cmd.Process.Pid, nil),
+		forge(t, dir, bystander.cmd.Process.Pid, anotherTime),
+		forge(t, dir, os.Getpid(), anotherBoot),
+		forge(t, dir, 1, nil),
+	}
+	alive := []*forged{
+		forge(t, dir, 1<<22, nil), // a pid that there cannot be
+		forge(t, dir, bystander.cmd.Process.Pid, anotherBoot),
+	}
+	newcomer := tryAll(t, dir)
+	for _, c := range []*child{one, newcomer} {
+		c.must("heard joined %d", 2+len(dead)+len(alive))
+	}
+	for _, f := range dead {
+		// What a publisher, a schema and subscriptions would leave, too.
+		for _, suffix := range []string{"pub.1", "schema.1", "reader"} {
+			if err := os.WriteFile(strings.TrimSuffix(f.path, "participant")+suffix, []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.end()
+	}
+	for _, c := range []*child{one, newcomer} {
+		c.must("heard died %d", len(dead))
+	}
+	last := tryAll(t, dir)
+	last.must("heard joined %d", 3+len(alive))
+	if n := entries(t, dir); n != 1+3+len(alive) {
+		t.Errorf("%d files, want the registry, three participants and %d that look as strange as the dead", n, len(alive))
+	}
+	for _, f := range alive {
+		if _, err := os.Stat(f.path); err != nil {
+			t.Errorf("one that lives was cleaned: %v", err)
+		}
+		f.end()
+	}
+	last.must("heard died %d", len(alive))
+	for _, c := range []*child{one, newcomer, last, bystander} {
+		c.finish()
+	}
+}
+
+// What a boot leaves on a disk, or a power failure, is cleaned by the first who comes.
+func TestLeftoversOfAnotherBootAreCleaned(t *testing.T) {
+	dir := newDomain(t)
+	one := tryAll(t, dir)
+	for range 5 {
+		f := forge(t, dir, 1, func(h []byte) { h[32]++ })
+		for _, suffix := range []string{"pub.1", "pub.2", "schema.2", "reader"} {
+			if err := os.WriteFile(strings.TrimSuffix(f.path, "participant")+suffix, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.end()
+	}
+	one.kill() // nobody is there to notice
+	first := tryAll(t, dir)
+	if n := entries(t, dir); n != 2 {
+		t.Errorf("%d files, want the registry and the participant", n)
+	}
+	first.must("sub s t")
+	first.must("pub p t")
+	first.must("send p 3 500")
+	first.must("take s 3")
+	first.finish()
+}
