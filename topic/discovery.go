@@ -62,7 +62,11 @@ func (p *Participant) onChange(c registry.Change) {
 		p.tellAsked()
 	case registry.Corrupt, registry.Incompatible:
 		p.log.Warn("a participant cannot be understood", "participant", id, "unit", c.Participant.Unit, "err", c.Err)
-		p.emit(Event{Kind: Unusable, Participant: c.Participant, Err: c.Err})
+		e := Event{Kind: Unusable, Participant: c.Participant, Err: c.Err}
+		if c.Kind == registry.Incompatible {
+			p.strangers[id] = e
+		}
+		p.emit(e)
 	}
 	p.signal()
 }

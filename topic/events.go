@@ -96,6 +96,13 @@ func (p *Participant) known() []Event {
 	}) {
 		events = append(events, Event{Kind: Joined, Participant: u})
 	}
+	for id, e := range p.strangers {
+		if _, err := os.Lstat(p.reg.PeerPath(id, "participant")); err == nil {
+			events = append(events, e)
+		} else {
+			delete(p.strangers, id) // of whose end nobody is told
+		}
+	}
 	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b *registry.Entity) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID.Number, b.ID.Number), cmp.Compare(a.ID.Participant, b.ID.Participant))
 	}) {
@@ -104,7 +111,7 @@ func (p *Participant) known() []Event {
 	return events
 }
 
-// Events yields first what is there already, as Joined and Added, then what happens, until ctx is done, the participant
+// Events yields first what is there already, as Joined and Added, or Unusable if it is of another version, then what happens, until ctx is done, the participant
 // closes, or the loop is left. This participant's own doings are events too. Each call listens for itself. A loop that is
 // more than a few thousand events behind loses the newest of them, and is told how many by a Missed.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
