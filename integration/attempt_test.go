@@ -221,6 +221,10 @@ func (o *trier) attempt(words []string, a *attempt) error {
 	case "record": // PATH: until the disk is full
 		_, err := record.Record(ctx, o.p, name, nil)
 		return err
+	case "spawn": // HOW: a program that outlives this one
+		pid, err := spawn(name)
+		a.PID = pid
+		return err
 	case "pid":
 		a.PID = os.Getpid()
 		return nil

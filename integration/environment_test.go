@@ -1,0 +1,432 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// descriptors lists what a process has open in the domain below dir, and how many of these a program that it starts would get.
+func descriptors(t testing.TB, pid int, dir string) (open, inherited []string) {
+	t.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		path, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name()))
+		if err != nil || !strings.HasPrefix(path, dir) && !strings.Contains(path, "pidfd") {
+			continue
+		}
+		open = append(open, path)
+		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(info)) {
+			if octal, ok := strings.CutPrefix(line, "flags:"); ok {
+				flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if flags&syscall.O_CLOEXEC == 0 {
+					inherited = append(inherited, path)
+				}
+			}
+		}
+	}
+	return open, inherited
+}
+
+func TestAProgramThatAParticipantStartedDoesNotKeepItAlive(t *testing.T) {
+	dir := newDomain(t)
+	one, victim := tryAll(t, dir), tryAll(t, dir)
+	for _, c := range []*child{one, victim} {
+		c.must("sub s t")
+		c.must("pub p t")
+	}
+	victim.must("send p 3 500")
+	one.must("peers s 2")
+	// Neither closes anything that it got.
+	raw, usual := victim.must("spawn raw").PID, victim.must("spawn usual").PID
+	t.Cleanup(func() { syscall.Kill(raw, syscall.SIGKILL); syscall.Kill(usual, syscall.SIGKILL) })
+	open, inherited := descriptors(t, victim.cmd.Process.Pid, dir)
+	if len(open) < 4 || len(inherited) != 0 {
+		t.Errorf("of %q a program that it starts would get %q", open, inherited)
+	}
+	for _, pid := range []int{raw, usual} {
+		if got, _ := descriptors(t, pid, dir); len(got) != 0 {
+			t.Errorf("a program that it started has %q", got)
+		}
+	}
+	victim.kill()
+	one.must("heard died 1")
+	one.must("take s 3")
+	for _, pid := range []int{raw, usual} {
+		if err := syscall.Kill(pid, 0); err != nil {
+			t.Errorf("what it started is over too: %v", err)
+		}
+	}
+	one.finish()
+}
+
+// spawn starts a program that goes on when this process is dead.
+func spawn(how string) (int, error) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		return 0, err
+	}
+	if how == "raw" {
+		return syscall.ForkExec(sleep, []string{"sleep", "60"}, &syscall.ProcAttr{})
+	}
+	cmd := exec.Command(sleep, "60")
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	return cmd.Process.Pid, nil
+}
+
+func TestStampsOfAnotherTimeNamespaceAreTheSame(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	if err != nil || os.Geteuid() != 0 {
+		needRoot(t, errors.Join(errors.New("a time namespace takes root, and unshare of util-linux"), err))
+	}
+	if _, err := os.Stat("/proc/self/ns/time"); err != nil {
+		t.Skipf("this kernel has no time namespaces (Linux 5.6): %v", err)
+	}
+	for _, offset := range []string{"1000000", "-1"} {
+		t.Run(offset, func(t *testing.T) {
+			dir := newDomain(t)
+			host := tryAll(t, dir)
+			moved := launch(t, exec.Command(unshare, "--time", "--monotonic", offset, "--boottime", "5000", "--fork", "--kill-child", os.Args[0]), dir, "attempt")
+			before, there, after := host.must("now").Stamp, moved.must("now").Stamp, host.must("now").Stamp
+			if slack := int64(time.Millisecond); there < before-slack || there > after+slack {
+				t.Errorf("between %d and %d of here it was %d there", before, after, there)
+			}
+			moved.must("join")
+			host.must("sub s t")
+			moved.must("pub p t")
+			moved.must("send p 1 500")
+			if a := host.must("stamp s"); a.Stamp < before || a.Stamp > a.At {
+				t.Errorf("stamp %d, received at %d", a.Stamp, a.At)
+			}
+			// Who was there first decides what counts as lost.
+			moved.must("send p 100 500")
+			host.must("sub later t")
+			host.must("none later")
+			moved.must("sub latest t")
+			moved.must("none latest")
+			moved.must("send p 1 500")
+			for _, c := range []struct {
+				*child
+				name string
+			}{{host, "later"}, {moved, "latest"}} {
+				if a := c.must("take %s 1", c.name); a.Lost != 0 {
+					t.Errorf("%s, which came later, lost %d", c.name, a.Lost)
+				}
+			}
+			moved.kill()
+			host.must("heard died 1")
+			host.finish()
+		})
+	}
+}
+
+// Whoever speaks another version is refused by name, and let live.
+func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
+	const offVersion = 8
+	shmmon := tool(t, "shmmon")
+	patch := func(t *testing.T, pattern string, version uint32) {
+		t.Helper()
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) != 1 {
+			t.Fatalf("%s: %q, %v", pattern, paths, err)
+		}
+		f, err := os.OpenFile(paths[0], os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt(binary.NativeEndian.AppendUint32(nil, version), offVersion); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("a domain of another version", func(t *testing.T) {
+		dir := newDomain(t)
+		tryAll(t, dir).finish()
+		registryFile := filepath.Join(dir, "d", "registry")
+		patch(t, registryFile, 1)
+		p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d"})
+		var version *registry.VersionError
+		if !errors.As(err, &version) || version.Found != 1 || version.Known != 2 || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
+			t.Errorf("joined %v: %v", p, err)
+		}
+		if n := entries(t, dir); n != 1 {
+			t.Errorf("%d files", n)
+		}
+		patch(t, registryFile, 2)
+	})
+	t.Run("a participant of another version", func(t *testing.T) {
+		dir := newDomain(t)
+		old, one := tryAll(t, dir), start(t, dir, "attempt")
+		old.must("pub p t")
+		old.must("sub s t")
+		patch(t, filepath.Join(dir, "d", "*.participant"), 1) // it was not there before either of them
+		one.must("join")
+		one.must("heard unusable 1")
+		one.must("sub s t")
+		one.must("pub p t")
+		one.must("send p 3 500")
+		if a := one.must("take s 3"); a.Lost != 0 {
+			t.Errorf("it lost %d", a.Lost)
+		}
+		if a := old.can("take s 0"); a.Err != "" {
+			t.Errorf("the other: %s", a.Text)
+		}
+		out, err := command(shmmon, dir, "ps").CombinedOutput()
+		if !strings.Contains(string(out), "version 1") || !strings.Contains(string(out), "version 2") {
+			t.Errorf("shmmon ps: %v, %s", err, out)
+		}
+		if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) != 0 || err != nil {
+			t.Errorf("cleaned %q, %v", removed, err)
+		}
+		// Dead, it is one like others.
+		old.kill()
+		if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) == 0 && entries(t, dir) > 4 || err != nil {
+			t.Errorf("cleaned %q, %v", removed, err)
+		}
+		one.finish()
+	})
+	t.Run("a publisher and a reader of another version", func(t *testing.T) {
+		dir := newDomain(t)
+		old, one := tryAll(t, dir), tryAll(t, dir)
+		old.must("pub p t")
+		old.must("sub s u")
+		patch(t, filepath.Join(dir, "d", "*.pub.1"), 3)
+		patch(t, filepath.Join(dir, "d", "*.reader"), 3)
+		one.must("sub s t")
+		one.must("heard unusable:t 1")
+		one.must("pub p u") // waits a second for a subscription that it cannot connect
+		old.must("send p 3 500")
+		one.must("none s")
+		one.must("pub mine t")
+		one.must("send mine 3 500")
+		one.must("take s 3")
+		patch(t, filepath.Join(dir, "d", "*.pub.1"), 2)
+		old.finish()
+		one.finish()
+	})
+}
+
+// places where a domain may be, and what is said of them.
+func TestTheFileSystemOfADomain(t *testing.T) {
+	if os.Geteuid() != 0 {
+		needRoot(t, errors.New("file systems of its own"))
+	}
+	for _, c := range []struct{ name, want string }{
+		{"absent", `join the domain: "/dev/shm/shmbus-0" cannot be used as a domain directory: it cannot be created: mkdir /dev/shm/shmbus-0: no such file or directory; choose another with SHMBUS_DIR`},
+		{"read-only", `join the domain: "/dev/shm/shmbus-0" cannot be used as a domain directory: it cannot be created: mkdir /dev/shm/shmbus-0: read-only file system; choose another with SHMBUS_DIR`},
+		{"private", ""},
+		{"umask 777", ""},
+		{"umask 0", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Args[0], c.name)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+			child := launch(t, cmd, "", "default")
+			var said string
+			child.expect(&said)
+			if said != c.want {
+				t.Errorf("it says %q, want %q", said, c.want)
+			}
+			child.finish()
+		})
+	}
+}
+
+// defaultRole uses the default domain of a /dev/shm of its own and reports the error.
+func defaultRole(args []string) error {
+	os.Unsetenv("SHMBUS_DIR")
+	os.Unsetenv("SHMBUS_DOMAIN")
+	var err error
+	switch args[0] {
+	case "absent":
+		err = syscall.Mount("tmpfs", "/dev", "tmpfs", 0, "")
+	case "read-only":
+		err = syscall.Mount("tmpfs", "/dev/shm", "tmpfs", syscall.MS_RDONLY, "")
+	default:
+		err = syscall.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777")
+	}
+	if err != nil {
+		return err
+	}
+	said := ""
+	if octal, ok := strings.CutPrefix(args[0], "umask "); ok {
+		mask, err := strconv.ParseUint(octal, 8, 32)
+		if err != nil {
+			return err
+		}
+		syscall.Umask(int(mask))
+		if err := syscall.Setuid(65533); err != nil { // to whom modes mean something
+			return err
+		}
+		if err := modes(); err != nil {
+			said = err.Error()
+		}
+	} else if err := exchange(nil); err != nil {
+		said = err.Error()
+	}
+	if err := report(said); err != nil {
+		return err
+	}
+	<-untilAsked()
+	return nil
+}
+
+// exchange sends a sample from one participant to another, with a schema and slots.
+func exchange(opts *topic.Options) error {
+	a, err := topic.Join(opts)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	b, err := topic.Join(opts)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	sub, err := topic.NewSubscriber[[]byte](a, "t", nil)
+	if err != nil {
+		return err
+	}
+	pub, err := topic.NewPublisher[[]byte](b, "t", nil)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
+	for _, n := range []int{10, 5000, 300000} {
+		if _, err := pub.Publish(ctx, make([]byte, n)); err != nil {
+			return err
+		}
+		s, err := sub.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		if len(s.Bytes()) != n || s.Lost() != 0 {
+			return fmt.Errorf("%d bytes instead of %d, %d lost", len(s.Bytes()), n, s.Lost())
+		}
+		s.Release()
+	}
+	return nil
+}
+
+// modes uses the default domain and looks at what is made there meanwhile.
+func modes() error {
+	if err := exchange(nil); err != nil {
+		return err
+	}
+	p, err := topic.Join(nil)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if _, err := topic.NewPublisher[[]byte](p, "t", nil); err != nil {
+		return err
+	}
+	if _, err := topic.NewSubscriber[[]byte](p, "t", nil); err != nil {
+		return err
+	}
+	files := 0
+	err = filepath.WalkDir("/dev/shm/shmbus-65533", func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		want := fs.FileMode(0o600)
+		if e.IsDir() {
+			want = fs.ModeDir | 0o700
+		} else {
+			files++
+		}
+		if err == nil && info.Mode() != want {
+			err = fmt.Errorf("%s has mode %v, want %v", path, info.Mode(), want)
+		}
+		return err
+	})
+	if err == nil && files != 4 {
+		err = fmt.Errorf("there are %d files", files)
+	}
+	return err
+}
+
+// On a disk everything works if it has anonymous files, and a warning says what is the matter.
+func TestADomainOnADiskWorksAndIsWarnedOf(t *testing.T) {
+	parent := "/var/tmp"
+	if shm.InMemory(parent) {
+		if parent = t.TempDir(); shm.InMemory(parent) {
+			t.Skip("there is no disk: neither /var/tmp nor the directory for temporary files is on one")
+		}
+	}
+	parent, err := os.MkdirTemp(parent, "shmbus-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(parent)
+	var log strings.Builder
+	err = exchange(&topic.Options{Dir: parent, Domain: "d", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil && strings.Contains(err.Error(), "O_TMPFILE") {
+		t.Logf("this disk has no anonymous files: %v", err)
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "not on a tmpfs") {
+		t.Errorf("the log says %q", log.String())
+	}
+}
+
+// Of a domain that can be looked at only, tools show what there is.
+func TestADomainThatIsMountedReadOnlyCanBeLookedAt(t *testing.T) {
+	dir, other := newDomain(t), t.TempDir()
+	one := tryAll(t, dir)
+	one.must("pub p t")
+	if err := syscall.Mount(dir, other, "", syscall.MS_BIND, ""); err != nil {
+		needRoot(t, fmt.Errorf("mount a directory once more: %w", err))
+	}
+	defer syscall.Unmount(other, syscall.MNT_DETACH)
+	if err := syscall.Mount("", other, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	o, err := registry.Observe(filepath.Join(other, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if seen, err := o.Look(); err != nil || len(seen) != 1 || !seen[0].Alive || len(seen[0].Entities) != 1 {
+		t.Errorf("it sees %+v, %v", seen, err)
+	}
+	if _, err := topic.Join(&topic.Options{Dir: other, Domain: "d"}); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("join: %v", err)
+	}
+	one.finish()
+}

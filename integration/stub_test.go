@@ -1,5 +1,0 @@
-//go:build linux
-
-package integration
-
-func defaultRole([]string) error { return nil }
