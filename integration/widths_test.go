@@ -1,0 +1,103 @@
+//go:build linux
+
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Processes of 32 and of 64 bits share a domain: the layout knows no word of the machine.
+func TestProgramsOf32And64BitsShareADomain(t *testing.T) {
+	narrow := filepath.Join(t.TempDir(), "narrow")
+	build(t, narrow, ".", "GOARCH=386")
+	if out, err := exec.Command(narrow, "-test.run", "^$").CombinedOutput(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("run a 386 program: %v, %s", err, out)
+		}
+		t.Skipf("this machine does not run 386 programs: %v, %s", err, out)
+	}
+	in32 := func(t *testing.T, dir, role string, args ...string) *child { return launch(t, exec.Command(narrow, args...), dir, role) }
+	in64 := func(t *testing.T, dir, role string, args ...string) *child { return start(t, dir, role, args...) }
+	for name, of := range map[string][2]func(*testing.T, string, string, ...string) *child{
+		"from 32 to 64": {in32, in64}, "from 64 to 32": {in64, in32},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := newDomain(t)
+			pub, sub := of[0](t, dir, "attempt"), of[1](t, dir, "attempt")
+			for _, c := range []*child{pub, sub} {
+				c.must("join")
+				c.must("heard joined 1")
+			}
+			sub.must("sub s t lossless")
+			sub.must("sub all **")
+			pub.must("pub p t")
+			pub.must("latch l kept")
+			pub.must("send l 1 70")
+			pub.must("peers p 2")
+			total := 0
+			for _, n := range []int{0, 1, 104, 105, 5000, 300000, 9 << 20, 50} {
+				pub.must("send p 5 %d", n)
+				if got := sub.must("drain s 5"); got.Size != n || got.Lost != 0 {
+					t.Errorf("of 5 samples of %d bytes it received %+v", n, got)
+				}
+				pub.must("batch p 8 %d", n)
+				if got := sub.must("drain s 8"); got.Size != n || got.Lost != 0 {
+					t.Errorf("of a batch of 8 samples of %d bytes it received %+v", n, got)
+				}
+				if got := sub.must("latest s"); got.Size != n {
+					t.Errorf("the newest sample has %d bytes, want %d", got.Size, n)
+				}
+				total += 13
+			}
+			pub.must("lend p 4000")
+			pub.must("commit p")
+			pub.must("parts p 4000")
+			if got := sub.must("take s 2"); got.Lost != 0 {
+				t.Errorf("%+v", got)
+			}
+			if got := sub.must("take all %d", total+3); got.Received+got.Lost != uint64(total+3) {
+				t.Errorf("of %d it received %d and lost %d", total+3, got.Received, got.Lost)
+			}
+			sub.must("past k kept 1")
+			if got := sub.must("take k 1"); got.Received != 1 {
+				t.Errorf("of the latched topic it received %+v", got)
+			}
+			before, there, after := sub.must("now").Stamp, pub.must("now").Stamp, sub.must("now").Stamp
+			if there < before-1e6 || there > after+1e6 {
+				t.Errorf("between %d and %d of one it was %d of the other", before, after, there)
+			}
+			// Every sample's bytes are checked, while payloads grow and the subscriber holds some.
+			reader := of[1](t, dir, "subscribe", "-topic", "load", "-progress", "2000", "-hold", "3").ready()
+			writer := of[0](t, dir, "publish", "-grow", "-subscribers", "2").ready()
+			victim := of[0](t, dir, "publish", "-grow", "-subscribers", "2").ready()
+			progress(reader)
+			victim.kill()
+			for _, c := range []*child{pub, sub} {
+				c.must("heard died 1")
+			}
+			progress(reader)
+			reader.kill()
+			sub.must("heard died 2")
+			pub.must("heard died 2")
+			writer.finish()
+			sub.must("close all")
+			pub.must("send p 3 500")
+			sub.must("take s 3")
+			sub.kill()
+			pub.must("heard died 3")
+			pub.must("send p 20 500") // waits for nobody
+			// Whoever comes next finds nothing of the dead.
+			next := of[1](t, dir, "attempt")
+			next.must("join")
+			if n := entries(t, dir); n != 1+3+1 {
+				t.Errorf("%d files, want the registry, a participant with two publishers, and one more", n)
+			}
+			next.finish()
+			pub.finish()
+		})
+	}
+}
