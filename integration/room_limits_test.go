@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -67,9 +68,19 @@ func TestWithoutDescriptorsEveryCallSaysSoAndThePeersAreNotBlamed(t *testing.T) 
 	}
 }
 
+// leanBinary is this test binary without C and the race detector, whose threads take address space as they like.
+func leanBinary(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "lean")
+	build(t, path, ".")
+	return path
+}
+
 func TestWithoutAddressSpaceEveryCallSaysSoAndLeavesNothing(t *testing.T) {
 	dir := newSmallDomain(t, "1g") // where nobody else takes or gives
-	poor, other, stranger := tryAll(t, dir), tryAll(t, dir), start(t, dir, "attempt")
+	lean := leanBinary(t)
+	poor, other, stranger := launch(t, exec.Command(lean), dir, "attempt"), tryAll(t, dir), launch(t, exec.Command(lean), dir, "attempt")
+	poor.must("join")
 	poor.must("pub p t")
 	other.must("sub s t")
 	poor.must("send p 20 1000")
@@ -111,7 +122,8 @@ func TestWithoutAddressSpaceEveryCallSaysSoAndLeavesNothing(t *testing.T) {
 func TestAReaderWithoutAddressSpaceIsLateAndBlamesNobody(t *testing.T) {
 	const large = 20 * mib
 	dir := newDomain(t)
-	poor, pub := tryAll(t, dir), tryAll(t, dir)
+	poor, pub := launch(t, exec.Command(leanBinary(t)), dir, "attempt"), tryAll(t, dir)
+	poor.must("join")
 	poor.must("sub s large")
 	poor.must("sub few small")
 	pub.must("pub l large")
