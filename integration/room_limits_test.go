@@ -76,9 +76,14 @@ func leanBinary(t testing.TB) string {
 	return path
 }
 
-func TestWithoutAddressSpaceEveryCallSaysSoAndLeavesNothing(t *testing.T) {
-	dir := newSmallDomain(t, "1g") // where nobody else takes or gives
+func TestWithoutAddressSpace(t *testing.T) {
 	lean := leanBinary(t)
+	t.Run("every call says so and leaves nothing", func(t *testing.T) { noAddressSpace(t, lean) })
+	t.Run("a reader is late and blames nobody", func(t *testing.T) { lateForAddressSpace(t, lean) })
+}
+
+func noAddressSpace(t *testing.T, lean string) {
+	dir := newSmallDomain(t, "1g") // where nobody else takes or gives
 	poor, other, stranger := launch(t, exec.Command(lean), dir, "attempt"), tryAll(t, dir), launch(t, exec.Command(lean), dir, "attempt")
 	poor.must("join")
 	poor.must("pub p t")
@@ -119,10 +124,10 @@ func TestWithoutAddressSpaceEveryCallSaysSoAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAReaderWithoutAddressSpaceIsLateAndBlamesNobody(t *testing.T) {
+func lateForAddressSpace(t *testing.T, lean string) {
 	const large = 20 * mib
 	dir := newDomain(t)
-	poor, pub := launch(t, exec.Command(leanBinary(t)), dir, "attempt"), tryAll(t, dir)
+	poor, pub := launch(t, exec.Command(lean), dir, "attempt"), tryAll(t, dir)
 	poor.must("join")
 	poor.must("sub s large")
 	poor.must("sub few small")

@@ -19,7 +19,9 @@ func TestProgramsOf32And64BitsShareADomain(t *testing.T) {
 		}
 		t.Skipf("this machine does not run 386 programs: %v, %s", err, out)
 	}
-	in32 := func(t *testing.T, dir, role string, args ...string) *child { return launch(t, exec.Command(narrow, args...), dir, role) }
+	in32 := func(t *testing.T, dir, role string, args ...string) *child {
+		return launch(t, exec.Command(narrow, args...), dir, role)
+	}
 	in64 := func(t *testing.T, dir, role string, args ...string) *child { return start(t, dir, role, args...) }
 	for name, of := range map[string][2]func(*testing.T, string, string, ...string) *child{
 		"from 32 to 64": {in32, in64}, "from 64 to 32": {in64, in32},
