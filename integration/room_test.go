@@ -55,6 +55,7 @@ func TestWhereThereIsNoRoomEveryCallSaysSoAndLeavesNothing(t *testing.T) {
 				pub.lacks("space", "send l 1 %d", large)
 				sub.lacks("space", "sub q u")
 				sub.lacks("space", "past q t 16")
+				pub.lacks("space", "sub q u") // its first
 				sub.lacks("space", "record %s", filepath.Join(t.TempDir(), "a.mcap"))
 			}
 			out, err := command(shmmon, dir, "pub", "u", `"text"`).CombinedOutput()
