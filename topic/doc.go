@@ -33,6 +33,6 @@
 // # Errors
 //
 // Errors of ctx come back wrapped or as they are, so ask with errors.Is; so does os.ErrClosed after Close. *registry.NameError, *registry.TypeMismatchError,
-// *shmtransport.TooLargeError, *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError, and a
+// *registry.SpaceError (a full file system), *registry.MemoryError (no address space), *shmtransport.TooLargeError, *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError, and a
 // VersionError of either package say what, the limit and the remedy.
 package topic

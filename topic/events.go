@@ -23,7 +23,7 @@ const (
 	Added                             // a publisher or subscription was made
 	Removed                           // a publisher or subscription is gone
 	TypeMismatch                      // a publisher and a subscription, one of them ours, do not fit: Err is a *registry.TypeMismatchError
-	Unusable                          // somebody's shared memory is corrupt, of another version, or beyond a limit: Err
+	Unusable                          // somebody's shared memory is corrupt, of another version, beyond a limit, or there is no memory for it here: Err
 	Missed                            // the listener was too slow, Err says how many events it missed
 )
 
