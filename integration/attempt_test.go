@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/registry"
@@ -234,8 +232,8 @@ func (o *trier) attempt(words []string, a *attempt) error {
 
 // limitMaps lets this process map so much more than it has now.
 func limitMaps(more int) error {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &limit); err != nil {
 		return err
 	}
 	limit.Cur = limit.Max
@@ -250,7 +248,7 @@ func limitMaps(more int) error {
 		}
 		limit.Cur = pages*uint64(os.Getpagesize()) + uint64(more)
 	}
-	return unix.Setrlimit(unix.RLIMIT_AS, &limit)
+	return syscall.Setrlimit(syscall.RLIMIT_AS, &limit)
 }
 
 // tryAll starts a child in the attempt role, which has joined.

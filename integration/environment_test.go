@@ -250,7 +250,7 @@ func TestTheFileSystemOfADomain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command(os.Args[0], c.name)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Unshareflags: syscall.CLONE_NEWNS}
 			child := launch(t, cmd, "", "default")
 			var said string
 			child.expect(&said)
