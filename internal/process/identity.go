@@ -8,3 +8,9 @@ type Identity struct {
 	BootID     [16]byte // of /proc/sys/kernel/random/boot_id
 	Executable string   // path, for people
 }
+
+// Credentials are as whom a process acts.
+type Credentials struct {
+	UID    int   // to whom the files belong that it makes
+	Groups []int // its real and supplementary groups, in ascending order
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +17,8 @@ type File struct {
 }
 
 // Create makes an anonymous file of size bytes (sparse: nothing is reserved yet) on the file system of dir, with exactly
-// the given mode whatever the umask.
+// the given mode whatever the umask. Where the mode gives the group rights, the group is that of dir, if this process may
+// give files to it.
 func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR|unix.O_CLOEXEC, mode)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
@@ -37,10 +39,71 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 	if err := unix.Fchmod(file.fd(), uint32(mode.Perm())); err != nil {
 		return nil, fmt.Errorf("set the mode of a new file in %s: %w", dir, err)
 	}
+	if mode.Perm()&0o070 != 0 {
+		file.followGroup(dir)
+	}
 	if err := f.Truncate(size); err != nil {
 		return nil, fmt.Errorf("size a new file in %s: %w", dir, Explain(err))
 	}
 	return file, nil
+}
+
+// followGroup gives a new file the group of its directory, which the kernel does by itself only where the directory is
+// setgid. Who is not in that group may not: then the file keeps the group of this process.
+func (s *File) followGroup(dir string) {
+	var d unix.Stat_t
+	if unix.Stat(dir, &d) != nil {
+		return
+	}
+	if who, err := s.Owner(); err == nil && who.GID != int(d.Gid) {
+		_ = s.SetGroup(int(d.Gid))
+	}
+}
+
+// SetGroup gives the file to a group, of which this process must be a member unless it is root.
+func (s *File) SetGroup(gid int) error {
+	if err := unix.Fchown(s.fd(), -1, gid); err != nil {
+		return fmt.Errorf("give a file in %s to group %d: %w", s.path, gid, err)
+	}
+	return nil
+}
+
+// GiveTo makes somebody else the file's owner, which only root may.
+func (s *File) GiveTo(uid int) error { return unix.Fchown(s.fd(), uid, -1) }
+
+// An Owner is whom the kernel calls the owner of a file, and what mode it has.
+type Owner struct {
+	UID, GID int
+	Mode     fs.FileMode
+	Dev, Ino uint64
+}
+
+// Owner asks the kernel who owns the file. Nothing in the file can change the answer.
+func (s *File) Owner() (Owner, error) {
+	info, err := s.f.Stat()
+	if err != nil {
+		return Owner{}, fmt.Errorf("ask for the owner of %s: %w", s.path, err)
+	}
+	return ownerIn(info), nil
+}
+
+// OwnerOf is Owner for a directory, or a file that is not open.
+func OwnerOf(path string) (Owner, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Owner{}, err
+	}
+	return ownerIn(info), nil
+}
+
+// MayWrite asks the kernel whether this process may write to a file, or make files in a directory.
+func MayWrite(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+}
+
+func ownerIn(info fs.FileInfo) Owner {
+	st := info.Sys().(*syscall.Stat_t)
+	return Owner{UID: int(st.Uid), GID: int(st.Gid), Mode: info.Mode(), Dev: uint64(st.Dev), Ino: st.Ino}
 }
 
 // Open opens an existing file for reading only.
@@ -135,9 +198,10 @@ func Lock(f *os.File) error {
 	return nil
 }
 
-// Locked reports whether another open of the file holds the lock.
+// Locked reports whether another open of the file holds the lock. It asks for what would hinder reading, which is only the
+// lock of somebody who may write the file: whoever may only read it can hold a lock too, and would else keep the dead alive.
 func (s *File) Locked() (bool, error) {
-	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	lk := unix.Flock_t{Type: unix.F_RDLCK}
 	if err := unix.FcntlFlock(uintptr(s.fd()), unix.F_OFD_GETLK, &lk); err != nil {
 		return false, fmt.Errorf("ask for the lock of %s: %w", s.path, err)
 	}

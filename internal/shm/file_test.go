@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestAFileHasNoNameUntilItIsPublished(t *testing.T) {
@@ -96,6 +98,36 @@ func TestTheLockLivesAsLongAsItsOwnerHoldsTheFile(t *testing.T) {
 	m.Unmap()
 	if held, err := other.Locked(); err != nil || held {
 		t.Fatalf("held %v, %v after the owner let go; want false", held, err)
+	}
+}
+
+// A group member may open the files of others for reading, and the kernel lets it lock them as a reader.
+func TestALockOfAMereReaderDoesNotKeepTheDeadAlive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	owner, err := Create(filepath.Dir(path), 4096, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(owner.Lock(), owner.Publish(path)); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	owner.Close()
+	lk := syscall.Flock_t{Type: syscall.F_RDLCK}
+	if err := syscall.FcntlFlock(reader.Fd(), unix.F_OFD_SETLK, &lk); err != nil {
+		t.Fatal(err)
+	}
+	other, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if held, err := other.Locked(); err != nil || held {
+		t.Fatalf("held %v, %v, by somebody who can only read; want false", held, err)
 	}
 }
 

@@ -10,6 +10,13 @@ import (
 // File cannot be made here; every way to one returns ErrUnsupported.
 type File struct{}
 
+// Owner cannot be asked for here.
+type Owner struct {
+	UID, GID int
+	Mode     fs.FileMode
+	Dev, Ino uint64
+}
+
 // Mapping cannot be made here.
 type Mapping struct{}
 
@@ -17,6 +24,9 @@ func Create(string, int64, fs.FileMode) (*File, error)       { return nil, ErrUn
 func Open(string) (*File, error)                             { return nil, ErrUnsupported }
 func OpenShared(string) (*File, error)                       { return nil, ErrUnsupported }
 func (*File) Publish(string) error                           { return ErrUnsupported }
+func (*File) SetGroup(int) error                             { return ErrUnsupported }
+func (*File) GiveTo(int) error                               { return ErrUnsupported }
+func (*File) Owner() (Owner, error)                          { return Owner{}, ErrUnsupported }
 func (*File) Path() string                                   { return "" }
 func (*File) Size() (int64, error)                           { return 0, ErrUnsupported }
 func (*File) Reserve(off, n int64) error                     { return ErrUnsupported }
@@ -31,6 +41,8 @@ func (*Mapping) Bytes() []byte                               { return nil }
 func (*Mapping) Unmap() error                                { return nil }
 func Full(_ string, err error) error                         { return err }
 func InMemory(string) bool                                   { return true }
+func OwnerOf(string) (Owner, error)                          { return Owner{}, ErrUnsupported }
+func MayWrite(string) error                                  { return ErrUnsupported }
 func Lock(*os.File) error                                    { return ErrUnsupported }
 func PageSize() int                                          { return 4096 }
 func SpaceAt(string) (Space, error)                          { return Space{}, ErrUnsupported }

@@ -1,0 +1,100 @@
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CredentialsOf asks the kernel as whom the process with that pid and start time acts. It fails when there is no such process
+// to be seen from here. Everybody may ask.
+func CredentialsOf(pid int, startTime uint64) (Credentials, error) {
+	if err := isRunning(pid, startTime); err != nil {
+		return Credentials{}, err
+	}
+	path := fmt.Sprintf("/proc/%d/status", pid)
+	status, err := os.ReadFile(path)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("read the credentials of process %d: %w", pid, err)
+	}
+	c, err := parseStatus(status)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("read the credentials of process %d: %s: %w", pid, path, err)
+	}
+	return c, isRunning(pid, startTime) // the pid may have gone to another before the file was read
+}
+
+func isRunning(pid int, startTime uint64) error {
+	if got, err := StartTime(pid); err != nil {
+		return err
+	} else if got != startTime {
+		return fmt.Errorf("process %d is not the one that started at tick %d", pid, startTime)
+	}
+	return nil
+}
+
+// parseStatus finds the user that files of the process belong to, and the groups it was given: not the effective one, which
+// a setgid program has whoever starts it.
+func parseStatus(status []byte) (c Credentials, err error) {
+	found := 0
+	for line := range bytes.Lines(status) {
+		name, rest, _ := strings.Cut(string(line), ":")
+		numbers := strings.Fields(rest)
+		switch name {
+		case "Uid", "Gid": // real, effective, saved, of files
+			if len(numbers) < 4 {
+				return c, fmt.Errorf("%d ids in %q", len(numbers), line)
+			}
+			if name == "Gid" {
+				numbers = numbers[:1]
+			} else {
+				numbers = numbers[3:4]
+			}
+		case "Groups":
+		default:
+			continue
+		}
+		found++
+		for _, text := range numbers {
+			n, err := strconv.Atoi(text)
+			switch {
+			case err != nil:
+				return c, err
+			case name == "Uid":
+				c.UID = n
+			default:
+				c.Groups = append(c.Groups, n)
+			}
+		}
+	}
+	if found != 3 {
+		return c, fmt.Errorf("%d of 3 lines of ids", found)
+	}
+	slices.Sort(c.Groups)
+	c.Groups = slices.Compact(c.Groups)
+	return c, nil
+}
+
+// Maps reports whether the process has a file mapped that can be told by its device and inode. Only who may trace the process
+// is told: root, and mostly the same user.
+func Maps(pid int, startTime, dev, ino uint64) (bool, error) {
+	if err := isRunning(pid, startTime); err != nil {
+		return false, err
+	}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return false, fmt.Errorf("read the mappings of process %d: %w", pid, err)
+	}
+	major, minor := dev>>8&0xfff|dev>>32&^0xfff, dev&0xff|dev>>12&^0xff
+	want := fmt.Sprintf("%02x:%02x %d", major, minor, ino)
+	for line := range bytes.Lines(maps) {
+		// address perms offset dev inode path
+		if f := bytes.Fields(line); len(f) >= 5 && string(f[3])+" "+string(f[4]) == want {
+			return true, isRunning(pid, startTime)
+		}
+	}
+	return false, nil
+}

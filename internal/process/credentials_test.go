@@ -1,0 +1,93 @@
+//go:build linux
+
+package process
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestCredentialsAreThoseOfTheKernel(t *testing.T) {
+	cmd := sleeper(t)
+	start, err := StartTime(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := CredentialsOf(cmd.Process.Pid, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(groups, os.Getgid())
+	slices.Sort(want)
+	if c.UID != os.Geteuid() || !slices.Equal(c.Groups, slices.Compact(want)) {
+		t.Errorf("%+v, want user %d and groups %v", c, os.Geteuid(), want)
+	}
+	if c, err := CredentialsOf(cmd.Process.Pid, start+1); err == nil {
+		t.Errorf("%+v of a process that started at another time", c)
+	}
+}
+
+func TestASetgidProgramHasNotTheGroupOfItsFile(t *testing.T) {
+	c, err := parseStatus([]byte("Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t9 5 \n"))
+	if err != nil || c.UID != 4 || !slices.Equal(c.Groups, []int{5, 9}) {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, bad := range []string{"", "Uid:\t1\t2\t3\nGid:\t5\t6\t7\t8\nGroups:\t\n", "Uid:\tx\t2\t3\tx\nGid:\t5\t6\t7\t8\nGroups:\t\n"} {
+		if c, err := parseStatus([]byte(bad)); err == nil {
+			t.Errorf("%q: %+v", strings.TrimSpace(bad), c)
+		}
+	}
+}
+
+func TestTheKernelTellsWhoMapsAFile(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	f, err := os.Create(filepath.Join(dir, "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(4096); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	self, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapped := func() bool {
+		t.Helper()
+		yes, err := Maps(self.PID, self.StartTime, uint64(st.Dev), st.Ino)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return yes
+	}
+	if mapped() {
+		t.Error("a file that is only open counts as mapped")
+	}
+	b, err := syscall.Mmap(int(f.Fd()), 0, 4096, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(b)
+	if !mapped() {
+		t.Error("a mapped file is not found")
+	}
+}
