@@ -1,8 +1,12 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // Number hands out the number for an entity that is to be advertised, so that its files can be named before. Numbers begin
@@ -17,7 +21,8 @@ func (r *Registry) Number() uint32 {
 
 // Advertise makes a publisher or subscription known to the domain; when it returns the record can be seen and the bell was
 // rung. The number comes from Number and is used up on success; the participant in e.ID and the counters are ignored, and
-// Since is filled in if it is zero. Errors are *NameError, *LimitError, *SpaceError, and os.ErrClosed after Close.
+// Since is filled in if it is zero. Of a participant that is ReadOnly nobody sees it, and it cannot be a publisher. Errors are
+// *NameError, *LimitError, *SpaceError, and os.ErrClosed after Close.
 func (r *Registry) Advertise(e Entity) (*Advertisement, error) {
 	a, err := r.advertise(&e)
 	if err != nil {
@@ -38,6 +43,13 @@ func (r *Registry) advertise(e *Entity) (*Advertisement, error) {
 	}
 	if !r.claim(e.ID.Number) {
 		return nil, fmt.Errorf("number %d did not come from Number, or was advertised before", e.ID.Number)
+	}
+	if r.readOnly() {
+		if e.Kind == KindPublisher {
+			r.unclaim(e.ID.Number)
+			return nil, errors.New("this participant only reads (ReadOnly), and a publisher is a file; join without that")
+		}
+		return &Advertisement{r: r, id: e.ID, kind: e.Kind, counters: mem.Alloc(counters.Size)}, nil
 	}
 	page, counters, err := r.table.put(e, body)
 	if err != nil {
@@ -88,6 +100,9 @@ func (a *Advertisement) Counters() []byte { return a.counters }
 // Withdraw takes the entity back and rings the bell. It may be called more than once, and after Close.
 func (a *Advertisement) Withdraw() error {
 	a.once.Do(func() {
+		if a.r.readOnly() {
+			return
+		}
 		if err := a.r.table.remove(a.page, a.id.Number, a.schemaSize); err != nil {
 			a.err = fmt.Errorf("withdraw %v: %w", a.id, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -25,6 +26,7 @@ type bell struct {
 	dir, path string
 	mode      fs.FileMode
 	log       *slog.Logger
+	silent    bool // only listens: the file is mapped read-only
 
 	mu            sync.Mutex // guards the rest; only the goroutine that waits on the bell changes it
 	file          *shm.File
@@ -39,23 +41,31 @@ type bell struct {
 	newcomers     []atomic.Uint64 // by place
 }
 
-// openBell opens the registry file of the domain, creating it if there is none.
-func openBell(dir string, ownerMode fs.FileMode, log *slog.Logger) (*bell, error) {
-	b := &bell{dir: dir, path: filepath.Join(dir, registryName), mode: 0o600, log: log}
-	if ownerMode&0o040 != 0 {
-		b.mode = 0o660
-	}
+// openBell opens the registry file of the domain, creating it with the given mode if there is none.
+func openBell(dir string, mode fs.FileMode, log *slog.Logger) (*bell, error) {
+	b := &bell{dir: dir, path: filepath.Join(dir, registryName), mode: mode, log: log}
 	if err := b.open(); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
+// listenTo is openBell for whoever may only read. Without a registry file there is no bell until somebody makes one.
+func listenTo(dir string, log *slog.Logger) *bell {
+	b := &bell{dir: dir, path: filepath.Join(dir, registryName), log: log, silent: true}
+	_ = b.open() // check tries again
+	return b
+}
+
 func (b *bell) open() error {
 	const attempts = 8 // each is lost only to somebody who removes the file between two of our calls
 	for range attempts {
-		f, err := shm.OpenShared(b.path)
-		if errors.Is(err, fs.ErrNotExist) {
+		open := shm.OpenShared
+		if b.silent {
+			open = shm.Open
+		}
+		f, err := open(b.path)
+		if errors.Is(err, fs.ErrNotExist) && !b.silent {
 			f, err = b.create()
 			if errors.Is(err, fs.ErrExist) {
 				continue
@@ -97,6 +107,12 @@ func (b *bell) create() (_ *shm.File, err error) {
 	if err := m.Unmap(); err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(b.dir); err == nil && os.Geteuid() == 0 && ownerOf(info) > 0 {
+		// Or a look that root takes would leave the owner of the domain a file that it may not write.
+		if err := f.GiveTo(ownerOf(info)); err != nil {
+			return nil, err
+		}
+	}
 	return f, f.Publish(b.path)
 }
 
@@ -105,7 +121,7 @@ func (b *bell) use(f *shm.File) error {
 	if err != nil {
 		return err
 	}
-	m, err := f.Map(0, registrySize, true)
+	m, err := f.Map(0, registrySize, !b.silent)
 	if err != nil {
 		return err
 	}
@@ -176,11 +192,14 @@ func (b *bell) check() bool {
 	return err == nil
 }
 
+// rings reports whether there is a bell that this process may ring. Called with mu held.
+func (b *bell) rings() bool { return b.all != nil && !b.silent }
+
 // announce says that a participant joined.
 func (b *bell) announce(id ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.all != nil {
+	if b.rings() {
 		b.access(func() { b.newcomers[placeOf(id)].Store(uint64(id)) })
 		b.ring(id, b.all)
 	}
@@ -190,7 +209,7 @@ func (b *bell) announce(id ID) {
 func (b *bell) mention(id ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.all != nil {
+	if b.rings() {
 		b.access(func() { b.newcomers[placeOf(id)].Store(uint64(id)) })
 		b.ring(id)
 	}
@@ -200,7 +219,7 @@ func (b *bell) mention(id ID) {
 func (b *bell) ringAll(from ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.all != nil {
+	if b.rings() {
 		b.ring(from, b.all)
 	}
 }
@@ -210,7 +229,7 @@ func (b *bell) ringFor(kind Kind, key uint64, from ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.all == nil:
+	case !b.rings():
 	case kind == KindPublisher:
 		b.ring(from, b.publishers, &b.topics[key%topicBells])
 	default:
@@ -222,7 +241,7 @@ func (b *bell) ringFor(kind Kind, key uint64, from ID) {
 func (b *bell) call(from ID, to []ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.all == nil {
+	if !b.rings() {
 		return
 	}
 	words := make([]*atomic.Uint32, 0, len(to))

@@ -30,13 +30,13 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("clean the domain: %w", err)
+		return nil, 0, fmt.Errorf("clean the domain: %w", explain("the directory cannot be listed", dir, err))
 	}
 	var errs []error
 	for id := range seen {
 		dead, err := isDead(dir, id)
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, explain("nobody can say whether a participant lives", dir, err))
 		}
 		if !dead {
 			living++
@@ -92,11 +92,19 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (removed []string, _
 				continue // somebody else cleans too
 			}
 			if err != nil {
-				errs = append(errs, err)
+				errs = append(errs, explain("files of the dead cannot be removed", dir, inDirectory(err)))
 				break // leave the participant file for the next attempt
 			}
 			removed = append(removed, filepath.Base(path))
 		}
 	}
 	return removed, errors.Join(errs...)
+}
+
+// inDirectory makes of a refusal to remove a file one that is about its directory, whose rights decide.
+func inDirectory(err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return &fs.PathError{Op: at.Op, Path: filepath.Dir(at.Path), Err: at.Err}
+	}
+	return err
 }

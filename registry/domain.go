@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/shmbus/shmbus/internal/mem"
@@ -64,8 +65,8 @@ func relativeError(dir string) error {
 		Remedy: "use an absolute one"}
 }
 
-// prepareDomain makes sure that dir exists and that only those the administrator chose can write into it. It returns the
-// mode of the files that have an owner.
+// prepareDomain makes sure that dir exists and that only those the administrator chose can write into it. It returns the mode
+// of the directory.
 func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if !filepath.IsAbs(dir) {
 		return 0, relativeError(dir)
@@ -83,10 +84,16 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if err != nil && errors.As(err, new(*SpaceError)) {
 		return 0, err
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, explain("the directory cannot be created", dir, inDirectory(err))
+	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return 0, &DirError{Dir: dir, Reason: "it cannot be created", Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
 	}
 	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, explain("the directory cannot be reached", dir, err)
+	}
 	if err != nil {
 		return 0, &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + parent, Err: err}
 	}
@@ -94,11 +101,11 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		return 0, err
 	}
 	own, _ := FileModes(info.Mode())
-	if own&0o040 != 0 && info.Mode()&fs.ModeSetgid == 0 && groupOf(info) != os.Getegid() {
+	if own&0o040 != 0 && info.Mode()&fs.ModeSetgid == 0 && os.Geteuid() != 0 && !slices.Contains(ownGroups(), groupOf(info)) {
 		log.Warn("the group of the domain directory cannot read the files of this process; set the directory's mode to 2770",
 			"dir", dir)
 	}
-	return own, nil
+	return info.Mode(), nil
 }
 
 func checkDir(dir string, mode fs.FileMode) error {
@@ -106,17 +113,20 @@ func checkDir(dir string, mode fs.FileMode) error {
 	case !mode.IsDir():
 		return &DirError{Dir: dir, Reason: "it is not a directory", Remedy: "remove it or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
 	case mode&0o002 != 0:
-		return &DirError{Dir: dir, Reason: fmt.Sprintf("everybody may write into it (mode %#o)", mode.Perm()),
+		return &DirError{Dir: dir, Reason: fmt.Sprintf("everybody may write into it (mode %s)", octal(mode)),
 			Remedy: "chmod o-w it; to share a domain, give it a group and mode 2770"}
 	}
 	return nil
 }
 
 // FileModes returns the modes of the files in a domain whose directory has the given mode: of those that have an owner, and of
-// the registry file.
+// the registry file, which only those need write who may make files.
 func FileModes(dir fs.FileMode) (own, registry fs.FileMode) {
-	if dir&0o040 == 0 {
+	switch {
+	case dir&0o040 == 0:
 		return 0o600, 0o600
+	case dir&0o020 == 0:
+		return 0o640, 0o640
 	}
 	return 0o640, 0o660
 }
@@ -148,10 +158,10 @@ func makeDir(dir string) error {
 		return shm.Full(dir, err)
 	}
 	info, err := os.Lstat(dir)
-	if err != nil || info.Mode().Perm()&0o700 == 0o700 {
+	if err != nil || info.Mode().Perm() == 0o700 {
 		return err
 	}
-	return os.Chmod(dir, info.Mode()|0o700)
+	return os.Chmod(dir, info.Mode()&fs.ModeSetgid|0o700)
 }
 
 // prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
@@ -174,7 +184,7 @@ func checkParent(parent string) error {
 		return &DirError{Dir: parent, Reason: fmt.Sprintf("it belongs to user %d, not to user %d", uid, os.Geteuid()),
 			Remedy: "have it removed, or choose another with SHMBUS_DIR"}
 	case info.Mode()&0o022 != 0:
-		return &DirError{Dir: parent, Reason: fmt.Sprintf("others may write into it (mode %#o)", info.Mode().Perm()),
+		return &DirError{Dir: parent, Reason: fmt.Sprintf("others may write into it (mode %s)", octal(info.Mode())),
 			Remedy: "chmod go-w it; to share a domain, choose another directory with SHMBUS_DIR"}
 	}
 	return nil
@@ -205,7 +215,7 @@ func RemoveDomain(dir string) error {
 	// Somebody may join from here on. Then the directory is not empty and stays, and the newcomer notices at its next
 	// periodic look that its bell is gone, and makes a new one.
 	if err := removeIfThere(bell); err != nil {
-		return fmt.Errorf("remove the domain: %w", err)
+		return fmt.Errorf("remove the domain: %w", explain("the registry file cannot be removed", dir, inDirectory(err)))
 	}
 	if err := removeIfThere(dir); err != nil {
 		return fmt.Errorf("remove the domain: somebody joined just now, or it holds files that are not of shmbus: %w", err)

@@ -53,7 +53,7 @@ func TestDomainDir(t *testing.T) {
 func TestTheModeOfTheDirectoryDecides(t *testing.T) {
 	for _, tc := range []struct {
 		dir, owned, bell fs.FileMode
-	}{{0, 0o600, 0o600}, {0o700, 0o600, 0o600}, {0o750, 0o640, 0o660}, {0o770, 0o640, 0o660}, {0o755, 0o640, 0o660}} {
+	}{{0, 0o600, 0o600}, {0o700, 0o600, 0o600}, {0o750, 0o640, 0o640}, {0o770, 0o640, 0o660}, {0o755, 0o640, 0o640}} {
 		dir := domain(t)
 		want := fs.FileMode(0o700)
 		if tc.dir != 0 {

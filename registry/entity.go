@@ -82,11 +82,14 @@ func (k Kind) String() string {
 // MarshalText makes JSON carry the Kind as its String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// A Participant is one member of a domain as its own file describes it. Everything but ID and Alive is what it says of
-// itself.
+// A Participant is one member of a domain as its own file describes it. What the kernel says is Alive, UID, GID and PIDProof;
+// everything else is what it says of itself.
 type Participant struct {
 	ID         ID
+	UID        int    // the user to whom its files belong
+	GID        int    // the group of its participant file
 	PID        int    // in the pid namespace of the participant
+	PIDProof   Proof  // what the kernel knows of the PID
 	StartTime  uint64 // of the process, clock ticks after boot
 	BootID     [16]byte
 	Executable string // path

@@ -222,6 +222,9 @@ func (r *Registry) bury(now bool) (again time.Duration) {
 	dead := maps.Clone(r.dead)
 	clear(r.dead)
 	r.burial = time.Time{}
+	if r.readOnly() {
+		return lookPeriod
+	}
 	maps.DeleteFunc(dead, func(id ID, named bool) bool { return named && r.unlinked(id) })
 	if len(dead) == 0 {
 		return lookPeriod
@@ -270,7 +273,7 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 			}
 		case !r.refused[id]:
 			r.refused[id] = true
-			r.onChange(Change{Kind: Corrupt, Participant: Participant{ID: id}, Err: bad})
+			r.onChange(Change{Kind: Corrupt, Participant: Participant{ID: id}, Err: explain("a participant is left out", r.dir, bad)})
 		}
 		return false
 	}
@@ -281,6 +284,7 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 		return true
 	}
 	if !k.strange {
+		p.prove(false)
 		r.watch(k)
 	}
 	r.mu.Lock()

@@ -53,7 +53,7 @@ func (o *Observer) Look() ([]Participant, error) {
 		}
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look at the domain: %w", err)
+		return nil, fmt.Errorf("look at the domain: %w", explain("the directory cannot be listed", o.dir, err))
 	}
 	for id, p := range o.peers {
 		if !present[id] {
@@ -84,7 +84,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		var err error
 		if p, err = o.meet(id); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				o.problems = append(o.problems, err)
+				o.problems = append(o.problems, explain("a participant is left out", o.dir, err))
 			}
 			return Participant{}, false
 		}
@@ -125,6 +125,7 @@ func (o *Observer) meet(id ID) (*peer, error) {
 		p.file.Close()
 		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
+	p.prove(true)
 	o.peers[id] = p
 	return p, nil
 }

@@ -8,17 +8,19 @@ import (
 	"io"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // A peer is a participant as read from its file, this process's own one included. The file is only ever read, never mapped:
 // an owner that cuts it short causes an error here and not a fault. Its methods are for one goroutine at a time.
 type peer struct {
-	dir  string
-	id   ID
-	file *shm.File
-	info Participant // without Alive and Entities
-	head *header
+	dir   string
+	id    ID
+	file  *shm.File
+	owner shm.Owner
+	info  Participant // without Alive and Entities
+	head  *header
 
 	entries  []*entry        // per page, nil where there is none
 	listed   []indexEntry    // the index as it was read last
@@ -56,6 +58,10 @@ func openPeer(dir string, id ID) (*peer, error) {
 		return nil, err
 	}
 	p := &peer{dir: dir, id: id, file: f, info: Participant{ID: id}, numbers: make(map[uint32]bool)}
+	if p.owner, err = f.Owner(); err != nil {
+		return p, &CorruptError{Path: path, What: "its owner cannot be asked for", Err: err}
+	}
+	p.info.UID, p.info.GID = p.owner.UID, p.owner.GID
 	b := make([]byte, pageSize)
 	n, err := f.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -65,7 +71,28 @@ func openPeer(dir string, id ID) (*peer, error) {
 		return p, err
 	}
 	p.info = p.head.participant()
+	p.info.UID, p.info.GID = p.owner.UID, p.owner.GID
 	return p, nil
+}
+
+// prove asks the kernel about the pid that the participant says it has. Traced, it asks too whether that process has this very
+// file.
+func (p *peer) prove(traced bool) {
+	h := p.head.self
+	if boot, err := process.BootID(); err != nil || boot != h.BootID {
+		return
+	}
+	as, err := process.CredentialsOf(h.PID, h.StartTime)
+	if err != nil || as.UID != p.owner.UID {
+		return
+	}
+	p.info.PIDProof = SameUser
+	if !traced {
+		return
+	}
+	if yes, err := process.Maps(h.PID, h.StartTime, p.owner.Dev, p.owner.Ino); err == nil && yes {
+		p.info.PIDProof = SameFile
+	}
 }
 
 // words are the changing part of the header.
@@ -294,7 +321,7 @@ func (p *peer) decode(page []byte) (Entity, error) {
 		return Entity{}, errTorn
 	}
 	p.budget -= int64(ref.size)
-	e.Schema, err = readSchema(filePath(p.dir, p.id, schemaSuffix(e.ID.Number)), ref)
+	e.Schema, err = readSchema(filePath(p.dir, p.id, schemaSuffix(e.ID.Number)), p.owner.UID, ref)
 	return e, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,18 +40,24 @@ type Options struct {
 	// OnDemand leaves out the publishers and subscriptions of others until Know or Follow asks for them. In a large domain
 	// that is what nearly all work goes into.
 	OnDemand bool
+
+	// ReadOnly joins without leaving a trace: no file is made, nobody is woken, nobody sees this participant, and the dead are
+	// not cleaned up after. All it takes is the right to read the directory and the files in it, which must exist. Publishers
+	// cannot be advertised, and what others do is found out as by everybody.
+	ReadOnly bool
 }
 
 // A Registry is the membership of this process in a domain. Its methods may be called concurrently.
 type Registry struct {
 	dir      string
 	mode     fs.FileMode
+	policy   *Policy
 	log      *slog.Logger
 	onChange func(Change)
 	clock    clock.Clock
 	self     *header
 	bell     *bell
-	table    *table
+	table    *table // nil if it is ReadOnly
 
 	numbers sync.Mutex
 	last    uint32
@@ -130,21 +137,66 @@ func join(opts Options) (*Registry, error) {
 	}
 	r.self = &header{self: self, unit: opts.Unit, since: r.clock.Now()}
 	const attempts = 100 // each is lost only to somebody who removes the domain meanwhile
+	enter := r.enter
+	if opts.ReadOnly {
+		enter = r.enterReading
+	}
 	for range attempts {
-		err = r.enter()
+		err = enter()
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, explain("joining takes the right to make files", r.dir, r.closedDir(err))
 	}
 	return r, nil
 }
 
+// closedDir makes of a refusal to write a file in the directory of the domain one that is about the directory, where that may not
+// be written either.
+func (r *Registry) closedDir(err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) && filepath.Dir(at.Path) == r.dir && errors.Is(shm.MayWrite(r.dir), fs.ErrPermission) {
+		return inDirectory(err)
+	}
+	return err
+}
+
+// enterReading opens what others made.
+func (r *Registry) enterReading() (err error) {
+	info, err := os.Stat(r.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &DirError{Dir: r.dir, Reason: "it does not exist, and who only reads makes none", Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
+	case err != nil:
+		return explain("the directory cannot be reached", r.dir, err)
+	}
+	if err := checkDir(r.dir, info.Mode()); err != nil {
+		return err
+	}
+	if err := eachFile(r.dir, func(ID, string) {}); err != nil {
+		return explain("the directory cannot be listed", r.dir, err)
+	}
+	if r.policy, err = LoadPolicy(r.dir); err != nil {
+		return err
+	}
+	r.bell = listenTo(r.dir, r.log)
+	r.self.id = newID()
+	return nil
+}
+
+// readOnly reports whether this participant makes no files.
+func (r *Registry) readOnly() bool { return r.table == nil }
+
 // enter does everything that leaves a trace in the domain.
 func (r *Registry) enter() (err error) {
-	if r.mode, err = prepareDomain(r.dir, r.log); err != nil {
+	mode, err := prepareDomain(r.dir, r.log)
+	if err != nil {
+		return err
+	}
+	own, shared := FileModes(mode)
+	r.mode = own
+	if r.policy, err = LoadPolicy(r.dir); err != nil {
 		return err
 	}
 	if !shm.InMemory(r.dir) {
@@ -160,7 +212,7 @@ func (r *Registry) enter() (err error) {
 		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
 			Remedy: "end some, or spread them over several domains (SHMBUS_DOMAIN)"}
 	}
-	if r.bell, err = openBell(r.dir, r.mode, r.log); err != nil {
+	if r.bell, err = openBell(r.dir, shared, r.log); err != nil {
 		return err
 	}
 	r.self.id = newID()
@@ -214,6 +266,9 @@ func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir
 // look at once, and hear Touched; the others hear it when they look next. Called from OnChange for the Touched of this very
 // participant it would go on for ever.
 func (r *Registry) Touch(who ...ID) {
+	if r.readOnly() {
+		return
+	}
 	r.table.touch()
 	if len(who) == 0 {
 		r.bell.ringAll(r.self.id)
@@ -231,8 +286,10 @@ func (r *Registry) Close() error {
 		r.poke()
 		r.forgetAll()
 		r.running.Wait()
-		r.result = r.table.close()
-		r.bell.ringAll(r.self.id)
+		if !r.readOnly() {
+			r.result = r.table.close()
+			r.bell.ringAll(r.self.id)
+		}
 		r.result = errors.Join(r.result, r.bell.close())
 	})
 	return r.result

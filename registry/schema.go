@@ -33,8 +33,8 @@ func writeSchema(dir, path string, schema []byte, mode fs.FileMode) (err error) 
 	return f.Publish(path)
 }
 
-// readSchema reads the schema at path and checks that it is the one a record speaks of.
-func readSchema(path string, ref schemaRef) ([]byte, error) {
+// readSchema reads the schema at path, a file of the user uid, and checks that it is the one a record speaks of.
+func readSchema(path string, uid int, ref schemaRef) ([]byte, error) {
 	if ref.size == 0 {
 		return nil, nil
 	}
@@ -43,6 +43,9 @@ func readSchema(path string, ref schemaRef) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if err := ownedBy(f, uid); err != nil {
+		return nil, err
+	}
 	// Asked before anything is allocated: the size in the record is only a claim.
 	size, err := f.Size()
 	if err != nil {

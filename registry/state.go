@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"os"
 	"slices"
 )
 
@@ -12,8 +13,9 @@ func (r *Registry) Participants() []Participant {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]Participant, 0, len(r.peers)+1)
-	if r.peers[r.self.id] == nil && !r.closing.Load() { // before the first look
+	if r.peers[r.self.id] == nil && !r.closing.Load() && !r.readOnly() { // before the first look
 		self := r.self.participant()
+		self.UID, self.GID, self.PIDProof = os.Geteuid(), os.Getegid(), SameUser
 		self.Alive = true
 		all = append(all, self)
 	}

@@ -1,0 +1,142 @@
+package registry
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A ForbiddenError says that the policy of the domain does not let somebody publish or subscribe to a topic.
+type ForbiddenError struct {
+	Topic  string
+	Kind   Kind // of what is forbidden
+	Who    string
+	Policy string // path of the file
+	Rule   Rule   // the line that decides
+	Reason string // what else there is to say, or empty
+	Remedy string
+	Err    error // the kernel's answer, if it was asked
+}
+
+func (e *ForbiddenError) Error() string {
+	verb := "publish on"
+	if e.Kind == KindSubscription {
+		verb = "subscribe to"
+	}
+	s := fmt.Sprintf("%s may not %s %q: %s, line %d, says %q", e.Who, verb, e.Topic, e.Policy, e.Rule.Line, e.Rule)
+	if e.Reason != "" {
+		s += ", " + e.Reason
+	}
+	return s + "; " + e.Remedy
+}
+
+func (e *ForbiddenError) Unwrap() error { return e.Err }
+
+// Deciding returns the rule that decides who may publish on a topic, or subscribe to it. Without one everybody may whom the
+// mode of the directory lets.
+func (p *Policy) Deciding(kind Kind, topic string) (Rule, bool) {
+	for _, r := range p.Rules {
+		if r.Kind == kind && MatchPattern(r.Pattern, topic) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// allows reports whether a rule lets a user with these groups.
+func (r Rule) allows(uid int, groups []int) bool {
+	return slices.Contains(r.Users, uid) || slices.ContainsFunc(groups, func(gid int) bool { return slices.Contains(r.Groups, gid) })
+}
+
+// MayPublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. As whom that one acts
+// is the kernel's word: the user is the owner of its file, and its groups are those of its process, which must be seen from
+// here unless the rule names the user.
+func (p *Policy) MayPublish(who Participant, topic string) error {
+	r, ok := p.Deciding(KindPublisher, topic)
+	if !ok || r.allows(who.UID, nil) {
+		return nil
+	}
+	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(who.UID), Policy: p.Path, Rule: r, Remedy: "add user:NAME to that line or run the publisher as another user"}
+	if len(r.Groups) == 0 {
+		return e
+	}
+	as, err := process.CredentialsOf(who.PID, who.StartTime)
+	switch {
+	case err != nil:
+		e.Err, e.Reason, e.Remedy = err, "and its groups cannot be asked for ("+err.Error()+")",
+			"name users for publishers whose process is not to be seen by subscribers, as in other pid namespaces"
+	case as.UID != who.UID:
+		e.Reason = "and the process that it says it is acts as " + userName(as.UID)
+	case r.allows(as.UID, as.Groups):
+		return nil
+	default:
+		e.Reason = "and its process has" + groupNames(as.Groups)[1:]
+		e.Remedy = "have the user put into one of these groups and start the publisher anew, or add user:NAME to that line"
+	}
+	return e
+}
+
+// CheckPublisher returns a *ForbiddenError when a publisher of the domain in dir is against the policy: it may not publish, as
+// MayPublish says, or others can read its file than may subscribe, as when it began before the policy.
+func (p *Policy) CheckPublisher(dir string, who Participant, e Entity) error {
+	if err := p.MayPublish(who, e.Topic); err != nil {
+		return err
+	}
+	r, ok := p.Deciding(KindSubscription, e.Topic)
+	if !ok {
+		return nil
+	}
+	own, err := shm.OwnerOf(filePath(dir, e.ID.Participant, fmt.Sprintf("pub.%d", e.ID.Number)))
+	if err != nil || own.Mode.Perm()&0o077 == 0 || own.Mode.Perm()&0o037 == 0 && slices.Contains(r.Groups, own.GID) {
+		return nil // what is gone meanwhile is not against it
+	}
+	return &ForbiddenError{Topic: e.Topic, Kind: KindSubscription, Who: "members of " + groupName(own.GID), Policy: p.Path, Rule: r,
+		Reason: fmt.Sprintf("but can: the publisher's file has mode %s", octal(own.Mode)), Remedy: "start the publisher anew"}
+}
+
+// Policy returns the policy of the domain as it was when this process joined.
+func (r *Registry) Policy() *Policy { return r.policy }
+
+// PublisherFile returns which mode and group the file of a publisher must have so that the kernel lets those read it who may
+// subscribe to its topic; group 0 means that of other files. It returns a *ForbiddenError when this process may not publish
+// there, because of which others would refuse it.
+func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err error) {
+	if rule, ok := r.policy.Deciding(KindPublisher, topic); ok && !rule.allows(os.Geteuid(), ownGroups()) {
+		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
+			Remedy: "run as one of these, have the user put into one of these groups and start anew, or have that line changed"}
+	}
+	rule, ok := r.policy.Deciding(KindSubscription, topic)
+	switch {
+	case !ok:
+		return r.mode, 0, nil
+	case len(rule.Groups) == 0 || rule.Groups[0] == 0:
+		return 0o600, 0, nil // root reads it whatever its mode
+	case os.Geteuid() != 0 && !slices.Contains(ownGroups(), rule.Groups[0]):
+		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
+			Reason: "and only a member can give files to " + groupName(rule.Groups[0]),
+			Remedy: "have the publisher's user put into the group of those who may subscribe, and start it anew"}
+	}
+	return 0o640, rule.Groups[0], nil
+}
+
+// CannotRead makes a *ForbiddenError of the kernel's refusal to open the file of a publisher, where a line of the policy is
+// why, and else an *AccessError. Other errors stay as they are.
+func (r *Registry) CannotRead(topic string, err error) error {
+	err = explain(fmt.Sprintf("the publisher of %q cannot be read", topic), r.dir, err)
+	access, refused := err.(*AccessError)
+	rule, ok := r.policy.Deciding(KindSubscription, topic)
+	if !refused || !ok {
+		return err
+	}
+	remedy := "have that line changed"
+	if len(rule.Groups) != 0 {
+		remedy = "have this user put into that group and start the program anew, or " + remedy
+	}
+	return &ForbiddenError{Topic: topic, Kind: KindSubscription, Who: userName(access.User) + groupNames(access.Groups), Policy: r.policy.Path, Rule: rule,
+		Reason: fmt.Sprintf("so the file has mode %s and belongs to %s, %s", octal(access.Mode), userName(access.UID), groupName(access.GID)),
+		Remedy: remedy, Err: err}
+}
