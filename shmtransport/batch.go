@@ -138,7 +138,7 @@ func (l *Link) takeRun(buf []Sample) int {
 		return 0
 	}
 	got := l.takeCopies(buf)
-	if got == 0 {
+	if got == 0 && !l.watching {
 		got = l.takeMarked(buf)
 	}
 	if got > 0 {

@@ -94,6 +94,9 @@ func unpinAll(links []*Link) {
 
 // isConnected is what connected reports, without beginning to take.
 func (l *Link) isConnected() bool {
+	if l.watching {
+		return true
+	}
 	_, ok := l.admission()
 	return ok || l.ended()
 }

@@ -85,7 +85,7 @@ func admitAll(t testing.TB, w *Writer, path string, reader uint64) {
 }
 
 func admitRequests(w *Writer, path string, reader uint64) error {
-	p, err := OpenPeerFile(path, reader)
+	p, err := OpenPeerFile(path, reader, nil)
 	if err != nil {
 		return err
 	}

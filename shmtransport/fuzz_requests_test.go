@@ -50,7 +50,7 @@ func FuzzRequests(f *testing.F) {
 			t.Fatal(err)
 		}
 		h := newHeapRing(t, WriterOptions{})
-		p, err := OpenPeerFile(path, reader)
+		p, err := OpenPeerFile(path, reader, nil)
 		if err != nil {
 			return
 		}

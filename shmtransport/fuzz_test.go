@@ -64,11 +64,16 @@ func (v oneView) window(off int64, n int) ([]byte, error) {
 	}
 	return v[off:][:n:n], nil
 }
+func (v oneView) readAt(p []byte, off int64) error {
+	b, err := v.window(off, len(p))
+	copy(p, b)
+	return err
+}
 func (v oneView) name() string { return "hostile" }
 func (v oneView) close() error { return nil }
 
 // readHostile takes what it can get. Nothing may panic, and every call must return.
-func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile func() bool) {
+func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching bool, meanwhile func() bool) {
 	page := mem.Alloc(linkPageSize)
 	l, err := openLink(v, id)
 	if err != nil {
@@ -76,6 +81,9 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile
 	}
 	l.attach(page, 8)
 	l.reader, l.key, l.history = 9, linkKey(0, 1), history
+	if l.watching = watching; watching {
+		l.begin(startFor(uint64(history), l.newest(), l.ring.depth()))
+	}
 	r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()
 	r.add(l)
@@ -122,6 +130,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, meanwhile
 		}
 	}
 	r.Connected()
+	r.Peek()
 }
 
 // FuzzOpenLink lets anything stand where a publisher's file should be.
@@ -151,7 +160,7 @@ func FuzzOpenLink(f *testing.F) {
 			mem.Uint32(v, pubOffNumber).Store(id.Number)
 		}
 		s := scribbles(writes)
-		readHostile(t, v, id, historyAll, func() bool { return s.some(v) })
+		readHostile(t, v, id, historyAll, len(writes)%2 == 1, func() bool { return s.some(v) })
 	})
 }
 
@@ -169,8 +178,12 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | rest}, [3]uint64{pubOffRing + entrySize, 50, add64 | rest}))
 	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + entrySize*2, slotInEntry + smallPayload + 1 + 10<<slotBits, put64 | rest}))
 	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | rest}, [3]uint64{pubOffRing + 2*entrySize, 1<<slotBits - 1, put64 | rest}))
+	f.Add(uint8(32+3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
+	f.Add(uint8(32+16+8+2), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
+	f.Add(uint8(32+2), scribble([3]uint64{pubOffRing + entrySize, MaxArenas << slotIndexBits, add64}))
 	arena := uint64(roundToPage(int64(pubOffRing + ringBytes(4))))
 	f.Add(uint8(2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
+	f.Add(uint8(32+2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
 	f.Add(uint8(2), scribble([3]uint64{pubOffRing + entrySize, MaxArenas << slotIndexBits, add64}))
 	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
 		newRing := newHeapRing
@@ -199,7 +212,7 @@ func FuzzTake(f *testing.F) {
 			copy(v[p.off:], p.b)
 		}
 		s := scribbles(writes)
-		readHostile(t, v, h.w.ID(), 5, func() bool { return s.some(v) })
+		readHostile(t, v, h.w.ID(), 5, depth&32 != 0, func() bool { return s.some(v) })
 	})
 }
 

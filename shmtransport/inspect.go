@@ -220,7 +220,7 @@ type LinkState struct {
 // InspectReader reads the reader file of a participant, without mapping it: the links that ask for samples. Links that come or
 // go meanwhile may be left out. What cannot be is a *CorruptError, another layout a *VersionError.
 func InspectReader(path string, id uint64) ([]LinkState, error) {
-	p, err := OpenPeerFile(path, id)
+	p, err := OpenPeerFile(path, id, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ type Link struct {
 	view    view
 	tag     any
 
+	watching bool // the publisher does not know of this link: see Watch
+
 	bell       *atomic.Uint32
 	state      *atomic.Uint32
 	head       *atomic.Uint64
@@ -73,7 +75,8 @@ type Link struct {
 
 // viewArena is one arena of the publisher as this process mapped it.
 type viewArena struct {
-	b        []byte
+	b        []byte // nil for a link that only watches
+	off      uint64
 	slotSize uint64
 	slots    uint32
 }
@@ -309,6 +312,9 @@ func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	if slot >= slotInEntry {
 		return l.copyEntry(s, k, int(slot-slotInEntry))
 	}
+	if l.watching {
+		return l.copySlot(s, k, word)
+	}
 	// Unchanged after the mark, the word says that the slot was in the ring when the mark was there to be seen; and a slot that
 	// leaves the ring later is not reused before the publisher has looked at the marks.
 	l.useMark(k)
@@ -454,6 +460,26 @@ func (l *Link) starve() { l.admitted, l.starved = false, true }
 
 // mapArena maps an arena when a ring word first names it.
 func (l *Link) mapArena(k int, a *viewArena) error {
+	if err := l.readArena(k, a); err != nil {
+		return err
+	}
+	n := (slotHeaderSize + a.slotSize) * uint64(a.slots)
+	if n != uint64(int(n)) || int(n) < 0 {
+		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
+	}
+	b, err := l.view.window(int64(a.off), int(n))
+	if errors.As(err, new(*MemoryError)) {
+		return err // the trouble is ours
+	}
+	if err != nil {
+		return l.corrupt("arena %d: %v", k, err)
+	}
+	a.b = b
+	return nil
+}
+
+// readArena reads, once, where an arena is and what is in it.
+func (l *Link) readArena(k int, a *viewArena) error {
 	e := l.arenaTable[k*arenaEntrySize : (k+1)*arenaEntrySize]
 	off := mem.Uint64(e, arenaOffOffset).Load()
 	size := mem.Uint64(e, arenaOffSlotSize).Load()
@@ -461,18 +487,7 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	if off == 0 || off > 1<<50 || size == 0 || size%slotAlign != 0 || size > l.limit || slots == 0 || slots > maxSlots {
 		return l.corrupt("arena %d at %d: %d slots of %d bytes", k, off, slots, size)
 	}
-	n := (slotHeaderSize + size) * uint64(slots)
-	if n != uint64(int(n)) || int(n) < 0 {
-		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
-	}
-	b, err := l.view.window(int64(off), int(n))
-	if errors.As(err, new(*MemoryError)) {
-		return err // the trouble is ours
-	}
-	if err != nil {
-		return l.corrupt("arena %d: %v", k, err)
-	}
-	a.b, a.slotSize, a.slots = b, size, slots
+	a.off, a.slotSize, a.slots = off, size, slots
 	return nil
 }
 

@@ -18,10 +18,15 @@ type PeerFile struct {
 	refs atomic.Int32 // one for the opener, one for each mapped page
 }
 
-// OpenPeerFile opens the reader file of the participant id.
-func OpenPeerFile(path string, id uint64) (*PeerFile, error) {
+// OpenPeerFile opens the reader file of the participant id. Accept is asked, if not nil, about the user to whom the kernel says
+// that the file belongs; with an error nothing is read of it.
+func OpenPeerFile(path string, id uint64, accept func(uid int) error) (*PeerFile, error) {
 	f, err := shm.Open(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := accepts(accept, f); err != nil {
+		f.Close()
 		return nil, err
 	}
 	var h [rdrOffUsed]byte

@@ -13,7 +13,7 @@ import (
 func TestRequestsAreNeverAMixtureHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()
-	p, err := OpenPeerFile(d.path(f.id, "reader"), f.id)
+	p, err := OpenPeerFile(d.path(f.id, "reader"), f.id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

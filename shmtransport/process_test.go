@@ -402,7 +402,7 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 	c := start(t, nil, "hold", d.dir, w.ID().Participant, reader, holds, "lossless")
 	c.says(t, "connected")
 	admitAll(t, w, d.path(reader, "reader"), reader)
-	p, err := OpenPeerFile(d.path(reader, "reader"), reader)
+	p, err := OpenPeerFile(d.path(reader, "reader"), reader, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

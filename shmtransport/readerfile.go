@@ -184,34 +184,28 @@ type Request struct {
 	Lossless     bool
 	Patience     time.Duration
 	Tag          any // what Sample.Tag returns
+
+	// Accept is asked, if set, about the user to whom the kernel says the publisher's file belongs. With an error nothing is
+	// read of it.
+	Accept func(uid int) error
 }
 
 // Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
 // when it has admitted it. A publisher that is linked already is left alone.
 func (r *Reader) Connect(f *ReaderFile, q Request) error {
-	for _, l := range *r.links.Load() {
-		if l.id == q.Publisher {
-			return nil
-		}
+	if r.isLinked(q.Publisher) {
+		return nil
 	}
-	view, err := openFileView(q.Path)
+	l, err := q.open()
 	if err != nil {
 		return err
 	}
-	history := uint32(min(max(int64(q.History), 0), int64(historyAll)-1))
-	if q.AllHistory {
-		history = historyAll
-	}
-	l, err := openLink(view, q.Publisher)
-	if err != nil {
-		view.close()
-		return err
-	}
+	history := q.history()
 	s, err := f.request(LinkRequest{
 		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,
 	})
 	if err != nil {
-		view.close()
+		l.view.close()
 		return err
 	}
 	l.attach(s.page, r.opts.MaxHeld)

@@ -24,6 +24,8 @@ type store interface {
 type view interface {
 	// window returns n bytes at off, or an error when the store does not have them.
 	window(off int64, n int) ([]byte, error)
+	// readAt copies len(p) bytes at off, which the owner may be writing, to p.
+	readAt(p []byte, off int64) error
 	// name says what it is, for errors.
 	name() string
 	close() error
@@ -36,10 +38,17 @@ type fileStore struct {
 	maps []*shm.Mapping
 }
 
-func newFileStore(dir string, mode fs.FileMode) (*fileStore, error) {
+// newFileStore makes a file without a name, of the given group if that is positive.
+func newFileStore(dir string, mode fs.FileMode, group int) (*fileStore, error) {
 	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
 		return nil, err
+	}
+	if group > 0 {
+		if err := f.SetGroup(group); err != nil {
+			f.Close()
+			return nil, err
+		}
 	}
 	return &fileStore{file: f}, nil
 }
@@ -97,6 +106,11 @@ func (v *fileView) window(off int64, n int) ([]byte, error) {
 	return m.Bytes(), nil
 }
 
+func (v *fileView) readAt(p []byte, off int64) error {
+	_, err := v.file.ReadAt(p, off)
+	return err
+}
+
 func (v *fileView) name() string { return v.file.Path() }
 func (v *fileView) close() error { return closeMapped(v.file, v.maps) }
 
@@ -147,6 +161,14 @@ func (s *heapStore) window(off int64, n int) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("no [%d, +%d) on this heap", off, n)
+}
+
+func (s *heapStore) readAt(p []byte, off int64) error {
+	b, err := s.window(off, len(p))
+	if err == nil {
+		copy(p, b)
+	}
+	return err
 }
 
 // giveBack clears the bytes, as the kernel does, so that whoever still reads them is found out.

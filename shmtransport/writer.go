@@ -27,6 +27,7 @@ type WriterOptions struct {
 	MaxPayload  int   // bytes; default 256 MiB
 	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64 // bytes of slots; default 1 GiB
+	Group       int   // group of the file, of which this process must be a member; 0 = that of the directory
 
 	slotsOnly bool // small payloads get slots too unless they are empty, for tests
 }
@@ -106,7 +107,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts Write
 	if err != nil {
 		return nil, err
 	}
-	s, err := newFileStore(dir, mode)
+	s, err := newFileStore(dir, mode, opts.Group)
 	if err != nil {
 		return nil, noSpace(err)
 	}

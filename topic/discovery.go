@@ -146,7 +146,7 @@ func (p *Participant) removed(e registry.Entity) {
 
 // meet connects a subscription of ours with a publisher that its patterns match, or declines. Called with mu held.
 func (p *Participant) meet(sub *subscription, pub registry.Entity) {
-	if sub.knows(pub.ID) {
+	if sub.knows(pub.ID) || sub.refused[pub.ID] != nil {
 		return
 	}
 	wanted := sub.likes(pub)
@@ -168,10 +168,21 @@ func (p *Participant) meet(sub *subscription, pub registry.Entity) {
 	case err == nil:
 		p.asked[pub.ID.Participant] = true
 	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
+	case isRefusal(err): // for good: a process does not get other groups
+		sub.refused[pub.ID] = err
+		p.useless(sub, pub, err)
+		if err := sub.decline(f, pub.ID); err == nil {
+			p.asked[pub.ID.Participant] = true // or its constructor would wait for an answer
+		}
 	default:
 		p.again(err)
 		p.useless(sub, pub, err)
 	}
+}
+
+// isRefusal reports whether the kernel or the policy of the domain does not let the two sides meet.
+func isRefusal(err error) bool {
+	return errors.As(err, new(*registry.AccessError)) || errors.As(err, new(*registry.ForbiddenError))
 }
 
 // useless reports once that a publisher cannot be read. Called with mu held.
@@ -188,7 +199,8 @@ const retryPause = time.Second
 
 // again arranges that what err prevented is tried again, unless nothing can change it. Called with mu held.
 func (p *Participant) again(err error) {
-	if p.closed || p.retry != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) {
+	if p.closed || p.retry != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) ||
+		errors.As(err, new(*registry.CorruptError)) {
 		return
 	}
 	p.retry = time.AfterFunc(retryPause, p.meetAgain)
@@ -233,7 +245,8 @@ func (p *Participant) admitFrom(id registry.ID) {
 	f := p.peers[id]
 	if f == nil {
 		var err error
-		f, err = shmtransport.OpenPeerFile(p.reg.PeerPath(id, "reader"), uint64(id))
+		f, err = shmtransport.OpenPeerFile(p.reg.PeerPath(id, "reader"), uint64(id),
+			func(uid int) error { return registry.CheckOwner(p.reg.PeerPath(id, "reader"), uid, p.units[id].UID) })
 		if errors.Is(err, fs.ErrNotExist) {
 			return // it subscribes to nothing
 		}

@@ -33,6 +33,8 @@
 // # Errors
 //
 // Errors of ctx come back wrapped or as they are, so ask with errors.Is; so does os.ErrClosed after Close. *registry.NameError, *registry.TypeMismatchError,
-// *registry.SpaceError (a full file system), *registry.MemoryError (no address space), *shmtransport.TooLargeError, *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError, and a
+// *registry.AccessError (the kernel does not let this user), *registry.ForbiddenError (nor does the policy of the domain),
+// *registry.PolicyError, *registry.SpaceError (a full file system), *registry.MemoryError (no address space), *shmtransport.TooLargeError,
+// *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError, and a
 // VersionError of either package say what, the limit and the remedy.
 package topic

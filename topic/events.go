@@ -23,7 +23,7 @@ const (
 	Added                             // a publisher or subscription was made
 	Removed                           // a publisher or subscription is gone
 	TypeMismatch                      // a publisher and a subscription, one of them ours, do not fit: Err is a *registry.TypeMismatchError
-	Unusable                          // somebody's shared memory is corrupt, of another version, beyond a limit, or there is no memory for it here: Err
+	Unusable                          // somebody's shared memory is corrupt, of another version, beyond a limit, may not be read, or there is no memory for it here: Err
 	Missed                            // the listener was too slow, Err says how many events it missed
 )
 
@@ -42,7 +42,7 @@ func (k EventKind) String() string {
 // An Event is something that happened in the domain.
 type Event struct {
 	Kind        EventKind
-	Participant registry.Participant // whom it is about, without Entities
+	Participant registry.Participant // whom it is about, without Entities; UID, GID and PIDProof are the kernel's word
 	Entity      registry.Entity      // Added, Removed, TypeMismatch: the publisher or subscription, the other side's for TypeMismatch
 	Err         error
 }

@@ -20,26 +20,34 @@ type Options struct {
 	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
 	Unit   string       // what people call this participant; default the executable's name
 	Logger *slog.Logger // hears what goes wrong in the background, and must not use the Participant; default nobody
+
+	// ReadOnly is for whoever may read in the domain and not write, and for whoever wants to look on unnoticed. Nobody sees this
+	// participant or its subscribers, and no publisher waits for them. Each sample is copied, and a new one is looked for once
+	// a millisecond, so more may be lost, which is counted. It cannot publish.
+	ReadOnly bool
 }
 
 // A Participant is this process's membership in a domain. One per process and domain is enough, and more are allowed.
 type Participant struct {
-	reg   *registry.Registry
-	log   *slog.Logger
-	clock clock.Clock
-	waits shmtransport.Waits
-	ready chan struct{} // closed when reg is set
+	reg      *registry.Registry
+	readOnly bool
+	log      *slog.Logger
+	clock    clock.Clock
+	waits    shmtransport.Waits
+	idle     chan struct{} // closed by Close: ends peek
+	ready    chan struct{} // closed when reg is set
 
 	// counting is held for reading while a publisher or subscriber is being made or closed, and by Close before the memory
 	// goes that they count in. Taken before mu.
 	counting sync.RWMutex
 
 	closing sync.Once
+	peeking sync.WaitGroup
 	result  error // of Close
 
 	mu         sync.Mutex
 	closed     bool
-	reader     *shmtransport.ReaderFile // made with the first subscriber
+	reader     *shmtransport.ReaderFile // made with the first subscriber; nil if it is readOnly
 	pubs       map[uint32]*publication  // by number
 	subs       map[uint32]*subscription // by number
 	ownPubs    byTopic[uint32, *publication]
@@ -77,8 +85,8 @@ func Join(opts *Options) (*Participant, error) {
 	p := &Participant{
 		log:   opts.Logger,
 		clock: clock.New(),
-		ready: make(chan struct{}),
-		pubs:  map[uint32]*publication{}, subs: map[uint32]*subscription{},
+		ready: make(chan struct{}), idle: make(chan struct{}), readOnly: opts.ReadOnly,
+		pubs: map[uint32]*publication{}, subs: map[uint32]*subscription{},
 		ownPubs: byTopic[uint32, *publication]{}, ownSubs: newByPattern[uint32, *subscription](),
 		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]*registry.Entity{},
 		publishers: byTopic[registry.EntityID, *registry.Entity]{}, interested: newByPattern[registry.EntityID, *registry.Entity](),
@@ -91,11 +99,14 @@ func Join(opts *Options) (*Participant, error) {
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
-	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: opts.Logger, OnChange: p.onChange, OnDemand: true})
+	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: opts.Logger, OnChange: p.onChange, OnDemand: true, ReadOnly: opts.ReadOnly})
 	if err != nil {
 		return nil, err
 	}
 	close(p.ready)
+	if p.readOnly {
+		p.peeking.Go(p.peek)
+	}
 	return p, nil
 }
 
@@ -113,6 +124,8 @@ func (p *Participant) Close() error {
 }
 
 func (p *Participant) leave() error {
+	close(p.idle)
+	p.peeking.Wait()
 	p.mu.Lock()
 	p.closed = true
 	if p.retry != nil {
@@ -193,7 +206,7 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 	if p.closed {
 		return nil, closed.Error("the participant is closed")
 	}
-	if p.reader == nil {
+	if p.reader == nil && !p.readOnly {
 		f, err := shmtransport.CreateReaderFile(p.reg.Path("reader"), p.reg.Dir(), p.reg.FileMode(), uint64(p.reg.ID()))
 		if err != nil {
 			return nil, err
@@ -201,6 +214,24 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 		p.reader = f
 	}
 	return p.reader, nil
+}
+
+// peek looks for samples of publishers that do not know that somebody reads.
+func (p *Participant) peek() {
+	tick := time.NewTicker(shmtransport.PeekInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-p.idle:
+			return
+		}
+		p.mu.Lock()
+		for _, sub := range p.subs {
+			sub.reader.Peek()
+		}
+		p.mu.Unlock()
+	}
 }
 
 // publisherPath names the file of a publisher.

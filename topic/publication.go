@@ -33,6 +33,14 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	if p.isClosed() {
 		return nil, closed.Error("the participant is closed")
 	}
+	if p.readOnly {
+		return nil, fmt.Errorf("publish on %q: this participant only reads; join without ReadOnly", e.Topic)
+	}
+	mode, group, err := p.reg.PublisherFile(e.Topic)
+	if err != nil {
+		return nil, err
+	}
+	opts.Group = group
 	interest, err := p.reg.Know(registry.KindSubscription, e.Topic)
 	if err != nil {
 		return nil, err
@@ -50,7 +58,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 			p.reg.Forget(e.ID.Number)
 		}
 	}()
-	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), p.reg.FileMode(), transportID(e.ID), opts)
+	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), mode, transportID(e.ID), opts)
 	if err != nil {
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}

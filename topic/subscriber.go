@@ -40,7 +40,9 @@ type Subscriber[T any] struct {
 // NewSubscriber makes a subscriber of a topic or of all topics that match a pattern. It returns when the publishers that
 // exist already are connected, or after a second if one does not answer. If there are publishers and none has the
 // subscriber's type, it fails with a *registry.TypeMismatchError, and if none has room for one more subscription with a
-// *shmtransport.LimitError; a publisher of another type or without room that comes later is left alone, and an Event.
+// *shmtransport.LimitError; if the kernel or the policy of the domain lets it read none of them, with a *registry.AccessError or
+// a *registry.ForbiddenError. A publisher of another type, without room or that may not be read is left alone when it comes
+// later, and an Event.
 func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
 	if opts == nil {
 		opts = new(SubscriberOptions[T])
@@ -52,6 +54,9 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 		return nil, fmt.Errorf("subscribe to %q: History is %d, must be from 0 to %d", pattern, opts.History, shmtransport.MaxDepth)
 	case opts.LosslessTimeout < 0:
 		return nil, fmt.Errorf("subscribe to %q: LosslessTimeout is %v, must be positive", pattern, opts.LosslessTimeout)
+	}
+	if p.readOnly && opts.Lossless {
+		return nil, fmt.Errorf("subscribe to %q: no publisher waits for a participant that only reads; subscribe without Lossless, or join without ReadOnly", pattern)
 	}
 	codec := opts.Codec
 	if codec == nil {

@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 	"sync"
@@ -26,7 +27,8 @@ type subscription struct {
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
 
-	liked map[registry.EntityID]bool // what filter said of a publisher; guarded by p.mu
+	liked   map[registry.EntityID]bool  // what filter said of a publisher; guarded by p.mu
+	refused map[registry.EntityID]error // publishers that may not be read; guarded by p.mu
 
 	ending sync.Once
 	result error // of end
@@ -69,7 +71,7 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	e.Since = p.clock.Now()
 	sub := &subscription{
 		p: p, owner: owner, entity: e, interest: interest, filter: filter, patience: patience,
-		liked: map[registry.EntityID]bool{}, known: map[registry.EntityID]func(){},
+		liked: map[registry.EntityID]bool{}, refused: map[registry.EntityID]error{}, known: map[registry.EntityID]func(){},
 	}
 	if err := sub.possible(); err != nil {
 		return nil, err
@@ -119,7 +121,21 @@ func (sub *subscription) meetKnown() error {
 		p.meet(sub, *e)
 	}
 	p.tellAsked()
-	return nil
+	return sub.denied()
+}
+
+// denied returns why none of the publishers that there are may be read, if that is so. Called with p.mu held.
+func (sub *subscription) denied() (err error) {
+	for _, e := range sub.p.publishers.matching(sub.entity.Patterns) {
+		if !sub.likes(*e) {
+			continue
+		}
+		if sub.refused[e.ID] == nil {
+			return nil
+		}
+		err = sub.refused[e.ID]
+	}
+	return err
 }
 
 // possible refuses a subscription that no publisher of its topic suits, when there are any, and one that there is no room
@@ -166,12 +182,23 @@ func (sub *subscription) knows(pub registry.EntityID) bool {
 }
 
 func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub registry.Entity) error {
-	unit := sub.p.units[pub.ID.Participant]
+	unit, ok := sub.p.units[pub.ID.Participant]
+	if !ok {
+		return fs.ErrNotExist // gone meanwhile
+	}
 	history := int(sub.entity.History)
 	if pub.Latched {
 		history = max(history, 1) // also when it ends before it admits anybody
 	}
-	err := sub.reader.Connect(f, shmtransport.Request{
+	if err := sub.p.reg.Policy().MayPublish(unit, pub.Topic); err != nil {
+		return err
+	}
+	link := func(q shmtransport.Request) error { return sub.reader.Connect(f, q) }
+	if sub.p.readOnly {
+		link = sub.reader.Watch
+	}
+	err := link(shmtransport.Request{
+		Accept:       func(uid int) error { return registry.CheckOwner(path, uid, unit.UID) },
 		Path:         path,
 		Publisher:    transportID(pub.ID),
 		Subscription: sub.entity.ID.Number,
@@ -184,13 +211,18 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
 		},
 	})
-	if err == nil {
-		sub.met(pub.ID, nil)
+	if err != nil {
+		return sub.p.reg.CannotRead(pub.Topic, err)
 	}
-	return err
+	sub.met(pub.ID, nil)
+	return nil
 }
 
 func (sub *subscription) decline(f *shmtransport.ReaderFile, pub registry.EntityID) error {
+	if sub.p.readOnly {
+		sub.met(pub, nil) // nobody asked
+		return nil
+	}
 	undo, err := f.Decline(transportID(pub), sub.entity.ID.Number)
 	if err == nil {
 		sub.met(pub, undo)
@@ -210,6 +242,7 @@ func (sub *subscription) met(pub registry.EntityID, undo func()) {
 func (sub *subscription) publisherGone(key registry.EntityID) {
 	sub.reader.Tidy()
 	delete(sub.liked, key)
+	delete(sub.refused, key)
 	sub.unmeet(key)
 }
 

@@ -1,0 +1,170 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// maxWatched is the largest sample that is copied for a link that only watches, bytes. What a publisher says is the size of a
+// sample must not make this process run out of memory.
+const maxWatched = 1 << 30
+
+// Watch is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
+// marks, so samples are copied out and then it is looked whether they were still there. Nobody rings for it either: Peek has to
+// be called at intervals. The publisher does not know of it, so Lossless has no meaning.
+//
+// History is what is in the ring at this moment, or, with AllHistory, everything.
+func (r *Reader) Watch(q Request) error {
+	if r.isLinked(q.Publisher) {
+		return nil
+	}
+	l, err := q.open()
+	if err != nil {
+		return err
+	}
+	l.attach(mem.Alloc(linkPageSize), r.opts.MaxHeld)
+	l.tag = q.Tag
+	l.watching = true
+	l.history = q.history()
+	l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
+	r.add(l)
+	return nil
+}
+
+// Peek wakes whoever receives if a publisher that is only watched has something new.
+func (r *Reader) Peek() {
+	if r.hasUnheard() {
+		r.Wake()
+	}
+}
+
+func (r *Reader) hasUnheard() bool {
+	r.mu.Lock() // a link that is in r.links while mu is held is mapped
+	defer r.mu.Unlock()
+	for _, l := range *r.links.Load() {
+		if !l.watching {
+			continue
+		}
+		if at := l.cursorWord.Load(); ahead(l.ring.word(at).Load(), at) >= 0 || l.ended() {
+			return true
+		}
+	}
+	return false
+}
+
+// PeekInterval is how often Peek should be called. A ring of the default depth holds what a publisher of 16 kHz writes in it.
+const PeekInterval = time.Millisecond
+
+// copySlot copies the sample at the cursor out of a slot that word names. Nobody sees that it is read, so it may be rewritten
+// meanwhile; but a slot is not rewritten before another word is in its place in the ring. So if the same word is there after
+// the copy was made, the copy is of what it names.
+//
+// It is read from the file and not through a mapping: a slot that was given back has no memory, and to look at it would take
+// some, which there may be none of.
+func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
+	unchanged := func() bool {
+		l.fence.Add(1) // what was read was read before the word is looked at again
+		return l.ring.word(l.cursor).Load() == word
+	}
+	a, off, err := l.slotAt(uint32(word & slotMask))
+	if err != nil {
+		return nothing, err
+	}
+	var h [slotHeaderSize]byte
+	err = l.view.readAt(h[:], off)
+	switch {
+	case !unchanged():
+		return again, nil
+	case err != nil:
+		return nothing, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+	}
+	seq := binary.NativeEndian.Uint64(h[slotOffSequence:])
+	n := binary.NativeEndian.Uint64(h[slotOffLength:])
+	switch {
+	case seq != l.cursor:
+		return nothing, l.corrupt("slot of sequence %d holds sequence %d", l.cursor, seq)
+	case n > a.slotSize:
+		return nothing, l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
+	case n > maxWatched:
+		return nothing, &TooLargeError{Size: int64(n), Limit: maxWatched, Watched: true}
+	}
+	payload := mem.Alloc(int(n))
+	err = l.view.readAt(payload, off+slotHeaderSize)
+	switch {
+	case !unchanged():
+		return again, nil
+	case err != nil:
+		return nothing, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+	}
+	s.sequence, s.stamp, s.payload = seq, int64(binary.NativeEndian.Uint64(h[slotOffPublished:])), mem.SpanOf(payload)
+	l.hand(s, k, copied)
+	return taken, nil
+}
+
+// slotAt returns the arena of a slot and where in the file the slot begins.
+func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
+	k := int(slot >> slotIndexBits)
+	if k >= MaxArenas {
+		return nil, 0, l.corrupt("arena %d of at most %d", k, MaxArenas)
+	}
+	a := &l.arenas[k]
+	if a.slots == 0 {
+		if err := l.readArena(k, a); err != nil {
+			return nil, 0, err
+		}
+	}
+	i := slot & (maxSlots - 1)
+	if i >= a.slots {
+		return nil, 0, l.corrupt("slot %d of arena %d, which has %d", i, k, a.slots)
+	}
+	return a, int64(a.off) + int64(uint64(i)*(slotHeaderSize+a.slotSize)), nil
+}
+
+// open opens a publisher's file, if it is whose it should be.
+func (q *Request) open() (*Link, error) {
+	view, err := openFileView(q.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := accepts(q.Accept, view.file); err != nil {
+		view.close()
+		return nil, err
+	}
+	l, err := openLink(view, q.Publisher)
+	if err != nil {
+		view.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (q *Request) history() uint32 {
+	if q.AllHistory {
+		return historyAll
+	}
+	return uint32(min(max(int64(q.History), 0), int64(historyAll)-1))
+}
+
+func (r *Reader) isLinked(id PublisherID) bool {
+	for _, l := range *r.links.Load() {
+		if l.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// accepts asks about the user whom the kernel calls the owner of a file.
+func accepts(accept func(uid int) error, f *shm.File) error {
+	if accept == nil {
+		return nil
+	}
+	owner, err := f.Owner()
+	if err != nil {
+		return err
+	}
+	return accept(owner.UID)
+}

@@ -1,0 +1,173 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+)
+
+// watcher is a reader that only watches a publisher.
+func (d *domain) watcher(w *Writer, q Request, opts ReaderOptions) *Reader {
+	d.t.Helper()
+	r := NewReader(new(Waits), nil, opts)
+	if err := r.Watch(d.request(w, q)); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(r.Close)
+	return r
+}
+
+// peek calls Peek until the test ends.
+func peek(t testing.TB, r *Reader) {
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(PeekInterval):
+				r.Peek()
+			}
+		}
+	}()
+}
+
+func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
+	for _, size := range []int{8, 104, 105, 5000, 200_000} {
+		d := newDomain(t)
+		w := d.writer(WriterOptions{Depth: 8})
+		payload := make([]byte, size)
+		for i := range 5 {
+			tagged(payload, uint64(i))
+			if _, err := w.Publish(t.Context(), payload); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := d.watcher(w, Request{History: 3}, ReaderOptions{})
+		peek(t, r)
+		if n := w.Readers(); n != 0 {
+			t.Errorf("the publisher knows of %d readers", n)
+		}
+		var held []Sample
+		for seq := uint64(3); seq <= 5; seq++ {
+			s, err := r.Receive(t.Context())
+			if err != nil || s.Sequence() != seq || s.Lost() != 0 || len(s.Payload()) != size || checkTagged(s.Payload()) != nil {
+				t.Fatalf("%d bytes: sample %d with %d lost, %v, want %d", size, s.Sequence(), s.Lost(), err, seq)
+			}
+			held = append(held, s)
+		}
+		go func() {
+			for i := range 20 { // while it sleeps
+				time.Sleep(time.Millisecond)
+				tagged(payload, uint64(100+i))
+				if _, err := w.Publish(context.Background(), payload); err != nil {
+					panic(err)
+				}
+			}
+			w.Close()
+		}()
+		got := uint64(0)
+		for got < 20 {
+			s, err := r.Receive(t.Context())
+			if err != nil || checkTagged(s.Payload()) != nil {
+				t.Fatal(err)
+			}
+			got += 1 + s.Lost()
+			s.Release()
+		}
+		for _, s := range held {
+			if err := checkTagged(s.Payload()); err != nil || len(s.Payload()) != size {
+				t.Errorf("a copy changed: %v", err)
+			}
+			s.Release()
+		}
+	}
+}
+
+// A publisher that nobody holds up rewrites its slots as fast as it can. What is handed out is of one sample, and what is not is
+// counted.
+func TestACopyIsNeverOfTwoSamples(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{Depth: 2, MemoryLimit: 8 << 20})
+	r := d.watcher(w, Request{AllHistory: true}, ReaderOptions{})
+	published := make(chan uint64)
+	go func() {
+		defer close(published)
+		payload := make([]byte, 40_000)
+		for i := range 8_000 {
+			n := 200 + rand.IntN(39_000)
+			tagged(payload[:n], rand.Uint64())
+			if _, err := w.Publish(context.Background(), payload[:n]); err != nil {
+				panic(err)
+			}
+			if i%1000 == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		seq := w.Sequence()
+		w.Close()
+		published <- seq
+	}()
+	var counted, received, want uint64
+	for want == 0 || counted < want {
+		s, ok, err := tryReceive(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			received++
+			counted += 1 + s.Lost()
+			if counted != s.Sequence() {
+				t.Fatalf("%d received and lost at sample %d", counted, s.Sequence())
+			}
+			if err := checkTagged(s.Payload()); err != nil {
+				t.Fatalf("sample %d: %v", s.Sequence(), err)
+			}
+			s.Release()
+			continue
+		}
+		select {
+		case n, ok := <-published:
+			if ok {
+				want = n
+			}
+		default:
+		}
+	}
+	t.Logf("received %d of %d", received, want)
+	if received == 0 {
+		t.Error("nothing was received")
+	}
+}
+
+func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{})
+	f := d.readerFile()
+	refused := errors.New("refused")
+	accept := func(uid int) error {
+		if uid != os.Geteuid() {
+			return fmt.Errorf("asked about user %d", uid)
+		}
+		return refused
+	}
+	r := NewReader(new(Waits), nil, ReaderOptions{})
+	defer r.Close()
+	q := d.request(w, Request{Accept: accept})
+	for what, err := range map[string]error{"Connect": r.Connect(f, q), "Watch": r.Watch(q)} {
+		if !errors.Is(err, refused) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if p, err := OpenPeerFile(d.path(f.id, "reader"), f.id, accept); !errors.Is(err, refused) {
+		t.Errorf("OpenPeerFile: %v", err)
+		p.Close()
+	}
+}
