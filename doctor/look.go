@@ -85,7 +85,7 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 func (l *look) list(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return shm.Explain(err)
+		return registry.ExplainAccess("the directory cannot be listed", dir, shm.Explain(err))
 	}
 	defer d.Close()
 	for {

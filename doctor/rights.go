@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/shmbus/shmbus/registry"
 )
@@ -17,6 +18,9 @@ func (x *examination) modes() {
 	own, shared := registry.FileModes(x.info.Mode())
 	for name, f := range x.now.files {
 		if !f.regular() || f.owner == 0 && name != registry.RegistryFile {
+			continue
+		}
+		if x.ruled(f) {
 			continue
 		}
 		d := difference{f.info.Mode().Perm(), own}
@@ -44,6 +48,12 @@ func (x *examination) modes() {
 			Why:    "Users who should see these files cannot: they neither publish to those programs nor hear of what they publish.",
 			Remedy: remedy, Command: x.chmod(d.want, names), Where: Where{}.files(names...)})
 	}
+}
+
+// ruled reports whether the policy of the domain may have given a file the mode and group that it has: shmmon policy checks that.
+func (x *examination) ruled(f file) bool {
+	_, policy := x.now.files[registry.PolicyName]
+	return policy && strings.HasPrefix(f.suffix, registry.SuffixPublisher) && f.info.Mode().Perm()&^0o640 == 0
 }
 
 func different(is, want fs.FileMode, names []string) string {
@@ -81,8 +91,8 @@ func (x *examination) directoryMode() {
 			"Use 2750 for a group that looks and 2770 for one that takes part.", "g+rx")
 	}
 	if mode&fs.ModeSticky != 0 && mode&0o020 != 0 {
-		say(Warning, "is sticky", "What a dead program left can be removed by its own user and the directory's owner alone.",
-			"Take the sticky bit away.", "-t")
+		say(Note, "is sticky", "Nobody removes files of others; what a dead program left can be removed by its own user and the directory's owner alone.",
+			"Let root clean up now and then (shmmon clean), or take the sticky bit away.", "-t")
 	}
 	if mode&0o040 != 0 && mode&fs.ModeSetgid == 0 {
 		say(Note, "is for a group, but does not hand its group to files", "Files have the group of whoever makes them.",
@@ -113,7 +123,7 @@ func (x *examination) owners() {
 		if !group && f.uid != uid {
 			users[f.uid] = append(users[f.uid], name)
 		}
-		if group && f.gid != gid {
+		if group && f.gid != gid && !x.ruled(f) {
 			groups[f.gid] = append(groups[f.gid], name)
 		}
 		if main, ok := x.now.files[f.owner.String()+"."+registry.SuffixParticipant]; ok && f.owner != 0 && main.uid != f.uid {
@@ -147,6 +157,7 @@ func (x *examination) strangers() {
 			continue
 		}
 		switch ours := f.owner != 0 || name == registry.RegistryFile; {
+		case name == registry.PolicyName && f.regular():
 		case !ours:
 			foreign = append(foreign, name)
 		case !f.regular():

@@ -122,3 +122,18 @@ func (a *App) DomainDir() (string, error) { return registry.DomainDir(a.Dir, a.D
 func (a *App) Join() (*topic.Participant, error) {
 	return topic.Join(&topic.Options{Dir: a.Dir, Domain: a.Domain, Unit: a.unit})
 }
+
+// JoinToRead is Join for a command that publishes nothing. Where this user may only read, it reads without being a member, and
+// says so.
+func (a *App) JoinToRead() (*topic.Participant, error) {
+	p, err := a.Join()
+	if !errors.As(err, new(*registry.AccessError)) {
+		return p, err
+	}
+	p, rerr := topic.Join(&topic.Options{Dir: a.Dir, Domain: a.Domain, Unit: a.unit, ReadOnly: true})
+	if rerr != nil {
+		return nil, err
+	}
+	fmt.Fprintln(a.Stderr, "this user may only read here: samples are copied, and more of them may be lost than of a member")
+	return p, nil
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -29,8 +28,7 @@ this is for a domain that nobody uses any more. Files of the living are never to
 			}
 			names, err := registry.Clean(dir, dry)
 			switch {
-			case errors.Is(err, fs.ErrPermission):
-				err = watch.NotOurs(err)
+			case errors.Is(err, fs.ErrPermission): // says what would help
 			case err != nil:
 				err = fmt.Errorf("not everything is what shmbus leaves; look at it and remove it by hand:\n%w", err)
 			}

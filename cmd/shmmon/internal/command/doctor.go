@@ -1,9 +1,7 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -11,7 +9,6 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/doctor"
 )
 
@@ -86,8 +83,6 @@ Exit codes: 0 nothing or notes only, 1 the domain could not be examined, 2 wrong
 			switch {
 			case cmd.Context().Err() != nil:
 				return cli.ErrInterrupted
-			case errors.Is(err, fs.ErrPermission):
-				return watch.NotOurs(err)
 			case err != nil:
 				return err
 			}

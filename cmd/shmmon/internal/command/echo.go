@@ -77,7 +77,7 @@ func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error 
 			return err
 		}
 	}
-	self, err := a.Join()
+	self, err := a.JoinToRead()
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 
 // An endpointReport is what publishers and subscriptions have in common in JSON.
 type endpointReport struct {
-	ID             string   `json:"id"`
-	PID            int      `json:"pid"`
+	ID string `json:"id"`
+	identityReport
 	Unit           string   `json:"unit"`
 	Executable     string   `json:"executable"`
 	Stopped        bool     `json:"stopped"` // its process, by a signal or a debugger
@@ -65,7 +65,7 @@ type subscriberReport struct {
 
 func reportEndpoint(who registry.Participant, e registry.Entity, now int64) endpointReport {
 	r := endpointReport{
-		ID: e.ID.String(), PID: who.PID, Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
+		ID: e.ID.String(), identityReport: reportIdentity(who), Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
 		Type: e.TypeName, Encoding: e.Encoding,
 		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(e.Since, now),
 	}
@@ -176,7 +176,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 		fmt.Fprintf(&b, "\nsubscription %s\n", s.Entity.ID)
 		ownerText(field, s.Owner, s.Entity)
 		f := s.Entity.Subscription
-		field("  asks for", "%s", strings.Join(s.Entity.Patterns, ", ")+policy(s.Entity))
+		field("  asks for", "%s", strings.Join(s.Entity.Patterns, ", ")+wishes(s.Entity))
 		field("  received", "%d messages, %s, %d lost, %d undecodable%s", f.Messages, text.Bytes(f.Bytes), f.Lost, f.DecodeErrors, sharedNote(s))
 		field("  holds", "%d samples, %d behind the publishers", f.Held, f.Lag)
 		field("  delay", "median %s, 99%% below %s", text.Duration(s.P50), text.Duration(s.P99))
@@ -193,7 +193,8 @@ func ownerText(field func(string, string, ...any), who registry.Participant, e r
 	if who.State == registry.StateStopped {
 		stopped = ", STOPPED"
 	}
-	field("  process", "%s, pid %d, %s%s", who.Unit, who.PID, who.Executable, stopped)
+	field("  process", "%s, pid %s, %s%s", who.Unit, pidOf(who), who.Executable, stopped)
+	field("  user", "%s (%d), %s", userOf(who.UID), who.UID, proofText(who))
 	if e.AnyType {
 		field("  type", "any")
 		return
@@ -205,7 +206,18 @@ func ownerText(field func(string, string, ...any), who registry.Participant, e r
 	field("  type", "%s, %s, %s", text.Name(e.TypeName), text.Name(e.Encoding), schema)
 }
 
-func policy(e registry.Entity) string {
+// proofText says what the kernel knows of a pid.
+func proofText(who registry.Participant) string {
+	switch who.PIDProof {
+	case registry.SameFile:
+		return "whose process has this pid and the file, says the kernel"
+	case registry.SameUser:
+		return "whose process has this pid, says the kernel"
+	}
+	return "and nobody but the process itself says that it has this pid"
+}
+
+func wishes(e registry.Entity) string {
 	s := ""
 	if e.Lossless {
 		s += ", lossless"

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"os/user"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -11,9 +12,38 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
+// An identityReport is who a process is. The kernel says uid, gid and pid_proof; the pid is the process's own word, of which
+// pid_proof says what the kernel knows.
+type identityReport struct {
+	PID   int            `json:"pid"`
+	Proof registry.Proof `json:"pid_proof"`
+	UID   int            `json:"uid"`
+	GID   int            `json:"gid"`
+}
+
+func reportIdentity(p registry.Participant) identityReport {
+	return identityReport{PID: p.PID, Proof: p.PIDProof, UID: p.UID, GID: p.GID}
+}
+
+// userOf names a user as people do, by the user database of this machine.
+func userOf(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(uid)
+}
+
+// pidOf marks a pid for which the kernel does not vouch at all.
+func pidOf(p registry.Participant) string {
+	if p.Alive && p.PIDProof == registry.OwnWord {
+		return strconv.Itoa(p.PID) + "?"
+	}
+	return strconv.Itoa(p.PID)
+}
+
 type participantReport struct {
-	ID            string   `json:"id"`
-	PID           int      `json:"pid"`
+	ID string `json:"id"`
+	identityReport
 	Unit          string   `json:"unit"`
 	Executable    string   `json:"executable"`
 	Alive         bool     `json:"alive"`
@@ -26,7 +56,7 @@ type participantReport struct {
 
 func reportParticipant(p registry.Participant, now int64) participantReport {
 	r := participantReport{
-		ID: p.ID.String(), PID: p.PID, Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(p.Since, now),
+		ID: p.ID.String(), identityReport: reportIdentity(p), Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(p.Since, now),
 	}
 	if !p.Alive {
 		r.State = "dead"
@@ -46,9 +76,10 @@ func (a *app) ps() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ps",
 		Short: "List the processes of the domain",
-		Long: `List the processes of the domain, the dead included whose files nobody has removed yet. PID is what the process says;
-in another pid namespace it is another process's. A process that a signal or a debugger stopped is shown as stopped: it is alive,
-and nothing of it is removed.`,
+		Long: `List the processes of the domain, the dead included whose files nobody has removed yet. USER is whom the kernel calls the
+owner of its file. PID is what the process says; with a question mark the kernel does not confirm it: there is no process
+of that user with this pid and start to be seen from here, as with one in another pid namespace. A process
+that a signal or a debugger stopped is shown as stopped: it is alive, and nothing of it is removed.`,
 		Example: "  shmmon ps\n  shmmon ps --json",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
@@ -76,13 +107,13 @@ and nothing of it is removed.`,
 				fmt.Fprintf(a.Stderr, "no processes in %s\n", dir)
 				return nil
 			}
-			g := cli.NewGrid(">PID", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")
+			g := cli.NewGrid(">PID", "USER", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")
 			for i, r := range reports {
 				alive := "yes"
 				if p := v.Participants[i]; !p.Alive || p.State == registry.StateStopped || p.State == registry.StateEnded {
 					alive = r.State
 				}
-				g.Add(strconv.Itoa(r.PID), r.Unit, alive, text.Duration(v.At-v.Participants[i].Since), strconv.Itoa(r.Publishers),
+				g.Add(pidOf(v.Participants[i]), userOf(r.UID), r.Unit, alive, text.Duration(v.At-v.Participants[i].Since), strconv.Itoa(r.Publishers),
 					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, r.Executable)
 			}
 			return g.Print(a.Stdout)

@@ -48,7 +48,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost ('echo')
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two looks of the live table")
-	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.doctor())
+	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.doctor(), a.policy())
 	return root
 }
 

@@ -1,10 +1,6 @@
 package watch
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/registry"
 )
@@ -39,18 +35,10 @@ func Open(dir string) (*Domain, error) {
 // Look implements Source.
 func (d *Domain) Look() (Snapshot, error) {
 	who, err := d.observer.Look()
-	if errors.Is(err, fs.ErrPermission) {
-		err = NotOurs(err)
-	}
 	if err != nil {
 		return Snapshot{}, err
 	}
 	return Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Problems()}, nil
-}
-
-// NotOurs adds to a refusal of the kernel what can be done about it.
-func NotOurs(err error) error {
-	return fmt.Errorf("%w; a domain is its owner's alone, --dir and --domain choose another", err)
 }
 
 // Clock returns the clock of the snapshots.

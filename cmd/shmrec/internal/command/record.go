@@ -63,7 +63,7 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 }
 
 func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions) error {
-	p, err := a.Join()
+	p, err := a.JoinToRead()
 	if err != nil {
 		return err
 	}

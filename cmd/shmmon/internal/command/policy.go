@@ -1,0 +1,130 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
+)
+
+// A policyReport is a policy and what is against it.
+type policyReport struct {
+	Domain     string            `json:"domain"`
+	Policy     string            `json:"policy"` // path, empty: there is none
+	Rules      []ruleReport      `json:"rules"`
+	Violations []violationReport `json:"violations"`
+}
+
+type ruleReport struct {
+	Line    int    `json:"line"`
+	Verb    string `json:"verb"`
+	Pattern string `json:"pattern"`
+	Users   []int  `json:"users"`
+	Groups  []int  `json:"groups"`
+	text    string
+}
+
+type violationReport struct {
+	ID    string `json:"id"` // of the publisher
+	Topic string `json:"topic"`
+	identityReport
+	Unit  string `json:"unit"`
+	Error string `json:"error"`
+}
+
+func (a *app) policy() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Show and check who may publish and subscribe",
+		Long: `Show the policy of the domain with users and groups as numbers, and check it: that its lines can be understood, that nobody
+but the owner of the domain can change it, that the publishers there are may publish what they do, and that none of them
+can be read by others than it says. With --file it is
+another file that is checked against the domain, before it becomes the policy. The exit code is 1 where something is wrong.`,
+		Example: "  shmmon policy\n  shmmon policy --file policy.new",
+		Args:    cli.Args(),
+		RunE: func(*cobra.Command, []string) error {
+			dir, err := a.DomainDir()
+			if err != nil {
+				return err
+			}
+			policy, err := loadPolicy(dir, file)
+			if err != nil {
+				return err
+			}
+			v, _, err := a.look()
+			if err != nil {
+				return err
+			}
+			r := reportPolicy(policy, dir, v)
+			if err := a.showPolicy(r); err != nil {
+				return err
+			}
+			if n := len(r.Violations); n > 0 {
+				return fmt.Errorf("%d publishers are against the policy", n)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "file", "", "check this file instead of the domain's")
+	_ = cmd.MarkFlagFilename("file") // fails only for a flag that does not exist
+	return cmd
+}
+
+func loadPolicy(dir, file string) (*registry.Policy, error) {
+	if file == "" {
+		return registry.LoadPolicy(dir)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return registry.ParsePolicy(file, b)
+}
+
+func reportPolicy(p *registry.Policy, dir string, v watch.View) policyReport {
+	r := policyReport{Domain: dir, Policy: p.Path, Rules: []ruleReport{}, Violations: []violationReport{}}
+	for _, rule := range p.Rules {
+		verb, _, _ := strings.Cut(rule.String(), " ")
+		r.Rules = append(r.Rules, ruleReport{rule.Line, verb, rule.Pattern, append([]int{}, rule.Users...), append([]int{}, rule.Groups...), rule.String()})
+	}
+	for _, who := range v.Participants {
+		for _, e := range who.Entities {
+			if e.Kind != registry.KindPublisher {
+				continue
+			}
+			if err := p.CheckPublisher(dir, who, e); err != nil {
+				r.Violations = append(r.Violations, violationReport{e.ID.String(), e.Topic, reportIdentity(who), who.Unit, err.Error()})
+			}
+		}
+	}
+	return r
+}
+
+func (a *app) showPolicy(r policyReport) error {
+	if a.JSON {
+		return a.Document(r)
+	}
+	if r.Policy == "" {
+		_, err := fmt.Fprintf(a.Stdout, "no policy: whom the mode of %s lets in may publish and subscribe to everything (a file %s would say more)\n",
+			text.Escape(r.Domain), text.Escape(filepath.Join(r.Domain, registry.PolicyName)))
+		return err
+	}
+	var b strings.Builder
+	for _, rule := range r.Rules {
+		fmt.Fprintf(&b, "%4d  %s\n", rule.Line, text.Escape(rule.text))
+	}
+	fmt.Fprintf(&b, "%s: %d rules, understood; of each sort the first that matches a topic decides\n", text.Escape(r.Policy), len(r.Rules))
+	for _, v := range r.Violations {
+		fmt.Fprintf(&b, "against it: publisher %s (%s, pid %d): %s\n", v.ID, text.Escape(v.Unit), v.PID, text.Escape(v.Error))
+	}
+	_, err := a.Stdout.Write([]byte(b.String()))
+	return err
+}
