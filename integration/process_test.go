@@ -48,8 +48,7 @@ type child struct {
 // start runs a role in the domain below dir.
 func start(t testing.TB, dir, role string, args ...string) *child {
 	t.Helper()
-	// Nobody survives the test, however it ends.
-	return begin(t, dir, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, role, args...)
+	return begin(t, dir, nil, role, args...)
 }
 
 // begin is start with what the kernel is to do for the process.
@@ -66,9 +65,11 @@ func launch(t testing.TB, cmd *exec.Cmd, dir, role string) *child {
 	c := &child{t: t, cmd: cmd}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "SHMBUS_DIR="+dir, "SHMBUS_DOMAIN=d")
 	c.cmd.Stderr = &c.err
+	// Nobody survives the test, however it ends.
 	if c.cmd.SysProcAttr == nil {
-		c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		c.cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
+	c.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

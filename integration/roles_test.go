@@ -16,7 +16,7 @@ import (
 func roles() map[string]role {
 	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
 		"patient": patientRole, "throng": throngRole, "linger": lingerRole,
-		"attempt": attemptRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole}
+		"attempt": attemptRole, "deed": deedRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole}
 }
 
 // tally is what a subscriber saw.
