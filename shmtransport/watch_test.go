@@ -63,24 +63,26 @@ func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
 			}
 			held = append(held, s)
 		}
+		received := make(chan struct{})
 		go func() {
-			for i := range 20 { // while it sleeps
-				time.Sleep(time.Millisecond)
+			for i := range 20 {
+				if i < 2 {
+					time.Sleep(50 * time.Millisecond) // it sleeps so deeply that only Peek wakes it
+				}
 				tagged(payload, uint64(100+i))
 				if _, err := w.Publish(context.Background(), payload); err != nil {
 					panic(err)
 				}
+				<-received
 			}
-			w.Close()
 		}()
-		got := uint64(0)
-		for got < 20 {
+		for range 20 {
 			s, err := r.Receive(t.Context())
-			if err != nil || checkTagged(s.Payload()) != nil {
-				t.Fatal(err)
+			if err != nil || checkTagged(s.Payload()) != nil || s.Lost() != 0 {
+				t.Fatalf("%d lost, %v", s.Lost(), err)
 			}
-			got += 1 + s.Lost()
 			s.Release()
+			received <- struct{}{}
 		}
 		for _, s := range held {
 			if err := checkTagged(s.Payload()); err != nil || len(s.Payload()) != size {
