@@ -284,7 +284,7 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 		return true
 	}
 	if !k.strange {
-		p.prove(false)
+		p.prove(&r.self.self, false)
 		r.watch(k)
 	}
 	r.mu.Lock()

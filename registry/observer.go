@@ -11,6 +11,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/process"
 )
 
 // An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
@@ -18,6 +19,7 @@ import (
 type Observer struct {
 	dir      string
 	interest *interest
+	self     process.Identity
 
 	mu       sync.Mutex
 	peers    map[ID]*peer
@@ -33,7 +35,11 @@ func Observe(dir string) (*Observer, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, fmt.Errorf("observe the domain: %w", relativeError(dir))
 	}
-	return &Observer{dir: filepath.Clean(dir), interest: everything(), peers: make(map[ID]*peer)}, nil
+	self, err := process.Self()
+	if err != nil {
+		return nil, fmt.Errorf("observe the domain: %w", err)
+	}
+	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }
 
 // Look returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
@@ -95,7 +101,9 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	if !who.Alive {
 		return who, true
 	}
-	who.State = stateOf(&who)
+	if p.head.self.Namespace == o.self.Namespace {
+		who.State = stateOf(&who)
+	}
 	w, err := p.words()
 	if err != nil {
 		o.problems = append(o.problems, err)
@@ -125,7 +133,7 @@ func (o *Observer) meet(id ID) (*peer, error) {
 		p.file.Close()
 		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
-	p.prove(true)
+	p.prove(&o.self, true)
 	o.peers[id] = p
 	return p, nil
 }

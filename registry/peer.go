@@ -75,11 +75,11 @@ func openPeer(dir string, id ID) (*peer, error) {
 	return p, nil
 }
 
-// prove asks the kernel about the pid that the participant says it has. Traced, it asks too whether that process has this very
-// file.
-func (p *peer) prove(traced bool) {
+// prove asks the kernel about the pid that the participant says it has, which means something to us only where it was given in
+// our boot and pid namespace. Traced, it asks too whether that process has this very file.
+func (p *peer) prove(us *process.Identity, traced bool) {
 	h := p.head.self
-	if boot, err := process.BootID(); err != nil || boot != h.BootID {
+	if h.BootID != us.BootID || h.Namespace != us.Namespace {
 		return
 	}
 	as, err := process.CredentialsOf(h.PID, h.StartTime)
