@@ -70,19 +70,12 @@ func (x *examination) missing() {
 		}
 		reader := false
 		for _, e := range p.Entities {
-			if _, before := x.entity(e.ID); !before {
+			name := fileOf(e)
+			if _, before := x.entity(e.ID); !before || !x.before.absent[name] || !x.now.absent[name] {
 				continue
 			}
-			suffix := registry.SuffixReader
-			if e.Kind == registry.KindPublisher {
-				suffix = fmt.Sprintf("%s%d", registry.SuffixPublisher, e.ID.Number)
-			} else if reader {
+			if reader && e.Kind == registry.KindSubscription {
 				continue // said already
-			}
-			name := p.ID.String() + "." + suffix
-			_, now := x.now.files[name]
-			if _, before := x.before.files[name]; before || now {
-				continue
 			}
 			reader = reader || e.Kind == registry.KindSubscription
 			x.add(Finding{Severity: Problem, Fault: MissingFile, What: fmt.Sprintf("%s is missing, though its program runs and says that it is there", name),

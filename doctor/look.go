@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -24,6 +25,7 @@ type look struct {
 	at      int64 // ns of CLOCK_MONOTONIC
 	files   map[string]file
 	more    bool                 // there are more files than maxFiles
+	absent  map[string]bool      // files that were not there though somebody said so
 	owners  map[registry.ID]bool // of files
 	members map[registry.ID]registry.Participant
 	dead    map[registry.ID]bool // they have files
@@ -46,8 +48,8 @@ func (f file) regular() bool { return f.info.Mode().IsRegular() }
 
 func take(ctx context.Context, dir string, observer *registry.Observer) (*look, error) {
 	l := &look{
-		owners: map[registry.ID]bool{},
-		at:     clock.New().Now(), files: map[string]file{}, members: map[registry.ID]registry.Participant{}, dead: map[registry.ID]bool{},
+		owners: map[registry.ID]bool{}, absent: map[string]bool{},
+		at: clock.New().Now(), files: map[string]file{}, members: map[registry.ID]registry.Participant{}, dead: map[registry.ID]bool{},
 		bad: map[string]error{}, rings: map[registry.EntityID]*shmtransport.PublisherState{},
 		links: map[registry.ID][]shmtransport.LinkState{}, topics: map[registry.EntityID]string{},
 	}
@@ -62,6 +64,7 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 		l.members[p.ID] = p
 		for _, e := range p.Entities {
 			l.topics[e.ID] = e.Topic
+			l.expect(dir, fileOf(e))
 		}
 	}
 	for _, err := range observer.Problems() {
@@ -112,6 +115,25 @@ func (l *look) list(dir string) error {
 			return err
 		}
 	}
+}
+
+// expect looks for a file that somebody says it has: it may have been made since the directory was listed.
+func (l *look) expect(dir, name string) {
+	if _, listed := l.files[name]; listed {
+		return
+	}
+	if _, err := os.Lstat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
+		l.absent[name] = true
+	}
+}
+
+// fileOf is the name of the file that an entity cannot do without.
+func fileOf(e registry.Entity) string {
+	suffix := registry.SuffixReader
+	if e.Kind == registry.KindPublisher {
+		suffix = fmt.Sprintf("%s%d", registry.SuffixPublisher, e.ID.Number)
+	}
+	return e.ID.Participant.String() + "." + suffix
 }
 
 // rolls finds out who of those with files is dead.

@@ -101,7 +101,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	if !who.Alive {
 		return who, true
 	}
-	if p.head.self.Namespace == o.self.Namespace {
+	if who.State = StateUnseen; p.head.self.Namespace == o.self.Namespace {
 		who.State = stateOf(&who)
 	}
 	w, err := p.words()
