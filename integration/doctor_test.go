@@ -214,7 +214,7 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 			for _, args := range c.roles {
 				start(t, dir, "patient", args...).ready()
 			}
-			settle(t, dir, 80)
+			settle(t, dir, 80, 1)
 			f := diagnosed(t, examine(t, dir, glance), c.want)[c.want]
 			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Entity == 0 {
 				t.Errorf("%+v", f)
@@ -223,9 +223,10 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 	}
 }
 
-// settle waits until a publisher of the domain has published n samples, or waits for a subscription.
-func settle(t *testing.T, dir string, n uint64) {
+// settle waits until a publisher of the domain has published n samples while it had that many subscriptions, or waits for one.
+func settle(t *testing.T, dir string, n, subscriptions uint64) {
 	t.Helper()
+	before := map[registry.EntityID]uint64{}
 	o, err := registry.Observe(filepath.Join(dir, "d"))
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +239,10 @@ func settle(t *testing.T, dir string, n uint64) {
 		}
 		for _, p := range all {
 			for _, e := range p.Entities {
-				if e.Publisher.Messages >= n || e.Publisher.Waited > 0 || e.Publisher.Failed > 0 {
+				if e.Publisher.Subscribers < subscriptions {
+					before[e.ID] = e.Publisher.Messages
+				}
+				if e.Publisher.Messages >= before[e.ID]+n || e.Publisher.Waited > 0 || e.Publisher.Failed > 0 {
 					return
 				}
 			}
@@ -263,7 +267,7 @@ func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
 			dir := newDomain(t)
 			start(t, dir, "patient", append(c.args, "-pub", "t")...).ready()
 			if slices.Contains(c.args, "-every") {
-				settle(t, dir, 40)
+				settle(t, dir, 40, 0)
 			}
 			f := diagnosed(t, examine(t, dir, glance), c.want)[c.want]
 			if f.Severity != c.severity || f.Topic != "t" || f.Entity == 0 {
