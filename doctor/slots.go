@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/shmbus/shmbus/registry"
 )
@@ -73,7 +74,8 @@ func (x *examination) idle(id registry.EntityID) int64 {
 	return ring.Idle(marks)
 }
 
-// watched looks for readers that publishers still watch though they are no more.
+// watched looks for readers that publishers still watch though they are no more. Who missed a bell looks once in a second, so
+// what lasts for less is no fault.
 func (x *examination) watched() {
 	for _, p := range x.twice() {
 		for _, e := range p.Entities {
@@ -96,7 +98,8 @@ func (x *examination) watched() {
 					gone++
 				}
 			}
-			if gone > 0 && !x.now.more {
+			// A publisher that missed the bell looks once in a second.
+			if gone > 0 && !x.now.more && x.report.Sampled > time.Second {
 				x.add(Finding{Severity: Note, Fault: GoneReader, Where: of(p, e),
 					What: fmt.Sprintf("the publisher of %s in %s (pid %d) watches %s of participants that are not in the domain any more",
 						e.Topic, p.Unit, p.PID, count(gone, "subscription")),
