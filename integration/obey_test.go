@@ -233,7 +233,7 @@ func (o *obedient) obey(words []string, a *answer) error {
 			select {
 			case <-o.news:
 			case <-ctx.Done():
-				return fmt.Errorf("%s was heard %d times: %w", name, len(at), ctx.Err())
+				return fmt.Errorf("%s was heard %d times, and all that was heard is %v: %w", name, len(at), o.heard, ctx.Err())
 			}
 		}
 	case "files": // N: the most descriptors from now on, beyond those in use

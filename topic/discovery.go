@@ -128,8 +128,8 @@ func (p *Participant) compare(pub, sub registry.Entity) {
 func (p *Participant) removed(e registry.Entity) {
 	delete(p.entities, e.ID)
 	delete(p.silent, e.ID)
-	for _, reported := range []map[pair]bool{p.mismatches, p.unusable} {
-		maps.DeleteFunc(reported, func(both pair, _ bool) bool { return both.pub == e.ID || both.sub == e.ID })
+	for _, reported := range []map[pair]Event{p.mismatches, p.unusable} {
+		maps.DeleteFunc(reported, func(both pair, _ Event) bool { return both.pub == e.ID || both.sub == e.ID })
 	}
 	if e.Kind == registry.KindPublisher {
 		p.publishers.remove(e.Topic, e.ID)
@@ -167,6 +167,7 @@ func (p *Participant) meet(sub *subscription, pub registry.Entity) {
 	switch {
 	case err == nil:
 		p.asked[pub.ID.Participant] = true
+		delete(p.unusable, pair{pub.ID, sub.entity.ID}) // it may have taken several attempts
 	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
 	case isRefusal(err): // for good: a process does not get other groups
 		sub.refused[pub.ID] = err
@@ -187,11 +188,13 @@ func isRefusal(err error) bool {
 
 // useless reports once that a publisher cannot be read. Called with mu held.
 func (p *Participant) useless(sub *subscription, pub registry.Entity, err error) {
-	if both := (pair{pub.ID, sub.entity.ID}); !p.unusable[both] {
-		p.unusable[both] = true
-		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
-		p.emit(Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err})
+	both := pair{pub.ID, sub.entity.ID}
+	if _, reported := p.unusable[both]; reported {
+		return
 	}
+	p.unusable[both] = Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err}
+	p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
+	p.emit(p.unusable[both])
 }
 
 // retryPause is how long after it did not work a connection is tried again.
@@ -229,12 +232,12 @@ func (p *Participant) meetAgain() {
 
 // mismatch reports once that two ends do not fit; other is the one that is not ours. Called with mu held.
 func (p *Participant) mismatch(both pair, other registry.Entity, err error) {
-	if p.mismatches[both] {
+	if _, reported := p.mismatches[both]; reported {
 		return
 	}
-	p.mismatches[both] = true
+	p.mismatches[both] = Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Entity: other, Err: err}
 	p.log.Warn("types do not match", "err", err)
-	p.emit(Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Entity: other, Err: err})
+	p.emit(p.mismatches[both])
 }
 
 // admitFrom reads which links a participant requests of our publishers, and admits them. Called with mu held.
@@ -274,11 +277,14 @@ func (p *Participant) admitFrom(id registry.ID) {
 		e, known := p.entities[sub] // the samples that are held of one that is closed keep its request
 		if err := pub.admit(f, q); err != nil {
 			p.again(err)
-			if both := (pair{pub.entity.ID, sub}); known && !p.unusable[both] {
-				p.unusable[both] = true
+			both := pair{pub.entity.ID, sub}
+			if _, reported := p.unusable[both]; known && !reported {
+				p.unusable[both] = Event{Kind: Unusable, Participant: p.units[id], Entity: *e, Err: err}
 				p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
-				p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: *e, Err: err})
+				p.emit(p.unusable[both])
 			}
+		} else {
+			delete(p.unusable, pair{pub.entity.ID, sub})
 		}
 		if known && !pub.answered[sub] {
 			pub.answered[sub] = true

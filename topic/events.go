@@ -108,10 +108,14 @@ func (p *Participant) known() []Event {
 	}) {
 		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: *e})
 	}
+	for _, reported := range []map[pair]Event{p.mismatches, p.unusable} {
+		events = slices.AppendSeq(events, maps.Values(reported))
+	}
 	return events
 }
 
-// Events yields first what is there already, as Joined and Added, or Unusable if it is of another version, then what happens, until ctx is done, the participant
+// Events yields first what is there already, as Joined and Added, and as TypeMismatch and Unusable what does not fit or cannot be
+// used, then what happens, until ctx is done, the participant
 // closes, or the loop is left. This participant's own doings are events too. Each call listens for itself. A loop that is
 // more than a few thousand events behind loses the newest of them, and is told how many by a Missed.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {

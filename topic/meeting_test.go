@@ -94,6 +94,9 @@ func TestBothSidesHearOnceOfAnotherTypeWhoeverIsThereFirst(t *testing.T) {
 					t.Errorf("the %s's side heard of it %d times", side, n)
 				}
 			}
+			for _, p := range []*Participant{a, b} {
+				listen(t, p).until("the mismatch, by who listens later,", isMismatch)
+			}
 		})
 	}
 }

@@ -60,8 +60,8 @@ type Participant struct {
 	peers      map[registry.ID]*shmtransport.PeerFile
 	linked     map[registry.ID]map[uint32]*publication // publishers of ours that admitted somebody of a participant
 	lingering  map[uint32]*publication                 // those that may watch marks of one who left
-	mismatches map[pair]bool                           // reported already
-	unusable   map[pair]bool                           // met in vain, reported already
+	mismatches map[pair]Event                          // reported already
+	unusable   map[pair]Event                          // met in vain, reported already
 	silent     map[registry.EntityID]bool              // subscriptions that did not answer a publisher in time
 	retry      *time.Timer                             // runs meetAgain; nil when nothing is to be repeated
 	asked      map[registry.ID]bool                    // of whose publishers links were requested, and they were not told yet
@@ -92,8 +92,8 @@ func Join(opts *Options) (*Participant, error) {
 		publishers: byTopic[registry.EntityID, *registry.Entity]{}, interested: newByPattern[registry.EntityID, *registry.Entity](),
 		peers: map[registry.ID]*shmtransport.PeerFile{}, linked: map[registry.ID]map[uint32]*publication{},
 		strangers: map[registry.ID]Event{},
-		lingering: map[uint32]*publication{}, mismatches: map[pair]bool{},
-		unusable: map[pair]bool{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
+		lingering: map[uint32]*publication{}, mismatches: map[pair]Event{},
+		unusable: map[pair]Event{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
 	if p.log == nil {
