@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -29,6 +30,7 @@ func (r *Registry) Advertise(e Entity) (*Advertisement, error) {
 		return nil, fmt.Errorf("advertise a %v: %w", e.Kind, err)
 	}
 	r.bell.ringFor(e.Kind, e.key(), r.self.id)
+	killpoint.At("advertise.bell")
 	return a, nil
 }
 
@@ -107,6 +109,7 @@ func (a *Advertisement) Withdraw() error {
 			a.err = fmt.Errorf("withdraw %v: %w", a.id, err)
 		}
 		a.r.bell.ringFor(a.kind, a.key, a.r.self.id)
+		killpoint.At("unadvertise.bell")
 	})
 	return a.err
 }

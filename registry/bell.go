@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -96,6 +97,7 @@ func (b *bell) create() (_ *shm.File, err error) {
 	if err := f.Reserve(0, registrySize); err != nil {
 		return nil, err
 	}
+	killpoint.At("file.reserve")
 	m, err := f.Map(0, registrySize, true)
 	if err != nil {
 		return nil, err
@@ -113,7 +115,11 @@ func (b *bell) create() (_ *shm.File, err error) {
 			return nil, err
 		}
 	}
-	return f, f.Publish(b.path)
+	if err := f.Publish(b.path); err != nil {
+		return nil, err
+	}
+	killpoint.At("join.registry")
+	return f, nil
 }
 
 func (b *bell) use(f *shm.File) error {
@@ -201,7 +207,9 @@ func (b *bell) announce(id ID) {
 	defer b.mu.Unlock()
 	if b.rings() {
 		b.access(func() { b.newcomers[placeOf(id)].Store(uint64(id)) })
+		killpoint.At("join.newcomer")
 		b.ring(id, b.all)
+		killpoint.At("join.bell")
 	}
 }
 
@@ -255,13 +263,16 @@ func (b *bell) call(from ID, to []ID) {
 func (b *bell) ring(from ID, words ...*atomic.Uint32) {
 	b.access(func() {
 		b.changes[placeOf(from)].Add(1)
+		killpoint.At("bell.change")
 		for _, w := range words {
 			w.Add(1)
 		}
 	})
+	killpoint.At("bell.add")
 	for _, w := range words {
 		futex.Wake(w)
 	}
+	killpoint.At("bell.wake")
 }
 
 // ears are the words that a participant listens to, with what each held.

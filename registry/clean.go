@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -32,6 +33,7 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("clean the domain: %w", explain("the directory cannot be listed", dir, err))
 	}
+	killpoint.At("clean.list")
 	var errs []error
 	for id := range seen {
 		dead, err := isDead(dir, id)
@@ -43,6 +45,7 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 			delete(seen, id)
 		}
 	}
+	killpoint.At("clean.ask")
 	if len(seen) == 0 {
 		return nil, living, errors.Join(errs...)
 	}
@@ -76,6 +79,7 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (removed []string, _
 		}
 	})
 	errs := []error{err}
+	killpoint.At("clean.again")
 	for id := range dead {
 		suffixes := others[id]
 		slices.Sort(suffixes)
@@ -96,6 +100,11 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (removed []string, _
 				break // leave the participant file for the next attempt
 			}
 			removed = append(removed, filepath.Base(path))
+			if suffix != participantSuffix {
+				killpoint.At("clean.files")
+			} else {
+				killpoint.At("clean.participant")
+			}
 		}
 	}
 	return removed, errors.Join(errs...)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -78,6 +79,9 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		}
 	}
 	err := makeDir(dir)
+	if err == nil {
+		killpoint.At("join.directory")
+	}
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
 	}
@@ -217,8 +221,10 @@ func RemoveDomain(dir string) error {
 	if err := removeIfThere(bell); err != nil {
 		return fmt.Errorf("remove the domain: %w", explain("the registry file cannot be removed", dir, inDirectory(err)))
 	}
+	killpoint.At("remove.registry")
 	if err := removeIfThere(dir); err != nil {
 		return fmt.Errorf("remove the domain: somebody joined just now, or it holds files that are not of shmbus: %w", err)
 	}
+	killpoint.At("remove.directory")
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -208,6 +209,7 @@ func (r *Registry) enter() (err error) {
 	} else if len(removed) != 0 {
 		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(removed))
 	}
+	killpoint.At("join.clean")
 	if living >= MaxParticipants {
 		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
 			Remedy: "end some, or spread them over several domains (SHMBUS_DOMAIN)"}
@@ -219,6 +221,7 @@ func (r *Registry) enter() (err error) {
 	if r.table, err = newTable(r.dir, r.mode, r.self); err != nil {
 		return errors.Join(err, r.bell.close())
 	}
+	killpoint.At("join.participant")
 	return nil
 }
 
@@ -270,11 +273,13 @@ func (r *Registry) Touch(who ...ID) {
 		return
 	}
 	r.table.touch()
+	killpoint.At("request.version")
 	if len(who) == 0 {
 		r.bell.ringAll(r.self.id)
 	} else {
 		r.bell.call(r.self.id, who)
 	}
+	killpoint.At("request.bell")
 }
 
 // Close leaves the domain: the others hear that everything was removed and that the participant left, all its files are
@@ -289,6 +294,7 @@ func (r *Registry) Close() error {
 		if !r.readOnly() {
 			r.result = r.table.close()
 			r.bell.ringAll(r.self.id)
+			killpoint.At("leave.bell")
 		}
 		r.result = errors.Join(r.result, r.bell.close())
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -50,6 +51,7 @@ func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 	if err := f.Reserve(0, pageSize); err != nil {
 		return nil, err
 	}
+	killpoint.At("file.reserve")
 	if t.mapping, err = f.Map(0, fileSize, true); err != nil {
 		return nil, err
 	}
@@ -80,19 +82,26 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 		if err := writeSchema(t.dir, path, e.Schema, t.mode); err != nil {
 			return 0, nil, fmt.Errorf("publish the schema: %w", err)
 		}
+		killpoint.At("advertise.schema")
 	}
 	t.generation++
 	b := t.page(page)
 	clear(b)
+	killpoint.At("advertise.clear")
 	p := prefix{number: e.ID.Number, generation: t.generation}
 	p.put(b, body)
+	killpoint.At("advertise.record")
 	mem.Uint32(b, offEntityState).Store(uint32(e.Kind))
+	killpoint.At("advertise.state")
 	mem.Uint64(t.b, indexOffset(page)+offIndexKey).Store(e.key())
 	t.index(page).Store(indexed(uint32(e.Kind), t.generation))
+	killpoint.At("advertise.index")
 	t.used[page] = true
 	t.schemas += int64(len(e.Schema))
 	t.word32(offPages).Store(uint32(len(t.used)))
+	killpoint.At("advertise.pages")
 	t.word64(offTableVersion).Add(1)
+	killpoint.At("advertise.version")
 	return page, countersOf(b), nil
 }
 
@@ -117,6 +126,7 @@ func (t *table) freePage() (int, error) {
 	if err := t.file.Reserve(int64(pageOffset(page)), pageSize); err != nil {
 		return 0, err
 	}
+	killpoint.At("advertise.reserve")
 	t.used = append(t.used, false)
 	return page, nil
 }
@@ -129,15 +139,22 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 		return nil // close removed it
 	}
 	t.index(page).Store(0)
+	killpoint.At("unadvertise.index")
 	mem.Uint32(t.page(page), offEntityState).Store(0)
+	killpoint.At("unadvertise.state")
 	t.used[page] = false
 	t.lowest = min(t.lowest, page)
 	t.schemas -= int64(schemaSize)
 	t.word64(offTableVersion).Add(1)
+	killpoint.At("unadvertise.version")
 	if schemaSize == 0 {
 		return nil
 	}
-	return removeIfThere(filePath(t.dir, t.id, schemaSuffix(number)))
+	if err := removeIfThere(filePath(t.dir, t.id, schemaSuffix(number))); err != nil {
+		return err
+	}
+	killpoint.At("unadvertise.schema")
+	return nil
 }
 
 // touch says that another file of this participant changed.
@@ -159,14 +176,19 @@ func (t *table) close() error {
 	}
 	t.closed = true
 	t.word32(offState).Store(stateLeaving)
+	killpoint.At("leave.state")
 	for i := range t.used {
 		t.index(i).Store(0)
 		mem.Uint32(t.page(i), offEntityState).Store(0)
 	}
+	killpoint.At("leave.records")
 	t.word64(offTableVersion).Add(1)
+	killpoint.At("leave.version")
 	_, err := removeFiles(t.dir, map[ID]bool{t.id: true}, false)
 	t.b = nil
-	return errors.Join(err, t.mapping.Unmap(), t.file.Close())
+	err = errors.Join(err, t.mapping.Unmap(), t.file.Close())
+	killpoint.At("leave.unlock")
+	return err
 }
 
 func countersOf(page []byte) []byte {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -93,24 +94,35 @@ func (t *admissionTable) add(r LinkRequest, start uint64) (int, bool) {
 		t.used[i] = true
 		e := t.entry(i)
 		mem.Uint64(e, admOffStart).Store(start)
+		killpoint.At("admit.start")
 		mem.Uint64(e, admOffLink).Store(linkKey(r.Link, r.Generation))
+		killpoint.At("admit.link")
 		mem.Uint64(e, admOffReader).Store(r.Reader)
+		killpoint.At("admit.reader")
 		mem.Uint32(e, admOffStatus).Store(statusAdmitted)
+		killpoint.At("admit.status")
 		t.generation.Add(1)
+		killpoint.At("admit.generation")
 		return i, true
 	}
 	t.full.Store(1)
+	killpoint.At("refuse.full")
 	t.generation.Add(1)
+	killpoint.At("refuse.generation")
 	return 0, false
 }
 
 func (t *admissionTable) remove(i int) {
 	e := t.entry(i)
 	mem.Uint32(e, admOffStatus).Store(statusFree)
+	killpoint.At("dismiss.status")
 	mem.Uint64(e, admOffReader).Store(0)
+	killpoint.At("dismiss.reader")
 	t.used[i] = false
 	t.full.Store(0)
+	killpoint.At("dismiss.full")
 	t.generation.Add(1)
+	killpoint.At("dismiss.generation")
 }
 
 // startFor returns the first sequence that a reader accounts for which asks for history samples up to newest: of those that
@@ -166,11 +178,13 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	r.floor = max(start, w.seq+1-min(w.seq, uint64(w.ring.depth())))
 
 	w.readers = append(w.readers, r)
+	killpoint.At("admit.watch")
 	entry, ok := w.admissions.add(req, start)
 	if !ok {
 		w.readers = w.readers[:len(w.readers)-1]
 		release()
 		w.ringBell()
+		killpoint.At("refuse.bell")
 		return &LimitError{What: "subscriptions of one publisher", Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 	}
 	r.entry = entry
@@ -179,6 +193,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	w.figures.SetSubscribers(len(w.readers))
 	w.ringBell()
+	killpoint.At("admit.bell")
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -160,11 +161,13 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 // called.
 func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
+	killpoint.At("backpressure.arm")
 	w.sleepers++
 	r.pins++
 	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)
 	seen, wake := word.Load(), w.wake.Load()
 	blocked := r.next(w.seq) <= target
+	killpoint.At("backpressure.look")
 	w.mu.Unlock()
 
 	var err error
@@ -173,6 +176,7 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 		waiter.Add(word, seen)
 		waiter.Add(&w.wake, wake)
 		err = waiter.Wait(publisherNap)
+		killpoint.At("backpressure.wait")
 	}
 
 	w.mu.Lock()
@@ -183,6 +187,7 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 	w.sleepers--
 	if w.sleepers == 0 && !w.closed {
 		w.wakeCursor.Store(0)
+		killpoint.At("backpressure.end")
 	}
 	w.closeStoreIfUnused()
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -65,6 +66,7 @@ func (w *Writer) hold(ctx context.Context, payload []byte) (slotID, error) {
 	id, err := w.slotFor(ctx, len(payload))
 	if err == nil {
 		copy(w.open(id), payload)
+		killpoint.At("publish.copy")
 	}
 	return id, err
 }
@@ -143,7 +145,9 @@ func (l *Link) takeRun(buf []Sample) int {
 	}
 	if got > 0 {
 		l.cursorWord.Store(l.cursor)
+		killpoint.At("take.cursor")
 		l.wakePublisher()
+		killpoint.At("take.wake")
 	}
 	return got
 }
@@ -178,11 +182,13 @@ func (l *Link) takeMarked(buf []Sample) int {
 		if ahead(word, at) != 0 || slot >= slotInEntry {
 			break
 		}
+		killpoint.At("take.load")
 		if k = l.freeFrom(k); k < 0 {
 			break
 		}
 		l.useMark(k)
 		mem.Release32(&l.marks[k], slot+1)
+		killpoint.At("take.mark")
 		buf[n].use, buf[n].sequence = use(k), word // until it is read
 		k++
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -223,6 +224,7 @@ func (l *Link) begin(start uint64) {
 	l.start = max(start, 1)
 	l.cursor = l.start
 	l.cursorWord.Store(l.cursor)
+	killpoint.At("admit.begin")
 }
 
 // newest returns the sequence of the newest sample of a ring that no longer changes. The head may lag behind the ring when
@@ -300,6 +302,7 @@ func (l *Link) take(s *Sample) (outcome, error) {
 
 // claim makes the sample at the cursor, which word names, the application's, or fails because it is there no more.
 func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
+	killpoint.At("take.load")
 	slot := uint32(word & slotMask)
 	if slot == slotWithdrawn {
 		return gone, nil
@@ -318,6 +321,7 @@ func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	// leaves the ring later is not reused before the publisher has looked at the marks.
 	l.useMark(k)
 	l.marks[k].Store(slot + 1)
+	killpoint.At("take.mark")
 	if l.ring.word(l.cursor).Load() != word {
 		l.marks[k].Store(0)
 		return again, nil
@@ -344,6 +348,7 @@ func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
 	if !l.ring.read(l.cursor, c, n) {
 		return gone, nil
 	}
+	killpoint.At("copy.check")
 	c.sequence, c.n, l.recent = l.cursor, n, k
 	s.sequence, s.stamp, s.payload = l.cursor, c.stamp, mem.SpanOfWords(c.words[:], n)
 	l.hand(s, k, copied)
@@ -381,14 +386,18 @@ func (l *Link) skip(d int64, try int) error {
 	l.lost += next - l.cursor
 	l.cursor = next
 	l.cursorWord.Store(next)
+	killpoint.At("skip.cursor")
 	l.wakePublisher()
+	killpoint.At("skip.wake")
 	return nil
 }
 
 func (l *Link) advance() {
 	l.cursor++
 	mem.Release64(l.cursorWord, l.cursor)
+	killpoint.At("take.cursor")
 	l.wakePublisher()
+	killpoint.At("take.wake")
 }
 
 // wakePublisher wakes a publisher that waits for this reader to get this far.
@@ -418,11 +427,13 @@ func (l *Link) useMark(k int) {
 	if uint32(k) >= l.highWater {
 		l.highWater = uint32(k) + 1
 		l.marksUsed.Store(l.highWater)
+		killpoint.At("take.used")
 	}
 }
 
 // read fills s from a marked slot.
 func (l *Link) read(s *Sample, slot uint32) error {
+	killpoint.At("take.check")
 	k := int(slot >> slotIndexBits)
 	if k >= MaxArenas {
 		return l.corrupt("arena %d of at most %d", k, MaxArenas)
@@ -450,6 +461,7 @@ func (l *Link) read(s *Sample, slot uint32) error {
 	s.sequence = seq
 	s.stamp = int64(binary.NativeEndian.Uint64(b[slotOffPublished:]))
 	s.payload = mem.SpanOf(b[slotHeaderSize : slotHeaderSize+n : slotHeaderSize+n])
+	killpoint.At("take.read")
 	return nil
 }
 
@@ -506,6 +518,7 @@ func (l *Link) release(u use) {
 		return
 	}
 	mem.Release32(&l.marks[k], 0)
+	killpoint.At("take.release")
 	if n := l.released.Add(1); n+1 == l.final.Load() {
 		l.drain()
 	}
@@ -538,9 +551,11 @@ func (l *Link) drain() {
 func (l *Link) close() {
 	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held.
 	l.cursorWord.Store(math.MaxUint64)
+	killpoint.At("disconnect.cursor")
 	if l.wakeCursor.Load() != 0 {
 		futex.Wake(l.cursorLow)
 	}
+	killpoint.At("disconnect.wake")
 	l.final.Store(l.takes + 1)
 	if l.released.Load() == l.takes {
 		l.drain()

@@ -12,6 +12,7 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -344,6 +345,7 @@ func (r *Reader) tally(s *Sample) {
 		r.block.SetLag(s.link.lag())
 	}
 	r.taken++
+	killpoint.At("take.count")
 }
 
 // show brings figures up to date that any goroutine may have changed.

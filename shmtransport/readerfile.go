@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -50,6 +51,7 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 	if err := f.Reserve(0, rdrOffLinks); err != nil {
 		return nil, err
 	}
+	killpoint.At("file.reserve")
 	if r.m, err = f.Map(0, rdrFileSize, true); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,9 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	mem.Uint64(p, pageOffPublisher).Store(q.Publisher.Participant)
 	mem.Uint32(p, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(p, pageOffGen).Store(s.generation)
+	killpoint.At("request.page")
 	mem.Uint32(p, pageOffState).Store(pageCurrent)
+	killpoint.At("request.current")
 
 	e := f.entry(s.index)
 	mem.Uint32(e, linkOffGeneration).Store(s.generation)
@@ -93,11 +97,13 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	}
 	mem.Uint32(e, linkOffPolicy).Store(policy)
 	mem.Uint64(e, linkOffPatience).Store(uint64(q.Patience))
+	killpoint.At("request.entry")
 	state := uint32(linkStateRequested)
 	if q.Declined {
 		state = linkStateDeclined
 	}
 	mem.Uint32(e, linkOffState).Store(state)
+	killpoint.At("request.state")
 	return s, nil
 }
 
@@ -124,9 +130,11 @@ func (f *ReaderFile) take() (linkSlot, error) {
 		if err := f.file.Reserve(f.pageOffset(i), linkPageSize); err != nil {
 			return linkSlot{}, noSpace(err)
 		}
+		killpoint.At("request.reserve")
 		f.used++
 		f.generations = append(f.generations, 0)
 		mem.Uint32(f.b, rdrOffUsed).Store(f.used)
+		killpoint.At("request.used")
 	}
 	f.open++
 	f.generations[i]++
@@ -139,7 +147,9 @@ func (f *ReaderFile) drop(s linkSlot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mem.Uint32(f.entry(s.index), linkOffState).Store(linkStateFree)
+	killpoint.At("disconnect.entry")
 	mem.Uint32(s.page, pageOffState).Store(pageUnused)
+	killpoint.At("disconnect.page")
 	f.free = append(f.free, s.index)
 	f.open--
 	f.unmapIfUnused()
@@ -171,6 +181,7 @@ func (f *ReaderFile) Close() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
+	killpoint.At("leave.reader")
 	return errors.Join(err, f.unmapIfUnused())
 }
 
@@ -200,6 +211,7 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 	if err != nil {
 		return err
 	}
+	killpoint.At("request.open")
 	history := q.history()
 	s, err := f.request(LinkRequest{
 		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,

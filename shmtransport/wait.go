@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
 )
 
 const (
@@ -116,6 +117,7 @@ func (r *Reader) sleep() (ready bool, err error) {
 	for _, l := range links {
 		p.bells.Add(l.bell, l.bell.Load())
 	}
+	killpoint.At("sleep.bells")
 	r.epoch++
 	if r.epoch == 0 {
 		r.epoch = 1
@@ -124,12 +126,16 @@ func (r *Reader) sleep() (ready bool, err error) {
 		l.armed.Store(r.epoch)
 		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
 	}
+	killpoint.At("sleep.arm")
 	if ready = r.anyWaiting(); !ready {
+		killpoint.At("sleep.look")
 		err = r.waits.wait(p)
+		killpoint.At("sleep.wait")
 		ready = r.anyWaiting()
 	}
 	for _, l := range links {
 		l.armed.Store(0)
 	}
+	killpoint.At("sleep.disarm")
 	return ready, err
 }

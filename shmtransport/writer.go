@@ -18,6 +18,7 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -130,6 +131,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	if err != nil {
 		return nil, noSpace(err)
 	}
+	killpoint.At("file.reserve")
 	mem.Uint32(b, pubOffVersion).Store(LayoutVersion)
 	mem.Uint32(b, pubOffDepth).Store(uint32(opts.Depth))
 	mem.Uint64(b, pubOffOwner).Store(id.Participant)
@@ -306,6 +308,7 @@ const copyOutsideLock = 64 << 10
 // open returns the payload area of a slot that is to be filled. It writes to the header, which place will fill: that takes its
 // cache line away from whoever read it last, long before anybody waits for it.
 func (w *Writer) open(id slotID) []byte {
+	killpoint.At("publish.slot")
 	s := w.slot(id)
 	binary.NativeEndian.PutUint64(s[slotOffSequence:], 0)
 	return s[slotHeaderSize:]
@@ -417,14 +420,17 @@ func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64)
 func (w *Writer) withdraw(seq uint64) {
 	i := w.ring.index(seq)
 	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
+	killpoint.At("takeback.word")
 	w.pool.retire(w.inRing[i])
 	w.inRing[i] = noSlot
+	killpoint.At("takeback.retire")
 	w.pool.reclaim(w)
 }
 
 // commit makes what a filled slot holds the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
 // the slot is the pool's or the ring's again afterwards.
 func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
+	killpoint.At("publish.copy")
 	if err := w.awaitRoom(ctx, id); err != nil {
 		return 0, err
 	}
@@ -472,13 +478,16 @@ func (w *Writer) show(n int, stamp int64) {
 
 // place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
 func (w *Writer) place(id slotID, n int, stamp int64) {
+	killpoint.At("publish.wait")
 	seq := w.seq + 1
 	h := w.slot(id)[:slotHeaderSize]
 	binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
 	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
 	binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
+	killpoint.At("publish.header")
 
 	mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
+	killpoint.At("publish.word")
 	w.placed(id, n, stamp)
 }
 
@@ -486,12 +495,15 @@ func (w *Writer) place(id slotID, n int, stamp int64) {
 func (w *Writer) placed(id slotID, n int, stamp int64) {
 	w.seq++
 	mem.Release64(w.head, w.seq)
+	killpoint.At("publish.head")
 	i := w.ring.index(w.seq)
 	if old := w.inRing[i]; old != noSlot {
 		w.pool.retire(old)
 	}
 	w.inRing[i] = id
+	killpoint.At("publish.retire")
 	w.figures.Published(n, stamp)
+	killpoint.At("publish.count")
 }
 
 // wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks
@@ -506,6 +518,7 @@ func (w *Writer) wakeReaders() {
 			asleep = asleep || a != 0
 		}
 	}
+	killpoint.At("publish.armed")
 	if asleep {
 		w.ringBell()
 	}
@@ -513,7 +526,9 @@ func (w *Writer) wakeReaders() {
 
 func (w *Writer) ringBell() {
 	w.bell.Add(1)
+	killpoint.At("publish.bell")
 	futex.Wake(w.bell)
+	killpoint.At("publish.wake")
 }
 
 // Depth returns the number of ring entries.
@@ -552,7 +567,9 @@ func (w *Writer) Close() error {
 	}
 	w.closed = true
 	w.state.Store(stateClosed)
+	killpoint.At("close.state")
 	w.ringBell()
+	killpoint.At("close.bell")
 	w.wakeSleepers()
 	for _, r := range w.readers {
 		w.forget(r)
@@ -560,11 +577,13 @@ func (w *Writer) Close() error {
 	w.readers = nil
 	w.figures.SetSubscribers(0)
 	w.countIn(slices.Clone(w.bytes)) // the shared block goes away
+	killpoint.At("close.figures")
 	var err error
 	if w.path != "" {
 		if err = os.Remove(w.path); errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
+		killpoint.At("close.name")
 	}
 	return errors.Join(err, w.closeStoreIfUnused())
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -211,6 +212,7 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 		if err != nil {
 			return nil, err
 		}
+		killpoint.At("advertise.file")
 		p.reader = f
 	}
 	return p.reader, nil

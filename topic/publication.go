@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -62,6 +63,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	if err != nil {
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
+	killpoint.At("advertise.file")
 	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
 	pub := &publication{p: p, entity: e, writer: w, interest: interest, answered: map[registry.EntityID]bool{}}
 	defer func() {
