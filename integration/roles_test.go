@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -14,9 +15,11 @@ import (
 )
 
 func roles() map[string]role {
-	return map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
+	all := map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
 		"patient": patientRole, "throng": throngRole, "linger": lingerRole,
 		"attempt": attemptRole, "deed": deedRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole}
+	maps.Copy(all, struckRoles())
+	return all
 }
 
 // tally is what a subscriber saw.

@@ -1,0 +1,173 @@
+//go:build linux && shmbus_killpoints
+
+package integration
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/layouttest"
+)
+
+// Lives that survivors see, and those of who is alone.
+var (
+	watched = []string{"publisher", "subscriber", "lossless", "crowded"}
+	lonely  = []string{"first", "cleaner", "burier"}
+)
+
+// A census is which steps were struck.
+type census struct {
+	mu    sync.Mutex
+	steps map[string]bool
+	cells int
+}
+
+func (c *census) add(k strike) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.steps[k.step] = true
+	c.cells++
+}
+
+// complete fails if a step was not struck in any life.
+func (c *census) complete(t *testing.T) {
+	t.Helper()
+	steps, err := layouttest.Steps("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps {
+		if as := sameCode()[s]; as != "" {
+			s = as
+		}
+		if !c.steps[s] {
+			t.Errorf("nobody was struck after %s", s)
+		}
+	}
+	t.Logf("%d cells, %d of %d steps", c.cells, len(c.steps), len(steps))
+}
+
+// cells are the strikes of one life, of which it was counted how often it comes to each step. Where that depends on who is how
+// fast, it is struck early enough to come there.
+func cells(life string, passes map[string]int, each int) (all []strike) {
+	for _, step := range slices.Sorted(maps.Keys(passes)) {
+		n := passes[step]
+		at := []int{1}
+		switch protocol(step) {
+		case "file", "join", "advertise", "unadvertise", "grow", "leave", "close", "remove", "clean":
+			for i := 2; i <= min(n, 5); i++ {
+				at = append(at, i)
+			}
+		case "bell":
+			at = append(at, max(1, n/3), max(1, n/2))
+		default:
+			if n > 5 {
+				at = append(at, n/3)
+			}
+		}
+		switch life {
+		case "crowded":
+			if !strings.HasPrefix(step, "refuse.") && !strings.HasPrefix(step, "dismiss.") {
+				continue
+			}
+			at = at[:1]
+		case "first":
+			if p := protocol(step); p != "file" && p != "join" && p != "bell" && p != "advertise" {
+				continue
+			}
+		case "burier":
+			if p := protocol(step); p != "clean" {
+				continue
+			}
+		}
+		at = slices.Compact(at)
+		for _, pass := range at[max(0, len(at)-each):] {
+			all = append(all, strike{step: step, pass: pass})
+		}
+	}
+	return all
+}
+
+// sections cuts strikes into n parts.
+func sections(all []strike, n int) (parts [][]strike) {
+	for i := range n {
+		var part []strike
+		for k := i; k < len(all); k += n {
+			part = append(part, all[k])
+		}
+		if len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// count lives a life to its end and returns how often it comes to each step.
+func count(t *testing.T, life string) (n map[string]int) {
+	t.Helper()
+	if slices.Contains(lonely, life) {
+		alone(t, life, strike{step: "leave.bell", pass: -1}, func(_ string, c *casualty) { n = c.passes() })
+		return n
+	}
+	s := newScene(t)
+	c := send(t, s.dir, life, strike{}, 0)
+	n = c.passes()
+	s.afterwards(t, 0, c)
+	s.end(t)
+	return n
+}
+
+// Whoever dies after any step of any protocol costs nobody anything.
+func TestKillMatrix(t *testing.T) {
+	struck := &census{steps: map[string]bool{}}
+	begin := time.Now()
+	t.Run("lives", func(t *testing.T) {
+		for _, life := range watched {
+			t.Run(life, func(t *testing.T) {
+				t.Parallel()
+				s := newScene(t)
+				for _, k := range cells(life, count(t, life), 5) {
+					k.sig = syscall.SIGKILL
+					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
+						c := send(t, s.dir, life, k, 0)
+						if c.struck(t, k) {
+							c.dead(t)
+							struck.add(k)
+						}
+						s.afterwards(t, 0, c)
+					})
+					if t.Failed() {
+						return // the survivors may be of no use any more
+					}
+				}
+				s.end(t)
+			})
+		}
+		for _, life := range lonely {
+			t.Run(life, func(t *testing.T) {
+				t.Parallel()
+				for _, k := range cells(life, count(t, life), 5) {
+					k.sig = syscall.SIGKILL
+					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
+						alone(t, life, k, func(_ string, c *casualty) {
+							if c.struck(t, k) {
+								c.dead(t)
+								struck.add(k)
+							}
+						})
+					})
+				}
+			})
+		}
+	})
+	if !t.Failed() {
+		struck.complete(t)
+	}
+	t.Logf("in %v", time.Since(begin).Round(time.Second))
+}

@@ -1,0 +1,132 @@
+//go:build linux && shmbus_killpoints
+
+package integration
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/shmbus/shmbus/internal/killpoint"
+)
+
+// A strike is what a victim does to itself: at its pass-th coming to a step it stops or dies.
+type strike struct {
+	step string // none: it lives its life to the end
+	pass int
+	sig  syscall.Signal
+}
+
+func (s strike) String() string { return fmt.Sprintf("%s pass %d", s.step, s.pass) }
+
+// What a victim leaves behind in a file, which outlives it.
+const (
+	tracePublished = 8 * iota // ring words that it stored on the topic "load"
+	tracePhase                // of its life
+	traceLast                 // length of the name of the step it came to last, and that
+	traceSize      = 128
+)
+
+// A watchman counts the steps that a process goes through, notes in a file how far it came, and strikes.
+type watchman struct {
+	strike strike
+	trace  *os.File
+
+	mu        sync.Mutex
+	passes    map[string]int
+	counting  bool // ring words are of the topic "load"
+	published uint64
+}
+
+// keepWatch begins to watch this process.
+func keepWatch(s strike, trace string) (*watchman, error) {
+	f, err := os.OpenFile(trace, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	w := &watchman{strike: s, trace: f, passes: map[string]int{}}
+	killpoint.Visit(w.visit)
+	return w, nil
+}
+
+func (w *watchman) visit(step string) {
+	w.mu.Lock()
+	w.passes[step]++
+	now := w.strike.step == step && w.strike.pass == w.passes[step]
+	if w.counting && (step == "publish.word" || step == "small.word") {
+		w.published++
+		w.note(tracePublished, w.published)
+	}
+	b := make([]byte, traceSize-traceLast)
+	b[0] = byte(copy(b[1:], step))
+	w.trace.WriteAt(b, traceLast)
+	w.mu.Unlock()
+	if now {
+		w.fall()
+	}
+}
+
+func (w *watchman) note(off int64, n uint64) {
+	var b [8]byte
+	binary.NativeEndian.PutUint64(b[:], n)
+	w.trace.WriteAt(b[:], off)
+}
+
+// phase notes which part of its life begins.
+func (w *watchman) phase(n int) { w.note(tracePhase, uint64(n)) }
+
+// count says whether ring words that are stored from now on are of the topic "load".
+func (w *watchman) count(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counting = on
+}
+
+// fall tells the parent that the process is there, and stops or kills it. The signal goes to this very thread, which does not
+// come back from the call before it has taken effect.
+func (w *watchman) fall() {
+	runtime.LockOSThread()
+	fmt.Fprintln(os.NewFile(3, "strikes"), w.strike)
+	syscall.Tgkill(os.Getpid(), syscall.Gettid(), w.strike.sig)
+	runtime.UnlockOSThread()
+}
+
+// A trace is what a victim left in its file.
+type trace struct {
+	published uint64
+	phase     int
+	last      string
+}
+
+func readTrace(path string) (t trace, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) < traceSize {
+		return t, err
+	}
+	t.published = binary.NativeEndian.Uint64(b[tracePublished:])
+	t.phase = int(binary.NativeEndian.Uint64(b[tracePhase:]))
+	t.last = string(b[traceLast+1:][:b[traceLast]])
+	return t, nil
+}
+
+// reached is what a victim that was not struck says at its end: how often it came to each step.
+func (w *watchman) reached() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text, err := json.Marshal(w.passes)
+	if err != nil {
+		return err
+	}
+	return report(json.RawMessage(text))
+}
+
+// protocol is what a step is part of.
+func protocol(step string) string {
+	name, _, _ := strings.Cut(step, ".")
+	return name
+}
