@@ -53,8 +53,8 @@ func (c *census) complete(t *testing.T) {
 	t.Logf("%d cells, %d of %d steps", c.cells, len(c.steps), len(steps))
 }
 
-// cells are the strikes of one life, of which it was counted how often it comes to each step. Where that depends on who is how
-// fast, it is struck early enough to come there.
+// cells are the strikes of one life, of which it was counted how often it comes to each step: at most each of one step, the
+// latest ones. Where it depends on who is how fast, it is struck early enough to come there.
 func cells(life string, passes map[string]int, each int) (all []strike) {
 	for _, step := range slices.Sorted(maps.Keys(passes)) {
 		n := passes[step]
@@ -66,7 +66,12 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 			}
 		case "bell":
 			at = append(at, max(1, n/3), max(1, n/2))
+		case "sleep", "skip", "backpressure", "reclaim", "takeback":
+			at = append(at, min(max(1, n/3), 3)) // how often depends on who is how fast
 		default:
+			if step == "publish.bell" || step == "publish.wake" {
+				n = min(n, 9) // the same
+			}
 			if n > 5 {
 				at = append(at, n/3)
 			}
@@ -82,7 +87,7 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 				continue
 			}
 		case "burier":
-			if p := protocol(step); p != "clean" {
+			if step != "clean.again" && step != "clean.files" && step != "clean.participant" { // the others begin a joining
 				continue
 			}
 		}

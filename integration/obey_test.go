@@ -140,8 +140,9 @@ func (o *obedient) obey(words []string, a *answer) error {
 			}
 		}
 		return nil
-	case "sub": // NAME PATTERN [lossless]
-		sub, err := topic.NewSubscriber(o.p, word(2), &topic.SubscriberOptions[[]byte]{Lossless: word(3) == "lossless"})
+	case "sub": // NAME PATTERN [lossless [TIMEOUT]]
+		timeout, _ := time.ParseDuration(word(4))
+		sub, err := topic.NewSubscriber(o.p, word(2), &topic.SubscriberOptions[[]byte]{Lossless: word(3) == "lossless", LosslessTimeout: timeout})
 		if err == nil {
 			o.subs[name] = sub
 		}

@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/shmbus/shmbus/registry"
 )
 
 // struckRoles are those of the tests that strike at named steps.
@@ -207,7 +205,7 @@ func (s *scene) end(t *testing.T) {
 	}
 }
 
-// alone runs a life in a domain where nobody else is, whom it finds there being dead. It calls during where the victim is struck.
+// alone has a life lived in a domain where there is nobody but, for some lives, the dead. during sees to the victim's end.
 func alone(t *testing.T, life string, k strike, during func(dir string, c *casualty)) {
 	t.Helper()
 	dir := newDomain(t)
@@ -215,7 +213,7 @@ func alone(t *testing.T, life string, k strike, during func(dir string, c *casua
 		obeyAndMake(t, dir).kill()
 	}
 	c := send(t, dir, life, k, 0)
-	if life == "burier" && k.beyondJoining() {
+	if life == "burier" {
 		c.ready()
 		corpse := obeyAndMake(t, dir)
 		var seen string
@@ -226,26 +224,9 @@ func alone(t *testing.T, life string, k strike, during func(dir string, c *casua
 	}
 	during(dir, c)
 	strangers(t, dir)
-	if left := files(t, dir); len(left) > 0 && c.over {
+	if left := files(t, dir); len(left) > 0 {
 		t.Errorf("left after the next who came left: %q", left)
 	}
-	if !c.over {
-		return
-	}
-	if _, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil {
-		t.Error(err)
-	}
-}
-
-// beyondJoining reports whether a burier comes to where somebody has to die.
-func (k strike) beyondJoining() bool {
-	switch protocol(k.step) {
-	case "join", "file":
-		return false
-	case "clean":
-		return k.pass > 1 || k.step != "clean.list" && k.step != "clean.ask"
-	}
-	return true
 }
 
 // obeyAndMake starts a process that has one of everything.

@@ -40,7 +40,6 @@ type evidence struct {
 const (
 	steadySlot  = 1024 // bytes that each of its slots takes
 	steadySlots = 128  // as many as its limit has room for
-	depth       = 16   // of every ring on "load"
 )
 
 // steady publishes on "load" until it is told to pause: bursts of samples in entries and in slots, by every way there is.
@@ -192,7 +191,6 @@ type witness struct {
 	ctx  context.Context
 	p    *topic.Participant
 	ways []*way
-	quit chan struct{}
 
 	mu      sync.Mutex // guards what follows, and the ways
 	held    []topic.Sample[[]byte]
@@ -278,10 +276,13 @@ func (w *witness) receive(x *way) {
 	}
 }
 
-// receiveBatches keeps what it got until the next come.
+// receiveBatches keeps what it got until the next come. Again and again it takes its time, so that it is behind, and loses some.
 func (w *witness) receiveBatches(x *way) {
 	buf := make([]topic.Sample[[]byte], 2)
-	for {
+	for i := 0; ; i++ {
+		if i%10 == 0 {
+			time.Sleep(time.Millisecond)
+		}
 		n, err := x.sub.ReceiveBatch(w.ctx, buf)
 		if over(err) {
 			return
