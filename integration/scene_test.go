@@ -22,6 +22,9 @@ func struckRoles() map[string]role {
 	return map[string]role{"victim": victimRole, "steady": steadyRole, "witness": witnessRole}
 }
 
+// subscriptions is how many the witness has on "load".
+const subscriptions = 3
+
 // A scene is a domain in which a publisher and a witness go on while victims come, live, and are struck.
 type scene struct {
 	dir     string
@@ -189,8 +192,8 @@ func (s *scene) afterwards(t *testing.T, slack uint64, victims ...*casualty) {
 	if n := ask(s.steady, "fill %d", steadySlots).Number; n != steadySlots {
 		t.Errorf("the survivor can fill %d of its %d slots", n, steadySlots)
 	}
-	if n := ask(s.steady, "subscribers").Number; n != 3 {
-		t.Errorf("the survivor has %d subscriptions, not 3", n)
+	if n := ask(s.steady, "subscribers %d", subscriptions).Number; n != subscriptions {
+		t.Errorf("the survivor has %d subscriptions, not %d", n, subscriptions)
 	}
 	ask(s.steady, "resume")
 }

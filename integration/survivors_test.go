@@ -85,7 +85,7 @@ func serve(obey func(words []string) (evidence, error)) error {
 	return nil
 }
 
-// give up ends a process whose evidence would be of no use any more.
+// giveUp ends a process whose evidence would be of no use any more.
 func giveUp(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -154,17 +154,24 @@ func (s *steady) obey(words []string) (e evidence, err error) {
 	case "pause", "resume":
 		s.paused = words[0] == "pause"
 		e.Number = s.sent
-	case "fill": // how many slots there are to be had at once, once it is N or long is over
-		want, _ := strconv.Atoi(words[1])
-		for begin := time.Now(); ; time.Sleep(time.Millisecond) {
-			if e.Number, err = s.fill(); err != nil || e.Number == uint64(want) || time.Since(begin) > long/2 {
-				return e, err
-			}
-		}
-	case "subscribers":
-		e.Number = uint64(s.pub.Subscribers())
+	case "fill": // N: how many slots there are to be had at once
+		return e, s.until(words[1], &e.Number, s.fill)
+	case "subscribers": // N
+		return e, s.until(words[1], &e.Number, func() (uint64, error) { return uint64(s.pub.Subscribers()), nil })
 	}
 	return e, nil
+}
+
+// until asks for a number until it is the one that is wanted, because not everybody hears of a death at once. It gives up
+// after long.
+func (s *steady) until(wanted string, n *uint64, ask func() (uint64, error)) (err error) {
+	want, _ := strconv.ParseUint(wanted, 10, 64)
+	for begin := time.Now(); time.Since(begin) < long/4; time.Sleep(time.Millisecond) {
+		if *n, err = ask(); err != nil || *n == want {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill borrows slots until there are no more, and gives them back.
