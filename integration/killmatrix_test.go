@@ -54,7 +54,7 @@ func (c *census) complete(t *testing.T) {
 }
 
 // cells are the strikes of one life, of which it was counted how often it comes to each step: at most each of one step, the
-// latest ones. Where it depends on who is how fast, it is struck early enough to come there.
+// latest ones, except where files are made. Where it depends on who is how fast, it is struck early enough to come there.
 func cells(life string, passes map[string]int, each int) (all []strike) {
 	for _, step := range slices.Sorted(maps.Keys(passes)) {
 		n := passes[step]
@@ -92,7 +92,11 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 			}
 		}
 		at = slices.Compact(at)
-		for _, pass := range at[max(0, len(at)-each):] {
+		n = each
+		if protocol(step) == "file" {
+			n = len(at) // every file is another one
+		}
+		for _, pass := range at[max(0, len(at)-n):] {
 			all = append(all, strike{step: step, pass: pass})
 		}
 	}
