@@ -121,7 +121,7 @@ func sections(all []strike, n int) (parts [][]strike) {
 func count(t *testing.T, life string) (n map[string]int) {
 	t.Helper()
 	if slices.Contains(lonely, life) {
-		alone(t, life, strike{step: "leave.bell", pass: -1}, func(_ string, c *casualty) { n = c.passes() })
+		alone(t, life, strike{step: "leave.bell", pass: -1}, func(_ string, _ []string, c *casualty) { n = c.passes() })
 		return n
 	}
 	s := newScene(t)
@@ -164,7 +164,7 @@ func TestKillMatrix(t *testing.T) {
 				for _, k := range cells(life, count(t, life), 5) {
 					k.sig = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-						alone(t, life, k, func(_ string, c *casualty) {
+						alone(t, life, k, func(_ string, _ []string, c *casualty) {
 							if c.struck(t, k) {
 								c.dead(t)
 								struck.add(k)

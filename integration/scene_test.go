@@ -208,24 +208,29 @@ func (s *scene) end(t *testing.T) {
 	}
 }
 
-// alone has a life lived in a domain where there is nobody but, for some lives, the dead. during sees to the victim's end.
-func alone(t *testing.T, life string, k strike, during func(dir string, c *casualty)) {
+// alone has a life lived in a domain where there is nobody but, for some lives, the dead, of whom there are files. during sees
+// to the victim's end.
+func alone(t *testing.T, life string, k strike, during func(dir string, dead []string, c *casualty)) {
 	t.Helper()
 	dir := newDomain(t)
+	var dead []string
 	if life == "cleaner" {
 		obeyAndMake(t, dir).kill()
+		dead = files(t, dir)
 	}
 	c := send(t, dir, life, k, 0)
 	if life == "burier" {
 		c.ready()
+		its := files(t, dir)
 		corpse := obeyAndMake(t, dir)
+		dead = slices.DeleteFunc(files(t, dir), func(name string) bool { return slices.Contains(its, name) })
 		var seen string
 		if c.expect(&seen); seen != "seen" {
 			t.Fatalf("the burier said %q", seen)
 		}
 		corpse.kill()
 	}
-	during(dir, c)
+	during(dir, dead, c)
 	strangers(t, dir)
 	if left := files(t, dir); len(left) > 0 {
 		t.Errorf("left after the next who came left: %q", left)

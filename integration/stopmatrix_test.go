@@ -69,9 +69,9 @@ func TestStopMatrix(t *testing.T) {
 					for _, k := range part {
 						k.sig = syscall.SIGSTOP
 						t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-							alone(t, life, k, func(dir string, c *casualty) {
+							alone(t, life, k, func(dir string, dead []string, c *casualty) {
 								if c.struck(t, k) {
-									strangersBesideStopped(t, dir, c, pause)
+									strangersBesideStopped(t, dir, dead, c, pause)
 									struck.add(k)
 								}
 							})
@@ -116,12 +116,12 @@ func spared(t *testing.T, dir string, its []string) {
 
 // strangersBesideStopped has others come to a domain where there is nobody but a victim that is stopped. What the dead left
 // may go; of the victim nothing may.
-func strangersBesideStopped(t *testing.T, dir string, c *casualty, pause time.Duration) {
+func strangersBesideStopped(t *testing.T, dir string, dead []string, c *casualty, pause time.Duration) {
 	t.Helper()
 	c.stopped(t)
 	until := time.Now().Add(pause)
+	its := slices.DeleteFunc(files(t, dir), func(name string) bool { return slices.Contains(dead, name) })
 	strangers(t, dir)
-	its := files(t, dir)
 	for time.Now().Before(until) {
 		strangers(t, dir)
 	}
