@@ -87,6 +87,13 @@ func (w *watchman) count(on bool) {
 	w.counting = on
 }
 
+// passed is how often the process came to a step.
+func (w *watchman) passed(step string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.passes[step]
+}
+
 // fall tells the parent that the process is there, and stops or kills it. The signal goes to this very thread, which does not
 // come back from the call before it has taken effect.
 func (w *watchman) fall() {
