@@ -107,18 +107,25 @@ func (a *deed) publish(ctx context.Context) error {
 	return nil
 }
 
-// subscribe checks ten samples.
-func (a *deed) subscribe(ctx context.Context) error {
+// listen joins with one subscriber.
+func (a *deed) listen() (sub *topic.Subscriber[[]byte], leave func() error, err error) {
 	p, err := a.join()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer p.Close()
-	sub, err := topic.NewSubscriber[[]byte](p, a.topic, nil)
+	if sub, err = topic.NewSubscriber[[]byte](p, a.topic, nil); err != nil {
+		return nil, nil, errors.Join(err, p.Close())
+	}
+	return sub, p.Close, nil
+}
+
+// subscribe checks ten samples.
+func (a *deed) subscribe(ctx context.Context) error {
+	sub, leave, err := a.listen()
 	if err != nil {
 		return err
 	}
-	defer sub.Close()
+	defer leave()
 	last := uint64(0)
 	for range 10 {
 		s, err := sub.Receive(ctx)
@@ -186,16 +193,11 @@ func (a *deed) clean(context.Context) (err error) {
 
 // tamper reads a sample and then tries everything to change it. What works is an error.
 func (a *deed) tamper(ctx context.Context) error {
-	p, err := a.join()
+	sub, leave, err := a.listen()
 	if err != nil {
 		return err
 	}
-	defer p.Close()
-	sub, err := topic.NewSubscriber[[]byte](p, a.topic, nil)
-	if err != nil {
-		return err
-	}
-	defer sub.Close()
+	defer leave()
 	s, err := sub.Receive(ctx)
 	if err != nil {
 		return err

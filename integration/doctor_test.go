@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,89 +14,8 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/doctor"
-	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/registry"
 )
-
-const glance = 300 * time.Millisecond
-
-// examine examines the domain of a test.
-func examine(t *testing.T, dir string, sample time.Duration) *doctor.Report {
-	t.Helper()
-	r, err := doctor.Examine(t.Context(), filepath.Join(dir, "d"), &doctor.Options{Sample: sample})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The machine that runs the tests may have little room; that is not what they are about.
-	r.Findings = slices.DeleteFunc(r.Findings, func(f doctor.Finding) bool { return f.Fault == doctor.NearlyFull })
-	return r
-}
-
-// diagnosed wants exactly these faults, once each, and returns the findings.
-func diagnosed(t *testing.T, r *doctor.Report, want ...doctor.Fault) map[doctor.Fault]doctor.Finding {
-	t.Helper()
-	found := map[doctor.Fault]doctor.Finding{}
-	var got []doctor.Fault
-	for _, f := range r.Findings {
-		got = append(got, f.Fault)
-		found[f.Fault] = f
-		if f.What == "" || f.Why == "" || f.Remedy == "" || f.Severity < doctor.Note || f.Severity > doctor.Problem {
-			t.Errorf("not explained: %+v", f)
-		}
-	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("found %q, want %q", got, want)
-		for _, f := range r.Findings {
-			t.Logf("%s", f.What)
-		}
-	}
-	return found
-}
-
-// eventually examines until nothing is found any more.
-func eventually(t *testing.T, dir string) {
-	t.Helper()
-	deadline := time.Now().Add(long)
-	for {
-		r := examine(t, dir, glance)
-		if len(r.Findings) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still found: %+v", r.Findings)
-		}
-	}
-}
-
-// halt stops a process and waits until it does: the kernel does so a moment after the signal was sent.
-func halt(c *child) {
-	c.t.Helper()
-	pid := c.cmd.Process.Pid
-	begun, err := process.StartTime(pid)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.signal(syscall.SIGSTOP)
-	for deadline := time.Now().Add(long); process.StateOf(pid, begun) != process.Stopped; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			c.t.Fatal("it does not stop")
-		}
-	}
-}
-
-// asRoot is for faults that only root can seed.
-func asRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("this test needs root")
-	}
-	t.Skip("this test needs root: run it with sudo")
-}
 
 func TestDoctorFindsNothingInAHealthyBusyDomain(t *testing.T) {
 	dir := newDomain(t)
@@ -278,7 +198,9 @@ func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
 }
 
 func TestDoctorExplainsProcessesItCannotSee(t *testing.T) {
-	asRoot(t)
+	if os.Geteuid() != 0 {
+		needRoot(t, errors.New("a pid namespace"))
+	}
 	dir := newDomain(t)
 	c := begin(t, dir, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}, "patient", "-pub", "t", "-every", "10ms").ready()
 	r := examine(t, dir, glance)

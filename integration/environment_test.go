@@ -4,7 +4,6 @@ package integration
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,86 +21,6 @@ import (
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
-
-// descriptors lists what a process has open in the domain below dir, and how many of these a program that it starts would get.
-func descriptors(t testing.TB, pid int, dir string) (open, inherited []string) {
-	t.Helper()
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, fd := range fds {
-		path, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name()))
-		if err != nil || !strings.HasPrefix(path, dir) && !strings.Contains(path, "pidfd") {
-			continue
-		}
-		open = append(open, path)
-		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(info)) {
-			if octal, ok := strings.CutPrefix(line, "flags:"); ok {
-				flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if flags&syscall.O_CLOEXEC == 0 {
-					inherited = append(inherited, path)
-				}
-			}
-		}
-	}
-	return open, inherited
-}
-
-func TestAProgramThatAParticipantStartedDoesNotKeepItAlive(t *testing.T) {
-	dir := newDomain(t)
-	one, victim := tryAll(t, dir), tryAll(t, dir)
-	for _, c := range []*child{one, victim} {
-		c.must("sub s t")
-		c.must("pub p t")
-	}
-	victim.must("send p 3 500")
-	one.must("peers s 2")
-	// Neither closes anything that it got.
-	raw, usual := victim.must("spawn raw").PID, victim.must("spawn usual").PID
-	t.Cleanup(func() { syscall.Kill(raw, syscall.SIGKILL); syscall.Kill(usual, syscall.SIGKILL) })
-	open, inherited := descriptors(t, victim.cmd.Process.Pid, dir)
-	if len(open) < 4 || len(inherited) != 0 {
-		t.Errorf("of %q a program that it starts would get %q", open, inherited)
-	}
-	for _, pid := range []int{raw, usual} {
-		if got, _ := descriptors(t, pid, dir); len(got) != 0 {
-			t.Errorf("a program that it started has %q", got)
-		}
-	}
-	victim.kill()
-	one.must("heard died 1")
-	one.must("take s 3")
-	for _, pid := range []int{raw, usual} {
-		if err := syscall.Kill(pid, 0); err != nil {
-			t.Errorf("what it started is over too: %v", err)
-		}
-	}
-	one.finish()
-}
-
-// spawn starts a program that goes on when this process is dead.
-func spawn(how string) (int, error) {
-	sleep, err := exec.LookPath("sleep")
-	if err != nil {
-		return 0, err
-	}
-	if how == "raw" {
-		return syscall.ForkExec(sleep, []string{"sleep", "60"}, &syscall.ProcAttr{})
-	}
-	cmd := exec.Command(sleep, "60")
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	return cmd.Process.Pid, nil
-}
 
 func TestStampsOfAnotherTimeNamespaceAreTheSame(t *testing.T) {
 	unshare, err := exec.LookPath("unshare")
@@ -150,92 +69,6 @@ func TestStampsOfAnotherTimeNamespaceAreTheSame(t *testing.T) {
 			host.finish()
 		})
 	}
-}
-
-// Whoever speaks another version is refused by name, and let live.
-func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
-	const offVersion = 8
-	shmmon := tool(t, "shmmon")
-	patch := func(t *testing.T, pattern string, version uint32) {
-		t.Helper()
-		paths, err := filepath.Glob(pattern)
-		if err != nil || len(paths) != 1 {
-			t.Fatalf("%s: %q, %v", pattern, paths, err)
-		}
-		f, err := os.OpenFile(paths[0], os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if _, err := f.WriteAt(binary.NativeEndian.AppendUint32(nil, version), offVersion); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Run("a domain of another version", func(t *testing.T) {
-		dir := newDomain(t)
-		tryAll(t, dir).finish()
-		registryFile := filepath.Join(dir, "d", "registry")
-		patch(t, registryFile, 1)
-		p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d"})
-		var version *registry.VersionError
-		if !errors.As(err, &version) || version.Found != 1 || version.Known != 2 || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
-			t.Errorf("joined %v: %v", p, err)
-		}
-		if n := entries(t, dir); n != 1 {
-			t.Errorf("%d files", n)
-		}
-		patch(t, registryFile, 2)
-	})
-	t.Run("a participant of another version", func(t *testing.T) {
-		dir := newDomain(t)
-		old, one := tryAll(t, dir), start(t, dir, "attempt")
-		old.must("pub p t")
-		old.must("sub s t")
-		patch(t, filepath.Join(dir, "d", "*.participant"), 1) // it was not there before either of them
-		one.must("join")
-		one.must("heard unusable 1")
-		one.must("sub s t")
-		one.must("pub p t")
-		one.must("send p 3 500")
-		if a := one.must("take s 3"); a.Lost != 0 {
-			t.Errorf("it lost %d", a.Lost)
-		}
-		if a := old.can("take s 0"); a.Err != "" {
-			t.Errorf("the other: %s", a.Text)
-		}
-		out, err := command(shmmon, dir, "ps").CombinedOutput()
-		if !strings.Contains(string(out), "version 1") || !strings.Contains(string(out), "version 2") {
-			t.Errorf("shmmon ps: %v, %s", err, out)
-		}
-		if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) != 0 || err != nil {
-			t.Errorf("cleaned %q, %v", removed, err)
-		}
-		// Dead, it is one like others.
-		old.kill()
-		if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) == 0 && entries(t, dir) > 4 || err != nil {
-			t.Errorf("cleaned %q, %v", removed, err)
-		}
-		one.finish()
-	})
-	t.Run("a publisher and a reader of another version", func(t *testing.T) {
-		dir := newDomain(t)
-		old, one := tryAll(t, dir), tryAll(t, dir)
-		old.must("pub p t")
-		old.must("sub s u")
-		patch(t, filepath.Join(dir, "d", "*.pub.1"), 3)
-		patch(t, filepath.Join(dir, "d", "*.reader"), 3)
-		one.must("sub s t")
-		one.must("heard unusable:t 1")
-		one.must("pub p u") // waits a second for a subscription that it cannot connect
-		old.must("send p 3 500")
-		one.must("none s")
-		one.must("pub mine t")
-		one.must("send mine 3 500")
-		one.must("take s 3")
-		patch(t, filepath.Join(dir, "d", "*.pub.1"), 2)
-		old.finish()
-		one.finish()
-	})
 }
 
 // places where a domain may be, and what is said of them.

@@ -1,0 +1,244 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// A publisher fills the file system itself, with samples of all sizes, and another one and its subscriber must live with that.
+func TestAPublisherThatTakesAllRoomCanBeLivedWith(t *testing.T) {
+	for _, size := range []string{"1m", "8m", "64m"} {
+		t.Run(size, func(t *testing.T) {
+			dir := newSmallDomain(t, size)
+			sub, pub, other := tryAll(t, dir), tryAll(t, dir), tryAll(t, dir)
+			sub.must("sub s t lossless")
+			sub.must("sub o other")
+			pub.must("pub p t")
+			other.must("pub o other")
+			other.must("send o 20 500")
+			sub.must("take o 20")
+			sent, n := uint64(0), 1000
+			for ; ; n *= 2 {
+				a := pub.can("send p 1 %d", n)
+				sent += a.Received
+				if a.Want == "space" {
+					break
+				}
+				if a.Err != "" || n > 1<<30 {
+					t.Fatalf("a sample of %d bytes: %+v", n, a)
+				}
+				sub.must("take s 1")
+			}
+			t.Logf("the first that did not fit had %d bytes", n)
+			for range 20 {
+				pub.must("send p 1 %d", n/4)
+				other.must("send o 1 500")
+				sub.must("take s 1")
+				sub.must("take o 1")
+			}
+			if a := sub.must("stats s"); a.Received != sent+20 || a.Lost != 0 {
+				t.Errorf("of %d it received %+v", sent+20, a)
+			}
+			pub.must("close p")
+			sub.must("heard removed:t 1") // and has let go of its memory
+			other.must("send o 1 %d", n/4)
+			sub.must("take o 1")
+			for _, c := range []*child{sub, pub, other} {
+				c.finish()
+			}
+		})
+	}
+}
+
+// fillRole takes all room of a file system and gives it back, over and over.
+func fillRole(args []string) error {
+	asked := untilAsked()
+	path := filepath.Join(os.Getenv("SHMBUS_DIR"), "filler")
+	for {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		for err == nil {
+			_, err = f.Write(make([]byte, 4096<<rand.IntN(6)))
+		}
+		time.Sleep(rand.N(3 * time.Millisecond))
+		f.Truncate(0)
+		f.Close()
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		select {
+		case <-asked:
+			return nil
+		case <-time.After(rand.N(3 * time.Millisecond)):
+		}
+	}
+}
+
+// hindered reports whether an error is one of those that want of room may cause.
+func hindered(err error) bool {
+	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*registry.SpaceError))
+}
+
+// squeezedRole publishes samples of all sizes, some of which find no room, and reports how many did and did not.
+func squeezedRole(args []string) error {
+	f := flag.NewFlagSet("squeezed", flag.ContinueOnError)
+	largest := f.Int("largest", 0, "bytes")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	p, err := topic.Join(nil)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	pub, err := topic.NewPublisher[[]byte](p, "load", nil)
+	if err != nil {
+		return err
+	}
+	if err := report("ready"); err != nil {
+		return err
+	}
+	asked := untilAsked()
+	ctx := context.Background()
+	b := make([]byte, *largest)
+	var published, refused uint64
+	var last error
+	publish := func(n int) error {
+		fill(b[:n], published+1)
+		_, err := pub.Publish(ctx, b[:n])
+		switch {
+		case err == nil:
+			published++
+		case hindered(err):
+			refused++
+			last = err
+		default:
+			return fmt.Errorf("publish %d: %w", published+1, err)
+		}
+		return nil
+	}
+	for over := false; !over; {
+		if err := publish(min(rand.IntN(1<<rand.IntN(22)), *largest)); err != nil {
+			return err
+		}
+		select {
+		case <-asked:
+			over = true
+		default:
+		}
+	}
+	for range 16 { // the file system is empty again
+		was := published
+		if err := publish(*largest / 16); err != nil || published == was {
+			return fmt.Errorf("with room: %w", errors.Join(err, last))
+		}
+	}
+	return errors.Join(pub.Close(), report([2]uint64{published, refused}))
+}
+
+// makeDoRole joins, makes, uses, closes and leaves as far as there is room, and reports how often there was and was not.
+func makeDoRole([]string) error {
+	asked := untilAsked()
+	var done [2]uint64
+	if err := report("ready"); err != nil {
+		return err
+	}
+	for {
+		err := once()
+		switch {
+		case err == nil:
+			done[0]++
+		case hindered(err):
+			done[1]++
+		default:
+			return err
+		}
+		select {
+		case <-asked:
+			return report(done)
+		default:
+		}
+	}
+}
+
+// once is a short life of a participant.
+func once() (err error) {
+	p, err := topic.Join(nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	sub, err := topic.NewSubscriber[[]byte](p, "mine", nil)
+	if err != nil {
+		return err
+	}
+	pub, err := topic.NewPublisher(p, "mine", &topic.PublisherOptions[[]byte]{SampleSize: rand.IntN(20000)})
+	if err != nil {
+		return err
+	}
+	if _, err := pub.Publish(context.Background(), make([]byte, rand.IntN(40000))); err != nil {
+		return err
+	}
+	return errors.Join(pub.Close(), sub.Close())
+}
+
+func TestAFileSystemThatIsFullNowAndThenCostsOnlyErrors(t *testing.T) {
+	for size, largest := range map[string]string{"1m": "200000", "8m": "2000000"} {
+		t.Run(size, func(t *testing.T) {
+			dir := newSmallDomain(t, size)
+			witness := start(t, dir, "subscribe", "-progress", "100").ready()
+			other := start(t, dir, "subscribe", "-hold", "1").ready()
+			before := tryAll(t, dir)
+			was := before.must("figures")
+			pub := start(t, dir, "squeezed", "-largest", largest).ready()
+			filler := start(t, dir, "fill")
+			maker := start(t, dir, "make-do").ready()
+			for range 15 {
+				progress(witness)
+			}
+			var made, sent [2]uint64
+			maker.in.Close()
+			maker.expect(&made)
+			maker.finish()
+			filler.finish()
+			pub.in.Close()
+			pub.expect(&sent)
+			t.Logf("%d published, %d refused; of %d lives of a participant %d were cut short", sent[0], sent[1], made[0]+made[1], made[1])
+			if made[1] == 0 {
+				t.Error("the file system was never full")
+			}
+			for _, s := range []*child{witness, other} {
+				s.tell(sent[0])
+				if got := final(s); got.Received+got.Lost != sent[0] {
+					t.Errorf("received %d and lost %d of %d", got.Received, got.Lost, sent[0])
+				}
+				s.finish()
+			}
+			pub.finish()
+			if n := entries(t, dir); n != 2 { // registry, and what was there before
+				t.Errorf("%d files are left", n)
+			}
+			before.steady(was.answer)
+			before.must("pub p t")
+			before.must("sub s t")
+			before.must("send p 3 10000")
+			before.must("take s 3")
+			before.finish()
+		})
+	}
+}
