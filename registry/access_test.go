@@ -114,6 +114,33 @@ func TestTheUmaskChangesNoModeOfADirectory(t *testing.T) {
 	}
 }
 
+// Under a umask that takes everything a directory has no mode at all for a moment, or for ever if its maker dies in it.
+func TestADirectoryThatItsMakerLeftWithoutAModeIsOpened(t *testing.T) {
+	dir := domain(t)
+	if err := os.Mkdir(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeDir(dir); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	theirs := domain(t)
+	if err := errors.Join(os.Mkdir(theirs, 0), os.Chown(theirs, 5001, 6001)); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeDir(theirs); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	if info, err := os.Stat(theirs); err != nil || info.Mode().Perm() != 0 {
+		t.Errorf("of another user: mode %v, %v", info.Mode(), err)
+	}
+}
+
 // Whoever joins as root in the domain of a user first must not lock that one out.
 func TestARegistryFileOfRootIsTheOwnersOfTheDomain(t *testing.T) {
 	needsRoot(t)

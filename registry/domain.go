@@ -156,16 +156,26 @@ func CheckDomain(dir string) error {
 	return checkDir(dir, info.Mode())
 }
 
-// makeDir makes a directory for its owner alone, whatever the umask would take from that.
+// makeDir makes a directory for its owner alone, whatever the umask would take from that. Where the umask takes everything,
+// somebody else of this user may find the directory before that is put right, or after its maker died: it does so then.
 func makeDir(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return shm.Full(dir, err)
+	made := os.Mkdir(dir, 0o700)
+	if made != nil && !errors.Is(made, fs.ErrExist) {
+		return shm.Full(dir, made)
 	}
 	info, err := os.Lstat(dir)
-	if err != nil || info.Mode().Perm() == 0o700 {
+	switch {
+	case made == nil && err != nil:
 		return err
+	case made == nil && info.Mode().Perm() == 0o700, made != nil && !closedToOwner(info, err):
+		return made
 	}
-	return os.Chmod(dir, info.Mode()&fs.ModeSetgid|0o700)
+	return errors.Join(made, os.Chmod(dir, info.Mode()&fs.ModeSetgid|0o700))
+}
+
+// closedToOwner reports whether a directory of this user has a mode that nobody chooses: it lets nobody in.
+func closedToOwner(info fs.FileInfo, err error) bool {
+	return err == nil && info.IsDir() && info.Mode().Perm() == 0 && ownerOf(info) == os.Geteuid()
 }
 
 // prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
