@@ -146,3 +146,18 @@ func entries(t testing.TB, dir string) int {
 	}
 	return len(files)
 }
+
+// files lists the domain, without the registry file.
+func files(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	all, err := os.ReadDir(filepath.Join(dir, "d"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.Name() != "registry" {
+			names = append(names, f.Name())
+		}
+	}
+	return names
+}

@@ -56,21 +56,6 @@ func ask(c *child, format string, args ...any) (e evidence) {
 	return e
 }
 
-// files lists the domain, without the registry file.
-func files(t testing.TB, dir string) (names []string) {
-	t.Helper()
-	all, err := os.ReadDir(filepath.Join(dir, "d"))
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	for _, f := range all {
-		if f.Name() != "registry" {
-			names = append(names, f.Name())
-		}
-	}
-	return names
-}
-
 // A casualty is a victim as its parent sees it.
 type casualty struct {
 	*child
