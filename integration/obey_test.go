@@ -29,10 +29,14 @@ type answer struct {
 	Lost       uint64
 	Topics     int
 	Took       time.Duration
-	At         int64 // ns of CLOCK_MONOTONIC
+	At         int64 // ns of CLOCK_MONOTONIC: of what was waited for, or when the command began
 	FDs, Maps  int
 	Goroutines int
+	Threads    int
 	HeapKiB    uint64
+	Objects    uint64 // on the heap
+	RSSKiB     uint64
+	Each       []uint64 // samples that visitors published, by topic
 }
 
 // long is how long a child waits for what must happen. No passing test comes near it.
@@ -45,7 +49,7 @@ func obeyRole([]string) error {
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
 		begin := time.Now()
-		var a answer
+		a := answer{At: monotonic()}
 		a.Err = sort(o.obey(words, &a))
 		a.Took = time.Since(begin)
 		if err := report(a); err != nil {
@@ -80,15 +84,20 @@ type obedient struct {
 	pubs map[string]*topic.Publisher[[]byte]
 	subs map[string]*topic.Subscriber[[]byte]
 
-	mu    sync.Mutex
-	heard map[string][]int64 // when events came, by kind and by kind and topic
-	news  chan struct{}
+	mu     sync.Mutex
+	heard  map[string][]int64 // when events came, by kind and by kind and topic
+	others int                // participants that joined and neither left nor died yet
+	news   chan struct{}
+
+	flows   map[string]*flow  // by the publisher's name
+	watches map[string]*watch // by the subscriber's name
 }
 
 func newObedient() *obedient {
 	return &obedient{
 		pubs: map[string]*topic.Publisher[[]byte]{}, subs: map[string]*topic.Subscriber[[]byte]{},
 		heard: map[string][]int64{}, news: make(chan struct{}, 1),
+		flows: map[string]*flow{}, watches: map[string]*watch{},
 	}
 }
 
@@ -190,6 +199,7 @@ func (o *obedient) obey(words []string, a *answer) error {
 			a.Topics = len(topics)
 			s.Release()
 		}
+		a.At = monotonic()
 		return nil
 	case "stats": // NAME
 		figures := o.subs[name].Stats()
@@ -256,10 +266,13 @@ func (o *obedient) obey(words []string, a *answer) error {
 		runtime.ReadMemStats(&m)
 		fds, _ := os.ReadDir("/proc/self/fd")
 		maps, _ := os.ReadFile("/proc/self/maps")
-		a.FDs, a.Maps, a.Goroutines, a.HeapKiB = len(fds), strings.Count(string(maps), "/shmbus-test-"), runtime.NumGoroutine(), m.HeapAlloc>>10
+		a.FDs, a.Maps, a.Goroutines = len(fds), strings.Count(string(maps), "/shmbus-test-"), runtime.NumGoroutine()
+		a.HeapKiB, a.Objects = m.HeapAlloc>>10, m.HeapObjects
+		threads, _ := os.ReadDir("/proc/self/task")
+		a.Threads = len(threads)
 		return nil
 	}
-	return fmt.Errorf("told to %q", words)
+	return o.storm(ctx, words, a)
 }
 
 func (o *obedient) listen(p *topic.Participant) {
@@ -273,6 +286,12 @@ func (o *obedient) listen(p *topic.Participant) {
 		}
 		for _, k := range keys {
 			o.heard[k] = append(o.heard[k], now)
+		}
+		switch e.Kind {
+		case topic.Joined:
+			o.others++
+		case topic.Left, topic.Died:
+			o.others--
 		}
 		o.mu.Unlock()
 		select {
