@@ -1,0 +1,288 @@
+//go:build linux && !race
+
+// Without the race detector, which keeps memory for whatever there was.
+
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// soakVariable holds how long the soak lasts, as "10m"; default is soakCycles of it.
+const soakVariable = "SHMBUS_TEST_SOAK"
+
+const (
+	soakWarmUp = 5  // cycles that are not judged, with three times as much as the others
+	soakCycles = 15 // cycles that are, at least
+	soakPeriod = 800 * time.Millisecond
+	longPeriod = 2400 * time.Millisecond // with time for what is done unasked, once a second
+
+	// What happens in each cycle. Of nothing there is less than soakRarest, in no process that is measured.
+	soakVisitors = 2
+	soakVisits   = 30 // of each, by turns one of three kinds
+	soakLooks    = 10
+	soakKills    = 10
+	soakRarest   = 10
+)
+
+func soakTime(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv(soakVariable)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		t.Fatalf("%s is %q, must be how long the soak lasts, as 10m", soakVariable, text)
+	}
+	return d
+}
+
+// A gauge is what is measured once in each cycle.
+type gauge struct {
+	name string
+	// least is by how much the smallest leak that it can see makes it grow. 0 is for things that are counted and that do not come and
+	// go by chance.
+	least float64
+	of    func(answer) float64
+}
+
+// The heap is measured in objects, after a collection. Memory is measured in pages: a mapping that is never unmapped, or a stack,
+// leaves at least one, and a file has pages for the most that there ever was at once. How many goroutines sleep for a process changes with how busy its subscriptions are.
+// The Go runtime ends no thread, and makes one more when by chance more than ever are in system calls at once.
+var gauges = []gauge{
+	{"descriptors", 0, func(a answer) float64 { return float64(a.FDs) }},
+	{"mappings", 0, func(a answer) float64 { return float64(a.Maps) }},
+	{"goroutines", 1, func(a answer) float64 { return float64(a.Goroutines) }},
+	{"threads", 1, func(a answer) float64 { return float64(a.Threads) }},
+	{"objects on the heap", 1, func(a answer) float64 { return float64(a.Objects) }},
+	{"KiB resident", 4, func(a answer) float64 { return float64(a.RSSKiB) }},
+}
+
+// growth is by how much a series grows in a step: the median of all pairs of values of it, which no outlier moves.
+func growth(series []float64) float64 {
+	var slopes []float64
+	for i := range series {
+		for j := range i {
+			slopes = append(slopes, (series[i]-series[j])/float64(i-j))
+		}
+	}
+	return median(slopes)
+}
+
+func median(of []float64) float64 {
+	if len(of) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(of))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// A series is one gauge of one process or of the domain.
+type series struct {
+	whose  string
+	gauge  gauge
+	values []float64
+}
+
+// ends are the medians of its first and of its last third.
+func (s series) ends() (first, last float64) {
+	third := max(len(s.values)/3, 1)
+	return median(s.values[:third]), median(s.values[len(s.values)-third:])
+}
+
+// grows reports whether there is a leak: what is counted has a higher median in the last third than in the first, or the rest
+// grows in a cycle by more than three quarters of what so many of the smallest leaks make.
+func (s series) grows(leaks float64) bool {
+	if s.gauge.least > 0 {
+		return growth(s.values) > s.gauge.least*leaks*3/4
+	}
+	first, last := s.ends()
+	return last > first
+}
+
+func (s series) check(t *testing.T, leaks float64) {
+	t.Helper()
+	first, last := s.ends()
+	t.Logf("%-12s %-20s %8.0f at first, %8.0f at last, %+.3f in a cycle", s.whose, s.gauge.name, first, last, growth(s.values))
+	if s.grows(leaks) {
+		t.Errorf("%s: %s grow: %v", s.whose, s.gauge.name, s.values)
+	}
+}
+
+func TestALeakInEachCycleIsGrowthAndChanceIsNot(t *testing.T) {
+	chance := rand.New(rand.NewPCG(1, 2))
+	for _, g := range gauges {
+		for _, long := range []bool{false, true} {
+			cycles, leaks := soakCycles, float64(soakRarest)
+			if long {
+				cycles, leaks = 200, 1
+			}
+			flat, leaky := series{gauge: g}, series{gauge: g}
+			for i := range cycles {
+				noise := 0.0
+				if chance.IntN(5) == 0 {
+					noise = 3 * max(g.least, 1) * chance.Float64()
+				}
+				flat.values = append(flat.values, 1000+noise)
+				leaky.values = append(leaky.values, 1000+noise+float64(i)*max(g.least, 1)*leaks)
+			}
+			if flat.grows(leaks) {
+				t.Errorf("%s: chance is growth: %v", g.name, flat.values)
+			}
+			if !leaky.grows(leaks) {
+				t.Errorf("%s: a leak is not growth: %v", g.name, leaky.values)
+			}
+		}
+	}
+}
+
+func TestNothingGrowsWhileOthersComeAndGo(t *testing.T) {
+	lasts := soakTime(t)
+	warmUp, leaks, period := soakWarmUp, float64(soakRarest), soakPeriod
+	if lasts > 0 {
+		warmUp, leaks, period = 12*soakWarmUp, 1, longPeriod // of so many cycles one leak in each is enough to tell
+	}
+	w := newWeather(t)
+	pace := time.NewTicker(period)
+	defer pace.Stop()
+	begin := time.Now()
+	cycles := 0
+	for ; cycles < warmUp+soakCycles || time.Since(begin) < lasts; cycles++ {
+		<-pace.C
+		more := 1
+		if cycles < soakWarmUp {
+			more = 3
+		}
+		w.churn(more)
+		w.settle()
+		w.measure(cycles >= warmUp)
+	}
+	t.Logf("%d cycles in %v, each of %d participants that visit, %d connections, %d processes that are killed; the first %d are not judged",
+		cycles, time.Since(begin).Round(time.Second), soakVisitors*soakVisits, soakLooks, soakKills, warmUp)
+	for _, s := range w.all {
+		s.check(t, leaks)
+	}
+	w.sky.clear(w.blown)
+	for _, c := range append(w.crowd, w.looker) {
+		c.finish()
+	}
+}
+
+// weather is the processes of a soak, and what is measured of them.
+type weather struct {
+	t      *testing.T
+	dir    string
+	sky    *sky
+	looker *child   // stays, and connects again and again
+	crowd  []*child // stay as processes, and join and leave
+	blown  []uint64
+	all    []series // gauges of each process in their order, then those of the domain
+}
+
+func newWeather(t *testing.T) *weather {
+	t.Helper()
+	dir := newDomain(t)
+	w := &weather{t: t, dir: dir, sky: newSky(t, dir, 5*time.Millisecond), looker: obey(t, dir), blown: make([]uint64, flowCount)}
+	for i := range w.sky.stay {
+		w.watch(fmt.Sprintf("stays %d", i))
+	}
+	w.watch("reconnects")
+	for i := range soakVisitors {
+		w.crowd = append(w.crowd, start(t, dir, "obey"))
+		w.watch(fmt.Sprintf("visits %d", i))
+	}
+	w.all = append(w.all, series{whose: "domain", gauge: gauge{name: "files"}}, series{whose: "domain", gauge: gauge{name: "KiB in files", least: 4}})
+	return w
+}
+
+// watch makes a series of each gauge.
+func (w *weather) watch(whose string) {
+	for _, g := range gauges {
+		w.all = append(w.all, series{whose: whose, gauge: g})
+	}
+}
+
+// members are the participants that stay.
+func (w *weather) members() []*child { return append(slices.Clone(w.sky.stay), w.looker) }
+
+// churn is what comes and goes in one cycle, more times as often as soakVisits and soakLooks say.
+func (w *weather) churn(more int) {
+	w.t.Helper()
+	var victims []*child
+	for range soakKills {
+		victims = append(victims, start(w.t, w.dir, "make"))
+	}
+	for i, c := range w.crowd {
+		c.order("visit %d %d", more*soakVisits, 3*i)
+	}
+	w.looker.order("reconnect %s %d", flowing(0), more*soakLooks)
+	for _, v := range victims {
+		v.ready()
+		flatOut()
+		v.kill()
+	}
+	for _, c := range append(slices.Clone(w.crowd), w.looker) {
+		var a answer
+		if c.expect(&a); a.Err != "" {
+			w.t.Fatal(a.Err)
+		}
+		add(w.blown, a.Each)
+	}
+}
+
+// settle waits until all who stay have heard of all who left or died.
+func (w *weather) settle() {
+	w.t.Helper()
+	for _, c := range w.members() {
+		c.do("others %d", len(w.members()))
+	}
+	for _, c := range w.sky.stay {
+		c.do("fewer f 1")
+	}
+}
+
+func (w *weather) measure(keep bool) {
+	w.t.Helper()
+	var now []float64
+	for _, c := range append(w.members(), w.crowd...) {
+		c.do("forget")
+		a := c.do("figures")
+		a.RSSKiB = c.do("resident").RSSKiB
+		for _, g := range gauges {
+			now = append(now, g.of(a))
+		}
+	}
+	files, kib := contents(w.t, w.dir)
+	now = append(now, files, kib)
+	for i := range w.all {
+		if keep {
+			w.all[i].values = append(w.all[i].values, now[i])
+		}
+	}
+}
+
+// contents counts the files of the domain and the memory that they take.
+func contents(t *testing.T, dir string) (files, kib float64) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files++
+		kib += float64(info.Sys().(*syscall.Stat_t).Blocks) / 2
+	}
+	return files, kib
+}
