@@ -5,6 +5,8 @@ package registry
 import (
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/process"
 )
 
 func BenchmarkJoinClose(b *testing.B) {
@@ -12,6 +14,30 @@ func BenchmarkJoinClose(b *testing.B) {
 	for b.Loop() {
 		r, err := Join(Options{Dir: dir})
 		if err != nil {
+			b.Fatal(err)
+		}
+		r.Close()
+	}
+}
+
+// A process that joins, meets 100 participants of another process, and leaves.
+func BenchmarkJoinAHundred(b *testing.B) {
+	dir := domain(b)
+	other := startProcess(b, dir)
+	pid := other.cmd.Process.Pid
+	start, err := process.StartTime(pid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range 99 {
+		forge(b, dir, func(h *header) { h.self.PID, h.self.StartTime = pid, start })
+	}
+	for b.Loop() {
+		r, err := Join(Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Refresh(); err != nil {
 			b.Fatal(err)
 		}
 		r.Close()

@@ -284,8 +284,8 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 		return true
 	}
 	if !k.strange {
-		p.prove(&r.self.self, false)
 		r.watch(k)
+		p.prove(&r.self.self, k.exit, false)
 	}
 	r.mu.Lock()
 	r.peers[id] = k

@@ -57,13 +57,13 @@ func member(dir string) int {
 
 // A process is a member in a process of its own.
 type otherProcess struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	id    ID
 }
 
-func startProcess(t *testing.T, dir string) *otherProcess {
+func startProcess(t testing.TB, dir string) *otherProcess {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SHMBUS_TEST_MEMBER="+dir)

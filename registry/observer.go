@@ -133,7 +133,7 @@ func (o *Observer) meet(id ID) (*peer, error) {
 		p.file.Close()
 		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
-	p.prove(&o.self, true)
+	p.prove(&o.self, nil, true)
 	o.peers[id] = p
 	return p, nil
 }

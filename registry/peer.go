@@ -76,13 +76,18 @@ func openPeer(dir string, id ID) (*peer, error) {
 }
 
 // prove asks the kernel about the pid that the participant says it has, which means something to us only where it was given in
-// our boot and pid namespace. Traced, it asks too whether that process has this very file.
-func (p *peer) prove(us *process.Identity, traced bool) {
+// our boot and pid namespace. With exit, that process is watched, which makes asking cheap. Traced, it asks too whether that
+// process has this very file.
+func (p *peer) prove(us *process.Identity, exit *process.Exit, traced bool) {
 	h := p.head.self
 	if h.BootID != us.BootID || h.Namespace != us.Namespace {
 		return
 	}
-	as, err := process.CredentialsOf(h.PID, h.StartTime)
+	ask := func() (process.Credentials, error) { return process.CredentialsOf(h.PID, h.StartTime) }
+	if exit != nil {
+		ask = exit.Credentials
+	}
+	as, err := ask()
 	if err != nil || as.UID != p.owner.UID {
 		return
 	}

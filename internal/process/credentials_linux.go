@@ -2,8 +2,8 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,16 +15,36 @@ func CredentialsOf(pid int, startTime uint64) (Credentials, error) {
 	if err := isRunning(pid, startTime); err != nil {
 		return Credentials{}, err
 	}
-	path := fmt.Sprintf("/proc/%d/status", pid)
-	status, err := os.ReadFile(path)
+	c, err := credentials(pid)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return c, isRunning(pid, startTime) // the pid may have gone to another before the file was read
+}
+
+// Credentials is CredentialsOf for the process that is watched.
+func (e *Exit) Credentials() (Credentials, error) {
+	c, err := credentials(e.pid)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if over, err := e.ended(); err != nil || over { // while it has not, its pid is nobody else's
+		return Credentials{}, errors.Join(fmt.Errorf("process %d has ended", e.pid), err)
+	}
+	return c, nil
+}
+
+func credentials(pid int) (Credentials, error) {
+	var room [procRoom]byte
+	status, err := readProc(pid, "status", room[:])
 	if err != nil {
 		return Credentials{}, fmt.Errorf("read the credentials of process %d: %w", pid, err)
 	}
 	c, err := parseStatus(status)
 	if err != nil {
-		return Credentials{}, fmt.Errorf("read the credentials of process %d: %s: %w", pid, path, err)
+		return Credentials{}, fmt.Errorf("read the credentials of process %d: /proc/%d/status: %w", pid, pid, err)
 	}
-	return c, isRunning(pid, startTime) // the pid may have gone to another before the file was read
+	return c, nil
 }
 
 func isRunning(pid int, startTime uint64) error {
@@ -41,8 +61,14 @@ func isRunning(pid int, startTime uint64) error {
 func parseStatus(status []byte) (c Credentials, err error) {
 	found := 0
 	for line := range bytes.Lines(status) {
-		name, rest, _ := strings.Cut(string(line), ":")
-		numbers := strings.Fields(rest)
+		before, rest, _ := bytes.Cut(line, []byte(":"))
+		name := string(before)
+		switch name {
+		case "Uid", "Gid", "Groups":
+		default:
+			continue
+		}
+		numbers := strings.Fields(string(rest))
 		switch name {
 		case "Uid", "Gid": // real, effective, saved, of files
 			if len(numbers) < 4 {
@@ -53,9 +79,6 @@ func parseStatus(status []byte) (c Credentials, err error) {
 			} else {
 				numbers = numbers[3:4]
 			}
-		case "Groups":
-		default:
-			continue
 		}
 		found++
 		for _, text := range numbers {
@@ -84,7 +107,7 @@ func Maps(pid int, startTime, dev, ino uint64) (bool, error) {
 	if err := isRunning(pid, startTime); err != nil {
 		return false, err
 	}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	maps, err := readProc(pid, "maps", nil)
 	if err != nil {
 		return false, fmt.Errorf("read the mappings of process %d: %w", pid, err)
 	}

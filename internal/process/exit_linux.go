@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,7 +11,8 @@ import (
 // An Exit waits for the end of another process without taking a thread or polling: the kernel reports it on a
 // descriptor that the runtime's own poller watches.
 type Exit struct {
-	f *os.File
+	f   *os.File
+	pid int
 }
 
 // Watch prepares to wait for the end of the process with that pid and start time. It fails when there is no such process
@@ -27,7 +29,7 @@ func Watch(pid int, startTime uint64) (*Exit, error) {
 		f.Close()
 		return nil, fmt.Errorf("watch process %d: it is not the process that started at tick %d", pid, startTime)
 	}
-	return &Exit{f: f}, nil
+	return &Exit{f: f, pid: pid}, nil
 }
 
 // Wait returns nil when the process has ended, and an error when Close ends the wait.
@@ -38,18 +40,34 @@ func (e *Exit) Wait() error {
 	}
 	var polled error
 	err = raw.Read(func(fd uintptr) bool {
-		set := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(set, 0)
-		if err == unix.EINTR {
-			n, err = unix.Poll(set, 0)
-		}
+		over, err := poll(fd)
 		polled = err
-		return n > 0 || err != nil
+		return over || err != nil
 	})
 	if err != nil {
 		return err
 	}
 	return polled
+}
+
+// ended reports whether the process has ended by now.
+func (e *Exit) ended() (over bool, err error) {
+	raw, err := e.f.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var polled error
+	err = raw.Control(func(fd uintptr) { over, polled = poll(fd) })
+	return over, errors.Join(err, polled)
+}
+
+func poll(fd uintptr) (over bool, _ error) {
+	set := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(set, 0)
+	for err == unix.EINTR {
+		n, err = unix.Poll(set, 0)
+	}
+	return n > 0, err
 }
 
 // Close ends a Wait and gives the descriptor back.

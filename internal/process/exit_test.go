@@ -5,6 +5,7 @@ package process
 import (
 	"os"
 	"os/exec"
+	"reflect"
 	"runtime"
 	"syscall"
 	"testing"
@@ -116,4 +117,31 @@ func TestAStoppedProcessIsToldFromOneThatEnded(t *testing.T) {
 	}
 	cmd.Wait()
 	becomes(t, pid, start, Unseen)
+}
+
+func TestAWatchTellsAsWhomTheProcessActsWhileItLives(t *testing.T) {
+	cmd := sleeper(t)
+	start, err := StartTime(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Watch(cmd.Process.Pid, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	want, err := CredentialsOf(cmd.Process.Pid, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Credentials(); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	cmd.Process.Kill()
+	if err := w.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Credentials(); err == nil { // it is not reaped, so its pid says as whom it acted
+		t.Errorf("%+v of a process that has ended", got)
+	}
 }

@@ -15,7 +15,8 @@ import (
 func Self() (Identity, error) {
 	id := Identity{PID: os.Getpid(), Namespace: namespace()}
 	// Not by number: /proc may be that of another pid namespace, where the number is another process's.
-	fields, err := stat("self")
+	var room [procRoom]byte
+	fields, err := stat("self", room[:])
 	if err == nil {
 		id.StartTime, err = startIn(fields)
 	}
@@ -48,7 +49,8 @@ func BootID() (id [16]byte, err error) {
 
 // StartTime returns when a process began, in clock ticks after boot.
 func StartTime(pid int) (uint64, error) {
-	fields, err := stat(strconv.Itoa(pid))
+	var room [procRoom]byte
+	fields, err := stat(strconv.Itoa(pid), room[:])
 	if err != nil {
 		return 0, fmt.Errorf("read the start time of process %d: %w", pid, err)
 	}
@@ -57,7 +59,8 @@ func StartTime(pid int) (uint64, error) {
 
 // StateOf asks what the process with that pid and start time is doing. It never waits, whatever state that process is in.
 func StateOf(pid int, startTime uint64) State {
-	fields, err := stat(strconv.Itoa(pid))
+	var room [procRoom]byte
+	fields, err := stat(strconv.Itoa(pid), room[:])
 	if err != nil {
 		return Unseen
 	}
@@ -77,16 +80,15 @@ func StateOf(pid int, startTime uint64) State {
 const fieldsAfterName = 22 - 2
 
 // stat returns what /proc/PID/stat has after the second field, which is the name in parentheses and may itself hold spaces and
-// parentheses.
-func stat(pid string) ([][]byte, error) {
-	path := "/proc/" + pid + "/stat"
-	text, err := os.ReadFile(path)
+// parentheses. The fields may be in room.
+func stat(pid string, room []byte) ([][]byte, error) {
+	text, err := readProcOf(pid, "stat", room)
 	if err != nil {
 		return nil, err
 	}
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < fieldsAfterName {
-		return nil, fmt.Errorf("%s is too short", path)
+		return nil, fmt.Errorf("/proc/%s/stat is too short", pid)
 	}
 	return fields, nil
 }

@@ -17,4 +17,5 @@ func Maps(int, uint64, uint64, uint64) (bool, error) { return false, errUnsuppor
 func StateOf(int, uint64) State                      { return Unseen }
 func Watch(int, uint64) (*Exit, error)               { return nil, errUnsupported }
 func (*Exit) Wait() error                            { return errUnsupported }
+func (*Exit) Credentials() (Credentials, error)      { return Credentials{}, errUnsupported }
 func (*Exit) Close() error                           { return nil }
