@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -245,7 +243,7 @@ func (w *weather) settle() {
 		c.do("others %d", len(w.members()))
 	}
 	for _, c := range w.sky.stay {
-		c.do("fewer f 1")
+		c.do("fewer f %d", flowReaders)
 	}
 }
 
@@ -267,22 +265,4 @@ func (w *weather) measure(keep bool) {
 			w.all[i].values = append(w.all[i].values, now[i])
 		}
 	}
-}
-
-// contents counts the files of the domain and the memory that they take.
-func contents(t *testing.T, dir string) (files, kib float64) {
-	t.Helper()
-	entries, err := os.ReadDir(filepath.Join(dir, "d"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			t.Fatal(err)
-		}
-		files++
-		kib += float64(info.Sys().(*syscall.Stat_t).Blocks) / 2
-	}
-	return files, kib
 }

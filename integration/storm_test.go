@@ -4,19 +4,23 @@ package integration
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// stormVariable holds how often each of the visitors joins and leaves; a subscriber reconnects twice as often. Default is fewVisits.
+// stormVariable holds how often each of the visitors joins and leaves; a subscriber reconnects twice as often, and as many processes
+// come that join once. Default is fewVisits.
 const stormVariable = "SHMBUS_TEST_STORM"
 
 const (
-	flowCount = 5
-	visitors  = 100
-	fewVisits = 10
+	flowCount   = 5
+	flowReaders = 2 // of each flow, that stay
+	visitors    = 100
+	fewVisits   = 10
 )
 
 // visits returns how often each visitor comes.
@@ -33,7 +37,8 @@ func visits(t *testing.T) int {
 	return n
 }
 
-// sky is the processes that stay: each publishes a topic and receives the next one's, losslessly, and what visitors publish.
+// sky is the processes that stay: each publishes a topic and receives the next one's and what visitors publish, losslessly, and the
+// one's after that as one that may lose.
 type sky struct {
 	t    testing.TB
 	stay []*child
@@ -49,12 +54,14 @@ func newSky(t testing.TB, dir string, pause time.Duration) *sky {
 	}
 	for i, c := range s.stay {
 		c.do("sub w %s lossless", flowing((i+1)%flowCount))
+		c.do("sub l %s", flowing((i+2)%flowCount))
 		c.do("sub g %s lossless", gusts(i))
 		c.do("watch w")
+		c.do("watch l")
 		c.do("watch g")
 	}
 	for _, c := range s.stay {
-		c.do("peers f 1")
+		c.do("peers f %d", flowReaders)
 	}
 	for _, c := range s.stay {
 		c.do("flow f %v", pause)
@@ -69,21 +76,59 @@ func (s *sky) clear(blown []uint64) {
 	for i, c := range s.stay {
 		sent[i] = c.do("ebb f").Received
 	}
+	lost := uint64(0)
 	for i, c := range s.stay {
-		s.saw(c, "w", sent[(i+1)%flowCount])
-		s.saw(c, "g", blown[i])
+		s.saw(c, "w", sent[(i+1)%flowCount], true)
+		lost += s.saw(c, "l", sent[(i+2)%flowCount], false)
+		s.saw(c, "g", blown[i], true)
 	}
-	s.t.Logf("lossless: %d samples flowed and %d came from visitors, on %d topics of either", sent, blown, flowCount)
+	s.t.Logf("lossless: %d samples flowed and %d came from visitors, on %d topics of either; those that stay and may lose lost %d", sent, blown, flowCount, lost)
 	for _, c := range s.stay {
 		c.finish()
 	}
 }
 
-// saw checks that a watch of a process that stays receives exactly so many samples.
-func (s *sky) saw(c *child, watch string, n uint64) {
+// saw checks that a watch of a process that stays receives exactly so many samples, or at least counts what it lost.
+func (s *sky) saw(c *child, watch string, n uint64, lossless bool) (lost uint64) {
 	s.t.Helper()
-	if got := c.do("watched %s %d", watch, n); got.Received != n || got.Lost != 0 {
-		s.t.Errorf("%d received and %d lost of %d", got.Received, got.Lost, n)
+	got := c.do("watched %s %d", watch, n)
+	if got.Received+got.Lost != n || lossless && got.Lost != 0 {
+		s.t.Errorf("%s: %d received and %d lost of %d", watch, got.Received, got.Lost, n)
+	}
+	return got.Lost
+}
+
+// figures are what those that stay and their domain have: nothing of visitors when none are there.
+func (s *sky) figures(dir string) (all []answer, files float64) {
+	s.t.Helper()
+	for _, c := range s.stay {
+		c.do("others %d", flowCount)
+		c.do("fewer f %d", flowReaders)
+		c.do("forget")
+		a := c.do("figures")
+		a.RSSKiB = c.do("resident").RSSKiB
+		all = append(all, a)
+	}
+	files, _ = contents(s.t, dir)
+	return all, files
+}
+
+// same checks that those that stay have what they had before the visitors came. Goroutines, memory and mappings of slots may be a few
+// more, because there was more at once; whether they grow is for TestNothingGrowsWhileOthersComeAndGo.
+func (s *sky) same(dir string, before []answer, filesBefore float64) {
+	s.t.Helper()
+	after, files := s.figures(dir)
+	s.t.Logf("%v files before, %v after", filesBefore, files)
+	if files != filesBefore {
+		s.t.Errorf("%v files, not %v", files, filesBefore)
+	}
+	for i, b := range before {
+		a := after[i]
+		s.t.Logf("stays %d: descriptors %d, %d; mappings %d, %d; goroutines %d, %d; threads %d, %d; objects on the heap %d, %d; KiB resident %d, %d", i,
+			b.FDs, a.FDs, b.Maps, a.Maps, b.Goroutines, a.Goroutines, b.Threads, a.Threads, b.Objects, a.Objects, b.RSSKiB, a.RSSKiB)
+		if a.FDs > b.FDs {
+			s.t.Errorf("stays %d: %d descriptors, not %d", i, a.FDs, b.FDs)
+		}
 	}
 }
 
@@ -98,6 +143,7 @@ func TestAHundredProcessesJoinAndLeaveWhileTopicsFlow(t *testing.T) {
 	each := visits(t)
 	dir := newDomain(t)
 	s := newSky(t, dir, 2*time.Millisecond)
+	before, files := s.figures(dir)
 	var crowd []*child
 	for range visitors {
 		c := start(t, dir, "obey")
@@ -109,6 +155,12 @@ func TestAHundredProcessesJoinAndLeaveWhileTopicsFlow(t *testing.T) {
 		c.order("visit %d %d", each, i)
 	}
 	blown := make([]uint64, flowCount)
+	for i := range 2 * each {
+		c := start(t, dir, "obey")
+		add(blown, c.do("visit 1 %d", i).Each)
+		c.finish()
+	}
+	once := time.Since(begin)
 	for _, c := range crowd {
 		var a answer
 		if c.expect(&a); a.Err != "" {
@@ -117,10 +169,9 @@ func TestAHundredProcessesJoinAndLeaveWhileTopicsFlow(t *testing.T) {
 		add(blown, a.Each)
 	}
 	took := time.Since(begin)
-	t.Logf("%d processes joined, met and left %d times each in %v: %.0f a second", visitors, each, took, float64(visitors*each)/took.Seconds())
-	for _, c := range s.stay {
-		c.do("others %d", flowCount)
-	}
+	t.Logf("%d processes joined, met and left %d times each in %v, and %d once each in the first %v of it: %.0f joins a second",
+		visitors, each, took, 2*each, once, float64((visitors+2)*each)/took.Seconds())
+	s.same(dir, before, files)
 	s.clear(blown)
 	for _, c := range crowd {
 		c.finish()
@@ -151,7 +202,7 @@ func TestFiftySubscribersReconnect(t *testing.T) {
 	}
 	took := time.Since(begin)
 	t.Logf("%d subscribers connected %d times each in %v, %.0f a second: %d samples received, %d lost by those that may lose", subscribers, times, took, float64(subscribers*times)/took.Seconds(), received, lost)
-	s.stay[0].do("fewer f 1")
+	s.stay[0].do("fewer f %d", flowReaders)
 	for _, c := range crowd {
 		c.finish()
 	}
@@ -208,4 +259,22 @@ func restart(t *testing.T, times int, end func(*child)) {
 func quantile(of []time.Duration, percent int) time.Duration {
 	slices.Sort(of)
 	return of[min(len(of)*percent/100, len(of)-1)].Round(10 * time.Microsecond)
+}
+
+// contents counts the files of the domain and the memory that they take.
+func contents(t testing.TB, dir string) (files, kib float64) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files++
+		kib += float64(info.Sys().(*syscall.Stat_t).Blocks) / 2
+	}
+	return files, kib
 }
