@@ -21,6 +21,8 @@ const (
 	flowReaders = 2 // of each flow, that stay
 	visitors    = 100
 	fewVisits   = 10
+
+	manyTogether = 50 // visits of each of the visitors while all are there
 )
 
 // visits returns how often each visitor comes.
@@ -132,6 +134,32 @@ func (s *sky) same(dir string, before []answer, filesBefore float64) {
 	}
 }
 
+// gust lets visitors join and leave so many times each, while others come that join once, and adds to blown what all published.
+func gust(t *testing.T, dir string, crowd []*child, each int, blown []uint64) {
+	t.Helper()
+	begin := time.Now()
+	for i, c := range crowd {
+		c.order("visit %d %d", each, i)
+	}
+	newcomers := 2 * each * len(crowd) / visitors
+	for i := range newcomers {
+		c := start(t, dir, "obey")
+		add(blown, c.do("visit 1 %d", i).Each)
+		c.finish()
+	}
+	once := time.Since(begin)
+	for _, c := range crowd {
+		var a answer
+		if c.expect(&a); a.Err != "" {
+			t.Fatal(a.Err)
+		}
+		add(blown, a.Each)
+	}
+	took := time.Since(begin)
+	t.Logf("%d processes joined, met and left %d times each in %v, and %d once each in the first %v of it: %.0f joins a second",
+		len(crowd), each, took.Round(time.Millisecond), newcomers, once.Round(time.Millisecond), float64(len(crowd)*each+newcomers)/took.Seconds())
+}
+
 // add adds what one visitor published to what all did.
 func add(blown, each []uint64) {
 	for i, n := range each {
@@ -150,27 +178,15 @@ func TestAHundredProcessesJoinAndLeaveWhileTopicsFlow(t *testing.T) {
 		c.do("forget") // it is there
 		crowd = append(crowd, c)
 	}
-	begin := time.Now()
-	for i, c := range crowd {
-		c.order("visit %d %d", each, i)
-	}
+	// As each looks at each, a join takes as long as there are others. All are there at once, then a quarter of them.
+	together := min(each, manyTogether)
 	blown := make([]uint64, flowCount)
-	for i := range 2 * each {
-		c := start(t, dir, "obey")
-		add(blown, c.do("visit 1 %d", i).Each)
-		c.finish()
-	}
-	once := time.Since(begin)
-	for _, c := range crowd {
-		var a answer
-		if c.expect(&a); a.Err != "" {
-			t.Fatal(a.Err)
+	gust(t, dir, crowd, together, blown)
+	if each > together {
+		for part := range slices.Chunk(crowd, visitors/4) {
+			gust(t, dir, part, each-together, blown)
 		}
-		add(blown, a.Each)
 	}
-	took := time.Since(begin)
-	t.Logf("%d processes joined, met and left %d times each in %v, and %d once each in the first %v of it: %.0f joins a second",
-		visitors, each, took, 2*each, once, float64((visitors+2)*each)/took.Seconds())
 	s.same(dir, before, files)
 	s.clear(blown)
 	for _, c := range crowd {
