@@ -17,9 +17,9 @@ import (
 const soakVariable = "SHMBUS_TEST_SOAK"
 
 const (
-	soakWarmUp = 5  // cycles that are not judged, with three times as much as the others
-	soakCycles = 15 // cycles that are, at least
-	soakPeriod = 800 * time.Millisecond
+	soakWarmUp = 5                       // cycles that are not judged, with three times as much as the others
+	soakCycles = 20                      // cycles that are, at least
+	soakPeriod = 1200 * time.Millisecond // the whole half a minute
 	longPeriod = 2400 * time.Millisecond // with time for what is done unasked, once a second
 
 	// What happens in each cycle. Of nothing there is less than soakRarest, in no process that is measured.

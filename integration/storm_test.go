@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// stormVariable holds how often each of the visitors joins and leaves; a subscriber reconnects twice as often, and as many processes
-// come that join once. Default is fewVisits.
+// stormVariable holds how often each of the visitors joins and leaves; a subscriber reconnects four times as often, and twice
+// as many processes come that join once. Default is fewVisits.
 const stormVariable = "SHMBUS_TEST_STORM"
 
 const (
 	flowCount   = 5
 	flowReaders = 2 // of each flow, that stay
 	visitors    = 100
-	fewVisits   = 10
+	fewVisits   = 5
 
 	manyTogether = 50 // visits of each of the visitors while all are there
 )
@@ -196,7 +196,7 @@ func TestAHundredProcessesJoinAndLeaveWhileTopicsFlow(t *testing.T) {
 
 func TestFiftySubscribersReconnect(t *testing.T) {
 	const subscribers = 50
-	times := 2 * visits(t)
+	times := 4 * visits(t)
 	dir := newDomain(t)
 	s := newSky(t, dir, time.Millisecond)
 	var crowd []*child
@@ -225,29 +225,35 @@ func TestFiftySubscribersReconnect(t *testing.T) {
 	s.clear(make([]uint64, flowCount))
 }
 
-// Each publisher publishes one sample, which each subscriber must have before the next publisher is made.
+// Each publisher publishes one sample, which each subscriber must have before the next publisher is made: by the same process that
+// joins again, or by a new one after the last closed or was killed.
 func TestEverySubscriberFindsTheNextPublisher(t *testing.T) {
-	closings := 300
+	closed, killed := 100, 200
 	if os.Getenv(stormVariable) != "" {
-		closings = 1000
+		closed, killed = 1000, 1000
 	}
-	t.Run("close", func(t *testing.T) { restart(t, closings/slowdown, (*child).finish) })
-	t.Run("kill", func(t *testing.T) { restart(t, 1000/slowdown, (*child).kill) })
+	t.Run("leave", func(t *testing.T) { restart(t, 1000/slowdown, true, func(c *child) { c.do("leave") }) })
+	t.Run("close", func(t *testing.T) { restart(t, closed/slowdown, false, (*child).finish) })
+	t.Run("kill", func(t *testing.T) { restart(t, killed/slowdown, false, (*child).kill) })
 }
 
-func restart(t *testing.T, times int, end func(*child)) {
+// restart makes a publisher so many times, in the same process or in a new one.
+func restart(t *testing.T, times int, same bool, end func(*child)) {
 	dir := newDomain(t)
 	subs := []*child{obey(t, dir), obey(t, dir), obey(t, dir), obey(t, dir)}
 	for i, what := range []string{"again", "again lossless", "*", "** lossless"} {
 		subs[i].do("sub s %s", what)
 	}
 	var found, met []time.Duration // since its process was started, since it began to join
-	for range times {
+	var pub *child
+	for i := range times {
 		for _, s := range subs {
 			s.order("take s 1")
 		}
 		began := monotonic()
-		pub := start(t, dir, "obey")
+		if i == 0 || !same {
+			pub = start(t, dir, "obey")
+		}
 		joined := pub.do("join").At
 		pub.do("pub p again")
 		pub.do("peers p %d", len(subs))
@@ -255,15 +261,23 @@ func restart(t *testing.T, times int, end func(*child)) {
 		for _, s := range subs {
 			var got answer
 			if s.expect(&got); got.Err != "" || got.Received != 1 || got.Lost != 0 {
-				t.Fatalf("of publisher %d: %+v", len(met)/len(subs), got)
+				t.Fatalf("of publisher %d: %+v", i, got)
 			}
-			found = append(found, time.Duration(got.At-began))
+			if !same {
+				found = append(found, time.Duration(got.At-began))
+			}
 			met = append(met, time.Duration(got.At-joined))
 		}
 		end(pub)
 	}
-	t.Logf("%d of %d publishers were found by each of %d subscribers: first sample after the start of the process p50 %v p99 %v, after joining p50 %v p99 %v",
-		len(met)/len(subs), times, len(subs), quantile(found, 50), quantile(found, 99), quantile(met, 50), quantile(met, 99))
+	t.Logf("%d of %d publishers were found by each of %d subscribers: first sample after joining p50 %v p99 %v",
+		len(met)/len(subs), times, len(subs), quantile(met, 50), quantile(met, 99))
+	if !same {
+		t.Logf("after the start of the process p50 %v p99 %v", quantile(found, 50), quantile(found, 99))
+	}
+	if same {
+		pub.finish()
+	}
 	for _, s := range subs {
 		s.do("others %d", len(subs))
 	}
