@@ -19,6 +19,16 @@ func used(t testing.TB, dir string) int64 {
 	return int64(st.Blocks-st.Bfree) * int64(st.Bsize)
 }
 
+// available is how many bytes a file system still gives to anybody.
+func available(t testing.TB, dir string) int64 {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize)
+}
+
 // mountOn mounts a file system on a directory until the test is over. Root alone may; without it the test is left out, and
 // fails where that must not be.
 func mountOn(t testing.TB, dir, kind string, flags uintptr, data string) {

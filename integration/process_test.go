@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 type child struct {
 	t     testing.TB
 	cmd   *exec.Cmd
+	dir   string // the domain is below
 	in    io.WriteCloser
 	lines *bufio.Scanner
 	err   strings.Builder
@@ -64,7 +65,7 @@ func begin(t testing.TB, dir string, attr *syscall.SysProcAttr, role string, arg
 // launch is start for a command that runs this test binary, or one like it, in its own way.
 func launch(t testing.TB, cmd *exec.Cmd, dir, role string) *child {
 	t.Helper()
-	c := &child{t: t, cmd: cmd}
+	c := &child{t: t, cmd: cmd, dir: dir}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "SHMBUS_DIR="+dir, "SHMBUS_DOMAIN=d")
 	c.cmd.Stderr = &c.err
 	// Nobody survives the test, however it ends.

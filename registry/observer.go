@@ -12,6 +12,7 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
@@ -37,7 +38,7 @@ func Observe(dir string) (*Observer, error) {
 	}
 	self, err := process.Self()
 	if err != nil {
-		return nil, fmt.Errorf("observe the domain: %w", err)
+		return nil, fmt.Errorf("observe the domain: %w", shm.Explain(err))
 	}
 	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }

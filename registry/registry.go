@@ -127,7 +127,7 @@ func join(opts Options) (*Registry, error) {
 	}
 	self, err := process.Self()
 	if err != nil {
-		return nil, err
+		return nil, shm.Explain(err)
 	}
 	self.Executable = cutName(self.Executable, maxExecutable)
 	if opts.Unit == "" {

@@ -129,6 +129,9 @@ func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts Write
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	_, b, err := s.grow(roundToPage(int64(pubOffRing + ringBytes(opts.Depth))))
 	if err != nil {
+		if opts.SampleSize > smallPayload {
+			alsoNeed(err, int64(slotHeaderSize+slotSizeFor(opts.SampleSize)))
+		}
 		return nil, noSpace(err)
 	}
 	killpoint.At("file.reserve")
@@ -177,6 +180,18 @@ func noSpace(err error) error {
 		return full
 	}
 	return err
+}
+
+// alsoNeed adds to what an error for want of memory says is needed what the next step would have asked for.
+func alsoNeed(err error, n int64) {
+	var space *SpaceError
+	var memory *MemoryError
+	switch {
+	case errors.As(err, &space):
+		space.Needed += n
+	case errors.As(err, &memory):
+		memory.Needed += n
+	}
 }
 
 // wanting returns what is missing if err is for want of memory, else nil.
