@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -21,6 +22,7 @@ type LinkRequest struct {
 	Lossless     bool
 	Patience     time.Duration // how long a publish waits for this reader when it is lossless
 	Declined     bool          // the subscription does not want this publisher
+	Path         string        // the reader's file, for errors
 }
 
 // A peer is an admitted reader as its publisher sees it. All words are the reader's own bytes: they may say anything at
@@ -43,11 +45,15 @@ type peer struct {
 	stuckFor  time.Duration
 	pins      int  // publishes that sleep on cursor
 	gone      bool // to be released when the last pin goes
+	broken    bool // a load from page was a fault
 }
 
 // current reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
 // back, so a page that is not current names nothing of ours.
-func (r *peer) current() bool {
+func (r *peer) current() bool { return !r.broken && look(r, r.isCurrent, false) }
+
+// isCurrent is current for who has a guard.
+func (r *peer) isCurrent() bool {
 	return mem.Uint32(r.page, pageOffState).Load() == pageCurrent &&
 		mem.Uint64(r.page, pageOffPublisher).Load() == r.req.Publisher.Participant &&
 		mem.Uint32(r.page, pageOffNumber).Load() == r.req.Publisher.Number &&
@@ -60,7 +66,7 @@ func (r *peer) stale() bool { return !r.current() || r.left != nil && !r.left() 
 // next is the sequence up to which the reader has taken everything, no further than it can have. It never goes back, or a
 // reader could make a publish wait anew for ever. Called with the Writer's mu held.
 func (r *peer) next(newest uint64) uint64 {
-	r.floor = min(max(r.cursor.Load(), r.floor), newest+1)
+	r.floor = min(max(look(r, r.cursor.Load, never), r.floor), newest+1)
 	return r.floor
 }
 
@@ -168,6 +174,9 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	if w.closed || !r.current() {
 		release()
+		if r.broken {
+			return r.cutShort()
+		}
 		return nil // either end has gone meanwhile and knows it
 	}
 	history := uint64(req.History)
@@ -240,6 +249,9 @@ func (w *Writer) removeReaders(gone func(*peer) bool) {
 		if gone(r) {
 			w.admissions.remove(r.entry)
 			w.forget(r)
+			if r.broken {
+				w.failed(r)
+			}
 			continue
 		}
 		kept = append(kept, r)
@@ -265,9 +277,19 @@ func (w *Writer) forget(r *peer) {
 // noteMarks tells the pool every mark of every admitted reader. Called with mu held.
 func (w *Writer) noteMarks(p *pool) {
 	w.fence.Add(1) // the words that replaced the retired slots are stored before a mark is loaded
-	stale := false
+	stale, whole := w.noteAll(p)
+	for !whole { // each time there is one more broken reader, which is left out
+		stale, whole = w.noteAll(p)
+	}
+	if stale {
+		w.removeReaders((*peer).stale)
+	}
+}
+
+func (w *Writer) noteAll(p *pool) (stale, whole bool) {
+	defer w.endNotes(fault.Guard(), &whole)
 	for _, r := range w.readers {
-		if r.stale() {
+		if r.broken || !r.isCurrent() || r.left != nil && !r.left() {
 			stale = true
 			continue
 		}
@@ -278,8 +300,14 @@ func (w *Writer) noteMarks(p *pool) {
 			}
 		}
 	}
-	if stale {
-		w.removeReaders((*peer).stale)
+	return stale, true
+}
+
+func (w *Writer) endNotes(before fault.Mode, whole *bool) {
+	before.Restore()
+	if e := recover(); e != nil {
+		w.cut(e)
+		*whole = false
 	}
 }
 

@@ -165,7 +165,7 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 	w.sleepers++
 	r.pins++
 	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)
-	seen, wake := word.Load(), w.wake.Load()
+	seen, wake := r.load32(word), w.wake.Load()
 	blocked := r.next(w.seq) <= target
 	killpoint.At("backpressure.look")
 	w.mu.Unlock()

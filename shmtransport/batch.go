@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -82,14 +83,16 @@ func (w *Writer) settle() {
 
 // ReceiveBatch waits for the next sample and takes those that are there with it, up to len(buf). Each must be released. The
 // error is as of Receive; with one there is no sample.
-func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (int, error) {
+func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err error) {
 	if len(buf) == 0 {
 		return 0, nil
 	}
 	if err := r.turn.acquire(ctx); err != nil {
 		return 0, err
 	}
-	defer r.turn.release()
+	clear(buf)
+	r.got = 0
+	defer r.endBatch(ctx, fault.Guard(), buf, &n, &err)
 	for {
 		if r.closed.Load() {
 			return 0, closed.Error("the subscriber is closed")
@@ -99,6 +102,7 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (int, error) {
 			return 0, err
 		}
 		if o == taken {
+			r.got = 1
 			return 1 + r.more(buf[1:], buf[0]), nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -118,6 +122,7 @@ func (r *Reader) more(buf []Sample, last Sample) (n int) {
 		run := last.link.takeRun(buf[n:])
 		for i := range run {
 			r.tally(&buf[n+i])
+			r.got++
 		}
 		n += run
 		if n == len(buf) {
@@ -130,6 +135,7 @@ func (r *Reader) more(buf []Sample, last Sample) (n int) {
 		}
 		last = buf[n]
 		n++
+		r.got++
 	}
 }
 

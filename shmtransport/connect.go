@@ -12,7 +12,8 @@ func (r *Reader) Connected() int {
 	defer r.mu.Unlock()
 	n := 0
 	for _, l := range *r.links.Load() {
-		if l.isConnected() {
+		connected := false
+		if l.glance(func() { connected = l.isConnected() }) && connected {
 			n++
 		}
 	}
@@ -66,13 +67,22 @@ func (r *Reader) look(p *parking, n int) (links []*Link, done bool, err error) {
 	var refusal error
 	refused := 0
 	for _, l := range links {
-		// The bell is read before the admission table: whatever changes there afterwards rings it.
-		p.bells.Add(l.bell, l.bell.Load())
+		var err error
+		joined := false
+		if !l.glance(func() {
+			// The bell is read before the admission table: whatever changes there afterwards rings it.
+			p.bells.Add(l.bell, l.bell.Load())
+			if joined = l.isConnected(); !joined && l.refused() {
+				err = l.refusal()
+			}
+		}) {
+			err = cutShort(l.view)
+		}
 		switch {
-		case l.isConnected():
+		case joined:
 			connected++
-		case n < 0 && l.refused():
-			refused, refusal = refused+1, l.refusal()
+		case n < 0 && err != nil:
+			refused, refusal = refused+1, err
 		}
 	}
 	switch {

@@ -69,8 +69,9 @@ func (v oneView) readAt(p []byte, off int64) error {
 	copy(p, b)
 	return err
 }
-func (v oneView) name() string { return "hostile" }
-func (v oneView) close() error { return nil }
+func (v oneView) name() string     { return "hostile" }
+func (v oneView) faulted(any) bool { return false }
+func (v oneView) close() error     { return nil }
 
 // readHostile takes what it can get. Nothing may panic, and every call must return.
 func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching bool, meanwhile func() bool) {

@@ -2,20 +2,22 @@ package shmtransport
 
 import (
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // Latest fills s with the newest sample there is, also one that was received before, and reports whether there is one. Of
 // several publishers it is that of the one that published last. What is older is passed over: it is not received later, and
 // does not count as lost. Like TryReceive it does not wait, also not for a goroutine that receives.
-func (r *Reader) Latest(s *Sample) (bool, error) {
+func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
 	}
 	if !r.turn.tryAcquire() {
 		return false, nil
 	}
-	defer r.turn.release()
+	s.link, r.other.link = nil, nil
+	defer r.endLatest(fault.Guard(), s, &ok, &err)
 	for range lapsOfPatience {
 		o, err := r.latest(s)
 		if o != again {
@@ -27,6 +29,9 @@ func (r *Reader) Latest(s *Sample) (bool, error) {
 
 // latest asks every link once.
 func (r *Reader) latest(s *Sample) (outcome, error) {
+	if r.spoiled.Load() {
+		r.dropSpoiled()
+	}
 	links := *r.links.Load()
 	if len(links) == 1 && links[0].repeat(s) {
 		r.show()
@@ -34,8 +39,9 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 	}
 	result, newest := nothing, false
 	for _, l := range links {
-		var one Sample
-		o, fresh, err := l.latest(&one)
+		one := &r.other
+		*one = Sample{}
+		o, fresh, err := l.latest(one)
 		switch {
 		case o == taken && result == taken && one.stamp < s.stamp:
 			one.passOver()
@@ -43,7 +49,8 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 			if result == taken {
 				s.passOver()
 			}
-			*s, newest, result = one, fresh, taken
+			*s, newest, result = *one, fresh, taken
+			*one = Sample{}
 		case err != nil:
 			r.fail(l, err)
 		case o == heldLimit:

@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -68,6 +69,9 @@ type Link struct {
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
 
+	owner   *Reader               // set by add
+	spoiled atomic.Pointer[error] // what is wrong with the memory, says who read a payload
+
 	gone  atomic.Bool  // the publisher's process is dead, says the kernel
 	users atomic.Int64 // the Reader, all samples held, each look at the bell from elsewhere; at 0 the memory goes
 	free  func()       // gives the link page back
@@ -93,7 +97,8 @@ const (
 )
 
 // openLink checks the header of a publisher's ring and maps it. The link is of use after attach.
-func openLink(v view, id PublisherID) (*Link, error) {
+func openLink(v view, id PublisherID) (_ *Link, err error) {
+	defer endOpen(fault.Guard(), v, &err)
 	h, err := v.window(0, pubOffRing)
 	if err != nil {
 		return nil, noSpace(err)
@@ -549,12 +554,11 @@ func (l *Link) drain() {
 // close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called
 // once, by the goroutine that has the turn, or when there is none any more.
 func (l *Link) close() {
-	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held.
+	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held. Whether one sleeps
+	// is not asked: that would be a look at memory that may be what the link is closed for.
 	l.cursorWord.Store(math.MaxUint64)
 	killpoint.At("disconnect.cursor")
-	if l.wakeCursor.Load() != 0 {
-		futex.Wake(l.cursorLow)
-	}
+	futex.Wake(l.cursorLow)
 	killpoint.At("disconnect.wake")
 	l.final.Store(l.takes + 1)
 	if l.released.Load() == l.takes {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
@@ -87,7 +88,22 @@ func (p *parking) called() bool { return p.reader.wake.Load() != p.wake }
 
 func (p *parking) now() int64 { return p.reader.clock.Now() }
 
-func (p *parking) rang() bool { return p.bells.Changed(0, p.bells.Len()) }
+func (p *parking) rang() bool { return p.heard(0, p.bells.Len()) }
+
+// heard reports whether one of the bells from the i-th to before the j-th rang. One that cannot be read any more did: whoever
+// waits for it has to look.
+func (p *parking) heard(i, j int) (rang bool) {
+	defer func(before fault.Mode) {
+		before.Restore()
+		if e := recover(); e != nil {
+			if !p.bells.In(i, j, e) {
+				panic(e)
+			}
+			rang = true
+		}
+	}(fault.Guard())
+	return p.bells.Changed(i, j)
+}
 
 // wait returns when a bell of p rang or p was called; it may return early.
 //

@@ -89,6 +89,7 @@ func (p *PeerFile) each(f func(LinkRequest)) error {
 			Lossless:     binary.NativeEndian.Uint32(e[linkOffPolicy:]) == policyLossless,
 			Patience:     min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
 			Declined:     state == linkStateDeclined,
+			Path:         p.file.Path(),
 		}
 		if state == linkStateRequested || state == linkStateDeclined {
 			f(q)

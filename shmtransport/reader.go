@@ -12,6 +12,7 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -62,10 +63,15 @@ type Reader struct {
 	former []*Link       // given up, with samples that were not released then; for who has the turn
 	wrong  atomic.Uint64 // samples that could not be decoded
 
+	got   int    // samples of a batch that are counted; for who has the turn
+	other Sample // of Latest, while it compares two; for who has the turn
+
 	links  atomic.Pointer[[]*Link] // replaced, never changed
 	mu     sync.Mutex              // serialises replacements
 	wake   atomic.Uint32           // changes when a sleeper must look again
 	closed atomic.Bool
+
+	spoiled atomic.Bool // a link is
 }
 
 // NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay
@@ -114,6 +120,7 @@ func (r *Reader) add(l *Link) {
 		l.close()
 		return
 	}
+	l.owner = r
 	links := append(slices.Clip(*r.links.Load()), l)
 	r.links.Store(&links)
 	r.block.SetPublishers(len(links))
@@ -173,8 +180,8 @@ func (r *Reader) Gone(participant uint64) {
 func (r *Reader) Tidy() {
 	r.Wake()
 	if r.turn.tryTidy() {
+		defer r.endTidy(fault.Guard())
 		r.tidy()
-		r.turn.release()
 	}
 }
 
@@ -191,6 +198,9 @@ func (r *Reader) Retry() {
 func (r *Reader) tidy() {
 	if r.closed.Load() {
 		return
+	}
+	if r.spoiled.Load() {
+		r.dropSpoiled()
 	}
 	var ended []*Link
 	for _, l := range *r.links.Load() {
@@ -210,14 +220,15 @@ func (r *Reader) tidy() {
 }
 
 // TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
-func (r *Reader) TryReceive(s *Sample) (bool, error) {
+func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
 	}
 	if !r.turn.tryAcquire() {
 		return false, nil
 	}
-	defer r.turn.release()
+	s.link = nil
+	defer r.endTry(fault.Guard(), s, &ok, &err)
 	for range lapsOfPatience {
 		o, err := r.poll(s)
 		if o != again {
@@ -233,12 +244,11 @@ const lapsOfPatience = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
 // publisher are held and one more of that publisher is there.
-func (r *Reader) Receive(ctx context.Context) (Sample, error) {
+func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	if err := r.turn.acquire(ctx); err != nil {
 		return Sample{}, err
 	}
-	defer r.turn.release()
-	var s Sample
+	defer r.endReceive(ctx, fault.Guard(), &s, &err)
 	for {
 		if r.closed.Load() {
 			return Sample{}, closed.Error("the subscriber is closed")
@@ -263,6 +273,9 @@ func (r *Reader) Receive(ctx context.Context) (Sample, error) {
 
 // poll looks once at every link, beginning after the one that gave the last sample.
 func (r *Reader) poll(s *Sample) (outcome, error) {
+	if r.spoiled.Load() {
+		r.dropSpoiled()
+	}
 	list := r.links.Load()
 	links := *list
 	if r.next > len(links) {
@@ -339,11 +352,11 @@ func (r *Reader) count(s *Sample) {
 
 // tally is count without the figures that are worth looking at only once for several samples.
 func (r *Reader) tally(s *Sample) {
-	r.block.Received(s.payload.Len(), s.stamp, s.lost)
 	if r.taken%latencyEvery == 0 {
+		r.block.SetLag(s.link.lag()) // first: what ends in a fault here is not received
 		r.block.Latency(r.clock.Now() - s.stamp)
-		r.block.SetLag(s.link.lag())
 	}
+	r.block.Received(s.payload.Len(), s.stamp, s.lost)
 	r.taken++
 	killpoint.At("take.count")
 }

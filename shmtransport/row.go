@@ -104,7 +104,7 @@ func (r *row) gather() bool {
 	r.sleeper.Add(&r.poked, r.poked.Load())
 	for k := 0; k < len(r.seats); {
 		s := r.seats[k]
-		if s.p.bells.Changed(s.i, s.j) {
+		if s.p.heard(s.i, s.j) {
 			w.unseat(s.p, r)
 			w.tell(s.p, nowhere)
 			continue

@@ -1,6 +1,10 @@
 package shmtransport
 
-import "github.com/shmbus/shmbus/internal/mem"
+import (
+	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/mem"
+)
 
 // A Sample is one message, in place in its publisher's memory, or, when it is small, a copy of it. The payload is valid until
 // Release; after that something else may be written there. A Sample is a small value; copies stand for the same message.
@@ -36,12 +40,56 @@ func (u use) inUse() bool { return u&(marked|copied) != 0 }
 func (u use) next() use { return u&^(marked|copied) + oneUse }
 
 // Payload returns the message's bytes, nil after Release. They are not to be written to; those in place are read-only memory,
-// where that is a fault.
+// where that is a fault. So is reading those in place when the publisher's process cuts its file short, which ends this one;
+// Read and AppendTo make that an error.
 func (s Sample) Payload() []byte {
 	if s.link == nil || use(s.link.uses[s.use.mark()].Load()) != s.use {
 		return nil
 	}
 	return s.payload.Bytes()
+}
+
+// Read calls f with the message's bytes, which are not to be written to nor kept, and returns what f returns. A publisher may
+// cut its file short while it is read; then f does not come to its end, and the error is a *CorruptError that names the file.
+// After Release the error is os.ErrClosed. Small payloads, which are copies, cannot be taken away.
+//
+// Like at a panic, what f deferred is done. f must be able to bear that anywhere it looks at the bytes.
+func (s Sample) Read(f func(payload []byte) error) error {
+	b := s.Payload()
+	switch {
+	case b == nil:
+		return closed.Error("the sample was released")
+	case s.use&copied != 0:
+		return f(b)
+	}
+	return s.readInPlace(b, f)
+}
+
+func (s Sample) readInPlace(b []byte, f func([]byte) error) (err error) {
+	defer func(before fault.Mode) {
+		before.Restore()
+		if e := recover(); e != nil {
+			if !fault.In(e, b) || s.Payload() == nil { // after Release the fault is the application's
+				panic(e)
+			}
+			err = cutShort(s.link.view)
+			s.link.spoil(err)
+		}
+	}(fault.Guard())
+	return f(b)
+}
+
+// AppendTo appends the message's bytes to dst, with the errors of Read. On error it returns dst as it was.
+func (s Sample) AppendTo(dst []byte) ([]byte, error) {
+	whole := dst
+	err := s.Read(func(payload []byte) error {
+		whole = append(dst, payload...)
+		return nil
+	})
+	if err != nil {
+		return dst, err
+	}
+	return whole, nil
 }
 
 // Sequence is the message's position among its publisher's, from 1.

@@ -3,8 +3,10 @@ package shmtransport
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -28,6 +30,8 @@ type view interface {
 	readAt(p []byte, off int64) error
 	// name says what it is, for errors.
 	name() string
+	// faulted reports whether what recover returned is a fault in a window, which the owner of a file may have cut away.
+	faulted(recovered any) bool
 	close() error
 }
 
@@ -86,6 +90,7 @@ func (s *fileStore) takeBack(off, n int64) error {
 // fileView is a view of another process's fileStore, or of one in this process through the same door.
 type fileView struct {
 	file *shm.File
+	mu   sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
 	maps []*shm.Mapping
 }
 
@@ -102,6 +107,8 @@ func (v *fileView) window(off int64, n int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.maps = append(v.maps, m)
 	return m.Bytes(), nil
 }
@@ -112,6 +119,12 @@ func (v *fileView) readAt(p []byte, off int64) error {
 }
 
 func (v *fileView) name() string { return v.file.Path() }
+
+func (v *fileView) faulted(recovered any) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.ContainsFunc(v.maps, func(m *shm.Mapping) bool { return fault.In(recovered, m.Bytes()) })
+}
 func (v *fileView) close() error { return closeMapped(v.file, v.maps) }
 
 func closeMapped(f *shm.File, maps []*shm.Mapping) error {
@@ -180,8 +193,9 @@ func (s *heapStore) giveBack(off, n int64) error {
 
 func (s *heapStore) takeBack(int64, int64) error { return nil }
 
-func (s *heapStore) name() string { return "heap" }
-func (s *heapStore) close() error { return nil }
+func (s *heapStore) name() string     { return "heap" }
+func (s *heapStore) faulted(any) bool { return false }
+func (s *heapStore) close() error     { return nil }
 
 // roundToPage returns the number of bytes of the whole pages that hold n.
 func roundToPage(n int64) int64 {

@@ -17,6 +17,7 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -29,6 +30,9 @@ type WriterOptions struct {
 	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64 // bytes of slots; default 1 GiB
 	Group       int   // group of the file, of which this process must be a member; 0 = that of the directory
+
+	// Failed is called, if set, when a reader cut its file short, which ends its being watched. It runs on a goroutine of its own.
+	Failed func(LinkRequest, error)
 
 	slotsOnly bool // small payloads get slots too unless they are empty, for tests
 }
@@ -69,6 +73,7 @@ type Writer struct {
 	clock clock.Clock
 	store store
 	path  string // empty on the heap
+	opts  WriterOptions
 	max   int
 	small int // payloads of so many bytes go into the ring's entries
 
@@ -143,7 +148,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: clock.New(), store: s, max: opts.MaxPayload, small: smallPayload,
+		id: id, clock: clock.New(), store: s, opts: opts, max: opts.MaxPayload, small: smallPayload,
 		bell:       mem.Uint32(b, pubOffBell),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
@@ -525,7 +530,11 @@ func (w *Writer) placed(id slotID, n int, stamp int64) {
 // at the ring once more, then sleeps on the bell's old value; the sample's ring word was stored before we load armed. So
 // either the reader sees the sample or we see it armed.
 func (w *Writer) wakeReaders() {
+	if len(w.readers) == 0 {
+		return
+	}
 	w.fence.Add(1)
+	defer w.endWake(fault.Guard())
 	asleep := false
 	for _, r := range w.readers {
 		if a := r.armed.Load(); a != r.woken {
@@ -536,6 +545,16 @@ func (w *Writer) wakeReaders() {
 	killpoint.At("publish.armed")
 	if asleep {
 		w.ringBell()
+	}
+}
+
+// endWake ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
+func (w *Writer) endWake(before fault.Mode) {
+	before.Restore()
+	if e := recover(); e != nil {
+		w.cut(e)
+		w.ringBell()
+		w.removeReaders((*peer).stale)
 	}
 }
 

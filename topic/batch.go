@@ -38,7 +38,7 @@ func (s *Subscriber[T]) ReceiveBatch(ctx context.Context, buf []Sample[T]) (int,
 	for i, m := range taken[:n] {
 		buf[i] = Sample[T]{m}
 	}
-	clear(taken) // memory of a publisher that is gone is not kept by what it was taken with
+	clear(taken[:n]) // memory of a publisher that is gone is not kept by what it was taken with
 	s.scratch.Store(scratch)
 	return n, err
 }

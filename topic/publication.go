@@ -59,13 +59,15 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 			p.reg.Forget(e.ID.Number)
 		}
 	}()
+	pub := &publication{p: p, interest: interest, answered: map[registry.EntityID]bool{}}
+	opts.Failed = pub.failed
 	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), mode, transportID(e.ID), opts)
 	if err != nil {
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
 	killpoint.At("advertise.file")
 	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
-	pub := &publication{p: p, entity: e, writer: w, interest: interest, answered: map[registry.EntityID]bool{}}
+	pub.entity, pub.writer = e, w
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, pub.drop())
@@ -156,6 +158,26 @@ func (pub *publication) admit(f *shmtransport.PeerFile, q shmtransport.LinkReque
 		return err
 	}
 	return pub.writer.Admit(q, page, release, pub.entity.Latched)
+}
+
+// failed hears from the writer that a reader's memory is not what it should be.
+func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
+	p := pub.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	id := registry.ID(q.Reader)
+	sub := registry.Entity{ID: registry.EntityID{Participant: id, Number: q.Subscription}}
+	if known := p.entities[sub.ID]; known != nil {
+		sub = *known
+	}
+	if both := (pair{pub.entity.ID, sub.ID}); !p.unusable[both] {
+		p.unusable[both] = true
+		p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
+		p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: sub, Err: err})
+	}
 }
 
 // close ends the publisher alone, end as part of closing the participant. The participant may be closed at the same time.

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"errors"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
@@ -15,28 +16,39 @@ type Sample[T any] struct {
 	m shmtransport.Sample
 }
 
-// Value decodes the payload. An error is about this sample alone: a *serde.DecodeError, or os.ErrClosed after Release. A
-// []byte is the payload itself, valid until Release; everything else is a copy.
+// Value decodes the payload. An error is about this sample alone: a *serde.DecodeError, a *shmtransport.CorruptError when the
+// publisher's process took its memory away meanwhile, or os.ErrClosed after Release. A []byte is the payload itself, as of
+// Bytes; everything else is a copy.
 func (s Sample[T]) Value() (v T, err error) {
-	b := s.m.Payload()
-	if b == nil {
+	if s.m.Payload() == nil {
 		return v, closed.Error("the sample was released")
 	}
 	sub := s.source().sub.(*Subscriber[T])
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	if err = sub.decoder.Decode(b, sub.value); err != nil {
+	var zero T
+	err = s.m.Read(func(b []byte) error { return sub.decoder.Decode(b, sub.value) })
+	if err != nil {
+		if errors.As(err, new(*shmtransport.CorruptError)) {
+			*sub.value = zero // half of something
+		}
 		sub.core.reader.Undecodable()
 		return v, err
 	}
-	var zero T
 	v, *sub.value = *sub.value, zero // not kept alive by the subscriber
 	return v, nil
 }
 
 // Bytes returns the payload, valid until Release, nil after it. It is not to be written to: large payloads are in place, in
-// read-only memory, small ones in a copy.
+// read-only memory, small ones, of up to shmtransport.SmallPayload bytes, in a copy.
+//
+// What is in place can be taken away: a publisher's process may cut its file short. Reading it is then a fault, which ends
+// the program; in Subscriber.Handle it ends the function alone. AppendTo makes it an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
+
+// AppendTo appends the payload to dst and returns the result. The error is a *shmtransport.CorruptError when the publisher's
+// process took the memory away meanwhile, os.ErrClosed after Release; then it returns dst as it was.
+func (s Sample[T]) AppendTo(dst []byte) ([]byte, error) { return s.m.AppendTo(dst) }
 
 // Topic returns the name the sample was published on.
 func (s Sample[T]) Topic() string { return s.source().topic }

@@ -117,7 +117,8 @@ func (s *Subscriber[T]) Latest() (Sample[T], bool) {
 }
 
 // Samples yields each sample and releases it when its turn is over. The loop ends after one turn with a non-nil error: that
-// of ctx, or os.ErrClosed.
+// of ctx, or os.ErrClosed. If a publisher's process takes the memory away that the body reads, the body ends in a panic with
+// a *shmtransport.CorruptError; Handle goes on.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
 	return func(yield func(Sample[T], error) bool) {
 		for {
@@ -134,21 +135,41 @@ func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error]
 }
 
 // lend releases the sample also when the loop's body panics.
-func lend[T any](m Sample[T], yield func(Sample[T], error) bool) bool {
+func lend[T any](m Sample[T], yield func(Sample[T], error) bool) (goOn bool) {
 	defer m.Release()
-	return yield(m, nil)
+	err := m.m.Read(func([]byte) error {
+		goOn = yield(m, nil)
+		return nil
+	})
+	if err != nil { // an iterator may not hide that the body did not come to its end
+		panic(err)
+	}
+	return goOn
 }
 
 // Handle calls fn for each sample and releases it afterwards, until ctx is done or the subscriber closes; it returns the
-// error that ended it.
+// error that ended it. If a publisher's process takes the memory away that fn reads, fn ends there, as it would by a panic,
+// the publisher becomes Unusable, which is an Event, and Handle goes on.
 func (s *Subscriber[T]) Handle(ctx context.Context, fn func(Sample[T])) error {
-	for m, err := range s.Samples(ctx) {
+	for {
+		m, err := s.Receive(ctx)
 		if err != nil {
 			return err
 		}
-		fn(m)
+		s.handle(m, fn)
 	}
-	return nil
+}
+
+// handle has its error from a publisher whose link is given up, of which the error is told there.
+func (s *Subscriber[T]) handle(m Sample[T], fn func(Sample[T])) {
+	defer m.Release()
+	err := m.m.Read(func([]byte) error {
+		fn(m)
+		return nil
+	})
+	if err != nil {
+		s.core.reader.Undecodable()
+	}
 }
 
 // Publishers returns how many publishers are connected.

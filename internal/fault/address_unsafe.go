@@ -3,8 +3,14 @@ package fault
 import (
 	"os"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 )
+
+// At is In for the page of one word.
+func At(recovered any, word *atomic.Uint32) bool {
+	return In(recovered, unsafe.Slice((*byte)(unsafe.Pointer(word)), 4))
+}
 
 // In reports whether what recover returned is a fault in the pages of b, which is mapped memory. The kernel tells some CPUs'
 // faults by their page alone.

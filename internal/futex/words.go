@@ -1,6 +1,11 @@
 package futex
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/fault"
+)
 
 // Words are words with the values they had, for others to wait for. The zero value has none.
 type Words struct {
@@ -21,6 +26,11 @@ func (w *Words) Add(word *atomic.Uint32, val uint32) {
 
 // Len returns the number of words.
 func (w *Words) Len() int { return len(w.words) }
+
+// In reports whether what recover returned is a fault at one of the words from the i-th to before the j-th.
+func (w *Words) In(i, j int, recovered any) bool {
+	return slices.ContainsFunc(w.words[i:j], func(word *atomic.Uint32) bool { return fault.At(recovered, word) })
+}
 
 // Changed reports whether one of the words from the i-th to before the j-th no longer has its value.
 func (w *Words) Changed(i, j int) bool {
