@@ -13,6 +13,7 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -99,20 +100,27 @@ func (r *recorder) take(s topic.Sample[[]byte]) error {
 	if err != nil {
 		return err
 	}
-	data := s.Bytes()
 	m := mcapfile.Message{
-		Channel: st.channel, Sequence: uint32(s.Sequence()), Data: data,
-		LogTime: r.time(now), PublishTime: r.time(s.Stamp()),
+		Channel: st.channel, Sequence: uint32(s.Sequence()), LogTime: r.time(now), PublishTime: r.time(s.Stamp()),
 	}
-	if err := r.w.Write(&m); err != nil {
+	lost := s.Lost()
+	err = s.Read(func(data []byte) error {
+		m.Data = data
+		return r.w.Write(&m)
+	})
+	switch {
+	case errors.As(err, new(*shmtransport.CorruptError)):
+		lost++ // its publisher took the memory away before it was copied
+	case err != nil:
 		return err
+	default:
+		st.summary.Messages++
+		st.summary.Bytes += uint64(len(m.Data))
+		r.figures.messages.Add(1)
+		r.figures.bytes.Add(uint64(len(m.Data)))
 	}
-	st.summary.Messages++
-	st.summary.Bytes += uint64(len(data))
-	st.summary.Lost += s.Lost()
-	r.figures.messages.Add(1)
-	r.figures.bytes.Add(uint64(len(data)))
-	r.figures.lost.Add(s.Lost())
+	st.summary.Lost += lost
+	r.figures.lost.Add(lost)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -400,4 +401,23 @@ func TestAFaultBetweenTwoSleepersLosesNoWakeUp(t *testing.T) {
 	}
 	truncate(t, path, rdrFileSize)
 	rc.Close()
+}
+
+// A file may be as long as its owner says without costing anything; nobody maps all of it.
+func TestASparseFileIsNotMappedBeyondWhatThereIs(t *testing.T) {
+	c := newCutPair(t)
+	c.publish(t, c.cutter, large())
+	e := c.cutter.pool.table
+	mem.Uint64(e, arenaOffSlotSize).Store(256 << 20)
+	mem.Uint32(e, arenaOffSlots).Store(maxSlots)
+	size := c.cutter.store.(*fileStore).size
+	truncate(t, c.path(c.cutter), 1<<45)
+	c.publish(t, c.honest, []byte("honest"))
+	expect(t, c.r, "honest", 0)
+	expectNothing(t, c.r)
+	c.given(t)
+	if n := c.r.waits.mapped.Load(); n != 0 {
+		t.Errorf("%d bytes count as mapped", n)
+	}
+	truncate(t, c.path(c.cutter), size)
 }

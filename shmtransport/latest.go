@@ -87,8 +87,16 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 		}
 	}
 	newest := l.cursor - 1 // whatever the head says
+	// Samples that were taken back are rare, and none comes back, so nobody honest makes us look at an entry more than a few
+	// times. A ring that says so again and again has nothing that could be had.
+	budget := 4 * l.ring.depth()
+	looks := budget
 	for range 8 {
+		if looks < 0 {
+			return nothing, false, nil
+		}
 		if l.ended() {
+			looks -= l.ring.depth()
 			newest = max(newest, l.newest())
 		} else {
 			newest = max(newest, l.head.Load())
@@ -96,7 +104,9 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 		if newest < l.start || newest >= l.cursor+1<<40 {
 			return nothing, false, nil
 		}
-		o, err = l.claimBack(s, newest)
+		var back int
+		o, back, err = l.claimBack(s, newest)
+		looks -= back
 		switch {
 		case o == gone:
 			return nothing, false, nil
@@ -115,28 +125,32 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			return o, false, err
 		}
 	}
+	if budget-looks > lapsOfPatience {
+		return nothing, false, nil // that was much, and would be as much again
+	}
 	return again, false, nil
 }
 
-// claimBack claims the sample at newest or, of those that were taken back, the one before, as long as there is one.
-func (l *Link) claimBack(s *Sample, newest uint64) (outcome, error) {
+// claimBack claims the sample at newest or, of those that were taken back, the one before, as long as there is one. It also
+// returns how many there were.
+func (l *Link) claimBack(s *Sample, newest uint64) (_ outcome, back int, _ error) {
 	cursor := l.cursor
-	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at-- {
+	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at, back = at-1, back+1 {
 		word := l.ring.word(at).Load()
 		if ahead(word, at) != 0 {
-			return again, nil
+			return again, back, nil
 		}
 		l.cursor = at
 		o, err := l.claim(s, word)
 		l.cursor = cursor
 		switch {
 		case o != gone:
-			return o, err
+			return o, back, err
 		case word&slotMask != slotWithdrawn:
-			return again, nil // it was overtaken, and so were those before it
+			return again, back, nil // it was overtaken, and so were those before it
 		}
 	}
-	return gone, nil
+	return gone, back, nil
 }
 
 // repeat hands out once more the copy of a small sample that was made last, if nobody holds it and it is the newest still: the

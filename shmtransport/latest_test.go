@@ -205,3 +205,25 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 		t.Errorf("%d received, %d lost", f.Messages, f.Lost)
 	}
 }
+
+// A ring in which samples seem to be taken back in vain, over and over, costs a few looks at each entry and no more.
+func TestAHostileRingDoesNotKeepLatestBusy(t *testing.T) {
+	const depth = MaxDepth
+	h := newEntryRing(t, WriterOptions{Depth: depth})
+	r := h.reader(LinkRequest{History: 1}, ReaderOptions{})
+	for range 3 {
+		h.publish("x")
+	}
+	l := (*r.links.Load())[0]
+	top := uint64(2 * depth)
+	for seq := top - depth + 2; seq <= top; seq++ {
+		h.w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
+	}
+	h.w.head.Store(top)
+	for range 2 {
+		var s Sample
+		if o, _, err := l.latest(&s); o != nothing || err != nil {
+			t.Fatalf("it would look again: %v, %v", o, err)
+		}
+	}
+}

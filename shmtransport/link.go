@@ -56,6 +56,7 @@ type Link struct {
 	highWater uint32 // our own copy of marksUsed
 	woken     uint64 // wake cursor that was last answered
 	takes     uint64 // samples taken and marked
+	mapped    int64  // bytes of arenas
 	usedUp    int    // uses at or above this index never began
 	recent    int    // the mark whose copy was made last
 	held      int64  // uses that had not ended when countedAt was the last to end
@@ -474,6 +475,10 @@ func (l *Link) read(s *Sample, slot uint32) error {
 // lost, as with every other reader that is late.
 func (l *Link) starve() { l.admitted, l.starved = false, true }
 
+// maxMapped is how many bytes of publishers' slots one participant maps, half of the addresses that a 32-bit program has and an
+// eighth of those of another. A file may say that it has more, which costs its owner nothing, and would leave none for the heap.
+const maxMapped = 1<<(31+13*(^uint(0)>>63)) - 1
+
 // mapArena maps an arena when a ring word first names it.
 func (l *Link) mapArena(k int, a *viewArena) error {
 	if err := l.readArena(k, a); err != nil {
@@ -483,7 +488,14 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	if n != uint64(int(n)) || int(n) < 0 {
 		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
 	}
+	if all := l.budget(int64(n)); all > maxMapped {
+		l.budget(-int64(n))
+		return &LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMapped, Remedy: "subscribe to fewer publishers in one process"}
+	}
 	b, err := l.view.window(int64(a.off), int(n))
+	if err != nil {
+		l.budget(-int64(n))
+	}
 	if errors.As(err, new(*MemoryError)) {
 		return err // the trouble is ours
 	}
@@ -492,6 +504,15 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	}
 	a.b = b
 	return nil
+}
+
+// budget notes that the link maps n bytes more, and returns what all links of the participant map.
+func (l *Link) budget(n int64) int64 {
+	l.mapped += n
+	if l.owner == nil {
+		return l.mapped
+	}
+	return l.owner.waits.mapped.Add(n)
 }
 
 // readArena reads, once, where an arena is and what is in it.
@@ -573,6 +594,9 @@ func (l *Link) pin() { l.users.Add(1) }
 // unpin is the last thing its caller does with page or ring: another goroutine may unmap them at once.
 func (l *Link) unpin() {
 	if l.users.Add(-1) == 0 {
+		if r := l.owner; r != nil {
+			r.waits.mapped.Add(-l.mapped)
+		}
 		l.free()
 		l.view.close()
 	}

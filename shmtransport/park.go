@@ -21,6 +21,8 @@ const stayWarm = 10 * time.Millisecond
 // only one cold Reader it sleeps by itself; several sit in rows, which are goroutines that sleep for as many of them as one
 // system call can.
 type Waits struct {
+	mapped atomic.Int64 // bytes of slots that the Readers have mapped
+
 	told atomic.Int32 // Readers that were told to get up and have not done so yet
 
 	mu    sync.Mutex

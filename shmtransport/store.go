@@ -103,6 +103,14 @@ func openFileView(path string) (*fileView, error) {
 }
 
 func (v *fileView) window(off int64, n int) ([]byte, error) {
+	// All of it was reserved once, so more than the whole file system is a lie, however long the file is.
+	room, err := v.file.Capacity()
+	if err != nil {
+		return nil, err
+	}
+	if room > 0 && int64(n) > room {
+		return nil, fmt.Errorf("[%d, +%d) is more than the %d bytes of the whole file system", off, n, room)
+	}
 	m, err := v.file.Map(off, n, false)
 	if err != nil {
 		return nil, err

@@ -43,8 +43,13 @@ func (s Sample[T]) Value() (v T, err error) {
 // read-only memory, small ones, of up to shmtransport.SmallPayload bytes, in a copy.
 //
 // What is in place can be taken away: a publisher's process may cut its file short. Reading it is then a fault, which ends
-// the program; in Subscriber.Handle it ends the function alone. AppendTo makes it an error.
+// the program; in Subscriber.Handle it ends the function alone. Read and AppendTo make it an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
+
+// Read calls f with the payload, which is not to be written to nor kept, and returns what f returns. If the publisher's
+// process takes the memory away meanwhile, f ends where it is, as it would by a panic, and the error is a
+// *shmtransport.CorruptError. After Release it is os.ErrClosed.
+func (s Sample[T]) Read(f func(payload []byte) error) error { return s.m.Read(f) }
 
 // AppendTo appends the payload to dst and returns the result. The error is a *shmtransport.CorruptError when the publisher's
 // process took the memory away meanwhile, os.ErrClosed after Release; then it returns dst as it was.

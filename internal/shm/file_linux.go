@@ -155,6 +155,15 @@ func (s *File) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+// Capacity is how many bytes the file system of the file holds in all, 0 if it has no limit of its own.
+func (s *File) Capacity() (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(s.fd(), &st); err != nil {
+		return 0, fmt.Errorf("ask for the size of the file system of %s: %w", s.path, err)
+	}
+	return int64(st.Blocks) * int64(st.Bsize), nil
+}
+
 // Reserve backs [off, off+n) with memory, extending the file if it ends before that. Bytes already there are kept.
 func (s *File) Reserve(off, n int64) error {
 	for {

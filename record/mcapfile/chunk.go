@@ -61,7 +61,11 @@ func (c *chunk) addChannel(ch *mcap.Channel) {
 	}
 }
 
+// addMessage copies the data before it changes anything else: memory of another process may be gone before it is copied, and
+// then the message is not there.
 func (c *chunk) addMessage(id uint16, m *Message) {
+	at := uint64(len(c.records))
+	c.records = appendMessage(c.records, id, m)
 	i, ok := c.at[id]
 	if !ok {
 		i = len(c.indexes)
@@ -69,25 +73,30 @@ func (c *chunk) addMessage(id uint16, m *Message) {
 		c.indexes = append(c.indexes, &mcap.MessageIndex{ChannelID: id})
 	}
 	// Add, not a literal: the library counts entries by a cursor of its own.
-	c.indexes[i].Add(m.LogTime, uint64(len(c.records)))
+	c.indexes[i].Add(m.LogTime, at)
 	if c.messages == 0 {
 		c.start, c.end = m.LogTime, m.LogTime
 	}
 	c.start, c.end = min(c.start, m.LogTime), max(c.end, m.LogTime)
 	c.messages++
 	c.bytes += uint64(len(m.Data))
-	c.open(mcap.OpMessage, messageHead+len(m.Data))
-	c.records = binary.LittleEndian.AppendUint16(c.records, id)
-	c.records = binary.LittleEndian.AppendUint32(c.records, m.Sequence)
-	c.records = binary.LittleEndian.AppendUint64(c.records, m.LogTime)
-	c.records = binary.LittleEndian.AppendUint64(c.records, m.PublishTime)
-	c.records = append(c.records, m.Data...)
 }
 
-func (c *chunk) open(op mcap.OpCode, length int) {
-	c.records = slices.Grow(c.records, recordHead+length)
-	c.records = append(c.records, byte(op))
-	c.records = binary.LittleEndian.AppendUint64(c.records, uint64(length))
+func appendMessage(b []byte, id uint16, m *Message) []byte {
+	b = appendOpen(b, mcap.OpMessage, messageHead+len(m.Data))
+	b = binary.LittleEndian.AppendUint16(b, id)
+	b = binary.LittleEndian.AppendUint32(b, m.Sequence)
+	b = binary.LittleEndian.AppendUint64(b, m.LogTime)
+	b = binary.LittleEndian.AppendUint64(b, m.PublishTime)
+	return append(b, m.Data...)
+}
+
+func (c *chunk) open(op mcap.OpCode, length int) { c.records = appendOpen(c.records, op, length) }
+
+func appendOpen(b []byte, op mcap.OpCode, length int) []byte {
+	b = slices.Grow(b, recordHead+length)
+	b = append(b, byte(op))
+	return binary.LittleEndian.AppendUint64(b, uint64(length))
 }
 
 func (c *chunk) string(s string) {

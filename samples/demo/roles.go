@@ -164,9 +164,13 @@ func (l *latest) take(s topic.Sample[[]byte]) {
 		n = &newest{}
 		l.topics[s.Topic()] = n
 	}
-	n.payload = append(n.payload[:0], s.Bytes()...)
+	defer s.Release()
+	payload, err := s.AppendTo(n.payload[:0])
+	if err != nil {
+		payload = nil // its publisher took it away
+	}
+	n.payload = payload
 	n.count++
-	s.Release()
 }
 
 func (l *latest) values() []value {

@@ -143,11 +143,16 @@ func (a *app) mustExist(pattern string) error {
 }
 
 func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
+	payload, err := s.AppendTo(nil)
+	if err != nil { // its publisher took it away
+		_, err = fmt.Fprintln(a.Stderr, err)
+		return err
+	}
 	if a.JSON {
 		return a.Line(sampleReport{
 			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),
-			Sequence: s.Sequence(), Time: s.Time(), Stamp: s.Stamp(), Lost: s.Lost(), Size: len(s.Bytes()),
-			payloadReport: reportPayload(s.Type(), s.Bytes(), full),
+			Sequence: s.Sequence(), Time: s.Time(), Stamp: s.Stamp(), Lost: s.Lost(), Size: len(payload),
+			payloadReport: reportPayload(s.Type(), payload, full),
 		})
 	}
 	name := ""
@@ -159,6 +164,6 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.Stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), s.Bytes(), full))
+	_, err = fmt.Fprintf(a.Stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), payload, full))
 	return err
 }

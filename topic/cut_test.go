@@ -1,0 +1,189 @@
+//go:build linux
+
+package topic
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
+)
+
+// cutting makes a publisher whose file cut makes too short for its slots, and whole again at the end.
+func cutting[T any](t *testing.T, p *Participant, name string) (pub *Publisher[T], cut func()) {
+	t.Helper()
+	pub, err := NewPublisher[T](p, name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := pub.ID()
+	path := filepath.Join(p.Dir(), fmt.Sprintf("%v.pub.%d", id.Participant, id.Number))
+	return pub, func() {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The header and the ring of 16 entries stay.
+		if err := os.Truncate(path, 3*4096); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Truncate(path, info.Size()) })
+	}
+}
+
+func isCut(err error) bool {
+	var corrupt *shmtransport.CorruptError
+	return errors.As(err, &corrupt) && corrupt.Where != ""
+}
+
+func TestWhatReadsAPayloadThatIsTakenAwayEndsWithAnError(t *testing.T) {
+	p := join(t, domain(t))
+	events := make(chan Event, 100)
+	go func() {
+		for e := range p.Events(t.Context()) {
+			if e.Kind == Unusable {
+				events <- e
+			}
+		}
+	}()
+	sub, err := NewSubscriber[string](p, "t/**", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(bytes.Repeat([]byte("text"), 2000))
+	receive := func(name string) (Sample[string], func()) {
+		pub, cut := cutting[string](t, p, "t/"+name)
+		if _, err := pub.Publish(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+		s, err := sub.Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, cut
+	}
+
+	s, cut := receive("value")
+	cut()
+	if _, err := s.Value(); !isCut(err) {
+		t.Error("Value:", err)
+	}
+	s.Release()
+	if e := <-events; !isCut(e.Err) || e.Entity.Topic != "t/value" || e.Participant.PID != os.Getpid() {
+		t.Errorf("the event is %+v", e)
+	}
+
+	s, cut = receive("append")
+	cut()
+	if _, err := s.AppendTo(nil); !isCut(err) {
+		t.Error("AppendTo:", err)
+	}
+	s.Release()
+	<-events
+
+	// The rest is read by Handle and by a loop, in place.
+	honest, err := NewPublisher[string](p, "t/honest", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, cut := cutting[string](t, p, "t/handle")
+	if _, err := pub.Publish(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	began, ended := 0, 0
+	sub.Handle(ctx, func(s Sample[string]) {
+		if began++; began == 1 {
+			cut()
+			if _, err := honest.Publish(ctx, text); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, c := range s.Bytes() {
+			_ = c
+		}
+		if bytes.Count(s.Bytes(), []byte("text")) != 2000 {
+			t.Error("not the payload")
+		}
+		ended++
+		cancel()
+	})
+	if began != 2 || ended != 1 {
+		t.Errorf("%d calls began, %d came to their end", began, ended)
+	}
+	<-events
+
+	pub, cut = cutting[string](t, p, "t/loop")
+	if _, err := pub.Publish(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if err, _ := recover().(error); !isCut(err) {
+				t.Error("the loop ended with", err)
+			}
+		}()
+		for s := range sub.Samples(t.Context()) {
+			cut()
+			bytes.Count(s.Bytes(), []byte("text"))
+		}
+	}()
+	if f := sub.Stats(); f.Held != 0 && f.Held != 1 {
+		t.Errorf("%d are held", f.Held)
+	}
+}
+
+func TestASubscriberThatCutsItsFileIsNamed(t *testing.T) {
+	o := domain(t)
+	p, q := join(t, o), join(t, o)
+	events := make(chan Event, 100)
+	ready := make(chan struct{})
+	go func() {
+		first := true
+		for e := range p.Events(t.Context()) {
+			if first {
+				close(ready)
+				first = false
+			}
+			if e.Kind == Unusable {
+				events <- e
+			}
+		}
+	}()
+	<-ready
+	pub, err := NewPublisher[[]byte](p, "t", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := NewSubscriber[[]byte](q, "t", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(p.Dir(), q.ID().String()+".reader")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		os.Truncate(path, info.Size())
+		sub.Close()
+	}()
+	if _, err := pub.Publish(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() || e.Entity.Kind != registry.KindSubscription && e.Entity.Kind != 0 {
+		t.Errorf("the event is %+v", e)
+	}
+	if n := pub.Subscribers(); n != 0 {
+		t.Errorf("%d subscribers", n)
+	}
+}
