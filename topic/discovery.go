@@ -192,9 +192,17 @@ func (p *Participant) useless(sub *subscription, pub registry.Entity, err error)
 	if _, reported := p.unusable[both]; reported {
 		return
 	}
-	p.unusable[both] = Event{Kind: Unusable, Participant: p.units[pub.ID.Participant], Entity: pub, Err: err}
+	p.unusable[both] = Event{Kind: Unusable, Participant: p.who(pub.ID.Participant), Entity: pub, Err: err}
 	p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
 	p.emit(p.unusable[both])
+}
+
+// who is what is known of a participant, its id at least: what somebody spoiled may be found when it is gone. Called with mu held.
+func (p *Participant) who(id registry.ID) registry.Participant {
+	if u, ok := p.units[id]; ok {
+		return u
+	}
+	return registry.Participant{ID: id}
 }
 
 // retryPause is how long after it did not work a connection is tried again.

@@ -176,7 +176,7 @@ func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
 	if both := (pair{pub.entity.ID, sub.ID}); !p.unusable[both] {
 		p.unusable[both] = true
 		p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
-		p.emit(Event{Kind: Unusable, Participant: p.units[id], Entity: sub, Err: err})
+		p.emit(Event{Kind: Unusable, Participant: p.who(id), Entity: sub, Err: err})
 	}
 }
 

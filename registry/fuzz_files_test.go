@@ -1,0 +1,124 @@
+//go:build linux
+
+package registry
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/counters"
+)
+
+// FuzzRegistryFile lets anything stand where the registry file should be, and anything be done to it while it is mapped.
+func FuzzRegistryFile(f *testing.F) {
+	dir := domain(f)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		f.Fatal(err)
+	}
+	b, err := openBell(dir, 0o700, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	path := b.path
+	b.close()
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good[:64], uint32(registrySize), uint32(registrySize), []byte{})
+	f.Add(good[:64], uint32(registrySize), uint32(0), []byte{1, 2, 3})
+	f.Add(good[:64], uint32(registrySize), uint32(pageSize), []byte{255, 255})
+	f.Add(good[:12], uint32(100), uint32(0), []byte{})
+	f.Add([]byte{}, uint32(0), uint32(registrySize), []byte{})
+	f.Fuzz(func(t *testing.T, head []byte, size, later uint32, writes []byte) {
+		if err := os.WriteFile(path, head[:min(len(head), registrySize)], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, int64(size%(4*registrySize))); err != nil {
+			t.Fatal(err)
+		}
+		checkRegistryFile(path)
+		b := &bell{dir: dir, path: path, mode: 0o600, log: slog.New(slog.DiscardHandler)}
+		if err := b.open(); err != nil {
+			return
+		}
+		defer b.close()
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		for len(writes) >= 3 {
+			file.WriteAt(writes[2:3], int64(binary.LittleEndian.Uint16(writes))%registrySize)
+			writes = writes[3:]
+		}
+		file.Truncate(int64(later % (4 * registrySize)))
+		var e ears
+		in := everything()
+		h := new(hints)
+		for _, id := range []ID{1, 1023, ID(binary.NativeEndian.Uint64(append(append([]byte{}, head...), make([]byte, 8)...)))} {
+			b.announce(id)
+			b.mention(id)
+			b.ringFor(KindPublisher, uint64(id), id)
+			b.ringFor(KindSubscription, 0, id)
+			b.call(id, []ID{1, 2, id})
+			e.reset()
+			b.listen(&e, id, in)
+			b.rung(&e)
+			if n := h.read(b); len(n.newcomers) > places {
+				t.Fatalf("%d newcomers", len(n.newcomers))
+			}
+		}
+		b.check()
+	})
+}
+
+// FuzzSchema lets anything stand where a schema should be.
+func FuzzSchema(f *testing.F) {
+	path := f.TempDir() + "/schema"
+	f.Add([]byte("schema"), uint32(6), checksum([]byte("schema")))
+	f.Add([]byte("schema"), uint32(1<<32-1), uint32(0))
+	f.Add([]byte{}, uint32(0), uint32(0))
+	f.Fuzz(func(t *testing.T, content []byte, size, sum uint32) {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b, err := readSchema(path, schemaRef{size, sum})
+		if err == nil && size != 0 && (string(b) != string(content) || checksum(b) != sum) {
+			t.Fatalf("%d bytes were believed of %d", len(b), len(content))
+		}
+		if err == nil && size == 0 && b != nil {
+			t.Fatal("a schema of nothing")
+		}
+	})
+}
+
+// FuzzFileNames takes names of files apart as a look at the directory does.
+func FuzzFileNames(f *testing.F) {
+	for _, name := range []string{"0123456789abcdef.pub.1", "registry", "0123456789abcdef.schema.99999999999999999999", "..", "0123456789abcdef.reader"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		id, suffix, ok := parseFileName(name)
+		if ok && id.String()+"."+suffix != name {
+			t.Fatalf("%q is taken for %v and %q", name, id, suffix)
+		}
+	})
+}
+
+// FuzzFigures reads figures that somebody else counted in.
+func FuzzFigures(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(make([]byte, counters.Size))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		counters.ReadPublisher(b)
+		s := counters.ReadSubscription(b)
+		for _, q := range []float64{0, 0.5, 0.99, 1} {
+			if p := counters.Percentile(&s.Latency, q); p < 0 {
+				t.Fatalf("a percentile of %d", p)
+			}
+		}
+	})
+}
