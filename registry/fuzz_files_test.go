@@ -85,7 +85,7 @@ func FuzzSchema(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		b, err := readSchema(path, schemaRef{size, sum})
+		b, err := readSchema(path, os.Getuid(), schemaRef{size, sum})
 		if err == nil && size != 0 && (string(b) != string(content) || checksum(b) != sum) {
 			t.Fatalf("%d bytes were believed of %d", len(b), len(content))
 		}

@@ -421,3 +421,30 @@ func TestASparseFileIsNotMappedBeyondWhatThereIs(t *testing.T) {
 	}
 	truncate(t, c.path(c.cutter), size)
 }
+
+// Who only watches maps the ring like everybody.
+func TestAWatcherSurvivesAFileThatIsCut(t *testing.T) {
+	d := newDomain(t)
+	honest, cutter := d.writer(WriterOptions{}), d.writer(WriterOptions{})
+	failed := make(chan error, 1)
+	r := NewReader(new(Waits), nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed <- err }})
+	defer r.Close()
+	for _, w := range []*Writer{cutter, honest} {
+		if err := r.Watch(d.request(w, Request{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := d.path(cutter.ID().Participant, "pub.1")
+	truncate(t, path, 0)
+	r.Peek()
+	if _, err := honest.Publish(t.Context(), large()); err != nil {
+		t.Fatal(err)
+	}
+	r.Peek()
+	expect(t, r, string(large()), 0)
+	expectNothing(t, r)
+	if err := <-failed; !errors.As(err, new(*CorruptError)) {
+		t.Error(err)
+	}
+	truncate(t, path, cutter.store.(*fileStore).size)
+}

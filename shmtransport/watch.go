@@ -29,7 +29,11 @@ func (r *Reader) Watch(q Request) error {
 	l.tag = q.Tag
 	l.watching = true
 	l.history = q.history()
-	l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
+	if !l.glance(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth())) }) {
+		err := cutShort(l.view)
+		l.view.close()
+		return err
+	}
 	r.add(l)
 	return nil
 }
@@ -48,8 +52,12 @@ func (r *Reader) hasUnheard() bool {
 		if !l.watching {
 			continue
 		}
-		if at := l.cursorWord.Load(); ahead(l.ring.word(at).Load(), at) >= 0 || l.ended() {
-			return true
+		news := false
+		if !l.glance(func() {
+			at := l.cursorWord.Load()
+			news = ahead(l.ring.word(at).Load(), at) >= 0 || l.ended()
+		}) || news {
+			return true // who receives finds out what is wrong, too
 		}
 	}
 	return false
