@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -49,6 +51,18 @@ func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 	exposed := start(t, dir, "exposed").ready()
 	defer mend(domain)
 
+	// Whoever is stuck says where.
+	var current atomic.Pointer[child]
+	all := []*child{exposed, pairs[0].pub, pairs[0].sub, pairs[1].pub, pairs[1].sub}
+	defer time.AfterFunc(mix+time.Minute, func() {
+		if h := current.Load(); h != nil {
+			all = append(all, h)
+		}
+		for _, c := range all {
+			c.cmd.Process.Signal(syscall.SIGQUIT)
+		}
+	}).Stop()
+
 	lives := 0
 	for _, attack := range attacks() {
 		left := eachAttack
@@ -60,7 +74,9 @@ func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 			if err := mend(domain); err != nil {
 				t.Fatal(err)
 			}
-			h := start(t, dir, "hostile", "-attack", attack, "-seed", strconv.FormatUint(seed+uint64(lives), 10)).ready()
+			h := start(t, dir, "hostile", "-attack", attack, "-seed", strconv.FormatUint(seed+uint64(lives), 10))
+			current.Store(h)
+			h.ready()
 			select {
 			case <-h.ended():
 			case <-time.After(min(oneLife, time.Until(end))):
