@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -447,4 +448,61 @@ func TestAWatcherSurvivesAFileThatIsCut(t *testing.T) {
 		t.Error(err)
 	}
 	truncate(t, path, cutter.store.(*fileStore).size)
+}
+
+// The file may go at any moment, also after a sample was taken and before the call returns.
+func TestASampleThatAFaultKeepsBackIsReleased(t *testing.T) {
+	c := newCutPair(t)
+	c.publish(t, c.cutter, large())
+	link := (*c.r.links.Load())[0]
+	var s Sample
+	if err := c.r.turn.acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := link.take(&s); o != taken || err != nil {
+		t.Fatal(o, err)
+	}
+	truncate(t, c.path(c.cutter), 0)
+	func() {
+		defer func(before fault.Mode) {
+			before.Restore()
+			c.r.survive(recover(), &s)
+		}(fault.Guard())
+		link.wakePublisher()
+	}()
+	c.given(t)
+	if f := c.r.Figures(); c.r.held() != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
+		t.Errorf("%d held, %d links in use, %d lost", c.r.held(), c.f.open, f.Lost)
+	}
+	leaveFileWhole(t, c)
+}
+
+// Reclaim may be the first to meet a page that is gone. The marks of the others still keep what they name.
+func TestMarksOfOthersCountWhenAPageIsGone(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{Depth: 4})
+	cutter, honest := d.readerFile(), d.readerFile()
+	rc, r := NewReader(new(Waits), nil, ReaderOptions{}), NewReader(new(Waits), nil, ReaderOptions{})
+	defer r.Close()
+	d.connect(rc, cutter, w, Request{})
+	d.connect(r, honest, w, Request{})
+	if _, err := w.Publish(t.Context(), large()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	path := d.path(cutter.id, "reader")
+	truncate(t, path, 0)
+	w.mu.Lock()
+	w.pool.look(w)
+	held, readers := w.pool.countHeld(), len(w.readers)
+	w.mu.Unlock()
+	if held != 1 || readers != 1 {
+		t.Errorf("%d slots are held, %d readers watched", held, readers)
+	}
+	truncate(t, path, rdrFileSize)
+	rc.Close()
 }
