@@ -173,11 +173,13 @@ func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
 	if known := p.entities[sub.ID]; known != nil {
 		sub = *known
 	}
-	if both := (pair{pub.entity.ID, sub.ID}); !p.unusable[both] {
-		p.unusable[both] = true
-		p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
-		p.emit(Event{Kind: Unusable, Participant: p.who(id), Entity: sub, Err: err})
+	both := pair{pub.entity.ID, sub.ID}
+	if _, reported := p.unusable[both]; reported {
+		return
 	}
+	p.unusable[both] = Event{Kind: Unusable, Participant: p.who(id), Entity: sub, Err: err}
+	p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
+	p.emit(p.unusable[both])
 }
 
 // close ends the publisher alone, end as part of closing the participant. The participant may be closed at the same time.
