@@ -162,7 +162,7 @@ func TestABellThatIsWaitedForStaysMapped(t *testing.T) {
 	w.Close()
 	p := new(parking)
 	p.init(r)
-	links, done, err := r.look(p, 2)
+	links, _, done, err := r.look(p, 2)
 	if done || err != nil {
 		t.Fatal(done, err)
 	}

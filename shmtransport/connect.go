@@ -40,8 +40,11 @@ func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 }
 
 func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool, err error) {
-	links, done, err := r.look(p, n)
+	links, cut, done, err := r.look(p, n)
 	defer unpinAll(links)
+	for _, l := range cut { // perhaps nobody receives, who would find out, and a bell that is gone ends every wait at once
+		l.spoil(cutShort(l.view))
+	}
 	if done || err != nil {
 		return done, err
 	}
@@ -52,8 +55,9 @@ func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool,
 }
 
 // look counts the connected publishers and makes p ready to wait until that may have changed. The links come back
-// pinned, because the bells are in their memory and whoever has the turn may close them any time.
-func (r *Reader) look(p *parking, n int) (links []*Link, done bool, err error) {
+// pinned, because the bells are in their memory and whoever has the turn may close them any time; so do those of them, again,
+// whose memory was cut away.
+func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err error) {
 	p.bells.Reset()
 	p.wake = r.wake.Load()
 	p.bells.Add(&r.wake, p.wake) // Wake calls the one who receives, and rings this for us
@@ -76,7 +80,7 @@ func (r *Reader) look(p *parking, n int) (links []*Link, done bool, err error) {
 				err = l.refusal()
 			}
 		}) {
-			err = cutShort(l.view)
+			cut, err = append(cut, l), cutShort(l.view)
 		}
 		switch {
 		case joined:
@@ -87,13 +91,13 @@ func (r *Reader) look(p *parking, n int) (links []*Link, done bool, err error) {
 	}
 	switch {
 	case n >= 0:
-		return links, connected >= n, nil
+		return links, cut, connected >= n, nil
 	case connected+refused < len(links):
-		return links, false, nil
+		return links, cut, false, nil
 	case connected > 0:
-		return links, true, nil // whoever takes hears of the others
+		return links, cut, true, nil // whoever takes hears of the others
 	}
-	return links, refused == 0, refusal
+	return links, cut, refused == 0, refusal
 }
 
 func unpinAll(links []*Link) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,13 +34,18 @@ type cutPair struct {
 	f              *ReaderFile
 	r              *Reader
 	honest, cutter *Writer
-	failed         map[PublisherID]error
+	failed         chan failure // who was given up, and why
+}
+
+type failure struct {
+	id  PublisherID
+	err error
 }
 
 func newCutPair(t *testing.T) *cutPair {
 	d := newDomain(t)
-	c := &cutPair{d: d, f: d.readerFile(), honest: d.writer(WriterOptions{}), cutter: d.writer(WriterOptions{}), failed: map[PublisherID]error{}}
-	c.r = NewReader(new(Waits), nil, ReaderOptions{Failed: func(id PublisherID, err error) { c.failed[id] = err }})
+	c := &cutPair{d: d, f: d.readerFile(), honest: d.writer(WriterOptions{}), cutter: d.writer(WriterOptions{}), failed: make(chan failure, 8)}
+	c.r = NewReader(new(Waits), nil, ReaderOptions{Failed: func(id PublisherID, err error) { c.failed <- failure{id, err} }})
 	t.Cleanup(c.r.Close)
 	d.connect(c.r, c.f, c.cutter, Request{})
 	d.connect(c.r, c.f, c.honest, Request{})
@@ -58,10 +64,10 @@ func (c *cutPair) publish(t *testing.T, w *Writer, payload []byte) {
 // given checks that the cutter was given up, for the reason there is, and that the file is no longer mapped.
 func (c *cutPair) given(t *testing.T) {
 	t.Helper()
-	err := c.failed[c.cutter.ID()]
+	f := <-c.failed
 	var corrupt *CorruptError
-	if !errors.As(err, &corrupt) || corrupt.Where != c.path(c.cutter) || len(c.failed) != 1 {
-		t.Fatalf("given up: %v", c.failed)
+	if !errors.As(f.err, &corrupt) || corrupt.Where != c.path(c.cutter) || f.id != c.cutter.ID() || len(c.failed) != 0 {
+		t.Fatalf("given up: %v, and %d more", f, len(c.failed))
 	}
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -505,4 +511,68 @@ func TestMarksOfOthersCountWhenAPageIsGone(t *testing.T) {
 	}
 	truncate(t, path, rdrFileSize)
 	rc.Close()
+}
+
+// Who knows that a publisher is gone may hold what Failed wants.
+func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
+	for name, tidy := range map[string]func(*Reader, *cutPair){
+		"Gone": func(r *Reader, c *cutPair) { r.Gone(c.cutter.ID().Participant) },
+		"Tidy": func(r *Reader, c *cutPair) { r.Tidy() },
+		"Tidy, after a payload was read in vain": func(r *Reader, c *cutPair) {
+			for _, l := range *r.links.Load() {
+				if l.id == c.cutter.ID() {
+					err := cutShort(l.view)
+					l.spoiled.Store(&err)
+					r.spoiled.Store(true)
+				}
+			}
+			r.Tidy()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			failed := make(chan error, 1)
+			c := newCutPair(t)
+			c.r.opts.Failed = func(id PublisherID, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if id == c.cutter.ID() {
+					failed <- err
+				}
+			}
+			truncate(t, c.path(c.cutter), 0)
+			mu.Lock()
+			tidy(c.r, c)
+			mu.Unlock()
+			if err := <-failed; !errors.As(err, new(*CorruptError)) {
+				t.Error(err)
+			}
+			c.publish(t, c.honest, []byte("honest"))
+			if s, err := c.r.Receive(t.Context()); err != nil || string(s.Payload()) != "honest" {
+				t.Errorf("%q, %v", s.Payload(), err)
+			} else {
+				s.Release()
+			}
+			leaveFileWhole(t, c)
+		})
+	}
+}
+
+// Nobody receives, so whoever waits for publishers has to give up the one that cut its file, and does not look at it for ever.
+func TestWhoWaitsForPublishersGivesUpOneThatCutsItsFile(t *testing.T) {
+	c := newCutPair(t)
+	failed := make(chan error, 1)
+	c.r.opts.Failed = func(_ PublisherID, err error) { failed <- err }
+	truncate(t, c.path(c.cutter), 0)
+	met := make(chan error)
+	go func() { met <- c.r.AwaitConnected(t.Context(), 2) }()
+	var corrupt *CorruptError
+	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != c.path(c.cutter) {
+		t.Errorf("given up: %v", err)
+	}
+	leaveFileWhole(t, c)
+	c.d.connect(c.r, c.f, c.d.writer(WriterOptions{}), Request{})
+	if err := <-met; err != nil {
+		t.Error(err)
+	}
 }

@@ -28,11 +28,12 @@ type ReaderOptions struct {
 
 	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
 	// (a *LimitError), and its link was given up. With a *MemoryError the link was not given up: this process may map no more of
-	// that publisher's memory, and tries again after Retry. It runs within Receive or TryReceive and must not call back into the
-	// Reader, except to Retry.
+	// that publisher's memory, and tries again after Retry. It runs within Receive, TryReceive, ReceiveBatch or Latest and must
+	// not call back into the Reader, except to Retry. What others find out, Gone and Tidy above all, it is told of on a goroutine
+	// of its own, perhaps after Close: whoever calls those may hold a lock that Failed wants.
 	Failed func(PublisherID, error)
-	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, on the same terms; also
-	// within Gone and Tidy.
+	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, within the same and
+	// within Gone and Tidy. It must not call back into the Reader.
 	Ended func(PublisherID)
 }
 
@@ -330,7 +331,11 @@ func (r *Reader) fail(l *Link, err error) {
 	} else {
 		r.remove(l)
 	}
-	if r.opts.Failed != nil {
+	switch {
+	case r.opts.Failed == nil:
+	case r.turn.isTidying():
+		go r.opts.Failed(l.id, err)
+	default:
 		r.opts.Failed(l.id, err)
 	}
 }

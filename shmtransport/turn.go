@@ -40,6 +40,9 @@ func (t *turn) tryAgain() bool {
 // tryTidy acquires the turn for a moment, if nobody has it.
 func (t *turn) tryTidy() bool { return t.state.CompareAndSwap(turnFree, turnTidying) }
 
+// isTidying reports, to who has the turn, whether it is for a moment.
+func (t *turn) isTidying() bool { return t.state.Load() == turnTidying }
+
 func (t *turn) acquire(ctx context.Context) error {
 	if t.tryAcquire() {
 		return nil

@@ -187,3 +187,45 @@ func TestASubscriberThatCutsItsFileIsNamed(t *testing.T) {
 		t.Errorf("%d subscribers", n)
 	}
 }
+
+// Whoever hears that a publisher is gone finds out, now and then, that its file is, too.
+func TestAPublisherThatIsGoneAndCutItsFileIsNamed(t *testing.T) {
+	o := domain(t)
+	p, q := join(t, o), join(t, o)
+	events := make(chan Event, 100)
+	pub, cut := cutting[[]byte](t, q, "t")
+	if _, err := NewSubscriber[[]byte](p, "t", nil); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	go func() {
+		first := true
+		for e := range p.Events(t.Context()) {
+			if first {
+				close(ready)
+				first = false
+			}
+			if e.Kind == Unusable {
+				events <- e
+			}
+		}
+	}()
+	<-ready
+	cut()
+	id := pub.ID()
+	path := filepath.Join(p.Dir(), fmt.Sprintf("%v.pub.%d", id.Participant, id.Number))
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.core.ad.Withdraw(); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() || e.Err.(*shmtransport.CorruptError).Where != path {
+		t.Errorf("the event is %+v", e)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.unusable) != 0 && p.entities[id] == nil {
+		t.Errorf("remembered for ever: %v", p.unusable)
+	}
+}

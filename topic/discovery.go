@@ -188,13 +188,30 @@ func isRefusal(err error) bool {
 
 // useless reports once that a publisher cannot be read. Called with mu held.
 func (p *Participant) useless(sub *subscription, pub registry.Entity, err error) {
-	both := pair{pub.ID, sub.entity.ID}
-	if _, reported := p.unusable[both]; reported {
-		return
+	if p.report(pair{pub.ID, sub.entity.ID}, Event{Kind: Unusable, Participant: p.who(pub.ID.Participant), Entity: pub, Err: err}) {
+		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
 	}
-	p.unusable[both] = Event{Kind: Unusable, Participant: p.who(pub.ID.Participant), Entity: pub, Err: err}
-	p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
-	p.emit(p.unusable[both])
+}
+
+// report emits, once, that two ends cannot meet, and says whether it did. Later listeners hear it too, as long as the other
+// end is there: what is found out afterwards nobody would ever forget. Called with mu held.
+func (p *Participant) report(both pair, e Event) bool {
+	if _, reported := p.unusable[both]; reported {
+		return false
+	}
+	if p.entities[e.Entity.ID] != nil {
+		p.unusable[both] = e
+	}
+	p.emit(e)
+	return true
+}
+
+// entity is what is known of an entity, its id at least: it may have been removed meanwhile. Called with mu held.
+func (p *Participant) entity(id registry.EntityID) registry.Entity {
+	if e := p.entities[id]; e != nil {
+		return *e
+	}
+	return registry.Entity{ID: id}
 }
 
 // who is what is known of a participant, its id at least: what somebody spoiled may be found when it is gone. Called with mu held.
@@ -285,11 +302,8 @@ func (p *Participant) admitFrom(id registry.ID) {
 		e, known := p.entities[sub] // the samples that are held of one that is closed keep its request
 		if err := pub.admit(f, q); err != nil {
 			p.again(err)
-			both := pair{pub.entity.ID, sub}
-			if _, reported := p.unusable[both]; known && !reported {
-				p.unusable[both] = Event{Kind: Unusable, Participant: p.units[id], Entity: *e, Err: err}
+			if known && p.report(pair{pub.entity.ID, sub}, Event{Kind: Unusable, Participant: p.units[id], Entity: *e, Err: err}) {
 				p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
-				p.emit(p.unusable[both])
 			}
 		} else {
 			delete(p.unusable, pair{pub.entity.ID, sub})

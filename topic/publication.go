@@ -169,17 +169,10 @@ func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
 		return
 	}
 	id := registry.ID(q.Reader)
-	sub := registry.Entity{ID: registry.EntityID{Participant: id, Number: q.Subscription}}
-	if known := p.entities[sub.ID]; known != nil {
-		sub = *known
+	sub := p.entity(registry.EntityID{Participant: id, Number: q.Subscription})
+	if p.report(pair{pub.entity.ID, sub.ID}, Event{Kind: Unusable, Participant: p.who(id), Entity: sub, Err: err}) {
+		p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
 	}
-	both := pair{pub.entity.ID, sub.ID}
-	if _, reported := p.unusable[both]; reported {
-		return
-	}
-	p.unusable[both] = Event{Kind: Unusable, Participant: p.who(id), Entity: sub, Err: err}
-	p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
-	p.emit(p.unusable[both])
 }
 
 // close ends the publisher alone, end as part of closing the participant. The participant may be closed at the same time.

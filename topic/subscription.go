@@ -261,12 +261,11 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 	p := sub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
-	e := registry.Entity{ID: key}
-	if known := p.entities[key]; known != nil { // it may have been removed meanwhile
-		e = *known
+	if p.closed {
+		return
 	}
-	p.useless(sub, e, err)
+	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
+	p.useless(sub, p.entity(key), err)
 	switch {
 	case errors.As(err, new(*shmtransport.LimitError)):
 		sub.unmeet(key)
