@@ -64,14 +64,16 @@ func (v oneView) window(off int64, n int) ([]byte, error) {
 	}
 	return v[off:][:n:n], nil
 }
+
 func (v oneView) readAt(p []byte, off int64) error {
 	b, err := v.window(off, len(p))
 	copy(p, b)
 	return err
 }
-func (v oneView) name() string     { return "hostile" }
-func (v oneView) faulted(any) bool { return false }
-func (v oneView) close() error     { return nil }
+func (v oneView) backed() (int64, error) { return int64(len(v)), nil }
+func (v oneView) name() string           { return "hostile" }
+func (v oneView) faulted(any) bool       { return false }
+func (v oneView) close() error           { return nil }
 
 // readHostile takes what it can get. Nothing may panic, and every call must return.
 func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching bool, meanwhile func() bool) {

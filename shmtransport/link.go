@@ -57,6 +57,7 @@ type Link struct {
 	woken     uint64 // wake cursor that was last answered
 	takes     uint64 // samples taken and marked
 	mapped    int64  // bytes of arenas
+	pieces    int64  // arenas that are mapped
 	usedUp    int    // uses at or above this index never began
 	recent    int    // the mark whose copy was made last
 	held      int64  // uses that had not ended when countedAt was the last to end
@@ -488,13 +489,18 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	if n != uint64(int(n)) || int(n) < 0 {
 		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
 	}
-	if all := l.budget(int64(n)); all > maxMapped {
-		l.budget(-int64(n))
+	all, arenas := l.budget(int64(n), 1)
+	switch {
+	case arenas > maxArenasMapped:
+		l.budget(-int64(n), -1)
+		return &LimitError{What: fmt.Sprintf("pieces of memory of publishers, with one more of %v", l.id), Limit: maxArenasMapped, Remedy: "subscribe to fewer publishers in one process, or set their SampleSize"}
+	case all > maxMapped:
+		l.budget(-int64(n), -1)
 		return &LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMapped, Remedy: "subscribe to fewer publishers in one process"}
 	}
 	b, err := l.view.window(int64(a.off), int(n))
 	if err != nil {
-		l.budget(-int64(n))
+		l.budget(-int64(n), -1)
 	}
 	if errors.As(err, new(*MemoryError)) {
 		return err // the trouble is ours
@@ -506,13 +512,18 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	return nil
 }
 
-// budget notes that the link maps n bytes more, and returns what all links of the participant map.
-func (l *Link) budget(n int64) int64 {
-	l.mapped += n
+// maxArenasMapped is how many arenas one participant maps: half of what Linux lets a process map. One publisher may have 127, and
+// one participant hundreds of publishers, each of them a page; a Go program that may map no more ends.
+const maxArenasMapped = 1 << 15
+
+// budget notes that the link maps n bytes more in so many arenas more, and returns what all links of the participant map.
+func (l *Link) budget(n, arenas int64) (allBytes, allArenas int64) {
+	l.mapped, l.pieces = l.mapped+n, l.pieces+arenas
 	if l.owner == nil {
-		return l.mapped
+		return l.mapped, l.pieces
 	}
-	return l.owner.waits.mapped.Add(n)
+	w := l.owner.waits
+	return w.mapped.Add(n), w.pieces.Add(arenas)
 }
 
 // readArena reads, once, where an arena is and what is in it.
@@ -596,6 +607,7 @@ func (l *Link) unpin() {
 	if l.users.Add(-1) == 0 {
 		if r := l.owner; r != nil {
 			r.waits.mapped.Add(-l.mapped)
+			r.waits.pieces.Add(-l.pieces)
 		}
 		l.free()
 		l.view.close()

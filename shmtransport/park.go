@@ -22,6 +22,7 @@ const stayWarm = 10 * time.Millisecond
 // system call can.
 type Waits struct {
 	mapped atomic.Int64 // bytes of slots that the Readers have mapped
+	pieces atomic.Int64 // and of how many arenas
 
 	told atomic.Int32 // Readers that were told to get up and have not done so yet
 

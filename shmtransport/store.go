@@ -28,6 +28,8 @@ type view interface {
 	window(off int64, n int) ([]byte, error)
 	// readAt copies len(p) bytes at off, which the owner may be writing, to p.
 	readAt(p []byte, off int64) error
+	// backed is how many bytes of memory the store takes, which its owner cannot lie about.
+	backed() (int64, error)
 	// name says what it is, for errors.
 	name() string
 	// faulted reports whether what recover returned is a fault in a window, which the owner of a file may have cut away.
@@ -126,6 +128,8 @@ func (v *fileView) readAt(p []byte, off int64) error {
 	return err
 }
 
+func (v *fileView) backed() (int64, error) { return v.file.Backed() }
+
 func (v *fileView) name() string { return v.file.Path() }
 
 func (v *fileView) faulted(recovered any) bool {
@@ -200,6 +204,12 @@ func (s *heapStore) giveBack(off, n int64) error {
 }
 
 func (s *heapStore) takeBack(int64, int64) error { return nil }
+
+func (s *heapStore) backed() (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size, nil
+}
 
 func (s *heapStore) name() string     { return "heap" }
 func (s *heapStore) faulted(any) bool { return false }

@@ -9,7 +9,8 @@ import (
 )
 
 // maxWatched is the largest sample that is copied for a link that only watches, bytes. What a publisher says is the size of a
-// sample must not make this process run out of memory.
+// sample must not make this process run out of memory: it is believed no more than the kernel says that the publisher's own file
+// takes.
 const maxWatched = 1 << 30
 
 // Watch is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
@@ -98,6 +99,15 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 		return nothing, l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
 	case n > maxWatched:
 		return nothing, &TooLargeError{Size: int64(n), Limit: maxWatched, Watched: true}
+	}
+	backed, err := l.view.backed()
+	switch {
+	case !unchanged():
+		return again, nil // the slot may have been given back
+	case err != nil:
+		return nothing, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+	case int64(n) > backed:
+		return nothing, l.corrupt("sample %d has %d bytes, and the whole file takes %d", seq, n, backed)
 	}
 	payload := mem.Alloc(int(n))
 	err = l.view.readAt(payload, off+slotHeaderSize)

@@ -4,10 +4,12 @@ package shmtransport
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -171,5 +173,67 @@ func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
 	if p, err := OpenPeerFile(d.path(f.id, "reader"), f.id, accept); !errors.Is(err, refused) {
 		t.Errorf("OpenPeerFile: %v", err)
 		p.Close()
+	}
+}
+
+// A sparse file costs its owner nothing, whatever it says is in it.
+func TestAWatcherMakesNoRoomForASampleThatNobodyKeeps(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{})
+	r := d.watcher(w, Request{}, ReaderOptions{Failed: func(PublisherID, error) {}})
+	var failed error
+	r.opts.Failed = func(_ PublisherID, err error) { failed = err }
+	if _, err := w.Publish(t.Context(), make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	const claim = 200 << 20
+	f, err := os.OpenFile(d.path(w.ID().Participant, "pub.1"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	word := func(v uint64) []byte { return binary.NativeEndian.AppendUint64(nil, v) }
+	_, err1 := f.WriteAt(word(claim), pubOffArenas+arenaOffSlotSize)
+	_, err2 := f.WriteAt(word(claim), w.pool.arenas[0].off+int64(w.inRing[w.ring.index(1)].index())*int64(slotHeaderSize+claim)+slotOffLength)
+	_, err3 := f.WriteAt(word(1), w.pool.arenas[0].off+int64(w.inRing[w.ring.index(1)].index())*int64(slotHeaderSize+claim)+slotOffSequence)
+	if err := errors.Join(err1, err2, err3, f.Truncate(1<<32)); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if s, ok, err := tryReceive(r); ok || err != nil {
+		t.Errorf("%d bytes, %v", len(s.Payload()), err)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 || !errors.As(failed, new(*CorruptError)) {
+		t.Errorf("it took %d bytes; given up: %v", grown, failed)
+	}
+}
+
+// A publisher may have many arenas, and there may be many publishers, but a program that may map no more ends.
+func TestOneParticipantMapsOnlySoManyArenas(t *testing.T) {
+	d := newDomain(t)
+	w := d.writer(WriterOptions{})
+	waits := new(Waits)
+	waits.pieces.Store(maxArenasMapped)
+	var failed error
+	r := NewReader(waits, nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed = err }})
+	defer r.Close()
+	d.connect(r, d.readerFile(), w, Request{})
+	if _, err := w.Publish(t.Context(), make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	var limit *LimitError
+	if _, ok, err := tryReceive(r); ok || err != nil || !errors.As(failed, &limit) || limit.Limit != maxArenasMapped {
+		t.Errorf("taken: %t, %v; given up: %v", ok, err, failed)
+	}
+	if n := waits.pieces.Load(); n != maxArenasMapped {
+		t.Errorf("%d are counted", n)
+	}
+	waits.pieces.Store(maxArenasMapped - 1)
+	d.connect(r, d.readerFile(), w, Request{History: 1})
+	expect(t, r, string(make([]byte, 5000)), 0)
+	if n := waits.pieces.Load(); n != maxArenasMapped {
+		t.Errorf("%d are counted", n)
 	}
 }

@@ -155,6 +155,16 @@ func (s *File) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+// Backed is how many bytes of the file have memory, or a place on the disk: no more than Size, unless rounded, and less where the
+// file is sparse.
+func (s *File) Backed() (int64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(s.fd(), &st); err != nil {
+		return 0, fmt.Errorf("ask for the memory of %s: %w", s.path, err)
+	}
+	return int64(st.Blocks) * 512, nil
+}
+
 // Capacity is how many bytes the file system of the file holds in all, 0 if it has no limit of its own.
 func (s *File) Capacity() (int64, error) {
 	var st unix.Statfs_t

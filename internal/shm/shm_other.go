@@ -30,6 +30,7 @@ func (*File) Owner() (Owner, error)                          { return Owner{}, E
 func (*File) Path() string                                   { return "" }
 func (*File) Size() (int64, error)                           { return 0, ErrUnsupported }
 func (*File) Capacity() (int64, error)                       { return 0, ErrUnsupported }
+func (*File) Backed() (int64, error)                         { return 0, ErrUnsupported }
 func (*File) Reserve(off, n int64) error                     { return ErrUnsupported }
 func (*File) Release(off, n int64) error                     { return ErrUnsupported }
 func (*File) Cut(int64) error                                { return ErrUnsupported }
