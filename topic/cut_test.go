@@ -229,3 +229,53 @@ func TestAPublisherThatIsGoneAndCutItsFileIsNamed(t *testing.T) {
 		t.Errorf("remembered for ever: %v", p.unusable)
 	}
 }
+
+// Who spoils the file of its subscriptions before anybody read it is named by everybody who would.
+func TestAParticipantWhoseRequestsCannotBeReadIsNamed(t *testing.T) {
+	o := domain(t)
+	p, q := join(t, o), join(t, o)
+	if _, err := NewSubscriber[[]byte](q, "t", nil); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(p.Dir(), q.ID().String()+".reader")
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	was := make([]byte, 8)
+	if _, err := f.ReadAt(was, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("nonsense"), 0); err != nil {
+		t.Fatal(err)
+	}
+	defer f.WriteAt(was, 0)
+	events := make(chan Event, 100)
+	ready := make(chan struct{})
+	go func() {
+		first := true
+		for e := range p.Events(t.Context()) {
+			if first {
+				close(ready)
+				first = false
+			}
+			if e.Kind == Unusable {
+				events <- e
+			}
+		}
+	}()
+	<-ready
+	for _, name := range []string{"t", "u"} {
+		if _, err := NewPublisher[[]byte](p, name, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q.reg.Touch()
+	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() {
+		t.Errorf("the event is %+v", e)
+	}
+	if err := p.reg.Refresh(); err != nil || len(events) != 0 {
+		t.Errorf("%d more events, %v", len(events), err)
+	}
+}

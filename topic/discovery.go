@@ -84,6 +84,7 @@ func (p *Participant) gone(id registry.ID) {
 	delete(p.units, id)
 	delete(p.linked, id)
 	delete(p.asked, id)
+	delete(p.illegible, id)
 }
 
 // tellAsked makes those look of whose publishers links were requested. Called with mu held.
@@ -280,7 +281,7 @@ func (p *Participant) admitFrom(id registry.ID) {
 		}
 		if err != nil {
 			p.again(err)
-			p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
+			p.misread(id, err)
 			return
 		}
 		p.peers[id] = f
@@ -314,8 +315,18 @@ func (p *Participant) admitFrom(id registry.ID) {
 		}
 	})
 	if err != nil {
-		p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
+		p.misread(id, err)
 	}
+}
+
+// misread reports, once, that the requests of a participant cannot be read. Called with mu held.
+func (p *Participant) misread(id registry.ID, err error) {
+	if _, reported := p.illegible[id]; reported || p.units[id].ID != id {
+		return
+	}
+	p.illegible[id] = Event{Kind: Unusable, Participant: p.units[id], Err: err}
+	p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
+	p.emit(p.illegible[id])
 }
 
 func transportID(id registry.EntityID) shmtransport.PublisherID {

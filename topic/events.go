@@ -108,6 +108,7 @@ func (p *Participant) known() []Event {
 	}) {
 		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: *e})
 	}
+	events = slices.AppendSeq(events, maps.Values(p.illegible))
 	for _, reported := range []map[pair]Event{p.mismatches, p.unusable} {
 		events = slices.AppendSeq(events, maps.Values(reported))
 	}

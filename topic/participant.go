@@ -55,6 +55,7 @@ type Participant struct {
 	ownSubs    byPattern[uint32, *subscription]
 	units      map[registry.ID]registry.Participant
 	strangers  map[registry.ID]Event                  // who is of another version
+	illegible  map[registry.ID]Event                  // whose requests cannot be read, reported already
 	entities   map[registry.EntityID]*registry.Entity // everybody's, of the kinds that were asked for
 	publishers byTopic[registry.EntityID, *registry.Entity]
 	interested byPattern[registry.EntityID, *registry.Entity] // subscriptions
@@ -92,7 +93,7 @@ func Join(opts *Options) (*Participant, error) {
 		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]*registry.Entity{},
 		publishers: byTopic[registry.EntityID, *registry.Entity]{}, interested: newByPattern[registry.EntityID, *registry.Entity](),
 		peers: map[registry.ID]*shmtransport.PeerFile{}, linked: map[registry.ID]map[uint32]*publication{},
-		strangers: map[registry.ID]Event{},
+		strangers: map[registry.ID]Event{}, illegible: map[registry.ID]Event{},
 		lingering: map[uint32]*publication{}, mismatches: map[pair]Event{},
 		unusable: map[pair]Event{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
