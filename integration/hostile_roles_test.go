@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
@@ -79,11 +80,13 @@ func hostileRole(args []string) error {
 	if err := a.open(); err != nil {
 		return err
 	}
-	if err := report("ready"); err != nil {
+	all := attacks()
+	k := slices.IndexFunc(all, func(a attack) bool { return a.name == *kind })
+	if err := errors.Join(report("ready"), report(uint64(p.ID()))); err != nil {
 		return err
 	}
 	for {
-		a.strike(*kind)
+		all[k].strike(a)
 		time.Sleep(time.Duration(a.rand.IntN(3000)) * time.Microsecond) // so that something goes well in between
 	}
 }
@@ -91,11 +94,65 @@ func hostileRole(args []string) error {
 // noted is what is published as a value.
 type noted struct{ Text string }
 
+// An attack is one way to hurt the others.
+type attack struct {
+	name   string
+	strike func(*attacker)
+
+	// harmless says why nobody need hear of it; empty: whoever does it is named.
+	harmless string
+}
+
 // attacks are in the order in which the test tries them, the mix of all last.
-func attacks() []string {
-	return []string{
-		"scribble-header", "scribble-ring", "scribble-slots", "scribble-reader", "scribble-participant", "scribble-registry",
-		"truncate", "size", "delete", "symlink", "fifo", "device", "directory", "huge", "mix",
+func attacks() []attack {
+	return []attack{
+		{"headers", func(a *attacker) { a.scribble(a.file(".pub."), 0, 64) }, ""},
+		{"bells", func(a *attacker) { a.scribble(a.file(".pub."), 64, 280) },
+			"a bell that rings costs a look; a ring that says it is closed, or full, is left alone; the head is a hint"},
+		{"arenas", func(a *attacker) { a.scribble(a.file(".pub."), 280, 280+8*24) }, ""},
+		{"admissions", func(a *attacker) { a.scribble(a.file(".pub."), 3328, 7424) },
+			"the publisher believes its own table; a reader that it does not name is not watched, and one that it does has its marks to lose"},
+		{"descriptors", func(a *attacker) { a.scribble(a.file(".pub."), 7424, 7424+16*128) }, ""},
+		{"sequences", func(a *attacker) { a.spoilSlots(0) }, ""},
+		{"lengths", func(a *attacker) { a.spoilSlots(8) }, ""},
+		{"payloads", func(a *attacker) { a.scribble(a.file(".pub."), 12288, 1<<20) },
+			"what it says is the publisher's own affair: a value that cannot be decoded is an error of that sample"},
+		{"requests", func(a *attacker) { a.scribble(a.file(".reader"), 0, 4096+64*8) },
+			"the file is checked when it is opened; a request for what nobody publishes is nobody's"},
+		{"marks", func(a *attacker) { a.scribble(a.file(".reader"), 266240, 266240+4*4096) },
+			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for as long as its patience"},
+		{"counters", func(a *attacker) { a.scribble(a.file(".participant"), 69632+3200, 69632+3840) },
+			"they are shown as they are"},
+		{"identity", func(a *attacker) { a.scribble(a.file(".participant"), 0, 64) }, ""},
+		{"entries", func(a *attacker) {
+			a.scribble(a.file(".participant"), 4096, 4096+128)
+			a.scribble(a.file(".participant"), 69632, 69632+4*4096)
+			a.scribble(a.file(".participant"), 64, 72) // or nobody looks
+		}, ""},
+		{"registry", func(a *attacker) { a.scribble(a.file("registry"), 0, 20480) },
+			"the file is nobody's and holds hints: looks at intervals do without"},
+		{"truncate", func(a *attacker) { a.truncate(false) }, ""},
+		{"size", func(a *attacker) { a.truncate(true) }, ""},
+		{"delete", func(a *attacker) { a.replace(func(string) {}) }, ""},
+		{"link", func(a *attacker) {
+			a.replace(func(path string) {
+				os.Symlink([]string{"/dev/zero", path, "/proc/self/mem", a.files[0].Name()}[a.rand.IntN(4)], path)
+			})
+		}, ""},
+		{"fifo", func(a *attacker) { a.replace(func(path string) { syscall.Mkfifo(path, 0o600) }) }, ""},
+		{"device", func(a *attacker) {
+			a.replace(func(path string) {
+				if syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5) != nil { // /dev/zero, for who may
+					os.Symlink("/dev/zero", path)
+				}
+			})
+		}, ""},
+		{"directory", func(a *attacker) { a.replace(func(path string) { os.Mkdir(path, 0o700) }) }, ""},
+		{"huge", func(a *attacker) { a.replace(a.makeHuge) }, ""},
+		{"mix", func(a *attacker) {
+			all := attacks()
+			all[a.rand.IntN(len(all)-1)].strike(a)
+		}, ""},
 	}
 }
 
@@ -138,140 +195,215 @@ func (a *attacker) file(part string) *os.File {
 	return of[a.rand.IntN(len(of))]
 }
 
-func (a *attacker) strike(kind string) {
-	switch kind {
-	case "mix":
-		all := attacks()
-		a.strike(all[a.rand.IntN(len(all)-1)])
-	case "scribble-header":
-		a.scribble(a.file(".pub."), 0, 7424)
-	case "scribble-ring":
-		a.scribble(a.file(".pub."), 7424, 7424+16*128)
-	case "scribble-slots":
-		a.scribble(a.file(".pub."), 12288, 1<<20)
-	case "scribble-reader":
-		if a.rand.IntN(2) == 0 {
-			a.scribble(a.file(".reader"), 0, 4096+64*8)
-		} else {
-			a.scribble(a.file(".reader"), 266240, 266240+4*4096)
+// truncate makes a file shorter or longer, for good or for a moment.
+func (a *attacker) truncate(back bool) {
+	f := a.files[a.rand.IntN(len(a.files))]
+	info, err := f.Stat()
+	if err != nil {
+		return
+	}
+	f.Truncate([]int64{0, 1, 4096, info.Size() / 2, info.Size() - 1, info.Size() + 4096}[a.rand.IntN(6)])
+	time.Sleep(time.Duration(a.rand.IntN(2000)) * time.Microsecond)
+	if back {
+		f.Truncate(info.Size())
+	}
+}
+
+// spoilSlots writes to one word of the headers of all slots of a publisher.
+func (a *attacker) spoilSlots(word int64) {
+	f := a.file(".pub.")
+	var table [8 * 24]byte
+	if _, err := f.ReadAt(table[:], 280); err != nil {
+		return
+	}
+	for e := table[:]; len(e) > 0; e = e[24:] {
+		off, stride := int64(binary.NativeEndian.Uint64(e)), 64+int64(binary.NativeEndian.Uint64(e[8:]))
+		for i := range min(int64(binary.NativeEndian.Uint32(e[16:])), 64) {
+			a.garble(f, off+i*stride+word)
 		}
-	case "scribble-participant":
-		a.scribble(a.file(".participant"), 0, 4096+128)
-		a.scribble(a.file(".participant"), 69632, 69632+4*4096)
-	case "scribble-registry":
-		a.scribble(a.file("registry"), 0, 20480)
-	case "truncate", "size":
-		f := a.files[a.rand.IntN(len(a.files))]
-		info, err := f.Stat()
-		if err != nil {
-			return
-		}
-		size := []int64{0, 1, 4096, info.Size() / 2, info.Size() - 1, info.Size() + 4096}[a.rand.IntN(6)]
-		f.Truncate(size)
-		time.Sleep(time.Duration(a.rand.IntN(2000)) * time.Microsecond)
-		if kind == "size" {
-			f.Truncate(info.Size())
-		}
-	default:
-		a.replace(kind)
 	}
 }
 
 // scribble writes what is likely to be taken for something.
 func (a *attacker) scribble(f *os.File, from, to int64) {
 	for range 64 {
-		off := from + a.rand.Int64N(to-from)
-		var b [8]byte
-		f.ReadAt(b[:], off&^7)
-		was := binary.NativeEndian.Uint64(b[:])
-		v := []uint64{
-			0, 1, 1<<64 - 1, 1 << 63, 1<<32 - 1, was + 1, was - 1, was + 1<<22, was ^ 1<<a.rand.IntN(64), a.rand.Uint64(),
-			was&^(1<<22-1) | a.rand.Uint64N(1<<22), uint64(a.rand.IntN(1 << 16)),
-		}[a.rand.IntN(12)]
-		binary.NativeEndian.PutUint64(b[:], v)
-		switch a.rand.IntN(3) {
-		case 0:
-			f.WriteAt(b[:], off&^7)
-		case 1:
-			f.WriteAt(b[:4], off&^3)
-		default:
-			f.WriteAt(b[:1], off)
-		}
+		a.garble(f, from+a.rand.Int64N(to-from))
 	}
 }
 
-// replace puts something else in place of a name, or nothing.
-func (a *attacker) replace(kind string) {
+// garble changes a word, half of it, or a byte.
+func (a *attacker) garble(f *os.File, off int64) {
+	var b [8]byte
+	f.ReadAt(b[:], off&^7)
+	was := binary.NativeEndian.Uint64(b[:])
+	v := []uint64{
+		0, 1, 1<<64 - 1, 1 << 63, 1<<32 - 1, was + 1, was - 1, was + 1<<22, was ^ 1<<a.rand.IntN(64), a.rand.Uint64(),
+		was&^(1<<22-1) | a.rand.Uint64N(1<<22), uint64(a.rand.IntN(1 << 16)),
+	}[a.rand.IntN(12)]
+	binary.NativeEndian.PutUint64(b[:], v)
+	switch a.rand.IntN(3) {
+	case 0:
+		f.WriteAt(b[:], off&^7)
+	case 1:
+		f.WriteAt(b[:4], off&^3)
+	default:
+		f.WriteAt(b[:1], off)
+	}
+}
+
+// replace takes a file's name away and calls put for it.
+func (a *attacker) replace(put func(path string)) {
 	path := a.files[a.rand.IntN(len(a.files))].Name()
 	os.RemoveAll(path)
-	switch kind {
-	case "symlink":
-		os.Symlink([]string{"/dev/zero", path, "/proc/self/mem", a.files[0].Name()}[a.rand.IntN(4)], path)
-	case "fifo":
-		syscall.Mkfifo(path, 0o600)
-	case "device":
-		if syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5) != nil { // /dev/zero, for who may
-			os.Symlink("/dev/zero", path)
-		}
-	case "directory":
-		os.Mkdir(path, 0o700)
-	case "huge":
-		if f, err := os.Create(path); err == nil {
-			b := make([]byte, 4096)
-			a.files[a.rand.IntN(len(a.files))].ReadAt(b, 0)
-			f.WriteAt(b, 0)
-			f.Truncate(1 << 45)
-			f.Close()
-		}
-	}
+	put(path)
 	time.Sleep(time.Duration(a.rand.IntN(3000)) * time.Microsecond)
+}
+
+// makeHuge makes a file that begins like one of ours and is longer than any memory.
+func (a *attacker) makeHuge(path string) {
+	f, err := os.Create(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	b := make([]byte, 4096)
+	a.files[a.rand.IntN(len(a.files))].ReadAt(b, 0)
+	f.WriteAt(b, 0)
+	f.Truncate(1 << 45)
 }
 
 // exposure is what exposedRole has been through.
 type exposure struct {
 	Received, Published uint64
-	Named               map[string]int // errors, by the participant that an event or its error names, "" for nobody
-	Kinds               map[string]int // by what they say
+	Named               int            // hostile participants that an event or its error names
+	Nameless            []string       // events of which nobody knows who is to blame
+	Kinds               map[string]int // errors by what they say
 	Lives               int            // hostile participants that were met
-	SysMiB              uint64
+	SysMiB, MostSysMiB  uint64         // memory that the runtime had of the system at the end, and at most
 	Goroutines          int
+	Descriptors, Maps   int
+}
+
+// words that errors about the hostile contain.
+var complaints = []string{
+	"cut the file short", "ring entry", "slot of sequence", "in a slot of", "arena", "magic", "checksum", "not a regular file",
+	"too many levels", "depth", "removed while", "layout version", "cannot be read", "entity page",
+}
+
+// A witness takes down who is named.
+type witness struct {
+	mu    sync.Mutex
+	e     exposure
+	named map[registry.ID]int
+}
+
+func (w *witness) hear(ev topic.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case ev.Kind == topic.Joined && ev.Participant.Unit == "hostile":
+		w.e.Lives++
+	case ev.Kind == topic.Unusable || ev.Kind == topic.TypeMismatch:
+		text, id := ev.Err.Error(), ev.Participant.ID
+		if id != 0 && (ev.Participant.Unit == "hostile" || strings.Contains(text, id.String())) {
+			w.named[id]++
+		} else {
+			w.e.Nameless = append(w.e.Nameless, fmt.Sprintf("%+v: %s", ev.Participant, text))
+		}
+		for _, k := range complaints {
+			if strings.Contains(text, k) {
+				w.e.Kinds[k]++
+			}
+		}
+	}
+}
+
+// howOften returns how often a participant was named.
+func (w *witness) howOften(id registry.ID) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.named[id]
+}
+
+// watch looks at the process's memory.
+func (w *witness) watch(ctx context.Context) {
+	var m runtime.MemStats
+	for ctx.Err() == nil {
+		runtime.ReadMemStats(&m)
+		w.mu.Lock()
+		w.e.SysMiB, w.e.MostSysMiB = m.Sys>>20, max(m.Sys>>20, w.e.MostSysMiB)
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// newcomers joins again and again and looks at what is there as somebody who sees it for the first time.
+func (w *witness) newcomers(ctx context.Context) error {
+	for ctx.Err() == nil {
+		p, err := topic.Join(&topic.Options{Unit: "newcomer"})
+		if err != nil {
+			var registryFile *registry.CorruptError // it is nobody's, and mended
+			var version *registry.VersionError
+			if errors.As(err, &registryFile) || errors.As(err, &version) || strings.Contains(err.Error(), "/registry") {
+				time.Sleep(time.Millisecond)
+				continue
+			}
+			return err
+		}
+		heard := make(chan struct{})
+		go func() {
+			defer close(heard)
+			for ev := range p.Events(context.Background()) {
+				if ev.Kind != topic.Joined {
+					w.hear(ev)
+				}
+			}
+		}()
+		if sub, err := topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{History: 16}); err == nil {
+			var b []byte
+			for range 64 {
+				if s, ok := sub.TryReceive(); ok {
+					b, _ = s.AppendTo(b[:0])
+					s.Release()
+				}
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+		if err := p.Close(); err != nil {
+			return err
+		}
+		<-heard
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
 }
 
 // exposedRole subscribes to all that hostile participants publish, in every way there is, and publishes what they subscribe to.
+// Told of a participant, it reports how often that one was named.
 func exposedRole([]string) error {
 	p, err := topic.Join(&topic.Options{Unit: "exposed"})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	e := exposure{Named: map[string]int{}, Kinds: map[string]int{}}
-	var mu sync.Mutex
+	w := &witness{e: exposure{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
+	mu, e := &w.mu, &w.e
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ev := range p.Events(ctx) {
-			mu.Lock()
-			switch {
-			case ev.Kind == topic.Joined && ev.Participant.Unit == "hostile":
-				e.Lives++
-			case ev.Kind == topic.Unusable || ev.Kind == topic.TypeMismatch:
-				text := ev.Err.Error()
-				name := ""
-				if ev.Participant.ID != 0 && (ev.Participant.Unit == "hostile" || strings.Contains(text, ev.Participant.ID.String())) {
-					name = ev.Participant.ID.String()
-				}
-				e.Named[name]++
-				if name == "" {
-					e.Kinds[fmt.Sprintf("%+v: %s", ev.Participant, text)]++
-				}
-				for _, k := range []string{"cut the file short", "ring entry", "slot of sequence", "in a slot of", "arena", "magic", "checksum", "not a regular file", "too many levels", "depth", "removed while", "layout version"} {
-					if strings.Contains(text, k) {
-						e.Kinds[k]++
-					}
-				}
-			}
-			mu.Unlock()
+			w.hear(ev)
+		}
+	})
+	work.Go(func() { w.watch(ctx) })
+	work.Go(func() {
+		if err := w.newcomers(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
 	})
 	count := func(n int) {
@@ -378,12 +510,22 @@ func exposedRole([]string) error {
 	if err := report("ready"); err != nil {
 		return err
 	}
-	<-untilAsked()
+	told, asked := orders()
+	for id := range told {
+		if err := report(w.howOften(registry.ID(id))); err != nil {
+			return err
+		}
+	}
+	<-asked
 	cancel()
 	work.Wait()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	e.SysMiB, e.Goroutines = m.Sys>>20, runtime.NumGoroutine()
+	e.Named, e.Goroutines = len(w.named), runtime.NumGoroutine()
+	if list, err := os.ReadDir("/proc/self/fd"); err == nil {
+		e.Descriptors = len(list)
+	}
+	if maps, err := os.ReadFile("/proc/self/maps"); err == nil {
+		e.Maps = strings.Count(string(maps), "\n")
+	}
 	return report(e)
 }
 

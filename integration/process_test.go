@@ -167,7 +167,9 @@ func orders() (told <-chan uint64, asked <-chan struct{}) {
 func (c *child) tell(n uint64) {
 	c.t.Helper()
 	if _, err := fmt.Fprintln(c.in, n); err != nil {
-		c.t.Fatal(err)
+		c.cmd.Wait()
+		c.over = true
+		c.t.Fatalf("the child ended (%v) instead of listening: %s", c.cmd.ProcessState, c.err.String())
 	}
 }
 
