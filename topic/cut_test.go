@@ -279,3 +279,36 @@ func TestAParticipantWhoseRequestsCannotBeReadIsNamed(t *testing.T) {
 		t.Errorf("%d more events, %v", len(events), err)
 	}
 }
+
+// Who is corrupt when somebody joins is named to whoever listens later, and forgotten with its file.
+func TestWhoIsCorruptFromTheBeginningIsNamed(t *testing.T) {
+	o := domain(t)
+	q := join(t, o)
+	path := filepath.Join(q.Dir(), q.ID().String()+".participant")
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{0xff}, 16); err != nil { // its id
+		t.Fatal(err)
+	}
+	p := join(t, o)
+	for e := range p.Events(t.Context()) {
+		if e.Kind == Unusable {
+			var corrupt *registry.CorruptError
+			if !errors.As(e.Err, &corrupt) || corrupt.Path != path || e.Participant.ID != q.ID() {
+				t.Errorf("the event is %+v", e)
+			}
+			break
+		}
+	}
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if left := p.known(); len(p.strangers) != 0 {
+		t.Errorf("remembered: %v", left)
+	}
+}

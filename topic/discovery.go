@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -63,9 +64,7 @@ func (p *Participant) onChange(c registry.Change) {
 	case registry.Corrupt, registry.Incompatible:
 		p.log.Warn("a participant cannot be understood", "participant", id, "unit", c.Participant.Unit, "err", c.Err)
 		e := Event{Kind: Unusable, Participant: c.Participant, Err: c.Err}
-		if c.Kind == registry.Incompatible {
-			p.strangers[id] = e
-		}
+		p.remember(e)
 		p.emit(e)
 	}
 	p.signal()
@@ -85,6 +84,24 @@ func (p *Participant) gone(id registry.ID) {
 	delete(p.linked, id)
 	delete(p.asked, id)
 	delete(p.illegible, id)
+	delete(p.strangers, id)
+}
+
+// remember keeps what is wrong with a participant for later listeners. Of the end of one that cannot be understood at all nobody
+// is told, so now and then those are forgotten whose files are gone. Called with mu held.
+func (p *Participant) remember(e Event) {
+	if len(p.strangers) >= registry.MaxParticipants {
+		maps.DeleteFunc(p.strangers, func(id registry.ID, _ Event) bool { return p.nameless(id) })
+	}
+	if len(p.strangers) < registry.MaxParticipants {
+		p.strangers[e.Participant.ID] = e
+	}
+}
+
+// nameless reports whether a participant has no file.
+func (p *Participant) nameless(id registry.ID) bool {
+	_, err := os.Lstat(p.reg.PeerPath(id, "participant"))
+	return err != nil
 }
 
 // tellAsked makes those look of whose publishers links were requested. Called with mu held.

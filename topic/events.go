@@ -97,10 +97,10 @@ func (p *Participant) known() []Event {
 		events = append(events, Event{Kind: Joined, Participant: u})
 	}
 	for id, e := range p.strangers {
-		if _, err := os.Lstat(p.reg.PeerPath(id, "participant")); err == nil {
+		if !p.nameless(id) {
 			events = append(events, e)
 		} else {
-			delete(p.strangers, id) // of whose end nobody is told
+			delete(p.strangers, id)
 		}
 	}
 	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b *registry.Entity) int {

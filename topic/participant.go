@@ -54,7 +54,7 @@ type Participant struct {
 	ownPubs    byTopic[uint32, *publication]
 	ownSubs    byPattern[uint32, *subscription]
 	units      map[registry.ID]registry.Participant
-	strangers  map[registry.ID]Event                  // who is of another version
+	strangers  map[registry.ID]Event                  // who cannot be understood, or not all of it
 	illegible  map[registry.ID]Event                  // whose requests cannot be read, reported already
 	entities   map[registry.EntityID]*registry.Entity // everybody's, of the kinds that were asked for
 	publishers byTopic[registry.EntityID, *registry.Entity]
