@@ -290,14 +290,14 @@ var complaints = []string{
 	"too many levels", "depth", "removed while", "layout version", "cannot be read", "entity page",
 }
 
-// A witness takes down who is named.
-type witness struct {
+// A chronicler takes down who is named.
+type chronicler struct {
 	mu    sync.Mutex
 	e     exposure
 	named map[registry.ID]int
 }
 
-func (w *witness) hear(ev topic.Event) {
+func (w *chronicler) hear(ev topic.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -319,14 +319,14 @@ func (w *witness) hear(ev topic.Event) {
 }
 
 // howOften returns how often a participant was named.
-func (w *witness) howOften(id registry.ID) int {
+func (w *chronicler) howOften(id registry.ID) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.named[id]
 }
 
 // watch looks at the process's memory.
-func (w *witness) watch(ctx context.Context) {
+func (w *chronicler) watch(ctx context.Context) {
 	var m runtime.MemStats
 	for ctx.Err() == nil {
 		runtime.ReadMemStats(&m)
@@ -341,7 +341,7 @@ func (w *witness) watch(ctx context.Context) {
 }
 
 // newcomers joins again and again and looks at what is there as somebody who sees it for the first time.
-func (w *witness) newcomers(ctx context.Context) error {
+func (w *chronicler) newcomers(ctx context.Context) error {
 	for ctx.Err() == nil {
 		p, err := topic.Join(&topic.Options{Unit: "newcomer"})
 		if err != nil {
@@ -389,7 +389,7 @@ func exposedRole([]string) error {
 		return err
 	}
 	defer p.Close()
-	w := &witness{e: exposure{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
+	w := &chronicler{e: exposure{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
 	mu, e := &w.mu, &w.e
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
