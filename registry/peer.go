@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -263,81 +261,4 @@ func (p *peer) adopt(d difference, w words) {
 func (p *peer) forget() {
 	p.entries, p.listed, p.schemas, p.seen = nil, nil, 0, 0
 	clear(p.numbers)
-}
-
-// shortRecord is what is read of a page at first: nearly all records end before.
-const shortRecord = 512
-
-// load reads the record that the index says is in a page; none means that it is not there yet, or not any more, which the
-// next version will say. Its owner may rewrite the page meanwhile: it clears the state word first and writes it last, so
-// the same bytes read twice are not a record in the making, and if they do not hold together they never will.
-func (p *peer) load(page int, word uint64) (*entry, error) {
-	const attempts = 3
-	var last []byte
-	size := shortRecord
-	for range attempts {
-		b := make([]byte, size)
-		if _, err := p.file.ReadAt(b, int64(pageOffset(page))); err != nil {
-			return nil, err
-		}
-		pre := parsePrefix(b)
-		if int64(pre.length) > int64(size-offBody) {
-			size = offCounters
-			b = make([]byte, size)
-			if _, err := p.file.ReadAt(b, int64(pageOffset(page))); err != nil {
-				return nil, err
-			}
-			pre = parsePrefix(b)
-		}
-		if pre.state == 0 {
-			return nil, nil
-		}
-		e, err := p.decode(b)
-		if err == nil {
-			if indexed(pre.state, pre.generation) != word {
-				return nil, nil
-			}
-			return &entry{page: page, word: word, entity: e}, nil
-		}
-		if errors.Is(err, errTorn) || shm.IsOurWant(err) {
-			return nil, errTorn // enough for now, or our trouble, not the owner's fault
-		}
-		if bytes.Equal(b, last) {
-			return nil, err
-		}
-		last = b
-	}
-	return nil, errTorn
-}
-
-func (p *peer) decode(page []byte) (Entity, error) {
-	e, ref, err := parseRecord(page)
-	if err != nil {
-		return Entity{}, err
-	}
-	e.ID.Participant = p.id
-	if p.numbers[e.ID.Number] {
-		return Entity{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
-	}
-	if p.schemas+int64(ref.size) > MaxSchemas {
-		return Entity{}, fmt.Errorf("the schemas of the participant have more than %d bytes together", MaxSchemas)
-	}
-	if p.budget < int64(ref.size) {
-		return Entity{}, errTorn
-	}
-	p.budget -= int64(ref.size)
-	e.Schema, err = readSchema(filePath(p.dir, p.id, schemaSuffix(e.ID.Number)), p.owner.UID, ref)
-	return e, err
-}
-
-// entities returns a copy that the caller may keep.
-func (p *peer) entities() []Entity {
-	all := make([]Entity, 0, len(p.entries))
-	for _, e := range p.entries {
-		if e != nil {
-			all = append(all, e.entity)
-		}
-	}
-	slices.SortFunc(all, func(a, b Entity) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
-	return all
 }

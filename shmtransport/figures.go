@@ -15,3 +15,28 @@ func figuresNow(block []byte) []byte {
 	}
 	return b
 }
+
+// CountIn moves the publisher's figures to a block of counters.Size bytes that others can read. The block must stay mapped
+// until Close has returned.
+func (w *Writer) CountIn(block []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	copy(block, w.bytes)
+	w.countIn(block)
+	w.figures.SetMemory(w.pool.taken)
+	w.figures.SetLoans(w.loans)
+}
+
+func (w *Writer) countIn(block []byte) {
+	w.bytes, w.figures = block, counters.NewPublisher(block)
+}
+
+// Figures returns what the publisher has counted.
+func (w *Writer) Figures() counters.PublisherFigures {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return counters.ReadPublisher(figuresNow(w.bytes))
+}

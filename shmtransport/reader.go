@@ -13,7 +13,6 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/fault"
-	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -164,62 +163,6 @@ func (r *Reader) end(l *Link) {
 	}
 }
 
-// Gone says that a participant's process is dead or has left: its publishers' rings do not change any more. That must be the
-// kernel's word or the participant's own, because from then on they are read without anybody watching the marks. What is in
-// the rings is still delivered, within MaxEnded.
-func (r *Reader) Gone(participant uint64) {
-	for _, l := range *r.links.Load() {
-		if l.id.Participant == participant {
-			l.gone.Store(true)
-		}
-	}
-	r.Tidy()
-}
-
-// Tidy lets go of publishers that closed or are Gone, unless samples of them are to be received, of no more than MaxEnded.
-// Receive and TryReceive do it too; a subscription that nobody receives from is tidied with this.
-func (r *Reader) Tidy() {
-	r.Wake()
-	if r.turn.tryTidy() {
-		defer r.endTidy(fault.Guard())
-		r.tidy()
-	}
-}
-
-// Retry lets those publishers be tried again of which Failed heard a *MemoryError.
-func (r *Reader) Retry() {
-	for _, l := range *r.links.Load() {
-		l.retry.Store(true)
-	}
-	r.Wake()
-}
-
-// tidy gives up the links of publishers that are gone and have nothing more, and the oldest of the others when there are
-// more than MaxEnded. Called with the turn.
-func (r *Reader) tidy() {
-	if r.closed.Load() {
-		return
-	}
-	if r.spoiled.Load() {
-		r.dropSpoiled()
-	}
-	var ended []*Link
-	for _, l := range *r.links.Load() {
-		if !l.ended() {
-			continue
-		}
-		if ok, _ := l.connected(); ok && l.rest() == 0 {
-			r.end(l)
-		} else {
-			ended = append(ended, l)
-		}
-	}
-	for _, l := range ended[:max(0, len(ended)-r.opts.MaxEnded)] {
-		l.lost += l.rest()
-		r.end(l)
-	}
-}
-
 // TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
 func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
@@ -342,56 +285,6 @@ func (r *Reader) fail(l *Link, err error) {
 
 func (r *Reader) tooManyHeld(l *Link) error {
 	return &LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: len(l.marks), Remedy: "release some, or raise MaxHeld"}
-}
-
-// latencyEvery is how many samples share one clock reading for the latency histogram.
-const latencyEvery = 16
-
-// count counts a sample.
-func (r *Reader) count(s *Sample) {
-	r.tally(s)
-	if r.taken%latencyEvery == 1 || len(*r.links.Load()) <= latencyEvery {
-		r.show()
-	}
-}
-
-// tally is count without the figures that are worth looking at only once for several samples.
-func (r *Reader) tally(s *Sample) {
-	if r.taken%latencyEvery == 0 {
-		r.block.SetLag(s.link.lag()) // first: what ends in a fault here is not received
-		r.block.Latency(r.clock.Now() - s.stamp)
-	}
-	r.block.Received(s.payload.Len(), s.stamp, s.lost)
-	r.taken++
-	killpoint.At("take.count")
-}
-
-// show brings figures up to date that any goroutine may have changed.
-func (r *Reader) show() {
-	r.block.SetHeld(r.held())
-	r.block.SetUndecodable(r.wrong.Load())
-}
-
-// held is how many samples the application has not released.
-func (r *Reader) held() (n int64) {
-	for _, l := range *r.links.Load() {
-		n += l.unreleased()
-	}
-	if len(r.former) > 0 {
-		r.former = slices.DeleteFunc(r.former, func(l *Link) bool { return l.unreleased() == 0 })
-		for _, l := range r.former {
-			n += l.unreleased()
-		}
-	}
-	return n
-}
-
-// lag is how many samples were published and not yet taken, as far as the head says.
-func (l *Link) lag() uint64 {
-	if h := l.head.Load(); h >= l.cursor {
-		return h + 1 - l.cursor
-	}
-	return 0
 }
 
 // Close ends the subscription. A Receive that waits returns os.ErrClosed. Samples that are held stay valid until they are

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
-	"math/bits"
 	"os"
 	"slices"
 	"sync"
@@ -17,51 +15,9 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
-	"github.com/shmbus/shmbus/internal/fault"
-	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
-
-// WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
-type WriterOptions struct {
-	Depth       int   // ring entries, a power of two up to MaxDepth; default 16
-	MaxPayload  int   // bytes; default 256 MiB
-	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
-	MemoryLimit int64 // bytes of slots; default 1 GiB
-	Group       int   // group of the file, of which this process must be a member; 0 = that of the directory
-
-	// Failed is called, if set, when a reader cut its file short, which ends its being watched. It runs on a goroutine of its own.
-	Failed func(LinkRequest, error)
-
-	slotsOnly bool // small payloads get slots too unless they are empty, for tests
-}
-
-// largestPayload is MaxPayload, or what leaves room to size a slot where an int has 32 bits.
-const largestPayload int64 = min(MaxPayload, math.MaxInt/2)
-
-func (o WriterOptions) withDefaults() (WriterOptions, error) {
-	if o.Depth == 0 {
-		o.Depth = defaultDepth
-	}
-	if o.MaxPayload == 0 {
-		o.MaxPayload = 256 << 20
-	}
-	if o.MemoryLimit == 0 {
-		o.MemoryLimit = 1 << 30
-	}
-	switch {
-	case o.Depth < 1 || o.Depth > MaxDepth || bits.OnesCount(uint(o.Depth)) != 1:
-		return o, fmt.Errorf("Depth is %d, must be a power of two from 1 to %d", o.Depth, MaxDepth)
-	case o.MaxPayload < 0 || int64(o.MaxPayload) > largestPayload:
-		return o, fmt.Errorf("MaxPayload is %d, must be from 1 to %d bytes", o.MaxPayload, largestPayload)
-	case o.SampleSize < 0 || o.SampleSize > o.MaxPayload:
-		return o, fmt.Errorf("SampleSize is %d, must be from 0 to MaxPayload, %d bytes", o.SampleSize, o.MaxPayload)
-	case o.MemoryLimit < 0:
-		return o, fmt.Errorf("MemoryLimit is %d, must be positive", o.MemoryLimit)
-	}
-	return o, nil
-}
 
 // A Writer is a publisher's end of a ring: it alone writes the publisher file. All methods may be called concurrently.
 //
@@ -179,64 +135,6 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-// noSpace makes a *NoSpaceError of an error for want of memory that is not for a slot.
-func noSpace(err error) error {
-	if full := wanting(err); full != nil {
-		return full
-	}
-	return err
-}
-
-// alsoNeed adds to what an error for want of memory says is needed what the next step would have asked for.
-func alsoNeed(err error, n int64) {
-	var space *SpaceError
-	var memory *MemoryError
-	switch {
-	case errors.As(err, &space):
-		space.Needed += n
-	case errors.As(err, &memory):
-		memory.Needed += n
-	}
-}
-
-// wanting returns what is missing if err is for want of memory, else nil.
-func wanting(err error) *NoSpaceError {
-	var space *SpaceError
-	if errors.As(err, &space) {
-		return &NoSpaceError{Needed: space.Needed, Available: space.Available, Err: err}
-	}
-	var memory *MemoryError
-	if errors.As(err, &memory) {
-		return &NoSpaceError{Needed: memory.Needed, Available: max(memory.Available, 0), Err: err}
-	}
-	return nil
-}
-
-// CountIn moves the publisher's figures to a block of counters.Size bytes that others can read. The block must stay mapped
-// until Close has returned.
-func (w *Writer) CountIn(block []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return
-	}
-	copy(block, w.bytes)
-	w.countIn(block)
-	w.figures.SetMemory(w.pool.taken)
-	w.figures.SetLoans(w.loans)
-}
-
-func (w *Writer) countIn(block []byte) {
-	w.bytes, w.figures = block, counters.NewPublisher(block)
-}
-
-// Figures returns what the publisher has counted.
-func (w *Writer) Figures() counters.PublisherFigures {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return counters.ReadPublisher(figuresNow(w.bytes))
-}
-
 // Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
 // ctx bounds the wait for lossless subscriptions; with none of them, and without error, Publish never waits.
 func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
@@ -336,117 +234,6 @@ func (w *Writer) open(id slotID) []byte {
 
 func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
 
-// slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
-// the oldest samples in the ring, or memory of theirs, which then count as lost for whoever did not read them. Called with mu
-// held.
-func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
-	for {
-		if err := w.allows(n); err != nil {
-			return 0, err
-		}
-		if id, ok := w.pool.take(n, false); ok {
-			return id, nil
-		}
-		w.pool.reclaim(w)
-		if id, ok := w.pool.take(n, false); ok {
-			return id, nil
-		}
-		err := w.pool.grow(n, false)
-		w.figures.SetMemory(w.pool.taken)
-		if id, ok := w.pool.take(n, err != nil); ok {
-			return id, nil
-		}
-		var limit *LimitError
-		var space *NoSpaceError
-		if !errors.As(err, &limit) && !errors.As(err, &space) {
-			return 0, err
-		}
-		id, untaken := w.withdrawFor(n)
-		if id == noSlot && untaken == 0 && space != nil {
-			id, untaken = w.withdrawSmaller(n, space.Err)
-		}
-		if id != noSlot {
-			return id, nil
-		}
-		if untaken == 0 {
-			if space != nil {
-				space.Held = w.pool.countHeld()
-			}
-			return 0, err
-		}
-		if err := w.awaitTaken(ctx, func() uint64 { return untaken }); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// withdrawFor takes samples back, oldest first, until a slot for n bytes is free. What a reader holds stays, because taking
-// it back would give no slot. What a lossless reader still has to take stays too, and the first such sample is reported.
-// Called with mu held.
-func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
-	depth := uint64(w.ring.depth())
-	w.pool.look(w)
-	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
-		id := w.inRing[w.ring.index(seq)]
-		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
-			continue
-		}
-		if !w.taken(seq) {
-			return noSlot, seq
-		}
-		w.withdraw(seq)
-		if id, ok := w.pool.take(n, true); ok {
-			return id, 0
-		}
-	}
-	return noSlot, 0
-}
-
-// withdrawSmaller takes samples back that are in smaller slots, oldest first, until enough of these are unused for their
-// memory to become a slot for n bytes. Otherwise a publisher whose limit was reached by small payloads could never publish a
-// larger one. It follows a withdrawFor in vain, and reports the same.
-// It is in vain where cause says that this process may map no more: the memory of slots would be given back, their place not.
-func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64) {
-	if errors.As(cause, new(*MemoryError)) {
-		return noSlot, 0
-	}
-	depth := uint64(w.ring.depth())
-	yields := w.pool.yielding(n, cause != nil)
-	if yields == nil {
-		return noSlot, 0
-	}
-	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
-		id := w.inRing[w.ring.index(seq)]
-		if id == noSlot || !yields[id.arena()] {
-			continue
-		}
-		if !w.taken(seq) {
-			return noSlot, seq
-		}
-		w.withdraw(seq)
-		err := w.pool.grow(n, true)
-		w.figures.SetMemory(w.pool.taken)
-		if err != nil {
-			continue
-		}
-		if id, ok := w.pool.take(n, true); ok {
-			return id, 0
-		}
-	}
-	return noSlot, 0
-}
-
-// withdraw takes a sample back that is in the ring.
-func (w *Writer) withdraw(seq uint64) {
-	i := w.ring.index(seq)
-	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
-	killpoint.At("takeback.word")
-	w.pool.retire(w.inRing[i])
-	w.inRing[i] = noSlot
-	killpoint.At("takeback.retire")
-	w.pool.reclaim(w)
-}
-
 // commit makes what a filled slot holds the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
 // the slot is the pool's or the ring's again afterwards.
 func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
@@ -487,82 +274,6 @@ func (w *Writer) giveUp(id slotID) {
 	if id != noSlot {
 		w.pool.put(id)
 	}
-}
-
-// show makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
-// yet. Called with mu held.
-func (w *Writer) show(n int, stamp int64) {
-	w.ring.show(w.seq+1, stamp, n)
-	w.placed(noSlot, n, stamp)
-}
-
-// place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
-func (w *Writer) place(id slotID, n int, stamp int64) {
-	killpoint.At("publish.wait")
-	seq := w.seq + 1
-	h := w.slot(id)[:slotHeaderSize]
-	binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
-	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
-	binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
-	killpoint.At("publish.header")
-
-	mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
-	killpoint.At("publish.word")
-	w.placed(id, n, stamp)
-}
-
-// placed notes that the next sample is in the ring, in a slot or noSlot. Called with mu held.
-func (w *Writer) placed(id slotID, n int, stamp int64) {
-	w.seq++
-	mem.Release64(w.head, w.seq)
-	killpoint.At("publish.head")
-	i := w.ring.index(w.seq)
-	if old := w.inRing[i]; old != noSlot {
-		w.pool.retire(old)
-	}
-	w.inRing[i] = id
-	killpoint.At("publish.retire")
-	w.figures.Published(n, stamp)
-	killpoint.At("publish.count")
-}
-
-// wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks
-// at the ring once more, then sleeps on the bell's old value; the sample's ring word was stored before we load armed. So
-// either the reader sees the sample or we see it armed.
-func (w *Writer) wakeReaders() {
-	if len(w.readers) == 0 {
-		return
-	}
-	w.fence.Add(1)
-	defer w.endWake(fault.Guard())
-	asleep := false
-	for _, r := range w.readers {
-		if a := r.armed.Load(); a != r.woken {
-			r.woken = a
-			asleep = asleep || a != 0
-		}
-	}
-	killpoint.At("publish.armed")
-	if asleep {
-		w.ringBell()
-	}
-}
-
-// endWake ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
-func (w *Writer) endWake(before fault.Mode) {
-	before.Restore()
-	if e := recover(); e != nil {
-		w.cut(e)
-		w.ringBell()
-		w.removeReaders((*peer).stale)
-	}
-}
-
-func (w *Writer) ringBell() {
-	w.bell.Add(1)
-	killpoint.At("publish.bell")
-	futex.Wake(w.bell)
-	killpoint.At("publish.wake")
 }
 
 // Depth returns the number of ring entries.

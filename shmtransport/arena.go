@@ -1,0 +1,42 @@
+package shmtransport
+
+// A slotID names a slot: arena in the upper bits, index within the arena below.
+type slotID uint32
+
+func (id slotID) arena() int { return int(id >> slotIndexBits) }
+func (id slotID) index() int { return int(id & (maxSlots - 1)) }
+
+// An arena is a run of slots of one size. Larger payloads get new arenas; what is there never moves.
+type arena struct {
+	b        []byte
+	off      int64 // in the store
+	slotSize int   // payload bytes a slot can hold
+	slots    int
+	free     []slotID // nobody reads or writes these
+	base     int      // number of the first slot among all slots of the pool
+	empty    bool     // its memory was given back, and none of its slots is free until it is taken back
+}
+
+func (a *arena) stride() int { return slotHeaderSize + a.slotSize }
+
+// bytes is how much memory the slots take.
+func (a *arena) bytes() int64 { return int64(a.stride()) * int64(a.slots) }
+
+// suits reports whether the slots are large enough for payloads of n bytes and not far too large.
+func (a *arena) suits(n int) bool { return a.slotSize >= n && (a.slotSize-largeSlot)/4 <= n }
+
+// unused reports whether nobody has any of the slots.
+func (a *arena) unused() bool { return !a.empty && len(a.free) == a.slots }
+
+// fill makes all slots of arena k free.
+func (a *arena) fill(k int) {
+	for i := a.slots - 1; i >= 0; i-- {
+		a.free = append(a.free, slotID(k<<slotIndexBits|i))
+	}
+}
+
+// slot returns header and payload of a slot.
+func (a *arena) slot(i int) []byte {
+	n := a.stride()
+	return a.b[i*n : (i+1)*n : (i+1)*n]
+}

@@ -1,0 +1,83 @@
+package shmtransport
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// viewArena is one arena of the publisher as this process mapped it.
+type viewArena struct {
+	b        []byte // nil for a link that only watches
+	off      uint64
+	slotSize uint64
+	slots    uint32
+}
+
+// starve leaves the link alone until retry. Its cursor stays where it is: what the publisher replaces meanwhile is counted as
+// lost, as with every other reader that is late.
+func (l *Link) starve() { l.admitted, l.starved = false, true }
+
+// maxMapped is how many bytes of publishers' slots one participant maps, half of the addresses that a 32-bit program has and an
+// eighth of those of another. A file may say that it has more, which costs its owner nothing, and would leave none for the heap.
+const maxMapped = 1<<(31+13*(^uint(0)>>63)) - 1
+
+// mapArena maps an arena when a ring word first names it.
+func (l *Link) mapArena(k int, a *viewArena) error {
+	if err := l.readArena(k, a); err != nil {
+		return err
+	}
+	n := (slotHeaderSize + a.slotSize) * uint64(a.slots)
+	if n != uint64(int(n)) || int(n) < 0 {
+		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
+	}
+	all, arenas := l.budget(int64(n), 1)
+	switch {
+	case arenas > maxArenasMapped:
+		l.budget(-int64(n), -1)
+		return &LimitError{What: fmt.Sprintf("pieces of memory of publishers, with one more of %v", l.id), Limit: maxArenasMapped, Remedy: "subscribe to fewer publishers in one process, or set their SampleSize"}
+	case all > maxMapped:
+		l.budget(-int64(n), -1)
+		return &LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMapped, Remedy: "subscribe to fewer publishers in one process"}
+	}
+	b, err := l.view.window(int64(a.off), int(n))
+	if err != nil {
+		l.budget(-int64(n), -1)
+	}
+	if errors.As(err, new(*MemoryError)) {
+		return err // the trouble is ours
+	}
+	if err != nil {
+		return l.corrupt("arena %d: %v", k, err)
+	}
+	a.b = b
+	return nil
+}
+
+// maxArenasMapped is how many arenas one participant maps: half of what Linux lets a process map. One publisher may have 127, and
+// one participant hundreds of publishers, each of them a page; a Go program that may map no more ends.
+const maxArenasMapped = 1 << 15
+
+// budget notes that the link maps n bytes more in so many arenas more, and returns what all links of the participant map.
+func (l *Link) budget(n, arenas int64) (allBytes, allArenas int64) {
+	l.mapped, l.pieces = l.mapped+n, l.pieces+arenas
+	if l.owner == nil {
+		return l.mapped, l.pieces
+	}
+	w := l.owner.waits
+	return w.mapped.Add(n), w.pieces.Add(arenas)
+}
+
+// readArena reads, once, where an arena is and what is in it.
+func (l *Link) readArena(k int, a *viewArena) error {
+	e := l.arenaTable[k*arenaEntrySize : (k+1)*arenaEntrySize]
+	off := mem.Uint64(e, arenaOffOffset).Load()
+	size := mem.Uint64(e, arenaOffSlotSize).Load()
+	slots := mem.Uint32(e, arenaOffSlots).Load()
+	if off == 0 || off > 1<<50 || size == 0 || size%slotAlign != 0 || size > l.limit || slots == 0 || slots > maxSlots {
+		return l.corrupt("arena %d at %d: %d slots of %d bytes", k, off, slots, size)
+	}
+	a.off, a.slotSize, a.slots = off, size, slots
+	return nil
+}

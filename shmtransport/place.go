@@ -1,0 +1,86 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+
+	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// show makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
+// yet. Called with mu held.
+func (w *Writer) show(n int, stamp int64) {
+	w.ring.show(w.seq+1, stamp, n)
+	w.placed(noSlot, n, stamp)
+}
+
+// place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
+func (w *Writer) place(id slotID, n int, stamp int64) {
+	killpoint.At("publish.wait")
+	seq := w.seq + 1
+	h := w.slot(id)[:slotHeaderSize]
+	binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
+	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
+	binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
+	killpoint.At("publish.header")
+
+	mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
+	killpoint.At("publish.word")
+	w.placed(id, n, stamp)
+}
+
+// placed notes that the next sample is in the ring, in a slot or noSlot. Called with mu held.
+func (w *Writer) placed(id slotID, n int, stamp int64) {
+	w.seq++
+	mem.Release64(w.head, w.seq)
+	killpoint.At("publish.head")
+	i := w.ring.index(w.seq)
+	if old := w.inRing[i]; old != noSlot {
+		w.pool.retire(old)
+	}
+	w.inRing[i] = id
+	killpoint.At("publish.retire")
+	w.figures.Published(n, stamp)
+	killpoint.At("publish.count")
+}
+
+// wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks
+// at the ring once more, then sleeps on the bell's old value; the sample's ring word was stored before we load armed. So
+// either the reader sees the sample or we see it armed.
+func (w *Writer) wakeReaders() {
+	if len(w.readers) == 0 {
+		return
+	}
+	w.fence.Add(1)
+	defer w.endWake(fault.Guard())
+	asleep := false
+	for _, r := range w.readers {
+		if a := r.armed.Load(); a != r.woken {
+			r.woken = a
+			asleep = asleep || a != 0
+		}
+	}
+	killpoint.At("publish.armed")
+	if asleep {
+		w.ringBell()
+	}
+}
+
+// endWake ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
+func (w *Writer) endWake(before fault.Mode) {
+	before.Restore()
+	if e := recover(); e != nil {
+		w.cut(e)
+		w.ringBell()
+		w.removeReaders((*peer).stale)
+	}
+}
+
+func (w *Writer) ringBell() {
+	w.bell.Add(1)
+	killpoint.At("publish.bell")
+	futex.Wake(w.bell)
+	killpoint.At("publish.wake")
+}

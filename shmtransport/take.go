@@ -1,0 +1,211 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// outcome is what an attempt to take a sample came to.
+type outcome int
+
+const (
+	nothing   outcome = iota // no sample yet
+	taken                    //
+	gone                     // the sample at the cursor cannot be had any more
+	again                    // the publisher laps us; there is something, but not in this attempt
+	heldLimit                // every mark is in use
+)
+
+// waiting reports whether take would come to something.
+func (l *Link) waiting() bool {
+	if !l.admitted {
+		if l.starved {
+			return l.retry.Load()
+		}
+		return l.ended() || !l.checked || l.admitGen.Load() != l.seenGen
+	}
+	return ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
+}
+
+// take hands out the next sample. It is the ring word that says where that is; when the publisher laps us meanwhile, the word
+// is another one afterwards.
+func (l *Link) take(s *Sample) (outcome, error) {
+	if !l.admitted {
+		if ok, err := l.connected(); !ok {
+			return nothing, err
+		}
+	}
+	for try, takenBack := 0, 0; try < 8 && takenBack < l.ring.depth(); {
+		word := l.ring.word(l.cursor).Load()
+		switch d := ahead(word, l.cursor); {
+		case d < 0:
+			return nothing, nil
+		case d > 0:
+			if err := l.skip(d, try); err != nil {
+				return nothing, err
+			}
+			try++
+			continue
+		}
+		o, err := l.claim(s, word)
+		switch o {
+		case taken:
+			l.advance()
+			return taken, nil
+		case gone:
+			l.lost++
+			l.advance()
+			takenBack++
+		case again:
+			try++
+		default:
+			return o, err
+		}
+	}
+	return again, nil
+}
+
+// claim makes the sample at the cursor, which word names, the application's, or fails because it is there no more.
+func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
+	killpoint.At("take.load")
+	slot := uint32(word & slotMask)
+	if slot == slotWithdrawn {
+		return gone, nil
+	}
+	k := l.freeMark()
+	if k < 0 {
+		return heldLimit, nil
+	}
+	if slot >= slotInEntry {
+		return l.copyEntry(s, k, int(slot-slotInEntry))
+	}
+	if l.watching {
+		return l.copySlot(s, k, word)
+	}
+	// Unchanged after the mark, the word says that the slot was in the ring when the mark was there to be seen; and a slot that
+	// leaves the ring later is not reused before the publisher has looked at the marks.
+	l.useMark(k)
+	l.marks[k].Store(slot + 1)
+	killpoint.At("take.mark")
+	if l.ring.word(l.cursor).Load() != word {
+		l.marks[k].Store(0)
+		return again, nil
+	}
+	if err := l.read(s, slot); err != nil {
+		l.marks[k].Store(0)
+		return nothing, err
+	}
+	l.hand(s, k, marked)
+	return taken, nil
+}
+
+// copyEntry copies a small sample of n bytes out of its entry.
+func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
+	if n > smallPayload {
+		return nothing, l.corrupt("sample %d has %d bytes in an entry", l.cursor, n)
+	}
+	c := l.copies[k]
+	if c == nil {
+		c = new(entryCopy)
+		l.copies[k] = c
+	}
+	c.sequence = 0
+	if !l.ring.read(l.cursor, c, n) {
+		return gone, nil
+	}
+	killpoint.At("copy.check")
+	c.sequence, c.n, l.recent = l.cursor, n, k
+	s.sequence, s.stamp, s.payload = l.cursor, c.stamp, mem.SpanOfWords(c.words[:], n)
+	l.hand(s, k, copied)
+	return taken, nil
+}
+
+// hand makes s the application's, which is read and stands for a use of mark k.
+func (l *Link) hand(s *Sample, k int, how use) {
+	s.link, s.use = l, use(l.uses[k].Load())|how
+	mem.Set64(&l.uses[k], uint64(s.use)) // whoever cleared it before is done with it
+	s.lost, l.lost = l.lost, 0
+	if how == marked {
+		l.takes++
+	}
+	l.usedUp = max(l.usedUp, k+1)
+	l.held++
+}
+
+// skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
+// cursor is ahead of it. After each lap within one take it leaves the publisher more room.
+func (l *Link) skip(d int64, try int) error {
+	depth := uint64(l.ring.depth())
+	if uint64(d)&(depth-1) != 0 {
+		return l.corrupt("ring entry %d holds sequence %d", l.cursor&(depth-1), l.cursor+uint64(d))
+	}
+	newest := l.cursor + uint64(d)
+	if h := l.head.Load(); h > newest && h-newest < 1<<40 {
+		newest = h
+	}
+	next := newest + 1 - depth
+	if try > 0 {
+		next += depth >> max(1, 4-try)
+	}
+	next = max(next, l.cursor+1)
+	l.lost += next - l.cursor
+	l.cursor = next
+	l.cursorWord.Store(next)
+	killpoint.At("skip.cursor")
+	l.wakePublisher()
+	killpoint.At("skip.wake")
+	return nil
+}
+
+func (l *Link) advance() {
+	l.cursor++
+	mem.Release64(l.cursorWord, l.cursor)
+	killpoint.At("take.cursor")
+	l.wakePublisher()
+	killpoint.At("take.wake")
+}
+
+// wakePublisher wakes a publisher that waits for this reader to get this far.
+func (l *Link) wakePublisher() {
+	if at := l.wakeCursor.Load(); at != 0 && l.cursor >= at && at != l.woken {
+		l.woken = at
+		futex.Wake(l.cursorLow)
+	}
+}
+
+// read fills s from a marked slot.
+func (l *Link) read(s *Sample, slot uint32) error {
+	killpoint.At("take.check")
+	k := int(slot >> slotIndexBits)
+	if k >= MaxArenas {
+		return l.corrupt("arena %d of at most %d", k, MaxArenas)
+	}
+	a := &l.arenas[k]
+	if a.b == nil {
+		if err := l.mapArena(k, a); err != nil {
+			return err
+		}
+	}
+	i := slot & (maxSlots - 1)
+	if i >= a.slots {
+		return l.corrupt("slot %d of arena %d, which has %d", i, k, a.slots)
+	}
+	stride := slotHeaderSize + a.slotSize
+	b := a.b[uint64(i)*stride:][:stride:stride]
+	seq := binary.NativeEndian.Uint64(b[slotOffSequence:])
+	n := binary.NativeEndian.Uint64(b[slotOffLength:])
+	if seq != l.cursor {
+		return l.corrupt("slot of sequence %d holds sequence %d", l.cursor, seq)
+	}
+	if n > a.slotSize {
+		return l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
+	}
+	s.sequence = seq
+	s.stamp = int64(binary.NativeEndian.Uint64(b[slotOffPublished:]))
+	s.payload = mem.SpanOf(b[slotHeaderSize : slotHeaderSize+n : slotHeaderSize+n])
+	killpoint.At("take.read")
+	return nil
+}

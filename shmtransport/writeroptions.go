@@ -1,0 +1,47 @@
+package shmtransport
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
+type WriterOptions struct {
+	Depth       int   // ring entries, a power of two up to MaxDepth; default 16
+	MaxPayload  int   // bytes; default 256 MiB
+	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
+	MemoryLimit int64 // bytes of slots; default 1 GiB
+	Group       int   // group of the file, of which this process must be a member; 0 = that of the directory
+
+	// Failed is called, if set, when a reader cut its file short, which ends its being watched. It runs on a goroutine of its own.
+	Failed func(LinkRequest, error)
+
+	slotsOnly bool // small payloads get slots too unless they are empty, for tests
+}
+
+// largestPayload is MaxPayload, or what leaves room to size a slot where an int has 32 bits.
+const largestPayload int64 = min(MaxPayload, math.MaxInt/2)
+
+func (o WriterOptions) withDefaults() (WriterOptions, error) {
+	if o.Depth == 0 {
+		o.Depth = defaultDepth
+	}
+	if o.MaxPayload == 0 {
+		o.MaxPayload = 256 << 20
+	}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = 1 << 30
+	}
+	switch {
+	case o.Depth < 1 || o.Depth > MaxDepth || bits.OnesCount(uint(o.Depth)) != 1:
+		return o, fmt.Errorf("Depth is %d, must be a power of two from 1 to %d", o.Depth, MaxDepth)
+	case o.MaxPayload < 0 || int64(o.MaxPayload) > largestPayload:
+		return o, fmt.Errorf("MaxPayload is %d, must be from 1 to %d bytes", o.MaxPayload, largestPayload)
+	case o.SampleSize < 0 || o.SampleSize > o.MaxPayload:
+		return o, fmt.Errorf("SampleSize is %d, must be from 0 to MaxPayload, %d bytes", o.SampleSize, o.MaxPayload)
+	case o.MemoryLimit < 0:
+		return o, fmt.Errorf("MemoryLimit is %d, must be positive", o.MemoryLimit)
+	}
+	return o, nil
+}
