@@ -18,20 +18,37 @@ import (
 // Lives that survivors see, and those of who is alone.
 var (
 	watched = []string{"publisher", "subscriber", "lossless", "crowded"}
-	lonely  = []string{"first", "cleaner", "burier"}
+	lonely  = []string{"first", "cleaner", "burier", "leaver"}
 )
 
-// A census is which steps were struck.
+// forever is the timeout of lossless subscriptions of victims that are killed: who waits for them and does not hear of their death
+// waits for longer than any test.
+const forever = time.Hour
+
+// A census is which steps were struck, and which of them when the life came to its leaving.
 type census struct {
-	mu    sync.Mutex
-	steps map[string]bool
-	cells int
+	mu      sync.Mutex
+	steps   map[string]bool
+	leaving map[string]bool
+	cells   int
+	lapped  int // of those who were stopped, who found losses counted
 }
 
-func (c *census) add(k strike) {
+func newCensus() *census { return &census{steps: map[string]bool{}, leaving: map[string]bool{}} }
+
+// add notes where a victim was struck.
+func (c *census) add(t *testing.T, k strike, v *casualty) {
+	t.Helper()
+	at, err := readTrace(v.trace)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.steps[k.step] = true
+	if phasesOf(v.life)[at.phase].name == "leave" {
+		c.leaving[k.step] = true
+	}
 	c.cells++
 }
 
@@ -44,13 +61,18 @@ func (c *census) complete(t *testing.T) {
 	}
 	for _, s := range steps {
 		if as := sameCode()[s]; as != "" {
-			s = as
+			if !c.leaving[as] {
+				t.Errorf("nobody who left was struck after %s, which is %s", as, s)
+			}
+			continue
 		}
 		if !c.steps[s] {
 			t.Errorf("nobody was struck after %s", s)
 		}
 	}
-	t.Logf("%d cells, %d of %d steps", c.cells, len(c.steps), len(steps))
+	if !t.Failed() {
+		t.Logf("%d cells, all %d steps", c.cells, len(steps))
+	}
 }
 
 // cells are the strikes of one life, of which it was counted how often it comes to each step: at most each of one step, the
@@ -86,6 +108,10 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 			if p := protocol(step); p != "file" && p != "join" && p != "bell" && p != "advertise" {
 				continue
 			}
+		case "leaver":
+			if protocol(step) != "leave" && step != "clean.files" && step != "clean.participant" {
+				continue
+			}
 		case "burier":
 			if step != "clean.again" && step != "clean.files" && step != "clean.participant" { // the others begin a joining
 				continue
@@ -104,9 +130,9 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 }
 
 // sections cuts strikes into n parts.
-func sections(all []strike, n int) (parts [][]strike) {
+func sections[S any](all []S, n int) (parts [][]S) {
 	for i := range n {
-		var part []strike
+		var part []S
 		for k := i; k < len(all); k += n {
 			part = append(part, all[k])
 		}
@@ -125,7 +151,7 @@ func count(t *testing.T, life string) (n map[string]int) {
 		return n
 	}
 	s := newScene(t)
-	c := send(t, s.dir, life, strike{}, 0)
+	c := send(t, s.dir, life, strike{}, forever)
 	n = c.passes()
 	s.afterwards(t, 0, c)
 	s.end(t)
@@ -134,7 +160,7 @@ func count(t *testing.T, life string) (n map[string]int) {
 
 // Whoever dies after any step of any protocol costs nobody anything.
 func TestKillMatrix(t *testing.T) {
-	struck := &census{steps: map[string]bool{}}
+	struck := newCensus()
 	begin := time.Now()
 	t.Run("lives", func(t *testing.T) {
 		for _, life := range watched {
@@ -144,10 +170,10 @@ func TestKillMatrix(t *testing.T) {
 				for _, k := range cells(life, count(t, life), 5) {
 					k.sig = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-						c := send(t, s.dir, life, k, 0)
+						c := send(t, s.dir, life, k, forever)
 						if c.struck(t, k) {
+							struck.add(t, k, c)
 							c.dead(t)
-							struck.add(k)
 						}
 						s.afterwards(t, 0, c)
 					})
@@ -166,8 +192,8 @@ func TestKillMatrix(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
 						alone(t, life, k, func(_ string, _ []string, c *casualty) {
 							if c.struck(t, k) {
+								struck.add(t, k, c)
 								c.dead(t)
-								struck.add(k)
 							}
 						})
 					})

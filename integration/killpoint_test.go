@@ -28,9 +28,14 @@ func (s strike) String() string { return fmt.Sprintf("%s pass %d", s.step, s.pas
 const (
 	tracePublished = 8 * iota // ring words that it stored on the topic "load"
 	tracePhase                // of its life
+	traceTaken                // samples that it took after it was stopped
+	traceLapped               // what the first of these, firstTaken, say that it lost
 	traceLast                 // length of the name of the step it came to last, and that
 	traceSize      = 128
 )
+
+// firstTaken is more samples than a victim can have had on the way to it when it was stopped.
+const firstTaken = 12
 
 // A watchman counts the steps that a process goes through, notes in a file how far it came, and strikes.
 type watchman struct {
@@ -41,6 +46,10 @@ type watchman struct {
 	passes    map[string]int
 	counting  bool // ring words are of the topic "load"
 	published uint64
+	began     bool // it took samples
+	resumed   bool // it was stopped
+	taken     uint64
+	lapped    uint64
 }
 
 // keepWatch begins to watch this process.
@@ -101,12 +110,31 @@ func (w *watchman) fall() {
 	fmt.Fprintln(os.NewFile(3, "strikes"), w.strike)
 	syscall.Tgkill(os.Getpid(), syscall.Gettid(), w.strike.sig)
 	runtime.UnlockOSThread()
+	w.mu.Lock()
+	w.resumed = true
+	w.mu.Unlock()
+}
+
+// took notes what a sample says that was lost before it, of the first ones after a stop that came to somebody who had begun to take.
+func (w *watchman) took(lost uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began = w.began || !w.resumed
+	if !w.began || !w.resumed || w.taken == firstTaken {
+		return
+	}
+	w.taken++
+	w.lapped += lost
+	w.note(traceTaken, w.taken)
+	w.note(traceLapped, w.lapped)
 }
 
 // A trace is what a victim left in its file.
 type trace struct {
 	published uint64
 	phase     int
+	taken     uint64
+	lapped    uint64
 	last      string
 }
 
@@ -117,6 +145,8 @@ func readTrace(path string) (t trace, err error) {
 	}
 	t.published = binary.NativeEndian.Uint64(b[tracePublished:])
 	t.phase = int(binary.NativeEndian.Uint64(b[tracePhase:]))
+	t.taken = binary.NativeEndian.Uint64(b[traceTaken:])
+	t.lapped = binary.NativeEndian.Uint64(b[traceLapped:])
 	t.last = string(b[traceLast+1:][:b[traceLast]])
 	return t, nil
 }

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -44,6 +45,7 @@ func lives() []life {
 			{"hold", (*victim).hold}, {"close", (*victim).close}, leave}},
 		{"first", []phase{join, {"advertise", (*victim).advertise}, {"subscribe", (*victim).subscribe}, {"close", (*victim).close}, leave}},
 		{"cleaner", []phase{join, leave, {"remove", (*victim).remove}}},
+		{"leaver", []phase{{"enter", (*victim).enter}, {"leave", (*victim).quit}}},
 		{"burier", []phase{join, {"bury", (*victim).bury}, leave}},
 	}
 }
@@ -55,10 +57,12 @@ type victim struct {
 	patience time.Duration // of lossless subscriptions
 
 	p    *topic.Participant
+	reg  *registry.Registry // of who takes part without topics
 	pub  *topic.Publisher[[]byte]
 	subs []*topic.Subscriber[[]byte]
 	seq  uint64
 	last map[topic.PublisherID]uint64
+	main topic.PublisherID // the first that it took a sample of
 	kept []topic.Sample[[]byte]
 }
 
@@ -104,6 +108,23 @@ func (v *victim) join() (err error) {
 }
 
 func (v *victim) leave() error { return v.p.Close() }
+
+// enter joins without topics and announces a publisher with a schema, too large for an entity page, that it does not take back.
+func (v *victim) enter() (err error) {
+	dir, err := registry.DomainDir("", "")
+	if err != nil {
+		return err
+	}
+	if v.reg, err = registry.Join(registry.Options{Dir: dir, Unit: "leaver"}); err != nil {
+		return err
+	}
+	_, err = v.reg.Advertise(registry.Entity{ID: registry.EntityID{Participant: v.reg.ID(), Number: v.reg.Number()}, Kind: registry.KindPublisher, Topic: "load",
+		Encoding: "octets", SchemaEncoding: "text", Schema: bytes.Repeat([]byte("eight "), 5000)})
+	return err
+}
+
+// quit leaves what it announced to its leaving.
+func (v *victim) quit() error { return v.reg.Close() }
 
 // stamp is what a payload of n bytes tells in every word: its sequence and its length.
 func stamp(seq uint64, n int) uint64 { return seq ^ uint64(n)<<40 }

@@ -38,12 +38,22 @@ func rounds(t *testing.T) int {
 type figures struct {
 	mu        sync.Mutex
 	rounds    int
+	both      int // rounds that killed two
 	lives     map[string]int
 	phases    map[string]int
 	protocols map[string]int // of the step that was the last
 }
 
-func (f *figures) add(c *casualty, at trace) {
+// fell notes where a victim was when it was killed. Until then nothing may have gone wrong with it.
+func (f *figures) fell(t *testing.T, c *casualty) {
+	t.Helper()
+	at, err := readTrace(c.trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.err.Len() > 0 || c.cmd.ProcessState.ExitCode() > 0 {
+		t.Errorf("before it was killed the %s ended with %v: %s", c.life, c.cmd.ProcessState, c.err.String())
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lives[c.life]++
@@ -55,6 +65,13 @@ func (f *figures) add(c *casualty, at trace) {
 		f.protocols[protocol(at.last)]++
 	}
 	f.phases[c.life+" "+where]++
+}
+
+func (f *figures) round(victims int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rounds++
+	f.both += victims - 1
 }
 
 func most(n map[string]int) string {
@@ -71,18 +88,24 @@ func TestRandomKills(t *testing.T) {
 	f := &figures{lives: map[string]int{}, phases: map[string]int{}, protocols: map[string]int{}}
 	begin := time.Now()
 	t.Run("scenes", func(t *testing.T) {
-		for i := range 2 {
+		for i := range 3 {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				t.Parallel()
+				if i == 2 { // one after the other has a domain of its own
+					for k := i; k < n && !t.Failed(); k += 3 {
+						t.Run(strconv.Itoa(k), func(t *testing.T) { killAloneAtRandom(t, f) })
+					}
+					return
+				}
 				s := newScene(t)
-				for k := i; k < n && !t.Failed(); k += 2 {
+				for k := i; k < n && !t.Failed(); k += 3 {
 					t.Run(strconv.Itoa(k), func(t *testing.T) { killAtRandom(t, s, f) })
 				}
 				s.end(t)
 			})
 		}
 	})
-	t.Logf("%d rounds in %v, %d of them killed both ends", f.rounds, time.Since(begin).Round(time.Second), f.lives["publisher"]+f.lives["subscriber"]+f.lives["lossless"]+f.lives["crowded"]-f.rounds)
+	t.Logf("%d rounds in %v, %d of them killed both ends", f.rounds, time.Since(begin).Round(time.Second), f.both)
 	t.Logf("killed: %s", most(f.lives))
 	t.Logf("in its part: %s", most(f.phases))
 	t.Logf("last step was of: %s", most(f.protocols))
@@ -97,35 +120,43 @@ func killAtRandom(t *testing.T, s *scene, f *figures) {
 	}[rand.IntN(8)]
 	var victims []*casualty
 	for _, life := range chosen {
-		victims = append(victims, send(t, s.dir, life, strike{}, 0))
+		victims = append(victims, send(t, s.dir, life, strike{}, forever))
 	}
-	first := victims[0]
-	part := rand.IntN(len(phasesOf(first.life)))
-	for begin := time.Now(); time.Since(begin) < long; time.Sleep(50 * time.Microsecond) {
-		if at, err := readTrace(first.trace); err == nil && at.phase >= part {
-			break
-		}
-	}
-	time.Sleep(rand.N(4 * time.Millisecond))
+	victims[0].somewhere()
 	for _, i := range rand.Perm(len(victims)) {
 		victims[i].kill()
 	}
 	var slack uint64
 	for _, v := range victims {
-		at, err := readTrace(v.trace)
-		if err != nil {
-			t.Fatal(err)
+		f.fell(t, v)
+		if v.life == "publisher" && !v.cmd.ProcessState.Exited() {
+			slack++ // it may have been killed between a ring word and its note of it
 		}
-		if v.err.Len() > 0 || v.cmd.ProcessState.ExitCode() > 0 {
-			t.Errorf("before it was killed the %s ended with %v: %s", v.life, v.cmd.ProcessState, v.err.String())
-		}
-		f.add(v, at)
-		slack++ // it may have been killed between a ring word and its note of it
 	}
-	f.mu.Lock()
-	f.rounds++
-	f.mu.Unlock()
+	f.round(len(victims))
 	s.afterwards(t, slack, victims...)
+}
+
+// killAloneAtRandom does the same where there is nobody else, and has the next who come find a domain that they can use, and
+// nothing that is left when they are gone.
+func killAloneAtRandom(t *testing.T, f *figures) {
+	alone(t, lonely[rand.IntN(len(lonely))], strike{}, func(_ string, _ []string, c *casualty) {
+		c.somewhere()
+		c.kill()
+		f.fell(t, c)
+		f.round(1)
+	})
+}
+
+// somewhere returns when the victim has begun a part of its life that is drawn, and lived a moment that is.
+func (c *casualty) somewhere() {
+	part := rand.IntN(len(phasesOf(c.life)))
+	for begin := time.Now(); time.Since(begin) < long; time.Sleep(50 * time.Microsecond) {
+		if at, err := readTrace(c.trace); err == nil && at.phase >= part {
+			break
+		}
+	}
+	time.Sleep(rand.N(4 * time.Millisecond))
 }
 
 func phasesOf(name string) []phase {

@@ -28,6 +28,12 @@ func (v *victim) got(s topic.Sample[[]byte], keep int) error {
 	if was := v.last[s.Publisher()]; was != 0 && s.Sequence() != was+1+s.Lost() {
 		return fmt.Errorf("sequence %d after %d with %d lost", s.Sequence(), was, s.Lost())
 	}
+	if v.main == (topic.PublisherID{}) {
+		v.main = s.Publisher()
+	}
+	if s.Publisher() == v.main {
+		v.took(s.Lost())
+	}
 	v.last[s.Publisher()] = s.Sequence()
 	v.kept = append(v.kept, s)
 	for len(v.kept) > keep {

@@ -19,7 +19,7 @@ import (
 
 // struckRoles are those of the tests that strike at named steps.
 func struckRoles() map[string]role {
-	return map[string]role{"victim": victimRole, "steady": steadyRole, "witness": witnessRole}
+	return map[string]role{"victim": victimRole, "steady": steadyRole, "witness": witnessRole, "newcomer": newcomerRole}
 }
 
 // subscriptions is how many the witness has on "load".
@@ -32,6 +32,9 @@ type scene struct {
 	witness *child
 	main    string // the steady publisher
 	own     []string
+	file    string      // of the steady publisher: its inode
+	had     [2]holdings // of steady and witness, before the first victim
+	more    uint64      // samples that others than victims published since the last afterwards
 }
 
 func newScene(t *testing.T) *scene {
@@ -43,8 +46,10 @@ func newScene(t *testing.T) *scene {
 	ask(s.witness, "advance %s 0", s.main)
 	ask(s.steady, "resume")
 	s.own = files(t, s.dir)
-	s.witness.order("advance %s 20", s.main)
-	s.witness.expect(new(evidence))
+	ask(s.witness, "advance %s 20", s.main)
+	s.afterwards(t, 0)
+	s.file = s.inode(t)
+	s.had = s.has()
 	return s
 }
 
@@ -148,7 +153,8 @@ func (s *scene) afterwards(t *testing.T, slack uint64, victims ...*casualty) {
 			t.Fatalf("nobody removes %q", files(t, s.dir))
 		}
 	}
-	var published uint64
+	published := s.more
+	s.more = 0
 	for _, v := range victims {
 		at, err := readTrace(v.trace)
 		if err != nil {
@@ -186,6 +192,7 @@ func (s *scene) afterwards(t *testing.T, slack uint64, victims ...*casualty) {
 // end closes the survivors. Nothing but the registry file is left then, without anybody's help.
 func (s *scene) end(t *testing.T) {
 	t.Helper()
+	s.returned(t)
 	s.witness.finish()
 	s.steady.finish()
 	if left := files(t, s.dir); len(left) > 0 {
@@ -203,7 +210,7 @@ func alone(t *testing.T, life string, k strike, during func(dir string, dead []s
 		obeyAndMake(t, dir).kill()
 		dead = files(t, dir)
 	}
-	c := send(t, dir, life, k, 0)
+	c := send(t, dir, life, k, forever)
 	if life == "burier" {
 		c.ready()
 		its := files(t, dir)

@@ -14,42 +14,63 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// stopVariable holds how long processes are stopped; default is shortStop.
+// stopVariable holds how long processes are stopped after every step. By default it is shortStop, and longStop after one step of
+// each protocol.
 const stopVariable = "SHMBUS_TEST_STOP"
 
-func stopFor(t *testing.T) time.Duration {
+// longStop is longer than what others do unasked is apart, and longer than a constructor waits for somebody who is stopped.
+const longStop = 1500 * time.Millisecond
+
+// A stop is a strike that lasts.
+type stop struct {
+	strike
+	pause time.Duration
+}
+
+func (s stop) long() bool { return s.pause >= longStop }
+
+// stops are the strikes of one life with how long they last. Lives have their long ones after different steps.
+func stops(t *testing.T, number int, all []strike) (lasting []stop) {
 	t.Helper()
-	text := os.Getenv(stopVariable)
-	if text == "" {
-		return shortStop
+	each := shortStop
+	if text := os.Getenv(stopVariable); text != "" {
+		var err error
+		if each, err = time.ParseDuration(text); err != nil || each < shortStop {
+			t.Fatalf("%s is %q, must be a duration of at least %v", stopVariable, text, shortStop)
+		}
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < shortStop {
-		t.Fatalf("%s is %q, must be a duration of at least %v", stopVariable, text, shortStop)
+	of := map[string][]int{}
+	for i, k := range all {
+		k.sig = syscall.SIGSTOP
+		lasting = append(lasting, stop{k, each})
+		of[protocol(k.step)] = append(of[protocol(k.step)], i)
 	}
-	return d
+	for _, steps := range of {
+		k := &lasting[steps[number%len(steps)]]
+		k.pause = max(each, longStop)
+	}
+	return lasting
 }
 
 // While a process is stopped after any step of any protocol the others go on, and nobody takes it for dead. When it goes on it
 // does so where it was, checks and accounts for everything it gets, and ends well.
 func TestStopMatrix(t *testing.T) {
-	pause := stopFor(t)
-	struck := &census{steps: map[string]bool{}}
+	struck := newCensus()
 	begin := time.Now()
 	t.Run("lives", func(t *testing.T) {
-		for _, life := range watched {
-			all := cells(life, count(t, life), 1)
+		for number, life := range watched {
+			all := stops(t, number, cells(life, count(t, life), 1))
 			for i, part := range sections(all, 6) {
 				t.Run(fmt.Sprintf("%s/%d", life, i), func(t *testing.T) {
 					t.Parallel()
 					s := newScene(t)
 					for _, k := range part {
-						k.sig = syscall.SIGSTOP
 						t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-							c := send(t, s.dir, life, k, impatience)
-							if c.struck(t, k) {
-								s.besideStopped(t, c, pause)
-								struck.add(k)
+							c := send(t, s.dir, life, k.strike, impatience)
+							if c.struck(t, k.strike) {
+								struck.add(t, k.strike, c)
+								s.besideStopped(t, c, k)
+								struck.account(t, c)
 							}
 							s.afterwards(t, 0, c)
 						})
@@ -61,18 +82,17 @@ func TestStopMatrix(t *testing.T) {
 				})
 			}
 		}
-		for _, life := range lonely {
-			all := cells(life, count(t, life), 1)
+		for number, life := range lonely {
+			all := stops(t, number, cells(life, count(t, life), 1))
 			for i, part := range sections(all, 3) {
 				t.Run(fmt.Sprintf("%s/%d", life, i), func(t *testing.T) {
 					t.Parallel()
 					for _, k := range part {
-						k.sig = syscall.SIGSTOP
 						t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-							alone(t, life, k, func(dir string, dead []string, c *casualty) {
-								if c.struck(t, k) {
-									strangersBesideStopped(t, dir, dead, c, pause)
-									struck.add(k)
+							alone(t, life, k.strike, func(dir string, dead []string, c *casualty) {
+								if c.struck(t, k.strike) {
+									struck.add(t, k.strike, c)
+									strangersBesideStopped(t, dir, dead, c, k)
 								}
 							})
 						})
@@ -83,23 +103,82 @@ func TestStopMatrix(t *testing.T) {
 	})
 	if !t.Failed() {
 		struck.complete(t)
+		if struck.lapped == 0 {
+			t.Error("nobody who was stopped found anything lost")
+		}
 	}
-	t.Logf("stopped for %v each, in %v", pause, time.Since(begin).Round(time.Second))
+	t.Logf("%d of those who had been stopped found what they lost counted, in %v", struck.lapped, time.Since(begin).Round(time.Second))
 }
 
-// besideStopped checks that survivors go on beside a victim that is stopped, leave it what is its own, and that it goes on
-// afterwards.
-func (s *scene) besideStopped(t *testing.T, c *casualty, pause time.Duration) {
+// Of what comes to survivors while a victim is stopped: how much at least in a long stop, and for how much a short one is waited.
+const (
+	longFlow  = 120
+	shortFlow = 20
+	flows     = 5
+)
+
+// besideStopped checks that survivors go on beside a victim that is stopped, newcomers come and go, everybody leaves it what is
+// its own, and that it goes on afterwards.
+func (s *scene) besideStopped(t *testing.T, c *casualty, k stop) {
 	t.Helper()
 	c.stopped(t)
-	until := time.Now().Add(pause)
-	its := files(t, s.dir)
-	for time.Now().Before(until) {
-		ask(s.witness, "advance %s 20", s.main)
+	over := time.After(k.pause)
+	was := s.flow()
+	all := files(t, s.dir)
+	if k.long() {
+		newcomer := start(t, s.dir, "newcomer")
+		bound := time.AfterFunc(long/2, func() { newcomer.cmd.Process.Kill() })
+		defer bound.Stop()
+		<-over
+		if came := s.flow() - was; came < longFlow {
+			t.Errorf("while it was stopped for %v %d samples came to a survivor", k.pause, came)
+		}
+		var word string
+		if newcomer.expect(&word); word != "left" {
+			t.Errorf("the newcomer said %q", word)
+		}
+		newcomer.finish()
+		s.more += newcomerSamples
+		shown(t, s.dir, c, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(s.own, name) }))
+	} else {
+		<-over
 	}
-	spared(t, s.dir, its)
+	for range flows {
+		ask(s.witness, "advance %s %d", s.main, shortFlow)
+	}
+	spared(t, s.dir, all)
 	c.signal(syscall.SIGCONT)
 	c.passes()
+}
+
+// flow is how much of the survivors' samples came to the one who may lose none.
+func (s *scene) flow() uint64 {
+	s.witness.t.Helper()
+	a := ask(s.witness, "count %s", s.main).Accounts[0]
+	if a.Lost > 0 {
+		s.witness.t.Errorf("the lossless subscription lost: %+v", a)
+	}
+	return a.Received
+}
+
+// account checks that a victim that had begun to take samples when it was stopped found counted what it lost: more was published
+// meanwhile than the ring has room for.
+func (c *census) account(t *testing.T, v *casualty) {
+	t.Helper()
+	at, err := readTrace(v.trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at.taken < firstTaken {
+		return // it had not begun, or was near its end
+	}
+	if at.lapped == 0 {
+		t.Errorf("the %s was stopped while much more was published than the ring has room for, and found nothing lost", v.life)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lapped++
 }
 
 // spared checks that cleaning takes nothing from a domain, where there are these files.
@@ -116,14 +195,17 @@ func spared(t *testing.T, dir string, its []string) {
 
 // strangersBesideStopped has others come to a domain where there is nobody but a victim that is stopped. What the dead left
 // may go; of the victim nothing may.
-func strangersBesideStopped(t *testing.T, dir string, dead []string, c *casualty, pause time.Duration) {
+func strangersBesideStopped(t *testing.T, dir string, dead []string, c *casualty, k stop) {
 	t.Helper()
 	c.stopped(t)
-	until := time.Now().Add(pause)
+	until := time.Now().Add(k.pause)
 	its := slices.DeleteFunc(files(t, dir), func(name string) bool { return slices.Contains(dead, name) })
 	strangers(t, dir)
 	for time.Now().Before(until) {
 		strangers(t, dir)
+	}
+	if k.long() {
+		shown(t, dir, c, its)
 	}
 	spared(t, dir, its)
 	c.signal(syscall.SIGCONT)

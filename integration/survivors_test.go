@@ -31,6 +31,7 @@ type evidence struct {
 	Number   uint64
 	Text     string
 	Accounts []account
+	Has      *holdings
 }
 
 // The steady publisher.
@@ -151,6 +152,8 @@ func (s *steady) obey(words []string) (e evidence, err error) {
 	case "pause", "resume":
 		s.paused = words[0] == "pause"
 		e.Number = s.sent
+	case "figures": // INODE
+		return e, e.weigh(words[1])
 	case "fill": // N: how many slots there are to be had at once
 		return e, s.until(words[1], &e.Number, s.fill)
 	case "subscribers": // N
