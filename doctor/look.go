@@ -86,9 +86,9 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 }
 
 func (l *look) list(dir string) error {
-	d, err := os.Open(dir)
+	d, err := shm.OpenDir(dir)
 	if err != nil {
-		return registry.ExplainAccess("the directory cannot be listed", dir, shm.Explain(err))
+		return registry.ExplainAccess("the directory cannot be listed", dir, err)
 	}
 	defer d.Close()
 	for {

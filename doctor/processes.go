@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -79,7 +80,25 @@ func (x *examination) deceased(id registry.ID, names []string) {
 		why += " The programs that live here are stopped, and remove it when they go on."
 	}
 	x.add(Finding{Severity: Warning, Fault: Dead, What: what, Why: why, Where: w,
-		Remedy: "Remove what the dead left; files of the living are never touched.", Command: x.clean()})
+		Remedy: x.burial(names), Command: x.clean()})
+}
+
+// burial says who can remove the files: in a sticky directory not everybody can.
+func (x *examination) burial(names []string) string {
+	remedy := "Remove what the dead left; files of the living are never touched."
+	if x.info.Mode()&fs.ModeSticky == 0 {
+		return remedy
+	}
+	var whose []string
+	for _, name := range names {
+		if user := fmt.Sprintf("user %d", x.now.files[name].uid); !slices.Contains(whose, user) {
+			whose = append(whose, user)
+		}
+	}
+	slices.Sort(whose)
+	uid, _, _ := owned(x.info)
+	return remedy + fmt.Sprintf(" The directory is sticky: that takes %s, each for its own, or user %d, whose the directory is, or root.",
+		strings.Join(whose[:min(len(whose), maxNames)], ", "), uid)
 }
 
 // nameless reports whether somebody holds the lock of a reader file whose participant file is gone.

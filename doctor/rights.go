@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -144,8 +145,9 @@ func (x *examination) owners() {
 		w := whose(x.now.members[id])
 		w.Participant = id
 		x.add(Finding{Severity: Problem, Fault: FileOwner, What: fmt.Sprintf("%s of participant %v belong to another user than its participant file", count(len(mixed[id]), "file"), id),
-			Why:    "A program's files are made by it alone: somebody put these there.",
-			Remedy: "End that program, find out who did it, then remove them.", Where: w.files(mixed[id]...)})
+			Why: "A program's files are made by it alone: somebody put these there.",
+			Remedy: "Find out who did it, and remove them; in a sticky directory that takes the files' owner, the directory's, or root. " +
+				"If one of them is in the place of a file of that program, restart the program.", Where: w.files(mixed[id]...)})
 	}
 }
 
@@ -176,7 +178,7 @@ func (x *examination) strangers() {
 		if f.owner == 0 {
 			severity = Problem // nobody can make the registry file
 		}
-		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no file but a %s", name, sort(f.info.Mode())),
+		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no file but a %s", name, shm.SortOf(f.info.Mode())),
 			Why:    "shmbus makes files only, and opens nothing else: somebody put this there, and whoever should have that name cannot.",
 			Remedy: "Find out who did it, and remove it.", Command: "ls -ld " + x.path(name), Where: Where{Participant: f.owner}.files(name)})
 	}
@@ -184,18 +186,4 @@ func (x *examination) strangers() {
 		x.add(Finding{Severity: Problem, Fault: Foreign, What: fmt.Sprintf("the directory has more than %d files", maxFiles),
 			Why: "So many no domain has. The others were not looked at.", Remedy: "Find out who makes them."})
 	}
-}
-
-func sort(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "directory"
-	case m&fs.ModeSymlink != 0:
-		return "symbolic link"
-	case m&fs.ModeNamedPipe != 0:
-		return "pipe"
-	case m&fs.ModeSocket != 0:
-		return "socket"
-	}
-	return "device"
 }

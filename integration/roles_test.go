@@ -17,7 +17,7 @@ import (
 func roles() map[string]role {
 	all := map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
 		"patient": patientRole, "throng": throngRole, "linger": lingerRole,
-		"attempt": attemptRole, "deed": deedRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole,
+		"attempt": attemptRole, "tenant": tenantRole, "deed": deedRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole,
 		"hostile": hostileRole, "exposed": exposedRole}
 	maps.Copy(all, struckRoles())
 	return all

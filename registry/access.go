@@ -85,7 +85,7 @@ func ownGroups() []int {
 // explain makes an *AccessError of an error about a domain that says that the kernel refuses something. Others stay as they
 // are.
 func explain(what, dir string, err error) error {
-	if !errors.Is(err, fs.ErrPermission) || errors.As(err, new(*AccessError)) {
+	if !errors.Is(err, fs.ErrPermission) || errors.As(err, new(*AccessError)) || errors.As(err, new(*TakenError)) {
 		return err
 	}
 	e := &AccessError{What: what, Path: dir, UID: -1, GID: -1, User: os.Geteuid(), Groups: ownGroups(), Err: err}

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/shmbus/shmbus/internal/counters"
@@ -10,14 +11,32 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
+// maxPassed bounds how many numbers in a row are passed over because somebody else has files under them.
+const maxPassed = 1000
+
 // Number hands out the number for an entity that is to be advertised, so that its files can be named before. Numbers begin
-// at 1 and are not handed out again.
+// at 1 and are not handed out again. A number under which somebody else put a file is passed over.
 func (r *Registry) Number() uint32 {
 	r.numbers.Lock()
 	defer r.numbers.Unlock()
-	r.last++
+	for range maxPassed {
+		r.last++
+		if r.readOnly() || !r.planted(r.last) {
+			break
+		}
+	}
 	r.free[r.last] = true
 	return r.last
+}
+
+// planted reports whether a file is there that only an entity of this number may have, which there was none of yet.
+func (r *Registry) planted(number uint32) bool {
+	for _, suffix := range []string{publisherSuffix(number), schemaSuffix(number)} {
+		if _, err := os.Lstat(r.Path(suffix)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Advertise makes a publisher or subscription known to the domain; when it returns the record can be seen and the bell was

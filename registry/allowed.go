@@ -90,7 +90,7 @@ func (p *Policy) CheckPublisher(dir string, who Participant, e Entity) error {
 	if !ok {
 		return nil
 	}
-	own, err := shm.OwnerOf(filePath(dir, e.ID.Participant, fmt.Sprintf("pub.%d", e.ID.Number)))
+	own, err := shm.OwnerOf(filePath(dir, e.ID.Participant, publisherSuffix(e.ID.Number)))
 	if err != nil || own.Mode.Perm()&0o077 == 0 || own.Mode.Perm()&0o037 == 0 && slices.Contains(r.Groups, own.GID) {
 		return nil // what is gone meanwhile is not against it
 	}

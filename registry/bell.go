@@ -71,6 +71,9 @@ func (b *bell) open() error {
 			}
 		}
 		if err != nil {
+			if info, serr := os.Lstat(b.path); serr == nil && !info.Mode().IsRegular() {
+				err = taken(b.path, "remove", err)
+			}
 			return fmt.Errorf("open the registry of the domain: %w", err)
 		}
 		if err := b.use(f); err != nil {

@@ -35,10 +35,11 @@ func (r *Registry) bury(now bool) (again time.Duration) {
 	for id := range dead {
 		dead[id] = true
 	}
-	removed, err := removeFiles(r.dir, dead, false)
-	if len(removed) != 0 {
-		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(removed))
+	c := removeFiles(r.dir, dead, false)
+	if len(c.removed) != 0 {
+		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(c.removed))
 	}
+	err := c.err()
 	if err == nil {
 		return lookPeriod
 	}

@@ -49,8 +49,8 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	if len(seen) == 0 {
 		return nil, living, errors.Join(errs...)
 	}
-	names, err := removeFiles(dir, seen, dryRun)
-	return names, living, errors.Join(append(errs, err)...)
+	c := removeFiles(dir, seen, dryRun)
+	return c.removed, living, errors.Join(append(errs, c.err())...)
 }
 
 // isDead asks the kernel. A participant has its lock before its file has a name, and its file has a name before any other
@@ -68,22 +68,43 @@ func isDead(dir string, id ID) (bool, error) {
 	return err == nil && !locked, err
 }
 
+// A cleaning is what came of removing the files of the dead.
+type cleaning struct {
+	removed []string // names
+	own     []error  // what stays of the dead themselves: their participant files stay too
+	planted []error  // what stays because it is of another user, who put it there
+}
+
+func (c *cleaning) err() error { return errors.Join(append(c.own, c.planted...)...) }
+
 // removeFiles removes all files of the dead, each participant file after the others of that participant, so that whoever
 // is killed here leaves something that is still found. The directory is listed again: an earlier listing may have been made
-// when they still lived and created files.
-func removeFiles(dir string, dead map[ID]bool, dryRun bool) (removed []string, _ error) {
+// when they still lived and created files. What cannot be removed keeps nothing else, but for the participant file, which
+// stays for the next attempt; unless all that stays is of another user than the dead: whoever may make files could keep the
+// dead for ever with one.
+func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 	others := make(map[ID][]string, len(dead))
 	err := eachFile(dir, func(id ID, suffix string) {
 		if dead[id] && suffix != participantSuffix {
 			others[id] = append(others[id], suffix)
 		}
 	})
-	errs := []error{err}
+	if err != nil {
+		c.own = append(c.own, err)
+	}
 	killpoint.At("clean.again")
 	for id := range dead {
+		uid := os.Geteuid() // of a participant whose file has no name any more, only its own process knows
+		if info, err := os.Lstat(filePath(dir, id, participantSuffix)); err == nil {
+			uid = ownerOf(info)
+		}
+		var own, planted []error
 		suffixes := others[id]
 		slices.Sort(suffixes)
 		for _, suffix := range append(suffixes, participantSuffix) {
+			if suffix == participantSuffix && (len(own) > 0 || err != nil) {
+				break // leave it for the next attempt
+			}
 			path := filePath(dir, id, suffix)
 			info, err := os.Lstat(path)
 			if err == nil && !info.Mode().IsRegular() {
@@ -92,22 +113,25 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (removed []string, _
 			if err == nil && !dryRun {
 				err = os.Remove(path)
 			}
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // somebody else cleans too
-			}
-			if err != nil {
-				errs = append(errs, explain("files of the dead cannot be removed", dir, inDirectory(err)))
-				break // leave the participant file for the next attempt
-			}
-			removed = append(removed, filepath.Base(path))
-			if suffix != participantSuffix {
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // somebody else cleans too
+			case err != nil && info != nil && ownerOf(info) != uid:
+				what := fmt.Sprintf("%s, which %s put among the files of the dead, cannot be removed", filepath.Base(path), userName(ownerOf(info)))
+				planted = append(planted, explain(what, dir, inDirectory(err)))
+			case err != nil:
+				own = append(own, explain("files of the dead cannot be removed", dir, inDirectory(err)))
+			case suffix != participantSuffix:
+				c.removed = append(c.removed, filepath.Base(path))
 				killpoint.At("clean.files")
-			} else {
+			default:
+				c.removed = append(c.removed, filepath.Base(path))
 				killpoint.At("clean.participant")
 			}
 		}
+		// The first says enough: the next ones are refused for the same reason.
+		c.own, c.planted = append(c.own, own[:min(len(own), 1)]...), append(c.planted, planted[:min(len(planted), 1)]...)
 	}
-	return removed, errors.Join(errs...)
+	return c
 }
 
 // inDirectory makes of a refusal to remove a file one that is about its directory, whose rights decide.

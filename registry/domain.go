@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -82,6 +84,9 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if err == nil {
 		killpoint.At("join.directory")
 	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return 0, unexamined(dir, err)
+	}
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
 	}
@@ -99,7 +104,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		return 0, explain("the directory cannot be reached", dir, err)
 	}
 	if err != nil {
-		return 0, &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + parent, Err: err}
+		return 0, unexamined(dir, err)
 	}
 	if err := checkDir(dir, info.Mode()); err != nil {
 		return 0, err
@@ -147,13 +152,25 @@ func CheckDomain(dir string) error {
 		}
 	}
 	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, there := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && there != nil {
 		return nil
 	}
 	if err != nil {
-		return &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + filepath.Dir(dir), Err: err}
+		return unexamined(dir, err)
 	}
 	return checkDir(dir, info.Mode())
+}
+
+// unexamined says why the kernel tells nothing of a directory.
+func unexamined(dir string, err error) error {
+	if to, isLink := os.Readlink(dir); isLink == nil && errors.Is(err, fs.ErrNotExist) {
+		return &DirError{Dir: dir, Reason: fmt.Sprintf("it is a symbolic link to %q, and there is nothing", to),
+			Remedy: "make that directory, or remove the link"}
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return &DirError{Dir: dir, Reason: "what it should be in is not a directory", Remedy: "choose another (SHMBUS_DIR)"}
+	}
+	return &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + filepath.Dir(dir), Err: err}
 }
 
 // makeDir makes a directory for its owner alone, whatever the umask would take from that. Where the umask takes everything,
@@ -219,6 +236,10 @@ func RemoveDomain(dir string) error {
 	if err != nil {
 		return fmt.Errorf("remove the domain: %w", err)
 	}
+	maps.DeleteFunc(living, func(id ID, _ bool) bool {
+		dead, err := isDead(dir, id) // what has its name is no file, and Clean left it
+		return err == nil && dead
+	})
 	if len(living) != 0 {
 		return &InUseError{Dir: dir, Participants: sortedIDs(living)}
 	}

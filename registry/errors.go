@@ -1,7 +1,10 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/shmbus/shmbus/internal/shm"
@@ -63,6 +66,48 @@ func (e *CorruptError) Error() string {
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
+
+// A TakenError says that somebody put something under a name that shmbus has for a file of its own. Where a domain is shared,
+// whoever may make files in its directory can do that.
+type TakenError struct {
+	Path   string
+	Mode   fs.FileMode // of what is there
+	UID    int         // whose it is; -1 where that cannot be asked
+	Remedy string
+	Err    error // the kernel's answer
+}
+
+func (e *TakenError) Error() string {
+	s := fmt.Sprintf("%s is taken by a %s", e.Path, shm.SortOf(e.Mode))
+	if e.UID >= 0 {
+		s += " of " + userName(e.UID)
+	}
+	return s + " that does not belong there: " + e.Remedy
+}
+
+func (e *TakenError) Unwrap() error { return e.Err }
+
+// ExplainTaken makes a *TakenError of an error that says that the name of a file that was to be made exists, and leaves others as
+// they are. The remedy says what helps at once; who may remove what is there is added.
+func ExplainTaken(path, remedy string, err error) error {
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return taken(path, remedy, err)
+}
+
+func taken(path, remedy string, err error) error {
+	info, serr := os.Lstat(path)
+	if serr != nil {
+		return err // it went
+	}
+	who := "its owner"
+	if uid := ownerOf(info); uid >= 0 {
+		who = userName(uid)
+	}
+	remedy += " " + path + ", as " + who + ", as the owner of the directory or as root"
+	return &TakenError{Path: path, Mode: info.Mode(), UID: ownerOf(info), Remedy: remedy, Err: err}
+}
 
 // A DirError says that a directory cannot serve as a domain.
 type DirError struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -41,9 +42,15 @@ func isDigits(s string) bool {
 // eachFile calls fn for every file of a participant that the directory lists. A listing is not of one instant: a file that
 // came or went meanwhile may be in it or not.
 func eachFile(dir string, fn func(id ID, suffix string)) error {
-	d, err := os.Open(dir)
+	d, err := shm.OpenDir(dir)
+	if errors.Is(err, syscall.ENOTDIR) {
+		if _, serr := os.Stat(dir); serr != nil {
+			return unexamined(dir, err)
+		}
+		return checkDir(dir, 0)
+	}
 	if err != nil {
-		return shm.Explain(err)
+		return err
 	}
 	defer d.Close()
 	for {

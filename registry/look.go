@@ -120,7 +120,7 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 				r.bell.mention(id) // to a newcomer everybody is new, and nobody to others
 			}
 		}
-		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.members.present[id] })
+		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.members.present[id] && !r.members.others[id] })
 	}
 	again = lookPeriod
 	if err != nil {
@@ -150,6 +150,9 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 	})
 	if deep != hinted {
 		for id := range r.members.others {
+			if r.refused[id] && !listed {
+				continue // nothing changed since it was tried
+			}
 			if r.peers[id] == nil && !r.members.present[id] && r.unlinked(id) {
 				r.dead[id] = false
 			}

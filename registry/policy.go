@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -83,6 +84,11 @@ func (e *PolicyError) Error() string {
 // written it or can take it away. Without a file it is the zero Policy.
 func LoadPolicy(dir string) (*Policy, error) {
 	path := filepath.Join(dir, PolicyName)
+	const remedy = "have the owner of the domain, or root, make it a plain file that everybody in the domain may read, or remove it"
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, &PolicyError{Path: path, What: fmt.Sprintf("it is a %s of %s", shm.SortOf(info.Mode()), userName(ownerOf(info))), Remedy: remedy}
+	}
 	f, err := shm.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -94,7 +100,7 @@ func LoadPolicy(dir string) (*Policy, error) {
 		}
 		return nil, err
 	case err != nil:
-		return nil, &PolicyError{Path: path, What: "it cannot be read: " + err.Error(), Remedy: "make it a plain file that everybody in the domain may read"}
+		return nil, &PolicyError{Path: path, What: "it cannot be read: " + err.Error(), Remedy: remedy}
 	}
 	defer f.Close()
 	if err := checkPolicyFile(f, dir, path); err != nil {

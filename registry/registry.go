@@ -170,7 +170,7 @@ func (r *Registry) enterReading() (err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return &DirError{Dir: r.dir, Reason: "it does not exist, and who only reads makes none", Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
 	case err != nil:
-		return explain("the directory cannot be reached", r.dir, err)
+		return explain("the directory cannot be reached", r.dir, unexamined(r.dir, err))
 	}
 	if err := checkDir(r.dir, info.Mode()); err != nil {
 		return err
@@ -292,7 +292,7 @@ func (r *Registry) Close() error {
 		r.forgetAll()
 		r.running.Wait()
 		if !r.readOnly() {
-			r.result = r.table.close()
+			r.result = r.table.close(r.log)
 			r.bell.ringAll(r.self.id)
 			killpoint.At("leave.bell")
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
+func publisherSuffix(number uint32) string { return fmt.Sprintf("%s%d", SuffixPublisher, number) }
+
 func schemaSuffix(number uint32) string { return fmt.Sprintf("schema.%d", number) }
 
 // writeSchema publishes a schema under path. The bytes are complete before the name exists.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 
@@ -80,7 +81,7 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 	if len(e.Schema) != 0 {
 		path := filePath(t.dir, t.id, schemaSuffix(e.ID.Number))
 		if err := writeSchema(t.dir, path, e.Schema, t.mode); err != nil {
-			return 0, nil, fmt.Errorf("publish the schema: %w", err)
+			return 0, nil, fmt.Errorf("publish the schema: %w", ExplainTaken(path, "try again, which takes another name, and remove", err))
 		}
 		killpoint.At("advertise.schema")
 	}
@@ -167,8 +168,8 @@ func (t *table) touch() {
 }
 
 // close takes leave: from here on the others call what they see orderly. The lock is given back last, when there is
-// nothing left to be found without it.
-func (t *table) close() error {
+// nothing left to be found without it. What somebody else put among the files is the domain's trouble, and no error.
+func (t *table) close(log *slog.Logger) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -184,9 +185,12 @@ func (t *table) close() error {
 	killpoint.At("leave.records")
 	t.word64(offTableVersion).Add(1)
 	killpoint.At("leave.version")
-	_, err := removeFiles(t.dir, map[ID]bool{t.id: true}, false)
+	left := removeFiles(t.dir, map[ID]bool{t.id: true}, false)
+	for _, err := range left.planted {
+		log.Warn("a file that is not of this participant stays under its name", "dir", t.dir, "participant", t.id, "err", err)
+	}
 	t.b = nil
-	err = errors.Join(err, t.mapping.Unmap(), t.file.Close())
+	err := errors.Join(errors.Join(left.own...), t.mapping.Unmap(), t.file.Close())
 	killpoint.At("leave.unlock")
 	return err
 }

@@ -209,9 +209,10 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 		return nil, closed.Error("the participant is closed")
 	}
 	if p.reader == nil && !p.readOnly {
-		f, err := shmtransport.CreateReaderFile(p.reg.Path("reader"), p.reg.Dir(), p.reg.FileMode(), uint64(p.reg.ID()))
+		path := p.reg.Path(registry.SuffixReader)
+		f, err := shmtransport.CreateReaderFile(path, p.reg.Dir(), p.reg.FileMode(), uint64(p.reg.ID()))
 		if err != nil {
-			return nil, err
+			return nil, registry.ExplainTaken(path, "close this participant and join again, which takes another name, and remove", err)
 		}
 		killpoint.At("advertise.file")
 		p.reader = f

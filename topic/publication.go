@@ -61,8 +61,10 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	}()
 	pub := &publication{p: p, interest: interest, answered: map[registry.EntityID]bool{}}
 	opts.Failed = pub.failed
-	w, err := shmtransport.CreateWriter(p.publisherPath(e.ID), p.reg.Dir(), mode, transportID(e.ID), opts)
+	path := p.publisherPath(e.ID)
+	w, err := shmtransport.CreateWriter(path, p.reg.Dir(), mode, transportID(e.ID), opts)
 	if err != nil {
+		err = registry.ExplainTaken(path, "try again, which takes another name, and remove", err)
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
 	killpoint.At("advertise.file")

@@ -131,6 +131,13 @@ func open(path string, flags int) (*File, error) {
 	return &File{f: f, path: path}, nil
 }
 
+// OpenDir opens a directory to be listed. Whatever else has that name is an error at once: a pipe would else have it wait for
+// somebody who writes.
+func OpenDir(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	return f, Explain(err)
+}
+
 // Publish gives the file its name. It fails with fs.ErrExist when the name is taken.
 func (s *File) Publish(path string) error {
 	killpoint.At("file.fill")

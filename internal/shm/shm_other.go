@@ -22,6 +22,7 @@ type Mapping struct{}
 
 func Create(string, int64, fs.FileMode) (*File, error)       { return nil, ErrUnsupported }
 func Open(string) (*File, error)                             { return nil, ErrUnsupported }
+func OpenDir(string) (*os.File, error)                       { return nil, ErrUnsupported }
 func OpenShared(string) (*File, error)                       { return nil, ErrUnsupported }
 func (*File) Publish(string) error                           { return ErrUnsupported }
 func (*File) SetGroup(int) error                             { return ErrUnsupported }
