@@ -21,11 +21,11 @@ func (x *examination) directory() (exists bool, _ error) {
 	}
 	info, err := os.Stat(x.dir)
 	switch {
+	case err != nil && refused != nil:
+		return false, nil // said already
 	case errors.Is(err, fs.ErrNotExist):
 		x.absent("nobody has joined it yet, or it was removed")
 		return false, nil
-	case err != nil && refused != nil:
-		return false, nil // said already
 	case err != nil:
 		return false, err
 	case !info.IsDir():

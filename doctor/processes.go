@@ -172,7 +172,7 @@ func (x *examination) processes() {
 			x.add(Finding{Severity: Note, Fault: Unseen, Where: whose(p),
 				What: fmt.Sprintf("%s lives, and its process cannot be seen from here", who),
 				Why: "Mostly it is in another pid namespace (a container), or /proc hides it. The lock on its file says that it lives. Its death " +
-					"is noticed within 50 ms instead of at once, and whether it is stopped cannot be told.",
+					"is noticed after some 50 ms instead of at once, and whether it is stopped cannot be told.",
 				Remedy: "Nothing needs to be done. Inside its container its pid is the one it says."})
 		}
 	}

@@ -32,6 +32,9 @@ func openRecording(path string) (*os.File, int64, error) {
 // createRecording makes the file under its final name at once, so that a recorder that is killed leaves it where it is
 // looked for. It is locked as long as it is written: two recorders in one file would spoil it for both.
 func createRecording(path string, force bool) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("open %s: it is a directory; name a file in it", path)
+	}
 	flags := os.O_WRONLY | os.O_CREATE
 	if !force {
 		flags |= os.O_EXCL

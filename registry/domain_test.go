@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -82,7 +83,9 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	open := base + "/open"
 	file := base + "/file"
-	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777), os.WriteFile(file, nil, 0o600)); err != nil {
+	pipe, link := base+"/pipe", base+"/link"
+	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777), os.WriteFile(file, nil, 0o600),
+		syscall.Mkfifo(pipe, 0o600), os.Symlink(base+"/nothing", link)); err != nil {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string][]string{
@@ -90,15 +93,73 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 		open:                    {"0777", "chmod o-w"},
 		base + "/missing/child": {"parent", "create", "SHMBUS_DIR"},
 		file:                    {"not a directory", "SHMBUS_DOMAIN"},
+		file + "/child":         {"not a directory", "SHMBUS_DIR"},
+		pipe:                    {"not a directory", "SHMBUS_DOMAIN"},
+		link:                    {"symbolic link", "nothing", "remove the link"},
 	} {
-		r, err := Join(Options{Dir: dir})
-		if err == nil {
-			r.Close()
+		for _, readOnly := range []bool{false, true} {
+			if dir == link && readOnly {
+				continue // as if there were nothing
+			}
+			r, err := Join(Options{Dir: dir, ReadOnly: readOnly})
+			if err == nil {
+				r.Close()
+			}
+			if readOnly && dir == base+"/missing/child" || readOnly && dir == "relative/dir" {
+				continue
+			}
+			if !errors.As(err, new(*DirError)) {
+				t.Errorf("%s: %v", dir, err)
+			}
+			wantText(t, err, want...)
 		}
-		if !errors.As(err, new(*DirError)) {
+		if dir == base+"/missing/child" {
+			want = nil // for who only looks, there is just no domain
+		}
+		if err := CheckDomain(dir); errors.As(err, new(*DirError)) != (want != nil) {
 			t.Errorf("%s: %v", dir, err)
+		} else if want != nil {
+			wantText(t, err, want...)
 		}
-		wantText(t, err, want...)
+	}
+}
+
+// Opening a pipe waits for somebody who writes, and no signal ends that.
+func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
+	base := filepath.Dir(domain(t))
+	pipe := base + "/pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func(dir string) error{
+		"look": func(dir string) error {
+			o, err := Observe(dir)
+			if err != nil {
+				return err
+			}
+			defer o.Close()
+			_, err = o.Look()
+			return err
+		},
+		"clean":  func(dir string) error { _, err := Clean(dir, false); return err },
+		"remove": RemoveDomain,
+		"read":   func(dir string) error { _, err := Join(Options{Dir: dir, ReadOnly: true}); return err },
+	} {
+		for _, dir := range []string{pipe, pipe + "/child"} {
+			done := make(chan error, 1)
+			go func() { done <- do(dir) }()
+			select {
+			case err := <-done:
+				if !errors.As(err, new(*DirError)) {
+					t.Errorf("%s: %v", name, err)
+				}
+			case <-time.After(long):
+				t.Errorf("%s waits", name)
+				if f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil { // lets it go on
+					f.Close()
+				}
+			}
+		}
 	}
 }
 
@@ -323,4 +384,17 @@ func TestObserversDisturbNothing(t *testing.T) {
 	if _, err := o.Look(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
+}
+
+// A directory under the name of a file is nobody's, and nobody lives there because of it.
+func TestADomainWithAStrangerUnderANameOfOursIsNotInUse(t *testing.T) {
+	dir := domain(t)
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(dir+"/00000000000000aa.pub.1", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	err := RemoveDomain(dir)
+	if err == nil || errors.As(err, new(*InUseError)) {
+		t.Error(err)
+	}
+	wantText(t, err, "not of shmbus")
 }

@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,7 +36,7 @@ func litter() {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "refused": refused},
 		Setup: func(e *testscript.Env) error {
 			dir := domains(t)
 			e.Setenv("SHMBUS_DIR", dir)
@@ -53,6 +55,23 @@ func domains(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// refused has every command that looks at a domain, or takes part in it, end with 1 and say what $WANT matches.
+func refused(ts *testscript.TestScript, not bool, args []string) {
+	if not || len(args) != 0 {
+		ts.Fatalf("usage: refused")
+	}
+	want := regexp.MustCompile(ts.Getenv("WANT"))
+	for _, line := range []string{"list", "list --json", "info a", "echo a", "hz a", "bw a", "ps", "pub a 1", "clean", "clean --dry-run", "policy"} {
+		exits(ts, false, append([]string{"1", "shmmon"}, strings.Fields(line)...))
+		if said := ts.ReadFile("stderr"); !want.MatchString(said) {
+			ts.Fatalf("shmmon %s says %q", line, said)
+		}
+		if said := ts.ReadFile("stdout"); said != "" {
+			ts.Fatalf("shmmon %s prints %q", line, said)
+		}
+	}
 }
 
 // exits is "exits CODE PROGRAM ARGS...": exec that wants that exit code.

@@ -118,6 +118,16 @@ func (a *App) equip(root *cobra.Command) {
 // DomainDir returns the directory of the domain that the flags and the environment name.
 func (a *App) DomainDir() (string, error) { return registry.DomainDir(a.Dir, a.Domain) }
 
+// CheckedDir is DomainDir for a command that looks at the domain, or cleans it, without joining: it refuses what Join refuses, such
+// as a directory in which everybody may write, so that nobody is believed there.
+func (a *App) CheckedDir() (string, error) {
+	dir, err := a.DomainDir()
+	if err != nil {
+		return "", err
+	}
+	return dir, registry.CheckDomain(dir)
+}
+
 // Join makes this process a member of that domain.
 func (a *App) Join() (*topic.Participant, error) {
 	return topic.Join(&topic.Options{Dir: a.Dir, Domain: a.Domain, Unit: a.unit})

@@ -22,7 +22,7 @@ this is for a domain that nobody uses any more. Files of the living are never to
 		Example: "  shmmon clean --dry-run\n  shmmon clean",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			dir, err := a.DomainDir()
+			dir, err := a.CheckedDir()
 			if err != nil {
 				return err
 			}

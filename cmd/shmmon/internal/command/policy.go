@@ -51,7 +51,7 @@ another file that is checked against the domain, before it becomes the policy. T
 		Example: "  shmmon policy\n  shmmon policy --file policy.new",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			dir, err := a.DomainDir()
+			dir, err := a.CheckedDir()
 			if err != nil {
 				return err
 			}

@@ -67,7 +67,7 @@ func (a *app) table(ctx context.Context, interval time.Duration) error {
 
 // open prepares to look at the domain that the flags and the environment name.
 func (a *app) open() (*watch.Domain, string, error) {
-	dir, err := a.DomainDir()
+	dir, err := a.CheckedDir()
 	if err != nil {
 		return nil, "", err
 	}
