@@ -4,7 +4,9 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -263,6 +265,83 @@ func TestDoctorFindsFilesThatWereRemovedByHand(t *testing.T) {
 			c.kill()
 		})
 	}
+}
+
+// A program that runs makes a new registry file at once, so this one may not.
+func TestDoctorFindsThatTheRegistryFileIsGone(t *testing.T) {
+	dir := newDomain(t)
+	c := start(t, dir, "patient", "-pub", "t").ready()
+	halt(c)
+	if err := os.Remove(filepath.Join(dir, "d", registry.RegistryFile)); err != nil {
+		t.Fatal(err)
+	}
+	f := diagnosed(t, examine(t, dir, glance), doctor.Stopped, doctor.NoBell)[doctor.NoBell]
+	if f.Severity != doctor.Warning || !slices.Equal(f.Files, []string{registry.RegistryFile}) {
+		t.Errorf("%+v", f)
+	}
+	c.signal(syscall.SIGCONT)
+	eventually(t, dir)
+	c.finish()
+}
+
+// A publisher that is stopped has not heard that a subscription left.
+func TestDoctorFindsSubscriptionsThatAreGoneAndStillWatched(t *testing.T) {
+	dir := newDomain(t)
+	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
+	sub := start(t, dir, "patient", "-sub", "t").ready()
+	settle(t, dir, 10, 1)
+	halt(pub)
+	sub.finish()
+	// It says so only after longer than a publisher that runs may take.
+	f := diagnosed(t, examine(t, dir, 1100*time.Millisecond), doctor.Stopped, doctor.GoneReader)[doctor.GoneReader]
+	if f.Severity != doctor.Note || f.Topic != "t" || f.PID != pub.cmd.Process.Pid || !strings.Contains(f.What, "1 subscription") {
+		t.Errorf("%+v", f)
+	}
+	pub.signal(syscall.SIGCONT)
+	eventually(t, dir)
+	pub.finish()
+}
+
+// Root reads everything, so it is a member of the group who examines.
+func TestDoctorNamesWhatItMayNotRead(t *testing.T) {
+	w := newTown(t, 0o770|fs.ModeSetgid)
+	w.build("shmmon")
+	c := w.run(owner(), "patient", "-pub", "t", "-sub", "other").ready()
+	for _, sort := range []string{".pub.*", ".reader", ".participant"} {
+		t.Run(sort, func(t *testing.T) {
+			files, err := filepath.Glob(filepath.Join(w.domain(), "*"+sort))
+			if err != nil || len(files) != 1 {
+				t.Fatal(files, err)
+			}
+			if err := os.Chmod(files[0], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			defer os.Chmod(files[0], 0o640)
+			stdout, stderr, code := w.tool(member(), "shmmon doctor --sample 200ms --json")
+			var r struct {
+				Findings []struct{ Fault, Severity, What string }
+			}
+			if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 3 {
+				t.Fatalf("exit code %d, %v: %s%s", code, err, stdout, stderr)
+			}
+			found := false
+			for _, f := range r.Findings {
+				if f.Fault == string(doctor.Unreadable) {
+					found = true
+					wantParts(t, f.What, filepath.Base(files[0]), "cannot be read", "permission denied")
+					if f.Severity != "warning" {
+						t.Errorf("%+v", f)
+					}
+				} else if f.Fault != string(doctor.NarrowerMode) && f.Fault != string(doctor.NearlyFull) {
+					t.Errorf("%+v", f)
+				}
+			}
+			if !found {
+				t.Errorf("not found: %s", stdout)
+			}
+		})
+	}
+	c.finish()
 }
 
 func TestDoctorEndsWithItsContext(t *testing.T) {
