@@ -12,18 +12,27 @@ import (
 type members struct {
 	present map[ID]bool // those with a participant file
 	others  map[ID]bool // those with any other file
+	change  dirChange   // of the directory, when it was listed
+	since   time.Time   // when that change was found
 	began   time.Time   // when it was listed
-	change  dirChange
 }
 
-// A dirChange tells one state of a directory from the next: the kernel's stamp of its last change, and which directory.
+// A dirChange tells one state of a directory from the next: the kernel's stamp of its last change, which directory, and its
+// size, which on a tmpfs grows with each name. The stamp is of the wall clock, which may be set, so it is compared with other
+// stamps only and for being the same: nothing is early or late by it.
 type dirChange struct {
-	at    time.Time
+	stamp int64
 	inode uint64
+	size  int64
 }
 
-// coarse is more than the kernel's stamps may be apart, so that two changes within it may have the same one.
-const coarse = 50 * time.Millisecond
+const (
+	// coarse is more than the kernel's stamps may be apart, so that two changes within it may have the same one.
+	coarse = 50 * time.Millisecond
+
+	// lasting is how long a listing lasts though nothing seems to have changed. A clock that was set back gives a stamp again.
+	lasting = time.Minute
+)
 
 // few is how many participants may each list a directory every second. Of more, about one does: what it finds it mentions
 // to the others.
@@ -35,13 +44,27 @@ func (m *members) stale(dir string, n int) bool {
 	if n > few && rand.N(n) != 0 {
 		return false
 	}
-	now, ok := changeOf(dir)
-	return !ok || now != m.change || m.began.Sub(m.change.at) <= coarse
+	change, ok := changeOf(dir)
+	return !ok || m.doubts(change, time.Now())
+}
+
+// doubts reports whether the directory may hold something else than was listed.
+func (m *members) doubts(change dirChange, now time.Time) bool {
+	return change != m.change || m.began.Sub(m.since) <= coarse || now.Sub(m.began) >= lasting
+}
+
+// note remembers what the directory was just before it is listed.
+func (m *members) note(change dirChange, now time.Time) {
+	if change != m.change || m.since.IsZero() {
+		m.change, m.since = change, now
+	}
+	m.began = now
 }
 
 func (m *members) list(dir string) error {
-	m.began = time.Now()
-	m.change, _ = changeOf(dir)
+	now := time.Now()
+	change, _ := changeOf(dir)
+	m.note(change, now)
 	present, others := make(map[ID]bool, len(m.present)), make(map[ID]bool, len(m.others))
 	err := eachFile(dir, func(id ID, suffix string) {
 		if suffix == participantSuffix {

@@ -3,7 +3,6 @@ package registry
 import (
 	"io/fs"
 	"syscall"
-	"time"
 )
 
 // changeIn takes the stamp that nobody can set: ctime.
@@ -12,5 +11,5 @@ func changeIn(info fs.FileInfo) (dirChange, bool) {
 	if !ok {
 		return dirChange{}, false
 	}
-	return dirChange{at: time.Unix(st.Ctim.Unix()), inode: st.Ino}, true
+	return dirChange{stamp: st.Ctim.Nano(), inode: st.Ino, size: info.Size()}, true
 }

@@ -1,0 +1,68 @@
+//go:build linux
+
+package registry
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+// The kernel stamps changes of a directory with the wall clock. Set hours before or after, it hides no change, and has nobody list
+// the directory for hours.
+func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
+	begin := time.Now()
+	for name, jump := range map[string]time.Duration{"not set": 0, "set hours before": -5 * time.Hour, "set hours after": 5 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			var m members
+			wants := func(want bool, change dirChange, now time.Duration) {
+				t.Helper()
+				if got := m.doubts(change, begin.Add(now)); got != want {
+					t.Errorf("after %v: doubts %t", now, got)
+				}
+			}
+			first := dirChange{stamp: begin.UnixNano(), inode: 7, size: 60}
+			m.note(first, begin.Add(time.Millisecond))
+			// A change right after it may have the same stamp.
+			wants(true, first, time.Second)
+			m.note(first, begin.Add(time.Second))
+			wants(false, first, 2*time.Second)
+
+			// Here the clock is set. The next change is found, and once it is listed there is peace.
+			second := dirChange{stamp: begin.Add(3*time.Second + jump).UnixNano(), inode: 7, size: 60}
+			wants(true, second, 4*time.Second)
+			m.note(second, begin.Add(4*time.Second))
+			wants(true, second, 5*time.Second)
+			m.note(second, begin.Add(5*time.Second))
+			for s := 6 * time.Second; s < 60*time.Second; s += time.Second {
+				wants(false, second, s)
+			}
+
+			// And set back to the very moment of the change that was listed: a newcomer is told by the size,
+			grown := second
+			grown.size += 20
+			wants(true, grown, 10*time.Second)
+			// and one that came as another went by the age of the listing.
+			wants(true, second, 5*time.Second+lasting)
+		})
+	}
+}
+
+// What the test above takes for granted of the kernel.
+func TestEveryNameInADomainChangesTheSizeOfItsDirectory(t *testing.T) {
+	dir := domain(t)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	before, ok := changeOf(dir)
+	for i := range 10 {
+		if err := os.WriteFile(filePath(dir, ID(i+1), participantSuffix), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		now, ok2 := changeOf(dir)
+		if !ok || !ok2 || now.size <= before.size || now.inode != before.inode {
+			t.Errorf("%+v after %+v", now, before)
+		}
+		before = now
+	}
+}
