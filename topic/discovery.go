@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -301,6 +302,7 @@ func (p *Participant) admitFrom(id registry.ID) {
 			p.misread(id, err)
 			return
 		}
+		delete(p.illegible, id)
 		p.peers[id] = f
 	}
 	for _, pub := range p.linked[id] {
@@ -336,8 +338,12 @@ func (p *Participant) admitFrom(id registry.ID) {
 	}
 }
 
-// misread reports, once, that the requests of a participant cannot be read. Called with mu held.
+// misread reports, once, that the requests of a participant cannot be read. For want of descriptors or memory here that is only
+// tried again, without a word of the other. Called with mu held.
 func (p *Participant) misread(id registry.ID, err error) {
+	if shm.IsOurWant(err) {
+		return
+	}
 	if _, reported := p.illegible[id]; reported || p.units[id].ID != id {
 		return
 	}
