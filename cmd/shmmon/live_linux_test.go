@@ -78,7 +78,8 @@ type published struct {
 	At    []int64
 }
 
-// had reports whether messages came at some rate over a second or more before message n, which counts from 1. Nothing is said
+// had reports whether messages came at some rate over half a second or more before message n, which counts from 1: of the two
+// seconds of measuring up to half a second at either end, and what a machine stands still, may be without one. Nothing is said
 // of what the rate should have been: a machine that stands still for a moment publishes less, and that is what is measured. Of
 // a publisher that is silent for a second at the end, the silence may be part of the time.
 func (p published) had(rate float64, n int) bool {
@@ -89,7 +90,7 @@ func (p published) had(rate float64, n int) bool {
 		silence = p.At[n]
 	}
 	for from := n - 2; from >= 0; from-- {
-		if last-p.At[from] < int64(time.Second) {
+		if last-p.At[from] < int64(time.Second/2) {
 			continue
 		}
 		messages := float64(n-1-from) * 1e9
