@@ -1,0 +1,83 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// exposure is what exposedRole has been through.
+type exposure struct {
+	Received, Published uint64
+	Named               int            // hostile participants that an event or its error names
+	Nameless            []string       // events of which nobody knows who is to blame
+	Kinds               map[string]int // errors by what they say
+	Lives               int            // hostile participants that were met
+	SysMiB, MostSysMiB  uint64         // memory that the runtime had of the system at the end, and at most
+	Goroutines          int
+	Descriptors, Maps   int
+}
+
+// words that errors about the hostile contain.
+var complaints = []string{
+	"cut the file short", "ring entry", "slot of sequence", "in a slot of", "arena", "magic", "checksum", "not a regular file",
+	"too many levels", "depth", "removed while", "layout version", "cannot be read", "entity page",
+}
+
+// A chronicler takes down who is named.
+type chronicler struct {
+	mu    sync.Mutex
+	e     exposure
+	named map[registry.ID]int
+}
+
+func (w *chronicler) hear(ev topic.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case ev.Kind == topic.Joined && ev.Participant.Unit == "hostile":
+		w.e.Lives++
+	case ev.Kind == topic.Unusable || ev.Kind == topic.TypeMismatch:
+		text, id := ev.Err.Error(), ev.Participant.ID
+		if id != 0 && (ev.Participant.Unit == "hostile" || strings.Contains(text, id.String())) {
+			w.named[id]++
+		} else {
+			w.e.Nameless = append(w.e.Nameless, fmt.Sprintf("%+v: %s", ev.Participant, text))
+		}
+		for _, k := range complaints {
+			if strings.Contains(text, k) {
+				w.e.Kinds[k]++
+			}
+		}
+	}
+}
+
+// howOften returns how often a participant was named.
+func (w *chronicler) howOften(id registry.ID) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.named[id]
+}
+
+// watch looks at the process's memory.
+func (w *chronicler) watch(ctx context.Context) {
+	var m runtime.MemStats
+	for ctx.Err() == nil {
+		runtime.ReadMemStats(&m)
+		w.mu.Lock()
+		w.e.SysMiB, w.e.MostSysMiB = m.Sys>>20, max(m.Sys>>20, w.e.MostSysMiB)
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,85 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// hostileRole joins like anybody, publishes what exposedRole subscribes to and subscribes to what that publishes, and then
+// attacks its own files, and the one that belongs to nobody, until it is killed, or until one of its own mappings faults.
+func hostileRole(args []string) error {
+	f := flag.NewFlagSet("hostile", flag.ContinueOnError)
+	seed := f.Uint64("seed", 1, "")
+	kind := f.String("attack", "mix", "")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	p, err := topic.Join(&topic.Options{Unit: "hostile"})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	sub, err := topic.NewSubscriber(p, "bait", &topic.SubscriberOptions[[]byte]{Lossless: *seed%2 == 0, LosslessTimeout: 20 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	pub, err := topic.NewPublisher(p, "hostile/raw", &topic.PublisherOptions[[]byte]{Latched: true})
+	if err != nil {
+		return err
+	}
+	typed, err := topic.NewPublisher(p, "hostile/typed", &topic.PublisherOptions[noted]{})
+	if err != nil {
+		return err
+	}
+	described, err := topic.NewPublisher(p, "hostile/described", &topic.PublisherOptions[[]byte]{
+		Codec: serde.Opaque(serde.Type{Name: "t", Encoding: "cdr", SchemaEncoding: "ros2msg", Schema: []byte("string data")}),
+	})
+	if err != nil {
+		return err
+	}
+	go func() {
+		large := make([]byte, 300<<10)
+		for i := 0; ; i++ {
+			n := []int{8, 100, 3000, len(large)}[i%4]
+			pub.Publish(ctx, large[:n])
+			described.Publish(ctx, large[:n])
+			typed.Publish(ctx, noted{strings.Repeat("x", n%4000)})
+			time.Sleep(50 * time.Microsecond)
+		}
+	}()
+	go func() {
+		for s, err := range sub.Samples(ctx) {
+			if err != nil {
+				return
+			}
+			_ = len(s.Bytes())
+		}
+	}()
+	time.Sleep(20 * time.Millisecond) // so that there is something to spoil
+	a := &attacker{rand: rand.New(rand.NewPCG(*seed, 1)), dir: p.Dir(), own: p.ID().String() + "."}
+	if err := a.open(); err != nil {
+		return err
+	}
+	all := attacks()
+	k := slices.IndexFunc(all, func(a attack) bool { return a.name == *kind })
+	if err := errors.Join(report("ready"), report(uint64(p.ID()))); err != nil {
+		return err
+	}
+	for {
+		all[k].strike(a)
+		time.Sleep(time.Duration(a.rand.IntN(3000)) * time.Microsecond) // so that something goes well in between
+	}
+}
+
+// noted is what is published as a value.
+type noted struct{ Text string }

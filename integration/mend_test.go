@@ -1,0 +1,34 @@
+//go:build linux
+
+package integration
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// mend removes what a hostile process put where the others expect files, so that the next one can join.
+func mend(dir string) error {
+	registry := filepath.Join(dir, "registry")
+	info, err := os.Lstat(registry)
+	good := err == nil && info.Mode().IsRegular() && info.Size() == 20480
+	if good {
+		b, err := os.ReadFile(registry)
+		good = err == nil && string(b[:8]) == "shmbus-r" && binary.NativeEndian.Uint32(b[8:]) == 2
+	}
+	if !good { // who looks for it makes a new one within a second
+		if err := os.RemoveAll(registry); err != nil {
+			return err
+		}
+	}
+	list, err := os.ReadDir(dir)
+	for _, e := range list {
+		if e.Type()&fs.ModeType != 0 {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
