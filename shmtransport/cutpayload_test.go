@@ -1,0 +1,78 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"errors"
+	"os"
+	"testing"
+)
+
+// A payload in place that goes while it is read ends the reading; a small one, which is a copy, cannot go.
+func TestAPayloadThatIsTakenAwayIsAnError(t *testing.T) {
+	c := newCutPair(t)
+	c.publish(t, c.cutter, []byte("small"))
+	c.publish(t, c.cutter, large())
+	small, err := c.r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	truncate(t, c.path(c.cutter), c.cutter.pool.arenas[0].off)
+	if b, err := small.AppendTo(nil); err != nil || string(b) != "small" {
+		t.Errorf("%q, %v", b, err)
+	}
+	b, err := s.AppendTo([]byte("before"))
+	var corrupt *CorruptError
+	if !errors.As(err, &corrupt) || corrupt.Where != c.path(c.cutter) || string(b) != "before" {
+		t.Fatalf("%q, %v", b, err)
+	}
+	c.publish(t, c.honest, []byte("honest"))
+	expect(t, c.r, "honest", 0)
+	small.Release()
+	s.Release()
+	c.given(t)
+	if err := s.Read(func([]byte) error { return nil }); !errors.Is(err, os.ErrClosed) {
+		t.Error("after Release:", err)
+	}
+	leaveFileWhole(t, c)
+}
+
+// What is not a fault in this payload is the application's own.
+func TestOtherPanicsWhileAPayloadIsReadGoOn(t *testing.T) {
+	c := newCutPair(t)
+	c.publish(t, c.honest, large())
+	s, err := c.r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	for name, f := range map[string]func(){
+		"a panic":        func() { panic("own") },
+		"a fault before": func() { _ = *c.r.bytesOf(c.cutter) },
+	} {
+		truncate(t, c.path(c.cutter), 0)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s was swallowed", name)
+				}
+			}()
+			s.Read(func([]byte) error { f(); return nil })
+		}()
+	}
+	leaveFileWhole(t, c)
+}
+
+// bytesOf is the first byte of a publisher's file as the Reader mapped it.
+func (r *Reader) bytesOf(w *Writer) *byte {
+	for _, l := range *r.links.Load() {
+		if l.id == w.ID() {
+			return &l.arenaTable[0]
+		}
+	}
+	return nil
+}
