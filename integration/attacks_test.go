@@ -21,58 +21,70 @@ type attack struct {
 
 	// harmless says why nobody need hear of it; empty: whoever does it is named.
 	harmless string
+
+	// refused says why newcomers may be refused until somebody mends what was attacked, with an error that names the registry
+	// file; empty: whoever joins then, joins.
+	refused string
 }
+
+// What keeps newcomers out is done to the registry file, which is everybody's: whoever may join may write to it, and to the
+// directory.
+const (
+	spoiled  = "the registry file is spoiled"
+	cut      = "the registry file is cut short, or too long"
+	replaced = "something else has the registry file's name"
+)
 
 // attacks are in the order in which the test tries them, the mix of all last.
 func attacks() []attack {
 	return []attack{
-		{"headers", func(a *attacker) { a.scribble(a.file(".pub."), 0, 64) }, ""},
+		{"headers", func(a *attacker) { a.scribble(a.file(".pub."), 0, 64) }, "", ""},
 		{"bells", func(a *attacker) { a.scribble(a.file(".pub."), 64, 280) },
-			"a bell that rings costs a look; a ring that says it is closed, or full, is left alone; the head is a hint"},
-		{"arenas", func(a *attacker) { a.scribble(a.file(".pub."), 280, 280+8*24) }, ""},
+			"a bell that rings costs a look; a ring that says it is closed, or full, is left alone; the head is a hint", ""},
+		{"arenas", func(a *attacker) { a.scribble(a.file(".pub."), 280, 280+8*24) }, "", ""},
 		{"admissions", func(a *attacker) { a.scribble(a.file(".pub."), 3328, 7424) },
-			"the publisher believes its own table; a reader that it does not name is not watched, and one that it does has its marks to lose"},
-		{"descriptors", func(a *attacker) { a.scribble(a.file(".pub."), 7424, 7424+16*128) }, ""},
-		{"sequences", func(a *attacker) { a.spoilSlots(0) }, ""},
-		{"lengths", func(a *attacker) { a.spoilSlots(8) }, ""},
+			"the publisher believes its own table; a reader that it does not name is not watched, and one that it does has its marks to lose", ""},
+		{"descriptors", func(a *attacker) { a.scribble(a.file(".pub."), 7424, 7424+16*128) }, "", ""},
+		{"sequences", func(a *attacker) { a.spoilSlots(0) }, "", ""},
+		{"lengths", func(a *attacker) { a.spoilSlots(8) }, "", ""},
 		{"payloads", func(a *attacker) { a.scribble(a.file(".pub."), 12288, 1<<20) },
-			"what it says is the publisher's own affair: a value that cannot be decoded is an error of that sample"},
+			"what it says is the publisher's own affair: a value that cannot be decoded is an error of that sample", ""},
 		{"requests", func(a *attacker) { a.scribble(a.file(".reader"), 0, 4096+64*8) },
-			"the file is checked when it is opened; a request for what nobody publishes is nobody's"},
+			"the file is checked when it is opened; a request for what nobody publishes is nobody's", ""},
 		{"marks", func(a *attacker) { a.scribble(a.file(".reader"), 266240, 266240+4*4096) },
-			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for as long as its patience"},
+			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for as long as its patience", ""},
 		{"counters", func(a *attacker) { a.scribble(a.file(".participant"), 69632+3200, 69632+3840) },
-			"they are shown as they are"},
-		{"identity", func(a *attacker) { a.scribble(a.file(".participant"), 0, 64) }, ""},
+			"they are shown as they are", ""},
+		{"identity", func(a *attacker) { a.scribble(a.file(".participant"), 0, 64) }, "", ""},
 		{"entries", func(a *attacker) {
 			a.scribble(a.file(".participant"), 4096, 4096+128)
 			a.scribble(a.file(".participant"), 69632, 69632+4*4096)
 			a.scribble(a.file(".participant"), 64, 72) // or nobody looks
-		}, ""},
+		}, "", ""},
 		{"registry", func(a *attacker) { a.scribble(a.file("registry"), 0, 20480) },
-			"the file is nobody's and holds hints: looks at intervals do without"},
-		{"truncate", func(a *attacker) { a.truncate(false) }, ""},
-		{"size", func(a *attacker) { a.truncate(true) }, ""},
-		{"delete", func(a *attacker) { a.replace(func(string) {}) }, ""},
+			"the file is nobody's and holds hints: looks at intervals do without", spoiled},
+		{"truncate", func(a *attacker) { a.truncate(false) }, "", cut},
+		{"size", func(a *attacker) { a.truncate(true) }, "", cut},
+		{"delete", func(a *attacker) { a.replace(func(string) {}) }, "", ""},
 		{"link", func(a *attacker) {
 			a.replace(func(path string) {
 				os.Symlink([]string{"/dev/zero", path, "/proc/self/mem", a.files[0].Name()}[a.rand.IntN(4)], path)
 			})
-		}, ""},
-		{"fifo", func(a *attacker) { a.replace(func(path string) { syscall.Mkfifo(path, 0o600) }) }, ""},
+		}, "", replaced},
+		{"fifo", func(a *attacker) { a.replace(func(path string) { syscall.Mkfifo(path, 0o600) }) }, "", replaced},
 		{"device", func(a *attacker) {
 			a.replace(func(path string) {
 				if syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5) != nil { // /dev/zero, for who may
 					os.Symlink("/dev/zero", path)
 				}
 			})
-		}, ""},
-		{"directory", func(a *attacker) { a.replace(func(path string) { os.Mkdir(path, 0o700) }) }, ""},
-		{"huge", func(a *attacker) { a.replace(a.makeHuge) }, ""},
+		}, "", replaced},
+		{"directory", func(a *attacker) { a.replace(func(path string) { os.Mkdir(path, 0o700) }) }, "", replaced},
+		{"huge", func(a *attacker) { a.replace(a.makeHuge) }, "", replaced},
 		{"mix", func(a *attacker) {
 			all := attacks()
 			all[a.rand.IntN(len(all)-1)].strike(a)
-		}, ""},
+		}, "", "all of these"},
 	}
 }
 

@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -17,13 +18,28 @@ import (
 // exposure is what exposedRole has been through.
 type exposure struct {
 	Received, Published uint64
+	Honest              tally          // of the honest publisher
 	Named               int            // hostile participants that an event or its error names
 	Nameless            []string       // events of which nobody knows who is to blame
 	Kinds               map[string]int // errors by what they say
 	Lives               int            // hostile participants that were met
-	SysMiB, MostSysMiB  uint64         // memory that the runtime had of the system at the end, and at most
-	Goroutines          int
-	Descriptors, Maps   int
+	MostSysMiB          uint64         // memory that the runtime had of the system, at most
+	Before, After       usage
+}
+
+// usage is what a process has of its own.
+type usage struct {
+	HeapKiB                       uint64 // after a collection
+	Goroutines, Descriptors, Maps int
+}
+
+func measure() usage {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	u := usage{HeapKiB: m.HeapAlloc >> 10, Goroutines: runtime.NumGoroutine()}
+	u.Descriptors, u.Maps = kept(os.Getpid())
+	return u
 }
 
 // words that errors about the hostile contain.
@@ -73,7 +89,7 @@ func (w *chronicler) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		runtime.ReadMemStats(&m)
 		w.mu.Lock()
-		w.e.SysMiB, w.e.MostSysMiB = m.Sys>>20, max(m.Sys>>20, w.e.MostSysMiB)
+		w.e.MostSysMiB = max(m.Sys>>20, w.e.MostSysMiB)
 		w.mu.Unlock()
 		select {
 		case <-ctx.Done():

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -59,7 +57,9 @@ func (w *chronicler) newcomers(ctx context.Context) error {
 }
 
 // exposedRole subscribes to all that hostile participants publish, in every way there is, and publishes what they subscribe to.
-// Told of a participant, it reports how often that one was named.
+// An honest publisher is among those it takes from, and an honest subscriber among those it publishes to. Told of a participant, it
+// reports how often that one was named. Told of none, it ends that, and reports what it has been through when it has so many
+// samples of the honest publisher as it is told next.
 func exposedRole([]string) error {
 	p, err := topic.Join(&topic.Options{Unit: "exposed"})
 	if err != nil {
@@ -76,13 +76,6 @@ func exposedRole([]string) error {
 			w.hear(ev)
 		}
 	})
-	work.Go(func() { w.watch(ctx) })
-	work.Go(func() {
-		if err := w.newcomers(ctx); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	})
 	count := func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -94,9 +87,8 @@ func exposedRole([]string) error {
 			return err
 		}
 		work.Go(func() {
-			if err := take(ctx, sub); err != nil && ctx.Err() == nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
+			if err := take(ctx, sub); ctx.Err() == nil {
+				orExit(err)
 			}
 			sub.Close()
 		})
@@ -162,46 +154,51 @@ func exposedRole([]string) error {
 			s.Release()
 		}
 	})
-	pub, err := topic.NewPublisher(p, "bait", &topic.PublisherOptions[[]byte]{MemoryLimit: 16 << 20})
+	honest, err := newHonest(p)
 	if err != nil {
 		return err
 	}
-	work.Go(func() {
-		b := make([]byte, 5000)
-		var space *shmtransport.NoSpaceError
-		for i := 0; ctx.Err() == nil; i++ {
-			brief, stop := context.WithTimeout(ctx, 50*time.Millisecond)
-			_, err := pub.Publish(brief, b[:1+i*37%len(b)])
-			stop()
-			if err == nil {
-				mu.Lock()
-				e.Published++
-				mu.Unlock()
-			} else if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && !errors.As(err, &space) {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			time.Sleep(100 * time.Microsecond)
-		}
-	})
 	if err := report("ready"); err != nil {
 		return err
 	}
+	if err := honest.begin(); err != nil {
+		return err
+	}
+	before := measure()
+	honestly, enough := context.WithCancel(ctx)
+	defer enough()
+	work.Go(func() { orExit(honest.publish(honestly)) })
+	work.Go(func() { orExit(honest.take(ctx)) })
+	work.Go(func() { orExit(w.newcomers(ctx)) })
+	work.Go(func() { w.watch(ctx) })
 	told, asked := orders()
 	for id := range told {
+		if id == 0 {
+			break
+		}
 		if err := report(w.howOften(registry.ID(id))); err != nil {
 			return err
 		}
 	}
-	<-asked
+	enough()
+	for all := <-told; honest.accounted.Load() < all; {
+		time.Sleep(time.Millisecond)
+	}
 	cancel()
 	work.Wait()
-	e.Named, e.Goroutines = len(w.named), runtime.NumGoroutine()
-	if list, err := os.ReadDir("/proc/self/fd"); err == nil {
-		e.Descriptors = len(list)
+	e.Named, e.Published, e.Honest = len(w.named), honest.published, honest.got
+	e.Before, e.After = before, measure()
+	if err := report(e); err != nil {
+		return err
 	}
-	if maps, err := os.ReadFile("/proc/self/maps"); err == nil {
-		e.Maps = strings.Count(string(maps), "\n")
+	<-asked
+	return nil
+}
+
+// orExit ends the process with an error, if it is one.
+func orExit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	return report(e)
 }

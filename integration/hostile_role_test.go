@@ -15,8 +15,16 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
+// Topics that honest processes share with hostile ones: exposedRole publishes bait, which hostile processes take too, and takes
+// what is published on the other beside what they publish on topics like it.
+const (
+	baitTopic   = "bait"
+	honestTopic = "hostile/honest"
+)
+
 // hostileRole joins like anybody, publishes what exposedRole subscribes to and subscribes to what that publishes, and then
-// attacks its own files, and the one that belongs to nobody, until it is killed, or until one of its own mappings faults.
+// attacks its own files, and the one that belongs to nobody, when it is told to, until it is killed, or until one of its own
+// mappings faults.
 func hostileRole(args []string) error {
 	f := flag.NewFlagSet("hostile", flag.ContinueOnError)
 	seed := f.Uint64("seed", 1, "")
@@ -29,7 +37,9 @@ func hostileRole(args []string) error {
 		return err
 	}
 	ctx := context.Background()
-	sub, err := topic.NewSubscriber(p, "bait", &topic.SubscriberOptions[[]byte]{Lossless: *seed%2 == 0, LosslessTimeout: 20 * time.Millisecond})
+	sub, err := topic.NewSubscriber(p, baitTopic, &topic.SubscriberOptions[[]byte]{
+		Patterns: []string{honestTopic}, Lossless: *seed%2 == 0, LosslessTimeout: 20 * time.Millisecond,
+	})
 	if err != nil {
 		return err
 	}
@@ -75,6 +85,8 @@ func hostileRole(args []string) error {
 	if err := errors.Join(report("ready"), report(uint64(p.ID()))); err != nil {
 		return err
 	}
+	told, _ := orders()
+	<-told
 	for {
 		all[k].strike(a)
 		time.Sleep(time.Duration(a.rand.IntN(3000)) * time.Microsecond) // so that something goes well in between

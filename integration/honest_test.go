@@ -1,0 +1,114 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/shmbus/shmbus/shmtransport"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// Both the honest publisher and the honest subscriber that an exposed process has to do with hold more than a ring has entries, so
+// that marks are all that keeps some of it.
+const honestHold = 40
+
+// honest is what an exposed process has to do with those who share topics with the hostile.
+type honest struct {
+	pub       *topic.Publisher[[]byte]
+	sub       *topic.Subscriber[[]byte] // of the honest and the hostile, losslessly
+	published uint64
+	accounted atomic.Uint64 // samples received and lost
+	got       tally
+}
+
+func newHonest(p *topic.Participant) (*honest, error) {
+	h := new(honest)
+	var err error
+	if h.sub, err = topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{Lossless: true}); err != nil {
+		return nil, err
+	}
+	h.pub, err = topic.NewPublisher(p, baitTopic, &topic.PublisherOptions[[]byte]{MemoryLimit: 16 << 20})
+	return h, err
+}
+
+// begin returns when both are there.
+func (h *honest) begin() error {
+	ctx := context.Background()
+	return errors.Join(h.sub.WaitPublishers(ctx, 1), h.pub.WaitSubscribers(ctx, 1))
+}
+
+// publish goes on until ctx ends. What hostile subscribers keep of its memory may leave too little for a sample, which is then none.
+func (h *honest) publish(ctx context.Context) error {
+	b := make([]byte, 70<<10)
+	for i := 0; ctx.Err() == nil; i++ {
+		n := shmtransport.SmallPayload - 100 + i*37%5000
+		if i%64 == 0 {
+			n = len(b)
+		}
+		fill(b[:n], h.published+1)
+		brief, stop := context.WithTimeout(ctx, 50*time.Millisecond)
+		_, err := h.pub.Publish(brief, b[:n])
+		stop()
+		var space *shmtransport.NoSpaceError
+		switch {
+		case err == nil:
+			h.published++
+		case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && !errors.As(err, &space):
+			return err
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return nil
+}
+
+// take accounts for every sample of the honest publisher.
+func (h *honest) take(ctx context.Context) error {
+	var held []topic.Sample[[]byte]
+	var from topic.PublisherID
+	var b []byte
+	for {
+		s, err := h.sub.Receive(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				return err
+			}
+			break
+		}
+		if s.Topic() != honestTopic { // of which nothing is to be believed, nor that it stays
+			b, _ = s.AppendTo(b[:0])
+			s.Release()
+			continue
+		}
+		if h.got.Received == 0 {
+			from = s.Publisher()
+		}
+		h.got.Received++
+		h.got.Lost += s.Lost()
+		if s.Publisher() != from || s.Sequence() != h.got.Received+h.got.Lost {
+			return fmt.Errorf("sample %d of %v after %+v of %v", s.Sequence(), s.Publisher(), h.got, from)
+		}
+		if err := check(s.Bytes(), s.Sequence()); err != nil {
+			return err
+		}
+		if held = append(held, s); len(held) > honestHold {
+			if err := check(held[0].Bytes(), held[0].Sequence()); err != nil {
+				return fmt.Errorf("while held: %w", err)
+			}
+			held[0].Release()
+			held = held[1:]
+		}
+		h.accounted.Store(s.Sequence())
+	}
+	for _, s := range held {
+		if err := check(s.Bytes(), s.Sequence()); err != nil {
+			return fmt.Errorf("while held: %w", err)
+		}
+		s.Release()
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+//go:build linux
+
+package integration
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// An outside is what can be seen of a process from outside.
+type outside struct {
+	Descriptors, Maps int
+	OwnKiB            uint64 // resident memory that is in no file
+}
+
+// seen looks at a process that must be there.
+func seen(t testing.TB, pid int) (l outside) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, anon, _ := strings.Cut(string(status), "RssAnon:")
+	if _, err := fmt.Sscan(anon, &l.OwnKiB); err != nil {
+		t.Fatalf("process %d: %v in %q", pid, err, status)
+	}
+	l.Descriptors, l.Maps = kept(pid)
+	return l
+}
+
+// kept counts a process's descriptors, and its mappings of files of a test's domain.
+func kept(pid int) (descriptors, mappings int) {
+	if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); err == nil {
+		descriptors = len(list)
+	}
+	if maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid)); err == nil {
+		mappings = strings.Count(string(maps), "/shmbus-test-")
+	}
+	return descriptors, mappings
+}
+
+// most is the most of each.
+func (l outside) most(m outside) outside {
+	return outside{max(l.Descriptors, m.Descriptors), max(l.Maps, m.Maps), max(l.OwnKiB, m.OwnKiB)}
+}

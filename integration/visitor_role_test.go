@@ -1,0 +1,156 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shmbus/shmbus/topic"
+)
+
+// visitorRole first shares topics with a hostile process that was there before it, from when it reports until it is told the first
+// time. Then it visits the domain once each time it is told to. It reports what went wrong, or nothing.
+func visitorRole([]string) error {
+	told, asked := orders()
+	if err := report("ready"); err != nil {
+		return err
+	}
+	<-told
+	if err := share(told); err != nil {
+		return err
+	}
+	if err := report(""); err != nil {
+		return err
+	}
+	for range told {
+		text := ""
+		if err := callIn(); err != nil {
+			text = err.Error()
+		}
+		if err := report(text); err != nil {
+			return err
+		}
+	}
+	<-asked
+	return nil
+}
+
+// share takes losslessly what both honest publishers publish that the hostile process takes from too, holds more of it than there
+// is in a ring, and checks it when it comes and when it goes.
+func share(until <-chan uint64) error {
+	p, err := topic.Join(&topic.Options{Unit: "visitor"})
+	if err != nil {
+		return err
+	}
+	sub, err := topic.NewSubscriber(p, baitTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{honestTopic}, Lossless: true})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(sub.WaitPublishers(context.Background(), 2), report("")); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-until
+		cancel()
+	}()
+	last := map[topic.PublisherID]uint64{}
+	var held []topic.Sample[[]byte]
+	letGo := func() error {
+		s := held[0]
+		held = held[1:]
+		defer s.Release()
+		if err := check(s.Bytes(), s.Sequence()); err != nil {
+			return fmt.Errorf("while held: %w", err)
+		}
+		return nil
+	}
+	for {
+		s, err := sub.Receive(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if was := last[s.Publisher()]; s.Lost() != 0 || was != 0 && s.Sequence() != was+1 {
+			return fmt.Errorf("sample %d after %d with %d lost", s.Sequence(), was, s.Lost())
+		}
+		last[s.Publisher()] = s.Sequence()
+		if err := check(s.Bytes(), s.Sequence()); err != nil {
+			return err
+		}
+		if held = append(held, s); len(held) > 2*honestHold {
+			if err := letGo(); err != nil {
+				return err
+			}
+		}
+	}
+	for len(held) > 0 {
+		if err := letGo(); err != nil {
+			return err
+		}
+	}
+	if len(last) != 2 {
+		return fmt.Errorf("samples of %d publishers", len(last))
+	}
+	return p.Close()
+}
+
+// callIn joins as two newcomers, which publish for one another, take a sample from somebody who was there before, and leave.
+func callIn() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var two [2]*topic.Participant
+	for i := range two {
+		p, err := topic.Join(&topic.Options{Unit: "visitor"})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, p.Close()) }()
+		two[i] = p
+	}
+	pub, err := topic.NewPublisher[[]byte](two[0], "visit", nil)
+	if err != nil {
+		return err
+	}
+	sub, err := topic.NewSubscriber(two[1], "visit", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	if err != nil {
+		return err
+	}
+	old, err := topic.NewSubscriber(two[1], baitTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(sub.WaitPublishers(ctx, 1), pub.WaitSubscribers(ctx, 1)); err != nil {
+		return fmt.Errorf("meet: %w", err)
+	}
+	b := make([]byte, 3000)
+	for seq := range uint64(20) {
+		n := size(1, true, 500*seq) % len(b)
+		fill(b[:n], seq+1)
+		if _, err := pub.Publish(ctx, b[:n]); err != nil {
+			return err
+		}
+		s, err := sub.Receive(ctx)
+		if err != nil {
+			return fmt.Errorf("receive %d: %w", seq+1, err)
+		}
+		if s.Sequence() != seq+1 || len(s.Bytes()) != n || s.Lost() != 0 {
+			return fmt.Errorf("sample %d of %d bytes after %d lost", s.Sequence(), len(s.Bytes()), s.Lost())
+		}
+		if err := check(s.Bytes(), s.Sequence()); err != nil {
+			return err
+		}
+		s.Release()
+	}
+	s, err := old.Receive(ctx)
+	if err != nil {
+		return fmt.Errorf("receive from who was there: %w", err)
+	}
+	defer s.Release()
+	return check(s.Bytes(), s.Sequence())
+}
