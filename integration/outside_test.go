@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"testing"
 )
 
 // An outside is what can be seen of a process from outside.
@@ -15,16 +14,18 @@ type outside struct {
 	OwnKiB            uint64 // resident memory that is in no file
 }
 
-// seen looks at a process that must be there.
-func seen(t testing.TB, pid int) (l outside) {
-	t.Helper()
+// seen looks at a child that must be there.
+func (c *child) seen() (l outside) {
+	c.t.Helper()
+	pid := c.cmd.Process.Pid
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	_, anon, _ := strings.Cut(string(status), "RssAnon:")
-	if _, err := fmt.Sscan(anon, &l.OwnKiB); err != nil {
-		t.Fatalf("process %d: %v in %q", pid, err, status)
+	if _, err := fmt.Sscan(anon, &l.OwnKiB); err != nil { // a process that has ended has no memory
+		c.over = true
+		c.t.Fatalf("the child ended (%v): %s", c.cmd.Wait(), c.err.String())
 	}
 	l.Descriptors, l.Maps = kept(pid)
 	return l

@@ -63,7 +63,7 @@ func newSiege(t *testing.T, seed uint64) *siege {
 	s.besieged = append(s.besieged, besieged{name: "exposed", child: s.exposed})
 	time.Sleep(500 * time.Millisecond) // until they have what they need
 	for i := range s.besieged {
-		s.besieged[i].before = seen(t, s.besieged[i].child.cmd.Process.Pid)
+		s.besieged[i].before = s.besieged[i].child.seen()
 	}
 	return s
 }
@@ -154,7 +154,7 @@ func (s *siege) settle() {
 
 func (s *siege) look(b *besieged) outside {
 	s.t.Helper()
-	is := seen(s.t, b.child.cmd.Process.Pid)
+	is := b.child.seen()
 	b.most = b.most.most(is)
 	return is
 }
