@@ -18,7 +18,7 @@ type Sample[T any] struct {
 
 // Value decodes the payload. An error is about this sample alone: a *serde.DecodeError, a *shmtransport.CorruptError when the
 // publisher's process took its memory away meanwhile, or os.ErrClosed after Release. A []byte is the payload itself, as of
-// Bytes; everything else is a copy.
+// Bytes, and can be taken away like that; everything else is a copy.
 func (s Sample[T]) Value() (v T, err error) {
 	if s.m.Payload() == nil {
 		return v, closed.Error("the sample was released")
@@ -42,8 +42,9 @@ func (s Sample[T]) Value() (v T, err error) {
 // Bytes returns the payload, valid until Release, nil after it. It is not to be written to: large payloads are in place, in
 // read-only memory, small ones, of up to shmtransport.SmallPayload bytes, in a copy.
 //
-// What is in place can be taken away: a publisher's process may cut its file short. Reading it is then a fault, which ends
-// the program; in Subscriber.Handle it ends the function alone. Read and AppendTo make it an error.
+// What is in place can be taken away: a publisher's process may cut its file short. Reading it is then a fault (SIGBUS), which
+// ends the program; in Subscriber.Handle it ends the function alone, and in a loop over Samples it is a panic out of the loop. Read
+// and AppendTo make it an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
 // Read calls f with the payload, which is not to be written to nor kept, and returns what f returns. If the publisher's
