@@ -13,7 +13,7 @@ import (
 // How long the mix of all attacks goes on, and one process with one of them. SHMBUS_TEST_HOSTILE is how long the mix does instead,
 // as of time.ParseDuration; SHMBUS_TEST_SEED repeats a run's attacks.
 const (
-	mixAttack = 4 * time.Second
+	mixAttack = 3 * time.Second
 	oneLife   = 200 * time.Millisecond
 	maxLives  = 40 // with one attack until somebody is named
 )
