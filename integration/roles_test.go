@@ -91,11 +91,8 @@ func publishRole(args []string) error {
 	b := make([]byte, 1<<20)
 	seq := uint64(0)
 	for *count == 0 || seq < *count {
-		select {
-		case <-asked:
-			*count = seq
-			continue
-		default:
+		if ended(asked) {
+			break // it may not have begun
 		}
 		seq++
 		n := size(*payload, *grow, seq)
@@ -113,6 +110,15 @@ func publishRole(args []string) error {
 	}
 	<-asked
 	return nil
+}
+
+func ended(asked <-chan struct{}) bool {
+	select {
+	case <-asked:
+		return true
+	default:
+		return false
+	}
 }
 
 // subscribeRole checks every sample it gets and reports its tally when all samples are accounted for, -count of them or as
