@@ -23,8 +23,8 @@ type siege struct {
 	exposed  *child
 	besieged []besieged
 	lives    int
-	refused  int // newcomers, by a registry file that is spoiled
-	current  atomic.Pointer[child]
+	refused  int                       // newcomers, by a registry file that is spoiled
+	current  atomic.Pointer[[2]*child] // the hostile one, and its visitor
 }
 
 // A pair exchanges samples.
@@ -70,8 +70,10 @@ func newSiege(t *testing.T, seed uint64) *siege {
 
 // quit makes everybody say where it is stuck.
 func (s *siege) quit() {
-	if h := s.current.Load(); h != nil {
-		h.cmd.Process.Signal(syscall.SIGQUIT)
+	if two := s.current.Load(); two != nil {
+		for _, c := range two {
+			c.cmd.Process.Signal(syscall.SIGQUIT)
+		}
 	}
 	for _, b := range s.besieged {
 		b.child.cmd.Process.Signal(syscall.SIGQUIT)
@@ -88,7 +90,7 @@ func (s *siege) live(a attack, long time.Duration) (named int) {
 	}
 	h := start(s.t, s.dir, "hostile", "-attack", a.name, "-seed", strconv.FormatUint(s.seed+uint64(s.lives), 10))
 	visitor := start(s.t, s.dir, "visitor")
-	s.current.Store(h)
+	s.current.Store(&[2]*child{h, visitor})
 	h.ready()
 	visitor.ready()
 	var id uint64
