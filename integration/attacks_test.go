@@ -37,7 +37,7 @@ const (
 
 // attacks are in the order in which the test tries them, the mix of all last.
 func attacks() []attack {
-	return []attack{
+	all := []attack{
 		{"headers", func(a *attacker) { a.scribble(a.file(".pub."), 0, 64) }, "", ""},
 		{"bells", func(a *attacker) { a.scribble(a.file(".pub."), 64, 280) },
 			"a bell that rings costs a look; a ring that says it is closed, or full, is left alone; the head is a hint", ""},
@@ -86,6 +86,10 @@ func attacks() []attack {
 			all[a.rand.IntN(len(all)-1)].strike(a)
 		}, "", "all of these"},
 	}
+	if !cutsSurvived {
+		all = slices.DeleteFunc(all, func(a attack) bool { return a.refused == cut })
+	}
+	return all
 }
 
 // An attacker knows the files of its own participant, and the registry file, by name and by descriptor.
