@@ -2,17 +2,13 @@ package shmtransport
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/counters"
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -161,130 +157,6 @@ func (r *Reader) end(l *Link) {
 	if r.opts.Ended != nil {
 		r.opts.Ended(l.id)
 	}
-}
-
-// TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
-func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
-	if r.closed.Load() {
-		return false, closed.Error("the subscriber is closed")
-	}
-	if !r.turn.tryAcquire() {
-		return false, nil
-	}
-	s.link = nil
-	defer r.endTry(fault.Guard(), s, &ok, &err)
-	for range lapsOfPatience {
-		o, err := r.poll(s)
-		if o != again {
-			return o == taken, err
-		}
-	}
-	return false, nil
-}
-
-// lapsOfPatience is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
-// ring can do so that often.
-const lapsOfPatience = 64
-
-// Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
-// publisher are held and one more of that publisher is there.
-func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
-	if err := r.turn.acquire(ctx); err != nil {
-		return Sample{}, err
-	}
-	defer r.endReceive(ctx, fault.Guard(), &s, &err)
-	for {
-		if r.closed.Load() {
-			return Sample{}, closed.Error("the subscriber is closed")
-		}
-		o, err := r.poll(&s)
-		if err != nil {
-			return Sample{}, err
-		}
-		if o == taken {
-			return s, nil
-		}
-		if err := ctx.Err(); err != nil {
-			return Sample{}, err
-		}
-		if o == nothing {
-			if err := r.await(ctx); err != nil {
-				return Sample{}, err
-			}
-		}
-	}
-}
-
-// poll looks once at every link, beginning after the one that gave the last sample.
-func (r *Reader) poll(s *Sample) (outcome, error) {
-	if r.spoiled.Load() {
-		r.dropSpoiled()
-	}
-	list := r.links.Load()
-	links := *list
-	if r.next > len(links) {
-		r.next = 0
-	}
-	begin := r.next // remove moves it
-	result := nothing
-	var full *Link
-	for i := range links {
-		k := begin + i
-		for k >= len(links) {
-			k -= len(links)
-		}
-		l := links[k]
-		o, err := l.take(s)
-		if o == nothing && err == nil {
-			if !l.ended() || l.starved {
-				continue
-			}
-			// It may have published before it ended and after we looked.
-			o, err = l.take(s)
-		}
-		switch {
-		case o == taken:
-			if now := r.links.Load(); now != list {
-				k = slices.Index(*now, l)
-			}
-			r.next = k + 1
-			r.count(s)
-			return taken, nil
-		case o == heldLimit:
-			result, full = heldLimit, l
-		case o == again:
-			result = again
-		case err != nil:
-			r.fail(l, err)
-		default:
-			r.end(l)
-		}
-	}
-	r.show()
-	if result == heldLimit {
-		return result, r.tooManyHeld(full)
-	}
-	return result, nil
-}
-
-// fail gives up a link that is of no use. One whose memory there is no room for is kept for later.
-func (r *Reader) fail(l *Link, err error) {
-	if errors.As(err, new(*MemoryError)) {
-		l.starve()
-	} else {
-		r.remove(l)
-	}
-	switch {
-	case r.opts.Failed == nil:
-	case r.turn.isTidying():
-		go r.opts.Failed(l.id, err)
-	default:
-		r.opts.Failed(l.id, err)
-	}
-}
-
-func (r *Reader) tooManyHeld(l *Link) error {
-	return &LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: len(l.marks), Remedy: "release some, or raise MaxHeld"}
 }
 
 // Close ends the subscription. A Receive that waits returns os.ErrClosed. Samples that are held stay valid until they are

@@ -1,14 +1,10 @@
 package topic
 
 import (
-	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
-	"time"
 
-	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -163,68 +159,6 @@ func (p *Participant) removed(e registry.Entity) {
 	}
 }
 
-// meet connects a subscription of ours with a publisher that its patterns match, or declines. Called with mu held.
-func (p *Participant) meet(sub *subscription, pub registry.Entity) {
-	if sub.knows(pub.ID) || sub.refused[pub.ID] != nil {
-		return
-	}
-	wanted := sub.likes(pub)
-	if wanted {
-		if err := p.reg.Match(pub, sub.entity); err != nil {
-			p.mismatch(pair{pub.ID, sub.entity.ID}, pub, err)
-			wanted = false
-		}
-	}
-	f, err := p.readerFile()
-	switch {
-	case err != nil:
-	case wanted:
-		err = sub.connect(f, p.publisherPath(pub.ID), pub)
-	default:
-		err = sub.decline(f, pub.ID)
-	}
-	switch {
-	case err == nil:
-		p.asked[pub.ID.Participant] = true
-		delete(p.unusable, pair{pub.ID, sub.entity.ID}) // it may have taken several attempts
-	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
-	case isRefusal(err): // for good: a process does not get other groups
-		sub.refused[pub.ID] = err
-		p.useless(sub, pub, err)
-		if err := sub.decline(f, pub.ID); err == nil {
-			p.asked[pub.ID.Participant] = true // or its constructor would wait for an answer
-		}
-	default:
-		p.again(err)
-		p.useless(sub, pub, err)
-	}
-}
-
-// isRefusal reports whether the kernel or the policy of the domain does not let the two sides meet.
-func isRefusal(err error) bool {
-	return errors.As(err, new(*registry.AccessError)) || errors.As(err, new(*registry.ForbiddenError))
-}
-
-// useless reports once that a publisher cannot be read. Called with mu held.
-func (p *Participant) useless(sub *subscription, pub registry.Entity, err error) {
-	if p.report(pair{pub.ID, sub.entity.ID}, Event{Kind: Unusable, Participant: p.who(pub.ID.Participant), Entity: pub, Err: err}) {
-		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
-	}
-}
-
-// report emits, once, that two ends cannot meet, and says whether it did. Later listeners hear it too, as long as the other
-// end is there: what is found out afterwards nobody would ever forget. Called with mu held.
-func (p *Participant) report(both pair, e Event) bool {
-	if _, reported := p.unusable[both]; reported {
-		return false
-	}
-	if p.entities[e.Entity.ID] != nil {
-		p.unusable[both] = e
-	}
-	p.emit(e)
-	return true
-}
-
 // entity is what is known of an entity, its id at least: it may have been removed meanwhile. Called with mu held.
 func (p *Participant) entity(id registry.EntityID) registry.Entity {
 	if e := p.entities[id]; e != nil {
@@ -239,117 +173,6 @@ func (p *Participant) who(id registry.ID) registry.Participant {
 		return u
 	}
 	return registry.Participant{ID: id}
-}
-
-// retryPause is how long after it did not work a connection is tried again.
-const retryPause = time.Second
-
-// again arranges that what err prevented is tried again, unless nothing can change it. Called with mu held.
-func (p *Participant) again(err error) {
-	if p.closed || p.retry != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) ||
-		errors.As(err, new(*registry.CorruptError)) {
-		return
-	}
-	p.retry = time.AfterFunc(retryPause, p.meetAgain)
-}
-
-// meetAgain connects everybody who is not connected. It is for what failed for want of memory, descriptors or the like.
-func (p *Participant) meetAgain() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.retry = nil
-	if p.closed {
-		return
-	}
-	for _, sub := range p.subs {
-		sub.reader.Retry()
-		for _, e := range p.publishers.matching(sub.entity.Patterns) {
-			p.meet(sub, *e)
-		}
-	}
-	for id := range p.units {
-		p.admitFrom(id)
-	}
-	p.tellAsked()
-	p.signal()
-}
-
-// mismatch reports once that two ends do not fit; other is the one that is not ours. Called with mu held.
-func (p *Participant) mismatch(both pair, other registry.Entity, err error) {
-	if _, reported := p.mismatches[both]; reported {
-		return
-	}
-	p.mismatches[both] = Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Entity: other, Err: err}
-	p.log.Warn("types do not match", "err", err)
-	p.emit(p.mismatches[both])
-}
-
-// admitFrom reads which links a participant requests of our publishers, and admits them. Called with mu held.
-func (p *Participant) admitFrom(id registry.ID) {
-	if len(p.pubs) == 0 {
-		return
-	}
-	f := p.peers[id]
-	if f == nil {
-		var err error
-		f, err = shmtransport.OpenPeerFile(p.reg.PeerPath(id, "reader"), uint64(id),
-			func(uid int) error { return registry.CheckOwner(p.reg.PeerPath(id, "reader"), uid, p.units[id].UID) })
-		if errors.Is(err, fs.ErrNotExist) {
-			return // it subscribes to nothing
-		}
-		if err != nil {
-			p.again(err)
-			p.misread(id, err)
-			return
-		}
-		delete(p.illegible, id)
-		p.peers[id] = f
-	}
-	for _, pub := range p.linked[id] {
-		pub.writer.Prune()
-	}
-	for number, pub := range p.lingering {
-		if pub.writer.Prune(); pub.writer.Readers() == 0 {
-			delete(p.lingering, number)
-		}
-	}
-	err := f.Requests(uint64(p.reg.ID()), func(q shmtransport.LinkRequest) {
-		pub := p.pubs[q.Publisher.Number]
-		if pub == nil {
-			return
-		}
-		sub := registry.EntityID{Participant: id, Number: q.Subscription}
-		e, known := p.entities[sub] // the samples that are held of one that is closed keep its request
-		if err := pub.admit(f, q); err != nil {
-			p.again(err)
-			if known && p.report(pair{pub.entity.ID, sub}, Event{Kind: Unusable, Participant: p.units[id], Entity: *e, Err: err}) {
-				p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", id, "err", err)
-			}
-		} else {
-			delete(p.unusable, pair{pub.entity.ID, sub})
-		}
-		if known && !pub.answered[sub] {
-			pub.answered[sub] = true
-			delete(p.silent, sub)
-		}
-	})
-	if err != nil {
-		p.misread(id, err)
-	}
-}
-
-// misread reports, once, that the requests of a participant cannot be read. For want of descriptors or memory here that is only
-// tried again, without a word of the other. Called with mu held.
-func (p *Participant) misread(id registry.ID, err error) {
-	if shm.IsOurWant(err) {
-		return
-	}
-	if _, reported := p.illegible[id]; reported || p.units[id].ID != id {
-		return
-	}
-	p.illegible[id] = Event{Kind: Unusable, Participant: p.units[id], Err: err}
-	p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
-	p.emit(p.illegible[id])
 }
 
 func transportID(id registry.EntityID) shmtransport.PublisherID {

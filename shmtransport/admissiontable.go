@@ -1,0 +1,80 @@
+package shmtransport
+
+import (
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// admissionTable is where a publisher says whose marks it watches.
+type admissionTable struct {
+	entries    []byte
+	generation *atomic.Uint32
+	full       *atomic.Uint32
+	used       [MaxReaders]bool
+}
+
+func newAdmissionTable(header []byte) admissionTable {
+	return admissionTable{
+		entries:    header[pubOffAdmissions:pubOffRing],
+		generation: mem.Uint32(header, pubOffAdmitGen),
+		full:       mem.Uint32(header, pubOffFull),
+	}
+}
+
+func (t *admissionTable) entry(i int) []byte {
+	return t.entries[i*admissionEntrySize : (i+1)*admissionEntrySize]
+}
+
+// add writes an entry. The reader may look at it at any point: it takes the entry for its own only when it finds its id,
+// which is written after all it will read, and the status, which comes last.
+func (t *admissionTable) add(r LinkRequest, start uint64) (int, bool) {
+	for i, used := range t.used {
+		if used {
+			continue
+		}
+		t.used[i] = true
+		e := t.entry(i)
+		mem.Uint64(e, admOffStart).Store(start)
+		killpoint.At("admit.start")
+		mem.Uint64(e, admOffLink).Store(linkKey(r.Link, r.Generation))
+		killpoint.At("admit.link")
+		mem.Uint64(e, admOffReader).Store(r.Reader)
+		killpoint.At("admit.reader")
+		mem.Uint32(e, admOffStatus).Store(statusAdmitted)
+		killpoint.At("admit.status")
+		t.generation.Add(1)
+		killpoint.At("admit.generation")
+		return i, true
+	}
+	t.full.Store(1)
+	killpoint.At("refuse.full")
+	t.generation.Add(1)
+	killpoint.At("refuse.generation")
+	return 0, false
+}
+
+func (t *admissionTable) remove(i int) {
+	e := t.entry(i)
+	mem.Uint32(e, admOffStatus).Store(statusFree)
+	killpoint.At("dismiss.status")
+	mem.Uint64(e, admOffReader).Store(0)
+	killpoint.At("dismiss.reader")
+	t.used[i] = false
+	t.full.Store(0)
+	killpoint.At("dismiss.full")
+	t.generation.Add(1)
+	killpoint.At("dismiss.generation")
+}
+
+// startFor returns the first sequence that a reader accounts for which asks for history samples up to newest: of those that
+// are still in the ring, or, with historyAll, of all there ever were.
+func startFor(history, newest uint64, depth int) uint64 {
+	if history == uint64(historyAll) {
+		return 1
+	}
+	return newest + 1 - min(history, newest, uint64(depth))
+}
+
+func linkKey(link, generation uint32) uint64 { return uint64(generation)<<32 | uint64(link) }

@@ -1,0 +1,87 @@
+package topic
+
+import (
+	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/registry"
+)
+
+// meetAll connects the subscription with every publisher that is known; onChange does it for those that come.
+func (sub *subscription) meetAll() error {
+	if err := sub.meetKnown(); err != nil {
+		return err
+	}
+	return sub.p.reg.CatchUp() // publishers of our own
+}
+
+func (sub *subscription) meetKnown() error {
+	p := sub.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return closed.Error("the participant is closed")
+	}
+	p.subs[sub.entity.ID.Number] = sub
+	p.ownSubs.add(sub.entity.Patterns, sub.entity.ID.Number, sub)
+	for _, e := range p.publishers.matching(sub.entity.Patterns) {
+		p.meet(sub, *e)
+	}
+	p.tellAsked()
+	return sub.denied()
+}
+
+// denied returns why none of the publishers that there are may be read, if that is so. Called with p.mu held.
+func (sub *subscription) denied() (err error) {
+	for _, e := range sub.p.publishers.matching(sub.entity.Patterns) {
+		if !sub.likes(*e) {
+			continue
+		}
+		if sub.refused[e.ID] == nil {
+			return nil
+		}
+		err = sub.refused[e.ID]
+	}
+	return err
+}
+
+// possible refuses a subscription that no publisher of its topic suits, when there are any, and one that there is no room
+// for links of.
+func (sub *subscription) possible() error {
+	p := sub.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.readerFile(); err != nil {
+		return err
+	}
+	var mismatch error
+	for _, e := range p.publishers.matching(sub.entity.Patterns) {
+		if !sub.likes(*e) {
+			continue
+		}
+		err := p.reg.Match(*e, sub.entity)
+		if err == nil {
+			return nil
+		}
+		mismatch = err
+	}
+	return mismatch
+}
+
+// likes asks the filter, once for each publisher. Called with p.mu held.
+func (sub *subscription) likes(pub registry.Entity) bool {
+	if sub.filter == nil {
+		return true
+	}
+	likes, asked := sub.liked[pub.ID]
+	if !asked {
+		likes = sub.filter(pub.Topic)
+		sub.liked[pub.ID] = likes
+	}
+	return likes
+}
+
+func (sub *subscription) knows(pub registry.EntityID) bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	_, ok := sub.known[pub]
+	return ok
+}
