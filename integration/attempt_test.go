@@ -9,11 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/record"
@@ -249,77 +247,4 @@ func limitMaps(more int) error {
 		limit.Cur = pages*uint64(os.Getpagesize()) + uint64(more)
 	}
 	return syscall.Setrlimit(syscall.RLIMIT_AS, &limit)
-}
-
-// tryAll starts a child in the attempt role, which has joined.
-func tryAll(t testing.TB, dir string) *child {
-	t.Helper()
-	c := start(t, dir, "attempt")
-	c.must("join")
-	return c
-}
-
-// can gives a command and returns what came of it.
-func (c *child) can(format string, args ...any) (a attempt) {
-	c.t.Helper()
-	c.order(format, args...)
-	c.expect(&a)
-	return a
-}
-
-// must gives a command that has to go well.
-func (c *child) must(format string, args ...any) attempt {
-	c.t.Helper()
-	a := c.can(format, args...)
-	if a.Err != "" {
-		c.t.Fatalf(format+": %s", append(args, a.Text)...)
-	}
-	return a
-}
-
-// lacks gives a command that must fail for want of something, and say how much of it there is, and what helps. Where the last
-// argument is the size of a payload no less than that is needed.
-func (c *child) lacks(want, format string, args ...any) {
-	c.t.Helper()
-	a := c.can(format, args...)
-	wrong := func(what string) { c.t.Errorf(format+": %s: %s", append(args, what, a.Text)...) }
-	if a.Want != want {
-		wrong(fmt.Sprintf("want of %q instead of %q", a.Want, want))
-		return
-	}
-	least := 1
-	if len(args) > 0 {
-		if n, ok := args[len(args)-1].(int); ok {
-			least = n
-		}
-	}
-	figures := []string{fmt.Sprint(a.Needed), fmt.Sprint(a.Available)}
-	switch want {
-	case "space":
-		if free := available(c.t, c.dir); a.Available != free && !slices.Contains(strings.Fields(format), "record") { // which is on another
-			wrong(fmt.Sprintf("%d available, not %d", free, a.Available))
-		}
-	case "files", "places":
-		figures = nil
-	}
-	if figures != nil && (a.Needed < int64(least) || a.Available < 0 || a.Available >= a.Needed && !strings.Contains(a.Text, "whatever its size")) {
-		wrong(fmt.Sprintf("%d needed, %d available", a.Needed, a.Available))
-	}
-	for _, part := range append(figures, remedies()[want]) {
-		if !strings.Contains(a.Text, part) {
-			wrong(fmt.Sprintf("without %q", part))
-		}
-	}
-}
-
-// remedies are what an error for want of something says that helps.
-func remedies() map[string]string {
-	return map[string]string{"space": "enlarge the file system", "memory": "ulimit -v", "files": "ulimit -n", "places": "limit is"}
-}
-
-// belongings are what a process has that a call which failed might leave behind.
-func (c *child) belongings(dir string) string {
-	c.t.Helper()
-	f := c.must("figures")
-	return fmt.Sprint(entries(c.t, dir), " files, ", f.FDs, " descriptors, ", f.Maps, " mappings, ", used(c.t, dir), " bytes")
 }
