@@ -14,7 +14,8 @@ import (
 
 // Clean removes what dead participants left in the domain directory, and returns the names of the files; with dryRun it
 // only names them. Files of the living, the registry file and files that are not of shmbus stay. It may run beside anything
-// else, and a missing directory is a clean one. With an error it returns what it removed all the same.
+// else, and a missing directory is a clean one. With an error it returns what it removed all the same. It asks nobody whether Join
+// would refuse the directory; CheckDomain tells.
 func Clean(dir string, dryRun bool) ([]string, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -117,9 +118,9 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 			case errors.Is(err, fs.ErrNotExist): // somebody else cleans too
 			case err != nil && info != nil && ownerOf(info) != uid:
 				what := fmt.Sprintf("%s, which %s put among the files of the dead, cannot be removed", filepath.Base(path), userName(ownerOf(info)))
-				planted = append(planted, explain(what, dir, inDirectory(err)))
+				planted = append(planted, cannotRemove(what, dir, err))
 			case err != nil:
-				own = append(own, explain("files of the dead cannot be removed", dir, inDirectory(err)))
+				own = append(own, cannotRemove("files of the dead cannot be removed", dir, err))
 			case suffix != participantSuffix:
 				c.removed = append(c.removed, filepath.Base(path))
 				killpoint.At("clean.files")
@@ -132,6 +133,14 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 		c.own, c.planted = append(c.own, own[:min(len(own), 1)]...), append(c.planted, planted[:min(len(planted), 1)]...)
 	}
 	return c
+}
+
+// cannotRemove says what was refused, by the directory's rights or for a reason of the file's, such as a mount on it.
+func cannotRemove(what, dir string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return explain(what, dir, inDirectory(err))
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // inDirectory makes of a refusal to remove a file one that is about its directory, whose rights decide.

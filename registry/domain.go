@@ -250,7 +250,7 @@ func RemoveDomain(dir string) error {
 	// Somebody may join from here on. Then the directory is not empty and stays, and the newcomer notices at its next
 	// periodic look that its bell is gone, and makes a new one.
 	if err := removeIfThere(bell); err != nil {
-		return fmt.Errorf("remove the domain: %w", explain("the registry file cannot be removed", dir, inDirectory(err)))
+		return fmt.Errorf("remove the domain: %w", cannotRemove("the registry file cannot be removed", dir, err))
 	}
 	killpoint.At("remove.registry")
 	if err := removeIfThere(dir); err != nil {

@@ -28,7 +28,8 @@ type Observer struct {
 	closed   bool
 }
 
-// Observe prepares to look at the domain directory, an absolute path. There need not be anything.
+// Observe prepares to look at the domain directory, an absolute path. There need not be anything. It looks at a directory that Join
+// would refuse too, of which nothing need be true where everybody may write; CheckDomain tells.
 func Observe(dir string) (*Observer, error) {
 	if err := supported(); err != nil {
 		return nil, err
