@@ -18,6 +18,13 @@ func progress(c *child) (got tally) {
 	return got
 }
 
+// hears waits until a subscriber has something of so many publishers: one that says that it is ready may not have begun.
+func hears(c *child, publishers int) {
+	c.t.Helper()
+	for progress(c).Heard < publishers {
+	}
+}
+
 // final reads reports until the last one, which a child makes after it was asked to end.
 func final(c *child) (got tally) {
 	c.t.Helper()
@@ -37,10 +44,10 @@ func TestOthersGoOnWhenAPublisherIsKilled(t *testing.T) {
 		s.ready()
 	}
 	survivor := start(t, dir, "publish", "-subscribers", "2", "-pause", "20us").ready()
-	for range 3 {
+	for i := range 3 {
 		victim := start(t, dir, "publish", "-subscribers", "2", "-grow").ready()
 		for _, s := range subs {
-			progress(s)
+			hears(s, i+2)
 		}
 		flatOut()
 		victim.kill()
@@ -97,7 +104,7 @@ func TestOthersGoOnWhenASubscriberIsKilled(t *testing.T) {
 func TestOthersGoOnWhenBothEndsAreKilled(t *testing.T) {
 	dir := newDomain(t)
 	witness := start(t, dir, "subscribe", "-lossless", "-progress", "200").ready()
-	for range 3 {
+	for i := range 3 {
 		survivor := start(t, dir, "publish", "-subscribers", "1", "-pause", "10us").ready()
 		victims := []*child{
 			start(t, dir, "subscribe", "-hold", "8", "-progress", "100").ready(),
@@ -106,6 +113,7 @@ func TestOthersGoOnWhenBothEndsAreKilled(t *testing.T) {
 		}
 		progress(victims[0])
 		progress(victims[1])
+		hears(witness, 2*i+2)
 		flatOut()
 		for _, i := range rand.Perm(len(victims)) {
 			victims[i].kill()

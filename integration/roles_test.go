@@ -26,7 +26,8 @@ func roles() map[string]role {
 // tally is what a subscriber saw.
 type tally struct {
 	Received, Lost uint64
-	Publishers     int           // distinct ones
+	Publishers     int           // distinct ones, in the last report
+	Heard          int           // distinct ones so far
 	Last           uint64        // sequence of the newest sample
 	Took           time.Duration // from the first sample to the last
 }
@@ -196,6 +197,7 @@ func subscribeRole(args []string) error {
 			held[0].Release()
 			held = held[1:]
 		}
+		t.Heard = len(last)
 		if *every > 0 && t.Received%*every == 0 {
 			if err := report(t); err != nil {
 				return err
