@@ -42,7 +42,7 @@ func TestDoctorFindsNothingInAHealthyBusyDomain(t *testing.T) {
 func TestDoctorFindsTheDeadAndWhatTheyLeft(t *testing.T) {
 	dir := newDomain(t)
 	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
-	sub := start(t, dir, "patient", "-sub", "t", "-hold", "3").ready()
+	sub := start(t, dir, "patient", "-sub", "t", "-hold", "3", "-take", "none").ready() // or it may hold one more when it dies
 	// Both at once, so that neither can clean up after the other.
 	halt(pub)
 	sub.kill()
@@ -224,7 +224,7 @@ func TestDoctorTellsALockThatOutlivesItsProcess(t *testing.T) {
 	t.Cleanup(func() { syscall.Kill(lingering, syscall.SIGKILL) })
 	c.ready()
 	c.cmd.Process.Kill() // and not reaped yet: it can be seen
-	for deadline := time.Now().Add(long); examine(t, dir, glance).Findings == nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(long); len(examine(t, dir, glance).Findings) == 0 && time.Now().Before(deadline); {
 	}
 	if f := diagnosed(t, examine(t, dir, glance), doctor.Ended)[doctor.Ended]; f.Severity != doctor.Warning || f.PID != c.cmd.Process.Pid {
 		t.Errorf("%+v", f)
