@@ -37,7 +37,8 @@ func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 	t.Logf("SHMBUS_TEST_SEED=%d", seed)
 	s := newSiege(t, seed)
 	defer mend(s.domain)
-	defer time.AfterFunc(mix+2*time.Minute, s.quit).Stop()
+	s.stuck = time.AfterFunc(siegeStuck, s.quit)
+	defer s.stuck.Stop()
 	for _, attack := range attacks() {
 		switch {
 		case attack.name == "mix":

@@ -25,6 +25,7 @@ type siege struct {
 	lives    int
 	refused  int                       // newcomers, by a registry file that is spoiled
 	current  atomic.Pointer[[2]*child] // the hostile one, and its visitor
+	stuck    *time.Timer               // ends everybody, if no life ends for so long
 }
 
 // A pair exchanges samples.
@@ -68,6 +69,9 @@ func newSiege(t *testing.T, seed uint64) *siege {
 	return s
 }
 
+// siegeStuck is longer than any life takes, on whatever machine.
+const siegeStuck = 2 * time.Minute
+
 // quit makes everybody say where it is stuck.
 func (s *siege) quit() {
 	if two := s.current.Load(); two != nil {
@@ -85,6 +89,7 @@ func (s *siege) quit() {
 func (s *siege) live(a attack, long time.Duration) (named int) {
 	s.t.Helper()
 	s.lives++
+	s.stuck.Reset(siegeStuck)
 	if err := mend(s.domain); err != nil {
 		s.t.Fatal(err)
 	}
