@@ -3,7 +3,9 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -24,11 +26,14 @@ func descriptors(t testing.TB, pid int, dir string) (open, inherited []string) {
 		if err != nil || !strings.HasPrefix(path, dir) && !strings.Contains(path, "pidfd") {
 			continue
 		}
-		open = append(open, path)
 		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was open for a moment
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
+		open = append(open, path)
 		for line := range strings.Lines(string(info)) {
 			if octal, ok := strings.CutPrefix(line, "flags:"); ok {
 				flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
