@@ -161,7 +161,11 @@ func TestADomainThatIsRemovedDisturbsNoSampleThatIsHeld(t *testing.T) {
 	sub := start(t, dir, "subscribe", "-hold", "5", "-progress", "50").ready()
 	pub := start(t, dir, "publish", "-subscribers", "1").ready()
 	progress(sub)
-	if err := os.RemoveAll(filepath.Join(dir, "d")); err != nil {
+	gone := filepath.Join(dir, "gone")
+	if err := os.Rename(filepath.Join(dir, "d"), gone); err != nil { // at once, or somebody makes a new registry file meanwhile
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(gone); err != nil {
 		t.Fatal(err)
 	}
 	sub.in.Close()

@@ -166,7 +166,7 @@ func (a *deed) list(context.Context) error {
 	return errors.Join(append(o.Problems(), err)...)
 }
 
-// record records for a moment, taking part if it can.
+// record records until it has seen ten samples for itself, taking part if it can.
 func (a *deed) record(ctx context.Context) error {
 	p, err := a.join()
 	if errors.As(err, new(*registry.AccessError)) {
@@ -179,7 +179,25 @@ func (a *deed) record(ctx context.Context) error {
 		return err
 	}
 	defer p.Close()
-	s, err := record.Record(ctx, p, filepath.Join(a.files, fmt.Sprintf("%d.mcap", os.Getpid())), &record.RecordOptions{Duration: 200 * time.Millisecond})
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	tenMore := func() {
+		defer enough()
+		sub, err := topic.NewSubscriber[[]byte](p, a.topic, nil)
+		if err != nil {
+			return
+		}
+		for range 10 {
+			s, err := sub.Receive(ctx)
+			if err != nil {
+				return
+			}
+			s.Release()
+		}
+	}
+	s, err := record.Record(ctx, p, filepath.Join(a.files, fmt.Sprintf("%d.mcap", os.Getpid())), &record.RecordOptions{
+		Started: func() { go tenMore() },
+	})
 	if err == nil && s.Messages == 0 {
 		err = errors.New("nothing was recorded")
 	}

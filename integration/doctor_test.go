@@ -31,8 +31,8 @@ func TestDoctorFindsNothingInAHealthyBusyDomain(t *testing.T) {
 	for range 5 {
 		throng = append(throng, start(t, dir, "throng", "-members", "10").ready())
 	}
-	for range 8 {
-		diagnosed(t, examine(t, dir, glance))
+	for range 3 {
+		diagnosed(t, examine(t, dir, regard))
 	}
 	for _, c := range throng {
 		c.finish()
@@ -137,7 +137,7 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 				start(t, dir, "patient", args...).ready()
 			}
 			settle(t, dir, 80, 1)
-			f := diagnosed(t, examine(t, dir, glance), c.want)[c.want]
+			f := diagnosed(t, examine(t, dir, regard), c.want)[c.want]
 			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Entity == 0 {
 				t.Errorf("%+v", f)
 			}
@@ -191,7 +191,7 @@ func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
 			if slices.Contains(c.args, "-every") {
 				settle(t, dir, 40, 0)
 			}
-			f := diagnosed(t, examine(t, dir, glance), c.want)[c.want]
+			f := diagnosed(t, examine(t, dir, regard), c.want)[c.want]
 			if f.Severity != c.severity || f.Topic != "t" || f.Entity == 0 {
 				t.Errorf("%+v", f)
 			}
@@ -246,7 +246,7 @@ func TestDoctorFindsFilesThatWereRemovedByHand(t *testing.T) {
 	} {
 		t.Run(pattern, func(t *testing.T) {
 			dir := newDomain(t)
-			c := start(t, dir, "patient", "-pub", "t", "-sub", "t", "-every", "10ms").ready()
+			c := start(t, dir, "patient", "-pub", "t", "-sub", "t", "-every", "10ms", "-depth", "4096").ready()
 			// Stopped meanwhile, or it would have to be quick: programs clean up after those that nobody can see.
 			if pattern == "*.participant" {
 				halt(c)

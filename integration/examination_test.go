@@ -13,7 +13,12 @@ import (
 	"github.com/shmbus/shmbus/internal/process"
 )
 
-const glance = 300 * time.Millisecond
+// How long the doctor looks: at what does not depend on it, and at who does how much, when one that stands still all the while is taken
+// for one that does nothing.
+const (
+	glance = 300 * time.Millisecond
+	regard = time.Second
+)
 
 // examine examines the domain of a test.
 func examine(t *testing.T, dir string, sample time.Duration) *doctor.Report {

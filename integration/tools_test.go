@@ -53,7 +53,7 @@ func TestToolsReadWhereTheyMayNotWrite(t *testing.T) {
 	}{
 		{member(), "shmmon list --measure 0s", 0, "load", ""},
 		{member(), "shmmon echo load -n 3", 0, "hex", "may only read here"},
-		{member(), "shmrec record --duration 200ms -o " + w.files + "/member.mcap", 0, "load", "may only read here"},
+		{member(), "shmrec record --duration 1s -o " + w.files + "/member.mcap", 0, "load", "may only read here"},
 		{member(), "shmrec record --lossless --duration 200ms -o " + w.files + "/lossless.mcap", 1, "", "no publisher waits"},
 		{member(), "shmmon pub fresh 1", 1, "", "mode 2750 and belongs to user 5001"},
 		{owner(), "shmmon echo load -n 3", 0, "hex", ""},
