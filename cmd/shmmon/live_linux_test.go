@@ -20,6 +20,10 @@ import (
 // rates are what the publishing process publishes, in messages per second.
 var rates = map[string]float64{"live/fast": 500, "live/steady": 20, "live/slow": 2}
 
+// lasting is how many messages the rings of all others than live/fast hold: of a topic of 20 Hz those of nearly a minute, so that
+// nobody who stands still for a moment loses any.
+const lasting = 1024
+
 const long = time.Minute // for what must happen; no passing test comes near it
 
 // publishUntilClosed is the test binary as another process: it publishes until its standard input ends, and then says when
@@ -38,7 +42,11 @@ func publishUntilClosed() int {
 	}()
 	done := make(chan published)
 	for name, hz := range rates {
-		pub, err := topic.NewPublisher[map[string]int](p, name, nil)
+		opts := &topic.PublisherOptions[map[string]int]{Depth: lasting}
+		if name == "live/fast" {
+			opts = nil
+		}
+		pub, err := topic.NewPublisher(p, name, opts)
 		if err != nil {
 			fmt.Println(err)
 			return 1
@@ -196,7 +204,7 @@ func TestCommandsBesideAPublishingProcess(t *testing.T) {
 			t.Errorf("%s printed %d lines: %s", c, len(lines), out)
 		}
 	}
-	if out := shmmon(t, 0, append(at, "echo", "live/fast", "-n", "5")...); strings.Count(out, `{"n":`) != 5 {
+	if out := shmmon(t, 0, append(at, "echo", "live/steady", "-n", "5")...); strings.Count(out, `{"n":`) != 5 {
 		t.Errorf("echo: %s", out)
 	}
 	if out := shmmon(t, 0, append(at, "ps", "--json")...); !strings.Contains(out, `"unit": "live"`) || !strings.Contains(out, `"publishers": 3`) {
