@@ -59,9 +59,10 @@ func read(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	return r.read, err
 }
 
-// during reads as long as a condition holds.
+// during reads as long as a condition holds, and once more: who had no processor all the time has read, too.
 func (r *reader) during(ctx context.Context, holds func() bool) error {
-	for holds() {
+	for last := false; !last; {
+		last = !holds()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
