@@ -20,9 +20,13 @@ func left(f *os.File, d time.Duration) bool {
 		return false
 	}
 	word := size / len(set.Bits)
-	set.Bits[fd/word] |= 1 << (fd % word)
-	// The end of a pipe that one can only write to becomes readable when nobody has the other end any more.
-	t := syscall.NsecToTimeval(d.Nanoseconds())
-	n, err := syscall.Select(fd+1, &set, nil, nil, &t)
-	return err == nil && n > 0
+	for end := time.Now().Add(d); ; {
+		set.Bits[fd/word] |= 1 << (fd % word)
+		// The end of a pipe that one can only write to becomes readable when nobody has the other end any more.
+		t := syscall.NsecToTimeval(max(0, time.Until(end)).Nanoseconds())
+		n, err := syscall.Select(fd+1, &set, nil, nil, &t)
+		if err != syscall.EINTR { // as by the signals that the runtime sends to its own threads
+			return err == nil && n > 0
+		}
+	}
 }
