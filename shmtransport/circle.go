@@ -25,6 +25,7 @@ type circle struct {
 	words     int          // bells of all
 	asleep    atomic.Bool  // the leader is about to sleep, or does
 	sleeper   futex.Waiter // of the leader
+	others    runnable     // for the leader
 }
 
 // join makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of Waits held.
@@ -124,7 +125,7 @@ func (w *Waits) attendFollowers(now int64) {
 // more to do than processors for it, and none is kept.
 func (w *Waits) sleepForAll(p *parking, now int64) error {
 	c := &w.warm
-	free := w.makeWay()
+	free := w.makeWay(&c.others)
 	began := p.now()
 	free = free && time.Duration(began-now) < shortYield
 	c.asleep.Store(true)

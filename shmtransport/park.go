@@ -208,7 +208,13 @@ func (w *Waits) lookAgain(p *parking) error {
 const yields = 4
 
 // makeWay lets others run that are ready to, those that were told first of all, and reports whether these are up.
-func (w *Waits) makeWay() bool {
+//
+// Without any it does not yield: runtime.Gosched wakes another thread of the process if a processor of the runtime is idle. That
+// thread competes with this one for the goroutine and for the machine's processors, right when the next sample may come.
+func (w *Waits) makeWay(others *runnable) bool {
+	if w.told.Load() == 0 && !others.any() {
+		return true
+	}
 	for range yields {
 		runtime.Gosched()
 		if w.told.Load() == 0 {

@@ -16,6 +16,7 @@ type row struct {
 	poked atomic.Uint32 // changes when somebody sat down
 
 	sleeper futex.Waiter // of the goroutine
+	others  runnable     // for the goroutine
 }
 
 // A seat is some of the bells of a Reader: from the i-th to before the j-th.
@@ -87,7 +88,7 @@ func (w *Waits) unseat(p *parking, whose *row) {
 // attend sleeps on all bells of the row until nobody sits in it.
 func (r *row) attend() {
 	for r.gather() {
-		r.waits.makeWay()
+		r.waits.makeWay(&r.others)
 		if err := r.sleeper.Wait(longNap); err != nil {
 			time.Sleep(crowdNap) // the kernel refuses: look by ourselves
 		}
