@@ -148,6 +148,9 @@ func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
 	for _, others := range []int{1, 25} {
 		dir := domain(t)
 		w := still(t, dir, true)
+		if _, err := w.FollowMembers(); err != nil {
+			t.Fatal(err)
+		}
 		all := []*watcher{w}
 		for range others {
 			all = append(all, still(t, dir, true))

@@ -40,6 +40,8 @@ type interest struct {
 	kinds [KindSubscription + 1]kindInterest
 	added growth // by the last version
 
+	members atomic.Int32 // FollowMembers
+
 	// Whom bells should wake, counted.
 	heeded    [topicBells]int
 	heededAll [KindSubscription + 1]int
@@ -81,11 +83,28 @@ func (in *interest) wants(kind Kind, key, seen uint64) bool {
 // An Interest is something that Know or Follow asked for.
 type Interest struct {
 	in     *interest
-	kind   Kind
+	kind   Kind     // 0: members
 	keys   []uint64 // none: everything of the kind
 	heeded bool
 	once   sync.Once
 }
+
+// FollowMembers begins to tell OnChange, when Options.OnDemand is set, of every participant that joins, leaves or dies, at once.
+// Those that are there have been Joined when it returns. Without it OnChange hears only of those that have an entity that Know
+// or Follow asked for.
+func (r *Registry) FollowMembers() (*Interest, error) {
+	i := &Interest{in: r.interest}
+	if i.in.members.Add(1) == 1 {
+		r.poke() // the loop has to listen to another bell
+	}
+	if err := r.CatchUp(); err != nil {
+		i.End()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (in *interest) followsMembers() bool { return in.every || in.members.Load() > 0 }
 
 // Know begins to tell OnChange, when Options.OnDemand is set, of the entities of a kind that others have and that meet one
 // of the patterns; perhaps of more. Without patterns it is all of that kind. Those that are there have been Added when it
@@ -153,6 +172,10 @@ func (i *Interest) begin() (louder bool) {
 func (i *Interest) End() {
 	i.once.Do(func() {
 		in := i.in
+		if i.kind == 0 {
+			in.members.Add(-1)
+			return
+		}
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		k := &in.kinds[i.kind]
