@@ -38,7 +38,7 @@ type interest struct {
 
 	mu    sync.Mutex // guards what follows
 	kinds [KindSubscription + 1]kindInterest
-	added growth // by the last version
+	grown [growths]growth // by version: what it has more than the one before
 
 	members atomic.Int32 // FollowMembers
 
@@ -52,18 +52,33 @@ type kindInterest struct {
 	keys       map[uint64]int // Interests in topics
 }
 
-// A growth is what a version has more than the one before; without keys that is everything of a kind.
-type growth struct {
-	kind Kind
-	keys []uint64
+// A growth is the keys that a version has more than the one before; none are all.
+type growth []uint64
+
+// growths is how many versions back it is known what was added.
+const growths = 16
+
+// grownSince returns the keys that were added since a version, if that is known. Called with mu held.
+func (in *interest) grownSince(seen uint64) (keys []uint64, ok bool) {
+	now := in.version.Load()
+	if now-seen > growths {
+		return nil, false
+	}
+	for v := seen + 1; v <= now; v++ {
+		g := in.grown[v%growths]
+		if len(g) == 0 {
+			return nil, false
+		}
+		keys = append(keys, g...)
+	}
+	return keys, true
 }
 
 // everything is the interest of whoever asks for nothing in particular.
 func everything() *interest { return &interest{every: true} }
 
-// wants reports whether a record is to be read of which the index says this, in a table of which everything was read that
-// the version seen wanted. Called with mu held.
-func (in *interest) wants(kind Kind, key, seen uint64) bool {
+// wants reports whether a record is to be read of which the index says this. Called with mu held.
+func (in *interest) wants(kind Kind, key uint64) bool {
 	if in.every {
 		return true
 	}
@@ -73,9 +88,6 @@ func (in *interest) wants(kind Kind, key, seen uint64) bool {
 	k := &in.kinds[kind]
 	if k.asked == 0 {
 		return false
-	}
-	if g := &in.added; seen != 0 && seen+1 == in.version.Load() && len(g.keys) != 0 {
-		return g.kind == kind && (key == 0 || slices.Contains(g.keys, key))
 	}
 	return k.all > 0 || key == 0 || k.keys[key] > 0
 }
@@ -159,10 +171,11 @@ func (i *Interest) begin() (louder bool) {
 		grown = grown || k.keys[key] == 1 && k.all == 0
 	}
 	if grown {
-		in.added = growth{i.kind, i.keys}
+		added := growth(i.keys)
 		if k.asked == 1 {
-			in.added.keys = nil // also those without a key
+			added = nil // also those without a key
 		}
+		in.grown[(in.version.Load()+1)%growths] = added
 		in.version.Add(1)
 	}
 	return i.heed(+1)

@@ -33,11 +33,11 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 		t.Errorf("%d reads for one that left before the look", n)
 	}
 	other := come()
-	if n := reads(t, func() { w.lookNow(hinted) }); n > 4 {
+	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
 		t.Errorf("%d reads for one that stays", n)
 	}
 	other.Close()
-	if n := reads(t, func() { w.lookNow(hinted) }); n > 4 {
+	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
 		t.Errorf("%d reads for one that left", n)
 	}
 	if w.bell.rung(e) {
