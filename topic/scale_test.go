@@ -35,7 +35,7 @@ func bytesRead(t *testing.T, fn func()) (size int) {
 }
 
 // What a topic costs beside a subscriber of all topics does not depend on how many there are: a hundred more take about as much
-// reading beside 1500 as beside none. A look at all records, or all links, would be 50 times that.
+// reading beside 1500 as beside none. A look at all records, or all links, would be 25 times that.
 func TestParticipant_TopicsBesideWildcard(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
