@@ -85,6 +85,7 @@ func notModelled() map[string]string {
 		"skip.wake":          "take.wake, word for word",
 		"disconnect.entry":   "the publisher's next look at requests, which is no part of these protocols",
 		"disconnect.page":    "the same",
+		"disconnect.changed": "a hint where to look",
 		"close.figures":      "figures, on which nothing rests",
 		"close.name":         "who has the file open does not notice",
 	}

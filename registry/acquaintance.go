@@ -12,17 +12,18 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// meet opens the file of a participant that was not known. It reports true when that one is dead.
-func (r *Registry) meet(id ID, full bool) (dead bool) {
+// meet opens the file of a participant that was not known. It reports true when that one is dead, and the error of opening the
+// file. What it costs is a descriptor: the end of a participant that nothing here has to do with is not waited for.
+func (r *Registry) meet(id ID, full bool) (dead bool, err error) {
 	if r.refused[id] && !full {
-		return false
+		return false, nil
 	}
 	if len(r.order) >= MaxParticipants && id != r.self.id {
 		if !r.crowded {
 			r.crowded = true
 			r.log.Warn("some participants are ignored, there are too many", "dir", r.dir, "limit", MaxParticipants)
 		}
-		return false
+		return false, nil
 	}
 	p, bad := openPeer(r.dir, id)
 	if p == nil {
@@ -37,17 +38,13 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 			r.refused[id] = true
 			r.onChange(Change{Kind: Corrupt, Participant: Participant{ID: id}, Err: explain("a participant is left out", r.dir, bad)})
 		}
-		return false
+		return false, bad
 	}
 	r.wanting = false
 	k := &known{peer: p, own: id == r.self.id, strange: bad != nil}
 	if locked, err := p.file.Locked(); err == nil && !locked {
 		p.file.Close()
-		return true
-	}
-	if !k.strange {
-		r.watch(k)
-		p.prove(&r.self.self, k.exit, false)
+		return true, nil
 	}
 	r.mu.Lock()
 	r.peers[id] = k
@@ -55,13 +52,29 @@ func (r *Registry) meet(id ID, full bool) (dead bool) {
 	r.order = append(r.order, k)
 	switch {
 	case !k.strange:
-		r.tell(k, Joined, Entity{}, nil)
+		if k.own || r.interest.followsMembers() {
+			r.introduce(k)
+		}
 	case errors.As(bad, new(*VersionError)):
 		r.tell(k, Incompatible, Entity{}, bad)
 	default:
 		r.tell(k, Corrupt, Entity{}, bad)
 	}
-	return false
+	return false, nil
+}
+
+// introduce tells of a participant for the first time: because members are followed, or it has an entity that is wanted. Its
+// end is waited for from here on. Whatever is told of a participant comes after this.
+func (r *Registry) introduce(k *known) {
+	if k.told || k.strange {
+		return
+	}
+	k.told = true
+	r.watch(k)
+	r.mu.Lock()
+	k.prove(&r.self.self, k.exit, false)
+	r.mu.Unlock()
+	r.tell(k, Joined, Entity{}, nil)
 }
 
 // watch arranges that the end of the peer's process is heard, where that is possible.
@@ -90,7 +103,7 @@ func (r *Registry) watch(k *known) {
 // locked asks the kernel whether the peer lives, if there is a reason to ask, and returns how long the answer may stand.
 func (r *Registry) locked(k *known, full bool) (locked bool, again time.Duration) {
 	exited := k.exited.Load()
-	if k.own || k.watched && !exited && !full {
+	if k.own || (k.watched || !k.told) && !exited && !full {
 		return true, lookPeriod
 	}
 	if locked, err := k.file.Locked(); err == nil && !locked {
@@ -103,7 +116,7 @@ func (r *Registry) locked(k *known, full bool) (locked bool, again time.Duration
 		}
 		k.watched = false
 	}
-	if k.watched {
+	if k.watched || !k.told {
 		return true, lookPeriod
 	}
 	return true, shortPeriod
@@ -123,7 +136,11 @@ func (r *Registry) part(k *known) {
 	}
 	k.close()
 	r.mu.Unlock()
-	if k.strange {
+	r.hints.left(k.id)
+	if kind == Left {
+		delete(r.members.present, k.id)
+	}
+	if !k.told {
 		return
 	}
 	for _, e := range lost {
@@ -137,6 +154,7 @@ func (r *Registry) part(k *known) {
 func (r *Registry) lament(k *known) {
 	if !k.cut {
 		k.cut = true
+		r.introduce(k)
 		r.tell(k, Corrupt, Entity{}, k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
 	}
 }

@@ -48,9 +48,16 @@ func still(t testing.TB, dir string, onDemand bool) *watcher {
 // meanwhile, the runtime's when it wakes its poller too.
 func reads(t testing.TB, fn func()) int {
 	t.Helper()
+	n, _ := effort(t, fn)
+	return n
+}
+
+// effort is reads, and how many bytes that were.
+func effort(t testing.TB, fn func()) (calls, size int) {
+	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	count := func() (n int) {
+	count := func() (calls, size int) {
 		b, err := os.ReadFile("/proc/thread-self/io")
 		if err != nil {
 			if os.Getenv("CI") != "" {
@@ -60,15 +67,19 @@ func reads(t testing.TB, fn func()) int {
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
 			if v, ok := strings.CutPrefix(lines.Text(), "syscr: "); ok {
-				fmt.Sscan(v, &n)
+				fmt.Sscan(v, &calls)
+			}
+			if v, ok := strings.CutPrefix(lines.Text(), "rchar: "); ok {
+				fmt.Sscan(v, &size)
 			}
 		}
-		return n
+		return calls, size
 	}
-	nothing := -count() + count()
-	before := count()
+	c0, s0 := count()
+	c1, s1 := count() // what counting costs
 	fn()
-	return count() - before - nothing
+	c2, s2 := count()
+	return c2 - c1 - (c1 - c0), s2 - s1 - (s1 - s0)
 }
 
 func (w *watcher) lookNow(deep depth) {
@@ -143,11 +154,52 @@ func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
 	}
 }
 
+// A new record costs a look at it and its neighbours in the index, for the owner, for who wants every topic and for who wants
+// none, and a new interest nothing beside many records.
+func TestRegistry_IndexOfManyRecords(t *testing.T) {
+	for _, pattern := range []string{"**", "none"} {
+		var own, others, asking []int
+		for _, n := range []int{64, 1024} {
+			dir := domain(t)
+			w := still(t, dir, true)
+			other := apart(t, dir, true, w)
+			if _, err := w.Follow(KindPublisher, pattern); err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
+			}
+			w.lookNow(hinted)
+			other.lookNow(hinted)
+			advertise(t, other.Registry, publisher("new"))
+			_, size := effort(t, func() { other.lookNow(hinted) })
+			own = append(own, size)
+			_, size = effort(t, func() { w.lookNow(hinted) })
+			others = append(others, size)
+			_, size = effort(t, func() {
+				if _, err := w.Follow(KindPublisher, "other"); err != nil {
+					t.Fatal(err)
+				}
+			})
+			asking = append(asking, size)
+		}
+		const few = 64 // bytes, for the digits of the counts themselves
+		for what, costs := range map[string][]int{"its owner": own, "another": others, "a new interest": asking} {
+			if costs[1] > costs[0]+few {
+				t.Errorf("beside a subscription of %s, a record costs %s %v bytes of reading beside 64 and 1024", pattern, what, costs)
+			}
+		}
+	}
+}
+
 func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
 	var costs []int
 	for _, others := range []int{1, 25} {
 		dir := domain(t)
 		w := still(t, dir, true)
+		if _, err := w.FollowMembers(); err != nil {
+			t.Fatal(err)
+		}
 		all := []*watcher{w}
 		for range others {
 			all = append(all, still(t, dir, true))

@@ -5,7 +5,8 @@ type hints struct {
 	known   bool // the rest was read, and looks went after it
 	all     uint32
 	changes [places]uint32
-	ahead   int // newcomers and leavers that were found before they rang
+	ahead   int        // newcomers and leavers that were found before they rang
+	gone    [places]ID // by place: who left last; its name may stay among the newcomers
 }
 
 // news is what the registry file says that happened since it was read last. A hint may be missing or mean nothing.
@@ -42,16 +43,27 @@ func (h *hints) read(b *bell) (n news) {
 			}
 			h.changes[i] = v
 			n.changed.add(i)
-			if id := ID(b.newcomers[i].Load()); id != 0 {
+			if id := ID(b.newcomers[i].Load()); id != 0 && id != h.gone[i] {
 				n.newcomers = append(n.newcomers, id)
 			}
 		}
 		h.known = true
 	})
 	if n.ok = was && h.known; !n.ok {
-		n.newcomers = nil // of ages
+		for _, id := range n.newcomers { // of ages; those that are there are found in the directory
+			h.gone[placeOf(id)] = id
+		}
+		n.newcomers = nil
 	}
 	return n
+}
+
+// left notes that a participant is not there any more, and reports whether that is new. What its place says of newcomers is
+// about others from here on.
+func (h *hints) left(id ID) bool {
+	was := h.gone[placeOf(id)]
+	h.gone[placeOf(id)] = id
+	return was != id
 }
 
 // missed reports, when so many newcomers and leavers were found, whether more of them rang.

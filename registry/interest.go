@@ -38,7 +38,9 @@ type interest struct {
 
 	mu    sync.Mutex // guards what follows
 	kinds [KindSubscription + 1]kindInterest
-	added growth // by the last version
+	grown [growths]growth // by version: what it has more than the one before
+
+	members atomic.Int32 // FollowMembers
 
 	// Whom bells should wake, counted.
 	heeded    [topicBells]int
@@ -50,18 +52,33 @@ type kindInterest struct {
 	keys       map[uint64]int // Interests in topics
 }
 
-// A growth is what a version has more than the one before; without keys that is everything of a kind.
-type growth struct {
-	kind Kind
-	keys []uint64
+// A growth is the keys that a version has more than the one before; none are all.
+type growth []uint64
+
+// growths is how many versions back it is known what was added.
+const growths = 16
+
+// grownSince returns the keys that were added since a version, if that is known. Called with mu held.
+func (in *interest) grownSince(seen uint64) (keys []uint64, ok bool) {
+	now := in.version.Load()
+	if now-seen > growths {
+		return nil, false
+	}
+	for v := seen + 1; v <= now; v++ {
+		g := in.grown[v%growths]
+		if len(g) == 0 {
+			return nil, false
+		}
+		keys = append(keys, g...)
+	}
+	return keys, true
 }
 
 // everything is the interest of whoever asks for nothing in particular.
 func everything() *interest { return &interest{every: true} }
 
-// wants reports whether a record is to be read of which the index says this, in a table of which everything was read that
-// the version seen wanted. Called with mu held.
-func (in *interest) wants(kind Kind, key, seen uint64) bool {
+// wants reports whether a record is to be read of which the index says this. Called with mu held.
+func (in *interest) wants(kind Kind, key uint64) bool {
 	if in.every {
 		return true
 	}
@@ -72,20 +89,34 @@ func (in *interest) wants(kind Kind, key, seen uint64) bool {
 	if k.asked == 0 {
 		return false
 	}
-	if g := &in.added; seen != 0 && seen+1 == in.version.Load() && len(g.keys) != 0 {
-		return g.kind == kind && (key == 0 || slices.Contains(g.keys, key))
-	}
 	return k.all > 0 || key == 0 || k.keys[key] > 0
 }
 
 // An Interest is something that Know or Follow asked for.
 type Interest struct {
 	in     *interest
-	kind   Kind
+	kind   Kind     // 0: members
 	keys   []uint64 // none: everything of the kind
 	heeded bool
 	once   sync.Once
 }
+
+// FollowMembers begins to tell OnChange, when Options.OnDemand is set, of every participant that joins, leaves or dies, at once.
+// Those that are there have been Joined when it returns. Without it OnChange hears only of those that have an entity that Know
+// or Follow asked for.
+func (r *Registry) FollowMembers() (*Interest, error) {
+	i := &Interest{in: r.interest}
+	if i.in.members.Add(1) == 1 {
+		r.poke() // the loop has to listen to another bell
+	}
+	if err := r.CatchUp(); err != nil {
+		i.End()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (in *interest) followsMembers() bool { return in.every || in.members.Load() > 0 }
 
 // Know begins to tell OnChange, when Options.OnDemand is set, of the entities of a kind that others have and that meet one
 // of the patterns; perhaps of more. Without patterns it is all of that kind. Those that are there have been Added when it
@@ -140,10 +171,11 @@ func (i *Interest) begin() (louder bool) {
 		grown = grown || k.keys[key] == 1 && k.all == 0
 	}
 	if grown {
-		in.added = growth{i.kind, i.keys}
+		added := growth(i.keys)
 		if k.asked == 1 {
-			in.added.keys = nil // also those without a key
+			added = nil // also those without a key
 		}
+		in.grown[(in.version.Load()+1)%growths] = added
 		in.version.Add(1)
 	}
 	return i.heed(+1)
@@ -153,6 +185,10 @@ func (i *Interest) begin() (louder bool) {
 func (i *Interest) End() {
 	i.once.Do(func() {
 		in := i.in
+		if i.kind == 0 {
+			in.members.Add(-1)
+			return
+		}
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		k := &in.kinds[i.kind]

@@ -41,7 +41,8 @@ import (
 //	76      4     offPages         entity pages that were ever used; the others need no look
 //	80      8     offTouches       grows after every change of the participant's other files
 //	96      8     offPIDNamespace  inode of the pid namespace that the process id is of, 0 = not known
-//	128     3968  offText          the executable's path and the unit name, one after the other
+//	128     3712  offText          the executable's path and the unit name, one after the other
+//	3840    256   offIndexChanges  64 counts of 4 bytes, one for every 64 index entries: something changed in these
 //
 // The index, an entry for each entity page, says which records there are. Entry i is at 4096 + 16 * i:
 //
@@ -100,6 +101,7 @@ const (
 	offTouches      = 80
 	offPIDNamespace = 96
 	offText         = 128
+	offIndexChanges = 3840
 
 	offIndexWord = 0
 	offIndexKey  = 8
@@ -125,7 +127,7 @@ const (
 )
 
 const (
-	layoutVersion    = 2
+	layoutVersion    = 3
 	registryMagic    = "shmbus-r"
 	participantMagic = "shmbus-p"
 
@@ -136,7 +138,9 @@ const (
 	topicBells    = 64   // a topic's bell is its key modulo this
 	indexAt       = pageSize
 	indexSize     = 16 // of an entry
-	stateBits     = 8  // of an index word, below the generation
+	indexGroup    = 64 // index entries that a count of changes is for
+	indexGroups   = MaxEntities / indexGroup
+	stateBits     = 8 // of an index word, below the generation
 	firstPage     = indexAt + MaxEntities*indexSize
 	prefixSize    = offBodyCRC + 4
 	maxBody       = offCounters - offBody

@@ -39,6 +39,7 @@ type known struct {
 	visited  bool // its table was read
 	left     bool // it says that it leaves
 	strange  bool // it lives and its file cannot be believed: nothing is said of it but that, once
+	told     bool // OnChange heard of it; the end of the others is found by looks alone
 	nameless bool // its file had no name when the directory was read
 
 	exit     *process.Exit
@@ -49,7 +50,7 @@ type known struct {
 
 // quiet reports whether there is nothing to do for a peer that is not said to have changed anything.
 func (k *known) quiet() bool {
-	return k.visited && k.watched && !k.nameless && !k.left && !k.torn && !k.exited.Load()
+	return k.visited && (k.watched || !k.told) && !k.nameless && !k.left && !k.torn && !k.exited.Load()
 }
 
 // Refresh looks at the whole domain now, whatever anybody says of it. OnChange has been called for everything that changed
@@ -79,12 +80,16 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 		if r.peers[id] != nil {
 			continue
 		}
-		if r.meet(id, deep != hinted) {
+		dead, err := r.meet(id, deep != hinted)
+		if dead {
 			r.dead[id] = true
 		}
-		if r.peers[id] != nil {
+		switch {
+		case r.peers[id] != nil:
 			r.members.present[id] = true
 			found++
+		case errors.Is(err, fs.ErrNotExist) && r.hints.left(id):
+			found += 2 // it joined and left since the last look
 		}
 	}
 	for _, k := range r.order {
@@ -113,8 +118,12 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 			if r.peers[id] != nil {
 				continue
 			}
-			if r.meet(id, deep != hinted) {
+			dead, err := r.meet(id, deep != hinted)
+			if dead {
 				r.dead[id] = true
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				delete(r.members.present, id)
 			}
 			if unasked && r.peers[id] != nil {
 				r.bell.mention(id) // to a newcomer everybody is new, and nobody to others
@@ -126,6 +135,7 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 	if err != nil {
 		again = shortPeriod
 	}
+	members := r.interest.followsMembers()
 	i := -1
 	r.order = slices.DeleteFunc(r.order, func(k *known) (gone bool) {
 		i++
@@ -133,6 +143,9 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 			k.nameless = !r.members.present[k.id] && r.unlinked(k.id)
 		} else if k.own && deep != hinted {
 			k.nameless = r.unlinked(k.id)
+		}
+		if members {
+			r.introduce(k)
 		}
 		asked, news := turns.has(i), n.changed.has(placeOf(k.id))
 		if !asked && !news && k.quiet() {
@@ -211,6 +224,7 @@ func (r *Registry) visit(k *known) (soon bool) {
 	if err != nil {
 		if !k.cut {
 			k.cut = true
+			r.introduce(k)
 			r.dropEntities(k)
 			r.tell(k, Corrupt, Entity{}, err)
 		}
@@ -235,9 +249,15 @@ func (r *Registry) compare(k *known, w words) {
 			d.errs = nil // it died, which will be heard, and somebody was quicker and removed what its records speak of
 		}
 	}
+	if len(d.added)+len(d.errs) > 0 {
+		r.introduce(k)
+	}
 	r.mu.Lock()
 	k.adopt(d, w)
 	r.mu.Unlock()
+	if !k.told {
+		return
+	}
 	for _, e := range d.removed {
 		r.tell(k, Removed, e.entity, nil)
 	}

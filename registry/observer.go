@@ -114,6 +114,9 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	if p.tableChanged(w, o.interest) {
 		// Every Look names what is wrong now, not only the first one that sees it.
 		p.reported, p.cut = nil, false
+		for g := range p.index.again {
+			p.index.again[g] = true
+		}
 		d := p.compare(w, o.interest)
 		p.adopt(d, w)
 		p.errs = d.errs
@@ -173,7 +176,7 @@ func (p *peer) entitiesWithCounters() []Entity {
 		}
 	}
 	// Asked after the figures are read: a page may have gone to another entity meanwhile. The index is cleared before.
-	index, _ := p.index(len(p.entries))
+	index, _ := p.readIndex(0, len(p.entries))
 	kept := all[:0]
 	for i, page := range pages {
 		if page < len(index) && index[page].word == p.entries[page].word {

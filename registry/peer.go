@@ -21,7 +21,7 @@ type peer struct {
 	head  *header
 
 	entries  []*entry        // per page, nil where there is none
-	listed   []indexEntry    // the index as it was read last
+	index    peerIndex       // as it was read last
 	read     words           // when it was
 	seen     uint64          // version of the interest that entries was read for
 	torn     bool            // a record could not be read this time: read again
@@ -142,26 +142,27 @@ func (p *peer) tableChanged(w words, in *interest) bool {
 // touched reports whether there is anything to tell.
 func (d *difference) touched() bool { return d.files || len(d.added)+len(d.removed) > 0 }
 
-// compare reads what is different in the table from what was adopted before: the index if there is another version, and
-// the records that are new and wanted. It changes nothing that another goroutine may read; adopt does.
+// compare reads what is different in the table from what was adopted before: the parts of the index that are said to be
+// others if there is another version, and the records that are new and wanted. It changes nothing that another goroutine may read; adopt does.
 func (p *peer) compare(w words, in *interest) (d difference) {
 	d.files = w.touches != p.read.touches
 	if !p.tableChanged(w, in) {
 		return d
 	}
+	var changed []int
 	if w.version != p.read.version || p.torn {
-		p.listed = p.list(w, &d)
-		p.seen = 0 // what is wanted may be in any page
+		changed = p.list(w, &d)
 	}
 	p.torn = false
-	fresh := p.fresh(in, &d)
+	fresh := p.fresh(in, changed, &d)
 	p.budget = maxReading
 	for _, page := range fresh {
-		word := p.listed[page].word
+		word := p.index.entries[page].word
 		e, err := p.load(page, word)
 		switch {
 		case errors.Is(err, errTorn):
 			p.torn = true
+			p.index.again[page/indexGroup] = true
 		case err != nil:
 			if p.reported == nil {
 				p.reported = make(map[int]uint64)
@@ -182,67 +183,6 @@ func (p *peer) compare(w words, in *interest) (d difference) {
 	return d
 }
 
-// fresh finds what the index has no more, and the pages that have to be read.
-func (p *peer) fresh(in *interest, d *difference) (fresh []int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for page := range max(len(p.listed), len(p.entries)) {
-		var is indexEntry
-		if page < len(p.listed) {
-			is = p.listed[page]
-		}
-		if page < len(p.entries) && p.entries[page] != nil {
-			e := p.entries[page]
-			if e.word == is.word {
-				continue
-			}
-			d.removed = append(d.removed, e)
-			delete(p.numbers, e.entity.ID.Number)
-			p.schemas -= int64(len(e.entity.Schema))
-		}
-		if is.word != 0 && in.wants(kindOf(is.word), is.key, p.seen) && (len(p.reported) == 0 || p.reported[page] != is.word) {
-			fresh = append(fresh, page)
-		}
-	}
-	p.seen = in.version.Load()
-	return fresh
-}
-
-// An indexEntry is what the index says of a page. It is a hint which records to read: a record is believed for its own sake.
-type indexEntry struct{ word, key uint64 }
-
-func kindOf(word uint64) Kind { return Kind(word & (1<<stateBits - 1)) }
-
-// list reads the index of all pages that were ever used.
-func (p *peer) list(w words, d *difference) []indexEntry {
-	once := func(what string, err error) {
-		if !p.cut {
-			p.cut = true
-			d.errs = append(d.errs, p.corrupt(what, err))
-		}
-	}
-	if w.pages > MaxEntities {
-		once(fmt.Sprintf("the header announces %d entity pages", w.pages), nil)
-	}
-	pages := int(min(w.pages, MaxEntities))
-	index, err := p.index(pages)
-	if err != nil {
-		once(fmt.Sprintf("the index of %d pages ends after %d", pages, len(index)), err)
-	}
-	return index
-}
-
-func (p *peer) index(pages int) ([]indexEntry, error) {
-	b := make([]byte, pages*indexSize)
-	n, err := p.file.ReadAt(b, indexAt)
-	index := make([]indexEntry, n/indexSize)
-	for i := range index {
-		at := b[i*indexSize:]
-		index[i] = indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])}
-	}
-	return index, err
-}
-
 // adopt makes a difference part of what is known.
 func (p *peer) adopt(d difference, w words) {
 	for _, e := range d.removed {
@@ -259,6 +199,6 @@ func (p *peer) adopt(d difference, w words) {
 
 // forget drops everything that was read.
 func (p *peer) forget() {
-	p.entries, p.listed, p.schemas, p.seen = nil, nil, 0, 0
+	p.entries, p.index, p.schemas, p.seen = nil, peerIndex{}, 0, 0
 	clear(p.numbers)
 }

@@ -38,8 +38,8 @@ type Options struct {
 	// from Refresh. OnChange must not call Refresh or Close, and whoever waits for it must not hold it up.
 	OnChange func(Change)
 
-	// OnDemand leaves out the publishers and subscriptions of others until Know or Follow asks for them. In a large domain
-	// that is what nearly all work goes into.
+	// OnDemand leaves out the publishers and subscriptions of others until Know or Follow asks for them, and participants
+	// without any of these until FollowMembers asks. In a large domain that is what nearly all work goes into.
 	OnDemand bool
 
 	// ReadOnly joins without leaving a trace: no file is made, nobody is woken, nobody sees this participant, and the dead are
@@ -265,7 +265,7 @@ func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id
 // PeerPath returns the path of a file of another participant.
 func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir, id, suffix) }
 
-// Touch tells the named participants, or without names all, that something in the files of this participant changed: they
+// Touch tells the named participants, or without names all that follow members, that something in the files of this participant changed: they
 // look at once, and hear Touched; the others hear it when they look next. Called from OnChange for the Touched of this very
 // participant it would go on for ever.
 func (r *Registry) Touch(who ...ID) {

@@ -111,7 +111,9 @@ func (b *bell) listen(e *ears, self ID, in *interest) {
 		return
 	}
 	b.access(func() {
-		e.add(b.all)
+		if in.followsMembers() {
+			e.add(b.all)
+		}
 		e.add(&b.calls[placeOf(self)])
 		if publishers {
 			e.add(b.publishers)

@@ -7,7 +7,7 @@ import (
 )
 
 // Participants returns who is known now, this participant included, in the order of joining. With Options.OnDemand there are
-// of the entities of others only those that Know or Follow asked for. Counters are not read. The caller owns the slice and
+// of the entities of others only those that Know or Follow asked for, and PIDProof only of participants that OnChange heard of. Counters are not read. The caller owns the slice and
 // its slices of entities.
 func (r *Registry) Participants() []Participant {
 	r.mu.Lock()

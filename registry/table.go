@@ -97,6 +97,8 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 	mem.Uint64(t.b, indexOffset(page)+offIndexKey).Store(e.key())
 	t.index(page).Store(indexed(uint32(e.Kind), t.generation))
 	killpoint.At("advertise.index")
+	t.changed(page)
+	killpoint.At("advertise.changed")
 	t.used[page] = true
 	t.schemas += int64(len(e.Schema))
 	t.word32(offPages).Store(uint32(len(t.used)))
@@ -141,6 +143,8 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 	}
 	t.index(page).Store(0)
 	killpoint.At("unadvertise.index")
+	t.changed(page)
+	killpoint.At("unadvertise.changed")
 	mem.Uint32(t.page(page), offEntityState).Store(0)
 	killpoint.At("unadvertise.state")
 	t.used[page] = false
@@ -180,6 +184,7 @@ func (t *table) close(log *slog.Logger) error {
 	killpoint.At("leave.state")
 	for i := range t.used {
 		t.index(i).Store(0)
+		t.changed(i)
 		mem.Uint32(t.page(i), offEntityState).Store(0)
 	}
 	killpoint.At("leave.records")
@@ -206,6 +211,9 @@ func (t *table) page(i int) []byte {
 func (t *table) index(page int) *atomic.Uint64 {
 	return mem.Uint64(t.b, indexOffset(page)+offIndexWord)
 }
+
+// changed says that the index has something else for a page than before.
+func (t *table) changed(page int) { t.word32(offIndexChanges + 4*(page/indexGroup)).Add(1) }
 
 func (t *table) word32(off int) *atomic.Uint32 { return mem.Uint32(t.b, off) }
 func (t *table) word64(off int) *atomic.Uint64 { return mem.Uint64(t.b, off) }

@@ -16,6 +16,7 @@ func FuzzRequests(f *testing.F) {
 	entry := func(state uint32, policy uint32, patience uint64) []byte {
 		b := mem.Alloc(rdrOffLinks + linkEntrySize)
 		mem.Uint32(b, rdrOffUsed).Store(1)
+		mem.Uint32(b, rdrOffChanges).Store(1)
 		e := b[rdrOffLinks:]
 		mem.Uint32(e, linkOffState).Store(state)
 		mem.Uint32(e, linkOffGeneration).Store(1)

@@ -5,7 +5,7 @@ package shmtransport
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
-	LayoutVersion  = 2
+	LayoutVersion  = 3
 )
 
 // Publisher file. Written by the publisher alone; everybody else maps it read-only.
@@ -134,16 +134,19 @@ const (
 //	8       4         rdrOffVersion  layout version
 //	16      8         rdrOffOwner    participant id of the reader
 //	24      4         rdrOffUsed     links: directory entries at or above this index were never used
-//	4096    262144    rdrOffLinks    link directory, 4096 entries
-//	266240  16777216  rdrOffPages    link pages, 4096 of 4096 bytes
+//	1024    1024      rdrOffChanges  256 counts of 4 bytes, one for every 64 directory entries: something changed in these
+//	4096    1048576   rdrOffLinks    link directory, 16384 entries
+//	1052672 67108864  rdrOffPages    link pages, 16384 of 4096 bytes
 const (
 	rdrOffMagic   = 0
 	rdrOffVersion = 8
 	rdrOffOwner   = 16
 	rdrOffUsed    = 24
+	rdrOffChanges = 1024
 	rdrOffLinks   = 4096
-	rdrOffPages   = 266240
+	rdrOffPages   = 1052672
 	rdrFileSize   = rdrOffPages + maxLinks*linkPageSize
+	linkGroup     = 64 // directory entries that a count of changes is for
 )
 
 // Link directory entry: what a subscription answers to one publisher. The state is cleared first and written last.
@@ -207,7 +210,7 @@ const (
 	MaxArenas    = 127     // growth steps of one publisher
 	MaxReaders   = 128     // subscriptions connected to one publisher
 	MaxDepth     = 1 << 16 // ring entries
-	MaxLinks     = 4096    // publishers connected to the subscriptions of one participant
+	MaxLinks     = 16384   // publishers connected to the subscriptions of one participant
 	MaxHeld      = (linkPageSize - pageOffMarks) / 4
 	MaxPayload   = 1 << 40 // bytes of one sample
 	maxLinks     = MaxLinks

@@ -20,6 +20,7 @@ func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
 			"entryOffGuard":    8,
 			"entryOffStamp":    8,
 			"entryOffFront":    smallFront,
+			"rdrOffChanges":    MaxLinks / linkGroup * 4,
 			"rdrOffLinks":      MaxLinks * linkEntrySize,
 			"rdrOffPages":      MaxLinks * linkPageSize,
 			"pageOffMarks":     MaxHeld * 4,
@@ -47,6 +48,7 @@ func TestTheTablesOfAFileFillIt(t *testing.T) {
 	for what, between := range map[string][2]int{
 		"arena table":     {MaxArenas * arenaEntrySize, pubOffAdmissions - pubOffArenas},
 		"admission table": {MaxReaders * admissionEntrySize, pubOffRing - pubOffAdmissions},
+		"change counts":   {MaxLinks / linkGroup * 4, 1024},
 		"link directory":  {MaxLinks * linkEntrySize, rdrOffPages - rdrOffLinks},
 		"link pages":      {MaxLinks * linkPageSize, rdrFileSize - rdrOffPages},
 		"marks":           {MaxHeld * 4, linkPageSize - pageOffMarks},

@@ -199,7 +199,7 @@ func (w *Waits) lookAgain(p *parking) error {
 	if p.own == nil {
 		p.own = new(futex.Waiter)
 	}
-	err := w.sleepOn(p, p.own, futex.MaxWords-1, crowdNap)
+	err := w.sleepOn(p, p.own, futex.MaxWords-1, lookPause(p.bells.Len()))
 	p.at = nowhere
 	return err
 }

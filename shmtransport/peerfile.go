@@ -11,12 +11,16 @@ import (
 )
 
 // A PeerFile is another participant's reader file as publishers see it. It is read, not mapped, except for the pages of
-// admitted links. Its methods may be called concurrently.
+// admitted links. Its methods may be called concurrently, but for Changes.
 type PeerFile struct {
 	id   uint64
 	file *shm.File
-	refs atomic.Int32 // one for the opener, one for each mapped page
+	refs atomic.Int32       // one for the opener, one for each mapped page
+	seen [linkGroups]uint32 // the owner's counts of changes at the last call of Changes
 }
+
+// linkGroups is how many counts of changes there are.
+const linkGroups = MaxLinks / linkGroup
 
 // OpenPeerFile opens the reader file of the participant id. Accept is asked, if not nil, about the user to whom the kernel says
 // that the file belongs; with an error nothing is read of it.
@@ -60,28 +64,58 @@ func (p *PeerFile) Requests(publisher uint64, f func(LinkRequest)) error {
 
 // each calls f for each link that names a publisher.
 func (p *PeerFile) each(f func(LinkRequest)) error {
-	var word [4]byte
-	if _, err := p.file.ReadAt(word[:], rdrOffUsed); err != nil {
+	return p.changes(new([linkGroups]uint32), func(q LinkRequest, open bool) {
+		if open {
+			f(q)
+		}
+	})
+}
+
+// Changes calls f for the links that may have changed since the last call, at first for all there ever were; open tells those
+// that name a publisher from those that are free. What it reads is as much as changed, rounded up to groups of 64 links. An
+// owner that does not count its changes hides its own requests. Calls must not overlap.
+func (p *PeerFile) Changes(f func(q LinkRequest, open bool)) error { return p.changes(&p.seen, f) }
+
+// changes is Changes since the owner had counted as in seen.
+func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open bool)) error {
+	var head [rdrOffChanges + 4*linkGroups - rdrOffUsed]byte
+	if _, err := p.file.ReadAt(head[:], rdrOffUsed); err != nil {
 		return &CorruptError{Where: p.file.Path(), What: err.Error()}
 	}
-	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
-	size := int(used) * linkEntrySize
-	buf := make([]byte, 2*size)
-	for _, part := range [][]byte{buf[:size], buf[size:]} {
-		if _, err := p.file.ReadAt(part, rdrOffLinks); err != nil {
+	used := min(binary.NativeEndian.Uint32(head[:]), MaxLinks)
+	for g := uint32(0); g*linkGroup < used; g++ {
+		// Read before the entries: what changes meanwhile is counted after that.
+		count := binary.NativeEndian.Uint32(head[rdrOffChanges-rdrOffUsed+4*g:])
+		if count == seen[g] {
+			continue
+		}
+		if err := p.group(g*linkGroup, min((g+1)*linkGroup, used), f); err != nil {
+			return err
+		}
+		seen[g] = count
+	}
+	return nil
+}
+
+// group calls f for the links from one to before another.
+func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) error {
+	var both [2][linkGroup * linkEntrySize]byte
+	size := (to - from) * linkEntrySize
+	for i := range both {
+		if _, err := p.file.ReadAt(both[i][:size], rdrOffLinks+int64(from)*linkEntrySize); err != nil {
 			return &CorruptError{Where: p.file.Path(), What: err.Error()}
 		}
 	}
-	for i := range used {
+	for i := range to - from {
 		// A read may meet the owner halfway from one link to the next. The state is cleared first and written last and
 		// the generation changes, so what reads the same twice is of one link.
-		e := buf[i*linkEntrySize:][:linkEntrySize]
-		if !bytes.Equal(e, buf[size:][i*linkEntrySize:][:linkEntrySize]) {
-			continue // its owner tells the registry when it is done
+		e := both[0][i*linkEntrySize:][:linkEntrySize]
+		if !bytes.Equal(e, both[1][i*linkEntrySize:][:linkEntrySize]) {
+			continue // its owner counts when it is done, and tells the registry
 		}
 		state := binary.NativeEndian.Uint32(e[linkOffState:])
-		q := LinkRequest{
-			Reader: p.id, Link: i,
+		f(LinkRequest{
+			Reader: p.id, Link: from + i,
 			Generation:   binary.NativeEndian.Uint32(e[linkOffGeneration:]),
 			Publisher:    PublisherID{binary.NativeEndian.Uint64(e[linkOffPublisher:]), binary.NativeEndian.Uint32(e[linkOffNumber:])},
 			Subscription: binary.NativeEndian.Uint32(e[linkOffSubscriber:]),
@@ -90,10 +124,7 @@ func (p *PeerFile) each(f func(LinkRequest)) error {
 			Patience:     min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
 			Declined:     state == linkStateDeclined,
 			Path:         p.file.Path(),
-		}
-		if state == linkStateRequested || state == linkStateDeclined {
-			f(q)
-		}
+		}, state == linkStateRequested || state == linkStateDeclined)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -62,8 +63,10 @@ type Reader struct {
 	got   int    // samples of a batch that are counted; for who has the turn
 	other Sample // of Latest, while it compares two; for who has the turn
 
-	links  atomic.Pointer[[]*Link] // replaced, never changed
+	links  atomic.Pointer[[]*Link] // replaced, never changed; a longer one may share its memory
 	mu     sync.Mutex              // serialises replacements
+	linked map[PublisherID]bool    // the publishers of links; guarded by mu
+	soon   *time.Timer             // will call Wake for links that came; guarded by mu
 	wake   atomic.Uint32           // changes when a sleeper must look again
 	closed atomic.Bool
 
@@ -83,7 +86,7 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxEnded == 0 {
 		opts.MaxEnded = 64
 	}
-	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), mayRest: mayRest}
+	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
 	r.parking.init(r)
 	if block == nil {
 		block = mem.Alloc(counters.Size)
@@ -117,9 +120,35 @@ func (r *Reader) add(l *Link) {
 		return
 	}
 	l.owner = r
-	links := append(slices.Clip(*r.links.Load()), l)
+	links := append(*r.links.Load(), l) // behind what others may look at
 	r.links.Store(&links)
+	r.linked[l.id] = true
 	r.block.SetPublishers(len(links))
+	if len(links) < manyLinks {
+		r.Wake()
+	} else {
+		r.wakeSoon(len(links))
+	}
+}
+
+// manyLinks is how many links a look may be at without being put off.
+const manyLinks = futex.MaxWords
+
+// lookPause is what a look at n links is put off, or is repeated after: a multiple of what it takes, so that it is done for
+// several links that come one after the other, and many links do not keep a processor busy.
+func lookPause(n int) time.Duration { return max(crowdNap, time.Duration(n)*time.Microsecond) }
+
+// wakeSoon is Wake for links that came. Called with mu held.
+func (r *Reader) wakeSoon(links int) {
+	if r.soon == nil {
+		r.soon = time.AfterFunc(lookPause(links), r.wakeNow)
+	}
+}
+
+func (r *Reader) wakeNow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.soon = nil
 	r.Wake()
 }
 
@@ -129,6 +158,7 @@ func (r *Reader) remove(l *Link) {
 	links := *r.links.Load()
 	if k := slices.Index(links, l); k >= 0 {
 		links = slices.Delete(slices.Clone(links), k, k+1)
+		delete(r.linked, l.id)
 		if k < r.next {
 			r.next--
 		}
@@ -172,8 +202,12 @@ func (r *Reader) Close() {
 	r.unwatch()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.soon != nil {
+		r.soon.Stop()
+	}
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
+	clear(r.linked)
 	for _, l := range links {
 		r.block.Lost(l.lost)
 		r.giveUp(l)

@@ -104,6 +104,8 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	}
 	mem.Uint32(e, linkOffState).Store(state)
 	killpoint.At("request.state")
+	f.changed(s.index)
+	killpoint.At("request.changed")
 	return s, nil
 }
 
@@ -150,6 +152,8 @@ func (f *ReaderFile) drop(s linkSlot) {
 	killpoint.At("disconnect.entry")
 	mem.Uint32(s.page, pageOffState).Store(pageUnused)
 	killpoint.At("disconnect.page")
+	f.changed(s.index)
+	killpoint.At("disconnect.changed")
 	f.free = append(f.free, s.index)
 	f.open--
 	f.unmapIfUnused()
@@ -160,6 +164,11 @@ func (f *ReaderFile) unmapIfUnused() error {
 		return errors.Join(f.m.Unmap(), f.file.Close())
 	}
 	return nil
+}
+
+// changed says that an entry or its page is another one than before.
+func (f *ReaderFile) changed(i uint32) {
+	mem.Uint32(f.b, rdrOffChanges+4*int(i/linkGroup)).Add(1)
 }
 
 func (f *ReaderFile) entry(i uint32) []byte {

@@ -85,7 +85,7 @@ func (r *Reader) spin(ctx context.Context) bool {
 	}
 	began := r.clock.Now()
 	for {
-		for range 64 {
+		for range max(1, 64/max(1, len(*r.links.Load()))) {
 			if r.anyWaiting() {
 				r.vain = 0
 				return true

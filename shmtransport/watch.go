@@ -167,12 +167,9 @@ func (q *Request) history() uint32 {
 }
 
 func (r *Reader) isLinked(id PublisherID) bool {
-	for _, l := range *r.links.Load() {
-		if l.id == id {
-			return true
-		}
-	}
-	return false
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.linked[id]
 }
 
 // accepts asks about the user whom the kernel calls the owner of a file.

@@ -31,9 +31,9 @@ func (p *Participant) onChange(c registry.Change) {
 		p.units[id] = c.Participant
 		p.emit(Event{Kind: Joined, Participant: c.Participant})
 	case registry.Left:
-		if f := p.peers[id]; f != nil {
+		if r := p.peers[id]; r != nil {
 			for number, pub := range p.linked[id] {
-				pub.writer.Leave(uint64(id), f.Mapped)
+				pub.writer.Leave(uint64(id), r.file.Mapped)
 				p.lingering[number] = pub
 			}
 		}
@@ -73,8 +73,11 @@ func (p *Participant) gone(id registry.ID) {
 	for _, sub := range p.subs {
 		sub.reader.Gone(uint64(id))
 	}
-	if f := p.peers[id]; f != nil {
-		f.Close()
+	if r := p.peers[id]; r != nil {
+		for _, q := range r.requests {
+			p.takenBack(r, q)
+		}
+		r.file.Close()
 		delete(p.peers, id)
 	}
 	delete(p.units, id)
@@ -154,9 +157,6 @@ func (p *Participant) removed(e registry.Entity) {
 		return
 	}
 	p.interested.remove(e.Patterns, e.ID)
-	for _, pub := range p.ownPubs.matching(e.Patterns) {
-		delete(pub.answered, e.ID)
-	}
 }
 
 // entity is what is known of an entity, its id at least: it may have been removed meanwhile. Called with mu held.

@@ -122,8 +122,12 @@ func (p *Participant) known() []Event {
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		// What is known from here on is everything. The only error that lasts is that of a closed participant.
-		for _, kind := range []registry.Kind{registry.KindPublisher, registry.KindSubscription} {
-			all, err := p.reg.Follow(kind)
+		for _, follow := range []func() (*registry.Interest, error){
+			p.reg.FollowMembers,
+			func() (*registry.Interest, error) { return p.reg.Follow(registry.KindPublisher) },
+			func() (*registry.Interest, error) { return p.reg.Follow(registry.KindSubscription) },
+		} {
+			all, err := follow()
 			if err == nil {
 				defer all.End()
 			} else if !errors.Is(err, os.ErrClosed) {

@@ -59,7 +59,7 @@ type Participant struct {
 	entities   map[registry.EntityID]*registry.Entity // everybody's, of the kinds that were asked for
 	publishers byTopic[registry.EntityID, *registry.Entity]
 	interested byPattern[registry.EntityID, *registry.Entity] // subscriptions
-	peers      map[registry.ID]*shmtransport.PeerFile
+	peers      map[registry.ID]*requester
 	linked     map[registry.ID]map[uint32]*publication // publishers of ours that admitted somebody of a participant
 	lingering  map[uint32]*publication                 // those that may watch marks of one who left
 	mismatches map[pair]Event                          // reported already
@@ -92,7 +92,7 @@ func Join(opts *Options) (*Participant, error) {
 		ownPubs: byTopic[uint32, *publication]{}, ownSubs: newByPattern[uint32, *subscription](),
 		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]*registry.Entity{},
 		publishers: byTopic[registry.EntityID, *registry.Entity]{}, interested: newByPattern[registry.EntityID, *registry.Entity](),
-		peers: map[registry.ID]*shmtransport.PeerFile{}, linked: map[registry.ID]map[uint32]*publication{},
+		peers: map[registry.ID]*requester{}, linked: map[registry.ID]map[uint32]*publication{},
 		strangers: map[registry.ID]Event{}, illegible: map[registry.ID]Event{},
 		lingering: map[uint32]*publication{}, mismatches: map[pair]Event{},
 		unusable: map[pair]Event{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
@@ -159,8 +159,8 @@ func (p *Participant) leave() error {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, f := range p.peers {
-		f.Close()
+	for _, r := range p.peers {
+		r.file.Close()
 	}
 	clear(p.peers)
 	clear(p.units)

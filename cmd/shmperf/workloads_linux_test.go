@@ -140,7 +140,14 @@ func TestIdle(t *testing.T) {
 func TestScaleListsAll(t *testing.T) {
 	r := measure(t, "scale --topics 30 --participants 6 --count 3 --listings 2")
 	r.want(t, result{"count": 3.0, "topics_listed": 30.0, "participants_listed": 6.0})
-	r.known(t, "p50_ns", "list_first_ns", "list_p50_ns", "made_s")
+	r.known(t, "p50_ns", "list_first_ns", "list_p50_ns", "made_s", "made_cpu_s")
+	r.want(t, result{"visit_cpu_s": nil})
+}
+
+func TestScale_WildcardsAndVisits(t *testing.T) {
+	r := measure(t, "scale --topics 3 --participants 2 --wildcards 2 --visits 1 --count 1 --listings 1")
+	r.want(t, result{"wildcards": 2.0, "visits": 1.0, "topics_listed": 5.0, "participants_listed": 4.0})
+	r.known(t, "visit_cpu_s", "idle_cpu_percent", "made_cpu_s")
 }
 
 func TestTheLastValueIsNeverTorn(t *testing.T) {

@@ -32,6 +32,8 @@ func roles() map[string]role {
 		pair.Sender:          pair.Send,
 		pair.Receiver:        pair.Receive,
 		crowd.Role:           crowd.Play,
+		crowd.Wildcard:       crowd.Collect,
+		crowd.Visitor:        crowd.Visit,
 		idle.Role:            idle.Play,
 		fanout.Publisher:     fanout.Publish,
 		fanout.Subscriber:    fanout.Subscribe,

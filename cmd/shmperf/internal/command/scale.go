@@ -16,11 +16,14 @@ func (a *app) scale() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale",
 		Short: "Measure a domain with many topics and participants",
-		Long: `scale fills a domain with participants, in 4 processes, which have a publisher for each topic between them. Then it measures
-how long it takes to list them all (list_p50_ns, and list_first_ns for the first time), and, as discovery does, how
-soon a subscriber that waits has a new publisher: that is what the percentiles are of.`,
-		Example: "  shmperf scale\n  shmperf scale --topics 10000 --participants 200 --json",
-		Args:    cli.Args(),
+		Long: `scale fills a domain with participants, in 4 processes, which have a publisher for each topic between them (made_s, and made_cpu_s
+for the CPU time of all of them). With --wildcards so many processes subscribe to every topic before. Then it measures how
+much CPU time they all spend on a participant that joins, publishes and leaves (visit_cpu_s, with --visits), how long it
+takes to list them all (list_p50_ns, and list_first_ns for the first time), and, as discovery does, how soon a subscriber
+that waits has a new publisher: that is what the percentiles are of.`,
+		Example: "  shmperf scale\n  shmperf scale --topics 10000 --participants 200 --json\n" +
+			"  shmperf scale --topics 200 --participants 200 --visits 20\n  shmperf scale --topics 4000 --participants 1 --wildcards 1",
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.check(cmd); err != nil {
 				return err
@@ -36,6 +39,10 @@ soon a subscriber that waits has a new publisher: that is what the percentiles a
 				return cli.Usagef(cmd, "--topics %d is not between 0 and %d for each participant", o.Topics, each)
 			case listings < 1 || listings > 100_000:
 				return cli.Usagef(cmd, "--listings %d is not between 1 and 100000", listings)
+			case o.Wildcards < 0 || o.Wildcards > 100:
+				return cli.Usagef(cmd, "--wildcards %d is not between 0 and 100", o.Wildcards)
+			case o.Visits < 0 || o.Visits > 1000:
+				return cli.Usagef(cmd, "--visits %d is not between 0 and 1000", o.Visits)
 			}
 			m := meeting.Order{Count: e.count, Warm: matchWarm, Duration: e.duration}
 			r, err := crowd.Run(cmd.Context(), a.place(), o, listings, m)
@@ -50,10 +57,16 @@ soon a subscriber that waits has a new publisher: that is what the percentiles a
 	f.IntVar(&o.Topics, "topics", 1000, "topics, each with a publisher")
 	f.IntVar(&o.Participants, "participants", 20, "participants that have them")
 	f.IntVar(&listings, "listings", listings, "how often to list them")
+	f.IntVar(&o.Wildcards, "wildcards", 0, "processes that subscribe to every topic before it is made")
+	f.IntVar(&o.Visits, "visits", 0, "participants that join, publish and leave while the others do nothing")
 	return cmd
 }
 
 func scaleFigures(o crowd.Order, r crowd.Result) report.Figures {
+	var visitCPU, idleCPU any
+	if r.Visits.Count > 0 {
+		visitCPU, idleCPU = r.Visits.CPU, 100*r.Visits.Idle
+	}
 	return report.Figures{
 		Workload: "scale", Count: r.Match.Count, Delays: r.Match.Seen, CPU: r.Match.Usage.CPU,
 		More: []report.Field{
@@ -62,7 +75,9 @@ func scaleFigures(o crowd.Order, r crowd.Result) report.Figures {
 			{Key: "list_first_ns", Value: int64(r.First)},
 			{Key: "list_p50_ns", Value: p50(r.List)}, {Key: "list_p99_ns", Value: p99(r.List)},
 			{Key: "new_publisher_p50_ns", Value: p50(r.Match.Made)}, {Key: "new_publisher_p99_ns", Value: p99(r.Match.Made)},
-			{Key: "made_s", Value: r.Made.Seconds()},
+			{Key: "made_s", Value: r.Made.Seconds()}, {Key: "made_cpu_s", Value: r.MadeCPU},
+			{Key: "wildcards", Value: o.Wildcards}, {Key: "visits", Value: r.Visits.Count},
+			{Key: "visit_cpu_s", Value: visitCPU}, {Key: "idle_cpu_percent", Value: idleCPU},
 		},
 	}
 }

@@ -14,8 +14,12 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Role is the name of the role.
-const Role = "crowd"
+// The names of the roles.
+const (
+	Role     = "crowd"
+	Wildcard = "crowd-wildcard"
+	Visitor  = "crowd-visitor"
+)
 
 // The participants share processes: each of them has the same work as in a process of its own, without the memory. Of every
 // other one it has up to two descriptors, so that there must be more processes when there are many.
@@ -36,16 +40,21 @@ type Order struct {
 	Participants int    `json:"participants"`
 	First        int    `json:"first"` // participant, step 1 by the number of processes
 	Step         int    `json:"step"`
+
+	Wildcards int `json:"wildcards"` // processes that subscribe to every topic before the topics are made
+	Visits    int `json:"visits"`    // of participants that join, publish and leave
 }
 
 // A Result is what was found.
 type Result struct {
 	Made    time.Duration             // until all were there
+	MadeCPU float64                   // CPU seconds of all processes meanwhile
 	Found   int                       // topics listed
 	Members int                       // participants listed
 	First   time.Duration             // listing, which opens every file
 	List    *distribution.Percentiles // the others
 	Match   meeting.Matches
+	Visits  Visits
 }
 
 // Run measures on a stage of its own in parent: so many listings, then matches.
@@ -56,8 +65,15 @@ func Run(ctx context.Context, parent string, o Order, listings int, m meeting.Or
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o.Dir, o.Step = st.Dir, o.processes()
-	began := time.Now()
 	var crowd []*crew.Child
+	for range o.Wildcards {
+		c, err := st.Ready(Wildcard, o)
+		if err != nil {
+			return Result{}, err
+		}
+		crowd = append(crowd, c)
+	}
+	began := time.Now()
 	for o.First = range o.Step {
 		c, err := st.Crew.Start(Role, o)
 		if err != nil {
@@ -65,12 +81,20 @@ func Run(ctx context.Context, parent string, o Order, listings int, m meeting.Or
 		}
 		crowd = append(crowd, c)
 	}
-	for _, c := range crowd {
+	for _, c := range crowd[o.Wildcards:] {
 		if err := c.Ready(); err != nil {
 			return Result{}, err
 		}
 	}
 	r.Made = time.Since(began)
+	if r.MadeCPU, err = cpuOf(crowd); err != nil {
+		return Result{}, err
+	}
+	if o.Visits > 0 {
+		if r.Visits, err = visit(st, o, crowd); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := r.list(st, listings); err != nil {
 		return Result{}, err
 	}
@@ -136,6 +160,32 @@ func Play(ctx context.Context, d *crew.Desk) error {
 	if err := d.Ready(); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return nil
+	return account(ctx, d)
+}
+
+// Collect is the role of a process that subscribes to every topic.
+func Collect(ctx context.Context, d *crew.Desk) error {
+	var o Order
+	if err := d.Order(&o); err != nil {
+		return err
+	}
+	p, err := stage.Join(o.Dir, "wildcard")
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	sub, err := topic.NewSubscriber[[]byte](p, "**", nil)
+	if err != nil {
+		return err
+	}
+	received := make(chan error, 1)
+	go func() { received <- sub.Handle(ctx, func(topic.Sample[[]byte]) {}) }()
+	if err := d.Ready(); err != nil {
+		return err
+	}
+	err = account(ctx, d)
+	if failed := <-received; ctx.Err() == nil {
+		return errors.Join(err, failed)
+	}
+	return err
 }

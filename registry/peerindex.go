@@ -1,0 +1,172 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A peerIndex is the index of a peer as it was read last. It is a hint which records to read: a record is believed for its own
+// sake, and an owner whose index or counts of changes are wrong hides its own records.
+type peerIndex struct {
+	entries []indexEntry
+	counts  [indexGroups]uint32 // of changes, when the group was read
+	again   [indexGroups]bool   // a record of the group could not be read: look at all of them
+	unread  map[uint64][]int    // by key: pages with records that were not wanted
+}
+
+// An indexEntry is what the index says of a page.
+type indexEntry struct{ word, key uint64 }
+
+func kindOf(word uint64) Kind { return Kind(word & (1<<stateBits - 1)) }
+
+// list reads the groups of the index that changed, and returns the pages that they are about.
+func (p *peer) list(w words, d *difference) (changed []int) {
+	once := func(what string, err error) {
+		if !p.cut {
+			p.cut = true
+			d.errs = append(d.errs, p.corrupt(what, err))
+		}
+	}
+	if w.pages > MaxEntities {
+		once(fmt.Sprintf("the header announces %d entity pages", w.pages), nil)
+	}
+	x := &p.index
+	pages := int(min(w.pages, MaxEntities))
+	for page := pages; page < len(x.entries); page++ {
+		if p.index.set(page, indexEntry{}) {
+			changed = append(changed, page)
+		}
+	}
+	if n := pages - len(x.entries); n > 0 {
+		x.entries = append(x.entries, make([]indexEntry, n)...)
+	}
+	var b [4 * indexGroups]byte
+	if _, err := p.file.ReadAt(b[:], offIndexChanges); err != nil {
+		once("the counts of changes cannot be read", err)
+		return changed
+	}
+	for from := 0; from*indexGroup < pages; {
+		to := from
+		for ; to*indexGroup < pages; to++ {
+			// The counts are read before the entries: what changes meanwhile is counted after that.
+			count := native.Uint32(b[4*to:])
+			if count == x.counts[to] && !x.again[to] {
+				break
+			}
+			x.counts[to] = count
+		}
+		if to == from {
+			from++
+			continue
+		}
+		first, end := from*indexGroup, min(to*indexGroup, pages)
+		read, err := p.readIndex(first, end)
+		if err != nil {
+			once(fmt.Sprintf("the index of %d pages ends after %d", pages, first+len(read)), err)
+		}
+		for page := first; page < end; page++ {
+			var is indexEntry
+			if page-first < len(read) {
+				is = read[page-first]
+			}
+			if x.set(page, is) {
+				changed = append(changed, page)
+			}
+		}
+		clear(x.again[from:to])
+		from = to
+	}
+	return changed
+}
+
+// set notes what the index says of a page, and reports whether that is another thing than before, or to be looked at again.
+func (x *peerIndex) set(page int, is indexEntry) (changed bool) {
+	was := x.entries[page]
+	if was == is && !x.again[page/indexGroup] {
+		return false
+	}
+	x.entries[page] = is
+	if was.word != 0 {
+		x.keepUnread(was.key, func(other int) bool { return other != page })
+	}
+	return true
+}
+
+// keepUnread drops all pages with a key but those that keep is true of.
+func (x *peerIndex) keepUnread(key uint64, keep func(page int) bool) {
+	pages := slices.DeleteFunc(x.unread[key], func(page int) bool { return !keep(page) })
+	if len(pages) > 0 {
+		x.unread[key] = pages
+	} else {
+		delete(x.unread, key)
+	}
+}
+
+// readIndex reads the index from one page to before another, as far as there is one.
+func (p *peer) readIndex(from, to int) ([]indexEntry, error) {
+	b := make([]byte, (to-from)*indexSize)
+	n, err := p.file.ReadAt(b, int64(indexOffset(from)))
+	index := make([]indexEntry, n/indexSize)
+	for i := range index {
+		at := b[i*indexSize:]
+		index[i] = indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])}
+	}
+	return index, err
+}
+
+// fresh finds what the index has no more, and the pages that have to be read: of those that changed, and of the others those
+// that are wanted only now.
+func (p *peer) fresh(in *interest, changed []int, d *difference) (fresh []int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	x := &p.index
+	for _, page := range changed {
+		is := x.entries[page]
+		if page < len(p.entries) && p.entries[page] != nil {
+			e := p.entries[page]
+			if e.word == is.word {
+				continue
+			}
+			d.removed = append(d.removed, e)
+			delete(p.numbers, e.entity.ID.Number)
+			p.schemas -= int64(len(e.entity.Schema))
+		}
+		switch {
+		case is.word == 0 || p.reported[page] == is.word:
+		case in.wants(kindOf(is.word), is.key):
+			fresh = append(fresh, page)
+		default:
+			if x.unread == nil {
+				x.unread = make(map[uint64][]int)
+			}
+			x.unread[is.key] = append(x.unread[is.key], page)
+		}
+	}
+	now := in.version.Load()
+	if now == p.seen {
+		return fresh
+	}
+	if keys, ok := in.grownSince(p.seen); ok {
+		for _, key := range keys {
+			fresh = append(fresh, p.wanted(in, key)...)
+		}
+	} else {
+		for key := range x.unread {
+			fresh = append(fresh, p.wanted(in, key)...)
+		}
+	}
+	p.seen = now
+	return fresh
+}
+
+// wanted takes the pages with a key that are wanted out of those that were not. Called with in.mu held.
+func (p *peer) wanted(in *interest, key uint64) (fresh []int) {
+	p.index.keepUnread(key, func(page int) bool {
+		wants := in.wants(kindOf(p.index.entries[page].word), key)
+		if wants {
+			fresh = append(fresh, page)
+		}
+		return !wants
+	})
+	return fresh
+}

@@ -1,0 +1,125 @@
+//go:build linux
+
+package registry
+
+import (
+	"os"
+	"testing"
+)
+
+// A participant that has nothing that another one wants does not wake it, is not told of, and costs it few reads, however it
+// comes and goes.
+func TestRegistry_UnrelatedParticipants(t *testing.T) {
+	dir := domain(t)
+	w := still(t, dir, true)
+	if _, err := w.Follow(KindPublisher, "wanted"); err != nil {
+		t.Fatal(err)
+	}
+	w.lookNow(hinted)
+	for len(w.changes) > 0 {
+		<-w.changes
+	}
+	listed := w.members.began
+	e := new(ears)
+	w.bell.listen(e, w.ID(), w.interest)
+	come := func() *watcher {
+		other := apart(t, dir, true, w)
+		advertise(t, other.Registry, publisher("other")) // whose bell is another one
+		return other
+	}
+
+	come().Close()
+	if n := reads(t, func() { w.lookNow(hinted) }); n != 0 {
+		t.Errorf("%d reads for one that left before the look", n)
+	}
+	other := come()
+	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
+		t.Errorf("%d reads for one that stays", n)
+	}
+	other.Close()
+	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
+		t.Errorf("%d reads for one that left", n)
+	}
+	if w.bell.rung(e) {
+		t.Error("it was woken")
+	}
+	if w.members.began != listed {
+		t.Error("the directory was listed")
+	}
+	if len(w.peers) != 1 || len(w.changes) != 0 {
+		t.Errorf("%d participants are known, and %d changes were told", len(w.peers), len(w.changes))
+	}
+}
+
+// What is told of a participant begins when it has something that is wanted, and with it the wait for its end.
+func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
+	for name, follow := range map[string]func(*watcher) (*Interest, error){
+		"an entity": func(w *watcher) (*Interest, error) { return w.Follow(KindPublisher, "member/topic") },
+		"members":   func(w *watcher) (*Interest, error) { return w.FollowMembers() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := domain(t)
+			w := still(t, dir, true)
+			other := startProcess(t, dir)
+			w.lookNow(hinted)
+			if k := w.peers[other.id]; k == nil || k.exit != nil {
+				t.Fatalf("before it is wanted it is known as %+v", k)
+			}
+			if _, err := follow(w); err != nil {
+				t.Fatal(err)
+			}
+			w.expect(other.id, Joined)
+			if name == "an entity" {
+				w.expect(other.id, Added)
+			}
+			exit := w.peers[other.id].exit
+			if exit == nil {
+				t.Fatal("its end is not waited for")
+			}
+			other.kill()
+			if err := other.cmd.Wait(); err == nil {
+				t.Error("it was not killed")
+			}
+			for w.peers[other.id] != nil {
+				w.lookNow(regular)
+			}
+			if name == "an entity" {
+				w.expect(other.id, Removed)
+			}
+			w.expect(other.id, Died)
+		})
+	}
+}
+
+// The dead that nothing was connected to are found by the periodic looks, in a domain of any size, and their files removed.
+func TestRegistry_UnrelatedDeath(t *testing.T) {
+	dir := domain(t)
+	w := still(t, dir, true)
+	var all []*forger
+	for range regularly + 8 {
+		all = append(all, forge(t, dir, nil))
+	}
+	w.lookNow(thorough)
+	for _, f := range all {
+		f.die()
+	}
+	for range 1 + len(all)/regularly {
+		w.lookNow(regular)
+	}
+	if len(w.peers) != 1 {
+		t.Fatalf("%d participants are known", len(w.peers))
+	}
+	for len(w.dead) > 0 { // when they are removed is up to chance, within milliseconds
+		w.lookNow(hinted)
+	}
+	for _, f := range all {
+		if _, err := os.Lstat(f.path()); err == nil {
+			t.Errorf("%s is still there", f.path())
+		}
+	}
+	for len(w.changes) > 0 {
+		if c := <-w.changes; c.Participant.ID != w.ID() {
+			t.Errorf("%v was told of %v", c.Kind, c.Participant.ID)
+		}
+	}
+}
