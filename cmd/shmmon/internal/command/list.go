@@ -33,7 +33,7 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 		return watch.View{}, "", err
 	}
 	defer source.Close()
-	tracker := watch.NewTracker(nil)
+	tracker := watch.NewTracker(&watch.TrackerOptions{Window: max(d, 1)}) // without time to measure, the life of each publisher
 	step := min(max(d/10, 10*time.Millisecond), time.Second)
 	var start int64
 	for {
