@@ -151,11 +151,12 @@ number. Without one, all topics are listed.`,
 				}
 				return a.Document(struct {
 					Domain string        `json:"domain"`
+					Exists bool          `json:"exists"`
 					Topics []topicReport `json:"topics"`
-				}{dir, reports})
+				}{dir, !v.Missing, reports})
 			}
 			if len(topics) == 0 {
-				fmt.Fprintf(a.Stderr, "no topics in %s\n", dir)
+				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
 				return nil
 			}
 			return listGrid(topics).Print(a.Stdout)

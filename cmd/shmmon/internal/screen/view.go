@@ -69,6 +69,9 @@ func (m Model) nothing() string {
 	case len(m.view.Participants) > 0:
 		return "no topics yet"
 	}
+	if m.view.Missing {
+		return "no such directory yet: " + text.Escape(m.opts.Domain)
+	}
 	return "no topics, nobody is in this domain"
 }
 

@@ -56,7 +56,7 @@ func (t *Tracker) Add(s Snapshot) View {
 	maps.DeleteFunc(t.publishers, func(id registry.EntityID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EntityID, _ *delays) bool { return !b.seen[id] })
 
-	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems}
+	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
 		b.finish(topic)
 		v.Rate += topic.Rate

@@ -13,6 +13,7 @@ type View struct {
 	At           int64
 	Participants []registry.Participant
 	Problems     []error
+	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
 	Rate         float64 // of all topics together, messages per second
 	Bandwidth    float64 // payload bytes per second
