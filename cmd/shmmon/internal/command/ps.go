@@ -51,7 +51,7 @@ type participantReport struct {
 	Uptime        *float64 `json:"uptime_s"`
 	Publishers    int      `json:"publishers"`
 	Subscriptions int      `json:"subscriptions"`
-	Memory        uint64   `json:"memory"` // bytes of its publishers' rings and slots
+	Memory        uint64   `json:"memory"` // bytes of its publishers' slots
 }
 
 func reportParticipant(p registry.Participant, now int64) participantReport {
