@@ -6,6 +6,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -114,30 +118,134 @@ func TestTheUmaskChangesNoModeOfADirectory(t *testing.T) {
 	}
 }
 
-// Under a umask that takes everything a directory has no mode at all for a moment, or for ever if its maker dies in it.
-func TestADirectoryThatItsMakerLeftWithoutAModeIsOpened(t *testing.T) {
+// A directory that its owner closed stays closed, with the mode and the group bit that it has.
+func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
+	for _, mode := range []fs.FileMode{0, fs.ModeSetgid} {
+		dir := domain(t)
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Join(Options{Dir: dir})
+		switch {
+		case os.Geteuid() == 0 && err != nil: // who may do everything
+			t.Error(err)
+		case err == nil:
+			r.Close()
+		case !errors.As(err, new(*AccessError)):
+			t.Error(err)
+		}
+		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|mode {
+			t.Errorf("after a Join: mode %v, %v, was %v", info.Mode(), err, mode)
+		}
+	}
+}
+
+// What a process left that died while it made a directory is used or removed by the next one.
+func TestMakeDir_LeftOver(t *testing.T) {
+	for _, mode := range []fs.FileMode{0, 0o300, 0o700} {
+		dir := domain(t)
+		if err := errors.Join(os.Mkdir(unnamed(dir), 0o700), os.Chmod(unnamed(dir), mode)); err != nil {
+			t.Fatal(err)
+		}
+		if err := makeDir(dir); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+		if !isMissing(unnamed(dir)) {
+			t.Error("the left-over directory is there still")
+		}
+		if err := makeDir(dir); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("again: %v", err)
+		}
+	}
 	dir := domain(t)
-	if err := os.Mkdir(dir, 0); err != nil {
+	if err := os.WriteFile(unnamed(dir), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeDir(dir); !errors.Is(err, fs.ErrExist) {
+	_, err := Join(Options{Dir: dir})
+	if !errors.As(err, new(*TakenError)) {
 		t.Error(err)
 	}
-	if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	wantText(t, err, "remove "+unnamed(dir))
+}
+
+func TestMakeDir_LongestName(t *testing.T) {
+	dir := filepath.Join(filepath.Dir(domain(t)), strings.Repeat("d", MaxName))
+	if err := makeDir(dir); err != nil {
+		t.Error(err)
 	}
-	if os.Geteuid() != 0 {
-		return
+}
+
+func TestMakeDir_ManyAtOnce(t *testing.T) {
+	for _, mask := range []int{0, 0o777} {
+		dir := domain(t)
+		old := syscall.Umask(mask)
+		var made atomic.Int32
+		var group sync.WaitGroup
+		for range 16 {
+			group.Go(func() {
+				if err := makeDir(dir); err == nil {
+					made.Add(1)
+				} else if !errors.Is(err, fs.ErrExist) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		syscall.Umask(old)
+		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 || made.Load() != 1 || !isMissing(unnamed(dir)) {
+			t.Errorf("umask %#o: %d made it, mode %v, %v", mask, made.Load(), info.Mode(), err)
+		}
 	}
-	theirs := domain(t)
-	if err := errors.Join(os.Mkdir(theirs, 0), os.Chown(theirs, 5001, 6001)); err != nil {
+}
+
+// The directory of domains is made where only this user can exchange it.
+func TestJoin_MissingDirectoryOfDomains(t *testing.T) {
+	base := filepath.Dir(domain(t))
+	sticky, open := base+"/sticky", base+"/open"
+	if err := errors.Join(os.Mkdir(sticky, 0o700), os.Chmod(sticky, fs.ModeSticky|0o777), os.Mkdir(open, 0o700), os.Chmod(open, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeDir(theirs); !errors.Is(err, fs.ErrExist) {
-		t.Error(err)
+	for dir, want := range map[string]string{
+		base + "/new/d": "", sticky + "/new/d": "",
+		open + "/new/d":      "others may write into " + open,
+		base + "/no/where/d": base + "/no neither",
+	} {
+		missing, why := DomainMissing(dir)
+		r, err := Join(Options{Dir: dir})
+		if (why == nil) != (want == "") || (err == nil) != (want == "") || !missing {
+			t.Errorf("%s: %v, before that %v, %v", dir, err, missing, why)
+		}
+		for _, err := range []error{why, err} {
+			if want != "" {
+				wantText(t, err, want, "create "+filepath.Dir(dir), "SHMBUS_DIR")
+			}
+		}
+		if want != "" {
+			if !isMissing(filepath.Dir(dir)) {
+				t.Errorf("%s was made", filepath.Dir(dir))
+			}
+			continue
+		}
+		r.Close()
+		for _, made := range []string{dir, filepath.Dir(dir)} {
+			if info, err := os.Stat(made); err != nil || info.Mode() != fs.ModeDir|0o700 {
+				t.Errorf("%s has mode %v, %v", made, info.Mode(), err)
+			}
+		}
+		if missing, why := DomainMissing(dir); missing || why != nil {
+			t.Errorf("%s: missing %t, %v", dir, missing, why)
+		}
 	}
-	if info, err := os.Stat(theirs); err != nil || info.Mode().Perm() != 0 {
-		t.Errorf("of another user: mode %v, %v", info.Mode(), err)
+	if os.Geteuid() == 0 {
+		foreign := base + "/foreign"
+		if err := errors.Join(os.Mkdir(foreign, 0o755), os.Chown(foreign, 5001, 6001)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Join(Options{Dir: foreign + "/new/d"})
+		wantText(t, err, "belongs to user 5001", "create "+foreign+"/new")
 	}
 }
 

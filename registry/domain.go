@@ -75,28 +75,27 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		return 0, relativeError(dir)
 	}
 	parent := filepath.Dir(dir)
+	prepare := makeParent
 	if parent == defaultParent() {
-		if err := prepareParent(parent); err != nil {
-			return 0, err
-		}
+		prepare = prepareParent
+	}
+	if err := prepare(parent); err != nil {
+		return 0, err
 	}
 	err := makeDir(dir)
-	if err == nil {
-		killpoint.At("join.directory")
-	}
 	if errors.Is(err, syscall.ENOTDIR) {
 		return 0, unexamined(dir, err)
 	}
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
-		return 0, &DirError{Dir: dir, Reason: "its parent does not exist", Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
+		return 0, unexamined(parent, missing)
 	}
-	if err != nil && errors.As(err, new(*SpaceError)) {
+	if errors.As(err, new(*SpaceError)) || errors.As(err, new(*TakenError)) {
 		return 0, err
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return 0, explain("the directory cannot be created", dir, inDirectory(err))
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if !isMade(err) {
 		return 0, &DirError{Dir: dir, Reason: "it cannot be created", Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
 	}
 	info, err := os.Stat(dir)
@@ -173,31 +172,9 @@ func unexamined(dir string, err error) error {
 	return &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + filepath.Dir(dir), Err: err}
 }
 
-// makeDir makes a directory for its owner alone, whatever the umask would take from that. Where the umask takes everything,
-// somebody else of this user may find the directory before that is put right, or after its maker died: it does so then.
-func makeDir(dir string) error {
-	made := os.Mkdir(dir, 0o700)
-	if made != nil && !errors.Is(made, fs.ErrExist) {
-		return shm.Full(dir, made)
-	}
-	info, err := os.Lstat(dir)
-	switch {
-	case made == nil && err != nil:
-		return err
-	case made == nil && info.Mode().Perm() == 0o700, made != nil && !closedToOwner(info, err):
-		return made
-	}
-	return errors.Join(made, os.Chmod(dir, info.Mode()&fs.ModeSetgid|0o700))
-}
-
-// closedToOwner reports whether a directory of this user has a mode that nobody chooses: it lets nobody in.
-func closedToOwner(info fs.FileInfo, err error) bool {
-	return err == nil && info.IsDir() && info.Mode().Perm() == 0 && ownerOf(info) == os.Geteuid()
-}
-
 // prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
 func prepareParent(parent string) error {
-	if err := makeDir(parent); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := makeDir(parent); !isMade(err) {
 		return &DirError{Dir: parent, Reason: "it cannot be created", Remedy: "choose another with SHMBUS_DIR", Err: err}
 	}
 	return checkParent(parent)

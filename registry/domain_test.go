@@ -89,13 +89,13 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string][]string{
-		"relative/dir":          {"relative", "absolute"},
-		open:                    {"0777", "chmod o-w"},
-		base + "/missing/child": {"parent", "create", "SHMBUS_DIR"},
-		file:                    {"not a directory", "SHMBUS_DOMAIN"},
-		file + "/child":         {"not a directory", "SHMBUS_DIR"},
-		pipe:                    {"not a directory", "SHMBUS_DOMAIN"},
-		link:                    {"symbolic link", "nothing", "remove the link"},
+		"relative/dir":             {"relative", "absolute"},
+		open:                       {"0777", "chmod o-w"},
+		base + "/no/missing/child": {"does not exist", "create", "SHMBUS_DIR"},
+		file:                       {"not a directory", "SHMBUS_DOMAIN"},
+		file + "/child":            {"not a directory", "SHMBUS_DIR"},
+		pipe:                       {"not a directory", "SHMBUS_DOMAIN"},
+		link:                       {"symbolic link", "nothing", "remove the link"},
 	} {
 		for _, readOnly := range []bool{false, true} {
 			if dir == link && readOnly {
@@ -105,7 +105,7 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 			if err == nil {
 				r.Close()
 			}
-			if readOnly && dir == base+"/missing/child" || readOnly && dir == "relative/dir" {
+			if readOnly && dir == base+"/no/missing/child" || readOnly && dir == "relative/dir" {
 				continue
 			}
 			if !errors.As(err, new(*DirError)) {
@@ -113,7 +113,7 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 			}
 			wantText(t, err, want...)
 		}
-		if dir == base+"/missing/child" {
+		if dir == base+"/no/missing/child" {
 			want = nil // for who only looks, there is just no domain
 		}
 		if err := CheckDomain(dir); errors.As(err, new(*DirError)) != (want != nil) {

@@ -22,8 +22,8 @@ import (
 // Options say how to join a domain. The zero value joins the default domain.
 type Options struct {
 	// Dir is the directory of the domain itself, an absolute path; empty means DomainDir("", ""). It is created with mode
-	// 0700 if it is missing. A directory that exists keeps its mode, and when that lets a group read, the files of this
-	// participant do too.
+	// 0700 if it is missing, and so is the directory that it is in, where that one is to be in a directory of this user. A
+	// directory that exists keeps its mode, and when that lets a group read, the files of this participant do too.
 	Dir string
 
 	// Unit is what people call this participant; empty means the base name of the executable.

@@ -86,24 +86,27 @@ type published struct {
 	At    []int64
 }
 
-// had reports whether messages came at some rate over half a second or more before message n, which counts from 1: of the two
-// seconds of measuring up to half a second at either end, and what a machine stands still, may be without one. Nothing is said
-// of what the rate should have been: a machine that stands still for a moment publishes less, and that is what is measured. Of
-// a publisher that is silent for a second at the end, the silence may be part of the time.
+// had reports whether a window of two seconds or more, which ends with message n, counted from 1, or before the next one, had that
+// rate. Nothing is said of what the rate should have been: a machine that stands still for a moment publishes less, and that is
+// what is measured.
 func (p published) had(rate float64, n int) bool {
 	const rounded = 1e-5 // rates are shown with six digits
-	last := p.At[n-1]
-	silence := last
-	if n < len(p.At) && p.At[n]-last > int64(time.Second) {
-		silence = p.At[n]
+	earliest := p.At[n-1]
+	latest := earliest
+	if n < len(p.At) {
+		latest = p.At[n]
 	}
-	for from := n - 2; from >= 0; from-- {
-		if last-p.At[from] < int64(time.Second/2) {
+	for messages := 1; messages <= n; messages++ {
+		length := float64(messages) / rate * 1e9
+		if length < 2e9*(1-rounded) {
 			continue
 		}
-		messages := float64(n-1-from) * 1e9
-		most, least := messages/float64(last-p.At[from]), messages/float64(silence-p.At[from])
-		if least*(1-rounded) <= rate && rate <= most*(1+rounded) {
+		// The window begins after the message before its first one, and before that.
+		begin := float64(latest) - length*(1-rounded)
+		if n > messages && begin < float64(p.At[n-messages-1]) {
+			continue
+		}
+		if float64(earliest)-length*(1+rounded) < float64(p.At[n-messages]) {
 			return true
 		}
 	}
@@ -113,14 +116,15 @@ func (p published) had(rate float64, n int) bool {
 // startPublisher starts the publishing process and returns a function that ends it and returns what it published.
 func startPublisher(t *testing.T, dir string) (stop func() map[string]published) {
 	t.Helper()
-	stop, _ = startPublisherProcess(t, dir)
+	stop, _ = startPublisherProcess(t, "SHMMON_TEST_PUBLISH="+dir, len(rates))
 	return stop
 }
 
-func startPublisherProcess(t *testing.T, dir string) (stop func() map[string]published, pid int) {
+// startPublisherProcess starts the process that the variable chooses, which reports of so many topics at its end.
+func startPublisherProcess(t *testing.T, variable string, topics int) (stop func() map[string]published, pid int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "SHMMON_TEST_PUBLISH="+dir)
+	cmd.Env = append(os.Environ(), variable)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +144,7 @@ func startPublisherProcess(t *testing.T, dir string) (stop func() map[string]pub
 		in.Close()
 		truth := make(map[string]published)
 		report := json.NewDecoder(out)
-		for range rates {
+		for range topics {
 			var p published
 			if err := report.Decode(&p); err != nil {
 				t.Fatal(err)
@@ -279,7 +283,7 @@ func messages(t *testing.T, at []string) int {
 // A stopped process is alive, and everything that names it says that it is stopped.
 func TestAStoppedProcessIsShownAsStopped(t *testing.T) {
 	dir := domains(t)
-	stop, pid := startPublisherProcess(t, dir)
+	stop, pid := startPublisherProcess(t, "SHMMON_TEST_PUBLISH="+dir, len(rates))
 	at := []string{"--dir", dir}
 	stopped := func() bool {
 		return strings.Contains(shmmon(t, 0, append(at, "ps")...), "  stopped  ")

@@ -17,6 +17,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SHMMON_TEST_PUBLISH") != "" {
 		os.Exit(publishUntilClosed())
 	}
+	if os.Getenv("SHMMON_TEST_BURSTS") != "" {
+		os.Exit(publishBursts())
+	}
 	if os.Getenv("SHMMON_TEST_TABLE") != "" {
 		main()
 	}

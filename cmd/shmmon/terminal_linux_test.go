@@ -139,7 +139,7 @@ func TestTheTableLeavesTheTerminalAsItWas(t *testing.T) {
 			for range 5 { // two ways to end at once could wait for each other
 				ctx, cancel := context.WithTimeout(t.Context(), long)
 				p := openTerminal(ctx, t, dir)
-				p.waitFor("nobody is in this domain")
+				p.waitFor("no such directory yet")
 				end(p)
 				p.finish()
 				cancel()
@@ -149,4 +149,24 @@ func TestTheTableLeavesTheTerminalAsItWas(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The table waits for a directory that does not exist, makes none, and shows what is in it then.
+func TestTable_DirectoryThatAppears(t *testing.T) {
+	hangUpEnds(t)
+	dir := domains(t) + "/new"
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	p := openTerminal(ctx, t, dir)
+	p.waitFor("no such directory yet: " + dir + "/default")
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("looking made the directory")
+	}
+	stop, _ := startPublisherProcess(t, "SHMMON_TEST_BURSTS="+dir, 1)
+	p.waitFor("bursts")
+	if _, err := p.keys.WriteString("q"); err != nil {
+		t.Fatal(err)
+	}
+	p.finish()
+	stop()
 }

@@ -104,6 +104,14 @@ func MayWrite(path string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
 }
 
+// Rename gives a file or directory another name, unless that exists.
+func Rename(from, to string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
 func ownerIn(info fs.FileInfo) Owner {
 	st := info.Sys().(*syscall.Stat_t)
 	return Owner{UID: int(st.Uid), GID: int(st.Gid), Mode: info.Mode(), Dev: uint64(st.Dev), Ino: st.Ino}

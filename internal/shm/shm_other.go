@@ -46,6 +46,7 @@ func Full(_ string, err error) error                         { return err }
 func InMemory(string) bool                                   { return true }
 func OwnerOf(string) (Owner, error)                          { return Owner{}, ErrUnsupported }
 func MayWrite(string) error                                  { return ErrUnsupported }
+func Rename(string, string) error                            { return ErrUnsupported }
 func Lock(*os.File) error                                    { return ErrUnsupported }
 func PageSize() int                                          { return 4096 }
 func SpaceAt(string) (Space, error)                          { return Space{}, ErrUnsupported }

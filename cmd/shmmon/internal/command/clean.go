@@ -26,6 +26,7 @@ this is for a domain that nobody uses any more. Files of the living are never to
 			if err != nil {
 				return err
 			}
+			missing, _ := registry.DomainMissing(dir)
 			names, err := registry.Clean(dir, dry)
 			switch {
 			case errors.Is(err, fs.ErrPermission): // says what would help
@@ -38,9 +39,10 @@ this is for a domain that nobody uses any more. Files of the living are never to
 				}
 				if e := a.Document(struct {
 					Domain string   `json:"domain"`
+					Exists bool     `json:"exists"`
 					DryRun bool     `json:"dry_run"`
 					Files  []string `json:"files"`
-				}{dir, dry, names}); e != nil {
+				}{dir, !missing, dry, names}); e != nil {
 					return e
 				}
 				return err
@@ -53,7 +55,7 @@ this is for a domain that nobody uses any more. Files of the living are never to
 				fmt.Fprintf(a.Stdout, "%s %s\n", verb, text.Escape(n))
 			}
 			if len(names) == 0 && err == nil {
-				fmt.Fprintf(a.Stdout, "nothing to remove in %s\n", text.Escape(dir))
+				fmt.Fprintf(a.Stdout, "nothing to remove in %s\n", text.Escape(dir+whether(dir)))
 			}
 			return err
 		},

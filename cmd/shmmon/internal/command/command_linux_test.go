@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -55,7 +56,7 @@ func TestPayloadsAreShownSafely(t *testing.T) {
 		{"raw", "empty", "", nil},
 		{"raw", "hex 00", strings.Repeat(" 00", 1000), make([]byte, 1000)},
 		{"msgpack", "hex c1 (", "", []byte{0xc1}},
-		{"json", "--full shows all", `\u0085"`, long},
+		{"json", "… 700 more (", `\u0085"`, long},
 		{"string", `"tab\tend"`, "", []byte("tab\tend")},
 		{"\x1b[2J", "hex 01", "", []byte{1}},
 	} {
@@ -72,6 +73,30 @@ func TestPayloadsAreShownSafely(t *testing.T) {
 			if !unicode.IsPrint(r) {
 				t.Errorf("%q reaches the terminal", r)
 			}
+		}
+	}
+}
+
+func TestEcho_FieldsBehindLongOnes(t *testing.T) {
+	numbers := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("0.25,", n), ",") + "]" }
+	var many strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&many, `,"field%d":12345`, i)
+	}
+	many.WriteString("}")
+	for name, c := range map[string]struct{ payload, want string }{
+		"array":            {`{"a":` + numbers(1000) + `,"z":1}`, `{"a":[` + strings.Repeat("0.25,", 16) + `… 984 more],"z":1} (`},
+		"text":             {`{"a":"` + strings.Repeat("x", 1000) + `","z":"end"}`, `{"a":"` + strings.Repeat("x", 100) + `"… 900 more,"z":"end"} (`},
+		"escapes":          {`{"a":"` + strings.Repeat(`\u001b\n`, 200) + `","z":1}`, `\n"… 300 more,"z":1} (`},
+		"arrays of arrays": {`{"a":[` + numbers(100) + strings.Repeat(","+numbers(100), 99) + `],"z":1}`, `… 92 more],… 92 more],"z":1} (`},
+		"short":            {`{"a":` + numbers(30) + `,"z":[[],{},"",null]}`, `,0.25],"z":[[],{},"",null]}`},
+		"many fields":      {`{"a":0` + many.String(), "… ("},
+		"whole fields":     {`{"a":1,"b":[{"c":"` + strings.Repeat("y", 400) + `"},true],"z":-1e5}`, `"… 300 more},true],"z":-`},
+	} {
+		kind := serde.Type{Encoding: "json"}
+		short, full := show(kind, []byte(c.payload), false), show(kind, []byte(c.payload), true)
+		if !strings.Contains(short, c.want) || len(short) > longText+40 || strings.Contains(full, "more") {
+			t.Errorf("%s is shown as %s", name, short)
 		}
 	}
 }

@@ -28,7 +28,8 @@ func (a *app) echo() *cobra.Command {
 		Use:   "echo TOPIC",
 		Short: "Print the next messages of a topic",
 		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
-payloads are decoded and shown as JSON, everything else in hex. TOPIC may be a pattern. Messages that were lost are
+payloads are decoded and shown as JSON, everything else in hex. Long arrays and texts are cut where they stand and say how
+much was left out; --full shows all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are
 named where they are missing, and then the exit code is 3.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
@@ -53,7 +54,7 @@ named where they are missing, and then the exit code is 3.`,
 	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to print; 0 is until interrupted")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for each message; 0, and with -n 0 the default, is for ever")
 	cmd.Flags().IntVar(&o.history, "history", 0, "begin with up to so many messages that were published before, of each publisher")
-	cmd.Flags().BoolVar(&o.full, "full", false, "do not abbreviate long payloads")
+	cmd.Flags().BoolVar(&o.full, "full", false, "show long arrays, texts and payloads whole")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a topic that does not exist yet")
 	return cmd
 }

@@ -167,7 +167,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 		if p.Entity.Latched {
 			latched = ", latched"
 		}
-		field("  geometry", "depth %d, payloads up to %s, %s of memory%s", p.Entity.Depth, text.Bytes(p.Entity.MaxPayload), text.Bytes(f.Memory), latched)
+		field("  geometry", "depth %d, payloads up to %s, %s of slots%s", p.Entity.Depth, text.Bytes(p.Entity.MaxPayload), text.Bytes(f.Memory), latched)
 		if f.Loans > 0 {
 			field("  loans", "%d slots that the program has not published or given back", f.Loans)
 		}

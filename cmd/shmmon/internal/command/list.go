@@ -33,7 +33,7 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 		return watch.View{}, "", err
 	}
 	defer source.Close()
-	tracker := watch.NewTracker(nil)
+	tracker := watch.NewTracker(&watch.TrackerOptions{Window: max(d, 1)}) // without time to measure, the life of each publisher
 	step := min(max(d/10, 10*time.Millisecond), time.Second)
 	var start int64
 	for {
@@ -151,11 +151,12 @@ number. Without one, all topics are listed.`,
 				}
 				return a.Document(struct {
 					Domain string        `json:"domain"`
+					Exists bool          `json:"exists"`
 					Topics []topicReport `json:"topics"`
-				}{dir, reports})
+				}{dir, !v.Missing, reports})
 			}
 			if len(topics) == 0 {
-				fmt.Fprintf(a.Stderr, "no topics in %s\n", dir)
+				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
 				return nil
 			}
 			return listGrid(topics).Print(a.Stdout)

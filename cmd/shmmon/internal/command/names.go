@@ -19,6 +19,7 @@ type unknownError struct {
 	name, dir string
 	close     []string // known names like it
 	known     int
+	missing   string // what there is to say of a directory that does not exist
 }
 
 func (e *unknownError) Error() string {
@@ -28,6 +29,8 @@ func (e *unknownError) Error() string {
 	}
 	s := fmt.Sprintf("no %s %q in %s", what, e.name, e.dir)
 	switch {
+	case e.missing != "":
+		return s + e.missing
 	case e.known == 0:
 		return s + ", which has no topics at all; is --domain right?"
 	case len(e.close) > 0:
@@ -78,6 +81,9 @@ func unknown(v watch.View, dir, name string) error {
 	}
 	slices.SortFunc(all, func(a, b near) int { return cmp.Or(cmp.Compare(a.far, b.far), strings.Compare(a.name, b.name)) })
 	e := &unknownError{name: name, dir: dir, known: len(v.Topics)}
+	if v.Missing {
+		e.missing = whether(dir)
+	}
 	for _, n := range all[:min(len(all), 5)] {
 		e.close = append(e.close, n.name)
 	}

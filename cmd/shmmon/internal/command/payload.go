@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/serde"
 )
 
 const (
-	shortText = 300 // characters of a decoded payload that are shown
-	shortHex  = 64  // bytes of any other
+	shortText = 300  // bytes of a decoded payload that are shown whatever is in it
+	longText  = 1000 // bytes of an abbreviated one
+	shortHex  = 64   // bytes of any other
 )
 
 // decode shows a payload as one line of JSON. Without an error nil means that the encoding is not one that can be shown so.
@@ -39,7 +39,9 @@ func show(t serde.Type, payload []byte, full bool) string {
 	if err == nil && js != nil {
 		s := string(js)
 		if !full && len(s) > shortText {
-			return fmt.Sprintf("%s… (%s, --full shows all)", strings.ToValidUTF8(s[:shortText], ""), text.Bytes(uint64(len(payload))))
+			if short := abbreviate(s, longText); short != s {
+				return fmt.Sprintf("%s (%s, --full shows all)", short, text.Bytes(uint64(len(payload))))
+			}
 		}
 		return s
 	}

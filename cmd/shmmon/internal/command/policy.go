@@ -17,6 +17,7 @@ import (
 // A policyReport is a policy and what is against it.
 type policyReport struct {
 	Domain     string            `json:"domain"`
+	Exists     bool              `json:"exists"`
 	Policy     string            `json:"policy"` // path, empty: there is none
 	Rules      []ruleReport      `json:"rules"`
 	Violations []violationReport `json:"violations"`
@@ -90,7 +91,7 @@ func loadPolicy(dir, file string) (*registry.Policy, error) {
 }
 
 func reportPolicy(p *registry.Policy, dir string, v watch.View) policyReport {
-	r := policyReport{Domain: dir, Policy: p.Path, Rules: []ruleReport{}, Violations: []violationReport{}}
+	r := policyReport{Domain: dir, Exists: !v.Missing, Policy: p.Path, Rules: []ruleReport{}, Violations: []violationReport{}}
 	for _, rule := range p.Rules {
 		verb, _, _ := strings.Cut(rule.String(), " ")
 		r.Rules = append(r.Rules, ruleReport{rule.Line, verb, rule.Pattern, append([]int{}, rule.Users...), append([]int{}, rule.Groups...), rule.String()})
@@ -111,6 +112,10 @@ func reportPolicy(p *registry.Policy, dir string, v watch.View) policyReport {
 func (a *app) showPolicy(r policyReport) error {
 	if a.JSON {
 		return a.Document(r)
+	}
+	if r.Policy == "" && !r.Exists {
+		_, err := fmt.Fprintf(a.Stdout, "no policy in %s\n", text.Escape(r.Domain+whether(r.Domain)))
+		return err
 	}
 	if r.Policy == "" {
 		_, err := fmt.Fprintf(a.Stdout, "no policy: whom the mode of %s lets in may publish and subscribe to everything (a file %s would say more)\n",

@@ -51,7 +51,7 @@ type participantReport struct {
 	Uptime        *float64 `json:"uptime_s"`
 	Publishers    int      `json:"publishers"`
 	Subscriptions int      `json:"subscriptions"`
-	Memory        uint64   `json:"memory"` // bytes of its publishers' rings and slots
+	Memory        uint64   `json:"memory"` // bytes of its publishers' slots
 }
 
 func reportParticipant(p registry.Participant, now int64) participantReport {
@@ -98,13 +98,14 @@ that a signal or a debugger stopped is shown as stopped: it is alive, and nothin
 				}
 				return a.Document(struct {
 					Domain       string              `json:"domain"`
+					Exists       bool                `json:"exists"`
 					Participants []participantReport `json:"participants"`
 					Problems     []string            `json:"problems"`
-				}{dir, reports, problems})
+				}{dir, !v.Missing, reports, problems})
 			}
 			a.warn(v)
 			if len(reports) == 0 {
-				fmt.Fprintf(a.Stderr, "no processes in %s\n", dir)
+				fmt.Fprintf(a.Stderr, "no processes in %s%s\n", dir, whether(dir))
 				return nil
 			}
 			g := cli.NewGrid(">PID", "USER", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")

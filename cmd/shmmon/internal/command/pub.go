@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,25 +30,33 @@ func (a *app) pub() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pub TOPIC JSON",
 		Short: "Publish a message given as JSON",
-		Long: `Publish a message given as JSON. Where others publish or subscribe to the topic already, their encoding and type name are
+		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. Where others publish or subscribe to the topic already, their encoding and type name are
 taken; otherwise it is json without a type name.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
+  jq .goal plan.json | shmmon pub robot/goal -
   shmmon pub robot/speed 0.5 --rate 10 -n 100 --encoding msgpack --type pkg.Speed --wait`,
 		Args:              cobra.MatchAll(cli.Args("TOPIC", "JSON"), firstIsTopic),
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case !json.Valid([]byte(args[1])):
-				return cli.Usagef(cmd, "%q is not JSON; text needs its quotes too: '\"text\"'", args[1])
+			case args[1] != "-" && !json.Valid([]byte(args[1])):
+				return cli.Usagef(cmd, "%.300q is not JSON; text needs its quotes too: '\"text\"'", args[1])
 			case !(o.rate > 0 && o.rate <= 1e6):
-				return cli.Usagef(cmd, "--rate %v is not between 0 and 1000000", o.rate)
+				return cli.Usagef(cmd, "--rate %v is not more than 0 and at most 1000000 messages per second", o.rate)
 			case o.n < 0:
 				return cli.Usagef(cmd, "--count %d is negative", o.n)
 			case o.timeout < 0:
 				return cli.Usagef(cmd, "--timeout %v is negative", o.timeout)
 			}
-			return a.runPub(cmd, args[0], args[1], o)
+			js := []byte(args[1])
+			if args[1] == "-" {
+				var err error
+				if js, err = readJSON(cmd); err != nil {
+					return err
+				}
+			}
+			return a.runPub(cmd, args[0], js, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string (default that of the topic, else json)")
@@ -63,13 +72,35 @@ taken; otherwise it is json without a type name.`,
 	return cmd
 }
 
-func (a *app) runPub(cmd *cobra.Command, name, js string, o pubOptions) error {
+// maxJSON is how long a message on standard input may be: twice the largest payload, for text takes more room than that.
+const maxJSON = 512 << 20
+
+// readJSON reads the one message that standard input holds.
+func readJSON(cmd *cobra.Command) (js []byte, err error) {
+	err = cli.Await(cmd.Context(), func() (err error) {
+		js, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxJSON+1))
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the message from standard input: %w", err)
+	case len(js) > maxJSON:
+		return nil, fmt.Errorf("standard input has more than %s, which is more than a message may have", text.Bytes(maxJSON))
+	case len(js) == 0:
+		return nil, errors.New("standard input is empty; it must hold one message as JSON")
+	case !json.Valid(js):
+		return nil, fmt.Errorf("standard input does not hold one JSON value: it begins with %.60q; text needs its quotes too", js)
+	}
+	return js, nil
+}
+
+func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) error {
 	ctx := cmd.Context()
 	kind, err := a.pubType(name, o)
 	if err != nil {
 		return err
 	}
-	payload, err := serde.FromJSON(kind.Encoding, []byte(js))
+	payload, err := serde.FromJSON(kind.Encoding, js)
 	if errors.Is(err, serde.ErrUndecodable) {
 		err = fmt.Errorf("no payload of encoding %q can be made of JSON; choose json, msgpack, cbor or string with --encoding", kind.Encoding)
 		if o.encoding != "" {

@@ -22,7 +22,7 @@ type window struct {
 
 func (w *window) flags(cmd *cobra.Command) {
 	cmd.Flags().IntVarP(&w.n, "count", "n", 3, "how many windows to measure; 0 is until interrupted")
-	cmd.Flags().DurationVar(&w.length, "window", time.Second, "length of a window; slow topics are averaged over more")
+	cmd.Flags().DurationVar(&w.length, "window", time.Second, "length of a window; that of a topic with fewer than three messages in it is longer")
 	cmd.Flags().DurationVar(&w.duration, "duration", 0, "measure for this long, instead of --count")
 }
 
@@ -42,35 +42,62 @@ func (w *window) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// A series sums up the windows of one topic.
+// A series is the least and greatest figure of the windows of one topic; until one was measured, of the averages of its life.
 type series struct {
-	n             int
-	sum, min, max float64
+	n        int
+	measured bool
+	min, max float64
 }
 
-func (s *series) add(v float64) {
-	if s.n == 0 {
-		s.min = v
+func (s *series) add(v float64, measured bool) {
+	if s.n == 0 || measured && !s.measured {
+		*s = series{measured: measured, min: v, max: v}
 	}
 	s.n++
-	s.sum += v
-	s.min, s.max = min(s.min, v), max(s.max, v)
+	if measured == s.measured {
+		s.min, s.max = min(s.min, v), max(s.max, v)
+	}
 }
 
-func (s *series) mean() float64 { return s.sum / float64(s.n) }
-
-// A figures is what a series has in JSON.
+// A figures is what hz and bw have in common in JSON: the mean is of all windows together, which is what came over the time looked at.
 type figures struct {
-	Mean float64 `json:"mean"`
-	Min  float64 `json:"min"`
-	Max  float64 `json:"max"`
+	Mean       float64 `json:"mean"`
+	Min        float64 `json:"min"`
+	Max        float64 `json:"max"`
+	Measured   bool    `json:"measured"`
+	Span       float64 `json:"span_s"` // of the newest window
+	MeanLength float64 `json:"mean_s"`
 }
 
-func (s *series) figures() figures { return figures{round(s.mean()), round(s.min), round(s.max)} }
+func (r *reading) figures() figures {
+	return figures{round(r.mean), round(r.series.min), round(r.series.max), r.topic.Measured, round(r.topic.Window.Seconds()), round(r.total.Length().Seconds())}
+}
 
-// windows measures and calls report for every topic that the pattern stands for at the end of every window. The name is
-// escaped and as wide as the others of its window.
-func (a *app) windows(ctx context.Context, w window, pattern string, report func(name string, t watch.Topic) error) error {
+// A reading is what a window says of one topic.
+type reading struct {
+	name   string // escaped and as wide as the others of its window
+	topic  watch.Topic
+	total  watch.Total // of all windows so far
+	figure float64     // of the window
+	mean   float64     // of all windows so far
+	series *series
+}
+
+// note says in text what a line does not measure in its own window.
+func (r *reading) note(w *window) string {
+	switch {
+	case r.topic.Window == 0:
+		return ""
+	case !r.topic.Measured:
+		return "  (average since it began)"
+	case r.topic.Window > w.length+w.length/2:
+		return "  (over " + text.Duration(int64(r.topic.Window)) + ")"
+	}
+	return ""
+}
+
+// windows measures and calls report for every topic that the pattern stands for at the end of every window.
+func (a *app) windows(ctx context.Context, w window, pattern string, report func(name string, t watch.Topic, total watch.Total) error) error {
 	source, dir, err := a.open()
 	if err != nil {
 		return err
@@ -81,7 +108,10 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 	if err != nil {
 		return err
 	}
-	if _, err := choose(tracker.Add(s), dir, pattern); err != nil {
+	var tally watch.Tally
+	v := tracker.Add(s)
+	tally.Add(v)
+	if _, err := choose(v, dir, pattern); err != nil {
 		return err
 	}
 	defer a.Streaming(ctx)()
@@ -95,13 +125,14 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 				return err
 			}
 			v := tracker.Add(now)
+			tally.Add(v)
 			if now.At >= end {
 				// A topic may go and come back; to have said nothing at all is an error.
 				topics, gone := choose(v, dir, pattern)
 				if shown = shown || gone == nil; !shown && i == w.n-1 {
 					return gone
 				}
-				if err := reportAll(topics, report); err != nil {
+				if err := reportAll(topics, &tally, report); err != nil {
 					return err
 				}
 				break
@@ -117,21 +148,22 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 	return nil
 }
 
-func reportAll(topics []watch.Topic, report func(name string, t watch.Topic) error) error {
+func reportAll(topics []watch.Topic, tally *watch.Tally, report func(name string, t watch.Topic, total watch.Total) error) error {
 	width := 0
 	for _, t := range topics {
 		width = max(width, text.Width(text.Escape(t.Name)))
 	}
 	for _, t := range topics {
-		if err := report(text.Left(text.Escape(t.Name), width), t); err != nil {
+		if err := report(text.Left(text.Escape(t.Name), width), t, tally.Of(t.Name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// meter completes a command that measures a figure of topics in windows and prints a line for each.
-func (a *app) meter(cmd *cobra.Command, figure func(watch.Topic) float64, line func(w *window, name string, t watch.Topic, s *series) error) *cobra.Command {
+// meter completes a command that measures a figure of topics in windows and prints a line for each. figure and mean are of a window
+// and of all together.
+func (a *app) meter(cmd *cobra.Command, figure func(watch.Topic) float64, mean func(watch.Total) float64, line func(w *window, r *reading) error) *cobra.Command {
 	var w window
 	w.flags(cmd)
 	cmd.Args = onePattern
@@ -141,41 +173,45 @@ func (a *app) meter(cmd *cobra.Command, figure func(watch.Topic) float64, line f
 			return err
 		}
 		all := make(map[string]*series)
-		return a.windows(cmd.Context(), w, args[0], func(name string, t watch.Topic) error {
+		return a.windows(cmd.Context(), w, args[0], func(name string, t watch.Topic, total watch.Total) error {
 			s := all[t.Name]
 			if s == nil {
 				s = &series{}
 				all[t.Name] = s
 			}
-			s.add(figure(t))
-			return line(&w, name, t, s)
+			r := &reading{name: name, topic: t, total: total, figure: figure(t), mean: mean(total), series: s}
+			s.add(r.figure, t.Measured)
+			return line(&w, r)
 		})
 	}
 	return cmd
 }
 
+const windowsLong = `Each window gives one line: the figure in it, and the mean, least and greatest of all windows so far. The mean is what came over
+the time looked at. A window with fewer than three messages is made longer, back to where it has three. TOPIC may be a pattern.`
+
 func (a *app) hz() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hz TOPIC",
 		Short: "Measure the rate of a topic, from the publishers' counters",
-		Long: `Measure the rate of a topic, from the publishers' counters. Each window gives one line: the rate in it, and the mean, least
-and greatest rate of all windows so far. TOPIC may be a pattern.`,
+		Long:  "Measure the rate of a topic, from the publishers' counters. " + windowsLong,
 		Example: `  shmmon hz robot/pose
   shmmon hz 'robot/**' --duration 10s --json`,
 	}
-	return a.meter(cmd, func(t watch.Topic) float64 { return t.Rate }, func(w *window, name string, t watch.Topic, s *series) error {
+	mean := func(t watch.Total) float64 { m, _ := t.Mean(); return m }
+	return a.meter(cmd, func(t watch.Topic) float64 { return t.Rate }, mean, func(w *window, r *reading) error {
 		if a.JSON {
 			return a.Line(struct {
 				Topic  string  `json:"topic"`
 				Window float64 `json:"window_s"`
 				Rate   float64 `json:"rate"`
 				figures
-				Measured bool   `json:"measured"`
-				Messages uint64 `json:"messages"`
-			}{t.Name, w.length.Seconds(), round(t.Rate), s.figures(), t.Measured, t.Messages})
+				MeanMessages uint64 `json:"mean_messages"`
+				Messages     uint64 `json:"messages"`
+			}{r.topic.Name, w.length.Seconds(), round(r.topic.Rate), r.figures(), r.total.Messages, r.topic.Messages})
 		}
-		_, err := fmt.Fprintf(a.Stdout, "%s  %6s msg/s  mean %6s  min %6s  max %6s\n",
-			name, text.Rate(t.Rate), text.Rate(s.mean()), text.Rate(s.min), text.Rate(s.max))
+		_, err := fmt.Fprintf(a.Stdout, "%s  %6s msg/s  mean %6s  min %6s  max %6s%s\n",
+			r.name, text.Rate(r.figure), text.Rate(r.mean), text.Rate(r.series.min), text.Rate(r.series.max), r.note(w))
 		return err
 	})
 }
@@ -184,15 +220,15 @@ func (a *app) bw() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bw TOPIC",
 		Short: "Measure the bandwidth of a topic, from the publishers' counters",
-		Long: `Measure the payload bytes per second of a topic, from the publishers' counters. Each window gives one line: the bandwidth in
-it, and the mean, least and greatest of all windows so far. TOPIC may be a pattern.`,
+		Long:  "Measure the payload bytes per second of a topic, from the publishers' counters. " + windowsLong,
 		Example: `  shmmon bw camera/front
   shmmon bw '**' -n 1 --json`,
 	}
-	return a.meter(cmd, func(t watch.Topic) float64 { return t.Bandwidth }, func(w *window, name string, t watch.Topic, s *series) error {
+	mean := func(t watch.Total) float64 { _, b := t.Mean(); return b }
+	return a.meter(cmd, func(t watch.Topic) float64 { return t.Bandwidth }, mean, func(w *window, r *reading) error {
 		size := 0.0
-		if t.Rate > 0 {
-			size = t.Bandwidth / t.Rate
+		if r.topic.Rate > 0 {
+			size = r.topic.Bandwidth / r.topic.Rate
 		}
 		if a.JSON {
 			return a.Line(struct {
@@ -200,14 +236,14 @@ it, and the mean, least and greatest of all windows so far. TOPIC may be a patte
 				Window    float64 `json:"window_s"`
 				Bandwidth float64 `json:"bandwidth"`
 				figures
-				Size     float64 `json:"mean_size"`
-				Measured bool    `json:"measured"`
-				Bytes    uint64  `json:"bytes"`
-			}{t.Name, w.length.Seconds(), round(t.Bandwidth), s.figures(), round(size), t.Measured, t.Bytes})
+				Size      float64 `json:"mean_size"`
+				MeanBytes uint64  `json:"mean_bytes"`
+				Bytes     uint64  `json:"bytes"`
+			}{r.topic.Name, w.length.Seconds(), round(r.topic.Bandwidth), r.figures(), round(size), r.total.Bytes, r.topic.Bytes})
 		}
-		_, err := fmt.Fprintf(a.Stdout, "%s  %9s  mean %9s  min %9s  max %9s  %s each\n",
-			name, text.Bandwidth(t.Bandwidth), text.Bandwidth(s.mean()), text.Bandwidth(s.min), text.Bandwidth(s.max),
-			text.Bytes(uint64(min(math.Round(size), 1e18))))
+		_, err := fmt.Fprintf(a.Stdout, "%s  %9s  mean %9s  min %9s  max %9s  %s each%s\n",
+			r.name, text.Bandwidth(r.figure), text.Bandwidth(r.mean), text.Bandwidth(r.series.min), text.Bandwidth(r.series.max),
+			text.Bytes(uint64(min(math.Round(size), 1e18))), r.note(w))
 		return err
 	})
 }

@@ -4,13 +4,15 @@ import "time"
 
 const (
 	maxPoints   = 64
-	minMessages = 3 // a rate is taken over at least so many messages, once there were as many
+	minMessages = 3 // a window holds at least so many messages, once there were as many
+	// slack is the part of the window by which the stamps of regular messages may miss its length, for the sake of their jitter.
+	slack = 64
+	// grain is the part of the window that is told apart within it, so that maxPoints are enough for two windows.
+	grain = 16
 
-	// A publisher is quiet for good after giveUp of its usual gaps; until hold of them its rate stands unchanged.
-	hold   = 2
+	// A silence of giveUp usual gaps is a pause. A usual gap is at least minGap.
 	giveUp = 5
-
-	minGap = int64(500 * time.Millisecond)
+	minGap = int64(time.Second)
 	// loneGap is how long one message without a known predecessor stands for a slow topic.
 	loneGap = int64(time.Minute)
 )
@@ -27,46 +29,61 @@ type Figures struct {
 // An Estimator follows one publisher. The zero Estimator is ready and averages over three seconds.
 // It is for one goroutine at a time.
 type Estimator struct {
-	// Window is the shortest time a rate is taken over, when that much was seen. Zero means three seconds.
+	// Window is the shortest time a rate is taken over. Zero means three seconds.
 	Window time.Duration
 
-	seen   bool
-	at     int64   // of the newest look
-	points []point // looks at which something had come, oldest first
-	start  point   // no message between here and the first point was seen alone
+	at     int64   // of the newest look; 0 before the first
+	since  int64   // when the counters were 0
+	points []point // the first look, and looks at which something had come, oldest first
 }
 
+// A point is a count of messages and when it was so.
 type point struct {
 	messages, bytes uint64
-	stamp           int64
+	stamp           int64 // of the newest message; of the beginning where there was none
+	seen, quiet     int64 // first and last look at this count: nothing came between stamp and quiet
 }
 
 // Look takes in one look. Looks must come in order of time.
 func (e *Estimator) Look(f Figures) {
 	before := e.at
 	e.at = f.At
-	tail := e.tail()
-	switch {
-	case !e.seen:
-		e.seen = true
-		e.restart(point{stamp: f.Since})
-	case f.Messages < tail.messages || f.Bytes < tail.bytes:
-		// Counters never go back: whoever writes them began anew after the look before this one.
-		e.restart(point{stamp: before})
-	}
-	tail = e.tail()
-	if f.Messages == tail.messages {
+	if len(e.points) == 0 {
+		e.since = max(0, min(f.Since, f.At))
+		e.points = append(e.points, newPoint(f, e.since))
 		return
 	}
-	next := point{f.Messages, f.Bytes, f.Last}
-	if next.stamp <= tail.stamp && len(e.points) > 0 || next.stamp > f.At || next.stamp <= 0 {
-		next.stamp = max(f.At, tail.stamp+1) // a stamp that cannot be
+	tail := e.tail()
+	switch {
+	case f.Messages < tail.messages || f.Bytes < tail.bytes:
+		// Counters never go back: their writer began anew after the look before this one.
+		e.since = before
+		e.points = append(e.points[:0], point{stamp: before, seen: before, quiet: before})
+		if f.Messages > 0 {
+			e.points = append(e.points, newPoint(f, before))
+		}
+	case f.Messages == tail.messages:
+		tail.quiet = f.At
+	default:
+		e.append(newPoint(f, tail.stamp))
 	}
-	if _, gap := e.usual(); len(e.points) > 0 && f.At-tail.stamp > giveUp*gap && f.Messages-tail.messages >= minMessages {
-		// It had stopped and is back with more than a message: the pause is no part of the rate.
-		e.restart(point{tail.messages, tail.bytes, before})
-	} else if len(e.points) == 0 && before > e.start.stamp && before < next.stamp {
-		e.start.stamp = before
+}
+
+// newPoint is what a look saw, with a stamp after the one before.
+func newPoint(f Figures, before int64) point {
+	p := point{f.Messages, f.Bytes, f.Last, f.At, f.At}
+	switch {
+	case f.Messages == 0:
+		p.stamp = before
+	case p.stamp <= before || p.stamp > f.At:
+		p.stamp = max(f.At, before+1) // a stamp that cannot be
+	}
+	return p
+}
+
+func (e *Estimator) append(next point) {
+	if n := len(e.points); n > 2 && e.points[n-1].stamp-e.points[n-3].stamp < e.window()/grain {
+		e.points = append(e.points[:n-2], e.points[n-1])
 	}
 	if len(e.points) == maxPoints {
 		e.points = append(e.points[:0], e.points[1:]...)
@@ -74,107 +91,144 @@ func (e *Estimator) Look(f Figures) {
 	e.points = append(e.points, next)
 }
 
-func (e *Estimator) restart(from point) {
-	e.start = from
-	e.points = e.points[:0]
+func (e *Estimator) tail() *point { return &e.points[len(e.points)-1] }
+
+func (e *Estimator) window() int64 {
+	if e.Window <= 0 {
+		return int64(3 * time.Second)
+	}
+	return int64(e.Window)
 }
 
-func (e *Estimator) tail() point {
+// start returns the point that a window of the present begins at, unless too little was seen for one.
+func (e *Estimator) start() (i int, ok bool) {
 	if len(e.points) == 0 {
-		return e.start
+		return 0, false
 	}
-	return e.points[len(e.points)-1]
+	window, tail := e.window(), e.tail()
+	oldest := -1 // of those that are far enough back
+	for i := len(e.points) - 2; i >= 0; i-- {
+		p := e.points[i]
+		// No message is at the beginning of a life, so the time from there to the first message is no gap between messages.
+		if p.messages == 0 || tail.stamp-p.stamp < window-window/slack {
+			continue
+		}
+		if tail.messages-p.messages >= minMessages {
+			return i, true
+		}
+		oldest = i
+	}
+	if oldest >= 0 {
+		return oldest, true
+	}
+	first := e.points[0]
+	return 0, e.at-first.seen >= window && tail.messages-first.messages >= minMessages
 }
 
-// from returns the point a rate is taken from.
-func (e *Estimator) from() int {
-	window := int64(e.Window)
-	if window <= 0 {
-		window = int64(3 * time.Second)
+// longest returns the longest gap between the stamps of the points from i on.
+func (e *Estimator) longest(i int) (gap int64) {
+	for i++; i < len(e.points); i++ {
+		gap = max(gap, e.points[i].stamp-e.points[i-1].stamp)
 	}
+	return gap
+}
+
+// length returns how long the window is that begins at point i and ends with the newest message.
+func (e *Estimator) length(i int) int64 {
+	p, tail := e.points[i], e.tail()
+	from := p.stamp
+	if others := max(minGap, e.longest(i+1)); tail.messages-p.messages >= minMessages && p.quiet-from > giveUp*others {
+		// A pause after the point. Only as much of it as the window needs is part of the rate of what came after it.
+		from = max(from, min(p.quiet, tail.stamp-e.window()))
+	}
+	return max(e.window(), tail.stamp-from)
+}
+
+// A Span is a window with what was published in it.
+type Span struct {
+	Messages, Bytes uint64
+	Length          time.Duration // 0: nothing can be said
+}
+
+// Span returns the window of Rate.
+func (e *Estimator) Span() Span {
+	if len(e.points) == 0 {
+		return Span{}
+	}
+	i, ok := e.start()
+	if !ok {
+		return e.life()
+	}
+	from, tail, length := e.points[i], e.tail(), e.length(i)
+	messages, bytes := tail.messages-from.messages, tail.bytes-from.bytes
+	begin := from.stamp
+	for _, p := range e.points[i:] {
+		if p.stamp <= e.at-length {
+			from, begin = p, min(e.at-length, p.quiet)
+		}
+	}
+	last := Span{tail.messages - from.messages, tail.bytes - from.bytes, time.Duration(max(length, e.at-begin))}
+	// One message more or less is where the window is cut. More than that is a burst, or a silence longer than any in the window.
+	if e.at-tail.stamp > e.longest(i) || last.Messages < messages-1 {
+		return last
+	}
+	return Span{messages, bytes, time.Duration(length)}
+}
+
+// life is the window since the publisher began, while there is none of the present.
+func (e *Estimator) life() Span {
 	tail := e.tail()
-	for i := len(e.points) - 2; i > 0; i-- {
-		if p := e.points[i]; tail.stamp-p.stamp >= window && tail.messages-p.messages >= minMessages {
-			return i
-		}
+	if tail.messages < 2 || e.at-tail.stamp > giveUp*e.period() {
+		return Span{}
 	}
-	return 0
+	return Span{tail.messages, tail.bytes, time.Duration(max(e.window(), e.at-e.since))}
 }
 
-// Measured reports whether messages were seen to come, so that the rate is of the present and not the average of the
-// publisher's life.
-func (e *Estimator) Measured() bool { return len(e.points) > 1 }
-
-// span returns what came over how long, in nanoseconds; zeros when nothing can be said.
-func (e *Estimator) span() (messages, bytes, elapsed float64) {
-	switch tail := e.tail(); {
-	case len(e.points) > 1:
-		from := e.points[e.from()]
-		return float64(tail.messages - from.messages), float64(tail.bytes - from.bytes), float64(tail.stamp - from.stamp)
-	case len(e.points) == 1:
-		n := tail.messages - e.start.messages
-		elapsed = float64(tail.stamp - e.start.stamp)
-		if n < 2 || elapsed <= 0 {
-			return 0, 0, 0
-		}
-		// The first message came somewhere within the first period; in the middle is the least wrong.
-		whole := float64(n)
-		return whole - 0.5, float64(tail.bytes-e.start.bytes) * (whole - 0.5) / whole, elapsed
+// period is how long a silence is usual by the average of the publisher's life.
+func (e *Estimator) period() int64 {
+	tail := e.tail()
+	if tail.messages < 2 {
+		return loneGap
 	}
-	return 0, 0, 0
+	return max(minGap, int64(float64(tail.stamp-e.since)/float64(tail.messages)))
 }
 
-// usual returns the usual time between messages and the usual time between looks that see something new, both in
-// nanoseconds.
-func (e *Estimator) usual() (period float64, gap int64) {
-	messages, _, elapsed := e.span()
-	if messages == 0 {
-		return 0, loneGap
-	}
-	period = elapsed / messages
-	gap = max(minGap, int64(min(period, float64(time.Hour))))
-	if len(e.points) > 1 {
-		for i := e.from() + 1; i < len(e.points); i++ {
-			gap = max(gap, e.points[i].stamp-e.points[i-1].stamp)
-		}
-	}
-	return period, min(gap, int64(time.Hour))
+// Measured reports whether the rate is of the present and not the average of the publisher's life.
+func (e *Estimator) Measured() bool {
+	_, ok := e.start()
+	return ok
 }
 
 // Rate returns messages and bytes per second as of the newest look.
 func (e *Estimator) Rate() (messages, bytes float64) {
-	n, b, elapsed := e.span()
-	if n == 0 {
+	s := e.Span()
+	if s.Length <= 0 {
 		return 0, 0
 	}
-	_, gap := e.usual()
-	silence := e.at - e.tail().stamp
-	if silence > giveUp*gap {
-		return 0, 0
-	}
-	if over := silence - hold*gap; over > 0 {
-		elapsed += float64(over)
-	}
-	return n / elapsed * 1e9, b / elapsed * 1e9
+	return float64(s.Messages) / s.Length.Seconds(), float64(s.Bytes) / s.Length.Seconds()
 }
 
 // Stopped reports whether the publisher has published and has been quiet for much longer than it usually is.
 func (e *Estimator) Stopped() bool {
-	if len(e.points) == 0 {
+	if len(e.points) == 0 || e.tail().messages == 0 {
 		return false
 	}
-	_, gap := e.usual()
-	return e.at-e.tail().stamp > giveUp*gap
+	silence := e.at - e.tail().stamp
+	if i, ok := e.start(); ok {
+		return silence > max(e.length(i), giveUp*max(minGap, e.longest(i)))
+	}
+	return silence > giveUp*e.period()
 }
 
 // Due returns until when it is worth looking on for a first measured rate; zero when it is not.
 func (e *Estimator) Due() int64 {
-	if len(e.points) != 1 || e.Stopped() {
+	if len(e.points) == 0 || e.tail().messages == 0 || e.Measured() || e.Stopped() {
 		return 0
 	}
-	period, _ := e.usual()
-	if period == 0 {
-		period = float64(time.Second)
+	tail := e.tail()
+	period := float64(time.Second)
+	if tail.messages > 1 {
+		period = min(float64(tail.stamp-e.since)/float64(tail.messages), float64(time.Hour))
 	}
-	return e.tail().stamp + int64(min(period, float64(time.Hour))*1.3)
+	return tail.stamp + int64(period*1.3)
 }

@@ -78,7 +78,7 @@ func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
 	m.owner(add, p.Owner, e)
 	add("    %s msg/s  %s   %s messages, %s", text.Rate(p.Rate), text.Bandwidth(p.Bandwidth), text.Count(f.Messages), text.Bytes(f.Bytes))
 	add("    reaches %s   %s failed  %s waited", text.Many(f.Subscribers, "subscription"), text.Count(f.Failed), text.Count(f.Waited))
-	add("    depth %d   memory %s   payload limit %s%s", e.Depth, text.Bytes(f.Memory), text.Bytes(e.MaxPayload), latched)
+	add("    depth %d   slots %s   payload limit %s%s", e.Depth, text.Bytes(f.Memory), text.Bytes(e.MaxPayload), latched)
 }
 
 func (m Model) subscriber(add func(string, ...any), s watch.Subscriber) {

@@ -233,6 +233,19 @@ func TestDetailsOfATopicThatGoes(t *testing.T) {
 	}
 }
 
+func TestTitle_GoneTopics(t *testing.T) {
+	s := &script{make: robot}
+	m := drive(t, s, 80, 24, 20)
+	s.make = func(at int64) []registry.Participant { return robot(at)[:1] }
+	m = looks(t, m, 1)
+	if title, _, _ := strings.Cut(m.View(), "\n"); !strings.Contains(title, "  4 topics  1 process") || len(m.rows) != 7 {
+		t.Errorf("of 7 topics 4 are there; %q, %d rows", title, len(m.rows))
+	}
+	if title, _, _ := strings.Cut(press(t, m, "/", "m", "a", "p").View(), "\n"); !strings.Contains(title, "  0 of 4 topics") {
+		t.Errorf("the filter shows one that is gone; %q", title)
+	}
+}
+
 func TestALookThatFailsIsShownAndTriedAgain(t *testing.T) {
 	s := &script{make: robot}
 	m := drive(t, s, 80, 24, 2)

@@ -69,6 +69,9 @@ func (m Model) nothing() string {
 	case len(m.view.Participants) > 0:
 		return "no topics yet"
 	}
+	if m.view.Missing {
+		return "no such directory yet: " + text.Escape(m.opts.Domain)
+	}
 	return "no topics, nobody is in this domain"
 }
 
@@ -77,9 +80,10 @@ func (m Model) titleLine() string {
 	if m.paused {
 		right = "PAUSED  " + right
 	}
-	topics := text.Many(len(m.view.Topics), "topic")
-	if len(m.rows) != len(m.view.Topics) {
-		topics = fmt.Sprintf("%d of %s", len(m.rows), topics)
+	shown, all := watch.Present(m.rows), watch.Present(m.view.Topics)
+	topics := text.Many(all, "topic")
+	if shown != all {
+		topics = fmt.Sprintf("%d of %s", shown, topics)
 	}
 	middle := fmt.Sprintf("  %s  %s  ", topics, text.Many(len(m.view.Participants), "process"))
 	room := m.width - text.Width(middle) - text.Width(right)

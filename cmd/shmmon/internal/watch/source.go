@@ -10,6 +10,7 @@ type Snapshot struct {
 	At           int64 // ns of CLOCK_MONOTONIC, not before the counters were read
 	Participants []registry.Participant
 	Problems     []error // what could not be believed and is left out
+	Missing      bool    // there is no directory of the domain
 }
 
 // A Source yields snapshots. Look must not be called concurrently.
@@ -19,6 +20,7 @@ type Source interface {
 
 // A Domain is the Source that looks at a real domain directory.
 type Domain struct {
+	dir      string
 	observer *registry.Observer
 	clock    clock.Clock
 }
@@ -29,7 +31,7 @@ func Open(dir string) (*Domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Domain{observer: o, clock: clock.New()}, nil
+	return &Domain{dir: dir, observer: o, clock: clock.New()}, nil
 }
 
 // Look implements Source.
@@ -38,7 +40,11 @@ func (d *Domain) Look() (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Problems()}, nil
+	s := Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Problems()}
+	if len(who) == 0 {
+		s.Missing, _ = registry.DomainMissing(d.dir)
+	}
+	return s, nil
 }
 
 // Clock returns the clock of the snapshots.

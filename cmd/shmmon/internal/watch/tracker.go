@@ -32,7 +32,7 @@ type goneTopic struct {
 
 // TrackerOptions say how a Tracker works. The zero value is right for one-shot use.
 type TrackerOptions struct {
-	Window   time.Duration // shortest time that rates are averaged over; zero means three seconds
+	Window   time.Duration // shortest time that rates are taken over; zero means three seconds
 	KeepGone bool          // show topics that vanished for some seconds more
 }
 
@@ -56,7 +56,7 @@ func (t *Tracker) Add(s Snapshot) View {
 	maps.DeleteFunc(t.publishers, func(id registry.EntityID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EntityID, _ *delays) bool { return !b.seen[id] })
 
-	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems}
+	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
 		b.finish(topic)
 		v.Rate += topic.Rate
@@ -152,6 +152,7 @@ func (b *builder) publishers(all []registry.Participant) {
 		p.Rate, p.Bandwidth = r.Rate()
 
 		t := b.topic(e.Topic)
+		t.Window = max(t.Window, r.Span().Length)
 		t.Measured = r.Measured() && (t.Measured || len(t.Publishers) == 0)
 		t.Publishers = append(t.Publishers, p)
 	}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"strings"
+	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/registry"
@@ -12,6 +13,7 @@ type View struct {
 	At           int64
 	Participants []registry.Participant
 	Problems     []error
+	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
 	Rate         float64 // of all topics together, messages per second
 	Bandwidth    float64 // payload bytes per second
@@ -29,11 +31,12 @@ type Topic struct {
 	Mismatched  int          // subscriptions that expect another type
 	Paused      int          // publishers and subscriptions whose process is stopped by a signal or a debugger
 
-	Rate, Bandwidth float64 // per second, all publishers together
-	Measured        bool    // the rate is of the present, not the average of the publishers' lives
-	Size, MaxSize   uint64  // payload bytes: newest and largest message
-	Messages, Bytes uint64  // of the publishers that are there now
-	Last            int64   // stamp of the newest message, 0 before the first
+	Rate, Bandwidth float64       // per second, all publishers together
+	Measured        bool          // the rate is of the present, not the average of the publishers' lives
+	Window          time.Duration // the longest that the rate of a publisher is taken over; 0: none
+	Size, MaxSize   uint64        // payload bytes: newest and largest message
+	Messages, Bytes uint64        // of the publishers that are there now
+	Last            int64         // stamp of the newest message, 0 before the first
 
 	Lost        uint64 // by subscriptions of this topic alone
 	LostShared  uint64 // by subscriptions that cover other topics as well, over all of those
@@ -71,6 +74,16 @@ const (
 	Waiting State = "waiting" // subscriptions and no publisher
 	Gone    State = "gone"    // nobody publishes or subscribes any more
 )
+
+// Present returns how many of the topics have a publisher or a subscription.
+func Present(topics []Topic) (n int) {
+	for _, t := range topics {
+		if t.State != Gone {
+			n++
+		}
+	}
+	return n
+}
 
 // Find returns the topic of that name.
 func (v View) Find(name string) (Topic, bool) {

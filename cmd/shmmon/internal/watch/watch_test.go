@@ -160,7 +160,7 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 }
 
 func TestTheLookerKnowsHowLongToLook(t *testing.T) {
-	tr := NewTracker(nil)
+	tr := NewTracker(&TrackerOptions{Window: time.Second})
 	tr.Add(Snapshot{At: 20 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 10, 19*second))}})
 	if due := tr.Due(30 * second); due < 20*second || due > 23*second {
 		t.Errorf("due at %v", time.Duration(due))
