@@ -9,11 +9,14 @@ import (
 
 // Keys of the metadata of a channel.
 const (
+	keyEncoding = "shmbus.encoding"
+	keyLatched  = "shmbus.latched" // "true"; else absent
+	keyStream   = "shmbus.stream"  // the channel's name in the records about publishers
+
+	// Of recordings with a channel for each publisher.
 	keyPublisher  = "shmbus.publisher"
 	keyUnit       = "shmbus.unit"
 	keyExecutable = "shmbus.executable"
-	keyEncoding   = "shmbus.encoding"
-	keyLatched    = "shmbus.latched" // "true"; else absent
 )
 
 // The metadata record with the figures of a recording, written at its end.
