@@ -136,6 +136,7 @@ func (r *recorder) streamOf(s *topic.Sample[[]byte]) (*stream, error) {
 	key.topic = strings.Clone(key.topic)
 	metadata := r.publishers.describe(key.publisher, s.Unit())
 	metadata[keyEncoding] = kind.Encoding
+	addAnnounced(metadata, s.Metadata())
 	ch, err := r.w.AddChannel(channelOf(key.topic, kind, metadata))
 	if err != nil {
 		return nil, err

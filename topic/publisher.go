@@ -20,8 +20,8 @@ type PublisherOptions[T any] struct {
 	SampleSize  int            // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64          // bytes of all slots together; default 1 GiB
 	Latched     bool           // whoever subscribes later gets the newest sample at once
-	// Metadata is what else others may want to know of the publisher: shmbus does nothing with it, a registry.Entity has it, and
-	// recordings keep it with the topic. Keys and values are text without control characters, registry.MaxMetadata bytes together.
+	// Metadata is what else others may want to know of the publisher. shmbus does nothing with it; samples have it, and recordings
+	// keep it with the topic. Keys and values are text without control characters, registry.MaxMetadata bytes together.
 	Metadata map[string]string
 }
 

@@ -62,6 +62,9 @@ func (s Sample[T]) Topic() string { return s.source().topic }
 // Type returns what the publisher announced.
 func (s Sample[T]) Type() serde.Type { return s.source().typ }
 
+// Metadata returns what the publisher said of itself besides its type; nil if nothing. It is shared and must not be changed.
+func (s Sample[T]) Metadata() map[string]string { return s.source().metadata }
+
 // Unit returns what the publishing participant is called.
 func (s Sample[T]) Unit() string { return s.source().unit }
 

@@ -44,6 +44,8 @@ type source struct {
 	typ   serde.Type
 	unit  string
 	pid   int
+
+	metadata map[string]string
 }
 
 // subscribe makes a subscription known and waits until the publishers that are there have admitted it.
@@ -126,7 +128,8 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		Patience:     sub.patience,
 		Tag: &source{
 			sub: sub.owner, clock: sub.p.clock, topic: pub.Topic, unit: unit.Unit, pid: unit.PID,
-			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			typ:      serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			metadata: pub.Metadata,
 		},
 	})
 	if err != nil {
