@@ -28,10 +28,7 @@ const opening = 16
 // open makes the publishers that are needed from the beginning: one for each stream, and more where several were there at the
 // same time. When the participant can have no more, the rest are made when their first message comes.
 func (pl *player) open(ctx context.Context) error {
-	var order []*replayStream
-	for _, st := range pl.set.streams {
-		order = append(order, st)
-	}
+	order := slices.Clone(pl.set.streams)
 	for _, st := range pl.set.streams {
 		for range st.needed() - 1 {
 			order = append(order, st)
