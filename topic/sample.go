@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -62,6 +61,12 @@ func (s Sample[T]) Topic() string { return s.source().topic }
 // Type returns what the publisher announced.
 func (s Sample[T]) Type() serde.Type { return s.source().typ }
 
+// Latched reports whether its publisher keeps its newest sample for subscribers that come later.
+func (s Sample[T]) Latched() bool { return s.source().latched }
+
+// Executable returns the path of the publishing program, as the program itself says.
+func (s Sample[T]) Executable() string { return s.source().executable }
+
 // Unit returns what the publishing participant is called.
 func (s Sample[T]) Unit() string { return s.source().unit }
 
@@ -92,8 +97,7 @@ func (s Sample[T]) Sequence() uint64 { return s.m.Sequence() }
 
 // Publisher returns who published it.
 func (s Sample[T]) Publisher() PublisherID {
-	id := s.m.Publisher()
-	return PublisherID{Participant: registry.ID(id.Participant), Number: id.Number}
+	return publisherID(s.m.Publisher())
 }
 
 // Lost returns how many samples of this publisher were lost just before this one.
