@@ -54,9 +54,11 @@ type Writer struct {
 	changed  sync.Cond // queue, queued, err, closing
 	channels []*Channel
 	schemas  []*mcap.Schema
+	silent   []*Channel      // without a message so far
 	declared map[uint16]bool // channels, by id, that a chunk holds
 	written  map[uint16]bool // schemas likewise
 	current  *chunk
+	opened   bool // current is to be written when it is ChunkAge old
 	spare    []*chunk
 	queue    []*chunk
 	queued   int // bytes in queue, also of the chunk being written
@@ -85,7 +87,7 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	return f, nil
 }
 
-// AddChannel announces a channel. It is written with its first message; a channel without messages is not in the file.
+// AddChannel announces a channel. It is written with its first message, or with what is written next if it has none by then.
 // The Writer keeps the channel and its slices; nobody may change them any more.
 func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	w.mu.Lock()
@@ -98,6 +100,8 @@ func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	}
 	c.ID = uint16(len(w.channels))
 	w.channels = append(w.channels, &c)
+	w.silent = append(w.silent, &c)
+	w.open()
 	return &c, nil
 }
 
@@ -134,9 +138,7 @@ func (w *Writer) Write(m *Message) error {
 		return w.err
 	}
 	c := w.current
-	if c.messages == 0 {
-		w.age.Reset(w.opts.ChunkAge)
-	}
+	w.open()
 	if err := w.declare(c, m.Channel); err != nil {
 		return err
 	}
@@ -164,19 +166,31 @@ func (w *Writer) declare(c *chunk, ch *Channel) error {
 	return nil
 }
 
+// open makes the current chunk one that is written when its time has come.
+func (w *Writer) open() {
+	if !w.opened {
+		w.opened = true
+		w.age.Reset(w.opts.ChunkAge)
+	}
+}
+
 // cut hands the current chunk to the goroutine that writes, waiting while too much waits there already. Another caller may
 // have cut the chunk meanwhile.
 func (w *Writer) cut() {
 	c := w.current
-	for w.err == nil && w.current == c && w.queued > 0 && w.queued+len(c.records) > w.opts.Queue {
+	for w.err == nil && w.current == c && w.queued > 0 && w.queued+c.size() > w.opts.Queue {
 		w.changed.Wait()
 	}
-	if w.err != nil || w.current != c || c.messages == 0 {
+	if w.err != nil || w.current != c {
 		return
 	}
 	w.age.Stop()
+	w.opened = false
+	if w.declareSilent(); c.size() == 0 {
+		return
+	}
 	w.queue = append(w.queue, c)
-	w.queued += len(c.records)
+	w.queued += c.size()
 	w.current = nil
 	if n := len(w.spare); n > 0 {
 		w.current, w.spare = w.spare[n-1], w.spare[:n-1]
@@ -229,7 +243,7 @@ func (w *Writer) run() {
 		}
 		c := w.queue[0]
 		w.queue = slices.Delete(w.queue, 0, 1)
-		size := len(c.records)
+		size := c.size()
 		w.mu.Unlock()
 		err := w.out.writeChunk(c)
 		c = c.reset()
