@@ -80,13 +80,15 @@ func (s Sample[T]) source() *source {
 	return new(source)
 }
 
-// Time returns when it was published, as wall-clock time.
+// Time returns when it was published, as wall-clock time. Where the clock was set, or the machine suspended, while this
+// participant was there, that is by the clock of before or after, whichever held when the sample was published; a step is
+// seen when Time is called for the first time after it.
 func (s Sample[T]) Time() time.Time {
 	src := s.source()
 	if src.sub == nil {
 		return time.Time{}
 	}
-	return src.clock.Wall(s.m.Stamp())
+	return src.wall.Time(s.m.Stamp())
 }
 
 // Stamp returns when it was published, in nanoseconds of CLOCK_MONOTONIC.

@@ -40,7 +40,7 @@ type subscription struct {
 // source is what a subscription knows of a publisher; samples carry it.
 type source struct {
 	sub   any // the *Subscriber
-	clock clock.Clock
+	wall  *clock.Wall
 	topic string
 	typ   serde.Type
 
@@ -132,7 +132,7 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		Lossless:     sub.entity.Lossless,
 		Patience:     sub.patience,
 		Tag: &source{
-			sub: sub.owner, clock: sub.p.clock, topic: pub.Topic, latched: pub.Latched,
+			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
 			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
 		},
