@@ -15,12 +15,14 @@ import (
 
 // WriterOptions: the zero value is right for recording.
 type WriterOptions struct {
-	ChunkSize int           // bytes before compression; default 1 MiB. A larger message is a chunk of its own
+	ChunkSize int           // bytes before compression; default 1 MiB, at most 1 GiB. A larger message is a chunk of its own
 	ChunkAge  time.Duration // a chunk is closed this long after its first message; default 500 ms
 	Queue     int           // bytes that may wait to be compressed and written; default 64 MiB
 	// SyncInterval is how often the destination is forced to the disk, if it can; 0 = only by Close.
 	SyncInterval time.Duration
 }
+
+const maxChunkSize = 1 << 30
 
 func (o *WriterOptions) checked() WriterOptions {
 	var c WriterOptions
@@ -30,6 +32,7 @@ func (o *WriterOptions) checked() WriterOptions {
 	if c.ChunkSize <= 0 {
 		c.ChunkSize = 1 << 20
 	}
+	c.ChunkSize = min(c.ChunkSize, maxChunkSize)
 	if c.ChunkAge <= 0 {
 		c.ChunkAge = 500 * time.Millisecond
 	}
@@ -124,8 +127,12 @@ func (w *Writer) schemaOf(c *Channel) (uint16, error) {
 	return s.ID, nil
 }
 
-// Write adds a message to a channel that AddChannel returned. The payload is copied.
+// Write adds a message to a channel that AddChannel returned. The payload is copied. A payload of more than MaxMessage bytes is
+// a *MessageSizeError, after which the Writer goes on.
 func (w *Writer) Write(m *Message) error {
+	if len(m.Data) > MaxMessage {
+		return &MessageSizeError{Topic: m.Channel.Topic, Size: len(m.Data), Limit: MaxMessage}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.err == nil && w.current.messages > 0 && len(w.current.records)+recordHead+messageHead+len(m.Data) > w.opts.ChunkSize {
