@@ -99,8 +99,7 @@ func TestWhatIsPublishedIsRecorded(t *testing.T) {
 		if m.PublishTime < before || m.LogTime < m.PublishTime || m.LogTime > after || m.LogTime < last.LogTime {
 			t.Errorf("published at %d, recorded at %d, the one before at %d", m.PublishTime, m.LogTime, last.LogTime)
 		}
-		if exe, _ := os.Executable(); ch.Metadata[keyUnit] != "the unit" || ch.Metadata[keyExecutable] != exe || ch.Metadata[keyPublisher] == "" ||
-			ch.Metadata[keyEncoding] != ch.Encoding || (ch.Metadata[keyLatched] == "true") != (ch.Topic == "pose") {
+		if ch.Metadata[keyEncoding] != ch.Encoding || (ch.Metadata[keyLatched] == "true") != (ch.Topic == "pose") {
 			t.Errorf("%s: metadata %v", ch.Topic, ch.Metadata)
 		}
 		last = m
@@ -114,8 +113,14 @@ func TestWhatIsPublishedIsRecorded(t *testing.T) {
 		t.Error(diff)
 	}
 	info, err := ReadInfo(path)
-	if err != nil || info.Lost == nil || *info.Lost != 0 || !slices.Equal(info.Metadata, []string{statsName}) || info.SequenceGaps != 0 {
+	if err != nil || info.Lost == nil || *info.Lost != 0 || !slices.Equal(info.Metadata, []string{publishersName, statsName}) || info.SequenceGaps != 0 {
 		t.Errorf("%+v, %v", info, err)
+	}
+	for _, topic := range info.Topics {
+		p := topic.PublisherList[0]
+		if exe, _ := os.Executable(); topic.Publishers != 1 || p.Unit != "the unit" || p.Executable != exe || p.PID != os.Getpid() || p.ID == "" || p.Ended != nil {
+			t.Errorf("%s: %+v", topic.Topic, p)
+		}
 	}
 }
 

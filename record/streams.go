@@ -61,21 +61,15 @@ type replayChannel struct {
 	plan   *mcapfile.ChannelPlan
 }
 
-type replayKey struct {
-	topic, name, encoding, schemaEncoding string
-	schema                                [sha256.Size]byte
-	latched                               bool
-}
-
 // newStreamSet sorts the channels of a recording.
 func newStreamSet(channels []mcapfile.ChannelPlan, names *nameMap, o *PlayOptions) *streamSet {
 	s := &streamSet{topics: make(map[string]*replayTopic), channels: make(map[*mcapfile.Channel]*replayChannel)}
 	sums := make(map[*byte][sha256.Size]byte) // channels of one schema share its bytes
-	byKey := make(map[replayKey]*replayStream)
+	byKey := make(map[channelKey]*replayStream)
 	schemas := 0
 	for i := range channels {
 		c := &channels[i]
-		key := replayKey{topic: c.Topic, name: c.SchemaName, encoding: c.Encoding, schemaEncoding: c.SchemaEncoding}
+		key := channelKey{topic: c.Topic, name: c.SchemaName, encoding: c.Encoding, schemaEncoding: c.SchemaEncoding}
 		key.latched = isLatched(c.Channel) || o.Latched != nil && o.Latched.MatchString(c.Topic)
 		if len(c.Schema) > 0 {
 			sum, ok := sums[&c.Schema[0]]
