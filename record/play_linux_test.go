@@ -336,17 +336,35 @@ func TestPlay_MorePublishersThanAParticipantCanHave(t *testing.T) {
 	}
 }
 
-// What a topic's publishers published one after the other arrives in that order.
-func TestPlay_RestartedPublishersKeepTheirOrder(t *testing.T) {
-	var lines []line
-	for i := range 5000 {
-		lines = append(lines, line{&mcapfile.Channel{Topic: "t", Encoding: "raw"}, uint64(i), fmt.Sprint(i)})
+// What a topic's publishers published one after the other arrives in that order, from one publisher.
+func TestPlay_RestartedPublishers(t *testing.T) {
+	const n = 20_000
+	var channels, stream []line
+	one := &mcapfile.Channel{Topic: "t", Encoding: "raw", Metadata: map[string]string{keyStream: "s"}}
+	ranges, ended := map[string]string{}, map[string]string{}
+	for i := range uint64(n) {
+		channels = append(channels, line{&mcapfile.Channel{Topic: "t", Encoding: "raw"}, i, fmt.Sprint(i)})
+		stream = append(stream, line{one, i + 1, fmt.Sprint(i)})
+		ranges[fmt.Sprint("s:", i+1)] = fmt.Sprintf(`{"publisher":"p.%d","sequence":1}`, i)
+		ended[fmt.Sprint("p.", i)] = fmt.Sprint(i + 1)
 	}
-	again, _ := replay(t, fileOf(t, lines, nil), PlayOptions{Max: true})
-	for i, m := range messages(t, again) {
-		if string(m.Data) != fmt.Sprint(i) {
-			t.Fatalf("message %d is %q", i, m.Data)
-		}
+	for name, path := range map[string]string{
+		"with a channel each": fileOf(t, channels, nil),
+		"with ranges each":    fileOf(t, stream, map[string]map[string]string{publishersName: ranges, endedName: ended}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			again, s := replay(t, path, PlayOptions{Max: true})
+			all := messages(t, again)
+			for i, m := range all {
+				if string(m.Data) != fmt.Sprint(i) {
+					t.Fatalf("message %d is %q", i, m.Data)
+				}
+			}
+			info, err := ReadInfo(again)
+			if err != nil || s.Messages != n || info.Topics[0].Publishers != 1 {
+				t.Errorf("%d messages of %+v, %v", s.Messages, info.Topics, err)
+			}
+		})
 	}
 }
 
