@@ -14,13 +14,12 @@ import (
 
 // The wall clock may be set at any moment. A time.Time of time.Now has the monotonic clock with it, and differences are of that,
 // so the only way to depend on the wall clock is to turn it into a number or to take a number for it. That is done where
-// somebody asks for the wall time of a sample, and where a recording is given the wall time at which it began, or shows it. The
+// somebody asks for the wall time of a sample, as a recorder does, and where the times of a recording are shown. The
 // kernel's stamps of a directory are compared with each other for being the same, and with no clock.
 func TestNothingInTheCoreDependsOnTheWallClock(t *testing.T) {
 	allowed := map[string][]string{
-		"internal/clock/clock.go":           {"Round"},
+		"internal/clock/wall.go":            {"UnixNano", "Unix"},
 		"internal/clock/monotonic_other.go": {"UnixNano"},
-		"record/recorder.go":                {"UnixNano"}, // once, at the beginning: what the stamps of a recording are counted from
 		"record/info.go":                    {"Unix"},     // of a recording's stamps, to show them
 
 		// These are not of a time, but of a duration that is shown, of a number, and of a file.

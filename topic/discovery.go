@@ -178,3 +178,7 @@ func (p *Participant) who(id registry.ID) registry.Participant {
 func transportID(id registry.EntityID) shmtransport.PublisherID {
 	return shmtransport.PublisherID{Participant: uint64(id.Participant), Number: id.Number}
 }
+
+func publisherID(id shmtransport.PublisherID) PublisherID {
+	return PublisherID{Participant: registry.ID(id.Participant), Number: id.Number}
+}

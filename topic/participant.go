@@ -34,6 +34,7 @@ type Participant struct {
 	readOnly bool
 	log      *slog.Logger
 	clock    clock.Clock
+	wall     *clock.Wall
 	waits    shmtransport.Waits
 	idle     chan struct{} // closed by Close: ends peek
 	ready    chan struct{} // closed when reg is set
@@ -98,6 +99,7 @@ func Join(opts *Options) (*Participant, error) {
 		unusable: map[pair]Event{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
+	p.wall = clock.NewWall(p.clock.Read)
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -62,6 +61,15 @@ func (s Sample[T]) Topic() string { return s.source().topic }
 // Type returns what the publisher announced.
 func (s Sample[T]) Type() serde.Type { return s.source().typ }
 
+// Metadata returns what the publisher said of itself besides its type; nil if nothing. It is shared and must not be changed.
+func (s Sample[T]) Metadata() map[string]string { return s.source().metadata }
+
+// Latched reports whether its publisher keeps its newest sample for subscribers that come later.
+func (s Sample[T]) Latched() bool { return s.source().latched }
+
+// Executable returns the path of the publishing program, as the program itself says.
+func (s Sample[T]) Executable() string { return s.source().executable }
+
 // Unit returns what the publishing participant is called.
 func (s Sample[T]) Unit() string { return s.source().unit }
 
@@ -75,13 +83,15 @@ func (s Sample[T]) source() *source {
 	return new(source)
 }
 
-// Time returns when it was published, as wall-clock time.
+// Time returns when it was published, as wall-clock time. Where the clock was set, or the machine suspended, while this
+// participant was there, that is by the clock of before or after, whichever held when the sample was published; a step is
+// seen when Time is called for the first time after it.
 func (s Sample[T]) Time() time.Time {
 	src := s.source()
 	if src.sub == nil {
 		return time.Time{}
 	}
-	return src.clock.Wall(s.m.Stamp())
+	return src.wall.Time(s.m.Stamp())
 }
 
 // Stamp returns when it was published, in nanoseconds of CLOCK_MONOTONIC.
@@ -92,8 +102,7 @@ func (s Sample[T]) Sequence() uint64 { return s.m.Sequence() }
 
 // Publisher returns who published it.
 func (s Sample[T]) Publisher() PublisherID {
-	id := s.m.Publisher()
-	return PublisherID{Participant: registry.ID(id.Participant), Number: id.Number}
+	return publisherID(s.m.Publisher())
 }
 
 // Lost returns how many samples of this publisher were lost just before this one.

@@ -25,6 +25,10 @@ type SubscriberOptions[T any] struct {
 	LosslessTimeout time.Duration           // for how long at a time; default 10 s. After that it loses samples until it catches up
 	MaxHeld         int                     // samples of one publisher held at once, up to 960; default 256
 	Spin            time.Duration           // how long a wait looks by itself before it sleeps; default 20 µs, negative not at all
+
+	// Ended is called when a publisher is gone, or cannot be read any more, and everything of it was received or given up. It
+	// runs on any goroutine, within the subscriber's methods too, and must not use the Participant or its subscribers.
+	Ended func(PublisherID)
 }
 
 // A Subscriber receives the samples of every topic that its patterns match, also of topics and publishers that come later.
@@ -70,7 +74,7 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
 		AnyType:  opts.Codec == nil && t.Encoding == serde.EncodingRaw,
 		Lossless: opts.Lossless, History: uint32(opts.History),
-	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, MaxEnded: maxEnded(opts.Lossless)})
+	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended, shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, MaxEnded: maxEnded(opts.Lossless)})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type subscription struct {
 	entity   registry.Entity
 	interest *registry.Interest // in publishers
 	filter   func(string) bool
+	ended    func(PublisherID) // nil: of no interest
 	patience time.Duration
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
@@ -39,15 +40,19 @@ type subscription struct {
 // source is what a subscription knows of a publisher; samples carry it.
 type source struct {
 	sub   any // the *Subscriber
-	clock clock.Clock
+	wall  *clock.Wall
 	topic string
 	typ   serde.Type
-	unit  string
-	pid   int
+
+	latched    bool
+	unit       string
+	executable string
+	pid        int
+	metadata   map[string]string
 }
 
 // subscribe makes a subscription known and waits until the publishers that are there have admitted it.
-func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string) bool, patience time.Duration, opts shmtransport.ReaderOptions) (_ *subscription, err error) {
+func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string) bool, patience time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscription, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
@@ -69,13 +74,16 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
 	e.Since = p.clock.Now()
 	sub := &subscription{
-		p: p, owner: owner, entity: e, interest: interest, filter: filter, patience: patience,
+		p: p, owner: owner, entity: e, interest: interest, filter: filter, ended: ended, patience: patience,
 		liked: map[registry.EntityID]bool{}, refused: map[registry.EntityID]error{}, known: map[registry.EntityID]func(){},
 	}
 	if err := sub.possible(); err != nil {
 		return nil, err
 	}
 	opts.Failed = sub.failed
+	if ended != nil {
+		opts.Ended = func(id shmtransport.PublisherID) { ended(publisherID(id)) }
+	}
 	if sub.ad, err = p.reg.Advertise(e); err != nil {
 		return nil, err
 	}
@@ -125,8 +133,10 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		Lossless:     sub.entity.Lossless,
 		Patience:     sub.patience,
 		Tag: &source{
-			sub: sub.owner, clock: sub.p.clock, topic: pub.Topic, unit: unit.Unit, pid: unit.PID,
-			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
+			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
+			typ:      serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			metadata: pub.Metadata,
 		},
 	})
 	if err != nil {
@@ -182,7 +192,7 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 	if p.closed {
 		return
 	}
-	key := registry.EntityID{Participant: registry.ID(id.Participant), Number: id.Number}
+	key := publisherID(id)
 	p.useless(sub, p.entity(key), err)
 	switch {
 	case errors.As(err, new(*shmtransport.LimitError)):
@@ -190,6 +200,8 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 		p.again(err)
 	case errors.As(err, new(*shmtransport.MemoryError)):
 		p.again(err)
+	case sub.ended != nil:
+		sub.ended(key)
 	}
 }
 

@@ -34,9 +34,3 @@ func New() Clock {
 func (c Clock) Now() int64 {
 	return c.mono + int64(time.Since(c.base))
 }
-
-// Wall turns a stamp of any process of this boot into wall-clock time, using the offset that holds now.
-func (c Clock) Wall(stamp int64) time.Time {
-	now := time.Now()
-	return now.Round(0).Add(time.Duration(stamp - c.mono - int64(now.Sub(c.base))))
-}

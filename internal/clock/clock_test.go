@@ -20,8 +20,9 @@ func TestTwoClocksAgree(t *testing.T) {
 
 func TestWallIsTheWallClock(t *testing.T) {
 	c := New()
+	w := NewWall(c.Read)
 	before := time.Now()
-	wall := c.Wall(c.Now())
+	wall := w.Time(c.Now())
 	if wall.Before(before.Add(-time.Millisecond)) || wall.After(time.Now().Add(time.Millisecond)) {
 		t.Fatalf("a stamp taken now reads %v, the wall clock said %v", wall, before)
 	}
@@ -31,5 +32,9 @@ func TestReadingTheClockAllocatesNothing(t *testing.T) {
 	c := New()
 	if n := testing.AllocsPerRun(100, func() { c.Now() }); n != 0 {
 		t.Fatalf("%v allocations", n)
+	}
+	w := NewWall(c.Read)
+	if n := testing.AllocsPerRun(100, func() { w.Time(c.Now()) }); n != 0 {
+		t.Fatalf("%v allocations for wall-clock time", n)
 	}
 }

@@ -2,7 +2,7 @@
 //
 // In a time namespace (time_namespaces(7)), where that clock has an offset, the offset is taken out again.
 //
-// Samples are stamped with it because it never jumps and costs one clock read. It is turned into wall-clock time only
-// when somebody asks for that, with the offset of that moment; a machine that was suspended in between shifts the wall
-// time of samples older than the suspension.
+// Samples are stamped with it because it never jumps and costs one clock read. A Wall turns stamps into wall-clock time, by
+// the offset that held at the stamp as far as this process has seen it: the wall clock may be set at any moment, and goes on
+// while the machine is suspended.
 package clock

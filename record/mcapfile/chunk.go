@@ -18,6 +18,8 @@ type chunk struct {
 	at         map[uint16]int       // channel -> place in indexes
 	schemas    []*mcap.Schema       // introduced by this chunk
 	channels   []*mcap.Channel
+	metadata   []*mcap.Metadata // to be written before the chunk
+	values     int              // bytes of metadata
 }
 
 func newChunk() *chunk { return &chunk{at: make(map[uint16]int)} }
@@ -33,6 +35,9 @@ func (c *chunk) reset() *chunk {
 	*c = chunk{records: c.records[:0], at: c.at}
 	return c
 }
+
+// size returns how many bytes wait in the chunk.
+func (c *chunk) size() int { return len(c.records) + c.values }
 
 func (c *chunk) addSchema(s *mcap.Schema) {
 	c.schemas = append(c.schemas, s)

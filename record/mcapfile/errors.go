@@ -55,6 +55,18 @@ func (e *CapacityError) Error() string {
 	return fmt.Sprintf("an MCAP file holds at most %d %s; record fewer topics, or into several files", e.Limit, e.What)
 }
 
+// A MessageSizeError says that a message is larger than the Writer takes. The file does not hold it and stays usable.
+type MessageSizeError struct {
+	Topic string
+	Size  int // bytes of payload
+	Limit int
+}
+
+func (e *MessageSizeError) Error() string {
+	return fmt.Sprintf("a message of %d bytes on %.100q is not recorded: the limit is %d bytes; publish it in parts or exclude the topic",
+		e.Size, e.Topic, e.Limit)
+}
+
 // A WriteError says that a recording ended because its file could not be written.
 type WriteError struct {
 	Messages uint64 // in the file

@@ -2,6 +2,10 @@ package mcapfile
 
 import "math"
 
+// MaxMessage is how many bytes the payload of one message may have, for the Writer and for every reader. A chunk with such a
+// message stays below the 2 GiB that common MCAP libraries take.
+const MaxMessage = 2000 << 20
+
 // Limits bounds what a Reader takes into memory; zero fields mean the defaults.
 type Limits struct {
 	Chunk       uint64 // bytes of one chunk, compressed and uncompressed each; default 1 GiB, at most 4 GiB

@@ -18,8 +18,7 @@ type output struct {
 	file   *mcap.Writer
 	zstd   *zstd.Encoder
 	packed []byte // compressed records, kept for the next chunk
-	any    bool   // a message was written: start and end hold
-	start  uint64
+	start  uint64 // valid when a message was written
 	end    uint64
 	every  time.Duration // between two syncs; 0 = only at the end
 	synced time.Time
@@ -49,6 +48,60 @@ func newOutput(dst io.Writer, every time.Duration) (*output, error) {
 }
 
 func (o *output) writeChunk(c *chunk) error {
+	err := o.writeMetadata(c.metadata)
+	if err == nil && c.messages > 0 {
+		err = o.writeMessages(c)
+	} else if err == nil {
+		// A chunk without messages would have no times, and some tools take those for 1970.
+		err = o.writeDefinitions(c)
+	}
+	if err == nil {
+		err = o.buffer.Flush()
+	}
+	if err == nil && o.every > 0 && time.Since(o.synced) >= o.every {
+		err = o.sync()
+	}
+	if err != nil {
+		return o.failed(err)
+	}
+	// The library counts messages only where it chunks them itself, and takes a first time of 0 for "none yet".
+	for _, i := range c.indexes {
+		o.file.Statistics.ChannelMessageCounts[i.ChannelID] += uint64(len(i.Entries()))
+	}
+	if o.file.Statistics.MessageCount == 0 {
+		o.start, o.end = c.start, c.end
+	}
+	if o.file.Statistics.MessageCount += c.messages; c.messages > 0 {
+		o.start, o.end = min(o.start, c.start), max(o.end, c.end)
+	}
+	o.size.Store(int64(o.file.Offset()))
+	return nil
+}
+
+func (o *output) writeMetadata(metadata []*mcap.Metadata) error {
+	for _, m := range metadata {
+		if err := o.file.WriteMetadata(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *output) writeDefinitions(c *chunk) error {
+	for _, s := range c.schemas {
+		if err := o.file.WriteSchema(s); err != nil {
+			return err
+		}
+	}
+	for _, ch := range c.channels {
+		if err := o.file.WriteChannel(ch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *output) writeMessages(c *chunk) error {
 	for _, s := range c.schemas {
 		o.file.AddSchema(s)
 	}
@@ -67,36 +120,15 @@ func (o *output) writeChunk(c *chunk) error {
 		out.Compression, out.Records = string(mcap.CompressionZSTD), o.packed
 	}
 	err := o.file.WriteChunkWithIndexes(&out, c.indexes)
-	if err == nil {
-		err = o.buffer.Flush()
-	}
-	if err == nil && o.every > 0 && time.Since(o.synced) >= o.every {
-		err = o.sync()
-	}
 	if cap(o.packed) > keepCapacity {
 		o.packed = nil
 	}
-	if err != nil {
-		return o.failed(err)
-	}
-	// The library counts messages only where it chunks them itself, and takes a first time of 0 for "none yet".
-	for _, i := range c.indexes {
-		o.file.Statistics.ChannelMessageCounts[i.ChannelID] += uint64(len(i.Entries()))
-	}
-	o.file.Statistics.MessageCount += c.messages
-	if !o.any {
-		o.any, o.start, o.end = true, c.start, c.end
-	}
-	o.start, o.end = min(o.start, c.start), max(o.end, c.end)
-	o.size.Store(int64(o.file.Offset()))
-	return nil
+	return err
 }
 
 func (o *output) close(metadata []*mcap.Metadata) error {
-	for _, m := range metadata {
-		if err := o.file.WriteMetadata(m); err != nil {
-			return o.failed(err)
-		}
+	if err := o.writeMetadata(metadata); err != nil {
+		return o.failed(err)
 	}
 	o.file.Statistics.MessageStartTime, o.file.Statistics.MessageEndTime = o.start, o.end
 	err := o.file.Close()

@@ -15,12 +15,14 @@ import (
 
 // WriterOptions: the zero value is right for recording.
 type WriterOptions struct {
-	ChunkSize int           // bytes before compression; default 1 MiB. A larger message is a chunk of its own
+	ChunkSize int           // bytes before compression; default 1 MiB, at most 1 GiB. A larger message is a chunk of its own
 	ChunkAge  time.Duration // a chunk is closed this long after its first message; default 500 ms
 	Queue     int           // bytes that may wait to be compressed and written; default 64 MiB
 	// SyncInterval is how often the destination is forced to the disk, if it can; 0 = only by Close.
 	SyncInterval time.Duration
 }
+
+const maxChunkSize = 1 << 30
 
 func (o *WriterOptions) checked() WriterOptions {
 	var c WriterOptions
@@ -30,6 +32,7 @@ func (o *WriterOptions) checked() WriterOptions {
 	if c.ChunkSize <= 0 {
 		c.ChunkSize = 1 << 20
 	}
+	c.ChunkSize = min(c.ChunkSize, maxChunkSize)
 	if c.ChunkAge <= 0 {
 		c.ChunkAge = 500 * time.Millisecond
 	}
@@ -54,9 +57,11 @@ type Writer struct {
 	changed  sync.Cond // queue, queued, err, closing
 	channels []*Channel
 	schemas  []*mcap.Schema
+	silent   []*Channel      // without a message so far
 	declared map[uint16]bool // channels, by id, that a chunk holds
 	written  map[uint16]bool // schemas likewise
 	current  *chunk
+	opened   bool // current is to be written when it is ChunkAge old
 	spare    []*chunk
 	queue    []*chunk
 	queued   int // bytes in queue, also of the chunk being written
@@ -85,7 +90,7 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	return f, nil
 }
 
-// AddChannel announces a channel. It is written with its first message; a channel without messages is not in the file.
+// AddChannel announces a channel. It is written with its first message, or with what is written next if it has none by then.
 // The Writer keeps the channel and its slices; nobody may change them any more.
 func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	w.mu.Lock()
@@ -98,6 +103,8 @@ func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	}
 	c.ID = uint16(len(w.channels))
 	w.channels = append(w.channels, &c)
+	w.silent = append(w.silent, &c)
+	w.open()
 	return &c, nil
 }
 
@@ -120,8 +127,12 @@ func (w *Writer) schemaOf(c *Channel) (uint16, error) {
 	return s.ID, nil
 }
 
-// Write adds a message to a channel that AddChannel returned. The payload is copied.
+// Write adds a message to a channel that AddChannel returned. The payload is copied. A payload of more than MaxMessage bytes is
+// a *MessageSizeError, after which the Writer goes on.
 func (w *Writer) Write(m *Message) error {
+	if len(m.Data) > MaxMessage {
+		return &MessageSizeError{Topic: m.Channel.Topic, Size: len(m.Data), Limit: MaxMessage}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.err == nil && w.current.messages > 0 && len(w.current.records)+recordHead+messageHead+len(m.Data) > w.opts.ChunkSize {
@@ -134,9 +145,7 @@ func (w *Writer) Write(m *Message) error {
 		return w.err
 	}
 	c := w.current
-	if c.messages == 0 {
-		w.age.Reset(w.opts.ChunkAge)
-	}
+	w.open()
 	if err := w.declare(c, m.Channel); err != nil {
 		return err
 	}
@@ -164,19 +173,31 @@ func (w *Writer) declare(c *chunk, ch *Channel) error {
 	return nil
 }
 
+// open makes the current chunk one that is written when its time has come.
+func (w *Writer) open() {
+	if !w.opened {
+		w.opened = true
+		w.age.Reset(w.opts.ChunkAge)
+	}
+}
+
 // cut hands the current chunk to the goroutine that writes, waiting while too much waits there already. Another caller may
 // have cut the chunk meanwhile.
 func (w *Writer) cut() {
 	c := w.current
-	for w.err == nil && w.current == c && w.queued > 0 && w.queued+len(c.records) > w.opts.Queue {
+	for w.err == nil && w.current == c && w.queued > 0 && w.queued+c.size() > w.opts.Queue {
 		w.changed.Wait()
 	}
-	if w.err != nil || w.current != c || c.messages == 0 {
+	if w.err != nil || w.current != c {
 		return
 	}
 	w.age.Stop()
+	w.opened = false
+	if w.declareSilent(); c.size() == 0 {
+		return
+	}
 	w.queue = append(w.queue, c)
-	w.queued += len(c.records)
+	w.queued += c.size()
 	w.current = nil
 	if n := len(w.spare); n > 0 {
 		w.current, w.spare = w.spare[n-1], w.spare[:n-1]
@@ -229,7 +250,7 @@ func (w *Writer) run() {
 		}
 		c := w.queue[0]
 		w.queue = slices.Delete(w.queue, 0, 1)
-		size := len(c.records)
+		size := c.size()
 		w.mu.Unlock()
 		err := w.out.writeChunk(c)
 		c = c.reset()
