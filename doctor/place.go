@@ -14,6 +14,9 @@ import (
 // directory looks at the directory itself. Where there is none, or something else, there is nothing more to look at.
 func (x *examination) directory() (exists bool, _ error) {
 	refused := registry.CheckDomain(x.dir)
+	if refused == nil {
+		_, refused = registry.DomainMissing(x.dir) // which is a problem only where no program makes it
+	}
 	var why *registry.DirError
 	if errors.As(refused, &why) {
 		x.add(Finding{Severity: Problem, Fault: BadDirectory, What: fmt.Sprintf("%s cannot be used: %s", why.Dir, reason(why)),
