@@ -34,7 +34,7 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 	}
 	links := *r.links.Load()
 	if len(links) == 1 && links[0].repeat(s) {
-		r.show()
+		r.changed()
 		return taken, nil
 	}
 	result, newest := nothing, false
@@ -63,10 +63,11 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 			result = o
 		}
 	}
-	if newest {
+	switch {
+	case newest:
 		r.count(s)
-	} else {
-		r.show()
+	case result == taken:
+		r.changed()
 	}
 	return result, nil
 }

@@ -74,7 +74,7 @@ func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
 		h.publish(fmt.Sprint(i))
 		latest(t, r, fmt.Sprint(i)).Release()
 	}
-	if n := r.held(); n != 0 {
+	if n := r.Figures().Held; n != 0 {
 		t.Errorf("%d held", n)
 	}
 }
@@ -193,7 +193,7 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 	latest(t, r, "2").Release()
 	two.Release()
 	latest(t, r, "2").Release()
-	if n := r.held(); n != 0 {
+	if n := r.Figures().Held; n != 0 {
 		t.Errorf("%d held", n)
 	}
 	for i := range 9 {

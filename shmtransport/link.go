@@ -54,16 +54,13 @@ type Link struct {
 	takes     uint64 // samples taken and marked
 	mapped    int64  // bytes of arenas
 	pieces    int64  // arenas that are mapped
-	usedUp    int    // uses at or above this index never began
 	recent    int    // the mark whose copy was made last
-	held      int64  // uses that had not ended when countedAt was the last to end
-	countedAt uint64
 
 	retry atomic.Bool   // a starved link may try again
 	fence atomic.Uint32 // its value means nothing
 
 	released atomic.Uint64 // marked samples released
-	lastEnd  atomic.Uint64 // a use that ended last, or nearly
+	usedUp   atomic.Int32  // uses at or above this index never began
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
 

@@ -46,7 +46,8 @@ type Reader struct {
 	next  int                   // link to look at first; for who has the turn
 	epoch uint32                // last value stored in the armed words; for who has the turn
 	taken uint64                // samples taken; for who has the turn
-	block counters.Subscription // for who has the turn, but for SetPublishers
+	block counters.Subscription // for who has the turn, but for SetPublishers and what countUp sets
+	stale atomic.Bool           // countUp is to be called for what changed
 
 	parking parking // where it waits
 	mayRest bool    // whether waits may do without spinning
@@ -56,7 +57,7 @@ type Reader struct {
 	stopWatch func() bool     // ends that; for who has the turn
 
 	bytes  []byte        // what block is a view of
-	former []*Link       // given up, with samples that were not released then; for who has the turn
+	former []*Link       // given up, with samples that were not released then; guarded by mu
 	wrong  atomic.Uint64 // samples that could not be decoded
 
 	got   int    // samples of a batch that are counted; for who has the turn
@@ -101,12 +102,15 @@ func (r *Reader) countIn(block []byte) {
 func (r *Reader) Figures() counters.SubscriptionFigures {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.countUp()
 	return counters.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
 }
 
-// Undecodable counts a sample whose payload was not of the subscription's type. The figure is brought up to date when the
-// next sample is asked for.
-func (r *Reader) Undecodable() { r.wrong.Add(1) }
+// Undecodable counts a sample whose payload was not of the subscription's type.
+func (r *Reader) Undecodable() {
+	r.wrong.Add(1)
+	r.changed()
+}
 
 // add makes a link one of those that Receive looks at.
 func (r *Reader) add(l *Link) {
@@ -135,20 +139,21 @@ func (r *Reader) remove(l *Link) {
 	}
 	r.links.Store(&links)
 	r.block.SetPublishers(len(links))
+	r.giveUp(l)
 	r.mu.Unlock()
 	r.Wake() // whoever waits for connections has one fewer to wait for
+}
+
+// giveUp closes a link. Its samples that are held still count. Called with the turn and with mu held.
+func (r *Reader) giveUp(l *Link) {
 	if l.lost > 0 {
 		r.block.Lost(l.lost)
 	}
-	r.giveUp(l)
-}
-
-// giveUp closes a link. Its samples that are held still count.
-func (r *Reader) giveUp(l *Link) {
 	if l.unreleased() > 0 {
 		r.former = append(r.former, l)
 	}
 	l.close()
+	r.changed()
 }
 
 // end removes the link of a publisher that is gone.
@@ -175,10 +180,9 @@ func (r *Reader) Close() {
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
 	for _, l := range links {
-		r.block.Lost(l.lost)
 		r.giveUp(l)
 	}
 	r.block.SetPublishers(0)
-	r.show()
+	r.countUp()
 	r.countIn(slices.Clone(r.bytes)) // the shared block goes away
 }

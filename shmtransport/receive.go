@@ -107,7 +107,6 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 			r.end(l)
 		}
 	}
-	r.show()
 	if result == heldLimit {
 		return result, r.tooManyHeld(full)
 	}

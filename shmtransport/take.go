@@ -131,8 +131,9 @@ func (l *Link) hand(s *Sample, k int, how use) {
 	if how == marked {
 		l.takes++
 	}
-	l.usedUp = max(l.usedUp, k+1)
-	l.held++
+	if n := int32(k + 1); n > l.usedUp.Load() {
+		l.usedUp.Store(n)
+	}
 }
 
 // skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the

@@ -68,7 +68,8 @@ func (p *Publisher) SetMemory(n int64) { mem.Set64(p.memory, uint64(n)) }
 // SetLoans says how many slots the application has asked for and neither published nor given back.
 func (p *Publisher) SetLoans(n int) { mem.Set64(p.loans, uint64(n)) }
 
-// A Subscription is the owner's view of its block. Its methods are for one goroutine at a time.
+// A Subscription is the owner's view of its block. Received, Lost and Latency are for one goroutine at a time, SetUndecodable,
+// SetHeld and SetLag too, which may be another.
 type Subscription struct {
 	messages, bytes, last, lastSize, maxSize, lost, decode, peers, held, lag *atomic.Uint64
 	latency                                                                  []atomic.Uint32
@@ -110,7 +111,7 @@ func (s *Subscription) SetPublishers(n int) { s.peers.Store(uint64(n)) }
 // SetHeld says how many samples the application has not released.
 func (s *Subscription) SetHeld(n int64) { mem.Set64(s.held, uint64(n)) }
 
-// SetLag says how many messages are published and not yet taken.
+// SetLag says how many messages are in the rings of the publishers and not yet taken.
 func (s *Subscription) SetLag(n uint64) { mem.Set64(s.lag, n) }
 
 // Latency puts one delay from publish to take, in nanoseconds, into the histogram.
