@@ -64,6 +64,12 @@ type Link struct {
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
 
+	// Of a publisher that ended; see retire. What is kept makes the Link one without ring and page, and cursorWord counts in it.
+	kept    []keptSample
+	missing uint64 // samples missing after the last that is kept
+	last    uint64 // the newest in the ring
+	cost    int64  // bytes that what is left counts
+
 	owner   *Reader               // set by add
 	spoiled atomic.Pointer[error] // what is wrong with the memory, says who read a payload
 

@@ -71,6 +71,9 @@ func (l *Link) drain() {
 // close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called
 // once, by the goroutine that has the turn, or when there is none any more.
 func (l *Link) close() {
+	if l.kept != nil {
+		return
+	}
 	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held. Whether one sleeps
 	// is not asked: that would be a look at memory that may be what the link is closed for.
 	l.cursorWord.Store(math.MaxUint64)

@@ -17,9 +17,15 @@ type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
 	Spin    time.Duration // how long a wait looks by itself before it sleeps; default 20 µs, negative = not at all
 
-	// MaxEnded is how many publishers that are gone are kept until everything of them is taken; default 64. A subscription
-	// that nobody receives from would else keep the memory of each one there ever was. What is given up counts as lost.
-	MaxEnded int
+	// EndedLimit is how many bytes are kept of publishers that ended, until they are taken; default 64 MiB. A subscription that
+	// nothing is received from would else keep the memory of each publisher there ever was. Up to 1 MiB of a publisher is
+	// copied, and counts as its samples, each 64 bytes more, and 1 KiB; of a larger one the ring stays mapped, and counts as
+	// the memory of its file, but at least 1 MiB. Beyond the limit what ended first is dropped, and counts as lost and as
+	// dropped; the publisher that ended last is kept whatever its size.
+	EndedLimit int64
+	// Dropped is called, if set, about each publisher of which samples were dropped, under the conditions of Failed. tag is
+	// that of the Request.
+	Dropped func(tag any, err *DroppedError)
 
 	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
 	// (a *LimitError), and its link was given up. With a *MemoryError the link was not given up: this process may map no more of
@@ -49,6 +55,8 @@ type Reader struct {
 	block counters.Subscription // for who has the turn, but for SetPublishers and what countUp sets
 	stale atomic.Bool           // countUp is to be called for what changed
 
+	nextStale *Reader // see staleFigures
+
 	parking parking // where it waits
 	mayRest bool    // whether waits may do without spinning
 	vain    int     // how many looks in a row found nothing; for who has the turn
@@ -60,6 +68,10 @@ type Reader struct {
 	former []*Link       // given up, with samples that were not released then; guarded by mu
 	wrong  atomic.Uint64 // samples that could not be decoded
 
+	ended      []*Link // publishers that ended, with samples left, in that order; changed with the turn and mu, read with either
+	endedBytes int64   // sum of their cost; the same
+	inARow     int     // samples of ended since a link was asked; for who has the turn
+
 	got   int    // samples of a batch that are counted; for who has the turn
 	other Sample // of Latest, while it compares two; for who has the turn
 
@@ -68,7 +80,7 @@ type Reader struct {
 	wake   atomic.Uint32           // changes when a sleeper must look again
 	closed atomic.Bool
 
-	spoiled atomic.Bool // a link is
+	untidy atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
 }
 
 // NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay
@@ -81,8 +93,8 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if mayRest {
 		opts.Spin = defaultSpin
 	}
-	if opts.MaxEnded == 0 {
-		opts.MaxEnded = 64
+	if opts.EndedLimit == 0 {
+		opts.EndedLimit = 64 << 20
 	}
 	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), mayRest: mayRest}
 	r.parking.init(r)
@@ -123,22 +135,15 @@ func (r *Reader) add(l *Link) {
 	l.owner = r
 	links := append(slices.Clip(*r.links.Load()), l)
 	r.links.Store(&links)
-	r.block.SetPublishers(len(links))
+	r.countPublishers()
 	r.Wake()
 }
 
-// remove takes a link out. The next one that is looked at stays the same. Called with the turn.
+// remove takes a link out. Called with the turn.
 func (r *Reader) remove(l *Link) {
 	r.mu.Lock()
-	links := *r.links.Load()
-	if k := slices.Index(links, l); k >= 0 {
-		links = slices.Delete(slices.Clone(links), k, k+1)
-		if k < r.next {
-			r.next--
-		}
-	}
-	r.links.Store(&links)
-	r.block.SetPublishers(len(links))
+	r.unlink(l)
+	r.countPublishers()
 	r.giveUp(l)
 	r.mu.Unlock()
 	r.Wake() // whoever waits for connections has one fewer to wait for
@@ -179,9 +184,10 @@ func (r *Reader) Close() {
 	defer r.mu.Unlock()
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
-	for _, l := range links {
+	for _, l := range slices.Concat(links, r.ended) {
 		r.giveUp(l)
 	}
+	r.ended, r.endedBytes = nil, 0
 	r.block.SetPublishers(0)
 	r.countUp()
 	r.countIn(slices.Clone(r.bytes)) // the shared block goes away

@@ -12,10 +12,9 @@ const figuresDelay = 10 * time.Millisecond
 // staleFigures are the Readers of a participant whose figures in shared memory changed since they were counted. Any goroutine may
 // release a sample, and the memory goes when the Reader closes, so no release writes there; that is left to a timer.
 type staleFigures struct {
-	mu      sync.Mutex
-	readers []*Reader
-	spare   []*Reader // the array of readers while it is not in use
-	timer   *time.Timer
+	mu    sync.Mutex
+	first *Reader // the others follow by nextStale
+	timer *time.Timer
 }
 
 // changed notes that a figure changed that countUp counts. The change itself comes first. This is all that a release costs while
@@ -32,9 +31,10 @@ func (f *staleFigures) add(r *Reader) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.readers = append(f.readers, r)
+	alone := f.first == nil
+	f.first, r.nextStale = r, f.first
 	switch {
-	case len(f.readers) > 1: // the timer runs
+	case !alone: // the timer runs
 	case f.timer == nil:
 		f.timer = time.AfterFunc(figuresDelay, f.countUp)
 	default:
@@ -44,17 +44,16 @@ func (f *staleFigures) add(r *Reader) {
 
 func (f *staleFigures) countUp() {
 	f.mu.Lock()
-	readers := f.readers
-	f.readers, f.spare = f.spare, nil
+	r := f.first
+	f.first = nil
 	f.mu.Unlock()
-	for _, r := range readers {
+	for r != nil {
+		next := r.nextStale
+		r.nextStale = nil
 		r.stale.Store(false) // what changes from here on is counted once more
 		r.mu.Lock()
 		r.countUp()
 		r.mu.Unlock()
+		r = next
 	}
-	clear(readers)
-	f.mu.Lock()
-	f.spare = readers[:0]
-	f.mu.Unlock()
 }

@@ -22,7 +22,10 @@ const (
 // waiting reports whether take would come to something.
 func (l *Link) waiting() bool {
 	if !l.admitted {
-		if l.starved {
+		switch {
+		case l.kept != nil:
+			return true
+		case l.starved:
 			return l.retry.Load()
 		}
 		return l.ended() || !l.checked || l.admitGen.Load() != l.seenGen
@@ -34,6 +37,9 @@ func (l *Link) waiting() bool {
 // is another one afterwards.
 func (l *Link) take(s *Sample) (outcome, error) {
 	if !l.admitted {
+		if l.kept != nil {
+			return l.takeKept(s), nil
+		}
 		if ok, err := l.connected(); !ok {
 			return nothing, err
 		}

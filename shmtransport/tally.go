@@ -25,9 +25,11 @@ func (r *Reader) count(s *Sample) {
 func (r *Reader) countUp() {
 	var held int64
 	var lag uint64
-	for _, l := range *r.links.Load() {
-		held += l.unreleased()
-		lag += l.lag()
+	for _, links := range [][]*Link{*r.links.Load(), r.ended} {
+		for _, l := range links {
+			held += l.unreleased()
+			lag += l.lag()
+		}
 	}
 	r.former = slices.DeleteFunc(r.former, func(l *Link) bool {
 		n := l.unreleased()
@@ -41,6 +43,9 @@ func (r *Reader) countUp() {
 
 // lag is how many samples are in the ring and not yet taken, as far as the head says. The link is mapped.
 func (l *Link) lag() (n uint64) {
+	if l.kept != nil {
+		return uint64(len(l.kept)) - l.cursorWord.Load()
+	}
 	l.glance(func() {
 		next, head := l.cursorWord.Load(), l.head.Load()
 		if next != 0 && head >= next {
