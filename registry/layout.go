@@ -125,7 +125,7 @@ const (
 )
 
 const (
-	layoutVersion    = 2
+	layoutVersion    = 3
 	registryMagic    = "shmbus-r"
 	participantMagic = "shmbus-p"
 

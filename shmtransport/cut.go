@@ -150,9 +150,9 @@ func (l *Link) spoil(err error) {
 	}
 }
 
-// dropSpoiled gives up the links that spoil spoke of. Called with the turn.
+// dropSpoiled gives up the links that spoil spoke of. Of publishers that ended takeEnded does. Called with the turn.
 func (r *Reader) dropSpoiled() {
-	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
+	for _, l := range *r.links.Load() {
 		if err := l.spoiled.Load(); err != nil {
 			r.fail(l, *err)
 		}

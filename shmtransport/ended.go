@@ -80,6 +80,10 @@ func (r *Reader) makeRoom() {
 func (r *Reader) takeEnded(s *Sample) (result outcome, err error) {
 	for i := 0; i < len(r.ended); {
 		l := r.ended[i]
+		if err := l.spoiled.Load(); err != nil {
+			r.fail(l, *err)
+			continue
+		}
 		o, failed := l.takeLeft(s)
 		switch {
 		case o == taken:
