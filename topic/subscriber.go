@@ -19,7 +19,7 @@ import (
 type SubscriberOptions[T any] struct {
 	Codec           serde.Codec[T]          // default serde.Default[T](); a subscriber of []byte without one takes any type
 	Patterns        []string                // further patterns; a sample is delivered once even where they overlap
-	Filter          func(topic string) bool // of the topics that match, only those it likes; called once for each publisher and not concurrently, and must not use the Participant
+	Filter          func(topic string) bool // of the topics that match, only those it likes; called once for each publisher and not concurrently, mostly on a goroutine of the library, where its panic ends the program; must not use the Participant
 	History         int                     // how many samples from before it subscribed it wants, as far as they are still there
 	Lossless        bool                    // publishers wait for it rather than overwrite what it has not taken
 	LosslessTimeout time.Duration           // for how long at a time; default 10 s. After that it loses samples until it catches up
