@@ -86,7 +86,9 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 	err = r.run(ctx, sub)
 	stop()
 	// Before the file is closed, which may take a while: nobody shall wait for a recorder that takes nothing any more.
-	r.lostUnseen(sub.Stats().Lost)
+	stats := sub.Stats()
+	r.lostUnseen(stats.Lost)
+	summary.Dropped = stats.Dropped
 	sub.Close()
 	if cerr := r.finish(); err == nil {
 		err = cerr

@@ -6,8 +6,9 @@ import "time"
 type Summary struct {
 	Path     string         `json:"path"`
 	Messages uint64         `json:"messages"`
-	Bytes    uint64         `json:"bytes"` // payload
-	Lost     uint64         `json:"lost"`  // Record: overwritten before they could be taken
+	Bytes    uint64         `json:"bytes"`             // payload
+	Lost     uint64         `json:"lost"`              // Record: overwritten before they could be taken, or dropped
+	Dropped  uint64         `json:"dropped,omitempty"` // Record: of those lost, given up with publishers that ended, beyond the memory limit
 	Duration time.Duration  `json:"duration_ns"`
 	FileSize int64          `json:"file_size"` // bytes
 	Topics   []TopicSummary `json:"topics"`    // sorted by name
