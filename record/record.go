@@ -103,8 +103,10 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 		err = r.run(ctx, sub)
 	}
 	stop()
-	r.lostUnseen(sub.Stats().Lost)
 	// Before the file is closed, which may take a while: a lossless subscription makes publishers wait.
+	stats := sub.Stats()
+	r.lostUnseen(stats.Lost)
+	summary.Dropped = stats.Dropped
 	sub.Close()
 	if err == nil {
 		err = r.addSilent(p.Dir(), o.wants)

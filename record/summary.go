@@ -8,12 +8,14 @@ type Summary struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"` // payload
 	Lost     uint64 `json:"lost"`  // Record: not in the file
-	// Of Lost, those that were taken but could not be written, because the file has no room for another channel. The rest was
-	// overwritten before it could be taken.
-	NoChannel uint64         `json:"no_channel,omitempty"`
-	Duration  time.Duration  `json:"duration_ns"`
-	FileSize  int64          `json:"file_size"` // bytes
-	Topics    []TopicSummary `json:"topics"`    // sorted by name
+	// Of Lost, those that were taken but could not be written, because the file has no room for another channel.
+	NoChannel uint64 `json:"no_channel,omitempty"`
+	// Of Lost, those of publishers that ended, given up beyond the subscription's memory limit. The rest of Lost was overwritten
+	// before it could be taken.
+	Dropped  uint64         `json:"dropped,omitempty"`
+	Duration time.Duration  `json:"duration_ns"`
+	FileSize int64          `json:"file_size"` // bytes
+	Topics   []TopicSummary `json:"topics"`    // sorted by name
 	// Spacing is how far the time between two messages was off the plan; Play only, zero at Max.
 	Spacing Spacing `json:"spacing"`
 	// Loops counts complete passes over the file; Play only.

@@ -121,12 +121,11 @@ func (r *Reader) more(buf []Sample, last Sample) (n int) {
 	for {
 		run := last.link.takeRun(buf[n:])
 		for i := range run {
-			r.tally(&buf[n+i])
+			r.count(&buf[n+i])
 			r.got++
 		}
 		n += run
 		if n == len(buf) {
-			r.show()
 			return n
 		}
 		// What is wrong now is wrong the next time too.

@@ -10,7 +10,7 @@ import (
 func (r *Reader) Connected() int {
 	r.mu.Lock() // a link that is in r.links while mu is held is mapped
 	defer r.mu.Unlock()
-	n := 0
+	n := len(r.ended)
 	for _, l := range *r.links.Load() {
 		connected := false
 		if l.glance(func() { connected = l.isConnected() }) && connected {
@@ -67,7 +67,7 @@ func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err err
 	for _, l := range links {
 		l.pin()
 	}
-	connected := 0
+	connected := len(r.ended)
 	var refusal error
 	refused := 0
 	for _, l := range links {
@@ -92,7 +92,7 @@ func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err err
 	switch {
 	case n >= 0:
 		return links, cut, connected >= n, nil
-	case connected+refused < len(links):
+	case connected+refused < len(links)+len(r.ended):
 		return links, cut, false, nil
 	case connected > 0:
 		return links, cut, true, nil // whoever takes hears of the others

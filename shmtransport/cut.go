@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"context"
+	"slices"
 
 	"github.com/shmbus/shmbus/internal/fault"
 )
@@ -33,8 +34,8 @@ func cutShort(v view) error {
 func (r *Reader) survive(e any, given ...*Sample) {
 	defer r.turn.release()
 	var cut *Link
-	for _, l := range *r.links.Load() {
-		if l.view.faulted(e) {
+	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
+		if l.kept == nil && l.view.faulted(e) {
 			cut = l
 			break
 		}
@@ -145,14 +146,12 @@ func (l *Link) glance(f func()) (ok bool) {
 func (l *Link) spoil(err error) {
 	l.spoiled.CompareAndSwap(nil, &err)
 	if r := l.owner; r != nil {
-		r.spoiled.Store(true)
 		r.Tidy()
 	}
 }
 
-// dropSpoiled gives up the links that spoil spoke of. Called with the turn.
+// dropSpoiled gives up the links that spoil spoke of. Of publishers that ended takeEnded does. Called with the turn.
 func (r *Reader) dropSpoiled() {
-	r.spoiled.Store(false)
 	for _, l := range *r.links.Load() {
 		if err := l.spoiled.Load(); err != nil {
 			r.fail(l, *err)

@@ -60,7 +60,7 @@ func TestAPublisherThatCutsItsFileIsGivenUpAndNobodyElse(t *testing.T) {
 					t.Fatal("there is more:", err)
 				}
 				c.given(t)
-				if n := c.r.held(); n != 0 {
+				if n := c.r.Figures().Held; n != 0 {
 					t.Errorf("%d samples count as held", n)
 				}
 				if c.f.open != 1 {
@@ -170,8 +170,8 @@ func TestASampleThatAFaultKeepsBackIsReleased(t *testing.T) {
 		link.wakePublisher()
 	}()
 	c.given(t)
-	if f := c.r.Figures(); c.r.held() != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
-		t.Errorf("%d held, %d links in use, %d lost", c.r.held(), c.f.open, f.Lost)
+	if f := c.r.Figures(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
+		t.Errorf("%d held, %d links in use, %d lost", f.Held, c.f.open, f.Lost)
 	}
 	leaveFileWhole(t, c)
 }

@@ -82,7 +82,7 @@ func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
 				if l.id == c.cutter.ID() {
 					err := cutShort(l.view)
 					l.spoiled.Store(&err)
-					r.spoiled.Store(true)
+					r.untidy.Store(true)
 				}
 			}
 			r.Tidy()

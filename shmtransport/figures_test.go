@@ -1,8 +1,12 @@
 package shmtransport
 
 import (
+	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/mem"
 )
 
 func TestFiguresCanBeReadWhileTheyGrowHammer(t *testing.T) {
@@ -32,4 +36,99 @@ func TestFiguresCanBeReadWhileTheyGrowHammer(t *testing.T) {
 		h.publish("x")
 	}
 	wg.Wait()
+}
+
+func TestReader_FiguresAfterTheLastRelease(t *testing.T) {
+	inSlotsAndEntries(t, testReader_FiguresAfterTheLastRelease)
+}
+
+// Nothing is published or received any more, and a Receive waits on another goroutine.
+func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
+	const samples = 100
+	h := newRing(t, WriterOptions{Depth: 128})
+	block := mem.Alloc(counters.Size)
+	r := NewReader(new(Waits), block, ReaderOptions{})
+	h.connect(r, LinkRequest{})
+	for range samples + 3 {
+		h.publish("x")
+	}
+	var held []Sample
+	for range samples {
+		s, ok, err := tryReceive(r)
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		held = append(held, s)
+	}
+	r.expectFigures(t, samples, 3, 0)
+	for range 3 {
+		expect(t, r, "x", 0)
+	}
+	r.expectFigures(t, samples, 0, 0)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		r.Receive(t.Context()) // until the reader closes
+	})
+	defer wg.Wait()
+	defer r.Close()
+	for link := (*r.links.Load())[0]; link.armed.Load() == 0; {
+		runtime.Gosched()
+	}
+	for i, s := range held {
+		s.Release()
+		r.expectFigures(t, uint64(samples-1-i), 0, 0)
+	}
+	r.Undecodable()
+	r.expectFigures(t, 0, 0, 1)
+	for ctx := patient(t); ; runtime.Gosched() {
+		f := counters.ReadSubscription(figuresNow(block))
+		if f.Held == 0 && f.Lag == 0 && f.DecodeErrors == 1 {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("what others see stays as it was: %+v", f)
+		}
+	}
+}
+
+func (r *Reader) expectFigures(t *testing.T, held, lag, undecodable uint64) {
+	t.Helper()
+	if f := r.Figures(); f.Held != held || f.Lag != lag || f.DecodeErrors != undecodable {
+		t.Fatalf("%d held, %d behind, %d undecodable; want %d, %d, %d", f.Held, f.Lag, f.DecodeErrors, held, lag, undecodable)
+	}
+}
+
+// A figure that others see is brought up to date without the one who reads asking for it.
+func TestReader_SharedFiguresFollowWithoutBeingAsked(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	block := mem.Alloc(counters.Size)
+	r := NewReader(new(Waits), block, ReaderOptions{})
+	h.connect(r, LinkRequest{})
+	ctx := patient(t)
+	follow := func(held uint64) {
+		t.Helper()
+		for counters.ReadSubscription(figuresNow(block)).Held != held {
+			if runtime.Gosched(); ctx.Err() != nil {
+				t.Fatalf("not %d", held)
+			}
+		}
+	}
+	for range 3 {
+		h.publish("x")
+		s, _, _ := tryReceive(r)
+		follow(1)
+		s.Release()
+		follow(0)
+	}
+	h.publish("x")
+	s, _, _ := tryReceive(r)
+	r.Close()
+	before := string(figuresNow(block))
+	s.Release()
+	if f := r.Figures(); f.Held != 0 {
+		t.Errorf("%d held", f.Held)
+	}
+	if string(figuresNow(block)) != before {
+		t.Error("a release changed memory that was given back with the reader")
+	}
 }

@@ -239,7 +239,7 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 					t.Errorf("reader %d: %d received + %d lost, %d published", i, f.Messages, f.Lost, published)
 				}
 				r.Close()
-				if n := r.held(); n != 0 {
+				if n := r.Figures().Held; n != 0 {
 					t.Errorf("reader %d: %d samples held", i, n)
 				}
 			}

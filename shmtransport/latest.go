@@ -1,6 +1,8 @@
 package shmtransport
 
 import (
+	"slices"
+
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -29,12 +31,14 @@ func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 
 // latest asks every link once.
 func (r *Reader) latest(s *Sample) (outcome, error) {
-	if r.spoiled.Load() {
-		r.dropSpoiled()
+	if r.untidy.Load() {
+		r.tidy()
 	}
 	links := *r.links.Load()
-	if len(links) == 1 && links[0].repeat(s) {
-		r.show()
+	if len(r.ended) > 0 {
+		links = slices.Concat(links, r.ended)
+	} else if len(links) == 1 && links[0].repeat(s) {
+		r.changed()
 		return taken, nil
 	}
 	result, newest := nothing, false
@@ -63,10 +67,14 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 			result = o
 		}
 	}
-	if newest {
+	if len(r.ended) > 0 {
+		r.endPassed(s.link)
+	}
+	switch {
+	case newest:
 		r.count(s)
-	} else {
-		r.show()
+	case result == taken:
+		r.changed()
 	}
 	return result, nil
 }
@@ -82,6 +90,10 @@ func (s *Sample) passOver() {
 // not lost: nobody wants it.
 func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	if !l.admitted {
+		if l.kept != nil {
+			o, fresh = l.latestKept(s)
+			return o, fresh, nil
+		}
 		if ok, err := l.connected(); !ok {
 			return nothing, false, err
 		}

@@ -74,7 +74,7 @@ func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
 		h.publish(fmt.Sprint(i))
 		latest(t, r, fmt.Sprint(i)).Release()
 	}
-	if n := r.held(); n != 0 {
+	if n := r.Figures().Held; n != 0 {
 		t.Errorf("%d held", n)
 	}
 }
@@ -88,7 +88,7 @@ func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
 	h.w.withdraw(5)
 	h.w.withdraw(4)
 	latest(t, r, "2").Release()
-	r.Gone(h.w.ID().Participant)
+	(*r.links.Load())[0].gone.Store(true) // and Tidy was not called yet
 	latest(t, r, "2").Release()
 }
 
@@ -193,7 +193,7 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 	latest(t, r, "2").Release()
 	two.Release()
 	latest(t, r, "2").Release()
-	if n := r.held(); n != 0 {
+	if n := r.Figures().Held; n != 0 {
 		t.Errorf("%d held", n)
 	}
 	for i := range 9 {

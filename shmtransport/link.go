@@ -54,18 +54,21 @@ type Link struct {
 	takes     uint64 // samples taken and marked
 	mapped    int64  // bytes of arenas
 	pieces    int64  // arenas that are mapped
-	usedUp    int    // uses at or above this index never began
 	recent    int    // the mark whose copy was made last
-	held      int64  // uses that had not ended when countedAt was the last to end
-	countedAt uint64
 
 	retry atomic.Bool   // a starved link may try again
 	fence atomic.Uint32 // its value means nothing
 
 	released atomic.Uint64 // marked samples released
-	lastEnd  atomic.Uint64 // a use that ended last, or nearly
+	usedUp   atomic.Int32  // uses at or above this index never began
 	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
 	drained  atomic.Bool   // all are released, and there are no more
+
+	// Of a publisher that ended; see retire. What is kept makes the Link one without ring and page, and cursorWord counts in it.
+	kept    []keptSample
+	missing uint64 // samples missing after the last that is kept
+	last    uint64 // the newest in the ring
+	cost    int64  // bytes that what is left counts
 
 	owner   *Reader               // set by add
 	spoiled atomic.Pointer[error] // what is wrong with the memory, says who read a payload

@@ -38,7 +38,9 @@ func (l *Link) release(u use) {
 	if !l.uses[k].CompareAndSwap(uint64(u), uint64(u.next())) {
 		return // released before
 	}
-	mem.Release64(&l.lastEnd, uint64(u))
+	if l.owner != nil {
+		l.owner.changed()
+	}
 	if u&marked == 0 {
 		return
 	}
@@ -49,19 +51,14 @@ func (l *Link) release(u use) {
 	}
 }
 
-// unreleased is how many samples the application holds. Called with the turn.
-func (l *Link) unreleased() int64 {
-	last := l.lastEnd.Load()
-	if last == l.countedAt {
-		return l.held
-	}
-	l.held, l.countedAt = 0, last // one that ends from here on is another last one
-	for k := range l.usedUp {
+// unreleased is how many samples the application holds. It may be called from any goroutine.
+func (l *Link) unreleased() (n int64) {
+	for k := range l.usedUp.Load() {
 		if use(l.uses[k].Load()).inUse() {
-			l.held++
+			n++
 		}
 	}
-	return l.held
+	return n
 }
 
 // drain gives up what the samples had together. Close and the last release may both find that it is time.
@@ -74,6 +71,9 @@ func (l *Link) drain() {
 // close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called
 // once, by the goroutine that has the turn, or when there is none any more.
 func (l *Link) close() {
+	if l.kept != nil {
+		return
+	}
 	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held. Whether one sleeps
 	// is not asked: that would be a look at memory that may be what the link is closed for.
 	l.cursorWord.Store(math.MaxUint64)

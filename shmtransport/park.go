@@ -24,6 +24,8 @@ type Waits struct {
 	mapped atomic.Int64 // bytes of slots that the Readers have mapped
 	pieces atomic.Int64 // and of how many arenas
 
+	stale staleFigures
+
 	told atomic.Int32 // Readers that were told to get up and have not done so yet
 
 	mu    sync.Mutex

@@ -18,9 +18,15 @@ type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
 	Spin    time.Duration // how long a wait looks by itself before it sleeps; default 20 µs, negative = not at all
 
-	// MaxEnded is how many publishers that are gone are kept until everything of them is taken; default 64. A subscription
-	// that nobody receives from would else keep the memory of each one there ever was. What is given up counts as lost.
-	MaxEnded int
+	// EndedLimit is how many bytes are kept of publishers that ended, until they are taken; default 64 MiB. A subscription that
+	// nothing is received from would else keep the memory of each publisher there ever was. Up to 1 MiB of a publisher is
+	// copied, and counts as its samples, each 64 bytes more, and 1 KiB; of a larger one the ring stays mapped, and counts as
+	// the memory of its file, but at least 1 MiB. Beyond the limit what ended first is dropped, and counts as lost and as
+	// dropped; the publisher that ended last is kept whatever its size.
+	EndedLimit int64
+	// Dropped is called, if set, about each publisher of which samples were dropped, under the conditions of Failed. tag is
+	// that of the Request.
+	Dropped func(tag any, err *DroppedError)
 
 	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
 	// (a *LimitError), and its link was given up. With a *MemoryError the link was not given up: this process may map no more of
@@ -47,7 +53,10 @@ type Reader struct {
 	next  int                   // link to look at first; for who has the turn
 	epoch uint32                // last value stored in the armed words; for who has the turn
 	taken uint64                // samples taken; for who has the turn
-	block counters.Subscription // for who has the turn, but for SetPublishers
+	block counters.Subscription // for who has the turn, but for SetPublishers and what countUp sets
+	stale atomic.Bool           // countUp is to be called for what changed
+
+	nextStale *Reader // see staleFigures
 
 	parking parking // where it waits
 	mayRest bool    // whether waits may do without spinning
@@ -57,8 +66,12 @@ type Reader struct {
 	stopWatch func() bool     // ends that; for who has the turn
 
 	bytes  []byte        // what block is a view of
-	former []*Link       // given up, with samples that were not released then; for who has the turn
+	former []*Link       // given up, with samples that were not released then; guarded by mu
 	wrong  atomic.Uint64 // samples that could not be decoded
+
+	ended      []*Link // publishers that ended, with samples left, in that order; changed with the turn and mu, read with either
+	endedBytes int64   // sum of their cost; the same
+	inARow     int     // samples of ended since a link was asked; for who has the turn
 
 	got   int    // samples of a batch that are counted; for who has the turn
 	other Sample // of Latest, while it compares two; for who has the turn
@@ -70,7 +83,7 @@ type Reader struct {
 	wake   atomic.Uint32           // changes when a sleeper must look again
 	closed atomic.Bool
 
-	spoiled atomic.Bool // a link is
+	untidy atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
 }
 
 // NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay
@@ -83,8 +96,8 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if mayRest {
 		opts.Spin = defaultSpin
 	}
-	if opts.MaxEnded == 0 {
-		opts.MaxEnded = 64
+	if opts.EndedLimit == 0 {
+		opts.EndedLimit = 64 << 20
 	}
 	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
 	r.parking.init(r)
@@ -104,12 +117,15 @@ func (r *Reader) countIn(block []byte) {
 func (r *Reader) Figures() counters.SubscriptionFigures {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.countUp()
 	return counters.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
 }
 
-// Undecodable counts a sample whose payload was not of the subscription's type. The figure is brought up to date when the
-// next sample is asked for.
-func (r *Reader) Undecodable() { r.wrong.Add(1) }
+// Undecodable counts a sample whose payload was not of the subscription's type.
+func (r *Reader) Undecodable() {
+	r.wrong.Add(1)
+	r.changed()
+}
 
 // add makes a link one of those that Receive looks at.
 func (r *Reader) add(l *Link) {
@@ -123,7 +139,7 @@ func (r *Reader) add(l *Link) {
 	links := append(*r.links.Load(), l) // behind what others may look at
 	r.links.Store(&links)
 	r.linked[l.id] = true
-	r.block.SetPublishers(len(links))
+	r.countPublishers()
 	if len(links) < manyLinks {
 		r.Wake()
 	} else {
@@ -152,33 +168,26 @@ func (r *Reader) wakeNow() {
 	r.Wake()
 }
 
-// remove takes a link out. The next one that is looked at stays the same. Called with the turn.
+// remove takes a link out. Called with the turn.
 func (r *Reader) remove(l *Link) {
 	r.mu.Lock()
-	links := *r.links.Load()
-	if k := slices.Index(links, l); k >= 0 {
-		links = slices.Delete(slices.Clone(links), k, k+1)
-		delete(r.linked, l.id)
-		if k < r.next {
-			r.next--
-		}
-	}
-	r.links.Store(&links)
-	r.block.SetPublishers(len(links))
+	r.unlink(l)
+	r.countPublishers()
+	r.giveUp(l)
 	r.mu.Unlock()
 	r.Wake() // whoever waits for connections has one fewer to wait for
+}
+
+// giveUp closes a link. Its samples that are held still count. Called with the turn and with mu held.
+func (r *Reader) giveUp(l *Link) {
 	if l.lost > 0 {
 		r.block.Lost(l.lost)
 	}
-	r.giveUp(l)
-}
-
-// giveUp closes a link. Its samples that are held still count.
-func (r *Reader) giveUp(l *Link) {
 	if l.unreleased() > 0 {
 		r.former = append(r.former, l)
 	}
 	l.close()
+	r.changed()
 }
 
 // end removes the link of a publisher that is gone.
@@ -208,11 +217,11 @@ func (r *Reader) Close() {
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
 	clear(r.linked)
-	for _, l := range links {
-		r.block.Lost(l.lost)
+	for _, l := range slices.Concat(links, r.ended) {
 		r.giveUp(l)
 	}
+	r.ended, r.endedBytes = nil, 0
 	r.block.SetPublishers(0)
-	r.show()
+	r.countUp()
 	r.countIn(slices.Clone(r.bytes)) // the shared block goes away
 }

@@ -62,11 +62,32 @@ func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	}
 }
 
-// poll looks once at every link, beginning after the one that gave the last sample.
+// endedInARow is how many samples of publishers that ended may keep those that live waiting for their turn.
+const endedInARow = 64
+
+// poll looks once at every link, and at publishers that ended. These come first: theirs is mostly the older sample.
 func (r *Reader) poll(s *Sample) (outcome, error) {
-	if r.spoiled.Load() {
-		r.dropSpoiled()
+	if r.untidy.Load() {
+		r.tidy()
 	}
+	if len(r.ended) == 0 {
+		return r.pollLinks(s)
+	}
+	if r.inARow++; r.inARow <= endedInARow {
+		if o, _ := r.takeEnded(s); o == taken {
+			return taken, nil
+		}
+	}
+	r.inARow = 0
+	o, err := r.pollLinks(s)
+	if o == nothing {
+		o, err = r.takeEnded(s)
+	}
+	return o, err
+}
+
+// pollLinks looks once at every link, beginning after the one that gave the last sample.
+func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	list := r.links.Load()
 	links := *list
 	if r.next > len(links) {
@@ -107,7 +128,6 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 			r.end(l)
 		}
 	}
-	r.show()
 	if result == heldLimit {
 		return result, r.tooManyHeld(full)
 	}
@@ -121,12 +141,17 @@ func (r *Reader) fail(l *Link, err error) {
 	} else {
 		r.remove(l)
 	}
-	switch {
-	case r.opts.Failed == nil:
-	case r.turn.isTidying():
-		go r.opts.Failed(l.id, err)
-	default:
-		r.opts.Failed(l.id, err)
+	if r.opts.Failed != nil {
+		r.tell(func() { r.opts.Failed(l.id, err) })
+	}
+}
+
+// tell calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f wants.
+func (r *Reader) tell(f func()) {
+	if r.turn.isTidying() {
+		go f()
+	} else {
+		f()
 	}
 }
 

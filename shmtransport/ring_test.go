@@ -472,7 +472,7 @@ func TestFiguresTellWhatHappened(t *testing.T) {
 		h.publish("12345")
 	}
 	s, _, _ := tryReceive(r)
-	p, q := counters.ReadPublisher(block), counters.ReadSubscription(sub)
+	p, q := counters.ReadPublisher(block), r.Figures()
 	if p.Messages != 10 || p.Bytes != 50 || p.LastSize != 5 || p.Subscribers != 1 || p.LastStamp == 0 || p.Memory == 0 {
 		t.Errorf("publisher: %+v", p)
 	}

@@ -98,7 +98,7 @@ func (s Sample) Sequence() uint64 { return s.sequence }
 // Stamp is when it was published, in nanoseconds of CLOCK_MONOTONIC.
 func (s Sample) Stamp() int64 { return s.stamp }
 
-// Lost is how many of this publisher's messages were overwritten unread just before this one.
+// Lost is how many of this publisher's messages were lost just before this one: overwritten unread, or taken back.
 func (s Sample) Lost() uint64 { return s.lost }
 
 // Publisher says who published it.

@@ -22,7 +22,10 @@ const (
 // waiting reports whether take would come to something.
 func (l *Link) waiting() bool {
 	if !l.admitted {
-		if l.starved {
+		switch {
+		case l.kept != nil:
+			return true
+		case l.starved:
 			return l.retry.Load()
 		}
 		return l.ended() || !l.checked || l.admitGen.Load() != l.seenGen
@@ -34,6 +37,9 @@ func (l *Link) waiting() bool {
 // is another one afterwards.
 func (l *Link) take(s *Sample) (outcome, error) {
 	if !l.admitted {
+		if l.kept != nil {
+			return l.takeKept(s), nil
+		}
 		if ok, err := l.connected(); !ok {
 			return nothing, err
 		}
@@ -131,8 +137,9 @@ func (l *Link) hand(s *Sample, k int, how use) {
 	if how == marked {
 		l.takes++
 	}
-	l.usedUp = max(l.usedUp, k+1)
-	l.held++
+	if n := int32(k + 1); n > l.usedUp.Load() {
+		l.usedUp.Store(n)
+	}
 }
 
 // skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the

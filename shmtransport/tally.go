@@ -11,47 +11,46 @@ const latencyEvery = 16
 
 // count counts a sample.
 func (r *Reader) count(s *Sample) {
-	r.tally(s)
-	if r.taken%latencyEvery == 1 || len(*r.links.Load()) <= latencyEvery {
-		r.show()
-	}
-}
-
-// tally is count without the figures that are worth looking at only once for several samples.
-func (r *Reader) tally(s *Sample) {
 	if r.taken%latencyEvery == 0 {
-		r.block.SetLag(s.link.lag()) // first: what ends in a fault here is not received
 		r.block.Latency(r.clock.Now() - s.stamp)
 	}
 	r.block.Received(s.payload.Len(), s.stamp, s.lost)
 	r.taken++
+	r.changed()
 	killpoint.At("take.count")
 }
 
-// show brings figures up to date that any goroutine may have changed.
-func (r *Reader) show() {
-	r.block.SetHeld(r.held())
+// countUp brings the figures up to date that no single goroutine keeps: samples held, samples left to take, and payloads that
+// could not be decoded. Called with mu held, so that an earlier count never replaces a later one.
+func (r *Reader) countUp() {
+	var held int64
+	var lag uint64
+	for _, links := range [][]*Link{*r.links.Load(), r.ended} {
+		for _, l := range links {
+			held += l.unreleased()
+			lag += l.lag()
+		}
+	}
+	r.former = slices.DeleteFunc(r.former, func(l *Link) bool {
+		n := l.unreleased()
+		held += n
+		return n == 0
+	})
+	r.block.SetHeld(held)
+	r.block.SetLag(lag)
 	r.block.SetUndecodable(r.wrong.Load())
 }
 
-// held is how many samples the application has not released.
-func (r *Reader) held() (n int64) {
-	for _, l := range *r.links.Load() {
-		n += l.unreleased()
+// lag is how many samples are in the ring and not yet taken, as far as the head says. The link is mapped.
+func (l *Link) lag() (n uint64) {
+	if l.kept != nil {
+		return uint64(len(l.kept)) - l.cursorWord.Load()
 	}
-	if len(r.former) > 0 {
-		r.former = slices.DeleteFunc(r.former, func(l *Link) bool { return l.unreleased() == 0 })
-		for _, l := range r.former {
-			n += l.unreleased()
+	l.glance(func() {
+		next, head := l.cursorWord.Load(), l.head.Load()
+		if next != 0 && head >= next {
+			n = min(head+1-next, uint64(l.ring.depth()))
 		}
-	}
+	})
 	return n
-}
-
-// lag is how many samples were published and not yet taken, as far as the head says.
-func (l *Link) lag() uint64 {
-	if h := l.head.Load(); h >= l.cursor {
-		return h + 1 - l.cursor
-	}
-	return 0
 }

@@ -1,12 +1,14 @@
 package shmtransport
 
 import (
+	"slices"
+
 	"github.com/shmbus/shmbus/internal/fault"
 )
 
 // Gone says that a participant's process is dead or has left: its publishers' rings do not change any more. That must be the
 // kernel's word or the participant's own, because from then on they are read without anybody watching the marks. What is in
-// the rings is still delivered, within MaxEnded.
+// the rings is still delivered, within EndedLimit.
 func (r *Reader) Gone(participant uint64) {
 	for _, l := range *r.links.Load() {
 		if l.id.Participant == participant {
@@ -16,9 +18,10 @@ func (r *Reader) Gone(participant uint64) {
 	r.Tidy()
 }
 
-// Tidy lets go of publishers that closed or are Gone, unless samples of them are to be received, of no more than MaxEnded.
-// Receive and TryReceive do it too; a subscription that nobody receives from is tidied with this.
+// Tidy lets go of publishers that closed or are Gone, but for samples that are still to be received, within EndedLimit. What
+// receives at the moment does it with the next sample.
 func (r *Reader) Tidy() {
+	r.untidy.Store(true)
 	r.Wake()
 	if r.turn.tryTidy() {
 		defer r.endTidy(fault.Guard())
@@ -28,34 +31,32 @@ func (r *Reader) Tidy() {
 
 // Retry lets those publishers be tried again of which Failed heard a *MemoryError.
 func (r *Reader) Retry() {
-	for _, l := range *r.links.Load() {
+	r.mu.Lock()
+	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
 		l.retry.Store(true)
 	}
+	r.mu.Unlock()
 	r.Wake()
 }
 
-// tidy gives up the links of publishers that are gone and have nothing more, and the oldest of the others when there are
-// more than MaxEnded. Called with the turn.
+// tidy moves publishers that ended out of the links. Called with the turn.
 func (r *Reader) tidy() {
 	if r.closed.Load() {
 		return
 	}
-	if r.spoiled.Load() {
-		r.dropSpoiled()
-	}
-	var ended []*Link
+	r.untidy.Store(false) // what ends from here on is another matter
+	r.dropSpoiled()
 	for _, l := range *r.links.Load() {
 		if !l.ended() {
 			continue
 		}
-		if ok, _ := l.connected(); ok && l.rest() == 0 {
+		ok, _ := l.connected()
+		switch {
+		case ok && l.rest() == 0:
 			r.end(l)
-		} else {
-			ended = append(ended, l)
+		case ok || l.starved:
+			r.retire(l)
 		}
 	}
-	for _, l := range ended[:max(0, len(ended)-r.opts.MaxEnded)] {
-		l.lost += l.rest()
-		r.end(l)
-	}
+	r.makeRoom()
 }

@@ -105,6 +105,11 @@ func (r *Reader) anyWaiting() bool {
 			return true
 		}
 	}
+	for _, l := range r.ended {
+		if l.waiting() {
+			return true
+		}
+	}
 	return false
 }
 

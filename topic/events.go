@@ -25,11 +25,12 @@ const (
 	TypeMismatch                      // a publisher and a subscription, one of them ours, do not fit: Err is a *registry.TypeMismatchError
 	Unusable                          // somebody's shared memory is corrupt, of another version, beyond a limit, may not be read, or there is no memory for it here: Err
 	Missed                            // the listener was too slow, Err says how many events it missed
+	Dropped                           // samples of a publisher that closed or died were given up, beyond MemoryLimit of a subscriber of ours: Err is a *shmtransport.DroppedError
 )
 
 var eventNames = [...]string{
 	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed",
-	TypeMismatch: "type mismatch", Unusable: "unusable", Missed: "missed",
+	TypeMismatch: "type mismatch", Unusable: "unusable", Missed: "missed", Dropped: "dropped",
 }
 
 func (k EventKind) String() string {
@@ -43,7 +44,7 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind        EventKind
 	Participant registry.Participant // whom it is about, without Entities; UID, GID and PIDProof are the kernel's word
-	Entity      registry.Entity      // Added, Removed, TypeMismatch: the publisher or subscription, the other side's for TypeMismatch
+	Entity      registry.Entity      // Added, Removed, TypeMismatch, Dropped: the publisher or subscription, the other side's for TypeMismatch
 	Err         error
 }
 

@@ -1,6 +1,8 @@
 package topic
 
 import (
+	"fmt"
+
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/registry"
 )
@@ -73,10 +75,25 @@ func (sub *subscription) likes(pub registry.Entity) bool {
 	}
 	likes, asked := sub.liked[pub.ID]
 	if !asked {
-		likes = sub.filter(pub.Topic)
+		likes = sub.ask(pub.Topic)
 		sub.liked[pub.ID] = likes
 	}
 	return likes
+}
+
+// ask calls the filter. Its panic goes on, as that of a function of Handle does, but mostly on a goroutine that the application did
+// not start, where it ends the program. So it says whose filter it was.
+func (sub *subscription) ask(topic string) bool {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case error:
+			panic(fmt.Errorf("Filter of the subscriber to %q, asked about topic %q: %w", sub.entity.Patterns, topic, e))
+		default:
+			panic(fmt.Errorf("Filter of the subscriber to %q, asked about topic %q: %v", sub.entity.Patterns, topic, e))
+		}
+	}()
+	return sub.filter(topic)
 }
 
 func (sub *subscription) knows(pub registry.EntityID) bool {

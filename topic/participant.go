@@ -20,7 +20,7 @@ type Options struct {
 	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
 	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
 	Unit   string       // what people call this participant; default the executable's name
-	Logger *slog.Logger // hears what goes wrong in the background, and must not use the Participant; default nobody
+	Logger *slog.Logger // hears what goes wrong in the background, on goroutines of the library, where a panic of its handler ends the program; must not use the Participant; default none
 
 	// ReadOnly is for whoever may read in the domain and not write, and for whoever wants to look on unnoticed. Nobody sees this
 	// participant or its subscribers, and no publisher waits for them. Each sample is copied, and a new one is looked for once

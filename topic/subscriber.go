@@ -19,11 +19,12 @@ import (
 type SubscriberOptions[T any] struct {
 	Codec           serde.Codec[T]          // default serde.Default[T](); a subscriber of []byte without one takes any type
 	Patterns        []string                // further patterns; a sample is delivered once even where they overlap
-	Filter          func(topic string) bool // of the topics that match, only those it likes; called once for each publisher and not concurrently, and must not use the Participant
+	Filter          func(topic string) bool // of the topics that match, only those it likes; called once for each publisher and not concurrently, mostly on a goroutine of the library, where its panic ends the program; must not use the Participant
 	History         int                     // how many samples from before it subscribed it wants, as far as they are still there
 	Lossless        bool                    // publishers wait for it rather than overwrite what it has not taken
 	LosslessTimeout time.Duration           // for how long at a time; default 10 s. After that it loses samples until it catches up
 	MaxHeld         int                     // samples of one publisher held at once, up to 960; default 256
+	MemoryLimit     int64                   // bytes kept of publishers that closed or died until they are received; default 64 MiB, 1 GiB if Lossless
 	Spin            time.Duration           // how long a wait looks by itself before it sleeps; default 20 µs, negative not at all
 
 	// Ended is called when a publisher is gone, or cannot be read any more, and everything of it was received or given up. It
@@ -58,6 +59,8 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 		return nil, fmt.Errorf("subscribe to %q: History is %d, must be from 0 to %d", pattern, opts.History, shmtransport.MaxDepth)
 	case opts.LosslessTimeout < 0:
 		return nil, fmt.Errorf("subscribe to %q: LosslessTimeout is %v, must be positive", pattern, opts.LosslessTimeout)
+	case opts.MemoryLimit < 0:
+		return nil, fmt.Errorf("subscribe to %q: MemoryLimit is %d, must be positive; 0 means 64 MiB, or 1 GiB if it is lossless", pattern, opts.MemoryLimit)
 	}
 	if p.readOnly && opts.Lossless {
 		return nil, fmt.Errorf("subscribe to %q: no publisher waits for a participant that only reads; subscribe without Lossless, or join without ReadOnly", pattern)
@@ -74,7 +77,8 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
 		AnyType:  opts.Codec == nil && t.Encoding == serde.EncodingRaw,
 		Lossless: opts.Lossless, History: uint32(opts.History),
-	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended, shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, MaxEnded: maxEnded(opts.Lossless)})
+	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended,
+		shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, EndedLimit: cmp.Or(opts.MemoryLimit, endedLimit(opts.Lossless))})
 	if err != nil {
 		return nil, err
 	}
@@ -82,12 +86,12 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	return sub, nil
 }
 
-// maxEnded is how many publishers that closed or died a subscriber that does not receive keeps for later.
-func maxEnded(lossless bool) int {
+// endedLimit is how many bytes a subscriber that does not receive keeps of publishers that closed or died.
+func endedLimit(lossless bool) int64 {
 	if lossless {
-		return 1024
+		return 1 << 30
 	}
-	return 64
+	return 64 << 20
 }
 
 // Receive waits for the next sample. The caller releases it. The error is ctx's, os.ErrClosed, or a

@@ -80,7 +80,7 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	if err := sub.possible(); err != nil {
 		return nil, err
 	}
-	opts.Failed = sub.failed
+	opts.Failed, opts.Dropped = sub.failed, sub.dropped
 	if ended != nil {
 		opts.Ended = func(id shmtransport.PublisherID) { ended(publisherID(id)) }
 	}
@@ -203,6 +203,25 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 	case sub.ended != nil:
 		sub.ended(key)
 	}
+}
+
+// dropped hears from the reader that samples of a publisher that ended were given up. Its record may be gone for long.
+func (sub *subscription) dropped(tag any, err *shmtransport.DroppedError) {
+	p, src := sub.p, tag.(*source)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	id := registry.EntityID{Participant: registry.ID(err.Publisher.Participant), Number: err.Publisher.Number}
+	p.log.Warn("samples of a publisher that ended were dropped", "topic", src.topic, "publisher", id, "samples", err.Samples)
+	p.emit(Event{
+		Kind: Dropped, Err: err, Participant: registry.Participant{ID: id.Participant, Unit: src.unit, PID: src.pid},
+		Entity: registry.Entity{
+			ID: id, Kind: registry.KindPublisher, Topic: src.topic,
+			TypeName: src.typ.Name, Encoding: src.typ.Encoding, SchemaEncoding: src.typ.SchemaEncoding, Schema: src.typ.Schema,
+		},
+	})
 }
 
 // close ends the subscription alone, end as part of closing the participant. The participant may be closed at the same time.

@@ -24,6 +24,7 @@ const (
 	offLoans    = 72 // publisher
 	offHeld     = 64 // subscription
 	offLag      = 72 // subscription
+	offDropped  = 80 // subscription
 	offLatency  = 128
 )
 
@@ -68,10 +69,11 @@ func (p *Publisher) SetMemory(n int64) { mem.Set64(p.memory, uint64(n)) }
 // SetLoans says how many slots the application has asked for and neither published nor given back.
 func (p *Publisher) SetLoans(n int) { mem.Set64(p.loans, uint64(n)) }
 
-// A Subscription is the owner's view of its block. Its methods are for one goroutine at a time.
+// A Subscription is the owner's view of its block. Received, Lost and Latency are for one goroutine at a time, SetUndecodable,
+// SetHeld and SetLag too, which may be another.
 type Subscription struct {
-	messages, bytes, last, lastSize, maxSize, lost, decode, peers, held, lag *atomic.Uint64
-	latency                                                                  []atomic.Uint32
+	messages, bytes, last, lastSize, maxSize, lost, decode, peers, held, lag, dropped *atomic.Uint64
+	latency                                                                           []atomic.Uint32
 }
 
 // NewSubscription takes a block of Size bytes.
@@ -80,7 +82,8 @@ func NewSubscription(b []byte) Subscription {
 		messages: mem.Uint64(b, offMessages), bytes: mem.Uint64(b, offBytes), last: mem.Uint64(b, offLast),
 		lastSize: mem.Uint64(b, offLastSize), maxSize: mem.Uint64(b, offMaxSize), lost: mem.Uint64(b, offLost),
 		decode: mem.Uint64(b, offDecode), peers: mem.Uint64(b, offPeers), held: mem.Uint64(b, offHeld),
-		lag: mem.Uint64(b, offLag), latency: mem.Uint32s(b, offLatency, Buckets),
+		lag:     mem.Uint64(b, offLag),
+		dropped: mem.Uint64(b, offDropped), latency: mem.Uint32s(b, offLatency, Buckets),
 	}
 }
 
@@ -98,6 +101,9 @@ func (s *Subscription) Received(size int, stamp int64, lost uint64) {
 	}
 }
 
+// Dropped counts messages, lost ones, that were given up with a publisher that ended.
+func (s *Subscription) Dropped(n uint64) { mem.Add64(s.dropped, n) }
+
 // Lost counts messages that were lost without one received after them.
 func (s *Subscription) Lost(n uint64) { mem.Add64(s.lost, n) }
 
@@ -110,7 +116,7 @@ func (s *Subscription) SetPublishers(n int) { s.peers.Store(uint64(n)) }
 // SetHeld says how many samples the application has not released.
 func (s *Subscription) SetHeld(n int64) { mem.Set64(s.held, uint64(n)) }
 
-// SetLag says how many messages are published and not yet taken.
+// SetLag says how many messages are in the rings of the publishers and not yet taken.
 func (s *Subscription) SetLag(n uint64) { mem.Set64(s.lag, n) }
 
 // Latency puts one delay from publish to take, in nanoseconds, into the histogram.

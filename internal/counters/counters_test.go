@@ -29,13 +29,14 @@ func TestFiguresReadBackWhatWasCounted(t *testing.T) {
 	s.SetPublishers(1)
 	s.SetHeld(4)
 	s.SetLag(6)
+	s.Dropped(4)
 	s.Latency(1000)
 	got := ReadSubscription(b)
 	if got.Latency[Bucket(1000)] != 1 {
 		t.Fatalf("the histogram missed a delay: %v", got.Latency)
 	}
 	got.Latency = [Buckets]uint32{}
-	wantS := SubscriptionFigures{Messages: 1, Bytes: 10, LastStamp: 3, LastSize: 10, MaxSize: 10, Lost: 7, DecodeErrors: 1, Publishers: 1, Held: 4, Lag: 6}
+	wantS := SubscriptionFigures{Messages: 1, Bytes: 10, LastStamp: 3, LastSize: 10, MaxSize: 10, Lost: 7, DecodeErrors: 1, Publishers: 1, Held: 4, Lag: 6, Dropped: 4}
 	if got != wantS {
 		t.Fatalf("got %+v, want %+v", got, wantS)
 	}

@@ -30,7 +30,8 @@
 //	48      8     offDecode    messages received that could not be decoded
 //	56      8     offPeers     publishers linked
 //	64      8     offHeld      samples not released
-//	72      8     offLag       messages of the publisher of a recent sample that were published and not taken then
+//	72      8     offLag       messages in the rings of the publishers that were published and not yet taken
+//	80      8     offDropped   messages, lost ones, of publishers that ended, given up for want of room
 //	128     512   offLatency   latency histogram, 128 words of 32 bits
 //
 // Stamps are nanoseconds of CLOCK_MONOTONIC, zero before the first message.

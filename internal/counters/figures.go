@@ -31,6 +31,7 @@ type SubscriptionFigures struct {
 	Publishers   uint64          `json:"publishers"`
 	Held         uint64          `json:"held"`
 	Lag          uint64          `json:"lag"`
+	Dropped      uint64          `json:"dropped"` // of those lost: of publishers that ended, beyond the memory limit
 	Latency      [Buckets]uint32 `json:"-"`
 }
 
@@ -56,7 +57,7 @@ func ReadSubscription(b []byte) SubscriptionFigures {
 	f := SubscriptionFigures{
 		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Lost: at(offLost), DecodeErrors: at(offDecode), Publishers: at(offPeers),
-		Held: at(offHeld), Lag: at(offLag),
+		Held: at(offHeld), Lag: at(offLag), Dropped: at(offDropped),
 	}
 	for i := range f.Latency {
 		f.Latency[i] = binary.NativeEndian.Uint32(b[offLatency+4*i:])

@@ -56,6 +56,7 @@ type subscriberReport struct {
 	Mismatch     bool     `json:"mismatch"`
 	Connected    uint64   `json:"connected"`
 	Lost         uint64   `json:"lost"`
+	Dropped      uint64   `json:"dropped"`
 	DecodeErrors uint64   `json:"decode_errors"`
 	Held         uint64   `json:"held"`
 	Lag          uint64   `json:"lag"`
@@ -90,7 +91,7 @@ func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
 	e, f := s.Entity, s.Entity.Subscription
 	return subscriberReport{
 		endpointReport: reportEndpoint(s.Owner, e, now), Patterns: e.Patterns, AnyType: e.AnyType, Lossless: e.Lossless,
-		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost,
+		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped,
 		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99),
 	}
 }
@@ -178,6 +179,9 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 		f := s.Entity.Subscription
 		field("  asks for", "%s", strings.Join(s.Entity.Patterns, ", ")+wishes(s.Entity))
 		field("  received", "%d messages, %s, %d lost, %d undecodable%s", f.Messages, text.Bytes(f.Bytes), f.Lost, f.DecodeErrors, sharedNote(s))
+		if f.Dropped > 0 {
+			field("  dropped", "%d of those lost: more was left of publishers that ended than its memory limit keeps", f.Dropped)
+		}
 		field("  holds", "%d samples, %d behind the publishers", f.Held, f.Lag)
 		field("  delay", "median %s, 99%% below %s", text.Duration(s.P50), text.Duration(s.P99))
 		if s.Mismatch {

@@ -82,9 +82,20 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions)
 		return err
 	}
 	if s.Lost > 0 {
-		return cli.Lossyf("%d messages were lost: they were overwritten before the recorder could take them", s.Lost)
+		return cli.Lossyf("%d messages were lost: %s", s.Lost, lostHow(s))
 	}
 	return nil
+}
+
+func lostHow(s record.Summary) string {
+	const overwritten, dropped = "overwritten before the recorder could take them", "dropped, because more was left of publishers that ended than the recorder keeps"
+	switch {
+	case s.Dropped == 0:
+		return "they were " + overwritten
+	case s.Dropped >= s.Lost:
+		return "they were " + dropped
+	}
+	return fmt.Sprintf("%d were %s, %d %s", s.Lost-s.Dropped, overwritten, s.Dropped, dropped)
 }
 
 func recordLine(p record.Progress) string {

@@ -1,0 +1,146 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// keptSample is a sample that was copied out of the ring of a publisher that ended.
+type keptSample struct {
+	sequence uint64
+	stamp    int64
+	lost     uint64 // samples missing just before it
+	payload  mem.Span
+}
+
+// copyRest copies what is left in the ring of a publisher that ended to a Link without a ring. It fails where that is much, and
+// where something cannot be what it should be, which whoever takes finds out again. The link itself stays as it is.
+func (l *Link) copyRest(maxHeld int) (_ *Link, ok bool) {
+	rest := &Link{id: l.id, reader: l.reader, tag: l.tag, owner: l.owner, cost: restOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
+	newest := l.newest()
+	at := l.cursor
+	if depth := uint64(l.ring.depth()); newest >= at && newest-at >= depth {
+		rest.missing += newest + 1 - depth - at
+		at = newest + 1 - depth
+	}
+	for ; at <= newest; at++ {
+		word := l.ring.word(at).Load()
+		slot := uint32(word & slotMask)
+		if ahead(word, at) != 0 || slot == slotWithdrawn {
+			rest.missing++
+			continue
+		}
+		k := keptSample{sequence: at, lost: rest.missing}
+		var whole bool
+		if slot >= slotInEntry {
+			whole = l.copyEntryTo(&k, int(slot-slotInEntry))
+		} else {
+			whole = l.copySlotTo(&k, slot, copiedRest-rest.cost)
+		}
+		rest.cost += int64(k.payload.Len()) + sampleOverhead
+		if !whole || rest.cost > copiedRest {
+			return nil, false
+		}
+		rest.missing = 0
+		rest.kept = append(rest.kept, k)
+	}
+	n := min(len(rest.kept), maxHeld)
+	rest.uses, rest.marks = make([]atomic.Uint64, n), make([]atomic.Uint32, n)
+	for k := range rest.uses {
+		rest.uses[k].Store(uint64(k))
+	}
+	return rest, true
+}
+
+func (l *Link) copyEntryTo(k *keptSample, n int) bool {
+	if n > smallPayload {
+		return false
+	}
+	var c entryCopy
+	if !l.ring.read(k.sequence, &c, n) {
+		return false
+	}
+	payload := mem.Alloc(n)
+	copy(payload, mem.SpanOfWords(c.words[:], n).Bytes())
+	k.stamp, k.payload = c.stamp, mem.SpanOf(payload)
+	return true
+}
+
+// copySlotTo copies no more than limit bytes. It reads the file, as copySlot does.
+func (l *Link) copySlotTo(k *keptSample, slot uint32, limit int64) bool {
+	a, off, err := l.slotAt(slot)
+	if err != nil {
+		return false
+	}
+	var h [slotHeaderSize]byte
+	if l.view.readAt(h[:], off) != nil || binary.NativeEndian.Uint64(h[slotOffSequence:]) != k.sequence {
+		return false
+	}
+	n := binary.NativeEndian.Uint64(h[slotOffLength:])
+	if n > a.slotSize || limit < 0 || n > uint64(limit) {
+		return false
+	}
+	payload := mem.Alloc(int(n))
+	if l.view.readAt(payload, off+slotHeaderSize) != nil {
+		return false
+	}
+	k.stamp, k.payload = int64(binary.NativeEndian.Uint64(h[slotOffPublished:])), mem.SpanOf(payload)
+	return true
+}
+
+// takeKept is take for a link without a ring.
+func (l *Link) takeKept(s *Sample) outcome {
+	next := l.cursorWord.Load()
+	if next == uint64(len(l.kept)) {
+		return nothing
+	}
+	o := l.handKept(s, next)
+	if o == taken {
+		s.lost += l.kept[next].lost
+		l.cursorWord.Store(next + 1)
+	}
+	return o
+}
+
+// latestKept is latest for a link without a ring.
+func (l *Link) latestKept(s *Sample) (_ outcome, fresh bool) {
+	all := uint64(len(l.kept))
+	o := l.handKept(s, all-1)
+	if o != taken {
+		return o, false
+	}
+	if fresh = l.cursorWord.Swap(all) < all; fresh {
+		l.missing = 0
+	} else {
+		l.lost, s.lost = s.lost, 0 // for one that counts
+	}
+	return taken, fresh
+}
+
+// handKept makes the i-th kept sample the application's.
+func (l *Link) handKept(s *Sample, i uint64) outcome {
+	m := l.freeMark()
+	if m < 0 {
+		return heldLimit
+	}
+	k := &l.kept[i]
+	s.sequence, s.stamp, s.payload = k.sequence, k.stamp, k.payload
+	l.hand(s, m, copied)
+	return taken
+}
+
+// left is how many samples of a publisher that ended were not taken, and how many more are missing among them.
+func (l *Link) left() (samples, missing uint64) {
+	if l.kept == nil {
+		n := l.rest()
+		samples = min(n, uint64(l.ring.depth()))
+		return samples, n - samples
+	}
+	kept := l.kept[l.cursorWord.Load():]
+	for _, k := range kept {
+		missing += k.lost
+	}
+	return uint64(len(kept)), missing + l.missing
+}
