@@ -21,7 +21,7 @@ func TestFilter_PanicNamesTheSubscriber(t *testing.T) {
 				defer func() {
 					t.Helper()
 					err, _ := recover().(error)
-					if err == nil || !strings.Contains(err.Error(), `Filter of the subscriber to ["robot/*"]`) ||
+					if err == nil || !strings.Contains(err.Error(), `filter of the subscriber to ["robot/*"]`) ||
 						!strings.Contains(err.Error(), "robot/pose") || !strings.HasSuffix(err.Error(), "out of range") {
 						t.Errorf("%s: panic %v", during, err)
 					}

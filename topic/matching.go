@@ -88,9 +88,9 @@ func (sub *subscription) ask(topic string) bool {
 		switch e := recover().(type) {
 		case nil:
 		case error:
-			panic(fmt.Errorf("Filter of the subscriber to %q, asked about topic %q: %w", sub.entity.Patterns, topic, e))
+			panic(fmt.Errorf("filter of the subscriber to %q, asked about topic %q: %w", sub.entity.Patterns, topic, e))
 		default:
-			panic(fmt.Errorf("Filter of the subscriber to %q, asked about topic %q: %v", sub.entity.Patterns, topic, e))
+			panic(fmt.Errorf("filter of the subscriber to %q, asked about topic %q: %v", sub.entity.Patterns, topic, e))
 		}
 	}()
 	return sub.filter(topic)
