@@ -195,7 +195,7 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 		cancel()
 		var held []Sample
 		buf := make([]Sample, 3)
-		for i := 0; len(*r.links.Load()) > 0; i++ {
+		for i := 0; r.Figures().Publishers > 0; i++ {
 			switch i % 3 {
 			case 0:
 				s, ok, err := tryReceive(r)
