@@ -13,11 +13,11 @@ import (
 // A LostFileError says that another program removed, moved or cut a recording while it was written.
 type LostFileError struct {
 	Path string
-	What string // what the other program did
+	What string // what the other program did: "removed it"
 }
 
 func (e *LostFileError) Error() string {
-	return fmt.Sprintf("another program %s %s while it was written", e.What, e.Path)
+	return fmt.Sprintf("%s is not what was recorded: another program %s meanwhile", e.Path, e.What)
 }
 
 // A destination is what a recording is written to: a file, or something that takes a stream.
@@ -103,10 +103,10 @@ func (d *destination) whole() error {
 		return err
 	}
 	if removed(info) {
-		return &LostFileError{Path: d.path, What: "removed"}
+		return &LostFileError{Path: d.path, What: "removed it"}
 	}
 	if info.Size() != d.size {
-		return &LostFileError{Path: d.path, What: fmt.Sprintf("changed the size from %d to %d bytes of", d.size, info.Size())}
+		return &LostFileError{Path: d.path, What: fmt.Sprintf("changed its size from %d to %d bytes", d.size, info.Size())}
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (d *destination) check() error {
 		return err
 	}
 	if there, err := os.Stat(d.path); err != nil || !os.SameFile(ours, there) {
-		return &LostFileError{Path: d.path, What: "moved"}
+		return &LostFileError{Path: d.path, What: "moved it"}
 	}
 	return nil
 }

@@ -155,6 +155,9 @@ func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err err
 	case src.channel == nil:
 		lost++
 		src.summary.NoChannel++
+	case errors.As(err, new(*mcapfile.MessageSizeError)):
+		lost++
+		src.summary.TooLarge++
 	case errors.As(err, new(*shmtransport.CorruptError)):
 		lost++ // its publisher took the memory away before it was copied
 	case err != nil:
@@ -215,5 +218,6 @@ func (r *recorder) summarise(s *Summary) {
 	for _, name := range slices.Sorted(maps.Keys(r.topics)) {
 		s.Topics = append(s.Topics, *r.topics[name])
 		s.NoChannel += r.topics[name].NoChannel
+		s.TooLarge += r.topics[name].TooLarge
 	}
 }
