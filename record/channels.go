@@ -52,6 +52,7 @@ func (c *channelTable) of(d *description) (*channel, error) {
 	if d.latched {
 		metadata[keyLatched] = "true"
 	}
+	addAnnounced(metadata, d.metadata)
 	return c.add(key, &mcapfile.Channel{
 		Topic: d.topic, Encoding: d.kind.Encoding, SchemaName: d.kind.Name, SchemaEncoding: d.kind.SchemaEncoding,
 		Schema: bytes.Clone(d.kind.Schema), Metadata: metadata,

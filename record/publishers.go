@@ -30,11 +30,13 @@ type description struct {
 	latched          bool
 	unit, executable string
 	pid              int
+	metadata         map[string]string // that it announced
 }
 
 func descriptionOf(s *topic.Sample[[]byte]) description {
 	return description{
 		topic: strings.Clone(s.Topic()), kind: s.Type(), latched: s.Latched(), unit: s.Unit(), executable: s.Executable(), pid: s.PID(),
+		metadata: s.Metadata(),
 	}
 }
 

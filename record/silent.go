@@ -27,7 +27,7 @@ func (r *recorder) addSilent(dir string, wants func(topic string) bool) error {
 			if e.Kind != registry.KindPublisher || !wants(e.Topic) {
 				continue
 			}
-			d := description{topic: e.Topic, latched: e.Latched}
+			d := description{topic: e.Topic, latched: e.Latched, metadata: e.Metadata}
 			d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, d.kind.Schema = e.TypeName, e.Encoding, e.SchemaEncoding, e.Schema
 			if _, err := r.channels.of(&d); err != nil {
 				return err

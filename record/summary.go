@@ -19,6 +19,8 @@ type Summary struct {
 	Spacing Spacing `json:"spacing"`
 	// Loops counts complete passes over the file; Play only.
 	Loops uint64 `json:"loops,omitempty"`
+	// Mapped is what was played otherwise than it was recorded; Play only.
+	Mapped []Mapping `json:"mapped,omitempty"`
 	// Damage says what of the file could not be read, nil when all of it could; Play only.
 	Damage error `json:"-"`
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -18,6 +19,7 @@ type Plan struct {
 	Bytes    uint64 // payload
 	Start    uint64 // smallest and largest log time
 	End      uint64
+	Span     uint64  // between the smallest and the largest log time of all messages, also of channels that were not kept
 	Damage   *Damage // nil when the file was read whole and was closed
 	Stats    Stats
 
@@ -35,6 +37,8 @@ type ChannelPlan struct {
 	Messages uint64
 	Bytes    uint64
 	Largest  uint64 // bytes of the largest payload
+	First    uint64 // smallest and largest log time
+	Last     uint64
 }
 
 // Damage says what of a file could not be read. It is an error that wraps the first one.
@@ -82,6 +86,7 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 	p := &Plan{src: src, size: size, limits: r.limits, keep: make(map[*Channel]bool)}
 	counts := make(map[*Channel]*ChannelPlan)
 	var m Message
+	var first, last uint64 = math.MaxUint64, 0 // log times of all messages
 	for {
 		if err := r.Next(&m); errors.Is(err, io.EOF) {
 			break
@@ -95,6 +100,7 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			}
 			continue
 		}
+		first, last = min(first, m.LogTime), max(last, m.LogTime)
 		kept, seen := p.keep[m.Channel]
 		if !seen {
 			kept = keep == nil || keep(m.Channel)
@@ -115,12 +121,17 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			p.Channels = append(p.Channels, *c)
 		}
 	}
+	p.Span = max(first, last) - first
 	p.Stats, p.defs = r.Stats(), r.defs
 	slices.SortStableFunc(p.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.off, b.off)) })
 	return p, nil
 }
 
 func (c *ChannelPlan) add(m *Message) {
+	if c.Messages == 0 {
+		c.First = m.LogTime
+	}
+	c.First, c.Last = min(c.First, m.LogTime), max(c.Last, m.LogTime)
 	c.Messages++
 	c.Bytes += uint64(len(m.Data))
 	c.Largest = max(c.Largest, uint64(len(m.Data)))
