@@ -17,7 +17,7 @@ func mend(dir string) error {
 	good := err == nil && info.Mode().IsRegular() && info.Size() == 20480
 	if good {
 		b, err := os.ReadFile(registry)
-		good = err == nil && string(b[:8]) == "shmbus-r" && binary.NativeEndian.Uint32(b[8:]) == 2
+		good = err == nil && string(b[:8]) == "shmbus-r" && binary.NativeEndian.Uint32(b[8:]) == thisVersion
 	}
 	if !good { // who looks for it makes a new one within a second
 		if err := os.RemoveAll(registry); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,6 +19,13 @@ import (
 
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
+)
+
+// Versions of the layout: of this program, and of others that it may meet.
+const (
+	thisVersion  = 3
+	olderVersion = thisVersion - 1
+	newerVersion = thisVersion + 1
 )
 
 // Whoever speaks another version is refused by name, and let live.
@@ -43,23 +51,23 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 		dir := newDomain(t)
 		tryAll(t, dir).finish()
 		registryFile := filepath.Join(dir, "d", "registry")
-		patch(t, registryFile, 1)
+		patch(t, registryFile, olderVersion)
 		p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d"})
 		var version *registry.VersionError
-		if !errors.As(err, &version) || version.Found != 1 || version.Known != 2 || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
+		if !errors.As(err, &version) || version.Found != olderVersion || version.Known != thisVersion || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
 			t.Errorf("joined %v: %v", p, err)
 		}
 		if n := entries(t, dir); n != 1 {
 			t.Errorf("%d files", n)
 		}
-		patch(t, registryFile, 2)
+		patch(t, registryFile, thisVersion)
 	})
 	t.Run("a participant of another version", func(t *testing.T) {
 		dir := newDomain(t)
 		old, one := tryAll(t, dir), start(t, dir, "attempt")
 		old.must("pub p t")
 		old.must("sub s t")
-		patch(t, filepath.Join(dir, "d", "*.participant"), 1) // it was not there before either of them
+		patch(t, filepath.Join(dir, "d", "*.participant"), olderVersion) // it was not there before either of them
 		one.must("join")
 		one.must("heard unusable 1")
 		one.must("sub s t")
@@ -70,7 +78,7 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 		}
 		old.must("none s")
 		out, err := command(shmmon, dir, "ps").CombinedOutput()
-		if !strings.Contains(string(out), "version 1") || !strings.Contains(string(out), "version 2") {
+		if !strings.Contains(string(out), versionText(olderVersion)) || !strings.Contains(string(out), versionText(thisVersion)) {
 			t.Errorf("shmmon ps: %v, %s", err, out)
 		}
 		if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) != 0 || err != nil {
@@ -88,8 +96,8 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 		old, one := tryAll(t, dir), tryAll(t, dir)
 		old.must("pub p t")
 		old.must("sub s u")
-		patch(t, filepath.Join(dir, "d", "*.pub.1"), 3)
-		patch(t, filepath.Join(dir, "d", "*.reader"), 3)
+		patch(t, filepath.Join(dir, "d", "*.pub.1"), newerVersion)
+		patch(t, filepath.Join(dir, "d", "*.reader"), newerVersion)
 		one.must("sub s t")
 		one.must("heard unusable:t 1")
 		one.must("pub p u") // waits a second for a subscription that it cannot connect
@@ -98,17 +106,19 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 		one.must("pub mine t")
 		one.must("send mine 3 500")
 		one.must("take s 3")
-		patch(t, filepath.Join(dir, "d", "*.pub.1"), 2)
+		patch(t, filepath.Join(dir, "d", "*.pub.1"), thisVersion)
 		old.finish()
 		one.finish()
 	})
 }
 
+func versionText(v int) string { return fmt.Sprintf("version %d", v) }
+
 // nextVersion builds this program as it would be with the next version of the layout.
 func nextVersion(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	version := regexp.MustCompile(`(?m)^(\s*[lL]ayoutVersion\s*= )2$`)
+	version := regexp.MustCompile(fmt.Sprintf(`(?m)^(\s*[lL]ayoutVersion\s*= )%d$`, thisVersion))
 	replaced := map[string]string{}
 	for _, name := range []string{"../registry/layout.go", "../shmtransport/layout.go"} {
 		path, err := filepath.Abs(name)
@@ -119,7 +129,7 @@ func nextVersion(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next := version.ReplaceAll(text, []byte("${1}3"))
+		next := version.ReplaceAll(text, fmt.Appendf(nil, "${1}%d", newerVersion))
 		if bytes.Equal(next, text) {
 			t.Fatalf("%s has no version to replace", name)
 		}
@@ -181,7 +191,7 @@ func TestProgramsOfTwoVersionsRefuseEachOther(t *testing.T) {
 			work(first)
 			before := files(t, dir)
 			a := second.can("join")
-			for _, part := range []string{"version 2", "version 3", "SHMBUS_DOMAIN"} {
+			for _, part := range []string{versionText(thisVersion), versionText(newerVersion), "SHMBUS_DOMAIN"} {
 				if !strings.Contains(a.Text, part) {
 					t.Errorf("the second is refused with %q, without %q", a.Text, part)
 				}

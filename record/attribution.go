@@ -85,6 +85,16 @@ func (a *attribution) add(m mcapfile.Metadata) error {
 	return nil
 }
 
+// addNew adds the records behind the first known ones, and returns how many are known then.
+func (a *attribution) addNew(known int, records []mcapfile.Metadata, damage **mcapfile.Damage) int {
+	for _, m := range records[known:] {
+		if err := a.add(m); err != nil {
+			*damage = (*damage).Note(err)
+		}
+	}
+	return len(records)
+}
+
 func (a *attribution) addRange(key, value string) error {
 	name, from, ok := strings.Cut(key, ":")
 	first, err := strconv.ParseUint(from, 10, 32)

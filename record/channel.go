@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
@@ -30,6 +31,16 @@ const (
 type topicStats struct {
 	Messages uint64 `json:"messages"`
 	Lost     uint64 `json:"lost"`
+}
+
+// addAnnounced adds to the metadata of a channel what a publisher announced of itself. The keys of recordings are not for it, except
+// those of a replay.
+func addAnnounced(metadata, announced map[string]string) {
+	for k, v := range announced {
+		if !strings.HasPrefix(k, "shmbus.") || k == keyOriginalTopic || k == keyOriginalType {
+			metadata[k] = v
+		}
+	}
 }
 
 // channelOf is what a type on a topic looks like in a file. typeOf is the reverse.

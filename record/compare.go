@@ -77,7 +77,13 @@ type contents struct {
 	damage   error
 }
 
-// A track is the messages of one channel, by log time.
+// A trackKey is what the messages of a track have in common.
+type trackKey struct {
+	channel   *mcapfile.Channel
+	publisher *recordedPublisher
+}
+
+// A track is the messages of one publisher, by log time.
 type track struct {
 	channel *mcapfile.Channel
 	prints  []print
@@ -114,17 +120,25 @@ func digest(path string) (*contents, error) {
 	if plan.Damage != nil {
 		c.damage = plan.Damage
 	}
-	tracks := make(map[*mcapfile.Channel]*track)
-	for _, ch := range plan.Channels {
-		t := &track{channel: ch.Channel}
-		tracks[ch.Channel] = t
-		c.topics[ch.Topic] = append(c.topics[ch.Topic], t)
+	from := newAttribution()
+	var wrong *mcapfile.Damage
+	from.addNew(0, plan.Stats.Metadata, &wrong)
+	if wrong != nil && c.damage == nil {
+		c.damage = wrong
 	}
+	tracks := make(map[trackKey]*track)
 	for m, err := range plan.InOrder() {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		t := tracks[m.Channel]
+		publisher, _ := from.publisher(&m)
+		key := trackKey{m.Channel, publisher}
+		t := tracks[key]
+		if t == nil {
+			t = &track{channel: m.Channel}
+			tracks[key] = t
+			c.topics[m.Channel.Topic] = append(c.topics[m.Channel.Topic], t)
+		}
 		if uint64(len(t.prints)) == math.MaxUint32 {
 			return nil, fmt.Errorf("%s: more than %d messages in one channel cannot be compared", path, uint32(math.MaxUint32))
 		}

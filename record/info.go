@@ -18,8 +18,9 @@ type Info struct {
 	Path         string            `json:"path"`
 	FileSize     int64             `json:"file_size"` // bytes
 	Profile      string            `json:"profile"`
-	Library      string            `json:"library"` // that wrote it
-	Closed       bool              `json:"closed"`  // it has its proper end
+	Library      string            `json:"library"`    // that wrote it
+	Recordings   int               `json:"recordings"` // that follow each other in the file, mostly 1
+	Closed       bool              `json:"closed"`     // it has its proper end
 	Damage       string            `json:"damage,omitempty"`
 	Messages     uint64            `json:"messages"`
 	Bytes        uint64            `json:"bytes"`         // payload
@@ -29,7 +30,7 @@ type Info struct {
 	SequenceGaps uint64            `json:"sequence_gaps"` // numbers left out; of a shmbus publisher each is a message that is missing
 	Lost         *uint64           `json:"lost,omitempty"`
 	Attachments  uint64            `json:"attachments"`
-	Metadata     []string          `json:"metadata"` // names of the metadata records
+	Metadata     []string          `json:"metadata"` // names of the metadata records, each once
 	Chunks       []CompressionInfo `json:"chunks"`   // by compression
 	Topics       []TopicInfo       `json:"topics"`   // sorted by name
 }
@@ -44,46 +45,52 @@ type CompressionInfo struct {
 
 // TopicInfo describes the messages of one type on a topic.
 type TopicInfo struct {
-	Topic          string    `json:"topic"`
-	Type           string    `json:"type"`
-	Encoding       string    `json:"encoding"`
-	SchemaEncoding string    `json:"schema_encoding"`
-	SchemaSize     int       `json:"schema_size"` // bytes
-	Publishers     int       `json:"publishers"`  // channels
-	Units          []string  `json:"units"`       // of the publishers, where known
-	Messages       uint64    `json:"messages"`
-	Bytes          uint64    `json:"bytes"`
-	Smallest       uint64    `json:"smallest"` // bytes of payload
-	Largest        uint64    `json:"largest"`
-	Start          time.Time `json:"start"`
-	End            time.Time `json:"end"`
-	Rate           float64   `json:"rate_hz"` // 0 when there is no interval to take it from
-	SequenceGaps   uint64    `json:"sequence_gaps"`
+	Topic          string          `json:"topic"`
+	Type           string          `json:"type"`
+	Encoding       string          `json:"encoding"`
+	SchemaEncoding string          `json:"schema_encoding"`
+	SchemaSize     int             `json:"schema_size"` // bytes
+	Publishers     int             `json:"publishers"`
+	PublishersGone int             `json:"publishers_gone"` // of them, those that ended before the recording did
+	PublisherList  []PublisherInfo `json:"publisher_list"`  // the first 100
+	Units          []string        `json:"units"`           // of the publishers, where known
+	Messages       uint64          `json:"messages"`
+	Bytes          uint64          `json:"bytes"`
+	Smallest       uint64          `json:"smallest"` // bytes of payload
+	Largest        uint64          `json:"largest"`
+	Start          time.Time       `json:"start"`
+	End            time.Time       `json:"end"`
+	Rate           float64         `json:"rate_hz"` // 0 when there is no interval to take it from
+	SequenceGaps   uint64          `json:"sequence_gaps"`
 
 	first, last uint64
-	sequences   map[*mcapfile.Channel]uint32
+	publishers  map[*recordedPublisher]*PublisherInfo
 }
 
-// ReadInfo reads the whole file at path. What is damaged is passed over and named in Damage; the error is for a file that
-// cannot be read or is not a recording.
-func ReadInfo(path string) (Info, error) {
+// ReadInfo reads the whole file at path, within the memory that mcapfile takes by default. What is damaged is passed over and
+// named in Damage; the error is for a file that cannot be read or is not a recording.
+func ReadInfo(path string) (Info, error) { return ReadInfoWithin(path, nil) }
+
+// ReadInfoWithin is ReadInfo with other limits for the memory.
+func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return Info{}, fmt.Errorf("info: %w", err)
 	}
 	defer f.Close()
-	r, err := mcapfile.NewReader(f, size, nil)
+	r, err := mcapfile.NewReader(f, size, limits)
 	if err != nil {
 		return Info{}, fmt.Errorf("info: %s: %w", path, err)
 	}
 	info := Info{Path: path, FileSize: size}
 	var damage *mcapfile.Damage
+	from, known := newAttribution(), 0
 	topics := make(map[topicKind]*TopicInfo)
 	byChannel := make(map[*mcapfile.Channel]*TopicInfo)
 	var first, last uint64 = math.MaxUint64, 0
 	var m mcapfile.Message
 	for {
-		err := r.Next(&m)
+		payload, err := r.Skim(&m)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -99,10 +106,16 @@ func ReadInfo(path string) (Info, error) {
 			t = topicOf(topics, m.Channel)
 			byChannel[m.Channel] = t
 		}
-		t.add(&m)
+		known = from.addNew(known, r.Metadata(), &damage)
+		p, number := from.publisher(&m)
+		t.add(&m, payload, p, number)
 		info.Messages++
-		info.Bytes += uint64(len(m.Data))
+		info.Bytes += payload
 		first, last = min(first, m.LogTime), max(last, m.LogTime)
+	}
+	from.addNew(known, r.Metadata(), &damage)
+	for _, c := range r.Channels() {
+		topicOf(topics, c) // also those without messages
 	}
 	if damage != nil {
 		info.Damage = damage.Error()
@@ -132,33 +145,32 @@ func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
 	if t == nil {
 		t = &TopicInfo{
 			Topic: c.Topic, Type: c.SchemaName, Encoding: c.Encoding, SchemaEncoding: c.SchemaEncoding, SchemaSize: len(c.Schema),
-			Units: []string{}, Smallest: math.MaxUint64, first: math.MaxUint64, sequences: make(map[*mcapfile.Channel]uint32),
+			Units: []string{}, Smallest: math.MaxUint64, first: math.MaxUint64, publishers: make(map[*recordedPublisher]*PublisherInfo),
 		}
 		topics[key] = t
-	}
-	t.Publishers++
-	if u := c.Metadata[keyUnit]; u != "" && !slices.Contains(t.Units, u) {
-		t.Units = append(t.Units, u)
 	}
 	return t
 }
 
-func (t *TopicInfo) add(m *mcapfile.Message) {
-	size := uint64(len(m.Data))
+func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, number uint64) {
 	t.Messages++
 	t.Bytes += size
 	t.Smallest, t.Largest = min(t.Smallest, size), max(t.Largest, size)
 	t.first, t.last = min(t.first, m.LogTime), max(t.last, m.LogTime)
-	// Sequences wrap; a step of more than half of the range is one back, or a file that does not count.
-	if before, ok := t.sequences[m.Channel]; ok {
-		if step := m.Sequence - before; step > 1 && step < 1<<31 {
-			t.SequenceGaps += uint64(step - 1)
-		}
+	i := t.publishers[p]
+	if i == nil {
+		i = new(PublisherInfo)
+		t.publishers[p] = i
 	}
-	t.sequences[m.Channel] = m.Sequence
+	i.add(m, number)
 }
 
 func (t *TopicInfo) finish() {
+	t.describePublishers(t.publishers)
+	if t.Messages == 0 {
+		t.Smallest = 0
+		return
+	}
 	t.Start, t.End = wallTime(t.first), wallTime(t.last)
 	if span := seconds(t.last - t.first); span > 0 {
 		t.Rate = float64(t.Messages-1) / span
@@ -167,10 +179,12 @@ func (t *TopicInfo) finish() {
 
 // describe takes over what the file says of itself.
 func (i *Info) describe(s mcapfile.Stats) {
-	i.Profile, i.Library, i.Closed, i.Attachments = s.Profile, s.Library, s.Closed, s.Attachments
+	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, s.Attachments
 	i.Metadata = []string{}
 	for _, m := range s.Metadata {
-		i.Metadata = append(i.Metadata, m.Name)
+		if !slices.Contains(i.Metadata, m.Name) {
+			i.Metadata = append(i.Metadata, m.Name)
+		}
 		if m.Name == statsName {
 			if lost, err := strconv.ParseUint(m.Values[statsLost], 10, 64); err == nil {
 				i.Lost = &lost

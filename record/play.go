@@ -12,15 +12,27 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// PlayOptions: the zero value plays the whole file once, as fast as it was recorded.
+// PlayOptions: the zero value plays the whole file once, as fast as it was recorded. The expressions are about topics as they
+// are called in the recording.
 type PlayOptions struct {
-	Rate   float64        // speed; 0 = 1 = as recorded, 2 = twice as fast
-	Max    bool           // as fast as possible; Rate is ignored
-	Loop   bool           // again and again until the context ends
-	Topics *regexp.Regexp // play topics that match; nil = all
-	// WaitSubscribers is how many subscriptions every topic must have before the first message; 0 = do not wait.
+	Rate    float64        // speed; 0 = 1 = as recorded, 2 = twice as fast
+	Max     bool           // as fast as possible; Rate and MaxGap are ignored
+	MaxGap  time.Duration  // a longer time without a message in the recording is played as one of this length; 0 = as it is
+	Loop    bool           // again and again until the context ends
+	Topics  *regexp.Regexp // play topics that match; nil = all
+	Exclude *regexp.Regexp // but not these; nil = none
+	Latched *regexp.Regexp // latch these, besides those that the recording calls latched; nil = none
+	// Rename says which topics of the recording are played under which other name. Names that are no topic names here and are
+	// not renamed are changed to ones that are; Mapped hears of it.
+	Rename map[string]string
+	// WaitSubscribers is how many subscriptions every publisher must have before the first message; 0 = do not wait.
 	WaitSubscribers int
 	WaitTimeout     time.Duration // gives up waiting for them; 0 = when the context ends
+	// Mapped is called once, before anything is published, with what is played otherwise than it was recorded. It is not called
+	// when there is nothing.
+	Mapped func([]Mapping)
+	// LongGap is called when nothing is to be published for a minute or more, with how long that is.
+	LongGap func(time.Duration)
 	// Progress is called about once a second from a goroutine of its own, and no more once Play has returned.
 	Progress func(Progress)
 }
@@ -36,33 +48,36 @@ func (o *PlayOptions) checked() (PlayOptions, error) {
 	if !(c.Rate > 0) || math.IsInf(c.Rate, 0) {
 		return c, fmt.Errorf("play: %v is not a rate; it must be greater than 0", c.Rate)
 	}
-	if c.WaitSubscribers < 0 || c.WaitTimeout < 0 {
-		return c, fmt.Errorf("play: a number of subscribers or a timeout is negative")
+	if c.WaitSubscribers < 0 || c.WaitTimeout < 0 || c.MaxGap < 0 {
+		return c, fmt.Errorf("play: a number of subscribers, a timeout or a gap is negative")
+	}
+	for from, to := range c.Rename {
+		if err := registry.CheckTopic(to); err != nil {
+			return c, fmt.Errorf("play: rename topic %s: %w", quote(from), err)
+		}
 	}
 	return c, nil
 }
 
-// A TopicError says that a recording has a topic that cannot be published.
-type TopicError struct {
-	Path  string
-	Topic string
-	Err   error // *registry.NameError with the rule
+func (o *PlayOptions) wants(topic string) bool {
+	return (o.Topics == nil || o.Topics.MatchString(topic)) && (o.Exclude == nil || !o.Exclude.MatchString(topic))
 }
 
-func (e *TopicError) Error() string {
-	return fmt.Sprintf("%s cannot be played as it is: %v; choose other topics of it (--topics RE)", e.Path, e.Err)
-}
-
-func (e *TopicError) Unwrap() error { return e.Err }
-
-// Play publishes the messages of an MCAP file, from any tool, in p's domain: by log time, equal times in file order. Every
-// channel becomes a publisher of its own with the recorded type; all of them exist before the first message.
+// Play publishes the messages of an MCAP file, from any tool, in p's domain: by log time, equal times in file order. Each topic
+// has the recorded type. Publishers that were there at the same time are publishers of their own, up to 64 of one topic and
+// type; one that came when another was gone takes its place. The publishers exist before the first message, as many as a
+// participant can have.
+//
+// What cannot be published as it is, a name that is none here or a schema that is too large, is changed; PlayOptions.Mapped
+// hears of it, and a recording of the replay has the names from before in the metadata of its channels.
 //
 // The file is read twice: once to find what is in it, which for a long recording takes its time, and then to play it, from
 // bounded memory. What is damaged is left out; Summary.Damage says so.
 //
 // The schedule is absolute: a message that is late is published at once, never dropped, and does not delay those after
-// it. Where a lossless subscription is behind, Play waits for it. When ctx ends, Play stops and returns ctx's error.
+// it. Where a lossless subscription is behind, Play waits for it. With Loop a pass takes at least as long as the recording, with
+// all its topics, and a second where that is less than 10 ms; with Max it takes as long as it takes. When ctx ends, Play stops
+// and returns ctx's error.
 func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOptions) (Summary, error) {
 	summary := Summary{Path: path}
 	o, err := opts.checked()
@@ -74,9 +89,7 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 		return summary, fmt.Errorf("play: %w", err)
 	}
 	defer f.Close()
-	plan, err := mcapfile.NewPlan(f, size, nil, func(c *mcapfile.Channel) bool {
-		return o.Topics == nil || o.Topics.MatchString(c.Topic)
-	})
+	plan, err := mcapfile.NewPlan(f, size, nil, func(c *mcapfile.Channel) bool { return o.wants(c.Topic) })
 	if err != nil {
 		return summary, fmt.Errorf("play %s: %w", path, err)
 	}
@@ -87,14 +100,18 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 	if o.Topics != nil && len(plan.Channels) == 0 {
 		return summary, fmt.Errorf("play %s: it has no message on a topic that matches %q", path, o.Topics)
 	}
-	for _, c := range plan.Channels {
-		if err := registry.CheckTopic(c.Topic); err != nil {
-			return summary, &TopicError{Path: path, Topic: c.Topic, Err: err}
-		}
+	names, err := mapNames(topicsOf(plan), o.Rename)
+	if err != nil {
+		return summary, fmt.Errorf("play %s: %w", path, err)
 	}
-	pl := newPlayer(plan, &o)
+	set := newStreamSet(plan.Channels, names, &o)
+	summary.Mapped = set.mappings
+	if len(set.mappings) > 0 && o.Mapped != nil {
+		o.Mapped(set.mappings)
+	}
+	pl := newPlayer(p, plan, set, &o)
 	defer pl.close()
-	if err := pl.open(ctx, p); err != nil {
+	if err := pl.open(ctx); err != nil {
 		return summary, fmt.Errorf("play %s: %w", path, err)
 	}
 	stop := reportProgress(&pl.figures, o.Progress)
@@ -105,4 +122,16 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 		return summary, fmt.Errorf("play %s: %w", path, err)
 	}
 	return summary, nil
+}
+
+// topicsOf lists the topics of a plan by order of appearance.
+func topicsOf(plan *mcapfile.Plan) (topics []string) {
+	seen := make(map[string]bool)
+	for _, c := range plan.Channels {
+		if !seen[c.Topic] {
+			seen[c.Topic] = true
+			topics = append(topics, c.Topic)
+		}
+	}
+	return topics
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
@@ -17,37 +16,27 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A recorder takes samples and writes them. It is for one goroutine, except its figures.
+// A recorder takes samples and writes them. It is for one goroutine, except its figures and its sources.
 type recorder struct {
 	w          *mcapfile.Writer
-	publishers *publishers
 	figures    figures
 	clock      clock.Clock
-	wall       int64 // to be added to a stamp, for the whole recording
-	start, end int64 // stamps
-	streams    map[streamKey]*stream
+	wall       *clock.Wall
+	offsets    *clock.Offsets // of the messages so far
+	steps      int            // of the wall clock
+	start, end int64          // stamps
+	sources    *sources
+	channels   channelTable
+	ranges     ranges
 	topics     map[string]*TopicSummary
 }
 
-type streamKey struct {
-	topic     string
-	publisher topic.PublisherID
-}
-
-// A stream is what one publisher publishes on one topic, with the type it has now.
-type stream struct {
-	channel *mcapfile.Channel
-	kind    serde.Type // its schema is the one the samples share, so that comparing costs nothing
-	summary *TopicSummary
-}
-
-func newRecorder(w *mcapfile.Writer, p *publishers) *recorder {
+func newRecorder(w *mcapfile.Writer, s *sources, c clock.Clock, wall *clock.Wall) *recorder {
 	r := &recorder{
-		w: w, publishers: p, clock: clock.New(),
-		streams: make(map[streamKey]*stream), topics: make(map[string]*TopicSummary),
+		w: w, clock: c, wall: wall, offsets: wall.Offsets(), start: c.Now(),
+		sources: s, channels: newChannelTable(w), topics: make(map[string]*TopicSummary),
 	}
-	r.start = r.clock.Now()
-	r.wall = time.Now().UnixNano() - r.clock.Now()
+	r.ranges = ranges{w: w, channels: &r.channels, budget: publisherBudget}
 	return r
 }
 
@@ -95,62 +84,105 @@ func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
 // take writes one sample and releases it.
 func (r *recorder) take(s topic.Sample[[]byte]) error {
 	defer s.Release()
-	now := r.clock.Now()
-	st, err := r.streamOf(&s)
+	a := arrival{publisher: s.Publisher(), sequence: s.Sequence(), stamp: s.Stamp(), lost: s.Lost()}
+	src, m, err := r.begin(&a, func() description { return descriptionOf(&s) })
 	if err != nil {
 		return err
 	}
-	m := mcapfile.Message{
-		Channel: st.channel, Sequence: uint32(s.Sequence()), LogTime: r.time(now), PublishTime: r.time(s.Stamp()),
+	if src.channel != nil {
+		err = s.Read(func(data []byte) error {
+			m.Data = data
+			return r.w.Write(&m)
+		})
 	}
-	lost := s.Lost()
-	err = s.Read(func(data []byte) error {
-		m.Data = data
-		return r.w.Write(&m)
-	})
+	return r.finish(src, &m, a.lost, err)
+}
+
+// An arrival is a sample without its payload.
+type arrival struct {
+	publisher topic.PublisherID
+	sequence  uint64
+	stamp     int64
+	lost      uint64 // before it
+}
+
+// begin returns what is to be written of a sample but its payload. A source without a channel cannot be written.
+func (r *recorder) begin(a *arrival, describe func() description) (*source, mcapfile.Message, error) {
+	now := r.clock.Now()
+	r.follow()
+	m := mcapfile.Message{LogTime: r.time(now), PublishTime: r.time(a.stamp)}
+	src, err := r.sourceOf(a.publisher, describe)
+	if err == nil && src.channel != nil {
+		m.Sequence, err = r.ranges.number(src, a.sequence)
+	}
+	if err == nil && src.channel != nil {
+		m.Channel = src.channel.Channel
+	}
+	return src, m, err
+}
+
+// sourceOf returns the source of a sample, a new one for a publisher that it has none of.
+func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (*source, error) {
+	if src := r.sources.find(id); src != nil {
+		return src, nil
+	}
+	d := describe()
+	ch, err := r.channels.of(&d)
+	if err != nil {
+		return nil, err
+	}
+	src := &source{
+		id: id, channel: ch, summary: r.summaryOf(d.topic, &d.kind), unit: d.unit, executable: d.executable, pid: d.pid,
+	}
+	r.sources.add(src)
+	return src, nil
+}
+
+func (r *recorder) summaryOf(name string, kind *serde.Type) *TopicSummary {
+	t := r.topics[name]
+	if t == nil {
+		t = &TopicSummary{Topic: name}
+		r.topics[name] = t
+		r.figures.topics.Add(1)
+	}
+	t.Type, t.Encoding = kind.Name, kind.Encoding
+	return t
+}
+
+// finish counts a sample that was written, or was not because of err.
+func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err error) error {
 	switch {
+	case src.channel == nil:
+		lost++
+		src.summary.NoChannel++
+	case errors.As(err, new(*mcapfile.MessageSizeError)):
+		lost++
+		src.summary.TooLarge++
 	case errors.As(err, new(*shmtransport.CorruptError)):
 		lost++ // its publisher took the memory away before it was copied
 	case err != nil:
 		return err
 	default:
-		st.summary.Messages++
-		st.summary.Bytes += uint64(len(m.Data))
+		src.logged = max(src.logged, m.LogTime)
+		src.summary.Messages++
+		src.summary.Bytes += uint64(len(m.Data))
 		r.figures.messages.Add(1)
 		r.figures.bytes.Add(uint64(len(m.Data)))
 	}
-	st.summary.Lost += lost
+	src.summary.Lost += lost
 	r.figures.lost.Add(lost)
+	r.retire()
 	return nil
 }
 
-func (r *recorder) time(stamp int64) uint64 { return uint64(max(stamp+r.wall, 0)) }
-
-func (r *recorder) streamOf(s *topic.Sample[[]byte]) (*stream, error) {
-	key := streamKey{s.Topic(), s.Publisher()}
-	kind := s.Type()
-	st := r.streams[key]
-	if st != nil && sameType(st.kind, kind) {
-		return st, nil
+// retire notes in the file which publishers are gone. Every sample that was received must have been recorded.
+func (r *recorder) retire() {
+	for _, src := range r.sources.takeGone() {
+		r.ranges.end(src, max(src.logged, r.time(src.ended)))
 	}
-	key.topic = strings.Clone(key.topic)
-	metadata := r.publishers.describe(key.publisher, s.Unit())
-	metadata[keyEncoding] = kind.Encoding
-	ch, err := r.w.AddChannel(channelOf(key.topic, kind, metadata))
-	if err != nil {
-		return nil, err
-	}
-	t := r.topics[key.topic]
-	if t == nil {
-		t = &TopicSummary{Topic: key.topic}
-		r.topics[key.topic] = t
-		r.figures.topics.Add(1)
-	}
-	t.Type, t.Encoding = kind.Name, kind.Encoding
-	st = &stream{channel: ch, kind: kind, summary: t}
-	r.streams[key] = st
-	return st, nil
 }
+
+func (r *recorder) time(stamp int64) uint64 { return uint64(max(r.offsets.Wall(stamp), 0)) }
 
 // lostUnseen takes over the subscription's count, which knows of losses that no further sample told of.
 func (r *recorder) lostUnseen(lost uint64) {
@@ -159,8 +191,10 @@ func (r *recorder) lostUnseen(lost uint64) {
 	}
 }
 
-// finish writes the figures and closes the file.
-func (r *recorder) finish() error {
+// close writes the figures and closes the file.
+func (r *recorder) close() error {
+	r.retire()
+	r.follow()
 	topics := make(map[string]topicStats, len(r.topics))
 	for name, t := range r.topics {
 		topics[name] = topicStats{Messages: t.Messages, Lost: t.Lost}
@@ -183,5 +217,7 @@ func (r *recorder) summarise(s *Summary) {
 	s.FileSize = r.w.Size()
 	for _, name := range slices.Sorted(maps.Keys(r.topics)) {
 		s.Topics = append(s.Topics, *r.topics[name])
+		s.NoChannel += r.topics[name].NoChannel
+		s.TooLarge += r.topics[name].TooLarge
 	}
 }

@@ -13,6 +13,7 @@ const (
 	MaxEntities     = 4096     // publishers and subscriptions of one participant at a time
 	MaxSchema       = 16 << 20 // bytes of one schema
 	MaxSchemas      = 64 << 20 // bytes of all schemas of one participant together
+	MaxMetadata     = 1024     // bytes of the metadata of one publisher, keys and values together
 )
 
 // An ID names a participant. It is random, never zero, and not used again.
@@ -142,7 +143,7 @@ func stateOf(p *Participant) ProcessState {
 	return StateUnseen
 }
 
-// An Entity is one publisher or subscription. Patterns and Schema are shared between all copies and must not be changed.
+// An Entity is one publisher or subscription. Patterns, Schema and Metadata are shared between all copies and must not be changed.
 type Entity struct {
 	ID             EntityID
 	Kind           Kind
@@ -152,13 +153,14 @@ type Entity struct {
 	Encoding       string
 	SchemaEncoding string
 	Schema         []byte
-	AnyType        bool   // subscription: takes whatever type a publisher announces
-	Latched        bool   // publisher: the newest sample is for late joiners too
-	Lossless       bool   // subscription: publishers wait for it
-	Depth          uint32 // publisher: ring entries
-	History        uint32 // subscription: how many older samples it asks for
-	MaxPayload     uint64 // publisher: bytes
-	Since          int64  // stamp of advertising, ns of CLOCK_MONOTONIC
+	AnyType        bool              // subscription: takes whatever type a publisher announces
+	Latched        bool              // publisher: the newest sample is for late joiners too
+	Lossless       bool              // subscription: publishers wait for it
+	Depth          uint32            // publisher: ring entries
+	History        uint32            // subscription: how many older samples it asks for
+	MaxPayload     uint64            // publisher: bytes
+	Since          int64             // stamp of advertising, ns of CLOCK_MONOTONIC
+	Metadata       map[string]string // publisher: what else it says of itself
 
 	// The counters, filled by Observer.Look; the one of the entity's kind.
 	Publisher    counters.PublisherFigures

@@ -185,6 +185,15 @@ func TestRecordsThatLieAreNotBelieved(t *testing.T) {
 		"a text longer than the body": func(f *forger) {
 			f.rewrite(1, func(b []byte) { native.PutUint16(b[offBody+offTexts:], 65535) })
 		},
+		"metadata without a value": func(f *forger) {
+			f.rewrite(1, func(b []byte) { appendTexts(b, "key") })
+		},
+		"a key of the metadata twice": func(f *forger) {
+			f.rewrite(1, func(b []byte) { appendTexts(b, "key", "1", "key", "2") })
+		},
+		"more metadata than is allowed": func(f *forger) {
+			f.rewrite(1, func(b []byte) { appendTexts(b, "key", strings.Repeat("x", MaxMetadata)) })
+		},
 		"an illegal topic":     func(f *forger) { f.rewrite(1, func(b []byte) { b[offBody+offTexts+2] = '*' }) },
 		"a topic not in UTF-8": func(f *forger) { f.rewrite(1, func(b []byte) { b[offBody+offTexts+2] = 0xff }) },
 		"a schema of 4 GiB": func(f *forger) {
@@ -230,6 +239,16 @@ func (f *forger) rewrite(page int, alter func([]byte)) {
 	alter(b)
 	n := min(native.Uint32(b[offBodyLength:]), maxBody)
 	native.PutUint32(b[offBodyCRC:], checksum(b[offNumber:offBodyCRC], b[offBody:offBody+n]))
+}
+
+// appendTexts adds texts to the body of a record.
+func appendTexts(page []byte, texts ...string) {
+	n := native.Uint32(page[offBodyLength:])
+	body := page[offBody : offBody+n]
+	for _, text := range texts {
+		body = append(native.AppendUint16(body, uint16(len(text))), text...)
+	}
+	native.PutUint32(page[offBodyLength:], uint32(len(body)))
 }
 
 func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {

@@ -72,7 +72,7 @@ import (
 //	32      1     offKind          the state word again
 //	33      1     offFlags         1 any type, 2 latched, 4 lossless
 //	34      2     offPatternCount  number of patterns
-//	36      -     offTexts         topic, type name, encoding, schema encoding, patterns
+//	36      -     offTexts         topic, type name, encoding, schema encoding, patterns, keys and values of the metadata
 const (
 	offMagic   = 0
 	offVersion = 8
@@ -125,7 +125,7 @@ const (
 )
 
 const (
-	layoutVersion    = 2
+	layoutVersion    = 3
 	registryMagic    = "shmbus-r"
 	participantMagic = "shmbus-p"
 

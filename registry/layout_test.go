@@ -49,9 +49,9 @@ func TestThePartsOfAPageFit(t *testing.T) {
 	}
 }
 
-// What a file of version 2 looks like does not change with the program.
-func TestARecordOfVersion2(t *testing.T) {
-	if layoutVersion != 2 {
+// What a file of version 3 looks like does not change with the program.
+func TestRecord_LayoutVersion3(t *testing.T) {
+	if layoutVersion != 3 {
 		t.Fatal("a new layout version needs a new golden record")
 	}
 	body, err := encodeBody(&Entity{Kind: KindSubscription, Topic: "t", Patterns: []string{"a", "b/*"}, TypeName: "n",
@@ -74,6 +74,19 @@ func TestARecordOfVersion2(t *testing.T) {
 	}
 	if string(body) != string(want) {
 		t.Errorf("the body is\n%x, want\n%x", body, want)
+	}
+	body, err = encodeBody(&Entity{Kind: KindPublisher, Topic: "t", Metadata: map[string]string{"b": "2", "a": ""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want[:0], make([]byte, offTexts)...)
+	native.PutUint32(want[20:], checksum(nil))
+	want[32] = 1
+	for _, s := range []string{"t", "", "", "", "a", "", "b", "2"} {
+		want = append(native.AppendUint16(want, uint16(len(s))), s...)
+	}
+	if string(body) != string(want) {
+		t.Errorf("the body of a publisher is\n%x, want\n%x", body, want)
 	}
 	if checksum([]byte("123456789")) != 0xe3069283 {
 		t.Error("the checksum is not CRC-32C")

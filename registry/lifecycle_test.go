@@ -106,6 +106,10 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 	badType.TypeName = "a\nb"
 	badEncoding := publisher("a")
 	badEncoding.Encoding = "\xff"
+	withMetadata := func(e Entity, m map[string]string) Entity {
+		e.Metadata = m
+		return e
+	}
 	badTopic := subscription("a")
 	badTopic.Topic = "a//"
 	for what, e := range map[string]Entity{
@@ -113,6 +117,11 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 		"a publisher with patterns": withPatterns, "a subscription without patterns": subscription(),
 		"an illegal pattern": subscription("a", "b*"), "a kind that does not exist": {Kind: 3, Topic: "a"}, "no kind": {},
 		"control characters in the type": badType, "an encoding not in UTF-8": badEncoding, "an illegal topic beside patterns": badTopic,
+		"metadata of a subscription":    withMetadata(subscription("a"), map[string]string{"k": "v"}),
+		"an empty key in the metadata":  withMetadata(publisher("a"), map[string]string{"": "v"}),
+		"metadata not in UTF-8":         withMetadata(publisher("a"), map[string]string{"k": "\xff"}),
+		"control characters in a key":   withMetadata(publisher("a"), map[string]string{"\n": "v"}),
+		"more metadata than is allowed": withMetadata(publisher("a"), map[string]string{"k": strings.Repeat("x", MaxMetadata)}),
 	} {
 		e.ID.Number = r.Number()
 		if _, err := r.Advertise(e); err == nil {

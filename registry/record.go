@@ -3,6 +3,8 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -56,7 +58,11 @@ func encodeBody(e *Entity) ([]byte, error) {
 		}
 	}
 	native.PutUint16(b[offPatternCount:], uint16(len(e.Patterns)))
-	for _, text := range append([]string{e.Topic, e.TypeName, e.Encoding, e.SchemaEncoding}, e.Patterns...) {
+	texts := append([]string{e.Topic, e.TypeName, e.Encoding, e.SchemaEncoding}, e.Patterns...)
+	for _, key := range slices.Sorted(maps.Keys(e.Metadata)) {
+		texts = append(texts, key, e.Metadata[key])
+	}
+	for _, text := range texts {
 		b = append(native.AppendUint16(b, uint16(len(text))), text...)
 	}
 	if len(b) > maxBody {
@@ -105,6 +111,16 @@ func parseRecord(b []byte) (Entity, schemaRef, error) {
 			break
 		}
 		e.Patterns = append(e.Patterns, text())
+	}
+	for ok && len(texts) > 0 {
+		if e.Metadata == nil {
+			e.Metadata = make(map[string]string)
+		}
+		key, value := text(), text()
+		if _, twice := e.Metadata[key]; twice {
+			return Entity{}, schemaRef{}, fmt.Errorf("the metadata has the key %.100q twice", key)
+		}
+		e.Metadata[key] = value
 	}
 	switch {
 	case !ok || len(texts) != 0:
@@ -157,11 +173,14 @@ func checkEntity(e *Entity) error {
 	default:
 		return fmt.Errorf("there is no kind of entity %d; use KindPublisher or KindSubscription", e.Kind)
 	}
+	if err := checkMetadata(e); err != nil {
+		return err
+	}
 	for _, t := range []struct{ what, text string }{
 		{"type name", e.TypeName}, {"encoding", e.Encoding}, {"schema encoding", e.SchemaEncoding},
 	} {
-		if !utf8.ValidString(t.text) || strings.ContainsFunc(t.text, unicode.IsControl) {
-			return &NameError{What: t.what, Name: t.text, Rule: "it must be valid UTF-8 without control characters"}
+		if !isPlain(t.text) {
+			return &NameError{What: t.what, Name: t.text, Rule: plainRule}
 		}
 		if len(t.text) > maxBody {
 			return &NameError{What: t.what, Name: t.text, Rule: fmt.Sprintf("it must have at most %d bytes", maxBody)}
@@ -170,6 +189,34 @@ func checkEntity(e *Entity) error {
 	if len(e.Schema) > MaxSchema {
 		return &LimitError{What: "bytes of schema of one " + e.Kind.String(), Limit: MaxSchema,
 			Remedy: "leave out what the type does not use, or send the schema on a topic of its own"}
+	}
+	return nil
+}
+
+const plainRule = "it must be valid UTF-8 without control characters"
+
+func isPlain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func checkMetadata(e *Entity) error {
+	if len(e.Metadata) > 0 && e.Kind != KindPublisher {
+		return fmt.Errorf("the %v has metadata; only publishers have them", e.Kind)
+	}
+	size := 0
+	for key, value := range e.Metadata {
+		if key == "" {
+			return errors.New("a key of the metadata is empty")
+		}
+		for _, text := range []string{key, value} {
+			if !isPlain(text) {
+				return &NameError{What: "key or value of metadata", Name: text, Rule: plainRule}
+			}
+			size += len(text)
+		}
+	}
+	if size > MaxMetadata {
+		return &LimitError{What: "bytes in the metadata of one publisher", Limit: MaxMetadata, Remedy: "publish what is long on a topic of its own"}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func advertise(t testing.TB, r *Registry, e Entity) *Advertisement {
 
 func publisher(topic string) Entity {
 	return Entity{Kind: KindPublisher, Topic: topic, TypeName: "pkg.Type", Encoding: "msgpack", SchemaEncoding: "jsonschema",
-		Schema: []byte("{}"), Latched: true, Depth: 16, MaxPayload: 1 << 40}
+		Schema: []byte("{}"), Latched: true, Depth: 16, MaxPayload: 1 << 40, Metadata: map[string]string{"site": "hall 3", "empty": ""}}
 }
 
 func subscription(patterns ...string) Entity {

@@ -5,7 +5,7 @@ package shmtransport
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
-	LayoutVersion  = 2
+	LayoutVersion  = 3
 )
 
 // Publisher file. Written by the publisher alone; everybody else maps it read-only.

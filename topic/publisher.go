@@ -2,6 +2,7 @@ package topic
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,9 @@ type PublisherOptions[T any] struct {
 	SampleSize  int            // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64          // bytes of all slots together; default 1 GiB
 	Latched     bool           // whoever subscribes later gets the newest sample at once
+	// Metadata is what else others may want to know of the publisher. shmbus does nothing with it; samples have it, and recordings
+	// keep it with the topic. Keys and values are text without control characters, registry.MaxMetadata bytes together.
+	Metadata map[string]string
 }
 
 // A Publisher publishes values of T on one topic.
@@ -50,7 +54,7 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 	}
 	t := codec.Type()
 	core, err := p.publish(registry.Entity{
-		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched,
+		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched, Metadata: maps.Clone(opts.Metadata),
 	}, shmtransport.WriterOptions{
 		Depth: opts.Depth, MaxPayload: opts.MaxPayload, SampleSize: opts.SampleSize, MemoryLimit: opts.MemoryLimit,
 	})

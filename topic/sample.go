@@ -61,6 +61,9 @@ func (s Sample[T]) Topic() string { return s.source().topic }
 // Type returns what the publisher announced.
 func (s Sample[T]) Type() serde.Type { return s.source().typ }
 
+// Metadata returns what the publisher said of itself besides its type; nil if nothing. It is shared and must not be changed.
+func (s Sample[T]) Metadata() map[string]string { return s.source().metadata }
+
 // Latched reports whether its publisher keeps its newest sample for subscribers that come later.
 func (s Sample[T]) Latched() bool { return s.source().latched }
 

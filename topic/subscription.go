@@ -48,6 +48,7 @@ type source struct {
 	unit       string
 	executable string
 	pid        int
+	metadata   map[string]string
 }
 
 // subscribe makes a subscription known and waits until the publishers that are there have admitted it.
@@ -134,7 +135,8 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		Tag: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
-			typ: serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			typ:      serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			metadata: pub.Metadata,
 		},
 	})
 	if err != nil {

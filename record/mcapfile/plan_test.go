@@ -52,6 +52,24 @@ func planned(t testing.TB, p *Plan) []line {
 	return lines
 }
 
+func TestPlan_TimesOfChannels(t *testing.T) {
+	file := withTimes(t, []uint64{50, 20, 7, 10, 30, 90, 40, 25, 60}, 0)
+	p, err := NewPlan(bytes.NewReader(file), int64(len(file)), nil, func(c *Channel) bool { return c.Topic != "c" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Start != 10 || p.End != 50 || p.Span != 90-7 || len(p.Channels) != 2 {
+		t.Errorf("%+v", p)
+	}
+	if a, b := p.Channels[0], p.Channels[1]; a.First != 10 || a.Last != 50 || b.First != 20 || b.Last != 30 {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	empty := withTimes(t, nil, 0)
+	if p, err := NewPlan(bytes.NewReader(empty), int64(len(empty)), nil, nil); err != nil || p.Span != 0 {
+		t.Errorf("an empty file spans %d, %v", p.Span, err)
+	}
+}
+
 func TestAPlanIsByLogTimeAndEqualTimesKeepTheirOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	orders := map[string]func(i int) uint64{

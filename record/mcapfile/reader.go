@@ -105,6 +105,9 @@ func (r *Reader) begin(base int64) {
 // Stats returns what is known of the file so far. Closed holds behind its end.
 func (r *Reader) Stats() Stats { return r.stats }
 
+// Metadata returns the metadata records read so far.
+func (r *Reader) Metadata() []Metadata { return r.stats.Metadata }
+
 // Channels returns the channels declared so far, in order of appearance.
 func (r *Reader) Channels() []*Channel { return r.channels }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,10 +15,12 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/registry"
 )
 
 func (a *app) play() *cobra.Command {
-	var rate, topics string
+	var rate, topics, exclude, latched string
+	var renames []string
 	var o record.PlayOptions
 	cmd := &cobra.Command{
 		Use:   "play FILE.mcap",
@@ -25,10 +29,15 @@ func (a *app) play() *cobra.Command {
 recorded spacing. A message that is late is published at once and never dropped; where a lossless subscription is
 behind, play waits for it.
 
+A topic whose name is none here is played under a name that fits, which is shown; --rename chooses another. Topics that
+the recording calls latched, also as transient local (ROS 2), are latched. Expressions are Go regular expressions (RE2),
+not anchored, and about the names in the recording.
+
 What is damaged in the file is left out, and the exit code is 3.`,
 		Example: `  shmrec play drive.mcap
   shmrec play drive.mcap --rate max --topics '^/camera'
-  shmrec play drive.mcap --loop
+  shmrec play drive.mcap --loop --max-gap 10s
+  shmrec play other.mcap --exclude '^/debug' --rename '/diag/=/diagnostics' --latched '^/map$'
   shmrec play drive.mcap --wait-subscribers 1 --wait-timeout 30s`,
 		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
@@ -37,11 +46,20 @@ What is damaged in the file is left out, and the exit code is 3.`,
 			if o.Rate, o.Max, err = parseRate(rate); err != nil {
 				return cli.Usage(cmd, err)
 			}
-			if o.WaitSubscribers < 0 || o.WaitTimeout < 0 {
-				return cli.Usagef(cmd, "--wait-subscribers and --wait-timeout must not be negative")
+			if o.WaitSubscribers < 0 || o.WaitTimeout < 0 || o.MaxGap < 0 {
+				return cli.Usagef(cmd, "--wait-subscribers, --wait-timeout and --max-gap must not be negative")
 			}
 			if o.Topics, err = expression(cmd, "topics", topics); err != nil {
 				return err
+			}
+			if o.Exclude, err = expression(cmd, "exclude", exclude); err != nil {
+				return err
+			}
+			if o.Latched, err = expression(cmd, "latched", latched); err != nil {
+				return err
+			}
+			if o.Rename, err = parseRenames(renames); err != nil {
+				return cli.Usage(cmd, err)
 			}
 			return a.doPlay(cmd.Context(), args[0], o)
 		},
@@ -49,7 +67,11 @@ What is damaged in the file is left out, and the exit code is 3.`,
 	f := cmd.Flags()
 	f.StringVar(&rate, "rate", "1", "speed: 1 as recorded, 2 twice as fast, max as fast as possible")
 	f.BoolVar(&o.Loop, "loop", false, "play again and again, until Ctrl-C")
+	f.DurationVar(&o.MaxGap, "max-gap", 0, "play longer times without a message as this one, for example 10s (default as recorded)")
 	f.StringVar(&topics, "topics", "", "play only topics that match this expression")
+	f.StringVar(&exclude, "exclude", "", "play no topics that match this expression")
+	f.StringArrayVar(&renames, "rename", nil, "play a topic under another name: OLD=NEW; may be given several times")
+	f.StringVar(&latched, "latched", "", "latch topics that match this expression, besides those that were latched")
 	f.IntVar(&o.WaitSubscribers, "wait-subscribers", 0, "wait until every topic has so many subscriptions")
 	f.DurationVar(&o.WaitTimeout, "wait-timeout", 0, "give up waiting for them after this long (default never)")
 	return cmd
@@ -66,6 +88,55 @@ func parseRate(s string) (rate float64, max bool, err error) {
 	return rate, false, nil
 }
 
+// parseRenames splits OLD=NEW at the last '=': a name of another system may hold one, and the new name need not.
+func parseRenames(renames []string) (map[string]string, error) {
+	m := make(map[string]string)
+	for _, r := range renames {
+		i := strings.LastIndexByte(r, '=')
+		if i < 0 {
+			return nil, fmt.Errorf("--rename %q is not OLD=NEW", r)
+		}
+		from, to := r[:i], r[i+1:]
+		if err := registry.CheckTopic(to); err != nil {
+			return nil, fmt.Errorf("--rename %q: %w", r, err)
+		}
+		if _, twice := m[from]; twice {
+			return nil, fmt.Errorf("--rename names the topic %q twice", from)
+		}
+		m[from] = to
+	}
+	return m, nil
+}
+
+// shownMappings is how many changes of names are shown one by one.
+const shownMappings = 20
+
+// showMappings says what is played otherwise than it was recorded, and was not asked for.
+func (a *app) showMappings(path string, all []record.Mapping) {
+	var b strings.Builder
+	n := 0
+	for _, m := range all {
+		if m.Rule == "" {
+			continue
+		}
+		if n++; n > shownMappings {
+			continue
+		}
+		switch m.What {
+		case "topic":
+			fmt.Fprintf(&b, "shmrec: %s: topic %.300q is played as %q: %s\n", path, m.From, m.To, m.Rule)
+		case "schema":
+			fmt.Fprintf(&b, "shmrec: %s: topic %.300q is played without its schema of %s: %s\n", path, m.Topic, m.From, m.Rule)
+		default:
+			fmt.Fprintf(&b, "shmrec: %s: topic %.300q is played with the %s %.300q for %.300q: %s\n", path, m.Topic, m.What, m.To, m.From, m.Rule)
+		}
+	}
+	if n > shownMappings {
+		fmt.Fprintf(&b, "shmrec: %s: %d more names do not fit and are changed likewise; --json lists them all\n", path, n-shownMappings)
+	}
+	io.WriteString(a.Stderr, b.String())
+}
+
 func (a *app) doPlay(ctx context.Context, path string, o record.PlayOptions) error {
 	p, err := a.Join()
 	if err != nil {
@@ -74,6 +145,11 @@ func (a *app) doPlay(ctx context.Context, path string, o record.PlayOptions) err
 	defer p.Close()
 	line := a.progress(playLine)
 	o.Progress = line.show
+	o.Mapped = func(all []record.Mapping) { a.showMappings(path, all) }
+	o.LongGap = func(gap time.Duration) {
+		line.clear()
+		fmt.Fprintf(a.Stderr, "shmrec: %s: nothing is to be published for %s; --max-gap 10s cuts such times to 10 s\n", path, text.Duration(int64(gap)))
+	}
 	var s record.Summary
 	err = cli.Await(ctx, func() (err error) {
 		s, err = record.Play(ctx, p, path, &o)

@@ -1,0 +1,86 @@
+package record
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+// A channel holds what all publishers of one kind publish on a topic.
+type channel struct {
+	*mcapfile.Channel
+	key    channelKey
+	stream string
+	next   uint64 // the first sequence number that is in no range
+	mixed  bool   // from the last range on its publishers are not told apart
+}
+
+// A channelKey is what the publishers of a channel have in common.
+type channelKey struct {
+	topic, name, encoding, schemaEncoding string
+	schema                                [sha256.Size]byte
+	latched                               bool
+}
+
+// A channelTable has the channels of a recording.
+type channelTable struct {
+	w     *mcapfile.Writer
+	name  string // of the recording, at random: files may be merged
+	byKey map[channelKey]*channel
+	made  int
+}
+
+func newChannelTable(w *mcapfile.Writer) channelTable {
+	var name [4]byte
+	rand.Read(name[:])
+	return channelTable{w: w, name: hex.EncodeToString(name[:]), byKey: make(map[channelKey]*channel)}
+}
+
+// of returns the channel for a publisher, nil when the file has no room for another one.
+func (c *channelTable) of(d *description) (*channel, error) {
+	key := channelKey{d.topic, d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, sha256.Sum256(d.kind.Schema), d.latched}
+	if ch := c.byKey[key]; ch != nil {
+		return ch, nil
+	}
+	metadata := map[string]string{keyEncoding: d.kind.Encoding}
+	if d.latched {
+		metadata[keyLatched] = "true"
+	}
+	addAnnounced(metadata, d.metadata)
+	return c.add(key, &mcapfile.Channel{
+		Topic: d.topic, Encoding: d.kind.Encoding, SchemaName: d.kind.Name, SchemaEncoding: d.kind.SchemaEncoding,
+		Schema: bytes.Clone(d.kind.Schema), Metadata: metadata,
+	})
+}
+
+// successor returns the channel that goes on where the sequence numbers of one are used up, nil when there is no room for it.
+func (c *channelTable) successor(ch *channel) (*channel, error) {
+	if newest := c.byKey[ch.key]; newest != ch {
+		return newest, nil
+	}
+	return c.add(ch.key, ch.Channel)
+}
+
+func (c *channelTable) add(key channelKey, like *mcapfile.Channel) (*channel, error) {
+	ch := &channel{key: key, stream: fmt.Sprintf("%s.%d", c.name, c.made)}
+	definition := *like
+	definition.Metadata = maps.Clone(like.Metadata)
+	definition.Metadata[keyStream] = ch.stream
+	var err error
+	ch.Channel, err = c.w.AddChannel(definition)
+	if errors.As(err, new(*mcapfile.CapacityError)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.made++
+	c.byKey[key] = ch
+	return ch, nil
+}

@@ -1,0 +1,22 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// openStream opens a pipe or a device without waiting for a reader, and so that writes to it can be ended.
+func openStream(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ENXIO) {
+		return nil, fmt.Errorf("%w: no program has it open to read; start the reader first", err)
+	}
+	return f, err
+}
+
+func removed(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink == 0
+}

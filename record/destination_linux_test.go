@@ -1,0 +1,163 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+func pipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe.mcap")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestRecord_PipeWithoutReader(t *testing.T) {
+	_, err := Record(t.Context(), join(t, domain(t)), pipe(t), &RecordOptions{Force: true})
+	if !errors.Is(err, syscall.ENXIO) || !strings.Contains(err.Error(), "start the reader first") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRecord_PipeIsStreamedTo(t *testing.T) {
+	o := domain(t)
+	path := pipe(t)
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	r := start(t, join(t, o), path, RecordOptions{Lossless: true})
+	var got bytes.Buffer
+	read := make(chan error)
+	go func() {
+		_, err := io.Copy(&got, reader)
+		read <- err
+	}()
+	pub := publisher[string](t, join(t, o), "a", nil)
+	for range 100 {
+		publish(t, pub, strings.Repeat("x", 10_000))
+	}
+	if s := r.stop(); s.Messages != 100 || s.Lost != 0 {
+		t.Errorf("%+v", s)
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+	m, err := mcapfile.NewPlan(bytes.NewReader(got.Bytes()), int64(got.Len()), nil, nil)
+	if err != nil || m.Damage != nil || m.Messages != 100 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// The queue of the writer and the pipe are full, and their reader takes nothing.
+func TestRecord_PipeWhoseReaderTakesNothingEndsWithItsContext(t *testing.T) {
+	o := domain(t)
+	path := pipe(t)
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	started, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := Record(ctx, join(t, o), path, &RecordOptions{Started: func() { close(started) }})
+		ended <- err
+	}()
+	<-started
+	pub := publisher[[]byte](t, join(t, o), "a", nil)
+	noise := make([]byte, 4<<20)
+	for i := range noise {
+		noise[i] = byte(i * i >> 7)
+	}
+	for range 30 {
+		publish(t, pub, noise)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRecord_ReaderOfAPipeThatLeaves(t *testing.T) {
+	o := domain(t)
+	path := pipe(t)
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, join(t, o), path, RecordOptions{})
+	reader.Close()
+	r.cancel()
+	if <-r.ended; !errors.Is(r.err, syscall.EPIPE) {
+		t.Errorf("got %v", r.err)
+	}
+}
+
+func TestRecord_FileThatAnotherProgramTakesAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(path string) error
+		want string
+	}{
+		"removed":  {os.Remove, "removed it"},
+		"cut":      {func(path string) error { return os.Truncate(path, 0) }, "changed its size from"},
+		"replaced": {func(path string) error { return os.Rename(path, path+".1") }, "moved it"},
+		"appended": {func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err == nil {
+				_, err = f.WriteString("x")
+				f.Close()
+			}
+			return err
+		}, "changed its size from"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := domain(t)
+			path := filepath.Join(t.TempDir(), "f.mcap")
+			r := start(t, join(t, o), path, RecordOptions{})
+			publish(t, publisher[string](t, join(t, o), "a", nil), "x")
+			if err := c.do(path); err != nil {
+				t.Fatal(err)
+			}
+			r.cancel()
+			<-r.ended
+			var lost *LostFileError
+			if !errors.As(r.err, &lost) || !strings.Contains(r.err.Error(), c.want) {
+				t.Errorf("got %v", r.err)
+			}
+			if info, err := os.Stat(path); name == "cut" && (err != nil || info.Size() != 0) {
+				t.Errorf("the file was written on: %v, %v", info, err)
+			}
+		})
+	}
+}
+
+func TestRecord_WhatTakesNoRecording(t *testing.T) {
+	p := join(t, domain(t))
+	socket := filepath.Join(t.TempDir(), "socket")
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: socket}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{socket: "it is a socket", t.TempDir(): "it is a directory"} {
+		if _, err := Record(t.Context(), p, path, &RecordOptions{Force: true}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package record
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+)
+
+// A Mapping says that something of a recording cannot be published as it is, and what is published instead.
+type Mapping struct {
+	Topic string `json:"topic"` // in the recording
+	What  string `json:"what"`  // "topic", "type", "encoding", "schema encoding" or "schema"
+	From  string `json:"from"`  // what the recording has; of a schema its size
+	To    string `json:"to"`    // what is published; of a schema that is left out ""
+	Rule  string `json:"rule"`  // that it does not keep; "" = it was asked for
+}
+
+// Bytes that the texts of one publisher may take, so that they fit into its record together with a topic name and metadata of
+// full length. Longer ones are cut, the type first.
+const (
+	maxTypeTexts    = 1700 // type name, encoding and schema encoding together
+	maxTypeName     = 1024
+	maxEncodingName = 255
+)
+
+// fitTopic returns a topic name that is like name and keeps the rules. What is not allowed becomes '_', empty segments are left
+// out, and what is too long is cut and gets a hash of the whole, so that names with the same beginning stay apart.
+func fitTopic(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r == '*' || r == '?' {
+			return '_'
+		}
+		return r
+	}, plain(name))
+	segments := strings.FieldsFunc(clean, func(r rune) bool { return r == '/' })
+	fit := strings.Join(segments, "/")
+	if fit == "" {
+		fit = "_"
+	}
+	if strings.HasPrefix(clean, "/") {
+		fit = "/" + fit
+	}
+	if len(fit) > registry.MaxName {
+		return withHash(fit, name, registry.MaxName)
+	}
+	return fit
+}
+
+// plain replaces what is not UTF-8, and control characters.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "_"))
+}
+
+func isPlain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// withHash appends a hash of the original to s, which is cut so that the result has at most limit bytes.
+func withHash(s, original string, limit int) string {
+	sum := sha256.Sum256([]byte(original))
+	suffix := fmt.Sprintf("_%x", sum[:4])
+	return strings.TrimRight(cutText(s, limit-len(suffix)), "/") + suffix
+}
+
+// cutText returns at most n bytes from the beginning of s, and no half character.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// fitType returns a type that can be announced, and calls changed for each text that is not the recorded one. Texts that are
+// changed get a hash of the original, so that different types stay different.
+func fitType(t serde.Type, changed func(what, from, to, rule string)) serde.Type {
+	long := len(t.Name)+len(t.Encoding)+len(t.SchemaEncoding) > maxTypeTexts
+	fit := func(what string, s *string, limit int) {
+		from := *s
+		switch {
+		case !isPlain(from):
+			*s = withHash(plain(from), from, limit)
+			changed(what, from, *s, "it must be valid UTF-8 without control characters")
+		case long && len(from) > limit:
+			*s = withHash(from, from, limit)
+			changed(what, from, *s, fmt.Sprintf("type, encoding and schema encoding must have at most %d bytes together", maxTypeTexts))
+		}
+	}
+	fit("type", &t.Name, maxTypeName)
+	fit("encoding", &t.Encoding, maxEncodingName)
+	fit("schema encoding", &t.SchemaEncoding, maxEncodingName)
+	return t
+}
+
+// A nameMap gives each topic of a recording the name under which it is played. No two topics get the same name.
+type nameMap struct {
+	names map[string]string // recorded -> played
+	taken map[string]string // played -> recorded, quoted
+}
+
+// mapNames names the topics: first those that are to be renamed, then those whose names fit, then the rest.
+func mapNames(topics []string, rename map[string]string) (*nameMap, error) {
+	m := &nameMap{names: make(map[string]string), taken: make(map[string]string)}
+	for _, topic := range topics {
+		if to, ok := rename[topic]; ok {
+			if err := m.set(topic, to); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for from := range rename {
+		if m.names[from] == "" {
+			return nil, fmt.Errorf("rename %q: there is no message on such a topic that is to be played", from)
+		}
+	}
+	var rest []string
+	for _, topic := range topics {
+		switch {
+		case m.names[topic] != "":
+		case registry.CheckTopic(topic) != nil:
+			rest = append(rest, topic)
+		default:
+			if err := m.set(topic, topic); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, topic := range rest {
+		fit := fitTopic(topic)
+		for n := 0; m.taken[fit] != ""; n++ {
+			fit = withHash(fitTopic(topic), fmt.Sprint(topic, n), registry.MaxName)
+		}
+		m.names[topic], m.taken[fit] = fit, quote(topic)
+	}
+	return m, nil
+}
+
+func (m *nameMap) set(from, to string) error {
+	if other := m.taken[to]; other != "" {
+		return fmt.Errorf("topics %s and %s would both be played as %q; choose another name, or leave one of them out", quote(from), other, to)
+	}
+	m.names[from], m.taken[to] = to, quote(from)
+	return nil
+}
+
+// quote is how errors name a topic; unlike the topic itself it is never empty.
+func quote(topic string) string { return fmt.Sprintf("%.300q", topic) }

@@ -1,0 +1,68 @@
+package record
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+// PublisherInfo describes the messages of one publisher on a topic.
+type PublisherInfo struct {
+	ID           string     `json:"id"` // "" = not known, or several publishers that the recording does not tell apart
+	Unit         string     `json:"unit"`
+	Executable   string     `json:"executable"`
+	PID          int        `json:"pid"`
+	Messages     uint64     `json:"messages"`
+	Start        time.Time  `json:"start"`           // log time of the first message
+	End          time.Time  `json:"end"`             // and of the last
+	Ended        *time.Time `json:"ended,omitempty"` // when it was gone; nil = there at the end of the recording, or not known
+	SequenceGaps uint64     `json:"sequence_gaps"`
+
+	first, last uint64
+	number      uint64 // its own, of its last message
+}
+
+// listedPublishers is how many publishers of a topic TopicInfo lists.
+const listedPublishers = 100
+
+func (i *PublisherInfo) add(m *mcapfile.Message, number uint64) {
+	if i.Messages == 0 {
+		i.first, i.last = m.LogTime, m.LogTime
+	} else if step := uint32(number - i.number); step > 1 && step < 1<<31 {
+		// Numbers wrap; a step of more than half of the range is one back, or a file that does not count.
+		i.SequenceGaps += uint64(step - 1)
+	}
+	i.number = number
+	i.Messages++
+	i.first, i.last = min(i.first, m.LogTime), max(i.last, m.LogTime)
+}
+
+// describePublishers takes over what is known of the publishers of a topic.
+func (t *TopicInfo) describePublishers(publishers map[*recordedPublisher]*PublisherInfo) {
+	t.Publishers = len(publishers)
+	units := make(map[string]bool)
+	for p, i := range publishers {
+		i.ID, i.Unit, i.Executable, i.PID = p.ID, p.Unit, p.Executable, p.PID
+		i.Start, i.End = wallTime(i.first), wallTime(i.last)
+		if p.Ended > 0 {
+			ended := wallTime(p.Ended)
+			i.Ended = &ended
+			t.PublishersGone++
+		}
+		if i.Unit != "" {
+			units[i.Unit] = true
+		}
+		t.SequenceGaps += i.SequenceGaps
+	}
+	t.Units = append(t.Units, slices.Sorted(maps.Keys(units))...)
+	list := slices.SortedFunc(maps.Values(publishers), func(a, b *PublisherInfo) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.ID, b.ID))
+	})
+	t.PublisherList = []PublisherInfo{}
+	for _, i := range list[:min(len(list), listedPublishers)] {
+		t.PublisherList = append(t.PublisherList, *i)
+	}
+}

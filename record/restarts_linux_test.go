@@ -1,0 +1,97 @@
+package record
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/topic"
+)
+
+func TestRecord_RestartedPublishers(t *testing.T) {
+	o := domain(t)
+	p := join(t, o)
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	r := start(t, p, path, RecordOptions{Lossless: true})
+	const n = 200
+	for i := range n {
+		node := join(t, o)
+		pub := publisher(t, node, "a", &topic.PublisherOptions[string]{Latched: i%2 == 0})
+		publish(t, pub, fmt.Sprint(i), "second")
+		if err := pub.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := r.stop(); s.Messages != 2*n || s.Lost != 0 {
+		t.Fatalf("%+v", s)
+	}
+	info, err := ReadInfo(path)
+	if err != nil || len(info.Topics) != 1 || info.SequenceGaps != 0 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	// The last ones may still be there for the recorder when it ends.
+	if topic := info.Topics[0]; topic.Publishers != n || topic.PublishersGone < n/2 {
+		t.Errorf("%d publishers, %d gone", topic.Publishers, topic.PublishersGone)
+	}
+	for _, m := range messages(t, path) {
+		if m.Channel.ID > 1 {
+			t.Fatalf("a message on channel %d", m.Channel.ID)
+		}
+	}
+}
+
+func TestRecord_SilentTopics(t *testing.T) {
+	o := domain(t)
+	sender, p := join(t, o), join(t, o)
+	publisher(t, sender, "silent", &topic.PublisherOptions[pose]{Latched: true})
+	publisher[string](t, sender, "left out", nil)
+	closed := publisher[string](t, sender, "closed meanwhile", nil)
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	r := start(t, p, path, RecordOptions{Exclude: regexp.MustCompile("out")})
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, publisher[string](t, sender, "speaks", nil), "x")
+	publisher[[]byte](t, sender, "silent too", nil)
+	s := r.stop()
+	names := ""
+	for _, topic := range s.Topics {
+		names += fmt.Sprint(topic.Topic, " ", topic.Messages, ",")
+	}
+	if names != "closed meanwhile 0,silent 0,silent too 0,speaks 1," {
+		t.Errorf("the summary names %s", names)
+	}
+	got := map[string]*mcapfile.Channel{}
+	for _, ch := range declared(t, path) {
+		got[ch.Topic] = ch
+	}
+	if len(got) != 4 || got["silent"].SchemaName != "record.pose" || got["silent"].Metadata[keyLatched] != "true" || got["silent too"].Encoding != "raw" {
+		t.Errorf("%v", got)
+	}
+}
+
+// declared returns the channels of a recording, also those without messages.
+func declared(t testing.TB, path string) []*mcapfile.Channel {
+	t.Helper()
+	f, size, err := openRecording(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := mcapfile.NewReader(f, size, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m := (mcapfile.Message{}); err == nil; {
+		err = r.Next(&m)
+	}
+	if !r.Stats().Closed {
+		t.Fatal(err)
+	}
+	return r.Channels()
+}

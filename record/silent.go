@@ -1,0 +1,39 @@
+package record
+
+import (
+	"path/filepath"
+
+	"github.com/shmbus/shmbus/registry"
+)
+
+// addSilent makes channels for the topics that are to be recorded and have publishers now. Where the domain cannot be looked
+// at, only topics with messages are in the recording.
+func (r *recorder) addSilent(dir string, wants func(topic string) bool) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil
+	}
+	o, err := registry.Observe(dir)
+	if err != nil {
+		return nil
+	}
+	defer o.Close()
+	all, err := o.Look()
+	if err != nil {
+		return nil
+	}
+	for _, p := range all {
+		for _, e := range p.Entities {
+			if e.Kind != registry.KindPublisher || !wants(e.Topic) {
+				continue
+			}
+			d := description{topic: e.Topic, latched: e.Latched, metadata: e.Metadata}
+			d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, d.kind.Schema = e.TypeName, e.Encoding, e.SchemaEncoding, e.Schema
+			if _, err := r.channels.of(&d); err != nil {
+				return err
+			}
+			r.summaryOf(d.topic, &d.kind)
+		}
+	}
+	return nil
+}
