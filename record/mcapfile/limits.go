@@ -20,7 +20,7 @@ type Limits struct {
 // What of Limits.Memory is for what: one part in so many.
 const (
 	keptShare    = 2 // schemas, channels, metadata, and where the blocks of a Plan are
-	openShare    = 8 // messages that InOrder holds
+	openShare    = 4 // messages that InOrder holds
 	windowShare  = 8 // the decompressor
 	messageShare = 2 // one message
 )
