@@ -28,6 +28,9 @@ type PlayOptions struct {
 	// WaitSubscribers is how many subscriptions every publisher must have before the first message; 0 = do not wait.
 	WaitSubscribers int
 	WaitTimeout     time.Duration // gives up waiting for them; 0 = when the context ends
+	// Memory is how many bytes may be used to read the file; what does not fit is left out and is part of Summary.Damage.
+	// 0 = mcapfile.DefaultMemory and, once, what the largest message needs.
+	Memory uint64
 	// Mapped is called once, before anything is published, with what is played otherwise than it was recorded. It is not called
 	// when there is nothing.
 	Mapped func([]Mapping)
@@ -89,7 +92,7 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 		return summary, fmt.Errorf("play: %w", err)
 	}
 	defer f.Close()
-	plan, err := mcapfile.NewPlan(f, size, nil, func(c *mcapfile.Channel) bool { return o.wants(c.Topic) })
+	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return o.wants(c.Topic) })
 	if err != nil {
 		return summary, fmt.Errorf("play %s: %w", path, err)
 	}

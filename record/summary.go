@@ -8,14 +8,15 @@ type Summary struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"` // payload
 	Lost     uint64 `json:"lost"`  // Record: not in the file
-	// Of Lost, those that were taken but could not be written, because the file has no room for another channel.
-	NoChannel uint64 `json:"no_channel,omitempty"`
-	// Of Lost, those of publishers that ended, given up beyond the subscription's memory limit. The rest of Lost was overwritten
+	// Of Lost, those that the file could not take: they were larger than mcapfile.MaxMessage, or there was no room for another
+	// channel. And those of publishers that ended, given up beyond the subscription's memory limit. The rest was overwritten
 	// before it could be taken.
-	Dropped  uint64         `json:"dropped,omitempty"`
-	Duration time.Duration  `json:"duration_ns"`
-	FileSize int64          `json:"file_size"` // bytes
-	Topics   []TopicSummary `json:"topics"`    // sorted by name
+	TooLarge  uint64         `json:"too_large,omitempty"`
+	NoChannel uint64         `json:"no_channel,omitempty"`
+	Dropped   uint64         `json:"dropped,omitempty"`
+	Duration  time.Duration  `json:"duration_ns"`
+	FileSize  int64          `json:"file_size"` // bytes
+	Topics    []TopicSummary `json:"topics"`    // sorted by name
 	// Spacing is how far the time between two messages was off the plan; Play only, zero at Max.
 	Spacing Spacing `json:"spacing"`
 	// Loops counts complete passes over the file; Play only.
@@ -34,6 +35,7 @@ type TopicSummary struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"`
 	Lost     uint64 `json:"lost"`
-	// NoChannel is of Lost, as in Summary.
+	// Of Lost, as in Summary.
+	TooLarge  uint64 `json:"too_large,omitempty"`
 	NoChannel uint64 `json:"no_channel,omitempty"`
 }

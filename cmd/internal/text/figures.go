@@ -95,5 +95,8 @@ func Duration(ns int64) string {
 	case d < 48*time.Hour:
 		return digits(d.Hours()) + " h"
 	}
-	return digits(min(d.Hours()/24, 999)) + " d"
+	if days := d.Hours() / 24; days >= 999.5 {
+		return strconv.FormatFloat(days, 'f', 0, 64) + " d"
+	}
+	return digits(d.Hours()/24) + " d"
 }

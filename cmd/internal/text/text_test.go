@@ -82,7 +82,7 @@ func TestFiguresKeepThreeDigits(t *testing.T) {
 			t.Errorf("Bytes(%v) = %q, want %q", v, got, want)
 		}
 	}
-	for v, want := range map[int64]string{0: "0 ns", 640: "640 ns", 1200: "1.20 µs", 999_600: "1.00 ms", 12_000_000: "12.0 ms", 4_600_000_000: "4.60 s", 150e9: "2.50 min", -5: "-", math.MaxInt64: "999 d"} {
+	for v, want := range map[int64]string{0: "0 ns", 640: "640 ns", 1200: "1.20 µs", 999_600: "1.00 ms", 12_000_000: "12.0 ms", 4_600_000_000: "4.60 s", 150e9: "2.50 min", -5: "-", 999 * 24 * 3600e9: "999 d", 19_675 * 24 * 3600e9: "19675 d", math.MaxInt64: "106752 d"} {
 		if got := Duration(v); got != want {
 			t.Errorf("Duration(%v) = %q, want %q", v, got, want)
 		}

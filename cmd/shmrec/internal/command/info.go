@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -11,15 +12,20 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 func (a *app) info() *cobra.Command {
-	return &cobra.Command{
+	memory := size(mcapfile.DefaultMemory)
+	cmd := &cobra.Command{
 		Use:   "info FILE.mcap",
 		Short: "Say what is in an MCAP file",
-		Long: `info reads the whole file, checks the CRC of every chunk, and says what is in it. GAPS counts the sequence numbers left
-out: in a recording of shmrec each is a message that was lost, other tools may count otherwise. When the file was not
-closed or is damaged the exit code is 3 and the figures are of what can be read.`,
+		Long: `info reads the whole file, also several recordings one behind the other, compares every checksum and count that it has,
+and says what is in it. GAPS counts the sequence numbers left out: in a recording of shmrec each is a message that was
+lost, other tools may count otherwise. When the file was not closed or is damaged the exit code is 3 and the figures
+are of what can be read.
+
+It takes no more memory than --memory, however large the messages are.`,
 		Example: `  shmrec info drive.mcap
   shmrec info drive.mcap --json`,
 		Args:              cli.Args("FILE.mcap"),
@@ -27,7 +33,8 @@ closed or is damaged the exit code is 3 and the figures are of what can be read.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var info record.Info
 			err := cli.Await(cmd.Context(), func() (err error) {
-				info, err = record.ReadInfo(args[0])
+				debug.SetMemoryLimit(int64(memory)) // with what is garbage
+				info, err = record.ReadInfoWithin(args[0], &mcapfile.Limits{Memory: uint64(memory)})
 				return err
 			})
 			if err != nil {
@@ -44,13 +51,26 @@ closed or is damaged the exit code is 3 and the figures are of what can be read.
 			return err
 		},
 	}
+	cmd.Flags().Var(&memory, "memory", "how much memory to use at most, for example 1GiB; files with many topics need more")
+	return cmd
+}
+
+// publishers says how many publishers a topic had, and how many of them were gone before the recording ended.
+func publishers(t *record.TopicInfo) string {
+	if t.PublishersGone == 0 {
+		return strconv.Itoa(t.Publishers)
+	}
+	return fmt.Sprintf("%d (%d gone)", t.Publishers, t.PublishersGone)
 }
 
 func (a *app) printInfo(i *record.Info) error {
 	var b strings.Builder
 	state := "closed properly"
-	if !i.Closed {
+	switch {
+	case !i.Closed:
 		state = "not closed"
+	case i.Damage != "":
+		state = "closed, but not as it was written"
 	}
 	fmt.Fprintf(&b, "%s: %s, %s, written by %q", text.Escape(i.Path), text.Bytes(uint64(i.FileSize)), state, i.Library)
 	if i.Profile != "" {
@@ -62,6 +82,9 @@ func (a *app) printInfo(i *record.Info) error {
 		fmt.Fprintf(&b, ", %s from %s to %s", text.Duration(int64(i.End.Sub(i.Start))), i.Start.Format(layout), i.End.Format(layout))
 	}
 	b.WriteByte('\n')
+	if i.Recordings > 1 {
+		fmt.Fprintf(&b, "recordings: %d, one behind the other\n", i.Recordings)
+	}
 	for _, c := range i.Chunks {
 		fmt.Fprintf(&b, "chunks: %d %s, %s, %s uncompressed\n", c.Chunks, c.Compression, text.Bytes(c.Compressed), text.Bytes(c.Uncompressed))
 	}
@@ -83,7 +106,7 @@ func (a *app) printInfo(i *record.Info) error {
 		if t.Rate > 0 {
 			rate = text.Rate(t.Rate) + " Hz"
 		}
-		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, text.Bytes(t.Bytes), strconv.Itoa(t.Publishers), strconv.FormatUint(t.SequenceGaps, 10))
+		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, text.Bytes(t.Bytes), publishers(&t), strconv.FormatUint(t.SequenceGaps, 10))
 	}
 	if len(i.Topics) > 0 {
 		if err := g.Print(&b); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ func (a *app) play() *cobra.Command {
 	var rate, topics, exclude, latched string
 	var renames []string
 	var o record.PlayOptions
+	var memory size
 	cmd := &cobra.Command{
 		Use:   "play FILE.mcap",
 		Short: "Play an MCAP file into the domain",
@@ -61,6 +63,9 @@ What is damaged in the file is left out, and the exit code is 3.`,
 			if o.Rename, err = parseRenames(renames); err != nil {
 				return cli.Usage(cmd, err)
 			}
+			if o.Memory = uint64(memory); o.Memory > 0 {
+				debug.SetMemoryLimit(int64(memory)) // with what is garbage
+			}
 			return a.doPlay(cmd.Context(), args[0], o)
 		},
 	}
@@ -73,6 +78,7 @@ What is damaged in the file is left out, and the exit code is 3.`,
 	f.StringArrayVar(&renames, "rename", nil, "play a topic under another name: OLD=NEW; may be given several times")
 	f.StringVar(&latched, "latched", "", "latch topics that match this expression, besides those that were latched")
 	f.IntVar(&o.WaitSubscribers, "wait-subscribers", 0, "wait until every topic has so many subscriptions")
+	f.Var(&memory, "memory", "how much memory to use at most to read the file; a message of more than half is left out (default 256 MiB and the largest message)")
 	f.DurationVar(&o.WaitTimeout, "wait-timeout", 0, "give up waiting for them after this long (default never)")
 	return cmd
 }
