@@ -26,6 +26,7 @@ type channelKey struct {
 	topic, name, encoding, schemaEncoding string
 	schema                                [sha256.Size]byte
 	latched                               bool
+	originalTopic, originalType           string // of a replay under other names
 }
 
 // A channelTable has the channels of a recording.
@@ -44,7 +45,11 @@ func newChannelTable(w *mcapfile.Writer) channelTable {
 
 // of returns the channel for a publisher, nil when the file has no room for another one.
 func (c *channelTable) of(d *description) (*channel, error) {
-	key := channelKey{d.topic, d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, sha256.Sum256(d.kind.Schema), d.latched}
+	key := channelKey{
+		topic: d.topic, name: d.kind.Name, encoding: d.kind.Encoding, schemaEncoding: d.kind.SchemaEncoding,
+		schema: sha256.Sum256(d.kind.Schema), latched: d.latched,
+		originalTopic: d.metadata[keyOriginalTopic], originalType: d.metadata[keyOriginalType],
+	}
 	if ch := c.byKey[key]; ch != nil {
 		return ch, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/shm"
@@ -13,11 +14,11 @@ import (
 // A LostFileError says that another program removed, moved or cut a recording while it was written.
 type LostFileError struct {
 	Path string
-	What string // what the other program did
+	What string // what the other program did: "removed it"
 }
 
 func (e *LostFileError) Error() string {
-	return fmt.Sprintf("another program %s %s while it was written", e.What, e.Path)
+	return fmt.Sprintf("%s is not what was recorded: another program %s meanwhile", e.Path, e.What)
 }
 
 // A destination is what a recording is written to: a file, or something that takes a stream.
@@ -26,6 +27,9 @@ type destination struct {
 	path   string
 	stream bool  // neither can be cut nor synced
 	size   int64 // bytes written, of a file
+
+	ending atomic.Bool   // the recording ends: a stream's reader has the time left to take the rest
+	left   time.Duration // of takeTime
 }
 
 // createDestination makes the file under its final name at once, so that a recorder that is killed leaves it where it is
@@ -45,7 +49,7 @@ func createDestination(path string, force bool) (*destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &destination{file: f, path: path, stream: true}, nil
+	return &destination{file: f, path: path, stream: true, left: takeTime}, nil
 }
 
 func kindOf(m fs.FileMode) string {
@@ -88,8 +92,14 @@ func (d *destination) Write(b []byte) (int, error) {
 	if err := d.whole(); err != nil {
 		return 0, err
 	}
+	begin := time.Now()
+	if d.ending.Load() {
+		d.limit(d.left)
+	}
 	n, err := d.file.Write(b)
-	d.size += int64(n)
+	if d.size += int64(n); d.ending.Load() {
+		d.left -= time.Since(begin)
+	}
 	return n, err
 }
 
@@ -103,10 +113,10 @@ func (d *destination) whole() error {
 		return err
 	}
 	if removed(info) {
-		return &LostFileError{Path: d.path, What: "removed"}
+		return &LostFileError{Path: d.path, What: "removed it"}
 	}
 	if info.Size() != d.size {
-		return &LostFileError{Path: d.path, What: fmt.Sprintf("changed the size from %d to %d bytes of", d.size, info.Size())}
+		return &LostFileError{Path: d.path, What: fmt.Sprintf("changed its size from %d to %d bytes", d.size, info.Size())}
 	}
 	return nil
 }
@@ -121,7 +131,7 @@ func (d *destination) check() error {
 		return err
 	}
 	if there, err := os.Stat(d.path); err != nil || !os.SameFile(ours, there) {
-		return &LostFileError{Path: d.path, What: "moved"}
+		return &LostFileError{Path: d.path, What: "moved it"}
 	}
 	return nil
 }
@@ -142,16 +152,19 @@ func (d *destination) Truncate(size int64) error {
 	return d.file.Truncate(size)
 }
 
-// takeTime is how long the reader of a stream has to take the rest.
+// takeTime is how long a recording that ends waits for the reader of a stream, all writes together.
 const takeTime = 500 * time.Millisecond
 
-// hurry ends writing to a reader that takes nothing.
+// hurry ends writing to a reader that takes nothing. It may be called while another goroutine writes.
 func (d *destination) hurry() {
 	if d.stream {
-		// Devices that are always ready, such as /dev/null, have no deadlines, and need none.
-		_ = d.file.SetWriteDeadline(time.Now().Add(takeTime))
+		d.ending.Store(true)
+		d.limit(takeTime)
 	}
 }
+
+// limit lets a write take so long. Devices that are always ready, such as /dev/null, have no deadlines, and need none.
+func (d *destination) limit(t time.Duration) { _ = d.file.SetWriteDeadline(time.Now().Add(t)) }
 
 // remove takes away a file in which nothing could be written.
 func (d *destination) remove() {

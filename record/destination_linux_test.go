@@ -111,9 +111,9 @@ func TestRecord_FileThatAnotherProgramTakesAway(t *testing.T) {
 		do   func(path string) error
 		want string
 	}{
-		"removed":  {os.Remove, "removed"},
-		"cut":      {func(path string) error { return os.Truncate(path, 0) }, "changed the size from"},
-		"replaced": {func(path string) error { return os.Rename(path, path+".1") }, "moved"},
+		"removed":  {os.Remove, "removed it"},
+		"cut":      {func(path string) error { return os.Truncate(path, 0) }, "changed its size from"},
+		"replaced": {func(path string) error { return os.Rename(path, path+".1") }, "moved it"},
 		"appended": {func(path string) error {
 			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 			if err == nil {
@@ -121,7 +121,7 @@ func TestRecord_FileThatAnotherProgramTakesAway(t *testing.T) {
 				f.Close()
 			}
 			return err
-		}, "changed the size from"},
+		}, "changed its size from"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := domain(t)

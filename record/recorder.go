@@ -155,16 +155,19 @@ func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err err
 	case src.channel == nil:
 		lost++
 		src.summary.NoChannel++
-	case errors.As(err, new(*shmtransport.CorruptError)):
-		lost++ // its publisher took the memory away before it was copied
-	case err != nil:
-		return err
-	default:
+	case err == nil:
 		src.logged = max(src.logged, m.LogTime)
 		src.summary.Messages++
 		src.summary.Bytes += uint64(len(m.Data))
 		r.figures.messages.Add(1)
 		r.figures.bytes.Add(uint64(len(m.Data)))
+	case errors.As(err, new(*mcapfile.MessageSizeError)):
+		lost++
+		src.summary.TooLarge++
+	case errors.As(err, new(*shmtransport.CorruptError)):
+		lost++ // its publisher took the memory away before it was copied
+	default:
+		return err
 	}
 	src.summary.Lost += lost
 	r.figures.lost.Add(lost)
@@ -215,5 +218,6 @@ func (r *recorder) summarise(s *Summary) {
 	for _, name := range slices.Sorted(maps.Keys(r.topics)) {
 		s.Topics = append(s.Topics, *r.topics[name])
 		s.NoChannel += r.topics[name].NoChannel
+		s.TooLarge += r.topics[name].TooLarge
 	}
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -303,8 +304,12 @@ func TestRecorder_KindsOfOneTopicAreChannels(t *testing.T) {
 			}
 		}
 	}
+	for _, original := range []string{"//a", "a/"} {
+		s.put(&description{topic: "a", kind: kinds[0], metadata: map[string]string{keyOriginalTopic: original}}, publisherID(n), 1, 0)
+		n++
+	}
 	s.close()
-	if plan := s.plan(); len(plan.Channels) != 2*len(kinds) {
+	if plan := s.plan(); len(plan.Channels) != 2*len(kinds)+2 {
 		t.Errorf("%d channels", len(plan.Channels))
 	}
 }
@@ -321,6 +326,29 @@ func TestRecorder_MoreChannelsThanAFileHolds(t *testing.T) {
 	info := s.close()
 	if info.Messages != most+1 || *info.Lost != 2 || summary.Lost != 2 || summary.NoChannel != 2 {
 		t.Errorf("%d messages, %d lost, %d without a channel", info.Messages, *info.Lost, summary.NoChannel)
+	}
+}
+
+func TestRecorder_MessageThatIsTooLarge(t *testing.T) {
+	if math.MaxInt == math.MaxInt32 {
+		t.Skip("so large a slice does not fit into this address space")
+	}
+	s := newSink(t, nil)
+	s.put(raw("a"), publisherID(0), 1, 0)
+	a := arrival{publisher: publisherID(0), sequence: 2, stamp: s.clock.Now()}
+	src, m, err := s.begin(&a, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Data = make([]byte, mcapfile.MaxMessage+1) // untouched pages, which take no memory
+	if err := s.finish(src, &m, 0, s.w.Write(&m)); err != nil {
+		t.Fatal(err)
+	}
+	s.put(raw("a"), publisherID(0), 3, 0)
+	var summary Summary
+	s.summarise(&summary)
+	if info := s.close(); info.Messages != 2 || *info.Lost != 1 || info.SequenceGaps != 1 || summary.Lost != 1 || summary.TooLarge != 1 || summary.Topics[0].TooLarge != 1 {
+		t.Errorf("%+v, %+v", info, summary)
 	}
 }
 

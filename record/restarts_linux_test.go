@@ -75,6 +75,31 @@ func TestRecord_SilentTopics(t *testing.T) {
 	}
 }
 
+func TestRecorder_AllocatesNothingForAMessage(t *testing.T) {
+	o := domain(t)
+	pub := publisher[[]byte](t, join(t, o), "a", nil)
+	sub, err := topic.NewSubscriber[[]byte](join(t, o), "**", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	s := newSink(t, nil)
+	payload := make([]byte, 1000)
+	n := testing.AllocsPerRun(5000, func() {
+		publish(t, pub, payload)
+		sample, err := sub.Receive(t.Context())
+		if err == nil {
+			err = s.take(sample)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // declared returns the channels of a recording, also those without messages.
 func declared(t testing.TB, path string) []*mcapfile.Channel {
 	t.Helper()

@@ -8,8 +8,9 @@ type Summary struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"` // payload
 	Lost     uint64 `json:"lost"`  // Record: not in the file
-	// Of Lost, those that were taken but could not be written, because the file has no room for another channel. The rest was
-	// overwritten before it could be taken.
+	// Of Lost, those that the file could not take: there was no room for another channel, or they were larger than
+	// mcapfile.MaxMessage. The rest was overwritten before it could be taken.
+	TooLarge  uint64         `json:"too_large,omitempty"`
 	NoChannel uint64         `json:"no_channel,omitempty"`
 	Duration  time.Duration  `json:"duration_ns"`
 	FileSize  int64          `json:"file_size"` // bytes
@@ -32,6 +33,7 @@ type TopicSummary struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"`
 	Lost     uint64 `json:"lost"`
-	// NoChannel is of Lost, as in Summary.
+	// Of Lost, as in Summary.
+	TooLarge  uint64 `json:"too_large,omitempty"`
 	NoChannel uint64 `json:"no_channel,omitempty"`
 }

@@ -46,6 +46,14 @@ closed or is damaged the exit code is 3 and the figures are of what can be read.
 	}
 }
 
+// publishers says how many publishers a topic had, and how many of them were gone before the recording ended.
+func publishers(t *record.TopicInfo) string {
+	if t.PublishersGone == 0 {
+		return strconv.Itoa(t.Publishers)
+	}
+	return fmt.Sprintf("%d (%d gone)", t.Publishers, t.PublishersGone)
+}
+
 func (a *app) printInfo(i *record.Info) error {
 	var b strings.Builder
 	state := "closed properly"
@@ -83,7 +91,7 @@ func (a *app) printInfo(i *record.Info) error {
 		if t.Rate > 0 {
 			rate = text.Rate(t.Rate) + " Hz"
 		}
-		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, text.Bytes(t.Bytes), strconv.Itoa(t.Publishers), strconv.FormatUint(t.SequenceGaps, 10))
+		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, text.Bytes(t.Bytes), publishers(&t), strconv.FormatUint(t.SequenceGaps, 10))
 	}
 	if len(i.Topics) > 0 {
 		if err := g.Print(&b); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -27,11 +28,15 @@ SIGTERM, SIGHUP or --duration; it then takes what was published before, and clos
 It slows nobody: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
 With --lossless publishers wait for it instead; that is for tests.
 
+What is not a file must be a pipe, which is streamed to; what is said of the recording then goes to standard error, if
+the pipe is standard output. A file that another program removes, moves or cuts meanwhile is an error.
+
 The file is written half a second behind, so that even a recorder that is killed leaves all before that readable. To
 be safe against a power failure too, see --sync. Expressions are Go regular expressions (RE2), not anchored.`,
 		Example: `  shmrec record -o drive.mcap
   shmrec record -o arm.mcap --include '^arm/' --exclude 'debug'
-  shmrec record -o ten.mcap --duration 10s --json`,
+  shmrec record -o ten.mcap --duration 10s --json
+  shmrec record -o - --duration 10s | ssh base 'cat > drive.mcap'`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
@@ -51,7 +56,7 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&out, "output", "o", "", "the file to write")
+	f.StringVarP(&out, "output", "o", "", "the file to write, or a pipe that a program reads; - is standard output")
 	f.StringVar(&include, "include", "", "record only topics that match this expression")
 	f.StringVar(&exclude, "exclude", "", "record no topics that match this expression")
 	f.DurationVar(&o.Duration, "duration", 0, "end after this long, for example 90s")
@@ -63,6 +68,17 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 }
 
 func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions) error {
+	if path == "-" {
+		path = "/dev/stdout"
+		info, err := os.Stdout.Stat()
+		o.Force = o.Force || err == nil && info.Size() == 0 // a file that the shell has made for it
+	}
+	if isStdout(path) {
+		if a.Screen != nil {
+			return fmt.Errorf("record to %s: it is a terminal; name a file, or have a program read it: shmrec record -o - | program", path)
+		}
+		a.Stdout = a.Stderr // what is said of the recording is not part of it
+	}
 	p, err := a.JoinToRead()
 	if err != nil {
 		return err
@@ -81,8 +97,11 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions)
 	if err := a.printSummary(&s, recorded); err != nil {
 		return err
 	}
+	if len(s.Topics) == 0 && (o.Include != nil || o.Exclude != nil) {
+		fmt.Fprintf(a.Stderr, "no topic matched %s; 'shmmon list' shows which topics there are\n", chosen(&o))
+	}
 	if s.Lost > 0 {
-		return cli.Lossyf("%d messages were lost: they were overwritten before the recorder could take them", s.Lost)
+		return cli.Lossyf("%s", lostText(&s))
 	}
 	return nil
 }
