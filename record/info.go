@@ -18,8 +18,9 @@ type Info struct {
 	Path         string            `json:"path"`
 	FileSize     int64             `json:"file_size"` // bytes
 	Profile      string            `json:"profile"`
-	Library      string            `json:"library"` // that wrote it
-	Closed       bool              `json:"closed"`  // it has its proper end
+	Library      string            `json:"library"`    // that wrote it
+	Recordings   int               `json:"recordings"` // that follow each other in the file, mostly 1
+	Closed       bool              `json:"closed"`     // it has its proper end
 	Damage       string            `json:"damage,omitempty"`
 	Messages     uint64            `json:"messages"`
 	Bytes        uint64            `json:"bytes"`         // payload
@@ -66,15 +67,18 @@ type TopicInfo struct {
 	publishers  map[*recordedPublisher]*PublisherInfo
 }
 
-// ReadInfo reads the whole file at path. What is damaged is passed over and named in Damage; the error is for a file that
-// cannot be read or is not a recording.
-func ReadInfo(path string) (Info, error) {
+// ReadInfo reads the whole file at path, within the memory that mcapfile takes by default. What is damaged is passed over and
+// named in Damage; the error is for a file that cannot be read or is not a recording.
+func ReadInfo(path string) (Info, error) { return ReadInfoWithin(path, nil) }
+
+// ReadInfoWithin is ReadInfo with other limits for the memory.
+func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return Info{}, fmt.Errorf("info: %w", err)
 	}
 	defer f.Close()
-	r, err := mcapfile.NewReader(f, size, nil)
+	r, err := mcapfile.NewReader(f, size, limits)
 	if err != nil {
 		return Info{}, fmt.Errorf("info: %s: %w", path, err)
 	}
@@ -86,7 +90,7 @@ func ReadInfo(path string) (Info, error) {
 	var first, last uint64 = math.MaxUint64, 0
 	var m mcapfile.Message
 	for {
-		err := r.Next(&m)
+		payload, err := r.Skim(&m)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -102,14 +106,17 @@ func ReadInfo(path string) (Info, error) {
 			t = topicOf(topics, m.Channel)
 			byChannel[m.Channel] = t
 		}
-		known = from.addNew(known, r.Stats().Metadata, &damage)
+		known = from.addNew(known, r.Metadata(), &damage)
 		p, number := from.publisher(&m)
-		t.add(&m, p, number)
+		t.add(&m, payload, p, number)
 		info.Messages++
-		info.Bytes += uint64(len(m.Data))
+		info.Bytes += payload
 		first, last = min(first, m.LogTime), max(last, m.LogTime)
 	}
-	from.addNew(known, r.Stats().Metadata, &damage)
+	from.addNew(known, r.Metadata(), &damage)
+	for _, c := range r.Channels() {
+		topicOf(topics, c) // also those without messages
+	}
 	if damage != nil {
 		info.Damage = damage.Error()
 	}
@@ -145,8 +152,7 @@ func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
 	return t
 }
 
-func (t *TopicInfo) add(m *mcapfile.Message, p *recordedPublisher, number uint64) {
-	size := uint64(len(m.Data))
+func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, number uint64) {
 	t.Messages++
 	t.Bytes += size
 	t.Smallest, t.Largest = min(t.Smallest, size), max(t.Largest, size)
@@ -161,6 +167,10 @@ func (t *TopicInfo) add(m *mcapfile.Message, p *recordedPublisher, number uint64
 
 func (t *TopicInfo) finish() {
 	t.describePublishers(t.publishers)
+	if t.Messages == 0 {
+		t.Smallest = 0
+		return
+	}
 	t.Start, t.End = wallTime(t.first), wallTime(t.last)
 	if span := seconds(t.last - t.first); span > 0 {
 		t.Rate = float64(t.Messages-1) / span
@@ -169,7 +179,7 @@ func (t *TopicInfo) finish() {
 
 // describe takes over what the file says of itself.
 func (i *Info) describe(s mcapfile.Stats) {
-	i.Profile, i.Library, i.Closed, i.Attachments = s.Profile, s.Library, s.Closed, s.Attachments
+	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, s.Attachments
 	i.Metadata = []string{}
 	for _, m := range s.Metadata {
 		if !slices.Contains(i.Metadata, m.Name) {

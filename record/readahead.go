@@ -37,12 +37,9 @@ func readAhead(ctx context.Context, plan *mcapfile.Plan) *aheadReader {
 	})
 	go func() {
 		defer close(a.messages)
-		for m, err := range plan.InOrder() {
+		for m, err := range plan.InOrderWithin(a.room) {
 			if err != nil {
 				a.err = err
-				return
-			}
-			if !a.room(len(m.Data)) {
 				return
 			}
 			select {

@@ -45,6 +45,21 @@ func (c *cursor) uint64() uint64 {
 
 func (c *cursor) string() string { return string(c.take(uint64(c.uint32()))) }
 
+// entries counts what strings would return, and leaves the cursor where it is.
+func (c *cursor) entries() (n uint64) {
+	in := cursor{b: c.b, err: c.err}
+	in = cursor{b: in.take(uint64(in.uint32())), err: in.err}
+	for in.err == nil && len(in.b) > 0 {
+		in.take(uint64(in.uint32()))
+		in.take(uint64(in.uint32()))
+		n++
+	}
+	if c.err == nil {
+		c.err = in.err
+	}
+	return n
+}
+
 func (c *cursor) strings() map[string]string {
 	in := cursor{b: c.take(uint64(c.uint32())), err: c.err}
 	m := make(map[string]string)

@@ -12,36 +12,19 @@ type schema struct {
 	data           []byte
 }
 
-// A position is where a record is: the chunk, and where in its records; outside of chunks the record itself, and 0.
-type position struct{ off, in int64 }
-
-func (p position) before(q position) bool { return p.off < q.off || p.off == q.off && p.in < q.in }
-
-// definitions are the schemas and channels that a file has declared so far.
+// definitions are the schemas and channels that a part of a file has declared so far.
 type definitions struct {
 	schemas  map[uint16]*schema
 	channels map[uint16]*Channel
-	list     []*Channel // in order of appearance
-	since    map[*Channel]position
-	size     uint64 // bytes of the records kept
-	limit    uint64
+}
+
+func newDefinitions() *definitions {
+	return &definitions{schemas: make(map[uint16]*schema), channels: make(map[uint16]*Channel)}
 }
 
 var errRedefined = errors.New("declared again, and differently")
 
-// recordCost is what keeping a record takes besides its bytes, roughly.
-const recordCost = 256
-
-func (d *definitions) account(n int) error {
-	size := d.size + uint64(n) + recordCost
-	if size > d.limit {
-		return &LimitError{What: "the schemas, channels and metadata up to the record", Size: size, Limit: d.limit}
-	}
-	d.size = size
-	return nil
-}
-
-func (d *definitions) addSchema(b []byte) error {
+func (d *definitions) addSchema(b []byte, kept *budget) error {
 	c := cursor{b: b}
 	id := c.uint16()
 	s := &schema{name: c.string(), encoding: c.string()}
@@ -58,7 +41,7 @@ func (d *definitions) addSchema(b []byte) error {
 		}
 		return nil
 	}
-	if err := d.account(len(b)); err != nil {
+	if err := kept.take(uint64(len(b)) + recordCost); err != nil {
 		return err
 	}
 	if len(data) > 0 {
@@ -68,34 +51,37 @@ func (d *definitions) addSchema(b []byte) error {
 	return nil
 }
 
-func (d *definitions) addChannel(b []byte, at position) error {
+// addChannel returns the channel when it is new.
+func (d *definitions) addChannel(b []byte, kept *budget) (*Channel, error) {
 	c := cursor{b: b}
 	id, schemaID := c.uint16(), c.uint16()
 	ch := &Channel{ID: id, Topic: c.string(), Encoding: c.string()}
-	ch.Metadata = c.strings()
+	entries := c.entries()
 	if c.err != nil {
-		return c.err
+		return nil, c.err
+	}
+	cost := uint64(len(b)) + recordCost + entries*entryCost
+	if err := kept.room(cost); err != nil {
+		return nil, err
+	}
+	if ch.Metadata = c.strings(); c.err != nil {
+		return nil, c.err
 	}
 	if schemaID != 0 {
 		s, ok := d.schemas[schemaID]
 		if !ok {
-			return fmt.Errorf("channel %d (%.100q): its schema %d was not declared", id, ch.Topic, schemaID)
+			return nil, fmt.Errorf("channel %d (%.100q): its schema %d was not declared", id, ch.Topic, schemaID)
 		}
 		ch.SchemaName, ch.SchemaEncoding, ch.Schema = s.name, s.encoding, s.data
 	}
 	if old, ok := d.channels[id]; ok {
 		if !old.same(ch) {
-			return fmt.Errorf("channel %d (%.100q): %w", id, old.Topic, errRedefined)
+			return nil, fmt.Errorf("channel %d (%.100q): %w", id, old.Topic, errRedefined)
 		}
-		return nil
-	}
-	if err := d.account(len(b)); err != nil {
-		return err
+		return nil, nil
 	}
 	d.channels[id] = ch
-	d.list = append(d.list, ch)
-	d.since[ch] = at
-	return nil
+	return ch, kept.take(cost)
 }
 
 func (c *Channel) same(o *Channel) bool {
@@ -103,11 +89,11 @@ func (c *Channel) same(o *Channel) bool {
 		c.SchemaEncoding == o.SchemaEncoding && bytes.Equal(c.Schema, o.Schema) && maps.Equal(c.Metadata, o.Metadata)
 }
 
-// parseMessage fills m, whose Data then is part of b.
-func (d *definitions) parseMessage(b []byte, m *Message) error {
-	c := cursor{b: b}
+// parseMessage fills m, without its Data, from the beginning of a message record.
+func (d *definitions) parseMessage(head []byte, m *Message) error {
+	c := cursor{b: head}
 	id := c.uint16()
-	m.Sequence, m.LogTime, m.PublishTime = c.uint32(), c.uint64(), c.uint64()
+	m.Sequence, m.LogTime, m.PublishTime, m.Data = c.uint32(), c.uint64(), c.uint64(), nil
 	if c.err != nil {
 		return c.err
 	}
@@ -115,6 +101,6 @@ func (d *definitions) parseMessage(b []byte, m *Message) error {
 	if !ok {
 		return fmt.Errorf("its channel %d was not declared", id)
 	}
-	m.Channel, m.Data = ch, c.b
+	m.Channel = ch
 	return nil
 }

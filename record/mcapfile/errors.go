@@ -32,17 +32,30 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// A LimitError says that something in a file is larger than the Reader was allowed to take. The Reader goes on behind it.
+// A LimitError says that something in a file needs more memory than Limits allow. The Reader goes on behind it.
 type LimitError struct {
-	Offset int64
+	Offset int64 // of the record, or of the chunk that holds it
 	What   string
-	Size   uint64
-	Limit  uint64
+	Size   uint64 // bytes; with Limits.Memory of so much it would be taken
+	Limit  uint64 // bytes
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s at byte %d needs %d bytes, the limit is %d; split it with another tool or read it with a higher limit",
-		e.What, e.Offset, e.Size, e.Limit)
+	remedy := "allow more (--memory)"
+	if e.What == "a message" && e.Limit == MaxMessage {
+		remedy = "no reader takes more"
+	}
+	return fmt.Sprintf("%s at byte %d needs %d bytes of memory, the limit is %d; %s", e.What, e.Offset, e.Size, e.Limit, remedy)
+}
+
+// A TrailingError says that bytes follow the end of a file which are no further MCAP file.
+type TrailingError struct {
+	Offset int64
+	Bytes  uint64
+}
+
+func (e *TrailingError) Error() string {
+	return fmt.Sprintf("%d bytes follow the end of the recording at byte %d, and are none", e.Bytes, e.Offset)
 }
 
 // A CapacityError says that an MCAP file cannot take another channel or schema.
@@ -84,5 +97,6 @@ func (e *WriteError) Unwrap() error { return e.Err }
 func Passable(err error) bool {
 	var corrupt *CorruptError
 	var limit *LimitError
-	return errors.As(err, &corrupt) || errors.As(err, &limit)
+	var trailing *TrailingError
+	return errors.As(err, &corrupt) || errors.As(err, &limit) || errors.As(err, &trailing)
 }

@@ -159,3 +159,23 @@ func writeVariety(t testing.TB, w *Writer, n int) []line {
 	}
 	return lines
 }
+
+// A stretch is where a record of a file is, with its head.
+type stretch struct{ off, end int64 }
+
+// recordsOf returns where the records of a kind are, outside of chunks.
+func recordsOf(t testing.TB, file []byte, op mcap.OpCode) (found []stretch) {
+	t.Helper()
+	w := newWalker(bytes.NewReader(file), int64(len(file)), (*Limits)(nil).shares())
+	for w.seek(int64(len(mcap.Magic))); w.pos < int64(len(file)-len(mcap.Magic)); {
+		at := w.pos
+		got, err := w.nextOfFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == op {
+			found = append(found, stretch{at, w.pos})
+		}
+	}
+	return found
+}

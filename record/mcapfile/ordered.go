@@ -3,34 +3,36 @@ package mcapfile
 import (
 	"cmp"
 	"container/heap"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"slices"
 
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// InOrder yields the messages of the plan by log time. Their Data stays valid as long as anybody holds it. An error is
-// the last turn: the file is no longer what it was when the plan was made. May be called again, also concurrently.
+// InOrder yields the messages of the plan by log time. Their Data stays valid as long as it is referred to. An error is the
+// last: the file is no longer what it was when the plan was made. May be called again, also concurrently.
 func (p *Plan) InOrder() iter.Seq2[Message, error] {
+	return p.InOrderWithin(func(int) bool { return true })
+}
+
+// InOrderWithin is InOrder for a caller that holds messages for a while: room is called with the size of each payload before it
+// is yielded, and waits until so much more may be held. A large message is not in memory before that. false ends all.
+func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		o := ordered{plan: p, unpack: unpacker{limit: p.limits.Chunk}}
+		o := ordered{plan: p, walker: newWalker(p.src, p.size, p.limits), room: room}
 		rest := p.blocks
 		for len(rest) > 0 || len(o.open) > 0 {
 			// A block that begins at the very moment of the open one may come before it in the file.
-			for len(rest) > 0 && (len(o.open) == 0 || rest[0].first <= o.open[0].time()) {
-				if err := o.begin(rest[0]); err != nil {
-					yield(Message{}, err)
-					return
-				}
+			for len(rest) > 0 && (len(o.open) == 0 || rest[0].first <= o.open[0].time) {
+				heap.Push(&o.open, &openBlock{block: &rest[0], time: rest[0].first})
 				rest = rest[1:]
 			}
-			if len(o.open) == 0 {
-				return
-			}
-			m, err := o.next()
-			if !yield(m, err) || err != nil {
+			m, ok, err := o.next()
+			if !ok && err == nil || !yield(m, err) || err != nil {
 				return
 			}
 		}
@@ -39,145 +41,190 @@ func (p *Plan) InOrder() iter.Seq2[Message, error] {
 
 // ordered merges the open blocks.
 type ordered struct {
-	plan   *Plan
-	unpack unpacker
-	open   blockHeap
-	held   uint64 // bytes of records in memory
+	walker
+	plan    *Plan
+	room    func(int) bool
+	open    blockHeap
+	loaded  []*openBlock // those in memory
+	held    uint64       // bytes of them
+	crowded bool         // not all open blocks are in memory
 }
 
 // An openBlock is a block with messages still to come.
 type openBlock struct {
-	block
-	entries []entry // to come, by log time
-	records []byte  // nil when they had to make room
-	size    uint64  // of records
+	*block
+	time    uint64  // of the next message
+	done    uint32  // messages handed out
+	entries []entry // to come, by log time; nil when the block is not in memory
+	data    []byte
+	size    uint64
 }
 
 type entry struct {
 	time uint64
-	off  uint32 // of the message record's body in the block; Limits.Chunk keeps it in range
+	off  uint32 // of the message record's body in the data
 	len  uint32
 }
 
-func (b *openBlock) time() uint64 { return b.entries[0].time }
-
-func (o *ordered) begin(at block) error {
-	b := &openBlock{block: at}
-	if err := o.load(b); err != nil {
-		return err
-	}
-	b.entries = make([]entry, 0, at.messages)
-	sorted := true
-	each(b.records, func(off int, body []byte) {
-		var m Message
-		// What could not be read when the plan was made is passed over again: also what came before its channel.
-		if o.plan.defs.parseMessage(body, &m) != nil || !o.plan.keep[m.Channel] || at.position(off).before(o.plan.defs.since[m.Channel]) {
-			return
-		}
-		if n := len(b.entries); n > 0 && b.entries[n-1].time > m.LogTime {
-			sorted = false
-		}
-		b.entries = append(b.entries, entry{m.LogTime, uint32(off), uint32(len(body))})
-	})
-	if uint64(len(b.entries)) != at.messages {
-		return o.changed(b)
-	}
-	if !sorted {
-		slices.SortStableFunc(b.entries, func(x, y entry) int { return cmp.Compare(x.time, y.time) })
-	}
-	heap.Push(&o.open, b)
-	return nil
-}
+const entrySize = 16
 
 func (o *ordered) changed(b *openBlock) error {
-	return fmt.Errorf("read the block at byte %d again: the file was changed meanwhile", b.off)
+	return fmt.Errorf("read the block at byte %d again: the file was changed meanwhile", b.from.off)
 }
 
-// next returns the earliest message of the open blocks.
-func (o *ordered) next() (Message, error) {
+// next returns the earliest message of the open blocks, false when there is no room for it any more.
+func (o *ordered) next() (Message, bool, error) {
 	b := o.open[0]
-	if b.records == nil {
+	// A block that is large has one message.
+	large := b.bytes > o.limits.block
+	if large && !o.room(int(b.bytes-messageHead)) {
+		return Message{}, false, nil
+	}
+	if b.entries == nil {
 		if err := o.load(b); err != nil {
-			return Message{}, err
+			return Message{}, false, err
 		}
 	}
 	e := b.entries[0]
+	body := b.data[e.off : uint64(e.off)+uint64(e.len)]
 	var m Message
-	if uint64(e.off)+uint64(e.len) > uint64(len(b.records)) || o.plan.defs.parseMessage(b.records[e.off:e.off+e.len], &m) != nil {
-		return Message{}, o.changed(b)
+	if b.defs.parseMessage(body, &m) != nil {
+		return Message{}, false, o.changed(b)
 	}
-	m.Data = slices.Clip(m.Data)
-	if b.entries = b.entries[1:]; len(b.entries) == 0 {
+	m.Data = slices.Clip(body[messageHead:])
+	if o.crowded && !large {
+		m.Data = slices.Clone(m.Data) // not to keep the block in memory, which may be wanted for another one
+	}
+	b.entries = b.entries[1:]
+	b.done++
+	if len(b.entries) == 0 {
 		heap.Pop(&o.open)
-		o.held -= b.size
+		o.unload(b)
 	} else {
+		b.time = b.entries[0].time
 		heap.Fix(&o.open, 0)
 	}
-	return m, nil
+	return m, large || o.room(len(m.Data)), nil
 }
 
-// load reads the records of a block. Where that is too much, those blocks make room whose turn comes last.
+// largeBlock is the size from which on garbage is collected before a block is loaded: the one before is likely to be some.
+const largeBlock = 64 << 20
+
+// load reads a block, and takes others out of memory where that is too much.
 func (o *ordered) load(b *openBlock) error {
-	raw := make([]byte, b.length)
-	if _, err := io.ReadFull(io.NewSectionReader(o.plan.src, b.off, b.length), raw); err != nil {
-		return fmt.Errorf("%w: %w", errRead, err)
+	b.size = b.bytes + uint64(b.messages)*entrySize
+	o.makeRoom(b)
+	if b.bytes >= largeBlock {
+		runtime.GC()
 	}
-	b.records = raw
-	if b.chunk {
-		h, err := parseChunk(raw[recordHead:])
-		if err == nil && h.compression == string(mcap.CompressionNone) {
-			b.records = h.packed // unpacking would only copy them
-		} else if err == nil {
-			b.records, err = o.unpack.unpack(nil, &h)
+	data := make([]byte, 0, b.bytes)
+	entries := make([]entry, 0, b.messages)
+	sorted := true
+	o.approach(b.from)
+	for len(entries) < int(b.messages) {
+		op, err := o.step()
+		if err != nil {
+			return o.failed(b, err)
+		}
+		if op != mcap.OpMessage || o.at.before(b.from) {
+			continue
+		}
+		var m Message
+		head, err := o.take(messageHead)
+		if err == nil {
+			err = b.defs.parseMessage(head, &m)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", o.changed(b), err)
+			return o.failed(b, err)
 		}
+		if !o.plan.keep[m.Channel] {
+			continue
+		}
+		off, n := len(data), o.rest
+		if n > uint64(cap(data)-off) || messageHead > uint64(cap(data)-off)-n {
+			return o.changed(b)
+		}
+		data = append(data, head...)[:off+messageHead+int(n)]
+		if err := o.read(data[off+messageHead:]); err != nil {
+			return o.failed(b, err)
+		}
+		if i := len(entries); i > 0 && entries[i-1].time > m.LogTime {
+			sorted = false
+		}
+		entries = append(entries, entry{m.LogTime, uint32(off), uint32(len(data) - off)})
 	}
-	b.size = uint64(len(b.records))
+	if uint64(len(data)) != b.bytes {
+		return o.changed(b)
+	}
+	if !sorted {
+		slices.SortStableFunc(entries, func(x, y entry) int { return cmp.Compare(x.time, y.time) })
+	}
+	b.data, b.entries = data, entries[b.done:]
+	if b.entries[0].time != b.time {
+		return o.changed(b)
+	}
 	o.held += b.size
-	for o.held > o.plan.limits.Open {
-		var last *openBlock
-		for _, c := range o.open {
-			if c != b && c.records != nil && (last == nil || c.time() > last.time()) {
-				last = c
-			}
-		}
-		if last == nil {
-			break
-		}
-		last.records = nil
-		o.held -= last.size
-	}
+	o.loaded = append(o.loaded, b)
 	return nil
 }
 
-// position returns where a message record is whose body is at off in the block.
-func (b *block) position(off int) position {
-	if b.chunk {
-		return position{b.off, int64(off) - recordHead}
+// failed names what a block could not be read for.
+func (o *ordered) failed(b *openBlock, err error) error {
+	if errors.Is(err, errRead) {
+		return err
 	}
-	return position{off: b.off + int64(off) - recordHead}
+	return fmt.Errorf("%w: %w", o.changed(b), err)
 }
 
-// each calls fn with every message record of records.
-func each(records []byte, fn func(off int, body []byte)) {
-	c := cursor{b: records}
-	for len(c.b) > 0 {
-		head := c.take(recordHead)
-		if head == nil {
-			return
-		}
-		n := cursor{b: head[1:]}
-		off := len(records) - len(c.b)
-		body := c.take(n.uint64())
-		if c.err != nil {
-			return
-		}
-		if mcap.OpCode(head[0]) == mcap.OpMessage {
-			fn(off, body)
-		}
+// approach makes a record at or before from the next one. What was decompressed of a large chunk is not decompressed again when
+// the way leads forward.
+func (o *ordered) approach(from position) {
+	if o.entered && o.at.off == from.off && o.at.before(from) {
+		return
 	}
+	o.seek(from.off)
+}
+
+// step goes to the next record, into chunks.
+func (o *ordered) step() (mcap.OpCode, error) {
+	if o.more() {
+		return o.nextOfChunk()
+	}
+	if o.file.left(o.pos) == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	op, err := o.nextOfFile()
+	if err != nil || op != mcap.OpChunk {
+		return op, err
+	}
+	h, err := o.chunkHead()
+	if err != nil {
+		return op, err
+	}
+	return op, o.enter(&h, true)
+}
+
+// makeRoom takes those blocks out of memory that are wanted last, and some more than need be, so as not to do it for each.
+func (o *ordered) makeRoom(b *openBlock) {
+	if len(o.loaded) == 0 || o.held+b.size <= o.limits.open {
+		return
+	}
+	o.crowded = true
+	slices.SortFunc(o.loaded, func(x, y *openBlock) int { return cmp.Compare(y.time, x.time) })
+	for len(o.loaded) > 0 && o.held+b.size > o.limits.open/2 {
+		o.unload(o.loaded[0])
+	}
+}
+
+func (o *ordered) unload(b *openBlock) {
+	b.entries, b.data = nil, nil
+	o.held -= b.size
+	i := slices.Index(o.loaded, b)
+	o.loaded = slices.Delete(o.loaded, i, i+1)
+}
+
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.off, q.off), cmp.Compare(p.in, q.in))
 }
 
 // A blockHeap has the block with the earliest message first.
@@ -185,7 +232,7 @@ type blockHeap []*openBlock
 
 func (h blockHeap) Len() int { return len(h) }
 func (h blockHeap) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(h[i].time(), h[j].time()), cmp.Compare(h[i].off, h[j].off)) < 0
+	return cmp.Or(cmp.Compare(h[i].time, h[j].time), h[i].from.compare(h[j].from)) < 0
 }
 func (h blockHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *blockHeap) Push(x any)   { *h = append(*h, x.(*openBlock)) }

@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// A Plan knows where the messages of a file are, chunk by chunk, and hands them out by log time; messages of equal log time
-// keep the order of the file. Making it reads the whole file once; it keeps about 50 bytes for each chunk.
+// A Plan knows where the messages of a file are, block by block, and hands them out by log time; messages of equal log time
+// keep the order of the file. Making it reads the whole file once, and no payload; it keeps about 60 bytes for each megabyte.
 //
-// While messages are handed out, the chunks whose times overlap are in memory, as many as Limits.Open allows; beyond that
-// they are read again when their turn comes, so even a file in random order is played from bounded memory, only slower.
+// While messages are handed out, the blocks whose times overlap are in memory, as many as the Limits allow; beyond that they
+// are read again when they are needed, so even a file in random order is played from bounded memory, only slower.
 type Plan struct {
 	Channels []ChannelPlan // in order of appearance, without those that were not kept
 	Messages uint64
@@ -25,8 +25,7 @@ type Plan struct {
 
 	src    io.ReaderAt
 	size   int64
-	limits Limits
-	defs   definitions
+	limits shares
 	keep   map[*Channel]bool
 	blocks []block
 }
@@ -65,16 +64,16 @@ func (d *Damage) Note(err error) *Damage {
 	return d
 }
 
-// A block is a part of a file that is read at once: a chunk, or messages outside of chunks that follow each other.
+// A block is messages that follow each other in the file, and are in memory together.
 type block struct {
-	off, length int64
-	chunk       bool
-	first       uint64 // smallest log time of the messages kept
-	messages    uint64 // kept
+	from     position
+	defs     *definitions
+	first    uint64 // smallest log time of the messages kept
+	messages uint32 // kept
+	bytes    uint64 // of their records, without heads
 }
 
-// looseBlock is how long a block outside of chunks may grow.
-const looseBlock = 1 << 20
+const blockCost = 64
 
 // NewPlan reads a file and remembers where the messages are of the channels that keep accepts (nil = all). What the file
 // says wrong ends up in Plan.Damage; an error is what kept NewPlan from reading.
@@ -83,14 +82,33 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 	if err != nil {
 		return nil, err
 	}
+	r.skipAttachments = true
 	p := &Plan{src: src, size: size, limits: r.limits, keep: make(map[*Channel]bool)}
 	counts := make(map[*Channel]*ChannelPlan)
 	var m Message
 	var first, last uint64 = math.MaxUint64, 0 // log times of all messages
+	var current *block                         // takes further messages
 	for {
-		if err := r.Next(&m); errors.Is(err, io.EOF) {
+		size, err := r.Skim(&m)
+		if errors.Is(err, io.EOF) {
 			break
-		} else if err != nil {
+		}
+		if err == nil {
+			first, last = min(first, m.LogTime), max(last, m.LogTime)
+			kept, seen := p.keep[m.Channel]
+			if !seen {
+				kept = keep == nil || keep(m.Channel)
+				p.keep[m.Channel] = kept
+			}
+			if !kept {
+				continue
+			}
+			if err = r.fits(size); err == nil {
+				current, err = p.add(r, current, &m, size)
+			}
+		}
+		if err != nil {
+			current = nil // what is between the messages of a block can be read
 			if errors.Is(err, errRead) {
 				return nil, err
 			}
@@ -100,21 +118,12 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			}
 			continue
 		}
-		first, last = min(first, m.LogTime), max(last, m.LogTime)
-		kept, seen := p.keep[m.Channel]
-		if !seen {
-			kept = keep == nil || keep(m.Channel)
-			p.keep[m.Channel] = kept
+		c := counts[m.Channel]
+		if c == nil {
+			c = &ChannelPlan{Channel: m.Channel, First: m.LogTime, Last: m.LogTime}
+			counts[m.Channel] = c
 		}
-		if kept {
-			c := counts[m.Channel]
-			if c == nil {
-				c = &ChannelPlan{Channel: m.Channel}
-				counts[m.Channel] = c
-			}
-			c.add(&m)
-			p.add(&m, r.block)
-		}
+		c.add(&m, size)
 	}
 	for _, ch := range r.Channels() {
 		if c := counts[ch]; c != nil {
@@ -122,43 +131,38 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 		}
 	}
 	p.Span = max(first, last) - first
-	p.Stats, p.defs = r.Stats(), r.defs
-	slices.SortStableFunc(p.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.off, b.off)) })
+	p.Stats = r.Stats()
+	slices.SortStableFunc(p.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), a.from.compare(b.from)) })
 	return p, nil
 }
 
-func (c *ChannelPlan) add(m *Message) {
-	if c.Messages == 0 {
-		c.First = m.LogTime
-	}
+func (c *ChannelPlan) add(m *Message, size uint64) {
 	c.First, c.Last = min(c.First, m.LogTime), max(c.Last, m.LogTime)
 	c.Messages++
-	c.Bytes += uint64(len(m.Data))
-	c.Largest = max(c.Largest, uint64(len(m.Data)))
+	c.Bytes += size
+	c.Largest = max(c.Largest, size)
 }
 
-func (p *Plan) add(m *Message, at block) {
+// add counts a message and puts it into a block, which it returns.
+func (p *Plan) add(r *Reader, b *block, m *Message, size uint64) (*block, error) {
+	bytes := messageHead + size
+	// A block goes over several chunks only while they are small: times of one chunk lie close together.
+	if b == nil || b.defs != r.part.defs || b.bytes+bytes > p.limits.block || r.at.off != b.from.off && b.bytes > p.limits.block/8 {
+		if err := r.kept.take(blockCost); err != nil {
+			err.(*LimitError).Offset = r.at.off
+			return nil, err
+		}
+		p.blocks = append(p.blocks, block{from: r.at, defs: r.part.defs, first: m.LogTime})
+		b = &p.blocks[len(p.blocks)-1]
+	}
+	b.first = min(b.first, m.LogTime)
+	b.messages++
+	b.bytes += bytes
 	if p.Messages == 0 {
 		p.Start, p.End = m.LogTime, m.LogTime
 	}
 	p.Start, p.End = min(p.Start, m.LogTime), max(p.End, m.LogTime)
 	p.Messages++
-	p.Bytes += uint64(len(m.Data))
-	if n := len(p.blocks); n > 0 {
-		last := &p.blocks[n-1]
-		switch {
-		case last.off == at.off:
-		case !last.chunk && !at.chunk && last.off+last.length == at.off && last.length+at.length <= looseBlock:
-			last.length += at.length
-		default:
-			last = nil
-		}
-		if last != nil {
-			last.first = min(last.first, m.LogTime)
-			last.messages++
-			return
-		}
-	}
-	at.first, at.messages = m.LogTime, 1
-	p.blocks = append(p.blocks, at)
+	p.Bytes += size
+	return b, nil
 }

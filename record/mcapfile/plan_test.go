@@ -93,8 +93,9 @@ func TestAPlanIsByLogTimeAndEqualTimesKeepTheirOrder(t *testing.T) {
 			file := withTimes(t, times, 500)
 			want, _ := readAllOf(t, file, nil)
 			slices.SortStableFunc(want, func(a, b line) int { return compareTimes(a.LogTime, b.LogTime) })
-			for _, open := range []uint64{0, 1, 3000} { // 1: a single chunk at a time is in memory
-				p, err := NewPlan(bytes.NewReader(file), int64(len(file)), &Limits{Open: open}, nil)
+			for _, c := range []struct{ open, block uint64 }{{0, 0}, {1, 0}, {3000, 0}, {0, 100}, {1, 100}, {500, 30}} { // 1: a single block at a time is in memory
+				open, block := c.open, c.block
+				p, err := NewPlan(bytes.NewReader(file), int64(len(file)), &Limits{open: open, block: block}, nil)
 				if err != nil || p.Damage != nil {
 					t.Fatal(err, p.Damage)
 				}

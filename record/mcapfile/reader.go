@@ -9,31 +9,53 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// A Reader hands out the messages of a file in the order of the file. It is for one goroutine at a time.
+// A Reader hands out the messages of a file in the order of the file, and those of further files that follow directly behind
+// its end. It is for one goroutine at a time.
+//
+// It checks every checksum that the file has, and the figures at its end. Where a record makes no sense it goes on at the next
+// one that the index names, or that makes sense.
 type Reader struct {
-	file   window
-	limits Limits
-	defs   definitions
-	unpack unpacker
-	stats  Stats
-
-	pos     int64 // of the next record
-	tail    bool  // behind the end of the messages
-	records []byte
-	chunk   []byte // what is left of the records of the current chunk
-	chunkAt int64
-	block   block // where the message last handed out is
-	err     error // final
+	walker
+	kept     budget
+	channels []*Channel // in order of appearance, of all parts
+	stats    Stats
+	part     part
+	payload  []byte // of the message last handed out, where it is not in memory otherwise
+	// skipAttachments keeps attachments from being read, unless the checksum of the file takes it.
+	skipAttachments bool
+	pending         []error // to be handed out
+	err             error   // final
 }
+
+// errEnd is the proper end of the last part.
+var errEnd = errors.New("the end of the file")
+
+// A part is one of the MCAP files that follow each other in a file, mostly the only one.
+type part struct {
+	base     int64 // where it begins
+	defs     *definitions
+	sum      checksum
+	sumError error // found at the end of the messages, and told after the statistics, which say more
+	tail     int64 // behind the end of its messages; 0 = not there yet
+	doubtful int64 // a record whose length may be wrong; 0 = the last one was as long as its fields say
+	chunked  bool  // it has a chunk
+	damaged  bool
+	index    *index // nil = not read
+	counts   counts
+}
+
+// counts are what the statistics record of a part says too.
+type counts struct{ messages, attachments, metadata, chunks uint64 }
 
 // Stats describes a file, as far as it has been read.
 type Stats struct {
 	Profile     string
 	Library     string
 	Attachments uint64
-	Metadata    []Metadata // as many as Limits.Definitions allows
+	Metadata    []Metadata // as many as Limits allow
 	Chunks      map[string]ChunkStats
-	Closed      bool // the file has its proper end
+	Files       int  // that follow each other in the file, mostly 1
+	Closed      bool // the file has its proper end, and those before it have theirs
 }
 
 // ChunkStats counts the chunks of one compression ("" = none).
@@ -51,242 +73,277 @@ type Metadata struct {
 
 // NewReader starts to read the first size bytes of src. It fails with ErrFormat when that is not an MCAP file.
 func NewReader(src io.ReaderAt, size int64, limits *Limits) (*Reader, error) {
-	l := limits.checked()
-	r := &Reader{
-		file: window{src: src, size: size}, limits: l, unpack: unpacker{limit: l.Chunk},
-		defs: definitions{
-			schemas: make(map[uint16]*schema), channels: make(map[uint16]*Channel), since: make(map[*Channel]position), limit: l.Definitions,
-		},
-	}
-	r.stats.Chunks = make(map[string]ChunkStats)
-	magic, err := r.file.at(0, uint64(len(mcap.Magic)))
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+	s := limits.shares()
+	r := &Reader{walker: newWalker(src, size, s), kept: budget{memory: s.memory}}
+	r.stats.Chunks, r.stats.Closed = make(map[string]ChunkStats), true
+	if is, err := r.isMagic(0); err != nil {
 		return nil, err
-	}
-	if !bytes.Equal(magic, mcap.Magic) {
+	} else if !is {
 		return nil, fmt.Errorf("%w: it does not begin with the MCAP magic", ErrFormat)
 	}
-	r.pos = int64(len(mcap.Magic))
+	r.begin(0)
 	return r, nil
 }
 
-// Stats returns what is known of the file so far.
+// isMagic reports whether the magic of MCAP is at pos.
+func (r *Reader) isMagic(pos int64) (bool, error) {
+	magic, err := r.file.at(pos, uint64(len(mcap.Magic)))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, nil
+	}
+	return bytes.Equal(magic, mcap.Magic), err
+}
+
+// begin starts a part.
+func (r *Reader) begin(base int64) {
+	r.part = part{base: base, defs: newDefinitions(), sum: newChecksum(base)}
+	r.part.sum.known = r.mayHaveChecksum()
+	r.stats.Files++
+	r.seek(base + int64(len(mcap.Magic)))
+}
+
+// Stats returns what is known of the file so far. Closed holds behind its end.
 func (r *Reader) Stats() Stats { return r.stats }
 
+// Metadata returns the metadata records read so far.
+func (r *Reader) Metadata() []Metadata { return r.stats.Metadata }
+
 // Channels returns the channels declared so far, in order of appearance.
-func (r *Reader) Channels() []*Channel { return r.defs.list }
+func (r *Reader) Channels() []*Channel { return r.channels }
 
 // Next fills m with the next message; its Data is valid until the next call. It returns io.EOF at the proper end of the
 // file, a *TruncatedError when the file ends without one, and when Passable(err) the next call goes on behind the damage.
 func (r *Reader) Next(m *Message) error {
 	for {
-		if r.err != nil {
-			return r.err
-		}
-		var ok bool
-		var err error
-		if len(r.chunk) > 0 {
-			ok, err = r.inside(m)
-		} else {
-			ok, err = r.outside(m)
-		}
-		if err != nil && !Passable(err) {
-			r.err = err
-		}
-		if ok || err != nil {
+		size, err := r.Skim(m)
+		if err != nil {
 			return err
 		}
-	}
-}
-
-// inside reads one record of the current chunk.
-func (r *Reader) inside(m *Message) (bool, error) {
-	at := position{r.chunkAt, int64(len(r.records) - len(r.chunk))}
-	op, body, err := r.split()
-	switch {
-	case err != nil:
-	case op == mcap.OpMessage:
-		if err = r.defs.parseMessage(body, m); err == nil {
-			return true, nil
+		if err := r.fits(size); err != nil {
+			return err
 		}
-	case op == mcap.OpSchema:
-		err = r.defs.addSchema(body)
-	case op == mcap.OpChannel:
-		err = r.defs.addChannel(body, at)
-	case op == mcap.OpChunk:
-		err = errors.New("a chunk within a chunk")
+		switch {
+		case !r.entered || r.chunk.stream == nil:
+			m.Data, err = r.take(size)
+		default:
+			r.payload = growTo(r.payload, size)
+			err = r.read(r.payload)
+			m.Data = r.payload
+		}
+		if err == nil {
+			return nil
+		}
+		if r.note(mcap.OpMessage, err); len(r.pending) == 0 {
+			return r.err
+		}
 	}
-	return false, r.damaged(r.chunkAt, op, err)
 }
 
-func (r *Reader) split() (op mcap.OpCode, body []byte, err error) {
-	c := cursor{b: r.chunk}
-	if head := c.take(1); head != nil {
-		op = mcap.OpCode(head[0])
-	}
-	body = c.take(c.uint64())
-	if c.err != nil {
-		r.chunk = nil // nothing behind this can be found
-		return mcap.OpChunk, nil, errors.New("its records do not fit")
-	}
-	r.chunk = c.b
-	return op, body, nil
-}
-
-func (r *Reader) damaged(at int64, op mcap.OpCode, err error) error {
-	if err == nil {
+// fits reports a message that is larger than the limits allow.
+func (r *Reader) fits(size uint64) error {
+	if size <= r.limits.message {
 		return nil
 	}
+	r.part.damaged = true
+	limit := &LimitError{Offset: r.at.off, What: "a message", Size: size, Limit: MaxMessage}
+	if r.limits.message < MaxMessage && size <= MaxMessage {
+		limit.Size, limit.Limit = saturate(size, 0, messageShare), r.limits.memory
+	}
+	return limit
+}
+
+func growTo(b []byte, n uint64) []byte {
+	if uint64(cap(b)) < n || cap(b) > blockSize {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
+
+// Skim is Next without the payload: it returns how many bytes that has, and takes no memory for it.
+func (r *Reader) Skim(m *Message) (size uint64, err error) {
+	for {
+		if len(r.pending) > 0 {
+			err, r.pending = r.pending[0], r.pending[1:]
+			return 0, err
+		}
+		if r.err != nil {
+			return 0, r.err
+		}
+		var op mcap.OpCode
+		if r.more() {
+			op, err = r.nextOfChunk()
+			if err != nil {
+				op = mcap.OpChunk
+			}
+		} else {
+			op, err = r.outside()
+		}
+		if err == nil {
+			err = r.record(op, m)
+		}
+		if err == nil && op == mcap.OpMessage {
+			r.part.counts.messages++
+			return r.rest, nil
+		}
+		if err != nil {
+			r.note(op, err)
+		}
+	}
+}
+
+// note makes an error one that Skim returns, the last one unless it can be passed over.
+func (r *Reader) note(op mcap.OpCode, err error) {
 	var limit *LimitError
-	if errors.As(err, &limit) {
-		limit.Offset = at
-		return limit
+	switch {
+	case errors.As(err, &limit):
+		limit.Offset = r.at.off
+		r.part.damaged = true
+	case errors.Is(err, errEnd):
+		r.err = io.EOF
+		return
+	case errors.Is(err, errRead), errors.As(err, new(*TruncatedError)):
+		r.err = err
+		r.stats.Closed = false
+		return
+	case errors.As(err, new(*CorruptError)):
+		r.part.damaged = true
+	default:
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			err = errors.New("its fields do not fit")
+		}
+		err = &CorruptError{Offset: r.at.off, Record: op.String() + " record", Err: err}
+		r.part.damaged = true
 	}
-	if errors.Is(err, errRead) {
-		return err
-	}
-	return &CorruptError{Offset: at, Record: op.String() + " record", Err: err}
+	r.pending = append(r.pending, err)
+	r.readIndex() // what was lost may have declared channels
 }
 
-// errRead marks what the operating system said, as opposed to what the file says.
-var errRead = errors.New("read the recording")
-
-// outside reads one record of the file itself.
-func (r *Reader) outside(m *Message) (bool, error) {
-	at := r.pos
-	if r.file.left(at) == 0 {
-		return false, &TruncatedError{Offset: at, Reason: "it has no end record"}
+// record deals with a record of the file or of a chunk.
+func (r *Reader) record(op mcap.OpCode, m *Message) error {
+	switch op {
+	case mcap.OpMessage, mcap.OpChunk, mcap.OpAttachment, mcap.OpMetadata:
+		if r.part.tail > 0 {
+			return errors.New("it is behind the end of the messages")
+		}
 	}
-	head, err := r.file.at(at, recordHead)
-	if err != nil {
-		return false, r.torn(at, "a record is cut off", err)
-	}
-	c := cursor{b: head[1:]}
-	op, length := mcap.OpCode(head[0]), c.uint64()
-	if op == mcap.OpReserved {
-		return false, &TruncatedError{Offset: at, Reason: "zeros follow"}
-	}
-	if length > r.file.left(at+recordHead) {
-		return false, &TruncatedError{Offset: at, Reason: "a " + op.String() + " record is cut off"}
-	}
-	r.pos = at + recordHead + int64(length)
-	if op == mcap.OpFooter {
-		return false, r.end(at)
-	}
-	if r.tail {
-		return false, nil
-	}
-	limit := r.limitOf(op)
-	if limit == 0 {
-		r.count(op)
-		return false, nil
-	}
-	if length > limit {
-		return false, &LimitError{Offset: at, What: "a " + op.String() + " record", Size: length, Limit: limit}
-	}
-	body, err := r.file.at(at+recordHead, length)
-	if err != nil {
-		return false, r.torn(at, "a "+op.String()+" record is cut off", err)
-	}
-	ok, err := r.record(op, at, body, m)
-	return ok, r.damaged(at, op, err)
-}
-
-// limitOf returns how long a record of this kind may be, 0 when it is passed over.
-func (r *Reader) limitOf(op mcap.OpCode) uint64 {
 	switch op {
 	case mcap.OpMessage:
-		return r.limits.Record
-	case mcap.OpChunk:
-		return r.limits.Chunk + 1<<16 // its own fields
-	case mcap.OpHeader, mcap.OpSchema, mcap.OpChannel, mcap.OpMetadata:
-		return r.limits.Definitions
+		head, err := r.take(messageHead)
+		if err != nil {
+			return err
+		}
+		return r.part.defs.parseMessage(head, m)
+	case mcap.OpSchema, mcap.OpChannel:
+		b, err := r.body()
+		if err != nil {
+			return err
+		}
+		return r.define(op, b)
 	}
-	return 0
-}
-
-func (r *Reader) count(op mcap.OpCode) {
-	switch op {
-	case mcap.OpAttachment:
-		r.stats.Attachments++
-	case mcap.OpDataEnd:
-		r.tail = true
+	if r.entered {
+		if op == mcap.OpChunk {
+			return errors.New("a chunk within a chunk")
+		}
+		return nil
 	}
-}
-
-func (r *Reader) record(op mcap.OpCode, at int64, body []byte, m *Message) (bool, error) {
 	switch op {
 	case mcap.OpHeader:
-		c := cursor{b: body}
-		r.stats.Profile, r.stats.Library = c.string(), c.string()
-		return false, c.err
-	case mcap.OpSchema:
-		return false, r.defs.addSchema(body)
-	case mcap.OpChannel:
-		return false, r.defs.addChannel(body, position{off: at})
-	case mcap.OpMetadata:
-		return false, r.addMetadata(body)
+		return r.header()
 	case mcap.OpChunk:
-		return false, r.open(at, body)
-	case mcap.OpMessage:
-		r.block = block{off: at, length: r.pos - at}
-		err := r.defs.parseMessage(body, m)
-		return err == nil, err
+		return r.open()
+	case mcap.OpMetadata:
+		return r.metadata()
+	case mcap.OpAttachment:
+		return r.attachment()
+	case mcap.OpDataEnd:
+		return r.dataEnd()
+	case mcap.OpStatistics:
+		return r.statistics()
+	case mcap.OpFooter:
+		return r.footer()
 	}
-	return false, nil
+	return nil
 }
 
-func (r *Reader) addMetadata(body []byte) error {
-	c := cursor{b: body}
+// body takes a record into memory of which something is kept.
+func (r *Reader) body() ([]byte, error) {
+	n := r.rest
+	if err := r.kept.room(saturate(n, 0, 2) + recordCost); err != nil {
+		return nil, err
+	}
+	return r.take(n)
+}
+
+func (r *Reader) define(op mcap.OpCode, b []byte) error {
+	if op == mcap.OpSchema {
+		return r.part.defs.addSchema(b, &r.kept)
+	}
+	ch, err := r.part.defs.addChannel(b, &r.kept)
+	if ch != nil {
+		r.channels = append(r.channels, ch)
+	}
+	return err
+}
+
+func (r *Reader) header() error {
+	b, err := r.body()
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b}
+	profile, library := c.string(), c.string()
+	if c.err == nil && r.stats.Profile == "" && r.stats.Library == "" {
+		c.err = r.kept.take(uint64(len(profile) + len(library)))
+		r.stats.Profile, r.stats.Library = profile, library
+	}
+	return c.err
+}
+
+func (r *Reader) metadata() error {
+	b, err := r.body()
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b}
 	m := Metadata{Name: c.string()}
-	m.Values = c.strings()
+	entries := c.entries()
 	if c.err != nil {
 		return c.err
 	}
-	if err := r.defs.account(len(body)); err != nil {
+	if err := r.kept.take(uint64(len(b)) + recordCost + entries*entryCost); err != nil {
 		return err
 	}
+	if m.Values = c.strings(); c.err != nil {
+		return c.err
+	}
 	r.stats.Metadata = append(r.stats.Metadata, m)
+	r.part.counts.metadata++
 	return nil
 }
 
 // open makes the records of a chunk the next ones.
-func (r *Reader) open(at int64, body []byte) error {
-	h, err := parseChunk(body)
+func (r *Reader) open() error {
+	r.part.chunked = true
+	h, err := r.chunkHead()
 	if err != nil {
 		return err
 	}
-	if cap(r.records) > keepCapacity {
-		r.records = nil
-	}
-	r.records, err = r.unpack.unpack(r.records[:0], &h)
-	if err != nil {
+	// While it is in memory: what follows is too, when a chunk has been read that is not large.
+	if err := r.part.sum.update(&r.file, r.pos-int64(r.rest)); err != nil {
 		return err
 	}
-	s := r.stats.Chunks[h.compression]
+	if err := r.enter(&h, false); err != nil {
+		return err
+	}
+	r.part.counts.chunks++
+	name := h.compression
+	if name == noCompression {
+		name = ""
+	}
+	s := r.stats.Chunks[name]
 	s.Chunks++
-	s.Compressed += uint64(len(h.packed))
+	s.Compressed += h.packed
 	s.Uncompressed += h.size
-	r.stats.Chunks[h.compression] = s
-	r.chunk, r.chunkAt = r.records, at
-	r.block = block{off: at, length: r.pos - at, chunk: true}
+	r.stats.Chunks[name] = s
 	return nil
-}
-
-// end is at the footer: only the magic may follow.
-func (r *Reader) end(at int64) error {
-	magic, err := r.file.at(r.pos, uint64(len(mcap.Magic)))
-	if err != nil || !bytes.Equal(magic, mcap.Magic) {
-		return r.torn(at, "the magic at the end is missing", err)
-	}
-	r.stats.Closed = true
-	return io.EOF
-}
-
-// torn tells a file that ends early from one that cannot be read.
-func (r *Reader) torn(at int64, reason string, err error) error {
-	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &TruncatedError{Offset: at, Reason: reason}
-	}
-	return fmt.Errorf("%w: %w", errRead, err)
 }

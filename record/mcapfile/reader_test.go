@@ -162,13 +162,13 @@ func TestAFileCutAnywhereGivesThePartThatIsWhole(t *testing.T) {
 
 func TestAFlippedBitInAChunkIsNoticedAndTheOtherChunksAreRead(t *testing.T) {
 	file, want := written(t)
-	plan, err := NewPlan(bytes.NewReader(file), int64(len(file)), nil, nil)
-	if err != nil || len(plan.blocks) < 3 {
-		t.Fatalf("%d chunks, %v", len(plan.blocks), err)
+	chunks := recordsOf(t, file, mcap.OpChunk)
+	if len(chunks) < 3 {
+		t.Fatalf("%d chunks", len(chunks))
 	}
-	middle := plan.blocks[len(plan.blocks)-2] // behind the declarations of all channels
+	middle := chunks[len(chunks)-2]
 	bad := slices.Clone(file)
-	bad[middle.off+middle.length-10] ^= 1
+	bad[middle.end-10] ^= 1
 	got, errs := readAllOf(t, bad, nil)
 	var corrupt *CorruptError
 	if len(errs) == 0 || !errors.As(errs[0], &corrupt) || corrupt.Offset != middle.off {
@@ -177,7 +177,7 @@ func TestAFlippedBitInAChunkIsNoticedAndTheOtherChunksAreRead(t *testing.T) {
 	if n := len(got); n == 0 || n >= len(want) || got[0] != want[0] || got[n-1] != want[len(want)-1] {
 		t.Errorf("%d of %d messages", n, len(want))
 	}
-	plan, err = NewPlan(bytes.NewReader(bad), int64(len(bad)), nil, nil)
+	plan, err := NewPlan(bytes.NewReader(bad), int64(len(bad)), nil, nil)
 	if err != nil || plan.Damage == nil || !errors.As(plan.Damage, &corrupt) {
 		t.Errorf("the plan says %v, %v", plan.Damage, err)
 	}
@@ -232,9 +232,9 @@ func TestWhatIsOverTheLimitIsPassedOver(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	lines, errs := readAllOf(t, file.Bytes(), &Limits{Chunk: 50_000})
+	lines, errs := readAllOf(t, file.Bytes(), &Limits{Memory: 190_000})
 	var limit *LimitError
-	if len(lines) != 2 || len(errs) != 1 || !errors.As(errs[0], &limit) || limit.Limit != 50_000 || limit.Size < 100_000 {
+	if len(lines) != 2 || len(errs) != 1 || !errors.As(errs[0], &limit) || limit.Limit != 190_000 || limit.Size < 200_000 {
 		t.Errorf("%d messages, %v", len(lines), errs)
 	}
 }
@@ -279,7 +279,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(byOtherTool(f, lines, &mcap.WriterOptions{Chunked: true, ChunkSize: 200}))
 	f.Add(byOtherTool(f, lines, &mcap.WriterOptions{Chunked: true, ChunkSize: 200, Compression: mcap.CompressionLZ4}))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		limits := &Limits{Chunk: 1 << 20, Open: 1 << 10}
+		limits := &Limits{Memory: 16 << 20, open: 1 << 10, block: 1 << 10}
 		lines, _ := readAllOf(t, file, limits)
 		plan, err := NewPlan(bytes.NewReader(file), int64(len(file)), limits, nil)
 		if err != nil {

@@ -1,7 +1,7 @@
 package mcapfile
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -14,78 +14,137 @@ import (
 
 // A chunkHead is a chunk record without its records.
 type chunkHead struct {
-	start, end  uint64
 	size        uint64 // uncompressed
 	crc         uint32 // 0 = not known
 	compression string
-	packed      []byte
+	packed      uint64 // bytes
 }
 
-func parseChunk(b []byte) (chunkHead, error) {
-	c := cursor{b: b}
-	h := chunkHead{start: c.uint64(), end: c.uint64(), size: c.uint64(), crc: c.uint32(), compression: c.string()}
-	h.packed = c.take(c.uint64())
-	return h, c.err
-}
+// noCompression is what some tools write for "".
+const noCompression = "none"
 
-// An unpacker undoes the compression of chunks. It is for one goroutine at a time.
+// An unpacker undoes the compression of chunks. It is for one goroutine, and one chunk at a time.
+//
+// One rule holds for every compression: a chunk is the frames that are needed for the bytes it says it has. What follows them
+// is not looked at unless more of the chunk comes out of it.
 type unpacker struct {
-	limit uint64
-	zstd  *zstd.Decoder
-	lz4   *lz4.Reader
+	limits shares
+	zstd   *zstd.Decoder
+	lz4    *lz4.Reader
 }
 
-// maxZstdWindow is what the zstd tool itself accepts without being told otherwise.
-const maxZstdWindow = 128 << 20
-
-// unpack appends the records of a chunk to dst, which has no content, and checks them.
-func (u *unpacker) unpack(dst []byte, h *chunkHead) ([]byte, error) {
-	if h.size > u.limit {
-		return dst, &LimitError{What: "a chunk", Size: h.size, Limit: u.limit}
-	}
-	var src io.Reader
+// open returns a reader of the records of a chunk.
+func (u *unpacker) open(h *chunkHead, packed *bufio.Reader) (io.Reader, error) {
 	switch mcap.CompressionFormat(h.compression) {
-	case mcap.CompressionNone:
-		src = bytes.NewReader(h.packed)
+	case mcap.CompressionNone, noCompression:
+		return packed, nil
 	case mcap.CompressionZSTD:
-		if err := u.resetZstd(h.packed); err != nil {
-			return dst, err
+		if err := u.checkWindow(packed); err != nil {
+			return nil, err
 		}
-		src = u.zstd
+		if u.zstd != nil {
+			return u.zstd, u.zstd.Reset(packed)
+		}
+		var err error
+		// With a concurrency of 1 the decoder has no goroutines, so it needs no Close.
+		u.zstd, err = zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(max(u.limits.window, zstd.MinWindowSize)))
+		return u.zstd, err
 	case mcap.CompressionLZ4:
 		if u.lz4 == nil {
 			u.lz4 = lz4.NewReader(nil)
 		}
-		u.lz4.Reset(bytes.NewReader(h.packed))
-		src = u.lz4
-	default:
-		return dst, fmt.Errorf("unknown compression %.40q", h.compression)
+		u.lz4.Reset(packed)
+		return &lz4Frames{frame: u.lz4, src: packed}, nil
 	}
-	dst, err := readAll(dst, src, h.size, uint64(len(h.packed)))
-	if err != nil {
-		return dst, err
-	}
-	if h.crc != 0 && crc32.ChecksumIEEE(dst) != h.crc {
-		return dst, errors.New("its CRC is wrong")
-	}
-	return dst, nil
+	return nil, fmt.Errorf("unknown compression %.40q", h.compression)
 }
 
-func (u *unpacker) resetZstd(packed []byte) error {
-	if u.zstd != nil {
-		return u.zstd.Reset(bytes.NewReader(packed))
+// checkWindow says how much memory a zstd frame needs, where that is too much. Of further frames the decoder only says that
+// it is.
+func (u *unpacker) checkWindow(packed *bufio.Reader) error {
+	b, _ := packed.Peek(zstd.HeaderMaxSize)
+	var h zstd.Header
+	if h.Decode(b) != nil {
+		return nil // the decoder says what is wrong
 	}
-	var err error
-	// With a concurrency of 1 the decoder has no goroutines, so it needs no Close.
-	u.zstd, err = zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderMaxMemory(max(u.limit, maxZstdWindow)))
+	need := h.WindowSize
+	if h.SingleSegment {
+		need = h.FrameContentSize
+	}
+	if need > max(u.limits.window, zstd.MinWindowSize) {
+		return &LimitError{What: "the zstd window of a chunk", Size: saturate(need, 0, windowShare), Limit: u.limits.memory}
+	}
+	return nil
+}
+
+// failed names what a decompressor said.
+func (u *unpacker) failed(err error) error {
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return &LimitError{What: "the zstd window of a chunk", Size: 2 * u.limits.memory, Limit: u.limits.memory}
+	}
+	return err
+}
+
+// unpack appends the records of a chunk to dst, which has no content, and checks them.
+func (u *unpacker) unpack(dst []byte, h *chunkHead, packed *bufio.Reader) ([]byte, error) {
+	src, err := u.open(h, packed)
+	if err != nil {
+		return dst, u.failed(err)
+	}
+	dst, err = readAll(dst, src, h.size, h.packed)
+	if err != nil {
+		return dst, u.failed(err)
+	}
+	return dst, h.check(src, crc32.ChecksumIEEE(dst))
+}
+
+// verify checks the records of a chunk and keeps none of them.
+func (u *unpacker) verify(h *chunkHead, packed *bufio.Reader) error {
+	src, err := u.open(h, packed)
+	if err != nil {
+		return u.failed(err)
+	}
+	crc := crc32.NewIEEE()
+	buffer := make([]byte, windowSize)
+	for done := uint64(0); done < h.size; {
+		n, err := src.Read(buffer[:min(uint64(len(buffer)), h.size-done)])
+		crc.Write(buffer[:n])
+		done += uint64(n)
+		if err != nil && done < h.size {
+			return u.failed(short(err, done, h.size))
+		}
+	}
+	return h.check(src, crc.Sum32())
+}
+
+// check looks at the checksum, and at what src has behind the records.
+func (h *chunkHead) check(src io.Reader, crc uint32) error {
+	if h.crc != 0 && crc != h.crc {
+		return errors.New("its CRC is wrong")
+	}
+	var more [1]byte
+	n, err := io.ReadFull(src, more[:])
+	switch {
+	case n != 0:
+		return fmt.Errorf("it holds more than the %d bytes it says", h.size)
+	case errors.Is(err, zstd.ErrCRCMismatch) && h.crc == 0:
+		return err
+	}
+	return nil // the end, or bytes that are no further frame
+}
+
+func short(err error, have, size uint64) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it holds %d bytes and says %d", have, size)
+	}
 	return err
 }
 
 // readAll reads exactly size bytes. The size is the file's word: memory is taken as the data really comes, at first for a
 // good compression of what is there.
 func readAll(dst []byte, src io.Reader, size, packed uint64) ([]byte, error) {
-	first := min(size, max(16*packed, 64<<10))
+	first := min(size, max(16*min(packed, 1<<30), 64<<10))
 	if uint64(cap(dst)) < first {
 		dst = make([]byte, 0, first)
 	}
@@ -97,18 +156,36 @@ func readAll(dst []byte, src io.Reader, size, packed uint64) ([]byte, error) {
 		}
 		n, err := io.ReadFull(src, dst[len(dst):min(uint64(cap(dst)), size)])
 		dst = dst[:len(dst)+n]
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return dst, fmt.Errorf("it holds %d bytes and says %d", len(dst), size)
-		}
 		if err != nil {
-			return dst, err
+			return dst, short(err, uint64(len(dst)), size)
 		}
-	}
-	var more [1]byte
-	if n, err := io.ReadFull(src, more[:]); n != 0 {
-		return dst, fmt.Errorf("it holds more than the %d bytes it says", size)
-	} else if err != io.EOF {
-		return dst, err
 	}
 	return dst, nil
+}
+
+// lz4Frames reads frames that follow each other.
+type lz4Frames struct {
+	frame *lz4.Reader
+	src   *bufio.Reader
+	ended bool // the frame has; the decoder must not be asked again
+}
+
+func (f *lz4Frames) Read(p []byte) (int, error) {
+	for {
+		if f.ended {
+			if _, err := f.src.Peek(1); err != nil {
+				return 0, err
+			}
+			f.frame.Reset(f.src)
+			f.ended = false
+		}
+		n, err := f.frame.Read(p)
+		if !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		f.ended = true
+		if n > 0 {
+			return n, nil
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package mcapfile
 
 import (
+	"errors"
+	"fmt"
 	"io"
 )
 
@@ -15,29 +17,75 @@ type window struct {
 
 const windowSize = 64 << 10
 
+// errRead marks what the operating system said, as opposed to what the file says.
+var errRead = errors.New("read the recording")
+
 // left returns how many bytes follow pos.
 func (w *window) left(pos int64) uint64 { return uint64(max(w.size-pos, 0)) }
 
-// at returns n bytes at pos, at most left(pos). They are valid until the next call.
+// at returns n bytes at pos. They are valid until the next call. The error is io.ErrUnexpectedEOF where the file is shorter.
 func (w *window) at(pos int64, n uint64) ([]byte, error) {
 	if n > w.left(pos) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if pos < w.off || pos+int64(n) > w.off+int64(len(w.buf)) {
 		want := min(max(n, windowSize), w.left(pos))
-		if uint64(cap(w.buf)) < want || cap(w.buf) > keepCapacity {
+		if uint64(cap(w.buf)) < want || cap(w.buf) > blockSize {
 			w.buf = make([]byte, want)
 		}
 		w.off, w.buf = pos, w.buf[:want]
 		got, err := w.src.ReadAt(w.buf, pos)
 		w.buf = w.buf[:got]
 		if uint64(got) < n {
-			if err == nil || err == io.EOF { // the file got shorter while it was read
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
+			return nil, readError(err)
 		}
 	}
 	from := pos - w.off
 	return w.buf[from : from+int64(n)], nil
+}
+
+// some returns the bytes at pos, at most n and at most a windowful.
+func (w *window) some(pos int64, n uint64) ([]byte, error) {
+	if have := w.off + int64(len(w.buf)) - pos; pos >= w.off && have > 0 {
+		return w.at(pos, min(n, uint64(have)))
+	}
+	return w.at(pos, min(n, windowSize))
+}
+
+// read fills dst with the bytes at pos.
+func (w *window) read(dst []byte, pos int64) error {
+	if uint64(len(dst)) > w.left(pos) {
+		return io.ErrUnexpectedEOF
+	}
+	n, err := w.src.ReadAt(dst, pos)
+	if n < len(dst) {
+		return readError(err)
+	}
+	return nil
+}
+
+// readError tells a file that got shorter while it was read from one that cannot be read.
+func readError(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%w: %w", errRead, err)
+}
+
+// A section reads a part of the file in order. It remembers what the operating system said: a decompressor may hide it.
+type section struct {
+	io.SectionReader
+	err error
+}
+
+func (w *window) section(pos int64, n uint64) *section {
+	return &section{SectionReader: *io.NewSectionReader(w.src, pos, int64(n))}
+}
+
+func (s *section) Read(p []byte) (int, error) {
+	n, err := s.SectionReader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = readError(err)
+	}
+	return n, err
 }

@@ -130,12 +130,8 @@ func TestALargeMessageIsAChunkOfItsOwn(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(bytes.NewReader(file.Bytes()), int64(file.Len()), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(plan.blocks) != 3 {
-		t.Errorf("%d chunks, want one for each of the three messages", len(plan.blocks))
+	if chunks := recordsOf(t, file.Bytes(), mcap.OpChunk); len(chunks) != 3 {
+		t.Errorf("%d chunks, want one for each of the three messages", len(chunks))
 	}
 }
 

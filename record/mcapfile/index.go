@@ -1,0 +1,103 @@
+package mcapfile
+
+import (
+	"slices"
+
+	"github.com/foxglove/mcap/go/mcap"
+)
+
+// readIndex reads the summary at the end of a part, once, when something of the part is damaged: where its chunks are, and
+// the schemas and channels that it repeats.
+func (r *Reader) readIndex() {
+	if r.part.index != nil {
+		return
+	}
+	r.part.index = new(index)
+	start, ok := r.summaryStart()
+	if !ok {
+		return
+	}
+	s := summary{walker: newWalker(r.file.src, r.file.size, r.limits), base: r.part.base, kept: r.kept}
+	if s.seek(start); !s.read(r) {
+		return // it is not that of this part, or damaged itself
+	}
+	slices.Sort(s.offsets)
+	r.part.index.offsets = slices.Compact(s.offsets)
+	r.repeated(&s, start)
+}
+
+// repeated takes over the definitions of a summary. What contradicts those that the part has is passed over.
+func (r *Reader) repeated(s *summary, start int64) {
+	s.seek(start)
+	_ = s.each(func(op mcap.OpCode) error {
+		if (op == mcap.OpSchema || op == mcap.OpChannel) && r.kept.room(2*s.rest+recordCost) == nil {
+			if b, err := s.take(s.rest); err == nil {
+				_ = r.define(op, b)
+			}
+		}
+		return nil
+	})
+}
+
+// A summary is read beside the reader of the part.
+type summary struct {
+	walker
+	base    int64
+	kept    budget
+	offsets []int64
+}
+
+// read collects the offsets and reports whether the summary is sound: it follows the end of the messages, its records follow
+// each other up to the footer at the end of the file, and what it names is there.
+func (s *summary) read(r *Reader) bool {
+	start := s.pos
+	end, err := s.file.at(start-dataEndSize, dataEndSize)
+	if err != nil || mcap.OpCode(end[0]) != mcap.OpDataEnd {
+		return false
+	}
+	s.offsets = append(s.offsets, start-dataEndSize)
+	err = s.each(func(op mcap.OpCode) error {
+		skip, want := uint64(0), mcap.OpChunk
+		switch op {
+		case mcap.OpChunkIndex:
+			skip = 8 + 8
+		case mcap.OpAttachmentIndex:
+			want = mcap.OpAttachment
+		case mcap.OpMetadataIndex:
+			want = mcap.OpMetadata
+		default:
+			return nil
+		}
+		c := cursor{}
+		c.b, c.err = s.take(skip + 8)
+		c.take(skip)
+		offset := c.uint64()
+		if c.err != nil || offset > uint64(start-s.base) {
+			return c.err
+		}
+		at := s.base + int64(offset)
+		head, err := r.file.at(at, recordHead)
+		if err != nil || mcap.OpCode(head[0]) != want {
+			return nil // damaged, or the index is
+		}
+		if err := s.kept.take(16); err != nil {
+			return err
+		}
+		s.offsets = append(s.offsets, at)
+		return nil
+	})
+	return err == nil && s.pos == s.file.size-int64(len(mcap.Magic))
+}
+
+// each calls fn with every record up to the footer.
+func (s *summary) each(fn func(op mcap.OpCode) error) error {
+	for {
+		op, err := s.nextOfFile()
+		if err != nil || op == mcap.OpFooter {
+			return err
+		}
+		if err := fn(op); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package mcapfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/foxglove/mcap/go/mcap"
+)
+
+// A position is where a record is: the chunk, and where in its records; outside of chunks the record itself, and 0.
+type position struct{ off, in int64 }
+
+func (p position) before(q position) bool { return p.off < q.off || p.off == q.off && p.in < q.in }
+
+// A walker goes from record to record: those of the file, and those in the chunks that are entered. It knows nothing of what
+// they mean.
+type walker struct {
+	file   window
+	unpack unpacker
+	limits shares
+	input  *bufio.Reader // of compressed records
+	output *bufio.Reader // of uncompressed ones, where a chunk is not in memory
+	buffer []byte        // for the records of chunks that are
+
+	pos     int64    // behind the current record of the file
+	at      position // of the current record
+	rest    uint64   // bytes of it that were not taken
+	entered bool     // it is in a chunk
+	chunk   records
+}
+
+func newWalker(src io.ReaderAt, size int64, limits shares) walker {
+	return walker{file: window{src: src, size: size}, unpack: unpacker{limits: limits}, limits: limits}
+}
+
+// more reports whether the chunk that was entered has further records.
+func (w *walker) more() bool { return w.entered && w.chunk.left > w.rest }
+
+// leave forgets the chunk.
+func (w *walker) leave() { w.entered, w.rest, w.chunk = false, 0, records{} }
+
+// seek makes the record of the file at pos the next one.
+func (w *walker) seek(pos int64) {
+	w.leave()
+	w.pos = pos
+}
+
+// nextOfFile goes to the record at pos. It must fit into the file.
+func (w *walker) nextOfFile() (mcap.OpCode, error) {
+	w.leave()
+	w.at = position{off: w.pos}
+	head, err := w.file.at(w.pos, recordHead)
+	if err != nil {
+		return 0, err
+	}
+	op, length := mcap.OpCode(head[0]), binary.LittleEndian.Uint64(head[1:])
+	if length > w.file.left(w.pos+recordHead) {
+		return op, io.ErrUnexpectedEOF
+	}
+	w.pos += recordHead + int64(length)
+	w.rest = length
+	return op, nil
+}
+
+// nextOfChunk goes to the next record of the chunk that was entered.
+func (w *walker) nextOfChunk() (mcap.OpCode, error) {
+	err := w.chunk.skip(w.rest)
+	w.at.in = int64(w.chunk.size - w.chunk.left)
+	w.rest = 0
+	var op mcap.OpCode
+	if err == nil {
+		op, w.rest, err = w.chunk.head()
+	}
+	if err != nil {
+		w.leave() // what is behind cannot be found
+	}
+	return op, err
+}
+
+// take returns the next n bytes of the record, valid until the next call. The caller has checked that it wants so much in
+// memory.
+func (w *walker) take(n uint64) (b []byte, err error) {
+	if n > w.rest {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if w.entered {
+		b, err = w.chunk.take(n)
+	} else {
+		b, err = w.file.at(w.pos-int64(w.rest), n)
+	}
+	w.rest -= n
+	return b, err
+}
+
+// read fills dst with the next bytes of the record.
+func (w *walker) read(dst []byte) (err error) {
+	n := uint64(len(dst))
+	if n > w.rest {
+		return io.ErrUnexpectedEOF
+	}
+	if w.entered {
+		err = w.chunk.read(dst)
+	} else {
+		err = w.file.read(dst, w.pos-int64(w.rest))
+	}
+	w.rest -= n
+	return err
+}
+
+// longestCompression is how long the name of a compression may be.
+const longestCompression = 64
+
+// chunkHead takes the head of a chunk. The compressed records are what follows.
+func (w *walker) chunkHead() (h chunkHead, err error) {
+	b, err := w.take(8 + 8 + 8 + 4 + 4)
+	if err != nil {
+		return h, err
+	}
+	c := cursor{b: b[16:]}
+	h.size, h.crc = c.uint64(), c.uint32()
+	name := c.uint32()
+	if name > longestCompression {
+		return h, fmt.Errorf("the name of its compression has %d bytes", name)
+	}
+	if b, err = w.take(uint64(name) + 8); err != nil {
+		return h, err
+	}
+	h.compression, h.packed = string(b[:name]), binary.LittleEndian.Uint64(b[name:])
+	if h.packed > w.rest {
+		return h, io.ErrUnexpectedEOF
+	}
+	return h, nil
+}
+
+// enter makes the records of a chunk, whose head was taken, the next ones. Those of a large chunk are read as they are asked
+// for, and before that once to check them, unless they were checked before.
+func (w *walker) enter(h *chunkHead, checked bool) error {
+	chunk := records{size: h.size, left: h.size}
+	if h.size <= w.limits.block {
+		err := w.unpacking(h, func() (err error) {
+			w.buffer, err = w.unpack.unpack(w.buffer[:0], h, w.input)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		chunk.memory = w.buffer
+	} else {
+		if !checked {
+			if err := w.unpacking(h, func() error { return w.unpack.verify(h, w.input) }); err != nil {
+				return err
+			}
+		}
+		w.input = buffered(w.input, w.file.section(w.pos-int64(w.rest), h.packed))
+		src, err := w.unpack.open(h, w.input)
+		if err != nil {
+			return w.unpack.failed(err)
+		}
+		w.output = buffered(w.output, src)
+		chunk.stream = w.output
+	}
+	w.chunk, w.entered, w.rest = chunk, true, 0
+	return nil
+}
+
+// unpacking calls fn with the compressed records of a chunk as the input.
+func (w *walker) unpacking(h *chunkHead, fn func() error) error {
+	from := w.pos - int64(w.rest)
+	if h.packed <= w.limits.block {
+		b, err := w.file.at(from, h.packed)
+		if err != nil {
+			return err
+		}
+		w.input = buffered(w.input, bytes.NewReader(b))
+		return fn()
+	}
+	s := w.file.section(from, h.packed)
+	w.input = buffered(w.input, s)
+	err := fn()
+	if s.err != nil { // a decompressor may have hidden it
+		return s.err
+	}
+	return err
+}
+
+func buffered(b *bufio.Reader, src io.Reader) *bufio.Reader {
+	if b == nil {
+		b = bufio.NewReaderSize(nil, windowSize)
+	}
+	b.Reset(src)
+	return b
+}
