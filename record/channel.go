@@ -43,14 +43,7 @@ func addAnnounced(metadata, announced map[string]string) {
 	}
 }
 
-// channelOf is what a type on a topic looks like in a file. typeOf is the reverse.
-func channelOf(topic string, t serde.Type, metadata map[string]string) mcapfile.Channel {
-	return mcapfile.Channel{
-		Topic: topic, Encoding: t.Encoding, SchemaName: t.Name, SchemaEncoding: t.SchemaEncoding,
-		Schema: bytes.Clone(t.Schema), Metadata: metadata,
-	}
-}
-
+// typeOf is what the messages of a channel are.
 func typeOf(c *mcapfile.Channel) serde.Type {
 	return serde.Type{Name: c.SchemaName, Encoding: c.Encoding, SchemaEncoding: c.SchemaEncoding, Schema: c.Schema}
 }
