@@ -196,11 +196,14 @@ func (pl *player) seat(src *replaySource, t uint64) (*replayPublisher, error) {
 	return p, nil
 }
 
-// closeOldest closes a publisher without a latched sample to make room for another: one that has no more to publish in this
-// pass if there is such a one, and that was not used for the longest time.
+// closeOldest closes a publisher to make room for another: one without a latched sample if there is one, of those one that has
+// no more to publish in this pass, and of those the one that was not used for the longest time.
 func (pl *player) closeOldest() bool {
 	var oldest *replayPublisher
 	before := func(p, q *replayPublisher) bool {
+		if p.stream.latched != q.stream.latched {
+			return q.stream.latched
+		}
 		if p.stream.left == 0 != (q.stream.left == 0) {
 			return p.stream.left == 0
 		}
@@ -208,7 +211,7 @@ func (pl *player) closeOldest() bool {
 	}
 	for _, st := range pl.set.streams {
 		for _, p := range st.publishers {
-			if !st.latched && (oldest == nil || before(p, oldest)) {
+			if oldest == nil || before(p, oldest) {
 				oldest = p
 			}
 		}
