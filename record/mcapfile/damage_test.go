@@ -2,189 +2,226 @@ package mcapfile
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/foxglove/mcap/go/mcap"
-	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
-// closed reports what a Reader says of the end of a file.
-func closed(t *testing.T, file []byte) bool {
+// nineChunks returns a closed recording of 225 messages in nine chunks, all on one channel.
+func nineChunks(t testing.TB) (file []byte, chunks []stretch) {
 	t.Helper()
-	p, err := NewPlan(bytes.NewReader(file), int64(len(file)), nil, nil)
+	var b bytes.Buffer
+	w, err := NewWriter(&b, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Stats.Closed
+	ch, err := w.AddChannel(Channel{Topic: "a", Encoding: "raw"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 225 {
+		data := fmt.Appendf(nil, "message %d, %d", i, i*i*7919)
+		if err := w.Write(&Message{Channel: ch, Sequence: uint32(i), LogTime: uint64(i), Data: data}); err != nil {
+			t.Fatal(err)
+		}
+		if i%25 == 24 {
+			w.Cut()
+		}
+	}
+	w.AddMetadata("figures", map[string]string{"lost": "0"})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	chunks = recordsOf(t, b.Bytes(), mcap.OpChunk)
+	if len(chunks) != 9 {
+		t.Fatalf("%d chunks", len(chunks))
+	}
+	return b.Bytes(), chunks
 }
 
-func TestReader_DamageInTheHeadOfARecord(t *testing.T) {
-	ours, want := written(t)
-	whole := map[string][]byte{
-		"with an index": ours,
-		"without an index": byOtherTool(t, want, &mcap.WriterOptions{
-			Chunked: true, ChunkSize: 400, IncludeCRC: true, SkipChunkIndex: true, SkipMessageIndexing: true, SkipSummaryOffsets: true,
-		}),
-	}
-	damages := map[string]func(head []byte){
-		"low bit of the length":  func(head []byte) { head[1] ^= 1 },
-		"high bit of the length": func(head []byte) { head[4] ^= 0x80 },
-		"sign of the length":     func(head []byte) { head[8] ^= 0x80 },
-		"type":                   func(head []byte) { head[0] = 0x46 },
-		"zeros":                  func(head []byte) { clear(head) },
-	}
-	for name, file := range whole {
-		chunks := recordsOf(t, file, mcap.OpChunk)
-		if len(chunks) < 5 {
-			t.Fatalf("%s: %d chunks", name, len(chunks))
-		}
-		third := chunks[2]
-		alone := slices.Clone(file) // the messages of the other chunks
-		alone[third.end-3] ^= 1
-		left, _ := readAllOf(t, alone, nil)
-		if len(left) == 0 || len(left) >= len(want) {
-			t.Fatalf("%s: %d of %d messages without the third chunk", name, len(left), len(want))
-		}
-		for damage, do := range damages {
-			t.Run(name+", "+damage, func(t *testing.T) {
-				bad := slices.Clone(file)
-				do(bad[third.off:][:recordHead])
-				got, errs := readAllOf(t, bad, nil)
-				if diff := cmp.Diff(left, got); diff != "" {
-					t.Error(diff)
-				}
-				if len(errs) == 0 || !Passable(errs[0]) {
-					t.Errorf("got %v", errs)
-				}
-				if !closed(t, bad) {
-					t.Error("the end of the file is there, and it is said not to be closed")
-				}
-			})
-		}
-	}
+// withoutIndex takes the end of a file away, from the end of the messages on.
+func withoutIndex(t testing.TB, file []byte) []byte {
+	return file[:recordsOf(t, file, mcap.OpDataEnd)[0].off]
 }
 
-func TestReader_DamageThatOnlyChecksumsShow(t *testing.T) {
-	ours, want := written(t)
-	plain := byOtherTool(t, want, &mcap.WriterOptions{IncludeCRC: true})
-	flipped := func(file []byte, what string, by byte) []byte {
-		at := bytes.Index(file, []byte(what))
-		if at < 0 {
-			t.Fatalf("%q is not in the file", what)
-		}
-		bad := slices.Clone(file)
-		bad[at] ^= by
-		return bad
-	}
-	summary := slices.Clone(ours)
-	footer := recordsOf(t, ours, mcap.OpFooter)[0]
-	statistics := recordsOf(t, ours, mcap.OpStatistics)[0]
-	summary[statistics.off+recordHead] ^= 1 // one message more or less
-	chunks := recordsOf(t, ours, mcap.OpChunk)
-	opcode := slices.Clone(ours)
-	opcode[chunks[2].off] = 0x86
-	counts := slices.Clone(ours) // a chunk that is no record the format has, and no checksum shows it
-	counts[chunks[2].off] = 0x86
-	clear(counts[recordsOf(t, ours, mcap.OpDataEnd)[0].off+recordHead:][:4])
-	clear(counts[footer.end-4 : footer.end])
-	for name, c := range map[string]struct {
-		file []byte
-		want string
-	}{
-		"payload outside of a chunk": {flipped(plain, "message 2 of text", 1), "its CRC is wrong"},
-		"attachment":                 {flipped(plain, "blob", 1), "attachment record"},
-		"metadata":                   {flipped(ours, "figures", 1), "its CRC is wrong"},
-		"summary":                    {summary, "the summary"},
-		"type of a chunk":            {opcode, "messages"},
-		"counts alone":               {counts, "messages"},
+func TestReader_DamageInARecordHead(t *testing.T) {
+	file, chunks := nineChunks(t)
+	third := chunks[2].off
+	index := recordsOf(t, file, mcap.OpMessageIndex)[2].off
+	for name, damage := range map[string]func(b []byte){
+		"length one off":               func(b []byte) { b[third+1] ^= 1 },
+		"length far off":               func(b []byte) { b[third+4] ^= 0x80 },
+		"length zero":                  func(b []byte) { clear(b[third+1 : third+9]) },
+		"sector of zeros":              func(b []byte) { clear(b[third-30 : third+482]) },
+		"opcode":                       func(b []byte) { b[third] = 0 },
+		"length of the message index":  func(b []byte) { b[index+1] ^= 1 },
+		"length of the index, far off": func(b []byte) { b[index+5] ^= 1 },
+		"payload":                      func(b []byte) { b[third+80] ^= 1 },
+		"first chunk":                  func(b []byte) { b[chunks[0].off+1] ^= 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, errs := readAllOf(t, c.file, nil)
-			if !strings.Contains(fmt.Sprint(errs), c.want) {
-				t.Errorf("got %v, want %q", errs, c.want)
-			}
-			for _, err := range errs {
-				if !Passable(err) {
-					t.Errorf("reading ended with %v", err)
+			bad := slices.Clone(file)
+			damage(bad)
+			for _, c := range []struct {
+				what   string
+				file   []byte
+				closed bool
+			}{{"closed", bad, true}, {"not closed", withoutIndexOf(file, bad, t), false}} {
+				lines, errs := readAllOf(t, c.file, nil)
+				if name == "first chunk" && !c.closed {
+					continue // it declares the channel, and nothing repeats that
 				}
-			}
-			if !closed(t, c.file) {
-				t.Error("it is said not to be closed")
+				if len(lines) < 200 || len(errs) == 0 {
+					t.Errorf("%s: %d messages, want 200 at least; %v", c.what, len(lines), errs)
+				}
+				plan, err := NewPlan(bytes.NewReader(c.file), int64(len(c.file)), nil, nil)
+				if err != nil || plan.Damage == nil || plan.Stats.Closed != c.closed {
+					t.Fatalf("%s: closed is %v, %v, %v", c.what, plan.Stats.Closed, plan.Damage, err)
+				}
+				if got := planned(t, plan); !slices.Equal(got, lines) {
+					t.Errorf("%s: %d messages in order, %d in the file", c.what, len(got), len(lines))
+				}
 			}
 		})
 	}
 }
 
-func TestReader_FilesThatFollowEachOther(t *testing.T) {
-	first, lines := written(t)
-	second := byOtherTool(t, lines[:7], &mcap.WriterOptions{Chunked: true, IncludeCRC: true, Compression: mcap.CompressionZSTD})
-	got, errs := readAllOf(t, slices.Concat(first, second, first), nil)
-	if diff := cmp.Diff(slices.Concat(lines, lines[:7], lines), got); diff != "" || errs != nil {
-		t.Errorf("%v\n%s", errs, diff)
-	}
-	got, errs = readAllOf(t, slices.Concat(first, second, []byte("17 further bytes.")), nil)
-	var trailing *TrailingError
-	if len(errs) != 1 || !errors.As(errs[0], &trailing) || trailing.Bytes != 17 || trailing.Offset != int64(len(first)+len(second)) {
-		t.Errorf("got %v", errs)
-	}
-	if len(got) != len(lines)+7 {
-		t.Errorf("%d messages", len(got))
-	}
-	// The first was not closed: its writer was killed, and another one went on behind it.
-	end := recordsOf(t, first, mcap.OpDataEnd)[0].off
-	got, errs = readAllOf(t, slices.Concat(first[:end], second), nil)
-	if len(got) != len(lines)+7 || !strings.Contains(fmt.Sprint(errs), "it was not closed") {
-		t.Errorf("%d messages, %v", len(got), errs)
+func withoutIndexOf(whole, bad []byte, t testing.TB) []byte {
+	return bad[:len(withoutIndex(t, whole))]
+}
+
+func TestReader_DamageOfLooseRecords(t *testing.T) {
+	_, want := written(t)
+	file := byOtherTool(t, want, &mcap.WriterOptions{IncludeCRC: true})
+	messages := recordsOf(t, file, mcap.OpMessage)
+	for name, c := range map[string]struct {
+		damage func(b []byte)
+		least  int
+	}{
+		"length of a message": {func(b []byte) { b[messages[11].off+2] ^= 1 }, len(want) - 2},
+		"opcode":              {func(b []byte) { b[messages[11].off] = 0 }, len(want) - 1},
+	} {
+		bad := slices.Clone(file)
+		c.damage(bad)
+		lines, errs := readAllOf(t, bad, nil)
+		if len(lines) < c.least || len(errs) == 0 {
+			t.Errorf("%s: %d of %d messages, %v", name, len(lines), len(want), errs)
+		}
 	}
 }
 
-func TestReader_FramesOfAChunk(t *testing.T) {
-	var records []byte
-	records = append(records, record(mcap.OpChannel, slices.Concat(make([]byte, 4), []byte{1, 0, 0, 0, 'a'}, make([]byte, 8)))...)
-	for i := range 100 {
-		body := binary.LittleEndian.AppendUint64(make([]byte, messageHead-16), uint64(i))
-		records = append(records, record(mcap.OpMessage, append(body, make([]byte, 8+100)...))...)
+func TestReader_ChecksumsAndCounts(t *testing.T) {
+	file, chunks := nineChunks(t)
+	_, lines := written(t)
+	loose := byOtherTool(t, lines, &mcap.WriterOptions{IncludeCRC: true})
+	statistics := recordsOf(t, file, mcap.OpStatistics)[0]
+	for name, c := range map[string]struct {
+		file []byte
+		at   int64
+		want string
+	}{
+		"opcode of a chunk":      {file, chunks[2].off, "it says 225 messages, and 200 were found"},
+		"payload without chunks": {loose, recordsOf(t, loose, mcap.OpMessage)[0].end - 1, "the data section that begins at byte 0 is damaged: its CRC is wrong"},
+		"attachment":             {loose, recordsOf(t, loose, mcap.OpAttachment)[0].end - 6, "attachment record at byte"},
+		"metadata":               {file, recordsOf(t, file, mcap.OpMetadata)[0].end - 1, "the data section that begins at byte 0 is damaged: its CRC is wrong"},
+		"summary":                {file, recordsOf(t, file, mcap.OpChunkIndex)[3].off + 20, "the summary at byte"},
+		"count of messages":      {file, statistics.off + recordHead, "messages, and 225 were found"},
+	} {
+		bad := slices.Clone(c.file)
+		bad[c.at] ^= 0x40
+		if _, errs := readAllOf(t, c.file, nil); errs != nil {
+			t.Errorf("%s: without damage %v", name, errs)
+		}
+		if _, errs := readAllOf(t, bad, nil); !strings.Contains(fmt.Sprint(errs), c.want) {
+			t.Errorf("%s: got %v, want %q", name, errs, c.want)
+		}
 	}
-	encoder, err := zstd.NewWriter(nil)
-	if err != nil {
+}
+
+func TestReader_FilesThatFollowEachOther(t *testing.T) {
+	a, lines := written(t)
+	b := byOtherTool(t, lines[:9], &mcap.WriterOptions{Chunked: true, ChunkSize: 200, IncludeCRC: true})
+	want := slices.Concat(lines, lines[:9], lines)
+	three := slices.Concat(a, b, a)
+	got, errs := readAllOf(t, three, nil)
+	if !slices.Equal(got, want) || errs != nil {
+		t.Errorf("%d of %d messages, %v", len(got), len(want), errs)
+	}
+	plan, err := NewPlan(bytes.NewReader(three), int64(len(three)), nil, nil)
+	if err != nil || plan.Damage != nil || plan.Stats.Files != 3 || !plan.Stats.Closed || plan.Messages != uint64(len(want)) {
+		t.Fatalf("%v, %v, %+v", err, plan.Damage, plan.Stats)
+	}
+	if got := planned(t, plan); len(got) != len(want) {
+		t.Errorf("%d messages in order, want %d", len(got), len(want))
+	}
+
+	var trailing *TrailingError
+	got, errs = readAllOf(t, append(slices.Clone(a), "something else"...), nil)
+	if len(got) != len(lines) || len(errs) != 1 || !errors.As(errs[0], &trailing) || trailing.Bytes != 14 || trailing.Offset != int64(len(a)) {
+		t.Errorf("%d messages, %v", len(got), errs)
+	}
+
+	unclosed := slices.Concat(withoutIndex(t, a), b)
+	got, errs = readAllOf(t, unclosed, nil)
+	if len(got) != len(lines)+9 || !strings.Contains(fmt.Sprint(errs), "was not closed") {
+		t.Errorf("%d messages behind a file that was not closed, %v", len(got), errs)
+	}
+}
+
+// packed returns a frame.
+func packed(t testing.TB, compression string, records []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser = lz4.NewWriter(&b)
+	if compression == "zstd" {
+		var err error
+		if w, err = zstd.NewWriter(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Write(records); err != nil {
 		t.Fatal(err)
 	}
-	pack := map[string]func([]byte) []byte{
-		"zstd": func(b []byte) []byte { return encoder.EncodeAll(b, nil) },
-		"lz4": func(b []byte) []byte {
-			var packed bytes.Buffer
-			w := lz4.NewWriter(&packed)
-			if _, err := w.Write(b); err != nil || w.Close() != nil {
-				t.Fatal(err)
-			}
-			return packed.Bytes()
-		},
-		"none": func(b []byte) []byte { return b },
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
-	half := len(records) / 2
-	for compression, packed := range pack {
-		for name, chunk := range map[string][]byte{
-			"one frame":         packed(records),
-			"two frames":        slices.Concat(packed(records[:half]), packed(records[half:])),
-			"zeros behind them": append(packed(records), 0, 0, 0, 0),
-		} {
-			if compression == "none" && name == "zeros behind them" {
-				continue // then they are records
-			}
-			for _, limits := range []*Limits{nil, {block: 1 << 10}} { // 1 KiB: the chunk is streamed
-				file := slices.Concat(mcap.Magic, record(mcap.OpHeader, make([]byte, 8)), chunkRecord(compression, uint64(len(records)), crc32.ChecksumIEEE(records), chunk),
-					record(mcap.OpDataEnd, make([]byte, 4)), record(mcap.OpFooter, make([]byte, 20)), mcap.Magic)
-				if got, errs := readAllOf(t, file, limits); len(got) != 100 || errs != nil {
-					t.Errorf("%s, %s: %d messages, %v", compression, name, len(got), errs)
-				}
+	return b.Bytes()
+}
+
+func TestReader_FramesOfChunks(t *testing.T) {
+	channel := record(mcap.OpChannel, slices.Concat([]byte{1, 0, 0, 0, 1, 0, 0, 0, 'a', 0, 0, 0, 0, 0, 0, 0, 0}))
+	message := record(mcap.OpMessage, append([]byte{1}, make([]byte, messageHead-1+500)...))
+	both := slices.Concat(channel, message)
+	size := uint64(len(both))
+	const lz4, zstd = "lz4", "zstd"
+	join := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
+	for name, c := range map[string]struct {
+		compression string
+		size        uint64
+		packed      []byte
+		messages    int
+	}{
+		"two lz4 frames":           {"lz4", size, join(packed(t, lz4, channel), packed(t, lz4, message)), 1},
+		"two zstd frames":          {"zstd", size, join(packed(t, zstd, channel), packed(t, zstd, message)), 1},
+		"zeros behind lz4":         {"lz4", size, join(packed(t, lz4, both), make([]byte, 20)), 1},
+		"zeros behind zstd":        {"zstd", size, join(packed(t, zstd, both), make([]byte, 20)), 1},
+		"compression none":         {"none", size, both, 1},
+		"a frame too many of lz4":  {"lz4", size, join(packed(t, lz4, both), packed(t, lz4, message)), 0},
+		"a frame too many of zstd": {"zstd", size, join(packed(t, zstd, both), packed(t, zstd, message)), 0},
+		"a frame too few":          {"lz4", size + 1, packed(t, lz4, both), 0},
+	} {
+		for _, limits := range []*Limits{nil, {block: 100}} { // in memory, and as a stream
+			file := append(slices.Clone(mcap.Magic), chunkRecord(c.compression, c.size, 0, c.packed)...)
+			lines, errs := readAllOf(t, file, limits)
+			if len(lines) != c.messages {
+				t.Errorf("%s: %d messages, want %d; %v", name, len(lines), c.messages, errs)
 			}
 		}
 	}

@@ -22,7 +22,7 @@ func (r *Reader) readIndex() {
 		return // it is not that of this part, or damaged itself
 	}
 	slices.Sort(s.offsets)
-	r.part.index.offsets = slices.Compact(s.offsets)
+	r.part.index.offsets, r.part.index.chunks = slices.Compact(s.offsets), s.chunks
 	r.repeated(&s, start)
 }
 
@@ -45,6 +45,7 @@ type summary struct {
 	base    int64
 	kept    budget
 	offsets []int64
+	chunks  bool
 }
 
 // read collects the offsets and reports whether the summary is sound: it follows the end of the messages, its records follow
@@ -84,6 +85,7 @@ func (s *summary) read(r *Reader) bool {
 			return err
 		}
 		s.offsets = append(s.offsets, at)
+		s.chunks = s.chunks || want == mcap.OpChunk
 		return nil
 	})
 	return err == nil && s.pos == s.file.size-int64(len(mcap.Magic))

@@ -108,7 +108,7 @@ func (o *ordered) next() (Message, bool, error) {
 }
 
 // largeBlock is the size from which on garbage is collected before a block is loaded: the one before is likely to be some.
-const largeBlock = 64 << 20
+const largeBlock = 16 << 20
 
 // load reads a block, and takes others out of memory where that is too much.
 func (o *ordered) load(b *openBlock) error {

@@ -37,6 +37,8 @@ func (r *Reader) outside() (mcap.OpCode, error) {
 	default:
 		need, ok := r.file.measure(at, op, r.rest)
 		switch {
+		case op == mcap.OpMessage:
+			r.part.doubtful = at // its payload is the rest, so that any length will do
 		case ok && need == r.rest:
 			r.part.doubtful = 0
 		case r.part.doubtful == 0:
@@ -108,7 +110,7 @@ func shrunk(at int64, err error) error {
 // nextSound returns where the next record is, behind the one at from, that the index names, or else that makes sense.
 func (r *Reader) nextSound(from int64) (int64, bool, error) {
 	r.readIndex()
-	if to, ok := r.part.index.behind(from); ok && r.part.tail == 0 {
+	if to, ok := r.part.index.behind(from); ok && r.part.index.chunks && r.part.tail == 0 {
 		return to, true, nil
 	}
 	for at := from + 1; r.file.left(at) >= recordHead; {
@@ -160,8 +162,11 @@ func (r *Reader) sound(at int64, op mcap.OpCode, length uint64) bool {
 // known reports whether the format defines such records.
 func known(op mcap.OpCode) bool { return op >= mcap.OpHeader && op <= mcap.OpDataEnd }
 
-// An index is where the chunks, attachments and metadata of a part are, and its end.
-type index struct{ offsets []int64 }
+// An index is where the chunks, attachments and metadata of a part are, and the end of its messages.
+type index struct {
+	offsets []int64
+	chunks  bool // there are some; else messages are not in them, and the index does not say where
+}
 
 func (i *index) behind(pos int64) (int64, bool) {
 	at, found := slices.BinarySearch(i.offsets, pos)
