@@ -5,7 +5,8 @@ package shmtransport
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
-	LayoutVersion  = 2
+	wakeMagic      = 0x314b415753554253 // "SBUSWAK1"
+	LayoutVersion  = 3
 )
 
 // Publisher file. Written by the publisher alone; everybody else maps it read-only.
@@ -17,7 +18,6 @@ const (
 //	16      8         pubOffOwner       participant id of the publisher
 //	24      4         pubOffNumber      number of the publisher within its participant
 //	32      8         pubOffMaxPayload  largest payload, bytes
-//	64      4         pubOffBell        bell: futex word, incremented before sleepers are woken
 //	68      4         pubOffState       state: 0 open, 1 closed
 //	72      4         pubOffAdmitGen    admission generation: incremented after each change of the admission table
 //	76      4         pubOffFull        full: 1 while the admission table has no free entry
@@ -35,7 +35,6 @@ const (
 	pubOffOwner      = 16
 	pubOffNumber     = 24
 	pubOffMaxPayload = 32
-	pubOffBell       = 64
 	pubOffState      = 68
 	pubOffAdmitGen   = 72
 	pubOffFull       = 76
@@ -49,6 +48,22 @@ const (
 const (
 	stateOpen   = 0
 	stateClosed = 1
+)
+
+// Wake file, one per participant that publishes. Written by that participant alone; readers of its publishers map it read-only.
+//
+//	offset  size  constant        holds
+//	0       8     wakeOffMagic    magic
+//	8       4     wakeOffVersion  layout version
+//	16      8     wakeOffOwner    participant id of the publishers
+//	64      4032  wakeOffBells    bells: 1008 futex words, each incremented before sleepers are woken
+const (
+	wakeOffMagic   = 0
+	wakeOffVersion = 8
+	wakeOffOwner   = 16
+	wakeOffBells   = 64
+	wakeFileSize   = 4096
+	wakeLines      = (wakeFileSize - wakeOffBells) / 64
 )
 
 // Arena table entry. Written before the first ring word that names one of its slots, never changed afterwards.

@@ -20,7 +20,7 @@ type PeerFile struct {
 
 // OpenPeerFile opens the reader file of the participant id. Accept is asked, if not nil, about the user to whom the kernel says
 // that the file belongs; with an error nothing is read of it.
-func OpenPeerFile(path string, id uint64, accept func(uid int) error) (*PeerFile, error) {
+func OpenPeerFile(path string, id uint64, accept func(path string, uid int) error) (*PeerFile, error) {
 	f, err := shm.Open(path)
 	if err != nil {
 		return nil, err

@@ -188,6 +188,7 @@ func (f *ReaderFile) Close() error {
 // Request says how a subscription wants to read a publisher.
 type Request struct {
 	Path         string // publisher file
+	WakePath     string // wake file of its participant; Watch needs none
 	Publisher    PublisherID
 	Subscription uint32 // its number within this participant
 	History      int    // samples of the past
@@ -196,9 +197,9 @@ type Request struct {
 	Patience     time.Duration
 	Tag          any // what Sample.Tag returns
 
-	// Accept is asked, if set, about the user to whom the kernel says the publisher's file belongs. With an error nothing is
+	// Accept is asked, if set, about the user to whom the kernel says that one of these files belongs. With an error nothing is
 	// read of it.
-	Accept func(uid int) error
+	Accept func(path string, uid int) error
 }
 
 // Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
@@ -207,9 +208,18 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
-	l, err := q.open()
+	// The wake file is there before the files of publishers and goes after them: if it is missing, so are they.
+	wake, missing := mapWakeFile(q.WakePath, q.Publisher.Participant, q.Accept)
+	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
+		return missing
+	}
+	l, err := q.open(wake)
 	if err != nil {
 		return err
+	}
+	if missing != nil {
+		l.view.close()
+		return &CorruptError{Where: q.WakePath, What: "it was removed while its publishers are there"}
 	}
 	killpoint.At("request.open")
 	history := q.history()

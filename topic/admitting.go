@@ -18,7 +18,7 @@ func (p *Participant) admitFrom(id registry.ID) {
 	if f == nil {
 		var err error
 		f, err = shmtransport.OpenPeerFile(p.reg.PeerPath(id, "reader"), uint64(id),
-			func(uid int) error { return registry.CheckOwner(p.reg.PeerPath(id, "reader"), uid, p.units[id].UID) })
+			func(path string, uid int) error { return registry.CheckOwner(path, uid, p.units[id].UID) })
 		if errors.Is(err, fs.ErrNotExist) {
 			return // it subscribes to nothing
 		}
