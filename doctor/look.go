@@ -183,6 +183,8 @@ func (l *look) inspect(dir, name string, f file) {
 		if links, err = shmtransport.InspectReader(path, uint64(f.owner)); err == nil {
 			l.links[f.owner] = links
 		}
+	case f.suffix == registry.SuffixWake:
+		err = shmtransport.InspectWakeFile(path, uint64(f.owner))
 	}
 	l.judge(name, f, err)
 }

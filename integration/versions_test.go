@@ -46,7 +46,7 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 		patch(t, registryFile, 1)
 		p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d"})
 		var version *registry.VersionError
-		if !errors.As(err, &version) || version.Found != 1 || version.Known != 2 || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
+		if !errors.As(err, &version) || version.Found != 1 || version.Known != 3 || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
 			t.Errorf("joined %v: %v", p, err)
 		}
 		if n := entries(t, dir); n != 1 {
@@ -70,7 +70,7 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 		}
 		old.must("none s")
 		out, err := command(shmmon, dir, "ps").CombinedOutput()
-		if !strings.Contains(string(out), "version 1") || !strings.Contains(string(out), "version 2") {
+		if !strings.Contains(string(out), "version 1") || !strings.Contains(string(out), "version 3") {
 			t.Errorf("shmmon ps: %v, %s", err, out)
 		}
 		if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) != 0 || err != nil {
@@ -108,7 +108,7 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 func nextVersion(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	version := regexp.MustCompile(`(?m)^(\s*[lL]ayoutVersion\s*= )2$`)
+	version := regexp.MustCompile(`(?m)^(\s*[lL]ayoutVersion\s*= )3$`)
 	replaced := map[string]string{}
 	for _, name := range []string{"../registry/layout.go", "../shmtransport/layout.go"} {
 		path, err := filepath.Abs(name)
@@ -119,7 +119,7 @@ func nextVersion(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next := version.ReplaceAll(text, []byte("${1}3"))
+		next := version.ReplaceAll(text, []byte("${1}4"))
 		if bytes.Equal(next, text) {
 			t.Fatalf("%s has no version to replace", name)
 		}
@@ -181,7 +181,7 @@ func TestProgramsOfTwoVersionsRefuseEachOther(t *testing.T) {
 			work(first)
 			before := files(t, dir)
 			a := second.can("join")
-			for _, part := range []string{"version 2", "version 3", "SHMBUS_DOMAIN"} {
+			for _, part := range []string{"version 3", "version 4", "SHMBUS_DOMAIN"} {
 				if !strings.Contains(a.Text, part) {
 					t.Errorf("the second is refused with %q, without %q", a.Text, part)
 				}

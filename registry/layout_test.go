@@ -47,11 +47,14 @@ func TestThePartsOfAPageFit(t *testing.T) {
 		offText+maxExecutable+MaxName > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")
 	}
+	if perIndex*indexSize != pageSize || MaxEntities%perIndex != 0 || pageOffset(MaxEntities-1)+pageSize != fileSize {
+		t.Error("the groups of pages do not fill the file")
+	}
 }
 
-// What a file of version 2 looks like does not change with the program.
-func TestARecordOfVersion2(t *testing.T) {
-	if layoutVersion != 2 {
+// What a file of version 3 looks like does not change with the program.
+func TestARecordOfVersion3(t *testing.T) {
+	if layoutVersion != 3 {
 		t.Fatal("a new layout version needs a new golden record")
 	}
 	body, err := encodeBody(&Entity{Kind: KindSubscription, Topic: "t", Patterns: []string{"a", "b/*"}, TypeName: "n",

@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -236,13 +237,13 @@ func TestABellThatIsNoneIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := slices.Clone(whole)
-	native.PutUint32(other[offVersion:], 3)
+	native.PutUint32(other[offVersion:], layoutVersion+1)
 	foreign := slices.Clone(whole)
 	foreign[0] ^= 1
 	for _, tc := range []struct {
 		content []byte
 		want    string
-	}{{other, "version 3"}, {foreign, "shmbus-r"}, {whole[:100], "100 bytes"}, {nil, "0 bytes"}} {
+	}{{other, fmt.Sprintf("version %d", layoutVersion+1)}, {foreign, "shmbus-r"}, {whole[:100], "100 bytes"}, {nil, "0 bytes"}} {
 		if err := os.WriteFile(bell, tc.content, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -233,14 +233,19 @@ func (p *peer) list(w words, d *difference) []indexEntry {
 }
 
 func (p *peer) index(pages int) ([]indexEntry, error) {
-	b := make([]byte, pages*indexSize)
-	n, err := p.file.ReadAt(b, indexAt)
-	index := make([]indexEntry, n/indexSize)
-	for i := range index {
-		at := b[i*indexSize:]
-		index[i] = indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])}
+	b := make([]byte, min(pages, perIndex)*indexSize)
+	index := make([]indexEntry, 0, pages)
+	for len(index) < pages {
+		part := b[:min(pages-len(index), perIndex)*indexSize]
+		n, err := p.file.ReadAt(part, int64(indexOffset(len(index))))
+		for at := part[:n/indexSize*indexSize]; len(at) > 0; at = at[indexSize:] {
+			index = append(index, indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])})
+		}
+		if err != nil {
+			return index, err
+		}
 	}
-	return index, err
+	return index, nil
 }
 
 // adopt makes a difference part of what is known.

@@ -50,22 +50,6 @@ const (
 	stateClosed = 1
 )
 
-// Wake file, one per participant that publishes. Written by that participant alone; readers of its publishers map it read-only.
-//
-//	offset  size  constant        holds
-//	0       8     wakeOffMagic    magic
-//	8       4     wakeOffVersion  layout version
-//	16      8     wakeOffOwner    participant id of the publishers
-//	64      4032  wakeOffBells    bells: 1008 futex words, each incremented before sleepers are woken
-const (
-	wakeOffMagic   = 0
-	wakeOffVersion = 8
-	wakeOffOwner   = 16
-	wakeOffBells   = 64
-	wakeFileSize   = 4096
-	wakeLines      = (wakeFileSize - wakeOffBells) / 64
-)
-
 // Arena table entry. Written before the first ring word that names one of its slots, never changed afterwards.
 //
 //	offset  size      constant          holds
@@ -142,24 +126,37 @@ const (
 )
 
 // Reader file, one per participant that subscribes. Written by that participant alone; publishers map the link pages they
-// admitted read-only.
+// admitted read-only. Behind the header are groups of a directory page of 64 entries and the 64 link pages that these are about.
+// The file ends where its memory ends.
 //
 //	offset  size      constant       holds
 //	0       8         rdrOffMagic    magic
 //	8       4         rdrOffVersion  layout version
 //	16      8         rdrOffOwner    participant id of the reader
 //	24      4         rdrOffUsed     links: directory entries at or above this index were never used
-//	4096    262144    rdrOffLinks    link directory, 4096 entries
-//	266240  16777216  rdrOffPages    link pages, 4096 of 4096 bytes
+//	4096    17039360  rdrOffGroups   groups, up to 64 of 266240 bytes
+//
+// With g = i / 64 and k = i % 64, directory entry i is at 4096 * (1 + 65 * g) + 64 * k, and link page i at 4096 * (2 + 65 * g + k).
 const (
 	rdrOffMagic   = 0
 	rdrOffVersion = 8
 	rdrOffOwner   = 16
 	rdrOffUsed    = 24
-	rdrOffLinks   = 4096
-	rdrOffPages   = 266240
-	rdrFileSize   = rdrOffPages + maxLinks*linkPageSize
+	rdrOffGroups  = 4096
+	linksPerGroup = linkPageSize / linkEntrySize
+	rdrGroupSize  = linkPageSize + linksPerGroup*linkPageSize
+	rdrFileSize   = rdrOffGroups + maxLinks/linksPerGroup*rdrGroupSize // the most a reader file has
 )
+
+func linkGroupOffset(link uint32) int64 { return rdrOffGroups + int64(link/linksPerGroup)*rdrGroupSize }
+
+func linkEntryOffset(link uint32) int64 {
+	return linkGroupOffset(link) + int64(link%linksPerGroup)*linkEntrySize
+}
+
+func linkPageOffset(link uint32) int64 {
+	return linkGroupOffset(link) + linkPageSize + int64(link%linksPerGroup)*linkPageSize
+}
 
 // Link directory entry: what a subscription answers to one publisher. The state is cleared first and written last.
 //
@@ -215,6 +212,22 @@ const (
 const (
 	pageUnused  = 0
 	pageCurrent = 1
+)
+
+// Wake file, one per participant that publishes. Written by that participant alone; readers of its publishers map it read-only.
+//
+//	offset  size  constant        holds
+//	0       8     wakeOffMagic    magic
+//	8       4     wakeOffVersion  layout version
+//	16      8     wakeOffOwner    participant id of the publishers
+//	64      4032  wakeOffBells    bells: 1008 futex words, each incremented before sleepers are woken
+const (
+	wakeOffMagic   = 0
+	wakeOffVersion = 8
+	wakeOffOwner   = 16
+	wakeOffBells   = 64
+	wakeFileSize   = 4096
+	wakeLines      = (wakeFileSize - wakeOffBells) / 64
 )
 
 // Limits that the layout sets.

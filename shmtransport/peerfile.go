@@ -67,9 +67,12 @@ func (p *PeerFile) each(f func(LinkRequest)) error {
 	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
 	size := int(used) * linkEntrySize
 	buf := make([]byte, 2*size)
-	for _, part := range [][]byte{buf[:size], buf[size:]} {
-		if _, err := p.file.ReadAt(part, rdrOffLinks); err != nil {
-			return &CorruptError{Where: p.file.Path(), What: err.Error()}
+	for _, all := range [][]byte{buf[:size], buf[size:]} {
+		for first := uint32(0); first < used; first += linksPerGroup {
+			n := min(used-first, linksPerGroup)
+			if _, err := p.file.ReadAt(all[first*linkEntrySize:][:n*linkEntrySize], linkEntryOffset(first)); err != nil {
+				return &CorruptError{Where: p.file.Path(), What: err.Error()}
+			}
 		}
 	}
 	for i := range used {
@@ -103,7 +106,12 @@ func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
 	if link >= MaxLinks {
 		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d", link)}
 	}
-	off := rdrOffPages + int64(link)*linkPageSize
+	off := linkPageOffset(link)
+	if size, err := p.file.Size(); err != nil {
+		return nil, nil, err
+	} else if off+linkPageSize > size {
+		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d is behind the end, at %d bytes", link, size)}
+	}
 	from := off / int64(shm.PageSize()) * int64(shm.PageSize())
 	m, err := p.file.Map(from, int(off-from)+linkPageSize, false)
 	if err != nil {

@@ -25,15 +25,14 @@ type ReaderFile struct {
 	free        []uint32
 	used        uint32 // entries that were ever used
 	generations []uint32
-	reserved    int64 // directory bytes that are backed by memory
-	open        int   // entries in use
+	open        int // entries in use
 	closed      bool
 }
 
-// CreateReaderFile makes the file at path, which must not exist. It is sparse: a link takes one page when it is first used.
+// CreateReaderFile makes the file at path, which must not exist. It grows by a page when a link is first used.
 func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderFile, err error) {
 	defer func() { err = noSpace(err) }()
-	f, err := shm.Create(dir, rdrFileSize, mode)
+	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +47,11 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 	if err := f.Lock(); err != nil {
 		return nil, err
 	}
-	if err := f.Reserve(0, rdrOffLinks); err != nil {
+	if err := f.Reserve(0, rdrOffGroups); err != nil {
 		return nil, err
 	}
 	killpoint.At("file.reserve")
-	if r.m, err = f.Map(0, rdrFileSize, true); err != nil {
+	if r.m, err = f.MapWhole(rdrFileSize); err != nil {
 		return nil, err
 	}
 	r.b = r.m.Bytes()
@@ -121,13 +120,11 @@ func (f *ReaderFile) take() (linkSlot, error) {
 			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
 		}
 		i = f.used
-		if end := int64(i+1) * linkEntrySize; end > f.reserved {
-			if err := f.file.Reserve(rdrOffLinks+f.reserved, linkPageSize); err != nil {
-				return linkSlot{}, noSpace(err)
-			}
-			f.reserved += linkPageSize
+		at, end := linkPageOffset(i), linkPageOffset(i)+linkPageSize
+		if i%linksPerGroup == 0 {
+			at = linkGroupOffset(i)
 		}
-		if err := f.file.Reserve(f.pageOffset(i), linkPageSize); err != nil {
+		if err := f.file.Reserve(at, end-at); err != nil {
 			return linkSlot{}, noSpace(err)
 		}
 		killpoint.At("request.reserve")
@@ -138,7 +135,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 	}
 	f.open++
 	f.generations[i]++
-	off := f.pageOffset(i)
+	off := linkPageOffset(i)
 	return linkSlot{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
 }
 
@@ -163,11 +160,9 @@ func (f *ReaderFile) unmapIfUnused() error {
 }
 
 func (f *ReaderFile) entry(i uint32) []byte {
-	off := rdrOffLinks + int(i)*linkEntrySize
+	off := linkEntryOffset(i)
 	return f.b[off : off+linkEntrySize : off+linkEntrySize]
 }
-
-func (f *ReaderFile) pageOffset(i uint32) int64 { return rdrOffPages + int64(i)*linkPageSize }
 
 // Close takes the file's name away. The memory goes when the last link has ended, which a sample that is still held delays.
 func (f *ReaderFile) Close() error {

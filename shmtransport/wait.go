@@ -16,7 +16,7 @@ const (
 	// before one tries again.
 	vainSpins = 16
 	// longNap bounds a sleep. Nothing depends on it but what a lost wake-up would cost.
-	longNap = time.Minute
+	longNap = time.Second
 	// crowdNap bounds a sleep that does not hear of everything.
 	crowdNap = time.Millisecond
 )

@@ -92,27 +92,45 @@ func mapWakeFile(path string, id uint64, accept func(path string, uid int) error
 	if err := accepts(accept, f); err != nil {
 		return nil, err
 	}
-	var h [wakeOffOwner + 8]byte
-	if _, err := f.ReadAt(h[:], 0); err != nil && !errors.Is(err, io.EOF) {
+	if err := checkWakeFile(f, id); err != nil {
 		return nil, err
-	}
-	corrupt := func(format string, args ...any) error {
-		return &CorruptError{Where: path, What: fmt.Sprintf(format, args...)}
-	}
-	if magic := binary.NativeEndian.Uint64(h[wakeOffMagic:]); magic != wakeMagic {
-		return nil, corrupt("magic %#x is not that of a wake file", magic)
-	}
-	if v := binary.NativeEndian.Uint32(h[wakeOffVersion:]); v != LayoutVersion {
-		return nil, &VersionError{Path: path, Theirs: v, Ours: LayoutVersion}
-	}
-	if owner := binary.NativeEndian.Uint64(h[wakeOffOwner:]); owner != id {
-		return nil, corrupt("it belongs to participant %016x", owner)
-	}
-	if size, err := f.Size(); err != nil {
-		return nil, err
-	} else if size != wakeFileSize {
-		return nil, corrupt("it has %d bytes instead of %d", size, wakeFileSize)
 	}
 	m, err := f.Map(0, wakeFileSize, false)
 	return m, noSpace(err)
+}
+
+// InspectWakeFile checks the wake file of a participant, without mapping it. What cannot be is a *CorruptError, another layout a
+// *VersionError.
+func InspectWakeFile(path string, id uint64) error {
+	f, err := shm.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return checkWakeFile(f, id)
+}
+
+func checkWakeFile(f *shm.File, id uint64) error {
+	var h [wakeOffOwner + 8]byte
+	if _, err := f.ReadAt(h[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	corrupt := func(format string, args ...any) error {
+		return &CorruptError{Where: f.Path(), What: fmt.Sprintf(format, args...)}
+	}
+	if magic := binary.NativeEndian.Uint64(h[wakeOffMagic:]); magic != wakeMagic {
+		return corrupt("magic %#x is not that of a wake file", magic)
+	}
+	if v := binary.NativeEndian.Uint32(h[wakeOffVersion:]); v != LayoutVersion {
+		return &VersionError{Path: f.Path(), Theirs: v, Ours: LayoutVersion}
+	}
+	if owner := binary.NativeEndian.Uint64(h[wakeOffOwner:]); owner != id {
+		return corrupt("it belongs to participant %016x", owner)
+	}
+	if size, err := f.Size(); err != nil {
+		return err
+	} else if size != wakeFileSize {
+		return corrupt("it has %d bytes instead of %d", size, wakeFileSize)
+	}
+	return nil
 }
