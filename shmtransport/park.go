@@ -29,8 +29,9 @@ type Waits struct {
 	mu    sync.Mutex
 	warm  circle
 	rows  []*row
-	spare []*row   // not in use
-	alone *parking // sleeps by itself, with sleeper
+	spare []*row    // not in use
+	alone *parking  // sleeps by itself, with sleeper
+	naps  time.Time // when the first row slept
 
 	sleeper futex.Waiter
 }
@@ -184,10 +185,11 @@ func (w *Waits) sleepAlone(p *parking) error {
 // sleepOn sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
 func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
 	s.Reset()
-	s.Add(&p.poked, p.poked.Load())
+	poked := p.poked.Load()
 	w.mu.Unlock()
 	defer w.mu.Lock()
-	s.Append(&p.bells, 0, n)
+	s.Append(&p.bells, 0, n) // first those that others ring
+	s.Add(&p.poked, poked)
 	if p.called() {
 		return nil
 	}

@@ -88,10 +88,20 @@ func (w *Waits) unseat(p *parking, whose *row) {
 func (r *row) attend() {
 	for r.gather() {
 		r.waits.makeWay()
-		if err := r.sleeper.Wait(longNap); err != nil {
+		if err := r.sleeper.Wait(r.waits.untilNap()); err != nil {
 			time.Sleep(crowdNap) // the kernel refuses: look by ourselves
 		}
 	}
+}
+
+// untilNap is how long a row may sleep. The sleeps of all rows end together: the process then wakes once, not once for each of them.
+func (w *Waits) untilNap() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.naps.IsZero() {
+		w.naps = time.Now()
+	}
+	return longNap - time.Since(w.naps)%longNap
 }
 
 // gather tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
@@ -101,7 +111,7 @@ func (r *row) gather() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.sleeper.Reset()
-	r.sleeper.Add(&r.poked, r.poked.Load())
+	poked := r.poked.Load()
 	for k := 0; k < len(r.seats); {
 		s := r.seats[k]
 		if s.p.heard(s.i, s.j) {
@@ -113,6 +123,7 @@ func (r *row) gather() bool {
 		k++
 	}
 	if len(r.seats) > 0 {
+		r.sleeper.Add(&r.poked, poked) // first the bells, that others ring
 		return true
 	}
 	w.rows = slices.DeleteFunc(w.rows, func(o *row) bool { return o == r })
