@@ -24,14 +24,15 @@ type Waits struct {
 	mapped atomic.Int64 // bytes of slots that the Readers have mapped
 	pieces atomic.Int64 // and of how many arenas
 
+	exposed atomic.Pointer[time.Time] // when a bell was found that members of a group may open, nil = there is none
+
 	told atomic.Int32 // Readers that were told to get up and have not done so yet
 
 	mu    sync.Mutex
 	warm  circle
 	rows  []*row
-	spare []*row    // not in use
-	alone *parking  // sleeps by itself, with sleeper
-	naps  time.Time // when the first row slept
+	spare []*row   // not in use
+	alone *parking // sleeps by itself, with sleeper
 
 	sleeper futex.Waiter
 }
@@ -177,7 +178,7 @@ func (w *Waits) leave(p *parking) {
 
 // sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
 func (w *Waits) sleepAlone(p *parking) error {
-	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), longNap)
+	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), w.nap())
 	w.alone, p.at = nil, nowhere
 	return err
 }

@@ -204,7 +204,7 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		return nil
 	}
 	// The wake file is there before the files of publishers and goes after them: if it is missing, so are they.
-	wake, missing := mapWakeFile(q.WakePath, q.Publisher.Participant, q.Accept)
+	wake, exposed, missing := mapWakeFile(q.WakePath, q.Publisher.Participant, q.Accept)
 	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
 		return missing
 	}
@@ -217,6 +217,9 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		return &CorruptError{Where: q.WakePath, What: "it was removed while its publishers are there"}
 	}
 	killpoint.At("request.open")
+	if exposed {
+		r.waits.expose()
+	}
 	history := q.history()
 	s, err := f.request(LinkRequest{
 		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,

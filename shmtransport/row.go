@@ -88,21 +88,23 @@ func (w *Waits) unseat(p *parking, whose *row) {
 func (r *row) attend() {
 	for r.gather() {
 		r.waits.makeWay()
-		if err := r.sleeper.Wait(r.waits.untilNap()); err != nil {
+		if err := r.sleeper.Wait(r.waits.nap()); err != nil {
 			time.Sleep(crowdNap) // the kernel refuses: look by ourselves
 		}
 	}
 }
 
-// untilNap is how long a row may sleep. The sleeps of all rows end together: the process then wakes once, not once for each of them.
-func (w *Waits) untilNap() time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.naps.IsZero() {
-		w.naps = time.Now()
+// nap is how long a sleep may last. Those on bells that are exposed end together: the process then wakes once, not once for each.
+func (w *Waits) nap() time.Duration {
+	exposed := w.exposed.Load()
+	if exposed == nil {
+		return longNap
 	}
-	return longNap - time.Since(w.naps)%longNap
+	return exposedNap - time.Since(*exposed)%exposedNap
 }
+
+// expose notes that the group of a wake file may open it.
+func (w *Waits) expose() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
 
 // gather tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
 // row is then no longer in use.

@@ -15,8 +15,11 @@ const (
 	// vainSpins is how many looks in a row may find nothing before a wait does without them, and how many waits do without
 	// before one tries again.
 	vainSpins = 16
-	// longNap bounds a sleep, and so what a process costs that takes part and moves sleepers to another word.
-	longNap = time.Second
+	// longNap bounds a sleep. Nothing depends on it but what a lost wake-up would cost.
+	longNap = time.Minute
+	// exposedNap bounds a sleep on a bell that members of a group may open. One of them can move the sleeper to another word, where
+	// nothing wakes it.
+	exposedNap = time.Second
 	// crowdNap bounds a sleep that does not hear of everything.
 	crowdNap = time.Millisecond
 )

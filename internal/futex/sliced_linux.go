@@ -16,6 +16,9 @@ const (
 	minSlice = time.Millisecond
 	maxSlice = 40 * time.Millisecond
 	sliceOf  = 10 // of the time without a change
+
+	// fewWords are so few that it is likely to be the first that changes. Else no thread waits for it.
+	fewWords = 4
 )
 
 // waitSliced is wait without futex_waitv.
@@ -26,8 +29,13 @@ func (w *Waiter) waitSliced(timeout time.Duration, call syscall6) error {
 			w.quiet = 0
 			return nil
 		}
-		errno := w.waitFirst(min(w.slice(now), timeout-(now-began)), call)
-		before := now
+		slice, before := min(w.slice(now), timeout-(now-began)), now
+		errno := unix.ETIMEDOUT
+		if w.n > fewWords && slice > maxSlice/sliceOf {
+			time.Sleep(slice) // one thread does it for all
+		} else {
+			errno = w.waitFirst(slice, call)
+		}
 		now = monotonic()
 		switch errno {
 		case unix.ETIMEDOUT, unix.EINTR: // EINTR: the runtime signals threads now and then
