@@ -140,7 +140,7 @@ func TestDamageIsFound(t *testing.T) {
 		"participant magic":     {".participant", 0, []byte("x"), Corrupt},
 		"participant checksum":  {".participant", 60, []byte("xxxx"), Corrupt},
 		"participant version":   {".participant", 8, []byte{9}, OtherVersion},
-		"record":                {".participant", 17*4096 + 64, []byte("xxxx"), Corrupt},
+		"record":                {".participant", 2*4096 + 64, []byte("xxxx"), Corrupt},
 		"publisher magic":       {".pub.1", 0, []byte("x"), Corrupt},
 		"publisher version":     {".pub.1", 8, []byte{9}, OtherVersion},
 		"publisher depth":       {".pub.1", 12, []byte{3}, Corrupt},
@@ -151,6 +151,8 @@ func TestDamageIsFound(t *testing.T) {
 		"slot of a ring word":   {".pub.1", 7424, []byte{0xff, 0x20}, Corrupt},
 		"reader magic":          {".reader", 0, []byte("x"), Corrupt},
 		"reader version":        {".reader", 8, []byte{9}, OtherVersion},
+		"wake magic":            {".wake", 0, []byte("x"), Corrupt},
+		"wake version":          {".wake", 8, []byte{9}, OtherVersion},
 		"registry magic":        {"registry", 0, []byte("x"), Corrupt},
 		"registry version":      {"registry", 8, []byte{9}, OtherVersion},
 	} {
@@ -170,7 +172,7 @@ func TestDamageIsFound(t *testing.T) {
 }
 
 func TestAFileThatWasCutShortIsFound(t *testing.T) {
-	for _, end := range []string{".participant", ".reader", "registry"} {
+	for _, end := range []string{".participant", ".reader", ".wake", "registry"} {
 		t.Run(end, func(t *testing.T) {
 			w := newWard(t)
 			// A copy in its place, because this program has the file itself mapped.
@@ -182,7 +184,7 @@ func TestAFileThatWasCutShortIsFound(t *testing.T) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(path, b[:100], 0o600); err != nil {
+			if err := os.WriteFile(path, b[:min(len(b), 60)], 0o600); err != nil {
 				t.Fatal(err)
 			}
 			r := examine(t, w.dir)
@@ -258,7 +260,7 @@ func TestADirectoryWhoseModeWasChangedIsFound(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if n != 4 {
+	if n != 5 {
 		t.Errorf("%d files in %+v", n, r.Findings)
 	}
 	again := admit(t, filepath.Dir(w.dir), "d")
@@ -292,13 +294,13 @@ func TestWrongOwnersAreFound(t *testing.T) {
 	if err := os.Chown(w.dir, 12345, 12345); err != nil {
 		t.Fatal(err)
 	}
-	if f := only(t, examine(t, w.dir), FileOwner, Warning); f.FileCount != 4 {
+	if f := only(t, examine(t, w.dir), FileOwner, Warning); f.FileCount != 5 {
 		t.Errorf("%+v", f)
 	}
 	if err := os.Chmod(w.dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(examine(t, w.dir).Findings, func(f Finding) bool { return f.Fault == FileGroup && f.FileCount == 4 }) {
+	if !slices.ContainsFunc(examine(t, w.dir).Findings, func(f Finding) bool { return f.Fault == FileGroup && f.FileCount == 5 }) {
 		t.Error("files of another group pass")
 	}
 }

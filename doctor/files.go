@@ -23,6 +23,18 @@ func (x *examination) files() {
 		w.Participant = f.owner
 		x.add(x.fault(name, err, w.files(name)))
 	}
+	if names := x.now.closed; len(names) > 0 {
+		x.add(Finding{Severity: Note, Fault: Unreadable, What: fmt.Sprintf("%s not open to a user who may only read in this domain", verb(len(names), "file", "is", "are")),
+			Why:    "They hold what processes sleep on. Which subscription keeps up, and what it holds, is in them, so this examination does not see that.",
+			Remedy: "Run doctor as the owner of the directory to see all.", Where: Where{}.files(names...)})
+	}
+}
+
+func verb(n int, what, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return count(n, what) + " " + many
 }
 
 func (x *examination) fault(name string, err error, w Where) Finding {
@@ -68,19 +80,17 @@ func (x *examination) missing() {
 		if x.stopped(p.ID) {
 			continue // it may be closing them
 		}
-		reader := false
+		said := map[string]bool{} // several entities share a file
 		for _, e := range p.Entities {
-			name := fileOf(e)
-			if _, before := x.entity(e.ID); !before || !x.before.absent[name] || !x.now.absent[name] {
-				continue
+			for _, name := range filesOf(e) {
+				if _, before := x.entity(e.ID); !before || !x.before.absent[name] || !x.now.absent[name] || said[name] {
+					continue
+				}
+				said[name] = true
+				x.add(Finding{Severity: Problem, Fault: MissingFile, What: fmt.Sprintf("%s is missing, though its program runs and says that it is there", name),
+					Why:    "Those who have it open go on, and nobody else can connect.",
+					Remedy: "Restart that program. Do not remove files by hand while programs run.", Where: of(p, e).files(name)})
 			}
-			if reader && e.Kind == registry.KindSubscription {
-				continue // said already
-			}
-			reader = reader || e.Kind == registry.KindSubscription
-			x.add(Finding{Severity: Problem, Fault: MissingFile, What: fmt.Sprintf("%s is missing, though its program runs and says that it is there", name),
-				Why:    "Those who have it open go on, and nobody else can connect.",
-				Remedy: "Restart that program. Do not remove files by hand while programs run.", Where: of(p, e).files(name)})
 		}
 	}
 }

@@ -25,11 +25,13 @@ type look struct {
 	at      int64 // ns of CLOCK_MONOTONIC
 	files   map[string]file
 	more    bool                 // there are more files than maxFiles
+	shown   bool                 // the group may read in the domain, and not make files
 	absent  map[string]bool      // files that were not there though somebody said so
 	owners  map[registry.ID]bool // of files
 	members map[registry.ID]registry.Participant
 	dead    map[registry.ID]bool // they have files
 	bad     map[string]error     // what is wrong with files, by name
+	closed  []string             // files that are as they should be, for users who may make files in the domain
 	rings   map[registry.EntityID]*shmtransport.PublisherState
 	links   map[registry.ID][]shmtransport.LinkState
 	topics  map[registry.EntityID]string
@@ -46,6 +48,11 @@ type file struct {
 
 func (f file) regular() bool { return f.info.Mode().IsRegular() }
 
+// sleptOn reports whether the file holds words that processes sleep on, so that a user who may only read cannot open it.
+func (f file) sleptOn() bool {
+	return f.owner == 0 || f.suffix == registry.SuffixReader || f.suffix == registry.SuffixWake
+}
+
 func take(ctx context.Context, dir string, observer *registry.Observer) (*look, error) {
 	l := &look{
 		owners: map[registry.ID]bool{}, absent: map[string]bool{},
@@ -56,6 +63,9 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 	if err := l.list(dir); err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(dir); err == nil {
+		l.shown = info.Mode()&0o060 == 0o040
+	}
 	who, err := observer.Look()
 	if err != nil {
 		return nil, err
@@ -64,7 +74,9 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 		l.members[p.ID] = p
 		for _, e := range p.Entities {
 			l.topics[e.ID] = e.Topic
-			l.expect(dir, fileOf(e))
+			for _, name := range filesOf(e) {
+				l.expect(dir, name)
+			}
 		}
 	}
 	for _, err := range observer.Problems() {
@@ -80,7 +92,7 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 		}
 	}
 	if f, ok := l.files[registry.RegistryFile]; ok && f.regular() {
-		l.fault(registry.RegistryFile, registry.CheckRegistryFile(dir))
+		l.judge(registry.RegistryFile, f, registry.CheckRegistryFile(dir))
 	}
 	return l, nil
 }
@@ -127,13 +139,13 @@ func (l *look) expect(dir, name string) {
 	}
 }
 
-// fileOf is the name of the file that an entity cannot do without.
-func fileOf(e registry.Entity) string {
-	suffix := registry.SuffixReader
+// filesOf are the names of the files that an entity cannot do without. The last one serves all entities of its kind.
+func filesOf(e registry.Entity) []string {
+	id := e.ID.Participant.String() + "."
 	if e.Kind == registry.KindPublisher {
-		suffix = fmt.Sprintf("%s%d", registry.SuffixPublisher, e.ID.Number)
+		return []string{fmt.Sprintf("%s%s%d", id, registry.SuffixPublisher, e.ID.Number), id + registry.SuffixWake}
 	}
-	return e.ID.Participant.String() + "." + suffix
+	return []string{id + registry.SuffixReader}
 }
 
 // rolls finds out who of those with files is dead.
@@ -171,6 +183,17 @@ func (l *look) inspect(dir, name string, f file) {
 		if links, err = shmtransport.InspectReader(path, uint64(f.owner)); err == nil {
 			l.links[f.owner] = links
 		}
+	case f.suffix == registry.SuffixWake:
+		err = shmtransport.InspectWakeFile(path, uint64(f.owner))
+	}
+	l.judge(name, f, err)
+}
+
+// judge notes what is wrong with a file that was opened. A file that only users who take part may open is no fault.
+func (l *look) judge(name string, f file, err error) {
+	if errors.Is(err, fs.ErrPermission) && f.sleptOn() && f.info.Mode().Perm()&0o040 == 0 && l.shown {
+		l.closed = append(l.closed, name)
+		return
 	}
 	l.fault(name, err)
 }

@@ -16,7 +16,6 @@ func (x *examination) modes() {
 	x.directoryMode()
 	type difference struct{ is, want fs.FileMode }
 	wider, narrower := map[difference][]string{}, map[difference][]string{}
-	own, shared := registry.FileModes(x.info.Mode())
 	for name, f := range x.now.files {
 		if !f.regular() || f.owner == 0 && name != registry.RegistryFile {
 			continue
@@ -24,10 +23,7 @@ func (x *examination) modes() {
 		if x.ruled(f) {
 			continue
 		}
-		d := difference{f.info.Mode().Perm(), own}
-		if f.owner == 0 {
-			d.want = shared
-		}
+		d := difference{f.info.Mode().Perm(), x.wanted(f)}
 		if d.is&^d.want != 0 {
 			wider[d] = append(wider[d], name)
 		}
@@ -37,7 +33,7 @@ func (x *examination) modes() {
 	}
 	const remedy = "Programs set the modes of files when they make them: restart them if the mode of the directory was changed, or change these back."
 	for d, names := range wider {
-		severity, why := Warning, "Users who should not can read what is published, and where."
+		severity, why := Warning, "Users who should not can read what is published, or move processes that sleep to where nothing wakes them."
 		if d.is&^d.want&0o022 != 0 {
 			severity, why = Problem, "Users who should not can write into these files, and so spoil what others publish and receive."
 		}
@@ -49,6 +45,19 @@ func (x *examination) modes() {
 			Why:    "Users who should see these files cannot: they neither publish to those programs nor hear of what they publish.",
 			Remedy: remedy, Command: x.chmod(d.want, names), Where: Where{}.files(names...)})
 	}
+}
+
+// wanted is the mode that a file should have. Root, in a directory of another user, leaves its files readable for the group.
+func (x *examination) wanted(f file) fs.FileMode {
+	modes := registry.FileModes(x.info.Mode())
+	uid, _, _ := owned(x.info)
+	switch {
+	case f.owner == 0:
+		return modes.Registry
+	case f.sleptOn() && (f.uid == uid || f.uid != 0):
+		return modes.Wait
+	}
+	return modes.Read
 }
 
 // ruled reports whether the policy of the domain may have given a file the mode and group that it has: shmmon policy checks that.

@@ -52,7 +52,7 @@ func (x *examination) publisher(p registry.Participant, e, was registry.Entity) 
 			Remedy: "Close subscriptions that nobody needs, or publish the same on another topic for some of them."})
 	}
 	idle := min(x.idle(e.ID), int64(min(e.Publisher.Memory, math.MaxInt64)))
-	if idle >= muchIdle && idle >= int64(e.Publisher.Memory/2) && was.Publisher.Messages >= uint64(ring.Depth) {
+	if idle >= muchIdle && len(x.now.closed) == 0 && idle >= int64(e.Publisher.Memory/2) && was.Publisher.Messages >= uint64(ring.Depth) {
 		x.add(Finding{Severity: Note, Fault: IdleMemory, Where: of(p, e),
 			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", who, size(idle)),
 			Why:    "Messages were larger once. Slots of that size stay until the publisher closes or comes to its MemoryLimit.",

@@ -18,6 +18,7 @@ func roles() map[string]role {
 	all := map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
 		"patient": patientRole, "throng": throngRole, "linger": lingerRole,
 		"attempt": attemptRole, "tenant": tenantRole, "deed": deedRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole,
+		"reading-attack": readingAttackRole, "old-kernel": oldKernelRole, "quiet": quietRole, "newcomers": newcomersRole,
 		"hostile": hostileRole, "exposed": exposedRole, "visitor": visitorRole}
 	maps.Copy(all, struckRoles())
 	return all

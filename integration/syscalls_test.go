@@ -23,7 +23,7 @@ import (
 
 // Where docs/layout.md says that a reader file has its link pages, and a page its armed word.
 const (
-	linkPages    = 266240
+	linkPages    = 8192
 	linkPageSize = 4096
 	offArmed     = 64
 )

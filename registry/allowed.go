@@ -112,7 +112,7 @@ func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err
 	rule, ok := r.policy.Deciding(KindSubscription, topic)
 	switch {
 	case !ok:
-		return r.mode, 0, nil
+		return r.modes.Read, 0, nil
 	case len(rule.Groups) == 0 || rule.Groups[0] == 0:
 		return 0o600, 0, nil // root reads it whatever its mode
 	case os.Geteuid() != 0 && !slices.Contains(ownGroups(), rule.Groups[0]):

@@ -108,8 +108,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if err := checkDir(dir, info.Mode()); err != nil {
 		return 0, err
 	}
-	own, _ := FileModes(info.Mode())
-	if own&0o040 != 0 && info.Mode()&fs.ModeSetgid == 0 && os.Geteuid() != 0 && !slices.Contains(ownGroups(), groupOf(info)) {
+	if FileModes(info.Mode()).Read&0o040 != 0 && info.Mode()&fs.ModeSetgid == 0 && os.Geteuid() != 0 && !slices.Contains(ownGroups(), groupOf(info)) {
 		log.Warn("the group of the domain directory cannot read the files of this process; set the directory's mode to 2770",
 			"dir", dir)
 	}
@@ -127,16 +126,35 @@ func checkDir(dir string, mode fs.FileMode) error {
 	return nil
 }
 
-// FileModes returns the modes of the files in a domain whose directory has the given mode: of those that have an owner, and of
-// the registry file, which only those need write who may make files.
-func FileModes(dir fs.FileMode) (own, registry fs.FileMode) {
+// Modes are the modes of the files in a domain.
+type Modes struct {
+	Read     fs.FileMode // participant, schema and publisher files, also for a user who may only read in the domain
+	Wait     fs.FileMode // reader and wake files, for users who may make files in the domain
+	Registry fs.FileMode // the registry file, which the same users write
+}
+
+// FileModes returns the modes of the files in a domain whose directory has the given mode.
+//
+// Reader, wake and registry files hold the words that processes sleep on. A process that maps such a word, even read-only, can
+// move the sleepers to another word (FUTEX_REQUEUE), so only users who take part may open these files.
+func FileModes(dir fs.FileMode) Modes {
 	switch {
 	case dir&0o040 == 0:
-		return 0o600, 0o600
+		return Modes{0o600, 0o600, 0o600}
 	case dir&0o020 == 0:
-		return 0o640, 0o640
+		return Modes{0o640, 0o600, 0o600}
 	}
-	return 0o640, 0o660
+	return Modes{0o640, 0o640, 0o660}
+}
+
+// ownModes is FileModes for the files of this process. Only root makes files in a directory that neither it owns nor its group may
+// write. Its reader and wake files stay readable for the group, or programs of the directory's owner could not meet those of root.
+func ownModes(dir string, mode fs.FileMode) Modes {
+	modes := FileModes(mode)
+	if info, err := os.Stat(dir); err == nil && ownerOf(info) != os.Geteuid() {
+		modes.Wait = modes.Read
+	}
+	return modes
 }
 
 // CheckDomain returns the *DirError for which Join would refuse the directory of a domain, as far as that can be told without

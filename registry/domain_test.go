@@ -53,8 +53,8 @@ func TestDomainDir(t *testing.T) {
 
 func TestTheModeOfTheDirectoryDecides(t *testing.T) {
 	for _, tc := range []struct {
-		dir, owned, bell fs.FileMode
-	}{{0, 0o600, 0o600}, {0o700, 0o600, 0o600}, {0o750, 0o640, 0o640}, {0o770, 0o640, 0o660}, {0o755, 0o640, 0o640}} {
+		dir, owned, wait, bell fs.FileMode
+	}{{0, 0o600, 0o600, 0o600}, {0o700, 0o600, 0o600, 0o600}, {0o750, 0o640, 0o600, 0o600}, {0o770, 0o640, 0o640, 0o660}, {0o755, 0o640, 0o600, 0o600}} {
 		dir := domain(t)
 		want := fs.FileMode(0o700)
 		if tc.dir != 0 {
@@ -73,8 +73,8 @@ func TestTheModeOfTheDirectoryDecides(t *testing.T) {
 				t.Errorf("directory %#o: %s has mode %v, want %v (%v)", tc.dir, filepath.Base(path), info.Mode(), want, err)
 			}
 		}
-		if r.FileMode() != tc.owned {
-			t.Errorf("FileMode is %v", r.FileMode())
+		if want := (Modes{tc.owned, tc.wait, tc.bell}); r.Modes() != want {
+			t.Errorf("the modes are %v, want %v", r.Modes(), want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func parseFileName(name string) (id ID, suffix string, ok bool) {
 		return 0, "", false
 	}
 	switch {
-	case suffix == participantSuffix, suffix == "reader":
+	case suffix == participantSuffix, suffix == SuffixReader, suffix == SuffixWake:
 	default:
 		sort, number, _ := strings.Cut(suffix, ".")
 		if sort != "pub" && sort != "schema" || !isDigits(number) {

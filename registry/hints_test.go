@@ -115,7 +115,7 @@ func TestAnIndexThatLies(t *testing.T) {
 			defer f.die()
 			f.advertise(publisher("honest"))
 			f.advertise(publisher("liar"))
-			if err := f.file.Reserve(indexAt, MaxEntities*indexSize); err != nil {
+			if err := f.file.Reserve(0, fileSize); err != nil {
 				t.Fatal(err)
 			}
 			lie(f)

@@ -52,10 +52,10 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 			return false
 		case at < offText: // the counting words
 			return true
-		case at < indexAt:
+		case at < indexOffset(0):
 			return at >= offText+texts
 		case at < page:
-			return at >= indexAt+offIndexKey
+			return at >= indexOffset(0)+offIndexKey
 		case at-page < prefixSize:
 			return false
 		case at-page < offBody:
@@ -64,7 +64,7 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 		return at-page >= offBody+int(native.Uint32(record[offBodyLength:]))
 	}
 	for at := range page + pageSize {
-		if at >= indexAt+indexSize && at < page && at%64 != 0 {
+		if at >= indexOffset(0)+indexSize && at < page && at%64 != 0 {
 			continue // of pages that were never used
 		}
 		for _, flip := range []byte{0x01, 0x80, 0xff} {
@@ -92,7 +92,7 @@ func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
 	whole := slices.Clone(f.raw())
 	f.die()
 	for _, size := range []int{0, 1, 8, 12, 60, 64, 72, 80, 128, 88, 4095, 4096, 4097, 4100, 4103, 4104, 8192,
-		firstPage, firstPage + 1, firstPage + 23, firstPage + 24, firstPage + 64, firstPage + 104} {
+		pageOffset(0), pageOffset(0) + 1, pageOffset(0) + 23, pageOffset(0) + 24, pageOffset(0) + 64, pageOffset(0) + 104} {
 		if err := os.WriteFile(f.path(), whole[:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -443,13 +443,13 @@ func FuzzParticipantFile(f *testing.F) {
 	whole := slices.Clone(honest.raw())
 	honest.die()
 	id := honest.id
-	f.Add(whole[:offText+textLength(whole)], whole[firstPage:firstPage+offBody+200], true)
-	f.Add(whole[:offText], whole[firstPage:firstPage+offBody], false)
+	f.Add(whole[:offText+textLength(whole)], whole[pageOffset(0):pageOffset(0)+offBody+200], true)
+	f.Add(whole[:offText], whole[pageOffset(0):pageOffset(0)+offBody], false)
 	f.Add([]byte{}, []byte{}, true)
 	f.Fuzz(func(t *testing.T, header, record []byte, mend bool) {
-		file := make([]byte, firstPage+pageSize)
+		file := make([]byte, pageOffset(0)+pageSize)
 		copy(file[:pageSize], header)
-		copy(file[firstPage:], record)
+		copy(file[pageOffset(0):], record)
 		if mend {
 			mendFile(file, id)
 		}
@@ -488,8 +488,8 @@ func mendFile(b []byte, id ID) {
 	native.PutUint16(b[offExecLength:], native.Uint16(b[offExecLength:])%maxExecutable)
 	native.PutUint16(b[offUnitLength:], native.Uint16(b[offUnitLength:])%MaxName)
 	native.PutUint32(b[offHeaderCRC:], checksum(b[:offHeaderCRC], b[offText:offText+textLength(b)]))
-	page := b[firstPage:]
-	native.PutUint64(b[indexAt:], indexed(native.Uint32(page[offEntityState:]), native.Uint64(page[offGeneration:])))
+	page := b[pageOffset(0):]
+	native.PutUint64(b[indexOffset(0):], indexed(native.Uint32(page[offEntityState:]), native.Uint64(page[offGeneration:])))
 	n := native.Uint32(page[offBodyLength:]) % maxBody
 	native.PutUint32(page[offBodyLength:], n)
 	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], page[offBody:offBody+n]))

@@ -11,6 +11,7 @@ const RegistryFile = registryName
 const (
 	SuffixParticipant = participantSuffix
 	SuffixReader      = "reader"
+	SuffixWake        = "wake"
 	SuffixPublisher   = "pub."
 	SuffixSchema      = "schema."
 )

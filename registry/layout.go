@@ -22,8 +22,8 @@ import (
 //	8192    4096  offCalls         1024 bells: one of the participants with this place is wanted
 //	12288   8192  offNewcomers     1024 words of 8 bytes: id of the participant with this place that joined last
 //
-// The participant file "<id>.participant", written by that participant alone: a header page, the index, then one page per
-// entity, sparse up to the limit. Magic and version stay where they are in every version.
+// The participant file "<id>.participant", written by that participant alone: a header page, then groups of an index page and the
+// 256 entity pages that it is about. The file ends where its memory ends. Magic and version stay where they are in every version.
 //
 //	offset  size  constant         holds
 //	0       8     offMagic         "shmbus-p"
@@ -44,13 +44,14 @@ import (
 //	128     3712  offText          the executable's path and the unit name, one after the other
 //	3840    256   offIndexChanges  64 counts of 4 bytes, one for every 64 index entries: something changed in these
 //
-// The index, an entry for each entity page, says which records there are. Entry i is at 4096 + 16 * i:
+// The index, an entry for each entity page, says which records there are. With g = i / 256 and k = i % 256, entry i is at
+// 4096 * (1 + 257 * g) + 16 * k:
 //
 //	offset  size  constant         holds
 //	0       8     offIndexWord     generation times 256, and the state; 0 = there is no record
 //	8       8     offIndexKey      the key of the topic; 0 = the record says which topics it is about
 //
-// An entity page; page i is at (17+i) times 4096:
+// An entity page; page i is at 4096 * (2 + 257 * g + k):
 //
 //	offset  size  constant         holds
 //	0       4     offEntityState   0 empty, 1 publisher, 2 subscription; written last, cleared first
@@ -136,16 +137,16 @@ const (
 	nonceSize     = 16
 	places        = 1024 // a participant's place in the registry file is its id modulo this
 	topicBells    = 64   // a topic's bell is its key modulo this
-	indexAt       = pageSize
-	indexSize     = 16 // of an entry
-	indexGroup    = 64 // index entries that a count of changes is for
+	indexSize     = 16   // of an entry
+	indexGroup    = 64   // index entries that a count of changes is for
 	indexGroups   = MaxEntities / indexGroup
-	stateBits     = 8 // of an index word, below the generation
-	firstPage     = indexAt + MaxEntities*indexSize
+	perIndex      = pageSize / indexSize         // entries of an index page, and entity pages of its group
+	groupSize     = pageSize + perIndex*pageSize // of an index page and its entity pages
+	stateBits     = 8                            // of an index word, below the generation
 	prefixSize    = offBodyCRC + 4
 	maxBody       = offCounters - offBody
-	maxExecutable = 2048 // bytes of the path that are kept
-	fileSize      = firstPage + MaxEntities*pageSize
+	maxExecutable = 2048                                      // bytes of the path that are kept
+	fileSize      = pageSize + MaxEntities/perIndex*groupSize // the most a participant file has
 )
 
 const (
@@ -172,9 +173,11 @@ func checksum(parts ...[]byte) uint32 {
 	return sum
 }
 
-func pageOffset(page int) int { return firstPage + page*pageSize }
+func groupOffset(page int) int { return pageSize + page/perIndex*groupSize }
 
-func indexOffset(page int) int { return indexAt + page*indexSize }
+func pageOffset(page int) int { return groupOffset(page) + pageSize + page%perIndex*pageSize }
+
+func indexOffset(page int) int { return groupOffset(page) + page%perIndex*indexSize }
 
 // indexed is the word that the index has for a record.
 func indexed(state uint32, generation uint64) uint64 { return generation<<stateBits | uint64(state) }

@@ -1,7 +1,12 @@
+//go:build linux
+
 package registry
 
 import (
+	"fmt"
+	"os"
 	"regexp"
+	"syscall"
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/counters"
@@ -48,6 +53,9 @@ func TestThePartsOfAPageFit(t *testing.T) {
 		offText+maxExecutable+MaxName > offIndexChanges || offIndexChanges+4*indexGroups > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")
 	}
+	if perIndex*indexSize != pageSize || MaxEntities%perIndex != 0 || pageOffset(MaxEntities-1)+pageSize != fileSize {
+		t.Error("the groups of pages do not fill the file")
+	}
 }
 
 // What a file of version 3 looks like does not change with the program.
@@ -91,5 +99,21 @@ func TestRecord_LayoutVersion3(t *testing.T) {
 	}
 	if checksum([]byte("123456789")) != 0xe3069283 {
 		t.Error("the checksum is not CRC-32C")
+	}
+}
+
+// Whoever may read a file could have the kernel fill its holes.
+func TestParticipantFile_NoHoles(t *testing.T) {
+	dir := domain(t)
+	r := watch(t, dir)
+	for i := range perIndex + 2 {
+		info, err := os.Stat(r.Path(participantSuffix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if backed := info.Sys().(*syscall.Stat_t).Blocks * 512; backed < info.Size() {
+			t.Fatalf("with %d entities it has %d bytes and memory for %d", i, info.Size(), backed)
+		}
+		advertise(t, r.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 	}
 }

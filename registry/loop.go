@@ -31,8 +31,8 @@ func (r *Registry) loop() {
 		}
 		// All are read before the look, so what changes during the look ends the wait after it.
 		e.reset()
-		e.add(&r.wake)
 		r.bell.listen(e, r.self.id, r.interest)
+		e.add(&r.wake)
 		again, err := r.look(deep)
 		if errors.Is(err, os.ErrClosed) {
 			return

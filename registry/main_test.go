@@ -41,7 +41,7 @@ func member(dir string) int {
 		return 1
 	}
 	for _, suffix := range []string{"reader", "pub.1"} {
-		if err := os.WriteFile(r.Path(suffix), []byte("x"), r.FileMode()); err != nil {
+		if err := os.WriteFile(r.Path(suffix), []byte("x"), r.Modes().Read); err != nil {
 			fmt.Println("error", err)
 			return 1
 		}

@@ -47,7 +47,7 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 	}
 	for from := 0; from*indexGroup < pages; {
 		to := from
-		for ; to*indexGroup < pages; to++ {
+		for ; to*indexGroup < pages && (to == from || to*indexGroup%perIndex != 0); to++ { // up to the end of an index page
 			// The counts are read before the entries: what changes meanwhile is counted after that.
 			count := native.Uint32(b[4*to:])
 			if count == x.counts[to] && !x.again[to] {
@@ -102,7 +102,7 @@ func (x *peerIndex) keepUnread(key uint64, keep func(page int) bool) {
 	}
 }
 
-// readIndex reads the index from one page to before another, as far as there is one.
+// readIndex reads the index from one page to before another, of the same index page, as far as there is one.
 func (p *peer) readIndex(from, to int) ([]indexEntry, error) {
 	b := make([]byte, (to-from)*indexSize)
 	n, err := p.file.ReadAt(b, int64(indexOffset(from)))

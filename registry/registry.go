@@ -51,7 +51,7 @@ type Options struct {
 // A Registry is the membership of this process in a domain. Its methods may be called concurrently.
 type Registry struct {
 	dir      string
-	mode     fs.FileMode
+	modes    Modes
 	policy   *Policy
 	log      *slog.Logger
 	onChange func(Change)
@@ -195,8 +195,7 @@ func (r *Registry) enter() (err error) {
 	if err != nil {
 		return err
 	}
-	own, shared := FileModes(mode)
-	r.mode = own
+	r.modes = ownModes(r.dir, mode)
 	if r.policy, err = LoadPolicy(r.dir); err != nil {
 		return err
 	}
@@ -214,11 +213,11 @@ func (r *Registry) enter() (err error) {
 		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
 			Remedy: "end some, or spread them over several domains (SHMBUS_DOMAIN)"}
 	}
-	if r.bell, err = openBell(r.dir, shared, r.log); err != nil {
+	if r.bell, err = openBell(r.dir, r.modes.Registry, r.log); err != nil {
 		return err
 	}
 	r.self.id = newID()
-	if r.table, err = newTable(r.dir, r.mode, r.self); err != nil {
+	if r.table, err = newTable(r.dir, r.modes.Read, r.self); err != nil {
 		return errors.Join(err, r.bell.close())
 	}
 	killpoint.At("join.participant")
@@ -255,11 +254,11 @@ func (r *Registry) ID() ID { return r.self.id }
 // Dir returns the directory of the domain.
 func (r *Registry) Dir() string { return r.dir }
 
-// FileMode returns the mode that files of this participant must have.
-func (r *Registry) FileMode() fs.FileMode { return r.mode }
+// Modes returns the modes that the files of this participant must have.
+func (r *Registry) Modes() Modes { return r.modes }
 
 // Path returns the path of a file of this participant, "<id>.<suffix>" in the domain directory. Files with the suffixes
-// "reader" and "pub.<n>" are removed when this participant closes or dies.
+// "reader", "wake" and "pub.<n>" are removed when this participant closes or dies.
 func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id, suffix) }
 
 // PeerPath returns the path of a file of another participant.

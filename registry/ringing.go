@@ -111,10 +111,10 @@ func (b *bell) listen(e *ears, self ID, in *interest) {
 		return
 	}
 	b.access(func() {
+		e.add(&b.calls[placeOf(self)]) // first that on which others wait for an answer
 		if in.followsMembers() {
 			e.add(b.all)
 		}
-		e.add(&b.calls[placeOf(self)])
 		if publishers {
 			e.add(b.publishers)
 		}

@@ -35,7 +35,7 @@ type table struct {
 // newTable creates and publishes the file. It is locked before it has a name, and a process killed before it has a name
 // leaves nothing.
 func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
-	f, err := shm.Create(dir, fileSize, mode)
+	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 		return nil, err
 	}
 	killpoint.At("file.reserve")
-	if t.mapping, err = f.Map(0, fileSize, true); err != nil {
+	if t.mapping, err = f.MapWhole(fileSize); err != nil {
 		return nil, err
 	}
 	t.b = t.mapping.Bytes()
@@ -121,12 +121,11 @@ func (t *table) freePage() (int, error) {
 		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEntities,
 			Remedy: "close some, use patterns instead of many subscriptions, or spread them over several participants"}
 	}
-	if at := indexOffset(page); at%pageSize == 0 {
-		if err := t.file.Reserve(int64(at), pageSize); err != nil {
-			return 0, err
-		}
+	at, end := pageOffset(page), pageOffset(page)+pageSize
+	if page%perIndex == 0 {
+		at = indexOffset(page)
 	}
-	if err := t.file.Reserve(int64(pageOffset(page)), pageSize); err != nil {
+	if err := t.file.Reserve(int64(at), int64(end-at)); err != nil {
 		return 0, err
 	}
 	killpoint.At("advertise.reserve")

@@ -107,6 +107,9 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		}
 		return nil // either end has gone meanwhile and knows it
 	}
+	if len(w.readers) == MaxReaders {
+		w.removeReaders((*peer).stale) // one may have closed since the last look, and this one have come for its place
+	}
 	history := uint64(req.History)
 	if latched {
 		history = max(history, 1)

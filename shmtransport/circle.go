@@ -83,9 +83,9 @@ func (w *Waits) lead(p *parking) error {
 		}
 		now := p.now()
 		c.sleeper.Reset()
-		c.sleeper.Add(&p.poked, poked)
 		c.sleeper.Append(&p.bells, 0, p.bells.Len())
 		w.attendFollowers(now)
+		c.sleeper.Add(&p.poked, poked) // first the bells, that others ring
 		if now >= p.warmUntil && len(c.followers) == 0 {
 			w.resign()
 			w.place(p)

@@ -40,7 +40,12 @@ func (d *domain) path(participant uint64, kind string) string {
 func (d *domain) writer(opts WriterOptions) *Writer {
 	d.t.Helper()
 	id := PublisherID{Participant: d.next.Add(1), Number: 1}
-	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, id, opts)
+	wake, err := CreateWakeFile(d.path(id.Participant, "wake"), d.dir, 0o600, id.Participant)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { wake.Close() })
+	w, err := CreateWriter(d.path(id.Participant, "pub.1"), d.dir, 0o600, wake, id, opts)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -61,7 +66,7 @@ func (d *domain) readerFile() *ReaderFile {
 
 // request fills in what d knows of the publisher.
 func (d *domain) request(w *Writer, q Request) Request {
-	q.Path, q.Publisher = d.path(w.ID().Participant, "pub.1"), w.ID()
+	q.Path, q.WakePath, q.Publisher = d.path(w.ID().Participant, "pub.1"), d.path(w.ID().Participant, "wake"), w.ID()
 	if q.Patience == 0 {
 		q.Patience = time.Hour
 	}

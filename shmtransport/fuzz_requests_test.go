@@ -14,10 +14,10 @@ import (
 func FuzzRequests(f *testing.F) {
 	const reader = 9
 	entry := func(state uint32, policy uint32, patience uint64) []byte {
-		b := mem.Alloc(rdrOffLinks + linkEntrySize)
+		b := mem.Alloc(rdrOffGroups + linkEntrySize)
 		mem.Uint32(b, rdrOffUsed).Store(1)
 		mem.Uint32(b, rdrOffChanges).Store(1)
-		e := b[rdrOffLinks:]
+		e := b[rdrOffGroups:]
 		mem.Uint32(e, linkOffState).Store(state)
 		mem.Uint32(e, linkOffGeneration).Store(1)
 		mem.Uint64(e, linkOffPublisher).Store(7)
@@ -29,16 +29,16 @@ func FuzzRequests(f *testing.F) {
 	}
 	f.Add(uint32(0), []byte{})
 	f.Add(uint32(100), entry(linkStateRequested, 0, 0))
-	f.Add(uint32(rdrOffLinks+10), entry(linkStateRequested, 0, 0))
-	f.Add(uint32(rdrOffPages), entry(linkStateRequested, policyLossless, 1<<63))
-	f.Add(uint32(rdrOffPages+linkPageSize), entry(linkStateRequested, policyLossless, 1<<63-1))
-	f.Add(uint32(rdrOffPages+linkPageSize), entry(linkStateDeclined, 7, 1))
+	f.Add(uint32(rdrOffGroups+10), entry(linkStateRequested, 0, 0))
+	f.Add(uint32(linkPageOffset(0)), entry(linkStateRequested, policyLossless, 1<<63))
+	f.Add(uint32(linkPageOffset(1)), entry(linkStateRequested, policyLossless, 1<<63-1))
+	f.Add(uint32(linkPageOffset(1)), entry(linkStateDeclined, 7, 1))
 	many := entry(linkStateRequested, 0, 0)
 	mem.Uint32(many, rdrOffUsed).Store(1<<32 - 1)
 	f.Add(uint32(rdrFileSize), many)
 	path := f.TempDir() + "/reader"
 	f.Fuzz(func(t *testing.T, size uint32, content []byte) {
-		content = content[:min(len(content), rdrOffPages)]
+		content = content[:min(len(content), rdrOffGroups+linkPageSize)]
 		if len(content) > rdrOffUsed { // most inputs should get past the first checks
 			binary.NativeEndian.PutUint64(content[rdrOffMagic:], readerMagic)
 			binary.NativeEndian.PutUint32(content[rdrOffVersion:], LayoutVersion)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/mem"
@@ -70,6 +71,7 @@ func (v oneView) readAt(p []byte, off int64) error {
 	copy(p, b)
 	return err
 }
+func (v oneView) bell() *atomic.Uint32   { return new(atomic.Uint32) }
 func (v oneView) backed() (int64, error) { return int64(len(v)), nil }
 func (v oneView) name() string           { return "hostile" }
 func (v oneView) faulted(any) bool       { return false }

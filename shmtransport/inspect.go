@@ -227,8 +227,8 @@ func InspectReader(path string, id uint64) ([]LinkState, error) {
 	defer p.Close()
 	if size, err := p.file.Size(); err != nil {
 		return nil, err
-	} else if size < rdrFileSize {
-		return nil, &CorruptError{Where: path, What: fmt.Sprintf("it has %d bytes instead of %d", size, rdrFileSize)}
+	} else if size < rdrOffGroups {
+		return nil, &CorruptError{Where: path, What: fmt.Sprintf("it ends after %d bytes, inside the header", size)}
 	}
 	var links []LinkState
 	var head [pageOffMarks]byte
@@ -237,7 +237,7 @@ func InspectReader(path string, id uint64) ([]LinkState, error) {
 			return
 		}
 		l := LinkState{Reader: id, Link: q.Link, Generation: q.Generation, Publisher: q.Publisher, Subscription: q.Subscription, Lossless: q.Lossless}
-		page := rdrOffPages + int64(q.Link)*linkPageSize
+		page := linkPageOffset(q.Link)
 		if readFull(p.file, head[:], page) != nil || binary.NativeEndian.Uint32(head[pageOffState:]) != pageCurrent ||
 			binary.NativeEndian.Uint32(head[pageOffGen:]) != q.Generation ||
 			binary.NativeEndian.Uint64(head[pageOffPublisher:]) != q.Publisher.Participant ||

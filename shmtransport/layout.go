@@ -5,6 +5,7 @@ package shmtransport
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
+	wakeMagic      = 0x314b415753554253 // "SBUSWAK1"
 	LayoutVersion  = 3
 )
 
@@ -17,7 +18,6 @@ const (
 //	16      8         pubOffOwner       participant id of the publisher
 //	24      4         pubOffNumber      number of the publisher within its participant
 //	32      8         pubOffMaxPayload  largest payload, bytes
-//	64      4         pubOffBell        bell: futex word, incremented before sleepers are woken
 //	68      4         pubOffState       state: 0 open, 1 closed
 //	72      4         pubOffAdmitGen    admission generation: incremented after each change of the admission table
 //	76      4         pubOffFull        full: 1 while the admission table has no free entry
@@ -35,7 +35,6 @@ const (
 	pubOffOwner      = 16
 	pubOffNumber     = 24
 	pubOffMaxPayload = 32
-	pubOffBell       = 64
 	pubOffState      = 68
 	pubOffAdmitGen   = 72
 	pubOffFull       = 76
@@ -127,7 +126,8 @@ const (
 )
 
 // Reader file, one per participant that subscribes. Written by that participant alone; publishers map the link pages they
-// admitted read-only.
+// admitted read-only. Behind the header are groups of a directory page of 64 entries and the 64 link pages that these are about.
+// The file ends where its memory ends.
 //
 //	offset  size      constant       holds
 //	0       8         rdrOffMagic    magic
@@ -135,19 +135,30 @@ const (
 //	16      8         rdrOffOwner    participant id of the reader
 //	24      4         rdrOffUsed     links: directory entries at or above this index were never used
 //	1024    1024      rdrOffChanges  256 counts of 4 bytes, one for every 64 directory entries: something changed in these
-//	4096    1048576   rdrOffLinks    link directory, 16384 entries
-//	1052672 67108864  rdrOffPages    link pages, 16384 of 4096 bytes
+//	4096    68157440  rdrOffGroups   groups, up to 256 of 266240 bytes
+//
+// With g = i / 64 and k = i % 64, directory entry i is at 4096 * (1 + 65 * g) + 64 * k, and link page i at 4096 * (2 + 65 * g + k).
 const (
 	rdrOffMagic   = 0
 	rdrOffVersion = 8
 	rdrOffOwner   = 16
 	rdrOffUsed    = 24
 	rdrOffChanges = 1024
-	rdrOffLinks   = 4096
-	rdrOffPages   = 1052672
-	rdrFileSize   = rdrOffPages + maxLinks*linkPageSize
-	linkGroup     = 64 // directory entries that a count of changes is for
+	rdrOffGroups  = 4096
+	linksPerGroup = linkPageSize / linkEntrySize // also the directory entries that a count of changes is for
+	rdrGroupSize  = linkPageSize + linksPerGroup*linkPageSize
+	rdrFileSize   = rdrOffGroups + maxLinks/linksPerGroup*rdrGroupSize // the most a reader file has
 )
+
+func linkGroupOffset(link uint32) int64 { return rdrOffGroups + int64(link/linksPerGroup)*rdrGroupSize }
+
+func linkEntryOffset(link uint32) int64 {
+	return linkGroupOffset(link) + int64(link%linksPerGroup)*linkEntrySize
+}
+
+func linkPageOffset(link uint32) int64 {
+	return linkGroupOffset(link) + linkPageSize + int64(link%linksPerGroup)*linkPageSize
+}
 
 // Link directory entry: what a subscription answers to one publisher. The state is cleared first and written last.
 //
@@ -203,6 +214,22 @@ const (
 const (
 	pageUnused  = 0
 	pageCurrent = 1
+)
+
+// Wake file, one per participant that publishes. Written by that participant alone; readers of its publishers map it read-only.
+//
+//	offset  size  constant        holds
+//	0       8     wakeOffMagic    magic
+//	8       4     wakeOffVersion  layout version
+//	16      8     wakeOffOwner    participant id of the publishers
+//	64      4032  wakeOffBells    bells: 1008 futex words, each incremented before sleepers are woken
+const (
+	wakeOffMagic   = 0
+	wakeOffVersion = 8
+	wakeOffOwner   = 16
+	wakeOffBells   = 64
+	wakeFileSize   = 4096
+	wakeLines      = (wakeFileSize - wakeOffBells) / 64
 )
 
 // Limits that the layout sets.

@@ -11,7 +11,7 @@ import (
 func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "shmtransport", Root: "..", Files: []string{"layout.go"},
-		Field: regexp.MustCompile(`^(pub|arena|entry|adm|slot|rdr|link|page)Off[A-Z]`),
+		Field: regexp.MustCompile(`^(pub|arena|entry|adm|slot|rdr|link|page|wake)Off[A-Z]`),
 		Sizes: map[string]int{
 			"pubOffArenas":     MaxArenas * arenaEntrySize,
 			"pubOffAdmissions": MaxReaders * admissionEntrySize,
@@ -20,9 +20,9 @@ func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
 			"entryOffGuard":    8,
 			"entryOffStamp":    8,
 			"entryOffFront":    smallFront,
-			"rdrOffChanges":    MaxLinks / linkGroup * 4,
-			"rdrOffLinks":      MaxLinks * linkEntrySize,
-			"rdrOffPages":      MaxLinks * linkPageSize,
+			"rdrOffChanges":    MaxLinks / linksPerGroup * 4,
+			"rdrOffGroups":     MaxLinks * (linkEntrySize + linkPageSize),
+			"wakeOffBells":     wakeFileSize - wakeOffBells,
 			"pageOffMarks":     MaxHeld * 4,
 		},
 		Ends: map[string]int{
@@ -32,6 +32,7 @@ func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
 			"Ring entry":            entrySize,
 			"Slot header":           slotHeaderSize,
 			"Reader header":         rdrFileSize,
+			"Wake file":             wakeFileSize,
 			"Link directory entry":  linkEntrySize,
 			"Link page":             linkPageSize,
 		},
@@ -48,9 +49,10 @@ func TestTheTablesOfAFileFillIt(t *testing.T) {
 	for what, between := range map[string][2]int{
 		"arena table":     {MaxArenas * arenaEntrySize, pubOffAdmissions - pubOffArenas},
 		"admission table": {MaxReaders * admissionEntrySize, pubOffRing - pubOffAdmissions},
-		"change counts":   {MaxLinks / linkGroup * 4, 1024},
-		"link directory":  {MaxLinks * linkEntrySize, rdrOffPages - rdrOffLinks},
-		"link pages":      {MaxLinks * linkPageSize, rdrFileSize - rdrOffPages},
+		"change counts":   {MaxLinks / linksPerGroup * 4, 1024},
+		"groups of links": {MaxLinks * (linkEntrySize + linkPageSize), rdrFileSize - rdrOffGroups},
+		"a group":         {linksPerGroup * linkEntrySize, linkPageSize},
+		"bells":           {wakeLines * 64, wakeFileSize - wakeOffBells},
 		"marks":           {MaxHeld * 4, linkPageSize - pageOffMarks},
 	} {
 		if between[0] != between[1] {

@@ -115,7 +115,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 	}
 	l := &Link{
 		id: id, view: v,
-		bell:       mem.Uint32(whole, pubOffBell),
+		bell:       v.bell(),
 		state:      mem.Uint32(whole, pubOffState),
 		head:       mem.Uint64(whole, pubOffHead),
 		wakeCursor: mem.Uint64(whole, pubOffWakeCursor),

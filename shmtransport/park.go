@@ -24,6 +24,8 @@ type Waits struct {
 	mapped atomic.Int64 // bytes of slots that the Readers have mapped
 	pieces atomic.Int64 // and of how many arenas
 
+	exposed atomic.Pointer[time.Time] // when a bell was found that members of a group may open, nil = there is none
+
 	stale staleFigures
 
 	told atomic.Int32 // Readers that were told to get up and have not done so yet
@@ -178,7 +180,7 @@ func (w *Waits) leave(p *parking) {
 
 // sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
 func (w *Waits) sleepAlone(p *parking) error {
-	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), longNap)
+	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), w.nap())
 	w.alone, p.at = nil, nowhere
 	return err
 }
@@ -186,10 +188,11 @@ func (w *Waits) sleepAlone(p *parking) error {
 // sleepOn sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
 func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
 	s.Reset()
-	s.Add(&p.poked, p.poked.Load())
+	poked := p.poked.Load()
 	w.mu.Unlock()
 	defer w.mu.Lock()
-	s.Append(&p.bells, 0, n)
+	s.Append(&p.bells, 0, n) // first those that others ring
+	s.Add(&p.poked, poked)
 	if p.called() {
 		return nil
 	}

@@ -20,11 +20,11 @@ type PeerFile struct {
 }
 
 // linkGroups is how many counts of changes there are.
-const linkGroups = MaxLinks / linkGroup
+const linkGroups = MaxLinks / linksPerGroup
 
 // OpenPeerFile opens the reader file of the participant id. Accept is asked, if not nil, about the user to whom the kernel says
 // that the file belongs; with an error nothing is read of it.
-func OpenPeerFile(path string, id uint64, accept func(uid int) error) (*PeerFile, error) {
+func OpenPeerFile(path string, id uint64, accept func(path string, uid int) error) (*PeerFile, error) {
 	f, err := shm.Open(path)
 	if err != nil {
 		return nil, err
@@ -83,13 +83,13 @@ func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open 
 		return &CorruptError{Where: p.file.Path(), What: err.Error()}
 	}
 	used := min(binary.NativeEndian.Uint32(head[:]), MaxLinks)
-	for g := uint32(0); g*linkGroup < used; g++ {
+	for g := uint32(0); g*linksPerGroup < used; g++ {
 		// Read before the entries: what changes meanwhile is counted after that.
 		count := binary.NativeEndian.Uint32(head[rdrOffChanges-rdrOffUsed+4*g:])
 		if count == seen[g] {
 			continue
 		}
-		if err := p.group(g*linkGroup, min((g+1)*linkGroup, used), f); err != nil {
+		if err := p.group(g*linksPerGroup, min((g+1)*linksPerGroup, used), f); err != nil {
 			return err
 		}
 		seen[g] = count
@@ -99,10 +99,10 @@ func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open 
 
 // group calls f for the links from one to before another.
 func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) error {
-	var both [2][linkGroup * linkEntrySize]byte
+	var both [2][linksPerGroup * linkEntrySize]byte
 	size := (to - from) * linkEntrySize
 	for i := range both {
-		if _, err := p.file.ReadAt(both[i][:size], rdrOffLinks+int64(from)*linkEntrySize); err != nil {
+		if _, err := p.file.ReadAt(both[i][:size], linkEntryOffset(from)); err != nil {
 			return &CorruptError{Where: p.file.Path(), What: err.Error()}
 		}
 	}
@@ -134,7 +134,12 @@ func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
 	if link >= MaxLinks {
 		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d", link)}
 	}
-	off := rdrOffPages + int64(link)*linkPageSize
+	off := linkPageOffset(link)
+	if size, err := p.file.Size(); err != nil {
+		return nil, nil, err
+	} else if off+linkPageSize > size {
+		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d is behind the end, at %d bytes", link, size)}
+	}
 	from := off / int64(shm.PageSize()) * int64(shm.PageSize())
 	m, err := p.file.Map(from, int(off-from)+linkPageSize, false)
 	if err != nil {

@@ -232,6 +232,10 @@ func (p *pool) add(size, slots int, sparing bool) error {
 		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
+	if full := wanting(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.empty }) {
+		p.renew()
+		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
+	}
 	if full := wanting(err); full != nil && slots > 1 && !sparing {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))

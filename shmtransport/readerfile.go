@@ -25,15 +25,14 @@ type ReaderFile struct {
 	free        []uint32
 	used        uint32 // entries that were ever used
 	generations []uint32
-	reserved    int64 // directory bytes that are backed by memory
-	open        int   // entries in use
+	open        int // entries in use
 	closed      bool
 }
 
-// CreateReaderFile makes the file at path, which must not exist. It is sparse: a link takes one page when it is first used.
+// CreateReaderFile makes the file at path, which must not exist. It grows by a page when a link is first used.
 func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderFile, err error) {
 	defer func() { err = noSpace(err) }()
-	f, err := shm.Create(dir, rdrFileSize, mode)
+	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +47,11 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 	if err := f.Lock(); err != nil {
 		return nil, err
 	}
-	if err := f.Reserve(0, rdrOffLinks); err != nil {
+	if err := f.Reserve(0, rdrOffGroups); err != nil {
 		return nil, err
 	}
 	killpoint.At("file.reserve")
-	if r.m, err = f.Map(0, rdrFileSize, true); err != nil {
+	if r.m, err = f.MapWhole(rdrFileSize); err != nil {
 		return nil, err
 	}
 	r.b = r.m.Bytes()
@@ -123,13 +122,11 @@ func (f *ReaderFile) take() (linkSlot, error) {
 			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
 		}
 		i = f.used
-		if end := int64(i+1) * linkEntrySize; end > f.reserved {
-			if err := f.file.Reserve(rdrOffLinks+f.reserved, linkPageSize); err != nil {
-				return linkSlot{}, noSpace(err)
-			}
-			f.reserved += linkPageSize
+		at, end := linkPageOffset(i), linkPageOffset(i)+linkPageSize
+		if i%linksPerGroup == 0 {
+			at = linkGroupOffset(i)
 		}
-		if err := f.file.Reserve(f.pageOffset(i), linkPageSize); err != nil {
+		if err := f.file.Reserve(at, end-at); err != nil {
 			return linkSlot{}, noSpace(err)
 		}
 		killpoint.At("request.reserve")
@@ -140,7 +137,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 	}
 	f.open++
 	f.generations[i]++
-	off := f.pageOffset(i)
+	off := linkPageOffset(i)
 	return linkSlot{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
 }
 
@@ -168,15 +165,13 @@ func (f *ReaderFile) unmapIfUnused() error {
 
 // changed says that an entry or its page is another one than before.
 func (f *ReaderFile) changed(i uint32) {
-	mem.Uint32(f.b, rdrOffChanges+4*int(i/linkGroup)).Add(1)
+	mem.Uint32(f.b, rdrOffChanges+4*int(i/linksPerGroup)).Add(1)
 }
 
 func (f *ReaderFile) entry(i uint32) []byte {
-	off := rdrOffLinks + int(i)*linkEntrySize
+	off := linkEntryOffset(i)
 	return f.b[off : off+linkEntrySize : off+linkEntrySize]
 }
-
-func (f *ReaderFile) pageOffset(i uint32) int64 { return rdrOffPages + int64(i)*linkPageSize }
 
 // Close takes the file's name away. The memory goes when the last link has ended, which a sample that is still held delays.
 func (f *ReaderFile) Close() error {
@@ -197,6 +192,7 @@ func (f *ReaderFile) Close() error {
 // Request says how a subscription wants to read a publisher.
 type Request struct {
 	Path         string // publisher file
+	WakePath     string // wake file of its participant; Watch needs none
 	Publisher    PublisherID
 	Subscription uint32 // its number within this participant
 	History      int    // samples of the past
@@ -205,9 +201,9 @@ type Request struct {
 	Patience     time.Duration
 	Tag          any // what Sample.Tag returns
 
-	// Accept is asked, if set, about the user to whom the kernel says the publisher's file belongs. With an error nothing is
+	// Accept is asked, if set, about the user to whom the kernel says that one of these files belongs. With an error nothing is
 	// read of it.
-	Accept func(uid int) error
+	Accept func(path string, uid int) error
 }
 
 // Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
@@ -216,11 +212,23 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
-	l, err := q.open()
+	// The wake file is there before the files of publishers and goes after them: if it is missing, so are they.
+	wake, exposed, missing := mapWakeFile(q.WakePath, q.Publisher.Participant, q.Accept)
+	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
+		return missing
+	}
+	l, err := q.open(wake)
 	if err != nil {
 		return err
 	}
+	if missing != nil {
+		l.view.close()
+		return &CorruptError{Where: q.WakePath, What: "it was removed while its publishers are there"}
+	}
 	killpoint.At("request.open")
+	if exposed {
+		r.waits.expose()
+	}
 	history := q.history()
 	s, err := f.request(LinkRequest{
 		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,

@@ -89,11 +89,23 @@ func (w *Waits) unseat(p *parking, whose *row) {
 func (r *row) attend() {
 	for r.gather() {
 		r.waits.makeWay(&r.others)
-		if err := r.sleeper.Wait(longNap); err != nil {
+		if err := r.sleeper.Wait(r.waits.nap()); err != nil {
 			time.Sleep(crowdNap) // the kernel refuses: look by ourselves
 		}
 	}
 }
+
+// nap is how long a sleep may last. Those on bells that are exposed end together: the process then wakes once, not once for each.
+func (w *Waits) nap() time.Duration {
+	exposed := w.exposed.Load()
+	if exposed == nil {
+		return longNap
+	}
+	return exposedNap - time.Since(*exposed)%exposedNap
+}
+
+// expose notes that the group of a wake file may open it.
+func (w *Waits) expose() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
 
 // gather tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
 // row is then no longer in use.
@@ -102,7 +114,7 @@ func (r *row) gather() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.sleeper.Reset()
-	r.sleeper.Add(&r.poked, r.poked.Load())
+	poked := r.poked.Load()
 	for k := 0; k < len(r.seats); {
 		s := r.seats[k]
 		if s.p.heard(s.i, s.j) {
@@ -114,6 +126,7 @@ func (r *row) gather() bool {
 		k++
 	}
 	if len(r.seats) > 0 {
+		r.sleeper.Add(&r.poked, poked) // first the bells, that others ring
 		return true
 	}
 	w.rows = slices.DeleteFunc(w.rows, func(o *row) bool { return o == r })

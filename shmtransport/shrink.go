@@ -29,6 +29,16 @@ func (p *pool) shrink(size int, need int64) (more bool) {
 	return more
 }
 
+// renew gives the memory of arenas that are empty back once more. A process that touches a hole makes the kernel fill it, and a
+// user who may only read can do so. Errors do not matter: there is no less room than before.
+func (p *pool) renew() {
+	for _, a := range p.arenas {
+		if a.empty {
+			_ = p.store.giveBack(a.off, roundToPage(a.bytes()))
+		}
+	}
+}
+
 // yielding tells the arenas of smaller slots than payloads of n bytes need, none of whose slots a reader or a loan has,
 // as far as look saw. It returns nil if the memory of all of them would not do. systemFull says that it is not the limit
 // that is in the way.

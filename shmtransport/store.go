@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -18,6 +19,8 @@ type store interface {
 	// giveBack frees the memory of what grow returned, whose bytes must not be touched until takeBack has reserved it again.
 	giveBack(off, n int64) error
 	takeBack(off, n int64) error
+	// bell is the word on which readers of the ring sleep.
+	bell() *atomic.Uint32
 	// close takes the memory out of this process; nothing of it may be touched afterwards.
 	close() error
 }
@@ -28,6 +31,8 @@ type view interface {
 	window(off int64, n int) ([]byte, error)
 	// readAt copies len(p) bytes at off, which the owner may be writing, to p.
 	readAt(p []byte, off int64) error
+	// bell is the store's, or a word that never changes where nobody rings.
+	bell() *atomic.Uint32
 	// backed is how many bytes of memory the store takes, which its owner cannot lie about.
 	backed() (int64, error)
 	// name says what it is, for errors.
@@ -40,12 +45,13 @@ type view interface {
 // fileStore is a store that other processes can open.
 type fileStore struct {
 	file *shm.File
+	wake *atomic.Uint32 // in the participant's WakeFile
 	size int64
 	maps []*shm.Mapping
 }
 
 // newFileStore makes a file without a name, of the given group if that is positive.
-func newFileStore(dir string, mode fs.FileMode, group int) (*fileStore, error) {
+func newFileStore(dir string, mode fs.FileMode, group int, bell *atomic.Uint32) (*fileStore, error) {
 	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
 		return nil, err
@@ -56,7 +62,7 @@ func newFileStore(dir string, mode fs.FileMode, group int) (*fileStore, error) {
 			return nil, err
 		}
 	}
-	return &fileStore{file: f}, nil
+	return &fileStore{file: f, wake: bell}, nil
 }
 
 func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
@@ -79,6 +85,7 @@ func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
 }
 
 func (s *fileStore) giveBack(off, n int64) error { return s.file.Release(off, n) }
+func (s *fileStore) bell() *atomic.Uint32        { return s.wake }
 func (s *fileStore) close() error                { return closeMapped(s.file, s.maps) }
 
 func (s *fileStore) takeBack(off, n int64) error {
@@ -92,6 +99,7 @@ func (s *fileStore) takeBack(off, n int64) error {
 // fileView is a view of another process's fileStore, or of one in this process through the same door.
 type fileView struct {
 	file *shm.File
+	wake *atomic.Uint32
 	mu   sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
 	maps []*shm.Mapping
 }
@@ -101,8 +109,16 @@ func openFileView(path string) (*fileView, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fileView{file: f}, nil
+	return &fileView{file: f, wake: new(atomic.Uint32)}, nil
 }
+
+// ringBy makes the bell of a publisher the view's, which owns the mapping of the wake file from here on.
+func (v *fileView) ringBy(m *shm.Mapping, number uint32) {
+	v.maps = append(v.maps, m)
+	v.wake = mem.Uint32(m.Bytes(), bellOffset(number))
+}
+
+func (v *fileView) bell() *atomic.Uint32 { return v.wake }
 
 func (v *fileView) window(off int64, n int) ([]byte, error) {
 	// All of it was reserved once, so more than the whole file system is a lie, however long the file is.
@@ -158,6 +174,7 @@ type heapStore struct {
 	pieces []heapPiece
 	size   int64
 	limit  int64 // grow fails beyond it; 0 = no limit
+	wake   atomic.Uint32
 }
 
 type heapPiece struct {
@@ -211,9 +228,10 @@ func (s *heapStore) backed() (int64, error) {
 	return s.size, nil
 }
 
-func (s *heapStore) name() string     { return "heap" }
-func (s *heapStore) faulted(any) bool { return false }
-func (s *heapStore) close() error     { return nil }
+func (s *heapStore) bell() *atomic.Uint32 { return &s.wake }
+func (s *heapStore) name() string         { return "heap" }
+func (s *heapStore) faulted(any) bool     { return false }
+func (s *heapStore) close() error         { return nil }
 
 // roundToPage returns the number of bytes of the whole pages that hold n.
 func roundToPage(n int64) int64 {

@@ -17,6 +17,9 @@ const (
 	vainSpins = 16
 	// longNap bounds a sleep. Nothing depends on it but what a lost wake-up would cost.
 	longNap = time.Minute
+	// exposedNap bounds a sleep on a bell that members of a group may open. One of them can move the sleeper to another word, where
+	// nothing wakes it.
+	exposedNap = time.Second
 	// crowdNap bounds a sleep that does not hear of everything.
 	crowdNap = time.Millisecond
 )

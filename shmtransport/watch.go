@@ -22,7 +22,7 @@ func (r *Reader) Watch(q Request) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
-	l, err := q.open()
+	l, err := q.open(nil)
 	if err != nil {
 		return err
 	}
@@ -141,11 +141,16 @@ func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
 	return a, int64(a.off) + int64(uint64(i)*(slotHeaderSize+a.slotSize)), nil
 }
 
-// open opens a publisher's file, if it is whose it should be.
-func (q *Request) open() (*Link, error) {
+// open opens a publisher's file, if it is whose it should be. wake is the mapping of the publisher's wake file, which it takes
+// over, and nil for a link that only watches.
+func (q *Request) open(wake *shm.Mapping) (*Link, error) {
 	view, err := openFileView(q.Path)
 	if err != nil {
+		wake.Unmap()
 		return nil, err
+	}
+	if wake != nil {
+		view.ringBy(wake, q.Publisher.Number)
 	}
 	if err := accepts(q.Accept, view.file); err != nil {
 		view.close()
@@ -173,7 +178,7 @@ func (r *Reader) isLinked(id PublisherID) bool {
 }
 
 // accepts asks about the user whom the kernel calls the owner of a file.
-func accepts(accept func(uid int) error, f *shm.File) error {
+func accepts(accept func(path string, uid int) error, f *shm.File) error {
 	if accept == nil {
 		return nil
 	}
@@ -181,5 +186,5 @@ func accepts(accept func(uid int) error, f *shm.File) error {
 	if err != nil {
 		return err
 	}
-	return accept(owner.UID)
+	return accept(f.Path(), owner.UID)
 }

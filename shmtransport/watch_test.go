@@ -156,7 +156,7 @@ func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
 	w := d.writer(WriterOptions{})
 	f := d.readerFile()
 	refused := errors.New("refused")
-	accept := func(uid int) error {
+	accept := func(_ string, uid int) error {
 		if uid != os.Geteuid() {
 			return fmt.Errorf("asked about user %d", uid)
 		}

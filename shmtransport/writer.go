@@ -60,13 +60,14 @@ type Writer struct {
 // noSlot stands where no slot is.
 const noSlot slotID = slotWithdrawn
 
-// CreateWriter makes a publisher file at path, which must not exist, in a directory on a file system with anonymous files.
-func CreateWriter(path, dir string, mode fs.FileMode, id PublisherID, opts WriterOptions) (*Writer, error) {
+// CreateWriter makes a publisher file at path, which must not exist, in a directory on a file system with anonymous files. wake is
+// the participant's, and open until the Writer is closed.
+func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id PublisherID, opts WriterOptions) (*Writer, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	s, err := newFileStore(dir, mode, opts.Group)
+	s, err := newFileStore(dir, mode, opts.Group, wake.bell(id.Number))
 	if err != nil {
 		return nil, noSpace(err)
 	}
@@ -102,7 +103,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 
 	w := &Writer{
 		id: id, clock: clock.New(), store: s, opts: opts, max: opts.MaxPayload, small: smallPayload,
-		bell:       mem.Uint32(b, pubOffBell),
+		bell:       s.bell(),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
 		state:      mem.Uint32(b, pubOffState),

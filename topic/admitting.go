@@ -26,7 +26,7 @@ func (p *Participant) requesterOf(id registry.ID) (*requester, error) {
 		return r, nil
 	}
 	path := p.reg.PeerPath(id, "reader")
-	f, err := shmtransport.OpenPeerFile(path, uint64(id), func(uid int) error { return registry.CheckOwner(path, uid, p.units[id].UID) })
+	f, err := shmtransport.OpenPeerFile(path, uint64(id), func(path string, uid int) error { return registry.CheckOwner(path, uid, p.units[id].UID) })
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ type Participant struct {
 	mu         sync.Mutex
 	closed     bool
 	reader     *shmtransport.ReaderFile // made with the first subscriber; nil if it is readOnly
+	wake       *shmtransport.WakeFile   // made with the first publisher
 	pubs       map[uint32]*publication  // by number
 	subs       map[uint32]*subscription // by number
 	ownPubs    byTopic[uint32, *publication]
@@ -156,6 +157,9 @@ func (p *Participant) leave() error {
 	if p.reader != nil {
 		errs = append(errs, p.reader.Close())
 	}
+	if p.wake != nil {
+		errs = append(errs, p.wake.Close()) // after all publishers
+	}
 	p.mu.Unlock()
 	errs = append(errs, p.reg.Close()) // from here on onChange is not called
 
@@ -212,7 +216,7 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 	}
 	if p.reader == nil && !p.readOnly {
 		path := p.reg.Path(registry.SuffixReader)
-		f, err := shmtransport.CreateReaderFile(path, p.reg.Dir(), p.reg.FileMode(), uint64(p.reg.ID()))
+		f, err := shmtransport.CreateReaderFile(path, p.reg.Dir(), p.reg.Modes().Wait, uint64(p.reg.ID()))
 		if err != nil {
 			return nil, registry.ExplainTaken(path, "close this participant and join again, which takes another name, and remove", err)
 		}
@@ -220,6 +224,25 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 		p.reader = f
 	}
 	return p.reader, nil
+}
+
+// wakeFile returns the file with the bells of this participant's publishers, making it for the first.
+func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, closed.Error("the participant is closed")
+	}
+	if p.wake == nil {
+		path := p.reg.Path(registry.SuffixWake)
+		f, err := shmtransport.CreateWakeFile(path, p.reg.Dir(), p.reg.Modes().Wait, uint64(p.reg.ID()))
+		if err != nil {
+			return nil, registry.ExplainTaken(path, "close this participant and join again, which takes another name, and remove", err)
+		}
+		killpoint.At("advertise.file")
+		p.wake = f
+	}
+	return p.wake, nil
 }
 
 // peek looks for samples of publishers that do not know that somebody reads.

@@ -42,6 +42,10 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 		return nil, err
 	}
 	opts.Group = group
+	wake, err := p.wakeFile()
+	if err != nil {
+		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
+	}
 	interest, err := p.reg.Know(registry.KindSubscription, e.Topic)
 	if err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	pub := &publication{p: p, interest: interest, answered: map[registry.EntityID]bool{}}
 	opts.Failed = pub.failed
 	path := p.publisherPath(e.ID)
-	w, err := shmtransport.CreateWriter(path, p.reg.Dir(), mode, transportID(e.ID), opts)
+	w, err := shmtransport.CreateWriter(path, p.reg.Dir(), mode, wake, transportID(e.ID), opts)
 	if err != nil {
 		err = registry.ExplainTaken(path, "try again, which takes another name, and remove", err)
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)

@@ -124,8 +124,9 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		link = sub.reader.Watch
 	}
 	err := link(shmtransport.Request{
-		Accept:       func(uid int) error { return registry.CheckOwner(path, uid, unit.UID) },
+		Accept:       func(path string, uid int) error { return registry.CheckOwner(path, uid, unit.UID) },
 		Path:         path,
+		WakePath:     sub.p.reg.PeerPath(pub.ID.Participant, registry.SuffixWake),
 		Publisher:    transportID(pub.ID),
 		Subscription: sub.entity.ID.Number,
 		History:      history,

@@ -21,10 +21,6 @@ const (
 // MaxWords is how many words one Waiter can sleep on: the kernel's FUTEX_WAITV_MAX.
 const MaxWords = 128
 
-// sliceWithoutWaitv bounds a sleep on kernels without futex_waitv (before Linux 5.16), where only the first word wakes
-// the sleeper and the others are noticed when the slice ends.
-const sliceWithoutWaitv = time.Millisecond
-
 type waitv struct {
 	val   uint64
 	uaddr uint64
@@ -36,10 +32,11 @@ type waitv struct {
 type timespec64 struct{ sec, nsec int64 }
 
 // A Waiter collects words and sleeps until one of them changes or is woken. It is for one goroutine at a time; the zero
-// value is ready to use.
+// value is ready to use. On kernels without futex_waitv the first word ends the sleep at once, the others do so a little later.
 type Waiter struct {
 	n       int
-	without bool // the kernel refused futex_waitv
+	without bool          // the kernel refused futex_waitv
+	quiet   time.Duration // for how long it slept without a change then
 	words   [MaxWords]*atomic.Uint32
 	v       [MaxWords]waitv
 }
@@ -90,7 +87,7 @@ func (w *Waiter) wait(timeout time.Duration, call syscall6) error {
 		return nil
 	}
 	if w.without {
-		return w.waitFirst(min(timeout, sliceWithoutWaitv), call)
+		return w.waitSliced(timeout, call)
 	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -106,21 +103,21 @@ func (w *Waiter) wait(timeout time.Duration, call syscall6) error {
 		return nil
 	case unix.ENOSYS, unix.EPERM: // EPERM: a seccomp filter older than the call
 		w.without = true
-		return w.waitFirst(min(timeout, sliceWithoutWaitv), call)
+		return w.waitSliced(timeout, call)
 	}
-	return fmt.Errorf("wait for %d words: %w", w.n, errno)
+	return failed(w.n, errno)
 }
 
-func (w *Waiter) waitFirst(timeout time.Duration, call syscall6) error {
+func failed(words int, errno unix.Errno) error {
+	return fmt.Errorf("wait for %d words: %w", words, errno)
+}
+
+func (w *Waiter) waitFirst(timeout time.Duration, call syscall6) unix.Errno {
 	ts := unix.NsecToTimespec(int64(timeout))
 	_, _, errno := call(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w.words[0])), futexWait, uintptr(uint32(w.v[0].val)),
 		uintptr(unsafe.Pointer(&ts)), 0, 0)
 	runtime.KeepAlive(w)
-	switch errno {
-	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT, unix.EFAULT: // EFAULT: the word was unmapped
-		return nil
-	}
-	return fmt.Errorf("wait for a word: %w", errno)
+	return errno
 }
 
 // Wake wakes everybody who sleeps on the word, in any process. The word may be in a read-only mapping. It never blocks.

@@ -104,3 +104,39 @@ func TestSleepingAllocatesNothing(t *testing.T) {
 		t.Fatalf("%v allocations", n)
 	}
 }
+
+func TestWithoutWaitv_SlicesGrowWhileNothingHappens(t *testing.T) {
+	w := &Waiter{without: true}
+	if s := w.slice(0); s != minSlice {
+		t.Errorf("at first it sleeps for %v", s)
+	}
+	for quiet := time.Duration(0); quiet < 2*maxSlice*sliceOf; quiet += time.Millisecond {
+		w.quiet = quiet
+		if s := w.slice(12345 * time.Microsecond); s <= 0 || s > maxSlice || quiet < maxSlice*sliceOf && s > max(quiet/sliceOf, minSlice) {
+			t.Fatalf("after %v without a change it sleeps for %v", quiet, s)
+		}
+	}
+	// All Waiters of the process wake at the same time.
+	const now = 98765432 * time.Microsecond
+	end := now + w.slice(now)
+	if later := now + 5*time.Millisecond; later < end && later+w.slice(later) != end {
+		t.Error("two that sleep do not wake together")
+	}
+	var word atomic.Uint32
+	w.Add(&word, 1)
+	if err := w.Wait(long); err != nil || w.quiet != 0 {
+		t.Errorf("after a change it was quiet for %v, %v", w.quiet, err)
+	}
+}
+
+func TestWithoutWaitv_ManyWordsWithoutAThread(t *testing.T) {
+	words := make([]atomic.Uint32, fewWords+2)
+	w := &Waiter{without: true, quiet: maxSlice * sliceOf}
+	for i := range words {
+		w.Add(&words[i], 0)
+	}
+	go words[fewWords].Store(1)
+	if err := w.Wait(long); err != nil || !w.changed() {
+		t.Errorf("the change was not noticed: %v", err)
+	}
+}

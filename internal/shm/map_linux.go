@@ -27,6 +27,10 @@ func (s *File) Map(off int64, n int, writable bool) (*Mapping, error) {
 	if writable {
 		prot |= unix.PROT_WRITE
 	}
+	return s.mmap(off, n, prot)
+}
+
+func (s *File) mmap(off int64, n, prot int) (*Mapping, error) {
 	b, err := unix.Mmap(s.fd(), off, n, prot, unix.MAP_SHARED)
 	if want := scarce(s.path, int64(n), err); want != nil {
 		return nil, want
@@ -36,6 +40,10 @@ func (s *File) Map(off int64, n int, writable bool) (*Mapping, error) {
 	}
 	return &Mapping{b: b}, nil
 }
+
+// MapWhole maps the first n bytes for reading and writing, whether the file has them by now or not. What lies behind its end must
+// be reserved before it is touched.
+func (s *File) MapWhole(n int) (*Mapping, error) { return s.mmap(0, n, unix.PROT_READ|unix.PROT_WRITE) }
 
 // Bytes returns the mapped memory. It must not be touched after Unmap.
 func (m *Mapping) Bytes() []byte { return m.b }

@@ -1,0 +1,141 @@
+package shmtransport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/shm"
+)
+
+// A WakeFile holds the bells of a participant's publishers. It is apart from their files because a process that may read a
+// bell can move those who sleep on it to another word, so only processes that take part may open it. Its methods may be called
+// concurrently.
+type WakeFile struct {
+	file *shm.File
+	m    *shm.Mapping
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// CreateWakeFile makes the file at path, which must not exist.
+func CreateWakeFile(path, dir string, mode fs.FileMode, id uint64) (_ *WakeFile, err error) {
+	defer func() { err = noSpace(err) }()
+	f, err := shm.Create(dir, wakeFileSize, mode)
+	if err != nil {
+		return nil, err
+	}
+	w := &WakeFile{file: f}
+	defer func() {
+		if err != nil {
+			w.m.Unmap()
+			f.Close()
+		}
+	}()
+	if err := f.Reserve(0, wakeFileSize); err != nil {
+		return nil, err
+	}
+	killpoint.At("file.reserve")
+	if w.m, err = f.Map(0, wakeFileSize, true); err != nil {
+		return nil, err
+	}
+	b := w.m.Bytes()
+	mem.Uint32(b, wakeOffVersion).Store(LayoutVersion)
+	mem.Uint64(b, wakeOffOwner).Store(id)
+	mem.Uint64(b, wakeOffMagic).Store(wakeMagic)
+	return w, f.Publish(path)
+}
+
+// bell returns the bell of a publisher. Its Writer must be closed before the file is.
+func (w *WakeFile) bell(number uint32) *atomic.Uint32 {
+	return mem.Uint32(w.m.Bytes(), bellOffset(number))
+}
+
+// Close takes the file's name and memory away. Readers that have it mapped keep theirs.
+func (w *WakeFile) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	err := os.Remove(w.file.Path())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	killpoint.At("leave.wake")
+	return errors.Join(err, w.m.Unmap(), w.file.Close())
+}
+
+// bellOffset is where in a wake file the bell of a publisher is. Publishers that follow each other have bells in different
+// cache lines; those that share one have their readers look once more than they need.
+func bellOffset(number uint32) int {
+	const perLine = 64 / 4
+	return wakeOffBells + int(number%wakeLines)*64 + int(number/wakeLines%perLine)*4
+}
+
+// mapWakeFile maps the wake file of the participant id, read-only, and reports whether members of its group may do so too. Accept
+// is asked about its owner, if not nil.
+func mapWakeFile(path string, id uint64, accept func(path string, uid int) error) (m *shm.Mapping, exposed bool, err error) {
+	f, err := shm.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	owner, err := f.Owner()
+	if err != nil {
+		return nil, false, err
+	}
+	if err := accepts(accept, f); err != nil {
+		return nil, false, err
+	}
+	if err := checkWakeFile(f, id); err != nil {
+		return nil, false, err
+	}
+	m, err = f.Map(0, wakeFileSize, false)
+	return m, owner.Mode&0o077 != 0, noSpace(err)
+}
+
+// InspectWakeFile checks the wake file of a participant, without mapping it. What cannot be is a *CorruptError, another layout a
+// *VersionError.
+func InspectWakeFile(path string, id uint64) error {
+	f, err := shm.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return checkWakeFile(f, id)
+}
+
+func checkWakeFile(f *shm.File, id uint64) error {
+	var h [wakeOffOwner + 8]byte
+	if _, err := f.ReadAt(h[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	corrupt := func(format string, args ...any) error {
+		return &CorruptError{Where: f.Path(), What: fmt.Sprintf(format, args...)}
+	}
+	if magic := binary.NativeEndian.Uint64(h[wakeOffMagic:]); magic != wakeMagic {
+		return corrupt("magic %#x is not that of a wake file", magic)
+	}
+	if v := binary.NativeEndian.Uint32(h[wakeOffVersion:]); v != LayoutVersion {
+		return &VersionError{Path: f.Path(), Theirs: v, Ours: LayoutVersion}
+	}
+	if owner := binary.NativeEndian.Uint64(h[wakeOffOwner:]); owner != id {
+		return corrupt("it belongs to participant %016x", owner)
+	}
+	if size, err := f.Size(); err != nil {
+		return err
+	} else if size != wakeFileSize {
+		return corrupt("it has %d bytes instead of %d", size, wakeFileSize)
+	}
+	return nil
+}
