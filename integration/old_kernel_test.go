@@ -43,10 +43,10 @@ type (
 // oldKernelRole becomes the role that its first argument names, with a kernel that has no futex_waitv, as before Linux 5.16.
 func oldKernelRole(args []string) error {
 	filter := []bpfInstruction{
-		{code: 0x20, k: 0},                                   // load the number of the call
-		{code: 0x15, jf: 1, k: futexWaitvCall},               // is it this one?
-		{code: 0x06, k: 0x00050000 | uint32(syscall.ENOSYS)}, // there is no such call
-		{code: 0x06, k: 0x7fff0000},                          // allowed
+		{0x20, 0, 0, 0},                                   // load the number of the call
+		{0x15, 0, 1, futexWaitvCall},                      // is it this one?
+		{0x06, 0, 0, 0x00050000 | uint32(syscall.ENOSYS)}, // there is no such call
+		{0x06, 0, 0, 0x7fff0000},                          // allowed
 	}
 	program := bpfProgram{uint16(len(filter)), &filter[0]}
 	runtime.LockOSThread() // the program that this one becomes has the filter of this thread
