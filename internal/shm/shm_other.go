@@ -40,6 +40,7 @@ func (*File) Lock() error                                    { return ErrUnsuppo
 func (*File) Locked() (bool, error)                          { return false, ErrUnsupported }
 func (*File) Close() error                                   { return nil }
 func (*File) Map(off int64, n int, w bool) (*Mapping, error) { return nil, ErrUnsupported }
+func (*File) MapWhole(int) (*Mapping, error)                 { return nil, ErrUnsupported }
 func (*Mapping) Bytes() []byte                               { return nil }
 func (*Mapping) Unmap() error                                { return nil }
 func Full(_ string, err error) error                         { return err }
