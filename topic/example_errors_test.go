@@ -123,13 +123,13 @@ func ExampleSubscriberOptions_maxHeld() {
 func ExampleJoin_errors() {
 	_, err := topic.Join(&topic.Options{Dir: "robots", Domain: "default"})
 	fmt.Println(err)
-	_, err = topic.Join(&topic.Options{Dir: "/dev/shm/no-such-directory", Domain: "default"})
+	_, err = topic.Join(&topic.Options{Dir: "/dev/shm/no-such/directory", Domain: "default"})
 	fmt.Println(err)
 	_, err = topic.Join(&topic.Options{Domain: "a/b"})
 	var name *registry.NameError
 	fmt.Println(errors.As(err, &name), err)
 	// Output:
 	// "robots" cannot be used as a domain directory: it is a relative path, which means another directory in every process; use an absolute one
-	// join the domain: "/dev/shm/no-such-directory/default" cannot be used as a domain directory: its parent does not exist; create /dev/shm/no-such-directory, or choose another (SHMBUS_DIR)
+	// join the domain: "/dev/shm/no-such/directory" cannot be used as a domain directory: it does not exist, /dev/shm/no-such neither; create /dev/shm/no-such/directory, or choose another (SHMBUS_DIR)
 	// true "a/b" is not a valid domain name: it must hold no '/' and not begin with '.'
 }
