@@ -3,9 +3,14 @@ package record
 import (
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 func TestInfo(t *testing.T) {
@@ -65,5 +70,54 @@ func TestInfoOfSomethingElse(t *testing.T) {
 	}
 	if _, err := ReadInfo("."); err == nil {
 		t.Error("a folder was taken for a recording")
+	}
+}
+
+func TestReadInfo_TopicsWithoutMessages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := mcapfile.NewWriter(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{"loud", "silent"} {
+		c, err := w.AddChannel(mcapfile.Channel{Topic: topic})
+		if err == nil && topic == "loud" {
+			err = w.Write(&mcapfile.Message{Channel: c, Data: []byte("x")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := ReadInfo(path)
+	if err != nil || info.Damage != "" || len(info.Topics) != 2 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	if s := info.Topics[1]; s.Topic != "silent" || s.Messages != 0 || s.Smallest != 0 || !s.Start.IsZero() {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestReadInfo_TwoRecordingsInOneFile(t *testing.T) {
+	one, err := os.ReadFile(file(t, spec{0, second, 0, "x"}, spec{1, 2 * second, 0, "y"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "two.mcap")
+	for behind, damage := range map[string]string{"": "", "abc": "3 bytes follow the end"} {
+		if err := os.WriteFile(path, append(slices.Concat(one, one), behind...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		info, err := ReadInfo(path)
+		if err != nil || info.Messages != 4 || info.Recordings != 2 || !info.Closed || (info.Damage != "") != (damage != "") || !strings.Contains(info.Damage, damage) {
+			t.Errorf("%q behind: %+v, %v", behind, info, err)
+		}
 	}
 }
