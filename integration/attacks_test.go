@@ -39,8 +39,9 @@ const (
 func attacks() []attack {
 	all := []attack{
 		{"headers", func(a *attacker) { a.scribble(a.file(".pub."), 0, 64) }, "", ""},
-		{"bells", func(a *attacker) { a.scribble(a.file(".pub."), 64, 280) },
-			"a bell that rings costs a look; a ring that says it is closed, or full, is left alone; the head is a hint", ""},
+		{"bells", func(a *attacker) { a.scribble(a.file(".wake"), 64, 4096) }, "a bell that rings costs a look", ""},
+		{"states", func(a *attacker) { a.scribble(a.file(".pub."), 64, 280) },
+			"a ring that says it is closed, or full, is left alone; the head is a hint", ""},
 		{"arenas", func(a *attacker) { a.scribble(a.file(".pub."), 280, 280+8*24) }, "", ""},
 		{"admissions", func(a *attacker) { a.scribble(a.file(".pub."), 3328, 7424) },
 			"the publisher believes its own table; a reader that it does not name is not watched, and one that it does has its marks to lose", ""},
@@ -51,15 +52,16 @@ func attacks() []attack {
 			"what it says is the publisher's own affair: a value that cannot be decoded is an error of that sample", ""},
 		{"requests", func(a *attacker) { a.scribble(a.file(".reader"), 0, 4096+64*8) },
 			"the file is checked when it is opened; a request for what nobody publishes is nobody's", ""},
-		{"marks", func(a *attacker) { a.scribble(a.file(".reader"), 266240, 266240+4*4096) },
+		{"marks", func(a *attacker) { a.scribble(a.file(".reader"), 8192, 8192+4*4096) },
 			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for as long as its patience", ""},
-		{"counters", func(a *attacker) { a.scribble(a.file(".participant"), 69632+3200, 69632+3840) },
+		{"counters", func(a *attacker) { a.scribble(a.file(".participant"), 8192+3200, 8192+3840) },
 			"they are shown as they are", ""},
 		{"identity", func(a *attacker) { a.scribble(a.file(".participant"), 0, 64) }, "", ""},
 		{"entries", func(a *attacker) {
-			a.scribble(a.file(".participant"), 4096, 4096+128)
-			a.scribble(a.file(".participant"), 69632, 69632+4*4096)
-			a.scribble(a.file(".participant"), 64, 72) // or nobody looks
+			a.scribble(a.file(".participant"), 4096, 4096+128)    // the index
+			a.scribble(a.file(".participant"), 8192, 8192+4*4096) // the records
+			a.scribble(a.file(".participant"), 3840, 3844)        // the count of changes of the index
+			a.scribble(a.file(".participant"), 64, 72)            // the table version, or no process looks
 		}, "", ""},
 		{"registry", func(a *attacker) { a.scribble(a.file("registry"), 0, 20480) },
 			"the file is nobody's and holds hints: looks at intervals do without", spoiled},
@@ -114,7 +116,7 @@ func (a *attacker) open() error {
 			a.files = append(a.files, f)
 		}
 	}
-	if len(a.files) < 7 { // three publishers, a schema, a reader file, a participant file, the registry
+	if len(a.files) < 8 { // three publishers, a wake file, a schema, a reader file, a participant file, the registry
 		return fmt.Errorf("only %d files", len(a.files))
 	}
 	return nil

@@ -208,7 +208,7 @@ func modes() error {
 		}
 		return err
 	})
-	if err == nil && files != 4 {
+	if err == nil && files != 5 {
 		err = fmt.Errorf("there are %d files", files)
 	}
 	return err

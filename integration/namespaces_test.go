@@ -80,7 +80,7 @@ func TestParticipantsOfDifferentPidNamespacesMeetAndHearOfDeaths(t *testing.T) {
 		c.must("send p 1 500")
 	}
 	// Everybody waits a moment of its own before it removes the files of the dead, in case somebody else does.
-	for begin := time.Now(); entries(t, dir) != was-3; time.Sleep(time.Millisecond) {
+	for begin := time.Now(); entries(t, dir) != was-4; time.Sleep(time.Millisecond) {
 		if time.Since(begin) > long {
 			t.Fatalf("%d files, before the death it were %d", entries(t, dir), was)
 		}

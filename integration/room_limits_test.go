@@ -174,7 +174,7 @@ func TestTooManyParticipantsAreRefusedUntilOneLeaves(t *testing.T) {
 	for range 3 {
 		stranger.lacks("places", "join")
 	}
-	if n := entries(t, dir); n != registry.MaxParticipants+2 { // the registry, and a publisher
+	if n := entries(t, dir); n != registry.MaxParticipants+3 { // the registry, a publisher and its wake file
 		t.Errorf("%d files", n)
 	}
 	one.must("send p 3 50")

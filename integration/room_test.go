@@ -144,7 +144,7 @@ func TestAFileSystemWithoutInodesSaysThatItIsFiles(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	mountOn(t, filepath.Join(dir, "d"), "tmpfs", 0, "size=8m,nr_inodes=6,mode=0700")
+	mountOn(t, filepath.Join(dir, "d"), "tmpfs", 0, "size=8m,nr_inodes=7,mode=0700")
 	one := tryAll(t, dir) // root, registry, participant
 	one.must("pub a a")
 	one.must("sub a a")
