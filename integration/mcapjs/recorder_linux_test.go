@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/shmbus/shmbus/record"
@@ -67,9 +68,12 @@ func TestARecordingOfLiveTopicsReadsCleanlyToo(t *testing.T) {
 		if f.Messages != 2*n || w.Messages != n || w.Hash != fmt.Sprintf("%x", sum.Sum(nil)) || w.LastSequence != n || w.Type.Encoding != "string" {
 			t.Errorf("%s: %d messages; words: %+v", name, f.Messages, w)
 		}
-		if v.Messages != n || v.Type.Encoding != "msgpack" || v.Type.Name != "mcapjs.reading" || v.Metadata["shmbus.unit"] != "sender" {
+		if v.Messages != n || v.Type.Encoding != "msgpack" || v.Type.Name != "mcapjs.reading" || v.Metadata["shmbus.stream"] == "" {
 			t.Errorf("%s: readings: %+v", name, v)
 		}
+	}
+	if p := r.Index.Metadata["shmbus.publishers"]; !strings.Contains(fmt.Sprint(p), `"unit":"sender"`) {
+		t.Errorf("shmbus.publishers: %v", p)
 	}
 	if s := r.Index.Metadata["shmrec.stats"]; s["lost"] != "0" || s["messages"] != fmt.Sprint(2*n) || s["topics"] == "" {
 		t.Errorf("shmrec.stats: %v", s)
