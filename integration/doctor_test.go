@@ -150,10 +150,11 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 	}
 }
 
-// settle waits until a publisher of the domain has published n samples while it had that many subscriptions, or waits for one.
+// settle waits until a publisher of the domain has published n samples since it was seen to have that many subscriptions, or waits
+// for one of these and publishes nothing, or fails.
 func settle(t *testing.T, dir string, n, subscriptions uint64) {
 	t.Helper()
-	before := map[registry.EntityID]uint64{}
+	first, last := map[registry.EntityID]uint64{}, map[registry.EntityID]uint64{}
 	o, err := registry.Observe(filepath.Join(dir, "d"))
 	if err != nil {
 		t.Fatal(err)
@@ -166,10 +167,16 @@ func settle(t *testing.T, dir string, n, subscriptions uint64) {
 		}
 		for _, p := range all {
 			for _, e := range p.Entities {
-				if e.Publisher.Subscribers < subscriptions {
-					before[e.ID] = e.Publisher.Messages
+				if e.Kind != registry.KindPublisher || e.Publisher.Subscribers < subscriptions {
+					continue
 				}
-				if e.Publisher.Messages >= before[e.ID]+n || e.Publisher.Waited > 0 || e.Publisher.Failed > 0 {
+				published := e.Publisher.Messages
+				from, seen := first[e.ID]
+				if !seen {
+					from, first[e.ID] = published, published
+				}
+				waits := seen && e.Publisher.Waited > 0 && published == last[e.ID]
+				if last[e.ID] = published; published >= from+n || waits || e.Publisher.Failed > 0 {
 					return
 				}
 			}

@@ -2,15 +2,29 @@ package clock
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // A machine is a pair of clocks that a test sets.
-type machine struct{ stamp, offset int64 }
+type machine struct {
+	mu            sync.Mutex // for set; held while the clocks are read
+	stamp, offset int64
+}
 
-func (m *machine) read() Reading { return Reading{Stamp: m.stamp, Wall: m.stamp + m.offset, Span: 100} }
+func (m *machine) read() Reading {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Reading{Stamp: m.stamp, Wall: m.stamp + m.offset, Span: 100}
+}
+
+func (m *machine) set(stamp, offset int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stamp, m.offset = stamp, offset
+}
 
 const (
 	second = int64(time.Second)
@@ -112,7 +126,7 @@ func TestWall_StepsAreSeenWithoutTheKernelsNotice(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go w.poll(ctx)
 		synctest.Wait()
-		m.stamp, m.offset = 200*second, year
+		m.set(200*second, year)
 		time.Sleep(lookInterval) // of the bubble's clock
 		synctest.Wait()
 		if n := len(*w.Offsets()); n != 2 {
