@@ -47,7 +47,7 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 	}
 	for from := 0; from*indexGroup < pages; {
 		to := from
-		for ; to*indexGroup < pages && (to == from || to*indexGroup%perIndex != 0); to++ { // up to the end of an index page
+		for ; to*indexGroup < pages; to++ {
 			// The counts are read before the entries: what changes meanwhile is counted after that.
 			count := native.Uint32(b[4*to:])
 			if count == x.counts[to] && !x.again[to] {
@@ -102,16 +102,22 @@ func (x *peerIndex) keepUnread(key uint64, keep func(page int) bool) {
 	}
 }
 
-// readIndex reads the index from one page to before another, of the same index page, as far as there is one.
+// readIndex reads the index from one page to before another, as far as there is one.
 func (p *peer) readIndex(from, to int) ([]indexEntry, error) {
-	b := make([]byte, (to-from)*indexSize)
-	n, err := p.file.ReadAt(b, int64(indexOffset(from)))
-	index := make([]indexEntry, n/indexSize)
-	for i := range index {
-		at := b[i*indexSize:]
-		index[i] = indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])}
+	index := make([]indexEntry, 0, to-from)
+	var b [perIndex * indexSize]byte
+	for from < to {
+		end := min(to, (from/perIndex+1)*perIndex) // of this index page
+		n, err := p.file.ReadAt(b[:(end-from)*indexSize], int64(indexOffset(from)))
+		for at := b[:n/indexSize*indexSize]; len(at) > 0; at = at[indexSize:] {
+			index = append(index, indexEntry{word: native.Uint64(at[offIndexWord:]), key: native.Uint64(at[offIndexKey:])})
+		}
+		if err != nil {
+			return index, err
+		}
+		from = end
 	}
-	return index, err
+	return index, nil
 }
 
 // fresh finds what the index has no more, and the pages that have to be read: of those that changed, and of the others those

@@ -1,0 +1,27 @@
+//go:build linux
+
+package registry
+
+import (
+	"fmt"
+	"testing"
+)
+
+// An Observer sees all records of a participant that has more of them than a page of the index has entries.
+func TestObserver_MoreRecordsThanAnIndexPage(t *testing.T) {
+	const records = 2*perIndex + 3
+	dir := domain(t)
+	w := still(t, dir, false)
+	for i := range records {
+		advertise(t, w.Registry, publisher(fmt.Sprint("topic/", i)))
+	}
+	o, err := Observe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	all, err := o.Look()
+	if err != nil || len(all) != 1 || len(all[0].Entities) != records {
+		t.Fatalf("%d participants, %v", len(all), err)
+	}
+}
