@@ -10,7 +10,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A visit lasts longer than the period of the looks that nobody asks for, so that every participant has the time to find the
+// A visit lasts longer than the interval of the periodic looks, so that every participant has the time to find the
 // visitor.
 const (
 	visitLasts = 1500 * time.Millisecond
