@@ -21,6 +21,8 @@ type ReaderFile struct {
 	m    *shm.Mapping
 	b    []byte
 
+	wakes wakeMaps // of the participants to whose publishers it is linked
+
 	mu          sync.Mutex
 	free        []uint32
 	used        uint32 // entries that were ever used
@@ -213,7 +215,7 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		return nil
 	}
 	// The wake file is there before the files of publishers and goes after them: if it is missing, so are they.
-	wake, exposed, missing := mapWakeFile(q.WakePath, q.Publisher.Participant, q.Accept)
+	wake, missing := f.wakes.acquire(q.WakePath, q.Publisher.Participant, q.Accept)
 	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
 		return missing
 	}
@@ -226,7 +228,7 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		return &CorruptError{Where: q.WakePath, What: "it was removed while its publishers are there"}
 	}
 	killpoint.At("request.open")
-	if exposed {
+	if wake.exposed {
 		r.waits.expose()
 	}
 	history := q.history()

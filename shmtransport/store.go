@@ -1,6 +1,7 @@
 package shmtransport
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -98,10 +99,11 @@ func (s *fileStore) takeBack(off, n int64) error {
 
 // fileView is a view of another process's fileStore, or of one in this process through the same door.
 type fileView struct {
-	file *shm.File
-	wake *atomic.Uint32
-	mu   sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
-	maps []*shm.Mapping
+	file  *shm.File
+	wake  *atomic.Uint32
+	wakes *wakeMap   // in which wake is; nil where nobody rings
+	mu    sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
+	maps  []*shm.Mapping
 }
 
 func openFileView(path string) (*fileView, error) {
@@ -112,11 +114,8 @@ func openFileView(path string) (*fileView, error) {
 	return &fileView{file: f, wake: new(atomic.Uint32)}, nil
 }
 
-// ringBy makes the bell of a publisher the view's, which owns the mapping of the wake file from here on.
-func (v *fileView) ringBy(m *shm.Mapping, number uint32) {
-	v.maps = append(v.maps, m)
-	v.wake = mem.Uint32(m.Bytes(), bellOffset(number))
-}
+// ringBy makes the bell of a publisher the view's, which releases the mapping of the wake file when it is closed.
+func (v *fileView) ringBy(m *wakeMap, number uint32) { v.wakes, v.wake = m, m.bell(number) }
 
 func (v *fileView) bell() *atomic.Uint32 { return v.wake }
 
@@ -149,11 +148,15 @@ func (v *fileView) backed() (int64, error) { return v.file.Backed() }
 func (v *fileView) name() string { return v.file.Path() }
 
 func (v *fileView) faulted(recovered any) bool {
+	if v.wakes != nil && fault.In(recovered, v.wakes.m.Bytes()) {
+		return true
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.ContainsFunc(v.maps, func(m *shm.Mapping) bool { return fault.In(recovered, m.Bytes()) })
 }
-func (v *fileView) close() error { return closeMapped(v.file, v.maps) }
+
+func (v *fileView) close() error { return errors.Join(closeMapped(v.file, v.maps), v.wakes.release()) }
 
 func closeMapped(f *shm.File, maps []*shm.Mapping) error {
 	var first error

@@ -82,28 +82,6 @@ func bellOffset(number uint32) int {
 	return wakeOffBells + int(number%wakeLines)*64 + int(number/wakeLines%perLine)*4
 }
 
-// mapWakeFile maps the wake file of the participant id, read-only, and reports whether members of its group may do so too. Accept
-// is asked about its owner, if not nil.
-func mapWakeFile(path string, id uint64, accept func(path string, uid int) error) (m *shm.Mapping, exposed bool, err error) {
-	f, err := shm.Open(path)
-	if err != nil {
-		return nil, false, err
-	}
-	defer f.Close()
-	owner, err := f.Owner()
-	if err != nil {
-		return nil, false, err
-	}
-	if err := accepts(accept, f); err != nil {
-		return nil, false, err
-	}
-	if err := checkWakeFile(f, id); err != nil {
-		return nil, false, err
-	}
-	m, err = f.Map(0, wakeFileSize, false)
-	return m, owner.Mode&0o077 != 0, noSpace(err)
-}
-
 // InspectWakeFile checks the wake file of a participant, without mapping it. What cannot be is a *CorruptError, another layout a
 // *VersionError.
 func InspectWakeFile(path string, id uint64) error {

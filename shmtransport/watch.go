@@ -143,10 +143,10 @@ func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
 
 // open opens a publisher's file, if it is whose it should be. wake is the mapping of the publisher's wake file, which it takes
 // over, and nil for a link that only watches.
-func (q *Request) open(wake *shm.Mapping) (*Link, error) {
+func (q *Request) open(wake *wakeMap) (*Link, error) {
 	view, err := openFileView(q.Path)
 	if err != nil {
-		wake.Unmap()
+		wake.release()
 		return nil, err
 	}
 	if wake != nil {
