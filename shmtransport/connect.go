@@ -51,7 +51,8 @@ func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool,
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	return false, r.waits.wait(p)
+	_, err = r.waits.wait(p)
+	return false, err
 }
 
 // look counts the connected publishers and makes p ready to wait until that may have changed. The links come back

@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/fault"
@@ -81,12 +82,14 @@ type Link struct {
 // openLink checks the header of a publisher's ring and maps it. The link is of use after attach.
 func openLink(v view, id PublisherID) (_ *Link, err error) {
 	defer endOpen(fault.Guard(), v, &err)
-	h, err := v.window(0, pubOffRing)
-	if err != nil {
-		return nil, noSpace(err)
-	}
 	corrupt := func(format string, args ...any) error {
 		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
+	}
+	h := mem.Alloc(pubOffMaxPayload + 8) // the fields that the publisher never changes; read, so that the file is mapped once
+	if err := v.readAt(h, 0); errors.Is(err, io.EOF) {
+		return nil, corrupt("it ends within the header")
+	} else if err != nil {
+		return nil, err
 	}
 	if magic := mem.Uint64(h, pubOffMagic).Load(); magic != publisherMagic {
 		return nil, corrupt("magic %#x is not a publisher's", magic)

@@ -113,17 +113,18 @@ func (p *parking) heard(i, j int) (rang bool) {
 	return p.bells.Changed(i, j)
 }
 
-// wait returns when a bell of p rang or p was called; it may return early.
+// wait returns when a bell of p rang or p was called; it may return early. It reports whether nothing happened that it knows of, so
+// that the caller may look at its links and wait again with the same bells.
 //
 // A token from before the wait is taken away first, then called is asked: whoever calls later leaves a token, or changes poked
 // after the sleeper has read it.
-func (w *Waits) wait(p *parking) error {
+func (w *Waits) wait(p *parking) (again bool, err error) {
 	select {
 	case <-p.ready:
 	default:
 	}
 	if p.called() {
-		return nil
+		return false, nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,13 +132,13 @@ func (w *Waits) wait(p *parking) error {
 	for {
 		switch p.at {
 		case nowhere:
-			return nil
+			return false, nil
 		case leading:
 			if err := w.lead(p); err != nil {
-				return err
+				return false, err
 			}
 		case alone:
-			return w.sleepAlone(p)
+			return false, w.sleepAlone(p)
 		case looking:
 			return w.lookAgain(p)
 		default:
@@ -201,13 +202,13 @@ func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) e
 }
 
 // lookAgain is the wait of a Reader that has more bells than one system call takes, while it is warm.
-func (w *Waits) lookAgain(p *parking) error {
+func (w *Waits) lookAgain(p *parking) (again bool, err error) {
 	if p.own == nil {
 		p.own = new(futex.Waiter)
 	}
-	err := w.sleepOn(p, p.own, futex.MaxWords-1, lookPause(p.bells.Len()))
+	err = w.sleepOn(p, p.own, futex.MaxWords-1, lookPause(p.bells.Len()))
 	p.at = nowhere
-	return err
+	return p.now() < p.warmUntil && !p.called() && !p.rang(), err
 }
 
 // yields is how often whoever told others goes out of their way.

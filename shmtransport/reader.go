@@ -18,6 +18,9 @@ type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
 	Spin    time.Duration // how long a wait looks by itself before it sleeps; default 20 µs, negative = not at all
 
+	// Clock measures how old samples are; default a new one, as in WriterOptions.
+	Clock clock.Clock
+
 	// EndedLimit is how many bytes are kept of publishers that ended, until they are taken; default 64 MiB. A subscription that
 	// nothing is received from would else keep the memory of each publisher there ever was. Up to 1 MiB of a publisher is
 	// copied, and counts as its samples, each 64 bytes more, and 1 KiB; of a larger one the ring stays mapped, and counts as
@@ -92,6 +95,9 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
 	}
+	if opts.Clock == (clock.Clock{}) {
+		opts.Clock = clock.New()
+	}
 	mayRest := opts.Spin == 0
 	if mayRest {
 		opts.Spin = defaultSpin
@@ -99,7 +105,7 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	if opts.EndedLimit == 0 {
 		opts.EndedLimit = 64 << 20
 	}
-	r := &Reader{opts: opts, clock: clock.New(), waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
+	r := &Reader{opts: opts, clock: opts.Clock, waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
 	r.parking.init(r)
 	if block == nil {
 		block = mem.Alloc(counters.Size)
@@ -157,7 +163,7 @@ func lookPause(n int) time.Duration { return max(crowdNap, time.Duration(n)*time
 // wakeSoon is Wake for links that came. Called with mu held.
 func (r *Reader) wakeSoon(links int) {
 	if r.soon == nil {
-		r.soon = time.AfterFunc(lookPause(links), r.wakeNow)
+		r.soon = time.AfterFunc(4*lookPause(links), r.wakeNow)
 	}
 }
 

@@ -137,9 +137,11 @@ func (r *Reader) sleep() (ready bool, err error) {
 	killpoint.At("sleep.arm")
 	if ready = r.anyWaiting(); !ready {
 		killpoint.At("sleep.look")
-		err = r.waits.wait(p)
-		killpoint.At("sleep.wait")
-		ready = r.anyWaiting()
+		for again := true; again && err == nil && !ready; {
+			again, err = r.waits.wait(p)
+			killpoint.At("sleep.wait")
+			ready = r.anyWaiting()
+		}
 	}
 	for _, l := range links {
 		l.armed.Store(0)

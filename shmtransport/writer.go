@@ -102,7 +102,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: clock.New(), store: s, opts: opts, max: opts.MaxPayload, small: smallPayload,
+		id: id, clock: opts.Clock, store: s, opts: opts, max: opts.MaxPayload, small: smallPayload,
 		bell:       s.bell(),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/shmbus/shmbus/internal/clock"
 )
 
 // WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
@@ -13,6 +15,9 @@ type WriterOptions struct {
 	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
 	MemoryLimit int64 // bytes of slots; default 1 GiB
 	Group       int   // group of the file, of which this process must be a member; 0 = that of the directory
+
+	// Clock stamps the samples; default a new one. A participant's publishers share one: making one reads files of the kernel.
+	Clock clock.Clock
 
 	// Failed is called, if set, when a reader cut its file short, which ends its being watched. It runs on a goroutine of its own.
 	Failed func(LinkRequest, error)
@@ -24,6 +29,9 @@ type WriterOptions struct {
 const largestPayload int64 = min(MaxPayload, math.MaxInt/2)
 
 func (o WriterOptions) withDefaults() (WriterOptions, error) {
+	if o.Clock == (clock.Clock{}) {
+		o.Clock = clock.New()
+	}
 	if o.Depth == 0 {
 		o.Depth = defaultDepth
 	}

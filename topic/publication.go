@@ -66,6 +66,7 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	pub := &publication{p: p, interest: interest, answered: map[registry.EntityID]bool{}}
 	opts.Failed = pub.failed
 	path := p.publisherPath(e.ID)
+	opts.Clock = p.clock
 	w, err := shmtransport.CreateWriter(path, p.reg.Dir(), mode, wake, transportID(e.ID), opts)
 	if err != nil {
 		err = registry.ExplainTaken(path, "try again, which takes another name, and remove", err)

@@ -87,6 +87,7 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	if sub.ad, err = p.reg.Advertise(e); err != nil {
 		return nil, err
 	}
+	opts.Clock = p.clock
 	sub.reader = shmtransport.NewReader(&p.waits, sub.ad.Counters(), opts)
 	made := false
 	defer func() {
