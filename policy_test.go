@@ -72,7 +72,7 @@ func (s *source) struck() bool {
 	for _, group := range s.file.Comments {
 		for _, c := range group.List {
 			if e, err := constraint.Parse(c.Text); err == nil && c.Pos() < s.file.Package {
-				return !e.Eval(func(tag string) bool { return tag != "shmbus_killpoints" })
+				return !e.Eval(func(tag string) bool { return tag != "shmbus_failpoints" })
 			}
 		}
 	}
@@ -467,13 +467,13 @@ func TestEveryRuleCanFail(t *testing.T) {
 				{"topic/a.go": "package topic\nvar x = &T{}"}, {"topic/a.go": "package topic\nvar m = make(map[string]int)"},
 				{"topic/a.go": "package topic\nvar x = sync.Map{}"}, {"topic/a.go": "package topic\nvar (\nerrA = errors.New(``)\nmu sync.Mutex\n)"},
 				{"topic/a.go": "package topic\nvar x = load()"}, {"topic/a.go": "package topic\nvar x atomic.Int64"},
-				{"topic/a.go": "//go:build linux && !shmbus_killpoints\n\npackage topic\nvar x int"},
+				{"topic/a.go": "//go:build linux && !shmbus_failpoints\n\npackage topic\nvar x int"},
 			},
 			keeps: []files{
 				{"topic/a.go": "package topic\nvar errA = errors.New(``)\nvar re = regexp.MustCompile(`a`)\nvar table = map[string]int{}"},
 				{"topic/a.go": "package topic\nvar _ I = (*T)(nil)\nvar t = reflect.TypeFor[int]()\nvar native = binary.NativeEndian"},
 				{"topic/a.go": "package topic\n//go:embed a.txt\nvar text string"}, {"topic/a_test.go": "package topic\nvar x int"},
-				{"topic/a.go": "//go:build shmbus_killpoints\n\npackage topic\nvar x int"},
+				{"topic/a.go": "//go:build shmbus_failpoints\n\npackage topic\nvar x int"},
 				{"topic/a.go": "package topic\nfunc f() { var x int; _ = x }"},
 				{"cmd/a/a.go": "package main\nvar bold = lipgloss.NewStyle().Bold(true)"},
 			},

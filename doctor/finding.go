@@ -115,7 +115,7 @@ func whose(p registry.Participant) Where {
 }
 
 // of is the Where of one of its publishers or subscriptions.
-func of(p registry.Participant, e registry.Entity) Where {
+func of(p registry.Participant, e registry.Endpoint) Where {
 	w := whose(p)
 	w.Topic, w.Entity = e.Topic, e.ID.Number
 	if w.Topic == "" {

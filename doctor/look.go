@@ -32,9 +32,9 @@ type look struct {
 	dead    map[registry.ID]bool // they have files
 	bad     map[string]error     // what is wrong with files, by name
 	closed  []string             // files that are as they should be, for users who may make files in the domain
-	rings   map[registry.EntityID]*shmtransport.PublisherState
+	rings   map[registry.EndpointID]*shmtransport.PublisherState
 	links   map[registry.ID][]shmtransport.LinkState
-	topics  map[registry.EntityID]string
+	topics  map[registry.EndpointID]string
 }
 
 // A file is an entry of the directory.
@@ -57,8 +57,8 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 	l := &look{
 		owners: map[registry.ID]bool{}, absent: map[string]bool{},
 		at: clock.New().Now(), files: map[string]file{}, members: map[registry.ID]registry.Participant{}, dead: map[registry.ID]bool{},
-		bad: map[string]error{}, rings: map[registry.EntityID]*shmtransport.PublisherState{},
-		links: map[registry.ID][]shmtransport.LinkState{}, topics: map[registry.EntityID]string{},
+		bad: map[string]error{}, rings: map[registry.EndpointID]*shmtransport.PublisherState{},
+		links: map[registry.ID][]shmtransport.LinkState{}, topics: map[registry.EndpointID]string{},
 	}
 	if err := l.list(dir); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 	if info, err := os.Stat(dir); err == nil {
 		l.shown = info.Mode()&0o060 == 0o040
 	}
-	who, err := observer.Look()
+	who, err := observer.Snapshot()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 			}
 		}
 	}
-	for _, err := range observer.Problems() {
+	for _, err := range observer.Errors() {
 		l.blame(err)
 	}
 	l.rolls(dir)
@@ -140,7 +140,7 @@ func (l *look) expect(dir, name string) {
 }
 
 // filesOf are the names of the files that an entity cannot do without. The last one serves all entities of its kind.
-func filesOf(e registry.Entity) []string {
+func filesOf(e registry.Endpoint) []string {
 	id := e.ID.Participant.String() + "."
 	if e.Kind == registry.KindPublisher {
 		return []string{fmt.Sprintf("%s%s%d", id, registry.SuffixPublisher, e.ID.Number), id + registry.SuffixWake}
@@ -176,7 +176,7 @@ func (l *look) inspect(dir, name string, f file) {
 		var p *shmtransport.PublisherState
 		p, err = shmtransport.InspectPublisher(path, shmtransport.PublisherID{Participant: uint64(f.owner), Number: uint32(n)})
 		if err == nil {
-			l.rings[registry.EntityID{Participant: f.owner, Number: uint32(n)}] = p
+			l.rings[registry.EndpointID{Participant: f.owner, Number: uint32(n)}] = p
 		}
 	case f.suffix == registry.SuffixReader:
 		var links []shmtransport.LinkState
@@ -222,7 +222,7 @@ func (l *look) blame(err error) {
 
 // ring returns the publisher's side of a link, nil if it is not known.
 func (l *look) ring(link shmtransport.LinkState) *shmtransport.PublisherState {
-	return l.rings[registry.EntityID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
+	return l.rings[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
 }
 
 // twice returns the members that were alive at both looks, as they are now.
@@ -241,11 +241,11 @@ func (x *examination) stopped(id registry.ID) bool {
 }
 
 // entity returns what a publisher or subscription was at the first look.
-func (x *examination) entity(id registry.EntityID) (registry.Entity, bool) {
+func (x *examination) entity(id registry.EndpointID) (registry.Endpoint, bool) {
 	for _, e := range x.before.members[id.Participant].Entities {
 		if e.ID == id {
 			return e, true
 		}
 	}
-	return registry.Entity{}, false
+	return registry.Endpoint{}, false
 }

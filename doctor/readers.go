@@ -23,7 +23,7 @@ func (x *examination) subscriptions() {
 	}
 }
 
-func (x *examination) subscription(p registry.Participant, e registry.Entity) {
+func (x *examination) subscription(p registry.Participant, e registry.Endpoint) {
 	was, ok := x.entity(e.ID)
 	if !ok {
 		return
@@ -51,12 +51,12 @@ func grown(from, to uint64) uint64 {
 	return to - from
 }
 
-func label(p registry.Participant, e registry.Entity) string {
+func label(p registry.Participant, e registry.Endpoint) string {
 	return fmt.Sprintf("the subscription of %s in %s (pid %d)", of(p, e).Topic, p.Unit, p.PID)
 }
 
 // link looks at how one subscription follows one publisher.
-func (x *examination) link(p registry.Participant, e registry.Entity, link shmtransport.LinkState, losing bool) {
+func (x *examination) link(p registry.Participant, e registry.Endpoint, link shmtransport.LinkState, losing bool) {
 	was, ok := x.earlier(p.ID, link)
 	ring, before := x.now.ring(link), x.before.ring(was)
 	if !ok || ring == nil || before == nil || !x.now.members[registry.ID(link.Publisher.Participant)].Alive {
@@ -68,7 +68,7 @@ func (x *examination) link(p registry.Participant, e registry.Entity, link shmtr
 		return
 	}
 	w := of(p, e)
-	w.Topic = x.now.topics[registry.EntityID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
+	w.Topic = x.now.topics[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
 	took, came := grown(next(before, was), next(ring, link)), grown(before.Head, ring.Head)
 	switch {
 	case took == 0 && e.Lossless && ring.Waiting && before.Waiting:
@@ -130,7 +130,7 @@ func admission(ring *shmtransport.PublisherState, link shmtransport.LinkState) (
 
 // passesOver reports whether a subscription leaves out messages on purpose: it asks for the newest only (Latest), now and then.
 // Then its cursors went further than what it received and lost.
-func (x *examination) passesOver(p registry.Participant, e registry.Entity) bool {
+func (x *examination) passesOver(p registry.Participant, e registry.Endpoint) bool {
 	const slack = 16 // counted a moment after they are taken
 	var far uint64
 	for _, link := range x.now.links[p.ID] {
@@ -189,7 +189,7 @@ func (x *examination) holds(p registry.Participant, was, link shmtransport.LinkS
 	}
 	w := whose(p)
 	w.Entity = link.Subscription
-	w.Topic = x.now.topics[registry.EntityID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
+	w.Topic = x.now.topics[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
 	x.add(Finding{Severity: Warning, Fault: Held, Where: w,
 		What: fmt.Sprintf("%s (pid %d) holds %s of %s, %s, the oldest published %s ago", p.Unit, p.PID, count(n, "sample"), w.Topic, size(bytes),
 			text(time.Duration(x.now.at-oldest))),

@@ -27,7 +27,7 @@ func (x *examination) publishers() {
 	}
 }
 
-func (x *examination) publisher(p registry.Participant, e, was registry.Entity) {
+func (x *examination) publisher(p registry.Participant, e, was registry.Endpoint) {
 	who := fmt.Sprintf("the publisher of %s in %s (pid %d)", e.Topic, p.Unit, p.PID)
 	if n := grown(was.Publisher.Failed, e.Publisher.Failed); n > 0 {
 		x.add(Finding{Severity: Warning, Fault: Failing, Where: of(p, e),
@@ -39,7 +39,7 @@ func (x *examination) publisher(p registry.Participant, e, was registry.Entity) 
 		x.add(Finding{Severity: Warning, Fault: Loans, Where: of(p, e),
 			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
 			Why:    "Nobody uses these slots, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
-			Remedy: "End each loan, on every path: Commit it or Abandon it."})
+			Remedy: "End each loan, on every path: Commit it or Discard it."})
 	}
 	ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
 	if ring == nil || before == nil {
@@ -61,7 +61,7 @@ func (x *examination) publisher(p registry.Participant, e, was registry.Entity) 
 }
 
 // idle is how many bytes are in arenas that neither the ring nor a mark of a reader names.
-func (x *examination) idle(id registry.EntityID) int64 {
+func (x *examination) idle(id registry.EndpointID) int64 {
 	ring := x.now.rings[id]
 	var marks []uint32
 	for _, a := range ring.Admitted {
@@ -71,7 +71,7 @@ func (x *examination) idle(id registry.EntityID) int64 {
 			}
 		}
 	}
-	return ring.Idle(marks)
+	return ring.IdleBytes(marks)
 }
 
 // watched looks for readers that publishers still watch though they are no more. Who missed a bell looks once in a second, so
@@ -110,7 +110,7 @@ func (x *examination) watched() {
 	}
 }
 
-func (x *examination) deadReader(p registry.Participant, e registry.Entity, reader registry.ID, link uint32) {
+func (x *examination) deadReader(p registry.Participant, e registry.Endpoint, reader registry.ID, link uint32) {
 	n := 0
 	for _, l := range x.now.links[reader] {
 		if l.Link == link {

@@ -61,7 +61,7 @@ func (w *chronicler) hear(ev topic.Event) {
 	switch {
 	case ev.Kind == topic.Joined && ev.Participant.Unit == "hostile":
 		w.e.Lives++
-	case ev.Kind == topic.Unusable || ev.Kind == topic.TypeMismatch:
+	case ev.Kind == topic.Unavailable || ev.Kind == topic.TypeMismatch:
 		text, id := ev.Err.Error(), ev.Participant.ID
 		if id != 0 && (ev.Participant.Unit == "hostile" || strings.Contains(text, id.String())) {
 			w.named[id]++

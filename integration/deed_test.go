@@ -157,13 +157,13 @@ func (a *deed) list(context.Context) error {
 		return err
 	}
 	defer o.Close()
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	for _, p := range all {
 		for _, e := range p.Entities {
 			a.found = append(a.found, e.Topic)
 		}
 	}
-	return errors.Join(append(o.Problems(), err)...)
+	return errors.Join(append(o.Errors(), err)...)
 }
 
 // record records until it has seen ten samples for itself, taking part if it can.

@@ -154,14 +154,14 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 // for one of these and publishes nothing, or fails.
 func settle(t *testing.T, dir string, n, subscriptions uint64) {
 	t.Helper()
-	first, last := map[registry.EntityID]uint64{}, map[registry.EntityID]uint64{}
+	first, last := map[registry.EndpointID]uint64{}, map[registry.EndpointID]uint64{}
 	o, err := registry.Observe(filepath.Join(dir, "d"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer o.Close()
 	for deadline := time.Now().Add(long); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		all, err := o.Look()
+		all, err := o.Snapshot()
 		if err != nil {
 			t.Fatal(err)
 		}

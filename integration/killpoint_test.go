@@ -1,4 +1,4 @@
-//go:build linux && shmbus_killpoints
+//go:build linux && shmbus_failpoints
 
 package integration
 
@@ -12,7 +12,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
 // A strike is what a victim does to itself: at its pass-th coming to a step it stops or dies.
@@ -59,7 +59,7 @@ func keepWatch(s strike, trace string) (*watchman, error) {
 		return nil, err
 	}
 	w := &watchman{strike: s, trace: f, passes: map[string]int{}}
-	killpoint.Visit(w.visit)
+	failpoint.Visit(w.visit)
 	return w, nil
 }
 

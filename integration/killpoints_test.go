@@ -32,7 +32,7 @@ func points(t *testing.T) map[string][]string {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(text), "killpoint.At(") {
+		if err != nil || !strings.Contains(string(text), "failpoint.At(") {
 			return err
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
@@ -46,7 +46,7 @@ func points(t *testing.T) map[string][]string {
 			}
 			if sel, ok := call.Fun.(*ast.SelectorExpr); !ok || sel.Sel.Name != "At" {
 				return true
-			} else if x, ok := sel.X.(*ast.Ident); !ok || x.Name != "killpoint" {
+			} else if x, ok := sel.X.(*ast.Ident); !ok || x.Name != "failpoint" {
 				return true
 			}
 			name := "no plain name"

@@ -1,4 +1,4 @@
-//go:build linux && shmbus_killpoints
+//go:build linux && shmbus_failpoints
 
 package integration
 
@@ -118,7 +118,7 @@ func (v *victim) enter() (err error) {
 	if v.reg, err = registry.Join(registry.Options{Dir: dir, Unit: "leaver"}); err != nil {
 		return err
 	}
-	_, err = v.reg.Advertise(registry.Entity{ID: registry.EntityID{Participant: v.reg.ID(), Number: v.reg.Number()}, Kind: registry.KindPublisher, Topic: "load",
+	_, err = v.reg.Advertise(registry.Endpoint{ID: registry.EndpointID{Participant: v.reg.ID(), Number: v.reg.ReserveID()}, Kind: registry.KindPublisher, Topic: "load",
 		Encoding: "octets", SchemaEncoding: "text", Schema: bytes.Repeat([]byte("eight "), 5000)})
 	return err
 }

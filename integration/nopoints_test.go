@@ -1,4 +1,4 @@
-//go:build linux && !shmbus_killpoints
+//go:build linux && !shmbus_failpoints
 
 package integration
 
@@ -47,11 +47,11 @@ func TestNothingOfThePointsIsInAProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range symbols {
-		if strings.Contains(s.Name, "killpoint") {
+		if strings.Contains(s.Name, "failpoint") {
 			t.Errorf("a program has the symbol %s", s.Name)
 		}
 	}
-	if found := named(build("shmbus_killpoints")); len(found) < 90 {
+	if found := named(build("shmbus_failpoints")); len(found) < 90 {
 		t.Errorf("built with points a program has the names of %d steps", len(found))
 	}
 }

@@ -127,7 +127,7 @@ func (o *obedient) obey(words []string, a *answer) error {
 		o.p = nil
 		return p.Close()
 	case "pub": // NAME TOPIC [SIZE]
-		pub, err := topic.NewPublisher(o.p, word(2), &topic.PublisherOptions[[]byte]{SampleSize: number(3)})
+		pub, err := topic.NewPublisher(o.p, word(2), &topic.PublisherOptions[[]byte]{InitialSampleSize: number(3)})
 		if err == nil {
 			o.pubs[name] = pub
 		}
@@ -279,8 +279,8 @@ func (o *obedient) listen(p *topic.Participant) {
 	for e := range p.Events(context.Background()) {
 		now := c.Now()
 		o.mu.Lock()
-		keys := []string{e.Kind.String(), e.Kind.String() + ":" + e.Entity.Topic}
-		if e.Kind == topic.Added && e.Entity.Kind == registry.KindPublisher {
+		keys := []string{e.Kind.String(), e.Kind.String() + ":" + e.Endpoint.Topic}
+		if e.Kind == topic.Added && e.Endpoint.Kind == registry.KindPublisher {
 			keys = append(keys, "publisher")
 		}
 		for _, k := range keys {

@@ -78,7 +78,7 @@ func TestAPolicyIsEnforcedOnWhoPublishes(t *testing.T) {
 	defer cancel()
 	go func() {
 		for e := range p.Events(ctx) {
-			if e.Kind == topic.Unusable {
+			if e.Kind == topic.Unavailable {
 				refusals <- e
 			}
 		}
@@ -96,7 +96,7 @@ func TestAPolicyIsEnforcedOnWhoPublishes(t *testing.T) {
 		pub.finish()
 	}
 	e := <-refusals
-	if !errors.As(e.Err, new(*registry.ForbiddenError)) || e.Participant.UID != 5002 || e.Entity.Topic != "load" {
+	if !errors.As(e.Err, new(*registry.ForbiddenError)) || e.Participant.UID != 5002 || e.Endpoint.Topic != "load" {
 		t.Errorf("%+v", e)
 	}
 	rogue.finish()
@@ -133,9 +133,9 @@ func TestAFileThatSomebodyElsePutThereIsNotRead(t *testing.T) {
 	go func() {
 		for e := range p.Events(ctx) {
 			switch {
-			case e.Kind == topic.Unusable:
+			case e.Kind == topic.Unavailable:
 				refusal <- e
-			case e.Kind == topic.Added && e.Entity.Kind == registry.KindPublisher:
+			case e.Kind == topic.Added && e.Endpoint.Kind == registry.KindPublisher:
 				close(listening)
 			}
 		}
@@ -184,7 +184,7 @@ func TestTheKernelSaysWhoPublishesAndSubscribes(t *testing.T) {
 	seen := map[registry.Kind]registry.Participant{}
 	for e := range p.Events(ctx) {
 		if e.Kind == topic.Added {
-			seen[e.Entity.Kind] = e.Participant
+			seen[e.Endpoint.Kind] = e.Participant
 		}
 		if len(seen) == 2 {
 			break
@@ -195,8 +195,8 @@ func TestTheKernelSaysWhoPublishesAndSubscribes(t *testing.T) {
 		who person
 	}{registry.KindPublisher: {pub, owner()}, registry.KindSubscription: {sub, member()}} {
 		got := seen[kind]
-		if got.UID != int(want.who.uid) || got.GID != shared || got.PID != want.c.cmd.Process.Pid || got.PIDProof != registry.SameUser {
-			t.Errorf("%v: user %d, group %d, pid %d (%v), want the %s, pid %d", kind, got.UID, got.GID, got.PID, got.PIDProof, want.who.name, want.c.cmd.Process.Pid)
+		if got.UID != int(want.who.uid) || got.GID != shared || got.PID != want.c.cmd.Process.Pid || got.PIDCheck != registry.PIDOfUser {
+			t.Errorf("%v: user %d, group %d, pid %d (%v), want the %s, pid %d", kind, got.UID, got.GID, got.PID, got.PIDCheck, want.who.name, want.c.cmd.Process.Pid)
 		}
 	}
 	o, err := registry.Observe(w.domain())
@@ -204,13 +204,13 @@ func TestTheKernelSaysWhoPublishesAndSubscribes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	for _, who := range all {
-		if who.PIDProof != registry.SameFile {
-			t.Errorf("root is told of %s of user %d: %v", who.Unit, who.UID, who.PIDProof)
+		if who.PIDCheck != registry.PIDOfFile {
+			t.Errorf("root is told of %s of user %d: %v", who.Unit, who.UID, who.PIDCheck)
 		}
 	}
 	pub.finish()

@@ -1,4 +1,4 @@
-//go:build linux && shmbus_killpoints
+//go:build linux && shmbus_failpoints
 
 package integration
 
@@ -93,7 +93,7 @@ func (v *victim) loans() error {
 			return err
 		}
 		if i%5 == 4 {
-			loan.Abandon()
+			loan.Discard()
 			continue
 		}
 		v.seq++

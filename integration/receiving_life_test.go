@@ -1,4 +1,4 @@
-//go:build linux && shmbus_killpoints
+//go:build linux && shmbus_failpoints
 
 package integration
 

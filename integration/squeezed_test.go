@@ -196,7 +196,7 @@ func once() (err error) {
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "mine", &topic.PublisherOptions[[]byte]{SampleSize: rand.IntN(20000)})
+	pub, err := topic.NewPublisher(p, "mine", &topic.PublisherOptions[[]byte]{InitialSampleSize: rand.IntN(20000)})
 	if err != nil {
 		return err
 	}

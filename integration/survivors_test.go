@@ -1,4 +1,4 @@
-//go:build linux && shmbus_killpoints
+//go:build linux && shmbus_failpoints
 
 package integration
 
@@ -188,7 +188,7 @@ func (s *steady) fill() (n uint64, err error) {
 		loans = append(loans, loan)
 	}
 	for _, l := range loans {
-		l.Abandon()
+		l.Discard()
 	}
 	return uint64(len(loans)), nil
 }

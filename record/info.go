@@ -96,7 +96,7 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 		}
 		if err != nil {
 			damage = damage.Note(err)
-			if !mcapfile.Passable(err) {
+			if !mcapfile.Recoverable(err) {
 				break
 			}
 			continue

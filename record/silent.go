@@ -18,7 +18,7 @@ func (r *recorder) addSilent(dir string, wants func(topic string) bool) error {
 		return nil
 	}
 	defer o.Close()
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	if err != nil {
 		return nil
 	}

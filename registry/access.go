@@ -85,7 +85,7 @@ func ownGroups() []int {
 // explain makes an *AccessError of an error about a domain that says that the kernel refuses something. Others stay as they
 // are.
 func explain(what, dir string, err error) error {
-	if !errors.Is(err, fs.ErrPermission) || errors.As(err, new(*AccessError)) || errors.As(err, new(*TakenError)) {
+	if !errors.Is(err, fs.ErrPermission) || errors.As(err, new(*AccessError)) || errors.As(err, new(*NameConflictError)) {
 		return err
 	}
 	e := &AccessError{What: what, Path: dir, UID: -1, GID: -1, User: os.Geteuid(), Groups: ownGroups(), Err: err}
@@ -133,23 +133,23 @@ func (e *AccessError) remedy(dir string) string {
 	return "it is its owner's alone: run as that user, have it shared (chgrp GROUP and chmod 2770; 2750 lets the group read), or choose another domain (SHMBUS_DIR, SHMBUS_DOMAIN)"
 }
 
-// A Proof says what the kernel knows of the pid that a participant says it has. The file of a participant is whose the kernel
+// A PIDCheck says what the kernel knows of the pid that a participant says it has. The file of a participant is whose the kernel
 // says it is; what is in the file is its owner's word.
-type Proof uint8
+type PIDCheck uint8
 
 const (
-	// OwnWord: nothing. The process is in another pid namespace, has ended, or is not its user's.
-	OwnWord Proof = iota
-	// SameUser: a process with this pid started when the participant says, and acts as the user who owns the file.
-	SameUser
-	// SameFile: that process has the participant's file mapped, so it is the participant, or a child that it gave the file.
+	// PIDUnverified: nothing. The process is in another pid namespace, has ended, or is not its user's.
+	PIDUnverified PIDCheck = iota
+	// PIDOfUser: a process with this pid started when the participant says, and acts as the user who owns the file.
+	PIDOfUser
+	// PIDOfFile: that process has the participant's file mapped, so it is the participant, or a child that it gave the file.
 	// The kernel tells this only root and the user itself, and only an Observer asks.
-	SameFile
+	PIDOfFile
 )
 
-var proofNames = [...]string{OwnWord: "own word", SameUser: "same user", SameFile: "same file"}
+var proofNames = [...]string{PIDUnverified: "own word", PIDOfUser: "same user", PIDOfFile: "same file"}
 
-func (p Proof) String() string {
+func (p PIDCheck) String() string {
 	if int(p) < len(proofNames) {
 		return proofNames[p]
 	}
@@ -157,7 +157,7 @@ func (p Proof) String() string {
 }
 
 // MarshalText makes JSON carry the Proof as its String.
-func (p Proof) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+func (p PIDCheck) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // ownedBy refuses a file beside a participant's own that does not belong to the same user: somebody else with rights on the
 // directory put it there.

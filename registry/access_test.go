@@ -30,7 +30,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 	if err := r.Refresh(); err != nil {
 		t.Fatal(err)
 	}
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +56,8 @@ func TestTheKernelSaysWhoAParticipantIs(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if observed.PIDProof != SameFile || met.PIDProof != SameUser {
-		t.Errorf("the pid of this process: %v and %v", observed.PIDProof, met.PIDProof)
+	if observed.PIDCheck != PIDOfFile || met.PIDCheck != PIDOfUser {
+		t.Errorf("the pid of this process: %v and %v", observed.PIDCheck, met.PIDCheck)
 	}
 }
 
@@ -68,17 +68,17 @@ func TestALieAboutAPidIsNoProof(t *testing.T) {
 	own, ownStart := sleeperAs(t, 0, 0)
 	for what, tc := range map[string]struct {
 		alter func(*header)
-		want  Proof
+		want  PIDCheck
 	}{
-		"another user's process":         {func(h *header) { h.self.PID, h.self.StartTime = foreign, foreignStart }, OwnWord},
-		"another process of the user's":  {func(h *header) { h.self.PID, h.self.StartTime = own, ownStart }, SameUser},
-		"a process that has the pid now": {func(h *header) { h.self.StartTime++ }, OwnWord},
-		"a process of another boot":      {func(h *header) { h.self.BootID[3]++ }, OwnWord},
+		"another user's process":         {func(h *header) { h.self.PID, h.self.StartTime = foreign, foreignStart }, PIDUnverified},
+		"another process of the user's":  {func(h *header) { h.self.PID, h.self.StartTime = own, ownStart }, PIDOfUser},
+		"a process that has the pid now": {func(h *header) { h.self.StartTime++ }, PIDUnverified},
+		"a process of another boot":      {func(h *header) { h.self.BootID[3]++ }, PIDUnverified},
 	} {
 		f := forge(t, dir, tc.alter)
 		observed, met := whoIs(t, dir, f.id)
-		if observed.ID != f.id || observed.PIDProof != tc.want || met.PIDProof != tc.want || observed.UID != 0 {
-			t.Errorf("%s: %v and %v of user %d, want %v", what, observed.PIDProof, met.PIDProof, observed.UID, tc.want)
+		if observed.ID != f.id || observed.PIDCheck != tc.want || met.PIDCheck != tc.want || observed.UID != 0 {
+			t.Errorf("%s: %v and %v of user %d, want %v", what, observed.PIDCheck, met.PIDCheck, observed.UID, tc.want)
 		}
 	}
 }
@@ -98,11 +98,11 @@ func TestASchemaOfAnotherUserIsNotBelieved(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	if err != nil || len(all) != 1 || len(all[0].Entities) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	wantText(t, errors.Join(o.Problems()...), "belongs to user 5002", "somebody else put it there")
+	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "somebody else put it there")
 }
 
 func TestTheUmaskChangesNoModeOfADirectory(t *testing.T) {
@@ -165,7 +165,7 @@ func TestMakeDir_LeftOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Join(Options{Dir: dir})
-	if !errors.As(err, new(*TakenError)) {
+	if !errors.As(err, new(*NameConflictError)) {
 		t.Error(err)
 	}
 	wantText(t, err, "remove "+unnamed(dir))
@@ -295,13 +295,13 @@ func TestAReaderLeavesNoTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Touch()
-	if _, err := r.Advertise(Entity{ID: EntityID{Number: r.Number()}, Kind: KindPublisher, Topic: "a", Encoding: "raw"}); err == nil {
+	r.Notify()
+	if _, err := r.Advertise(Endpoint{ID: EndpointID{Number: r.ReserveID()}, Kind: KindPublisher, Topic: "a", Encoding: "raw"}); err == nil {
 		t.Error("advertised a publisher")
 	} else {
 		wantText(t, err, "only reads")
 	}
-	a, err := r.Advertise(Entity{ID: EntityID{Number: r.Number()}, Kind: KindSubscription, Topic: "a", Patterns: []string{"a"}, Encoding: "raw"})
+	a, err := r.Advertise(Endpoint{ID: EndpointID{Number: r.ReserveID()}, Kind: KindSubscription, Topic: "a", Patterns: []string{"a"}, Encoding: "raw"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,9 +56,9 @@ func (r *Registry) meet(id ID, full bool) (dead bool, err error) {
 			r.introduce(k)
 		}
 	case errors.As(bad, new(*VersionError)):
-		r.tell(k, Incompatible, Entity{}, bad)
+		r.tell(k, VersionMismatch, Endpoint{}, bad)
 	default:
-		r.tell(k, Corrupt, Entity{}, bad)
+		r.tell(k, Corrupt, Endpoint{}, bad)
 	}
 	return false, nil
 }
@@ -74,7 +74,7 @@ func (r *Registry) introduce(k *known) {
 	r.mu.Lock()
 	k.prove(&r.self.self, k.exit, false)
 	r.mu.Unlock()
-	r.tell(k, Joined, Entity{}, nil)
+	r.tell(k, Joined, Endpoint{}, nil)
 }
 
 // watch arranges that the end of the peer's process is heard, where that is possible.
@@ -146,7 +146,7 @@ func (r *Registry) part(k *known) {
 	for _, e := range lost {
 		r.tell(k, Removed, e, nil)
 	}
-	r.tell(k, kind, Entity{}, nil)
+	r.tell(k, kind, Endpoint{}, nil)
 }
 
 // lament says, once, that somebody removed the file of a participant that lives. A file cannot get its name back; those who
@@ -155,7 +155,7 @@ func (r *Registry) lament(k *known) {
 	if !k.cut {
 		k.cut = true
 		r.introduce(k)
-		r.tell(k, Corrupt, Entity{}, k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
+		r.tell(k, Corrupt, Endpoint{}, k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
 	}
 }
 
@@ -165,10 +165,10 @@ func (k *known) alive() Participant {
 	return p
 }
 
-func (r *Registry) tell(k *known, kind ChangeKind, e Entity, err error) {
+func (r *Registry) tell(k *known, kind ChangeKind, e Endpoint, err error) {
 	p := k.alive()
 	p.Alive = kind != Left && kind != Died
-	r.onChange(Change{Kind: kind, Participant: p, Entity: e, Err: err})
+	r.onChange(Change{Kind: kind, Participant: p, Endpoint: e, Err: err})
 }
 
 // leaving reports whether the peer says that it left in order.

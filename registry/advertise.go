@@ -6,17 +6,17 @@ import (
 	"os"
 	"sync"
 
-	"github.com/shmbus/shmbus/internal/counters"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // maxPassed bounds how many numbers in a row are passed over because somebody else has files under them.
 const maxPassed = 1000
 
-// Number hands out the number for an entity that is to be advertised, so that its files can be named before. Numbers begin
+// ReserveID hands out the number for an entity that is to be advertised, so that its files can be named before. Numbers begin
 // at 1 and are not handed out again. A number under which somebody else put a file is passed over.
-func (r *Registry) Number() uint32 {
+func (r *Registry) ReserveID() uint32 {
 	r.numbers.Lock()
 	defer r.numbers.Unlock()
 	for range maxPassed {
@@ -43,17 +43,17 @@ func (r *Registry) planted(number uint32) bool {
 // rung. The number comes from Number and is used up on success; the participant in e.ID and the counters are ignored, and
 // Since is filled in if it is zero. Of a participant that is ReadOnly nobody sees it, and it cannot be a publisher. Errors are
 // *NameError, *LimitError, *SpaceError, and os.ErrClosed after Close.
-func (r *Registry) Advertise(e Entity) (*Advertisement, error) {
+func (r *Registry) Advertise(e Endpoint) (*Advertisement, error) {
 	a, err := r.advertise(&e)
 	if err != nil {
 		return nil, fmt.Errorf("advertise a %v: %w", e.Kind, err)
 	}
 	r.bell.ringFor(e.Kind, e.key(), r.self.id)
-	killpoint.At("advertise.bell")
+	failpoint.At("advertise.bell")
 	return a, nil
 }
 
-func (r *Registry) advertise(e *Entity) (*Advertisement, error) {
+func (r *Registry) advertise(e *Endpoint) (*Advertisement, error) {
 	e.ID.Participant = r.self.id
 	if e.Since == 0 {
 		e.Since = r.clock.Now()
@@ -70,7 +70,7 @@ func (r *Registry) advertise(e *Entity) (*Advertisement, error) {
 			r.unclaim(e.ID.Number)
 			return nil, errors.New("this participant only reads (ReadOnly), and a publisher is a file; join without that")
 		}
-		return &Advertisement{r: r, id: e.ID, kind: e.Kind, counters: mem.Alloc(counters.Size)}, nil
+		return &Advertisement{r: r, id: e.ID, kind: e.Kind, counters: mem.Alloc(stats.Size)}, nil
 	}
 	page, counters, err := r.table.put(e, body)
 	if err != nil {
@@ -88,8 +88,8 @@ func (r *Registry) claim(number uint32) bool {
 	return ok
 }
 
-// Forget takes back a number that came from Number and will not be advertised. Of others it does nothing.
-func (r *Registry) Forget(number uint32) { r.claim(number) }
+// ReleaseID takes back a number that came from Number and will not be advertised. Of others it does nothing.
+func (r *Registry) ReleaseID(number uint32) { r.claim(number) }
 
 func (r *Registry) unclaim(number uint32) {
 	r.numbers.Lock()
@@ -100,7 +100,7 @@ func (r *Registry) unclaim(number uint32) {
 // An Advertisement is a publisher or subscription that the domain knows.
 type Advertisement struct {
 	r          *Registry
-	id         EntityID
+	id         EndpointID
 	kind       Kind
 	key        uint64
 	page       int
@@ -112,9 +112,9 @@ type Advertisement struct {
 }
 
 // ID returns what the entity is called in the domain.
-func (a *Advertisement) ID() EntityID { return a.id }
+func (a *Advertisement) ID() EndpointID { return a.id }
 
-// Counters returns the counters.Size bytes of shared memory in which the owner keeps its figures for others to read. They
+// Counters returns the stats.Size bytes of shared memory in which the owner keeps its figures for others to read. They
 // must not be touched after Withdraw, when another entity may get them, nor after Close of the registry, when they are gone.
 func (a *Advertisement) Counters() []byte { return a.counters }
 
@@ -128,7 +128,7 @@ func (a *Advertisement) Withdraw() error {
 			a.err = fmt.Errorf("withdraw %v: %w", a.id, err)
 		}
 		a.r.bell.ringFor(a.kind, a.key, a.r.self.id)
-		killpoint.At("unadvertise.bell")
+		failpoint.At("unadvertise.bell")
 	})
 	return a.err
 }

@@ -36,9 +36,9 @@ func (e *ForbiddenError) Error() string {
 
 func (e *ForbiddenError) Unwrap() error { return e.Err }
 
-// Deciding returns the rule that decides who may publish on a topic, or subscribe to it. Without one everybody may whom the
+// RuleFor returns the rule that decides who may publish on a topic, or subscribe to it. Without one everybody may whom the
 // mode of the directory lets.
-func (p *Policy) Deciding(kind Kind, topic string) (Rule, bool) {
+func (p *Policy) RuleFor(kind Kind, topic string) (Rule, bool) {
 	for _, r := range p.Rules {
 		if r.Kind == kind && MatchPattern(r.Pattern, topic) {
 			return r, true
@@ -52,11 +52,11 @@ func (r Rule) allows(uid int, groups []int) bool {
 	return slices.Contains(r.Users, uid) || slices.ContainsFunc(groups, func(gid int) bool { return slices.Contains(r.Groups, gid) })
 }
 
-// MayPublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. As whom that one acts
+// AuthorizePublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. As whom that one acts
 // is the kernel's word: the user is the owner of its file, and its groups are those of its process, which must be seen from
 // here unless the rule names the user.
-func (p *Policy) MayPublish(who Participant, topic string) error {
-	r, ok := p.Deciding(KindPublisher, topic)
+func (p *Policy) AuthorizePublish(who Participant, topic string) error {
+	r, ok := p.RuleFor(KindPublisher, topic)
 	if !ok || r.allows(who.UID, nil) {
 		return nil
 	}
@@ -81,12 +81,12 @@ func (p *Policy) MayPublish(who Participant, topic string) error {
 }
 
 // CheckPublisher returns a *ForbiddenError when a publisher of the domain in dir is against the policy: it may not publish, as
-// MayPublish says, or others can read its file than may subscribe, as when it began before the policy.
-func (p *Policy) CheckPublisher(dir string, who Participant, e Entity) error {
-	if err := p.MayPublish(who, e.Topic); err != nil {
+// AuthorizePublish says, or others can read its file than may subscribe, as when it began before the policy.
+func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
+	if err := p.AuthorizePublish(who, e.Topic); err != nil {
 		return err
 	}
-	r, ok := p.Deciding(KindSubscription, e.Topic)
+	r, ok := p.RuleFor(KindSubscription, e.Topic)
 	if !ok {
 		return nil
 	}
@@ -105,11 +105,11 @@ func (r *Registry) Policy() *Policy { return r.policy }
 // subscribe to its topic; group 0 means that of other files. It returns a *ForbiddenError when this process may not publish
 // there, because of which others would refuse it.
 func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err error) {
-	if rule, ok := r.policy.Deciding(KindPublisher, topic); ok && !rule.allows(os.Geteuid(), ownGroups()) {
+	if rule, ok := r.policy.RuleFor(KindPublisher, topic); ok && !rule.allows(os.Geteuid(), ownGroups()) {
 		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
 			Remedy: "run as one of these, have the user put into one of these groups and start anew, or have that line changed"}
 	}
-	rule, ok := r.policy.Deciding(KindSubscription, topic)
+	rule, ok := r.policy.RuleFor(KindSubscription, topic)
 	switch {
 	case !ok:
 		return r.modes.Read, 0, nil
@@ -123,12 +123,12 @@ func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err
 	return 0o640, rule.Groups[0], nil
 }
 
-// CannotRead makes a *ForbiddenError of the kernel's refusal to open the file of a publisher, where a line of the policy is
+// ExplainOpen makes a *ForbiddenError of the kernel's refusal to open the file of a publisher, where a line of the policy is
 // why, and else an *AccessError. Other errors stay as they are.
-func (r *Registry) CannotRead(topic string, err error) error {
+func (r *Registry) ExplainOpen(topic string, err error) error {
 	err = explain(fmt.Sprintf("the publisher of %q cannot be read", topic), r.dir, err)
 	access, refused := err.(*AccessError)
-	rule, ok := r.policy.Deciding(KindSubscription, topic)
+	rule, ok := r.policy.RuleFor(KindSubscription, topic)
 	if !refused || !ok {
 		return err
 	}

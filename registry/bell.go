@@ -13,10 +13,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/fault"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A bell is the mapped registry file of a domain, with its bells and hints. The file belongs to nobody: it may be removed,
@@ -98,7 +98,7 @@ func (b *bell) create() (_ *shm.File, err error) {
 	if err := f.Reserve(0, registrySize); err != nil {
 		return nil, err
 	}
-	killpoint.At("file.reserve")
+	failpoint.At("file.reserve")
 	m, err := f.Map(0, registrySize, true)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (b *bell) create() (_ *shm.File, err error) {
 	if err := f.Publish(b.path); err != nil {
 		return nil, err
 	}
-	killpoint.At("join.registry")
+	failpoint.At("join.registry")
 	return f, nil
 }
 
@@ -202,12 +202,12 @@ func (b *bell) check() bool {
 // access runs fn, which reads or writes the file. Whoever cut the file short made that a fault, which here means only that
 // nothing was heard; check will notice. fn takes no lock and leaves nothing half done: it counts words and adds to them.
 func (b *bell) access(fn func()) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
-		if e := recover(); e != nil && (b.mapping == nil || !fault.In(e, b.mapping.Bytes())) {
+		if e := recover(); e != nil && (b.mapping == nil || !sigbus.In(e, b.mapping.Bytes())) {
 			panic(e)
 		}
-	}(fault.Guard())
+	}(sigbus.Guard())
 	fn()
 }
 

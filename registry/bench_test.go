@@ -80,7 +80,7 @@ func BenchmarkLook(b *testing.B) {
 	}
 	r := all[49]
 	for b.Loop() {
-		r.Touch()
+		r.Notify()
 		if _, err := r.look(hinted); err != nil {
 			b.Fatal(err)
 		}

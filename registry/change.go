@@ -6,19 +6,19 @@ import "fmt"
 type ChangeKind uint8
 
 const (
-	Joined       ChangeKind = 1 + iota // a participant was seen for the first time
-	Left                               // a participant closed; its entities were Removed before
-	Died                               // a participant ended without closing; its entities were Removed before
-	Added                              // a publisher or subscription was advertised
-	Removed                            // a publisher or subscription is gone
-	Touched                            // a participant changed something; comes after the Added and Removed of it
-	Corrupt                            // something of a participant could not be believed and is ignored: Err
-	Incompatible                       // a participant speaks another layout version and is ignored: Err is a *VersionError
+	Joined          ChangeKind = 1 + iota // a participant was seen for the first time
+	Left                                  // a participant closed; its entities were Removed before
+	Died                                  // a participant ended without closing; its entities were Removed before
+	Added                                 // a publisher or subscription was advertised
+	Removed                               // a publisher or subscription is gone
+	Touched                               // a participant changed something; comes after the Added and Removed of it
+	Corrupt                               // something of a participant could not be believed and is ignored: Err
+	VersionMismatch                       // a participant speaks another layout version and is ignored: Err is a *VersionError
 )
 
 var changeNames = [...]string{
 	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed", Touched: "touched",
-	Corrupt: "corrupt", Incompatible: "incompatible",
+	Corrupt: "corrupt", VersionMismatch: "incompatible",
 }
 
 func (k ChangeKind) String() string {
@@ -32,7 +32,7 @@ func (k ChangeKind) String() string {
 type Change struct {
 	Kind        ChangeKind
 	Participant Participant // whom it is about, without Entities; for Incompatible and Corrupt perhaps only the ID
-	Entity      Entity      // Added, Removed
+	Endpoint    Endpoint    // Added, Removed
 	Files       bool        // Touched: the participant's reader file may say something new, too
 	Err         error       // Corrupt, Incompatible
 }

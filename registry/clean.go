@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -34,7 +34,7 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("clean the domain: %w", explain("the directory cannot be listed", dir, err))
 	}
-	killpoint.At("clean.list")
+	failpoint.At("clean.list")
 	var errs []error
 	for id := range seen {
 		dead, err := isDead(dir, id)
@@ -46,7 +46,7 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 			delete(seen, id)
 		}
 	}
-	killpoint.At("clean.ask")
+	failpoint.At("clean.ask")
 	if len(seen) == 0 {
 		return nil, living, errors.Join(errs...)
 	}
@@ -93,7 +93,7 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 	if err != nil {
 		c.own = append(c.own, err)
 	}
-	killpoint.At("clean.again")
+	failpoint.At("clean.again")
 	for id := range dead {
 		uid := os.Geteuid() // of a participant whose file has no name any more, only its own process knows
 		if info, err := os.Lstat(filePath(dir, id, participantSuffix)); err == nil {
@@ -123,10 +123,10 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 				own = append(own, cannotRemove("files of the dead cannot be removed", dir, err))
 			case suffix != participantSuffix:
 				c.removed = append(c.removed, filepath.Base(path))
-				killpoint.At("clean.files")
+				failpoint.At("clean.files")
 			default:
 				c.removed = append(c.removed, filepath.Base(path))
-				killpoint.At("clean.participant")
+				failpoint.At("clean.participant")
 			}
 		}
 		// The first says enough: the next ones are refused for the same reason.

@@ -41,7 +41,7 @@ func TestTheLivingAgreeOnWhoIsThereHoweverOthersDie(t *testing.T) {
 	group.Wait()
 	last := watch(t, dir) // after everything that the dead may have said
 	for _, w := range watchers {
-		present, entities := map[ID]bool{}, map[EntityID]bool{}
+		present, entities := map[ID]bool{}, map[EndpointID]bool{}
 		deadline := time.After(long)
 		for settled := false; !settled; {
 			select {
@@ -59,11 +59,11 @@ func TestTheLivingAgreeOnWhoIsThereHoweverOthersDie(t *testing.T) {
 					}
 					delete(present, id)
 				case Added, Removed:
-					if entities[c.Entity.ID] == (c.Kind == Added) || !present[id] {
-						t.Fatalf("%v of %v, which was there: %v, its participant: %v", c.Kind, c.Entity.ID, entities[c.Entity.ID], present[id])
+					if entities[c.Endpoint.ID] == (c.Kind == Added) || !present[id] {
+						t.Fatalf("%v of %v, which was there: %v, its participant: %v", c.Kind, c.Endpoint.ID, entities[c.Endpoint.ID], present[id])
 					}
-					if entities[c.Entity.ID] = true; c.Kind == Removed {
-						delete(entities, c.Entity.ID)
+					if entities[c.Endpoint.ID] = true; c.Kind == Removed {
+						delete(entities, c.Endpoint.ID)
 					}
 				case Touched:
 				default:

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -89,7 +89,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return 0, unexamined(parent, missing)
 	}
-	if errors.As(err, new(*SpaceError)) || errors.As(err, new(*TakenError)) {
+	if errors.As(err, new(*SpaceError)) || errors.As(err, new(*NameConflictError)) {
 		return 0, err
 	}
 	if errors.Is(err, fs.ErrPermission) {
@@ -247,10 +247,10 @@ func RemoveDomain(dir string) error {
 	if err := removeIfThere(bell); err != nil {
 		return fmt.Errorf("remove the domain: %w", cannotRemove("the registry file cannot be removed", dir, err))
 	}
-	killpoint.At("remove.registry")
+	failpoint.At("remove.registry")
 	if err := removeIfThere(dir); err != nil {
 		return fmt.Errorf("remove the domain: somebody joined just now, or it holds files that are not of shmbus: %w", err)
 	}
-	killpoint.At("remove.directory")
+	failpoint.At("remove.directory")
 	return nil
 }

@@ -138,7 +138,7 @@ func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
 				return err
 			}
 			defer o.Close()
-			_, err = o.Look()
+			_, err = o.Snapshot()
 			return err
 		},
 		"clean":  func(dir string) error { _, err := Clean(dir, false); return err },
@@ -334,7 +334,7 @@ func TestObserversDisturbNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	if all, err := o.Look(); len(all) != 0 || err != nil {
+	if all, err := o.Snapshot(); len(all) != 0 || err != nil {
 		t.Errorf("no domain: %v, %v", all, err)
 	}
 	if _, err := os.Stat(dir); err == nil {
@@ -358,7 +358,7 @@ func TestObserversDisturbNothing(t *testing.T) {
 	}
 	dead.die()
 	for range 2 {
-		all, err := o.Look()
+		all, err := o.Snapshot()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,8 +372,8 @@ func TestObserversDisturbNothing(t *testing.T) {
 		if len(all) != 4 || !alive[first.ID()] || !alive[second.ID()] || !alive[damaged.id] || alive[dead.id] {
 			t.Errorf("there are %+v", all)
 		}
-		problems := errors.Join(o.Problems()...)
-		if len(o.Problems()) != 2 || !errors.As(problems, new(*VersionError)) || !errors.As(problems, new(*CorruptError)) {
+		problems := errors.Join(o.Errors()...)
+		if len(o.Errors()) != 2 || !errors.As(problems, new(*VersionError)) || !errors.As(problems, new(*CorruptError)) {
 			t.Errorf("the problems are %v", problems)
 		}
 	}
@@ -381,7 +381,7 @@ func TestObserversDisturbNothing(t *testing.T) {
 		t.Error("looking removed the dead")
 	}
 	o.Close()
-	if _, err := o.Look(); !errors.Is(err, os.ErrClosed) {
+	if _, err := o.Snapshot(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }

@@ -125,7 +125,7 @@ func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
 			dir := domain(t)
 			w := still(t, dir, true)
 			other := apart(t, dir, true, w)
-			if _, err := w.Follow(KindPublisher, "wanted"); err != nil {
+			if _, err := w.Watch(KindPublisher, "wanted"); err != nil {
 				t.Fatal(err)
 			}
 			for i := range others {
@@ -163,7 +163,7 @@ func TestRegistry_IndexOfManyRecords(t *testing.T) {
 			dir := domain(t)
 			w := still(t, dir, true)
 			other := apart(t, dir, true, w)
-			if _, err := w.Follow(KindPublisher, pattern); err != nil {
+			if _, err := w.Watch(KindPublisher, pattern); err != nil {
 				t.Fatal(err)
 			}
 			for i := range n {
@@ -177,7 +177,7 @@ func TestRegistry_IndexOfManyRecords(t *testing.T) {
 			_, size = effort(t, func() { w.lookNow(hinted) })
 			others = append(others, size)
 			_, size = effort(t, func() {
-				if _, err := w.Follow(KindPublisher, "other"); err != nil {
+				if _, err := w.Watch(KindPublisher, "other"); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -197,7 +197,7 @@ func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
 	for _, others := range []int{1, 25} {
 		dir := domain(t)
 		w := still(t, dir, true)
-		if _, err := w.FollowMembers(); err != nil {
+		if _, err := w.WatchParticipants(); err != nil {
 			t.Fatal(err)
 		}
 		all := []*watcher{w}

@@ -3,8 +3,8 @@ package registry
 import (
 	"fmt"
 
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // Limits. Each is checked before anything is written, and again by whoever reads.
@@ -51,16 +51,16 @@ func parseID(s string) (id ID, ok bool) {
 	return id, true
 }
 
-// An EntityID names a publisher or a subscription. It is not used again.
-type EntityID struct {
+// An EndpointID names a publisher or a subscription. It is not used again.
+type EndpointID struct {
 	Participant ID
 	Number      uint32 // from 1, in the order in which the participant asked for them
 }
 
-func (id EntityID) String() string { return fmt.Sprintf("%v.%d", id.Participant, id.Number) }
+func (id EndpointID) String() string { return fmt.Sprintf("%v.%d", id.Participant, id.Number) }
 
-// MarshalText makes JSON carry the EntityID as its String.
-func (id EntityID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+// MarshalText makes JSON carry the EndpointID as its String.
+func (id EndpointID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // Kind tells publishers from subscriptions.
 type Kind uint8
@@ -83,22 +83,22 @@ func (k Kind) String() string {
 // MarshalText makes JSON carry the Kind as its String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// A Participant is one member of a domain as its own file describes it. What the kernel says is Alive, UID, GID and PIDProof;
+// A Participant is one member of a domain as its own file describes it. What the kernel says is Alive, UID, GID and PIDCheck;
 // everything else is what it says of itself.
 type Participant struct {
 	ID         ID
-	UID        int    // the user to whom its files belong
-	GID        int    // the group of its participant file
-	PID        int    // in the pid namespace of the participant
-	PIDProof   Proof  // what the kernel knows of the PID
-	StartTime  uint64 // of the process, clock ticks after boot
+	UID        int      // the user to whom its files belong
+	GID        int      // the group of its participant file
+	PID        int      // in the pid namespace of the participant
+	PIDCheck   PIDCheck // what the kernel knows of the PID
+	StartTime  uint64   // of the process, clock ticks after boot
 	BootID     [16]byte
 	Executable string // path
 	Unit       string
 	Since      int64        // stamp of joining, ns of CLOCK_MONOTONIC
 	Alive      bool         // the kernel says that its process holds the lock
-	State      ProcessState // filled by Observer.Look
-	Entities   []Entity
+	State      ProcessState // filled by Observer.Snapshot
+	Entities   []Endpoint
 }
 
 // A ProcessState is what the kernel says the process of a participant is doing. It says nothing about whether the participant
@@ -143,9 +143,9 @@ func stateOf(p *Participant) ProcessState {
 	return StateUnseen
 }
 
-// An Entity is one publisher or subscription. Patterns, Schema and Metadata are shared between all copies and must not be changed.
-type Entity struct {
-	ID             EntityID
+// An Endpoint is one publisher or subscription. Patterns, Schema and Metadata are shared between all copies and must not be changed.
+type Endpoint struct {
+	ID             EndpointID
 	Kind           Kind
 	Topic          string   // publisher: what it publishes; subscription: empty, or what it goes by (a pattern)
 	Patterns       []string // subscription: what it wants to hear, at least one
@@ -162,13 +162,13 @@ type Entity struct {
 	Since          int64             // stamp of advertising, ns of CLOCK_MONOTONIC
 	Metadata       map[string]string // publisher: what else it says of itself
 
-	// The counters, filled by Observer.Look; the one of the entity's kind.
-	Publisher    counters.PublisherFigures
-	Subscription counters.SubscriptionFigures
+	// The counters, filled by Observer.Snapshot; the one of the entity's kind.
+	Publisher    stats.PublisherCounts
+	Subscription stats.SubscriptionCounts
 }
 
 // Interested reports whether any pattern of the subscription matches the topic.
-func Interested(sub Entity, topic string) bool {
+func Interested(sub Endpoint, topic string) bool {
 	for _, p := range sub.Patterns {
 		if MatchPattern(p, topic) {
 			return true

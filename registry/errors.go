@@ -67,9 +67,9 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// A TakenError says that somebody put something under a name that shmbus has for a file of its own. Where a domain is shared,
+// A NameConflictError says that somebody put something under a name that shmbus has for a file of its own. Where a domain is shared,
 // whoever may make files in its directory can do that.
-type TakenError struct {
+type NameConflictError struct {
 	Path   string
 	Mode   fs.FileMode // of what is there
 	UID    int         // whose it is; -1 where that cannot be asked
@@ -77,7 +77,7 @@ type TakenError struct {
 	Err    error // the kernel's answer
 }
 
-func (e *TakenError) Error() string {
+func (e *NameConflictError) Error() string {
 	s := fmt.Sprintf("%s is taken by a %s", e.Path, shm.SortOf(e.Mode))
 	if e.UID >= 0 {
 		s += " of " + userName(e.UID)
@@ -85,11 +85,11 @@ func (e *TakenError) Error() string {
 	return s + " that does not belong there: " + e.Remedy
 }
 
-func (e *TakenError) Unwrap() error { return e.Err }
+func (e *NameConflictError) Unwrap() error { return e.Err }
 
-// ExplainTaken makes a *TakenError of an error that says that the name of a file that was to be made exists, and leaves others as
+// ExplainNameConflict makes a *NameConflictError of an error that says that the name of a file that was to be made exists, and leaves others as
 // they are. The remedy says what helps at once; who may remove what is there is added.
-func ExplainTaken(path, remedy string, err error) error {
+func ExplainNameConflict(path, remedy string, err error) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -106,7 +106,7 @@ func taken(path, remedy string, err error) error {
 		who = userName(uid)
 	}
 	remedy += " " + path + ", as " + who + ", as the owner of the directory or as root"
-	return &TakenError{Path: path, Mode: info.Mode(), UID: ownerOf(info), Remedy: remedy, Err: err}
+	return &NameConflictError{Path: path, Mode: info.Mode(), UID: ownerOf(info), Remedy: remedy, Err: err}
 }
 
 // A DirError says that a directory cannot serve as a domain.

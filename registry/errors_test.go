@@ -7,8 +7,8 @@ import (
 )
 
 func TestErrorsSayWhatTheLimitAndTheRemedy(t *testing.T) {
-	pub := Entity{ID: EntityID{1, 2}, Kind: KindPublisher, Topic: "a/b", TypeName: "pkg.Old", Encoding: "msgpack", Schema: []byte("1")}
-	sub := Entity{ID: EntityID{3, 4}, Kind: KindSubscription, Patterns: []string{"a/*"}, TypeName: "pkg.New", Encoding: "cbor"}
+	pub := Endpoint{ID: EndpointID{1, 2}, Kind: KindPublisher, Topic: "a/b", TypeName: "pkg.Old", Encoding: "msgpack", Schema: []byte("1")}
+	sub := Endpoint{ID: EndpointID{3, 4}, Kind: KindSubscription, Patterns: []string{"a/*"}, TypeName: "pkg.New", Encoding: "cbor"}
 	mismatch := Match(pub, sub).(*TypeMismatchError)
 	mismatch.Subscription.Unit, mismatch.Subscription.PID, mismatch.Subscription.Executable = "viewer", 77, "/bin/viewer"
 	cause := errors.New("the cause")
@@ -37,12 +37,12 @@ func TestErrorsSayWhatTheLimitAndTheRemedy(t *testing.T) {
 }
 
 func TestTypesMatch(t *testing.T) {
-	typed := func(name, encoding, schema string) Entity {
-		return Entity{TypeName: name, Encoding: encoding, Schema: []byte(schema)}
+	typed := func(name, encoding, schema string) Endpoint {
+		return Endpoint{TypeName: name, Encoding: encoding, Schema: []byte(schema)}
 	}
 	for _, tc := range []struct {
 		what     string
-		pub, sub Entity
+		pub, sub Endpoint
 		ok       bool
 	}{
 		{"the same", typed("t", "cbor", "s"), typed("t", "cbor", "s"), true},
@@ -53,7 +53,7 @@ func TestTypesMatch(t *testing.T) {
 		{"another schema", typed("t", "cbor", "s"), typed("t", "cbor", "r"), false},
 		{"a publisher without a schema", typed("t", "cbor", ""), typed("t", "cbor", "r"), true},
 		{"a subscription without a schema", typed("t", "cbor", "s"), typed("t", "cbor", ""), true},
-		{"any type", typed("t", "cbor", "s"), Entity{AnyType: true, Encoding: "raw"}, true},
+		{"any type", typed("t", "cbor", "s"), Endpoint{AnyType: true, Encoding: "raw"}, true},
 	} {
 		err := Match(tc.pub, tc.sub)
 		if (err == nil) != tc.ok {
@@ -66,7 +66,7 @@ func TestTypesMatch(t *testing.T) {
 }
 
 func TestKindsHaveNames(t *testing.T) {
-	for k := Joined; k <= Incompatible; k++ {
+	for k := Joined; k <= VersionMismatch; k++ {
 		if strings.Contains(k.String(), "ChangeKind") {
 			t.Errorf("change %d has no name", k)
 		}

@@ -41,7 +41,7 @@ func forge(t testing.TB, dir string, alter func(*header)) *forger {
 }
 
 // advertise writes a record without ringing the bell.
-func (f *forger) advertise(e Entity) (page int) {
+func (f *forger) advertise(e Endpoint) (page int) {
 	f.t.Helper()
 	e.ID.Number = uint32(len(f.used)) + 1
 	body, err := encodeBody(&e)

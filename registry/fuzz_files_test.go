@@ -8,7 +8,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // FuzzRegistryFile lets anything stand where the registry file should be, and anything be done to it while it is mapped.
@@ -111,12 +111,12 @@ func FuzzFileNames(f *testing.F) {
 // FuzzFigures reads figures that somebody else counted in.
 func FuzzFigures(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(make([]byte, counters.Size))
+	f.Add(make([]byte, stats.Size))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		counters.ReadPublisher(b)
-		s := counters.ReadSubscription(b)
+		stats.ReadPublisher(b)
+		s := stats.ReadSubscription(b)
 		for _, q := range []float64{0, 0.5, 0.99, 1} {
-			if p := counters.Percentile(&s.Latency, q); p < 0 {
+			if p := stats.Percentile(&s.Latency, q); p < 0 {
 				t.Fatalf("a percentile of %d", p)
 			}
 		}

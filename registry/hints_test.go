@@ -138,7 +138,7 @@ func TestAKeyThatLiesIsOnlyAHint(t *testing.T) {
 	mem.Uint64(f.b, indexOffset(page)+offIndexKey).Store(keyOf("lie"))
 	w := still(t, dir, true)
 	for _, topic := range []string{"truth", "lie"} {
-		if _, err := w.Follow(KindPublisher, topic); err != nil {
+		if _, err := w.Watch(KindPublisher, topic); err != nil {
 			t.Fatal(err)
 		}
 	}

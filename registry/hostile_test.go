@@ -70,7 +70,7 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 		for _, flip := range []byte{0x01, 0x80, 0xff} {
 			f.b[at] ^= flip
 			p, errs := readAll(dir, f.id)
-			believed := p != nil && slices.ContainsFunc(p.entities(), func(e Entity) bool { return e.Topic == truth.Topic })
+			believed := p != nil && slices.ContainsFunc(p.entities(), func(e Endpoint) bool { return e.Topic == truth.Topic })
 			if believed && !meaningless(at) {
 				t.Errorf("byte %d ^ %#x: the record is believed", at, flip)
 			}
@@ -134,7 +134,7 @@ func TestAnotherLayoutVersionIsIncompatibleAndNothingElse(t *testing.T) {
 	native.PutUint32(f.b[offVersion:], 7)
 	w := watch(t, dir)
 	var version *VersionError
-	if c := w.expect(f.id, Incompatible)[0]; !errors.As(c.Err, &version) || version.Found != 7 || version.Known != layoutVersion {
+	if c := w.expect(f.id, VersionMismatch)[0]; !errors.As(c.Err, &version) || version.Found != 7 || version.Known != layoutVersion {
 		t.Errorf("the error is %v", c.Err)
 	}
 	w.quiet(f.id)
@@ -148,8 +148,8 @@ func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	f.page(bad)[offBody] ^= 1
 	w := watch(t, dir)
 	got := w.expect(f.id, Joined, Added, Corrupt, Touched)
-	if got[1].Entity.Topic != "good" {
-		t.Errorf("believed is %q", got[1].Entity.Topic)
+	if got[1].Endpoint.Topic != "good" {
+		t.Errorf("believed is %q", got[1].Endpoint.Topic)
 	}
 	f.touch()
 	w.quiet(f.id, Touched) // said once
@@ -342,7 +342,7 @@ func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
 		defer close(done)
 		for i := range 3000 {
 			e := publisher(fmt.Sprintf("topic/%d/x%s", i, strings.Repeat("x", i%200)))
-			e.ID.Number = r.Number()
+			e.ID.Number = r.ReserveID()
 			a, err := r.Advertise(e)
 			if err != nil {
 				t.Error(err)
@@ -357,10 +357,10 @@ func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
 			running = false
 		default:
 		}
-		if _, err := o.Look(); err != nil {
+		if _, err := o.Snapshot(); err != nil {
 			t.Fatal(err)
 		}
-		for _, err := range o.Problems() {
+		for _, err := range o.Errors() {
 			t.Fatal(err)
 		}
 	}

@@ -18,7 +18,7 @@ func keyOf(topic string) uint64 {
 }
 
 // key is what the index says of the entity's topic; 0 means that only the record says which topics it is about.
-func (e *Entity) key() uint64 {
+func (e *Endpoint) key() uint64 {
 	switch {
 	case e.Kind == KindPublisher:
 		return keyOf(e.Topic)
@@ -40,7 +40,7 @@ type interest struct {
 	kinds [KindSubscription + 1]kindInterest
 	grown [growths]growth // by version: what it has more than the one before
 
-	members atomic.Int32 // FollowMembers
+	members atomic.Int32 // WatchParticipants
 
 	// Whom bells should wake, counted.
 	heeded    [topicBells]int
@@ -101,16 +101,16 @@ type Interest struct {
 	once   sync.Once
 }
 
-// FollowMembers begins to tell OnChange, when Options.OnDemand is set, of every participant that joins, leaves or dies, at once.
+// WatchParticipants begins to tell OnChange, when Options.OnDemand is set, of every participant that joins, leaves or dies, at once.
 // Those that are there have been Joined when it returns. Without it OnChange hears only of those that have an entity that Know
 // or Follow asked for.
-func (r *Registry) FollowMembers() (*Interest, error) {
+func (r *Registry) WatchParticipants() (*Interest, error) {
 	i := &Interest{in: r.interest}
 	if i.in.members.Add(1) == 1 {
 		r.poke() // the loop has to listen to another bell
 	}
-	if err := r.CatchUp(); err != nil {
-		i.End()
+	if err := r.Sync(); err != nil {
+		i.Stop()
 		return nil, err
 	}
 	return i, nil
@@ -118,16 +118,16 @@ func (r *Registry) FollowMembers() (*Interest, error) {
 
 func (in *interest) followsMembers() bool { return in.every || in.members.Load() > 0 }
 
-// Know begins to tell OnChange, when Options.OnDemand is set, of the entities of a kind that others have and that meet one
+// Discover begins to tell OnChange, when Options.OnDemand is set, of the entities of a kind that others have and that meet one
 // of the patterns; perhaps of more. Without patterns it is all of that kind. Those that are there have been Added when it
-// returns. What comes and goes later is told after CatchUp, or when something else is to be looked at, or at the next
+// returns. What comes and goes later is told after Sync, or when something else is to be looked at, or at the next
 // periodic look.
-func (r *Registry) Know(kind Kind, patterns ...string) (*Interest, error) {
+func (r *Registry) Discover(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, false)
 }
 
-// Follow is Know that makes this process look when such an entity comes or goes.
-func (r *Registry) Follow(kind Kind, patterns ...string) (*Interest, error) {
+// Watch is Know that makes this process look when such an entity comes or goes.
+func (r *Registry) Watch(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, true)
 }
 
@@ -144,8 +144,8 @@ func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, er
 	if i.begin() {
 		r.poke() // the loop has to listen to another bell
 	}
-	if err := r.CatchUp(); err != nil {
-		i.End()
+	if err := r.Sync(); err != nil {
+		i.Stop()
 		return nil, err
 	}
 	return i, nil
@@ -181,8 +181,8 @@ func (i *Interest) begin() (louder bool) {
 	return i.heed(+1)
 }
 
-// End takes the interest back. What is known is told of as before. Further calls do nothing.
-func (i *Interest) End() {
+// Stop takes the interest back. What is known is told of as before. Further calls do nothing.
+func (i *Interest) Stop() {
 	i.once.Do(func() {
 		in := i.in
 		if i.kind == 0 {
@@ -242,9 +242,9 @@ func (in *interest) bells() (topics []int, publishers, subscriptions bool) {
 	return topics, false, in.heededAll[KindSubscription] > 0
 }
 
-// CatchUp looks at what the others said that they changed. OnChange has been called for it when CatchUp returns. It costs
+// Sync looks at what the others said that they changed. OnChange has been called for it when Sync returns. It costs
 // little where nothing changed, however large the domain is. Unlike Refresh it relies on what it is told.
-func (r *Registry) CatchUp() error {
+func (r *Registry) Sync() error {
 	again, err := r.look(hinted)
 	if again < lookPeriod {
 		r.poke()

@@ -14,9 +14,9 @@ func (w *watcher) topics() (added, removed []string) {
 	for len(w.changes) > 0 {
 		switch c := <-w.changes; c.Kind {
 		case Added:
-			added = append(added, c.Entity.Topic)
+			added = append(added, c.Endpoint.Topic)
 		case Removed:
-			removed = append(removed, c.Entity.Topic)
+			removed = append(removed, c.Endpoint.Topic)
 		}
 	}
 	slices.Sort(added)
@@ -29,7 +29,7 @@ func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
 	w, other := still(t, dir, true), still(t, dir, true)
 	ask := func(kind Kind, patterns ...string) *Interest {
 		t.Helper()
-		i, err := w.Follow(kind, patterns...)
+		i, err := w.Watch(kind, patterns...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,14 +37,14 @@ func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
 	}
 	told := func(what string, wantAdded, wantRemoved []string) {
 		t.Helper()
-		if err := w.CatchUp(); err != nil {
+		if err := w.Sync(); err != nil {
 			t.Fatal(err)
 		}
 		if added, removed := w.topics(); !slices.Equal(added, wantAdded) || !slices.Equal(removed, wantRemoved) {
 			t.Errorf("%s: added %q, removed %q, want %q and %q", what, added, removed, wantAdded, wantRemoved)
 		}
 	}
-	named := func(topic string, patterns ...string) Entity {
+	named := func(topic string, patterns ...string) Endpoint {
 		e := subscription(patterns...)
 		e.Topic = topic
 		return e
@@ -62,11 +62,11 @@ func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
 	advertise(t, other.Registry, publisher("c"))
 	advertise(t, other.Registry, publisher("d"))
 	told("another of them", []string{"c"}, nil)
-	first.End()
-	first.End()
+	first.Stop()
+	first.Stop()
 	a.Withdraw()
 	told("one is gone", nil, []string{"a"})
-	again.End()
+	again.Stop()
 	advertise(t, other.Registry, publisher("c"))
 	told("nothing asked any more", nil, nil)
 	ask(KindPublisher, "c")
@@ -77,11 +77,11 @@ func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
 	told("and of another topic", []string{"a"}, nil)
 	ask(KindPublisher, "*")
 	told("all publishers", []string{"b", "d"}, nil)
-	if _, err := w.Follow(3); err == nil {
+	if _, err := w.Watch(3); err == nil {
 		t.Error("a kind that does not exist is followed")
 	}
 	w.Close()
-	if _, err := w.Know(KindPublisher); !errors.Is(err, os.ErrClosed) {
+	if _, err := w.Discover(KindPublisher); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -95,7 +95,7 @@ func TestABellWakesThoseWhoFollowTheTopic(t *testing.T) {
 		wakes    bool
 	}{{[]string{"a"}, true}, {[]string{"x", "a"}, true}, {[]string{"**"}, true}, {[]string{"b"}, false}, {nil, true}} {
 		w := still(t, dir, true)
-		i, err := w.Follow(KindPublisher, tc.patterns...)
+		i, err := w.Watch(KindPublisher, tc.patterns...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestABellWakesThoseWhoFollowTheTopic(t *testing.T) {
 			if got, want := w.bell.rung(e), tc.wakes && !ended; got != want {
 				t.Errorf("following %q, ended %v: the bell rang: %v", tc.patterns, ended, got)
 			}
-			i.End()
+			i.Stop()
 		}
 	}
 }

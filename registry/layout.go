@@ -3,7 +3,7 @@ package registry
 import (
 	"hash/crc32"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // Numbers are in the byte order of the machine. Bytes not listed are zero. The checksums are CRC-32C (Castagnoli).
@@ -60,7 +60,7 @@ import (
 //	16      4     offBodyLength    bytes of the body
 //	20      4     offBodyCRC       checksum over bytes 4 to 20 and the body
 //	64      3136  offBody          the body
-//	3200    640   offCounters      the counters, see internal/counters
+//	3200    640   offCounters      the counters, see internal/stats
 //
 // The body; texts have a length of 2 bytes before them:
 //
@@ -161,7 +161,7 @@ const (
 )
 
 // The counters end inside their page.
-const _ = uint(pageSize - offCounters - counters.Size)
+const _ = uint(pageSize - offCounters - stats.Size)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

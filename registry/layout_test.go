@@ -9,9 +9,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/layouttest"
 	"github.com/shmbus/shmbus/internal/process"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // The tables are what other implementations and readers of a dump go by.
@@ -30,7 +30,7 @@ func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
 			"offNewcomers":    8 * places,
 			"offTopics":       4 * topicBells,
 			"offBody":         maxBody,
-			"offCounters":     counters.Size,
+			"offCounters":     stats.Size,
 		},
 		Ends: map[string]int{
 			"Registry file":      registrySize,
@@ -49,7 +49,7 @@ func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
 }
 
 func TestThePartsOfAPageFit(t *testing.T) {
-	if offCounters%64 != 0 || offCounters+counters.Size > pageSize || offBody+maxBody > offCounters ||
+	if offCounters%64 != 0 || offCounters+stats.Size > pageSize || offBody+maxBody > offCounters ||
 		offText+maxExecutable+MaxName > offIndexChanges || offIndexChanges+4*indexGroups > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")
 	}
@@ -63,7 +63,7 @@ func TestRecord_LayoutVersion3(t *testing.T) {
 	if layoutVersion != 3 {
 		t.Fatal("a new layout version needs a new golden record")
 	}
-	body, err := encodeBody(&Entity{Kind: KindSubscription, Topic: "t", Patterns: []string{"a", "b/*"}, TypeName: "n",
+	body, err := encodeBody(&Endpoint{Kind: KindSubscription, Topic: "t", Patterns: []string{"a", "b/*"}, TypeName: "n",
 		Encoding: "e", SchemaEncoding: "s", Schema: []byte("xyz"), AnyType: true, Lossless: true, Depth: 1, History: 2,
 		MaxPayload: 3, Since: 4})
 	if err != nil {
@@ -84,7 +84,7 @@ func TestRecord_LayoutVersion3(t *testing.T) {
 	if string(body) != string(want) {
 		t.Errorf("the body is\n%x, want\n%x", body, want)
 	}
-	body, err = encodeBody(&Entity{Kind: KindPublisher, Topic: "t", Metadata: map[string]string{"b": "2", "a": ""}})
+	body, err = encodeBody(&Endpoint{Kind: KindPublisher, Topic: "t", Metadata: map[string]string{"b": "2", "a": ""}})
 	if err != nil {
 		t.Fatal(err)
 	}

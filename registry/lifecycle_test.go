@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 func TestASchemaOfAMegabyteTravels(t *testing.T) {
@@ -22,7 +22,7 @@ func TestASchemaOfAMegabyteTravels(t *testing.T) {
 	e := publisher("big")
 	e.Schema = bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	pub := advertise(t, a.Registry, e)
-	if got := b.expect(a.ID(), Joined, Added)[1].Entity; !bytes.Equal(got.Schema, e.Schema) {
+	if got := b.expect(a.ID(), Joined, Added)[1].Endpoint; !bytes.Equal(got.Schema, e.Schema) {
 		t.Errorf("a schema of %d bytes arrives as %d", len(e.Schema), len(got.Schema))
 	}
 	pub.Withdraw()
@@ -42,8 +42,8 @@ func TestTwoHundredEntities(t *testing.T) {
 	b.expect(a.ID(), slices.Concat([]ChangeKind{Joined}, slices.Repeat([]ChangeKind{Added}, n))...)
 	for _, i := range []int{0, 77, n - 1} {
 		ads[i].Withdraw()
-		if c := b.expect(a.ID(), Removed); c[0].Entity.ID != ads[i].ID() {
-			t.Errorf("%v is gone, want %v", c[0].Entity.ID, ads[i].ID())
+		if c := b.expect(a.ID(), Removed); c[0].Endpoint.ID != ads[i].ID() {
+			t.Errorf("%v is gone, want %v", c[0].Endpoint.ID, ads[i].ID())
 		}
 	}
 	if err := b.Refresh(); err != nil {
@@ -60,9 +60,9 @@ func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir).Registry
 	var limit *LimitError
-	try := func(what string, e Entity) {
+	try := func(what string, e Endpoint) {
 		t.Helper()
-		e.ID.Number = r.Number()
+		e.ID.Number = r.ReserveID()
 		if _, err := r.Advertise(e); !errors.As(err, &limit) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -106,13 +106,13 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 	badType.TypeName = "a\nb"
 	badEncoding := publisher("a")
 	badEncoding.Encoding = "\xff"
-	withMetadata := func(e Entity, m map[string]string) Entity {
+	withMetadata := func(e Endpoint, m map[string]string) Endpoint {
 		e.Metadata = m
 		return e
 	}
 	badTopic := subscription("a")
 	badTopic.Topic = "a//"
-	for what, e := range map[string]Entity{
+	for what, e := range map[string]Endpoint{
 		"an illegal topic": publisher("a//b"), "a pattern as a topic": publisher("a/*"), "no topic": publisher(""),
 		"a publisher with patterns": withPatterns, "a subscription without patterns": subscription(),
 		"an illegal pattern": subscription("a", "b*"), "a kind that does not exist": {Kind: 3, Topic: "a"}, "no kind": {},
@@ -123,7 +123,7 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 		"control characters in a key":   withMetadata(publisher("a"), map[string]string{"\n": "v"}),
 		"more metadata than is allowed": withMetadata(publisher("a"), map[string]string{"k": strings.Repeat("x", MaxMetadata)}),
 	} {
-		e.ID.Number = r.Number()
+		e.ID.Number = r.ReserveID()
 		if _, err := r.Advertise(e); err == nil {
 			t.Errorf("%s was advertised", what)
 		}
@@ -136,7 +136,7 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 		}
 	}
 	e := publisher("a//")
-	e.ID.Number = r.Number()
+	e.ID.Number = r.ReserveID()
 	r.Advertise(e)
 	e.Topic = "a"
 	if _, err := r.Advertise(e); err != nil {
@@ -152,19 +152,19 @@ func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	look := func() Entity {
+	look := func() Endpoint {
 		t.Helper()
-		all, err := o.Look()
+		all, err := o.Snapshot()
 		if err != nil || len(all) != 1 || len(all[0].Entities) != 1 {
 			t.Fatalf("%+v, %v", all, err)
 		}
 		return all[0].Entities[0]
 	}
 	pub := advertise(t, r, publisher("a"))
-	if len(pub.Counters()) != counters.Size {
+	if len(pub.Counters()) != stats.Size {
 		t.Fatalf("the block has %d bytes", len(pub.Counters()))
 	}
-	c := counters.NewPublisher(pub.Counters())
+	c := stats.NewPublisher(pub.Counters())
 	for want := range uint64(3) {
 		if got := look().Publisher.Messages; got != want {
 			t.Errorf("%d messages, want %d", got, want)
@@ -173,10 +173,10 @@ func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
 	}
 	pub.Withdraw()
 	sub := advertise(t, r, subscription("a"))
-	if got := look(); got.Subscription != (counters.SubscriptionFigures{}) || got.Publisher != (counters.PublisherFigures{}) {
+	if got := look(); got.Subscription != (stats.SubscriptionCounts{}) || got.Publisher != (stats.PublisherCounts{}) {
 		t.Errorf("a new subscription begins with %+v", got)
 	}
-	s := counters.NewSubscription(sub.Counters())
+	s := stats.NewSubscription(sub.Counters())
 	s.Received(7, 8, 9)
 	if got := look().Subscription; got.Messages != 1 || got.Lost != 9 {
 		t.Errorf("the figures are %+v", got)
@@ -188,7 +188,7 @@ func TestTouchIsHeardByEverybody(t *testing.T) {
 	a, b := watch(t, dir), watch(t, dir)
 	a.expect(a.ID(), Joined, Touched)
 	b.expect(a.ID(), Joined, Touched)
-	a.Touch()
+	a.Notify()
 	a.expect(a.ID(), Touched)
 	b.expect(a.ID(), Touched)
 }
@@ -209,10 +209,10 @@ func TestOnChangeMayCallBack(t *testing.T) {
 		}
 		once.Do(func() {
 			e := publisher("answer")
-			e.ID.Number = r.Number()
+			e.ID.Number = r.ReserveID()
 			a, err := r.Advertise(e)
 			if err == nil {
-				r.Touch()
+				r.Notify()
 				err = a.Withdraw()
 			}
 			if !r.Alive(other.ID()) || r.Left(other.ID()) || len(r.Participants()) == 0 {
@@ -249,7 +249,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 				for i := range 4 {
 					inner.Go(func() {
 						e := publisher(fmt.Sprintf("t/%d", i))
-						e.ID.Number = r.Number()
+						e.ID.Number = r.ReserveID()
 						a, err := r.Advertise(e)
 						if err != nil {
 							t.Error(err)
@@ -272,7 +272,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 	if err := w.Refresh(); err != nil {
 		t.Fatal(err)
 	}
-	alive, entities := make(map[ID]bool), make(map[EntityID]bool)
+	alive, entities := make(map[ID]bool), make(map[EndpointID]bool)
 	for len(w.changes) != 0 {
 		c := <-w.changes
 		id := c.Participant.ID
@@ -290,13 +290,13 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 				}
 			}
 		case Added, Removed:
-			if entities[c.Entity.ID] == (c.Kind == Added) {
-				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Entity.ID, entities[c.Entity.ID])
+			if entities[c.Endpoint.ID] == (c.Kind == Added) {
+				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Endpoint.ID, entities[c.Endpoint.ID])
 			}
 			if c.Kind == Added {
-				entities[c.Entity.ID] = true
+				entities[c.Endpoint.ID] = true
 			} else {
-				delete(entities, c.Entity.ID)
+				delete(entities, c.Endpoint.ID)
 			}
 		case Touched:
 		default:
@@ -333,7 +333,7 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 		t.Errorf("there are %q", list)
 	}
 	e := publisher("a")
-	e.ID.Number = w.Number()
+	e.ID.Number = w.ReserveID()
 	_, err := w.Advertise(e)
 	for _, err := range []error{err, w.Refresh()} {
 		if !errors.Is(err, os.ErrClosed) {
@@ -343,7 +343,7 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 	if err := pub.Withdraw(); err != nil {
 		t.Error(err)
 	}
-	w.Touch()
+	w.Notify()
 	if w.Alive(w.ID()) || len(w.Participants()) != 0 {
 		t.Error("one who closed thinks that it is there")
 	}
@@ -376,9 +376,9 @@ func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	pub := advertise(t, w.Registry, publisher("a"))
-	added := w.expect(w.ID(), Joined, Added)[1].Entity
+	added := w.expect(w.ID(), Joined, Added)[1].Endpoint
 	var mismatch *TypeMismatchError
-	sub := Entity{ID: EntityID{newID(), 1}, Kind: KindSubscription, Encoding: "raw"}
+	sub := Endpoint{ID: EndpointID{newID(), 1}, Kind: KindSubscription, Encoding: "raw"}
 	if err := w.Match(added, sub); !errors.As(err, &mismatch) {
 		t.Fatal(err)
 	}

@@ -177,7 +177,7 @@ func churn(dir string) int {
 		}
 		for i := range 3 {
 			e := publisher("a")
-			e.ID.Number = r.Number()
+			e.ID.Number = r.ReserveID()
 			a, err := r.Advertise(e)
 			if err != nil {
 				os.Stderr.WriteString(err.Error() + "\n")

@@ -226,7 +226,7 @@ func (r *Registry) visit(k *known) (soon bool) {
 			k.cut = true
 			r.introduce(k)
 			r.dropEntities(k)
-			r.tell(k, Corrupt, Entity{}, err)
+			r.tell(k, Corrupt, Endpoint{}, err)
 		}
 		return false
 	}
@@ -265,7 +265,7 @@ func (r *Registry) compare(k *known, w words) {
 		r.tell(k, Added, e.entity, nil)
 	}
 	for _, err := range d.errs {
-		r.tell(k, Corrupt, Entity{}, err)
+		r.tell(k, Corrupt, Endpoint{}, err)
 	}
 	if d.touched() {
 		r.onChange(Change{Kind: Touched, Participant: k.alive(), Files: d.files})

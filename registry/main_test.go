@@ -35,7 +35,7 @@ func member(dir string) int {
 		fmt.Println("error", err)
 		return 1
 	}
-	if _, err := r.Advertise(Entity{ID: EntityID{Number: r.Number()}, Kind: KindPublisher, Topic: "member/topic",
+	if _, err := r.Advertise(Endpoint{ID: EndpointID{Number: r.ReserveID()}, Kind: KindPublisher, Topic: "member/topic",
 		TypeName: "t", Encoding: "raw", Schema: []byte("schema")}); err != nil {
 		fmt.Println("error", err)
 		return 1

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -49,7 +49,7 @@ func makeOnce(dir string) error {
 	case errors.As(err, &at):
 		return shm.Full(dir, &fs.PathError{Op: at.Op, Path: dir, Err: at.Err})
 	default:
-		killpoint.At("join.make")
+		failpoint.At("join.make")
 		info, err := os.Lstat(fresh)
 		if err == nil {
 			err = os.Chmod(fresh, info.Mode()&fs.ModeSetgid|0o700)
@@ -57,14 +57,14 @@ func makeOnce(dir string) error {
 		if err != nil {
 			return err
 		}
-		killpoint.At("join.mode")
+		failpoint.At("join.mode")
 	}
 	err = shm.Rename(fresh, dir)
 	if errors.Is(err, fs.ErrExist) {
 		return errors.Join(err, removeIfThere(fresh))
 	}
 	if err == nil {
-		killpoint.At("join.directory")
+		failpoint.At("join.directory")
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func adopt(fresh string) error {
 
 // isMade reports whether makeDir made a directory, or found one.
 func isMade(err error) bool {
-	return err == nil || errors.Is(err, fs.ErrExist) && !errors.As(err, new(*TakenError))
+	return err == nil || errors.Is(err, fs.ErrExist) && !errors.As(err, new(*NameConflictError))
 }
 
 func isMissing(path string) bool {

@@ -11,7 +11,7 @@ import (
 // Match returns nil when samples of the publisher suit the subscription: the subscription takes any type, or the encodings
 // are equal, the type names are equal (an empty one suits any), and the schemas are equal where both sides have one.
 // Otherwise it returns a *TypeMismatchError, in which Unit, PID and Executable are empty; Registry.Match knows those too.
-func Match(pub, sub Entity) error {
+func Match(pub, sub Endpoint) error {
 	if sub.AnyType {
 		return nil
 	}
@@ -25,7 +25,7 @@ func Match(pub, sub Entity) error {
 }
 
 // Match is Match that also says which processes the two sides are, as far as this registry knows them.
-func (r *Registry) Match(pub, sub Entity) error {
+func (r *Registry) Match(pub, sub Endpoint) error {
 	err := Match(pub, sub)
 	if mismatch, ok := err.(*TypeMismatchError); ok {
 		r.describe(&mismatch.Publisher)
@@ -49,7 +49,7 @@ func (e *TypeMismatchError) Error() string {
 
 // A TypeRef is a type and where it was announced.
 type TypeRef struct {
-	EntityID   EntityID
+	EntityID   EndpointID
 	TypeName   string
 	Encoding   string
 	SchemaHash string // the first 16 hexadecimal digits of the schema's SHA-256; empty without a schema
@@ -76,7 +76,7 @@ func (t TypeRef) String() string {
 	return b.String()
 }
 
-func typeRef(e Entity) TypeRef {
+func typeRef(e Endpoint) TypeRef {
 	t := TypeRef{EntityID: e.ID, TypeName: e.TypeName, Encoding: e.Encoding}
 	if len(e.Schema) != 0 {
 		sum := sha256.Sum256(e.Schema)

@@ -70,7 +70,7 @@ func TestMatching(t *testing.T) {
 }
 
 func TestASubscriptionIsInterestedInWhatAnyOfItsPatternsMatches(t *testing.T) {
-	sub := Entity{Kind: KindSubscription, Patterns: []string{"a/*", "b/**"}}
+	sub := Endpoint{Kind: KindSubscription, Patterns: []string{"a/*", "b/**"}}
 	for topic, want := range map[string]bool{"a/x": true, "b": true, "b/x/y": true, "a": false, "c": false} {
 		if Interested(sub, topic) != want {
 			t.Errorf("interested in %q: %v", topic, !want)
@@ -157,7 +157,7 @@ func TestIDs(t *testing.T) {
 	if _, err := ParseID("ff"); err == nil {
 		t.Error("a short id was taken")
 	}
-	if got := (EntityID{255, 3}).String(); got != "00000000000000ff.3" {
+	if got := (EndpointID{255, 3}).String(); got != "00000000000000ff.3" {
 		t.Error(got)
 	}
 	if got, _ := id.MarshalText(); string(got) != id.String() {

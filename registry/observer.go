@@ -10,9 +10,9 @@ import (
 	"sync"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
@@ -44,10 +44,10 @@ func Observe(dir string) (*Observer, error) {
 	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }
 
-// Look returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
+// Snapshot returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
 // nobody removed yet are in it too, not Alive and without entities. No directory is an empty domain. What could not be
 // believed is left out; Problems says what and why. The caller owns the slices.
-func (o *Observer) Look() ([]Participant, error) {
+func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -79,8 +79,8 @@ func (o *Observer) Look() ([]Participant, error) {
 	return all, nil
 }
 
-// Problems returns what the last Look left out: *VersionError, *CorruptError, or why a file could not be read.
-func (o *Observer) Problems() []error {
+// Errors returns what the last Look left out: *VersionError, *CorruptError, or why a file could not be read.
+func (o *Observer) Errors() []error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.problems)
@@ -157,10 +157,10 @@ func (o *Observer) Close() error {
 }
 
 // entitiesWithCounters returns the entities that are still what they were when the table was read, with their figures.
-func (p *peer) entitiesWithCounters() []Entity {
-	all := make([]Entity, 0, len(p.numbers))
+func (p *peer) entitiesWithCounters() []Endpoint {
+	all := make([]Endpoint, 0, len(p.numbers))
 	pages := make([]int, 0, len(p.numbers))
-	var figures [counters.Size]byte
+	var figures [stats.Size]byte
 	for page, e := range p.entries {
 		if e == nil {
 			continue
@@ -170,9 +170,9 @@ func (p *peer) entitiesWithCounters() []Entity {
 		}
 		all, pages = append(all, e.entity), append(pages, page)
 		if entity := &all[len(all)-1]; entity.Kind == KindPublisher {
-			entity.Publisher = counters.ReadPublisher(figures[:])
+			entity.Publisher = stats.ReadPublisher(figures[:])
 		} else {
-			entity.Subscription = counters.ReadSubscription(figures[:])
+			entity.Subscription = stats.ReadSubscription(figures[:])
 		}
 	}
 	// Asked after the figures are read: a page may have gone to another entity meanwhile. The index is cleared before.
@@ -183,6 +183,6 @@ func (p *peer) entitiesWithCounters() []Entity {
 			kept = append(kept, all[i])
 		}
 	}
-	slices.SortFunc(kept, func(a, b Entity) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
+	slices.SortFunc(kept, func(a, b Endpoint) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
 	return kept
 }

@@ -20,7 +20,7 @@ func TestObserver_MoreRecordsThanAnIndexPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	if err != nil || len(all) != 1 || len(all[0].Entities) != records {
 		t.Fatalf("%d participants, %v", len(all), err)
 	}

@@ -37,7 +37,7 @@ type peer struct {
 type entry struct {
 	page   int
 	word   uint64 // of the index
-	entity Entity
+	entity Endpoint
 }
 
 // errTorn says that a record could not be read this time: mostly because it changed meanwhile.
@@ -89,12 +89,12 @@ func (p *peer) prove(us *process.Identity, exit *process.Exit, traced bool) {
 	if err != nil || as.UID != p.owner.UID {
 		return
 	}
-	p.info.PIDProof = SameUser
+	p.info.PIDCheck = PIDOfUser
 	if !traced {
 		return
 	}
 	if yes, err := process.Maps(h.PID, h.StartTime, p.owner.Dev, p.owner.Ino); err == nil && yes {
-		p.info.PIDProof = SameFile
+		p.info.PIDCheck = PIDOfFile
 	}
 }
 

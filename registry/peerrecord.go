@@ -55,20 +55,20 @@ func (p *peer) load(page int, word uint64) (*entry, error) {
 	return nil, errTorn
 }
 
-func (p *peer) decode(page []byte) (Entity, error) {
+func (p *peer) decode(page []byte) (Endpoint, error) {
 	e, ref, err := parseRecord(page)
 	if err != nil {
-		return Entity{}, err
+		return Endpoint{}, err
 	}
 	e.ID.Participant = p.id
 	if p.numbers[e.ID.Number] {
-		return Entity{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
+		return Endpoint{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
 	}
 	if p.schemas+int64(ref.size) > MaxSchemas {
-		return Entity{}, fmt.Errorf("the schemas of the participant have more than %d bytes together", MaxSchemas)
+		return Endpoint{}, fmt.Errorf("the schemas of the participant have more than %d bytes together", MaxSchemas)
 	}
 	if p.budget < int64(ref.size) {
-		return Entity{}, errTorn
+		return Endpoint{}, errTorn
 	}
 	p.budget -= int64(ref.size)
 	e.Schema, err = readSchema(filePath(p.dir, p.id, schemaSuffix(e.ID.Number)), p.owner.UID, ref)
@@ -76,13 +76,13 @@ func (p *peer) decode(page []byte) (Entity, error) {
 }
 
 // entities returns a copy that the caller may keep.
-func (p *peer) entities() []Entity {
-	all := make([]Entity, 0, len(p.entries))
+func (p *peer) entities() []Endpoint {
+	all := make([]Endpoint, 0, len(p.entries))
 	for _, e := range p.entries {
 		if e != nil {
 			all = append(all, e.entity)
 		}
 	}
-	slices.SortFunc(all, func(a, b Entity) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
+	slices.SortFunc(all, func(a, b Endpoint) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
 	return all
 }

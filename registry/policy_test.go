@@ -43,7 +43,7 @@ subscribe "a b/*"      nobody
 		{KindSubscription, "a b/c", 5, []int{7}, false},
 		{KindSubscription, "robot/leg", 9, nil, true},
 	} {
-		r, ok := p.Deciding(tc.kind, tc.topic)
+		r, ok := p.RuleFor(tc.kind, tc.topic)
 		if got := !ok || r.allows(tc.uid, tc.groups); got != tc.want {
 			t.Errorf("%v of %q by %d %v: %t by %q", tc.kind, tc.topic, tc.uid, tc.groups, got, r)
 		}
@@ -206,7 +206,7 @@ func TestWhoMayPublishIsTheWordOfTheKernel(t *testing.T) {
 		{Participant{UID: 5001}, "b", `"publish b nobody"`},
 		{Participant{UID: 5009}, "c", ""},
 	} {
-		err := p.MayPublish(tc.who, tc.topic)
+		err := p.AuthorizePublish(tc.who, tc.topic)
 		if (err == nil) != (tc.want == "") || err != nil && !errors.As(err, new(*ForbiddenError)) {
 			t.Errorf("%+v: %v", tc, err)
 		}

@@ -37,7 +37,7 @@ func (p *prefix) put(page, body []byte) {
 }
 
 // encodeBody makes the body of a record. It checks everything that a reader will check.
-func encodeBody(e *Entity) ([]byte, error) {
+func encodeBody(e *Endpoint) ([]byte, error) {
 	if err := checkEntity(e); err != nil {
 		return nil, err
 	}
@@ -77,17 +77,17 @@ type schemaRef struct{ size, sum uint32 }
 
 // parseRecord checks an entity page, of which b holds at least the prefix and the body it announces. The entity comes
 // without its participant and its schema.
-func parseRecord(b []byte) (Entity, schemaRef, error) {
+func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	p := parsePrefix(b)
 	if p.length < offTexts || p.length > maxBody || int(p.length) > len(b)-offBody {
-		return Entity{}, schemaRef{}, fmt.Errorf("the record announces %d bytes", p.length)
+		return Endpoint{}, schemaRef{}, fmt.Errorf("the record announces %d bytes", p.length)
 	}
 	body := b[offBody : offBody+p.length]
 	if checksum(b[offNumber:offBodyCRC], body) != p.sum {
-		return Entity{}, schemaRef{}, errors.New("the checksum of the record is wrong")
+		return Endpoint{}, schemaRef{}, errors.New("the checksum of the record is wrong")
 	}
-	e := Entity{
-		ID:         EntityID{Number: p.number},
+	e := Endpoint{
+		ID:         EndpointID{Number: p.number},
 		Kind:       Kind(body[offKind]),
 		Since:      int64(native.Uint64(body[offEntitySince:])),
 		MaxPayload: native.Uint64(body[offMaxPayload:]),
@@ -118,19 +118,19 @@ func parseRecord(b []byte) (Entity, schemaRef, error) {
 		}
 		key, value := text(), text()
 		if _, twice := e.Metadata[key]; twice {
-			return Entity{}, schemaRef{}, fmt.Errorf("the metadata has the key %.100q twice", key)
+			return Endpoint{}, schemaRef{}, fmt.Errorf("the metadata has the key %.100q twice", key)
 		}
 		e.Metadata[key] = value
 	}
 	switch {
 	case !ok || len(texts) != 0:
-		return Entity{}, schemaRef{}, errors.New("the texts do not fill the record")
+		return Endpoint{}, schemaRef{}, errors.New("the texts do not fill the record")
 	case uint32(e.Kind) != p.state:
-		return Entity{}, schemaRef{}, fmt.Errorf("the state word is %d in the record of a %v", p.state, e.Kind)
+		return Endpoint{}, schemaRef{}, fmt.Errorf("the state word is %d in the record of a %v", p.state, e.Kind)
 	case p.number == 0:
-		return Entity{}, schemaRef{}, errors.New("the entity has number 0")
+		return Endpoint{}, schemaRef{}, errors.New("the entity has number 0")
 	case schema.size > MaxSchema:
-		return Entity{}, schemaRef{}, fmt.Errorf("the schema has %d bytes, more than %d", schema.size, MaxSchema)
+		return Endpoint{}, schemaRef{}, fmt.Errorf("the schema has %d bytes, more than %d", schema.size, MaxSchema)
 	}
 	return e, schema, checkEntity(&e)
 }
@@ -147,7 +147,7 @@ func cutText(b []byte, ok bool) (string, []byte, bool) {
 }
 
 // checkEntity is the one check for what is advertised and for what is read.
-func checkEntity(e *Entity) error {
+func checkEntity(e *Endpoint) error {
 	switch e.Kind {
 	case KindPublisher:
 		if err := CheckTopic(e.Topic); err != nil {
@@ -199,7 +199,7 @@ func isPlain(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-func checkMetadata(e *Entity) error {
+func checkMetadata(e *Endpoint) error {
 	if len(e.Metadata) > 0 && e.Kind != KindPublisher {
 		return fmt.Errorf("the %v has metadata; only publishers have them", e.Kind)
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -39,7 +39,7 @@ type Options struct {
 	OnChange func(Change)
 
 	// OnDemand leaves out the publishers and subscriptions of others until Know or Follow asks for them, and participants
-	// without any of these until FollowMembers asks. In a large domain that is what nearly all work goes into.
+	// without any of these until WatchParticipants asks. In a large domain that is what nearly all work goes into.
 	OnDemand bool
 
 	// ReadOnly joins without leaving a trace: no file is made, nobody is woken, nobody sees this participant, and the dead are
@@ -208,7 +208,7 @@ func (r *Registry) enter() (err error) {
 	} else if len(removed) != 0 {
 		r.log.Info("removed what the dead left", "dir", r.dir, "files", len(removed))
 	}
-	killpoint.At("join.clean")
+	failpoint.At("join.clean")
 	if living >= MaxParticipants {
 		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
 			Remedy: "end some, or spread them over several domains (SHMBUS_DOMAIN)"}
@@ -220,7 +220,7 @@ func (r *Registry) enter() (err error) {
 	if r.table, err = newTable(r.dir, r.modes.Read, r.self); err != nil {
 		return errors.Join(err, r.bell.close())
 	}
-	killpoint.At("join.participant")
+	failpoint.At("join.participant")
 	return nil
 }
 
@@ -264,21 +264,21 @@ func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id
 // PeerPath returns the path of a file of another participant.
 func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir, id, suffix) }
 
-// Touch tells the named participants, or without names all that follow members, that something in the files of this participant changed: they
+// Notify tells the named participants, or without names all that follow members, that something in the files of this participant changed: they
 // look at once, and hear Touched; the others hear it when they look next. Called from OnChange for the Touched of this very
 // participant it would go on for ever.
-func (r *Registry) Touch(who ...ID) {
+func (r *Registry) Notify(who ...ID) {
 	if r.readOnly() {
 		return
 	}
 	r.table.touch()
-	killpoint.At("request.version")
+	failpoint.At("request.version")
 	if len(who) == 0 {
 		r.bell.ringAll(r.self.id)
 	} else {
 		r.bell.call(r.self.id, who)
 	}
-	killpoint.At("request.bell")
+	failpoint.At("request.bell")
 }
 
 // Close leaves the domain: the others hear that everything was removed and that the participant left, all its files are
@@ -293,7 +293,7 @@ func (r *Registry) Close() error {
 		if !r.readOnly() {
 			r.result = r.table.close(r.log)
 			r.bell.ringAll(r.self.id)
-			killpoint.At("leave.bell")
+			failpoint.At("leave.bell")
 		}
 		r.result = errors.Join(r.result, r.bell.close())
 	})

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func advertise(t testing.TB, r *Registry, e Entity) *Advertisement {
+func advertise(t testing.TB, r *Registry, e Endpoint) *Advertisement {
 	t.Helper()
-	e.ID.Number = r.Number()
+	e.ID.Number = r.ReserveID()
 	a, err := r.Advertise(e)
 	if err != nil {
 		t.Fatal(err)
@@ -20,13 +20,13 @@ func advertise(t testing.TB, r *Registry, e Entity) *Advertisement {
 	return a
 }
 
-func publisher(topic string) Entity {
-	return Entity{Kind: KindPublisher, Topic: topic, TypeName: "pkg.Type", Encoding: "msgpack", SchemaEncoding: "jsonschema",
+func publisher(topic string) Endpoint {
+	return Endpoint{Kind: KindPublisher, Topic: topic, TypeName: "pkg.Type", Encoding: "msgpack", SchemaEncoding: "jsonschema",
 		Schema: []byte("{}"), Latched: true, Depth: 16, MaxPayload: 1 << 40, Metadata: map[string]string{"site": "hall 3", "empty": ""}}
 }
 
-func subscription(patterns ...string) Entity {
-	return Entity{Kind: KindSubscription, Patterns: patterns, Encoding: "cbor", AnyType: true, Lossless: true, History: 3}
+func subscription(patterns ...string) Endpoint {
+	return Endpoint{Kind: KindSubscription, Patterns: patterns, Encoding: "cbor", AnyType: true, Lossless: true, History: 3}
 }
 
 func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
@@ -41,11 +41,11 @@ func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
 		got := w.expect(a.ID(), Added, Added)
 		wantPub, wantSub := publisher("robot/pose"), subscription("/abs/*", "**")
 		wantPub.ID, wantSub.ID = pub.ID(), sub.ID()
-		for i, want := range []Entity{wantPub, wantSub} {
-			if diff := cmp.Diff(want, got[i].Entity, cmpopts.IgnoreFields(Entity{}, "Since")); diff != "" {
+		for i, want := range []Endpoint{wantPub, wantSub} {
+			if diff := cmp.Diff(want, got[i].Endpoint, cmpopts.IgnoreFields(Endpoint{}, "Since")); diff != "" {
 				t.Errorf("entity %d (-advertised +seen):\n%s", i, diff)
 			}
-			if got[i].Entity.Since == 0 {
+			if got[i].Endpoint.Since == 0 {
 				t.Error("the stamp of advertising is missing")
 			}
 		}
@@ -57,8 +57,8 @@ func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, w := range []*watcher{a, b} {
-		if c := w.expect(a.ID(), Removed); c[0].Entity.ID != pub.ID() {
-			t.Fatalf("%v is gone, want %v", c[0].Entity.ID, pub.ID())
+		if c := w.expect(a.ID(), Removed); c[0].Endpoint.ID != pub.ID() {
+			t.Fatalf("%v is gone, want %v", c[0].Endpoint.ID, pub.ID())
 		}
 	}
 	a.Close()
@@ -84,7 +84,7 @@ func TestANewcomerHearsWhatWasThereBefore(t *testing.T) {
 		p.StartTime == 0 || p.Since == 0 {
 		t.Errorf("the other process is known as %+v", p)
 	}
-	if e := got[1].Entity; e.Topic != "member/topic" || string(e.Schema) != "schema" || e.ID != (EntityID{other.id, 1}) {
+	if e := got[1].Endpoint; e.Topic != "member/topic" || string(e.Schema) != "schema" || e.ID != (EndpointID{other.id, 1}) {
 		t.Errorf("its publisher is known as %+v", e)
 	}
 	// And the other way round: the process that was there hears of the newcomer's publisher, as first does.

@@ -3,8 +3,8 @@ package registry
 import (
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
-	"github.com/shmbus/shmbus/internal/killpoint"
 )
 
 // rings reports whether there is a bell that this process may ring. Called with mu held.
@@ -16,9 +16,9 @@ func (b *bell) announce(id ID) {
 	defer b.mu.Unlock()
 	if b.rings() {
 		b.access(func() { b.newcomers[placeOf(id)].Store(uint64(id)) })
-		killpoint.At("join.newcomer")
+		failpoint.At("join.newcomer")
 		b.ring(id, b.all)
-		killpoint.At("join.bell")
+		failpoint.At("join.bell")
 	}
 }
 
@@ -72,16 +72,16 @@ func (b *bell) call(from ID, to []ID) {
 func (b *bell) ring(from ID, words ...*atomic.Uint32) {
 	b.access(func() {
 		b.changes[placeOf(from)].Add(1)
-		killpoint.At("bell.change")
+		failpoint.At("bell.change")
 		for _, w := range words {
 			w.Add(1)
 		}
 	})
-	killpoint.At("bell.add")
+	failpoint.At("bell.add")
 	for _, w := range words {
 		futex.Wake(w)
 	}
-	killpoint.At("bell.wake")
+	failpoint.At("bell.wake")
 }
 
 // ears are the words that a participant listens to, with what each held.

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -25,7 +25,7 @@ func writeSchema(dir, path string, schema []byte, mode fs.FileMode) (err error) 
 	if err := f.Reserve(0, int64(len(schema))); err != nil {
 		return err
 	}
-	killpoint.At("file.reserve")
+	failpoint.At("file.reserve")
 	m, err := f.Map(0, len(schema), true)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 )
 
 // Participants returns who is known now, this participant included, in the order of joining. With Options.OnDemand there are
-// of the entities of others only those that Know or Follow asked for, and PIDProof only of participants that OnChange heard of. Counters are not read. The caller owns the slice and
+// of the entities of others only those that Know or Follow asked for, and PIDCheck only of participants that OnChange heard of. Counters are not read. The caller owns the slice and
 // its slices of entities.
 func (r *Registry) Participants() []Participant {
 	r.mu.Lock()
@@ -15,7 +15,7 @@ func (r *Registry) Participants() []Participant {
 	all := make([]Participant, 0, len(r.peers)+1)
 	if r.peers[r.self.id] == nil && !r.closing.Load() && !r.readOnly() { // before the first look
 		self := r.self.participant()
-		self.UID, self.GID, self.PIDProof = os.Geteuid(), os.Getegid(), SameUser
+		self.UID, self.GID, self.PIDCheck = os.Geteuid(), os.Getegid(), PIDOfUser
 		self.Alive = true
 		all = append(all, self)
 	}

@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/counters"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // A table is the participant file of this process, which nobody else writes. Its methods may be called concurrently.
@@ -52,7 +52,7 @@ func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 	if err := f.Reserve(0, pageSize); err != nil {
 		return nil, err
 	}
-	killpoint.At("file.reserve")
+	failpoint.At("file.reserve")
 	if t.mapping, err = f.MapWhole(fileSize); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 }
 
 // put writes a record, its schema before it, and returns its page and the counters in it.
-func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err error) {
+func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -81,30 +81,30 @@ func (t *table) put(e *Entity, body []byte) (page int, counters []byte, err erro
 	if len(e.Schema) != 0 {
 		path := filePath(t.dir, t.id, schemaSuffix(e.ID.Number))
 		if err := writeSchema(t.dir, path, e.Schema, t.mode); err != nil {
-			return 0, nil, fmt.Errorf("publish the schema: %w", ExplainTaken(path, "try again, which takes another name, and remove", err))
+			return 0, nil, fmt.Errorf("publish the schema: %w", ExplainNameConflict(path, "try again, which takes another name, and remove", err))
 		}
-		killpoint.At("advertise.schema")
+		failpoint.At("advertise.schema")
 	}
 	t.generation++
 	b := t.page(page)
 	clear(b)
-	killpoint.At("advertise.clear")
+	failpoint.At("advertise.clear")
 	p := prefix{number: e.ID.Number, generation: t.generation}
 	p.put(b, body)
-	killpoint.At("advertise.record")
+	failpoint.At("advertise.record")
 	mem.Uint32(b, offEntityState).Store(uint32(e.Kind))
-	killpoint.At("advertise.state")
+	failpoint.At("advertise.state")
 	mem.Uint64(t.b, indexOffset(page)+offIndexKey).Store(e.key())
 	t.index(page).Store(indexed(uint32(e.Kind), t.generation))
-	killpoint.At("advertise.index")
+	failpoint.At("advertise.index")
 	t.changed(page)
-	killpoint.At("advertise.changed")
+	failpoint.At("advertise.changed")
 	t.used[page] = true
 	t.schemas += int64(len(e.Schema))
 	t.word32(offPages).Store(uint32(len(t.used)))
-	killpoint.At("advertise.pages")
+	failpoint.At("advertise.pages")
 	t.word64(offTableVersion).Add(1)
-	killpoint.At("advertise.version")
+	failpoint.At("advertise.version")
 	return page, countersOf(b), nil
 }
 
@@ -128,7 +128,7 @@ func (t *table) freePage() (int, error) {
 	if err := t.file.Reserve(int64(at), int64(end-at)); err != nil {
 		return 0, err
 	}
-	killpoint.At("advertise.reserve")
+	failpoint.At("advertise.reserve")
 	t.used = append(t.used, false)
 	return page, nil
 }
@@ -141,23 +141,23 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 		return nil // close removed it
 	}
 	t.index(page).Store(0)
-	killpoint.At("unadvertise.index")
+	failpoint.At("unadvertise.index")
 	t.changed(page)
-	killpoint.At("unadvertise.changed")
+	failpoint.At("unadvertise.changed")
 	mem.Uint32(t.page(page), offEntityState).Store(0)
-	killpoint.At("unadvertise.state")
+	failpoint.At("unadvertise.state")
 	t.used[page] = false
 	t.lowest = min(t.lowest, page)
 	t.schemas -= int64(schemaSize)
 	t.word64(offTableVersion).Add(1)
-	killpoint.At("unadvertise.version")
+	failpoint.At("unadvertise.version")
 	if schemaSize == 0 {
 		return nil
 	}
 	if err := removeIfThere(filePath(t.dir, t.id, schemaSuffix(number))); err != nil {
 		return err
 	}
-	killpoint.At("unadvertise.schema")
+	failpoint.At("unadvertise.schema")
 	return nil
 }
 
@@ -180,27 +180,27 @@ func (t *table) close(log *slog.Logger) error {
 	}
 	t.closed = true
 	t.word32(offState).Store(stateLeaving)
-	killpoint.At("leave.state")
+	failpoint.At("leave.state")
 	for i := range t.used {
 		t.index(i).Store(0)
 		t.changed(i)
 		mem.Uint32(t.page(i), offEntityState).Store(0)
 	}
-	killpoint.At("leave.records")
+	failpoint.At("leave.records")
 	t.word64(offTableVersion).Add(1)
-	killpoint.At("leave.version")
+	failpoint.At("leave.version")
 	left := removeFiles(t.dir, map[ID]bool{t.id: true}, false)
 	for _, err := range left.planted {
 		log.Warn("a file that is not of this participant stays under its name", "dir", t.dir, "participant", t.id, "err", err)
 	}
 	t.b = nil
 	err := errors.Join(errors.Join(left.own...), t.mapping.Unmap(), t.file.Close())
-	killpoint.At("leave.unlock")
+	failpoint.At("leave.unlock")
 	return err
 }
 
 func countersOf(page []byte) []byte {
-	return page[offCounters : offCounters+counters.Size : offCounters+counters.Size]
+	return page[offCounters : offCounters+stats.Size : offCounters+stats.Size]
 }
 
 func (t *table) page(i int) []byte {

@@ -12,7 +12,7 @@ import (
 func TestRegistry_UnrelatedParticipants(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, true)
-	if _, err := w.Follow(KindPublisher, "wanted"); err != nil {
+	if _, err := w.Watch(KindPublisher, "wanted"); err != nil {
 		t.Fatal(err)
 	}
 	w.lookNow(hinted)
@@ -54,8 +54,8 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 // What is told of a participant begins when it has something that is wanted, and with it the wait for its end.
 func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 	for name, follow := range map[string]func(*watcher) (*Interest, error){
-		"an entity": func(w *watcher) (*Interest, error) { return w.Follow(KindPublisher, "member/topic") },
-		"members":   func(w *watcher) (*Interest, error) { return w.FollowMembers() },
+		"an entity": func(w *watcher) (*Interest, error) { return w.Watch(KindPublisher, "member/topic") },
+		"members":   func(w *watcher) (*Interest, error) { return w.WatchParticipants() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := domain(t)

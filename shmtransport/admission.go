@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/fault"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A LinkRequest is a reader's wish to be watched by a publisher, as found in the reader's directory.
@@ -20,7 +20,7 @@ type LinkRequest struct {
 	Subscription uint32 // number within the reader's participant
 	History      uint32 // samples of the past; historyAll = all there were
 	Lossless     bool
-	Patience     time.Duration // how long a publish waits for this reader when it is lossless
+	Timeout      time.Duration // how long a publish waits for this reader when it is lossless
 	Declined     bool          // the subscription does not want this publisher
 	Path         string        // the reader's file, for errors
 }
@@ -70,8 +70,8 @@ func (r *peer) next(newest uint64) uint64 {
 	return r.floor
 }
 
-// Watches reports whether the link is admitted.
-func (w *Writer) Watches(req LinkRequest) bool {
+// HasReader reports whether the link is admitted.
+func (w *Writer) HasReader(req LinkRequest) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.watches(req)
@@ -118,13 +118,13 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	r.floor = max(start, w.seq+1-min(w.seq, uint64(w.ring.depth())))
 
 	w.readers = append(w.readers, r)
-	killpoint.At("admit.watch")
+	failpoint.At("admit.watch")
 	entry, ok := w.admissions.add(req, start)
 	if !ok {
 		w.readers = w.readers[:len(w.readers)-1]
 		release()
 		w.ringBell()
-		killpoint.At("refuse.bell")
+		failpoint.At("refuse.bell")
 		return &LimitError{What: "subscriptions of one publisher", Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 	}
 	r.entry = entry
@@ -133,20 +133,20 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	w.figures.SetSubscribers(len(w.readers))
 	w.ringBell()
-	killpoint.At("admit.bell")
+	failpoint.At("admit.bell")
 	return nil
 }
 
-// Dismiss stops watching every reader of a participant that is dead. Its marks mean nothing any more.
-func (w *Writer) Dismiss(reader uint64) {
+// RemoveReader stops watching every reader of a participant that is dead. Its marks mean nothing any more.
+func (w *Writer) RemoveReader(reader uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.removeReaders(func(r *peer) bool { return r.req.Reader == reader })
 }
 
-// Leave is for a participant that left in an orderly way. Samples that its process still holds stay valid: the marks are
+// DetachReader is for a participant that left in an orderly way. Samples that its process still holds stay valid: the marks are
 // watched as long as mapped says that they mean something.
-func (w *Writer) Leave(reader uint64, mapped func() bool) {
+func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.readers {
@@ -218,7 +218,7 @@ func (w *Writer) noteMarks(p *pool) {
 }
 
 func (w *Writer) noteAll(p *pool) (stale, whole bool) {
-	defer w.endNotes(fault.Guard(), &whole)
+	defer w.endNotes(sigbus.Guard(), &whole)
 	for _, r := range w.readers {
 		if r.broken || !r.isCurrent() || r.left != nil && !r.left() {
 			stale = true
@@ -234,7 +234,7 @@ func (w *Writer) noteAll(p *pool) (stale, whole bool) {
 	return stale, true
 }
 
-func (w *Writer) endNotes(before fault.Mode, whole *bool) {
+func (w *Writer) endNotes(before sigbus.Mode, whole *bool) {
 	before.Restore()
 	if e := recover(); e != nil {
 		w.cut(e)

@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -37,35 +37,35 @@ func (t *admissionTable) add(r LinkRequest, start uint64) (int, bool) {
 		t.used[i] = true
 		e := t.entry(i)
 		mem.Uint64(e, admOffStart).Store(start)
-		killpoint.At("admit.start")
+		failpoint.At("admit.start")
 		mem.Uint64(e, admOffLink).Store(linkKey(r.Link, r.Generation))
-		killpoint.At("admit.link")
+		failpoint.At("admit.link")
 		mem.Uint64(e, admOffReader).Store(r.Reader)
-		killpoint.At("admit.reader")
+		failpoint.At("admit.reader")
 		mem.Uint32(e, admOffStatus).Store(statusAdmitted)
-		killpoint.At("admit.status")
+		failpoint.At("admit.status")
 		t.generation.Add(1)
-		killpoint.At("admit.generation")
+		failpoint.At("admit.generation")
 		return i, true
 	}
 	t.full.Store(1)
-	killpoint.At("refuse.full")
+	failpoint.At("refuse.full")
 	t.generation.Add(1)
-	killpoint.At("refuse.generation")
+	failpoint.At("refuse.generation")
 	return 0, false
 }
 
 func (t *admissionTable) remove(i int) {
 	e := t.entry(i)
 	mem.Uint32(e, admOffStatus).Store(statusFree)
-	killpoint.At("dismiss.status")
+	failpoint.At("dismiss.status")
 	mem.Uint64(e, admOffReader).Store(0)
-	killpoint.At("dismiss.reader")
+	failpoint.At("dismiss.reader")
 	t.used[i] = false
 	t.full.Store(0)
-	killpoint.At("dismiss.full")
+	failpoint.At("dismiss.full")
 	t.generation.Add(1)
-	killpoint.At("dismiss.generation")
+	failpoint.At("dismiss.generation")
 }
 
 // startFor returns the first sequence that a reader accounts for which asks for history samples up to newest: of those that

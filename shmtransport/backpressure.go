@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
-	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -115,8 +115,8 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 		case n != r.stuckAt || n > target && n+uint64(w.ring.depth()) > w.seq+1:
 			r.stuckAt, r.stuckFor = n, 0
 		default:
-			r.stuckFor += min(since, max(r.req.Patience/patienceLooks, publisherNap))
-			if n <= target && r.stuckFor > r.req.Patience {
+			r.stuckFor += min(since, max(r.req.Timeout/patienceLooks, publisherNap))
+			if n <= target && r.stuckFor > r.req.Timeout {
 				r.suspended, any = true, true
 			}
 		}
@@ -161,13 +161,13 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 // called.
 func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
-	killpoint.At("backpressure.arm")
+	failpoint.At("backpressure.arm")
 	w.sleepers++
 	r.pins++
 	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)
 	seen, wake := r.load32(word), w.wake.Load()
 	blocked := r.next(w.seq) <= target
-	killpoint.At("backpressure.look")
+	failpoint.At("backpressure.look")
 	w.mu.Unlock()
 
 	var err error
@@ -176,7 +176,7 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 		waiter.Add(word, seen)
 		waiter.Add(&w.wake, wake)
 		err = waiter.Wait(publisherNap)
-		killpoint.At("backpressure.wait")
+		failpoint.At("backpressure.wait")
 	}
 
 	w.mu.Lock()
@@ -187,7 +187,7 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 	w.sleepers--
 	if w.sleepers == 0 && !w.closed {
 		w.wakeCursor.Store(0)
-		killpoint.At("backpressure.end")
+		failpoint.At("backpressure.end")
 	}
 	w.closeStoreIfUnused()
 	return err

@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/fault"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // PublishBatch publishes each payload as a sample of its own, in their order. What costs time once for each Publish, the
@@ -67,7 +67,7 @@ func (w *Writer) hold(ctx context.Context, payload []byte) (slotID, error) {
 	id, err := w.slotFor(ctx, len(payload))
 	if err == nil {
 		copy(w.open(id), payload)
-		killpoint.At("publish.copy")
+		failpoint.At("publish.copy")
 	}
 	return id, err
 }
@@ -92,7 +92,7 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err err
 	}
 	clear(buf)
 	r.got = 0
-	defer r.endBatch(ctx, fault.Guard(), buf, &n, &err)
+	defer r.endBatch(ctx, sigbus.Guard(), buf, &n, &err)
 	for {
 		if r.closed.Load() {
 			return 0, closed.Error("the subscriber is closed")
@@ -150,9 +150,9 @@ func (l *Link) takeRun(buf []Sample) int {
 	}
 	if got > 0 {
 		l.cursorWord.Store(l.cursor)
-		killpoint.At("take.cursor")
+		failpoint.At("take.cursor")
 		l.wakePublisher()
-		killpoint.At("take.wake")
+		failpoint.At("take.wake")
 	}
 	return got
 }
@@ -187,13 +187,13 @@ func (l *Link) takeMarked(buf []Sample) int {
 		if ahead(word, at) != 0 || slot >= slotInEntry {
 			break
 		}
-		killpoint.At("take.load")
+		failpoint.At("take.load")
 		if k = l.freeFrom(k); k < 0 {
 			break
 		}
 		l.useMark(k)
 		mem.Release32(&l.marks[k], slot+1)
-		killpoint.At("take.mark")
+		failpoint.At("take.mark")
 		buf[n].use, buf[n].sequence = use(k), word // until it is read
 		k++
 	}

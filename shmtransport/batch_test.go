@@ -216,7 +216,7 @@ func testBatchesUnderFire(t *testing.T, newRing ringMaker) {
 						held = held[:0]
 					}
 				}
-				f := r.Figures()
+				f := r.Stats()
 				if f.Messages+f.Lost != total || lossless && f.Lost != 0 {
 					t.Errorf("%d received and %d lost of %d", f.Messages, f.Lost, total)
 				}

@@ -58,7 +58,7 @@ func (c *circle) drop(p *parking) {
 }
 
 // resign makes another one lead. Called with mu held.
-func (w *Waits) resign() {
+func (w *WaitSet) resign() {
 	c := &w.warm
 	c.words -= c.leader.bells.Len()
 	c.leader.at = nowhere
@@ -73,7 +73,7 @@ func (w *Waits) resign() {
 
 // lead sleeps for the circle until p, its leader, has to look, or is cold, the last, and has another place. Called with mu held, which it
 // gives up meanwhile.
-func (w *Waits) lead(p *parking) error {
+func (w *WaitSet) lead(p *parking) error {
 	c := &w.warm
 	for {
 		poked := p.poked.Load()
@@ -103,7 +103,7 @@ func (w *Waits) lead(p *parking) error {
 
 // attendFollowers tells those whose bells rang, gives the cold ones another place, and lets the leader sleep on the bells of
 // the others. Called with mu held.
-func (w *Waits) attendFollowers(now int64) {
+func (w *WaitSet) attendFollowers(now int64) {
 	c := &w.warm
 	for i := 0; i < len(c.followers); {
 		f := c.followers[i]
@@ -123,7 +123,7 @@ func (w *Waits) attendFollowers(now int64) {
 
 // sleepForAll lets the others run first, those that were told and whatever else the process does. If that took long there is
 // more to do than processors for it, and none is kept.
-func (w *Waits) sleepForAll(p *parking, now int64) error {
+func (w *WaitSet) sleepForAll(p *parking, now int64) error {
 	c := &w.warm
 	free := w.makeWay(&c.others)
 	began := p.now()

@@ -19,8 +19,8 @@ func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
 		w := d.writer(WriterOptions{Depth: 4})
 		f := d.readerFile()
 		block, unmap := d.countersBlock()
-		r := NewReader(new(Waits), block, ReaderOptions{Spin: -1})
-		d.connect(r, f, w, Request{})
+		r := NewReader(new(WaitSet), block, ReaderOptions{Spin: -1})
+		d.connect(r, f, w, ConnectOptions{})
 		var held []Sample
 		for range 4 {
 			if _, err := w.Publish(t.Context(), []byte("sample")); err != nil {
@@ -87,7 +87,7 @@ func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
 				l.Commit(t.Context(), 100_000)
 			}
 		})
-		try(func() { r.Tidy(); r.Figures(); r.Connected(); w.Figures() })
+		try(func() { r.Prune(); r.Stats(); r.Connected(); w.Stats() })
 		close(start)
 		wg.Wait()
 		cancel()
@@ -105,8 +105,8 @@ func TestTheLastReleasesMeetHammer(t *testing.T) {
 	w := d.writer(WriterOptions{})
 	for range 1500 / slowdown {
 		f := d.readerFile()
-		r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: MaxHeld})
-		d.connect(r, f, w, Request{})
+		r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: MaxHeld})
+		d.connect(r, f, w, ConnectOptions{})
 		var held [2]Sample
 		for i := range held {
 			if _, err := w.Publish(t.Context(), nil); err != nil {
@@ -135,7 +135,7 @@ func TestTheLastReleasesMeetHammer(t *testing.T) {
 func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
@@ -146,7 +146,7 @@ func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
 	}
 	for range 2000 / slowdown {
 		w := d.writer(WriterOptions{Depth: 1})
-		if err := r.Connect(f, d.request(w, Request{})); err != nil {
+		if err := r.Connect(f, d.request(w, ConnectOptions{})); err != nil {
 			t.Fatal(err)
 		}
 		w.Close()
@@ -161,8 +161,8 @@ func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
 func TestABellThatIsWaitedForStaysMapped(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	r := NewReader(new(Waits), nil, ReaderOptions{})
-	d.connect(r, d.readerFile(), w, Request{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	d.connect(r, d.readerFile(), w, ConnectOptions{})
 	w.Close()
 	p := new(parking)
 	p.init(r)

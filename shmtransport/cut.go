@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A publisher may cut its file short while readers have it mapped, and then every load from it may be a fault. So whatever
@@ -15,7 +15,7 @@ import (
 // call was about to return. The rest is written anew each time (armed words, bells and the place to wait) or is a figure.
 
 // endOpen ends the opening of a link.
-func endOpen(before fault.Mode, v view, err *error) {
+func endOpen(before sigbus.Mode, v view, err *error) {
 	before.Restore()
 	if e := recover(); e != nil {
 		if !v.faulted(e) {
@@ -57,7 +57,7 @@ func (r *Reader) survive(e any, given ...*Sample) {
 }
 
 // endTry ends TryReceive. The others are asked again: each such end has one publisher less.
-func (r *Reader) endTry(before fault.Mode, s *Sample, ok *bool, err *error) {
+func (r *Reader) endTry(before sigbus.Mode, s *Sample, ok *bool, err *error) {
 	before.Restore()
 	e := recover()
 	if e == nil {
@@ -69,7 +69,7 @@ func (r *Reader) endTry(before fault.Mode, s *Sample, ok *bool, err *error) {
 }
 
 // endLatest ends Latest.
-func (r *Reader) endLatest(before fault.Mode, s *Sample, ok *bool, err *error) {
+func (r *Reader) endLatest(before sigbus.Mode, s *Sample, ok *bool, err *error) {
 	before.Restore()
 	e := recover()
 	if e == nil {
@@ -81,7 +81,7 @@ func (r *Reader) endLatest(before fault.Mode, s *Sample, ok *bool, err *error) {
 }
 
 // endReceive ends Receive.
-func (r *Reader) endReceive(ctx context.Context, before fault.Mode, s *Sample, err *error) {
+func (r *Reader) endReceive(ctx context.Context, before sigbus.Mode, s *Sample, err *error) {
 	before.Restore()
 	e := recover()
 	if e == nil {
@@ -93,7 +93,7 @@ func (r *Reader) endReceive(ctx context.Context, before fault.Mode, s *Sample, e
 }
 
 // endBatch ends ReceiveBatch. Samples that were counted before the fault are what it returns.
-func (r *Reader) endBatch(ctx context.Context, before fault.Mode, buf []Sample, n *int, err *error) {
+func (r *Reader) endBatch(ctx context.Context, before sigbus.Mode, buf []Sample, n *int, err *error) {
 	before.Restore()
 	e := recover()
 	if e == nil {
@@ -114,7 +114,7 @@ func (r *Reader) endBatch(ctx context.Context, before fault.Mode, buf []Sample, 
 }
 
 // endTidy ends Tidy.
-func (r *Reader) endTidy(before fault.Mode) {
+func (r *Reader) endTidy(before sigbus.Mode) {
 	before.Restore()
 	e := recover()
 	if e == nil {
@@ -122,13 +122,13 @@ func (r *Reader) endTidy(before fault.Mode) {
 		return
 	}
 	r.survive(e)
-	r.Tidy()
+	r.Prune()
 }
 
 // glance calls f, which looks at the link without having the turn, and reports whether it could. Who has the turn next will
 // give the link up.
 func (l *Link) glance(f func()) (ok bool) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
 			if !l.view.faulted(e) {
@@ -136,7 +136,7 @@ func (l *Link) glance(f func()) (ok bool) {
 			}
 			ok = false
 		}
-	}(fault.Guard())
+	}(sigbus.Guard())
 	f()
 	return true
 }
@@ -146,7 +146,7 @@ func (l *Link) glance(f func()) (ok bool) {
 func (l *Link) spoil(err error) {
 	l.spoiled.CompareAndSwap(nil, &err)
 	if r := l.owner; r != nil {
-		r.Tidy()
+		r.Prune()
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // Each way to take meets a file that was cut to nothing, or to its ring, and still gives what the other publisher has.
@@ -60,7 +60,7 @@ func TestAPublisherThatCutsItsFileIsGivenUpAndNobodyElse(t *testing.T) {
 					t.Fatal("there is more:", err)
 				}
 				c.given(t)
-				if n := c.r.Figures().Held; n != 0 {
+				if n := c.r.Stats().Held; n != 0 {
 					t.Errorf("%d samples count as held", n)
 				}
 				if c.f.open != 1 {
@@ -97,7 +97,7 @@ func TestABatchThatAFaultEndsKeepsWhatItCounted(t *testing.T) {
 	}
 	tryReceive(c.r)
 	c.given(t)
-	if f := c.r.Figures(); f.Messages != 3 || f.Held != 0 {
+	if f := c.r.Stats(); f.Messages != 3 || f.Held != 0 {
 		t.Errorf("%d received, %d held", f.Messages, f.Held)
 	}
 	leaveFileWhole(t, c)
@@ -127,20 +127,20 @@ func TestAWatcherSurvivesAFileThatIsCut(t *testing.T) {
 	d := newDomain(t)
 	honest, cutter := d.writer(WriterOptions{}), d.writer(WriterOptions{})
 	failed := make(chan error, 1)
-	r := NewReader(new(Waits), nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed <- err }})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed <- err }})
 	defer r.Close()
 	for _, w := range []*Writer{cutter, honest} {
-		if err := r.Watch(d.request(w, Request{})); err != nil {
+		if err := r.ConnectPassive(d.request(w, ConnectOptions{})); err != nil {
 			t.Fatal(err)
 		}
 	}
 	path := d.path(cutter.ID().Participant, "pub.1")
 	truncate(t, path, 0)
-	r.Peek()
+	r.Poll()
 	if _, err := honest.Publish(t.Context(), large()); err != nil {
 		t.Fatal(err)
 	}
-	r.Peek()
+	r.Poll()
 	expect(t, r, string(large()), 0)
 	expectNothing(t, r)
 	if err := <-failed; !errors.As(err, new(*CorruptError)) {
@@ -163,14 +163,14 @@ func TestASampleThatAFaultKeepsBackIsReleased(t *testing.T) {
 	}
 	truncate(t, c.path(c.cutter), 0)
 	func() {
-		defer func(before fault.Mode) {
+		defer func(before sigbus.Mode) {
 			before.Restore()
 			c.r.survive(recover(), &s)
-		}(fault.Guard())
+		}(sigbus.Guard())
 		link.wakePublisher()
 	}()
 	c.given(t)
-	if f := c.r.Figures(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
+	if f := c.r.Stats(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
 		t.Errorf("%d held, %d links in use, %d lost", f.Held, c.f.open, f.Lost)
 	}
 	leaveFileWhole(t, c)

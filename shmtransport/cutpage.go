@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A reader may cut its file short while publishers have its link pages mapped. Every load from a page is under a guard, of
@@ -14,7 +14,7 @@ import (
 
 // cut marks the reader as broken in whose page the fault e is. What is no such fault goes on as a panic. Called with mu held.
 func (w *Writer) cut(e any) {
-	k := slices.IndexFunc(w.readers, func(r *peer) bool { return fault.In(e, r.page) })
+	k := slices.IndexFunc(w.readers, func(r *peer) bool { return sigbus.In(e, r.page) })
 	if k < 0 {
 		panic(e)
 	}
@@ -23,16 +23,16 @@ func (w *Writer) cut(e any) {
 
 // look loads a word of the page; it is what stands in place of a word that is gone.
 func look[T any](r *peer, load func() T, instead T) (v T) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
-			if !fault.In(e, r.page) {
+			if !sigbus.In(e, r.page) {
 				panic(e)
 			}
 			r.broken = true
 			v = instead
 		}
-	}(fault.Guard())
+	}(sigbus.Guard())
 	return load()
 }
 

@@ -38,10 +38,10 @@ type failure struct {
 func newCutPair(t *testing.T) *cutPair {
 	d := newDomain(t)
 	c := &cutPair{d: d, f: d.readerFile(), honest: d.writer(WriterOptions{}), cutter: d.writer(WriterOptions{}), failed: make(chan failure, 8)}
-	c.r = NewReader(new(Waits), nil, ReaderOptions{Failed: func(id PublisherID, err error) { c.failed <- failure{id, err} }})
+	c.r = NewReader(new(WaitSet), nil, ReaderOptions{Failed: func(id PublisherID, err error) { c.failed <- failure{id, err} }})
 	t.Cleanup(c.r.Close)
-	d.connect(c.r, c.f, c.cutter, Request{})
-	d.connect(c.r, c.f, c.honest, Request{})
+	d.connect(c.r, c.f, c.cutter, ConnectOptions{})
+	d.connect(c.r, c.f, c.honest, ConnectOptions{})
 	return c
 }
 

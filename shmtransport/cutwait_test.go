@@ -12,7 +12,7 @@ import (
 // Several goroutines wait in one process, so one looks at the bells of others.
 func TestThoseWhoWaitSurviveABellThatIsGone(t *testing.T) {
 	for _, cold := range []bool{false, true} {
-		waits := new(Waits)
+		waits := new(WaitSet)
 		d := newDomain(t)
 		f := d.readerFile()
 		honest, cutter := d.writer(WriterOptions{}), d.writer(WriterOptions{})
@@ -26,8 +26,8 @@ func TestThoseWhoWaitSurviveABellThatIsGone(t *testing.T) {
 		for range readers {
 			r := NewReader(waits, nil, ReaderOptions{Spin: -1, Failed: func(_ PublisherID, err error) { failed <- err }})
 			defer r.Close()
-			d.connect(r, f, cutter, Request{})
-			d.connect(r, f, honest, Request{})
+			d.connect(r, f, cutter, ConnectOptions{})
+			d.connect(r, f, honest, ConnectOptions{})
 			go func() {
 				s, err := r.Receive(t.Context())
 				ends <- end{s, err}
@@ -62,11 +62,11 @@ func TestConnectingIsNotEndedByAFileThatIsCut(t *testing.T) {
 	if err := c.r.AwaitConnected(t.Context(), -1); err != nil {
 		t.Error(err)
 	}
-	c.r.Tidy()
+	c.r.Prune()
 	c.given(t)
-	other := NewReader(new(Waits), nil, ReaderOptions{})
+	other := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer other.Close()
-	if err := other.Connect(c.f, c.d.request(c.cutter, Request{})); err == nil {
+	if err := other.Connect(c.f, c.d.request(c.cutter, ConnectOptions{})); err == nil {
 		t.Error("connected with a file of 0 bytes")
 	}
 	leaveFileWhole(t, c)
@@ -75,8 +75,8 @@ func TestConnectingIsNotEndedByAFileThatIsCut(t *testing.T) {
 // Who knows that a publisher is gone may hold what Failed wants.
 func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
 	for name, tidy := range map[string]func(*Reader, *cutPair){
-		"Gone": func(r *Reader, c *cutPair) { r.Gone(c.cutter.ID().Participant) },
-		"Tidy": func(r *Reader, c *cutPair) { r.Tidy() },
+		"Gone": func(r *Reader, c *cutPair) { r.ParticipantExited(c.cutter.ID().Participant) },
+		"Tidy": func(r *Reader, c *cutPair) { r.Prune() },
 		"Tidy, after a payload was read in vain": func(r *Reader, c *cutPair) {
 			for _, l := range *r.links.Load() {
 				if l.id == c.cutter.ID() {
@@ -85,7 +85,7 @@ func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
 					r.untidy.Store(true)
 				}
 			}
-			r.Tidy()
+			r.Prune()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestWhoWaitsForPublishersGivesUpOneThatCutsItsFile(t *testing.T) {
 		t.Errorf("given up: %v", err)
 	}
 	leaveFileWhole(t, c)
-	c.d.connect(c.r, c.f, c.d.writer(WriterOptions{}), Request{})
+	c.d.connect(c.r, c.f, c.d.writer(WriterOptions{}), ConnectOptions{})
 	if err := <-met; err != nil {
 		t.Error(err)
 	}

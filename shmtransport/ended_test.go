@@ -16,7 +16,7 @@ func lastWords(t testing.TB, r *Reader, opts WriterOptions, payloads ...string) 
 		h.publish(payload)
 	}
 	h.w.Close()
-	r.Tidy()
+	r.Prune()
 	return h
 }
 
@@ -31,7 +31,7 @@ func cost(sizes ...int) (n int64) {
 
 func TestReader_ManyEndedPublishers(t *testing.T) {
 	const publishers = 5000
-	r := NewReader(new(Waits), nil, ReaderOptions{EndedLimit: publishers * cost(200, 10)})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: publishers * cost(200, 10)})
 	large := strings.Repeat("-", 190)
 	for i := range publishers {
 		lastWords(t, r, WriterOptions{Depth: 2}, fmt.Sprint(large, i), fmt.Sprint(i))
@@ -39,7 +39,7 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 			t.Fatalf("%d publishers that ended are among the links", n)
 		}
 	}
-	if f := r.Figures(); f.Publishers != publishers || f.Lag != 2*publishers || r.Connected() != publishers {
+	if f := r.Stats(); f.Publishers != publishers || f.Lag != 2*publishers || r.Connected() != publishers {
 		t.Errorf("%d and %d publishers, %d behind", f.Publishers, r.Connected(), f.Lag)
 	}
 	for i := range publishers {
@@ -47,7 +47,7 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 		expect(t, r, fmt.Sprint(i), 0)
 	}
 	expectNothing(t, r)
-	if f := r.Figures(); f.Messages != 2*publishers || f.Lost != 0 || f.Dropped != 0 || f.Publishers != 0 || f.Lag != 0 || r.endedBytes != 0 {
+	if f := r.Stats(); f.Messages != 2*publishers || f.Lost != 0 || f.Dropped != 0 || f.Publishers != 0 || f.Lag != 0 || r.endedBytes != 0 {
 		t.Errorf("%+v, %d bytes kept", f, r.endedBytes)
 	}
 }
@@ -55,7 +55,7 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	const publishers, kept = 100, 30
 	told := make(chan error, publishers)
-	r := NewReader(new(Waits), nil, ReaderOptions{
+	r := NewReader(new(WaitSet), nil, ReaderOptions{
 		EndedLimit: kept * cost(3, 3),
 		Dropped:    func(_ any, err *DroppedError) { told <- err },
 	})
@@ -71,7 +71,7 @@ func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	}
 	expectNothing(t, r)
 	const dropped = 2 * (publishers - kept)
-	if f := r.Figures(); f.Messages != 2*kept || f.Lost != dropped || f.Dropped != dropped {
+	if f := r.Stats(); f.Messages != 2*kept || f.Lost != dropped || f.Dropped != dropped {
 		t.Errorf("%d received, %d lost, %d dropped", f.Messages, f.Lost, f.Dropped)
 	}
 	for range publishers - kept {
@@ -84,7 +84,7 @@ func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 
 // A ring with much left stays mapped, and counts.
 func TestReader_EndedRingsThatAreLarge(t *testing.T) {
-	r := NewReader(new(Waits), nil, ReaderOptions{EndedLimit: 1})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: 1})
 	large := strings.Repeat("x", copiedRest)
 	first := lastWords(t, r, WriterOptions{}, large, "first")
 	if len(r.ended) != 1 || r.ended[0].kept != nil || r.endedBytes != first.store.size || r.endedBytes < copiedRest {
@@ -92,7 +92,7 @@ func TestReader_EndedRingsThatAreLarge(t *testing.T) {
 	}
 	expect(t, r, large, 0) // though it alone is beyond the limit
 	second := lastWords(t, r, WriterOptions{}, large, large)
-	if f := r.Figures(); f.Dropped != 1 || f.Lost != 1 || r.endedBytes != second.store.size {
+	if f := r.Stats(); f.Dropped != 1 || f.Lost != 1 || r.endedBytes != second.store.size {
 		t.Fatalf("%d dropped, %d lost, %d bytes", f.Dropped, f.Lost, r.endedBytes)
 	}
 	expect(t, r, large, 0)
@@ -101,7 +101,7 @@ func TestReader_EndedRingsThatAreLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectNothing(t, r)
-	if f := r.Figures(); f.Held != 1 || f.Publishers != 0 || r.endedBytes != 0 {
+	if f := r.Stats(); f.Held != 1 || f.Publishers != 0 || r.endedBytes != 0 {
 		t.Errorf("%d held, %d publishers, %d bytes", f.Held, f.Publishers, r.endedBytes)
 	}
 	if string(held.Payload()) != large {
@@ -112,16 +112,16 @@ func TestReader_EndedRingsThatAreLarge(t *testing.T) {
 
 // A publisher that ended may still say in its ring that it goes on.
 func TestReader_EndedRingThatGoesOn(t *testing.T) {
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
 	h.connect(r, LinkRequest{})
 	large := strings.Repeat("x", copiedRest)
 	h.publish(large)
-	r.Gone(h.w.ID().Participant)
+	r.ParticipantExited(h.w.ID().Participant)
 	h.publish("one more")
 	expect(t, r, large, 0)
 	expectNothing(t, r)
-	if f := r.Figures(); f.Publishers != 0 {
+	if f := r.Stats(); f.Publishers != 0 {
 		t.Errorf("%d publishers", f.Publishers)
 	}
 }
@@ -132,14 +132,14 @@ func (h *heapRing) end(r *Reader, publish func(h *heapRing)) {
 	h.connect(r, LinkRequest{})
 	publish(h)
 	h.w.Close()
-	r.Tidy()
+	r.Prune()
 	if len(r.ended) == 0 || r.ended[0].kept == nil {
 		h.t.Fatal("nothing was copied")
 	}
 }
 
 func TestReader_EndedRingWithSamplesTakenBack(t *testing.T) {
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	newHeapRing(t, WriterOptions{Depth: 4}).end(r, func(h *heapRing) {
 		for i := range 4 {
 			h.publish(fmt.Sprint(i))
@@ -150,7 +150,7 @@ func TestReader_EndedRingWithSamplesTakenBack(t *testing.T) {
 	expect(t, r, "0", 0)
 	expect(t, r, "2", 1)
 	expectNothing(t, r)
-	if f := r.Figures(); f.Messages != 2 || f.Lost != 2 || f.Dropped != 0 {
+	if f := r.Stats(); f.Messages != 2 || f.Lost != 2 || f.Dropped != 0 {
 		t.Errorf("%d received, %d lost, %d dropped", f.Messages, f.Lost, f.Dropped)
 	}
 }
@@ -165,7 +165,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 		newRing(t, WriterOptions{Depth: 4}).end(r, publish)
 	}
 	t.Run("after an overrun", func(t *testing.T) {
-		r := NewReader(new(Waits), nil, ReaderOptions{})
+		r := NewReader(new(WaitSet), nil, ReaderOptions{})
 		ended(r, func(h *heapRing) {
 			for i := range 10 {
 				h.publish(fmt.Sprint(i))
@@ -178,7 +178,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 		expectNothing(t, r)
 	})
 	t.Run("while samples are held", func(t *testing.T) {
-		r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 2})
+		r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 2})
 		var held []Sample
 		take := func() {
 			t.Helper()
@@ -199,7 +199,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 		if _, _, err := tryReceive(r); !errors.As(err, new(*LimitError)) {
 			t.Fatalf("more are held than may be: %v", err)
 		}
-		if f := r.Figures(); f.Held != 3 {
+		if f := r.Stats(); f.Held != 3 {
 			t.Errorf("%d held", f.Held)
 		}
 		for i, s := range held {
@@ -211,12 +211,12 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 		}
 		expect(t, r, "3", 0)
 		expectNothing(t, r)
-		if f := r.Figures(); f.Held != 0 {
+		if f := r.Stats(); f.Held != 0 {
 			t.Errorf("%d held", f.Held)
 		}
 	})
 	t.Run("to a batch", func(t *testing.T) {
-		r := NewReader(new(Waits), nil, ReaderOptions{})
+		r := NewReader(new(WaitSet), nil, ReaderOptions{})
 		for range 2 {
 			ended(r, func(h *heapRing) {
 				h.publish("a")
@@ -235,7 +235,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 		}
 	})
 	t.Run("to Latest", func(t *testing.T) {
-		r := NewReader(new(Waits), nil, ReaderOptions{})
+		r := NewReader(new(WaitSet), nil, ReaderOptions{})
 		for i := range 3 {
 			ended(r, func(h *heapRing) {
 				h.publish("older")
@@ -245,7 +245,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 		latest(t, r, "2").Release()
 		latest(t, r, "2").Release() // as long as nothing tidies
 		expectNothing(t, r)
-		if f := r.Figures(); f.Messages != 1 || f.Lost != 0 || f.Held != 0 || f.Publishers != 0 || r.endedBytes != 0 {
+		if f := r.Stats(); f.Messages != 1 || f.Lost != 0 || f.Held != 0 || f.Publishers != 0 || r.endedBytes != 0 {
 			t.Errorf("%d received, %d lost, %d held, %d publishers", f.Messages, f.Lost, f.Held, f.Publishers)
 		}
 	})
@@ -253,7 +253,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 
 // Those that live get their turn however much others left.
 func TestReader_EndedPublishersLeaveTurnsToOthers(t *testing.T) {
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
 	h.connect(r, LinkRequest{})
 	for i := range 3 * endedInARow {

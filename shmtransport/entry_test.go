@@ -76,7 +76,7 @@ func TestAnEntryThatWasBeingWrittenIsOneLostSample(t *testing.T) {
 		h.publish(p)
 	}
 	h.w.ring.fill(5, []byte("5"))
-	r.Gone(h.w.ID().Participant)
+	r.ParticipantExited(h.w.ID().Participant)
 	expect(t, r, "2", 1)
 	expect(t, r, "3", 0)
 	expect(t, r, "4", 0)
@@ -116,7 +116,7 @@ func TestCopiesAreValidUntilReleasedWhateverBecomesOfThePublisher(t *testing.T) 
 	if _, _, err := tryReceive(r); err == nil {
 		t.Fatal("more samples than may be held")
 	}
-	if n := r.Figures().Held; n != 4 {
+	if n := r.Stats().Held; n != 4 {
 		t.Errorf("%d samples held", n)
 	}
 	h.w.Close()
@@ -195,7 +195,7 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 		cancel()
 		var held []Sample
 		buf := make([]Sample, 3)
-		for i := 0; r.Figures().Publishers > 0; i++ {
+		for i := 0; r.Stats().Publishers > 0; i++ {
 			switch i % 3 {
 			case 0:
 				s, ok, err := tryReceive(r)
@@ -255,7 +255,7 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 			check(s)
 			s.Release()
 		}
-		f := r.Figures()
+		f := r.Stats()
 		if f.Messages != got || f.Lost+passed+got != h.w.Sequence() {
 			t.Errorf("depth %d: figures say %d received and %d lost; %d received, %d passed over of %d", depth, f.Messages, f.Lost, got, passed, h.w.Sequence())
 		}

@@ -15,11 +15,11 @@ var ErrLoanEnded = errors.New("the loan has ended: it was committed or abandoned
 type TooLargeError struct {
 	Size, Limit int64 // bytes
 	Loan        bool  // Limit is the length of the loan
-	Watched     bool  // Limit is what a reader copies that only watches: it was published, and the connection given up
+	ReadOnly    bool  // Limit is what a reader copies that only watches: it was published, and the connection given up
 }
 
 func (e *TooLargeError) Error() string {
-	if e.Watched {
+	if e.ReadOnly {
 		return fmt.Sprintf("payload of %d bytes is larger than the %d that are copied for whoever only reads; take part in the domain to read it", e.Size, e.Limit)
 	}
 	if e.Loan {

@@ -3,22 +3,22 @@ package shmtransport
 import (
 	"encoding/binary"
 
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // figuresNow copies a block of figures that somebody may be counting in, each of them whole.
 func figuresNow(block []byte) []byte {
-	b := make([]byte, counters.Size)
-	for i := range mem.Uint64s(block, 0, counters.Size/8) {
+	b := make([]byte, stats.Size)
+	for i := range mem.Uint64s(block, 0, stats.Size/8) {
 		binary.NativeEndian.PutUint64(b[8*i:], mem.Uint64(block, 8*i).Load())
 	}
 	return b
 }
 
-// CountIn moves the publisher's figures to a block of counters.Size bytes that others can read. The block must stay mapped
+// SetStats moves the publisher's figures to a block of stats.Size bytes that others can read. The block must stay mapped
 // until Close has returned.
-func (w *Writer) CountIn(block []byte) {
+func (w *Writer) SetStats(block []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -31,12 +31,12 @@ func (w *Writer) CountIn(block []byte) {
 }
 
 func (w *Writer) countIn(block []byte) {
-	w.bytes, w.figures = block, counters.NewPublisher(block)
+	w.bytes, w.figures = block, stats.NewPublisher(block)
 }
 
-// Figures returns what the publisher has counted.
-func (w *Writer) Figures() counters.PublisherFigures {
+// Stats returns what the publisher has counted.
+func (w *Writer) Stats() stats.PublisherCounts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return counters.ReadPublisher(figuresNow(w.bytes))
+	return stats.ReadPublisher(figuresNow(w.bytes))
 }

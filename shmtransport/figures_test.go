@@ -5,8 +5,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 func TestFiguresCanBeReadWhileTheyGrowHammer(t *testing.T) {
@@ -15,11 +15,11 @@ func TestFiguresCanBeReadWhileTheyGrowHammer(t *testing.T) {
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for r.Figures().Messages < messages {
+		for r.Stats().Messages < messages {
 		}
 	})
 	wg.Go(func() {
-		for h.w.Figures().Messages < messages {
+		for h.w.Stats().Messages < messages {
 		}
 	})
 	wg.Go(func() {
@@ -46,8 +46,8 @@ func TestReader_FiguresAfterTheLastRelease(t *testing.T) {
 func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
 	const samples = 100
 	h := newRing(t, WriterOptions{Depth: 128})
-	block := mem.Alloc(counters.Size)
-	r := NewReader(new(Waits), block, ReaderOptions{})
+	block := mem.Alloc(stats.Size)
+	r := NewReader(new(WaitSet), block, ReaderOptions{})
 	h.connect(r, LinkRequest{})
 	for range samples + 3 {
 		h.publish("x")
@@ -78,10 +78,10 @@ func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
 		s.Release()
 		r.expectFigures(t, uint64(samples-1-i), 0, 0)
 	}
-	r.Undecodable()
+	r.CountDecodeError()
 	r.expectFigures(t, 0, 0, 1)
 	for ctx := patient(t); ; runtime.Gosched() {
-		f := counters.ReadSubscription(figuresNow(block))
+		f := stats.ReadSubscription(figuresNow(block))
 		if f.Held == 0 && f.Lag == 0 && f.DecodeErrors == 1 {
 			break
 		}
@@ -93,7 +93,7 @@ func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
 
 func (r *Reader) expectFigures(t *testing.T, held, lag, undecodable uint64) {
 	t.Helper()
-	if f := r.Figures(); f.Held != held || f.Lag != lag || f.DecodeErrors != undecodable {
+	if f := r.Stats(); f.Held != held || f.Lag != lag || f.DecodeErrors != undecodable {
 		t.Fatalf("%d held, %d behind, %d undecodable; want %d, %d, %d", f.Held, f.Lag, f.DecodeErrors, held, lag, undecodable)
 	}
 }
@@ -101,13 +101,13 @@ func (r *Reader) expectFigures(t *testing.T, held, lag, undecodable uint64) {
 // A figure that others see is brought up to date without the one who reads asking for it.
 func TestReader_SharedFiguresFollowWithoutBeingAsked(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
-	block := mem.Alloc(counters.Size)
-	r := NewReader(new(Waits), block, ReaderOptions{})
+	block := mem.Alloc(stats.Size)
+	r := NewReader(new(WaitSet), block, ReaderOptions{})
 	h.connect(r, LinkRequest{})
 	ctx := patient(t)
 	follow := func(held uint64) {
 		t.Helper()
-		for counters.ReadSubscription(figuresNow(block)).Held != held {
+		for stats.ReadSubscription(figuresNow(block)).Held != held {
 			if runtime.Gosched(); ctx.Err() != nil {
 				t.Fatalf("not %d", held)
 			}
@@ -125,7 +125,7 @@ func TestReader_SharedFiguresFollowWithoutBeingAsked(t *testing.T) {
 	r.Close()
 	before := string(figuresNow(block))
 	s.Release()
-	if f := r.Figures(); f.Held != 0 {
+	if f := r.Stats(); f.Held != 0 {
 		t.Errorf("%d held", f.Held)
 	}
 	if string(figuresNow(block)) != before {

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // domain is a directory for publisher and reader files, on a file system that can hold them.
@@ -65,15 +65,15 @@ func (d *domain) readerFile() *ReaderFile {
 }
 
 // request fills in what d knows of the publisher.
-func (d *domain) request(w *Writer, q Request) Request {
+func (d *domain) request(w *Writer, q ConnectOptions) ConnectOptions {
 	q.Path, q.WakePath, q.Publisher = d.path(w.ID().Participant, "pub.1"), d.path(w.ID().Participant, "wake"), w.ID()
-	if q.Patience == 0 {
-		q.Patience = time.Hour
+	if q.Timeout == 0 {
+		q.Timeout = time.Hour
 	}
 	return q
 }
 
-func (d *domain) connect(r *Reader, f *ReaderFile, w *Writer, q Request) {
+func (d *domain) connect(r *Reader, f *ReaderFile, w *Writer, q ConnectOptions) {
 	d.t.Helper()
 	if err := r.Connect(f, d.request(w, q)); err != nil {
 		d.t.Fatal(err)
@@ -126,7 +126,7 @@ func (d *domain) countersBlock() (block []byte, unmap func()) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return m.Bytes()[:counters.Size], func() { m.Unmap() }
+	return m.Bytes()[:stats.Size], func() { m.Unmap() }
 }
 
 // Memory that is given back and taken again is really gone and really there.
@@ -135,9 +135,9 @@ func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4, MemoryLimit: limit})
 	f := d.readerFile()
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
-	d.connect(r, f, w, Request{})
+	d.connect(r, f, w, ConnectOptions{})
 	b := make([]byte, limit/4)
 	for lap := range 3 {
 		for n := 70 << 10; n < len(b); n += n / 12 {

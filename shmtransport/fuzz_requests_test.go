@@ -61,7 +61,7 @@ func FuzzRequests(f *testing.F) {
 			if seen++; seen > MaxLinks {
 				t.Fatal("more requests than links")
 			}
-			if q.Patience < 0 || q.Reader != reader || q.Publisher.Participant != h.w.ID().Participant {
+			if q.Timeout < 0 || q.Reader != reader || q.Publisher.Participant != h.w.ID().Participant {
 				t.Fatalf("%+v", q)
 			}
 			page, release, err := p.Page(q.Link)

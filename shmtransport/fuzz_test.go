@@ -89,7 +89,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching 
 	if l.watching = watching; watching {
 		l.begin(startFor(uint64(history), l.newest(), l.ring.depth()))
 	}
-	r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()
 	r.add(l)
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -120,7 +120,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching 
 				held = append(held, s)
 			}
 		}
-		if n := r.Figures().Held; n != uint64(len(held)) {
+		if n := r.Stats().Held; n != uint64(len(held)) {
 			t.Fatalf("%d samples are held, not %d", n, len(held))
 		}
 		var limit *LimitError
@@ -135,7 +135,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching 
 		}
 	}
 	r.Connected()
-	r.Peek()
+	r.Poll()
 }
 
 // FuzzOpenLink lets anything stand where a publisher's file should be.
@@ -195,7 +195,7 @@ func FuzzTake(f *testing.F) {
 		if depth&8 != 0 {
 			newRing = newEntryRing
 		}
-		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), SampleSize: 100})
+		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), InitialSampleSize: 100})
 		page := mem.Alloc(linkPageSize)
 		mem.Uint64(page, pageOffPublisher).Store(h.w.ID().Participant)
 		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)
@@ -237,7 +237,7 @@ func FuzzPeerPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, lossless bool, writes []byte) {
 		h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 20 << 10})
 		honest := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 8, Spin: -1})
-		liar := h.reader(LinkRequest{Lossless: lossless, Patience: 1}, ReaderOptions{})
+		liar := h.reader(LinkRequest{Lossless: lossless, Timeout: 1}, ReaderOptions{})
 		link := (*liar.links.Load())[0]
 		page := h.w.readers[1].page
 		if mem.Uint32(page, pageOffArmed) != link.armed {
@@ -290,7 +290,7 @@ func FuzzPeerPage(f *testing.F) {
 		for _, s := range held {
 			s.Release()
 		}
-		h.w.Dismiss(9)
+		h.w.RemoveReader(9)
 		if _, err := h.w.Publish(t.Context(), payload); err != nil {
 			t.Fatal("without readers:", err)
 		}

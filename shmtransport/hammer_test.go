@@ -42,7 +42,7 @@ type crowd struct {
 	grow     bool         // payloads get larger
 }
 
-func (c *crowd) join(q LinkRequest, waits *Waits, opts ReaderOptions) *Reader {
+func (c *crowd) join(q LinkRequest, waits *WaitSet, opts ReaderOptions) *Reader {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := NewReader(waits, nil, opts)
@@ -75,7 +75,7 @@ func (c *crowd) publish(n int) error {
 			var l Loan
 			if l, err = c.w.Loan(ctx, size); err == nil {
 				tagged(l.Bytes()[:size], tag)
-				l.Abandon()
+				l.Discard()
 			}
 		case 2:
 			tagged(buf[:size], tag)
@@ -154,7 +154,7 @@ func (c *crowd) releaseAll() error {
 }
 
 // comeAndGo lets guests join, take a few samples, and leave with some of them.
-func (c *crowd) comeAndGo(ctx context.Context, waits *Waits) error {
+func (c *crowd) comeAndGo(ctx context.Context, waits *WaitSet) error {
 	for ctx.Err() == nil {
 		if err := c.guest(ctx, waits); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (c *crowd) comeAndGo(ctx context.Context, waits *Waits) error {
 	return nil
 }
 
-func (c *crowd) guest(ctx context.Context, waits *Waits) error {
+func (c *crowd) guest(ctx context.Context, waits *WaitSet) error {
 	q := LinkRequest{Lossless: rand.IntN(3) == 0, History: uint32(rand.IntN(3))}
 	r := c.join(q, waits, ReaderOptions{MaxHeld: 16, Spin: -1})
 	defer r.Close()
@@ -195,7 +195,7 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 	} {
 		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
 			c := &crowd{heapRing: newRing(t, opts), released: make(chan Sample, 4), grow: opts.MemoryLimit > 100<<10}
-			waits := new(Waits)
+			waits := new(WaitSet)
 			if opts.Depth%4 == 0 {
 				everybodySits(waits)
 			}
@@ -235,11 +235,11 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 			releaser.Wait()
 
 			for i, r := range all {
-				if f := r.Figures(); f.Messages+f.Lost != published {
+				if f := r.Stats(); f.Messages+f.Lost != published {
 					t.Errorf("reader %d: %d received + %d lost, %d published", i, f.Messages, f.Lost, published)
 				}
 				r.Close()
-				if n := r.Figures().Held; n != 0 {
+				if n := r.Stats().Held; n != 0 {
 					t.Errorf("reader %d: %d samples held", i, n)
 				}
 			}

@@ -48,7 +48,7 @@ func newEntryRing(t testing.TB, opts WriterOptions) *heapRing {
 // reader links a new subscription. The zero LinkRequest is a keep-last one without history.
 func (h *heapRing) reader(q LinkRequest, opts ReaderOptions) *Reader {
 	h.t.Helper()
-	r := NewReader(new(Waits), nil, opts)
+	r := NewReader(new(WaitSet), nil, opts)
 	h.connect(r, q)
 	return r
 }
@@ -56,8 +56,8 @@ func (h *heapRing) reader(q LinkRequest, opts ReaderOptions) *Reader {
 func (h *heapRing) connect(r *Reader, q LinkRequest) {
 	h.t.Helper()
 	q.Reader, q.Link, q.Generation, q.Publisher = 9, h.links, 1, h.w.ID()
-	if q.Patience == 0 {
-		q.Patience = time.Hour
+	if q.Timeout == 0 {
+		q.Timeout = time.Hour
 	}
 	h.links++
 	page := mem.Alloc(linkPageSize)

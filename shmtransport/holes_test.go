@@ -102,9 +102,9 @@ func TestPublisherFile_TouchedHolesAreGivenBack(t *testing.T) {
 		t.Errorf("%d bytes of memory before the holes were touched, %d after the publisher found no room", before, now)
 	}
 	// The samples that are there were not touched.
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
-	d.connect(r, d.readerFile(), w, Request{History: 1})
+	d.connect(r, d.readerFile(), w, ConnectOptions{History: 1})
 	s, ok, err := tryReceive(r)
 	if !ok || err != nil || !bytes.Equal(s.Payload()[:8], b[:8]) {
 		t.Errorf("%t, %v", ok, err)

@@ -139,8 +139,8 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 	return nil
 }
 
-// Idle returns how many bytes are in arenas of which neither the ring nor any of the marks names a slot.
-func (p *PublisherState) Idle(marks []uint32) (n int64) {
+// IdleBytes returns how many bytes are in arenas of which neither the ring nor any of the marks names a slot.
+func (p *PublisherState) IdleBytes(marks []uint32) (n int64) {
 	marked := p.ringed
 	for _, m := range marks {
 		if k := slotID(m - 1).arena(); m != 0 && k < MaxArenas {

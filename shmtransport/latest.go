@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // Latest fills s with the newest sample there is, also one that was received before, and reports whether there is one. Of
@@ -19,7 +19,7 @@ func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 		return false, nil
 	}
 	s.link, r.other.link = nil, nil
-	defer r.endLatest(fault.Guard(), s, &ok, &err)
+	defer r.endLatest(sigbus.Guard(), s, &ok, &err)
 	for range lapsOfPatience {
 		o, err := r.latest(s)
 		if o != again {

@@ -48,7 +48,7 @@ func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
 	expect(t, r, "10", 0)
 	latest(t, r, "11").Release()
 	expectNothing(t, r)
-	if f := r.Figures(); f.Messages != 3 || f.Lost != 0 || f.Held != 0 {
+	if f := r.Stats(); f.Messages != 3 || f.Lost != 0 || f.Held != 0 {
 		t.Errorf("%d received, %d lost, %d held", f.Messages, f.Lost, f.Held)
 	}
 	s := []Sample{latest(t, r, "11"), latest(t, r, "11")}
@@ -61,7 +61,7 @@ func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
 }
 
 func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 3 {
 		h := newEntryRing(t, WriterOptions{})
@@ -74,7 +74,7 @@ func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
 		h.publish(fmt.Sprint(i))
 		latest(t, r, fmt.Sprint(i)).Release()
 	}
-	if n := r.Figures().Held; n != 0 {
+	if n := r.Stats().Held; n != 0 {
 		t.Errorf("%d held", n)
 	}
 }
@@ -130,7 +130,7 @@ func testTheLatestIsNotOlderThanWhatWasReceived(t *testing.T, newRing ringMaker)
 }
 
 func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 2 {
 		h := newHeapRing(t, WriterOptions{Depth: 4})
@@ -153,7 +153,7 @@ func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
 	one.publish("4")
 	expect(t, r, "4", 1)
 	expectNothing(t, r)
-	if f := r.Figures(); f.Lost != 1 || f.Messages != 4 || f.Held != 0 {
+	if f := r.Stats(); f.Lost != 1 || f.Messages != 4 || f.Held != 0 {
 		t.Errorf("%d received, %d lost, %d held", f.Messages, f.Lost, f.Held)
 	}
 }
@@ -193,7 +193,7 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 	latest(t, r, "2").Release()
 	two.Release()
 	latest(t, r, "2").Release()
-	if n := r.Figures().Held; n != 0 {
+	if n := r.Stats().Held; n != 0 {
 		t.Errorf("%d held", n)
 	}
 	for i := range 9 {
@@ -201,7 +201,7 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 	}
 	latest(t, r, "8").Release()
 	latest(t, r, "8").Release()
-	if f := r.Figures(); f.Messages != 3 || f.Lost != 0 {
+	if f := r.Stats(); f.Messages != 3 || f.Lost != 0 {
 		t.Errorf("%d received, %d lost", f.Messages, f.Lost)
 	}
 }

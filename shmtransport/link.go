@@ -6,8 +6,8 @@ import (
 	"io"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A Link is a reader's end of one publisher's ring. Everything but the link page is the publisher's memory, mapped
@@ -81,7 +81,7 @@ type Link struct {
 
 // openLink checks the header of a publisher's ring and maps it. The link is of use after attach.
 func openLink(v view, id PublisherID) (_ *Link, err error) {
-	defer endOpen(fault.Guard(), v, &err)
+	defer endOpen(sigbus.Guard(), v, &err)
 	corrupt := func(format string, args ...any) error {
 		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
 	}

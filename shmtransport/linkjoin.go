@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"fmt"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -72,7 +72,7 @@ func (l *Link) begin(start uint64) {
 	l.start = max(start, 1)
 	l.cursor = l.start
 	l.cursorWord.Store(l.cursor)
-	killpoint.At("admit.begin")
+	failpoint.At("admit.begin")
 }
 
 // newest returns the sequence of the newest sample of a ring that no longer changes. The head may lag behind the ring when

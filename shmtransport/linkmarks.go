@@ -3,8 +3,8 @@ package shmtransport
 import (
 	"math"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
-	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -27,7 +27,7 @@ func (l *Link) useMark(k int) {
 	if uint32(k) >= l.highWater {
 		l.highWater = uint32(k) + 1
 		l.marksUsed.Store(l.highWater)
-		killpoint.At("take.used")
+		failpoint.At("take.used")
 	}
 }
 
@@ -45,7 +45,7 @@ func (l *Link) release(u use) {
 		return
 	}
 	mem.Release32(&l.marks[k], 0)
-	killpoint.At("take.release")
+	failpoint.At("take.release")
 	if n := l.released.Add(1); n+1 == l.final.Load() {
 		l.drain()
 	}
@@ -77,9 +77,9 @@ func (l *Link) close() {
 	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held. Whether one sleeps
 	// is not asked: that would be a look at memory that may be what the link is closed for.
 	l.cursorWord.Store(math.MaxUint64)
-	killpoint.At("disconnect.cursor")
+	failpoint.At("disconnect.cursor")
 	futex.Wake(l.cursorLow)
-	killpoint.At("disconnect.wake")
+	failpoint.At("disconnect.wake")
 	l.final.Store(l.takes + 1)
 	if l.released.Load() == l.takes {
 		l.drain()

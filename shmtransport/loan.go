@@ -2,7 +2,7 @@ package shmtransport
 
 import "context"
 
-// A Loan is a slot that the application fills in place. It must end in exactly one Commit or Abandon; a further one does
+// A Loan is a slot that the application fills in place. It must end in exactly one Commit or Discard; a further one does
 // nothing. The zero Loan is one that has ended.
 type Loan struct {
 	w   *Writer
@@ -28,7 +28,7 @@ func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 	return Loan{w: w, id: id, use: w.pool.lend(id), b: w.open(id)}, nil
 }
 
-// Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Abandon.
+// Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Discard.
 func (l Loan) Bytes() []byte { return l.b }
 
 // Commit publishes the first n bytes. On error nothing is published. Either way the loan has ended.
@@ -51,8 +51,8 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	return w.commit(ctx, l.id, n)
 }
 
-// Abandon gives the slot back unpublished.
-func (l Loan) Abandon() {
+// Discard gives the slot back unpublished.
+func (l Loan) Discard() {
 	w := l.w
 	if w == nil {
 		return

@@ -35,7 +35,7 @@ func testALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T, newRing ringM
 	for _, depth := range []int{1, 2, 4, 64} {
 		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
 			h := newRing(t, WriterOptions{Depth: depth})
-			r := h.reader(LinkRequest{Lossless: true, Patience: time.Millisecond}, ReaderOptions{})
+			r := h.reader(LinkRequest{Lossless: true, Timeout: time.Millisecond}, ReaderOptions{})
 			for i := range 3 * depth {
 				h.publish(fmt.Sprint("overrun ", i))
 			}
@@ -66,7 +66,7 @@ func TestALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testin
 
 func testALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
-	h.reader(LinkRequest{Lossless: true, Patience: time.Nanosecond}, ReaderOptions{})
+	h.reader(LinkRequest{Lossless: true, Timeout: time.Nanosecond}, ReaderOptions{})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	for i := range 40 {
 		h.publish(fmt.Sprint(i))
@@ -173,7 +173,7 @@ func TestPatienceWithSeveralStuckReadersRunsAtOnce(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
 	const readers, patience = 120, 500 * time.Millisecond
 	for range readers {
-		h.reader(LinkRequest{Lossless: true, Patience: patience}, ReaderOptions{})
+		h.reader(LinkRequest{Lossless: true, Timeout: patience}, ReaderOptions{})
 	}
 	h.publish("a")
 	ctx, cancel := context.WithTimeout(t.Context(), readers*patience/2)
@@ -186,7 +186,7 @@ func TestPatienceWithSeveralStuckReadersRunsAtOnce(t *testing.T) {
 // Where nothing ran for long, the reader did not either.
 func TestAMachineThatStoodStillIsNoReaderThatIsStuck(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
-	h.reader(LinkRequest{Lossless: true, Patience: time.Second}, ReaderOptions{})
+	h.reader(LinkRequest{Lossless: true, Timeout: time.Second}, ReaderOptions{})
 	h.publish("a")
 	w := h.w
 	w.mu.Lock()
@@ -206,7 +206,7 @@ func TestAMachineThatStoodStillIsNoReaderThatIsStuck(t *testing.T) {
 func TestASlowLosslessReaderIsNotTakenForAStuckOne(t *testing.T) {
 	const goroutines, patience = 40, 200 * time.Millisecond
 	h := newHeapRing(t, WriterOptions{Depth: 1})
-	r := h.reader(LinkRequest{Lossless: true, Patience: patience}, ReaderOptions{})
+	r := h.reader(LinkRequest{Lossless: true, Timeout: patience}, ReaderOptions{})
 	h.publish("first")
 	last, slowest := time.Now(), time.Duration(0)
 	for range goroutines {

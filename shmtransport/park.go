@@ -7,21 +7,21 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // stayWarm is how long a Reader that took something stays among those whose leader keeps a processor.
 const stayWarm = 10 * time.Millisecond
 
-// Waits is what all Readers of a process share, so that they wait with few threads and keep at most one processor. The zero
+// WaitSet is what all Readers of a process share, so that they wait with few threads and keep at most one processor. The zero
 // value is ready to use.
 //
 // A Reader that waits is warm at first: of all that are warm one, the leader, sleeps on the bells of all, keeping its
 // processor, and the others wait for its word on a channel. After a while without a sample a Reader gets cold. If there is
 // only one cold Reader it sleeps by itself; several sit in rows, which are goroutines that sleep for as many of them as one
 // system call can.
-type Waits struct {
+type WaitSet struct {
 	mapped atomic.Int64 // bytes of slots that the Readers have mapped
 	pieces atomic.Int64 // and of how many arenas
 
@@ -77,7 +77,7 @@ func (p *parking) call() {
 }
 
 // tell ends the wait of p, which is following or seated, at its new place. Called with mu held.
-func (w *Waits) tell(p *parking, at place) {
+func (w *WaitSet) tell(p *parking, at place) {
 	p.at = at
 	w.told.Add(1)
 	p.token()
@@ -101,7 +101,7 @@ func (p *parking) rang() bool { return p.heard(0, p.bells.Len()) }
 // heard reports whether one of the bells from the i-th to before the j-th rang. One that cannot be read any more did: whoever
 // waits for it has to look.
 func (p *parking) heard(i, j int) (rang bool) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
 			if !p.bells.In(i, j, e) {
@@ -109,7 +109,7 @@ func (p *parking) heard(i, j int) (rang bool) {
 			}
 			rang = true
 		}
-	}(fault.Guard())
+	}(sigbus.Guard())
 	return p.bells.Changed(i, j)
 }
 
@@ -118,7 +118,7 @@ func (p *parking) heard(i, j int) (rang bool) {
 //
 // A token from before the wait is taken away first, then called is asked: whoever calls later leaves a token, or changes poked
 // after the sleeper has read it.
-func (w *Waits) wait(p *parking) (again bool, err error) {
+func (w *WaitSet) wait(p *parking) (again bool, err error) {
 	select {
 	case <-p.ready:
 	default:
@@ -155,7 +155,7 @@ func (w *Waits) wait(p *parking) (again bool, err error) {
 }
 
 // place finds a place for p. Called with mu held.
-func (w *Waits) place(p *parking) {
+func (w *WaitSet) place(p *parking) {
 	warm, large := p.now() < p.warmUntil, p.bells.Len() >= futex.MaxWords
 	switch {
 	case warm && large:
@@ -170,7 +170,7 @@ func (w *Waits) place(p *parking) {
 
 // leave gives up the place of p. Its bells may be unmapped afterwards: who sleeps for others looks at the bells of those who
 // have a place only, and a sleep on the others is the kernel's business. Called with mu held.
-func (w *Waits) leave(p *parking) {
+func (w *WaitSet) leave(p *parking) {
 	switch p.at {
 	case following:
 		w.warm.drop(p)
@@ -181,14 +181,14 @@ func (w *Waits) leave(p *parking) {
 }
 
 // sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
-func (w *Waits) sleepAlone(p *parking) error {
+func (w *WaitSet) sleepAlone(p *parking) error {
 	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), w.nap())
 	w.alone, p.at = nil, nowhere
 	return err
 }
 
 // sleepOn sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
-func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
+func (w *WaitSet) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
 	s.Reset()
 	poked := p.poked.Load()
 	w.mu.Unlock()
@@ -202,7 +202,7 @@ func (w *Waits) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) e
 }
 
 // lookAgain is the wait of a Reader that has more bells than one system call takes, while it is warm.
-func (w *Waits) lookAgain(p *parking) (again bool, err error) {
+func (w *WaitSet) lookAgain(p *parking) (again bool, err error) {
 	if p.own == nil {
 		p.own = new(futex.Waiter)
 	}
@@ -218,7 +218,7 @@ const yields = 4
 //
 // Without any it does not yield: runtime.Gosched wakes another thread of the process if a processor of the runtime is idle. That
 // thread competes with this one for the goroutine and for the machine's processors, right when the next sample may come.
-func (w *Waits) makeWay(others *runnable) bool {
+func (w *WaitSet) makeWay(others *runnable) bool {
 	if w.told.Load() == 0 && !others.any() {
 		return true
 	}

@@ -31,7 +31,7 @@ func threads(t *testing.T) int {
 }
 
 // sitting returns how many Readers sit in how many rows.
-func (w *Waits) sitting() (readers, rows int) {
+func (w *WaitSet) sitting() (readers, rows int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen := map[*parking]bool{}
@@ -43,7 +43,7 @@ func (w *Waits) sitting() (readers, rows int) {
 	return len(seen), len(w.rows)
 }
 
-func (w *Waits) awaitRows(done func(readers, rows int) bool) {
+func (w *WaitSet) awaitRows(done func(readers, rows int) bool) {
 	for !done(w.sitting()) {
 		time.Sleep(time.Millisecond)
 	}
@@ -51,7 +51,7 @@ func (w *Waits) awaitRows(done func(readers, rows int) bool) {
 
 func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 	const subscriptions = 300
-	waits := new(Waits)
+	waits := new(WaitSet)
 	rings := make([]*heapRing, subscriptions)
 	before := threads(t)
 	var wg sync.WaitGroup
@@ -89,7 +89,7 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 // A subscription may have more publishers than one system call can wait for. It hears of each.
 func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
 	const publishers = 2*rowWords + 50
-	waits := new(Waits)
+	waits := new(WaitSet)
 	r := NewReader(waits, nil, ReaderOptions{Spin: -1})
 	rings := make([]*heapRing, publishers)
 	for i := range rings {
@@ -126,16 +126,16 @@ func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
 
 func TestWhoeverWaitsEndsWithItsContextAndWithClose(t *testing.T) {
 	for name, c := range map[string]struct {
-		set     func(*Waits)
+		set     func(*WaitSet)
 		readers int
 	}{
-		"leader":    {func(*Waits) {}, 1},
-		"followers": {func(*Waits) {}, 4},
+		"leader":    {func(*WaitSet) {}, 1},
+		"followers": {func(*WaitSet) {}, 4},
 		"alone":     {nobodyIsWarm, 1},
 		"seated":    {everybodySits, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			waits := new(Waits)
+			waits := new(WaitSet)
 			c.set(waits)
 			h := newHeapRing(t, WriterOptions{})
 			for _, end := range []func(*Reader, func()){

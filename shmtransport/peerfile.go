@@ -121,7 +121,7 @@ func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) erro
 			Subscription: binary.NativeEndian.Uint32(e[linkOffSubscriber:]),
 			History:      binary.NativeEndian.Uint32(e[linkOffHistory:]),
 			Lossless:     binary.NativeEndian.Uint32(e[linkOffPolicy:]) == policyLossless,
-			Patience:     min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
+			Timeout:      min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
 			Declined:     state == linkStateDeclined,
 			Path:         p.file.Path(),
 		}, state == linkStateRequested || state == linkStateDeclined)
@@ -149,9 +149,9 @@ func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
 	return m.Bytes()[off-from:], func() { m.Unmap(); p.Close() }, nil
 }
 
-// Mapped reports whether the reader's process still has its file in memory, that is, whether its marks may still mean
+// OwnerAlive reports whether the reader's process still has its file in memory, that is, whether its marks may still mean
 // something after it left the domain. The kernel answers.
-func (p *PeerFile) Mapped() bool {
+func (p *PeerFile) OwnerAlive() bool {
 	held, err := p.file.Locked()
 	return held || err != nil
 }

@@ -24,7 +24,7 @@ func TestRequestsAreNeverAMixtureHammer(t *testing.T) {
 		defer done.Store(true)
 		for n := range uint32(300_000 / slowdown) {
 			s, err := f.request(LinkRequest{
-				Publisher: PublisherID{Participant: 1, Number: n}, Subscription: n, History: n, Lossless: n%2 == 1, Patience: time.Duration(n),
+				Publisher: PublisherID{Participant: 1, Number: n}, Subscription: n, History: n, Lossless: n%2 == 1, Timeout: time.Duration(n),
 			})
 			if err != nil {
 				t.Error(err)
@@ -38,7 +38,7 @@ func TestRequestsAreNeverAMixtureHammer(t *testing.T) {
 		err := p.Requests(1, func(q LinkRequest) {
 			seen++
 			n := q.Publisher.Number
-			if q.Subscription != n || q.History != n || q.Lossless != (n%2 == 1) || q.Patience != time.Duration(n) || q.Generation != n+1 {
+			if q.Subscription != n || q.History != n || q.Lossless != (n%2 == 1) || q.Timeout != time.Duration(n) || q.Generation != n+1 {
 				t.Errorf("a mixture of requests: %+v", q)
 			}
 		})

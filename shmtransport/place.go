@@ -3,10 +3,10 @@ package shmtransport
 import (
 	"encoding/binary"
 
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
-	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // show makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
@@ -18,16 +18,16 @@ func (w *Writer) show(n int, stamp int64) {
 
 // place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
 func (w *Writer) place(id slotID, n int, stamp int64) {
-	killpoint.At("publish.wait")
+	failpoint.At("publish.wait")
 	seq := w.seq + 1
 	h := w.slot(id)[:slotHeaderSize]
 	binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
 	binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
 	binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
-	killpoint.At("publish.header")
+	failpoint.At("publish.header")
 
 	mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
-	killpoint.At("publish.word")
+	failpoint.At("publish.word")
 	w.placed(id, n, stamp)
 }
 
@@ -35,15 +35,15 @@ func (w *Writer) place(id slotID, n int, stamp int64) {
 func (w *Writer) placed(id slotID, n int, stamp int64) {
 	w.seq++
 	mem.Release64(w.head, w.seq)
-	killpoint.At("publish.head")
+	failpoint.At("publish.head")
 	i := w.ring.index(w.seq)
 	if old := w.inRing[i]; old != noSlot {
 		w.pool.retire(old)
 	}
 	w.inRing[i] = id
-	killpoint.At("publish.retire")
+	failpoint.At("publish.retire")
 	w.figures.Published(n, stamp)
-	killpoint.At("publish.count")
+	failpoint.At("publish.count")
 }
 
 // wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks
@@ -54,7 +54,7 @@ func (w *Writer) wakeReaders() {
 		return
 	}
 	w.fence.Add(1)
-	defer w.endWake(fault.Guard())
+	defer w.endWake(sigbus.Guard())
 	asleep := false
 	for _, r := range w.readers {
 		if a := r.armed.Load(); a != r.woken {
@@ -62,14 +62,14 @@ func (w *Writer) wakeReaders() {
 			asleep = asleep || a != 0
 		}
 	}
-	killpoint.At("publish.armed")
+	failpoint.At("publish.armed")
 	if asleep {
 		w.ringBell()
 	}
 }
 
 // endWake ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
-func (w *Writer) endWake(before fault.Mode) {
+func (w *Writer) endWake(before sigbus.Mode) {
 	before.Restore()
 	if e := recover(); e != nil {
 		w.cut(e)
@@ -80,7 +80,7 @@ func (w *Writer) endWake(before fault.Mode) {
 
 func (w *Writer) ringBell() {
 	w.bell.Add(1)
-	killpoint.At("publish.bell")
+	failpoint.At("publish.bell")
 	futex.Wake(w.bell)
-	killpoint.At("publish.wake")
+	failpoint.At("publish.wake")
 }

@@ -7,7 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -109,7 +109,7 @@ func (p *pool) reclaim(from markSource) (freed int) {
 		return 0
 	}
 	p.look(from)
-	killpoint.At("reclaim.look")
+	failpoint.At("reclaim.look")
 	kept := p.retired[:0]
 	for _, id := range p.retired {
 		if p.wasHeld(id) {
@@ -120,7 +120,7 @@ func (p *pool) reclaim(from markSource) (freed int) {
 		freed++
 	}
 	p.retired = kept
-	killpoint.At("reclaim.free")
+	failpoint.At("reclaim.free")
 	return freed
 }
 
@@ -251,7 +251,7 @@ func (p *pool) add(size, slots int, sparing bool) error {
 	if err != nil {
 		return fmt.Errorf("add slots of %d bytes: %w", size, err)
 	}
-	killpoint.At("grow.reserve")
+	failpoint.At("grow.reserve")
 
 	k := len(p.arenas)
 	a := &arena{b: b, off: off, slotSize: size, slots: slots, base: p.total, free: make([]slotID, 0, slots)}
@@ -260,7 +260,7 @@ func (p *pool) add(size, slots int, sparing bool) error {
 	mem.Uint64(e, arenaOffOffset).Store(uint64(off))
 	mem.Uint64(e, arenaOffSlotSize).Store(uint64(size))
 	mem.Uint32(e, arenaOffSlots).Store(uint32(slots))
-	killpoint.At("grow.entry")
+	failpoint.At("grow.entry")
 	p.arenas = append(p.arenas, a)
 	p.total += slots
 	p.taken += a.bytes()
@@ -268,6 +268,6 @@ func (p *pool) add(size, slots int, sparing bool) error {
 	p.lent = append(p.lent, make([]uint64, slots)...)
 	// Room for every slot, so that retiring one never allocates.
 	p.retired = append(make([]slotID, 0, p.total), p.retired...)
-	killpoint.At("grow.slots")
+	failpoint.At("grow.slots")
 	return nil
 }

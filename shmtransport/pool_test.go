@@ -127,7 +127,7 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 				if seen != published {
 					t.Errorf("%d received or lost, %d published", seen, published)
 				}
-				if taken := h.w.Figures().Memory; taken > 16<<20 {
+				if taken := h.w.Stats().Memory; taken > 16<<20 {
 					t.Errorf("%d bytes are taken", taken)
 				}
 			})

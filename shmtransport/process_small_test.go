@@ -72,7 +72,7 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 			Spin: []time.Duration{0, -1}[round/6%2], MaxHeld: 32,
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
 		}
-		r := NewReader(new(Waits), nil, options)
+		r := NewReader(new(WaitSet), nil, options)
 		l := d.connectPinned(r, f, q)
 		go func() {
 			for range 3 {
@@ -83,12 +83,12 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 			}
 			time.Sleep(time.Duration(rand.IntN(int(4 * time.Millisecond))))
 			c.kill()
-			r.Gone(otherPublisher.Participant)
+			r.ParticipantExited(otherPublisher.Participant)
 		}()
 		var at, got, lost uint64
 		var held []Sample
 		buf := make([]Sample, 5)
-		for r.Figures().Publishers > 0 {
+		for r.Stats().Publishers > 0 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			n, err := r.ReceiveBatch(ctx, buf[:1+rand.IntN(len(buf))])
 			cancel()
@@ -113,7 +113,7 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 			}
 		}
 		newest := l.newest()
-		after := r.Figures().Lost - lost
+		after := r.Stats().Lost - lost
 		if all := newest + 1 - l.start; got+lost+after != all {
 			t.Fatalf("round %d: %d received, %d lost, %d after the last, of %d", round, got, lost, after, all)
 		}
@@ -136,12 +136,12 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 }
 
 // checkTheDead reads the ring of a dead publisher as a newcomer does.
-func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q Request, depth, newest uint64) {
+func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, depth, newest uint64) {
 	t.Helper()
 	if newest == 0 {
 		return
 	}
-	r := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 32})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 32})
 	defer r.Close()
 	q.Lossless, q.History = false, int(depth)
 	if err := r.Connect(f, q); err != nil {
@@ -165,7 +165,7 @@ func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q Request, depth, newe
 		t.Error("there is no latest")
 	}
 
-	again := NewReader(new(Waits), nil, ReaderOptions{MaxHeld: 32})
+	again := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 32})
 	defer again.Close()
 	if err := again.Connect(f, q); err != nil {
 		t.Fatal(err)

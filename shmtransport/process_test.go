@@ -190,15 +190,15 @@ func untilRead(w *Writer, dir string, reader uint64) error {
 }
 
 // startPublisher starts otherPublisher in one of its roles and returns it with the request for a subscription to it.
-func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argument any) (*child, Request) {
+func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argument any) (*child, ConnectOptions) {
 	d.t.Helper()
 	c := start(d.t, nil, role, d.dir, otherPublisher.Participant, f.id, argument)
 	c.says(d.t, "open")
-	return c, Request{Path: d.path(otherPublisher.Participant, "pub.1"), WakePath: d.path(otherPublisher.Participant, "wake"), Publisher: otherPublisher, Lossless: lossless, Patience: time.Hour}
+	return c, ConnectOptions{Path: d.path(otherPublisher.Participant, "pub.1"), WakePath: d.path(otherPublisher.Participant, "wake"), Publisher: otherPublisher, Lossless: lossless, Timeout: time.Hour}
 }
 
 // connectPinned connects to a publisher whose ring is to be looked at when it has ended. unpin lets go of it.
-func (d *domain) connectPinned(r *Reader, f *ReaderFile, q Request) *Link {
+func (d *domain) connectPinned(r *Reader, f *ReaderFile, q ConnectOptions) *Link {
 	d.t.Helper()
 	if err := r.Connect(f, q); err != nil {
 		d.t.Fatal(err)
@@ -270,7 +270,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 		c, q := d.startPublisher("publish", f, round%4 < 2, 0)
 
 		var ended atomic.Bool
-		r := NewReader(new(Waits), nil, ReaderOptions{
+		r := NewReader(new(WaitSet), nil, ReaderOptions{
 			Spin:   []time.Duration{0, -1}[round%2],
 			Ended:  func(PublisherID) { ended.Store(true) },
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
@@ -279,7 +279,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 		go func() {
 			time.Sleep(time.Duration(rand.IntN(int(20 * time.Millisecond))))
 			c.kill()
-			r.Gone(otherPublisher.Participant)
+			r.ParticipantExited(otherPublisher.Participant)
 		}()
 		var a accountant
 		var held []Sample
@@ -313,7 +313,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 		cancel()
 		newest := l.newest()
 		l.unpin()
-		all := r.Figures().Lost
+		all := r.Stats().Lost
 		if after := all - a.lost; a.last != 0 && a.last+after != newest {
 			t.Fatalf("round %d: last sample %d and %d lost after it, the newest is %d", round, a.last, after, newest)
 		}
@@ -336,7 +336,7 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	f := d.readerFile()
 	c, q := d.startPublisher("publish", f, true, messages)
 	ended := false
-	r := NewReader(new(Waits), nil, ReaderOptions{Ended: func(PublisherID) { ended = true }})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{Ended: func(PublisherID) { ended = true }})
 	if err := r.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
@@ -384,9 +384,9 @@ func holdRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	id := PublisherID{Participant: n[0], Number: 1}
-	err = r.Connect(f, Request{Path: d.path(n[0], "pub.1"), WakePath: d.path(n[0], "wake"), Publisher: id, Lossless: args[4] == "lossless", Patience: time.Hour})
+	err = r.Connect(f, ConnectOptions{Path: d.path(n[0], "pub.1"), WakePath: d.path(n[0], "wake"), Publisher: id, Lossless: args[4] == "lossless", Timeout: time.Hour})
 	if err != nil {
 		return err
 	}
@@ -436,7 +436,7 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 	if n := retired(); n != holds {
 		t.Fatalf("%d slots held by the living, want %d", n, holds)
 	}
-	if !p.Mapped() {
+	if !p.OwnerAlive() {
 		t.Error("the reader is not known to live")
 	}
 	blocked := make(chan error)
@@ -447,23 +447,23 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 		w.mu.Unlock()
 	}
 	c.kill()
-	if p.Mapped() {
+	if p.OwnerAlive() {
 		t.Error("the reader is not known to be dead")
 	}
-	w.Dismiss(reader)
+	w.RemoveReader(reader)
 	if err := <-blocked; err != nil {
 		t.Fatal("a publish that waited for the dead:", err)
 	}
 	if n := retired(); n != 0 || w.Readers() != 0 {
 		t.Fatalf("%d slots and %d subscriptions are the dead reader's", n, w.Readers())
 	}
-	before := w.Figures().Memory
+	before := w.Stats().Memory
 	for range 1000 {
 		if err := publish(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if after := w.Figures().Memory; after != before {
+	if after := w.Stats().Memory; after != before {
 		t.Errorf("memory grew from %d to %d without a reader", before, after)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
 // Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
@@ -100,7 +100,7 @@ const copyOutsideLock = 64 << 10
 // open returns the payload area of a slot that is to be filled. It writes to the header, which place will fill: that takes its
 // cache line away from whoever read it last, long before anybody waits for it.
 func (w *Writer) open(id slotID) []byte {
-	killpoint.At("publish.slot")
+	failpoint.At("publish.slot")
 	s := w.slot(id)
 	binary.NativeEndian.PutUint64(s[slotOffSequence:], 0)
 	return s[slotHeaderSize:]
@@ -111,7 +111,7 @@ func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(
 // commit makes what a filled slot holds the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
 // the slot is the pool's or the ring's again afterwards.
 func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
-	killpoint.At("publish.copy")
+	failpoint.At("publish.copy")
 	if err := w.awaitRoom(ctx, id); err != nil {
 		return 0, err
 	}

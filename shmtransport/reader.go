@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // ReaderOptions say how a subscription takes. The zero value is right for most.
@@ -50,14 +50,14 @@ type ReaderOptions struct {
 type Reader struct {
 	opts  ReaderOptions
 	clock clock.Clock
-	waits *Waits
+	waits *WaitSet
 
 	turn  turn
-	next  int                   // link to look at first; for who has the turn
-	epoch uint32                // last value stored in the armed words; for who has the turn
-	taken uint64                // samples taken; for who has the turn
-	block counters.Subscription // for who has the turn, but for SetPublishers and what countUp sets
-	stale atomic.Bool           // countUp is to be called for what changed
+	next  int                // link to look at first; for who has the turn
+	epoch uint32             // last value stored in the armed words; for who has the turn
+	taken uint64             // samples taken; for who has the turn
+	block stats.Subscription // for who has the turn, but for SetPublishers and what countUp sets
+	stale atomic.Bool        // countUp is to be called for what changed
 
 	nextStale *Reader // see staleFigures
 
@@ -89,9 +89,9 @@ type Reader struct {
 	untidy atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
 }
 
-// NewReader makes a subscription without publishers. block holds counters.Size bytes, for others to read, and must stay
+// NewReader makes a subscription without publishers. block holds stats.Size bytes, for others to read, and must stay
 // mapped until Close has returned; nil keeps the figures private.
-func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
+func NewReader(waits *WaitSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
 	}
@@ -108,7 +108,7 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 	r := &Reader{opts: opts, clock: opts.Clock, waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
 	r.parking.init(r)
 	if block == nil {
-		block = mem.Alloc(counters.Size)
+		block = mem.Alloc(stats.Size)
 	}
 	r.countIn(block)
 	r.links.Store(new([]*Link))
@@ -116,19 +116,19 @@ func NewReader(waits *Waits, block []byte, opts ReaderOptions) *Reader {
 }
 
 func (r *Reader) countIn(block []byte) {
-	r.bytes, r.block = block, counters.NewSubscription(block)
+	r.bytes, r.block = block, stats.NewSubscription(block)
 }
 
-// Figures returns what the subscription has counted.
-func (r *Reader) Figures() counters.SubscriptionFigures {
+// Stats returns what the subscription has counted.
+func (r *Reader) Stats() stats.SubscriptionCounts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.countUp()
-	return counters.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
+	return stats.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
 }
 
-// Undecodable counts a sample whose payload was not of the subscription's type.
-func (r *Reader) Undecodable() {
+// CountDecodeError counts a sample whose payload was not of the subscription's type.
+func (r *Reader) CountDecodeError() {
 	r.wrong.Add(1)
 	r.changed()
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -52,7 +52,7 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 	if err := f.Reserve(0, rdrOffGroups); err != nil {
 		return nil, err
 	}
-	killpoint.At("file.reserve")
+	failpoint.At("file.reserve")
 	if r.m, err = f.MapWhole(rdrFileSize); err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	mem.Uint64(p, pageOffPublisher).Store(q.Publisher.Participant)
 	mem.Uint32(p, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(p, pageOffGen).Store(s.generation)
-	killpoint.At("request.page")
+	failpoint.At("request.page")
 	mem.Uint32(p, pageOffState).Store(pageCurrent)
-	killpoint.At("request.current")
+	failpoint.At("request.current")
 
 	e := f.entry(s.index)
 	mem.Uint32(e, linkOffGeneration).Store(s.generation)
@@ -97,16 +97,16 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 		policy = policyLossless
 	}
 	mem.Uint32(e, linkOffPolicy).Store(policy)
-	mem.Uint64(e, linkOffPatience).Store(uint64(q.Patience))
-	killpoint.At("request.entry")
+	mem.Uint64(e, linkOffPatience).Store(uint64(q.Timeout))
+	failpoint.At("request.entry")
 	state := uint32(linkStateRequested)
 	if q.Declined {
 		state = linkStateDeclined
 	}
 	mem.Uint32(e, linkOffState).Store(state)
-	killpoint.At("request.state")
+	failpoint.At("request.state")
 	f.changed(s.index)
-	killpoint.At("request.changed")
+	failpoint.At("request.changed")
 	return s, nil
 }
 
@@ -131,11 +131,11 @@ func (f *ReaderFile) take() (linkSlot, error) {
 		if err := f.file.Reserve(at, end-at); err != nil {
 			return linkSlot{}, noSpace(err)
 		}
-		killpoint.At("request.reserve")
+		failpoint.At("request.reserve")
 		f.used++
 		f.generations = append(f.generations, 0)
 		mem.Uint32(f.b, rdrOffUsed).Store(f.used)
-		killpoint.At("request.used")
+		failpoint.At("request.used")
 	}
 	f.open++
 	f.generations[i]++
@@ -148,11 +148,11 @@ func (f *ReaderFile) drop(s linkSlot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mem.Uint32(f.entry(s.index), linkOffState).Store(linkStateFree)
-	killpoint.At("disconnect.entry")
+	failpoint.At("disconnect.entry")
 	mem.Uint32(s.page, pageOffState).Store(pageUnused)
-	killpoint.At("disconnect.page")
+	failpoint.At("disconnect.page")
 	f.changed(s.index)
-	killpoint.At("disconnect.changed")
+	failpoint.At("disconnect.changed")
 	f.free = append(f.free, s.index)
 	f.open--
 	f.unmapIfUnused()
@@ -187,12 +187,12 @@ func (f *ReaderFile) Close() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	killpoint.At("leave.reader")
+	failpoint.At("leave.reader")
 	return errors.Join(err, f.unmapIfUnused())
 }
 
-// Request says how a subscription wants to read a publisher.
-type Request struct {
+// ConnectOptions says how a subscription wants to read a publisher.
+type ConnectOptions struct {
 	Path         string // publisher file
 	WakePath     string // wake file of its participant; Watch needs none
 	Publisher    PublisherID
@@ -200,7 +200,7 @@ type Request struct {
 	History      int    // samples of the past
 	AllHistory   bool   // whatever the publisher ever published counts, though it may be lost
 	Lossless     bool
-	Patience     time.Duration
+	Timeout      time.Duration
 	Tag          any // what Sample.Tag returns
 
 	// Accept is asked, if set, about the user to whom the kernel says that one of these files belongs. With an error nothing is
@@ -210,7 +210,7 @@ type Request struct {
 
 // Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
 // when it has admitted it. A publisher that is linked already is left alone.
-func (r *Reader) Connect(f *ReaderFile, q Request) error {
+func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
@@ -227,13 +227,13 @@ func (r *Reader) Connect(f *ReaderFile, q Request) error {
 		l.view.close()
 		return &CorruptError{Where: q.WakePath, What: "it was removed while its publishers are there"}
 	}
-	killpoint.At("request.open")
+	failpoint.At("request.open")
 	if wake.exposed {
 		r.waits.expose()
 	}
 	history := q.history()
 	s, err := f.request(LinkRequest{
-		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Patience: q.Patience,
+		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Timeout: q.Timeout,
 	})
 	if err != nil {
 		l.view.close()

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
@@ -19,7 +19,7 @@ func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 		return false, nil
 	}
 	s.link = nil
-	defer r.endTry(fault.Guard(), s, &ok, &err)
+	defer r.endTry(sigbus.Guard(), s, &ok, &err)
 	for range lapsOfPatience {
 		o, err := r.poll(s)
 		if o != again {
@@ -39,7 +39,7 @@ func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	if err := r.turn.acquire(ctx); err != nil {
 		return Sample{}, err
 	}
-	defer r.endReceive(ctx, fault.Guard(), &s, &err)
+	defer r.endReceive(ctx, sigbus.Guard(), &s, &err)
 	for {
 		if r.closed.Load() {
 			return Sample{}, closed.Error("the subscriber is closed")

@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -43,23 +43,23 @@ func (r *ring) bytes(seq uint64, from, to int) []byte {
 // fill writes a small payload where the sample of a sequence will be. Whoever copies the entry's former sample meanwhile
 // finds another guard afterwards.
 func (r *ring) fill(seq uint64, payload []byte) {
-	killpoint.At("small.wait")
+	failpoint.At("small.wait")
 	front := payload[:min(len(payload), smallFront)]
 	mem.Release64(r.at(seq, entryOffGuard), seq)
-	killpoint.At("small.guard")
+	failpoint.At("small.guard")
 	mem.StoreBytes(r.bytes(seq, entryOffFront, entrySize), front)
 	if tail := payload[len(front):]; len(tail) > 0 {
 		mem.StoreBytes(r.bytes(seq, entryOffTail, entryOffGuard), tail)
 	}
-	killpoint.At("small.payload")
+	failpoint.At("small.payload")
 }
 
 // show makes what fill wrote, n bytes, a sample.
 func (r *ring) show(seq uint64, stamp int64, n int) {
 	mem.Release64(r.at(seq, entryOffStamp), uint64(stamp))
-	killpoint.At("small.stamp")
+	failpoint.At("small.stamp")
 	mem.Release64(r.word(seq), ringWord(seq, slotInEntry|uint32(n)))
-	killpoint.At("small.word")
+	failpoint.At("small.word")
 }
 
 // An entryCopy is a small sample out of the ring.
@@ -84,7 +84,7 @@ func (r *ring) read(seq uint64, c *entryCopy, n int) bool {
 			c.words[smallFront/8+i] = e[entryOffTail/8+i].Load()
 		}
 	}
-	killpoint.At("copy.read")
+	failpoint.At("copy.read")
 	return e[entryOffGuard/8].Load() == seq
 }
 

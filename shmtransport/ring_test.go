@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/counters"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 func TestSamplesArriveInOrder(t *testing.T) { inSlotsAndEntries(t, testSamplesArriveInOrder) }
@@ -180,7 +180,7 @@ func TestPatienceWithALosslessReaderEnds(t *testing.T) {
 
 func testPatienceWithALosslessReaderEnds(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 2})
-	r := h.reader(LinkRequest{Lossless: true, Patience: time.Millisecond}, ReaderOptions{})
+	r := h.reader(LinkRequest{Lossless: true, Timeout: time.Millisecond}, ReaderOptions{})
 	for i := range 100 {
 		h.publish(fmt.Sprint(i))
 	}
@@ -325,7 +325,7 @@ func testLoansArePublishedOrAbandoned(t *testing.T, newRing ringMaker) {
 	copy(a.Bytes(), "first")
 	copy(b.Bytes(), "second"[:5])
 	expectNothing(t, r)
-	b.Abandon()
+	b.Discard()
 	if n, err := a.Commit(t.Context(), 4); n != 1 || err != nil {
 		t.Fatalf("reached %d, %v", n, err)
 	}
@@ -351,14 +351,14 @@ func testALoanEndsOnce(t *testing.T, newRing ringMaker) {
 		if _, err := l.Commit(t.Context(), 1); !errors.Is(err, ErrLoanEnded) {
 			t.Fatalf("a second end: %v", err)
 		}
-		l.Abandon()
+		l.Discard()
 	}
 	end(a)
 	b, err := h.w.Loan(t.Context(), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Abandon()
+	b.Discard()
 	end(b)
 	c, err := h.w.Loan(t.Context(), 10) // the slot that was b's
 	if err != nil || c.id != b.id {
@@ -387,15 +387,15 @@ func testNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T, new
 	}
 	l.attach(mem.Alloc(linkPageSize), 8)
 	l.reader, l.history = 9, 1
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
 	r.add(l)
 	h.publish("a")
 	h.publish("b")
-	r.Tidy()
-	r.Gone(h.w.ID().Participant + 1)
+	r.Prune()
+	r.ParticipantExited(h.w.ID().Participant + 1)
 	expectNothing(t, r)
-	r.Gone(h.w.ID().Participant)
+	r.ParticipantExited(h.w.ID().Participant)
 	expect(t, r, "b", 0)
 	expectNothing(t, r)
 }
@@ -463,16 +463,16 @@ func allocatesNothing(t *testing.T, times int, step func()) {
 
 func TestFiguresTellWhatHappened(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 4})
-	block := mem.Alloc(counters.Size)
-	h.w.CountIn(block)
-	sub := mem.Alloc(counters.Size)
-	r := NewReader(new(Waits), sub, ReaderOptions{})
+	block := mem.Alloc(stats.Size)
+	h.w.SetStats(block)
+	sub := mem.Alloc(stats.Size)
+	r := NewReader(new(WaitSet), sub, ReaderOptions{})
 	h.connect(r, LinkRequest{})
 	for range 10 {
 		h.publish("12345")
 	}
 	s, _, _ := tryReceive(r)
-	p, q := counters.ReadPublisher(block), r.Figures()
+	p, q := stats.ReadPublisher(block), r.Stats()
 	if p.Messages != 10 || p.Bytes != 50 || p.LastSize != 5 || p.Subscribers != 1 || p.LastStamp == 0 || p.Memory == 0 {
 		t.Errorf("publisher: %+v", p)
 	}
@@ -507,7 +507,7 @@ func TestPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T) {
 
 func testPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T, newRing ringMaker) {
 	const n = 6
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for i := range n {
 		h := newRing(t, WriterOptions{})
@@ -520,7 +520,7 @@ func testPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T, newRing r
 	}
 	for i := range n {
 		expect(t, r, fmt.Sprint(i), 0)
-		r.Tidy() // as when the registry hears of the end
+		r.Prune() // as when the registry hears of the end
 	}
 	expectNothing(t, r)
 }
@@ -535,7 +535,7 @@ func testALoanThatWasNotGivenCanBeEnded(t *testing.T, newRing ringMaker) {
 	if !errors.As(err, new(*TooLargeError)) {
 		t.Fatal(err)
 	}
-	l.Abandon()
+	l.Discard()
 	if _, err := l.Commit(t.Context(), 0); !errors.Is(err, ErrLoanEnded) {
 		t.Error(err)
 	}

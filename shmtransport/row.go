@@ -10,7 +10,7 @@ import (
 
 // A row is a goroutine that sleeps on the bells of cold Readers, as many as one system call takes.
 type row struct {
-	waits *Waits
+	waits *WaitSet
 	seats []seat        // guarded by mu of Waits
 	words int           // bells of all seats; guarded by mu of Waits
 	poked atomic.Uint32 // changes when somebody sat down
@@ -29,7 +29,7 @@ type seat struct {
 const rowWords = futex.MaxWords - 1
 
 // seat finds seats for all bells of p. Called with mu held.
-func (w *Waits) seat(p *parking) {
+func (w *WaitSet) seat(p *parking) {
 	p.at = seated
 	n := p.bells.Len()
 	for i, k := 0, 0; i < n || i == 0; k++ {
@@ -52,7 +52,7 @@ func (w *Waits) seat(p *parking) {
 	}
 }
 
-func (w *Waits) addRow() {
+func (w *WaitSet) addRow() {
 	var r *row
 	if n := len(w.spare); n > 0 {
 		r, w.spare = w.spare[n-1], w.spare[:n-1]
@@ -68,7 +68,7 @@ func (w *Waits) addRow() {
 }
 
 // unseat takes p out of its rows; whose goroutine calls is one of these, if any does. Called with mu held.
-func (w *Waits) unseat(p *parking, whose *row) {
+func (w *WaitSet) unseat(p *parking, whose *row) {
 	for _, r := range p.rows {
 		r.seats = slices.DeleteFunc(r.seats, func(s seat) bool {
 			if s.p == p {
@@ -96,7 +96,7 @@ func (r *row) attend() {
 }
 
 // nap is how long a sleep may last. Those on bells that are exposed end together: the process then wakes once, not once for each.
-func (w *Waits) nap() time.Duration {
+func (w *WaitSet) nap() time.Duration {
 	exposed := w.exposed.Load()
 	if exposed == nil {
 		return longNap
@@ -105,7 +105,7 @@ func (w *Waits) nap() time.Duration {
 }
 
 // expose notes that the group of a wake file may open it.
-func (w *Waits) expose() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
+func (w *WaitSet) expose() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
 
 // gather tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
 // row is then no longer in use.

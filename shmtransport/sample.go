@@ -2,8 +2,8 @@ package shmtransport
 
 import (
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A Sample is one message, in place in its publisher's memory, or, when it is small, a copy of it. The payload is valid until
@@ -66,16 +66,16 @@ func (s Sample) Read(f func(payload []byte) error) error {
 }
 
 func (s Sample) readInPlace(b []byte, f func([]byte) error) (err error) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
-			if !fault.In(e, b) || s.Payload() == nil { // after Release the fault is the application's
+			if !sigbus.In(e, b) || s.Payload() == nil { // after Release the fault is the application's
 				panic(e)
 			}
 			err = cutShort(s.link.view)
 			s.link.spoil(err)
 		}
-	}(fault.Guard())
+	}(sigbus.Guard())
 	return f(b)
 }
 

@@ -1,6 +1,6 @@
 package shmtransport
 
-import "github.com/shmbus/shmbus/internal/killpoint"
+import "github.com/shmbus/shmbus/internal/failpoint"
 
 // Payloads that grow leave slots behind that are too small for what comes. At the limit their memory is given back, and taken
 // again when small payloads need it. The arena keeps its place in the file and its entry in the table, so readers notice
@@ -21,7 +21,7 @@ func (p *pool) shrink(size int, need int64) (more bool) {
 		if p.store.giveBack(a.off, roundToPage(a.bytes())) != nil {
 			continue
 		}
-		killpoint.At("shrink.hole")
+		failpoint.At("shrink.hole")
 		a.free, a.empty = a.free[:0], true
 		p.taken -= a.bytes()
 		more = true
@@ -86,10 +86,10 @@ func (p *pool) refill(n int) bool {
 	if p.store.takeBack(a.off, roundToPage(a.bytes())) != nil {
 		return false
 	}
-	killpoint.At("shrink.reserve")
+	failpoint.At("shrink.reserve")
 	a.empty = false
 	a.fill(best)
 	p.taken += a.bytes()
-	killpoint.At("shrink.slots")
+	failpoint.At("shrink.slots")
 	return true
 }

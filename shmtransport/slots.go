@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
 // slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
@@ -111,9 +111,9 @@ func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64)
 func (w *Writer) withdraw(seq uint64) {
 	i := w.ring.index(seq)
 	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
-	killpoint.At("takeback.word")
+	failpoint.At("takeback.word")
 	w.pool.retire(w.inRing[i])
 	w.inRing[i] = noSlot
-	killpoint.At("takeback.retire")
+	failpoint.At("takeback.retire")
 	w.pool.reclaim(w)
 }

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A store is the memory a publisher's ring lives in. The ring itself does not care whether others can see it.
@@ -148,12 +148,12 @@ func (v *fileView) backed() (int64, error) { return v.file.Backed() }
 func (v *fileView) name() string { return v.file.Path() }
 
 func (v *fileView) faulted(recovered any) bool {
-	if v.wakes != nil && fault.In(recovered, v.wakes.m.Bytes()) {
+	if v.wakes != nil && sigbus.In(recovered, v.wakes.m.Bytes()) {
 		return true
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return slices.ContainsFunc(v.maps, func(m *shm.Mapping) bool { return fault.In(recovered, m.Bytes()) })
+	return slices.ContainsFunc(v.maps, func(m *shm.Mapping) bool { return sigbus.In(recovered, m.Bytes()) })
 }
 
 func (v *fileView) close() error { return errors.Join(closeMapped(v.file, v.maps), v.wakes.release()) }

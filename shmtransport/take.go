@@ -3,8 +3,8 @@ package shmtransport
 import (
 	"encoding/binary"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
-	"github.com/shmbus/shmbus/internal/killpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -76,7 +76,7 @@ func (l *Link) take(s *Sample) (outcome, error) {
 
 // claim makes the sample at the cursor, which word names, the application's, or fails because it is there no more.
 func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
-	killpoint.At("take.load")
+	failpoint.At("take.load")
 	slot := uint32(word & slotMask)
 	if slot == slotWithdrawn {
 		return gone, nil
@@ -95,7 +95,7 @@ func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	// leaves the ring later is not reused before the publisher has looked at the marks.
 	l.useMark(k)
 	l.marks[k].Store(slot + 1)
-	killpoint.At("take.mark")
+	failpoint.At("take.mark")
 	if l.ring.word(l.cursor).Load() != word {
 		l.marks[k].Store(0)
 		return again, nil
@@ -122,7 +122,7 @@ func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
 	if !l.ring.read(l.cursor, c, n) {
 		return gone, nil
 	}
-	killpoint.At("copy.check")
+	failpoint.At("copy.check")
 	c.sequence, c.n, l.recent = l.cursor, n, k
 	s.sequence, s.stamp, s.payload = l.cursor, c.stamp, mem.SpanOfWords(c.words[:], n)
 	l.hand(s, k, copied)
@@ -161,18 +161,18 @@ func (l *Link) skip(d int64, try int) error {
 	l.lost += next - l.cursor
 	l.cursor = next
 	l.cursorWord.Store(next)
-	killpoint.At("skip.cursor")
+	failpoint.At("skip.cursor")
 	l.wakePublisher()
-	killpoint.At("skip.wake")
+	failpoint.At("skip.wake")
 	return nil
 }
 
 func (l *Link) advance() {
 	l.cursor++
 	mem.Release64(l.cursorWord, l.cursor)
-	killpoint.At("take.cursor")
+	failpoint.At("take.cursor")
 	l.wakePublisher()
-	killpoint.At("take.wake")
+	failpoint.At("take.wake")
 }
 
 // wakePublisher wakes a publisher that waits for this reader to get this far.
@@ -185,7 +185,7 @@ func (l *Link) wakePublisher() {
 
 // read fills s from a marked slot.
 func (l *Link) read(s *Sample, slot uint32) error {
-	killpoint.At("take.check")
+	failpoint.At("take.check")
 	k := int(slot >> slotIndexBits)
 	if k >= MaxArenas {
 		return l.corrupt("arena %d of at most %d", k, MaxArenas)
@@ -213,6 +213,6 @@ func (l *Link) read(s *Sample, slot uint32) error {
 	s.sequence = seq
 	s.stamp = int64(binary.NativeEndian.Uint64(b[slotOffPublished:]))
 	s.payload = mem.SpanOf(b[slotHeaderSize : slotHeaderSize+n : slotHeaderSize+n])
-	killpoint.At("take.read")
+	failpoint.At("take.read")
 	return nil
 }

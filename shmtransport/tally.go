@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
 // latencyEvery is how many samples share one clock reading for the latency histogram.
@@ -17,7 +17,7 @@ func (r *Reader) count(s *Sample) {
 	r.block.Received(s.payload.Len(), s.stamp, s.lost)
 	r.taken++
 	r.changed()
-	killpoint.At("take.count")
+	failpoint.At("take.count")
 }
 
 // countUp brings the figures up to date that no single goroutine keeps: samples held, samples left to take, and payloads that

@@ -3,28 +3,28 @@ package shmtransport
 import (
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// Gone says that a participant's process is dead or has left: its publishers' rings do not change any more. That must be the
+// ParticipantExited says that a participant's process is dead or has left: its publishers' rings do not change any more. That must be the
 // kernel's word or the participant's own, because from then on they are read without anybody watching the marks. What is in
 // the rings is still delivered, within EndedLimit.
-func (r *Reader) Gone(participant uint64) {
+func (r *Reader) ParticipantExited(participant uint64) {
 	for _, l := range *r.links.Load() {
 		if l.id.Participant == participant {
 			l.gone.Store(true)
 		}
 	}
-	r.Tidy()
+	r.Prune()
 }
 
-// Tidy lets go of publishers that closed or are Gone, but for samples that are still to be received, within EndedLimit. What
+// Prune lets go of publishers that closed or are Gone, but for samples that are still to be received, within EndedLimit. What
 // receives at the moment does it with the next sample.
-func (r *Reader) Tidy() {
+func (r *Reader) Prune() {
 	r.untidy.Store(true)
 	r.Wake()
 	if r.turn.tryTidy() {
-		defer r.endTidy(fault.Guard())
+		defer r.endTidy(sigbus.Guard())
 		r.tidy()
 	}
 }

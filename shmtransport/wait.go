@@ -5,8 +5,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
-	"github.com/shmbus/shmbus/internal/killpoint"
 )
 
 const (
@@ -125,7 +125,7 @@ func (r *Reader) sleep() (ready bool, err error) {
 	for _, l := range links {
 		p.bells.Add(l.bell, l.bell.Load())
 	}
-	killpoint.At("sleep.bells")
+	failpoint.At("sleep.bells")
 	r.epoch++
 	if r.epoch == 0 {
 		r.epoch = 1
@@ -134,18 +134,18 @@ func (r *Reader) sleep() (ready bool, err error) {
 		l.armed.Store(r.epoch)
 		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
 	}
-	killpoint.At("sleep.arm")
+	failpoint.At("sleep.arm")
 	if ready = r.anyWaiting(); !ready {
-		killpoint.At("sleep.look")
+		failpoint.At("sleep.look")
 		for again := true; again && err == nil && !ready; {
 			again, err = r.waits.wait(p)
-			killpoint.At("sleep.wait")
+			failpoint.At("sleep.wait")
 			ready = r.anyWaiting()
 		}
 	}
 	for _, l := range links {
 		l.armed.Store(0)
 	}
-	killpoint.At("sleep.disarm")
+	failpoint.At("sleep.disarm")
 	return ready, err
 }

@@ -31,20 +31,20 @@ func TestNoWakeUpIsLostHammer(t *testing.T) { inSlotsAndEntries(t, testNoWakeUpI
 func testNoWakeUpIsLostHammer(t *testing.T, newRing ringMaker) {
 	for name, c := range map[string]struct {
 		opts  ReaderOptions
-		set   func(*Waits)
+		set   func(*WaitSet)
 		pairs int
 		turns int
 	}{
 		"warm":           {opts: ReaderOptions{Spin: -1}, pairs: 1, turns: 20_000},
 		"spinning first": {opts: ReaderOptions{Spin: 2 * time.Microsecond}, pairs: 1, turns: 20_000},
 		"many warm":      {opts: ReaderOptions{Spin: -1}, pairs: 10, turns: 2000},
-		"some warm":      {opts: ReaderOptions{Spin: -1}, set: func(w *Waits) { w.warm.words = rowWords - 4 }, pairs: 10, turns: 2000},
+		"some warm":      {opts: ReaderOptions{Spin: -1}, set: func(w *WaitSet) { w.warm.words = rowWords - 4 }, pairs: 10, turns: 2000},
 		"alone":          {opts: ReaderOptions{Spin: -1}, set: nobodyIsWarm, pairs: 1, turns: 10_000},
 		"seated":         {opts: ReaderOptions{Spin: -1}, set: everybodySits, pairs: 1, turns: 10_000},
 		"many seated":    {opts: ReaderOptions{Spin: -1}, set: everybodySits, pairs: 10, turns: 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			waits := new(Waits)
+			waits := new(WaitSet)
 			if c.set != nil {
 				c.set(waits)
 			}
@@ -79,10 +79,10 @@ func testNoWakeUpIsLostHammer(t *testing.T, newRing ringMaker) {
 }
 
 // nobodyIsWarm leaves no room for warm Readers.
-func nobodyIsWarm(w *Waits) { w.warm.words = rowWords + 1 }
+func nobodyIsWarm(w *WaitSet) { w.warm.words = rowWords + 1 }
 
 // everybodySits leaves nothing but rows.
-func everybodySits(w *Waits) {
+func everybodySits(w *WaitSet) {
 	nobodyIsWarm(w)
 	w.rows = append(w.rows, &row{waits: w, words: rowWords})
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -43,7 +43,7 @@ func CreateWakeFile(path, dir string, mode fs.FileMode, id uint64) (_ *WakeFile,
 	if err := f.Reserve(0, wakeFileSize); err != nil {
 		return nil, err
 	}
-	killpoint.At("file.reserve")
+	failpoint.At("file.reserve")
 	if w.m, err = f.Map(0, wakeFileSize, true); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (w *WakeFile) Close() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	killpoint.At("leave.wake")
+	failpoint.At("leave.wake")
 	return errors.Join(err, w.m.Unmap(), w.file.Close())
 }
 

@@ -13,12 +13,12 @@ import (
 // takes.
 const maxWatched = 1 << 30
 
-// Watch is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
+// ConnectPassive is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
 // marks, so samples are copied out and then it is looked whether they were still there. Nobody rings for it either: Peek has to
 // be called at intervals. The publisher does not know of it, so Lossless has no meaning.
 //
 // History is what is in the ring at this moment, or, with AllHistory, everything.
-func (r *Reader) Watch(q Request) error {
+func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
@@ -39,8 +39,8 @@ func (r *Reader) Watch(q Request) error {
 	return nil
 }
 
-// Peek wakes whoever receives if a publisher that is only watched has something new.
-func (r *Reader) Peek() {
+// Poll wakes whoever receives if a publisher that is only watched has something new.
+func (r *Reader) Poll() {
 	if r.hasUnheard() {
 		r.Wake()
 	}
@@ -64,8 +64,8 @@ func (r *Reader) hasUnheard() bool {
 	return false
 }
 
-// PeekInterval is how often Peek should be called. A ring of the default depth holds what a publisher of 16 kHz writes in it.
-const PeekInterval = time.Millisecond
+// PollInterval is how often Peek should be called. A ring of the default depth holds what a publisher of 16 kHz writes in it.
+const PollInterval = time.Millisecond
 
 // copySlot copies the sample at the cursor out of a slot that word names. Nobody sees that it is read, so it may be rewritten
 // meanwhile; but a slot is not rewritten before another word is in its place in the ring. So if the same word is there after
@@ -98,7 +98,7 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	case n > a.slotSize:
 		return nothing, l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
 	case n > maxWatched:
-		return nothing, &TooLargeError{Size: int64(n), Limit: maxWatched, Watched: true}
+		return nothing, &TooLargeError{Size: int64(n), Limit: maxWatched, ReadOnly: true}
 	}
 	backed, err := l.view.backed()
 	switch {
@@ -143,7 +143,7 @@ func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
 
 // open opens a publisher's file, if it is whose it should be. wake is the mapping of the publisher's wake file, which it takes
 // over, and nil for a link that only watches.
-func (q *Request) open(wake *wakeMap) (*Link, error) {
+func (q *ConnectOptions) open(wake *wakeMap) (*Link, error) {
 	view, err := openFileView(q.Path)
 	if err != nil {
 		wake.release()
@@ -164,7 +164,7 @@ func (q *Request) open(wake *wakeMap) (*Link, error) {
 	return l, nil
 }
 
-func (q *Request) history() uint32 {
+func (q *ConnectOptions) history() uint32 {
 	if q.AllHistory {
 		return historyAll
 	}

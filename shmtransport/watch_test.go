@@ -15,10 +15,10 @@ import (
 )
 
 // watcher is a reader that only watches a publisher.
-func (d *domain) watcher(w *Writer, q Request, opts ReaderOptions) *Reader {
+func (d *domain) watcher(w *Writer, q ConnectOptions, opts ReaderOptions) *Reader {
 	d.t.Helper()
-	r := NewReader(new(Waits), nil, opts)
-	if err := r.Watch(d.request(w, q)); err != nil {
+	r := NewReader(new(WaitSet), nil, opts)
+	if err := r.ConnectPassive(d.request(w, q)); err != nil {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(r.Close)
@@ -34,8 +34,8 @@ func peek(t testing.TB, r *Reader) {
 			select {
 			case <-done:
 				return
-			case <-time.After(PeekInterval):
-				r.Peek()
+			case <-time.After(PollInterval):
+				r.Poll()
 			}
 		}
 	}()
@@ -52,7 +52,7 @@ func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		r := d.watcher(w, Request{History: 3}, ReaderOptions{})
+		r := d.watcher(w, ConnectOptions{History: 3}, ReaderOptions{})
 		peek(t, r)
 		if n := w.Readers(); n != 0 {
 			t.Errorf("the publisher knows of %d readers", n)
@@ -100,7 +100,7 @@ func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
 func TestACopyIsNeverOfTwoSamples(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 2, MemoryLimit: 8 << 20})
-	r := d.watcher(w, Request{AllHistory: true}, ReaderOptions{})
+	r := d.watcher(w, ConnectOptions{AllHistory: true}, ReaderOptions{})
 	published := make(chan uint64)
 	go func() {
 		defer close(published)
@@ -162,10 +162,10 @@ func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
 		}
 		return refused
 	}
-	r := NewReader(new(Waits), nil, ReaderOptions{})
+	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
-	q := d.request(w, Request{Accept: accept})
-	for what, err := range map[string]error{"Connect": r.Connect(f, q), "Watch": r.Watch(q)} {
+	q := d.request(w, ConnectOptions{Accept: accept})
+	for what, err := range map[string]error{"Connect": r.Connect(f, q), "Watch": r.ConnectPassive(q)} {
 		if !errors.Is(err, refused) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -180,7 +180,7 @@ func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
 func TestAWatcherMakesNoRoomForASampleThatNobodyKeeps(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	r := d.watcher(w, Request{}, ReaderOptions{Failed: func(PublisherID, error) {}})
+	r := d.watcher(w, ConnectOptions{}, ReaderOptions{Failed: func(PublisherID, error) {}})
 	var failed error
 	r.opts.Failed = func(_ PublisherID, err error) { failed = err }
 	if _, err := w.Publish(t.Context(), make([]byte, 5000)); err != nil {
@@ -214,12 +214,12 @@ func TestAWatcherMakesNoRoomForASampleThatNobodyKeeps(t *testing.T) {
 func TestOneParticipantMapsOnlySoManyArenas(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	waits := new(Waits)
+	waits := new(WaitSet)
 	waits.pieces.Store(maxArenasMapped)
 	var failed error
 	r := NewReader(waits, nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed = err }})
 	defer r.Close()
-	d.connect(r, d.readerFile(), w, Request{})
+	d.connect(r, d.readerFile(), w, ConnectOptions{})
 	if _, err := w.Publish(t.Context(), make([]byte, 5000)); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestOneParticipantMapsOnlySoManyArenas(t *testing.T) {
 		t.Errorf("%d are counted", n)
 	}
 	waits.pieces.Store(maxArenasMapped - 1)
-	d.connect(r, d.readerFile(), w, Request{History: 1})
+	d.connect(r, d.readerFile(), w, ConnectOptions{History: 1})
 	expect(t, r, string(make([]byte, 5000)), 0)
 	if n := waits.pieces.Load(); n != maxArenasMapped {
 		t.Errorf("%d are counted", n)

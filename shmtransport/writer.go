@@ -11,9 +11,9 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/counters"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // A Writer is a publisher's end of a ring: it alone writes the publisher file. All methods may be called concurrently.
@@ -45,7 +45,7 @@ type Writer struct {
 	safe     uint64 // every lossless reader has taken what is below: no need to look before
 	loans    int
 	closed   bool
-	figures  counters.Publisher
+	figures  stats.Publisher
 	bytes    []byte             // what figures is a view of
 	wake     atomic.Uint32      // changes when a publish that waits for readers must look again
 	waiting  int                // publishes in that wait
@@ -88,12 +88,12 @@ func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id Publish
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	_, b, err := s.grow(roundToPage(int64(pubOffRing + ringBytes(opts.Depth))))
 	if err != nil {
-		if opts.SampleSize > smallPayload {
-			alsoNeed(err, int64(slotHeaderSize+slotSizeFor(opts.SampleSize)))
+		if opts.InitialSampleSize > smallPayload {
+			alsoNeed(err, int64(slotHeaderSize+slotSizeFor(opts.InitialSampleSize)))
 		}
 		return nil, noSpace(err)
 	}
-	killpoint.At("file.reserve")
+	failpoint.At("file.reserve")
 	mem.Uint32(b, pubOffVersion).Store(LayoutVersion)
 	mem.Uint32(b, pubOffDepth).Store(uint32(opts.Depth))
 	mem.Uint64(b, pubOffOwner).Store(id.Participant)
@@ -119,12 +119,12 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	case opts.slotsOnly:
 		w.small = 0
 	}
-	w.countIn(mem.Alloc(counters.Size))
+	w.countIn(mem.Alloc(stats.Size))
 	for i := range w.inRing {
 		w.inRing[i] = noSlot
 	}
-	if opts.SampleSize > max(w.small, 0) {
-		size := slotSizeFor(opts.SampleSize)
+	if opts.InitialSampleSize > max(w.small, 0) {
+		size := slotSizeFor(opts.InitialSampleSize)
 		stride := int64(slotHeaderSize + size)
 		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots), false); err != nil {
 			return nil, err
@@ -169,9 +169,9 @@ func (w *Writer) Close() error {
 	}
 	w.closed = true
 	w.state.Store(stateClosed)
-	killpoint.At("close.state")
+	failpoint.At("close.state")
 	w.ringBell()
-	killpoint.At("close.bell")
+	failpoint.At("close.bell")
 	w.wakeSleepers()
 	for _, r := range w.readers {
 		w.forget(r)
@@ -179,13 +179,13 @@ func (w *Writer) Close() error {
 	w.readers = nil
 	w.figures.SetSubscribers(0)
 	w.countIn(slices.Clone(w.bytes)) // the shared block goes away
-	killpoint.At("close.figures")
+	failpoint.At("close.figures")
 	var err error
 	if w.path != "" {
 		if err = os.Remove(w.path); errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
-		killpoint.At("close.name")
+		failpoint.At("close.name")
 	}
 	return errors.Join(err, w.closeStoreIfUnused())
 }

@@ -10,11 +10,11 @@ import (
 
 // WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
 type WriterOptions struct {
-	Depth       int   // ring entries, a power of two up to MaxDepth; default 16
-	MaxPayload  int   // bytes; default 256 MiB
-	SampleSize  int   // payload bytes to reserve slots for at once; default: when the first sample comes
-	MemoryLimit int64 // bytes of slots; default 1 GiB
-	Group       int   // group of the file, of which this process must be a member; 0 = that of the directory
+	Depth             int   // ring entries, a power of two up to MaxDepth; default 16
+	MaxPayload        int   // bytes; default 256 MiB
+	InitialSampleSize int   // payload bytes to reserve slots for at once; default: when the first sample comes
+	MemoryLimit       int64 // bytes of slots; default 1 GiB
+	Group             int   // group of the file, of which this process must be a member; 0 = that of the directory
 
 	// Clock stamps the samples; default a new one. A participant's publishers share one: making one reads files of the kernel.
 	Clock clock.Clock
@@ -46,8 +46,8 @@ func (o WriterOptions) withDefaults() (WriterOptions, error) {
 		return o, fmt.Errorf("Depth is %d, must be a power of two from 1 to %d", o.Depth, MaxDepth)
 	case o.MaxPayload < 0 || int64(o.MaxPayload) > largestPayload:
 		return o, fmt.Errorf("MaxPayload is %d, must be from 1 to %d bytes", o.MaxPayload, largestPayload)
-	case o.SampleSize < 0 || o.SampleSize > o.MaxPayload:
-		return o, fmt.Errorf("SampleSize is %d, must be from 0 to MaxPayload, %d bytes", o.SampleSize, o.MaxPayload)
+	case o.InitialSampleSize < 0 || o.InitialSampleSize > o.MaxPayload:
+		return o, fmt.Errorf("SampleSize is %d, must be from 0 to MaxPayload, %d bytes", o.InitialSampleSize, o.MaxPayload)
 	case o.MemoryLimit < 0:
 		return o, fmt.Errorf("MemoryLimit is %d, must be positive", o.MemoryLimit)
 	}

@@ -27,7 +27,7 @@ func TestWaits_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	const calls = 1000
-	var w Waits
+	var w WaitSet
 	var others runnable
 	before := voluntarySwitches(t)
 	for range calls {
@@ -44,7 +44,7 @@ func TestWaits_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 func TestWaits_YieldsToRunnableGoroutines(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const calls = 200
-	var w Waits
+	var w WaitSet
 	var others runnable
 	var ran atomic.Int32
 	first := 0

@@ -97,12 +97,12 @@ func (p *Participant) answer(r *requester, q shmtransport.LinkRequest) {
 	if pub == nil {
 		return // closed meanwhile
 	}
-	sub := registry.EntityID{Participant: registry.ID(q.Reader), Number: q.Subscription}
+	sub := registry.EndpointID{Participant: registry.ID(q.Reader), Number: q.Subscription}
 	if err := pub.admit(r.file, q); err != nil {
 		r.failed[q.Link] = true
 		p.again(err)
 		e, known := p.entities[sub] // the samples that are held of one that is closed keep its request
-		if known && p.report(pair{pub.entity.ID, sub}, Event{Kind: Unusable, Participant: p.units[sub.Participant], Entity: *e, Err: err}) {
+		if known && p.report(pair{pub.entity.ID, sub}, Event{Kind: Unavailable, Participant: p.units[sub.Participant], Endpoint: *e, Err: err}) {
 			p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", sub.Participant, "err", err)
 		}
 	} else {
@@ -119,7 +119,7 @@ func (p *Participant) takenBack(r *requester, q shmtransport.LinkRequest) {
 	delete(r.requests, q.Link)
 	delete(r.failed, q.Link)
 	if pub := p.pubs[q.Publisher.Number]; pub != nil {
-		delete(pub.answered, registry.EntityID{Participant: registry.ID(q.Reader), Number: q.Subscription})
+		delete(pub.answered, registry.EndpointID{Participant: registry.ID(q.Reader), Number: q.Subscription})
 		r.leaving[q] = struct{}{}
 	}
 }
@@ -131,7 +131,7 @@ func (p *Participant) prune(r *requester, q shmtransport.LinkRequest) {
 	if pub != nil {
 		pub.writer.Prune()
 	}
-	if pub == nil || !pub.writer.Watches(q) {
+	if pub == nil || !pub.writer.HasReader(q) {
 		delete(r.leaving, q)
 	}
 }
@@ -145,7 +145,7 @@ func (p *Participant) misread(id registry.ID, err error) {
 	if _, reported := p.illegible[id]; reported || p.units[id].ID != id {
 		return
 	}
-	p.illegible[id] = Event{Kind: Unusable, Participant: p.units[id], Err: err}
+	p.illegible[id] = Event{Kind: Unavailable, Participant: p.units[id], Err: err}
 	p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
 	p.emit(p.illegible[id])
 }

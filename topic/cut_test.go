@@ -47,7 +47,7 @@ func TestWhatReadsAPayloadThatIsTakenAwayEndsWithAnError(t *testing.T) {
 	events := make(chan Event, 100)
 	go func() {
 		for e := range p.Events(t.Context()) {
-			if e.Kind == Unusable {
+			if e.Kind == Unavailable {
 				events <- e
 			}
 		}
@@ -75,7 +75,7 @@ func TestWhatReadsAPayloadThatIsTakenAwayEndsWithAnError(t *testing.T) {
 		t.Error("Value:", err)
 	}
 	s.Release()
-	if e := <-events; !isCut(e.Err) || e.Entity.Topic != "t/value" || e.Participant.PID != os.Getpid() {
+	if e := <-events; !isCut(e.Err) || e.Endpoint.Topic != "t/value" || e.Participant.PID != os.Getpid() {
 		t.Errorf("the event is %+v", e)
 	}
 
@@ -151,7 +151,7 @@ func TestASubscriberThatCutsItsFileIsNamed(t *testing.T) {
 				close(ready)
 				first = false
 			}
-			if e.Kind == Unusable {
+			if e.Kind == Unavailable {
 				events <- e
 			}
 		}
@@ -180,7 +180,7 @@ func TestASubscriberThatCutsItsFileIsNamed(t *testing.T) {
 	if _, err := pub.Publish(t.Context(), []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() || e.Entity.Kind != registry.KindSubscription && e.Entity.Kind != 0 {
+	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() || e.Endpoint.Kind != registry.KindSubscription && e.Endpoint.Kind != 0 {
 		t.Errorf("the event is %+v", e)
 	}
 	if n := pub.Subscribers(); n != 0 {
@@ -205,7 +205,7 @@ func TestAPublisherThatIsGoneAndCutItsFileIsNamed(t *testing.T) {
 				close(ready)
 				first = false
 			}
-			if e.Kind == Unusable {
+			if e.Kind == Unavailable {
 				events <- e
 			}
 		}
@@ -260,7 +260,7 @@ func TestAParticipantWhoseRequestsCannotBeReadIsNamed(t *testing.T) {
 				close(ready)
 				first = false
 			}
-			if e.Kind == Unusable {
+			if e.Kind == Unavailable {
 				events <- e
 			}
 		}
@@ -271,7 +271,7 @@ func TestAParticipantWhoseRequestsCannotBeReadIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	q.reg.Touch()
+	q.reg.Notify()
 	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() {
 		t.Errorf("the event is %+v", e)
 	}
@@ -295,7 +295,7 @@ func TestWhoIsCorruptFromTheBeginningIsNamed(t *testing.T) {
 	}
 	p := join(t, o)
 	for e := range p.Events(t.Context()) {
-		if e.Kind == Unusable {
+		if e.Kind == Unavailable {
 			var corrupt *registry.CorruptError
 			if !errors.As(e.Err, &corrupt) || corrupt.Path != path || e.Participant.ID != q.ID() {
 				t.Errorf("the event is %+v", e)

@@ -33,7 +33,7 @@ func (p *Participant) onChange(c registry.Change) {
 	case registry.Left:
 		if r := p.peers[id]; r != nil {
 			for number, pub := range p.linked[id] {
-				pub.writer.Leave(uint64(id), r.file.Mapped)
+				pub.writer.DetachReader(uint64(id), r.file.OwnerAlive)
 				p.lingering[number] = pub
 			}
 		}
@@ -41,26 +41,26 @@ func (p *Participant) onChange(c registry.Change) {
 		p.emit(Event{Kind: Left, Participant: c.Participant})
 	case registry.Died:
 		for _, pub := range p.linked[id] {
-			pub.writer.Dismiss(uint64(id))
+			pub.writer.RemoveReader(uint64(id))
 		}
 		p.gone(id)
 		p.emit(Event{Kind: Died, Participant: c.Participant})
 	case registry.Added:
-		p.emit(Event{Kind: Added, Participant: c.Participant, Entity: c.Entity})
-		p.added(&c.Entity)
+		p.emit(Event{Kind: Added, Participant: c.Participant, Endpoint: c.Endpoint})
+		p.added(&c.Endpoint)
 		return // its Touched comes
 	case registry.Removed:
-		p.removed(c.Entity)
-		p.emit(Event{Kind: Removed, Participant: c.Participant, Entity: c.Entity})
+		p.removed(c.Endpoint)
+		p.emit(Event{Kind: Removed, Participant: c.Participant, Endpoint: c.Endpoint})
 		return // its Touched comes, or that it is gone
 	case registry.Touched:
 		if c.Files {
 			p.admitFrom(id)
 		}
 		p.tellAsked()
-	case registry.Corrupt, registry.Incompatible:
+	case registry.Corrupt, registry.VersionMismatch:
 		p.log.Warn("a participant cannot be understood", "participant", id, "unit", c.Participant.Unit, "err", c.Err)
-		e := Event{Kind: Unusable, Participant: c.Participant, Err: c.Err}
+		e := Event{Kind: Unavailable, Participant: c.Participant, Err: c.Err}
 		p.remember(e)
 		p.emit(e)
 	}
@@ -71,7 +71,7 @@ func (p *Participant) onChange(c registry.Change) {
 // kernel does. Called with mu held.
 func (p *Participant) gone(id registry.ID) {
 	for _, sub := range p.subs {
-		sub.reader.Gone(uint64(id))
+		sub.reader.ParticipantExited(uint64(id))
 	}
 	if r := p.peers[id]; r != nil {
 		for _, q := range r.requests {
@@ -107,13 +107,13 @@ func (p *Participant) nameless(id registry.ID) bool {
 // tellAsked makes those look of whose publishers links were requested. Called with mu held.
 func (p *Participant) tellAsked() {
 	if len(p.asked) != 0 {
-		p.reg.Touch(slices.Collect(maps.Keys(p.asked))...)
+		p.reg.Notify(slices.Collect(maps.Keys(p.asked))...)
 		clear(p.asked)
 	}
 }
 
 // added looks at what a new entity means to our own, and keeps it. Called with mu held.
-func (p *Participant) added(e *registry.Entity) {
+func (p *Participant) added(e *registry.Endpoint) {
 	p.entities[e.ID] = e
 	switch e.Kind {
 	case registry.KindPublisher:
@@ -136,14 +136,14 @@ func (p *Participant) added(e *registry.Entity) {
 }
 
 // compare reports a subscription to a publisher of ours that does not suit it. Called with mu held.
-func (p *Participant) compare(pub, sub registry.Entity) {
+func (p *Participant) compare(pub, sub registry.Endpoint) {
 	if err := p.reg.Match(pub, sub); err != nil {
 		p.mismatch(pair{pub.ID, sub.ID}, sub, err)
 	}
 }
 
 // removed drops what is known of an entity that is gone. Called with mu held.
-func (p *Participant) removed(e registry.Entity) {
+func (p *Participant) removed(e registry.Endpoint) {
 	delete(p.entities, e.ID)
 	delete(p.silent, e.ID)
 	for _, reported := range []map[pair]Event{p.mismatches, p.unusable} {
@@ -160,11 +160,11 @@ func (p *Participant) removed(e registry.Entity) {
 }
 
 // entity is what is known of an entity, its id at least: it may have been removed meanwhile. Called with mu held.
-func (p *Participant) entity(id registry.EntityID) registry.Entity {
+func (p *Participant) entity(id registry.EndpointID) registry.Endpoint {
 	if e := p.entities[id]; e != nil {
 		return *e
 	}
-	return registry.Entity{ID: id}
+	return registry.Endpoint{ID: id}
 }
 
 // who is what is known of a participant, its id at least: what somebody spoiled may be found when it is gone. Called with mu held.
@@ -175,7 +175,7 @@ func (p *Participant) who(id registry.ID) registry.Participant {
 	return registry.Participant{ID: id}
 }
 
-func transportID(id registry.EntityID) shmtransport.PublisherID {
+func transportID(id registry.EndpointID) shmtransport.PublisherID {
 	return shmtransport.PublisherID{Participant: uint64(id.Participant), Number: id.Number}
 }
 

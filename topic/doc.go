@@ -23,7 +23,7 @@
 //
 // A Sample's bytes are the publisher's shared memory, mapped read-only, valid until Release. A value decoded from them is a
 // copy and has no such limit, except that of a []byte, which is those bytes. A Loan's bytes are the caller's until Commit or
-// Abandon.
+// Discard.
 //
 // # Concurrency
 //

@@ -17,20 +17,20 @@ import (
 type EventKind uint8
 
 const (
-	Joined       EventKind = 1 + iota // a participant joined the domain
-	Left                              // a participant left in an orderly way
-	Died                              // a participant's process ended without leaving
-	Added                             // a publisher or subscription was made
-	Removed                           // a publisher or subscription is gone
-	TypeMismatch                      // a publisher and a subscription, one of them ours, do not fit: Err is a *registry.TypeMismatchError
-	Unusable                          // somebody's shared memory is corrupt, of another version, beyond a limit, may not be read, or there is no memory for it here: Err
-	Missed                            // the listener was too slow, Err says how many events it missed
-	Dropped                           // samples of a publisher that closed or died were given up, beyond MemoryLimit of a subscriber of ours: Err is a *shmtransport.DroppedError
+	Joined        EventKind = 1 + iota // a participant joined the domain
+	Left                               // a participant left in an orderly way
+	Died                               // a participant's process ended without leaving
+	Added                              // a publisher or subscription was made
+	Removed                            // a publisher or subscription is gone
+	TypeMismatch                       // a publisher and a subscription, one of them ours, do not fit: Err is a *registry.TypeMismatchError
+	Unavailable                        // somebody's shared memory is corrupt, of another version, beyond a limit, may not be read, or there is no memory for it here: Err
+	EventsDropped                      // the listener was too slow, Err says how many events it missed
+	Dropped                            // samples of a publisher that closed or died were given up, beyond MemoryLimit of a subscriber of ours: Err is a *shmtransport.DroppedError
 )
 
 var eventNames = [...]string{
 	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed",
-	TypeMismatch: "type mismatch", Unusable: "unusable", Missed: "missed", Dropped: "dropped",
+	TypeMismatch: "type mismatch", Unavailable: "unusable", EventsDropped: "missed", Dropped: "dropped",
 }
 
 func (k EventKind) String() string {
@@ -44,7 +44,7 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind        EventKind
 	Participant registry.Participant // whom it is about, without Entities; UID, GID and PIDProof are the kernel's word
-	Entity      registry.Entity      // Added, Removed, TypeMismatch, Dropped: the publisher or subscription, the other side's for TypeMismatch
+	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped: the publisher or subscription, the other side's for TypeMismatch
 	Err         error
 }
 
@@ -104,10 +104,10 @@ func (p *Participant) known() []Event {
 			delete(p.strangers, id)
 		}
 	}
-	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b *registry.Entity) int {
+	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b *registry.Endpoint) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID.Number, b.ID.Number), cmp.Compare(a.ID.Participant, b.ID.Participant))
 	}) {
-		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Entity: *e})
+		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Endpoint: *e})
 	}
 	events = slices.AppendSeq(events, maps.Values(p.illegible))
 	for _, reported := range []map[pair]Event{p.mismatches, p.unusable} {
@@ -124,13 +124,13 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		// What is known from here on is everything. The only error that lasts is that of a closed participant.
 		for _, follow := range []func() (*registry.Interest, error){
-			p.reg.FollowMembers,
-			func() (*registry.Interest, error) { return p.reg.Follow(registry.KindPublisher) },
-			func() (*registry.Interest, error) { return p.reg.Follow(registry.KindSubscription) },
+			p.reg.WatchParticipants,
+			func() (*registry.Interest, error) { return p.reg.Watch(registry.KindPublisher) },
+			func() (*registry.Interest, error) { return p.reg.Watch(registry.KindSubscription) },
 		} {
 			all, err := follow()
 			if err == nil {
-				defer all.End()
+				defer all.Stop()
 			} else if !errors.Is(err, os.ErrClosed) {
 				p.log.Warn("not everything that is there may be an event", "err", err)
 			}
@@ -158,7 +158,7 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 					return
 				}
 			}
-			if missed > 0 && !yield(Event{Kind: Missed, Err: fmt.Errorf("%d events were missed: more than %d were waiting", missed, eventBacklog)}) {
+			if missed > 0 && !yield(Event{Kind: EventsDropped, Err: fmt.Errorf("%d events were missed: more than %d were waiting", missed, eventBacklog)}) {
 				return
 			}
 			if ended {

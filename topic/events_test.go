@@ -28,8 +28,8 @@ func TestEventsBeginWithAllThatIsThereInOrder(t *testing.T) {
 		switch {
 		case e.Kind == Joined && !joined[id]:
 			joined[id] = true
-		case e.Kind == Added && joined[id] && e.Entity.Since >= last:
-			last = e.Entity.Since
+		case e.Kind == Added && joined[id] && e.Endpoint.Since >= last:
+			last = e.Endpoint.Since
 			if n++; n == 10 {
 				cancel()
 			}
@@ -48,17 +48,17 @@ func TestASlowListenerIsToldHowManyEventsItMissed(t *testing.T) {
 	n := 0
 	for e := range p.Events(t.Context()) {
 		switch {
-		case e.Kind == Missed:
+		case e.Kind == EventsDropped:
 			if n != eventBacklog || e.Err == nil || e.Err.Error()[:2] != fmt.Sprint(extra, " ")[:2] {
 				t.Errorf("after %d events: %v", n, e.Err)
 			}
 			return
-		case e.Kind == Unusable:
+		case e.Kind == Unavailable:
 			n++
 		case n == 0 && e.Kind == Joined:
 			p.mu.Lock()
 			for range eventBacklog + extra {
-				p.emit(Event{Kind: Unusable})
+				p.emit(Event{Kind: Unavailable})
 			}
 			p.mu.Unlock()
 		}
@@ -89,12 +89,12 @@ func TestAnEntityIsAddedBeforeAnythingElseIsSaidOfIt(t *testing.T) {
 	publisher[pose](t, b, "x", nil)
 	for side, h := range map[string]*hearing{"the subscriber's": ofA, "the publisher's": ofB} {
 		h.until("the mismatch", isMismatch)
-		added := map[registry.EntityID]bool{}
+		added := map[registry.EndpointID]bool{}
 		early := h.count(func(e Event) bool {
 			if e.Kind == Added {
-				added[e.Entity.ID] = true
+				added[e.Endpoint.ID] = true
 			}
-			return isMismatch(e) && !added[e.Entity.ID]
+			return isMismatch(e) && !added[e.Endpoint.ID]
 		})
 		if early != 0 {
 			t.Errorf("%s side hears of a mismatch with somebody it has not heard of", side)

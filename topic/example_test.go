@@ -154,7 +154,7 @@ func ExamplePublisher_Loan() {
 	ctx := context.Background()
 
 	const width, height = 640, 480
-	pub, err := topic.NewPublisher(p, "camera/front", &topic.PublisherOptions[[]byte]{SampleSize: width * height})
+	pub, err := topic.NewPublisher(p, "camera/front", &topic.PublisherOptions[[]byte]{InitialSampleSize: width * height})
 	check(err)
 	sub, err := topic.NewSubscriber[[]byte](p, "camera/front", nil)
 	check(err)
@@ -165,7 +165,7 @@ func ExamplePublisher_Loan() {
 	for i := range image {
 		image[i] = byte(i)
 	}
-	_, err = loan.Commit(ctx, len(image)) // or loan.Abandon()
+	_, err = loan.Commit(ctx, len(image)) // or loan.Discard()
 	check(err)
 
 	sample, err := sub.Receive(ctx)
@@ -317,9 +317,9 @@ func ExampleParticipant_Events() {
 		case topic.Joined, topic.Left, topic.Died:
 			fmt.Println(event.Kind, event.Participant.Unit)
 		case topic.Added, topic.Removed:
-			fmt.Println(event.Kind, event.Entity.Kind, event.Entity.Topic)
+			fmt.Println(event.Kind, event.Endpoint.Kind, event.Endpoint.Topic)
 		case topic.TypeMismatch:
-			fmt.Println(event.Kind, event.Entity.TypeName, "on", event.Entity.Topic)
+			fmt.Println(event.Kind, event.Endpoint.TypeName, "on", event.Endpoint.Topic)
 		}
 		switch seen++; seen {
 		case 2:

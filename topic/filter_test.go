@@ -36,8 +36,8 @@ func TestFilter_PanicNamesTheSubscriber(t *testing.T) {
 			// The participant goes on. What its goroutine does when a publisher comes is done here, or it would end the test.
 			sub := subscriber(t, b, "robot/*", &SubscriberOptions[string]{Filter: func(string) bool { return true }})
 			sub.core.filter = filter
-			pub := registry.Entity{Kind: registry.KindPublisher, ID: registry.EntityID{Participant: a.ID(), Number: 77}, Topic: "robot/pose"}
-			named("onChange", func() { b.onChange(registry.Change{Kind: registry.Added, Entity: pub}) })
+			pub := registry.Endpoint{Kind: registry.KindPublisher, ID: registry.EndpointID{Participant: a.ID(), Number: 77}, Topic: "robot/pose"}
+			named("onChange", func() { b.onChange(registry.Change{Kind: registry.Added, Endpoint: pub}) })
 			b.mu.Lock() // was given back
 			delete(b.entities, pub.ID)
 			b.publishers.remove(pub.Topic, pub.ID)

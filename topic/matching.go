@@ -12,7 +12,7 @@ func (sub *subscription) meetAll() error {
 	if err := sub.meetKnown(); err != nil {
 		return err
 	}
-	return sub.p.reg.CatchUp() // publishers of our own
+	return sub.p.reg.Sync() // publishers of our own
 }
 
 func (sub *subscription) meetKnown() error {
@@ -69,7 +69,7 @@ func (sub *subscription) possible() error {
 }
 
 // likes asks the filter, once for each publisher. Called with p.mu held.
-func (sub *subscription) likes(pub registry.Entity) bool {
+func (sub *subscription) likes(pub registry.Endpoint) bool {
 	if sub.filter == nil {
 		return true
 	}
@@ -96,7 +96,7 @@ func (sub *subscription) ask(topic string) bool {
 	return sub.filter(topic)
 }
 
-func (sub *subscription) knows(pub registry.EntityID) bool {
+func (sub *subscription) knows(pub registry.EndpointID) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	_, ok := sub.known[pub]

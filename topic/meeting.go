@@ -10,7 +10,7 @@ import (
 )
 
 // meet connects a subscription of ours with a publisher that its patterns match, or declines. Called with mu held.
-func (p *Participant) meet(sub *subscription, pub registry.Entity) {
+func (p *Participant) meet(sub *subscription, pub registry.Endpoint) {
 	if sub.knows(pub.ID) || sub.refused[pub.ID] != nil {
 		return
 	}
@@ -52,8 +52,8 @@ func isRefusal(err error) bool {
 }
 
 // useless reports once that a publisher cannot be read. Called with mu held.
-func (p *Participant) useless(sub *subscription, pub registry.Entity, err error) {
-	if p.report(pair{pub.ID, sub.entity.ID}, Event{Kind: Unusable, Participant: p.who(pub.ID.Participant), Entity: pub, Err: err}) {
+func (p *Participant) useless(sub *subscription, pub registry.Endpoint, err error) {
+	if p.report(pair{pub.ID, sub.entity.ID}, Event{Kind: Unavailable, Participant: p.who(pub.ID.Participant), Endpoint: pub, Err: err}) {
 		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
 	}
 }
@@ -64,7 +64,7 @@ func (p *Participant) report(both pair, e Event) bool {
 	if _, reported := p.unusable[both]; reported {
 		return false
 	}
-	if p.entities[e.Entity.ID] != nil {
+	if p.entities[e.Endpoint.ID] != nil {
 		p.unusable[both] = e
 	}
 	p.emit(e)
@@ -105,11 +105,11 @@ func (p *Participant) meetAgain() {
 }
 
 // mismatch reports once that two ends do not fit; other is the one that is not ours. Called with mu held.
-func (p *Participant) mismatch(both pair, other registry.Entity, err error) {
+func (p *Participant) mismatch(both pair, other registry.Endpoint, err error) {
 	if _, reported := p.mismatches[both]; reported {
 		return
 	}
-	p.mismatches[both] = Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Entity: other, Err: err}
+	p.mismatches[both] = Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Endpoint: other, Err: err}
 	p.log.Warn("types do not match", "err", err)
 	p.emit(p.mismatches[both])
 }

@@ -193,7 +193,7 @@ func TestThoseWhoMetGoOnWhenTheirFilesAreTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Mkdir(o.Dir+"/d", 0o700) }) // or leaving would be an error
-	h.until("the loss of the file", func(e Event) bool { return e.Kind == Unusable && e.Participant.ID == b.ID() })
+	h.until("the loss of the file", func(e Event) bool { return e.Kind == Unavailable && e.Participant.ID == b.ID() })
 	for range 100 {
 		send(t, pub, []byte("rewrites"))
 	}
@@ -244,7 +244,7 @@ func TestOneWhoFoundNoRoomGetsThePlaceThatIsLeft(t *testing.T) {
 		go sub.Handle(t.Context(), func(Sample[string]) { got <- sub })
 	}
 	pub := publisher[string](t, a, "x", nil)
-	h.until("the refusal", func(e Event) bool { return e.Kind == Unusable && errors.As(e.Err, new(*shmtransport.LimitError)) })
+	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && errors.As(e.Err, new(*shmtransport.LimitError)) })
 	send(t, pub, "y")
 	served := map[*Subscriber[string]]bool{}
 	for range shmtransport.MaxReaders {
@@ -281,7 +281,7 @@ func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub := subscriber[string](t, b, "x", nil)
-	isUnusable := func(e Event) bool { return e.Kind == Unusable && e.Entity.ID == pub.ID() }
+	isUnusable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
 	h.until("the failure", isUnusable)
 	b.meetAgain()
 	if err := os.Rename(path+".away", path); err != nil {
@@ -479,5 +479,5 @@ func TestOnePublisherWithoutRoomDoesNotKeepAPatternFromTheOthers(t *testing.T) {
 	send(t, other, "y")
 	want(t, sub, "y")
 	sub.TryReceive()
-	h.until("the refusal", func(e Event) bool { return e.Kind == Unusable && e.Entity.Topic == "x/full" })
+	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.Topic == "x/full" })
 }

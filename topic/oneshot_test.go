@@ -49,7 +49,7 @@ func TestSubscriber_ManyOneShotPublishers(t *testing.T) {
 			for i := 1; i < publishers; i++ {
 				shot(i)
 			}
-			if err := b.reg.CatchUp(); err != nil {
+			if err := b.reg.Sync(); err != nil {
 				t.Fatal(err)
 			}
 			const few = 20
@@ -95,7 +95,7 @@ func TestSubscriber_OneShotPublishersBeyondTheMemoryLimit(t *testing.T) {
 		send(t, pub, make([]byte, size))
 		pub.Close()
 	}
-	if err := b.reg.CatchUp(); err != nil {
+	if err := b.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	topics := map[string]bool{}
@@ -106,7 +106,7 @@ func TestSubscriber_OneShotPublishersBeyondTheMemoryLimit(t *testing.T) {
 			if !errors.As(e.Err, &err) || err.Samples != 1 || e.Participant.ID != a.ID() {
 				t.Errorf("event: %v of %v", e.Err, e.Participant.ID)
 			}
-			topics[e.Entity.Topic] = true
+			topics[e.Endpoint.Topic] = true
 		case <-ctx.Done():
 			t.Fatal("not every drop is an event")
 		}

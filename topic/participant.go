@@ -10,7 +10,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -35,7 +35,7 @@ type Participant struct {
 	log      *slog.Logger
 	clock    clock.Clock
 	wall     *clock.Wall
-	waits    shmtransport.Waits
+	waits    shmtransport.WaitSet
 	idle     chan struct{} // closed by Close: ends peek
 	ready    chan struct{} // closed when reg is set
 
@@ -56,17 +56,17 @@ type Participant struct {
 	ownPubs    byTopic[uint32, *publication]
 	ownSubs    byPattern[uint32, *subscription]
 	units      map[registry.ID]registry.Participant
-	strangers  map[registry.ID]Event                  // who cannot be understood, or not all of it
-	illegible  map[registry.ID]Event                  // whose requests cannot be read, reported already
-	entities   map[registry.EntityID]*registry.Entity // everybody's, of the kinds that were asked for
-	publishers byTopic[registry.EntityID, *registry.Entity]
-	interested byPattern[registry.EntityID, *registry.Entity] // subscriptions
+	strangers  map[registry.ID]Event                      // who cannot be understood, or not all of it
+	illegible  map[registry.ID]Event                      // whose requests cannot be read, reported already
+	entities   map[registry.EndpointID]*registry.Endpoint // everybody's, of the kinds that were asked for
+	publishers byTopic[registry.EndpointID, *registry.Endpoint]
+	interested byPattern[registry.EndpointID, *registry.Endpoint] // subscriptions
 	peers      map[registry.ID]*requester
 	linked     map[registry.ID]map[uint32]*publication // publishers of ours that admitted somebody of a participant
 	lingering  map[uint32]*publication                 // those that may watch marks of one who left
 	mismatches map[pair]Event                          // reported already
 	unusable   map[pair]Event                          // met in vain, reported already
-	silent     map[registry.EntityID]bool              // subscriptions that did not answer a publisher in time
+	silent     map[registry.EndpointID]bool            // subscriptions that did not answer a publisher in time
 	retry      *time.Timer                             // runs meetAgain; nil when nothing is to be repeated
 	asked      map[registry.ID]bool                    // of whose publishers links were requested, and they were not told yet
 	changed    chan struct{}                           // closed and replaced when something above changed
@@ -74,7 +74,7 @@ type Participant struct {
 }
 
 // pair is a publisher and a subscription.
-type pair struct{ pub, sub registry.EntityID }
+type pair struct{ pub, sub registry.EndpointID }
 
 // Join makes this process a participant. Close must be called; a process that dies without it is noticed and cleaned up
 // after by the others.
@@ -92,12 +92,12 @@ func Join(opts *Options) (*Participant, error) {
 		ready: make(chan struct{}), idle: make(chan struct{}), readOnly: opts.ReadOnly,
 		pubs: map[uint32]*publication{}, subs: map[uint32]*subscription{},
 		ownPubs: byTopic[uint32, *publication]{}, ownSubs: newByPattern[uint32, *subscription](),
-		units: map[registry.ID]registry.Participant{}, entities: map[registry.EntityID]*registry.Entity{},
-		publishers: byTopic[registry.EntityID, *registry.Entity]{}, interested: newByPattern[registry.EntityID, *registry.Entity](),
+		units: map[registry.ID]registry.Participant{}, entities: map[registry.EndpointID]*registry.Endpoint{},
+		publishers: byTopic[registry.EndpointID, *registry.Endpoint]{}, interested: newByPattern[registry.EndpointID, *registry.Endpoint](),
 		peers: map[registry.ID]*requester{}, linked: map[registry.ID]map[uint32]*publication{},
 		strangers: map[registry.ID]Event{}, illegible: map[registry.ID]Event{},
 		lingering: map[uint32]*publication{}, mismatches: map[pair]Event{},
-		unusable: map[pair]Event{}, silent: map[registry.EntityID]bool{}, asked: map[registry.ID]bool{},
+		unusable: map[pair]Event{}, silent: map[registry.EndpointID]bool{}, asked: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
 	p.wall = clock.NewWall(p.clock.Read)
@@ -172,7 +172,7 @@ func (p *Participant) leave() error {
 	clear(p.units)
 	clear(p.entities)
 	clear(p.publishers)
-	p.interested = newByPattern[registry.EntityID, *registry.Entity]()
+	p.interested = newByPattern[registry.EndpointID, *registry.Endpoint]()
 	for l := range p.listeners {
 		l.end()
 	}
@@ -218,9 +218,9 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 		path := p.reg.Path(registry.SuffixReader)
 		f, err := shmtransport.CreateReaderFile(path, p.reg.Dir(), p.reg.Modes().Wait, uint64(p.reg.ID()))
 		if err != nil {
-			return nil, registry.ExplainTaken(path, "close this participant and join again, which takes another name, and remove", err)
+			return nil, registry.ExplainNameConflict(path, "close this participant and join again, which takes another name, and remove", err)
 		}
-		killpoint.At("advertise.file")
+		failpoint.At("advertise.file")
 		p.reader = f
 	}
 	return p.reader, nil
@@ -237,9 +237,9 @@ func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
 		path := p.reg.Path(registry.SuffixWake)
 		f, err := shmtransport.CreateWakeFile(path, p.reg.Dir(), p.reg.Modes().Wait, uint64(p.reg.ID()))
 		if err != nil {
-			return nil, registry.ExplainTaken(path, "close this participant and join again, which takes another name, and remove", err)
+			return nil, registry.ExplainNameConflict(path, "close this participant and join again, which takes another name, and remove", err)
 		}
-		killpoint.At("advertise.file")
+		failpoint.At("advertise.file")
 		p.wake = f
 	}
 	return p.wake, nil
@@ -247,7 +247,7 @@ func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
 
 // peek looks for samples of publishers that do not know that somebody reads.
 func (p *Participant) peek() {
-	tick := time.NewTicker(shmtransport.PeekInterval)
+	tick := time.NewTicker(shmtransport.PollInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -257,13 +257,13 @@ func (p *Participant) peek() {
 		}
 		p.mu.Lock()
 		for _, sub := range p.subs {
-			sub.reader.Peek()
+			sub.reader.Poll()
 		}
 		p.mu.Unlock()
 	}
 }
 
 // publisherPath names the file of a publisher.
-func (p *Participant) publisherPath(id registry.EntityID) string {
+func (p *Participant) publisherPath(id registry.EndpointID) string {
 	return p.reg.PeerPath(id.Participant, fmt.Sprintf("pub.%d", id.Number))
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/shmbus/shmbus/internal/closed"
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -14,18 +14,18 @@ import (
 // publication is a publisher without its type parameter.
 type publication struct {
 	p        *Participant
-	entity   registry.Entity
+	entity   registry.Endpoint
 	writer   *shmtransport.Writer
 	ad       *registry.Advertisement
-	interest *registry.Interest         // in subscriptions
-	answered map[registry.EntityID]bool // subscriptions that requested a link or declined; guarded by p.mu
+	interest *registry.Interest           // in subscriptions
+	answered map[registry.EndpointID]bool // subscriptions that requested a link or declined; guarded by p.mu
 
 	ending sync.Once
 	result error // of end
 }
 
 // publish makes a publisher known and waits until the subscriptions that are there are connected.
-func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions) (_ *publication, err error) {
+func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptions) (_ *publication, err error) {
 	if err := registry.CheckTopic(e.Topic); err != nil {
 		return nil, err
 	}
@@ -46,33 +46,33 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	if err != nil {
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
-	interest, err := p.reg.Know(registry.KindSubscription, e.Topic)
+	interest, err := p.reg.Discover(registry.KindSubscription, e.Topic)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			interest.End()
+			interest.Stop()
 		}
 	}()
 	e.Kind = registry.KindPublisher
-	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
+	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
 	e.Since = p.clock.Now()
 	defer func() {
 		if err != nil {
-			p.reg.Forget(e.ID.Number)
+			p.reg.ReleaseID(e.ID.Number)
 		}
 	}()
-	pub := &publication{p: p, interest: interest, answered: map[registry.EntityID]bool{}}
+	pub := &publication{p: p, interest: interest, answered: map[registry.EndpointID]bool{}}
 	opts.Failed = pub.failed
 	path := p.publisherPath(e.ID)
 	opts.Clock = p.clock
 	w, err := shmtransport.CreateWriter(path, p.reg.Dir(), mode, wake, transportID(e.ID), opts)
 	if err != nil {
-		err = registry.ExplainTaken(path, "try again, which takes another name, and remove", err)
+		err = registry.ExplainNameConflict(path, "try again, which takes another name, and remove", err)
 		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
-	killpoint.At("advertise.file")
+	failpoint.At("advertise.file")
 	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
 	pub.entity, pub.writer = e, w
 	defer func() {
@@ -91,8 +91,8 @@ func (p *Participant) publish(e registry.Entity, opts shmtransport.WriterOptions
 	p.mu.Lock()
 	pub.ad = ad
 	p.mu.Unlock()
-	w.CountIn(ad.Counters())
-	if err := p.reg.CatchUp(); err != nil {
+	w.SetStats(ad.Counters())
+	if err := p.reg.Sync(); err != nil {
 		return nil, err
 	}
 	pub.awaitAnswers()
@@ -144,7 +144,7 @@ func (pub *publication) awaitAnswers() {
 }
 
 // unanswered lists the subscriptions to wait for. Called with p.mu held.
-func (pub *publication) unanswered() (open []registry.EntityID) {
+func (pub *publication) unanswered() (open []registry.EndpointID) {
 	p := pub.p
 	for id := range p.interested.matching(pub.entity.Topic) {
 		if !pub.answered[id] && !p.silent[id] {
@@ -156,7 +156,7 @@ func (pub *publication) unanswered() (open []registry.EntityID) {
 
 // admit watches a requested link's marks from now on. Called with p.mu held.
 func (pub *publication) admit(f *shmtransport.PeerFile, q shmtransport.LinkRequest) error {
-	if q.Declined || pub.writer.Watches(q) {
+	if q.Declined || pub.writer.HasReader(q) {
 		return nil
 	}
 	put(pub.p.linked, registry.ID(q.Reader), pub.entity.ID.Number, pub)
@@ -176,8 +176,8 @@ func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
 		return
 	}
 	id := registry.ID(q.Reader)
-	sub := p.entity(registry.EntityID{Participant: id, Number: q.Subscription})
-	if p.report(pair{pub.entity.ID, sub.ID}, Event{Kind: Unusable, Participant: p.who(id), Entity: sub, Err: err}) {
+	sub := p.entity(registry.EndpointID{Participant: id, Number: q.Subscription})
+	if p.report(pair{pub.entity.ID, sub.ID}, Event{Kind: Unavailable, Participant: p.who(id), Endpoint: sub, Err: err}) {
 		p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
 	}
 }
@@ -200,7 +200,7 @@ func (pub *publication) drop() error {
 		delete(of, number)
 	}
 	p.mu.Unlock()
-	pub.interest.End()
+	pub.interest.Stop()
 	return pub.end()
 }
 

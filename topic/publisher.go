@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -14,12 +14,12 @@ import (
 
 // PublisherOptions say how a publisher serializes and how much it keeps. The zero value is right for most.
 type PublisherOptions[T any] struct {
-	Codec       serde.Codec[T] // default serde.Default[T]()
-	Depth       int            // samples kept, a power of two; default 16
-	MaxPayload  int            // bytes of the largest sample; default 256 MiB
-	SampleSize  int            // payload bytes to reserve slots for at once; default: when the first sample comes
-	MemoryLimit int64          // bytes of all slots together; default 1 GiB
-	Latched     bool           // whoever subscribes later gets the newest sample at once
+	Codec             serde.Codec[T] // default serde.Default[T]()
+	Depth             int            // samples kept, a power of two; default 16
+	MaxPayload        int            // bytes of the largest sample; default 256 MiB
+	InitialSampleSize int            // payload bytes to reserve slots for at once; default: when the first sample comes
+	MemoryLimit       int64          // bytes of all slots together; default 1 GiB
+	Latched           bool           // whoever subscribes later gets the newest sample at once
 	// Metadata is what else others may want to know of the publisher. shmbus does nothing with it; samples have it, and recordings
 	// keep it with the topic. Keys and values are text without control characters, registry.MaxMetadata bytes together.
 	Metadata map[string]string
@@ -53,16 +53,16 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
-	core, err := p.publish(registry.Entity{
+	core, err := p.publish(registry.Endpoint{
 		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched, Metadata: maps.Clone(opts.Metadata),
 	}, shmtransport.WriterOptions{
-		Depth: opts.Depth, MaxPayload: opts.MaxPayload, SampleSize: opts.SampleSize, MemoryLimit: opts.MemoryLimit,
+		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit,
 	})
 	if err != nil {
 		return nil, err
 	}
 	pub := &Publisher[T]{core: core, encoder: codec.Encoder()}
-	pub.guess.Store(int64(max(opts.SampleSize, 1)))
+	pub.guess.Store(int64(max(opts.InitialSampleSize, 1)))
 	if serde.IsOpaque(codec) {
 		pub.direct, _ = any(core.publishBytes).(func(context.Context, T) (int, error))
 		pub.directBatch, _ = any(core.writer.PublishBatch).(func(context.Context, []T) (int, error))
@@ -156,7 +156,7 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byt
 	done := false
 	defer func() {
 		if !done { // an encoder that panics must not keep the slot
-			loan.Abandon()
+			loan.Discard()
 		}
 	}()
 	b := loan.Bytes()
@@ -211,8 +211,8 @@ func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
 	return Loan{l}, err
 }
 
-// A Loan is memory of the ring that the application fills. It ends with exactly one Commit or Abandon: a Commit after that
-// is a shmtransport.ErrLoanEnded, an Abandon does nothing.
+// A Loan is memory of the ring that the application fills. It ends with exactly one Commit or Discard: a Commit after that
+// is a shmtransport.ErrLoanEnded, an Discard does nothing.
 type Loan struct{ l shmtransport.Loan }
 
 // Bytes is the memory, at least as long as asked for.
@@ -222,8 +222,8 @@ func (l Loan) Bytes() []byte { return l.l.Bytes() }
 // subscriptions they reached. On error nothing is published and the loan has ended too.
 func (l Loan) Commit(ctx context.Context, n int) (int, error) { return l.l.Commit(ctx, n) }
 
-// Abandon gives the memory back without publishing.
-func (l Loan) Abandon() { l.l.Abandon() }
+// Discard gives the memory back without publishing.
+func (l Loan) Discard() { l.l.Discard() }
 
 // Topic returns the topic's name.
 func (p *Publisher[T]) Topic() string { return p.core.entity.Topic }
@@ -232,7 +232,7 @@ func (p *Publisher[T]) Topic() string { return p.core.entity.Topic }
 func (p *Publisher[T]) ID() PublisherID { return p.core.entity.ID }
 
 // PublisherID names a publisher; it is comparable and not used again within a domain.
-type PublisherID = registry.EntityID
+type PublisherID = registry.EndpointID
 
 // Subscribers returns how many subscriptions are connected.
 func (p *Publisher[T]) Subscribers() int { return p.core.writer.Readers() }
@@ -243,10 +243,10 @@ func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
 }
 
 // PublisherStats are a publisher's figures.
-type PublisherStats = counters.PublisherFigures
+type PublisherStats = stats.PublisherCounts
 
 // Stats returns what was published so far.
-func (p *Publisher[T]) Stats() PublisherStats { return p.core.writer.Figures() }
+func (p *Publisher[T]) Stats() PublisherStats { return p.core.writer.Stats() }
 
 // Close ends the publisher. Subscribers that are connected still get what it published and they have not read. Further
 // calls do nothing.

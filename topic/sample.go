@@ -31,7 +31,7 @@ func (s Sample[T]) Value() (v T, err error) {
 		if errors.As(err, new(*shmtransport.CorruptError)) {
 			*sub.value = zero // half of something
 		}
-		sub.core.reader.Undecodable()
+		sub.core.reader.CountDecodeError()
 		return v, err
 	}
 	v, *sub.value = *sub.value, zero // not kept alive by the subscriber

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -71,7 +71,7 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	}
 	t := codec.Type()
 	sub := &Subscriber[T]{decoder: codec.Decoder(), value: new(T)}
-	core, err := p.subscribe(sub, registry.Entity{
+	core, err := p.subscribe(sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
@@ -176,7 +176,7 @@ func (s *Subscriber[T]) handle(m Sample[T], fn func(Sample[T])) {
 		return nil
 	})
 	if err != nil {
-		s.core.reader.Undecodable()
+		s.core.reader.CountDecodeError()
 	}
 }
 
@@ -189,10 +189,10 @@ func (s *Subscriber[T]) WaitPublishers(ctx context.Context, n int) error {
 }
 
 // SubscriberStats are a subscription's figures.
-type SubscriberStats = counters.SubscriptionFigures
+type SubscriberStats = stats.SubscriptionCounts
 
 // Stats returns what was received and lost so far.
-func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Figures() }
+func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Stats() }
 
 // Close ends the subscriber. A Receive that waits returns os.ErrClosed; samples that are held stay valid until released.
 // Further calls do nothing.

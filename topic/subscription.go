@@ -19,7 +19,7 @@ import (
 type subscription struct {
 	p        *Participant
 	owner    any // the *Subscriber
-	entity   registry.Entity
+	entity   registry.Endpoint
 	interest *registry.Interest // in publishers
 	filter   func(string) bool
 	ended    func(PublisherID) // nil: of no interest
@@ -27,14 +27,14 @@ type subscription struct {
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
 
-	liked   map[registry.EntityID]bool  // what filter said of a publisher; guarded by p.mu
-	refused map[registry.EntityID]error // publishers that may not be read; guarded by p.mu
+	liked   map[registry.EndpointID]bool  // what filter said of a publisher; guarded by p.mu
+	refused map[registry.EndpointID]error // publishers that may not be read; guarded by p.mu
 
 	ending sync.Once
 	result error // of end
 
 	mu    sync.Mutex
-	known map[registry.EntityID]func() // publishers met; the function takes a refusal back, nil for a link
+	known map[registry.EndpointID]func() // publishers met; the function takes a refusal back, nil for a link
 }
 
 // source is what a subscription knows of a publisher; samples carry it.
@@ -52,7 +52,7 @@ type source struct {
 }
 
 // subscribe makes a subscription known and waits until the publishers that are there have admitted it.
-func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string) bool, patience time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscription, err error) {
+func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(string) bool, patience time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscription, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
@@ -60,22 +60,22 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	}
 	p.counting.RLock()
 	defer p.counting.RUnlock()
-	interest, err := p.reg.Follow(registry.KindPublisher, e.Patterns...)
+	interest, err := p.reg.Watch(registry.KindPublisher, e.Patterns...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			interest.End()
-			p.reg.Forget(e.ID.Number)
+			interest.Stop()
+			p.reg.ReleaseID(e.ID.Number)
 		}
 	}()
 	e.Kind = registry.KindSubscription
-	e.ID = registry.EntityID{Participant: p.reg.ID(), Number: p.reg.Number()}
+	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
 	e.Since = p.clock.Now()
 	sub := &subscription{
 		p: p, owner: owner, entity: e, interest: interest, filter: filter, ended: ended, patience: patience,
-		liked: map[registry.EntityID]bool{}, refused: map[registry.EntityID]error{}, known: map[registry.EntityID]func(){},
+		liked: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
 	}
 	if err := sub.possible(); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (p *Participant) subscribe(owner any, e registry.Entity, filter func(string
 	return sub, nil
 }
 
-func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub registry.Entity) error {
+func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub registry.Endpoint) error {
 	unit, ok := sub.p.units[pub.ID.Participant]
 	if !ok {
 		return fs.ErrNotExist // gone meanwhile
@@ -117,14 +117,14 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 	if pub.Latched {
 		history = max(history, 1) // also when it ends before it admits anybody
 	}
-	if err := sub.p.reg.Policy().MayPublish(unit, pub.Topic); err != nil {
+	if err := sub.p.reg.Policy().AuthorizePublish(unit, pub.Topic); err != nil {
 		return err
 	}
-	link := func(q shmtransport.Request) error { return sub.reader.Connect(f, q) }
+	link := func(q shmtransport.ConnectOptions) error { return sub.reader.Connect(f, q) }
 	if sub.p.readOnly {
-		link = sub.reader.Watch
+		link = sub.reader.ConnectPassive
 	}
-	err := link(shmtransport.Request{
+	err := link(shmtransport.ConnectOptions{
 		Accept:       func(path string, uid int) error { return registry.CheckOwner(path, uid, unit.UID) },
 		Path:         path,
 		WakePath:     sub.p.reg.PeerPath(pub.ID.Participant, registry.SuffixWake),
@@ -133,7 +133,7 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		History:      history,
 		AllHistory:   sub.entity.Since <= pub.Since,
 		Lossless:     sub.entity.Lossless,
-		Patience:     sub.patience,
+		Timeout:      sub.patience,
 		Tag: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
@@ -142,13 +142,13 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		},
 	})
 	if err != nil {
-		return sub.p.reg.CannotRead(pub.Topic, err)
+		return sub.p.reg.ExplainOpen(pub.Topic, err)
 	}
 	sub.met(pub.ID, nil)
 	return nil
 }
 
-func (sub *subscription) decline(f *shmtransport.ReaderFile, pub registry.EntityID) error {
+func (sub *subscription) decline(f *shmtransport.ReaderFile, pub registry.EndpointID) error {
 	if sub.p.readOnly {
 		sub.met(pub, nil) // nobody asked
 		return nil
@@ -160,7 +160,7 @@ func (sub *subscription) decline(f *shmtransport.ReaderFile, pub registry.Entity
 	return err
 }
 
-func (sub *subscription) met(pub registry.EntityID, undo func()) {
+func (sub *subscription) met(pub registry.EndpointID, undo func()) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.known[pub] = undo
@@ -169,14 +169,14 @@ func (sub *subscription) met(pub registry.EntityID, undo func()) {
 // publisherGone notes that a publisher's record is gone. A publisher that closed said so in its ring before; that of one
 // that died is not believed to be dead before the registry says Died, for which the kernel vouches. What is in the ring is
 // still delivered. Called with p.mu held.
-func (sub *subscription) publisherGone(key registry.EntityID) {
-	sub.reader.Tidy()
+func (sub *subscription) publisherGone(key registry.EndpointID) {
+	sub.reader.Prune()
 	delete(sub.liked, key)
 	delete(sub.refused, key)
 	sub.unmeet(key)
 }
 
-func (sub *subscription) unmeet(key registry.EntityID) {
+func (sub *subscription) unmeet(key registry.EndpointID) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if undo := sub.known[key]; undo != nil {
@@ -215,11 +215,11 @@ func (sub *subscription) dropped(tag any, err *shmtransport.DroppedError) {
 	if p.closed {
 		return
 	}
-	id := registry.EntityID{Participant: registry.ID(err.Publisher.Participant), Number: err.Publisher.Number}
+	id := registry.EndpointID{Participant: registry.ID(err.Publisher.Participant), Number: err.Publisher.Number}
 	p.log.Warn("samples of a publisher that ended were dropped", "topic", src.topic, "publisher", id, "samples", err.Samples)
 	p.emit(Event{
 		Kind: Dropped, Err: err, Participant: registry.Participant{ID: id.Participant, Unit: src.unit, PID: src.pid},
-		Entity: registry.Entity{
+		Endpoint: registry.Endpoint{
 			ID: id, Kind: registry.KindPublisher, Topic: src.topic,
 			TypeName: src.typ.Name, Encoding: src.typ.Encoding, SchemaEncoding: src.typ.SchemaEncoding, Schema: src.typ.Schema,
 		},
@@ -239,7 +239,7 @@ func (sub *subscription) drop() error {
 	delete(sub.p.subs, sub.entity.ID.Number)
 	sub.p.ownSubs.remove(sub.entity.Patterns, sub.entity.ID.Number)
 	sub.p.mu.Unlock()
-	sub.interest.End()
+	sub.interest.Stop()
 	return sub.end()
 }
 
@@ -260,7 +260,7 @@ func (sub *subscription) end() error {
 		sub.mu.Unlock()
 		sub.result = sub.ad.Withdraw()
 		if len(publishers) != 0 {
-			sub.p.reg.Touch(slices.Collect(maps.Keys(publishers))...) // they wait for nobody's bell
+			sub.p.reg.Notify(slices.Collect(maps.Keys(publishers))...) // they wait for nobody's bell
 		}
 	})
 	return sub.result

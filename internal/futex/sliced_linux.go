@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // On kernels without futex_waitv (before Linux 5.16) a thread sleeps on one word. A Waiter then sleeps on its first word, in slices,
@@ -68,17 +68,17 @@ func monotonic() time.Duration {
 
 // changed compares all words. One that cannot be read any more, because it was unmapped or its file was cut short, has changed.
 func (w *Waiter) changed() (yes bool) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
 			for _, word := range w.words[:w.n] {
-				yes = yes || fault.At(e, word)
+				yes = yes || sigbus.At(e, word)
 			}
 			if !yes {
 				panic(e)
 			}
 		}
-	}(fault.Guard())
+	}(sigbus.Guard())
 	for i, word := range w.words[:w.n] {
 		if word.Load() != uint32(w.v[i].val) {
 			return true

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/fault"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // Words are words with the values they had, for others to wait for. The zero value has none.
@@ -29,7 +29,7 @@ func (w *Words) Len() int { return len(w.words) }
 
 // In reports whether what recover returned is a fault at one of the words from the i-th to before the j-th.
 func (w *Words) In(i, j int, recovered any) bool {
-	return slices.ContainsFunc(w.words[i:j], func(word *atomic.Uint32) bool { return fault.At(recovered, word) })
+	return slices.ContainsFunc(w.words[i:j], func(word *atomic.Uint32) bool { return sigbus.At(recovered, word) })
 }
 
 // Changed reports whether one of the words from the i-th to before the j-th no longer has its value.

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/shmbus/shmbus/internal/killpoint"
+	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
 // A File is one shared file, open in this process. Its methods may be called concurrently, except Close.
@@ -47,7 +47,7 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 	if err := f.Truncate(size); err != nil {
 		return nil, fmt.Errorf("size a new file in %s: %w", dir, Explain(err))
 	}
-	killpoint.At("file.create")
+	failpoint.At("file.create")
 	return file, nil
 }
 
@@ -148,13 +148,13 @@ func OpenDir(path string) (*os.File, error) {
 
 // Publish gives the file its name. It fails with fs.ErrExist when the name is taken.
 func (s *File) Publish(path string) error {
-	killpoint.At("file.fill")
+	failpoint.At("file.fill")
 	self := fmt.Sprintf("/proc/self/fd/%d", s.fd())
 	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW); err != nil {
 		return Full(path, &fs.PathError{Op: "publish", Path: path, Err: err})
 	}
 	s.path = path
-	killpoint.At("file.name")
+	failpoint.At("file.name")
 	return nil
 }
 
@@ -234,7 +234,7 @@ func Lock(f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
-	killpoint.At("file.lock")
+	failpoint.At("file.lock")
 	return nil
 }
 

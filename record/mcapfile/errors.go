@@ -93,8 +93,8 @@ func (e *WriteError) Error() string {
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// Passable reports whether a Reader can go on after err.
-func Passable(err error) bool {
+// Recoverable reports whether a Reader can go on after err.
+func Recoverable(err error) bool {
 	var corrupt *CorruptError
 	var limit *LimitError
 	var trailing *TrailingError

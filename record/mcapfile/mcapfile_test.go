@@ -45,7 +45,7 @@ func readAllOf(t testing.TB, file []byte, limits *Limits) ([]line, []error) {
 			return lines, errs
 		}
 		errs = append(errs, err)
-		if !Passable(err) {
+		if !Recoverable(err) {
 			return lines, errs
 		}
 	}

@@ -113,7 +113,7 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 				return nil, err
 			}
 			p.Damage = p.Damage.Note(err)
-			if !Passable(err) {
+			if !Recoverable(err) {
 				break
 			}
 			continue

@@ -4,26 +4,26 @@ import (
 	"context"
 	"sync"
 
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // A cast is the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
 type cast struct {
-	crew      *crew.Crew
+	crew      *subproc.Group
 	listeners sync.WaitGroup
 }
 
-func newCast(ctx context.Context) *cast { return &cast{crew: crew.New(ctx, nil)} }
+func newCast(ctx context.Context) *cast { return &cast{crew: subproc.New(ctx, nil)} }
 
 // dismiss stops, or kills, whoever is still there and returns when all are reaped and heard out.
 func (c *cast) dismiss() {
-	c.crew.Dismiss()
+	c.crew.StopAll()
 	c.listeners.Wait()
 }
 
 // A child is one process.
 type child struct {
-	process *crew.Child
+	process *subproc.Child
 	ready   chan struct{} // closed when it says so
 	done    chan struct{} // closed when it has ended
 	last    reply         // its final one; to be read when done, like err

@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/registry"
 )
 
 func TestMain(m *testing.M) {
-	if _, ok := crew.Role(os.Args[1:]); ok {
+	if _, ok := subproc.Role(os.Args[1:]); ok {
 		os.Exit(childMain())
 	}
 	if os.Getenv("GORACE") == "" {
@@ -151,7 +151,7 @@ func kill(t *testing.T, dir, domain, unit string) {
 		return
 	}
 	defer o.Close()
-	all, err := o.Look()
+	all, err := o.Snapshot()
 	if err != nil {
 		t.Error(err)
 	}

@@ -11,11 +11,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 func main() {
-	if _, ok := crew.Role(os.Args[1:]); ok {
+	if _, ok := subproc.Role(os.Args[1:]); ok {
 		os.Exit(childMain())
 	}
 	os.Exit(demoMain(os.Args[1:], os.Stdout, os.Stderr))

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/samples/hostmetrics/metrics"
 	"github.com/shmbus/shmbus/topic"
@@ -62,14 +62,14 @@ func childMain() int {
 	// An interrupt from the terminal reaches all processes of the demo; the parent decides what becomes of it. And a parent
 	// that is gone is noticed at the end of the standard input, not by being killed for telling it something.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	if err := crew.Play(context.Background(), os.Stdin, os.Stdout, obey); err != nil {
+	if err := subproc.Play(context.Background(), os.Stdin, os.Stdout, obey); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func obey(ctx context.Context, d *crew.Desk) (err error) {
+func obey(ctx context.Context, d *subproc.Desk) (err error) {
 	var o order
 	if err := d.Order(&o); err != nil {
 		return err

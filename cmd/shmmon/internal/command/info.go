@@ -64,7 +64,7 @@ type subscriberReport struct {
 	LatencyP99   *int64   `json:"latency_p99_ns"`
 }
 
-func reportEndpoint(who registry.Participant, e registry.Entity, now int64) endpointReport {
+func reportEndpoint(who registry.Participant, e registry.Endpoint, now int64) endpointReport {
 	r := endpointReport{
 		ID: e.ID.String(), identityReport: reportIdentity(who), Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
 		Type: e.TypeName, Encoding: e.Encoding,
@@ -192,7 +192,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 	return err
 }
 
-func ownerText(field func(string, string, ...any), who registry.Participant, e registry.Entity) {
+func ownerText(field func(string, string, ...any), who registry.Participant, e registry.Endpoint) {
 	stopped := ""
 	if who.State == registry.StateStopped {
 		stopped = ", STOPPED"
@@ -212,16 +212,16 @@ func ownerText(field func(string, string, ...any), who registry.Participant, e r
 
 // proofText says what the kernel knows of a pid.
 func proofText(who registry.Participant) string {
-	switch who.PIDProof {
-	case registry.SameFile:
+	switch who.PIDCheck {
+	case registry.PIDOfFile:
 		return "whose process has this pid and the file, says the kernel"
-	case registry.SameUser:
+	case registry.PIDOfUser:
 		return "whose process has this pid, says the kernel"
 	}
 	return "and nobody but the process itself says that it has this pid"
 }
 
-func wishes(e registry.Entity) string {
+func wishes(e registry.Endpoint) string {
 	s := ""
 	if e.Lossless {
 		s += ", lossless"

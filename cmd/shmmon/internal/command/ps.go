@@ -15,14 +15,14 @@ import (
 // An identityReport is who a process is. The kernel says uid, gid and pid_proof; the pid is the process's own word, of which
 // pid_proof says what the kernel knows.
 type identityReport struct {
-	PID   int            `json:"pid"`
-	Proof registry.Proof `json:"pid_proof"`
-	UID   int            `json:"uid"`
-	GID   int            `json:"gid"`
+	PID   int               `json:"pid"`
+	Proof registry.PIDCheck `json:"pid_proof"`
+	UID   int               `json:"uid"`
+	GID   int               `json:"gid"`
 }
 
 func reportIdentity(p registry.Participant) identityReport {
-	return identityReport{PID: p.PID, Proof: p.PIDProof, UID: p.UID, GID: p.GID}
+	return identityReport{PID: p.PID, Proof: p.PIDCheck, UID: p.UID, GID: p.GID}
 }
 
 // userOf names a user as people do, by the user database of this machine.
@@ -35,7 +35,7 @@ func userOf(uid int) string {
 
 // pidOf marks a pid for which the kernel does not vouch at all.
 func pidOf(p registry.Participant) string {
-	if p.Alive && p.PIDProof == registry.OwnWord {
+	if p.Alive && p.PIDCheck == registry.PIDUnverified {
 		return strconv.Itoa(p.PID) + "?"
 	}
 	return strconv.Itoa(p.PID)

@@ -53,7 +53,7 @@ func (m Model) detailLines() []string {
 	return lines
 }
 
-func (m Model) owner(add func(string, ...any), who registry.Participant, e registry.Entity) {
+func (m Model) owner(add func(string, ...any), who registry.Participant, e registry.Endpoint) {
 	kind := "any type"
 	if !e.AnyType {
 		kind = text.Name(e.TypeName) + ", " + text.Name(e.Encoding)

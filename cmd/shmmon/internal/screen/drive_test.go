@@ -11,7 +11,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -32,35 +32,35 @@ func (s *script) Look() (watch.Snapshot, error) {
 	return watch.Snapshot{At: s.at, Participants: s.make(s.at)}, nil
 }
 
-func member(id registry.ID, unit string, entities ...registry.Entity) registry.Participant {
+func member(id registry.ID, unit string, entities ...registry.Endpoint) registry.Participant {
 	for i := range entities {
-		entities[i].ID = registry.EntityID{Participant: id, Number: uint32(i + 1)}
+		entities[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
 		entities[i].Since = second
 	}
 	return registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: second, Alive: true, Entities: entities}
 }
 
 // publisher has published every 1/hz seconds since second 1, until stop.
-func publisher(topic, typeName, encoding string, hz float64, size uint64, at, stop int64) registry.Entity {
+func publisher(topic, typeName, encoding string, hz float64, size uint64, at, stop int64) registry.Endpoint {
 	at = min(at, stop)
 	n := uint64(float64(at-second) * hz / 1e9)
 	last := int64(0)
 	if n > 0 {
 		last = second + int64(float64(n)/hz*1e9)
 	}
-	return registry.Entity{
+	return registry.Endpoint{
 		Kind: registry.KindPublisher, Topic: topic, TypeName: typeName, Encoding: encoding, Depth: 16, MaxPayload: 256 << 20,
-		Publisher: counters.PublisherFigures{Messages: n, Bytes: n * size, LastStamp: last, LastSize: size, MaxSize: size + 10, Subscribers: 1, Memory: 17 * size},
+		Publisher: stats.PublisherCounts{Messages: n, Bytes: n * size, LastStamp: last, LastSize: size, MaxSize: size + 10, Subscribers: 1, Memory: 17 * size},
 	}
 }
 
-func subscription(lost uint64, delay int64, patterns ...string) registry.Entity {
-	e := registry.Entity{
+func subscription(lost uint64, delay int64, patterns ...string) registry.Endpoint {
+	e := registry.Endpoint{
 		Kind: registry.KindSubscription, Patterns: patterns, AnyType: true,
-		Subscription: counters.SubscriptionFigures{Messages: 500, Bytes: 50_000, Lost: lost, Held: 2, Lag: 3, Publishers: 1},
+		Subscription: stats.SubscriptionCounts{Messages: 500, Bytes: 50_000, Lost: lost, Held: 2, Lag: 3, Publishers: 1},
 	}
 	if delay > 0 {
-		e.Subscription.Latency[counters.Bucket(delay)] = 100
+		e.Subscription.Latency[stats.Bucket(delay)] = 100
 	}
 	return e
 }

@@ -147,7 +147,7 @@ func TestTheCursorStaysOnItsTopic(t *testing.T) {
 
 func TestScrollingKeepsTheCursorInSight(t *testing.T) {
 	many := &script{make: func(at int64) []registry.Participant {
-		var all []registry.Entity
+		var all []registry.Endpoint
 		for i := range 100 {
 			all = append(all, publisher(fmt.Sprintf("t/%03d", i), "x", "raw", 10, 8, at, 1<<60))
 		}

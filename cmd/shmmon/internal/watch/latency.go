@@ -4,10 +4,10 @@ import (
 	"math"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 )
 
-type histogram = [counters.Buckets]uint32
+type histogram = [stats.Buckets]uint32
 
 const (
 	latencyWindow = int64(10 * time.Second)
@@ -62,5 +62,5 @@ func quantiles(h *histogram) (p50, p99 int64) {
 	if *h == (histogram{}) {
 		return -1, -1
 	}
-	return counters.Percentile(h, 0.5), counters.Percentile(h, 0.99)
+	return stats.Percentile(h, 0.5), stats.Percentile(h, 0.99)
 }

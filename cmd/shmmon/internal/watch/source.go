@@ -36,11 +36,11 @@ func Open(dir string) (*Domain, error) {
 
 // Look implements Source.
 func (d *Domain) Look() (Snapshot, error) {
-	who, err := d.observer.Look()
+	who, err := d.observer.Snapshot()
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Problems()}
+	s := Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Errors()}
 	if len(who) == 0 {
 		s.Missing, _ = registry.DomainMissing(d.dir)
 	}

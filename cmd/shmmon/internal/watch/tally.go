@@ -10,7 +10,7 @@ import (
 // for one goroutine at a time.
 type Tally struct {
 	began, at  int64
-	publishers map[registry.EntityID]count // as of the newest view
+	publishers map[registry.EndpointID]count // as of the newest view
 	topics     map[string]*Total
 }
 
@@ -31,7 +31,7 @@ func (t *Tally) Add(v View) {
 		t.began, t.topics = v.At, make(map[string]*Total)
 	}
 	t.at = v.At
-	now := make(map[registry.EntityID]count)
+	now := make(map[registry.EndpointID]count)
 	for _, topic := range v.Topics {
 		total := t.topics[topic.Name]
 		if total == nil {

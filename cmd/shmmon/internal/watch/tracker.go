@@ -19,8 +19,8 @@ const keepGone = int64(15 * time.Second)
 type Tracker struct {
 	window     time.Duration
 	keepGone   bool
-	publishers map[registry.EntityID]*rate.Estimator
-	delays     map[registry.EntityID]*delays
+	publishers map[registry.EndpointID]*rate.Estimator
+	delays     map[registry.EndpointID]*delays
 	gone       map[string]goneTopic
 	last       View
 }
@@ -43,18 +43,18 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 	}
 	return &Tracker{
 		window: opts.Window, keepGone: opts.KeepGone,
-		publishers: make(map[registry.EntityID]*rate.Estimator), delays: make(map[registry.EntityID]*delays),
+		publishers: make(map[registry.EndpointID]*rate.Estimator), delays: make(map[registry.EndpointID]*delays),
 		gone: make(map[string]goneTopic),
 	}
 }
 
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
-	b := builder{tracker: t, at: s.At, topics: make(map[string]*Topic), seen: make(map[registry.EntityID]bool)}
+	b := builder{tracker: t, at: s.At, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
 	b.publishers(s.Participants)
 	b.subscribers(s.Participants)
-	maps.DeleteFunc(t.publishers, func(id registry.EntityID, _ *rate.Estimator) bool { return !b.seen[id] })
-	maps.DeleteFunc(t.delays, func(id registry.EntityID, _ *delays) bool { return !b.seen[id] })
+	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
+	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
 
 	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
@@ -108,7 +108,7 @@ type builder struct {
 	tracker *Tracker
 	at      int64
 	topics  map[string]*Topic
-	seen    map[registry.EntityID]bool
+	seen    map[registry.EndpointID]bool
 }
 
 func (b *builder) topic(name string) *Topic {
@@ -121,8 +121,8 @@ func (b *builder) topic(name string) *Topic {
 }
 
 // unseen yields every entity of a kind once, with its owner, which is without Entities.
-func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Seq2[registry.Participant, registry.Entity] {
-	return func(yield func(registry.Participant, registry.Entity) bool) {
+func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Seq2[registry.Participant, registry.Endpoint] {
+	return func(yield func(registry.Participant, registry.Endpoint) bool) {
 		for _, who := range all {
 			entities := who.Entities
 			who.Entities = nil
@@ -181,7 +181,7 @@ func (b *builder) subscribers(all []registry.Participant) {
 }
 
 // asked returns the topics a subscription asks for: those that are published, and those it names in full.
-func asked(e registry.Entity, published []string) []string {
+func asked(e registry.Endpoint, published []string) []string {
 	var names []string
 	wild := false
 	for _, p := range e.Patterns {

@@ -5,30 +5,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/counters"
+	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 )
 
 const second = int64(time.Second)
 
-func member(id registry.ID, unit string, entities ...registry.Entity) registry.Participant {
+func member(id registry.ID, unit string, entities ...registry.Endpoint) registry.Participant {
 	for i := range entities {
-		entities[i].ID = registry.EntityID{Participant: id, Number: uint32(i + 1)}
+		entities[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
 	}
 	return registry.Participant{ID: id, PID: int(id) + 100, Unit: unit, Alive: true, Since: 1, Entities: entities}
 }
 
-func publisher(topic string, n uint64, last int64) registry.Entity {
-	return registry.Entity{
+func publisher(topic string, n uint64, last int64) registry.Endpoint {
+	return registry.Endpoint{
 		Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: second,
-		Publisher: counters.PublisherFigures{Messages: n, Bytes: 10 * n, LastStamp: last, LastSize: 10, MaxSize: 12, Subscribers: 1},
+		Publisher: stats.PublisherCounts{Messages: n, Bytes: 10 * n, LastStamp: last, LastSize: 10, MaxSize: 12, Subscribers: 1},
 	}
 }
 
-func subscription(lost uint64, patterns ...string) registry.Entity {
-	return registry.Entity{
+func subscription(lost uint64, patterns ...string) registry.Endpoint {
+	return registry.Endpoint{
 		Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: second,
-		Subscription: counters.SubscriptionFigures{Lost: lost},
+		Subscription: stats.SubscriptionCounts{Lost: lost},
 	}
 }
 
@@ -136,19 +136,19 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 		t.Fatalf("delays out of nothing: %d, %d", x.P50, x.P99)
 	}
 	h := &sub.Subscription.Latency
-	h[counters.Bucket(1_000_000)] = math.MaxUint32 - 50 // a slow past
+	h[stats.Bucket(1_000_000)] = math.MaxUint32 - 50 // a slow past
 	if x := NewTracker(nil).Add(Snapshot{At: 1, Participants: []registry.Participant{member(2, "b", sub)}}).Topics[0]; x.P50 < 800_000 {
 		t.Fatalf("the first look reads %d ns", x.P50)
 	}
 	look(11 * second)
 	for i := range int64(30) {
-		h[counters.Bucket(2000)] += 100
+		h[stats.Bucket(2000)] += 100
 		x := look((12 + i) * second)
 		if i > 15 && (x.P50 < 1500 || x.P50 > 2500 || x.P99 > 2500) {
 			t.Fatalf("p50 %d, p99 %d", x.P50, x.P99)
 		}
 	}
-	h[counters.Bucket(2000)] += math.MaxUint32 - 100 // the word wraps
+	h[stats.Bucket(2000)] += math.MaxUint32 - 100 // the word wraps
 	if x := look(43 * second); x.P50 < 1500 || x.P50 > 2500 {
 		t.Fatalf("after the wrap p50 reads %d", x.P50)
 	}

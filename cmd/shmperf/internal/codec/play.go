@@ -11,7 +11,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -19,7 +19,7 @@ import (
 const name = "perf/codec"
 
 // Play is the role of the process that does everything.
-func Play(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "codec", play) }
+func Play(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "codec", play) }
 
 func play(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	switch at.Order.Value {

@@ -17,10 +17,10 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/lastvalue"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-type role = func(context.Context, *crew.Desk) error
+type role = func(context.Context, *subproc.Desk) error
 
 // roles are what a process can be started as.
 func roles() map[string]role {
@@ -53,7 +53,7 @@ func roles() map[string]role {
 // role is the command that a crew starts its processes with.
 func (a *app) role() *cobra.Command {
 	return &cobra.Command{
-		Use:    crew.Command + " NAME",
+		Use:    subproc.Command + " NAME",
 		Short:  "Be one of the processes of a measurement",
 		Hidden: true,
 		Args:   cli.Args("the name of the role"),
@@ -62,7 +62,7 @@ func (a *app) role() *cobra.Command {
 			if !ok {
 				return cli.Usage(cmd, fmt.Errorf("there is no role %q", args[0]))
 			}
-			return crew.Play(cmd.Context(), crew.Input(), a.Stdout, play)
+			return subproc.Play(cmd.Context(), subproc.Input(), a.Stdout, play)
 		},
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -65,7 +65,7 @@ func Run(ctx context.Context, parent string, o Order, listings int, m meeting.Or
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o.Dir, o.Step = st.Dir, o.processes()
-	var crowd []*crew.Child
+	var crowd []*subproc.Child
 	for range o.Wildcards {
 		c, err := st.Ready(Wildcard, o)
 		if err != nil {
@@ -118,7 +118,7 @@ func (r *Result) list(st *stage.Stage, listings int) error {
 	delays := distribution.NewRecorder()
 	for i := range 1 + listings {
 		began := time.Now()
-		all, err := observer.Look()
+		all, err := observer.Snapshot()
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (r *Result) list(st *stage.Stage, listings int) error {
 }
 
 // Play is the role of a process with its part of the participants.
-func Play(ctx context.Context, d *crew.Desk) error {
+func Play(ctx context.Context, d *subproc.Desk) error {
 	var o Order
 	if err := d.Order(&o); err != nil {
 		return err
@@ -164,7 +164,7 @@ func Play(ctx context.Context, d *crew.Desk) error {
 }
 
 // Collect is the role of a process that subscribes to every topic.
-func Collect(ctx context.Context, d *crew.Desk) error {
+func Collect(ctx context.Context, d *subproc.Desk) error {
 	var o Order
 	if err := d.Order(&o); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -25,7 +25,7 @@ type Visits struct {
 }
 
 // visit measures what the participants of the crowd spend on visitors, beyond what they spend while nothing happens.
-func visit(st *stage.Stage, o Order, crowd []*crew.Child) (Visits, error) {
+func visit(st *stage.Stage, o Order, crowd []*subproc.Child) (Visits, error) {
 	lasts := visitLasts + time.Duration(o.Visits)*visitEvery
 	before, err := cpuOf(crowd)
 	if err != nil {
@@ -57,7 +57,7 @@ func visit(st *stage.Stage, o Order, crowd []*crew.Child) (Visits, error) {
 }
 
 // Visit is the role of the process of the visitors. It is ready when all of them have left.
-func Visit(ctx context.Context, d *crew.Desk) error {
+func Visit(ctx context.Context, d *subproc.Desk) error {
 	var o Order
 	if err := d.Order(&o); err != nil {
 		return err
@@ -89,7 +89,7 @@ func Visit(ctx context.Context, d *crew.Desk) error {
 }
 
 // account answers each line with what this process used so far, until ctx is done.
-func account(ctx context.Context, d *crew.Desk) error {
+func account(ctx context.Context, d *subproc.Desk) error {
 	for {
 		select {
 		case <-d.Told():
@@ -107,7 +107,7 @@ func account(ctx context.Context, d *crew.Desk) error {
 }
 
 // cpuOf asks processes how much CPU time they used, in seconds.
-func cpuOf(all []*crew.Child) (seconds float64, err error) {
+func cpuOf(all []*subproc.Child) (seconds float64, err error) {
 	for _, c := range all {
 		var u usage.Usage
 		if err := c.Tell(true); err != nil {

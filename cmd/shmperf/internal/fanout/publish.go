@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stopwatch"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -28,7 +28,7 @@ type publisher struct {
 }
 
 // Publish is the role of the publisher.
-func Publish(ctx context.Context, d *crew.Desk) error {
+func Publish(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "publisher", publish)
 }
 
@@ -41,7 +41,7 @@ func publish(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		p.seats = append(p.seats, at.Board.Seat(i))
 	}
 	var err error
-	opts := topic.PublisherOptions[[]byte]{Depth: p.Depth, SampleSize: p.Size}
+	opts := topic.PublisherOptions[[]byte]{Depth: p.Depth, InitialSampleSize: p.Size}
 	if p.pub, err = topic.NewPublisher(at.Participant, name, &opts); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // The names of the roles.
@@ -63,7 +63,7 @@ type Result struct {
 func Run(ctx context.Context, parent string, o Order, wrap ...string) (r Result, err error) {
 	err = stage.On(ctx, parent, func(st *stage.Stage) error {
 		o.Where = st.Where()
-		subscribers := make([]*crew.Child, o.Subscribers)
+		subscribers := make([]*subproc.Child, o.Subscribers)
 		for i := range subscribers {
 			o.Seat = i
 			var err error
@@ -95,7 +95,7 @@ func Run(ctx context.Context, parent string, o Order, wrap ...string) (r Result,
 }
 
 // hear adds what a subscriber found.
-func (r *Result) hear(s *crew.Child, absent bool) error {
+func (r *Result) hear(s *subproc.Child, absent bool) error {
 	if absent {
 		if err := s.Tell("the end"); err != nil {
 			return err

@@ -8,12 +8,12 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
 // Subscribe is the role of a subscriber.
-func Subscribe(ctx context.Context, d *crew.Desk) error {
+func Subscribe(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "subscriber", subscribe)
 }
 

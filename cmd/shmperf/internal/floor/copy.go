@@ -7,12 +7,12 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/crew"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // Copy is the role of the process that copies into shared memory.
-func Copy(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "", copies) }
+func Copy(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "", copies) }
 
 func copies(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o := at.Order

@@ -7,7 +7,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // The kinds of floors.
@@ -68,7 +68,7 @@ func line(st *stage.Stage, o Order, r *pair.Result) error {
 	if o.Program != "" {
 		wrap = []string{o.Program}
 	}
-	all := make([]*crew.Child, o.Receivers)
+	all := make([]*subproc.Child, o.Receivers)
 	for i := range all {
 		o.Seat = i
 		var err error

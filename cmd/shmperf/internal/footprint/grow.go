@@ -8,16 +8,16 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
 // Publish is the role of the process that has the topics.
-func Publish(ctx context.Context, d *crew.Desk) error {
+func Publish(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "publisher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		o, payload := at.Order, make([]byte, at.Order.Size)
 		return nil, follow(ctx, at, func(i int) error {
-			opts := topic.PublisherOptions[[]byte]{Depth: o.Depth, SampleSize: o.Size}
+			opts := topic.PublisherOptions[[]byte]{Depth: o.Depth, InitialSampleSize: o.Size}
 			pub, err := topic.NewPublisher(at.Participant, nameOf(i), &opts)
 			if err != nil {
 				return err
@@ -32,7 +32,7 @@ func Publish(ctx context.Context, d *crew.Desk) error {
 }
 
 // Subscribe is the role of a process that receives all of them.
-func Subscribe(ctx context.Context, d *crew.Desk) error {
+func Subscribe(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "subscriber", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		return nil, follow(ctx, at, func(i int) error {
 			// A sample that was there before it subscribed counts too, or it might wait for one in vain.

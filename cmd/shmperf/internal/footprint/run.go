@@ -5,7 +5,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // The names of the roles.
@@ -46,7 +46,7 @@ func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
 		if err != nil {
 			return err
 		}
-		var readers []*crew.Child
+		var readers []*subproc.Child
 		for range o.Subscribers {
 			c, err := st.Ready(Subscriber, o)
 			if err != nil {
@@ -77,8 +77,8 @@ func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
 
 // grow has every process come to so many topics, with a sample on each that was received, and says how large the publisher and the
 // first subscriber are then.
-func grow(publisher *crew.Child, readers []*crew.Child, topics int) (p, r Process, err error) {
-	for _, c := range append([]*crew.Child{publisher}, readers...) {
+func grow(publisher *subproc.Child, readers []*subproc.Child, topics int) (p, r Process, err error) {
+	for _, c := range append([]*subproc.Child{publisher}, readers...) {
 		if err := c.Tell(step{Topics: topics}); err != nil {
 			return p, r, err
 		}

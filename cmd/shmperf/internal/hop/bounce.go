@@ -12,12 +12,12 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
 // Bounce is the role of the process in which receivers wait and two goroutines talk over channels.
-func Bounce(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "bouncer", bounce) }
+func Bounce(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "bouncer", bounce) }
 
 func bounce(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o := at.Order

@@ -6,7 +6,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/pace"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -14,7 +14,7 @@ import (
 func topicOf(i int) string { return fmt.Sprintf("perf/hop/%d", i) }
 
 // Publish is the role of the process that publishes the topics, or has them and is silent.
-func Publish(ctx context.Context, d *crew.Desk) error {
+func Publish(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "publisher", publish)
 }
 
@@ -22,7 +22,7 @@ func publish(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o := at.Order
 	all := make([]*topic.Publisher[[]byte], o.Topics)
 	for i := range all {
-		opts := topic.PublisherOptions[[]byte]{SampleSize: o.Size}
+		opts := topic.PublisherOptions[[]byte]{InitialSampleSize: o.Size}
 		var err error
 		if all[i], err = topic.NewPublisher(at.Participant, topicOf(i), &opts); err != nil {
 			return nil, err

@@ -7,7 +7,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -21,7 +21,9 @@ type reader struct {
 }
 
 // ReadValues is the role of a reader.
-func ReadValues(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "reader", read) }
+func ReadValues(ctx context.Context, d *subproc.Desk) error {
+	return stage.Play(ctx, d, "reader", read)
+}
 
 func read(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	sub, err := topic.NewSubscriber[[]byte](at.Participant, name, nil)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // The names of the roles.
@@ -59,7 +59,7 @@ type Result struct {
 func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
 	err = stage.On(ctx, parent, func(st *stage.Stage) error {
 		o.Where = st.Where()
-		all := make([]*crew.Child, o.Readers)
+		all := make([]*subproc.Child, o.Readers)
 		for i := range all {
 			o.Seat = i
 			var err error

@@ -8,16 +8,16 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
 // Write is the role of the writer.
-func Write(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "writer", write) }
+func Write(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "writer", write) }
 
 func write(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o, c := at.Order, clock.New()
-	opts := topic.PublisherOptions[[]byte]{Depth: o.Depth, SampleSize: o.Size, Latched: true}
+	opts := topic.PublisherOptions[[]byte]{Depth: o.Depth, InitialSampleSize: o.Size, Latched: true}
 	pub, err := topic.NewPublisher(at.Participant, name, &opts)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -52,7 +52,7 @@ func Deaths(st *stage.Stage, victims int) (*distribution.Percentiles, error) {
 }
 
 // heard waits until the watcher has noticed something of a victim.
-func heard(watcher, victim *crew.Child, died bool) (int64, error) {
+func heard(watcher, victim *subproc.Child, died bool) (int64, error) {
 	for {
 		var n notice
 		if err := watcher.Next(&n); err != nil {
@@ -65,7 +65,7 @@ func heard(watcher, victim *crew.Child, died bool) (int64, error) {
 }
 
 // Watch is the role of the process that listens.
-func Watch(ctx context.Context, d *crew.Desk) error {
+func Watch(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "watcher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		if err := at.Ready(); err != nil {
 			return nil, err
@@ -77,7 +77,7 @@ func Watch(ctx context.Context, d *crew.Desk) error {
 				if err := at.Reply(notice{PID: e.Participant.PID, Died: e.Kind == topic.Died, At: c.Now()}); err != nil {
 					return nil, err
 				}
-			case topic.Missed:
+			case topic.EventsDropped:
 				return nil, e.Err
 			}
 		}
@@ -89,7 +89,7 @@ func Watch(ctx context.Context, d *crew.Desk) error {
 }
 
 // Die is the role of a process that is there until it is killed.
-func Die(ctx context.Context, d *crew.Desk) error {
+func Die(ctx context.Context, d *subproc.Desk) error {
 	return stage.Play(ctx, d, "victim", func(_ context.Context, at *stage.Post[Order]) (any, error) {
 		if _, err := topic.NewPublisher[[]byte](at.Participant, "perf/victim", nil); err != nil {
 			return nil, err

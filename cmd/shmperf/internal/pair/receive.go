@@ -9,7 +9,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -30,7 +30,9 @@ type receiver struct {
 }
 
 // Receive is the role of the receiver.
-func Receive(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "receiver", receive) }
+func Receive(ctx context.Context, d *subproc.Desk) error {
+	return stage.Play(ctx, d, "receiver", receive)
+}
 
 func receive(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	r := &receiver{

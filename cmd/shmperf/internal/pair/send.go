@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/stopwatch"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -33,7 +33,7 @@ type sender struct {
 }
 
 // Send is the role of the sender.
-func Send(ctx context.Context, d *crew.Desk) error { return stage.Play(ctx, d, "sender", send) }
+func Send(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "sender", send) }
 
 func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	s := &sender{
@@ -41,7 +41,7 @@ func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		payload: make([]byte, at.Order.Size), piece: newBlock(),
 	}
 	var err error
-	opts := topic.PublisherOptions[[]byte]{Depth: s.Depth, SampleSize: s.Size}
+	opts := topic.PublisherOptions[[]byte]{Depth: s.Depth, InitialSampleSize: s.Size}
 	if s.pub, err = topic.NewPublisher(at.Participant, name, &opts); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -25,7 +25,7 @@ type Post[O Ordered] struct {
 	Board       *board.Board
 	Participant *topic.Participant // nil without a unit
 
-	desk *crew.Desk
+	desk *subproc.Desk
 }
 
 // Ready says that the process is.
@@ -39,7 +39,7 @@ func (p *Post[O]) Reply(v any) error { return p.desk.Reply(v) }
 
 // Play plays a role: the process reads its order, takes part in the stage's domain as unit, unless that is empty, and works.
 // What work returns is its reply, unless that is nil. Then it stays until it is told to end, for others may still use what it has.
-func Play[O Ordered](ctx context.Context, d *crew.Desk, unit string, work func(context.Context, *Post[O]) (any, error)) error {
+func Play[O Ordered](ctx context.Context, d *subproc.Desk, unit string, work func(context.Context, *Post[O]) (any, error)) error {
 	at := Post[O]{desk: d}
 	if err := d.Order(&at.Order); err != nil {
 		return err

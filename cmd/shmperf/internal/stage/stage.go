@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
-	"github.com/shmbus/shmbus/internal/crew"
+	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -21,7 +21,7 @@ const domain = "measured"
 // A Stage is the place of one measurement.
 type Stage struct {
 	Dir  string
-	Crew *crew.Crew
+	Crew *subproc.Group
 }
 
 // Open makes a stage in a directory of a tmpfs. Close must be called.
@@ -33,12 +33,12 @@ func Open(ctx context.Context, parent string) (*Stage, error) {
 	if err := board.Create(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Stage{Dir: dir, Crew: crew.New(ctx, &crew.Options{Bound: true})}, nil
+	return &Stage{Dir: dir, Crew: subproc.New(ctx, &subproc.Options{Bound: true})}, nil
 }
 
 // Close ends the processes and removes the directory.
 func (s *Stage) Close() error {
-	s.Crew.Dismiss()
+	s.Crew.StopAll()
 	return os.RemoveAll(s.Dir)
 }
 
@@ -56,7 +56,7 @@ func On(ctx context.Context, parent string, measure func(*Stage) error) (err err
 func (s *Stage) Where() Where { return Where{s.Dir} }
 
 // Ready starts a process, as a crew does, and waits until it is ready.
-func (s *Stage) Ready(role string, order any, wrap ...string) (*crew.Child, error) {
+func (s *Stage) Ready(role string, order any, wrap ...string) (*subproc.Child, error) {
 	c, err := s.Crew.Start(role, order, wrap...)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (s *Stage) Ready(role string, order any, wrap ...string) (*crew.Child, erro
 }
 
 // Finish tells processes to end, one after the other, and waits until they have.
-func Finish(all ...*crew.Child) (err error) {
+func Finish(all ...*subproc.Child) (err error) {
 	for _, c := range all {
 		err = errors.Join(err, c.Finish())
 	}

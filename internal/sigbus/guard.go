@@ -1,4 +1,4 @@
-package fault
+package sigbus
 
 import "runtime/debug"
 

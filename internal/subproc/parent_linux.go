@@ -1,4 +1,4 @@
-package crew
+package subproc
 
 import (
 	"os/exec"

@@ -1,4 +1,4 @@
-package crew
+package subproc
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"sync/atomic"
 )
 
-// A Child is one process of a crew.
+// A Child is one process of a group.
 type Child struct {
-	crew    *Crew
+	group   *Group
 	role    string
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
@@ -37,7 +37,7 @@ func (ch *Child) attend(stdout io.Reader, complaint *head) {
 		}
 		select {
 		case ch.replies <- r:
-		case <-ch.crew.ctx.Done():
+		case <-ch.group.ctx.Done():
 		}
 	}
 	err := ch.cmd.Wait()
@@ -47,7 +47,7 @@ func (ch *Child) attend(stdout io.Reader, complaint *head) {
 	if text := complaint.String(); text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}
-	ch.crew.cancel(fmt.Errorf("the %s failed: %w", ch.role, err))
+	ch.group.cancel(fmt.Errorf("the %s failed: %w", ch.role, err))
 }
 
 // Next waits for the process's next reply and decodes it into v.
@@ -58,11 +58,11 @@ func (ch *Child) Next(v any) error {
 			return fmt.Errorf("understand the %s: %w", ch.role, err)
 		}
 		return nil
-	case <-ch.crew.ctx.Done():
-		return ch.crew.Err()
+	case <-ch.group.ctx.Done():
+		return ch.group.Err()
 	case <-ch.done:
 	}
-	if err := ch.crew.Err(); err != nil {
+	if err := ch.group.Err(); err != nil {
 		return err
 	}
 	return fmt.Errorf("the %s ended before it had said everything", ch.role)
@@ -81,7 +81,7 @@ func (ch *Child) Tell(v any) error {
 		return err
 	}
 	if _, err := ch.stdin.Write(append(line, '\n')); err != nil {
-		return errors.Join(ch.crew.Err(), fmt.Errorf("tell the %s: %w", ch.role, err))
+		return errors.Join(ch.group.Err(), fmt.Errorf("tell the %s: %w", ch.role, err))
 	}
 	return nil
 }
@@ -95,9 +95,9 @@ func (ch *Child) Finish() error {
 	for {
 		select {
 		case <-ch.done:
-			return ch.crew.Err()
-		case <-ch.crew.ctx.Done():
-			return ch.crew.Err()
+			return ch.group.Err()
+		case <-ch.group.ctx.Done():
+			return ch.group.Err()
 		case <-ch.replies:
 		}
 	}

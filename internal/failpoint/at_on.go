@@ -1,6 +1,6 @@
-//go:build shmbus_killpoints
+//go:build shmbus_failpoints
 
-package killpoint
+package failpoint
 
 import "sync/atomic"
 

@@ -1,4 +1,4 @@
-package counters
+package stats
 
 import (
 	"testing"
@@ -16,7 +16,7 @@ func TestFiguresReadBackWhatWasCounted(t *testing.T) {
 	p.SetSubscribers(3)
 	p.SetMemory(4096)
 	p.SetLoans(5)
-	want := PublisherFigures{Messages: 2, Bytes: 140, LastStamp: 9, LastSize: 40, MaxSize: 100, Failed: 1, Waited: 1, Subscribers: 3, Memory: 4096, Loans: 5}
+	want := PublisherCounts{Messages: 2, Bytes: 140, LastStamp: 9, LastSize: 40, MaxSize: 100, Failed: 1, Waited: 1, Subscribers: 3, Memory: 4096, Loans: 5}
 	if got := ReadPublisher(b); got != want {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}
@@ -36,14 +36,14 @@ func TestFiguresReadBackWhatWasCounted(t *testing.T) {
 		t.Fatalf("the histogram missed a delay: %v", got.Latency)
 	}
 	got.Latency = [Buckets]uint32{}
-	wantS := SubscriptionFigures{Messages: 1, Bytes: 10, LastStamp: 3, LastSize: 10, MaxSize: 10, Lost: 7, DecodeErrors: 1, Publishers: 1, Held: 4, Lag: 6, Dropped: 4}
+	wantS := SubscriptionCounts{Messages: 1, Bytes: 10, LastStamp: 3, LastSize: 10, MaxSize: 10, Lost: 7, DecodeErrors: 1, Publishers: 1, Held: 4, Lag: 6, Dropped: 4}
 	if got != wantS {
 		t.Fatalf("got %+v, want %+v", got, wantS)
 	}
 }
 
 func TestShortBlocksGiveZeros(t *testing.T) {
-	if ReadPublisher(make([]byte, Size-1)) != (PublisherFigures{}) || ReadSubscription(nil) != (SubscriptionFigures{}) {
+	if ReadPublisher(make([]byte, Size-1)) != (PublisherCounts{}) || ReadSubscription(nil) != (SubscriptionCounts{}) {
 		t.Fatal("figures out of nothing")
 	}
 }

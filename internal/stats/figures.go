@@ -1,12 +1,12 @@
-package counters
+package stats
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// PublisherFigures is a copy of a publisher's block.
-type PublisherFigures struct {
+// PublisherCounts is a copy of a publisher's block.
+type PublisherCounts struct {
 	Messages    uint64 `json:"messages"`
 	Bytes       uint64 `json:"bytes"`
 	LastStamp   int64  `json:"last_stamp"` // ns of CLOCK_MONOTONIC, 0 before the first message
@@ -19,8 +19,8 @@ type PublisherFigures struct {
 	Loans       uint64 `json:"loans"`
 }
 
-// SubscriptionFigures is a copy of a subscription's block.
-type SubscriptionFigures struct {
+// SubscriptionCounts is a copy of a subscription's block.
+type SubscriptionCounts struct {
 	Messages     uint64          `json:"messages"`
 	Bytes        uint64          `json:"bytes"`
 	LastStamp    int64           `json:"last_stamp"`
@@ -36,12 +36,12 @@ type SubscriptionFigures struct {
 }
 
 // ReadPublisher copies the figures out of a block. A block shorter than Size gives zeros.
-func ReadPublisher(b []byte) PublisherFigures {
+func ReadPublisher(b []byte) PublisherCounts {
 	if len(b) < Size {
-		return PublisherFigures{}
+		return PublisherCounts{}
 	}
 	at := func(off int) uint64 { return binary.NativeEndian.Uint64(b[off:]) }
-	return PublisherFigures{
+	return PublisherCounts{
 		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Failed: at(offFailed), Waited: at(offWaited), Subscribers: at(offPeers), Memory: at(offMemory),
 		Loans: at(offLoans),
@@ -49,12 +49,12 @@ func ReadPublisher(b []byte) PublisherFigures {
 }
 
 // ReadSubscription copies the figures out of a block. A block shorter than Size gives zeros.
-func ReadSubscription(b []byte) SubscriptionFigures {
+func ReadSubscription(b []byte) SubscriptionCounts {
 	if len(b) < Size {
-		return SubscriptionFigures{}
+		return SubscriptionCounts{}
 	}
 	at := func(off int) uint64 { return binary.NativeEndian.Uint64(b[off:]) }
-	f := SubscriptionFigures{
+	f := SubscriptionCounts{
 		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Lost: at(offLost), DecodeErrors: at(offDecode), Publishers: at(offPeers),
 		Held: at(offHeld), Lag: at(offLag), Dropped: at(offDropped),

@@ -1,14 +1,14 @@
-// Package fault is the door to surviving other processes' files: memory that its owner takes away while it is mapped here.
+// Package sigbus is the door to surviving other processes' files: memory that its owner takes away while it is mapped here.
 //
 // Whoever owns a file may cut it short. A load from what is no longer there is a SIGBUS, which ends a Go program, unless the
 // goroutine asked for a panic instead. So code that reads foreign memory does it under a guard:
 //
-//	defer end(fault.Guard(), ...)
+//	defer end(sigbus.Guard(), ...)
 //
-//	func end(before fault.Mode, ...) {
+//	func end(before sigbus.Mode, ...) {
 //		before.Restore()
 //		if e := recover(); e != nil {
-//			if !fault.In(e, mapping) {
+//			if !sigbus.In(e, mapping) {
 //				panic(e)
 //			}
 //			// the owner of the mapping is to be given up
@@ -16,4 +16,4 @@
 //	}
 //
 // A fault anywhere else is nobody's but the program's own and goes on as the panic that it is.
-package fault
+package sigbus

@@ -1,4 +1,4 @@
-package counters
+package stats
 
 import (
 	"regexp"
@@ -10,7 +10,7 @@ import (
 // The tables are what other implementations and readers of a dump go by.
 func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
 	wrong, err := layouttest.Package{
-		Name: "internal/counters", Root: "../..", Files: []string{"block.go", "figures.go"},
+		Name: "internal/stats", Root: "../..", Files: []string{"block.go", "figures.go"},
 		Field: regexp.MustCompile(`^off[A-Z]`),
 		Sizes: map[string]int{"offLatency": 4 * Buckets},
 		Ends:  map[string]int{"Figures of a publisher": offLatency, "Figures of a subscription": Size},

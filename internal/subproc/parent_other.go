@@ -1,6 +1,6 @@
 //go:build !linux
 
-package crew
+package subproc
 
 import "os/exec"
 

@@ -1,4 +1,4 @@
-// Package counters lays out the figures that publishers and subscriptions keep for others to read.
+// Package stats lays out the figures that publishers and subscriptions keep for others to read.
 //
 // A block is Size bytes in its owner's participant file, written by that process alone. Every figure is one aligned
 // 64-bit word (the histogram's are 32-bit), so a reader sees each one whole, though not all of the same instant. Nothing in
@@ -35,4 +35,4 @@
 //	128     512   offLatency   latency histogram, 128 words of 32 bits
 //
 // Stamps are nanoseconds of CLOCK_MONOTONIC, zero before the first message.
-package counters
+package stats

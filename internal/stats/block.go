@@ -1,4 +1,4 @@
-package counters
+package stats
 
 import (
 	"sync/atomic"

@@ -1,4 +1,4 @@
-package crew
+package subproc
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func Role(args []string) (string, bool) {
 // killDelay is how long a process that was told to stop may take before it is killed.
 const killDelay = 2 * time.Second
 
-var errOver = errors.New("the crew was dismissed")
+var errOver = errors.New("the group was dismissed")
 
 // Options say how processes end. The zero value is right for those that do.
 type Options struct {
@@ -34,38 +34,38 @@ type Options struct {
 	Bound bool
 }
 
-// A Crew is processes that work together. When one of them fails, the context of all ends, with the failure as its cause.
-type Crew struct {
+// A Group is processes that work together. When one of them fails, the context of all ends, with the failure as its cause.
+type Group struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	bound  bool
 }
 
-// New returns a crew without processes. The end of ctx ends them all. Nil options are the defaults.
-func New(ctx context.Context, opts *Options) *Crew {
+// New returns a group without processes. The end of ctx ends them all. Nil options are the defaults.
+func New(ctx context.Context, opts *Options) *Group {
 	if opts == nil {
 		opts = new(Options)
 	}
-	c := &Crew{bound: opts.Bound}
+	c := &Group{bound: opts.Bound}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
 }
 
-// Context ends with the crew.
-func (c *Crew) Context() context.Context { return c.ctx }
+// Context ends with the group.
+func (c *Group) Context() context.Context { return c.ctx }
 
-// Err returns why the crew is over, nil while it is not.
-func (c *Crew) Err() error { return context.Cause(c.ctx) }
+// Err returns why the group is over, nil while it is not.
+func (c *Group) Err() error { return context.Cause(c.ctx) }
 
-// Dismiss stops, or kills, whoever is still there and returns when all are reaped.
-func (c *Crew) Dismiss() {
+// StopAll stops, or kills, whoever is still there and returns when all are reaped.
+func (c *Group) StopAll() {
 	c.cancel(errOver)
 	c.wg.Wait()
 }
 
 // Start runs a process that plays role, under wrap (a program and its arguments) if that is not empty, and gives it its order.
-func (c *Crew) Start(role string, order any, wrap ...string) (*Child, error) {
+func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (c *Crew) Start(role string, order any, wrap ...string) (*Child, error) {
 		}
 		return nil, fmt.Errorf("start the %s: %w", role, err)
 	}
-	ch := &Child{crew: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
+	ch := &Child{group: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
 	c.wg.Go(func() { ch.attend(stdout, complaint) })
 	_, _ = stdin.Write(append(line, '\n')) // fails when the process is dead already, which attend reports better
 	return ch, nil

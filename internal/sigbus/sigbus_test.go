@@ -1,6 +1,6 @@
 //go:build linux
 
-package fault_test
+package sigbus_test
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/shmbus/shmbus/internal/fault"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // cut returns pages of a file that has only the first of them any more.
@@ -37,10 +37,10 @@ func cut(t *testing.T, pages int) []byte {
 
 // during returns what recover says of f under a guard.
 func during(f func()) (e any) {
-	defer func(before fault.Mode) {
+	defer func(before sigbus.Mode) {
 		before.Restore()
 		e = recover()
-	}(fault.Guard())
+	}(sigbus.Guard())
 	f()
 	return nil
 }
@@ -65,7 +65,7 @@ func TestAFaultIsToldFromEverythingElse(t *testing.T) {
 		"an index too large": {during(func() { _ = b[len(os.Args)*len(b)] }), b, false},
 		"nothing":            {during(func() { _ = mem.Uint32(b, 0).Load() }), b, false},
 	} {
-		if got := fault.In(tc.caught, tc.where); got != tc.in {
+		if got := sigbus.In(tc.caught, tc.where); got != tc.in {
 			t.Errorf("%s: %v is %t, want %t", name, tc.caught, got, tc.in)
 		}
 	}
@@ -74,13 +74,13 @@ func TestAFaultIsToldFromEverythingElse(t *testing.T) {
 func TestGuardsNest(t *testing.T) {
 	b := cut(t, 2)
 	e := during(func() {
-		fault.Guard().Restore() // as of somebody called in between
+		sigbus.Guard().Restore() // as of somebody called in between
 		_ = mem.Uint32(b, shm.PageSize()).Load()
 	})
-	if !fault.In(e, b) {
+	if !sigbus.In(e, b) {
 		t.Fatalf("the outer guard caught %v", e)
 	}
-	if before := fault.Guard(); before {
+	if before := sigbus.Guard(); before {
 		t.Error("the guard outlives its function")
 	} else {
 		before.Restore()
@@ -89,12 +89,12 @@ func TestGuardsNest(t *testing.T) {
 
 func BenchmarkGuard(b *testing.B) {
 	work := func() {
-		defer func(before fault.Mode) {
+		defer func(before sigbus.Mode) {
 			before.Restore()
 			if recover() != nil {
 				b.Fatal("a panic")
 			}
-		}(fault.Guard())
+		}(sigbus.Guard())
 	}
 	for b.Loop() {
 		work()

@@ -1,6 +1,6 @@
-//go:build !shmbus_killpoints
+//go:build !shmbus_failpoints
 
-package killpoint
+package failpoint
 
 // At is where a step, named as in docs/layout.md, is done and the next is not begun.
 func At(step string) {}

@@ -1,4 +1,0 @@
-// Package killpoint marks the steps of the protocols in docs/layout.md in the code that takes them, so that tests can end or stop
-// a process after each. A program has points only if it is built with the tag shmbus_killpoints; in any other At is
-// empty, and nothing is left of its calls, not even the names.
-package killpoint
