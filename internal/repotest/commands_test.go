@@ -1,4 +1,4 @@
-package shmbus
+package repotest
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package shmbus
+package repotest
 
 import (
 	"bytes"
@@ -100,6 +100,7 @@ func perFile(check func(s *source) []string) func([]*source) []string {
 func rules() []rule {
 	return []rule{
 		{"imports go down the layers", perFile(layersDown)},
+		{"imports are those of the architecture", arrowsDrawn},
 		{"unsafe stays behind its doors", perFile(unsafeFenced)},
 		{"the kernel stays behind its doors", perFile(kernelFenced)},
 		{"no cgo", perFile(noCgo)},
@@ -418,6 +419,18 @@ func TestEveryRuleCanFail(t *testing.T) {
 			keeps: []files{
 				{"record/a.go": imports(module + "/topic"), "topic/a.go": imports(module + "/serde")},
 				{"internal/a/a.go": imports(module + "/internal/b"), "cmd/a/a.go": imports(module + "/cmd/a/internal/b")},
+			},
+		},
+		"imports are those of the architecture": {
+			breaks: []files{
+				{"topic/a.go": imports(module + "/serde")},
+				{arrowsFile: "<!-- imports -->\n| `topic` | `serde` |\n"},
+				{"topic/a.go": imports(module + "/serde"), arrowsFile: "<!-- imports -->\n| `topic` | `serde`, `registry` |\n"},
+				{"topic/a.go": imports(module + "/serde"), arrowsFile: "<!-- imports -->\n| `serde` | `topic` |\n"},
+			},
+			keeps: []files{
+				{"topic/a.go": imports(module + "/serde"), arrowsFile: "<!-- imports -->\n|---|---|\n| `topic` | `serde` |\n"},
+				{"topic/a_test.go": imports(module + "/record"), "internal/a/a.go": imports(module + "/internal/a/b")},
 			},
 		},
 		"unsafe stays behind its doors": {
