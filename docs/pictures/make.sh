@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Makes the pictures of this folder: each NAME.svg from NAME.d2.
+#
+#   bash make.sh        here
+#   bash make.sh DIR    into another folder
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+to=${1:-.}
+for source in *.d2; do
+  go tool d2 --theme 0 --pad 20 --omit-version "$source" "$to/${source%.d2}.svg"
+done
