@@ -130,7 +130,7 @@ func TestDamageIsFound(t *testing.T) {
 		}
 		return func() { w.write(end, at, b...) }
 	}
-	// Offsets are those of docs/layout.md.
+	// Offsets are those of docs/format.md.
 	for name, c := range map[string]struct {
 		end   string
 		at    int64

@@ -78,17 +78,17 @@ func TestEveryStepOfTheProtocolsHasAPoint(t *testing.T) {
 		case same && have[as] == nil:
 			t.Errorf("%s is said to be %s, which has no point", s, as)
 		case !same && have[s] == nil:
-			t.Errorf("docs/layout.md has a step %s, the code has no point after it", s)
+			t.Errorf("docs/protocol.md has a step %s, the code has no point after it", s)
 		}
 	}
 	for s, where := range have {
 		if !slices.Contains(steps, s) {
-			t.Errorf("%v has a point after %s, docs/layout.md has no such step", where, s)
+			t.Errorf("%v has a point after %s, docs/protocol.md has no such step", where, s)
 		}
 	}
 	for s := range sameCode() {
 		if !slices.Contains(steps, s) {
-			t.Errorf("docs/layout.md has no step %s", s)
+			t.Errorf("docs/protocol.md has no step %s", s)
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Where docs/layout.md says that a reader file has its link pages, and a page its armed word.
+// Where docs/format.md says that a reader file has its link pages, and a page its armed word.
 const (
 	linkPages    = 8192
 	linkPageSize = 4096

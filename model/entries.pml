@@ -2,7 +2,7 @@
  * Small samples: in the ring's entries, guard first, word last, and copied out without a mark.
  *
  * One publisher, one reader that asks for all there ever was. Any sample may be a large one: of these an entry has only the
- * word, and guard and payload stay those of an earlier small one. "step" in a comment names the step of docs/layout.md that
+ * word, and guard and payload stay those of an earlier small one. "step" in a comment names the step of docs/protocol.md that
  * the line is.
  */
 #define guard_after_payload      1

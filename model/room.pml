@@ -3,7 +3,7 @@
  *
  * No sleep has a timeout, but for the publisher's nap where NAP is 1. Who sleeps for ever is an invalid end state. Where
  * PAUSES is 1 the reader may do something else for ever at any time: then the publisher may wait for it for ever, but only if
- * it has not made room. The ring is a count of samples. "step" in a comment names the step of docs/layout.md that the line is.
+ * it has not made room. The ring is a count of samples. "step" in a comment names the step of docs/protocol.md that the line is.
  */
 #define nap_left_out             1
 #define no_look_before_sleep     2

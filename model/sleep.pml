@@ -4,7 +4,7 @@
  *
  * A sleep has no timeout here, so a wake-up that is lost is a reader that sleeps for ever, which spin reports as an invalid
  * end state. Every publisher admits the reader, publishes PUBLISHES samples, one by one or as a batch, and then closes or does
- * nothing any more. The ring is a count of samples. "step" in a comment names the step of docs/layout.md that the line is.
+ * nothing any more. The ring is a count of samples. "step" in a comment names the step of docs/protocol.md that the line is.
  */
 #define fence_left_out           1
 #define armed_after_look         2

@@ -3,7 +3,7 @@
  *
  * One publisher, READERS readers that ask for all there ever was. The publisher tries PUBLISHES times to publish. Every
  * reader has MARKS marks, holds what it took as long as it likes and looks at it as often as it likes. "step" in a comment
- * names the step of docs/layout.md that the line is.
+ * names the step of docs/protocol.md that the line is.
  */
 #define marks_not_looked_at      1
 #define fence_left_out           2

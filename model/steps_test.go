@@ -13,7 +13,7 @@ import (
 	"github.com/shmbus/shmbus/internal/layouttest"
 )
 
-// A mark says that a line of a model is a step of docs/layout.md.
+// A mark says that a line of a model is a step of docs/protocol.md.
 type mark struct {
 	at   string // such as slots.pml:12
 	name string
@@ -101,7 +101,7 @@ func TestEveryStepIsModelled(t *testing.T) {
 	for _, m := range marks(t) {
 		modelled[m.name] = m.at
 		if !slices.Contains(steps, m.name) {
-			t.Errorf("%s: docs/layout.md has no step %s", m.at, m.name)
+			t.Errorf("%s: docs/protocol.md has no step %s", m.at, m.name)
 		}
 	}
 	for _, name := range steps {
@@ -114,22 +114,22 @@ func TestEveryStepIsModelled(t *testing.T) {
 				t.Errorf("%s: %s is a step of a protocol that is not on the list of those that are modelled", at, name)
 			}
 			if notOfSamples()[protocol] == "" {
-				t.Errorf("docs/layout.md has the step %s, whose protocol is on no list", name)
+				t.Errorf("docs/protocol.md has the step %s, whose protocol is on no list", name)
 			}
 		case done && left:
 			t.Errorf("%s: %s is on the list of steps that are not modelled: %s", at, name, why)
 		case !done && !left:
-			t.Errorf("docs/layout.md has the step %s, which no line of a model is", name)
+			t.Errorf("docs/protocol.md has the step %s, which no line of a model is", name)
 		}
 	}
 	for protocol := range notOfSamples() {
 		if !slices.ContainsFunc(steps, func(s string) bool { return strings.HasPrefix(s, protocol+".") }) {
-			t.Errorf("docs/layout.md has no step of %s", protocol)
+			t.Errorf("docs/protocol.md has no step of %s", protocol)
 		}
 	}
 	for name := range notModelled() {
 		if !slices.Contains(steps, name) {
-			t.Errorf("the list of steps that are not modelled has %s, which docs/layout.md has not", name)
+			t.Errorf("the list of steps that are not modelled has %s, which docs/protocol.md has not", name)
 		}
 	}
 }

@@ -2,5 +2,5 @@
 
 package failpoint
 
-// At is where a step, named as in docs/layout.md, is done and the next is not begun.
+// At is where a step, named as in docs/protocol.md, is done and the next is not begun.
 func At(step string) {}

@@ -6,7 +6,7 @@ import "sync/atomic"
 
 var visit atomic.Pointer[func(step string)]
 
-// At is where a step, named as in docs/layout.md, is done and the next is not begun.
+// At is where a step, named as in docs/protocol.md, is done and the next is not begun.
 func At(step string) {
 	if f := visit.Load(); f != nil {
 		(*f)(step)

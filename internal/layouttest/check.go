@@ -23,7 +23,7 @@ type Package struct {
 // Check returns what is wrong: everything in which document, comments and source differ, fields that overlap or are not
 // aligned or leave what they are part of, and constants that are missing.
 func (p Package) Check() (wrong []string, err error) {
-	d, err := readDocument(p.Root + "/docs/layout.md")
+	d, err := readDocument(p.Root + "/docs/format.md")
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func isValue(text string, v constant.Value) bool {
 
 // Steps returns the names of the steps in the document's tables of protocols, in order. An error says what is not a table.
 func Steps(root string) ([]string, error) {
-	d, err := readDocument(root + "/docs/layout.md")
+	d, err := readDocument(root + "/docs/protocol.md")
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func f(b []byte, depth int) {
 func check(t *testing.T, document, source string) ([]string, error) {
 	t.Helper()
 	root := t.TempDir()
-	for name, text := range map[string]string{"docs/layout.md": document, "p/layout.go": source, "p/b.go": "package p\n\nconst elsewhere = 1\n"} {
+	for name, text := range map[string]string{"docs/format.md": document, "p/layout.go": source, "p/b.go": "package p\n\nconst elsewhere = 1\n"} {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 }
 
 func TestEveryTableOfTheDocumentIsChecked(t *testing.T) {
-	d, err := readDocument("../../docs/layout.md")
+	d, err := readDocument("../../docs/format.md")
 	if err != nil {
 		t.Fatal(err)
 	}

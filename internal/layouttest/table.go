@@ -36,7 +36,7 @@ type table struct {
 	rows  []row
 }
 
-// A document is the parsed docs/layout.md.
+// A document is the parsed docs/format.md or docs/protocol.md.
 type document struct {
 	packages []string           // that it has tables of, in order
 	fields   map[string][]table // per package
