@@ -75,7 +75,7 @@ func documents(tree fs.FS) (pages []page, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range append([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}, below...) {
+	for _, name := range append([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "model/README.md"}, below...) {
 		text, err := fs.ReadFile(tree, name)
 		if err != nil {
 			return nil, err
