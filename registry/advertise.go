@@ -21,7 +21,7 @@ func (r *Registry) ReserveID() uint32 {
 	defer r.numbers.Unlock()
 	for range maxPassed {
 		r.last++
-		if r.readOnly() || !r.planted(r.last) {
+		if r.readOnly() || !r.conflicting(r.last) {
 			break
 		}
 	}
@@ -29,8 +29,8 @@ func (r *Registry) ReserveID() uint32 {
 	return r.last
 }
 
-// planted reports whether a file is there that only an entity of this number may have, which there was none of yet.
-func (r *Registry) planted(number uint32) bool {
+// conflicting reports whether a file is there that only an entity of this number may have, which there was none of yet.
+func (r *Registry) conflicting(number uint32) bool {
 	for _, suffix := range []string{publisherSuffix(number), schemaSuffix(number)} {
 		if _, err := os.Lstat(r.Path(suffix)); err == nil {
 			return true
@@ -48,7 +48,7 @@ func (r *Registry) Advertise(e Endpoint) (*Advertisement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("advertise a %v: %w", e.Kind, err)
 	}
-	r.bell.ringFor(e.Kind, e.key(), r.self.id)
+	r.bell.wakeInterested(e.Kind, e.key(), r.self.id)
 	failpoint.At("advertise.bell")
 	return a, nil
 }
@@ -127,7 +127,7 @@ func (a *Advertisement) Withdraw() error {
 		if err := a.r.table.remove(a.page, a.id.Number, a.schemaSize); err != nil {
 			a.err = fmt.Errorf("withdraw %v: %w", a.id, err)
 		}
-		a.r.bell.ringFor(a.kind, a.key, a.r.self.id)
+		a.r.bell.wakeInterested(a.kind, a.key, a.r.self.id)
 		failpoint.At("unadvertise.bell")
 	})
 	return a.err

@@ -76,12 +76,12 @@ func BenchmarkLook(b *testing.B) {
 	// Only the last one looks.
 	for _, r := range all[:49] {
 		r.closing.Store(true)
-		r.poke()
+		r.wakeLoop()
 	}
 	r := all[49]
 	for b.Loop() {
 		r.Notify()
-		if _, err := r.look(hinted); err != nil {
+		if _, err := r.scan(hinted); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -211,7 +211,7 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 		slices.Sort(left)
 		return left
 	}
-	living.looking.Lock() // or it would clean before us
+	living.scanning.Lock() // or it would clean before us
 	left := leave()
 	for _, dryRun := range []bool{true, true, false} {
 		got, err := Clean(dir, dryRun)
@@ -222,7 +222,7 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 	if got, err := Clean(dir, false); len(got) != 0 || err != nil {
 		t.Errorf("again: %q, %v", got, err)
 	}
-	living.looking.Unlock()
+	living.scanning.Unlock()
 	if after := files(t, dir); !slices.Equal(before, after) {
 		t.Errorf("there were %q, now %q", before, after)
 	}
@@ -353,8 +353,8 @@ func TestObserversDisturbNothing(t *testing.T) {
 	newer := forge(t, dir, nil)
 	native.PutUint32(newer.b[offVersion:], layoutVersion+1)
 	for _, w := range []*watcher{first, second} {
-		w.looking.Lock() // or they would remove the dead
-		defer w.looking.Unlock()
+		w.scanning.Lock() // or they would remove the dead
+		defer w.scanning.Unlock()
 	}
 	dead.die()
 	for range 2 {

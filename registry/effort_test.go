@@ -36,7 +36,7 @@ func still(t testing.TB, dir string, onDemand bool) *watcher {
 		t.Fatal(err)
 	}
 	r.closing.Store(true)
-	r.poke()
+	r.wakeLoop()
 	r.running.Wait()
 	r.closing.Store(false)
 	w.Registry = r
@@ -84,7 +84,7 @@ func effort(t testing.TB, fn func()) (calls, size int) {
 
 func (w *watcher) lookNow(deep depth) {
 	w.t.Helper()
-	if _, err := w.look(deep); err != nil {
+	if _, err := w.scan(deep); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -97,9 +97,9 @@ func TestALookAtADomainInWhichNothingChangedReadsNothing(t *testing.T) {
 	}
 	w := still(t, dir, false)
 	w.lookNow(hinted)
-	listed := w.members.began
-	if n := reads(t, func() { w.lookNow(hinted) }); n != 0 || w.members.began != listed {
-		t.Errorf("%d reads, listed %v", n, w.members.began != listed)
+	listed := w.listing.began
+	if n := reads(t, func() { w.lookNow(hinted) }); n != 0 || w.listing.began != listed {
+		t.Errorf("%d reads, listed %v", n, w.listing.began != listed)
 	}
 }
 
@@ -132,10 +132,10 @@ func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
 				advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 			}
 			w.lookNow(hinted)
-			listed := w.members.began
+			listed := w.listing.began
 			advertise(t, other.Registry, publisher(kind))
 			costs = append(costs, reads(t, func() { w.lookNow(hinted) }))
-			if w.members.began != listed {
+			if w.listing.began != listed {
 				t.Error("the directory was listed")
 			}
 			added := 0
@@ -206,13 +206,13 @@ func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
 		}
 		w.lookNow(hinted)
 		newcomer := apart(t, dir, true, all...)
-		listed := w.members.began
+		listed := w.listing.began
 		costs = append(costs, reads(t, func() { w.lookNow(hinted) }))
 		w.expect(newcomer.ID(), Joined)
 		newcomer.Close()
 		w.lookNow(hinted)
 		w.expect(newcomer.ID(), Left)
-		if w.members.began != listed {
+		if w.listing.began != listed {
 			t.Error("the directory was listed")
 		}
 	}

@@ -55,18 +55,18 @@ func FuzzRegistryFile(f *testing.F) {
 			writes = writes[3:]
 		}
 		file.Truncate(int64(later % (4 * registrySize)))
-		var e ears
+		var e waitWords
 		in := everything()
 		h := new(hints)
 		for _, id := range []ID{1, 1023, ID(binary.NativeEndian.Uint64(append(append([]byte{}, head...), make([]byte, 8)...)))} {
-			b.announce(id)
-			b.mention(id)
-			b.ringFor(KindPublisher, uint64(id), id)
-			b.ringFor(KindSubscription, 0, id)
-			b.call(id, []ID{1, 2, id})
+			b.notifyJoin(id)
+			b.noteChange(id)
+			b.wakeInterested(KindPublisher, uint64(id), id)
+			b.wakeInterested(KindSubscription, 0, id)
+			b.wakeParticipant(id, []ID{1, 2, id})
 			e.reset()
-			b.listen(&e, id, in)
-			b.rung(&e)
+			b.collectWords(&e, id, in)
+			b.changed(&e)
 			if n := h.read(b); len(n.newcomers) > places {
 				t.Fatalf("%d newcomers", len(n.newcomers))
 			}

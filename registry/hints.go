@@ -9,8 +9,8 @@ type hints struct {
 	gone    [places]ID // by place: who left last; its name may stay among the newcomers
 }
 
-// news is what the registry file says that happened since it was read last. A hint may be missing or mean nothing.
-type news struct {
+// changesSeen is what the registry file says that happened since it was read last. A hint may be missing or mean nothing.
+type changesSeen struct {
 	ok        bool // it can be said at all
 	moved     int  // how many joined or left
 	newcomers []ID // who joined, perhaps
@@ -24,7 +24,7 @@ func (s *placeSet) add(place int)      { s[place/64] |= 1 << (place % 64) }
 func (s *placeSet) has(place int) bool { return s[place/64]&(1<<(place%64)) != 0 }
 
 // read compares the registry file with what was last read of it.
-func (h *hints) read(b *bell) (n news) {
+func (h *hints) read(b *bell) (n changesSeen) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was := h.known
@@ -67,7 +67,7 @@ func (h *hints) left(id ID) bool {
 }
 
 // missed reports, when so many newcomers and leavers were found, whether more of them rang.
-func (h *hints) missed(n news, found int) bool {
+func (h *hints) missed(n changesSeen, found int) bool {
 	missing := n.moved - h.ahead - found
 	h.ahead = max(-missing, 0)
 	return missing > 0

@@ -81,10 +81,10 @@ func TestAFindIsMentioned(t *testing.T) {
 	f := forge(t, dir, nil)
 	finder.lookNow(regular)
 	finder.expect(f.id, Joined)
-	listed := other.members.began
+	listed := other.listing.began
 	other.lookNow(hinted)
 	other.expect(f.id, Joined)
-	if other.members.began != listed {
+	if other.listing.began != listed {
 		t.Error("the other one had to list the directory")
 	}
 }
@@ -153,7 +153,7 @@ func TestHintsCountNewcomersAndLeavers(t *testing.T) {
 		moved, found int
 		missed       bool
 	}{{1, 1, false}, {0, 1, false}, {1, 0, false}, {1, 0, true}, {3, 2, true}, {2, 4, false}, {0, 0, false}, {2, 0, false}, {1, 0, true}} {
-		if got := h.missed(news{moved: step.moved}, step.found); got != step.missed {
+		if got := h.missed(changesSeen{moved: step.moved}, step.found); got != step.missed {
 			t.Errorf("%d rang and %d were found: missed %v", step.moved, step.found, got)
 		}
 	}

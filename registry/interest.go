@@ -38,7 +38,7 @@ type interest struct {
 
 	mu    sync.Mutex // guards what follows
 	kinds [KindSubscription + 1]kindInterest
-	grown [growths]growth // by version: what it has more than the one before
+	grown [growths]added // by version: what it has more than the one before
 
 	members atomic.Int32 // WatchParticipants
 
@@ -52,8 +52,8 @@ type kindInterest struct {
 	keys       map[uint64]int // Interests in topics
 }
 
-// A growth is the keys that a version has more than the one before; none are all.
-type growth []uint64
+// A added is the keys that a version has more than the one before; none are all.
+type added []uint64
 
 // growths is how many versions back it is known what was added.
 const growths = 16
@@ -107,7 +107,7 @@ type Interest struct {
 func (r *Registry) WatchParticipants() (*Interest, error) {
 	i := &Interest{in: r.interest}
 	if i.in.members.Add(1) == 1 {
-		r.poke() // the loop has to listen to another bell
+		r.wakeLoop() // the loop has to listen to another bell
 	}
 	if err := r.Sync(); err != nil {
 		i.Stop()
@@ -142,7 +142,7 @@ func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, er
 		}
 	}
 	if i.begin() {
-		r.poke() // the loop has to listen to another bell
+		r.wakeLoop() // the loop has to listen to another bell
 	}
 	if err := r.Sync(); err != nil {
 		i.Stop()
@@ -171,14 +171,14 @@ func (i *Interest) begin() (louder bool) {
 		grown = grown || k.keys[key] == 1 && k.all == 0
 	}
 	if grown {
-		added := growth(i.keys)
+		added := added(i.keys)
 		if k.asked == 1 {
 			added = nil // also those without a key
 		}
 		in.grown[(in.version.Load()+1)%growths] = added
 		in.version.Add(1)
 	}
-	return i.heed(+1)
+	return i.apply(+1)
 }
 
 // Stop takes the interest back. What is known is told of as before. Further calls do nothing.
@@ -201,12 +201,12 @@ func (i *Interest) Stop() {
 				delete(k.keys, key)
 			}
 		}
-		i.heed(-1)
+		i.apply(-1)
 	})
 }
 
-// heed counts the bells to listen to, and reports whether there is one more. Called with in.mu held.
-func (i *Interest) heed(n int) (louder bool) {
+// apply counts the bells to listen to, and reports whether there is one more. Called with in.mu held.
+func (i *Interest) apply(n int) (louder bool) {
 	in := i.in
 	switch {
 	case !i.heeded:
@@ -245,9 +245,9 @@ func (in *interest) bells() (topics []int, publishers, subscriptions bool) {
 // Sync looks at what the others said that they changed. OnChange has been called for it when Sync returns. It costs
 // little where nothing changed, however large the domain is. Unlike Refresh it relies on what it is told.
 func (r *Registry) Sync() error {
-	again, err := r.look(hinted)
+	again, err := r.scan(hinted)
 	if again < lookPeriod {
-		r.poke()
+		r.wakeLoop()
 	}
 	if err != nil {
 		return fmt.Errorf("look at the domain: %w", err)

@@ -100,10 +100,10 @@ func TestABellWakesThoseWhoFollowTheTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ended := range []bool{false, true} {
-			e := new(ears)
-			w.bell.listen(e, w.ID(), w.interest)
+			e := new(waitWords)
+			w.bell.collectWords(e, w.ID(), w.interest)
 			advertise(t, other.Registry, publisher("a")).Withdraw()
-			if got, want := w.bell.rung(e), tc.wakes && !ended; got != want {
+			if got, want := w.bell.changed(e), tc.wakes && !ended; got != want {
 				t.Errorf("following %q, ended %v: the bell rang: %v", tc.patterns, ended, got)
 			}
 			i.Stop()

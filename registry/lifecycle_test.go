@@ -403,7 +403,7 @@ func TestNamesThatAFileSystemAllowsAreMadeLegal(t *testing.T) {
 }
 
 func TestOnlySomeLeaversAreRemembered(t *testing.T) {
-	var l leavers
+	var l recentlyLeft
 	for id := ID(1); id <= 2*maxLeavers; id++ {
 		l.add(id)
 		l.add(id)

@@ -17,7 +17,7 @@ const (
 
 // loop looks whenever a bell rings that concerns this participant, a watched process ends, or it is time to.
 func (r *Registry) loop() {
-	e := new(ears)
+	e := new(waitWords)
 	complained := false
 	hasBell := true
 	var nextFull time.Time
@@ -31,9 +31,9 @@ func (r *Registry) loop() {
 		}
 		// All are read before the look, so what changes during the look ends the wait after it.
 		e.reset()
-		r.bell.listen(e, r.self.id, r.interest)
+		r.bell.collectWords(e, r.self.id, r.interest)
 		e.add(&r.wake)
-		again, err := r.look(deep)
+		again, err := r.scan(deep)
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
@@ -52,8 +52,8 @@ func (r *Registry) loop() {
 }
 
 // wait sleeps until something was heard, or until the given time.
-func (r *Registry) wait(e *ears, until time.Time) {
-	for !r.bell.rung(e) {
+func (r *Registry) wait(e *waitWords, until time.Time) {
+	for !r.bell.changed(e) {
 		left := time.Until(until)
 		if left <= 0 {
 			return
@@ -65,8 +65,8 @@ func (r *Registry) wait(e *ears, until time.Time) {
 	}
 }
 
-// poke makes the loop look now.
-func (r *Registry) poke() {
+// wakeLoop makes the loop look now.
+func (r *Registry) wakeLoop() {
 	r.wake.Add(1)
 	futex.Wake(&r.wake)
 }

@@ -67,20 +67,20 @@ type Registry struct {
 	interest *interest // in others
 	own      *interest // in this participant
 
-	looking sync.Mutex  // held during a look, its calls of OnChange included
-	order   []*known    // by looks only
-	members members     // by looks only
-	hints   hints       // by looks only
-	dead    map[ID]bool // whose files are to be removed, and whether the participant file was there; by looks only
-	burial  time.Time   // when; by looks only
-	turn    int         // who in order is the next to be looked at unasked; by looks only
-	refused map[ID]bool // files that could not be opened or removed; by looks only
-	crowded bool        // too many participants, said so already; by looks only
-	wanting bool        // somebody could not be looked at for want of descriptors, said so already; by looks only
+	scanning        sync.Mutex   // held during a look, its calls of OnChange included
+	order           []*knownPeer // by looks only
+	listing         directory    // by looks only
+	hints           hints        // by looks only
+	dead            map[ID]bool  // whose files are to be removed, and whether the participant file was there; by looks only
+	reapAt          time.Time    // when; by looks only
+	nextUnasked     int          // who in order is the next to be looked at unasked; by looks only
+	refused         map[ID]bool  // files that could not be opened or removed; by looks only
+	tooManyReported bool         // too many participants, said so already; by looks only
+	scarceReported  bool         // somebody could not be looked at for want of descriptors, said so already; by looks only
 
 	mu    sync.Mutex // guards what looks share with everybody else; never held while OnChange runs
-	peers map[ID]*known
-	left  leavers
+	peers map[ID]*knownPeer
+	left  recentlyLeft
 
 	closing atomic.Bool
 	wake    atomic.Uint32 // the word that the goroutine of the loop sleeps on beside the bell
@@ -95,7 +95,7 @@ func Join(opts Options) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join the domain: %w", err)
 	}
-	r.bell.announce(r.self.id)
+	r.bell.notifyJoin(r.self.id)
 	r.running.Go(r.loop)
 	return r, nil
 }
@@ -113,8 +113,8 @@ func join(opts Options) (*Registry, error) {
 	}
 	r := &Registry{
 		dir: filepath.Clean(opts.Dir), log: opts.Logger, onChange: opts.OnChange, clock: clock.New(),
-		free: make(map[uint32]bool), refused: make(map[ID]bool), dead: make(map[ID]bool), peers: make(map[ID]*known),
-		members: members{present: make(map[ID]bool)}, interest: everything(), own: everything(),
+		free: make(map[uint32]bool), refused: make(map[ID]bool), dead: make(map[ID]bool), peers: make(map[ID]*knownPeer),
+		listing: directory{present: make(map[ID]bool)}, interest: everything(), own: everything(),
 	}
 	if opts.OnDemand {
 		r.interest = new(interest)
@@ -274,9 +274,9 @@ func (r *Registry) Notify(who ...ID) {
 	r.table.touch()
 	failpoint.At("request.version")
 	if len(who) == 0 {
-		r.bell.ringAll(r.self.id)
+		r.bell.wakeAll(r.self.id)
 	} else {
-		r.bell.call(r.self.id, who)
+		r.bell.wakeParticipant(r.self.id, who)
 	}
 	failpoint.At("request.bell")
 }
@@ -287,12 +287,12 @@ func (r *Registry) Notify(who ...ID) {
 func (r *Registry) Close() error {
 	r.closed.Do(func() {
 		r.closing.Store(true)
-		r.poke()
+		r.wakeLoop()
 		r.forgetAll()
 		r.running.Wait()
 		if !r.readOnly() {
 			r.result = r.table.close(r.log)
-			r.bell.ringAll(r.self.id)
+			r.bell.wakeAll(r.self.id)
 			failpoint.At("leave.bell")
 		}
 		r.result = errors.Join(r.result, r.bell.close())

@@ -19,9 +19,9 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 	for len(w.changes) > 0 {
 		<-w.changes
 	}
-	listed := w.members.began
-	e := new(ears)
-	w.bell.listen(e, w.ID(), w.interest)
+	listed := w.listing.began
+	e := new(waitWords)
+	w.bell.collectWords(e, w.ID(), w.interest)
 	come := func() *watcher {
 		other := apart(t, dir, true, w)
 		advertise(t, other.Registry, publisher("other")) // whose bell is another one
@@ -40,10 +40,10 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
 		t.Errorf("%d reads for one that left", n)
 	}
-	if w.bell.rung(e) {
+	if w.bell.changed(e) {
 		t.Error("it was woken")
 	}
-	if w.members.began != listed {
+	if w.listing.began != listed {
 		t.Error("the directory was listed")
 	}
 	if len(w.peers) != 1 || len(w.changes) != 0 {

@@ -32,15 +32,15 @@ const (
 	thorough              // everything
 )
 
-// known is a peer as the registry follows it.
-type known struct {
+// knownPeer is a peer as the registry follows it.
+type knownPeer struct {
 	*peer
-	own      bool // it is this very participant
-	visited  bool // its table was read
-	left     bool // it says that it leaves
-	strange  bool // it lives and its file cannot be believed: nothing is said of it but that, once
-	told     bool // OnChange heard of it; the end of the others is found by looks alone
-	nameless bool // its file had no name when the directory was read
+	own       bool // it is this very participant
+	visited   bool // its table was read
+	leaving   bool // it says that it leaves
+	invalid   bool // it lives and its file cannot be believed: nothing is said of it but that, once
+	announced bool // OnChange heard of it; the end of the others is found by looks alone
+	unlinked  bool // its file had no name when the directory was read
 
 	exit     *process.Exit
 	watched  bool        // its end will be heard
@@ -48,17 +48,17 @@ type known struct {
 	rechecks int
 }
 
-// quiet reports whether there is nothing to do for a peer that is not said to have changed anything.
-func (k *known) quiet() bool {
-	return k.visited && (k.watched || !k.told) && !k.nameless && !k.left && !k.torn && !k.exited.Load()
+// unchanged reports whether there is nothing to do for a peer that is not said to have changed anything.
+func (k *knownPeer) unchanged() bool {
+	return k.visited && (k.watched || !k.announced) && !k.unlinked && !k.leaving && !k.torn && !k.exited.Load()
 }
 
 // Refresh looks at the whole domain now, whatever anybody says of it. OnChange has been called for everything that changed
 // when it returns.
 func (r *Registry) Refresh() error {
-	again, err := r.look(thorough)
+	again, err := r.scan(thorough)
 	if again < lookPeriod {
-		r.poke() // the loop has to know
+		r.wakeLoop() // the loop has to know
 	}
 	if err != nil {
 		return fmt.Errorf("look at the domain: %w", err)
@@ -66,44 +66,44 @@ func (r *Registry) Refresh() error {
 	return nil
 }
 
-// look compares the domain with what is known of it. It returns how long the next look may wait for a bell.
-func (r *Registry) look(deep depth) (again time.Duration, err error) {
-	r.looking.Lock()
-	defer r.looking.Unlock()
+// scan compares the domain with what is known of it. It returns how long the next look may wait for a bell.
+func (r *Registry) scan(deep depth) (again time.Duration, err error) {
+	r.scanning.Lock()
+	defer r.scanning.Unlock()
 	if r.closing.Load() {
 		return lookPeriod, closed.Error("the participant is closed")
 	}
 	n := r.hints.read(r.bell)
-	turns := r.turns(deep, n.ok)
+	turns := r.scheduled(deep, n.ok)
 	found := 0
 	for _, id := range n.newcomers {
 		if r.peers[id] != nil {
 			continue
 		}
-		dead, err := r.meet(id, deep != hinted)
+		dead, err := r.addPeer(id, deep != hinted)
 		if dead {
 			r.dead[id] = true
 		}
 		switch {
 		case r.peers[id] != nil:
-			r.members.present[id] = true
+			r.listing.present[id] = true
 			found++
 		case errors.Is(err, fs.ErrNotExist) && r.hints.left(id):
 			found += 2 // it joined and left since the last look
 		}
 	}
 	for _, k := range r.order {
-		if !k.left && n.changed.has(placeOf(k.id)) && k.leaving() {
-			k.left = true
+		if !k.leaving && n.changed.has(placeOf(k.id)) && k.hasLeft() {
+			k.leaving = true
 			found++
 		}
 	}
 	missed := r.hints.missed(n, found)
 	told := !n.ok || missed || deep == thorough
-	unasked := !told && deep == regular && r.members.stale(r.dir, len(r.order))
+	unasked := !told && deep == regular && r.listing.stale(r.dir, len(r.order))
 	listed := told || unasked
 	if listed {
-		if err = r.members.list(r.dir); err != nil {
+		if err = r.listing.list(r.dir); err != nil {
 			r.hints.known = false
 			if !shm.IsOurWant(err) {
 				return shortPeriod, err
@@ -114,22 +114,22 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 		}
 	}
 	if listed || deep != hinted {
-		for id := range r.members.present {
+		for id := range r.listing.present {
 			if r.peers[id] != nil {
 				continue
 			}
-			dead, err := r.meet(id, deep != hinted)
+			dead, err := r.addPeer(id, deep != hinted)
 			if dead {
 				r.dead[id] = true
 			}
 			if errors.Is(err, fs.ErrNotExist) {
-				delete(r.members.present, id)
+				delete(r.listing.present, id)
 			}
 			if unasked && r.peers[id] != nil {
-				r.bell.mention(id) // to a newcomer everybody is new, and nobody to others
+				r.bell.noteChange(id) // to a newcomer everybody is new, and nobody to others
 			}
 		}
-		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.members.present[id] && !r.members.others[id] })
+		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.listing.present[id] && !r.listing.others[id] })
 	}
 	again = lookPeriod
 	if err != nil {
@@ -137,18 +137,18 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 	}
 	members := r.interest.followsMembers()
 	i := -1
-	r.order = slices.DeleteFunc(r.order, func(k *known) (gone bool) {
+	r.order = slices.DeleteFunc(r.order, func(k *knownPeer) (gone bool) {
 		i++
 		if listed {
-			k.nameless = !r.members.present[k.id] && r.unlinked(k.id)
+			k.unlinked = !r.listing.present[k.id] && r.isUnlinked(k.id)
 		} else if k.own && deep != hinted {
-			k.nameless = r.unlinked(k.id)
+			k.unlinked = r.isUnlinked(k.id)
 		}
 		if members {
-			r.introduce(k)
+			r.announce(k)
 		}
 		asked, news := turns.has(i), n.changed.has(placeOf(k.id))
-		if !asked && !news && k.quiet() {
+		if !asked && !news && k.unchanged() {
 			if k.seen != r.interest.version.Load() && !k.own {
 				r.compare(k, k.read)
 			}
@@ -156,22 +156,22 @@ func (r *Registry) look(deep depth) (again time.Duration, err error) {
 		}
 		next, gone := r.examine(k, asked, news)
 		again = min(again, next)
-		if gone && (!k.nameless || r.members.others[k.id]) {
-			r.dead[k.id] = !k.nameless
+		if gone && (!k.unlinked || r.listing.others[k.id]) {
+			r.dead[k.id] = !k.unlinked
 		}
 		return gone
 	})
 	if deep != hinted {
-		for id := range r.members.others {
+		for id := range r.listing.others {
 			if r.refused[id] && !listed {
 				continue // nothing changed since it was tried
 			}
-			if r.peers[id] == nil && !r.members.present[id] && r.unlinked(id) {
+			if r.peers[id] == nil && !r.listing.present[id] && r.isUnlinked(id) {
 				r.dead[id] = false
 			}
 		}
 	}
-	return min(again, r.bury(deep == thorough)), err
+	return min(again, r.reap(deep == thorough)), err
 }
 
 // A span is a part of a circle.
@@ -179,16 +179,16 @@ type span struct{ from, n, of int }
 
 func (s span) has(i int) bool { return (i-s.from+s.of)%max(s.of, 1) < s.n }
 
-// turns says whom to look at though nobody said anything: all, or at a regular look so many that the domain may be large,
+// scheduled says whom to look at though nobody said anything: all, or at a regular look so many that the domain may be large,
 // and the next ones the next time.
-func (r *Registry) turns(deep depth, hints bool) span {
+func (r *Registry) scheduled(deep depth, hints bool) span {
 	all := len(r.order)
 	switch {
 	case deep == thorough || !hints:
 		return span{0, all, all}
 	case deep == regular && all > 0:
-		s := span{r.turn % all, min(all, regularly), all}
-		r.turn = (s.from + s.n) % all
+		s := span{r.nextUnasked % all, min(all, regularly), all}
+		r.nextUnasked = (s.from + s.n) % all
 		return s
 	}
 	return span{}
@@ -196,37 +196,37 @@ func (r *Registry) turns(deep depth, hints bool) span {
 
 // examine looks at one participant and returns when it has to be looked at again, or that it is gone. Asked, it does so also
 // where there is no reason to doubt; otherwise it reads only where there is news.
-func (r *Registry) examine(k *known, asked, news bool) (again time.Duration, gone bool) {
-	locked, again := r.locked(k, asked || k.nameless || k.left)
-	if !locked || k.nameless && k.leaving() {
-		r.part(k)
+func (r *Registry) examine(k *knownPeer, asked, news bool) (again time.Duration, gone bool) {
+	locked, again := r.isLocked(k, asked || k.unlinked || k.leaving)
+	if !locked || k.unlinked && k.hasLeft() {
+		r.removePeer(k)
 		return again, true
 	}
-	if k.nameless {
-		r.lament(k)
+	if k.unlinked {
+		r.reportUnlinked(k)
 	}
-	if !k.strange && (asked || news || k.torn || !k.visited || k.seen != r.interest.version.Load()) && r.visit(k) {
+	if !k.invalid && (asked || news || k.torn || !k.visited || k.seen != r.interest.version.Load()) && r.readTable(k) {
 		again = min(again, shortPeriod)
 	}
 	return again, false
 }
 
-// unlinked makes sure that a participant file is gone, which a listing alone does not say.
-func (r *Registry) unlinked(id ID) bool {
+// isUnlinked makes sure that a participant file is gone, which a listing alone does not say.
+func (r *Registry) isUnlinked(id ID) bool {
 	_, err := os.Lstat(filePath(r.dir, id, participantSuffix))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// visit reads the peer's table if it changed, and reports whether it has to be read again soon.
-func (r *Registry) visit(k *known) (soon bool) {
+// readTable reads the peer's table if it changed, and reports whether it has to be read again soon.
+func (r *Registry) readTable(k *knownPeer) (soon bool) {
 	k.visited = true
 	w, err := k.words()
 	if err != nil {
 		if !k.cut {
 			k.cut = true
-			r.introduce(k)
+			r.announce(k)
 			r.dropEntities(k)
-			r.tell(k, Corrupt, Endpoint{}, err)
+			r.report(k, Corrupt, Endpoint{}, err)
 		}
 		return false
 	}
@@ -235,7 +235,7 @@ func (r *Registry) visit(k *known) (soon bool) {
 }
 
 // compare tells what is different from before in the table of a peer.
-func (r *Registry) compare(k *known, w words) {
+func (r *Registry) compare(k *knownPeer, w words) {
 	in := r.interest
 	if k.own {
 		in = r.own
@@ -250,34 +250,34 @@ func (r *Registry) compare(k *known, w words) {
 		}
 	}
 	if len(d.added)+len(d.errs) > 0 {
-		r.introduce(k)
+		r.announce(k)
 	}
 	r.mu.Lock()
 	k.adopt(d, w)
 	r.mu.Unlock()
-	if !k.told {
+	if !k.announced {
 		return
 	}
 	for _, e := range d.removed {
-		r.tell(k, Removed, e.entity, nil)
+		r.report(k, Removed, e.entity, nil)
 	}
 	for _, e := range d.added {
-		r.tell(k, Added, e.entity, nil)
+		r.report(k, Added, e.entity, nil)
 	}
 	for _, err := range d.errs {
-		r.tell(k, Corrupt, Endpoint{}, err)
+		r.report(k, Corrupt, Endpoint{}, err)
 	}
 	if d.touched() {
 		r.onChange(Change{Kind: Touched, Participant: k.alive(), Files: d.files})
 	}
 }
 
-func (r *Registry) dropEntities(k *known) {
+func (r *Registry) dropEntities(k *knownPeer) {
 	lost := k.entities()
 	r.mu.Lock()
 	k.forget()
 	r.mu.Unlock()
 	for _, e := range lost {
-		r.tell(k, Removed, e, nil)
+		r.report(k, Removed, e, nil)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// members is what the directory of the domain listed.
-type members struct {
+// directory is what the directory of the domain listed.
+type directory struct {
 	present map[ID]bool // those with a participant file
 	others  map[ID]bool // those with any other file
 	change  dirChange   // of the directory, when it was listed
@@ -40,31 +40,31 @@ const few = 4
 
 // stale reports whether it is time to list the directory although nobody said that somebody joined or left: a newcomer
 // may have been killed before it could, and files of the dead may be left. There are n participants.
-func (m *members) stale(dir string, n int) bool {
+func (m *directory) stale(dir string, n int) bool {
 	if n > few && rand.N(n) != 0 {
 		return false
 	}
 	change, ok := changeOf(dir)
-	return !ok || m.doubts(change, time.Now())
+	return !ok || m.uncertain(change, time.Now())
 }
 
-// doubts reports whether the directory may hold something else than was listed.
-func (m *members) doubts(change dirChange, now time.Time) bool {
+// uncertain reports whether the directory may hold something else than was listed.
+func (m *directory) uncertain(change dirChange, now time.Time) bool {
 	return change != m.change || m.began.Sub(m.since) <= coarse || now.Sub(m.began) >= lasting
 }
 
-// note remembers what the directory was just before it is listed.
-func (m *members) note(change dirChange, now time.Time) {
+// noteChange remembers what the directory was just before it is listed.
+func (m *directory) noteChange(change dirChange, now time.Time) {
 	if change != m.change || m.since.IsZero() {
 		m.change, m.since = change, now
 	}
 	m.began = now
 }
 
-func (m *members) list(dir string) error {
+func (m *directory) list(dir string) error {
 	now := time.Now()
 	change, _ := changeOf(dir)
-	m.note(change, now)
+	m.noteChange(change, now)
 	present, others := make(map[ID]bool, len(m.present)), make(map[ID]bool, len(m.others))
 	err := eachFile(dir, func(id ID, suffix string) {
 		if suffix == participantSuffix {

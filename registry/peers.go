@@ -12,15 +12,15 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// meet opens the file of a participant that was not known. It reports true when that one is dead, and the error of opening the
+// addPeer opens the file of a participant that was not known. It reports true when that one is dead, and the error of opening the
 // file. What it costs is a descriptor: the end of a participant that nothing here has to do with is not waited for.
-func (r *Registry) meet(id ID, full bool) (dead bool, err error) {
+func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 	if r.refused[id] && !full {
 		return false, nil
 	}
 	if len(r.order) >= MaxParticipants && id != r.self.id {
-		if !r.crowded {
-			r.crowded = true
+		if !r.tooManyReported {
+			r.tooManyReported = true
 			r.log.Warn("some participants are ignored, there are too many", "dir", r.dir, "limit", MaxParticipants)
 		}
 		return false, nil
@@ -30,8 +30,8 @@ func (r *Registry) meet(id ID, full bool) (dead bool, err error) {
 		switch {
 		case errors.Is(bad, fs.ErrNotExist):
 		case shm.IsOurWant(bad): // which says nothing about the participant; it is tried again
-			if !r.wanting {
-				r.wanting = true
+			if !r.scarceReported {
+				r.scarceReported = true
 				r.log.Warn("not every participant can be looked at now", "participant", id, "err", bad)
 			}
 		case !r.refused[id]:
@@ -40,8 +40,8 @@ func (r *Registry) meet(id ID, full bool) (dead bool, err error) {
 		}
 		return false, bad
 	}
-	r.wanting = false
-	k := &known{peer: p, own: id == r.self.id, strange: bad != nil}
+	r.scarceReported = false
+	k := &knownPeer{peer: p, own: id == r.self.id, invalid: bad != nil}
 	if locked, err := p.file.Locked(); err == nil && !locked {
 		p.file.Close()
 		return true, nil
@@ -51,34 +51,34 @@ func (r *Registry) meet(id ID, full bool) (dead bool, err error) {
 	r.mu.Unlock()
 	r.order = append(r.order, k)
 	switch {
-	case !k.strange:
+	case !k.invalid:
 		if k.own || r.interest.followsMembers() {
-			r.introduce(k)
+			r.announce(k)
 		}
 	case errors.As(bad, new(*VersionError)):
-		r.tell(k, VersionMismatch, Endpoint{}, bad)
+		r.report(k, VersionMismatch, Endpoint{}, bad)
 	default:
-		r.tell(k, Corrupt, Endpoint{}, bad)
+		r.report(k, Corrupt, Endpoint{}, bad)
 	}
 	return false, nil
 }
 
-// introduce tells of a participant for the first time: because members are followed, or it has an entity that is wanted. Its
+// announce tells of a participant for the first time: because members are followed, or it has an entity that is wanted. Its
 // end is waited for from here on. Whatever is told of a participant comes after this.
-func (r *Registry) introduce(k *known) {
-	if k.told || k.strange {
+func (r *Registry) announce(k *knownPeer) {
+	if k.announced || k.invalid {
 		return
 	}
-	k.told = true
-	r.watch(k)
+	k.announced = true
+	r.watchProcess(k)
 	r.mu.Lock()
 	k.prove(&r.self.self, k.exit, false)
 	r.mu.Unlock()
-	r.tell(k, Joined, Endpoint{}, nil)
+	r.report(k, Joined, Endpoint{}, nil)
 }
 
-// watch arranges that the end of the peer's process is heard, where that is possible.
-func (r *Registry) watch(k *known) {
+// watchProcess arranges that the end of the peer's process is heard, where that is possible.
+func (r *Registry) watchProcess(k *knownPeer) {
 	us, it := r.self.self, k.head.self
 	if it.BootID != us.BootID || it.Namespace != us.Namespace {
 		return // whose pid it is here, nobody knows: its lock is looked at often
@@ -95,15 +95,15 @@ func (r *Registry) watch(k *known) {
 	r.running.Go(func() {
 		if exit.Wait() == nil {
 			k.exited.Store(true)
-			r.poke()
+			r.wakeLoop()
 		}
 	})
 }
 
-// locked asks the kernel whether the peer lives, if there is a reason to ask, and returns how long the answer may stand.
-func (r *Registry) locked(k *known, full bool) (locked bool, again time.Duration) {
+// isLocked asks the kernel whether the peer lives, if there is a reason to ask, and returns how long the answer may stand.
+func (r *Registry) isLocked(k *knownPeer, full bool) (locked bool, again time.Duration) {
 	exited := k.exited.Load()
-	if k.own || (k.watched || !k.told) && !exited && !full {
+	if k.own || (k.watched || !k.announced) && !exited && !full {
 		return true, lookPeriod
 	}
 	if locked, err := k.file.Locked(); err == nil && !locked {
@@ -116,68 +116,68 @@ func (r *Registry) locked(k *known, full bool) (locked bool, again time.Duration
 		}
 		k.watched = false
 	}
-	if k.watched || !k.told {
+	if k.watched || !k.announced {
 		return true, lookPeriod
 	}
 	return true, shortPeriod
 }
 
-// part ends the acquaintance with a peer that is gone.
-func (r *Registry) part(k *known) {
+// removePeer ends the acquaintance with a peer that is gone.
+func (r *Registry) removePeer(k *knownPeer) {
 	kind := Died
-	if k.leaving() {
+	if k.hasLeft() {
 		kind = Left
 	}
 	lost := k.entities()
 	r.mu.Lock()
 	delete(r.peers, k.id)
-	if kind == Left && !k.strange {
+	if kind == Left && !k.invalid {
 		r.left.add(k.id)
 	}
 	k.close()
 	r.mu.Unlock()
 	r.hints.left(k.id)
 	if kind == Left {
-		delete(r.members.present, k.id)
+		delete(r.listing.present, k.id)
 	}
-	if !k.told {
+	if !k.announced {
 		return
 	}
 	for _, e := range lost {
-		r.tell(k, Removed, e, nil)
+		r.report(k, Removed, e, nil)
 	}
-	r.tell(k, kind, Endpoint{}, nil)
+	r.report(k, kind, Endpoint{}, nil)
 }
 
-// lament says, once, that somebody removed the file of a participant that lives. A file cannot get its name back; those who
+// reportUnlinked says, once, that somebody removed the file of a participant that lives. A file cannot get its name back; those who
 // have it open go on with it, because only the kernel can say that a process ended.
-func (r *Registry) lament(k *known) {
+func (r *Registry) reportUnlinked(k *knownPeer) {
 	if !k.cut {
 		k.cut = true
-		r.introduce(k)
-		r.tell(k, Corrupt, Endpoint{}, k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
+		r.announce(k)
+		r.report(k, Corrupt, Endpoint{}, k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
 	}
 }
 
-func (k *known) alive() Participant {
+func (k *knownPeer) alive() Participant {
 	p := k.info
 	p.Alive = true
 	return p
 }
 
-func (r *Registry) tell(k *known, kind ChangeKind, e Endpoint, err error) {
+func (r *Registry) report(k *knownPeer, kind ChangeKind, e Endpoint, err error) {
 	p := k.alive()
 	p.Alive = kind != Left && kind != Died
 	r.onChange(Change{Kind: kind, Participant: p, Endpoint: e, Err: err})
 }
 
-// leaving reports whether the peer says that it left in order.
-func (k *known) leaving() bool {
+// hasLeft reports whether the peer says that it left in order.
+func (k *knownPeer) hasLeft() bool {
 	w, err := k.words()
 	return err == nil && w.state == stateLeaving
 }
 
-func (k *known) close() {
+func (k *knownPeer) close() {
 	if k.exit != nil {
 		k.exit.Close()
 	}
@@ -186,8 +186,8 @@ func (k *known) close() {
 
 // forgetAll ends all watching. There are no looks after it.
 func (r *Registry) forgetAll() {
-	r.looking.Lock()
-	defer r.looking.Unlock()
+	r.scanning.Lock()
+	defer r.scanning.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range r.order {

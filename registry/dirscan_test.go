@@ -14,26 +14,26 @@ func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
 	begin := time.Now()
 	for name, jump := range map[string]time.Duration{"not set": 0, "set hours before": -5 * time.Hour, "set hours after": 5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			var m members
+			var m directory
 			wants := func(want bool, change dirChange, now time.Duration) {
 				t.Helper()
-				if got := m.doubts(change, begin.Add(now)); got != want {
+				if got := m.uncertain(change, begin.Add(now)); got != want {
 					t.Errorf("after %v: doubts %t", now, got)
 				}
 			}
 			first := dirChange{stamp: begin.UnixNano(), inode: 7, size: 60}
-			m.note(first, begin.Add(time.Millisecond))
+			m.noteChange(first, begin.Add(time.Millisecond))
 			// A change right after it may have the same stamp.
 			wants(true, first, time.Second)
-			m.note(first, begin.Add(time.Second))
+			m.noteChange(first, begin.Add(time.Second))
 			wants(false, first, 2*time.Second)
 
 			// Here the clock is set. The next change is found, and once it is listed there is peace.
 			second := dirChange{stamp: begin.Add(3*time.Second + jump).UnixNano(), inode: 7, size: 60}
 			wants(true, second, 4*time.Second)
-			m.note(second, begin.Add(4*time.Second))
+			m.noteChange(second, begin.Add(4*time.Second))
 			wants(true, second, 5*time.Second)
-			m.note(second, begin.Add(5*time.Second))
+			m.noteChange(second, begin.Add(5*time.Second))
 			for s := 6 * time.Second; s < 60*time.Second; s += time.Second {
 				wants(false, second, s)
 			}

@@ -9,26 +9,26 @@ import (
 // buryEach is how long, for each participant, all of them together may take to begin removing files of the dead.
 const buryEach = time.Millisecond
 
-// bury removes the files of the dead, or returns when to. Everybody who notices does it, but not all at the same moment:
+// reap removes the files of the dead, or returns when to. Everybody who notices does it, but not all at the same moment:
 // the participant file goes last, so where it is gone somebody else was first.
-func (r *Registry) bury(now bool) (again time.Duration) {
+func (r *Registry) reap(now bool) (again time.Duration) {
 	if len(r.dead) == 0 {
-		r.burial = time.Time{}
+		r.reapAt = time.Time{}
 		return lookPeriod
 	}
-	if r.burial.IsZero() {
-		r.burial = time.Now().Add(rand.N(buryEach * time.Duration(1+len(r.order))))
+	if r.reapAt.IsZero() {
+		r.reapAt = time.Now().Add(rand.N(buryEach * time.Duration(1+len(r.order))))
 	}
-	if left := time.Until(r.burial); left > 0 && !now {
+	if left := time.Until(r.reapAt); left > 0 && !now {
 		return left
 	}
 	dead := maps.Clone(r.dead)
 	clear(r.dead)
-	r.burial = time.Time{}
+	r.reapAt = time.Time{}
 	if r.readOnly() {
 		return lookPeriod
 	}
-	maps.DeleteFunc(dead, func(id ID, named bool) bool { return named && r.unlinked(id) })
+	maps.DeleteFunc(dead, func(id ID, named bool) bool { return named && r.isUnlinked(id) })
 	if len(dead) == 0 {
 		return lookPeriod
 	}

@@ -20,7 +20,7 @@ func (r *Registry) Participants() []Participant {
 		all = append(all, self)
 	}
 	for _, k := range r.peers {
-		if k.strange {
+		if k.invalid {
 			continue
 		}
 		p := k.info
@@ -43,7 +43,7 @@ func (r *Registry) Alive(id ID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.peers[id]
-	if k == nil || k.strange {
+	if k == nil || k.invalid {
 		return false
 	}
 	locked, err := k.file.Locked()
@@ -70,8 +70,8 @@ func (r *Registry) describe(t *TypeRef) {
 	t.Unit, t.PID, t.Executable = p.Unit, p.PID, p.Executable
 }
 
-// leavers remembers a bounded number of ids; the oldest make room.
-type leavers struct {
+// recentlyLeft remembers a bounded number of ids; the oldest make room.
+type recentlyLeft struct {
 	set  map[ID]bool
 	ring []ID
 	next int
@@ -79,7 +79,7 @@ type leavers struct {
 
 const maxLeavers = 4096
 
-func (l *leavers) add(id ID) {
+func (l *recentlyLeft) add(id ID) {
 	if l.set == nil {
 		l.set = make(map[ID]bool)
 	}
