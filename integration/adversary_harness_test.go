@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// A siege is honest processes, and one hostile one after the other.
-type siege struct {
+// A adversaryHarness is honest processes, and one hostile one after the other.
+type adversaryHarness struct {
 	t      *testing.T
 	dir    string
 	domain string
 	seed   uint64
 
 	pairs    []pair // the last two have the exposed process as their one end
-	exposed  *child
-	besieged []besieged
-	lives    int
+	peer     *child
+	observed []observedProcess
+	runs     int
 	refused  int                       // newcomers, by a registry file that is spoiled
 	current  atomic.Pointer[[2]*child] // the hostile one, and its visitor
 	stuck    *time.Timer               // ends everybody, if no life ends for so long
@@ -31,103 +31,103 @@ type siege struct {
 // A pair exchanges samples.
 type pair struct{ pub, sub *child }
 
-// A besieged process is looked at.
-type besieged struct {
+// A observedProcess process is looked at.
+type observedProcess struct {
 	name   string
 	child  *child
-	before outside // before the first hostile process came
-	most   outside
+	before procStat // before the first hostile process came
+	most   procStat
 }
 
-func newSiege(t *testing.T, seed uint64) *siege {
+func newAdversaryHarness(t *testing.T, seed uint64) *adversaryHarness {
 	dir := newDomain(t)
-	s := &siege{t: t, dir: dir, domain: filepath.Join(dir, "d"), seed: seed}
+	s := &adversaryHarness{t: t, dir: dir, domain: filepath.Join(dir, "d"), seed: seed}
 	for i, args := range [][]string{{"-pause", "50us"}, {"-pause", "100us", "-grow"}} {
 		name := "pair" + strconv.Itoa(i)
 		sub := start(t, dir, "subscribe", "-topic", name, "-lossless", "-hold", "3").ready()
 		pub := start(t, dir, "publish", append(args, "-topic", name, "-subscribers", "1")...).ready()
 		s.pairs = append(s.pairs, pair{pub, sub})
 	}
-	s.exposed = start(t, dir, "exposed").ready()
-	hold := strconv.Itoa(honestHold)
-	sub := start(t, dir, "subscribe", "-topic", baitTopic, "-lossless", "-hold", hold).ready()
-	pub := start(t, dir, "publish", "-topic", honestTopic, "-subscribers", "4", "-size", "2000", "-pause", "100us").ready()
-	s.pairs = append(s.pairs, pair{s.exposed, sub}, pair{pub, s.exposed})
+	s.peer = start(t, dir, "adversary-peer").ready()
+	hold := strconv.Itoa(targetHold)
+	sub := start(t, dir, "subscribe", "-topic", peerTopic, "-lossless", "-hold", hold).ready()
+	pub := start(t, dir, "publish", "-topic", targetTopic, "-subscribers", "4", "-size", "2000", "-pause", "100us").ready()
+	s.pairs = append(s.pairs, pair{s.peer, sub}, pair{pub, s.peer})
 	for i, p := range s.pairs {
-		if p.pub != s.exposed {
-			s.besieged = append(s.besieged, besieged{name: "publisher " + strconv.Itoa(i), child: p.pub})
+		if p.pub != s.peer {
+			s.observed = append(s.observed, observedProcess{name: "publisher " + strconv.Itoa(i), child: p.pub})
 		}
-		if p.sub != s.exposed {
-			s.besieged = append(s.besieged, besieged{name: "subscriber " + strconv.Itoa(i), child: p.sub})
+		if p.sub != s.peer {
+			s.observed = append(s.observed, observedProcess{name: "subscriber " + strconv.Itoa(i), child: p.sub})
 		}
 	}
-	s.besieged = append(s.besieged, besieged{name: "exposed", child: s.exposed})
+	s.observed = append(s.observed, observedProcess{name: "exposed", child: s.peer})
 	time.Sleep(500 * time.Millisecond) // until they have what they need
-	for i := range s.besieged {
-		s.besieged[i].before = s.besieged[i].child.seen()
+	for i := range s.observed {
+		s.observed[i].before = s.observed[i].child.procStat()
 	}
 	return s
 }
 
-// siegeStuck is longer than any life takes, on whatever machine.
-const siegeStuck = 2 * time.Minute
+// runTimeout is longer than any life takes, on whatever machine.
+const runTimeout = 2 * time.Minute
 
-// quit makes everybody say where it is stuck.
-func (s *siege) quit() {
+// dumpStacks makes everybody say where it is stuck.
+func (s *adversaryHarness) dumpStacks() {
 	if two := s.current.Load(); two != nil {
 		for _, c := range two {
 			c.cmd.Process.Signal(syscall.SIGQUIT)
 		}
 	}
-	for _, b := range s.besieged {
+	for _, b := range s.observed {
 		b.child.cmd.Process.Signal(syscall.SIGQUIT)
 	}
 }
 
-// live lets one more hostile process live for a while and returns how often it was named. A newcomer that came between the two shares
+// runAdversary lets one more hostile process live for a while and returns how often it was named. A newcomer that came between the two shares
 // its topics, and visits while it is there, and when it has been killed.
-func (s *siege) live(a attack, long time.Duration) (named int) {
+func (s *adversaryHarness) runAdversary(a attack, long time.Duration) (named int) {
 	s.t.Helper()
-	s.lives++
-	s.stuck.Reset(siegeStuck)
-	if err := mend(s.domain); err != nil {
+	s.runs++
+	s.stuck.Reset(runTimeout)
+	if err := resetDomain(s.domain); err != nil {
 		s.t.Fatal(err)
 	}
-	h := start(s.t, s.dir, "hostile", "-attack", a.name, "-seed", strconv.FormatUint(s.seed+uint64(s.lives), 10))
-	visitor := start(s.t, s.dir, "visitor")
+	h := start(s.t, s.dir, "adversary", "-attack", a.name, "-seed", strconv.FormatUint(s.seed+uint64(s.runs), 10))
+	visitor := start(s.t, s.dir, "joiner")
 	s.current.Store(&[2]*child{h, visitor})
 	h.ready()
 	visitor.ready()
 	var id uint64
 	h.expect(&id)
-	visitor.tell(1)
+	visitor.sendNumber(1)
 	var wrong string
 	visitor.expect(&wrong)
-	h.tell(1)
+	h.sendNumber(1)
 	select {
 	case <-h.ended():
 	case <-time.After(long):
 	}
-	visitor.tell(1)
+	visitor.sendNumber(1)
 	visitor.expect(&wrong)
 	if a.refused == "" {
-		s.visit(a, visitor)
+		s.checkJoiner(a, visitor)
 	}
 	h.kill()
-	s.visit(a, visitor)
+	s.checkJoiner(a, visitor)
 	visitor.finish()
-	for i := range s.besieged {
-		s.look(&s.besieged[i])
+	for i := range s.observed {
+		s.observe(&s.observed[i])
 	}
-	s.exposed.tell(id)
-	s.exposed.expect(&named)
+	s.peer.sendNumber(id)
+	s.peer.expect(&named)
 	return named
 }
 
-// visit lets a newcomer visit, who may be refused only for what the attack says.
-func (s *siege) visit(a attack, visitor *child) {
+// checkJoiner lets a newcomer visit, who may be refused only for what the attack says.
+func (s *adversaryHarness) checkJoiner(a attack, visitor *child) {
 	s.t.Helper()
-	visitor.tell(1)
+	visitor.sendNumber(1)
 	var wrong string
 	visitor.expect(&wrong)
 	switch {
@@ -139,17 +139,17 @@ func (s *siege) visit(a attack, visitor *child) {
 	}
 }
 
-// mostMore is how many KiB a besieged process may take beyond what it had at first. The race detector keeps several times as much
+// maxGrowthKiB is how many KiB a besieged process may take beyond what it had at first. The race detector keeps several times as much
 // again.
-const mostMore = (16 << 10) + (slowdown-1)*(8<<10)
+const maxGrowthKiB = (16 << 10) + (slowdown-1)*(8<<10)
 
 // settle looks at what the honest took at most, and waits until they have given back what hostile processes and newcomers were for.
-func (s *siege) settle() {
+func (s *adversaryHarness) settle() {
 	s.t.Helper()
-	for i := range s.besieged {
-		b := &s.besieged[i]
-		is := s.look(b)
-		for end := time.Now().Add(20 * time.Second); b.name != "exposed" && (is.Descriptors > b.before.Descriptors+8 || is.Maps > b.before.Maps+24); is = s.look(b) {
+	for i := range s.observed {
+		b := &s.observed[i]
+		is := s.observe(b)
+		for end := time.Now().Add(20 * time.Second); b.name != "exposed" && (is.Descriptors > b.before.Descriptors+8 || is.Maps > b.before.Maps+24); is = s.observe(b) {
 			if time.Now().After(end) {
 				s.t.Errorf("%s: %+v at first, %+v in the end", b.name, b.before, is)
 				break
@@ -157,39 +157,39 @@ func (s *siege) settle() {
 			time.Sleep(50 * time.Millisecond)
 		}
 		s.t.Logf("%-12s %+v at first, at most %+v, in the end %+v", b.name, b.before, b.most, is)
-		if b.most.Descriptors > b.before.Descriptors+100 || b.most.Maps > b.before.Maps+150 || b.most.OwnKiB > b.before.OwnKiB+mostMore {
+		if b.most.Descriptors > b.before.Descriptors+100 || b.most.Maps > b.before.Maps+150 || b.most.OwnKiB > b.before.OwnKiB+maxGrowthKiB {
 			s.t.Errorf("%s: %+v at first, at most %+v", b.name, b.before, b.most)
 		}
 	}
 }
 
-func (s *siege) look(b *besieged) outside {
+func (s *adversaryHarness) observe(b *observedProcess) procStat {
 	s.t.Helper()
-	is := b.child.seen()
-	b.most = b.most.most(is)
+	is := b.child.procStat()
+	b.most = b.most.max(is)
 	return is
 }
 
 // end ends the honest and looks at what they have been through.
-func (s *siege) end() {
+func (s *adversaryHarness) end() {
 	t := s.t
 	published := make([]uint64, len(s.pairs))
 	got := make([]tally, len(s.pairs))
 	for i, p := range s.pairs {
-		if p.pub != s.exposed {
+		if p.pub != s.peer {
 			p.pub.in.Close()
 			p.pub.expect(&published[i])
 		}
 	}
 	last := len(s.pairs) - 1
-	s.exposed.tell(0)
-	s.exposed.tell(published[last])
-	var e exposure
-	s.exposed.expect(&e)
-	published[last-1], got[last] = e.Published, e.Honest
+	s.peer.sendNumber(0)
+	s.peer.sendNumber(published[last])
+	var e peerReport
+	s.peer.expect(&e)
+	published[last-1], got[last] = e.Published, e.Target
 	for i, p := range s.pairs {
-		if p.sub != s.exposed {
-			p.sub.tell(published[i])
+		if p.sub != s.peer {
+			p.sub.sendNumber(published[i])
 			p.sub.expect(&got[i])
 		}
 	}
@@ -199,14 +199,14 @@ func (s *siege) end() {
 		}
 		t.Logf("pair %d: %d samples", i, published[i])
 	}
-	for _, b := range s.besieged {
+	for _, b := range s.observed {
 		b.child.finish()
 	}
-	t.Logf("%d hostile processes, %d of them met; %d newcomers refused; %+v", s.lives, e.Lives, s.refused, e)
-	e.check(t, s.lives)
+	t.Logf("%d hostile processes, %d of them met; %d newcomers refused; %+v", s.runs, e.Adversaries, s.refused, e)
+	e.check(t, s.runs)
 }
 
-func (e exposure) check(t *testing.T, lives int) {
+func (e peerReport) check(t *testing.T, lives int) {
 	t.Helper()
 	caught := 0
 	for _, k := range []string{"ring entry", "slot of sequence", "in a slot of", "arena"} {
@@ -214,8 +214,8 @@ func (e exposure) check(t *testing.T, lives int) {
 	}
 	was, is := e.Before, e.After
 	switch {
-	case e.Named < lives/10 || len(e.Nameless) > 0:
-		t.Errorf("%d processes of %d are named; nobody by %q", e.Named, lives, e.Nameless)
+	case e.Named < lives/10 || len(e.Unattributed) > 0:
+		t.Errorf("%d processes of %d are named; nobody by %q", e.Named, lives, e.Unattributed)
 	case cutsSurvived && e.Kinds["cut the file short"] == 0 || caught == 0:
 		t.Error("nobody was caught cutting a file short, or lying in a ring")
 	case e.Received == 0:

@@ -11,15 +11,15 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// visitorRole first shares topics with a hostile process that was there before it, from when it reports until it is told the first
+// joinerRole first shares topics with a hostile process that was there before it, from when it reports until it is told the first
 // time. Then it visits the domain once each time it is told to. It reports what went wrong, or nothing.
-func visitorRole([]string) error {
-	told, asked := orders()
+func joinerRole([]string) error {
+	told, asked := readNumbers()
 	if err := report("ready"); err != nil {
 		return err
 	}
 	<-told
-	if err := share(told); err != nil {
+	if err := shareTopics(told); err != nil {
 		return err
 	}
 	if err := report(""); err != nil {
@@ -27,7 +27,7 @@ func visitorRole([]string) error {
 	}
 	for range told {
 		text := ""
-		if err := callIn(); err != nil {
+		if err := joinAndLeave(); err != nil {
 			text = err.Error()
 		}
 		if err := report(text); err != nil {
@@ -38,14 +38,14 @@ func visitorRole([]string) error {
 	return nil
 }
 
-// share takes losslessly what both honest publishers publish that the hostile process takes from too, holds more of it than there
+// shareTopics takes losslessly what both honest publishers publish that the hostile process takes from too, holds more of it than there
 // is in a ring, and checks it when it comes and when it goes. It ends when it is told to, and not before each has sent it something.
-func share(until <-chan uint64) error {
+func shareTopics(until <-chan uint64) error {
 	p, err := topic.Join(&topic.Options{Unit: "visitor"})
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(p, baitTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{honestTopic}, Lossless: true})
+	sub, err := topic.NewSubscriber(p, peerTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{targetTopic}, Lossless: true})
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func share(until <-chan uint64) error {
 		if err := check(s.Bytes(), s.Sequence()); err != nil {
 			return err
 		}
-		if held = append(held, s); len(held) > 2*honestHold {
+		if held = append(held, s); len(held) > 2*targetHold {
 			if err := letGo(); err != nil {
 				return err
 			}
@@ -101,8 +101,8 @@ func share(until <-chan uint64) error {
 	return p.Close()
 }
 
-// callIn joins as two newcomers, which publish for one another, take a sample from somebody who was there before, and leave.
-func callIn() (err error) {
+// joinAndLeave joins as two newcomers, which publish for one another, take a sample from somebody who was there before, and leave.
+func joinAndLeave() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var two [2]*topic.Participant
@@ -122,7 +122,7 @@ func callIn() (err error) {
 	if err != nil {
 		return err
 	}
-	old, err := topic.NewSubscriber(two[1], baitTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
+	old, err := topic.NewSubscriber(two[1], peerTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// newcomers joins again and again and looks at what is there as somebody who sees it for the first time.
-func (w *chronicler) newcomers(ctx context.Context) error {
+// joinRepeatedly joins again and again and looks at what is there as somebody who sees it for the first time.
+func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 	for ctx.Err() == nil {
 		p, err := topic.Join(&topic.Options{Unit: "newcomer"})
 		if err != nil {
@@ -33,7 +33,7 @@ func (w *chronicler) newcomers(ctx context.Context) error {
 			defer close(heard)
 			for ev := range p.Events(context.Background()) {
 				if ev.Kind != topic.Joined {
-					w.hear(ev)
+					w.record(ev)
 				}
 			}
 		}()
@@ -56,24 +56,24 @@ func (w *chronicler) newcomers(ctx context.Context) error {
 	return nil
 }
 
-// exposedRole subscribes to all that hostile participants publish, in every way there is, and publishes what they subscribe to.
+// adversaryPeerRole subscribes to all that hostile participants publish, in every way there is, and publishes what they subscribe to.
 // An honest publisher is among those it takes from, and an honest subscriber among those it publishes to. Told of a participant, it
 // reports how often that one was named. Told of none, it ends that, and reports what it has been through when it has so many
 // samples of the honest publisher as it is told next.
-func exposedRole([]string) error {
+func adversaryPeerRole([]string) error {
 	p, err := topic.Join(&topic.Options{Unit: "exposed"})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	w := &chronicler{e: exposure{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
+	w := &eventRecorder{e: peerReport{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
 	mu, e := &w.mu, &w.e
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ev := range p.Events(ctx) {
-			w.hear(ev)
+			w.record(ev)
 		}
 	})
 	count := func(n int) {
@@ -140,7 +140,7 @@ func exposedRole([]string) error {
 	if err != nil {
 		return err
 	}
-	values, err := topic.NewSubscriber[noted](p, "hostile/typed", nil)
+	values, err := topic.NewSubscriber[typedText](p, "hostile/typed", nil)
 	if err != nil {
 		return err
 	}
@@ -154,29 +154,29 @@ func exposedRole([]string) error {
 			s.Release()
 		}
 	})
-	honest, err := newHonest(p)
+	honest, err := newAdversaryTarget(p)
 	if err != nil {
 		return err
 	}
 	if err := report("ready"); err != nil {
 		return err
 	}
-	if err := honest.begin(); err != nil {
+	if err := honest.waitConnected(); err != nil {
 		return err
 	}
 	before := measure()
 	honestly, enough := context.WithCancel(ctx)
 	defer enough()
 	work.Go(func() { orExit(honest.publish(honestly)) })
-	work.Go(func() { orExit(honest.take(ctx)) })
-	work.Go(func() { orExit(w.newcomers(ctx)) })
-	work.Go(func() { w.watch(ctx) })
-	told, asked := orders()
+	work.Go(func() { orExit(honest.receive(ctx)) })
+	work.Go(func() { orExit(w.joinRepeatedly(ctx)) })
+	work.Go(func() { w.watchMemory(ctx) })
+	told, asked := readNumbers()
 	for id := range told {
 		if id == 0 {
 			break
 		}
-		if err := report(w.howOften(registry.ID(id))); err != nil {
+		if err := report(w.timesNamed(registry.ID(id))); err != nil {
 			return err
 		}
 	}
@@ -186,7 +186,7 @@ func exposedRole([]string) error {
 	}
 	cancel()
 	work.Wait()
-	e.Named, e.Published, e.Honest = len(w.named), honest.published, honest.got
+	e.Named, e.Published, e.Target = len(w.named), honest.published, honest.got
 	e.Before, e.After = before, measure()
 	if err := report(e); err != nil {
 		return err

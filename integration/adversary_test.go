@@ -13,16 +13,16 @@ import (
 // How long the mix of all attacks goes on, and one process with one of them. SHMBUS_TEST_HOSTILE is how long the mix does instead,
 // as of time.ParseDuration; SHMBUS_TEST_SEED repeats a run's attacks.
 const (
-	mixAttack = 3 * time.Second
-	oneLife   = 200 * time.Millisecond
-	maxLives  = 40 // with one attack until somebody is named
+	mixTime = 3 * time.Second
+	runTime = 200 * time.Millisecond
+	maxRuns = 40 // with one attack until somebody is named
 )
 
 // Two pairs exchange samples losslessly in a domain in which one process after the other attacks its own files, and a third
 // process has to do with each of these, and, on the same topics, with two honest ones. Nobody else ends, the honest lose nothing and
 // take no more memory, newcomers come and go, and for each attack that has an effect on others somebody is named who makes it.
 func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
-	mix, seed := mixAttack, rand.Uint64()
+	mix, seed := mixTime, rand.Uint64()
 	var err error
 	if v := os.Getenv("SHMBUS_TEST_HOSTILE"); v != "" {
 		if mix, err = time.ParseDuration(v); err != nil {
@@ -35,23 +35,23 @@ func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 		}
 	}
 	t.Logf("SHMBUS_TEST_SEED=%d", seed)
-	s := newSiege(t, seed)
-	defer mend(s.domain)
-	s.stuck = time.AfterFunc(siegeStuck, s.quit)
+	s := newAdversaryHarness(t, seed)
+	defer resetDomain(s.domain)
+	s.stuck = time.AfterFunc(runTimeout, s.dumpStacks)
 	defer s.stuck.Stop()
 	for _, attack := range attacks() {
 		switch {
 		case attack.name == "mix":
 			for end := time.Now().Add(mix); time.Now().Before(end); {
-				s.live(attack, oneLife)
+				s.runAdversary(attack, runTime)
 			}
 		case attack.harmless != "":
-			s.live(attack, oneLife)
+			s.runAdversary(attack, runTime)
 		default:
-			tries, long := 1, oneLife
-			for s.live(attack, long) == 0 {
-				if tries++; tries > maxLives {
-					t.Errorf("%s: none of %d who did that is named", attack.name, maxLives)
+			tries, long := 1, runTime
+			for s.runAdversary(attack, long) == 0 {
+				if tries++; tries > maxRuns {
+					t.Errorf("%s: none of %d who did that is named", attack.name, maxRuns)
 					break
 				}
 				long = min(2*long, 2*time.Second) // some things are only found out by who looks each second
@@ -59,7 +59,7 @@ func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 			t.Logf("%s: named in life %d", attack.name, tries)
 		}
 	}
-	if err := mend(s.domain); err != nil {
+	if err := resetDomain(s.domain); err != nil {
 		t.Fatal(err)
 	}
 	s.settle()

@@ -17,62 +17,62 @@ import (
 	"time"
 )
 
-// struckRoles are those of the tests that strike at named steps.
-func struckRoles() map[string]role {
-	return map[string]role{"victim": victimRole, "steady": steadyRole, "witness": witnessRole, "newcomer": newcomerRole}
+// failpointRoles are those of the tests that strike at named steps.
+func failpointRoles() map[string]role {
+	return map[string]role{"victim": victimRole, "steady": steadyRole, "accounting": accountingRole, "late-joiner": lateJoinerRole}
 }
 
 // subscriptions is how many the witness has on "load".
 const subscriptions = 3
 
-// A scene is a domain in which a publisher and a witness go on while victims come, live, and are struck.
-type scene struct {
-	dir     string
-	steady  *child
-	witness *child
-	main    string // the steady publisher
-	own     []string
-	file    string      // of the steady publisher: its inode
-	had     [2]holdings // of steady and witness, before the first victim
-	more    uint64      // samples that others than victims published since the last afterwards
+// A failpointHarness is a domain in which a publisher and a witness go on while victims come, live, and are struck.
+type failpointHarness struct {
+	dir        string
+	publisher  *child
+	subscriber *child
+	main       string // the steady publisher
+	files      []string
+	file       string       // of the steady publisher: its inode
+	before     [2]resources // of steady and witness, before the first victim
+	more       uint64       // samples that others than victims published since the last afterwards
 }
 
-func newScene(t *testing.T) *scene {
+func newFailpointHarness(t *testing.T) *failpointHarness {
 	t.Helper()
-	s := &scene{dir: newDomain(t)}
-	s.steady = start(t, s.dir, "steady")
-	s.main = ask(s.steady, "id").Text
-	s.witness = start(t, s.dir, "witness")
-	ask(s.witness, "advance %s 0", s.main)
-	ask(s.steady, "resume")
-	s.own = files(t, s.dir)
-	ask(s.witness, "advance %s 20", s.main)
-	s.afterwards(t, 0)
+	s := &failpointHarness{dir: newDomain(t)}
+	s.publisher = start(t, s.dir, "steady")
+	s.main = ask(s.publisher, "id").Text
+	s.subscriber = start(t, s.dir, "accounting")
+	ask(s.subscriber, "advance %s 0", s.main)
+	ask(s.publisher, "resume")
+	s.files = files(t, s.dir)
+	ask(s.subscriber, "advance %s 20", s.main)
+	s.checkSurvivors(t, 0)
 	s.file = s.inode(t)
-	s.had = s.has()
+	s.before = s.measureResources()
 	return s
 }
 
 // ask gives a survivor a command and returns what it says.
-func ask(c *child, format string, args ...any) (e evidence) {
+func ask(c *child, format string, args ...any) (e accountingReply) {
 	c.t.Helper()
-	c.order(format, args...)
+	c.send(format, args...)
 	c.expect(&e)
 	return e
 }
 
-// A casualty is a victim as its parent sees it.
-type casualty struct {
+// A victimProcess is a victim as its parent sees it.
+type victimProcess struct {
 	*child
-	life    string
-	strikes *bufio.Reader
-	trace   string
+	scenario string
+	hits     *bufio.Reader
+	trace    string
 }
 
-// send starts a victim.
-func send(t *testing.T, dir, life string, k strike, patience time.Duration) *casualty {
+// startVictim starts a victim.
+func startVictim(t *testing.T, dir, life string, k trigger, patience time.Duration) *victimProcess {
 	t.Helper()
-	c := &casualty{life: life, trace: filepath.Join(t.TempDir(), "trace")}
+	c := &victimProcess{scenario: life, trace: filepath.Join(t.TempDir(), "trace")}
 	if err := createTrace(c.trace); err != nil {
 		t.Fatal(err)
 	}
@@ -89,48 +89,48 @@ func send(t *testing.T, dir, life string, k strike, patience time.Duration) *cas
 	cmd.ExtraFiles = []*os.File{w}
 	c.child = launch(t, cmd, dir, "victim")
 	w.Close()
-	if err := r.SetReadDeadline(time.Now().Add(long)); err != nil {
+	if err := r.SetReadDeadline(time.Now().Add(waitLimit)); err != nil {
 		t.Fatal(err)
 	}
-	c.strikes = bufio.NewReader(r)
+	c.hits = bufio.NewReader(r)
 	return c
 }
 
-// struck waits until the victim says that it is where it was to be struck. One that never comes there fails the test.
-func (c *casualty) struck(t *testing.T, k strike) bool {
+// waitHit waits until the victim says that it is where it was to be struck. One that never comes there fails the test.
+func (c *victimProcess) waitHit(t *testing.T, k trigger) bool {
 	t.Helper()
-	line, err := c.strikes.ReadString('\n')
+	line, err := c.hits.ReadString('\n')
 	if err == nil && strings.TrimSpace(line) == k.String() {
 		return true
 	}
 	c.kill()
 	at, _ := readTrace(c.trace)
-	t.Errorf("the %s never came to %v: %v, it came to %s of its part %d: %s", c.life, k, err, at.last, at.phase, c.err.String())
+	t.Errorf("the %s never came to %v: %v, it came to %s of its part %d: %s", c.scenario, k, err, at.last, at.phase, c.err.String())
 	return false
 }
 
-// dead waits for a victim that killed itself.
-func (c *casualty) dead(t *testing.T) {
+// waitDead waits for a victim that killed itself.
+func (c *victimProcess) waitDead(t *testing.T) {
 	t.Helper()
 	c.over = true
 	c.cmd.Wait()
 	if s, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGKILL {
-		t.Errorf("the %s ended with %v: %s", c.life, c.cmd.ProcessState, c.err.String())
+		t.Errorf("the %s ended with %v: %s", c.scenario, c.cmd.ProcessState, c.err.String())
 	}
 }
 
 // passes waits for the end of a victim that lives to it, and returns how often it came to each step.
-func (c *casualty) passes() (n map[string]int) {
+func (c *victimProcess) passes() (n map[string]int) {
 	c.t.Helper()
 	c.expect(&n)
 	c.finish()
 	return n
 }
 
-// stopped waits until the kernel calls the victim stopped.
-func (c *casualty) stopped(t *testing.T) {
+// waitStopped waits until the kernel calls the victim stopped.
+func (c *victimProcess) waitStopped(t *testing.T) {
 	t.Helper()
-	for begin := time.Now(); time.Since(begin) < long; time.Sleep(time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < waitLimit; time.Sleep(time.Millisecond) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
@@ -142,14 +142,14 @@ func (c *casualty) stopped(t *testing.T) {
 	t.Fatal("it does not stop")
 }
 
-// afterwards checks that the survivors go on, and that the victims cost nobody anything: every sample is accounted for, every
+// checkSurvivors checks that the survivors go on, and that the victims cost nobody anything: every sample is accounted for, every
 // slot and every name is back. slack is how many samples more than it noted a victim that was killed at any moment may have
 // published.
-func (s *scene) afterwards(t *testing.T, slack uint64, victims ...*casualty) {
+func (s *failpointHarness) checkSurvivors(t *testing.T, slack uint64, victims ...*victimProcess) {
 	t.Helper()
-	ask(s.witness, "advance %s 30", s.main)
-	for begin := time.Now(); !slices.Equal(files(t, s.dir), s.own); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > long/2 {
+	ask(s.subscriber, "advance %s 30", s.main)
+	for begin := time.Now(); !slices.Equal(files(t, s.dir), s.files); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > waitLimit/2 {
 			t.Fatalf("nobody removes %q", files(t, s.dir))
 		}
 	}
@@ -162,8 +162,8 @@ func (s *scene) afterwards(t *testing.T, slack uint64, victims ...*casualty) {
 		}
 		published += at.published
 	}
-	sent := ask(s.steady, "pause").Number
-	e := ask(s.witness, "settle %s %d %d", s.main, sent, published)
+	sent := ask(s.publisher, "pause").Number
+	e := ask(s.subscriber, "settle %s %d %d", s.main, sent, published)
 	others := map[string]uint64{}
 	for _, a := range e.Accounts {
 		if a.Subscription == "lossless" && a.Lost != 0 {
@@ -180,41 +180,41 @@ func (s *scene) afterwards(t *testing.T, slack uint64, victims ...*casualty) {
 			t.Errorf("%s: %d received and lost, the victim published %d: %+v", subscription, n, published, e.Accounts)
 		}
 	}
-	if n := ask(s.steady, "fill %d", steadySlots).Number; n != steadySlots {
+	if n := ask(s.publisher, "fill %d", steadySlots).Number; n != steadySlots {
 		t.Errorf("the survivor can fill %d of its %d slots", n, steadySlots)
 	}
-	if n := ask(s.steady, "subscribers %d", subscriptions).Number; n != subscriptions {
+	if n := ask(s.publisher, "subscribers %d", subscriptions).Number; n != subscriptions {
 		t.Errorf("the survivor has %d subscriptions, not %d", n, subscriptions)
 	}
-	ask(s.steady, "resume")
+	ask(s.publisher, "resume")
 }
 
-// end closes the survivors. Nothing but the registry file is left then, without anybody's help.
-func (s *scene) end(t *testing.T) {
+// close closes the survivors. Nothing but the registry file is left then, without anybody's help.
+func (s *failpointHarness) close(t *testing.T) {
 	t.Helper()
-	s.returned(t)
-	s.witness.finish()
-	s.steady.finish()
+	s.checkReturned(t)
+	s.subscriber.finish()
+	s.publisher.finish()
 	if left := files(t, s.dir); len(left) > 0 {
 		t.Errorf("left by the last to leave: %q", left)
 	}
 }
 
-// alone has a life lived in a domain where there is nobody but, for some lives, the dead, of whom there are files. during sees
+// runStandalone has a life lived in a domain where there is nobody but, for some lives, the dead, of whom there are files. during sees
 // to the victim's end.
-func alone(t *testing.T, life string, k strike, during func(dir string, dead []string, c *casualty)) {
+func runStandalone(t *testing.T, life string, k trigger, during func(dir string, dead []string, c *victimProcess)) {
 	t.Helper()
 	dir := newDomain(t)
 	var dead []string
 	if life == "cleaner" {
-		obeyAndMake(t, dir).kill()
+		startWithEndpoints(t, dir).kill()
 		dead = files(t, dir)
 	}
-	c := send(t, dir, life, k, forever)
+	c := startVictim(t, dir, life, k, noTimeout)
 	if life == "burier" {
 		c.ready()
 		its := files(t, dir)
-		corpse := obeyAndMake(t, dir)
+		corpse := startWithEndpoints(t, dir)
 		dead = slices.DeleteFunc(files(t, dir), func(name string) bool { return slices.Contains(its, name) })
 		var seen string
 		if c.expect(&seen); seen != "seen" {
@@ -223,15 +223,15 @@ func alone(t *testing.T, life string, k strike, during func(dir string, dead []s
 		corpse.kill()
 	}
 	during(dir, dead, c)
-	strangers(t, dir)
+	checkNewParticipants(t, dir)
 	if left := files(t, dir); len(left) > 0 {
 		t.Errorf("left after the next who came left: %q", left)
 	}
 }
 
-// obeyAndMake starts a process that has one of everything.
-func obeyAndMake(t *testing.T, dir string) *child {
-	c := obey(t, dir)
+// startWithEndpoints starts a process that has one of everything.
+func startWithEndpoints(t *testing.T, dir string) *child {
+	c := startAgent(t, dir)
 	c.do("sub s t")
 	c.do("pub p t")
 	c.do("send p 3 500")
@@ -239,16 +239,16 @@ func obeyAndMake(t *testing.T, dir string) *child {
 	return c
 }
 
-// strangers come to a domain, use it and go.
-func strangers(t *testing.T, dir string) {
+// checkNewParticipants come to a domain, use it and go.
+func checkNewParticipants(t *testing.T, dir string) {
 	t.Helper()
-	sub, pub := obey(t, dir), obey(t, dir)
+	sub, pub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub s t lossless")
 	pub.do("pub p t")
-	sub.order("take s 20")
+	sub.send("take s 20")
 	pub.do("send p 10 64")
 	pub.do("send p 10 640")
-	var got answer
+	var got agentReply
 	if sub.expect(&got); got.Err != "" || got.Received != 20 || got.Lost != 0 {
 		t.Errorf("received %+v", got)
 	}

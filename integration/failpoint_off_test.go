@@ -2,5 +2,5 @@
 
 package integration
 
-// struckRoles are those of the tests that strike at named steps, which need a program that has these.
-func struckRoles() map[string]role { return nil }
+// failpointRoles are those of the tests that strike at named steps, which need a program that has these.
+func failpointRoles() map[string]role { return nil }

@@ -17,16 +17,16 @@ import (
 
 // Lives that survivors see, and those of who is alone.
 var (
-	watched = []string{"publisher", "subscriber", "lossless", "crowded"}
-	lonely  = []string{"first", "cleaner", "burier", "leaver"}
+	besideSurvivors = []string{"publisher", "subscriber", "lossless", "crowded"}
+	standalone      = []string{"first", "cleaner", "burier", "leaver"}
 )
 
-// forever is the timeout of lossless subscriptions of victims that are killed: who waits for them and does not hear of their death
+// noTimeout is the timeout of lossless subscriptions of victims that are killed: who waits for them and does not hear of their death
 // waits for longer than any test.
-const forever = time.Hour
+const noTimeout = time.Hour
 
-// A census is which steps were struck, and which of them when the life came to its leaving.
-type census struct {
+// A coverage is which steps were struck, and which of them when the life came to its leaving.
+type coverage struct {
 	mu      sync.Mutex
 	steps   map[string]bool
 	leaving map[string]bool
@@ -34,10 +34,10 @@ type census struct {
 	lapped  int // of those who were stopped, who found losses counted
 }
 
-func newCensus() *census { return &census{steps: map[string]bool{}, leaving: map[string]bool{}} }
+func newCoverage() *coverage { return &coverage{steps: map[string]bool{}, leaving: map[string]bool{}} }
 
 // add notes where a victim was struck.
-func (c *census) add(t *testing.T, k strike, v *casualty) {
+func (c *coverage) add(t *testing.T, k trigger, v *victimProcess) {
 	t.Helper()
 	at, err := readTrace(v.trace)
 	if err != nil {
@@ -46,14 +46,14 @@ func (c *census) add(t *testing.T, k strike, v *casualty) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.steps[k.step] = true
-	if phasesOf(v.life)[at.phase].name == "leave" {
+	if phasesOf(v.scenario)[at.phase].name == "leave" {
 		c.leaving[k.step] = true
 	}
 	c.cells++
 }
 
 // complete fails if a step was not struck in any life.
-func (c *census) complete(t *testing.T) {
+func (c *coverage) complete(t *testing.T) {
 	t.Helper()
 	steps, err := layouttest.Steps("..")
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *census) complete(t *testing.T) {
 
 // cells are the strikes of one life, of which it was counted how often it comes to each step: at most each of one step, the
 // latest ones, except where files are made. Where it depends on who is how fast, it is struck early enough to come there.
-func cells(life string, passes map[string]int, each int) (all []strike) {
+func cells(life string, passes map[string]int, each int) (all []trigger) {
 	for _, step := range slices.Sorted(maps.Keys(passes)) {
 		n := passes[step]
 		at := []int{1}
@@ -123,7 +123,7 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 			n = len(at) // every file is another one
 		}
 		for _, pass := range at[max(0, len(at)-n):] {
-			all = append(all, strike{step: step, pass: pass})
+			all = append(all, trigger{step: step, pass: pass})
 		}
 	}
 	return all
@@ -146,54 +146,54 @@ func sections[S any](all []S, n int) (parts [][]S) {
 // count lives a life to its end and returns how often it comes to each step.
 func count(t *testing.T, life string) (n map[string]int) {
 	t.Helper()
-	if slices.Contains(lonely, life) {
-		alone(t, life, strike{step: "leave.bell", pass: -1}, func(_ string, _ []string, c *casualty) { n = c.passes() })
+	if slices.Contains(standalone, life) {
+		runStandalone(t, life, trigger{step: "leave.bell", pass: -1}, func(_ string, _ []string, c *victimProcess) { n = c.passes() })
 		return n
 	}
-	s := newScene(t)
-	c := send(t, s.dir, life, strike{}, forever)
+	s := newFailpointHarness(t)
+	c := startVictim(t, s.dir, life, trigger{}, noTimeout)
 	n = c.passes()
-	s.afterwards(t, 0, c)
-	s.end(t)
+	s.checkSurvivors(t, 0, c)
+	s.close(t)
 	return n
 }
 
 // Whoever dies after any step of any protocol costs nobody anything.
 func TestKillMatrix(t *testing.T) {
-	struck := newCensus()
+	struck := newCoverage()
 	begin := time.Now()
 	t.Run("lives", func(t *testing.T) {
-		for _, life := range watched {
+		for _, life := range besideSurvivors {
 			t.Run(life, func(t *testing.T) {
 				t.Parallel()
-				s := newScene(t)
+				s := newFailpointHarness(t)
 				for _, k := range cells(life, count(t, life), 5) {
 					k.sig = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-						c := send(t, s.dir, life, k, forever)
-						if c.struck(t, k) {
+						c := startVictim(t, s.dir, life, k, noTimeout)
+						if c.waitHit(t, k) {
 							struck.add(t, k, c)
-							c.dead(t)
+							c.waitDead(t)
 						}
-						s.afterwards(t, 0, c)
+						s.checkSurvivors(t, 0, c)
 					})
 					if t.Failed() {
 						return // the survivors may be of no use any more
 					}
 				}
-				s.end(t)
+				s.close(t)
 			})
 		}
-		for _, life := range lonely {
+		for _, life := range standalone {
 			t.Run(life, func(t *testing.T) {
 				t.Parallel()
 				for _, k := range cells(life, count(t, life), 5) {
 					k.sig = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-						alone(t, life, k, func(_ string, _ []string, c *casualty) {
-							if c.struck(t, k) {
+						runStandalone(t, life, k, func(_ string, _ []string, c *victimProcess) {
+							if c.waitHit(t, k) {
 								struck.add(t, k, c)
-								c.dead(t)
+								c.waitDead(t)
 							}
 						})
 					})

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// mend removes what a hostile process put where the others expect files, so that the next one can join.
-func mend(dir string) error {
+// resetDomain removes what a hostile process put where the others expect files, so that the next one can join.
+func resetDomain(dir string) error {
 	registry := filepath.Join(dir, "registry")
 	info, err := os.Lstat(registry)
 	good := err == nil && info.Mode().IsRegular() && info.Size() == 20480

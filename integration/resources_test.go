@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// holdings are what a survivor has of what every victim makes it take, and what it must give back.
-type holdings struct {
+// resources are what a survivor has of what every victim makes it take, and what it must give back.
+type resources struct {
 	Descriptors int
 	Mappings    int // of files of the domain
 	Goroutines  int
 }
 
-// weigh notes what this process has. Of the file with that inode, the steady publisher's, readers map what they come to read: it
+// measureResources notes what this process has. Of the file with that inode, the steady publisher's, readers map what they come to read: it
 // does not count.
-func (e *evidence) weigh(inode string) error {
+func (e *accountingReply) measureResources(inode string) error {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err
@@ -31,17 +31,17 @@ func (e *evidence) weigh(inode string) error {
 	if err != nil {
 		return err
 	}
-	e.Has = &holdings{Descriptors: len(open), Goroutines: runtime.NumGoroutine()}
+	e.Resources = &resources{Descriptors: len(open), Goroutines: runtime.NumGoroutine()}
 	for line := range strings.Lines(string(maps)) {
 		if f := strings.Fields(line); len(f) > 5 && strings.Contains(f[5], "/shmbus-test-") && f[4] != inode {
-			e.Has.Mappings++
+			e.Resources.Mappings++
 		}
 	}
 	return nil
 }
 
 // inode is that of the steady publisher's file.
-func (s *scene) inode(t *testing.T) string {
+func (s *failpointHarness) inode(t *testing.T) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(s.dir, "d", "*.pub.*"))
 	if err != nil || len(found) != 1 {
@@ -54,32 +54,32 @@ func (s *scene) inode(t *testing.T) string {
 	return strconv.FormatUint(info.Sys().(*syscall.Stat_t).Ino, 10)
 }
 
-// has is what steady and witness have when nothing is published and they have done what was to do: the same for looks times.
-func (s *scene) has() (all [2]holdings) {
+// measureResources is what steady and witness have when nothing is published and they have done what was to do: the same for looks times.
+func (s *failpointHarness) measureResources() (all [2]resources) {
 	const looks = 20
-	ask(s.steady, "pause")
+	ask(s.publisher, "pause")
 	for same := 0; same < looks; same++ {
-		var now [2]holdings
-		for i, c := range []*child{s.steady, s.witness} {
-			now[i] = *ask(c, "figures %s", s.file).Has
+		var now [2]resources
+		for i, c := range []*child{s.publisher, s.subscriber} {
+			now[i] = *ask(c, "figures %s", s.file).Resources
 		}
 		if now != all {
 			all, same = now, 0
 		}
 		time.Sleep(time.Millisecond)
 	}
-	ask(s.steady, "resume")
+	ask(s.publisher, "resume")
 	return all
 }
 
-// returned checks that the survivors have what they had, and no more: they hear of the last victim's end in their own time.
-func (s *scene) returned(t *testing.T) {
+// checkReturned checks that the survivors have what they had, and no more: they hear of the last victim's end in their own time.
+func (s *failpointHarness) checkReturned(t *testing.T) {
 	t.Helper()
-	now := s.has()
-	for begin := time.Now(); now != s.had && time.Since(begin) < long/4; {
-		now = s.has()
+	now := s.measureResources()
+	for begin := time.Now(); now != s.before && time.Since(begin) < waitLimit/4; {
+		now = s.measureResources()
 	}
-	if now != s.had {
-		t.Errorf("steady and witness had %+v, after all victims they have %+v", s.had, now)
+	if now != s.before {
+		t.Errorf("steady and witness had %+v, after all victims they have %+v", s.before, now)
 	}
 }

@@ -26,8 +26,8 @@ type Child struct {
 // PID is the process's id.
 func (ch *Child) PID() int { return ch.cmd.Process.Pid }
 
-// attend passes on what the process says and reaps it at its end.
-func (ch *Child) attend(stdout io.Reader, complaint *head) {
+// readReplies passes on what the process says and reaps it at its end.
+func (ch *Child) readReplies(stdout io.Reader, complaint *limitedBuffer) {
 	defer close(ch.done)
 	dec := json.NewDecoder(stdout)
 	for {
@@ -74,8 +74,8 @@ func (ch *Child) Ready() error {
 	return ch.Next(&r)
 }
 
-// Tell sends the process a line.
-func (ch *Child) Tell(v any) error {
+// Send sends the process a line.
+func (ch *Child) Send(v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -109,22 +109,22 @@ func (ch *Child) Kill() error {
 	return ch.cmd.Process.Kill()
 }
 
-// head keeps the beginning of what a process writes to its standard error, where the first cause is.
-type head struct {
+// limitedBuffer keeps the beginning of what a process writes to its standard error, where the first cause is.
+type limitedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-const maxHead = 4096
+const maxErrorText = 4096
 
-func (h *head) Write(p []byte) (int, error) {
+func (h *limitedBuffer) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.buf.Write(p[:min(len(p), maxHead-h.buf.Len())])
+	h.buf.Write(p[:min(len(p), maxErrorText-h.buf.Len())])
 	return len(p), nil
 }
 
-func (h *head) String() string {
+func (h *limitedBuffer) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return strings.TrimSpace(h.buf.String())

@@ -25,21 +25,21 @@ func Role(args []string) (string, bool) {
 // killDelay is how long a process that was told to stop may take before it is killed.
 const killDelay = 2 * time.Second
 
-var errOver = errors.New("the group was dismissed")
+var errStopped = errors.New("the group was dismissed")
 
 // Options say how processes end. The zero value is right for those that do.
 type Options struct {
-	// Bound is for processes that may be too busy to notice that the one that started them is gone: the kernel kills them then,
+	// KillWithParent is for processes that may be too busy to notice that the one that started them is gone: the kernel kills them then,
 	// and what they leave behind stays.
-	Bound bool
+	KillWithParent bool
 }
 
 // A Group is processes that work together. When one of them fails, the context of all ends, with the failure as its cause.
 type Group struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
-	bound  bool
+	ctx            context.Context
+	cancel         context.CancelCauseFunc
+	wg             sync.WaitGroup
+	killWithParent bool
 }
 
 // New returns a group without processes. The end of ctx ends them all. Nil options are the defaults.
@@ -47,7 +47,7 @@ func New(ctx context.Context, opts *Options) *Group {
 	if opts == nil {
 		opts = new(Options)
 	}
-	c := &Group{bound: opts.Bound}
+	c := &Group{killWithParent: opts.KillWithParent}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
 }
@@ -60,23 +60,23 @@ func (c *Group) Err() error { return context.Cause(c.ctx) }
 
 // StopAll stops, or kills, whoever is still there and returns when all are reaped.
 func (c *Group) StopAll() {
-	c.cancel(errOver)
+	c.cancel(errStopped)
 	c.wg.Wait()
 }
 
 // Start runs a process that plays role, under wrap (a program and its arguments) if that is not empty, and gives it its order.
-func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
+func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	line, err := json.Marshal(order)
+	line, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
 	argv := append(append([]string(nil), wrap...), self, Command, role)
 	cmd := exec.CommandContext(c.ctx, argv[0], argv[1:]...)
-	complaint := &head{}
+	complaint := &limitedBuffer{}
 	cmd.Stderr = complaint
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -88,8 +88,8 @@ func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
 	}
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = killDelay
-	if c.bound {
-		dieWithParent(cmd)
+	if c.killWithParent {
+		killWithParent(cmd)
 	}
 	if err := cmd.Start(); err != nil {
 		if c.ctx.Err() != nil {
@@ -98,7 +98,7 @@ func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
 		return nil, fmt.Errorf("start the %s: %w", role, err)
 	}
 	ch := &Child{group: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
-	c.wg.Go(func() { ch.attend(stdout, complaint) })
+	c.wg.Go(func() { ch.readReplies(stdout, complaint) })
 	_, _ = stdin.Write(append(line, '\n')) // fails when the process is dead already, which attend reports better
 	return ch, nil
 }

@@ -26,9 +26,9 @@ func TestARoleHearsItsOrderAndWhatItIsToldAndIsAsked(t *testing.T) {
 	hear, out := io.Pipe()
 	played := make(chan error, 1)
 	go func() {
-		played <- Play(t.Context(), in, out, func(ctx context.Context, d *Desk) error {
+		played <- Serve(t.Context(), in, out, func(ctx context.Context, d *Parent) error {
 			var order, told words
-			if err := errors.Join(d.Order(&order), d.Ready(), json.Unmarshal(<-d.Told(), &told)); err != nil {
+			if err := errors.Join(d.Request(&order), d.Ready(), json.Unmarshal(<-d.Messages(), &told)); err != nil {
 				return err
 			}
 			if err := d.Reply(words{order.Text + told.Text}); err != nil {
@@ -56,7 +56,7 @@ func TestARoleHearsItsOrderAndWhatItIsToldAndIsAsked(t *testing.T) {
 func TestARoleWithoutAnOrderIsNotPlayed(t *testing.T) {
 	in, tell := io.Pipe()
 	tell.Close()
-	err := Play(t.Context(), in, io.Discard, func(context.Context, *Desk) error {
+	err := Serve(t.Context(), in, io.Discard, func(context.Context, *Parent) error {
 		t.Error("it was")
 		return nil
 	})

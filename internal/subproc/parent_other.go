@@ -4,5 +4,5 @@ package subproc
 
 import "os/exec"
 
-// dieWithParent leaves it to the process to notice that its standard input ended.
-func dieWithParent(*exec.Cmd) {}
+// killWithParent leaves it to the process to notice that its standard input ended.
+func killWithParent(*exec.Cmd) {}

@@ -7,18 +7,18 @@ import (
 	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-// A cast is the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
-type cast struct {
-	crew      *subproc.Group
-	listeners sync.WaitGroup
+// A processes is the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
+type processes struct {
+	group   *subproc.Group
+	readers sync.WaitGroup
 }
 
-func newCast(ctx context.Context) *cast { return &cast{crew: subproc.New(ctx, nil)} }
+func newProcesses(ctx context.Context) *processes { return &processes{group: subproc.New(ctx, nil)} }
 
-// dismiss stops, or kills, whoever is still there and returns when all are reaped and heard out.
-func (c *cast) dismiss() {
-	c.crew.StopAll()
-	c.listeners.Wait()
+// stopAll stops, or kills, whoever is still there and returns when all are reaped and heard out.
+func (c *processes) stopAll() {
+	c.group.StopAll()
+	c.readers.Wait()
 }
 
 // A child is one process.
@@ -31,21 +31,21 @@ type child struct {
 }
 
 // start runs a child with its order. Values that it sends go to show, from another goroutine; show may be nil.
-func (c *cast) start(o order, show func([]value)) (*child, error) {
-	process, err := c.crew.Start(o.Role, o)
+func (c *processes) start(o request, show func([]value)) (*child, error) {
+	process, err := c.group.Start(o.Role, o)
 	if err != nil {
 		return nil, err
 	}
 	ch := &child{process: process, ready: make(chan struct{}), done: make(chan struct{})}
-	c.listeners.Go(func() {
+	c.readers.Go(func() {
 		defer close(ch.done)
-		ch.err = ch.listen(show)
+		ch.err = ch.readReplies(show)
 	})
 	return ch, nil
 }
 
-// listen hears what the child says until it has said its last and ended.
-func (ch *child) listen(show func([]value)) error {
+// readReplies hears what the child says until it has said its last and ended.
+func (ch *child) readReplies(show func([]value)) error {
 	ready := sync.OnceFunc(func() { close(ch.ready) })
 	for {
 		var r reply

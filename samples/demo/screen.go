@@ -30,8 +30,8 @@ func newScreen(f *os.File) *screen {
 	return &screen{w: f, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"}
 }
 
-// say writes a line, below the table if there is one.
-func (s *screen) say(format string, args ...any) {
+// print writes a line, below the table if there is one.
+func (s *screen) print(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drawn = 0
@@ -41,13 +41,13 @@ func (s *screen) say(format string, args ...any) {
 // A view shows the newest values during one phase of the demo.
 type view struct {
 	*screen
-	start, told time.Time
-	last        []value // not shown yet; guarded by screen.mu
+	start, printed time.Time
+	last           []value // not shown yet; guarded by screen.mu
 }
 
 func (s *screen) watch() *view {
 	now := time.Now()
-	return &view{screen: s, start: now, told: now}
+	return &view{screen: s, start: now, printed: now}
 }
 
 // show draws the table anew, or tells every second.
@@ -60,8 +60,8 @@ func (v *view) show(values []value) {
 		return
 	}
 	v.last = values
-	if now.Sub(v.told) >= time.Second {
-		v.told = now
+	if now.Sub(v.printed) >= time.Second {
+		v.printed = now
 		v.summarise(now)
 	}
 }
