@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Command is the first argument of a process that plays a role; the role's name is the second.
+// Command is the first argument of a process with a role. The role's name is the second.
 const Command = "role"
 
-// Role returns which role a program with these arguments, its own name left out, was started to play.
+// Role returns the role named by a program's arguments, given without the program's name.
 func Role(args []string) (string, bool) {
 	if len(args) != 2 || args[0] != Command {
 		return "", false
@@ -22,15 +22,15 @@ func Role(args []string) (string, bool) {
 	return args[1], true
 }
 
-// killDelay is how long a process that was told to stop may take before it is killed.
+// killDelay is the time between the request to stop and the kill.
 const killDelay = 2 * time.Second
 
-var errStopped = errors.New("the group was dismissed")
+var errStopped = errors.New("the group was stopped")
 
-// Options say how processes end. The zero value is right for those that do.
+// Options say how processes end. The zero value is right for processes that notice the end of their standard input.
 type Options struct {
-	// KillWithParent is for processes that may be too busy to notice that the one that started them is gone: the kernel kills them then,
-	// and what they leave behind stays.
+	// KillWithParent has the kernel kill the processes when their parent ends. It is for processes that may be too busy to notice
+	// the end of their standard input. Files of killed processes stay behind.
 	KillWithParent bool
 }
 
@@ -58,13 +58,14 @@ func (c *Group) Context() context.Context { return c.ctx }
 // Err returns why the group is over, nil while it is not.
 func (c *Group) Err() error { return context.Cause(c.ctx) }
 
-// StopAll stops, or kills, whoever is still there and returns when all are reaped.
+// StopAll stops or kills the remaining processes and returns when all are reaped.
 func (c *Group) StopAll() {
 	c.cancel(errStopped)
 	c.wg.Wait()
 }
 
-// Start runs a process that plays role, under wrap (a program and its arguments) if that is not empty, and gives it its order.
+// Start runs a process with a role and sends it the request. A wrap that is not empty is a program with its arguments that runs the
+// process.
 func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -99,6 +100,6 @@ func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) 
 	}
 	ch := &Child{group: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
 	c.wg.Go(func() { ch.readReplies(stdout, complaint) })
-	_, _ = stdin.Write(append(line, '\n')) // fails when the process is dead already, which attend reports better
+	_, _ = stdin.Write(append(line, '\n')) // fails only when the process has ended, which readReplies reports with its cause
 	return ch, nil
 }

@@ -4,5 +4,5 @@ package subproc
 
 import "os/exec"
 
-// killWithParent leaves it to the process to notice that its standard input ended.
+// killWithParent does nothing: the process notices the end of its standard input.
 func killWithParent(*exec.Cmd) {}

@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// ready is the reply of a process that is.
+// ready is the reply of a process that is ready.
 type ready struct {
 	Ready bool `json:"ready"`
 }
 
-// A Parent is where a process that plays a role finds its order and gives its replies.
+// A Parent is a child's connection to its parent: the request, the messages and the replies.
 type Parent struct {
 	request  json.RawMessage
 	messages chan json.RawMessage
@@ -21,15 +21,14 @@ type Parent struct {
 	out      *json.Encoder
 }
 
-// Serve runs a role with a desk at in and out. The context that the role gets ends when whoever started the process closes its
-// end of in, also by dying.
+// Serve runs a role whose parent is at in and out. The role's context ends when the parent closes its end of in or ends itself.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, role func(context.Context, *Parent) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	d := &Parent{out: json.NewEncoder(out), messages: make(chan json.RawMessage)}
 	dec := json.NewDecoder(in)
 	if err := dec.Decode(&d.request); err != nil {
-		return fmt.Errorf("read the order: %w", err)
+		return fmt.Errorf("read the request: %w", err)
 	}
 	go d.readMessages(ctx, stop, dec)
 	return role(ctx, d)
@@ -50,21 +49,21 @@ func (d *Parent) readMessages(ctx context.Context, stop context.CancelFunc, dec 
 	}
 }
 
-// Request decodes the process's order into v.
+// Request decodes the parent's request into v.
 func (d *Parent) Request(v any) error {
 	if err := json.Unmarshal(d.request, v); err != nil {
-		return fmt.Errorf("understand the order: %w", err)
+		return fmt.Errorf("decode the request: %w", err)
 	}
 	return nil
 }
 
-// Messages yields what the process is told after its order.
+// Messages yields the parent's messages after the request.
 func (d *Parent) Messages() <-chan json.RawMessage { return d.messages }
 
-// Ready says that the process is.
+// Ready reports that the process is ready.
 func (d *Parent) Ready() error { return d.Reply(ready{true}) }
 
-// Reply says v.
+// Reply sends v to the parent as one line of JSON.
 func (d *Parent) Reply(v any) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

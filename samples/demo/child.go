@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-// A processes is the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
+// processes are the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
 type processes struct {
 	group   *subproc.Group
 	readers sync.WaitGroup
@@ -15,7 +15,7 @@ type processes struct {
 
 func newProcesses(ctx context.Context) *processes { return &processes{group: subproc.New(ctx, nil)} }
 
-// stopAll stops, or kills, whoever is still there and returns when all are reaped and heard out.
+// stopAll stops or kills the remaining processes and returns when all are reaped and all replies are read.
 func (c *processes) stopAll() {
 	c.group.StopAll()
 	c.readers.Wait()
@@ -24,13 +24,13 @@ func (c *processes) stopAll() {
 // A child is one process.
 type child struct {
 	process *subproc.Child
-	ready   chan struct{} // closed when it says so
+	ready   chan struct{} // closed when the child reports that it is ready
 	done    chan struct{} // closed when it has ended
 	last    reply         // its final one; to be read when done, like err
 	err     error
 }
 
-// start runs a child with its order. Values that it sends go to show, from another goroutine; show may be nil.
+// start runs a child with a request. Its values go to show, from another goroutine; show may be nil.
 func (c *processes) start(o request, show func([]value)) (*child, error) {
 	process, err := c.group.Start(o.Role, o)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *processes) start(o request, show func([]value)) (*child, error) {
 	return ch, nil
 }
 
-// readReplies hears what the child says until it has said its last and ended.
+// readReplies reads the child's replies up to the final one and waits for its end.
 func (ch *child) readReplies(show func([]value)) error {
 	ready := sync.OnceFunc(func() { close(ch.ready) })
 	for {
@@ -64,7 +64,7 @@ func (ch *child) readReplies(show func([]value)) error {
 	}
 }
 
-// waitReady waits until the child says that it is.
+// waitReady waits until the child reports that it is ready.
 func (ch *child) waitReady() error {
 	select {
 	case <-ch.ready:
@@ -80,5 +80,5 @@ func (ch *child) finish() (reply, error) {
 	return ch.last, ch.err
 }
 
-// stop tells the child to come to its end; finish waits for that.
+// stop asks the child to end; finish waits for that.
 func (ch *child) stop() { ch.process.Stop() }

@@ -16,7 +16,7 @@ type config struct {
 	duration time.Duration
 	rate     float64
 	dir      string // on a tmpfs
-	keep     string // file, "" = the recording goes
+	keep     string // file, "" = the recording is removed
 }
 
 const (
@@ -25,7 +25,7 @@ const (
 	maxDuration = 20 * time.Second
 )
 
-// run makes the demo and returns its last line, after everything it made is gone again.
+// run runs the demo, removes everything the demo made, and returns its last line.
 func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, watchdog, fmt.Errorf("it was not done after %v", watchdog))
 	defer cancel()
@@ -146,7 +146,7 @@ func stopReceivers(subscriber, recorder *child) (received, record.Summary, error
 	return *seen.Received, *recorded.Summary, nil
 }
 
-// compare gives up waiting, not comparing, when ctx ends: the process ends soon after.
+// compare stops waiting when ctx ends. The comparison itself goes on until the process ends soon after.
 func compare(ctx context.Context, a, b string) (record.Difference, error) {
 	type outcome struct {
 		d   record.Difference

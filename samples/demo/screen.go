@@ -50,7 +50,7 @@ func (s *screen) watch() *view {
 	return &view{screen: s, start: now, printed: now}
 }
 
-// show draws the table anew, or tells every second.
+// show redraws the table on a terminal, and prints a line every second elsewhere.
 func (v *view) show(values []value) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -66,7 +66,7 @@ func (v *view) show(values []value) {
 	}
 }
 
-// finish tells the last values if they were not.
+// finish prints the last values if they were not printed.
 func (v *view) finish() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -99,7 +99,7 @@ func (s *screen) draw(elapsed time.Duration, values []value) {
 	io.WriteString(s.w, b.String())
 }
 
-// summary is one line of what tells most.
+// summary is one line of the most important values.
 func summary(elapsed time.Duration, values []value) string {
 	line := fmt.Sprintf("  %4.1f s %6d samples on %d topics", elapsed.Seconds(), total(values), len(values))
 	for _, v := range values {
@@ -123,8 +123,8 @@ func total(values []value) (n uint64) {
 	return n
 }
 
-// cut shortens a line to what fits. What the kernel and other processes say may hold anything, so what would move the
-// cursor is taken out.
+// cut shortens a line to the width of the screen. Text of the kernel and of other processes may hold anything, so control
+// characters, which would move the cursor, are removed.
 func cut(line string) string {
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
