@@ -72,7 +72,7 @@ func (a *accessAgent) join() (*topic.Participant, error) {
 	return topic.Join(&topic.Options{ReadOnly: a.readOnly})
 }
 
-// publish publishes ten samples to somebody who subscribes.
+// publish publishes ten samples to a subscriber.
 func (a *accessAgent) publish(ctx context.Context) error {
 	p, err := a.join()
 	if err != nil {
@@ -259,7 +259,7 @@ func (a *accessAgent) tamper(ctx context.Context) error {
 	return nil
 }
 
-// replaceFiles puts files of its own in the place of all publishers' files.
+// replaceFiles replaces all publishers' files with files of the agent's user.
 func (a *accessAgent) replaceFiles(context.Context) error {
 	paths, err := filepath.Glob(filepath.Join(a.dir(), "*.pub.*"))
 	for _, path := range paths {

@@ -24,7 +24,7 @@ type accountingSubscriber struct {
 	holding bool
 }
 
-// A accountedSubscription is one subscription of a witness that accounts for every sample.
+// An accountedSubscription is one subscription of the accounting subscriber that accounts for every sample.
 type accountedSubscription struct {
 	name     string
 	sub      *topic.Subscriber[[]byte]
@@ -84,7 +84,7 @@ func (w *accountingSubscriber) take(x *accountedSubscription, s topic.Sample[[]b
 	x.gaps += s.Lost()
 }
 
-// isClosed is whether an error is the end of a witness that was told to leave.
+// isClosed reports whether an error says that the subscriber was closed. Any other error ends the process.
 func isClosed(err error) bool {
 	if err != nil && !errors.Is(err, os.ErrClosed) {
 		fatal(err)

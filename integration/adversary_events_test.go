@@ -18,16 +18,16 @@ import (
 // peerReport is what adversaryPeerRole has been through.
 type peerReport struct {
 	Received, Published uint64
-	Target              tally          // of the honest publisher
-	Named               int            // hostile participants that an event or its error names
-	Unattributed        []string       // events of which nobody knows who is to blame
-	Kinds               map[string]int // errors by what they say
-	Adversaries         int            // hostile participants that were met
-	MostSysMiB          uint64         // memory that the runtime had of the system, at most
+	Target              tally          // of the target's publisher
+	Named               int            // adversaries that an event or its error names
+	Unattributed        []string       // events that name no adversary
+	Kinds               map[string]int // errors by phrase
+	Adversaries         int            // adversaries whose Joined event came
+	MostSysMiB          uint64         // most memory that the runtime had from the system
 	Before, After       usage
 }
 
-// usage is what a process has of its own.
+// usage is the resources of a process.
 type usage struct {
 	HeapKiB                       uint64 // after a collection
 	Goroutines, Descriptors, Maps int
@@ -42,13 +42,13 @@ func measure() usage {
 	return u
 }
 
-// words that errors about the hostile contain.
+// errorPhrases are phrases of errors about adversaries.
 var errorPhrases = []string{
 	"cut the file short", "ring entry", "slot of sequence", "in a slot of", "arena", "magic", "checksum", "not a regular file",
 	"too many levels", "depth", "removed while", "layout version", "cannot be read", "entity page",
 }
 
-// A eventRecorder takes down who is named.
+// An eventRecorder counts how often each participant is named by an event or its error.
 type eventRecorder struct {
 	mu    sync.Mutex
 	e     peerReport

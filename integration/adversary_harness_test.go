@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A adversaryHarness is honest processes, and one hostile one after the other.
+// An adversaryHarness is a domain of well-behaved processes, the targets, with one adversary after the other.
 type adversaryHarness struct {
 	t      *testing.T
 	dir    string
@@ -23,9 +23,9 @@ type adversaryHarness struct {
 	peer     *child
 	observed []observedProcess
 	runs     int
-	refused  int                       // newcomers, by a registry file that is spoiled
-	current  atomic.Pointer[[2]*child] // the hostile one, and its visitor
-	stuck    *time.Timer               // ends everybody, if no life ends for so long
+	refused  int                       // joiners, because of a corrupt registry file
+	current  atomic.Pointer[[2]*child] // the adversary and its joiner
+	stuck    *time.Timer               // dumps the stacks of all processes after runTimeout without the end of a run
 }
 
 // A pair exchanges samples.
@@ -35,7 +35,7 @@ type pair struct{ pub, sub *child }
 type observedProcess struct {
 	name   string
 	child  *child
-	before procStat // before the first hostile process came
+	before procStat // before the first adversary joined
 	most   procStat
 }
 
@@ -69,10 +69,10 @@ func newAdversaryHarness(t *testing.T, seed uint64) *adversaryHarness {
 	return s
 }
 
-// runTimeout is longer than any life takes, on whatever machine.
+// runTimeout is longer than one run takes on any machine.
 const runTimeout = 2 * time.Minute
 
-// dumpStacks makes everybody say where it is stuck.
+// dumpStacks has all processes print their stacks and end.
 func (s *adversaryHarness) dumpStacks() {
 	if two := s.current.Load(); two != nil {
 		for _, c := range two {
@@ -84,8 +84,8 @@ func (s *adversaryHarness) dumpStacks() {
 	}
 }
 
-// runAdversary lets one more hostile process live for a while and returns how often it was named. A newcomer that came between the two shares
-// its topics, and visits while it is there, and when it has been killed.
+// runAdversary runs one more adversary for a while and returns how often it was named. A joiner shares topics with the adversary, and
+// joins again while the adversary runs and after it was killed.
 func (s *adversaryHarness) runAdversary(a attack, long time.Duration) (named int) {
 	s.t.Helper()
 	s.runs++
@@ -124,7 +124,7 @@ func (s *adversaryHarness) runAdversary(a attack, long time.Duration) (named int
 	return named
 }
 
-// checkJoiner lets a newcomer visit, who may be refused only for what the attack says.
+// checkJoiner has the joiner join once more. Only the reason that the attack names may refuse the joiner.
 func (s *adversaryHarness) checkJoiner(a attack, visitor *child) {
 	s.t.Helper()
 	visitor.sendNumber(1)
@@ -139,11 +139,12 @@ func (s *adversaryHarness) checkJoiner(a attack, visitor *child) {
 	}
 }
 
-// maxGrowthKiB is how many KiB a besieged process may take beyond what it had at first. The race detector keeps several times as much
+// maxGrowthKiB is how many KiB an observed process may take beyond its memory at first. The race detector keeps several times as much
 // again.
 const maxGrowthKiB = (16 << 10) + (slowdown-1)*(8<<10)
 
-// settle looks at what the honest took at most, and waits until they have given back what hostile processes and newcomers were for.
+// settle checks the most that the observed processes took, and waits until they have released the resources for adversaries and
+// joiners.
 func (s *adversaryHarness) settle() {
 	s.t.Helper()
 	for i := range s.observed {
@@ -170,7 +171,7 @@ func (s *adversaryHarness) observe(b *observedProcess) procStat {
 	return is
 }
 
-// end ends the honest and looks at what they have been through.
+// end ends the observed processes and checks their reports.
 func (s *adversaryHarness) end() {
 	t := s.t
 	published := make([]uint64, len(s.pairs))
@@ -227,7 +228,7 @@ func (e peerReport) check(t *testing.T, lives int) {
 	}
 }
 
-// ended returns a channel that is closed when the child says no more, which is when it has ended.
+// ended returns a channel that is closed when the child's output ends, which is when the child has ended.
 func (c *child) ended() <-chan struct{} {
 	end := make(chan struct{})
 	go func() {

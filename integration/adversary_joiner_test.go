@@ -11,8 +11,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// joinerRole first shares topics with a hostile process that was there before it, from when it reports until it is told the first
-// time. Then it visits the domain once each time it is told to. It reports what went wrong, or nothing.
+// joinerRole shares topics with an adversary that joined earlier, from the first number on its standard input to the second. Each
+// later number has the role join the domain once and leave. The role reports the error, or an empty text, each time.
 func joinerRole([]string) error {
 	told, asked := readNumbers()
 	if err := report("ready"); err != nil {
@@ -38,8 +38,9 @@ func joinerRole([]string) error {
 	return nil
 }
 
-// shareTopics takes losslessly what both honest publishers publish that the hostile process takes from too, holds more of it than there
-// is in a ring, and checks it when it comes and when it goes. It ends when it is told to, and not before each has sent it something.
+// shareTopics receives losslessly from the two target publishers that the adversary also receives from. It holds more samples than a
+// ring has entries, and checks each sample when it arrives and when it is released. It ends when a number comes on until and each
+// publisher has sent a sample.
 func shareTopics(until <-chan uint64) error {
 	p, err := topic.Join(&topic.Options{Unit: "visitor"})
 	if err != nil {
@@ -70,7 +71,7 @@ func shareTopics(until <-chan uint64) error {
 	}
 	for ctx.Err() == nil || len(last) < 2 {
 		wait := ctx
-		if ctx.Err() != nil { // the hostile process ended early, and a publisher may wait as long as a reader of its has patience
+		if ctx.Err() != nil { // the adversary ended early, and a publisher may still wait for the timeout of a lossless reader
 			wait = context.Background()
 		}
 		s, err := sub.Receive(wait)
@@ -101,7 +102,8 @@ func shareTopics(until <-chan uint64) error {
 	return p.Close()
 }
 
-// joinAndLeave joins as two newcomers, which publish for one another, take a sample from somebody who was there before, and leave.
+// joinAndLeave joins as two new participants. One publishes to the other, which also receives a sample of an earlier publisher. Then
+// both leave.
 func joinAndLeave() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -15,12 +15,12 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// joinRepeatedly joins again and again and looks at what is there as somebody who sees it for the first time.
+// joinRepeatedly joins and leaves again and again, and reads the domain each time as a new participant.
 func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 	for ctx.Err() == nil {
 		p, err := topic.Join(&topic.Options{Unit: "newcomer"})
 		if err != nil {
-			var registryFile *registry.CorruptError // it is nobody's, and mended
+			var registryFile *registry.CorruptError // the harness repairs the registry file
 			var version *registry.VersionError
 			if errors.As(err, &registryFile) || errors.As(err, &version) || strings.Contains(err.Error(), "/registry") {
 				time.Sleep(time.Millisecond)
@@ -56,10 +56,10 @@ func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 	return nil
 }
 
-// adversaryPeerRole subscribes to all that hostile participants publish, in every way there is, and publishes what they subscribe to.
-// An honest publisher is among those it takes from, and an honest subscriber among those it publishes to. Told of a participant, it
-// reports how often that one was named. Told of none, it ends that, and reports what it has been through when it has so many
-// samples of the honest publisher as it is told next.
+// adversaryPeerRole subscribes to every topic of the adversaries, by every receive call, and publishes the topic that they subscribe to.
+// A target publisher is among its publishers, and a target subscriber among its subscribers. For each participant's number on its
+// standard input the role reports how often that participant was named. After a zero comes the number of samples of the target
+// publisher: the role reports its peerReport when it has accounted for so many.
 func adversaryPeerRole([]string) error {
 	p, err := topic.Join(&topic.Options{Unit: "exposed"})
 	if err != nil {

@@ -15,16 +15,16 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Topics that honest processes share with hostile ones: adversaryPeerRole publishes bait, which hostile processes take too, and takes
-// what is published on the other beside what they publish on topics like it.
+// Topics that targets share with adversaries. adversaryPeerRole publishes on peerTopic, and adversaries subscribe to it. A target
+// publishes on targetTopic, which has the prefix of the adversaries' topics.
 const (
 	peerTopic   = "bait"
 	targetTopic = "hostile/honest"
 )
 
-// adversaryRole joins like anybody, publishes what adversaryPeerRole subscribes to and subscribes to what that publishes, and then
-// attacks its own files, and the one that belongs to nobody, when it is told to, until it is killed, or until one of its own
-// mappings faults.
+// adversaryRole joins as any participant does, publishes the topics that adversaryPeerRole subscribes to, and subscribes to that role's
+// topic. From a number on its standard input on, the role attacks its own files and the registry file, until the role is killed or one
+// of its own mappings faults.
 func adversaryRole(args []string) error {
 	f := flag.NewFlagSet("adversary", flag.ContinueOnError)
 	seed := f.Uint64("seed", 1, "")
@@ -75,7 +75,7 @@ func adversaryRole(args []string) error {
 			_ = len(s.Bytes())
 		}
 	}()
-	time.Sleep(20 * time.Millisecond) // so that there is something to spoil
+	time.Sleep(20 * time.Millisecond) // so that the files have contents to corrupt
 	a := &attacker{rand: rand.New(rand.NewPCG(*seed, 1)), dir: p.Dir(), own: p.ID().String() + "."}
 	if err := a.open(); err != nil {
 		return err
@@ -93,5 +93,5 @@ func adversaryRole(args []string) error {
 	}
 }
 
-// typedText is what is published as a value.
+// typedText is the type of a value that is published.
 type typedText struct{ Text string }

@@ -13,14 +13,13 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Both the honest publisher and the honest subscriber that an exposed process has to do with hold more than a ring has entries, so
-// that marks are all that keeps some of it.
+// The target subscribers hold more samples than a ring has entries, so that only marks keep some of the samples.
 const targetHold = 40
 
-// adversaryTarget is what an exposed process has to do with those who share topics with the hostile.
+// adversaryTarget is the publisher and the subscriber with which a peer shares topics with targets and adversaries.
 type adversaryTarget struct {
 	pub       *topic.Publisher[[]byte]
-	sub       *topic.Subscriber[[]byte] // of the honest and the hostile, losslessly
+	sub       *topic.Subscriber[[]byte] // of the targets and the adversaries, lossless
 	published uint64
 	accounted atomic.Uint64 // samples received and lost
 	got       tally
@@ -42,7 +41,8 @@ func (h *adversaryTarget) waitConnected() error {
 	return errors.Join(h.sub.WaitPublishers(ctx, 1), h.pub.WaitSubscribers(ctx, 1))
 }
 
-// publish goes on until ctx ends. What hostile subscribers keep of its memory may leave too little for a sample, which is then none.
+// publish publishes until ctx ends. Adversaries may hold so much of the publisher's memory that a sample finds no space; such a sample
+// is not counted.
 func (h *adversaryTarget) publish(ctx context.Context) error {
 	b := make([]byte, 70<<10)
 	for i := 0; ctx.Err() == nil; i++ {
@@ -66,7 +66,7 @@ func (h *adversaryTarget) publish(ctx context.Context) error {
 	return nil
 }
 
-// receive accounts for every sample of the honest publisher.
+// receive accounts for every sample of the target publisher.
 func (h *adversaryTarget) receive(ctx context.Context) error {
 	var held []topic.Sample[[]byte]
 	var from topic.PublisherID

@@ -15,12 +15,12 @@ import (
 const (
 	mixTime = 3 * time.Second
 	runTime = 200 * time.Millisecond
-	maxRuns = 40 // with one attack until somebody is named
+	maxRuns = 40 // with one attack until an adversary is named
 )
 
-// Two pairs exchange samples losslessly in a domain in which one process after the other attacks its own files, and a third
-// process has to do with each of these, and, on the same topics, with two honest ones. Nobody else ends, the honest lose nothing and
-// take no more memory, newcomers come and go, and for each attack that has an effect on others somebody is named who makes it.
+// Two pairs of targets exchange samples losslessly in a domain in which one adversary after the other attacks its own files. A peer
+// shares topics with each adversary and with two targets. No target or peer ends, targets lose nothing and take no more memory, joiners
+// join and leave, and each attack with an effect on other processes has an adversary named.
 func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 	mix, seed := mixTime, rand.Uint64()
 	var err error
@@ -54,7 +54,7 @@ func TestAHostileProcessHurtsNobodyElse(t *testing.T) {
 					t.Errorf("%s: none of %d who did that is named", attack.name, maxRuns)
 					break
 				}
-				long = min(2*long, 2*time.Second) // some things are only found out by who looks each second
+				long = min(2*long, 2*time.Second) // some attacks are found only by the check that runs each second
 			}
 			t.Logf("%s: named in life %d", attack.name, tries)
 		}

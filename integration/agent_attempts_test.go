@@ -31,7 +31,7 @@ type attemptResult struct {
 	PID               int
 }
 
-// attemptRole does what agentRole does and more, and says of each error what an application can find out of it.
+// attemptRole executes the commands of agentRole and more, and reports what an application can read from each error.
 func attemptRole([]string) error {
 	o := &attemptAgent{agent: newAgent(), loans: map[string]topic.Loan{}}
 	lines := bufio.NewScanner(os.Stdin)

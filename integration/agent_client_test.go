@@ -10,7 +10,7 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 )
 
-// startAgent starts a child that does what it is told.
+// startAgent starts a child in the agent role, which has joined.
 func startAgent(t testing.TB, dir string) *child {
 	t.Helper()
 	c := start(t, dir, "agent")

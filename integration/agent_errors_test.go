@@ -35,7 +35,7 @@ func (c *child) mustSucceed(format string, args ...any) attemptResult {
 	return a
 }
 
-// mustLack gives a command that must fail for want of something, and say how much of it there is, and what helps. Where the last
+// mustLack gives a command that must fail for lack of a resource. The error must say how much is available, and the remedy. Where the last
 // argument is the size of a payload no less than that is needed.
 func (c *child) mustLack(want, format string, args ...any) {
 	c.t.Helper()
@@ -70,7 +70,7 @@ func (c *child) mustLack(want, format string, args ...any) {
 	}
 }
 
-// remedies are what an error for want of something says that helps.
+// remedies are the remedies that errors for lack of a resource name.
 func remedies() map[string]string {
 	return map[string]string{"space": "enlarge the file system", "memory": "ulimit -v", "files": "ulimit -n", "places": "limit is"}
 }

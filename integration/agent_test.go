@@ -21,7 +21,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// agentReply is what a child says after each command of agentRole.
+// agentReply is a child's reply to each command of agentRole.
 type agentReply struct {
 	Err        string // "" when it went well, "space", "files", "closed", "late", or the text
 	Received   uint64
@@ -38,10 +38,10 @@ type agentReply struct {
 	Each       []uint64 // samples that visitors published, by topic
 }
 
-// waitLimit is how long a child waits for what must happen. No passing test comes near it.
+// waitLimit is how long a child waits for an expected event. No passing test comes near this limit.
 const waitLimit = time.Minute
 
-// agentRole does what it is told, one line after the other, and reports an answer for each.
+// agentRole executes the commands on its standard input, one a line, and reports a reply for each.
 func agentRole([]string) error {
 	o := newAgent()
 	lines := bufio.NewScanner(os.Stdin)
@@ -61,7 +61,7 @@ func agentRole([]string) error {
 	return nil
 }
 
-// classifyError makes an error one word where a test asks for its type.
+// classifyError returns one word for the errors whose type tests compare, and the text of others.
 func classifyError(err error) string {
 	switch {
 	case err == nil:
