@@ -18,7 +18,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// flow is samples that a publisher publishes by itself, until it ebbs.
+// flow is a goroutine that publishes until the command "ebb".
 type flow struct {
 	stop context.CancelFunc
 	done chan struct{}
@@ -41,11 +41,11 @@ var flowSizes = [...]int{64, 1000, 5000}
 // visitorSamples is how many samples a visitor publishes.
 const visitorSamples = 3
 
-// flowTopic and gusts name the topics: those of what stays, and those of visitors.
+// flowTopic and visitorTopic name the topics of the permanent processes and of the visitors.
 func flowTopic(i int) string    { return fmt.Sprintf("flow/%d", i) }
 func visitorTopic(i int) string { return fmt.Sprintf("gust/%d", i) }
 
-// executeStress is what obey does for storms.
+// executeStress executes the agent's commands of the stress tests.
 func (o *agent) executeStress(ctx context.Context, words []string, a *agentReply) error {
 	word := func(i int) string {
 		if i < len(words) {

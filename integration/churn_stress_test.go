@@ -39,8 +39,8 @@ func visits(t *testing.T) int {
 	return n
 }
 
-// stressHarness is the processes that stay: each publishes a topic and receives the next one's and what visitors publish, losslessly, and the
-// one's after that as one that may lose.
+// stressHarness is the permanent processes. Each publishes a topic, receives the next process's topic and a visitors' topic losslessly,
+// and receives the topic of the process after that with possible loss.
 type stressHarness struct {
 	t         testing.TB
 	processes []*child
@@ -71,7 +71,7 @@ func newStressHarness(t testing.TB, dir string, pause time.Duration) *stressHarn
 	return s
 }
 
-// stopAndCheck ends the flows and checks that all that was published was received; blown is what visitors published.
+// stopAndCheck ends the flows and checks that all published samples were received; blown is the counts of the visitors' samples.
 func (s *stressHarness) stopAndCheck(blown []uint64) {
 	s.t.Helper()
 	var sent [flowCount]uint64
@@ -100,7 +100,7 @@ func (s *stressHarness) checkReceived(c *child, watch string, n uint64, lossless
 	return got.Lost
 }
 
-// figures are what those that stay and their domain have: nothing of visitors when none are there.
+// figures returns the resources of the permanent processes and of the domain, once all visitors have left.
 func (s *stressHarness) figures(dir string) (all []agentReply, files float64) {
 	s.t.Helper()
 	for _, c := range s.processes {
@@ -115,8 +115,8 @@ func (s *stressHarness) figures(dir string) (all []agentReply, files float64) {
 	return all, files
 }
 
-// checkResources checks that those that stay have what they had before the visitors came. Goroutines, memory and mappings of slots may be a few
-// more, because there was more at once; whether they grow is for TestNothingGrowsWhileOthersComeAndGo.
+// checkResources checks that the permanent processes have the resources from before the visitors. Goroutines, memory and mappings of slots
+// may be a few more, because the load was higher; TestNothingGrowsWhileOthersComeAndGo tests their growth.
 func (s *stressHarness) checkResources(dir string, before []agentReply, filesBefore float64) {
 	s.t.Helper()
 	after, files := s.figures(dir)
@@ -128,7 +128,7 @@ func (s *stressHarness) checkResources(dir string, before []agentReply, filesBef
 		}
 		return false
 	}
-	// Who has heard that visitors left may still have to read the end of what they published.
+	// A process that knows that the visitors left may still have to read their last samples.
 	for begin := time.Now(); grew() && time.Since(begin) < waitLimit/4; {
 		after, files = s.figures(dir)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// doctorFixtureRole publishes and subscribes as badly as it is told, until it is asked to end.
+// doctorFixtureRole publishes and subscribes with the faults that its flags select, until its standard input ends.
 func doctorFixtureRole(args []string) error {
 	f := flag.NewFlagSet("doctor-fixture", flag.ContinueOnError)
 	pub := f.String("pub", "", "topic to publish")

@@ -17,15 +17,16 @@ import (
 	"time"
 )
 
-// failpointRoles are those of the tests that strike at named steps.
+// failpointRoles are the roles of the tests that stop or kill at named steps.
 func failpointRoles() map[string]role {
 	return map[string]role{"victim": victimRole, "steady": steadyRole, "accounting": accountingRole, "late-joiner": lateJoinerRole}
 }
 
-// subscriptions is how many the witness has on "load".
+// subscriptions is how many subscriptions the accounting subscriber has on "load".
 const subscriptions = 3
 
-// A failpointHarness is a domain in which a publisher and a witness go on while victims come, live, and are struck.
+// A failpointHarness is a domain with two survivors, a publisher and an accounting subscriber, which run while victims join and are
+// stopped or killed.
 type failpointHarness struct {
 	dir        string
 	publisher  *child
@@ -33,7 +34,7 @@ type failpointHarness struct {
 	main       string // the steady publisher
 	files      []string
 	file       string       // of the steady publisher: its inode
-	before     [2]resources // of steady and witness, before the first victim
+	before     [2]resources // of publisher and subscriber, before the first victim
 	more       uint64       // samples that others than victims published since the last afterwards
 }
 
@@ -53,7 +54,7 @@ func newFailpointHarness(t *testing.T) *failpointHarness {
 	return s
 }
 
-// ask gives a survivor a command and returns what it says.
+// ask sends a survivor a command and returns the reply.
 func ask(c *child, format string, args ...any) (e accountingReply) {
 	c.t.Helper()
 	c.send(format, args...)
@@ -61,7 +62,7 @@ func ask(c *child, format string, args ...any) (e accountingReply) {
 	return e
 }
 
-// A victimProcess is a victim as its parent sees it.
+// A victimProcess is the parent's handle of a victim.
 type victimProcess struct {
 	*child
 	scenario string
@@ -96,7 +97,7 @@ func startVictim(t *testing.T, dir, life string, k trigger, patience time.Durati
 	return c
 }
 
-// waitHit waits until the victim says that it is where it was to be struck. One that never comes there fails the test.
+// waitHit waits until the victim reports that its trigger fires. A victim that ends without reaching the step fails the test.
 func (c *victimProcess) waitHit(t *testing.T, k trigger) bool {
 	t.Helper()
 	line, err := c.hits.ReadString('\n')
@@ -119,7 +120,7 @@ func (c *victimProcess) waitDead(t *testing.T) {
 	}
 }
 
-// passes waits for the end of a victim that lives to it, and returns how often it came to each step.
+// passes waits for the end of a victim without a trigger, and returns how often it passed each step.
 func (c *victimProcess) passes() (n map[string]int) {
 	c.t.Helper()
 	c.expect(&n)
@@ -127,7 +128,7 @@ func (c *victimProcess) passes() (n map[string]int) {
 	return n
 }
 
-// waitStopped waits until the kernel calls the victim stopped.
+// waitStopped waits until the kernel shows the victim as stopped.
 func (c *victimProcess) waitStopped(t *testing.T) {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < waitLimit; time.Sleep(time.Millisecond) {
@@ -142,9 +143,9 @@ func (c *victimProcess) waitStopped(t *testing.T) {
 	t.Fatal("it does not stop")
 }
 
-// checkSurvivors checks that the survivors go on, and that the victims cost nobody anything: every sample is accounted for, every
-// slot and every name is back. slack is how many samples more than it noted a victim that was killed at any moment may have
-// published.
+// checkSurvivors checks that the survivors go on and have lost no resources: every sample is accounted for, and every slot and every
+// name is free again. slack is how many samples a victim that was killed at a random moment may have published beyond the count in its
+// trace.
 func (s *failpointHarness) checkSurvivors(t *testing.T, slack uint64, victims ...*victimProcess) {
 	t.Helper()
 	ask(s.subscriber, "advance %s 30", s.main)
@@ -189,7 +190,7 @@ func (s *failpointHarness) checkSurvivors(t *testing.T, slack uint64, victims ..
 	ask(s.publisher, "resume")
 }
 
-// close closes the survivors. Nothing but the registry file is left then, without anybody's help.
+// close closes the survivors. Only the registry file must be left then.
 func (s *failpointHarness) close(t *testing.T) {
 	t.Helper()
 	s.checkReturned(t)
@@ -200,8 +201,8 @@ func (s *failpointHarness) close(t *testing.T) {
 	}
 }
 
-// runStandalone has a life lived in a domain where there is nobody but, for some lives, the dead, of whom there are files. during sees
-// to the victim's end.
+// runStandalone runs a scenario in a domain without other live participants. For some scenarios the domain holds files of dead
+// participants. during ends the victim.
 func runStandalone(t *testing.T, life string, k trigger, during func(dir string, dead []string, c *victimProcess)) {
 	t.Helper()
 	dir := newDomain(t)
@@ -229,7 +230,7 @@ func runStandalone(t *testing.T, life string, k trigger, during func(dir string,
 	}
 }
 
-// startWithEndpoints starts a process that has one of everything.
+// startWithEndpoints starts an agent with a publisher and a subscriber.
 func startWithEndpoints(t *testing.T, dir string) *child {
 	c := startAgent(t, dir)
 	c.do("sub s t")
@@ -239,7 +240,7 @@ func startWithEndpoints(t *testing.T, dir string) *child {
 	return c
 }
 
-// checkNewParticipants come to a domain, use it and go.
+// checkNewParticipants has two new participants join a domain, exchange samples and leave.
 func checkNewParticipants(t *testing.T, dir string) {
 	t.Helper()
 	sub, pub := startAgent(t, dir), startAgent(t, dir)

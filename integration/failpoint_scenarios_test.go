@@ -17,7 +17,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A scenario is what a victim does from its first step to its last, so that it comes to every step of its protocols.
+// A scenario is the phases of a victim, which pass every step of its protocols.
 type scenario struct {
 	name   string
 	phases []phase
@@ -50,7 +50,7 @@ func scenarios() []scenario {
 	}
 }
 
-// victim is a process that lives a life until it is struck.
+// victim is a process that runs a scenario until its trigger fires.
 type victim struct {
 	*stepCounter
 	ctx             context.Context
@@ -109,7 +109,8 @@ func (v *victim) join() (err error) {
 
 func (v *victim) leave() error { return v.p.Close() }
 
-// joinRegistry joins without topics and announces a publisher with a schema, too large for an entity page, that it does not take back.
+// joinRegistry joins without topics and advertises a publisher with a schema too large for an entity page. The scenario does not
+// withdraw the publisher.
 func (v *victim) joinRegistry() (err error) {
 	dir, err := registry.DomainDir("", "")
 	if err != nil {
@@ -123,10 +124,10 @@ func (v *victim) joinRegistry() (err error) {
 	return err
 }
 
-// leaveRegistry leaves what it announced to its leaving.
+// leaveRegistry leaves, which withdraws the publisher.
 func (v *victim) leaveRegistry() error { return v.reg.Close() }
 
-// stamp is what a payload of n bytes tells in every word: its sequence and its length.
+// stamp is the number in every word of a payload of n bytes: its sequence and its length.
 func stamp(seq uint64, n int) uint64 { return seq ^ uint64(n)<<40 }
 
 func (v *victim) close() error {
@@ -144,7 +145,7 @@ func (v *victim) close() error {
 	return errors.Join(errs...)
 }
 
-// remove removes the domain that it was the last to leave, unless others came meanwhile.
+// remove removes the domain after the last participant left, unless others have joined since.
 func (v *victim) remove() error {
 	if err := registry.RemoveDomain(v.p.Dir()); !errors.Is(err, syscall.ENOTEMPTY) {
 		return err
@@ -152,8 +153,8 @@ func (v *victim) remove() error {
 	return nil
 }
 
-// awaitCleanup says that it is there and that it saw somebody come, whom the parent kills then, and waits until nothing of that one is
-// left.
+// awaitCleanup reports that the victim is ready and that another participant joined, which the parent then kills. It waits until no file
+// of that participant is left.
 func (v *victim) awaitCleanup() error {
 	for _, await := range []struct {
 		word   string

@@ -15,9 +15,9 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// A trigger is what a victim does to itself: at its pass-th coming to a step it stops or dies.
+// A trigger stops or kills a victim at its pass-th pass of a step.
 type trigger struct {
-	step string // none: it lives its life to the end
+	step string // none: the scenario runs to its end
 	pass int
 	sig  syscall.Signal
 }
@@ -37,7 +37,7 @@ const (
 // firstTaken is more samples than a victim can have had on the way to it when it was stopped.
 const firstTaken = 12
 
-// A stepCounter counts the steps that a process goes through, notes in a file how far it came, and strikes.
+// A stepCounter counts the steps of a process, notes in a file how far the process came, and fires the trigger.
 type stepCounter struct {
 	trigger trigger
 	trace   *os.File
@@ -86,7 +86,7 @@ func (w *stepCounter) note(off int64, n uint64) {
 	w.trace.WriteAt(b[:], off)
 }
 
-// phase notes which part of its life begins.
+// phase notes which phase of the scenario begins.
 func (w *stepCounter) phase(n int) { w.note(tracePhase, uint64(n)) }
 
 // count says whether ring words that are stored from now on are of the topic "load".
@@ -103,8 +103,8 @@ func (w *stepCounter) passed(step string) int {
 	return w.passes[step]
 }
 
-// fire tells the parent that the process is there, and stops or kills it. The signal goes to this very thread, which does not
-// come back from the call before it has taken effect.
+// fire reports the step to the parent, and stops or kills the process. The signal goes to the calling thread, which returns from the
+// call only after the signal took effect.
 func (w *stepCounter) fire() {
 	runtime.LockOSThread()
 	fmt.Fprintln(os.NewFile(3, "strikes"), w.trigger)
@@ -115,7 +115,7 @@ func (w *stepCounter) fire() {
 	w.mu.Unlock()
 }
 
-// noteReceived notes what a sample says that was lost before it, of the first ones after a stop that came to somebody who had begun to take.
+// noteReceived notes the loss that a sample reports. It counts the first samples after a stop, if the victim had received samples before.
 func (w *stepCounter) noteReceived(lost uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,7 +151,7 @@ func readTrace(path string) (t trace, err error) {
 	return t, nil
 }
 
-// reportPasses is what a victim that was not struck says at its end: how often it came to each step.
+// reportPasses reports, at the end of a scenario without a trigger, how often the process passed each step.
 func (w *stepCounter) reportPasses() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

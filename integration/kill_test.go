@@ -18,7 +18,7 @@ func progress(c *child) (got tally) {
 	return got
 }
 
-// waitPublishers waits until a subscriber has something of so many publishers: one that says that it is ready may not have begun.
+// waitPublishers waits until a subscriber has samples of so many publishers: a publisher that is ready may not have published yet.
 func waitPublishers(c *child, publishers int) {
 	c.t.Helper()
 	for progress(c).Heard < publishers {

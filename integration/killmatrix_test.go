@@ -15,28 +15,28 @@ import (
 	"github.com/shmbus/shmbus/internal/layouttest"
 )
 
-// Lives that survivors see, and those of who is alone.
+// Scenarios beside survivors, and scenarios without other participants.
 var (
 	besideSurvivors = []string{"publisher", "subscriber", "lossless", "crowded"}
 	standalone      = []string{"first", "cleaner", "burier", "leaver"}
 )
 
-// noTimeout is the timeout of lossless subscriptions of victims that are killed: who waits for them and does not hear of their death
-// waits for longer than any test.
+// noTimeout is the timeout of lossless subscriptions of victims that are killed. A publisher that misses such a death waits for longer
+// than any test.
 const noTimeout = time.Hour
 
-// A coverage is which steps were struck, and which of them when the life came to its leaving.
+// A coverage is the steps at which a trigger fired, and those of them in the phase "leave".
 type coverage struct {
 	mu      sync.Mutex
 	steps   map[string]bool
 	leaving map[string]bool
 	cells   int
-	lapped  int // of those who were stopped, who found losses counted
+	lapped  int // stopped victims that counted losses
 }
 
 func newCoverage() *coverage { return &coverage{steps: map[string]bool{}, leaving: map[string]bool{}} }
 
-// add notes where a victim was struck.
+// add notes the step and the phase of a victim whose trigger fired.
 func (c *coverage) add(t *testing.T, k trigger, v *victimProcess) {
 	t.Helper()
 	at, err := readTrace(v.trace)
@@ -52,7 +52,7 @@ func (c *coverage) add(t *testing.T, k trigger, v *victimProcess) {
 	c.cells++
 }
 
-// complete fails if a step was not struck in any life.
+// complete fails if no trigger fired at some step in any scenario.
 func (c *coverage) complete(t *testing.T) {
 	t.Helper()
 	steps, err := layouttest.Steps("..")
@@ -75,8 +75,8 @@ func (c *coverage) complete(t *testing.T) {
 	}
 }
 
-// cells are the strikes of one life, of which it was counted how often it comes to each step: at most each of one step, the
-// latest ones, except where files are made. Where it depends on who is how fast, it is struck early enough to come there.
+// cells are the triggers of one scenario, given how often it passes each step: at most each of one step, the latest passes, except
+// where files are made. Where the number of passes depends on timing, the trigger is early enough to be reached.
 func cells(life string, passes map[string]int, each int) (all []trigger) {
 	for _, step := range slices.Sorted(maps.Keys(passes)) {
 		n := passes[step]
@@ -89,7 +89,7 @@ func cells(life string, passes map[string]int, each int) (all []trigger) {
 		case "bell":
 			at = append(at, max(1, n/3), max(1, n/2))
 		case "sleep", "skip", "backpressure", "reclaim", "takeback":
-			at = append(at, min(max(1, n/3), 3)) // how often depends on who is how fast
+			at = append(at, min(max(1, n/3), 3)) // the number of passes depends on timing
 		default:
 			if step == "publish.bell" || step == "publish.wake" {
 				n = min(n, 9) // the same
@@ -129,7 +129,7 @@ func cells(life string, passes map[string]int, each int) (all []trigger) {
 	return all
 }
 
-// sections cuts strikes into n parts.
+// sections divides triggers into n parts.
 func sections[S any](all []S, n int) (parts [][]S) {
 	for i := range n {
 		var part []S
@@ -143,7 +143,7 @@ func sections[S any](all []S, n int) (parts [][]S) {
 	return parts
 }
 
-// count lives a life to its end and returns how often it comes to each step.
+// count runs a scenario to its end and returns how often it passes each step.
 func count(t *testing.T, life string) (n map[string]int) {
 	t.Helper()
 	if slices.Contains(standalone, life) {
@@ -158,7 +158,7 @@ func count(t *testing.T, life string) (n map[string]int) {
 	return n
 }
 
-// Whoever dies after any step of any protocol costs nobody anything.
+// The death of a process after any step of any protocol costs other processes nothing.
 func TestKillMatrix(t *testing.T) {
 	struck := newCoverage()
 	begin := time.Now()
@@ -178,7 +178,7 @@ func TestKillMatrix(t *testing.T) {
 						s.checkSurvivors(t, 0, c)
 					})
 					if t.Failed() {
-						return // the survivors may be of no use any more
+						return // the survivors may have failed
 					}
 				}
 				s.close(t)

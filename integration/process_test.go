@@ -68,7 +68,7 @@ func launch(t testing.TB, cmd *exec.Cmd, dir, role string) *child {
 	c := &child{t: t, cmd: cmd, dir: dir}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "SHMBUS_DIR="+dir, "SHMBUS_DOMAIN=d")
 	c.cmd.Stderr = &c.err
-	// Nobody survives the test, however it ends.
+	// The kernel kills the child when the test ends.
 	if c.cmd.SysProcAttr == nil {
 		c.cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}

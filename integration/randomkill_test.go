@@ -34,7 +34,7 @@ func rounds(t *testing.T) int {
 	return n
 }
 
-// killStats count whom kills hit where.
+// killStats count the kills by scenario, phase and protocol.
 type killStats struct {
 	mu        sync.Mutex
 	rounds    int
@@ -44,7 +44,7 @@ type killStats struct {
 	protocols map[string]int // of the step that was the last
 }
 
-// addKill notes where a victim was when it was killed. Until then nothing may have gone wrong with it.
+// addKill notes the phase and the step at which a victim was killed. The victim must not have failed before.
 func (f *killStats) addKill(t *testing.T, c *victimProcess) {
 	t.Helper()
 	at, err := readTrace(c.trace)
@@ -82,7 +82,7 @@ func most(n map[string]int) string {
 	return strings.Join(all, ", ")
 }
 
-// Whoever is killed at any time, one alone or both ends, costs nobody anything.
+// A kill at any time, of one process or of both ends, costs other processes nothing.
 func TestRandomKills(t *testing.T) {
 	n := rounds(t)
 	f := &killStats{scenarios: map[string]int{}, phases: map[string]int{}, protocols: map[string]int{}}
@@ -111,8 +111,7 @@ func TestRandomKills(t *testing.T) {
 	t.Logf("last step was of: %s", most(f.protocols))
 }
 
-// killAtRandom has one victim or two killed when some part of their lives has gone by: they begin a part that is drawn, and live
-// a moment that is.
+// killAtRandom kills one or two victims a random moment after the begin of a random phase.
 func killAtRandom(t *testing.T, s *failpointHarness, f *killStats) {
 	chosen := [][]string{
 		{"publisher"}, {"subscriber"}, {"lossless"}, {"publisher", "subscriber"}, {"publisher", "lossless"}, {"subscriber", "lossless"},
@@ -137,8 +136,8 @@ func killAtRandom(t *testing.T, s *failpointHarness, f *killStats) {
 	s.checkSurvivors(t, slack, victims...)
 }
 
-// killStandaloneAtRandom does the same where there is nobody else, and has the next who come find a domain that they can use, and
-// nothing that is left when they are gone.
+// killStandaloneAtRandom does the same without other participants. New participants must then be able to use the domain, and leave no
+// file behind.
 func killStandaloneAtRandom(t *testing.T, f *killStats) {
 	runStandalone(t, standalone[rand.IntN(len(standalone))], trigger{}, func(_ string, _ []string, c *victimProcess) {
 		c.waitRandomMoment()
@@ -148,7 +147,7 @@ func killStandaloneAtRandom(t *testing.T, f *killStats) {
 	})
 }
 
-// waitRandomMoment returns when the victim has begun a part of its life that is drawn, and lived a moment that is.
+// waitRandomMoment returns a random moment after the victim began a random phase.
 func (c *victimProcess) waitRandomMoment() {
 	part := rand.IntN(len(phasesOf(c.scenario)))
 	for begin := time.Now(); time.Since(begin) < waitLimit; time.Sleep(50 * time.Microsecond) {

@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// resources are what a survivor has of what every victim makes it take, and what it must give back.
+// resources are a survivor's resources that every victim makes it take and that it must release.
 type resources struct {
 	Descriptors int
 	Mappings    int // of files of the domain
 	Goroutines  int
 }
 
-// measureResources notes what this process has. Of the file with that inode, the steady publisher's, readers map what they come to read: it
-// does not count.
+// measureResources notes the resources of this process. Mappings of the file with that inode, the steady publisher's, do not count,
+// because readers map it as they read.
 func (e *accountingReply) measureResources(inode string) error {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -40,7 +40,7 @@ func (e *accountingReply) measureResources(inode string) error {
 	return nil
 }
 
-// inode is that of the steady publisher's file.
+// inode returns the inode of the steady publisher's file.
 func (s *failpointHarness) inode(t *testing.T) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(s.dir, "d", "*.pub.*"))
@@ -54,7 +54,7 @@ func (s *failpointHarness) inode(t *testing.T) string {
 	return strconv.FormatUint(info.Sys().(*syscall.Stat_t).Ino, 10)
 }
 
-// measureResources is what steady and witness have when nothing is published and they have done what was to do: the same for looks times.
+// measureResources returns the resources of publisher and subscriber while nothing is published, once they are the same for looks times.
 func (s *failpointHarness) measureResources() (all [2]resources) {
 	const looks = 20
 	ask(s.publisher, "pause")
@@ -72,7 +72,8 @@ func (s *failpointHarness) measureResources() (all [2]resources) {
 	return all
 }
 
-// checkReturned checks that the survivors have what they had, and no more: they hear of the last victim's end in their own time.
+// checkReturned checks that the survivors' resources are those from before the victims. It waits until the survivors have learned of the
+// last victim's end.
 func (s *failpointHarness) checkReturned(t *testing.T) {
 	t.Helper()
 	now := s.measureResources()

@@ -19,15 +19,15 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A squattedReport is what a tenant says of its life.
+// A squattedReport is a report of squattedRole.
 type squattedReport struct {
 	ID     string
-	Errors []string // of what it tried between two words of its parent
+	Errors []string // of the calls since the last report
 	Log    string   // of its closing
 }
 
-// squattedRole joins and says who it is. Told so, it publishes once with a schema and subscribes once, and says what came of it;
-// asked to end, it closes and says what that logged.
+// squattedRole joins and reports its id. For each number on its standard input the role makes publishers with a schema and subscribers,
+// and reports the errors. At the end of the input the role closes and reports the log of closing.
 func squattedRole([]string) error {
 	var log bytes.Buffer
 	told, asked := readNumbers()
@@ -84,7 +84,7 @@ func (w *userDomain) startSquatted() (c *child, id string) {
 	return c, said.ID
 }
 
-// work lets a tenant publish and subscribe, and returns what it complains of.
+// work has the victim make publishers and subscribers, and returns the errors.
 func (c *child) work() []string {
 	c.t.Helper()
 	c.sendNumber(1)
@@ -93,7 +93,7 @@ func (c *child) work() []string {
 	return said.Errors
 }
 
-// squat makes something as the member may.
+// squat creates a file as the member, with a name in the domain.
 func (w *userDomain) squat(name string, mode fs.FileMode) string {
 	w.t.Helper()
 	path := filepath.Join(w.domain(), name)
@@ -143,7 +143,7 @@ func wantParts(t *testing.T, s string, parts ...string) {
 	}
 }
 
-// What somebody puts among the files of another keeps none of them, whoever cleans: it comes first, and may not be removed.
+// A foreign file with the name of a dead participant's file does not stop the cleanup, even if it comes first and may not be removed.
 func TestAPlantedFileKeepsNothingOfTheDead(t *testing.T) {
 	for name, clean := range map[string]func(w *userDomain){
 		"who joins": func(w *userDomain) { w.run(owner(), "publish").ready().finish() },
@@ -178,7 +178,7 @@ func TestAPlantedFileKeepsNothingOfTheDead(t *testing.T) {
 			planted := []string{id + ".pub.0", id + ".schema.0"}
 			wantLeft(t, w, planted...)
 
-			// Nobody takes what stays for a participant, and whoever may remove it does when it cleans.
+			// The remaining files do not count as a participant, and a cleanup with permission removes them.
 			r := examine(t, w.dir, shortSample)
 			found := map[doctor.Fault]doctor.Finding{}
 			for _, f := range r.Findings {
@@ -216,7 +216,7 @@ func TestAPlantedFileKeepsNobodyFromLeaving(t *testing.T) {
 	}
 }
 
-// The own files of the dead keep their participant file, so that they are found again.
+// Files of the same user as a dead participant keep its participant file, so that a later cleanup finds them.
 func TestOneWhoMayNotRemoveFilesOfTheDeadLeavesAll(t *testing.T) {
 	w := newStickyUserDomain(t)
 	c, id := w.startSquatted()

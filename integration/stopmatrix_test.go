@@ -18,10 +18,10 @@ import (
 // each protocol.
 const stopVariable = "SHMBUS_TEST_STOP"
 
-// longStop is longer than what others do unasked is apart, and longer than a constructor waits for somebody who is stopped.
+// longStop is longer than the period of the regular checks, and longer than a constructor waits for a stopped process.
 const longStop = 1500 * time.Millisecond
 
-// A stop is a strike that lasts.
+// A stop is a trigger with a duration.
 type stop struct {
 	trigger
 	pause time.Duration
@@ -29,7 +29,7 @@ type stop struct {
 
 func (s stop) long() bool { return s.pause >= longStop }
 
-// stops are the strikes of one life with how long they last. Lives have their long ones after different steps.
+// stops are the triggers of one scenario with their durations. Scenarios have their long stops after different steps.
 func stops(t *testing.T, number int, all []trigger) (lasting []stop) {
 	t.Helper()
 	each := shortStop
@@ -52,8 +52,8 @@ func stops(t *testing.T, number int, all []trigger) (lasting []stop) {
 	return lasting
 }
 
-// While a process is stopped after any step of any protocol the others go on, and nobody takes it for dead. When it goes on it
-// does so where it was, checks and accounts for everything it gets, and ends well.
+// While a process is stopped after any step of any protocol, other processes go on, and none treats the stopped process as dead. The
+// process continues where it was stopped, checks and accounts for all its samples, and ends without an error.
 func TestStopMatrix(t *testing.T) {
 	struck := newCoverage()
 	begin := time.Now()
@@ -117,8 +117,8 @@ const (
 	flows     = 5
 )
 
-// besideStopped checks that survivors go on beside a victim that is stopped, newcomers come and go, everybody leaves it what is
-// its own, and that it goes on afterwards.
+// besideStopped checks that survivors go on beside a stopped victim, late joiners join and leave, the victim's files stay, and the victim
+// goes on afterwards.
 func (s *failpointHarness) besideStopped(t *testing.T, c *victimProcess, k stop) {
 	t.Helper()
 	c.waitStopped(t)
@@ -151,7 +151,7 @@ func (s *failpointHarness) besideStopped(t *testing.T, c *victimProcess, k stop)
 	c.passes()
 }
 
-// flow is how much of the survivors' samples came to the one who may lose none.
+// flow is how many of the survivors' samples the lossless subscription received.
 func (s *failpointHarness) flow() uint64 {
 	s.subscriber.t.Helper()
 	a := ask(s.subscriber, "count %s", s.main).Accounts[0]
@@ -193,8 +193,8 @@ func checkFilesKept(t *testing.T, dir string, its []string) {
 	}
 }
 
-// checkNewParticipantsBesideStopped has others come to a domain where there is nobody but a victim that is stopped. What the dead left
-// may go; of the victim nothing may.
+// checkNewParticipantsBesideStopped has new participants join a domain whose only participant is a stopped victim. Files of dead
+// participants may be removed; files of the victim may not.
 func checkNewParticipantsBesideStopped(t *testing.T, dir string, dead []string, c *victimProcess, k stop) {
 	t.Helper()
 	c.waitStopped(t)

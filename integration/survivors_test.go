@@ -17,7 +17,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// An account is what became of one publisher's samples at one of the witness's subscriptions.
+// An account counts one publisher's samples at one of the accounting subscriptions.
 type account struct {
 	Subscription string
 	Publisher    string
@@ -26,7 +26,7 @@ type account struct {
 	Last         uint64 // sequence
 }
 
-// accountingReply is what survivors answer.
+// accountingReply is the reply of a survivor.
 type accountingReply struct {
 	Number    uint64
 	Text      string
@@ -40,7 +40,7 @@ const (
 	steadySlots = 128  // as many as its limit has room for
 )
 
-// steadyPublisher publishes on "load" until it is told to pause: bursts of samples in entries and in slots, by every way there is.
+// steadyPublisher publishes on "load" until the command to pause: bursts of samples in entries and in slots, by every publish call.
 type steadyPublisher struct {
 	ctx context.Context
 	pub *topic.Publisher[[]byte]
@@ -68,7 +68,7 @@ func steadyRole([]string) error {
 	return p.Close()
 }
 
-// serve answers one line after the other.
+// serve executes one command a line and reports the reply.
 func serve(obey func(words []string) (accountingReply, error)) error {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
@@ -83,7 +83,7 @@ func serve(obey func(words []string) (accountingReply, error)) error {
 	return nil
 }
 
-// fatal ends a process whose evidence would be of no use any more.
+// fatal ends a process whose accounts are no longer valid.
 func fatal(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -162,8 +162,8 @@ func (s *steadyPublisher) execute(words []string) (e accountingReply, err error)
 	return e, nil
 }
 
-// until asks for a number until it is the one that is wanted, because not everybody hears of a death at once. It gives up
-// after long.
+// until polls a number until it is the wanted one, because the processes learn of a death at different times. It gives up after a
+// quarter of waitLimit.
 func (s *steadyPublisher) until(wanted string, n *uint64, ask func() (uint64, error)) (err error) {
 	want, _ := strconv.ParseUint(wanted, 10, 64)
 	for begin := time.Now(); time.Since(begin) < waitLimit/4; time.Sleep(time.Millisecond) {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A user is a user whom no user database has to know.
+// A user need not be in a user database.
 type user struct {
 	name     string
 	uid, gid uint32
@@ -79,7 +79,7 @@ func copyFile(to, from string) error {
 
 func (w *userDomain) domain() string { return filepath.Join(w.dir, "d") }
 
-// run starts a role as somebody.
+// run starts a role as a user.
 func (w *userDomain) run(who user, role string, args ...string) *child {
 	w.t.Helper()
 	return launch(w.t, w.command(who, w.program, args...), w.dir, role)
@@ -92,7 +92,7 @@ func (w *userDomain) command(who user, program string, args ...string) *exec.Cmd
 	return cmd
 }
 
-// try lets somebody attempt something and returns what came of it.
+// try runs one action of accessRole as a user and returns the result.
 func (w *userDomain) try(who user, what string, args ...string) (r accessResult) {
 	w.t.Helper()
 	c := w.run(who, "access", append([]string{"-do", what, "-files", w.files}, args...)...)
@@ -101,7 +101,7 @@ func (w *userDomain) try(who user, what string, args ...string) (r accessResult)
 	return r
 }
 
-// leaveDead puts the file of a dead participant of the owner's into the domain.
+// leaveDead creates the file of a dead participant of the owner in the domain.
 func (w *userDomain) leaveDead() (path string) {
 	w.t.Helper()
 	path = filepath.Join(w.domain(), "00000000000000aa.participant")
