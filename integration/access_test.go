@@ -37,9 +37,9 @@ func TestTheModeOfADomainSaysWhoMayDoWhat(t *testing.T) {
 		{0o770 | fs.ModeSetgid | fs.ModeSticky, everything, slices.DeleteFunc(rights(), func(s string) bool { return s == "clean" })},
 	} {
 		t.Run(octal(tc.mode), func(t *testing.T) {
-			for _, who := range []person{owner(), member(), outsider()} {
+			for _, who := range []user{owner(), member(), outsider()} {
 				allowed := map[string][]string{"owner": tc.owner, "member": tc.member}[who.name]
-				w := newTown(t, tc.mode)
+				w := newUserDomain(t, tc.mode)
 				dead := w.leaveDead() // nobody is there who would clean
 				checkRight(t, w, who, "clean", tc.mode, slices.Contains(allowed, "clean"), w.try(who, "clean"))
 				os.Remove(dead)
@@ -86,7 +86,7 @@ func octal(mode fs.FileMode) string {
 }
 
 // checkRight wants what is allowed to work, and what is not to be refused by the kernel and to be explained.
-func checkRight(t *testing.T, w *town, who person, right string, mode fs.FileMode, may bool, r result) {
+func checkRight(t *testing.T, w *userDomain, who user, right string, mode fs.FileMode, may bool, r accessResult) {
 	t.Helper()
 	t.Logf("%s %s: %s", who.name, right, r.Error)
 	if may {
@@ -110,7 +110,7 @@ func checkRight(t *testing.T, w *town, who person, right string, mode fs.FileMod
 }
 
 func TestNobodyWritesAPayloadThatItReads(t *testing.T) {
-	w := newTown(t, 0o770)
+	w := newUserDomain(t, 0o770)
 	pub := w.run(owner(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	r := w.try(member(), "tamper")
 	if r.Error != "" || len(r.Found) == 0 {
@@ -127,7 +127,7 @@ func TestNobodyWritesAPayloadThatItReads(t *testing.T) {
 func TestTheUmaskDoesNotMatter(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, 0o700, 0o770} {
 		for _, mask := range []string{"0", "0777"} {
-			w := newTown(t, 0o700)
+			w := newUserDomain(t, 0o700)
 			if mode == 0 { // the domain is to be made
 				if err := os.Remove(w.domain()); err != nil {
 					t.Fatal(err)
@@ -138,9 +138,9 @@ func TestTheUmaskDoesNotMatter(t *testing.T) {
 			} else if err := os.Chmod(w.domain(), mode); err != nil {
 				t.Fatal(err)
 			}
-			sub := w.run(owner(), "deed", "-do", "subscribe", "-umask", mask)
+			sub := w.run(owner(), "access", "-do", "subscribe", "-umask", mask)
 			r := w.try(owner(), "publish", "-umask", mask)
-			var got result
+			var got accessResult
 			sub.expect(&got)
 			sub.finish()
 			if r.Error != "" || got.Error != "" {

@@ -16,8 +16,8 @@ import (
 
 // An attack is one way to hurt the others.
 type attack struct {
-	name   string
-	strike func(*attacker)
+	name string
+	run  func(*attacker)
 
 	// harmless says why nobody need hear of it; empty: whoever does it is named.
 	harmless string
@@ -85,7 +85,7 @@ func attacks() []attack {
 		{"huge", func(a *attacker) { a.replace(a.makeHuge) }, "", replaced},
 		{"mix", func(a *attacker) {
 			all := attacks()
-			all[a.rand.IntN(len(all)-1)].strike(a)
+			all[a.rand.IntN(len(all)-1)].run(a)
 		}, "", "all of these"},
 	}
 	if !cutsSurvived {

@@ -11,7 +11,7 @@ import (
 )
 
 // steady compares what a child had before with what it has now.
-func (c *child) steady(before answer) {
+func (c *child) steady(before agentReply) {
 	c.t.Helper()
 	now := c.do("figures")
 	c.t.Logf("before %+v", before)
@@ -24,14 +24,14 @@ func (c *child) steady(before answer) {
 func TestPublishersThatComeAndGoLeaveNothing(t *testing.T) {
 	const times = 1000
 	dir := newDomain(t)
-	sub, pub := obey(t, dir), obey(t, dir)
+	sub, pub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub s t lossless")
 	pub.do("churnpub t 10")
 	sub.do("take s 10")
 	subWas, pubWas := sub.do("figures"), pub.do("figures")
-	sub.order("take s %d", times)
+	sub.send("take s %d", times)
 	took := pub.do("churnpub t %d", times).Took
-	var got answer
+	var got agentReply
 	if sub.expect(&got); got.Err != "" || got.Received != times || got.Lost != 0 {
 		t.Errorf("received %+v", got)
 	}
@@ -45,7 +45,7 @@ func TestPublishersThatComeAndGoLeaveNothing(t *testing.T) {
 func TestSubscribersThatComeAndGoLeaveNothing(t *testing.T) {
 	const times = 1000
 	dir := newDomain(t)
-	pub, sub := obey(t, dir), obey(t, dir)
+	pub, sub := startAgent(t, dir), startAgent(t, dir)
 	pub.do("pub p t")
 	sub.do("churnsub t 10")
 	pubWas, subWas := pub.do("figures"), sub.do("figures")
@@ -67,10 +67,10 @@ func TestSubscribersThatComeAndGoLeaveNothing(t *testing.T) {
 
 func TestParticipantsThatComeAndGoLeaveNothing(t *testing.T) {
 	dir := newDomain(t)
-	stays, goes := obey(t, dir), obey(t, dir)
+	stays, goes := startAgent(t, dir), startAgent(t, dir)
 	stays.do("pub p t")
 	stays.do("sub s t")
-	var was answer
+	var was agentReply
 	for i := range 100 {
 		goes.do("pub p t")
 		goes.do("sub s t")
@@ -89,7 +89,7 @@ func TestParticipantsThatComeAndGoLeaveNothing(t *testing.T) {
 func TestSubscriber_UnreadOfClosedPublishers(t *testing.T) {
 	const before, more = 100, 1000
 	dir := newDomain(t)
-	sub, pub := obey(t, dir), obey(t, dir)
+	sub, pub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub s t")
 	pub.do("churnpub t %d", before)
 	sub.do("take s %d", before)
@@ -107,7 +107,7 @@ func TestSubscriber_UnreadOfClosedPublishers(t *testing.T) {
 
 func TestAStoppedSubscriberStopsNobody(t *testing.T) {
 	dir := newDomain(t)
-	stopped, other, pub := obey(t, dir), obey(t, dir), obey(t, dir)
+	stopped, other, pub := startAgent(t, dir), startAgent(t, dir), startAgent(t, dir)
 	stopped.do("sub s **")
 	other.do("sub s **")
 	pub.do("pub early t")
@@ -139,7 +139,7 @@ func TestAStoppedSubscriberStopsNobody(t *testing.T) {
 
 func TestAStoppedPublisherStopsNobody(t *testing.T) {
 	dir := newDomain(t)
-	stopped, other := obey(t, dir), obey(t, dir)
+	stopped, other := startAgent(t, dir), startAgent(t, dir)
 	stopped.do("pub p t")
 	stopped.signal(syscall.SIGSTOP)
 	made := other.do("sub s t")

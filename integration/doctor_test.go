@@ -21,18 +21,18 @@ import (
 
 func TestDoctorFindsNothingInAHealthyBusyDomain(t *testing.T) {
 	dir := newDomain(t)
-	start(t, dir, "patient", "-pub", "steady", "-every", "1ms", "-depth", "4096").ready()
-	start(t, dir, "patient", "-sub", "steady").ready()
-	start(t, dir, "patient", "-sub", "steady", "-lossless").ready()
+	start(t, dir, "doctor-fixture", "-pub", "steady", "-every", "1ms", "-depth", "4096").ready()
+	start(t, dir, "doctor-fixture", "-sub", "steady").ready()
+	start(t, dir, "doctor-fixture", "-sub", "steady", "-lossless").ready()
 	// It has a hundred to choose from each time, and holds none of them for long.
-	start(t, dir, "patient", "-pub", "fast", "-every", "500us").ready()
-	start(t, dir, "patient", "-sub", "fast", "-take", "newest", "-pause", "50ms").ready()
+	start(t, dir, "doctor-fixture", "-pub", "fast", "-every", "500us").ready()
+	start(t, dir, "doctor-fixture", "-sub", "fast", "-take", "newest", "-pause", "50ms").ready()
 	var throng []*child
 	for range 5 {
-		throng = append(throng, start(t, dir, "throng", "-members", "10").ready())
+		throng = append(throng, start(t, dir, "member-churn", "-members", "10").ready())
 	}
 	for range 3 {
-		diagnosed(t, examine(t, dir, regard))
+		checkFaults(t, examine(t, dir, longSample))
 	}
 	for _, c := range throng {
 		c.finish()
@@ -41,13 +41,13 @@ func TestDoctorFindsNothingInAHealthyBusyDomain(t *testing.T) {
 
 func TestDoctorFindsTheDeadAndWhatTheyLeft(t *testing.T) {
 	dir := newDomain(t)
-	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
-	sub := start(t, dir, "patient", "-sub", "t", "-hold", "3", "-take", "none").ready() // or it may hold one more when it dies
+	pub := start(t, dir, "doctor-fixture", "-pub", "t", "-every", "1ms").ready()
+	sub := start(t, dir, "doctor-fixture", "-sub", "t", "-hold", "3", "-take", "none").ready() // or it may hold one more when it dies
 	// Both at once, so that neither can clean up after the other.
-	halt(pub)
+	stopProcess(pub)
 	sub.kill()
 	pub.kill()
-	r := examine(t, dir, glance)
+	r := examine(t, dir, shortSample)
 	if r.Dead != 2 || r.Alive != 0 || len(r.Findings) != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -72,32 +72,32 @@ func TestDoctorFindsTheDeadAndWhatTheyLeft(t *testing.T) {
 	if _, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil {
 		t.Fatal(err)
 	}
-	diagnosed(t, examine(t, dir, glance))
+	checkFaults(t, examine(t, dir, shortSample))
 }
 
 func TestDoctorFindsMarksOfTheDeadThatAStoppedPublisherKeeps(t *testing.T) {
 	dir := newDomain(t)
-	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
-	sub := start(t, dir, "patient", "-sub", "t", "-hold", "3", "-take", "none").ready()
-	halt(pub)
+	pub := start(t, dir, "doctor-fixture", "-pub", "t", "-every", "1ms").ready()
+	sub := start(t, dir, "doctor-fixture", "-sub", "t", "-hold", "3", "-take", "none").ready()
+	stopProcess(pub)
 	sub.kill()
-	found := diagnosed(t, examine(t, dir, glance), doctor.Stopped, doctor.Dead, doctor.DeadReader)
+	found := checkFaults(t, examine(t, dir, shortSample), doctor.Stopped, doctor.Dead, doctor.DeadReader)
 	if f := found[doctor.DeadReader]; f.Topic != "t" || f.PID != pub.cmd.Process.Pid || !strings.Contains(f.What, "3 slots") ||
 		!strings.HasPrefix(f.Command, "kill -CONT") {
 		t.Errorf("%+v", f)
 	}
 	pub.signal(syscall.SIGCONT)
-	eventually(t, dir)
+	waitNoFindings(t, dir)
 }
 
 func TestDoctorTellsTheStoppedFromTheDead(t *testing.T) {
 	dir := newDomain(t)
-	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms", "-depth", "4096").ready()
-	sub := start(t, dir, "patient", "-sub", "t").ready()
+	pub := start(t, dir, "doctor-fixture", "-pub", "t", "-every", "1ms", "-depth", "4096").ready()
+	sub := start(t, dir, "doctor-fixture", "-sub", "t").ready()
 	for _, c := range []*child{pub, sub} {
-		halt(c)
+		stopProcess(c)
 	}
-	r := examine(t, dir, glance)
+	r := examine(t, dir, shortSample)
 	if r.Alive != 2 || r.Stopped != 2 || r.Dead != 0 || len(r.Findings) != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -110,11 +110,11 @@ func TestDoctorTellsTheStoppedFromTheDead(t *testing.T) {
 	if names, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil || len(names) > 0 {
 		t.Errorf("removed %q, %v", names, err)
 	}
-	start(t, dir, "patient", "-sub", "t").ready().finish()
+	start(t, dir, "doctor-fixture", "-sub", "t").ready().finish()
 	for _, c := range []*child{pub, sub} {
 		c.signal(syscall.SIGCONT)
 	}
-	eventually(t, dir)
+	waitNoFindings(t, dir)
 	sub.finish()
 	pub.finish()
 }
@@ -139,10 +139,10 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := newDomain(t)
 			for _, args := range c.roles {
-				start(t, dir, "patient", args...).ready()
+				start(t, dir, "doctor-fixture", args...).ready()
 			}
 			settle(t, dir, 80, 1)
-			f := diagnosed(t, examine(t, dir, regard), c.want)[c.want]
+			f := checkFaults(t, examine(t, dir, longSample), c.want)[c.want]
 			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Entity == 0 {
 				t.Errorf("%+v", f)
 			}
@@ -160,7 +160,7 @@ func settle(t *testing.T, dir string, n, subscriptions uint64) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	for deadline := time.Now().Add(long); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		all, err := o.Snapshot()
 		if err != nil {
 			t.Fatal(err)
@@ -199,11 +199,11 @@ func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			dir := newDomain(t)
-			start(t, dir, "patient", append(c.args, "-pub", "t")...).ready()
+			start(t, dir, "doctor-fixture", append(c.args, "-pub", "t")...).ready()
 			if slices.Contains(c.args, "-every") {
 				settle(t, dir, 40, 0)
 			}
-			f := diagnosed(t, examine(t, dir, regard), c.want)[c.want]
+			f := checkFaults(t, examine(t, dir, longSample), c.want)[c.want]
 			if f.Severity != c.severity || f.Topic != "t" || f.Entity == 0 {
 				t.Errorf("%+v", f)
 			}
@@ -216,9 +216,9 @@ func TestDoctorExplainsProcessesItCannotSee(t *testing.T) {
 		needRoot(t, errors.New("a pid namespace"))
 	}
 	dir := newDomain(t)
-	c := begin(t, dir, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}, "patient", "-pub", "t", "-every", "10ms").ready()
-	r := examine(t, dir, glance)
-	f := diagnosed(t, r, doctor.Unseen)[doctor.Unseen]
+	c := begin(t, dir, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID}, "doctor-fixture", "-pub", "t", "-every", "10ms").ready()
+	r := examine(t, dir, shortSample)
+	f := checkFaults(t, r, doctor.Unseen)[doctor.Unseen]
 	if r.Alive != 1 || r.Dead != 0 || f.Severity != doctor.Note || f.PID != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -230,23 +230,23 @@ func TestDoctorExplainsProcessesItCannotSee(t *testing.T) {
 
 func TestDoctorTellsALockThatOutlivesItsProcess(t *testing.T) {
 	dir := newDomain(t)
-	c := start(t, dir, "patient", "-linger")
+	c := start(t, dir, "doctor-fixture", "-linger")
 	var lingering int
 	c.expect(&lingering)
 	t.Cleanup(func() { syscall.Kill(lingering, syscall.SIGKILL) })
 	c.ready()
 	c.cmd.Process.Kill() // and not reaped yet: it can be seen
-	for deadline := time.Now().Add(long); len(examine(t, dir, glance).Findings) == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitLimit); len(examine(t, dir, shortSample).Findings) == 0 && time.Now().Before(deadline); {
 	}
-	if f := diagnosed(t, examine(t, dir, glance), doctor.Ended)[doctor.Ended]; f.Severity != doctor.Warning || f.PID != c.cmd.Process.Pid {
+	if f := checkFaults(t, examine(t, dir, shortSample), doctor.Ended)[doctor.Ended]; f.Severity != doctor.Warning || f.PID != c.cmd.Process.Pid {
 		t.Errorf("%+v", f)
 	}
 	c.kill()
-	diagnosed(t, examine(t, dir, glance), doctor.Unseen)
+	checkFaults(t, examine(t, dir, shortSample), doctor.Unseen)
 	syscall.Kill(lingering, syscall.SIGKILL)
-	for deadline := time.Now().Add(long); examine(t, dir, glance).Dead == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitLimit); examine(t, dir, shortSample).Dead == 0 && time.Now().Before(deadline); {
 	}
-	diagnosed(t, examine(t, dir, glance), doctor.Dead)
+	checkFaults(t, examine(t, dir, shortSample), doctor.Dead)
 }
 
 // A program that is removed by hand from the directory is not taken for a dead one.
@@ -258,10 +258,10 @@ func TestDoctorFindsFilesThatWereRemovedByHand(t *testing.T) {
 	} {
 		t.Run(pattern, func(t *testing.T) {
 			dir := newDomain(t)
-			c := start(t, dir, "patient", "-pub", "t", "-sub", "t", "-every", "10ms", "-depth", "4096").ready()
+			c := start(t, dir, "doctor-fixture", "-pub", "t", "-sub", "t", "-every", "10ms", "-depth", "4096").ready()
 			// Stopped meanwhile, or it would have to be quick: programs clean up after those that nobody can see.
 			if pattern == "*.participant" {
-				halt(c)
+				stopProcess(c)
 			}
 			files, err := filepath.Glob(filepath.Join(dir, "d", pattern))
 			if err != nil || len(files) != 1 {
@@ -270,7 +270,7 @@ func TestDoctorFindsFilesThatWereRemovedByHand(t *testing.T) {
 			if err := os.Remove(files[0]); err != nil {
 				t.Fatal(err)
 			}
-			f := diagnosed(t, examine(t, dir, glance), want...)[want[0]]
+			f := checkFaults(t, examine(t, dir, shortSample), want...)[want[0]]
 			if f.Severity != doctor.Problem || f.Participant == 0 || f.FileCount == 0 {
 				t.Errorf("%+v", f)
 			}
@@ -282,43 +282,43 @@ func TestDoctorFindsFilesThatWereRemovedByHand(t *testing.T) {
 // A program that runs makes a new registry file at once, so this one may not.
 func TestDoctorFindsThatTheRegistryFileIsGone(t *testing.T) {
 	dir := newDomain(t)
-	c := start(t, dir, "patient", "-pub", "t").ready()
-	halt(c)
+	c := start(t, dir, "doctor-fixture", "-pub", "t").ready()
+	stopProcess(c)
 	if err := os.Remove(filepath.Join(dir, "d", registry.RegistryFile)); err != nil {
 		t.Fatal(err)
 	}
-	f := diagnosed(t, examine(t, dir, glance), doctor.Stopped, doctor.NoBell)[doctor.NoBell]
+	f := checkFaults(t, examine(t, dir, shortSample), doctor.Stopped, doctor.NoBell)[doctor.NoBell]
 	if f.Severity != doctor.Warning || !slices.Equal(f.Files, []string{registry.RegistryFile}) {
 		t.Errorf("%+v", f)
 	}
 	c.signal(syscall.SIGCONT)
-	eventually(t, dir)
+	waitNoFindings(t, dir)
 	c.finish()
 }
 
 // A publisher that is stopped has not heard that a subscription left.
 func TestDoctorFindsSubscriptionsThatAreGoneAndStillWatched(t *testing.T) {
 	dir := newDomain(t)
-	pub := start(t, dir, "patient", "-pub", "t", "-every", "1ms").ready()
-	sub := start(t, dir, "patient", "-sub", "t").ready()
+	pub := start(t, dir, "doctor-fixture", "-pub", "t", "-every", "1ms").ready()
+	sub := start(t, dir, "doctor-fixture", "-sub", "t").ready()
 	settle(t, dir, 10, 1)
-	halt(pub)
+	stopProcess(pub)
 	sub.finish()
 	// It says so only after longer than a publisher that runs may take.
-	f := diagnosed(t, examine(t, dir, 1100*time.Millisecond), doctor.Stopped, doctor.GoneReader)[doctor.GoneReader]
+	f := checkFaults(t, examine(t, dir, 1100*time.Millisecond), doctor.Stopped, doctor.GoneReader)[doctor.GoneReader]
 	if f.Severity != doctor.Note || f.Topic != "t" || f.PID != pub.cmd.Process.Pid || !strings.Contains(f.What, "1 subscription") {
 		t.Errorf("%+v", f)
 	}
 	pub.signal(syscall.SIGCONT)
-	eventually(t, dir)
+	waitNoFindings(t, dir)
 	pub.finish()
 }
 
 // Root reads everything, so it is a member of the group who examines.
 func TestDoctorNamesWhatItMayNotRead(t *testing.T) {
-	w := newTown(t, 0o770|fs.ModeSetgid)
+	w := newUserDomain(t, 0o770|fs.ModeSetgid)
 	w.build("shmmon")
-	c := w.run(owner(), "patient", "-pub", "t", "-sub", "other").ready()
+	c := w.run(owner(), "doctor-fixture", "-pub", "t", "-sub", "other").ready()
 	for _, sort := range []string{".pub.*", ".reader", ".participant"} {
 		t.Run(sort, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join(w.domain(), "*"+sort))
@@ -358,7 +358,7 @@ func TestDoctorNamesWhatItMayNotRead(t *testing.T) {
 
 func TestDoctorEndsWithItsContext(t *testing.T) {
 	dir := newDomain(t)
-	halt(start(t, dir, "patient", "-pub", "t").ready())
+	stopProcess(start(t, dir, "doctor-fixture", "-pub", "t").ready())
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
 	if r, err := doctor.Examine(ctx, filepath.Join(dir, "d"), &doctor.Options{Sample: time.Hour}); err == nil {

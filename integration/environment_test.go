@@ -36,36 +36,36 @@ func TestStampsOfAnotherTimeNamespaceAreTheSame(t *testing.T) {
 	for _, offset := range []string{"1000000", "-1"} {
 		t.Run(offset, func(t *testing.T) {
 			dir := newDomain(t)
-			host := tryAll(t, dir)
+			host := startAttemptAgent(t, dir)
 			moved := launch(t, exec.Command(unshare, "--time", "--monotonic", offset, "--boottime", "5000", "--fork", "--kill-child", os.Args[0]), dir, "attempt")
-			before, there, after := host.must("now").Stamp, moved.must("now").Stamp, host.must("now").Stamp
+			before, there, after := host.mustSucceed("now").Stamp, moved.mustSucceed("now").Stamp, host.mustSucceed("now").Stamp
 			if slack := int64(time.Millisecond); there < before-slack || there > after+slack {
 				t.Errorf("between %d and %d of here it was %d there", before, after, there)
 			}
-			moved.must("join")
-			host.must("sub s t")
-			moved.must("pub p t")
-			moved.must("send p 1 500")
-			if a := host.must("stamp s"); a.Stamp < before || a.Stamp > a.At {
+			moved.mustSucceed("join")
+			host.mustSucceed("sub s t")
+			moved.mustSucceed("pub p t")
+			moved.mustSucceed("send p 1 500")
+			if a := host.mustSucceed("stamp s"); a.Stamp < before || a.Stamp > a.At {
 				t.Errorf("stamp %d, received at %d", a.Stamp, a.At)
 			}
 			// Who was there first decides what counts as lost.
-			moved.must("send p 100 500")
-			host.must("sub later t")
-			host.must("none later")
-			moved.must("sub latest t")
-			moved.must("none latest")
-			moved.must("send p 1 500")
+			moved.mustSucceed("send p 100 500")
+			host.mustSucceed("sub later t")
+			host.mustSucceed("none later")
+			moved.mustSucceed("sub latest t")
+			moved.mustSucceed("none latest")
+			moved.mustSucceed("send p 1 500")
 			for _, c := range []struct {
 				*child
 				name string
 			}{{host, "later"}, {moved, "latest"}} {
-				if a := c.must("take %s 1", c.name); a.Lost != 0 {
+				if a := c.mustSucceed("take %s 1", c.name); a.Lost != 0 {
 					t.Errorf("%s, which came later, lost %d", c.name, a.Lost)
 				}
 			}
 			moved.kill()
-			host.must("heard died 1")
+			host.mustSucceed("heard died 1")
 			host.finish()
 		})
 	}
@@ -133,7 +133,7 @@ func defaultRole(args []string) error {
 	if err := report(said); err != nil {
 		return err
 	}
-	<-untilAsked()
+	<-stdinClosed()
 	return nil
 }
 
@@ -157,7 +157,7 @@ func exchange(opts *topic.Options) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	for _, n := range []int{10, 5000, 300000} {
 		if _, err := pub.Publish(ctx, make([]byte, n)); err != nil {
@@ -255,8 +255,8 @@ func TestADomainOnADiskWorksAndIsWarnedOf(t *testing.T) {
 // Of a domain that can be looked at only, tools show what there is.
 func TestADomainThatIsMountedReadOnlyCanBeLookedAt(t *testing.T) {
 	dir, other := newDomain(t), t.TempDir()
-	one := tryAll(t, dir)
-	one.must("pub p t")
+	one := startAttemptAgent(t, dir)
+	one.mustSucceed("pub p t")
 	if err := syscall.Mount(dir, other, "", syscall.MS_BIND, ""); err != nil {
 		needRoot(t, fmt.Errorf("mount a directory once more: %w", err))
 	}

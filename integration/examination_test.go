@@ -16,8 +16,8 @@ import (
 // How long the doctor looks: at what does not depend on it, and at who does how much, when one that stands still all the while is taken
 // for one that does nothing.
 const (
-	glance = 300 * time.Millisecond
-	regard = time.Second
+	shortSample = 300 * time.Millisecond
+	longSample  = time.Second
 )
 
 // examine examines the domain of a test.
@@ -32,8 +32,8 @@ func examine(t *testing.T, dir string, sample time.Duration) *doctor.Report {
 	return r
 }
 
-// diagnosed wants exactly these faults, once each, and returns the findings.
-func diagnosed(t *testing.T, r *doctor.Report, want ...doctor.Fault) map[doctor.Fault]doctor.Finding {
+// checkFaults wants exactly these faults, once each, and returns the findings.
+func checkFaults(t *testing.T, r *doctor.Report, want ...doctor.Fault) map[doctor.Fault]doctor.Finding {
 	t.Helper()
 	found := map[doctor.Fault]doctor.Finding{}
 	var got []doctor.Fault
@@ -55,12 +55,12 @@ func diagnosed(t *testing.T, r *doctor.Report, want ...doctor.Fault) map[doctor.
 	return found
 }
 
-// eventually examines until nothing is found any more.
-func eventually(t *testing.T, dir string) {
+// waitNoFindings examines until nothing is found any more.
+func waitNoFindings(t *testing.T, dir string) {
 	t.Helper()
-	deadline := time.Now().Add(long)
+	deadline := time.Now().Add(waitLimit)
 	for {
-		r := examine(t, dir, glance)
+		r := examine(t, dir, shortSample)
 		if len(r.Findings) == 0 {
 			return
 		}
@@ -70,8 +70,8 @@ func eventually(t *testing.T, dir string) {
 	}
 }
 
-// halt stops a process and waits until it does: the kernel does so a moment after the signal was sent.
-func halt(c *child) {
+// stopProcess stops a process and waits until it does: the kernel does so a moment after the signal was sent.
+func stopProcess(c *child) {
 	c.t.Helper()
 	pid := c.cmd.Process.Pid
 	begun, err := process.StartTime(pid)
@@ -79,7 +79,7 @@ func halt(c *child) {
 		c.t.Fatal(err)
 	}
 	c.signal(syscall.SIGSTOP)
-	for deadline := time.Now().Add(long); process.StateOf(pid, begun) != process.Stopped; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); process.StateOf(pid, begun) != process.Stopped; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			c.t.Fatal("it does not stop")
 		}

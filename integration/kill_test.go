@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// flatOut lets a load run for a random moment, so that kills hit every part of the protocol over many runs.
-func flatOut() { time.Sleep(time.Duration(rand.Int64N(int64(20 * time.Millisecond)))) }
+// randomDelay lets a load run for a random moment, so that kills hit every part of the protocol over many runs.
+func randomDelay() { time.Sleep(time.Duration(rand.Int64N(int64(20 * time.Millisecond)))) }
 
 // progress waits until a subscriber reports that it received more.
 func progress(c *child) (got tally) {
@@ -18,8 +18,8 @@ func progress(c *child) (got tally) {
 	return got
 }
 
-// hears waits until a subscriber has something of so many publishers: one that says that it is ready may not have begun.
-func hears(c *child, publishers int) {
+// waitPublishers waits until a subscriber has samples of so many publishers: a publisher that is ready may not have published yet.
+func waitPublishers(c *child, publishers int) {
 	c.t.Helper()
 	for progress(c).Heard < publishers {
 	}
@@ -47,9 +47,9 @@ func TestOthersGoOnWhenAPublisherIsKilled(t *testing.T) {
 	for i := range 3 {
 		victim := start(t, dir, "publish", "-subscribers", "2", "-grow").ready()
 		for _, s := range subs {
-			hears(s, i+2)
+			waitPublishers(s, i+2)
 		}
-		flatOut()
+		randomDelay()
 		victim.kill()
 		for _, s := range subs {
 			progress(s)
@@ -82,7 +82,7 @@ func TestOthersGoOnWhenASubscriberIsKilled(t *testing.T) {
 				}
 				victim := start(t, dir, "subscribe", args...).ready()
 				progress(victim)
-				flatOut()
+				randomDelay()
 				victim.kill()
 				progress(witness)
 				progress(witness)
@@ -90,7 +90,7 @@ func TestOthersGoOnWhenASubscriberIsKilled(t *testing.T) {
 			pub.in.Close()
 			var published uint64
 			pub.expect(&published)
-			witness.tell(published)
+			witness.sendNumber(published)
 			got := final(witness)
 			if got.Received+got.Lost != published || got.Lost != 0 {
 				t.Errorf("the witness received %d and lost %d, %d were published", got.Received, got.Lost, published)
@@ -113,8 +113,8 @@ func TestOthersGoOnWhenBothEndsAreKilled(t *testing.T) {
 		}
 		progress(victims[0])
 		progress(victims[1])
-		hears(witness, 2*i+2)
-		flatOut()
+		waitPublishers(witness, 2*i+2)
+		randomDelay()
 		for _, i := range rand.Perm(len(victims)) {
 			victims[i].kill()
 		}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// makeRole joins, makes, uses and closes ends, and leaves, without end.
-func makeRole([]string) error {
-	o := newObedient()
+// endpointChurnRole joins, makes, uses and closes ends, and leaves, without end.
+func endpointChurnRole([]string) error {
+	o := newAgent()
 	if err := report("ready"); err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func makeRole([]string) error {
 			{"join"}, {"sub", "s", "**"}, {"pub", "p", "t"}, {"send", "p", "3", "100"}, {"sub", "u", "t", "lossless"},
 			{"close", "s"}, {"pubs", "many", "3"}, {"sendall", "many", "3"}, {"close", "p"}, {"leave"},
 		} {
-			if err := o.obey(command, new(answer)); err != nil {
+			if err := o.execute(command, new(agentReply)); err != nil {
 				return err
 			}
 		}
@@ -34,19 +34,19 @@ func TestAKillWhileMakingAndClosingDisturbsNobody(t *testing.T) {
 
 func killWhileMaking(t *testing.T, times int) {
 	dir := newDomain(t)
-	sub, pub := obey(t, dir), obey(t, dir)
+	sub, pub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub s stable lossless")
 	pub.do("pub p stable")
 	was := 0
 	for i := range times {
-		victims := []*child{start(t, dir, "make").ready(), start(t, dir, "make").ready()}
+		victims := []*child{start(t, dir, "endpoint-churn").ready(), start(t, dir, "endpoint-churn").ready()}
 		time.Sleep(time.Duration(rand.Int64N(int64(15 * time.Millisecond))))
 		for _, v := range victims {
 			v.kill()
 		}
-		sub.order("take s 20")
+		sub.send("take s 20")
 		pub.do("send p 20 64")
-		var got answer
+		var got agentReply
 		if sub.expect(&got); got.Err != "" || got.Lost != 0 {
 			t.Fatalf("round %d: %+v", i, got)
 		}
@@ -55,7 +55,7 @@ func killWhileMaking(t *testing.T, times int) {
 		}
 	}
 	now := pub.do("figures")
-	for begin := time.Now(); now.FDs > was+8 && time.Since(begin) < long/4; { // it hears of the last deaths in its own time
+	for begin := time.Now(); now.FDs > was+8 && time.Since(begin) < waitLimit/4; { // it hears of the last deaths in its own time
 		now = pub.do("figures")
 	}
 	if now.FDs > was+8 {

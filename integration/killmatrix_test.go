@@ -15,29 +15,29 @@ import (
 	"github.com/shmbus/shmbus/internal/layouttest"
 )
 
-// Lives that survivors see, and those of who is alone.
+// Scenarios beside survivors, and scenarios without other participants.
 var (
-	watched = []string{"publisher", "subscriber", "lossless", "crowded"}
-	lonely  = []string{"first", "cleaner", "burier", "leaver"}
+	besideSurvivors = []string{"publisher", "subscriber", "lossless", "crowded"}
+	standalone      = []string{"first", "cleaner", "burier", "leaver"}
 )
 
-// forever is the timeout of lossless subscriptions of victims that are killed: who waits for them and does not hear of their death
-// waits for longer than any test.
-const forever = time.Hour
+// noTimeout is the timeout of lossless subscriptions of victims that are killed. A publisher that misses such a death waits for longer
+// than any test.
+const noTimeout = time.Hour
 
-// A census is which steps were struck, and which of them when the life came to its leaving.
-type census struct {
+// A coverage is the steps at which a trigger fired, and those of them in the phase "leave".
+type coverage struct {
 	mu      sync.Mutex
 	steps   map[string]bool
 	leaving map[string]bool
 	cells   int
-	lapped  int // of those who were stopped, who found losses counted
+	lapped  int // stopped victims that counted losses
 }
 
-func newCensus() *census { return &census{steps: map[string]bool{}, leaving: map[string]bool{}} }
+func newCoverage() *coverage { return &coverage{steps: map[string]bool{}, leaving: map[string]bool{}} }
 
-// add notes where a victim was struck.
-func (c *census) add(t *testing.T, k strike, v *casualty) {
+// add notes the step and the phase of a victim whose trigger fired.
+func (c *coverage) add(t *testing.T, k trigger, v *victimProcess) {
 	t.Helper()
 	at, err := readTrace(v.trace)
 	if err != nil {
@@ -46,14 +46,14 @@ func (c *census) add(t *testing.T, k strike, v *casualty) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.steps[k.step] = true
-	if phasesOf(v.life)[at.phase].name == "leave" {
+	if phasesOf(v.scenario)[at.phase].name == "leave" {
 		c.leaving[k.step] = true
 	}
 	c.cells++
 }
 
-// complete fails if a step was not struck in any life.
-func (c *census) complete(t *testing.T) {
+// complete fails if no trigger fired at some step in any scenario.
+func (c *coverage) complete(t *testing.T) {
 	t.Helper()
 	steps, err := layouttest.Steps("..")
 	if err != nil {
@@ -75,9 +75,9 @@ func (c *census) complete(t *testing.T) {
 	}
 }
 
-// cells are the strikes of one life, of which it was counted how often it comes to each step: at most each of one step, the
-// latest ones, except where files are made. Where it depends on who is how fast, it is struck early enough to come there.
-func cells(life string, passes map[string]int, each int) (all []strike) {
+// cells are the triggers of one scenario, given how often it passes each step: at most each of one step, the latest passes, except
+// where files are made. Where the number of passes depends on timing, the trigger is early enough to be reached.
+func cells(life string, passes map[string]int, each int) (all []trigger) {
 	for _, step := range slices.Sorted(maps.Keys(passes)) {
 		n := passes[step]
 		at := []int{1}
@@ -89,7 +89,7 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 		case "bell":
 			at = append(at, max(1, n/3), max(1, n/2))
 		case "sleep", "skip", "backpressure", "reclaim", "takeback":
-			at = append(at, min(max(1, n/3), 3)) // how often depends on who is how fast
+			at = append(at, min(max(1, n/3), 3)) // the number of passes depends on timing
 		default:
 			if step == "publish.bell" || step == "publish.wake" {
 				n = min(n, 9) // the same
@@ -123,13 +123,13 @@ func cells(life string, passes map[string]int, each int) (all []strike) {
 			n = len(at) // every file is another one
 		}
 		for _, pass := range at[max(0, len(at)-n):] {
-			all = append(all, strike{step: step, pass: pass})
+			all = append(all, trigger{step: step, pass: pass})
 		}
 	}
 	return all
 }
 
-// sections cuts strikes into n parts.
+// sections divides triggers into n parts.
 func sections[S any](all []S, n int) (parts [][]S) {
 	for i := range n {
 		var part []S
@@ -143,57 +143,57 @@ func sections[S any](all []S, n int) (parts [][]S) {
 	return parts
 }
 
-// count lives a life to its end and returns how often it comes to each step.
+// count runs a scenario to its end and returns how often it passes each step.
 func count(t *testing.T, life string) (n map[string]int) {
 	t.Helper()
-	if slices.Contains(lonely, life) {
-		alone(t, life, strike{step: "leave.bell", pass: -1}, func(_ string, _ []string, c *casualty) { n = c.passes() })
+	if slices.Contains(standalone, life) {
+		runStandalone(t, life, trigger{step: "leave.bell", pass: -1}, func(_ string, _ []string, c *victimProcess) { n = c.passes() })
 		return n
 	}
-	s := newScene(t)
-	c := send(t, s.dir, life, strike{}, forever)
+	s := newFailpointHarness(t)
+	c := startVictim(t, s.dir, life, trigger{}, noTimeout)
 	n = c.passes()
-	s.afterwards(t, 0, c)
-	s.end(t)
+	s.checkSurvivors(t, 0, c)
+	s.close(t)
 	return n
 }
 
-// Whoever dies after any step of any protocol costs nobody anything.
+// The death of a process after any step of any protocol costs other processes nothing.
 func TestKillMatrix(t *testing.T) {
-	struck := newCensus()
+	struck := newCoverage()
 	begin := time.Now()
 	t.Run("lives", func(t *testing.T) {
-		for _, life := range watched {
+		for _, life := range besideSurvivors {
 			t.Run(life, func(t *testing.T) {
 				t.Parallel()
-				s := newScene(t)
+				s := newFailpointHarness(t)
 				for _, k := range cells(life, count(t, life), 5) {
 					k.sig = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-						c := send(t, s.dir, life, k, forever)
-						if c.struck(t, k) {
+						c := startVictim(t, s.dir, life, k, noTimeout)
+						if c.waitHit(t, k) {
 							struck.add(t, k, c)
-							c.dead(t)
+							c.waitDead(t)
 						}
-						s.afterwards(t, 0, c)
+						s.checkSurvivors(t, 0, c)
 					})
 					if t.Failed() {
-						return // the survivors may be of no use any more
+						return // the survivors may have failed
 					}
 				}
-				s.end(t)
+				s.close(t)
 			})
 		}
-		for _, life := range lonely {
+		for _, life := range standalone {
 			t.Run(life, func(t *testing.T) {
 				t.Parallel()
 				for _, k := range cells(life, count(t, life), 5) {
 					k.sig = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-						alone(t, life, k, func(_ string, _ []string, c *casualty) {
-							if c.struck(t, k) {
+						runStandalone(t, life, k, func(_ string, _ []string, c *victimProcess) {
+							if c.waitHit(t, k) {
 								struck.add(t, k, c)
-								c.dead(t)
+								c.waitDead(t)
 							}
 						})
 					})

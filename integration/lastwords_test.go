@@ -8,13 +8,13 @@ import "testing"
 func TestSubscriber_LastWordsOfTheKilled(t *testing.T) {
 	const processes, small, large = 60, 5, 3
 	dir := newDomain(t)
-	sub := start(t, dir, "obey")
+	sub := start(t, dir, "agent")
 	sub.do("join")
 	sub.do("sub s t/* lossless")
 	sub.do("files 30")
 	before := sub.do("figures")
 	for i := range processes {
-		pub := start(t, dir, "obey")
+		pub := start(t, dir, "agent")
 		pub.do("join")
 		pub.do("pub p t/%d", i%7)
 		pub.do("send p %d 50", small)

@@ -12,14 +12,14 @@ import (
 func TestWhatFailsForWantOfDescriptorsIsMadeUpFor(t *testing.T) {
 	const topics = 12
 	dir := newDomain(t)
-	sub, pub := obey(t, dir), obey(t, dir)
+	sub, pub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub all **")
 	pub.do("pub before t")
 	pub.do("peers before 1")
 	sub.do("files 3")
 	pub.do("pubs many %d", topics)
 	pub.do("sendall many %d", topics)
-	if a := sub.try("sub more other/**"); a.Err != "" && a.Err != "files" {
+	if a := sub.request("sub more other/**"); a.Err != "" && a.Err != "files" {
 		t.Errorf("without descriptors: %s", a.Err)
 	}
 	was := sub.do("figures") // no descriptor to count descriptors with
@@ -39,17 +39,17 @@ func TestWhatFailsForWantOfDescriptorsIsMadeUpFor(t *testing.T) {
 
 func TestAPublisherWithoutDescriptorsIsAnErrorAndLeavesNothing(t *testing.T) {
 	dir := newDomain(t)
-	pub, sub := obey(t, dir), obey(t, dir)
+	pub, sub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub s t")
 	pub.do("pub p t")
 	pub.do("files 1")
 	was := entries(t, dir)
 	for range 20 {
-		if a := pub.try("pubs many 5"); a.Err != "files" {
+		if a := pub.request("pubs many 5"); a.Err != "files" {
 			t.Fatalf("five publishers with one descriptor: %q", a.Err)
 		}
 		for _, name := range []string{"many/0", "many/1"} {
-			pub.try("closeany %s", name)
+			pub.request("closeany %s", name)
 		}
 	}
 	if n := entries(t, dir); n != was {
@@ -67,7 +67,7 @@ func TestAPublisherWithoutDescriptorsIsAnErrorAndLeavesNothing(t *testing.T) {
 
 func TestAFullFileSystemIsAnErrorUntilThereIsRoom(t *testing.T) {
 	dir := newSmallDomain(t, "1m")
-	sub, pub := obey(t, dir), obey(t, dir)
+	sub, pub := startAgent(t, dir), startAgent(t, dir)
 	sub.do("sub s t")
 	pub.do("pub p t")
 	pub.do("send p 1 64")
@@ -78,7 +78,7 @@ func TestAFullFileSystemIsAnErrorUntilThereIsRoom(t *testing.T) {
 	for range 5 {
 		for _, command := range []string{"pub q t", "pub q t 4096", "send p 1 200000", "sub q u"} {
 			// A publish may find room in what the publisher has; nothing else can.
-			if a := pub.try(command); a.Err != "space" {
+			if a := pub.request(command); a.Err != "space" {
 				t.Errorf("%s: %q", command, a.Err)
 			}
 		}
@@ -86,8 +86,8 @@ func TestAFullFileSystemIsAnErrorUntilThereIsRoom(t *testing.T) {
 	if n := entries(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
-	stranger := start(t, dir, "obey")
-	if a := stranger.try("join"); a.Err != "space" {
+	stranger := start(t, dir, "agent")
+	if a := stranger.request("join"); a.Err != "space" {
 		t.Errorf("join: %q", a.Err)
 	}
 	stranger.finish()

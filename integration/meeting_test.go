@@ -20,20 +20,20 @@ func meetAtOnce(t *testing.T, each int) {
 	dir := newDomain(t)
 	var pubs, subs []*child
 	for range each {
-		p, s := start(t, dir, "obey"), start(t, dir, "obey")
-		p.order("join")
-		p.order("pub p t")
-		p.order("peers p %d", each)
-		p.order("send p 1 8")
-		s.order("join")
-		s.order("sub s t")
-		s.order("peers s %d", each)
-		s.order("take s %d", each)
+		p, s := start(t, dir, "agent"), start(t, dir, "agent")
+		p.send("join")
+		p.send("pub p t")
+		p.send("peers p %d", each)
+		p.send("send p 1 8")
+		s.send("join")
+		s.send("sub s t")
+		s.send("peers s %d", each)
+		s.send("take s %d", each)
 		pubs, subs = append(pubs, p), append(subs, s)
 	}
 	for _, c := range append(pubs, subs...) {
 		for _, what := range []string{"join", "make", "connect", "exchange"} {
-			var a answer
+			var a agentReply
 			if c.expect(&a); a.Err != "" {
 				t.Fatalf("%s: %s", what, a.Err)
 			}
@@ -50,9 +50,9 @@ func meetAtOnce(t *testing.T, each int) {
 func TestAPublisherIsHeardOnManyTopics(t *testing.T) {
 	const topics = 300
 	dir := newDomain(t)
-	sub := obey(t, dir)
+	sub := startAgent(t, dir)
 	sub.do("sub all **")
-	pub := obey(t, dir)
+	pub := startAgent(t, dir)
 	made := pub.do("pubs many %d", topics)
 	pub.do("sendall many %d", topics)
 	if got := sub.do("take all %d", topics); got.Topics != topics || got.Lost != 0 {
@@ -61,7 +61,7 @@ func TestAPublisherIsHeardOnManyTopics(t *testing.T) {
 	if got := sub.do("heard publisher %d", topics); got.Received != topics {
 		t.Errorf("%d publishers were announced", got.Received)
 	}
-	late := obey(t, dir)
+	late := startAgent(t, dir)
 	connected := late.do("sub all many/*")
 	late.do("peers all %d", topics)
 	pub.do("sendall many %d", topics)
@@ -79,11 +79,11 @@ func TestMakingAPublisherBesideManySubscribers(t *testing.T) {
 		dir := newDomain(t)
 		var all []*child
 		for range subscribers {
-			s := obey(t, dir)
+			s := startAgent(t, dir)
 			s.do("sub s t")
 			all = append(all, s)
 		}
-		pub := obey(t, dir)
+		pub := startAgent(t, dir)
 		var took time.Duration
 		const times = 20
 		for range times {
@@ -104,12 +104,12 @@ func TestADeathIsHeardByAll(t *testing.T) {
 	dir := newDomain(t)
 	var others []*child
 	for range 3 {
-		others = append(others, obey(t, dir))
+		others = append(others, startAgent(t, dir))
 	}
 	var worst, sum time.Duration
 	const deaths = 5
 	for i := range deaths {
-		victim := obey(t, dir)
+		victim := startAgent(t, dir)
 		victim.do("sub s t")
 		victim.do("pub p t")
 		for _, o := range others {

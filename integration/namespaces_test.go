@@ -19,8 +19,8 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// apart starts a child in the attempt role in pid and mount namespaces of its own, where it is process 1.
-func apart(t testing.TB, dir string) *child {
+// startInNamespace starts a child in the attempt role in pid and mount namespaces of its own, where it is process 1.
+func startInNamespace(t testing.TB, dir string) *child {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		needRoot(t, errors.New("namespaces of its own"))
@@ -28,34 +28,34 @@ func apart(t testing.TB, dir string) *child {
 	cmd := exec.Command(os.Args[0])
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 	c := launch(t, cmd, dir, "attempt")
-	c.must("join")
+	c.mustSucceed("join")
 	return c
 }
 
 func TestParticipantsOfDifferentPidNamespacesMeetAndHearOfDeaths(t *testing.T) {
 	dir := newDomain(t)
-	host, a, b := tryAll(t, dir), apart(t, dir), apart(t, dir)
+	host, a, b := startAttemptAgent(t, dir), startInNamespace(t, dir), startInNamespace(t, dir)
 	for _, c := range []*child{a, b} {
-		if pid := c.must("pid").PID; pid != 1 {
+		if pid := c.mustSucceed("pid").PID; pid != 1 {
 			t.Fatalf("in a namespace of its own it is process %d", pid)
 		}
 	}
 	all := []*child{host, a, b}
 	for i, c := range all {
-		c.must("sub s t")
-		c.must("pub p t")
-		c.must("heard joined 3")
-		c.must("peers p %d", i+1)
+		c.mustSucceed("sub s t")
+		c.mustSucceed("pub p t")
+		c.mustSucceed("heard joined 3")
+		c.mustSucceed("peers p %d", i+1)
 	}
 	for _, c := range all {
-		c.must("peers s 3")
-		c.must("peers p 3")
+		c.mustSucceed("peers s 3")
+		c.mustSucceed("peers p 3")
 	}
 	for _, c := range all {
-		c.must("send p 5 500")
+		c.mustSucceed("send p 5 500")
 	}
 	for _, c := range all {
-		if got := c.must("take s 15"); got.Lost != 0 {
+		if got := c.mustSucceed("take s 15"); got.Lost != 0 {
 			t.Errorf("it lost %d", got.Lost)
 		}
 	}
@@ -64,30 +64,30 @@ func TestParticipantsOfDifferentPidNamespacesMeetAndHearOfDeaths(t *testing.T) {
 	if removed, err := registry.Clean(filepath.Join(dir, "d"), false); len(removed) != 0 || err != nil {
 		t.Errorf("cleaned %q, %v", removed, err)
 	}
-	passing := apart(t, dir)
-	passing.must("leave")
+	passing := startInNamespace(t, dir)
+	passing.mustSucceed("leave")
 	passing.finish()
 	if n := entries(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
-	a.must("send p 1 500")
+	a.mustSucceed("send p 1 500")
 	begin := monotonic()
 	a.kill()
 	for _, c := range []*child{host, b} {
-		heard := c.must("heard died 1")
+		heard := c.mustSucceed("heard died 1")
 		t.Logf("a death in another pid namespace was heard after %v", time.Duration(heard.At-begin))
-		c.must("take s 1")
-		c.must("send p 1 500")
+		c.mustSucceed("take s 1")
+		c.mustSucceed("send p 1 500")
 	}
 	// Everybody waits a moment of its own before it removes the files of the dead, in case somebody else does.
 	for begin := time.Now(); entries(t, dir) != was-4; time.Sleep(time.Millisecond) {
-		if time.Since(begin) > long {
+		if time.Since(begin) > waitLimit {
 			t.Fatalf("%d files, before the death it were %d", entries(t, dir), was)
 		}
 	}
 	host.kill()
-	b.must("heard died 2")
-	b.must("send p 1 500")
+	b.mustSucceed("heard died 2")
+	b.mustSucceed("send p 1 500")
 	b.finish()
 }
 
@@ -97,20 +97,20 @@ func reuseRole([]string) error {
 	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return err
 	}
-	o := newObedient()
-	if err := o.obey([]string{"join"}, nil); err != nil {
+	o := newAgent()
+	if err := o.execute([]string{"join"}, nil); err != nil {
 		return err
 	}
-	var a answer
+	var a agentReply
 	pid, heir := 0, (*nested)(nil)
 	for round := 1; round <= 50; round++ { // a thread may get the number first; then another victim is needed
-		victim, err := other("obey")
+		victim, err := startNested("agent")
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(victim.in, "join")
 		fmt.Fprintln(victim.in, "pub p t")
-		if err := o.obey([]string{"heard", "added:t", fmt.Sprint(round)}, &a); err != nil {
+		if err := o.execute([]string{"heard", "added:t", fmt.Sprint(round)}, &a); err != nil {
 			return err
 		}
 		time.Sleep(20 * time.Millisecond) // more than a tick, in which start times are counted
@@ -120,10 +120,10 @@ func reuseRole([]string) error {
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid-1), 0); err != nil {
 			return err
 		}
-		if heir, err = other("idle"); err != nil {
+		if heir, err = startNested("idle"); err != nil {
 			return err
 		}
-		if err := o.obey([]string{"heard", "died", fmt.Sprint(round)}, &a); err != nil {
+		if err := o.execute([]string{"heard", "died", fmt.Sprint(round)}, &a); err != nil {
 			return err
 		}
 		if heir.cmd.Process.Pid == pid {
@@ -134,7 +134,7 @@ func reuseRole([]string) error {
 	}
 	var err error
 	var left []string
-	for begin := time.Now(); len(left) != 1 && time.Since(begin) < long; time.Sleep(time.Millisecond) {
+	for begin := time.Now(); len(left) != 1 && time.Since(begin) < waitLimit; time.Sleep(time.Millisecond) {
 		if left, err = filepath.Glob(filepath.Join(os.Getenv("SHMBUS_DIR"), "d", "*.participant")); err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ type nested struct {
 	out *bufio.Scanner
 }
 
-func other(role string) (*nested, error) {
+func startNested(role string) (*nested, error) {
 	n := &nested{cmd: exec.Command(os.Args[0])}
 	n.cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	n.cmd.Stderr = os.Stderr
@@ -170,7 +170,7 @@ func other(role string) (*nested, error) {
 
 // idleRole does nothing until it is asked to end.
 func idleRole([]string) error {
-	<-untilAsked()
+	<-stdinClosed()
 	return nil
 }
 
@@ -196,7 +196,7 @@ func TestAPidThatIsGivenAgainKeepsNobodyAlive(t *testing.T) {
 // A file whose lock is free is of a dead participant, whoever has its pid now; one whose lock is held is of a living one.
 func TestForgedPidsAndBootsDecideNothing(t *testing.T) {
 	dir := newDomain(t)
-	one, bystander := tryAll(t, dir), start(t, t.TempDir(), "idle")
+	one, bystander := startAttemptAgent(t, dir), start(t, t.TempDir(), "idle")
 	anotherBoot := func(h []byte) { h[32]++ }
 	anotherTime := func(h []byte) { binary.NativeEndian.PutUint64(h[24:], 1) }
 	dead := []*forged{
@@ -209,9 +209,9 @@ func TestForgedPidsAndBootsDecideNothing(t *testing.T) {
 		forge(t, dir, 1<<22, nil), // a pid that there cannot be
 		forge(t, dir, bystander.cmd.Process.Pid, anotherBoot),
 	}
-	newcomer := tryAll(t, dir)
+	newcomer := startAttemptAgent(t, dir)
 	for _, c := range []*child{one, newcomer} {
-		c.must("heard joined %d", 2+len(dead)+len(alive))
+		c.mustSucceed("heard joined %d", 2+len(dead)+len(alive))
 	}
 	for _, f := range dead {
 		// What a publisher, a schema and subscriptions would leave, too.
@@ -223,10 +223,10 @@ func TestForgedPidsAndBootsDecideNothing(t *testing.T) {
 		f.end()
 	}
 	for _, c := range []*child{one, newcomer} {
-		c.must("heard died %d", len(dead))
+		c.mustSucceed("heard died %d", len(dead))
 	}
-	last := tryAll(t, dir)
-	last.must("heard joined %d", 3+len(alive))
+	last := startAttemptAgent(t, dir)
+	last.mustSucceed("heard joined %d", 3+len(alive))
 	if n := entries(t, dir); n != 1+3+len(alive) {
 		t.Errorf("%d files, want the registry, three participants and %d that look as strange as the dead", n, len(alive))
 	}
@@ -236,7 +236,7 @@ func TestForgedPidsAndBootsDecideNothing(t *testing.T) {
 		}
 		f.end()
 	}
-	last.must("heard died %d", len(alive))
+	last.mustSucceed("heard died %d", len(alive))
 	for _, c := range []*child{one, newcomer, last, bystander} {
 		c.finish()
 	}
@@ -245,7 +245,7 @@ func TestForgedPidsAndBootsDecideNothing(t *testing.T) {
 // What a boot leaves on a disk, or a power failure, is cleaned by the first who comes.
 func TestLeftoversOfAnotherBootAreCleaned(t *testing.T) {
 	dir := newDomain(t)
-	one := tryAll(t, dir)
+	one := startAttemptAgent(t, dir)
 	for range 5 {
 		f := forge(t, dir, 1, func(h []byte) { h[32]++ })
 		for _, suffix := range []string{"pub.1", "pub.2", "schema.2", "reader"} {
@@ -256,13 +256,13 @@ func TestLeftoversOfAnotherBootAreCleaned(t *testing.T) {
 		f.end()
 	}
 	one.kill() // nobody is there to notice
-	first := tryAll(t, dir)
+	first := startAttemptAgent(t, dir)
 	if n := entries(t, dir); n != 2 {
 		t.Errorf("%d files, want the registry and the participant", n)
 	}
-	first.must("sub s t")
-	first.must("pub p t")
-	first.must("send p 3 500")
-	first.must("take s 3")
+	first.mustSucceed("sub s t")
+	first.mustSucceed("pub p t")
+	first.mustSucceed("send p 3 500")
+	first.mustSucceed("take s 3")
 	first.finish()
 }

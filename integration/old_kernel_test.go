@@ -85,7 +85,7 @@ func quietRole(args []string) error {
 	if err := report("ready"); err != nil {
 		return err
 	}
-	told, asked := orders()
+	told, asked := readNumbers()
 	for n := range told {
 		for range n {
 			<-got
@@ -152,7 +152,7 @@ func TestOldKernel_IdleProcess(t *testing.T) {
 			heard := func(n int) {
 				t.Helper()
 				var got uint64
-				quiet.tell(uint64(n))
+				quiet.sendNumber(uint64(n))
 				if quiet.expect(&got); got != uint64(n) {
 					t.Errorf("%d samples", got)
 				}

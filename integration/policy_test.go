@@ -16,9 +16,9 @@ import (
 
 const sticky = 0o770 | fs.ModeSetgid | fs.ModeSticky
 
-func insider() person { return person{"insider", 5004, 6004, []uint32{shared, secret}} }
+func insider() user { return user{"insider", 5004, 6004, []uint32{shared, secret}} }
 
-func wantRefusal(t *testing.T, r result, kernel bool, parts ...string) {
+func wantRefusal(t *testing.T, r accessResult, kernel bool, parts ...string) {
 	t.Helper()
 	t.Log(r.Error)
 	if !r.Forbidden || r.Kernel != kernel {
@@ -32,13 +32,13 @@ func wantRefusal(t *testing.T, r result, kernel bool, parts ...string) {
 }
 
 func TestAPolicyIsEnforcedOnWhoSubscribes(t *testing.T) {
-	w := newTown(t, sticky)
+	w := newUserDomain(t, sticky)
 	w.policy("subscribe load group:6100\nsubscribe mine nobody\n")
 	defer w.policy("")
 	pub := w.run(owner(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	mine := w.run(owner(), "publish", "-topic", "mine", "-pause", "1ms").ready()
 	for _, right := range []string{"subscribe", "watch"} {
-		for _, who := range []person{owner(), insider()} {
+		for _, who := range []user{owner(), insider()} {
 			if r := w.try(who, right); r.Error != "" {
 				t.Errorf("the %s may %s: %s", who.name, right, r.Error)
 			}
@@ -57,7 +57,7 @@ func TestAPolicyIsEnforcedOnWhoSubscribes(t *testing.T) {
 }
 
 func TestAPolicyIsEnforcedOnWhoPublishes(t *testing.T) {
-	w := newTown(t, sticky)
+	w := newUserDomain(t, sticky)
 	// It began before there was a policy, so it does not know that it should not.
 	rogue := w.run(member(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	w.policy("publish load user:5001 group:6100\n")
@@ -83,7 +83,7 @@ func TestAPolicyIsEnforcedOnWhoPublishes(t *testing.T) {
 			}
 		}
 	}()
-	for _, who := range []person{owner(), insider()} {
+	for _, who := range []user{owner(), insider()} {
 		pub := w.run(who, "publish", "-pause", "1ms", "-size", "1000").ready()
 		sub, err := topic.NewSubscriber[[]byte](p, "load", nil)
 		if err != nil {
@@ -103,7 +103,7 @@ func TestAPolicyIsEnforcedOnWhoPublishes(t *testing.T) {
 }
 
 func TestABadPolicyKeepsEverybodyOut(t *testing.T) {
-	w := newTown(t, sticky)
+	w := newUserDomain(t, sticky)
 	w.policy("publish load user:5001\nsubscribe load user:5002\n")
 	defer w.policy("")
 	for _, right := range []string{"publish", "subscribe", "watch", "record"} {
@@ -116,7 +116,7 @@ func TestABadPolicyKeepsEverybodyOut(t *testing.T) {
 
 // Who may write in the directory of a domain may replace files there. That makes nobody somebody else.
 func TestAFileThatSomebodyElsePutThereIsNotRead(t *testing.T) {
-	w := newTown(t, 0o770|fs.ModeSetgid)
+	w := newUserDomain(t, 0o770|fs.ModeSetgid)
 	pub := w.run(owner(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	if r := w.try(member(), "usurp"); r.Error != "" {
 		t.Fatal(r.Error)
@@ -159,7 +159,7 @@ func TestAFileThatSomebodyElsePutThereIsNotRead(t *testing.T) {
 }
 
 func TestInAStickyDomainNobodyReplacesFilesOfOthers(t *testing.T) {
-	w := newTown(t, sticky)
+	w := newUserDomain(t, sticky)
 	pub := w.run(owner(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	if r := w.try(member(), "usurp"); !r.Kernel || !strings.Contains(r.Error, "operation not permitted") {
 		t.Errorf("%+v", r)
@@ -171,7 +171,7 @@ func TestInAStickyDomainNobodyReplacesFilesOfOthers(t *testing.T) {
 }
 
 func TestTheKernelSaysWhoPublishesAndSubscribes(t *testing.T) {
-	w := newTown(t, 0o770|fs.ModeSetgid)
+	w := newUserDomain(t, 0o770|fs.ModeSetgid)
 	pub := w.run(owner(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	sub := w.run(member(), "subscribe").ready()
 	p, err := topic.Join(&topic.Options{Dir: w.dir, Domain: "d"})
@@ -192,7 +192,7 @@ func TestTheKernelSaysWhoPublishesAndSubscribes(t *testing.T) {
 	}
 	for kind, want := range map[registry.Kind]struct {
 		c   *child
-		who person
+		who user
 	}{registry.KindPublisher: {pub, owner()}, registry.KindSubscription: {sub, member()}} {
 		got := seen[kind]
 		if got.UID != int(want.who.uid) || got.GID != shared || got.PID != want.c.cmd.Process.Pid || got.PIDCheck != registry.PIDOfUser {

@@ -68,7 +68,7 @@ func launch(t testing.TB, cmd *exec.Cmd, dir, role string) *child {
 	c := &child{t: t, cmd: cmd, dir: dir}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "SHMBUS_DIR="+dir, "SHMBUS_DOMAIN=d")
 	c.cmd.Stderr = &c.err
-	// Nobody survives the test, however it ends.
+	// The kernel kills the child when the test ends.
 	if c.cmd.SysProcAttr == nil {
 		c.cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
@@ -137,8 +137,8 @@ func (c *child) kill() {
 // report prints a JSON line for the parent.
 func report(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
-// untilAsked returns a channel that is closed when the parent asks the child to end.
-func untilAsked() <-chan struct{} {
+// stdinClosed returns a channel that is closed when the parent asks the child to end.
+func stdinClosed() <-chan struct{} {
 	asked := make(chan struct{})
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
@@ -147,8 +147,8 @@ func untilAsked() <-chan struct{} {
 	return asked
 }
 
-// orders returns a channel of the numbers that the parent sends, closed when it asks the child to end, and that event.
-func orders() (told <-chan uint64, asked <-chan struct{}) {
+// readNumbers returns a channel of the numbers that the parent sends, closed when it asks the child to end, and that event.
+func readNumbers() (told <-chan uint64, asked <-chan struct{}) {
 	numbers, end := make(chan uint64, 1), make(chan struct{})
 	go func() {
 		lines := bufio.NewScanner(os.Stdin)
@@ -163,8 +163,8 @@ func orders() (told <-chan uint64, asked <-chan struct{}) {
 	return numbers, end
 }
 
-// tell sends a number to a child that listens to orders.
-func (c *child) tell(n uint64) {
+// sendNumber sends a number to a child that listens to orders.
+func (c *child) sendNumber(n uint64) {
 	c.t.Helper()
 	if _, err := fmt.Fprintln(c.in, n); err != nil {
 		c.cmd.Wait()

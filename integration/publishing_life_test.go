@@ -120,8 +120,8 @@ func (v *victim) atTheLimit() error {
 	return nil
 }
 
-// visited has somebody subscribe and go again.
-func (v *victim) visited() error {
+// connectReader has somebody subscribe and go again.
+func (v *victim) connectReader() error {
 	guest, err := topic.Join(&topic.Options{Unit: "guest"})
 	if err != nil {
 		return err
@@ -151,8 +151,8 @@ func (v *victim) pause() error {
 	return v.ctx.Err()
 }
 
-// slowed publishes to somebody lossless who is slow.
-func (v *victim) slowed() error {
+// slowReader publishes to somebody lossless who is slow.
+func (v *victim) slowReader() error {
 	v.count(false)
 	slow, err := topic.NewPublisher(v.p, "slow", &topic.PublisherOptions[[]byte]{Depth: 4})
 	if err != nil {
@@ -168,8 +168,8 @@ func (v *victim) slowed() error {
 	return slow.Close()
 }
 
-// crowd has more subscribe than there are places for.
-func (v *victim) crowd() error {
+// exceedReaders has more subscribe than there are places for.
+func (v *victim) exceedReaders() error {
 	pub, err := topic.NewPublisher[[]byte](v.p, "crowd", nil)
 	if err != nil {
 		return err

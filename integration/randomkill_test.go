@@ -34,40 +34,40 @@ func rounds(t *testing.T) int {
 	return n
 }
 
-// figures count whom kills hit where.
-type figures struct {
+// killStats count the kills by scenario, phase and protocol.
+type killStats struct {
 	mu        sync.Mutex
 	rounds    int
 	both      int // rounds that killed two
-	lives     map[string]int
+	scenarios map[string]int
 	phases    map[string]int
 	protocols map[string]int // of the step that was the last
 }
 
-// fell notes where a victim was when it was killed. Until then nothing may have gone wrong with it.
-func (f *figures) fell(t *testing.T, c *casualty) {
+// addKill notes the phase and the step at which a victim was killed. The victim must not have failed before.
+func (f *killStats) addKill(t *testing.T, c *victimProcess) {
 	t.Helper()
 	at, err := readTrace(c.trace)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.err.Len() > 0 || c.cmd.ProcessState.ExitCode() > 0 {
-		t.Errorf("before it was killed the %s ended with %v: %s", c.life, c.cmd.ProcessState, c.err.String())
+		t.Errorf("before it was killed the %s ended with %v: %s", c.scenario, c.cmd.ProcessState, c.err.String())
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lives[c.life]++
+	f.scenarios[c.scenario]++
 	where := "before it joined"
 	if c.cmd.ProcessState.Exited() {
 		where = "after its end"
 	} else if at.last != "" {
-		where = phasesOf(c.life)[at.phase].name
+		where = phasesOf(c.scenario)[at.phase].name
 		f.protocols[protocol(at.last)]++
 	}
-	f.phases[c.life+" "+where]++
+	f.phases[c.scenario+" "+where]++
 }
 
-func (f *figures) round(victims int) {
+func (f *killStats) addRound(victims int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rounds++
@@ -82,10 +82,10 @@ func most(n map[string]int) string {
 	return strings.Join(all, ", ")
 }
 
-// Whoever is killed at any time, one alone or both ends, costs nobody anything.
+// A kill at any time, of one process or of both ends, costs other processes nothing.
 func TestRandomKills(t *testing.T) {
 	n := rounds(t)
-	f := &figures{lives: map[string]int{}, phases: map[string]int{}, protocols: map[string]int{}}
+	f := &killStats{scenarios: map[string]int{}, phases: map[string]int{}, protocols: map[string]int{}}
 	begin := time.Now()
 	t.Run("scenes", func(t *testing.T) {
 		for i := range 3 {
@@ -93,65 +93,64 @@ func TestRandomKills(t *testing.T) {
 				t.Parallel()
 				if i == 2 { // one after the other has a domain of its own
 					for k := i; k < n && !t.Failed(); k += 3 {
-						t.Run(strconv.Itoa(k), func(t *testing.T) { killAloneAtRandom(t, f) })
+						t.Run(strconv.Itoa(k), func(t *testing.T) { killStandaloneAtRandom(t, f) })
 					}
 					return
 				}
-				s := newScene(t)
+				s := newFailpointHarness(t)
 				for k := i; k < n && !t.Failed(); k += 3 {
 					t.Run(strconv.Itoa(k), func(t *testing.T) { killAtRandom(t, s, f) })
 				}
-				s.end(t)
+				s.close(t)
 			})
 		}
 	})
 	t.Logf("%d rounds in %v, %d of them killed both ends", f.rounds, time.Since(begin).Round(time.Second), f.both)
-	t.Logf("killed: %s", most(f.lives))
+	t.Logf("killed: %s", most(f.scenarios))
 	t.Logf("in its part: %s", most(f.phases))
 	t.Logf("last step was of: %s", most(f.protocols))
 }
 
-// killAtRandom has one victim or two killed when some part of their lives has gone by: they begin a part that is drawn, and live
-// a moment that is.
-func killAtRandom(t *testing.T, s *scene, f *figures) {
+// killAtRandom kills one or two victims a random moment after the begin of a random phase.
+func killAtRandom(t *testing.T, s *failpointHarness, f *killStats) {
 	chosen := [][]string{
 		{"publisher"}, {"subscriber"}, {"lossless"}, {"publisher", "subscriber"}, {"publisher", "lossless"}, {"subscriber", "lossless"},
 		{"publisher"}, {"crowded"},
 	}[rand.IntN(8)]
-	var victims []*casualty
+	var victims []*victimProcess
 	for _, life := range chosen {
-		victims = append(victims, send(t, s.dir, life, strike{}, forever))
+		victims = append(victims, startVictim(t, s.dir, life, trigger{}, noTimeout))
 	}
-	victims[0].somewhere()
+	victims[0].waitRandomMoment()
 	for _, i := range rand.Perm(len(victims)) {
 		victims[i].kill()
 	}
 	var slack uint64
 	for _, v := range victims {
-		f.fell(t, v)
-		if v.life == "publisher" && !v.cmd.ProcessState.Exited() {
+		f.addKill(t, v)
+		if v.scenario == "publisher" && !v.cmd.ProcessState.Exited() {
 			slack++ // it may have been killed between a ring word and its note of it
 		}
 	}
-	f.round(len(victims))
-	s.afterwards(t, slack, victims...)
+	f.addRound(len(victims))
+	s.checkSurvivors(t, slack, victims...)
 }
 
-// killAloneAtRandom does the same where there is nobody else, and has the next who come find a domain that they can use, and
-// nothing that is left when they are gone.
-func killAloneAtRandom(t *testing.T, f *figures) {
-	alone(t, lonely[rand.IntN(len(lonely))], strike{}, func(_ string, _ []string, c *casualty) {
-		c.somewhere()
+// killStandaloneAtRandom does the same without other participants. New participants must then be able to use the domain, and leave no
+// file behind.
+func killStandaloneAtRandom(t *testing.T, f *killStats) {
+	runStandalone(t, standalone[rand.IntN(len(standalone))], trigger{}, func(_ string, _ []string, c *victimProcess) {
+		c.waitRandomMoment()
 		c.kill()
-		f.fell(t, c)
-		f.round(1)
+		f.addKill(t, c)
+		f.addRound(1)
 	})
 }
 
-// somewhere returns when the victim has begun a part of its life that is drawn, and lived a moment that is.
-func (c *casualty) somewhere() {
-	part := rand.IntN(len(phasesOf(c.life)))
-	for begin := time.Now(); time.Since(begin) < long; time.Sleep(50 * time.Microsecond) {
+// waitRandomMoment returns a random moment after the victim began a random phase.
+func (c *victimProcess) waitRandomMoment() {
+	part := rand.IntN(len(phasesOf(c.scenario)))
+	for begin := time.Now(); time.Since(begin) < waitLimit; time.Sleep(50 * time.Microsecond) {
 		if at, err := readTrace(c.trace); err == nil && at.phase >= part {
 			break
 		}
@@ -160,7 +159,7 @@ func (c *casualty) somewhere() {
 }
 
 func phasesOf(name string) []phase {
-	for _, l := range lives() {
+	for _, l := range scenarios() {
 		if l.name == name {
 			return l.phases
 		}

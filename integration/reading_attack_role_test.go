@@ -58,7 +58,7 @@ func readingAttackRole(args []string) error {
 	if err := report("ready"); err != nil {
 		return err
 	}
-	for asked := untilAsked(); !ended(asked); time.Sleep(*lapse) {
+	for asked := stdinClosed(); !ended(asked); time.Sleep(*lapse) {
 		names, err := filepath.Glob(filepath.Join(os.Getenv("SHMBUS_DIR"), os.Getenv("SHMBUS_DOMAIN"), "*"))
 		if err != nil {
 			return err
@@ -158,13 +158,13 @@ func (a *readingAttack) count(to *uint64, n uintptr, e syscall.Errno) {
 	}
 }
 
-// newcomersRole lets one participant after the other join, publish to one that listens, and leave, until it is asked to stop.
-func newcomersRole([]string) error {
+// readerChurnRole lets one participant after the other join, publish to one that listens, and leave, until it is asked to stop.
+func readerChurnRole([]string) error {
 	if err := report("ready"); err != nil {
 		return err
 	}
 	n := uint64(0)
-	for asked := untilAsked(); !ended(asked); n++ {
+	for asked := stdinClosed(); !ended(asked); n++ {
 		if err := visitOnce(); err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func newcomersRole([]string) error {
 }
 
 func visitOnce() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	var both [2]*topic.Participant
 	for i := range both {

@@ -16,7 +16,7 @@ const readingTime = 3 * time.Second
 // A user of the group may read in the domain and not make files. It attacks every word of every file that it may open, and touches
 // every byte, while others publish, receive, join and leave. It finds no word on which a process sleeps, and no hole.
 func TestUserWhoMayOnlyRead_EveryWordOfEveryFile(t *testing.T) {
-	w := newTown(t, 0o750|fs.ModeSetgid)
+	w := newUserDomain(t, 0o750|fs.ModeSetgid)
 	during := readingTime
 	if v := os.Getenv("SHMBUS_TEST_HOSTILE"); v != "" {
 		var err error
@@ -34,8 +34,8 @@ func TestUserWhoMayOnlyRead_EveryWordOfEveryFile(t *testing.T) {
 		subs = append(subs, w.run(owner(), "subscribe", "-topic", p.name, "-lossless="+p.lossless).ready())
 		pubs = append(pubs, w.run(owner(), "publish", "-topic", p.name, "-pause", p.pause, "-depth", p.depth, "-size", p.size, "-subscribers", "1").ready())
 	}
-	many := w.run(owner(), "throng", "-members", "5").ready()
-	visits := w.run(owner(), "newcomers").ready()
+	many := w.run(owner(), "member-churn", "-members", "5").ready()
+	visits := w.run(owner(), "reader-churn").ready()
 	c := w.run(member(), "reading-attack").ready() // one alone: it would find others that sleep where it does
 	time.Sleep(during)                             // the attack is what takes its time
 	var a readingAttack
@@ -67,7 +67,7 @@ func TestUserWhoMayOnlyRead_EveryWordOfEveryFile(t *testing.T) {
 		var published uint64
 		pub.in.Close()
 		pub.expect(&published)
-		subs[i].tell(published)
+		subs[i].sendNumber(published)
 		var got tally
 		subs[i].expect(&got)
 		t.Logf("%d published, %+v, %d newcomers", published, got, visited)

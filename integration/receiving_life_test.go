@@ -11,7 +11,7 @@ import (
 
 func (v *victim) subscribe() error { return v.sub(&topic.SubscriberOptions[[]byte]{}) }
 func (v *victim) subscribeLossless() error {
-	return v.sub(&topic.SubscriberOptions[[]byte]{Lossless: true, LosslessTimeout: v.patience})
+	return v.sub(&topic.SubscriberOptions[[]byte]{Lossless: true, LosslessTimeout: v.losslessTimeout})
 }
 
 func (v *victim) sub(opts *topic.SubscriberOptions[[]byte]) error {
@@ -20,8 +20,8 @@ func (v *victim) sub(opts *topic.SubscriberOptions[[]byte]) error {
 	return err
 }
 
-// got checks a sample and keeps it; of those it keeps the oldest goes when there are more than a few.
-func (v *victim) got(s topic.Sample[[]byte], keep int) error {
+// check checks a sample and keeps it; of those it keeps the oldest goes when there are more than a few.
+func (v *victim) check(s topic.Sample[[]byte], keep int) error {
 	if err := check(s.Bytes(), stamp(s.Sequence(), len(s.Bytes()))); err != nil {
 		return err
 	}
@@ -32,17 +32,17 @@ func (v *victim) got(s topic.Sample[[]byte], keep int) error {
 		v.main = s.Publisher()
 	}
 	if s.Publisher() == v.main {
-		v.took(s.Lost())
+		v.noteReceived(s.Lost())
 	}
 	v.last[s.Publisher()] = s.Sequence()
-	v.kept = append(v.kept, s)
-	for len(v.kept) > keep {
-		old := v.kept[0]
+	v.held = append(v.held, s)
+	for len(v.held) > keep {
+		old := v.held[0]
 		if err := check(old.Bytes(), stamp(old.Sequence(), len(old.Bytes()))); err != nil {
 			return fmt.Errorf("while held: %w", err)
 		}
 		old.Release()
-		v.kept = v.kept[1:]
+		v.held = v.held[1:]
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (v *victim) take() error {
 		if err != nil {
 			return err
 		}
-		if err := v.got(s, 6); err != nil {
+		if err := v.check(s, 6); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (v *victim) takeBatches() error {
 			return err
 		}
 		for _, s := range buf[:k] {
-			if err := v.got(s, 6); err != nil {
+			if err := v.check(s, 6); err != nil {
 				return err
 			}
 		}
@@ -125,14 +125,14 @@ func (v *victim) lag() error {
 	return nil
 }
 
-// dawdle makes the publisher wait.
-func (v *victim) dawdle() error {
+// receiveSlowly makes the publisher wait.
+func (v *victim) receiveSlowly() error {
 	for range 40 {
 		s, err := v.subs[0].Receive(v.ctx)
 		if err != nil {
 			return err
 		}
-		if err := v.got(s, 6); err != nil {
+		if err := v.check(s, 6); err != nil {
 			return err
 		}
 		time.Sleep(500 * time.Microsecond)
@@ -147,7 +147,7 @@ func (v *victim) hold() error {
 		if err != nil {
 			return err
 		}
-		if err := v.got(s, 30); err != nil {
+		if err := v.check(s, 30); err != nil {
 			return err
 		}
 	}

@@ -15,12 +15,12 @@ import (
 )
 
 func roles() map[string]role {
-	all := map[string]role{"publish": publishRole, "subscribe": subscribeRole, "obey": obeyRole, "make": makeRole, "counted": countedRole,
-		"patient": patientRole, "throng": throngRole, "linger": lingerRole,
-		"attempt": attemptRole, "tenant": tenantRole, "deed": deedRole, "squeezed": squeezedRole, "make-do": makeDoRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole,
-		"reading-attack": readingAttackRole, "old-kernel": oldKernelRole, "quiet": quietRole, "newcomers": newcomersRole,
-		"hostile": hostileRole, "exposed": exposedRole, "visitor": visitorRole}
-	maps.Copy(all, struckRoles())
+	all := map[string]role{"publish": publishRole, "subscribe": subscribeRole, "agent": agentRole, "endpoint-churn": endpointChurnRole, "counted": countedRole,
+		"doctor-fixture": doctorFixtureRole, "member-churn": memberChurnRole, "lock-holder": lockHolderRole,
+		"attempt": attemptRole, "squatted": squattedRole, "access": accessRole, "no-space-publish": noSpacePublishRole, "no-space-join": noSpaceJoinRole, "fill": fillRole, "reuse": reuseRole, "default": defaultRole, "idle": idleRole,
+		"reading-attack": readingAttackRole, "old-kernel": oldKernelRole, "quiet": quietRole, "reader-churn": readerChurnRole,
+		"adversary": adversaryRole, "adversary-peer": adversaryPeerRole, "joiner": joinerRole}
+	maps.Copy(all, failpointRoles())
 	return all
 }
 
@@ -89,7 +89,7 @@ func publishRole(args []string) error {
 	if err := report("ready"); err != nil {
 		return err
 	}
-	asked := untilAsked()
+	asked := stdinClosed()
 	b := make([]byte, 1<<20)
 	seq := uint64(0)
 	for *count == 0 || seq < *count {
@@ -145,7 +145,7 @@ func subscribeRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	told, asked := orders()
+	told, asked := readNumbers()
 	ctx, cancel := context.WithCancel(context.Background())
 	var target atomic.Uint64
 	target.Store(*count)

@@ -21,46 +21,46 @@ const mib = 1 << 20
 
 func TestWithoutDescriptorsEveryCallSaysSoAndThePeersAreNotBlamed(t *testing.T) {
 	dir := newDomain(t)
-	poor, pub := tryAll(t, dir), tryAll(t, dir)
-	poor.must("sub s t")
-	poor.must("pub p u")
-	pub.must("pub p t")
-	pub.must("peers p 1")
-	pub.must("send p 1 50")
-	poor.must("take s 1")
-	poor.must("nofiles")
-	victim, newcomer := tryAll(t, dir), tryAll(t, dir)
-	newcomer.must("sub s u")
-	newcomer.must("pub n t")
+	poor, pub := startAttemptAgent(t, dir), startAttemptAgent(t, dir)
+	poor.mustSucceed("sub s t")
+	poor.mustSucceed("pub p u")
+	pub.mustSucceed("pub p t")
+	pub.mustSucceed("peers p 1")
+	pub.mustSucceed("send p 1 50")
+	poor.mustSucceed("take s 1")
+	poor.mustSucceed("nofiles")
+	victim, newcomer := startAttemptAgent(t, dir), startAttemptAgent(t, dir)
+	newcomer.mustSucceed("sub s u")
+	newcomer.mustSucceed("pub n t")
 	was := entries(t, dir)
 	for range 5 {
-		poor.lacks("files", "pub q q")
-		poor.lacks("files", "latch q q")
-		poor.lacks("files", "record %s", filepath.Join(t.TempDir(), "a.mcap"))
+		poor.mustLack("files", "pub q q")
+		poor.mustLack("files", "latch q q")
+		poor.mustLack("files", "record %s", filepath.Join(t.TempDir(), "a.mcap"))
 	}
 	if n := entries(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
 	stranger := start(t, dir, "attempt")
-	stranger.must("nofiles")
-	stranger.lacks("files", "join")
+	stranger.mustSucceed("nofiles")
+	stranger.mustLack("files", "join")
 	stranger.finish()
 	// What is connected goes on.
-	pub.must("send p 300 5000")
-	poor.must("take s 300")
-	poor.must("send p 3 5000")
+	pub.mustSucceed("send p 300 5000")
+	poor.mustSucceed("take s 300")
+	poor.mustSucceed("send p 3 5000")
 	victim.kill()
 	for _, c := range []*child{pub, newcomer} {
-		c.must("heard died 1")
+		c.mustSucceed("heard died 1")
 	}
-	poor.must("files 500")
-	poor.must("heard died 0")
-	poor.must("peers s 2")
-	poor.must("peers p 1")
-	newcomer.must("send n 1 50")
-	poor.must("take s 1")
-	poor.must("heard joined 3") // itself, the two
-	if a := poor.must("heard unusable 0"); a.Received != 0 {
+	poor.mustSucceed("files 500")
+	poor.mustSucceed("heard died 0")
+	poor.mustSucceed("peers s 2")
+	poor.mustSucceed("peers p 1")
+	newcomer.mustSucceed("send n 1 50")
+	poor.mustSucceed("take s 1")
+	poor.mustSucceed("heard joined 3") // itself, the two
+	if a := poor.mustSucceed("heard unusable 0"); a.Received != 0 {
 		t.Errorf("%d peers were called unusable", a.Received)
 	}
 	for _, c := range []*child{poor, pub, newcomer} {
@@ -84,41 +84,41 @@ func TestWithoutAddressSpace(t *testing.T) {
 
 func noAddressSpace(t *testing.T, lean string) {
 	dir := newSmallDomain(t, "1g") // where nobody else takes or gives
-	poor, other, stranger := launch(t, exec.Command(lean), dir, "attempt"), tryAll(t, dir), launch(t, exec.Command(lean), dir, "attempt")
-	poor.must("join")
-	poor.must("pub p t")
-	other.must("sub s t")
-	poor.must("send p 20 1000")
-	other.must("take s 20")
-	poor.must("prepare %d", 20*mib)
-	poor.must("figures")
-	poor.must("maps %d", 6*mib)
-	stranger.must("maps %d", 6*mib)
-	was := poor.belongings(dir)
+	poor, other, stranger := launch(t, exec.Command(lean), dir, "attempt"), startAttemptAgent(t, dir), launch(t, exec.Command(lean), dir, "attempt")
+	poor.mustSucceed("join")
+	poor.mustSucceed("pub p t")
+	other.mustSucceed("sub s t")
+	poor.mustSucceed("send p 20 1000")
+	other.mustSucceed("take s 20")
+	poor.mustSucceed("prepare %d", 20*mib)
+	poor.mustSucceed("figures")
+	poor.mustSucceed("maps %d", 6*mib)
+	stranger.mustSucceed("maps %d", 6*mib)
+	was := poor.resourceSummary(dir)
 	for range 5 {
-		poor.lacks("memory", "send p 1 %d", 20*mib)
-		poor.lacks("memory", "parts p %d", 20*mib)
-		poor.lacks("memory", "lend p %d", 20*mib)
-		poor.lacks("memory", "batch p 2 %d", 20*mib)
-		poor.lacks("memory", "pub q q %d", 20*mib)
-		poor.lacks("memory", "sub q q") // 16 MiB of address space, of which little has memory
-		stranger.lacks("memory", "join")
+		poor.mustLack("memory", "send p 1 %d", 20*mib)
+		poor.mustLack("memory", "parts p %d", 20*mib)
+		poor.mustLack("memory", "lend p %d", 20*mib)
+		poor.mustLack("memory", "batch p 2 %d", 20*mib)
+		poor.mustLack("memory", "pub q q %d", 20*mib)
+		poor.mustLack("memory", "sub q q") // 16 MiB of address space, of which little has memory
+		stranger.mustLack("memory", "join")
 	}
-	if is := poor.belongings(dir); is != was {
+	if is := poor.resourceSummary(dir); is != was {
 		t.Errorf("before: %s\nafter:  %s", was, is)
 	}
-	poor.must("send p 20 1000")
-	other.must("take s 20")
+	poor.mustSucceed("send p 20 1000")
+	other.mustSucceed("take s 20")
 	// One that may map a little makes do with fewer slots.
-	poor.must("pub little t2")
-	poor.must("maps %d", 12*mib)
-	poor.must("send little 30 %d", 3*mib)
-	poor.must("maps -1")
-	stranger.must("maps -1")
-	poor.must("send p 1 %d", 20*mib)
-	poor.must("sub q q")
-	other.must("take s 1")
-	stranger.must("join")
+	poor.mustSucceed("pub little t2")
+	poor.mustSucceed("maps %d", 12*mib)
+	poor.mustSucceed("send little 30 %d", 3*mib)
+	poor.mustSucceed("maps -1")
+	stranger.mustSucceed("maps -1")
+	poor.mustSucceed("send p 1 %d", 20*mib)
+	poor.mustSucceed("sub q q")
+	other.mustSucceed("take s 1")
+	stranger.mustSucceed("join")
 	for _, c := range []*child{poor, other, stranger} {
 		c.finish()
 	}
@@ -127,34 +127,34 @@ func noAddressSpace(t *testing.T, lean string) {
 func lateForAddressSpace(t *testing.T, lean string) {
 	const large = 20 * mib
 	dir := newDomain(t)
-	poor, pub := launch(t, exec.Command(lean), dir, "attempt"), tryAll(t, dir)
-	poor.must("join")
-	poor.must("sub s large")
-	poor.must("sub few small")
-	pub.must("pub l large")
-	pub.must("pub s small")
-	poor.must("figures")
-	poor.must("maps %d", 6*mib)
-	pub.must("send l 2 %d", large)
-	pub.must("send s 20 60")
-	poor.must("none s")
-	poor.must("heard unusable:large 1")
-	poor.must("take few 20")
-	late := tryAll(t, dir)
-	late.must("deep p small 4096") // 0.6 MiB; connected later or now, as there is room
-	pub.must("send l 20 %d", large)
-	poor.must("none s")
-	poor.must("none s")
-	poor.must("maps -1")
+	poor, pub := launch(t, exec.Command(lean), dir, "attempt"), startAttemptAgent(t, dir)
+	poor.mustSucceed("join")
+	poor.mustSucceed("sub s large")
+	poor.mustSucceed("sub few small")
+	pub.mustSucceed("pub l large")
+	pub.mustSucceed("pub s small")
+	poor.mustSucceed("figures")
+	poor.mustSucceed("maps %d", 6*mib)
+	pub.mustSucceed("send l 2 %d", large)
+	pub.mustSucceed("send s 20 60")
+	poor.mustSucceed("none s")
+	poor.mustSucceed("heard unusable:large 1")
+	poor.mustSucceed("take few 20")
+	late := startAttemptAgent(t, dir)
+	late.mustSucceed("deep p small 4096") // 0.6 MiB; connected later or now, as there is room
+	pub.mustSucceed("send l 20 %d", large)
+	poor.mustSucceed("none s")
+	poor.mustSucceed("none s")
+	poor.mustSucceed("maps -1")
 	// 22 were published, of which the ring has 16: the others were lost to one that was late, and counted.
-	if a := poor.must("take s 22"); a.Received+a.Lost != 22 || a.Received == 0 || a.Lost < 6 {
+	if a := poor.mustSucceed("take s 22"); a.Received+a.Lost != 22 || a.Received == 0 || a.Lost < 6 {
 		t.Errorf("of 22 it received %d and lost %d", a.Received, a.Lost)
 	}
-	pub.must("send l 3 %d", large)
-	if a := poor.must("take s 3"); a.Lost != 0 {
+	pub.mustSucceed("send l 3 %d", large)
+	if a := poor.mustSucceed("take s 3"); a.Lost != 0 {
 		t.Errorf("with room again it lost %d", a.Lost)
 	}
-	if a := poor.must("heard unusable 0"); a.Received != 1 {
+	if a := poor.mustSucceed("heard unusable 0"); a.Received != 1 {
 		t.Errorf("it heard of %d unusable publishers", a.Received)
 	}
 	for _, c := range []*child{poor, pub, late} {
@@ -164,29 +164,29 @@ func lateForAddressSpace(t *testing.T, lean string) {
 
 func TestTooManyParticipantsAreRefusedUntilOneLeaves(t *testing.T) {
 	dir := newDomain(t)
-	one := tryAll(t, dir)
-	one.must("pub p t")
+	one := startAttemptAgent(t, dir)
+	one.mustSucceed("pub p t")
 	var crowd []*forged
 	for range registry.MaxParticipants - 1 {
 		crowd = append(crowd, forge(t, dir, os.Getpid(), nil))
 	}
 	stranger := start(t, dir, "attempt")
 	for range 3 {
-		stranger.lacks("places", "join")
+		stranger.mustLack("places", "join")
 	}
 	if n := entries(t, dir); n != registry.MaxParticipants+3 { // the registry, a publisher and its wake file
 		t.Errorf("%d files", n)
 	}
-	one.must("send p 3 50")
-	one.must("sub s t")
-	one.must("send p 3 50")
-	one.must("take s 3")
+	one.mustSucceed("send p 3 50")
+	one.mustSucceed("sub s t")
+	one.mustSucceed("send p 3 50")
+	one.mustSucceed("take s 3")
 	crowd[0].end()
-	stranger.must("join")
-	stranger.must("sub s t")
-	one.must("peers p 2")
-	one.must("send p 3 50")
-	stranger.must("take s 3")
+	stranger.mustSucceed("join")
+	stranger.mustSucceed("sub s t")
+	one.mustSucceed("peers p 2")
+	one.mustSucceed("send p 3 50")
+	stranger.mustSucceed("take s 3")
 	for _, f := range crowd {
 		f.end()
 	}
@@ -196,26 +196,26 @@ func TestTooManyParticipantsAreRefusedUntilOneLeaves(t *testing.T) {
 
 func TestPlacesOfReadersThatWereKilledAreFreeAgain(t *testing.T) {
 	dir := newDomain(t)
-	pub, many, more, one := tryAll(t, dir), tryAll(t, dir), tryAll(t, dir), tryAll(t, dir)
-	pub.must("pub p t")
+	pub, many, more, one := startAttemptAgent(t, dir), startAttemptAgent(t, dir), startAttemptAgent(t, dir), startAttemptAgent(t, dir)
+	pub.mustSucceed("pub p t")
 	for i := range shmtransport.MaxReaders / 2 {
-		many.must("sub s%d t", i)
-		more.must("sub s%d t", i)
+		many.mustSucceed("sub s%d t", i)
+		more.mustSucceed("sub s%d t", i)
 	}
 	for range 3 {
-		one.lacks("places", "sub s t")
+		one.mustLack("places", "sub s t")
 	}
-	pub.must("send p 3 500")
-	many.must("take s0 3")
-	more.must("take s%d 3", shmtransport.MaxReaders/2-1)
+	pub.mustSucceed("send p 3 500")
+	many.mustSucceed("take s0 3")
+	more.mustSucceed("take s%d 3", shmtransport.MaxReaders/2-1)
 	many.kill()
-	pub.must("heard died 1")
-	one.must("sub s t")
-	pub.must("send p 3 500")
-	if a := one.must("take s 3"); a.Lost != 0 {
+	pub.mustSucceed("heard died 1")
+	one.mustSucceed("sub s t")
+	pub.mustSucceed("send p 3 500")
+	if a := one.mustSucceed("take s 3"); a.Lost != 0 {
 		t.Errorf("it lost %d", a.Lost)
 	}
-	more.must("take s0 6")
+	more.mustSucceed("take s0 6")
 	for _, c := range []*child{pub, more, one} {
 		c.finish()
 	}

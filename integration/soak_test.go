@@ -49,19 +49,19 @@ type gauge struct {
 	// least is by how much the smallest leak that it can see makes it grow. 0 is for things that are counted and that do not come and
 	// go by chance.
 	least float64
-	of    func(answer) float64
+	of    func(agentReply) float64
 }
 
 // The heap is measured in objects, after a collection. Memory is measured in pages: a mapping that is never unmapped, or a stack,
 // leaves at least one, and a file has pages for the most that there ever was at once. How many goroutines sleep for a process changes with how busy its subscriptions are.
 // The Go runtime ends no thread, and makes one more when by chance more than ever are in system calls at once.
 var gauges = []gauge{
-	{"descriptors", 0, func(a answer) float64 { return float64(a.FDs) }},
-	{"mappings", 0, func(a answer) float64 { return float64(a.Maps) }},
-	{"goroutines", 1, func(a answer) float64 { return float64(a.Goroutines) }},
-	{"threads", 1, func(a answer) float64 { return float64(a.Threads) }},
-	{"objects on the heap", 1, func(a answer) float64 { return float64(a.Objects) }},
-	{"KiB resident", 4, func(a answer) float64 { return float64(a.RSSKiB) }},
+	{"descriptors", 0, func(a agentReply) float64 { return float64(a.FDs) }},
+	{"mappings", 0, func(a agentReply) float64 { return float64(a.Maps) }},
+	{"goroutines", 1, func(a agentReply) float64 { return float64(a.Goroutines) }},
+	{"threads", 1, func(a agentReply) float64 { return float64(a.Threads) }},
+	{"objects on the heap", 1, func(a agentReply) float64 { return float64(a.Objects) }},
+	{"KiB resident", 4, func(a agentReply) float64 { return float64(a.RSSKiB) }},
 }
 
 // growth is by how much a series grows in a step: the median of all pairs of values of it, which no outlier moves.
@@ -156,7 +156,7 @@ func TestNothingGrowsWhileOthersComeAndGo(t *testing.T) {
 	if lasts > 0 {
 		warmUp, leaks, period = 12*soakWarmUp, 1, longPeriod // of so many cycles one leak in each is enough to tell
 	}
-	w := newWeather(t)
+	w := newGrowthHarness(t)
 	pace := time.NewTicker(period)
 	defer pace.Stop()
 	begin := time.Now()
@@ -176,33 +176,33 @@ func TestNothingGrowsWhileOthersComeAndGo(t *testing.T) {
 	for _, s := range w.all {
 		s.check(t, leaks)
 	}
-	w.sky.clear(w.blown)
-	for _, c := range append(w.crowd, w.looker) {
+	w.stress.stopAndCheck(w.visitorCounts)
+	for _, c := range append(w.visitors, w.reconnecting) {
 		c.finish()
 	}
 }
 
-// weather is the processes of a soak, and what is measured of them.
-type weather struct {
-	t      *testing.T
-	dir    string
-	sky    *sky
-	looker *child   // stays, and connects again and again
-	crowd  []*child // stay as processes, and join and leave
-	blown  []uint64
-	all    []series // gauges of each process in their order, then those of the domain
+// growthHarness is the processes of a soak, and what is measured of them.
+type growthHarness struct {
+	t             *testing.T
+	dir           string
+	stress        *stressHarness
+	reconnecting  *child   // stays, and connects again and again
+	visitors      []*child // stay as processes, and join and leave
+	visitorCounts []uint64
+	all           []series // gauges of each process in their order, then those of the domain
 }
 
-func newWeather(t *testing.T) *weather {
+func newGrowthHarness(t *testing.T) *growthHarness {
 	t.Helper()
 	dir := newDomain(t)
-	w := &weather{t: t, dir: dir, sky: newSky(t, dir, 5*time.Millisecond), looker: obey(t, dir), blown: make([]uint64, flowCount)}
-	for i := range w.sky.stay {
+	w := &growthHarness{t: t, dir: dir, stress: newStressHarness(t, dir, 5*time.Millisecond), reconnecting: startAgent(t, dir), visitorCounts: make([]uint64, flowCount)}
+	for i := range w.stress.processes {
 		w.watch(fmt.Sprintf("stays %d", i))
 	}
 	w.watch("reconnects")
 	for i := range soakVisitors {
-		w.crowd = append(w.crowd, start(t, dir, "obey"))
+		w.visitors = append(w.visitors, start(t, dir, "agent"))
 		w.watch(fmt.Sprintf("visits %d", i))
 	}
 	w.all = append(w.all, series{whose: "domain", gauge: gauge{name: "files"}}, series{whose: "domain", gauge: gauge{name: "KiB in files", least: 4}})
@@ -210,55 +210,57 @@ func newWeather(t *testing.T) *weather {
 }
 
 // watch makes a series of each gauge.
-func (w *weather) watch(whose string) {
+func (w *growthHarness) watch(whose string) {
 	for _, g := range gauges {
 		w.all = append(w.all, series{whose: whose, gauge: g})
 	}
 }
 
 // members are the participants that stay.
-func (w *weather) members() []*child { return append(slices.Clone(w.sky.stay), w.looker) }
+func (w *growthHarness) members() []*child {
+	return append(slices.Clone(w.stress.processes), w.reconnecting)
+}
 
 // churn is what comes and goes in one cycle, more times as often as soakVisits and soakLooks say.
-func (w *weather) churn(more int) {
+func (w *growthHarness) churn(more int) {
 	w.t.Helper()
 	var victims []*child
 	for range soakKills {
-		victims = append(victims, start(w.t, w.dir, "make"))
+		victims = append(victims, start(w.t, w.dir, "endpoint-churn"))
 	}
-	for i, c := range w.crowd {
-		c.order("visit %d %d", more*soakVisits, 3*i)
+	for i, c := range w.visitors {
+		c.send("visit %d %d", more*soakVisits, 3*i)
 	}
-	w.looker.order("reconnect %s %d", flowing(0), more*soakLooks)
+	w.reconnecting.send("reconnect %s %d", flowTopic(0), more*soakLooks)
 	for _, v := range victims {
 		v.ready()
-		flatOut()
+		randomDelay()
 		v.kill()
 	}
-	for _, c := range append(slices.Clone(w.crowd), w.looker) {
-		var a answer
+	for _, c := range append(slices.Clone(w.visitors), w.reconnecting) {
+		var a agentReply
 		if c.expect(&a); a.Err != "" {
 			w.t.Fatal(a.Err)
 		}
-		add(w.blown, a.Each)
+		addCounts(w.visitorCounts, a.Each)
 	}
 }
 
 // settle waits until all who stay have heard of all who left or died.
-func (w *weather) settle() {
+func (w *growthHarness) settle() {
 	w.t.Helper()
 	for _, c := range w.members() {
 		c.do("others %d", len(w.members()))
 	}
-	for _, c := range w.sky.stay {
+	for _, c := range w.stress.processes {
 		c.do("fewer f %d", flowReaders)
 	}
 }
 
-func (w *weather) measure(keep bool) {
+func (w *growthHarness) measure(keep bool) {
 	w.t.Helper()
 	var now []float64
-	for _, c := range append(w.members(), w.crowd...) {
+	for _, c := range append(w.members(), w.visitors...) {
 		c.do("forget")
 		a := c.do("figures")
 		a.RSSKiB = c.do("resident").RSSKiB

@@ -51,15 +51,15 @@ func descriptors(t testing.TB, pid int, dir string) (open, inherited []string) {
 
 func TestAProgramThatAParticipantStartedDoesNotKeepItAlive(t *testing.T) {
 	dir := newDomain(t)
-	one, victim := tryAll(t, dir), tryAll(t, dir)
+	one, victim := startAttemptAgent(t, dir), startAttemptAgent(t, dir)
 	for _, c := range []*child{one, victim} {
-		c.must("sub s t")
-		c.must("pub p t")
+		c.mustSucceed("sub s t")
+		c.mustSucceed("pub p t")
 	}
-	victim.must("send p 3 500")
-	one.must("peers s 2")
+	victim.mustSucceed("send p 3 500")
+	one.mustSucceed("peers s 2")
 	// Neither closes anything that it got.
-	raw, usual := victim.must("spawn raw").PID, victim.must("spawn usual").PID
+	raw, usual := victim.mustSucceed("spawn raw").PID, victim.mustSucceed("spawn usual").PID
 	t.Cleanup(func() { syscall.Kill(raw, syscall.SIGKILL); syscall.Kill(usual, syscall.SIGKILL) })
 	open, inherited := descriptors(t, victim.cmd.Process.Pid, dir)
 	if len(open) < 4 || len(inherited) != 0 {
@@ -71,8 +71,8 @@ func TestAProgramThatAParticipantStartedDoesNotKeepItAlive(t *testing.T) {
 		}
 	}
 	victim.kill()
-	one.must("heard died 1")
-	one.must("take s 3")
+	one.mustSucceed("heard died 1")
+	one.mustSucceed("take s 3")
 	for _, pid := range []int{raw, usual} {
 		if err := syscall.Kill(pid, 0); err != nil {
 			t.Errorf("what it started is over too: %v", err)

@@ -18,19 +18,19 @@ import (
 // each protocol.
 const stopVariable = "SHMBUS_TEST_STOP"
 
-// longStop is longer than what others do unasked is apart, and longer than a constructor waits for somebody who is stopped.
+// longStop is longer than the period of the regular checks, and longer than a constructor waits for a stopped process.
 const longStop = 1500 * time.Millisecond
 
-// A stop is a strike that lasts.
+// A stop is a trigger with a duration.
 type stop struct {
-	strike
+	trigger
 	pause time.Duration
 }
 
 func (s stop) long() bool { return s.pause >= longStop }
 
-// stops are the strikes of one life with how long they last. Lives have their long ones after different steps.
-func stops(t *testing.T, number int, all []strike) (lasting []stop) {
+// stops are the triggers of one scenario with their durations. Scenarios have their long stops after different steps.
+func stops(t *testing.T, number int, all []trigger) (lasting []stop) {
 	t.Helper()
 	each := shortStop
 	if text := os.Getenv(stopVariable); text != "" {
@@ -52,47 +52,47 @@ func stops(t *testing.T, number int, all []strike) (lasting []stop) {
 	return lasting
 }
 
-// While a process is stopped after any step of any protocol the others go on, and nobody takes it for dead. When it goes on it
-// does so where it was, checks and accounts for everything it gets, and ends well.
+// While a process is stopped after any step of any protocol, other processes go on, and none treats the stopped process as dead. The
+// process continues where it was stopped, checks and accounts for all its samples, and ends without an error.
 func TestStopMatrix(t *testing.T) {
-	struck := newCensus()
+	struck := newCoverage()
 	begin := time.Now()
 	t.Run("lives", func(t *testing.T) {
-		for number, life := range watched {
+		for number, life := range besideSurvivors {
 			all := stops(t, number, cells(life, count(t, life), 1))
 			for i, part := range sections(all, 6) {
 				t.Run(fmt.Sprintf("%s/%d", life, i), func(t *testing.T) {
 					t.Parallel()
-					s := newScene(t)
+					s := newFailpointHarness(t)
 					for _, k := range part {
 						t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-							c := send(t, s.dir, life, k.strike, impatience)
-							if c.struck(t, k.strike) {
-								struck.add(t, k.strike, c)
+							c := startVictim(t, s.dir, life, k.trigger, readerTimeout)
+							if c.waitHit(t, k.trigger) {
+								struck.add(t, k.trigger, c)
 								s.besideStopped(t, c, k)
 								struck.account(t, c)
 							}
-							s.afterwards(t, 0, c)
+							s.checkSurvivors(t, 0, c)
 						})
 						if t.Failed() {
 							return
 						}
 					}
-					s.end(t)
+					s.close(t)
 				})
 			}
 		}
-		for number, life := range lonely {
+		for number, life := range standalone {
 			all := stops(t, number, cells(life, count(t, life), 1))
 			for i, part := range sections(all, 3) {
 				t.Run(fmt.Sprintf("%s/%d", life, i), func(t *testing.T) {
 					t.Parallel()
 					for _, k := range part {
 						t.Run(fmt.Sprintf("%s/%d", k.step, k.pass), func(t *testing.T) {
-							alone(t, life, k.strike, func(dir string, dead []string, c *casualty) {
-								if c.struck(t, k.strike) {
-									struck.add(t, k.strike, c)
-									strangersBesideStopped(t, dir, dead, c, k)
+							runStandalone(t, life, k.trigger, func(dir string, dead []string, c *victimProcess) {
+								if c.waitHit(t, k.trigger) {
+									struck.add(t, k.trigger, c)
+									checkNewParticipantsBesideStopped(t, dir, dead, c, k)
 								}
 							})
 						})
@@ -117,17 +117,17 @@ const (
 	flows     = 5
 )
 
-// besideStopped checks that survivors go on beside a victim that is stopped, newcomers come and go, everybody leaves it what is
-// its own, and that it goes on afterwards.
-func (s *scene) besideStopped(t *testing.T, c *casualty, k stop) {
+// besideStopped checks that survivors go on beside a stopped victim, late joiners join and leave, the victim's files stay, and the victim
+// goes on afterwards.
+func (s *failpointHarness) besideStopped(t *testing.T, c *victimProcess, k stop) {
 	t.Helper()
-	c.stopped(t)
+	c.waitStopped(t)
 	over := time.After(k.pause)
 	was := s.flow()
 	all := files(t, s.dir)
 	if k.long() {
-		newcomer := start(t, s.dir, "newcomer")
-		bound := time.AfterFunc(long/2, func() { newcomer.cmd.Process.Kill() })
+		newcomer := start(t, s.dir, "late-joiner")
+		bound := time.AfterFunc(waitLimit/2, func() { newcomer.cmd.Process.Kill() })
 		defer bound.Stop()
 		<-over
 		if came := s.flow() - was; came < longFlow {
@@ -138,32 +138,32 @@ func (s *scene) besideStopped(t *testing.T, c *casualty, k stop) {
 			t.Errorf("the newcomer said %q", word)
 		}
 		newcomer.finish()
-		s.more += newcomerSamples
-		shown(t, s.dir, c, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(s.own, name) }))
+		s.more += lateJoinerSamples
+		checkShownStopped(t, s.dir, c, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(s.files, name) }))
 	} else {
 		<-over
 	}
 	for range flows {
-		ask(s.witness, "advance %s %d", s.main, shortFlow)
+		ask(s.subscriber, "advance %s %d", s.main, shortFlow)
 	}
-	spared(t, s.dir, all)
+	checkFilesKept(t, s.dir, all)
 	c.signal(syscall.SIGCONT)
 	c.passes()
 }
 
-// flow is how much of the survivors' samples came to the one who may lose none.
-func (s *scene) flow() uint64 {
-	s.witness.t.Helper()
-	a := ask(s.witness, "count %s", s.main).Accounts[0]
+// flow is how many of the survivors' samples the lossless subscription received.
+func (s *failpointHarness) flow() uint64 {
+	s.subscriber.t.Helper()
+	a := ask(s.subscriber, "count %s", s.main).Accounts[0]
 	if a.Lost > 0 {
-		s.witness.t.Errorf("the lossless subscription lost: %+v", a)
+		s.subscriber.t.Errorf("the lossless subscription lost: %+v", a)
 	}
 	return a.Received
 }
 
 // account checks that a victim that had begun to take samples when it was stopped found counted what it lost: more was published
 // meanwhile than the ring has room for.
-func (c *census) account(t *testing.T, v *casualty) {
+func (c *coverage) account(t *testing.T, v *victimProcess) {
 	t.Helper()
 	at, err := readTrace(v.trace)
 	if err != nil {
@@ -173,7 +173,7 @@ func (c *census) account(t *testing.T, v *casualty) {
 		return // it had not begun, or was near its end
 	}
 	if at.lapped == 0 {
-		t.Errorf("the %s was stopped while much more was published than the ring has room for, and found nothing lost", v.life)
+		t.Errorf("the %s was stopped while much more was published than the ring has room for, and found nothing lost", v.scenario)
 		return
 	}
 	c.mu.Lock()
@@ -181,8 +181,8 @@ func (c *census) account(t *testing.T, v *casualty) {
 	c.lapped++
 }
 
-// spared checks that cleaning takes nothing from a domain, where there are these files.
-func spared(t *testing.T, dir string, its []string) {
+// checkFilesKept checks that cleaning takes nothing from a domain, where there are these files.
+func checkFilesKept(t *testing.T, dir string, its []string) {
 	t.Helper()
 	removed, err := registry.Clean(filepath.Join(dir, "d"), false)
 	if err != nil || len(removed) != 0 {
@@ -193,21 +193,21 @@ func spared(t *testing.T, dir string, its []string) {
 	}
 }
 
-// strangersBesideStopped has others come to a domain where there is nobody but a victim that is stopped. What the dead left
-// may go; of the victim nothing may.
-func strangersBesideStopped(t *testing.T, dir string, dead []string, c *casualty, k stop) {
+// checkNewParticipantsBesideStopped has new participants join a domain whose only participant is a stopped victim. Files of dead
+// participants may be removed; files of the victim may not.
+func checkNewParticipantsBesideStopped(t *testing.T, dir string, dead []string, c *victimProcess, k stop) {
 	t.Helper()
-	c.stopped(t)
+	c.waitStopped(t)
 	until := time.Now().Add(k.pause)
 	its := slices.DeleteFunc(files(t, dir), func(name string) bool { return slices.Contains(dead, name) })
-	strangers(t, dir)
+	checkNewParticipants(t, dir)
 	for time.Now().Before(until) {
-		strangers(t, dir)
+		checkNewParticipants(t, dir)
 	}
 	if k.long() {
-		shown(t, dir, c, its)
+		checkShownStopped(t, dir, c, its)
 	}
-	spared(t, dir, its)
+	checkFilesKept(t, dir, its)
 	c.signal(syscall.SIGCONT)
 	c.passes()
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// An account is what became of one publisher's samples at one of the witness's subscriptions.
+// An account counts one publisher's samples at one of the accounting subscriptions.
 type account struct {
 	Subscription string
 	Publisher    string
@@ -26,12 +26,12 @@ type account struct {
 	Last         uint64 // sequence
 }
 
-// evidence is what survivors answer.
-type evidence struct {
-	Number   uint64
-	Text     string
-	Accounts []account
-	Has      *holdings
+// accountingReply is the reply of a survivor.
+type accountingReply struct {
+	Number    uint64
+	Text      string
+	Accounts  []account
+	Resources *resources
 }
 
 // The steady publisher.
@@ -40,8 +40,8 @@ const (
 	steadySlots = 128  // as many as its limit has room for
 )
 
-// steady publishes on "load" until it is told to pause: bursts of samples in entries and in slots, by every way there is.
-type steady struct {
+// steadyPublisher publishes on "load" until the command to pause: bursts of samples in entries and in slots, by every publish call.
+type steadyPublisher struct {
 	ctx context.Context
 	pub *topic.Publisher[[]byte]
 
@@ -59,17 +59,17 @@ func steadyRole([]string) error {
 	if err != nil {
 		return err
 	}
-	s := &steady{ctx: context.Background(), pub: pub, paused: true}
+	s := &steadyPublisher{ctx: context.Background(), pub: pub, paused: true}
 	go s.run()
-	if err := serve(s.obey); err != nil {
+	if err := serve(s.execute); err != nil {
 		return err
 	}
 	s.mu.Lock() // for ever
 	return p.Close()
 }
 
-// serve answers one line after the other.
-func serve(obey func(words []string) (evidence, error)) error {
+// serve executes one command a line and reports the reply.
+func serve(obey func(words []string) (accountingReply, error)) error {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		e, err := obey(strings.Fields(lines.Text()))
@@ -83,18 +83,18 @@ func serve(obey func(words []string) (evidence, error)) error {
 	return nil
 }
 
-// giveUp ends a process whose evidence would be of no use any more.
-func giveUp(err error) {
+// fatal ends a process whose accounts are no longer valid.
+func fatal(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
 
-func (s *steady) run() {
+func (s *steadyPublisher) run() {
 	for i := 0; ; i++ {
 		s.mu.Lock()
 		if !s.paused {
 			if err := s.burst(i); err != nil {
-				giveUp(err)
+				fatal(err)
 			}
 		}
 		s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *steady) run() {
 	}
 }
 
-func (s *steady) payload(seq uint64) []byte {
+func (s *steadyPublisher) payload(seq uint64) []byte {
 	n := 8 + int(seq*7%97)
 	if seq%3 == 0 {
 		n = 449 + int(seq*11%500)
@@ -112,7 +112,7 @@ func (s *steady) payload(seq uint64) []byte {
 	return b
 }
 
-func (s *steady) burst(i int) error {
+func (s *steadyPublisher) burst(i int) error {
 	const n = 12
 	if i%3 == 0 {
 		var all [][]byte
@@ -143,7 +143,7 @@ func (s *steady) burst(i int) error {
 	return nil
 }
 
-func (s *steady) obey(words []string) (e evidence, err error) {
+func (s *steadyPublisher) execute(words []string) (e accountingReply, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch words[0] {
@@ -153,7 +153,7 @@ func (s *steady) obey(words []string) (e evidence, err error) {
 		s.paused = words[0] == "pause"
 		e.Number = s.sent
 	case "figures": // INODE
-		return e, e.weigh(words[1])
+		return e, e.measureResources(words[1])
 	case "fill": // N: how many slots there are to be had at once
 		return e, s.until(words[1], &e.Number, s.fill)
 	case "subscribers": // N
@@ -162,11 +162,11 @@ func (s *steady) obey(words []string) (e evidence, err error) {
 	return e, nil
 }
 
-// until asks for a number until it is the one that is wanted, because not everybody hears of a death at once. It gives up
-// after long.
-func (s *steady) until(wanted string, n *uint64, ask func() (uint64, error)) (err error) {
+// until polls a number until it is the wanted one, because the processes learn of a death at different times. It gives up after a
+// quarter of waitLimit.
+func (s *steadyPublisher) until(wanted string, n *uint64, ask func() (uint64, error)) (err error) {
 	want, _ := strconv.ParseUint(wanted, 10, 64)
-	for begin := time.Now(); time.Since(begin) < long/4; time.Sleep(time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < waitLimit/4; time.Sleep(time.Millisecond) {
 		if *n, err = ask(); err != nil || *n == want {
 			return err
 		}
@@ -175,7 +175,7 @@ func (s *steady) until(wanted string, n *uint64, ask func() (uint64, error)) (er
 }
 
 // fill borrows slots until there are no more, and gives them back.
-func (s *steady) fill() (n uint64, err error) {
+func (s *steadyPublisher) fill() (n uint64, err error) {
 	var loans []topic.Loan
 	for {
 		loan, err := s.pub.Loan(s.ctx, 900)

@@ -44,7 +44,7 @@ func countedRole([]string) error {
 		return err
 	}
 	defer p.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	awake, err := topic.NewPublisher[[]byte](p, "awake", nil)
 	if err != nil {

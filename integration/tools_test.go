@@ -14,7 +14,7 @@ import (
 )
 
 // build makes programs of this module that every user of the town may run.
-func (w *town) build(names ...string) {
+func (w *userDomain) build(names ...string) {
 	w.t.Helper()
 	args := []string{"build", "-o", w.files + "/"}
 	for _, n := range names {
@@ -26,7 +26,7 @@ func (w *town) build(names ...string) {
 }
 
 // tool runs a program as somebody and returns what it says, and how it ends.
-func (w *town) tool(who person, line string) (stdout, stderr string, code int) {
+func (w *userDomain) tool(who user, line string) (stdout, stderr string, code int) {
 	w.t.Helper()
 	words := strings.Fields(line)
 	cmd := w.command(who, filepath.Join(w.files, words[0]), words[1:]...)
@@ -42,11 +42,11 @@ func (w *town) tool(who person, line string) (stdout, stderr string, code int) {
 }
 
 func TestToolsReadWhereTheyMayNotWrite(t *testing.T) {
-	w := newTown(t, 0o750|fs.ModeSetgid)
+	w := newUserDomain(t, 0o750|fs.ModeSetgid)
 	w.build("shmmon", "shmrec")
 	pub := w.run(owner(), "publish", "-pause", "1ms", "-size", "1000").ready()
 	for _, tc := range []struct {
-		who            person
+		who            user
 		line           string
 		code           int
 		stdout, stderr string
@@ -88,7 +88,7 @@ func TestToolsReadWhereTheyMayNotWrite(t *testing.T) {
 }
 
 func TestShmmonShowsAndChecksThePolicy(t *testing.T) {
-	w := newTown(t, sticky)
+	w := newUserDomain(t, sticky)
 	w.build("shmmon")
 	defer w.policy("")
 	pub := w.run(member(), "publish", "-pause", "1ms", "-size", "1000").ready()

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A person is a user whom no user database has to know.
-type person struct {
+// A user need not be in a user database.
+type user struct {
 	name     string
 	uid, gid uint32
 	groups   []uint32
@@ -25,20 +25,20 @@ const (
 	secret = 6100 // a group that some of its members are in
 )
 
-func owner() person    { return person{"owner", 5001, 6001, []uint32{shared, secret}} }
-func member() person   { return person{"member", 5002, 6002, []uint32{shared}} }
-func outsider() person { return person{"other", 5003, 6003, nil} }
+func owner() user    { return user{"owner", 5001, 6001, []uint32{shared, secret}} }
+func member() user   { return user{"member", 5002, 6002, []uint32{shared}} }
+func outsider() user { return user{"other", 5003, 6003, nil} }
 
-// A town is a place for a domain of several users, with programs that all of them may run.
-type town struct {
+// A userDomain is a place for a domain of several users, with programs that all of them may run.
+type userDomain struct {
 	t       testing.TB
 	dir     string // of the domain's directory
 	program string
 	files   string // where everybody may write
 }
 
-// newTown needs root. The directory of the domain has the given mode, belongs to the owner and has the shared group.
-func newTown(t testing.TB, mode fs.FileMode) *town {
+// newUserDomain needs root. The directory of the domain has the given mode, belongs to the owner and has the shared group.
+func newUserDomain(t testing.TB, mode fs.FileMode) *userDomain {
 	t.Helper()
 	switch {
 	case os.Geteuid() == 0:
@@ -47,7 +47,7 @@ func newTown(t testing.TB, mode fs.FileMode) *town {
 	default:
 		t.Skip("this takes root, to be several users: sudo go test")
 	}
-	w := &town{t: t, dir: newDomain(t)}
+	w := &userDomain{t: t, dir: newDomain(t)}
 	files, err := os.MkdirTemp("", "shmbus-users-")
 	if err != nil {
 		t.Fatal(err)
@@ -77,32 +77,32 @@ func copyFile(to, from string) error {
 	return errors.Join(err, out.Chmod(0o755), out.Close())
 }
 
-func (w *town) domain() string { return filepath.Join(w.dir, "d") }
+func (w *userDomain) domain() string { return filepath.Join(w.dir, "d") }
 
-// run starts a role as somebody.
-func (w *town) run(who person, role string, args ...string) *child {
+// run starts a role as a user.
+func (w *userDomain) run(who user, role string, args ...string) *child {
 	w.t.Helper()
 	return launch(w.t, w.command(who, w.program, args...), w.dir, role)
 }
 
-func (w *town) command(who person, program string, args ...string) *exec.Cmd {
+func (w *userDomain) command(who user, program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = w.files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: who.uid, Gid: who.gid, Groups: who.groups}}
 	return cmd
 }
 
-// try lets somebody attempt something and returns what came of it.
-func (w *town) try(who person, what string, args ...string) (r result) {
+// try runs one action of accessRole as a user and returns the result.
+func (w *userDomain) try(who user, what string, args ...string) (r accessResult) {
 	w.t.Helper()
-	c := w.run(who, "deed", append([]string{"-do", what, "-files", w.files}, args...)...)
+	c := w.run(who, "access", append([]string{"-do", what, "-files", w.files}, args...)...)
 	c.expect(&r)
 	c.finish()
 	return r
 }
 
-// leaveDead puts the file of a dead participant of the owner's into the domain.
-func (w *town) leaveDead() (path string) {
+// leaveDead creates the file of a dead participant of the owner in the domain.
+func (w *userDomain) leaveDead() (path string) {
 	w.t.Helper()
 	path = filepath.Join(w.domain(), "00000000000000aa.participant")
 	if err := errors.Join(os.WriteFile(path, []byte("dead"), 0o640), os.Chown(path, int(owner().uid), shared)); err != nil {
@@ -112,7 +112,7 @@ func (w *town) leaveDead() (path string) {
 }
 
 // policy writes the policy of the domain, or without a text removes it.
-func (w *town) policy(text string) {
+func (w *userDomain) policy(text string) {
 	w.t.Helper()
 	path := filepath.Join(w.domain(), "policy")
 	err := os.Remove(path)

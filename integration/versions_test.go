@@ -49,7 +49,7 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 	}
 	t.Run("a domain of another version", func(t *testing.T) {
 		dir := newDomain(t)
-		tryAll(t, dir).finish()
+		startAttemptAgent(t, dir).finish()
 		registryFile := filepath.Join(dir, "d", "registry")
 		patch(t, registryFile, olderVersion)
 		p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d"})
@@ -64,19 +64,19 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 	})
 	t.Run("a participant of another version", func(t *testing.T) {
 		dir := newDomain(t)
-		old, one := tryAll(t, dir), start(t, dir, "attempt")
-		old.must("pub p t")
-		old.must("sub s t")
+		old, one := startAttemptAgent(t, dir), start(t, dir, "attempt")
+		old.mustSucceed("pub p t")
+		old.mustSucceed("sub s t")
 		patch(t, filepath.Join(dir, "d", "*.participant"), olderVersion) // it was not there before either of them
-		one.must("join")
-		one.must("heard unusable 1")
-		one.must("sub s t")
-		one.must("pub p t")
-		one.must("send p 3 500")
-		if a := one.must("take s 3"); a.Lost != 0 {
+		one.mustSucceed("join")
+		one.mustSucceed("heard unusable 1")
+		one.mustSucceed("sub s t")
+		one.mustSucceed("pub p t")
+		one.mustSucceed("send p 3 500")
+		if a := one.mustSucceed("take s 3"); a.Lost != 0 {
 			t.Errorf("it lost %d", a.Lost)
 		}
-		old.must("none s")
+		old.mustSucceed("none s")
 		out, err := command(shmmon, dir, "ps").CombinedOutput()
 		if !strings.Contains(string(out), versionText(olderVersion)) || !strings.Contains(string(out), versionText(thisVersion)) {
 			t.Errorf("shmmon ps: %v, %s", err, out)
@@ -93,19 +93,19 @@ func TestTwoVersionsSideBySideRefuseEachOtherClearly(t *testing.T) {
 	})
 	t.Run("a publisher and a reader of another version", func(t *testing.T) {
 		dir := newDomain(t)
-		old, one := tryAll(t, dir), tryAll(t, dir)
-		old.must("pub p t")
-		old.must("sub s u")
+		old, one := startAttemptAgent(t, dir), startAttemptAgent(t, dir)
+		old.mustSucceed("pub p t")
+		old.mustSucceed("sub s u")
 		patch(t, filepath.Join(dir, "d", "*.pub.1"), newerVersion)
 		patch(t, filepath.Join(dir, "d", "*.reader"), newerVersion)
-		one.must("sub s t")
-		one.must("heard unusable:t 1")
-		one.must("pub p u") // waits a second for a subscription that it cannot connect
-		old.must("send p 3 500")
-		one.must("none s")
-		one.must("pub mine t")
-		one.must("send mine 3 500")
-		one.must("take s 3")
+		one.mustSucceed("sub s t")
+		one.mustSucceed("heard unusable:t 1")
+		one.mustSucceed("pub p u") // waits a second for a subscription that it cannot connect
+		old.mustSucceed("send p 3 500")
+		one.mustSucceed("none s")
+		one.mustSucceed("pub mine t")
+		one.mustSucceed("send mine 3 500")
+		one.mustSucceed("take s 3")
 		patch(t, filepath.Join(dir, "d", "*.pub.1"), thisVersion)
 		old.finish()
 		one.finish()
@@ -166,18 +166,18 @@ func TestProgramsOfTwoVersionsRefuseEachOther(t *testing.T) {
 			dir := newDomain(t)
 			work := func(c *child) {
 				t.Helper()
-				c.must("send p 3 50")
-				c.must("send p 3 5000")
-				if a := c.must("take s 6"); a.Received != 6 || a.Lost != 0 {
-					t.Errorf("received %+v", a.answer)
+				c.mustSucceed("send p 3 50")
+				c.mustSucceed("send p 3 5000")
+				if a := c.mustSucceed("take s 6"); a.Received != 6 || a.Lost != 0 {
+					t.Errorf("received %+v", a.agentReply)
 				}
-				c.must("none s")
+				c.mustSucceed("none s")
 			}
 			clean := func(by func(*testing.T, string, string, ...string) *child) {
 				t.Helper()
 				before := files(t, dir)
-				var r result
-				c := by(t, dir, "deed", "-do", "clean")
+				var r accessResult
+				c := by(t, dir, "access", "-do", "clean")
 				c.expect(&r)
 				if len(r.Found) != 0 || !slices.Equal(files(t, dir), before) {
 					t.Errorf("cleaned %q of %q: %s", r.Found, before, r.Error)
@@ -185,12 +185,12 @@ func TestProgramsOfTwoVersionsRefuseEachOther(t *testing.T) {
 				c.finish()
 			}
 			first, second := of[0](t, dir, "attempt"), of[1](t, dir, "attempt")
-			first.must("join")
-			first.must("pub p t")
-			first.must("sub s t")
+			first.mustSucceed("join")
+			first.mustSucceed("pub p t")
+			first.mustSucceed("sub s t")
 			work(first)
 			before := files(t, dir)
-			a := second.can("join")
+			a := second.attempt("join")
 			for _, part := range []string{versionText(thisVersion), versionText(newerVersion), "SHMBUS_DOMAIN"} {
 				if !strings.Contains(a.Text, part) {
 					t.Errorf("the second is refused with %q, without %q", a.Text, part)
@@ -206,15 +206,15 @@ func TestProgramsOfTwoVersionsRefuseEachOther(t *testing.T) {
 			if err := os.Remove(filepath.Join(dir, "d", "registry")); err != nil {
 				t.Fatal(err)
 			}
-			for second.can("join").Err != "" { // the first may have made a new one before
+			for second.attempt("join").Err != "" { // the first may have made a new one before
 				if err := os.Remove(filepath.Join(dir, "d", "registry")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					t.Fatal(err)
 				}
 			}
-			second.must("heard unusable 1")
-			second.must("pub p t")
-			second.must("sub s t")
-			first.must("heard unusable 1")
+			second.mustSucceed("heard unusable 1")
+			second.mustSucceed("pub p t")
+			second.mustSucceed("sub s t")
+			first.mustSucceed("heard unusable 1")
 			for range 2 {
 				work(second)
 				work(first)

@@ -52,44 +52,44 @@ func TestProgramsOf32And64BitsShareADomain(t *testing.T) {
 			dir := newDomain(t)
 			pub, sub := of[0](t, dir, "attempt"), of[1](t, dir, "attempt")
 			for _, c := range []*child{pub, sub} {
-				c.must("join")
-				c.must("heard joined 1")
+				c.mustSucceed("join")
+				c.mustSucceed("heard joined 1")
 			}
-			sub.must("sub s t lossless")
-			sub.must("sub all **")
-			pub.must("pub p t")
-			pub.must("latch l kept")
-			pub.must("send l 1 70")
-			pub.must("peers p 2")
+			sub.mustSucceed("sub s t lossless")
+			sub.mustSucceed("sub all **")
+			pub.mustSucceed("pub p t")
+			pub.mustSucceed("latch l kept")
+			pub.mustSucceed("send l 1 70")
+			pub.mustSucceed("peers p 2")
 			total := 0
 			for _, n := range []int{0, 1, 104, 105, 5000, 300000, 9 << 20, 50} {
-				pub.must("send p 5 %d", n)
-				if got := sub.must("drain s 5"); got.Size != n || got.Lost != 0 {
+				pub.mustSucceed("send p 5 %d", n)
+				if got := sub.mustSucceed("drain s 5"); got.Size != n || got.Lost != 0 {
 					t.Errorf("of 5 samples of %d bytes it received %+v", n, got)
 				}
-				pub.must("batch p 8 %d", n)
-				if got := sub.must("drain s 8"); got.Size != n || got.Lost != 0 {
+				pub.mustSucceed("batch p 8 %d", n)
+				if got := sub.mustSucceed("drain s 8"); got.Size != n || got.Lost != 0 {
 					t.Errorf("of a batch of 8 samples of %d bytes it received %+v", n, got)
 				}
-				if got := sub.must("latest s"); got.Size != n {
+				if got := sub.mustSucceed("latest s"); got.Size != n {
 					t.Errorf("the newest sample has %d bytes, want %d", got.Size, n)
 				}
 				total += 13
 			}
-			pub.must("lend p 4000")
-			pub.must("commit p")
-			pub.must("parts p 4000")
-			if got := sub.must("take s 2"); got.Lost != 0 {
+			pub.mustSucceed("lend p 4000")
+			pub.mustSucceed("commit p")
+			pub.mustSucceed("parts p 4000")
+			if got := sub.mustSucceed("take s 2"); got.Lost != 0 {
 				t.Errorf("%+v", got)
 			}
-			if got := sub.must("take all %d", total+3); got.Received+got.Lost != uint64(total+3) {
+			if got := sub.mustSucceed("take all %d", total+3); got.Received+got.Lost != uint64(total+3) {
 				t.Errorf("of %d it received %d and lost %d", total+3, got.Received, got.Lost)
 			}
-			sub.must("past k kept 1")
-			if got := sub.must("take k 1"); got.Received != 1 {
+			sub.mustSucceed("past k kept 1")
+			if got := sub.mustSucceed("take k 1"); got.Received != 1 {
 				t.Errorf("of the latched topic it received %+v", got)
 			}
-			before, there, after := sub.must("now").Stamp, pub.must("now").Stamp, sub.must("now").Stamp
+			before, there, after := sub.mustSucceed("now").Stamp, pub.mustSucceed("now").Stamp, sub.mustSucceed("now").Stamp
 			if there < before-1e6 || there > after+1e6 {
 				t.Errorf("between %d and %d of one it was %d of the other", before, after, there)
 			}
@@ -100,22 +100,22 @@ func TestProgramsOf32And64BitsShareADomain(t *testing.T) {
 			progress(reader)
 			victim.kill()
 			for _, c := range []*child{pub, sub} {
-				c.must("heard died 1")
+				c.mustSucceed("heard died 1")
 			}
 			progress(reader)
 			reader.kill()
-			sub.must("heard died 2")
-			pub.must("heard died 2")
+			sub.mustSucceed("heard died 2")
+			pub.mustSucceed("heard died 2")
 			writer.finish()
-			sub.must("close all")
-			pub.must("send p 3 500")
-			sub.must("take s 3")
+			sub.mustSucceed("close all")
+			pub.mustSucceed("send p 3 500")
+			sub.mustSucceed("take s 3")
 			sub.kill()
-			pub.must("heard died 3")
-			pub.must("send p 20 500") // waits for nobody
+			pub.mustSucceed("heard died 3")
+			pub.mustSucceed("send p 20 500") // waits for nobody
 			// Whoever comes next finds nothing of the dead.
 			next := of[1](t, dir, "attempt")
-			next.must("join")
+			next.mustSucceed("join")
 			if n := entries(t, dir); n != 1+4+1 {
 				t.Errorf("%d files, want the registry, a participant with two publishers and a wake file, and one more", n)
 			}

@@ -26,8 +26,8 @@ type Child struct {
 // PID is the process's id.
 func (ch *Child) PID() int { return ch.cmd.Process.Pid }
 
-// attend passes on what the process says and reaps it at its end.
-func (ch *Child) attend(stdout io.Reader, complaint *head) {
+// readReplies passes the process's replies on and reaps the process when it ends.
+func (ch *Child) readReplies(stdout io.Reader, complaint *limitedBuffer) {
 	defer close(ch.done)
 	dec := json.NewDecoder(stdout)
 	for {
@@ -55,7 +55,7 @@ func (ch *Child) Next(v any) error {
 	select {
 	case r := <-ch.replies:
 		if err := json.Unmarshal(r, v); err != nil {
-			return fmt.Errorf("understand the %s: %w", ch.role, err)
+			return fmt.Errorf("decode a reply of the %s: %w", ch.role, err)
 		}
 		return nil
 	case <-ch.group.ctx.Done():
@@ -68,28 +68,28 @@ func (ch *Child) Next(v any) error {
 	return fmt.Errorf("the %s ended before it had said everything", ch.role)
 }
 
-// Ready waits until the process says that it is.
+// Ready waits until the process reports that it is ready.
 func (ch *Child) Ready() error {
 	var r ready
 	return ch.Next(&r)
 }
 
-// Tell sends the process a line.
-func (ch *Child) Tell(v any) error {
+// Send sends v to the process as one line of JSON.
+func (ch *Child) Send(v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	if _, err := ch.stdin.Write(append(line, '\n')); err != nil {
-		return errors.Join(ch.group.Err(), fmt.Errorf("tell the %s: %w", ch.role, err))
+		return errors.Join(ch.group.Err(), fmt.Errorf("send to the %s: %w", ch.role, err))
 	}
 	return nil
 }
 
-// Stop tells the process to come to its end. It may say something yet.
-func (ch *Child) Stop() { _ = ch.stdin.Close() } // only an ended process, or one that was told, has it closed already
+// Stop asks the process to end. Replies may still follow.
+func (ch *Child) Stop() { _ = ch.stdin.Close() } // fails only after an earlier Stop or after the process ended
 
-// Finish tells the process to end and waits until it has.
+// Finish asks the process to end and waits until it has ended.
 func (ch *Child) Finish() error {
 	ch.Stop()
 	for {
@@ -103,28 +103,28 @@ func (ch *Child) Finish() error {
 	}
 }
 
-// Kill kills the process, as a crash would; nobody takes it for a failure.
+// Kill kills the process, as a crash would. The group does not count that as a failure.
 func (ch *Child) Kill() error {
 	ch.killed.Store(true)
 	return ch.cmd.Process.Kill()
 }
 
-// head keeps the beginning of what a process writes to its standard error, where the first cause is.
-type head struct {
+// limitedBuffer keeps the beginning of what a process writes to its standard error, where the first cause is.
+type limitedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-const maxHead = 4096
+const maxErrorText = 4096
 
-func (h *head) Write(p []byte) (int, error) {
+func (h *limitedBuffer) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.buf.Write(p[:min(len(p), maxHead-h.buf.Len())])
+	h.buf.Write(p[:min(len(p), maxErrorText-h.buf.Len())])
 	return len(p), nil
 }
 
-func (h *head) String() string {
+func (h *limitedBuffer) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return strings.TrimSpace(h.buf.String())

@@ -1,4 +1,4 @@
-// Package subproc runs the processes of a program that is several: the same program started again, each time with a role. A process gets
-// its order and what it is told later as lines of JSON on its standard input, and answers with lines of JSON. Nobody outlives the
-// process that started it.
+// Package subproc runs the child processes of a program. A child is the same program started again with a role. The parent sends a
+// request and later messages as lines of JSON on the child's standard input, and the child replies with lines of JSON. No child
+// outlives its parent.
 package subproc

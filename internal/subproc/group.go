@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Command is the first argument of a process that plays a role; the role's name is the second.
+// Command is the first argument of a process with a role. The role's name is the second.
 const Command = "role"
 
-// Role returns which role a program with these arguments, its own name left out, was started to play.
+// Role returns the role named by a program's arguments, given without the program's name.
 func Role(args []string) (string, bool) {
 	if len(args) != 2 || args[0] != Command {
 		return "", false
@@ -22,24 +22,24 @@ func Role(args []string) (string, bool) {
 	return args[1], true
 }
 
-// killDelay is how long a process that was told to stop may take before it is killed.
+// killDelay is the time between the request to stop and the kill.
 const killDelay = 2 * time.Second
 
-var errOver = errors.New("the group was dismissed")
+var errStopped = errors.New("the group was stopped")
 
-// Options say how processes end. The zero value is right for those that do.
+// Options say how processes end. The zero value is right for processes that notice the end of their standard input.
 type Options struct {
-	// Bound is for processes that may be too busy to notice that the one that started them is gone: the kernel kills them then,
-	// and what they leave behind stays.
-	Bound bool
+	// KillWithParent has the kernel kill the processes when their parent ends. It is for processes that may be too busy to notice
+	// the end of their standard input. Files of killed processes stay behind.
+	KillWithParent bool
 }
 
 // A Group is processes that work together. When one of them fails, the context of all ends, with the failure as its cause.
 type Group struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
-	bound  bool
+	ctx            context.Context
+	cancel         context.CancelCauseFunc
+	wg             sync.WaitGroup
+	killWithParent bool
 }
 
 // New returns a group without processes. The end of ctx ends them all. Nil options are the defaults.
@@ -47,7 +47,7 @@ func New(ctx context.Context, opts *Options) *Group {
 	if opts == nil {
 		opts = new(Options)
 	}
-	c := &Group{bound: opts.Bound}
+	c := &Group{killWithParent: opts.KillWithParent}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
 }
@@ -58,25 +58,26 @@ func (c *Group) Context() context.Context { return c.ctx }
 // Err returns why the group is over, nil while it is not.
 func (c *Group) Err() error { return context.Cause(c.ctx) }
 
-// StopAll stops, or kills, whoever is still there and returns when all are reaped.
+// StopAll stops or kills the remaining processes and returns when all are reaped.
 func (c *Group) StopAll() {
-	c.cancel(errOver)
+	c.cancel(errStopped)
 	c.wg.Wait()
 }
 
-// Start runs a process that plays role, under wrap (a program and its arguments) if that is not empty, and gives it its order.
-func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
+// Start runs a process with a role and sends it the request. A wrap that is not empty is a program with its arguments that runs the
+// process.
+func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	line, err := json.Marshal(order)
+	line, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
 	argv := append(append([]string(nil), wrap...), self, Command, role)
 	cmd := exec.CommandContext(c.ctx, argv[0], argv[1:]...)
-	complaint := &head{}
+	complaint := &limitedBuffer{}
 	cmd.Stderr = complaint
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -88,8 +89,8 @@ func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
 	}
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = killDelay
-	if c.bound {
-		dieWithParent(cmd)
+	if c.killWithParent {
+		killWithParent(cmd)
 	}
 	if err := cmd.Start(); err != nil {
 		if c.ctx.Err() != nil {
@@ -98,7 +99,7 @@ func (c *Group) Start(role string, order any, wrap ...string) (*Child, error) {
 		return nil, fmt.Errorf("start the %s: %w", role, err)
 	}
 	ch := &Child{group: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
-	c.wg.Go(func() { ch.attend(stdout, complaint) })
-	_, _ = stdin.Write(append(line, '\n')) // fails when the process is dead already, which attend reports better
+	c.wg.Go(func() { ch.readReplies(stdout, complaint) })
+	_, _ = stdin.Write(append(line, '\n')) // fails only when the process has ended, which readReplies reports with its cause
 	return ch, nil
 }

@@ -22,41 +22,41 @@ func TestAProcessHasARoleOnlyWhenItWasStartedForOne(t *testing.T) {
 type words struct{ Text string }
 
 func TestARoleHearsItsOrderAndWhatItIsToldAndIsAsked(t *testing.T) {
-	in, tell := io.Pipe()
-	hear, out := io.Pipe()
-	played := make(chan error, 1)
+	in, toChild := io.Pipe()
+	fromChild, out := io.Pipe()
+	served := make(chan error, 1)
 	go func() {
-		played <- Play(t.Context(), in, out, func(ctx context.Context, d *Desk) error {
-			var order, told words
-			if err := errors.Join(d.Order(&order), d.Ready(), json.Unmarshal(<-d.Told(), &told)); err != nil {
+		served <- Serve(t.Context(), in, out, func(ctx context.Context, d *Parent) error {
+			var request, message words
+			if err := errors.Join(d.Request(&request), d.Ready(), json.Unmarshal(<-d.Messages(), &message)); err != nil {
 				return err
 			}
-			if err := d.Reply(words{order.Text + told.Text}); err != nil {
+			if err := d.Reply(words{request.Text + message.Text}); err != nil {
 				return err
 			}
 			<-ctx.Done()
 			return nil
 		})
 	}()
-	said, enc := json.NewDecoder(hear), json.NewEncoder(tell)
+	replies, enc := json.NewDecoder(fromChild), json.NewEncoder(toChild)
 	var r ready
 	var w words
-	if err := errors.Join(enc.Encode(words{"one"}), said.Decode(&r), enc.Encode(words{" two"}), said.Decode(&w)); err != nil {
+	if err := errors.Join(enc.Encode(words{"one"}), replies.Decode(&r), enc.Encode(words{" two"}), replies.Decode(&w)); err != nil {
 		t.Fatal(err)
 	}
 	if !r.Ready || w.Text != "one two" {
 		t.Errorf("%v, %q", r, w)
 	}
-	tell.Close() // whoever started it is gone
-	if err := <-played; err != nil {
+	toChild.Close() // the parent has ended
+	if err := <-served; err != nil {
 		t.Error(err)
 	}
 }
 
 func TestARoleWithoutAnOrderIsNotPlayed(t *testing.T) {
-	in, tell := io.Pipe()
-	tell.Close()
-	err := Play(t.Context(), in, io.Discard, func(context.Context, *Desk) error {
+	in, toChild := io.Pipe()
+	toChild.Close()
+	err := Serve(t.Context(), in, io.Discard, func(context.Context, *Parent) error {
 		t.Error("it was")
 		return nil
 	})

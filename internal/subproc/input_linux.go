@@ -5,8 +5,7 @@ import (
 	"syscall"
 )
 
-// Input is the process's standard input, for Play. Waiting for its end takes no thread, which would be one of those that are
-// counted.
+// Input is the process's standard input, for Serve. Waiting for its end takes no thread, because threads are counted.
 func Input() *os.File {
 	if err := syscall.SetNonblock(syscall.Stdin, true); err != nil {
 		return os.Stdin

@@ -4,5 +4,5 @@ package subproc
 
 import "os"
 
-// Input is the process's standard input, for Play.
+// Input is the process's standard input, for Serve.
 func Input() *os.File { return os.Stdin }

@@ -5,6 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the kernel kill the process when the thread that starts it ends. Go ends no thread before the process,
-// but those that a goroutine had locked and not given back; nobody here does that.
-func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+// killWithParent has the kernel kill the process when the thread that starts it ends. Go ends a thread
+// before the process only if a goroutine locked the thread and did not unlock it, which no caller does.
+func killWithParent(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}

@@ -4,5 +4,5 @@ package subproc
 
 import "os/exec"
 
-// dieWithParent leaves it to the process to notice that its standard input ended.
-func dieWithParent(*exec.Cmd) {}
+// killWithParent does nothing: the process notices the end of its standard input.
+func killWithParent(*exec.Cmd) {}

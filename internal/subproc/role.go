@@ -8,34 +8,33 @@ import (
 	"sync"
 )
 
-// ready is the reply of a process that is.
+// ready is the reply of a process that is ready.
 type ready struct {
 	Ready bool `json:"ready"`
 }
 
-// A Desk is where a process that plays a role finds its order and gives its replies.
-type Desk struct {
-	order json.RawMessage
-	told  chan json.RawMessage
-	mu    sync.Mutex
-	out   *json.Encoder
+// A Parent is a child's connection to its parent: the request, the messages and the replies.
+type Parent struct {
+	request  json.RawMessage
+	messages chan json.RawMessage
+	mu       sync.Mutex
+	out      *json.Encoder
 }
 
-// Play runs a role with a desk at in and out. The context that the role gets ends when whoever started the process closes its
-// end of in, also by dying.
-func Play(ctx context.Context, in io.Reader, out io.Writer, role func(context.Context, *Desk) error) error {
+// Serve runs a role whose parent is at in and out. The role's context ends when the parent closes its end of in or ends itself.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, role func(context.Context, *Parent) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d := &Desk{out: json.NewEncoder(out), told: make(chan json.RawMessage)}
+	d := &Parent{out: json.NewEncoder(out), messages: make(chan json.RawMessage)}
 	dec := json.NewDecoder(in)
-	if err := dec.Decode(&d.order); err != nil {
-		return fmt.Errorf("read the order: %w", err)
+	if err := dec.Decode(&d.request); err != nil {
+		return fmt.Errorf("read the request: %w", err)
 	}
-	go d.listen(ctx, stop, dec)
+	go d.readMessages(ctx, stop, dec)
 	return role(ctx, d)
 }
 
-func (d *Desk) listen(ctx context.Context, stop context.CancelFunc, dec *json.Decoder) {
+func (d *Parent) readMessages(ctx context.Context, stop context.CancelFunc, dec *json.Decoder) {
 	defer stop()
 	for {
 		var line json.RawMessage
@@ -43,29 +42,29 @@ func (d *Desk) listen(ctx context.Context, stop context.CancelFunc, dec *json.De
 			return
 		}
 		select {
-		case d.told <- line:
+		case d.messages <- line:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// Order decodes the process's order into v.
-func (d *Desk) Order(v any) error {
-	if err := json.Unmarshal(d.order, v); err != nil {
-		return fmt.Errorf("understand the order: %w", err)
+// Request decodes the parent's request into v.
+func (d *Parent) Request(v any) error {
+	if err := json.Unmarshal(d.request, v); err != nil {
+		return fmt.Errorf("decode the request: %w", err)
 	}
 	return nil
 }
 
-// Told yields what the process is told after its order.
-func (d *Desk) Told() <-chan json.RawMessage { return d.told }
+// Messages yields the parent's messages after the request.
+func (d *Parent) Messages() <-chan json.RawMessage { return d.messages }
 
-// Ready says that the process is.
-func (d *Desk) Ready() error { return d.Reply(ready{true}) }
+// Ready reports that the process is ready.
+func (d *Parent) Ready() error { return d.Reply(ready{true}) }
 
-// Reply says v.
-func (d *Desk) Reply(v any) error {
+// Reply sends v to the parent as one line of JSON.
+func (d *Parent) Reply(v any) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.out.Encode(v)

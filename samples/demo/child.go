@@ -7,45 +7,45 @@ import (
 	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-// A cast is the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
-type cast struct {
-	crew      *subproc.Group
-	listeners sync.WaitGroup
+// processes are the processes of a demo. When one of them fails, the context of all ends, with the failure as its cause.
+type processes struct {
+	group   *subproc.Group
+	readers sync.WaitGroup
 }
 
-func newCast(ctx context.Context) *cast { return &cast{crew: subproc.New(ctx, nil)} }
+func newProcesses(ctx context.Context) *processes { return &processes{group: subproc.New(ctx, nil)} }
 
-// dismiss stops, or kills, whoever is still there and returns when all are reaped and heard out.
-func (c *cast) dismiss() {
-	c.crew.StopAll()
-	c.listeners.Wait()
+// stopAll stops or kills the remaining processes and returns when all are reaped and all replies are read.
+func (c *processes) stopAll() {
+	c.group.StopAll()
+	c.readers.Wait()
 }
 
 // A child is one process.
 type child struct {
 	process *subproc.Child
-	ready   chan struct{} // closed when it says so
+	ready   chan struct{} // closed when the child reports that it is ready
 	done    chan struct{} // closed when it has ended
 	last    reply         // its final one; to be read when done, like err
 	err     error
 }
 
-// start runs a child with its order. Values that it sends go to show, from another goroutine; show may be nil.
-func (c *cast) start(o order, show func([]value)) (*child, error) {
-	process, err := c.crew.Start(o.Role, o)
+// start runs a child with a request. Its values go to show, from another goroutine; show may be nil.
+func (c *processes) start(o request, show func([]value)) (*child, error) {
+	process, err := c.group.Start(o.Role, o)
 	if err != nil {
 		return nil, err
 	}
 	ch := &child{process: process, ready: make(chan struct{}), done: make(chan struct{})}
-	c.listeners.Go(func() {
+	c.readers.Go(func() {
 		defer close(ch.done)
-		ch.err = ch.listen(show)
+		ch.err = ch.readReplies(show)
 	})
 	return ch, nil
 }
 
-// listen hears what the child says until it has said its last and ended.
-func (ch *child) listen(show func([]value)) error {
+// readReplies reads the child's replies up to the final one and waits for its end.
+func (ch *child) readReplies(show func([]value)) error {
 	ready := sync.OnceFunc(func() { close(ch.ready) })
 	for {
 		var r reply
@@ -64,7 +64,7 @@ func (ch *child) listen(show func([]value)) error {
 	}
 }
 
-// waitReady waits until the child says that it is.
+// waitReady waits until the child reports that it is ready.
 func (ch *child) waitReady() error {
 	select {
 	case <-ch.ready:
@@ -80,5 +80,5 @@ func (ch *child) finish() (reply, error) {
 	return ch.last, ch.err
 }
 
-// stop tells the child to come to its end; finish waits for that.
+// stop asks the child to end; finish waits for that.
 func (ch *child) stop() { ch.process.Stop() }

@@ -46,7 +46,7 @@ func tmpfs(t *testing.T) string {
 	return dir
 }
 
-// watched collects what a demo says and calls at, once, when it has said a word.
+// watched collects the output of a demo and calls at once, when the output contains the word.
 type watched struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -138,7 +138,7 @@ func TestADemoOfWhichAProcessDiesSaysWhichAndLeavesNothing(t *testing.T) {
 	}
 }
 
-// kill kills the participant of a demo's domain that goes by that name.
+// kill kills the participant of a demo's domain with that unit name.
 func kill(t *testing.T, dir, domain, unit string) {
 	found, err := filepath.Glob(filepath.Join(dir, "shmbus-demo-*", domain))
 	if err != nil || len(found) != 1 {

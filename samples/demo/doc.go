@@ -10,6 +10,6 @@
 // It ends with one line "demo ok: ..." and exit code 0, or says what differed and exits with 1. It leaves no process
 // and no domain behind, however it ends; only SIGKILL of the parent leaves the empty domains and the files.
 //
-// The processes are this same program started again. The parent gives each its order in the first line of its standard
-// input and closes that to stop it; so a child also ends when its parent dies. Children answer in lines of JSON.
+// The processes are this same program started again. The parent sends each a request as the first line of its standard
+// input and closes that to stop it; so a child also ends when its parent ends. Children reply with lines of JSON.
 package main

@@ -32,8 +32,8 @@ func makeDomains(parent string) (domains, error) {
 	return domains{dir: dir}, nil
 }
 
-// remove removes both domains and says what was wrong with them: nobody should live there any more, and nothing but
-// shmbus's own files should be there. What is left then is removed all the same.
+// remove removes both domains and returns what was wrong with them: a participant that is still there, or a file that is
+// not one of shmbus's own. Remaining files are removed all the same.
 func (d domains) remove() error {
 	var errs []error
 	for _, domain := range []string{liveDomain, replayDomain} {

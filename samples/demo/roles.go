@@ -17,8 +17,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// An order tells a child what to do. The end of its standard input is the order to stop.
-type order struct {
+// A request says what a child does. The end of its standard input is the request to stop.
+type request struct {
 	Role        string        `json:"role"`
 	Dir         string        `json:"dir"`
 	Domain      string        `json:"domain"`
@@ -59,35 +59,35 @@ type received struct {
 
 // childMain is main in a child.
 func childMain() int {
-	// An interrupt from the terminal reaches all processes of the demo; the parent decides what becomes of it. And a parent
-	// that is gone is noticed at the end of the standard input, not by being killed for telling it something.
+	// An interrupt from the terminal reaches all processes of the demo, and the parent handles it. The end of the standard
+	// input reports that the parent ended, so SIGPIPE is ignored.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	if err := subproc.Play(context.Background(), os.Stdin, os.Stdout, obey); err != nil {
+	if err := subproc.Serve(context.Background(), os.Stdin, os.Stdout, serve); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func obey(ctx context.Context, d *subproc.Desk) (err error) {
-	var o order
-	if err := d.Order(&o); err != nil {
+func serve(ctx context.Context, d *subproc.Parent) (err error) {
+	var o request
+	if err := d.Request(&o); err != nil {
 		return err
 	}
 	p, err := topic.Join(&topic.Options{Dir: o.Dir, Domain: o.Domain, Unit: "demo-" + o.Role})
 	if err != nil {
 		return err
 	}
-	// Whoever does not hear a reply any more has closed the standard input too, which ends ctx.
-	last, err := play(ctx, p, o, func(r reply) { _ = d.Reply(r) })
+	// A parent that no longer reads replies has closed the standard input too, which ends ctx.
+	last, err := runRole(ctx, p, o, func(r reply) { _ = d.Reply(r) })
 	if err = errors.Join(err, p.Close()); err != nil {
 		return err
 	}
 	return d.Reply(last)
 }
 
-// play plays the role that was ordered and returns its final reply.
-func play(ctx context.Context, p *topic.Participant, o order, say func(reply)) (reply, error) {
+// runRole runs the requested role and returns its final reply.
+func runRole(ctx context.Context, p *topic.Participant, o request, say func(reply)) (reply, error) {
 	ready := func() { say(reply{Ready: true}) }
 	switch o.Role {
 	case rolePublisher:
@@ -108,7 +108,7 @@ func play(ctx context.Context, p *topic.Participant, o order, say func(reply)) (
 	return reply{}, fmt.Errorf("there is no role %q", o.Role)
 }
 
-// refresh is how often the subscriber tells what it sees.
+// refresh is how often the subscriber reports its values.
 const refresh = 250 * time.Millisecond
 
 // subscribe receives every topic of the domain, whatever its type, until ctx ends, and then what is still in the rings.
@@ -167,7 +167,7 @@ func (l *latest) take(s topic.Sample[[]byte]) {
 	defer s.Release()
 	payload, err := s.AppendTo(n.payload[:0])
 	if err != nil {
-		payload = nil // its publisher took it away
+		payload = nil // the publisher withdrew the payload
 	}
 	n.payload = payload
 	n.count++

@@ -16,7 +16,7 @@ type config struct {
 	duration time.Duration
 	rate     float64
 	dir      string // on a tmpfs
-	keep     string // file, "" = the recording goes
+	keep     string // file, "" = the recording is removed
 }
 
 const (
@@ -25,7 +25,7 @@ const (
 	maxDuration = 20 * time.Second
 )
 
-// run makes the demo and returns its last line, after everything it made is gone again.
+// run runs the demo, removes everything the demo made, and returns its last line.
 func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, watchdog, fmt.Errorf("it was not done after %v", watchdog))
 	defer cancel()
@@ -43,9 +43,9 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 	if c.keep != "" {
 		first = c.keep
 	}
-	s.say("domains %s and %s are in %s", liveDomain, replayDomain, dom.dir)
-	all := newCast(ctx)
-	defer all.dismiss() // before the domains are removed
+	s.print("domains %s and %s are in %s", liveDomain, replayDomain, dom.dir)
+	all := newProcesses(ctx)
+	defer all.stopAll() // before the domains are removed
 
 	var r results
 	if err := recordLive(all, dom, c, first, s, &r); err != nil {
@@ -54,8 +54,8 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 	if err := replay(all, dom, first, second, s, &r); err != nil {
 		return "", err
 	}
-	s.say("comparing the two recordings")
-	if r.difference, err = compare(all.crew.Context(), first, second); err != nil {
+	s.print("comparing the two recordings")
+	if r.difference, err = compare(all.group.Context(), first, second); err != nil {
 		return "", err
 	}
 	if err := r.table(s.w); err != nil {
@@ -68,14 +68,14 @@ func run(ctx context.Context, c config, s *screen) (ok string, err error) {
 }
 
 // recordLive publishes real figures while a subscriber shows them and a recorder writes them down.
-func recordLive(all *cast, dom domains, c config, file string, s *screen, r *results) error {
+func recordLive(all *processes, dom domains, c config, file string, s *screen, r *results) error {
 	v := s.watch()
-	recorder, subscriber, err := startListeners(all, dom, liveDomain, file, v.show)
+	recorder, subscriber, err := startReceivers(all, dom, liveDomain, file, v.show)
 	if err != nil {
 		return err
 	}
-	host, err := all.start(order{
-		Role: rolePublisher, Dir: dom.dir, Domain: liveDomain, Duration: c.duration, Rate: c.rate, Subscribers: listeners,
+	host, err := all.start(request{
+		Role: rolePublisher, Dir: dom.dir, Domain: liveDomain, Duration: c.duration, Rate: c.rate, Subscribers: receivers,
 	}, nil)
 	if err != nil {
 		return err
@@ -83,26 +83,26 @@ func recordLive(all *cast, dom domains, c config, file string, s *screen, r *res
 	if err := host.waitReady(); err != nil {
 		return err
 	}
-	s.say("recording this machine's figures for %v", c.duration)
+	s.print("recording this machine's figures for %v", c.duration)
 	last, err := host.finish()
 	if err != nil {
 		return err
 	}
 	r.published = *last.Published
-	r.received, r.recorded, err = stopListeners(subscriber, recorder)
+	r.received, r.recorded, err = stopReceivers(subscriber, recorder)
 	v.finish()
 	return err
 }
 
 // replay plays the recording into the other domain at its own pace, where it is shown and recorded again.
-func replay(all *cast, dom domains, file, again string, s *screen, r *results) error {
+func replay(all *processes, dom domains, file, again string, s *screen, r *results) error {
 	v := s.watch()
-	recorder, subscriber, err := startListeners(all, dom, replayDomain, again, v.show)
+	recorder, subscriber, err := startReceivers(all, dom, replayDomain, again, v.show)
 	if err != nil {
 		return err
 	}
-	s.say("replaying %d messages at their own pace", r.recorded.Messages)
-	player, err := all.start(order{Role: rolePlayer, Dir: dom.dir, Domain: replayDomain, File: file, Subscribers: listeners}, nil)
+	s.print("replaying %d messages at their own pace", r.recorded.Messages)
+	player, err := all.start(request{Role: rolePlayer, Dir: dom.dir, Domain: replayDomain, File: file, Subscribers: receivers}, nil)
 	if err != nil {
 		return err
 	}
@@ -111,28 +111,28 @@ func replay(all *cast, dom domains, file, again string, s *screen, r *results) e
 		return err
 	}
 	r.replayed = *last.Summary
-	r.seen, r.rerecorded, err = stopListeners(subscriber, recorder)
+	r.seen, r.rerecorded, err = stopReceivers(subscriber, recorder)
 	v.finish()
 	return err
 }
 
-// listeners is how many subscriptions there are to every topic: the recorder's and the subscriber's.
-const listeners = 2
+// receivers is how many subscriptions there are to every topic: the recorder's and the subscriber's.
+const receivers = 2
 
-func startListeners(all *cast, dom domains, domain, file string, show func([]value)) (recorder, subscriber *child, err error) {
-	recorder, err = all.start(order{Role: roleRecorder, Dir: dom.dir, Domain: domain, File: file}, nil)
+func startReceivers(all *processes, dom domains, domain, file string, show func([]value)) (recorder, subscriber *child, err error) {
+	recorder, err = all.start(request{Role: roleRecorder, Dir: dom.dir, Domain: domain, File: file}, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	subscriber, err = all.start(order{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, show)
+	subscriber, err = all.start(request{Role: roleSubscriber, Dir: dom.dir, Domain: domain}, show)
 	if err != nil {
 		return nil, nil, err
 	}
 	return recorder, subscriber, errors.Join(recorder.waitReady(), subscriber.waitReady())
 }
 
-// stopListeners ends both after the last message was published. Each first takes what it has not taken yet.
-func stopListeners(subscriber, recorder *child) (received, record.Summary, error) {
+// stopReceivers ends both after the last message was published. Each first takes what it has not taken yet.
+func stopReceivers(subscriber, recorder *child) (received, record.Summary, error) {
 	subscriber.stop()
 	recorder.stop()
 	seen, err := subscriber.finish()
@@ -146,7 +146,7 @@ func stopListeners(subscriber, recorder *child) (received, record.Summary, error
 	return *seen.Received, *recorded.Summary, nil
 }
 
-// compare gives up waiting, not comparing, when ctx ends: the process ends soon after.
+// compare stops waiting when ctx ends. The comparison itself goes on until the process ends soon after.
 func compare(ctx context.Context, a, b string) (record.Difference, error) {
 	type outcome struct {
 		d   record.Difference

@@ -30,8 +30,8 @@ func newScreen(f *os.File) *screen {
 	return &screen{w: f, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"}
 }
 
-// say writes a line, below the table if there is one.
-func (s *screen) say(format string, args ...any) {
+// print writes a line, below the table if there is one.
+func (s *screen) print(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drawn = 0
@@ -41,16 +41,16 @@ func (s *screen) say(format string, args ...any) {
 // A view shows the newest values during one phase of the demo.
 type view struct {
 	*screen
-	start, told time.Time
-	last        []value // not shown yet; guarded by screen.mu
+	start, printed time.Time
+	last           []value // not shown yet; guarded by screen.mu
 }
 
 func (s *screen) watch() *view {
 	now := time.Now()
-	return &view{screen: s, start: now, told: now}
+	return &view{screen: s, start: now, printed: now}
 }
 
-// show draws the table anew, or tells every second.
+// show redraws the table on a terminal, and prints a line every second elsewhere.
 func (v *view) show(values []value) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -60,13 +60,13 @@ func (v *view) show(values []value) {
 		return
 	}
 	v.last = values
-	if now.Sub(v.told) >= time.Second {
-		v.told = now
+	if now.Sub(v.printed) >= time.Second {
+		v.printed = now
 		v.summarise(now)
 	}
 }
 
-// finish tells the last values if they were not.
+// finish prints the last values if they were not printed.
 func (v *view) finish() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -99,7 +99,7 @@ func (s *screen) draw(elapsed time.Duration, values []value) {
 	io.WriteString(s.w, b.String())
 }
 
-// summary is one line of what tells most.
+// summary is one line of the most important values.
 func summary(elapsed time.Duration, values []value) string {
 	line := fmt.Sprintf("  %4.1f s %6d samples on %d topics", elapsed.Seconds(), total(values), len(values))
 	for _, v := range values {
@@ -123,8 +123,8 @@ func total(values []value) (n uint64) {
 	return n
 }
 
-// cut shortens a line to what fits. What the kernel and other processes say may hold anything, so what would move the
-// cursor is taken out.
+// cut shortens a line to the width of the screen. Text of the kernel and of other processes may hold anything, so control
+// characters, which would move the cursor, are removed.
 func cut(line string) string {
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {

@@ -44,7 +44,7 @@ func TestTheTableIsDrawnOverItselfAndNotOverOtherLines(t *testing.T) {
 	if !strings.HasPrefix(b.String(), "\x1b[3A\x1b[J") {
 		t.Errorf("the second table begins with %.12q", b.String())
 	}
-	s.say("next")
+	s.print("next")
 	b.Reset()
 	s.draw(time.Second, values(2))
 	if strings.Contains(b.String(), "\x1b") {

@@ -19,7 +19,7 @@ import (
 const name = "perf/codec"
 
 // Play is the role of the process that does everything.
-func Play(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "codec", play) }
+func Play(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "codec", play) }
 
 func play(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	switch at.Order.Value {

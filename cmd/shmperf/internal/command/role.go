@@ -20,7 +20,7 @@ import (
 	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-type role = func(context.Context, *subproc.Desk) error
+type role = func(context.Context, *subproc.Parent) error
 
 // roles are what a process can be started as.
 func roles() map[string]role {
@@ -62,7 +62,7 @@ func (a *app) role() *cobra.Command {
 			if !ok {
 				return cli.Usage(cmd, fmt.Errorf("there is no role %q", args[0]))
 			}
-			return subproc.Play(cmd.Context(), subproc.Input(), a.Stdout, play)
+			return subproc.Serve(cmd.Context(), subproc.Input(), a.Stdout, play)
 		},
 	}
 }

@@ -140,9 +140,9 @@ func (r *Result) list(st *stage.Stage, listings int) error {
 }
 
 // Play is the role of a process with its part of the participants.
-func Play(ctx context.Context, d *subproc.Desk) error {
+func Play(ctx context.Context, d *subproc.Parent) error {
 	var o Order
-	if err := d.Order(&o); err != nil {
+	if err := d.Request(&o); err != nil {
 		return err
 	}
 	for i := o.First; i < o.Participants; i += o.Step {
@@ -164,9 +164,9 @@ func Play(ctx context.Context, d *subproc.Desk) error {
 }
 
 // Collect is the role of a process that subscribes to every topic.
-func Collect(ctx context.Context, d *subproc.Desk) error {
+func Collect(ctx context.Context, d *subproc.Parent) error {
 	var o Order
-	if err := d.Order(&o); err != nil {
+	if err := d.Request(&o); err != nil {
 		return err
 	}
 	p, err := stage.Join(o.Dir, "wildcard")

@@ -57,9 +57,9 @@ func visit(st *stage.Stage, o Order, crowd []*subproc.Child) (Visits, error) {
 }
 
 // Visit is the role of the process of the visitors. It is ready when all of them have left.
-func Visit(ctx context.Context, d *subproc.Desk) error {
+func Visit(ctx context.Context, d *subproc.Parent) error {
 	var o Order
-	if err := d.Order(&o); err != nil {
+	if err := d.Request(&o); err != nil {
 		return err
 	}
 	left := make(chan error, o.Visits)
@@ -89,10 +89,10 @@ func Visit(ctx context.Context, d *subproc.Desk) error {
 }
 
 // account answers each line with what this process used so far, until ctx is done.
-func account(ctx context.Context, d *subproc.Desk) error {
+func account(ctx context.Context, d *subproc.Parent) error {
 	for {
 		select {
-		case <-d.Told():
+		case <-d.Messages():
 			u, err := usage.Now()
 			if err != nil {
 				return err
@@ -110,7 +110,7 @@ func account(ctx context.Context, d *subproc.Desk) error {
 func cpuOf(all []*subproc.Child) (seconds float64, err error) {
 	for _, c := range all {
 		var u usage.Usage
-		if err := c.Tell(true); err != nil {
+		if err := c.Send(true); err != nil {
 			return 0, err
 		}
 		if err := c.Next(&u); err != nil {

@@ -28,7 +28,7 @@ type publisher struct {
 }
 
 // Publish is the role of the publisher.
-func Publish(ctx context.Context, d *subproc.Desk) error {
+func Publish(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "publisher", publish)
 }
 

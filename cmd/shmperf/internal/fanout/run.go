@@ -97,7 +97,7 @@ func Run(ctx context.Context, parent string, o Order, wrap ...string) (r Result,
 // hear adds what a subscriber found.
 func (r *Result) hear(s *subproc.Child, absent bool) error {
 	if absent {
-		if err := s.Tell("the end"); err != nil {
+		if err := s.Send("the end"); err != nil {
 			return err
 		}
 	}

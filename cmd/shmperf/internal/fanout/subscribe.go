@@ -13,7 +13,7 @@ import (
 )
 
 // Subscribe is the role of a subscriber.
-func Subscribe(ctx context.Context, d *subproc.Desk) error {
+func Subscribe(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "subscriber", subscribe)
 }
 

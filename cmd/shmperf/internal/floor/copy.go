@@ -12,7 +12,7 @@ import (
 )
 
 // Copy is the role of the process that copies into shared memory.
-func Copy(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "", copies) }
+func Copy(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "", copies) }
 
 func copies(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o := at.Order

@@ -18,7 +18,7 @@ import (
 )
 
 // Send is the role of the process that changes the word.
-func Send(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "", send) }
+func Send(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "", send) }
 
 func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o, b, c := at.Order, at.Board, clock.New()
@@ -71,7 +71,7 @@ func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 }
 
 // Receive is the role of a process that waits for the word.
-func Receive(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "", receive) }
+func Receive(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "", receive) }
 
 func receive(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	if err := at.Ready(); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // Publish is the role of the process that has the topics.
-func Publish(ctx context.Context, d *subproc.Desk) error {
+func Publish(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "publisher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		o, payload := at.Order, make([]byte, at.Order.Size)
 		return nil, follow(ctx, at, func(i int) error {
@@ -32,7 +32,7 @@ func Publish(ctx context.Context, d *subproc.Desk) error {
 }
 
 // Subscribe is the role of a process that receives all of them.
-func Subscribe(ctx context.Context, d *subproc.Desk) error {
+func Subscribe(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "subscriber", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		return nil, follow(ctx, at, func(i int) error {
 			// A sample that was there before it subscribed counts too, or it might wait for one in vain.

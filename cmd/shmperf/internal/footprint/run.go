@@ -79,7 +79,7 @@ func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
 // first subscriber are then.
 func grow(publisher *subproc.Child, readers []*subproc.Child, topics int) (p, r Process, err error) {
 	for _, c := range append([]*subproc.Child{publisher}, readers...) {
-		if err := c.Tell(step{Topics: topics}); err != nil {
+		if err := c.Send(step{Topics: topics}); err != nil {
 			return p, r, err
 		}
 	}

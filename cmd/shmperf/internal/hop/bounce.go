@@ -17,7 +17,9 @@ import (
 )
 
 // Bounce is the role of the process in which receivers wait and two goroutines talk over channels.
-func Bounce(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "bouncer", bounce) }
+func Bounce(ctx context.Context, d *subproc.Parent) error {
+	return stage.Play(ctx, d, "bouncer", bounce)
+}
 
 func bounce(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o := at.Order

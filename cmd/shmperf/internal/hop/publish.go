@@ -14,7 +14,7 @@ import (
 func topicOf(i int) string { return fmt.Sprintf("perf/hop/%d", i) }
 
 // Publish is the role of the process that publishes the topics, or has them and is silent.
-func Publish(ctx context.Context, d *subproc.Desk) error {
+func Publish(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "publisher", publish)
 }
 

@@ -51,7 +51,7 @@ func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
 		if err != nil {
 			return err
 		}
-		if err := bouncer.Tell("begin"); err != nil {
+		if err := bouncer.Send("begin"); err != nil {
 			return err
 		}
 		if err := bouncer.Next(&r); err != nil {

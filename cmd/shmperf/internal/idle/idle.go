@@ -52,7 +52,7 @@ func Run(ctx context.Context, parent string, o Order) (r Result, err error) {
 }
 
 // Play is the role of the process that is idle.
-func Play(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "idler", play) }
+func Play(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "idler", play) }
 
 func play(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o, p := at.Order, at.Participant

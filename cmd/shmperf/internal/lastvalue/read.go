@@ -21,7 +21,7 @@ type reader struct {
 }
 
 // ReadValues is the role of a reader.
-func ReadValues(ctx context.Context, d *subproc.Desk) error {
+func ReadValues(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "reader", read)
 }
 

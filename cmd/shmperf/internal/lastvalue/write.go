@@ -13,7 +13,7 @@ import (
 )
 
 // Write is the role of the writer.
-func Write(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "writer", write) }
+func Write(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "writer", write) }
 
 func write(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	o, c := at.Order, clock.New()

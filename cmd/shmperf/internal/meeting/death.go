@@ -65,7 +65,7 @@ func heard(watcher, victim *subproc.Child, died bool) (int64, error) {
 }
 
 // Watch is the role of the process that listens.
-func Watch(ctx context.Context, d *subproc.Desk) error {
+func Watch(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "watcher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		if err := at.Ready(); err != nil {
 			return nil, err
@@ -89,7 +89,7 @@ func Watch(ctx context.Context, d *subproc.Desk) error {
 }
 
 // Die is the role of a process that is there until it is killed.
-func Die(ctx context.Context, d *subproc.Desk) error {
+func Die(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "victim", func(_ context.Context, at *stage.Post[Order]) (any, error) {
 		if _, err := topic.NewPublisher[[]byte](at.Participant, "perf/victim", nil); err != nil {
 			return nil, err

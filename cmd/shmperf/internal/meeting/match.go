@@ -71,7 +71,7 @@ const (
 )
 
 // Publish is the role of the process whose publishers come and go.
-func Publish(ctx context.Context, d *subproc.Desk) error {
+func Publish(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "publisher", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		return at.Order.comeAndGo(ctx, at.Board, at.Participant)
 	})
@@ -119,7 +119,7 @@ func (o *Order) comeAndGo(ctx context.Context, b *board.Board, p *topic.Particip
 }
 
 // Subscribe is the role of the process that waits for publishers.
-func Subscribe(ctx context.Context, d *subproc.Desk) error {
+func Subscribe(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "subscriber", func(ctx context.Context, at *stage.Post[Order]) (any, error) {
 		sub, err := topic.NewSubscriber[[]byte](at.Participant, name, nil)
 		if err != nil {

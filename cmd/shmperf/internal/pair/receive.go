@@ -30,7 +30,7 @@ type receiver struct {
 }
 
 // Receive is the role of the receiver.
-func Receive(ctx context.Context, d *subproc.Desk) error {
+func Receive(ctx context.Context, d *subproc.Parent) error {
 	return stage.Play(ctx, d, "receiver", receive)
 }
 

@@ -33,7 +33,7 @@ type sender struct {
 }
 
 // Send is the role of the sender.
-func Send(ctx context.Context, d *subproc.Desk) error { return stage.Play(ctx, d, "sender", send) }
+func Send(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "sender", send) }
 
 func send(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	s := &sender{

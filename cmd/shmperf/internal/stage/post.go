@@ -25,23 +25,23 @@ type Post[O Ordered] struct {
 	Board       *board.Board
 	Participant *topic.Participant // nil without a unit
 
-	desk *subproc.Desk
+	desk *subproc.Parent
 }
 
 // Ready says that the process is.
 func (p *Post[O]) Ready() error { return p.desk.Ready() }
 
 // Told yields what the process is told after its order.
-func (p *Post[O]) Told() <-chan json.RawMessage { return p.desk.Told() }
+func (p *Post[O]) Told() <-chan json.RawMessage { return p.desk.Messages() }
 
 // Reply says v.
 func (p *Post[O]) Reply(v any) error { return p.desk.Reply(v) }
 
 // Play plays a role: the process reads its order, takes part in the stage's domain as unit, unless that is empty, and works.
 // What work returns is its reply, unless that is nil. Then it stays until it is told to end, for others may still use what it has.
-func Play[O Ordered](ctx context.Context, d *subproc.Desk, unit string, work func(context.Context, *Post[O]) (any, error)) error {
+func Play[O Ordered](ctx context.Context, d *subproc.Parent, unit string, work func(context.Context, *Post[O]) (any, error)) error {
 	at := Post[O]{desk: d}
-	if err := d.Order(&at.Order); err != nil {
+	if err := d.Request(&at.Order); err != nil {
 		return err
 	}
 	b, err := board.Open(at.Order.place())

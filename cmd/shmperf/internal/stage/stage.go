@@ -33,7 +33,7 @@ func Open(ctx context.Context, parent string) (*Stage, error) {
 	if err := board.Create(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Stage{Dir: dir, Crew: subproc.New(ctx, &subproc.Options{Bound: true})}, nil
+	return &Stage{Dir: dir, Crew: subproc.New(ctx, &subproc.Options{KillWithParent: true})}, nil
 }
 
 // Close ends the processes and removes the directory.

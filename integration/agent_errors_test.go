@@ -9,37 +9,37 @@ import (
 	"testing"
 )
 
-// tryAll starts a child in the attempt role, which has joined.
-func tryAll(t testing.TB, dir string) *child {
+// startAttemptAgent starts a child in the attempt role, which has joined.
+func startAttemptAgent(t testing.TB, dir string) *child {
 	t.Helper()
 	c := start(t, dir, "attempt")
-	c.must("join")
+	c.mustSucceed("join")
 	return c
 }
 
-// can gives a command and returns what came of it.
-func (c *child) can(format string, args ...any) (a attempt) {
+// attempt gives a command and returns what came of it.
+func (c *child) attempt(format string, args ...any) (a attemptResult) {
 	c.t.Helper()
-	c.order(format, args...)
+	c.send(format, args...)
 	c.expect(&a)
 	return a
 }
 
-// must gives a command that has to go well.
-func (c *child) must(format string, args ...any) attempt {
+// mustSucceed gives a command that has to go well.
+func (c *child) mustSucceed(format string, args ...any) attemptResult {
 	c.t.Helper()
-	a := c.can(format, args...)
+	a := c.attempt(format, args...)
 	if a.Err != "" {
 		c.t.Fatalf(format+": %s", append(args, a.Text)...)
 	}
 	return a
 }
 
-// lacks gives a command that must fail for want of something, and say how much of it there is, and what helps. Where the last
+// mustLack gives a command that must fail for lack of a resource. The error must say how much is available, and the remedy. Where the last
 // argument is the size of a payload no less than that is needed.
-func (c *child) lacks(want, format string, args ...any) {
+func (c *child) mustLack(want, format string, args ...any) {
 	c.t.Helper()
-	a := c.can(format, args...)
+	a := c.attempt(format, args...)
 	wrong := func(what string) { c.t.Errorf(format+": %s: %s", append(args, what, a.Text)...) }
 	if a.Want != want {
 		wrong(fmt.Sprintf("want of %q instead of %q", a.Want, want))
@@ -70,14 +70,14 @@ func (c *child) lacks(want, format string, args ...any) {
 	}
 }
 
-// remedies are what an error for want of something says that helps.
+// remedies are the remedies that errors for lack of a resource name.
 func remedies() map[string]string {
 	return map[string]string{"space": "enlarge the file system", "memory": "ulimit -v", "files": "ulimit -n", "places": "limit is"}
 }
 
-// belongings are what a process has that a call which failed might leave behind.
-func (c *child) belongings(dir string) string {
+// resourceSummary are what a process has that a call which failed might leave behind.
+func (c *child) resourceSummary(dir string) string {
 	c.t.Helper()
-	f := c.must("figures")
+	f := c.mustSucceed("figures")
 	return fmt.Sprint(entries(c.t, dir), " files, ", f.FDs, " descriptors, ", f.Maps, " mappings, ", used(c.t, dir), " bytes")
 }

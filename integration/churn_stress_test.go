@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// stormVariable holds how often each of the visitors joins and leaves; a subscriber reconnects four times as often, and twice
+// stressVariable holds how often each of the visitors joins and leaves; a subscriber reconnects four times as often, and twice
 // as many processes come that join once. Default is fewVisits.
-const stormVariable = "SHMBUS_TEST_STORM"
+const stressVariable = "SHMBUS_TEST_STORM"
 
 const (
 	flowCount   = 5
@@ -28,70 +28,70 @@ const (
 // visits returns how often each visitor comes.
 func visits(t *testing.T) int {
 	t.Helper()
-	text := os.Getenv(stormVariable)
+	text := os.Getenv(stressVariable)
 	if text == "" {
 		return max(fewVisits/slowdown, 1)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("%s is %q, must be how often each of %d processes joins and leaves", stormVariable, text, visitors)
+		t.Fatalf("%s is %q, must be how often each of %d processes joins and leaves", stressVariable, text, visitors)
 	}
 	return n
 }
 
-// sky is the processes that stay: each publishes a topic and receives the next one's and what visitors publish, losslessly, and the
-// one's after that as one that may lose.
-type sky struct {
-	t    testing.TB
-	stay []*child
+// stressHarness is the permanent processes. Each publishes a topic, receives the next process's topic and a visitors' topic losslessly,
+// and receives the topic of the process after that with possible loss.
+type stressHarness struct {
+	t         testing.TB
+	processes []*child
 }
 
-func newSky(t testing.TB, dir string, pause time.Duration) *sky {
+func newStressHarness(t testing.TB, dir string, pause time.Duration) *stressHarness {
 	t.Helper()
-	s := &sky{t: t}
+	s := &stressHarness{t: t}
 	for i := range flowCount {
-		c := obey(t, dir)
-		c.do("pub f %s", flowing(i))
-		s.stay = append(s.stay, c)
+		c := startAgent(t, dir)
+		c.do("pub f %s", flowTopic(i))
+		s.processes = append(s.processes, c)
 	}
-	for i, c := range s.stay {
-		c.do("sub w %s lossless", flowing((i+1)%flowCount))
-		c.do("sub l %s", flowing((i+2)%flowCount))
-		c.do("sub g %s lossless", gusts(i))
+	for i, c := range s.processes {
+		c.do("sub w %s lossless", flowTopic((i+1)%flowCount))
+		c.do("sub l %s", flowTopic((i+2)%flowCount))
+		c.do("sub g %s lossless", visitorTopic(i))
 		c.do("watch w")
 		c.do("watch l")
 		c.do("watch g")
 	}
-	for _, c := range s.stay {
+	for _, c := range s.processes {
 		c.do("peers f %d", flowReaders)
 	}
-	for _, c := range s.stay {
+	for _, c := range s.processes {
 		c.do("flow f %v", pause)
 	}
 	return s
 }
 
-// clear ends the flows and checks that all that was published was received; blown is what visitors published.
-func (s *sky) clear(blown []uint64) {
+// stopAndCheck ends the flows and checks that all published samples were received; blown is the counts of the visitors' samples.
+func (s *stressHarness) stopAndCheck(blown []uint64) {
 	s.t.Helper()
 	var sent [flowCount]uint64
-	for i, c := range s.stay {
+	for i, c := range s.processes {
 		sent[i] = c.do("ebb f").Received
 	}
 	lost := uint64(0)
-	for i, c := range s.stay {
-		s.saw(c, "w", sent[(i+1)%flowCount], true)
-		lost += s.saw(c, "l", sent[(i+2)%flowCount], false)
-		s.saw(c, "g", blown[i], true)
+	for i, c := range s.processes {
+		s.checkReceived(c, "w", sent[(i+1)%flowCount], true)
+		lost += s.checkReceived(c, "l", sent[(i+2)%flowCount], false)
+		s.checkReceived(c, "g", blown[i], true)
 	}
 	s.t.Logf("lossless: %d samples flowed and %d came from visitors, on %d topics of either; those that stay and may lose lost %d", sent, blown, flowCount, lost)
-	for _, c := range s.stay {
+	for _, c := range s.processes {
 		c.finish()
 	}
 }
 
-// saw checks that a watch of a process that stays receives exactly so many samples, or at least counts what it lost.
-func (s *sky) saw(c *child, watch string, n uint64, lossless bool) (lost uint64) {
+// checkReceived checks that a watch of a process that stays receives exactly so many samples, or at least counts what it lost.
+func (s *stressHarness) checkReceived(c *child, watch string, n uint64, lossless bool) (lost uint64) {
 	s.t.Helper()
 	got := c.do("watched %s %d", watch, n)
 	if got.Received+got.Lost != n || lossless && got.Lost != 0 {
@@ -100,10 +100,10 @@ func (s *sky) saw(c *child, watch string, n uint64, lossless bool) (lost uint64)
 	return got.Lost
 }
 
-// figures are what those that stay and their domain have: nothing of visitors when none are there.
-func (s *sky) figures(dir string) (all []answer, files float64) {
+// figures returns the resources of the permanent processes and of the domain, once all visitors have left.
+func (s *stressHarness) figures(dir string) (all []agentReply, files float64) {
 	s.t.Helper()
-	for _, c := range s.stay {
+	for _, c := range s.processes {
 		c.do("others %d", flowCount)
 		c.do("fewer f %d", flowReaders)
 		c.do("forget")
@@ -115,9 +115,9 @@ func (s *sky) figures(dir string) (all []answer, files float64) {
 	return all, files
 }
 
-// same checks that those that stay have what they had before the visitors came. Goroutines, memory and mappings of slots may be a few
-// more, because there was more at once; whether they grow is for TestNothingGrowsWhileOthersComeAndGo.
-func (s *sky) same(dir string, before []answer, filesBefore float64) {
+// checkResources checks that the permanent processes have the resources from before the visitors. Goroutines, memory and mappings of slots
+// may be a few more, because the load was higher; TestNothingGrowsWhileOthersComeAndGo tests their growth.
+func (s *stressHarness) checkResources(dir string, before []agentReply, filesBefore float64) {
 	s.t.Helper()
 	after, files := s.figures(dir)
 	grew := func() bool {
@@ -128,8 +128,8 @@ func (s *sky) same(dir string, before []answer, filesBefore float64) {
 		}
 		return false
 	}
-	// Who has heard that visitors left may still have to read the end of what they published.
-	for begin := time.Now(); grew() && time.Since(begin) < long/4; {
+	// A process that knows that the visitors left may still have to read their last samples.
+	for begin := time.Now(); grew() && time.Since(begin) < waitLimit/4; {
 		after, files = s.figures(dir)
 	}
 	s.t.Logf("%v files before, %v after", filesBefore, files)
@@ -146,34 +146,34 @@ func (s *sky) same(dir string, before []answer, filesBefore float64) {
 	}
 }
 
-// gust lets visitors join and leave so many times each, while others come that join once, and adds to blown what all published.
-func gust(t *testing.T, dir string, crowd []*child, each int, blown []uint64) {
+// runVisitors lets visitors join and leave so many times each, while others come that join once, and adds to blown what all published.
+func runVisitors(t *testing.T, dir string, crowd []*child, each int, blown []uint64) {
 	t.Helper()
 	begin := time.Now()
 	for i, c := range crowd {
-		c.order("visit %d %d", each, i)
+		c.send("visit %d %d", each, i)
 	}
 	newcomers := 2 * each * len(crowd) / visitors
 	for i := range newcomers {
-		c := start(t, dir, "obey")
-		add(blown, c.do("visit 1 %d", i).Each)
+		c := start(t, dir, "agent")
+		addCounts(blown, c.do("visit 1 %d", i).Each)
 		c.finish()
 	}
 	once := time.Since(begin)
 	for _, c := range crowd {
-		var a answer
+		var a agentReply
 		if c.expect(&a); a.Err != "" {
 			t.Fatal(a.Err)
 		}
-		add(blown, a.Each)
+		addCounts(blown, a.Each)
 	}
 	took := time.Since(begin)
 	t.Logf("%d processes joined, met and left %d times each in %v, and %d once each in the first %v of it: %.0f joins a second",
 		len(crowd), each, took.Round(time.Millisecond), newcomers, once.Round(time.Millisecond), float64(len(crowd)*each+newcomers)/took.Seconds())
 }
 
-// add adds what one visitor published to what all did.
-func add(blown, each []uint64) {
+// addCounts adds what one visitor published to what all did.
+func addCounts(blown, each []uint64) {
 	for i, n := range each {
 		blown[i] += n
 	}
@@ -182,25 +182,25 @@ func add(blown, each []uint64) {
 func TestAHundredProcessesJoinAndLeaveWhileTopicsFlow(t *testing.T) {
 	each := visits(t)
 	dir := newDomain(t)
-	s := newSky(t, dir, 2*time.Millisecond)
+	s := newStressHarness(t, dir, 2*time.Millisecond)
 	before, files := s.figures(dir)
 	var crowd []*child
 	for range visitors {
-		c := start(t, dir, "obey")
+		c := start(t, dir, "agent")
 		c.do("forget") // it is there
 		crowd = append(crowd, c)
 	}
 	// As each looks at each, a join takes as long as there are others. All are there at once, then a quarter of them.
 	together := min(each, manyTogether)
 	blown := make([]uint64, flowCount)
-	gust(t, dir, crowd, together, blown)
+	runVisitors(t, dir, crowd, together, blown)
 	if each > together {
 		for part := range slices.Chunk(crowd, visitors/4) {
-			gust(t, dir, part, each-together, blown)
+			runVisitors(t, dir, part, each-together, blown)
 		}
 	}
-	s.same(dir, before, files)
-	s.clear(blown)
+	s.checkResources(dir, before, files)
+	s.stopAndCheck(blown)
 	for _, c := range crowd {
 		c.finish()
 	}
@@ -210,18 +210,18 @@ func TestFiftySubscribersReconnect(t *testing.T) {
 	const subscribers = 50
 	times := 4 * visits(t)
 	dir := newDomain(t)
-	s := newSky(t, dir, time.Millisecond)
+	s := newStressHarness(t, dir, time.Millisecond)
 	var crowd []*child
 	for range subscribers {
-		crowd = append(crowd, obey(t, dir))
+		crowd = append(crowd, startAgent(t, dir))
 	}
 	begin := time.Now()
 	for _, c := range crowd {
-		c.order("reconnect %s %d", flowing(0), times)
+		c.send("reconnect %s %d", flowTopic(0), times)
 	}
 	var received, lost uint64
 	for _, c := range crowd {
-		var a answer
+		var a agentReply
 		if c.expect(&a); a.Err != "" {
 			t.Fatal(a.Err)
 		}
@@ -230,18 +230,18 @@ func TestFiftySubscribersReconnect(t *testing.T) {
 	}
 	took := time.Since(begin)
 	t.Logf("%d subscribers connected %d times each in %v, %.0f a second: %d samples received, %d lost by those that may lose", subscribers, times, took, float64(subscribers*times)/took.Seconds(), received, lost)
-	s.stay[0].do("fewer f %d", flowReaders)
+	s.processes[0].do("fewer f %d", flowReaders)
 	for _, c := range crowd {
 		c.finish()
 	}
-	s.clear(make([]uint64, flowCount))
+	s.stopAndCheck(make([]uint64, flowCount))
 }
 
 // Each publisher publishes one sample, which each subscriber must have before the next publisher is made: by the same process that
 // joins again, or by a new one after the last closed or was killed.
 func TestEverySubscriberFindsTheNextPublisher(t *testing.T) {
 	closed, killed := 100, 200
-	if os.Getenv(stormVariable) != "" {
+	if os.Getenv(stressVariable) != "" {
 		closed, killed = 1000, 1000
 	}
 	t.Run("leave", func(t *testing.T) { restart(t, 1000/slowdown, true, func(c *child) { c.do("leave") }) })
@@ -252,7 +252,7 @@ func TestEverySubscriberFindsTheNextPublisher(t *testing.T) {
 // restart makes a publisher so many times, in the same process or in a new one.
 func restart(t *testing.T, times int, same bool, end func(*child)) {
 	dir := newDomain(t)
-	subs := []*child{obey(t, dir), obey(t, dir), obey(t, dir), obey(t, dir)}
+	subs := []*child{startAgent(t, dir), startAgent(t, dir), startAgent(t, dir), startAgent(t, dir)}
 	for i, what := range []string{"again", "again lossless", "*", "** lossless"} {
 		subs[i].do("sub s %s", what)
 	}
@@ -260,18 +260,18 @@ func restart(t *testing.T, times int, same bool, end func(*child)) {
 	var pub *child
 	for i := range times {
 		for _, s := range subs {
-			s.order("take s 1")
+			s.send("take s 1")
 		}
 		began := monotonic()
 		if i == 0 || !same {
-			pub = start(t, dir, "obey")
+			pub = start(t, dir, "agent")
 		}
 		joined := pub.do("join").At
 		pub.do("pub p again")
 		pub.do("peers p %d", len(subs))
 		pub.do("send p 1 8")
 		for _, s := range subs {
-			var got answer
+			var got agentReply
 			if s.expect(&got); got.Err != "" || got.Received != 1 || got.Lost != 0 {
 				t.Fatalf("of publisher %d: %+v", i, got)
 			}

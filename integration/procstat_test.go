@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// An outside is what can be seen of a process from outside.
-type outside struct {
+// An procStat is what can be seen of a process from outside.
+type procStat struct {
 	Descriptors, Maps int
 	OwnKiB            uint64 // resident memory that is in no file
 }
 
-// seen looks at a child that must be there.
-func (c *child) seen() (l outside) {
+// procStat looks at a child that must be there.
+func (c *child) procStat() (l procStat) {
 	c.t.Helper()
 	pid := c.cmd.Process.Pid
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -27,12 +27,12 @@ func (c *child) seen() (l outside) {
 		c.over = true
 		c.t.Fatalf("the child ended (%v): %s", c.cmd.Wait(), c.err.String())
 	}
-	l.Descriptors, l.Maps = kept(pid)
+	l.Descriptors, l.Maps = countResources(pid)
 	return l
 }
 
-// kept counts a process's descriptors, and its mappings of files of a test's domain.
-func kept(pid int) (descriptors, mappings int) {
+// countResources counts a process's descriptors, and its mappings of files of a test's domain.
+func countResources(pid int) (descriptors, mappings int) {
 	if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); err == nil {
 		descriptors = len(list)
 	}
@@ -42,7 +42,7 @@ func kept(pid int) (descriptors, mappings int) {
 	return descriptors, mappings
 }
 
-// most is the most of each.
-func (l outside) most(m outside) outside {
-	return outside{max(l.Descriptors, m.Descriptors), max(l.Maps, m.Maps), max(l.OwnKiB, m.OwnKiB)}
+// max is the most of each.
+func (l procStat) max(m procStat) procStat {
+	return procStat{max(l.Descriptors, m.Descriptors), max(l.Maps, m.Maps), max(l.OwnKiB, m.OwnKiB)}
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// attempt is what came of one call of the API.
-type attempt struct {
-	answer
+// attemptResult is what came of one call of the API.
+type attemptResult struct {
+	agentReply
 	Want              string // "" or what there was none of: "space", "memory", "files", "places"
 	Needed, Available int64  // bytes, for space and memory
 	Text              string // of the error
@@ -31,15 +31,15 @@ type attempt struct {
 	PID               int
 }
 
-// attemptRole does what obeyRole does and more, and says of each error what an application can find out of it.
+// attemptRole executes the commands of agentRole and more, and reports what an application can read from each error.
 func attemptRole([]string) error {
-	o := &trier{obedient: newObedient(), loans: map[string]topic.Loan{}}
+	o := &attemptAgent{agent: newAgent(), loans: map[string]topic.Loan{}}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		var a attempt
+		var a attemptResult
 		err := o.attempt(strings.Fields(lines.Text()), &a)
-		a.Err = sort(err)
-		a.sort(err)
+		a.Err = classifyError(err)
+		a.classify(err)
 		if err := report(a); err != nil {
 			return err
 		}
@@ -50,8 +50,8 @@ func attemptRole([]string) error {
 	return nil
 }
 
-// sort finds the type of an error, as an application would.
-func (a *attempt) sort(err error) {
+// classify finds the type of an error, as an application would.
+func (a *attemptResult) classify(err error) {
 	if err == nil {
 		return
 	}
@@ -80,22 +80,22 @@ func (a *attempt) sort(err error) {
 	}
 }
 
-type trier struct {
-	*obedient
+type attemptAgent struct {
+	*agent
 	loans   map[string]topic.Loan
 	payload []byte
 }
 
 // bytes is a payload, of memory that there is already if it was prepared.
-func (o *trier) bytes(n int) []byte {
+func (o *attemptAgent) bytes(n int) []byte {
 	if n > len(o.payload) {
 		o.payload = make([]byte, n)
 	}
 	return o.payload[:n]
 }
 
-func (o *trier) attempt(words []string, a *attempt) error {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+func (o *attemptAgent) attempt(words []string, a *attemptResult) error {
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	name := ""
 	if len(words) > 1 {
@@ -225,7 +225,7 @@ func (o *trier) attempt(words []string, a *attempt) error {
 		a.PID = os.Getpid()
 		return nil
 	}
-	return o.obey(words, &a.answer)
+	return o.execute(words, &a.agentReply)
 }
 
 // limitMaps lets this process map so much more than it has now.

@@ -13,37 +13,37 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Both the honest publisher and the honest subscriber that an exposed process has to do with hold more than a ring has entries, so
-// that marks are all that keeps some of it.
-const honestHold = 40
+// The target subscribers hold more samples than a ring has entries, so that only marks keep some of the samples.
+const targetHold = 40
 
-// honest is what an exposed process has to do with those who share topics with the hostile.
-type honest struct {
+// adversaryTarget is the publisher and the subscriber with which a peer shares topics with targets and adversaries.
+type adversaryTarget struct {
 	pub       *topic.Publisher[[]byte]
-	sub       *topic.Subscriber[[]byte] // of the honest and the hostile, losslessly
+	sub       *topic.Subscriber[[]byte] // of the targets and the adversaries, lossless
 	published uint64
 	accounted atomic.Uint64 // samples received and lost
 	got       tally
 }
 
-func newHonest(p *topic.Participant) (*honest, error) {
-	h := new(honest)
+func newAdversaryTarget(p *topic.Participant) (*adversaryTarget, error) {
+	h := new(adversaryTarget)
 	var err error
 	if h.sub, err = topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{Lossless: true}); err != nil {
 		return nil, err
 	}
-	h.pub, err = topic.NewPublisher(p, baitTopic, &topic.PublisherOptions[[]byte]{MemoryLimit: 16 << 20})
+	h.pub, err = topic.NewPublisher(p, peerTopic, &topic.PublisherOptions[[]byte]{MemoryLimit: 16 << 20})
 	return h, err
 }
 
-// begin returns when both are there.
-func (h *honest) begin() error {
+// waitConnected returns when both are there.
+func (h *adversaryTarget) waitConnected() error {
 	ctx := context.Background()
 	return errors.Join(h.sub.WaitPublishers(ctx, 1), h.pub.WaitSubscribers(ctx, 1))
 }
 
-// publish goes on until ctx ends. What hostile subscribers keep of its memory may leave too little for a sample, which is then none.
-func (h *honest) publish(ctx context.Context) error {
+// publish publishes until ctx ends. Adversaries may hold so much of the publisher's memory that a sample finds no space; such a sample
+// is not counted.
+func (h *adversaryTarget) publish(ctx context.Context) error {
 	b := make([]byte, 70<<10)
 	for i := 0; ctx.Err() == nil; i++ {
 		n := shmtransport.SmallPayload - 100 + i*37%5000
@@ -66,8 +66,8 @@ func (h *honest) publish(ctx context.Context) error {
 	return nil
 }
 
-// take accounts for every sample of the honest publisher.
-func (h *honest) take(ctx context.Context) error {
+// receive accounts for every sample of the target publisher.
+func (h *adversaryTarget) receive(ctx context.Context) error {
 	var held []topic.Sample[[]byte]
 	var from topic.PublisherID
 	var b []byte
@@ -79,7 +79,7 @@ func (h *honest) take(ctx context.Context) error {
 			}
 			break
 		}
-		if s.Topic() != honestTopic { // of which nothing is to be believed, nor that it stays
+		if s.Topic() != targetTopic { // of which nothing is to be believed, nor that it stays
 			b, _ = s.AppendTo(b[:0])
 			s.Release()
 			continue
@@ -95,7 +95,7 @@ func (h *honest) take(ctx context.Context) error {
 		if err := check(s.Bytes(), s.Sequence()); err != nil {
 			return err
 		}
-		if held = append(held, s); len(held) > honestHold {
+		if held = append(held, s); len(held) > targetHold {
 			if err := check(held[0].Bytes(), held[0].Sequence()); err != nil {
 				return fmt.Errorf("while held: %w", err)
 			}

@@ -20,8 +20,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A result is what came of a deed.
-type result struct {
+// A accessResult is what came of a deed.
+type accessResult struct {
 	Error     string // empty: it worked
 	Kernel    bool   // the error says that the kernel refused it
 	Access    bool   // it is a *registry.AccessError
@@ -29,9 +29,9 @@ type result struct {
 	Found     []string
 }
 
-// deedRole does one thing and reports what came of it.
-func deedRole(args []string) error {
-	f := flag.NewFlagSet("deed", flag.ContinueOnError)
+// accessRole does one thing and reports what came of it.
+func accessRole(args []string) error {
+	f := flag.NewFlagSet("access", flag.ContinueOnError)
 	do := f.String("do", "", "")
 	files := f.String("files", "", "where it may write")
 	name := f.String("topic", "load", "")
@@ -40,15 +40,15 @@ func deedRole(args []string) error {
 		return err
 	}
 	syscall.Umask(*umask)
-	a := &deed{topic: *name, files: *files}
+	a := &accessAgent{topic: *name, files: *files}
 	actions := map[string]func(context.Context) error{
 		"publish": a.publish, "subscribe": a.subscribe, "watch": a.watch, "list": a.list, "record": a.record, "clean": a.clean,
-		"tamper": a.tamper, "usurp": a.usurp,
+		"tamper": a.tamper, "usurp": a.replaceFiles,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := actions[*do](ctx)
-	r := result{Found: a.found}
+	r := accessResult{Found: a.found}
 	if err != nil {
 		r.Error = err.Error()
 		r.Kernel = errors.Is(err, fs.ErrPermission)
@@ -58,22 +58,22 @@ func deedRole(args []string) error {
 	return report(r)
 }
 
-type deed struct {
+type accessAgent struct {
 	topic, files string
 	readOnly     bool
 	found        []string
 }
 
-func (a *deed) dir() string {
+func (a *accessAgent) dir() string {
 	return filepath.Join(os.Getenv("SHMBUS_DIR"), os.Getenv("SHMBUS_DOMAIN"))
 }
 
-func (a *deed) join() (*topic.Participant, error) {
+func (a *accessAgent) join() (*topic.Participant, error) {
 	return topic.Join(&topic.Options{ReadOnly: a.readOnly})
 }
 
-// publish publishes ten samples to somebody who subscribes.
-func (a *deed) publish(ctx context.Context) error {
+// publish publishes ten samples to a subscriber.
+func (a *accessAgent) publish(ctx context.Context) error {
 	p, err := a.join()
 	if err != nil {
 		return err
@@ -107,8 +107,8 @@ func (a *deed) publish(ctx context.Context) error {
 	return nil
 }
 
-// listen joins with one subscriber.
-func (a *deed) listen() (sub *topic.Subscriber[[]byte], leave func() error, err error) {
+// newSubscriber joins with one subscriber.
+func (a *accessAgent) newSubscriber() (sub *topic.Subscriber[[]byte], leave func() error, err error) {
 	p, err := a.join()
 	if err != nil {
 		return nil, nil, err
@@ -120,8 +120,8 @@ func (a *deed) listen() (sub *topic.Subscriber[[]byte], leave func() error, err 
 }
 
 // subscribe checks ten samples.
-func (a *deed) subscribe(ctx context.Context) error {
-	sub, leave, err := a.listen()
+func (a *accessAgent) subscribe(ctx context.Context) error {
+	sub, leave, err := a.newSubscriber()
 	if err != nil {
 		return err
 	}
@@ -145,13 +145,13 @@ func (a *deed) subscribe(ctx context.Context) error {
 }
 
 // watch subscribes without taking part.
-func (a *deed) watch(ctx context.Context) error {
+func (a *accessAgent) watch(ctx context.Context) error {
 	a.readOnly = true
 	return a.subscribe(ctx)
 }
 
 // list finds the topics that are published.
-func (a *deed) list(context.Context) error {
+func (a *accessAgent) list(context.Context) error {
 	o, err := registry.Observe(a.dir())
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (a *deed) list(context.Context) error {
 }
 
 // record records until it has seen ten samples for itself, taking part if it can.
-func (a *deed) record(ctx context.Context) error {
+func (a *accessAgent) record(ctx context.Context) error {
 	p, err := a.join()
 	if errors.As(err, new(*registry.AccessError)) {
 		a.readOnly = true
@@ -204,14 +204,14 @@ func (a *deed) record(ctx context.Context) error {
 	return err
 }
 
-func (a *deed) clean(context.Context) (err error) {
+func (a *accessAgent) clean(context.Context) (err error) {
 	a.found, err = registry.Clean(a.dir(), false)
 	return err
 }
 
 // tamper reads a sample and then tries everything to change it. What works is an error.
-func (a *deed) tamper(ctx context.Context) error {
-	sub, leave, err := a.listen()
+func (a *accessAgent) tamper(ctx context.Context) error {
+	sub, leave, err := a.newSubscriber()
 	if err != nil {
 		return err
 	}
@@ -259,8 +259,8 @@ func (a *deed) tamper(ctx context.Context) error {
 	return nil
 }
 
-// usurp puts files of its own in the place of all publishers' files.
-func (a *deed) usurp(context.Context) error {
+// replaceFiles replaces all publishers' files with files of the agent's user.
+func (a *accessAgent) replaceFiles(context.Context) error {
 	paths, err := filepath.Glob(filepath.Join(a.dir(), "*.pub.*"))
 	for _, path := range paths {
 		b, rerr := os.ReadFile(path)

@@ -11,15 +11,15 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// visitorRole first shares topics with a hostile process that was there before it, from when it reports until it is told the first
-// time. Then it visits the domain once each time it is told to. It reports what went wrong, or nothing.
-func visitorRole([]string) error {
-	told, asked := orders()
+// joinerRole shares topics with an adversary that joined earlier, from the first number on its standard input to the second. Each
+// later number has the role join the domain once and leave. The role reports the error, or an empty text, each time.
+func joinerRole([]string) error {
+	told, asked := readNumbers()
 	if err := report("ready"); err != nil {
 		return err
 	}
 	<-told
-	if err := share(told); err != nil {
+	if err := shareTopics(told); err != nil {
 		return err
 	}
 	if err := report(""); err != nil {
@@ -27,7 +27,7 @@ func visitorRole([]string) error {
 	}
 	for range told {
 		text := ""
-		if err := callIn(); err != nil {
+		if err := joinAndLeave(); err != nil {
 			text = err.Error()
 		}
 		if err := report(text); err != nil {
@@ -38,14 +38,15 @@ func visitorRole([]string) error {
 	return nil
 }
 
-// share takes losslessly what both honest publishers publish that the hostile process takes from too, holds more of it than there
-// is in a ring, and checks it when it comes and when it goes. It ends when it is told to, and not before each has sent it something.
-func share(until <-chan uint64) error {
+// shareTopics receives losslessly from the two target publishers that the adversary also receives from. It holds more samples than a
+// ring has entries, and checks each sample when it arrives and when it is released. It ends when a number comes on until and each
+// publisher has sent a sample.
+func shareTopics(until <-chan uint64) error {
 	p, err := topic.Join(&topic.Options{Unit: "visitor"})
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(p, baitTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{honestTopic}, Lossless: true})
+	sub, err := topic.NewSubscriber(p, peerTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{targetTopic}, Lossless: true})
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func share(until <-chan uint64) error {
 	}
 	for ctx.Err() == nil || len(last) < 2 {
 		wait := ctx
-		if ctx.Err() != nil { // the hostile process ended early, and a publisher may wait as long as a reader of its has patience
+		if ctx.Err() != nil { // the adversary ended early, and a publisher may still wait for the timeout of a lossless reader
 			wait = context.Background()
 		}
 		s, err := sub.Receive(wait)
@@ -87,7 +88,7 @@ func share(until <-chan uint64) error {
 		if err := check(s.Bytes(), s.Sequence()); err != nil {
 			return err
 		}
-		if held = append(held, s); len(held) > 2*honestHold {
+		if held = append(held, s); len(held) > 2*targetHold {
 			if err := letGo(); err != nil {
 				return err
 			}
@@ -101,8 +102,9 @@ func share(until <-chan uint64) error {
 	return p.Close()
 }
 
-// callIn joins as two newcomers, which publish for one another, take a sample from somebody who was there before, and leave.
-func callIn() (err error) {
+// joinAndLeave joins as two new participants. One publishes to the other, which also receives a sample of an earlier publisher. Then
+// both leave.
+func joinAndLeave() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var two [2]*topic.Participant
@@ -122,7 +124,7 @@ func callIn() (err error) {
 	if err != nil {
 		return err
 	}
-	old, err := topic.NewSubscriber(two[1], baitTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
+	old, err := topic.NewSubscriber(two[1], peerTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// flow is samples that a publisher publishes by itself, until it ebbs.
+// flow is a goroutine that publishes until the command "ebb".
 type flow struct {
 	stop context.CancelFunc
 	done chan struct{}
@@ -26,27 +26,27 @@ type flow struct {
 	err  error  // once done
 }
 
-// watch is a subscriber that receives by itself and checks everything.
-type watch struct {
+// checkedReader is a subscriber that receives by itself and checks everything.
+type checkedReader struct {
 	mu       sync.Mutex
 	received uint64
 	lost     uint64
 	err      error
-	news     chan struct{} // holds one token
+	changed  chan struct{} // holds one token
 }
 
 // flowSizes are the payloads of a flow, in turn: in the ring entry, in a slot, in a larger one.
 var flowSizes = [...]int{64, 1000, 5000}
 
-// gustSamples is how many samples a visitor publishes.
-const gustSamples = 3
+// visitorSamples is how many samples a visitor publishes.
+const visitorSamples = 3
 
-// flowing and gusts name the topics: those of what stays, and those of visitors.
-func flowing(i int) string { return fmt.Sprintf("flow/%d", i) }
-func gusts(i int) string   { return fmt.Sprintf("gust/%d", i) }
+// flowTopic and visitorTopic name the topics of the permanent processes and of the visitors.
+func flowTopic(i int) string    { return fmt.Sprintf("flow/%d", i) }
+func visitorTopic(i int) string { return fmt.Sprintf("gust/%d", i) }
 
-// storm is what obey does for storms.
-func (o *obedient) storm(ctx context.Context, words []string, a *answer) error {
+// executeStress executes the agent's commands of the stress tests.
+func (o *agent) executeStress(ctx context.Context, words []string, a *agentReply) error {
 	word := func(i int) string {
 		if i < len(words) {
 			return words[i]
@@ -74,12 +74,12 @@ func (o *obedient) storm(ctx context.Context, words []string, a *answer) error {
 		a.Received = f.sent
 		return f.err
 	case "watch": // NAME
-		w := &watch{news: make(chan struct{}, 1)}
-		o.watches[name] = w
+		w := &checkedReader{changed: make(chan struct{}, 1)}
+		o.readers[name] = w
 		go w.run(o.subs[name])
 		return nil
 	case "watched": // NAME N: when so many were received or lost
-		return o.watches[name].await(ctx, uint64(number(2)), a)
+		return o.readers[name].await(ctx, uint64(number(2)), a)
 	case "visit": // N I: join, do what visitors do, and leave, so many times
 		a.Each = make([]uint64, flowCount)
 		for n := range number(1) {
@@ -90,7 +90,7 @@ func (o *obedient) storm(ctx context.Context, words []string, a *answer) error {
 		return nil
 	case "reconnect": // TOPIC N: subscribe, receive, and close, so many times
 		for n := range number(2) {
-			if err := look(o.p, name, n%2 == 1, a); err != nil {
+			if err := receiveOnce(o.p, name, n%2 == 1, a); err != nil {
 				return fmt.Errorf("connection %d: %w", n, err)
 			}
 		}
@@ -113,14 +113,14 @@ func (o *obedient) storm(ctx context.Context, words []string, a *answer) error {
 				return nil
 			}
 			select {
-			case <-o.news:
+			case <-o.changed:
 			case <-ctx.Done():
 				return fmt.Errorf("there are %d participants, not %d", n, number(1))
 			}
 		}
 	case "forget": // what was heard, which would count as growth
 		o.mu.Lock()
-		clear(o.heard)
+		clear(o.events)
 		o.mu.Unlock()
 		return nil
 	case "resident": // memory of the process without what the runtime could give back
@@ -187,7 +187,7 @@ func startFlow(pub *topic.Publisher[[]byte], pause time.Duration) *flow {
 	return f
 }
 
-func (w *watch) run(sub *topic.Subscriber[[]byte]) {
+func (w *checkedReader) run(sub *topic.Subscriber[[]byte]) {
 	last := map[topic.PublisherID]uint64{}
 	for {
 		s, err := sub.Receive(context.Background())
@@ -206,21 +206,21 @@ func (w *watch) run(sub *topic.Subscriber[[]byte]) {
 		w.err = errors.Join(w.err, err)
 		w.mu.Unlock()
 		select {
-		case w.news <- struct{}{}:
+		case w.changed <- struct{}{}:
 		default:
 		}
 		if err != nil {
 			return
 		}
 		last[s.Publisher()] = s.Sequence()
-		if s.Sequence() == gustSamples && strings.HasPrefix(s.Topic(), "gust/") {
+		if s.Sequence() == visitorSamples && strings.HasPrefix(s.Topic(), "gust/") {
 			delete(last, s.Publisher()) // that was all
 		}
 		s.Release()
 	}
 }
 
-func (w *watch) await(ctx context.Context, n uint64, a *answer) error {
+func (w *checkedReader) await(ctx context.Context, n uint64, a *agentReply) error {
 	for {
 		w.mu.Lock()
 		a.Received, a.Lost = w.received, w.lost
@@ -230,7 +230,7 @@ func (w *watch) await(ctx context.Context, n uint64, a *answer) error {
 			return err
 		}
 		select {
-		case <-w.news:
+		case <-w.changed:
 		case <-ctx.Done():
 			return fmt.Errorf("%d received and %d lost of %d: %w", a.Received, a.Lost, n, ctx.Err())
 		}
@@ -240,7 +240,7 @@ func (w *watch) await(ctx context.Context, n uint64, a *answer) error {
 // visit joins as a participant of its own, and leaves. What it does in between depends on i: it looks at a flow, as one that
 // may lose or as one that is waited for, or it publishes. What it published it adds to each.
 func visit(i int, each []uint64) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	p, err := topic.Join(nil)
 	if err != nil {
@@ -249,9 +249,9 @@ func visit(i int, each []uint64) (err error) {
 	defer func() { err = errors.Join(err, p.Close()) }()
 	at := i / 3 % flowCount
 	if i%3 != 0 {
-		return look(p, flowing(at), i%3 == 1, new(answer))
+		return receiveOnce(p, flowTopic(at), i%3 == 1, new(agentReply))
 	}
-	pub, err := topic.NewPublisher[[]byte](p, gusts(at), nil)
+	pub, err := topic.NewPublisher[[]byte](p, visitorTopic(at), nil)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func visit(i int, each []uint64) (err error) {
 		return err
 	}
 	b := make([]byte, flowSizes[1])
-	for seq := uint64(1); seq <= gustSamples; seq++ {
+	for seq := uint64(1); seq <= visitorSamples; seq++ {
 		fill(b, seq)
 		if _, err := pub.Publish(ctx, b); err != nil {
 			return err
@@ -272,9 +272,9 @@ func visit(i int, each []uint64) (err error) {
 	return pub.Close()
 }
 
-// look subscribes to a flow, checks a few samples, and closes.
-func look(p *topic.Participant, name string, lossless bool, a *answer) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+// receiveOnce subscribes to a flow, checks a few samples, and closes.
+func receiveOnce(p *topic.Participant, name string, lossless bool, a *agentReply) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	sub, err := topic.NewSubscriber(p, name, &topic.SubscriberOptions[[]byte]{Lossless: lossless})
 	if err != nil {

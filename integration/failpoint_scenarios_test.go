@@ -17,8 +17,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A life is what a victim does from its first step to its last, so that it comes to every step of its protocols.
-type life struct {
+// A scenario is the phases of a victim, which pass every step of its protocols.
+type scenario struct {
 	name   string
 	phases []phase
 }
@@ -28,33 +28,33 @@ type phase struct {
 	do   func(*victim) error
 }
 
-func lives() []life {
+func scenarios() []scenario {
 	join := phase{"join", (*victim).join}
 	leave := phase{"leave", (*victim).leave}
-	return []life{
+	return []scenario{
 		{"publisher", []phase{join,
 			{"advertise", (*victim).advertise}, {"small", (*victim).small}, {"slots", (*victim).slots}, {"batches", (*victim).batches},
-			{"loans", (*victim).loans}, {"at the limit", (*victim).atTheLimit}, {"visited", (*victim).visited}, {"slowed", (*victim).slowed},
+			{"loans", (*victim).loans}, {"at the limit", (*victim).atTheLimit}, {"visited", (*victim).connectReader}, {"slowed", (*victim).slowReader},
 			{"close", (*victim).close}, leave}},
-		{"crowded", []phase{join, {"crowd", (*victim).crowd}, leave}},
+		{"crowded", []phase{join, {"crowd", (*victim).exceedReaders}, leave}},
 		{"subscriber", []phase{join,
 			{"subscribe", (*victim).subscribe}, {"take", (*victim).take}, {"batches", (*victim).takeBatches}, {"latest", (*victim).latest},
 			{"lag", (*victim).lag}, {"hold", (*victim).hold}, {"close", (*victim).close}, leave}},
 		{"lossless", []phase{join,
-			{"subscribe", (*victim).subscribeLossless}, {"take", (*victim).take}, {"batches", (*victim).takeBatches}, {"dawdle", (*victim).dawdle},
+			{"subscribe", (*victim).subscribeLossless}, {"take", (*victim).take}, {"batches", (*victim).takeBatches}, {"dawdle", (*victim).receiveSlowly},
 			{"hold", (*victim).hold}, {"close", (*victim).close}, leave}},
 		{"first", []phase{join, {"advertise", (*victim).advertise}, {"subscribe", (*victim).subscribe}, {"close", (*victim).close}, leave}},
 		{"cleaner", []phase{join, leave, {"remove", (*victim).remove}}},
-		{"leaver", []phase{{"enter", (*victim).enter}, {"leave", (*victim).quit}}},
-		{"burier", []phase{join, {"bury", (*victim).bury}, leave}},
+		{"leaver", []phase{{"enter", (*victim).joinRegistry}, {"leave", (*victim).leaveRegistry}}},
+		{"burier", []phase{join, {"bury", (*victim).awaitCleanup}, leave}},
 	}
 }
 
-// victim is a process that lives a life until it is struck.
+// victim is a process that runs a scenario until its trigger fires.
 type victim struct {
-	*watchman
-	ctx      context.Context
-	patience time.Duration // of lossless subscriptions
+	*stepCounter
+	ctx             context.Context
+	losslessTimeout time.Duration // of lossless subscriptions
 
 	p    *topic.Participant
 	reg  *registry.Registry // of who takes part without topics
@@ -63,14 +63,14 @@ type victim struct {
 	seq  uint64
 	last map[topic.PublisherID]uint64
 	main topic.PublisherID // the first that it took a sample of
-	kept []topic.Sample[[]byte]
+	held []topic.Sample[[]byte]
 }
 
 func victimRole(args []string) error {
 	f := flag.NewFlagSet("victim", flag.ContinueOnError)
 	name := f.String("life", "", "")
 	file := f.String("trace", "", "")
-	var s strike
+	var s trigger
 	f.StringVar(&s.step, "step", "", "")
 	f.IntVar(&s.pass, "pass", 0, "")
 	stop := f.Bool("stop", false, "")
@@ -81,14 +81,14 @@ func victimRole(args []string) error {
 	if s.sig = syscall.SIGKILL; *stop {
 		s.sig = syscall.SIGSTOP
 	}
-	w, err := keepWatch(s, *file)
+	w, err := countSteps(s, *file)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	v := &victim{watchman: w, ctx: ctx, patience: *patience, last: map[topic.PublisherID]uint64{}}
-	for _, l := range lives() {
+	v := &victim{stepCounter: w, ctx: ctx, losslessTimeout: *patience, last: map[topic.PublisherID]uint64{}}
+	for _, l := range scenarios() {
 		if l.name != *name {
 			continue
 		}
@@ -99,7 +99,7 @@ func victimRole(args []string) error {
 			}
 		}
 	}
-	return w.reached()
+	return w.reportPasses()
 }
 
 func (v *victim) join() (err error) {
@@ -109,8 +109,9 @@ func (v *victim) join() (err error) {
 
 func (v *victim) leave() error { return v.p.Close() }
 
-// enter joins without topics and announces a publisher with a schema, too large for an entity page, that it does not take back.
-func (v *victim) enter() (err error) {
+// joinRegistry joins without topics and advertises a publisher with a schema too large for an entity page. The scenario does not
+// withdraw the publisher.
+func (v *victim) joinRegistry() (err error) {
 	dir, err := registry.DomainDir("", "")
 	if err != nil {
 		return err
@@ -123,10 +124,10 @@ func (v *victim) enter() (err error) {
 	return err
 }
 
-// quit leaves what it announced to its leaving.
-func (v *victim) quit() error { return v.reg.Close() }
+// leaveRegistry leaves, which withdraws the publisher.
+func (v *victim) leaveRegistry() error { return v.reg.Close() }
 
-// stamp is what a payload of n bytes tells in every word: its sequence and its length.
+// stamp is the number in every word of a payload of n bytes: its sequence and its length.
 func stamp(seq uint64, n int) uint64 { return seq ^ uint64(n)<<40 }
 
 func (v *victim) close() error {
@@ -134,7 +135,7 @@ func (v *victim) close() error {
 	for _, s := range v.subs {
 		errs = append(errs, s.Close())
 	}
-	for _, s := range v.kept { // they outlive their subscriber
+	for _, s := range v.held { // they outlive their subscriber
 		errs = append(errs, check(s.Bytes(), stamp(s.Sequence(), len(s.Bytes()))))
 		s.Release()
 	}
@@ -144,7 +145,7 @@ func (v *victim) close() error {
 	return errors.Join(errs...)
 }
 
-// remove removes the domain that it was the last to leave, unless others came meanwhile.
+// remove removes the domain after the last participant left, unless others have joined since.
 func (v *victim) remove() error {
 	if err := registry.RemoveDomain(v.p.Dir()); !errors.Is(err, syscall.ENOTEMPTY) {
 		return err
@@ -152,9 +153,9 @@ func (v *victim) remove() error {
 	return nil
 }
 
-// bury says that it is there and that it saw somebody come, whom the parent kills then, and waits until nothing of that one is
-// left.
-func (v *victim) bury() error {
+// awaitCleanup reports that the victim is ready and that another participant joined, which the parent then kills. It waits until no file
+// of that participant is left.
+func (v *victim) awaitCleanup() error {
 	for _, await := range []struct {
 		word   string
 		others bool

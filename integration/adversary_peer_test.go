@@ -15,12 +15,12 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// newcomers joins again and again and looks at what is there as somebody who sees it for the first time.
-func (w *chronicler) newcomers(ctx context.Context) error {
+// joinRepeatedly joins and leaves again and again, and reads the domain each time as a new participant.
+func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 	for ctx.Err() == nil {
 		p, err := topic.Join(&topic.Options{Unit: "newcomer"})
 		if err != nil {
-			var registryFile *registry.CorruptError // it is nobody's, and mended
+			var registryFile *registry.CorruptError // the harness repairs the registry file
 			var version *registry.VersionError
 			if errors.As(err, &registryFile) || errors.As(err, &version) || strings.Contains(err.Error(), "/registry") {
 				time.Sleep(time.Millisecond)
@@ -33,7 +33,7 @@ func (w *chronicler) newcomers(ctx context.Context) error {
 			defer close(heard)
 			for ev := range p.Events(context.Background()) {
 				if ev.Kind != topic.Joined {
-					w.hear(ev)
+					w.record(ev)
 				}
 			}
 		}()
@@ -56,24 +56,24 @@ func (w *chronicler) newcomers(ctx context.Context) error {
 	return nil
 }
 
-// exposedRole subscribes to all that hostile participants publish, in every way there is, and publishes what they subscribe to.
-// An honest publisher is among those it takes from, and an honest subscriber among those it publishes to. Told of a participant, it
-// reports how often that one was named. Told of none, it ends that, and reports what it has been through when it has so many
-// samples of the honest publisher as it is told next.
-func exposedRole([]string) error {
+// adversaryPeerRole subscribes to every topic of the adversaries, by every receive call, and publishes the topic that they subscribe to.
+// A target publisher is among its publishers, and a target subscriber among its subscribers. For each participant's number on its
+// standard input the role reports how often that participant was named. After a zero comes the number of samples of the target
+// publisher: the role reports its peerReport when it has accounted for so many.
+func adversaryPeerRole([]string) error {
 	p, err := topic.Join(&topic.Options{Unit: "exposed"})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	w := &chronicler{e: exposure{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
+	w := &eventRecorder{e: peerReport{Kinds: map[string]int{}}, named: map[registry.ID]int{}}
 	mu, e := &w.mu, &w.e
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ev := range p.Events(ctx) {
-			w.hear(ev)
+			w.record(ev)
 		}
 	})
 	count := func(n int) {
@@ -140,7 +140,7 @@ func exposedRole([]string) error {
 	if err != nil {
 		return err
 	}
-	values, err := topic.NewSubscriber[noted](p, "hostile/typed", nil)
+	values, err := topic.NewSubscriber[typedText](p, "hostile/typed", nil)
 	if err != nil {
 		return err
 	}
@@ -154,29 +154,29 @@ func exposedRole([]string) error {
 			s.Release()
 		}
 	})
-	honest, err := newHonest(p)
+	honest, err := newAdversaryTarget(p)
 	if err != nil {
 		return err
 	}
 	if err := report("ready"); err != nil {
 		return err
 	}
-	if err := honest.begin(); err != nil {
+	if err := honest.waitConnected(); err != nil {
 		return err
 	}
 	before := measure()
 	honestly, enough := context.WithCancel(ctx)
 	defer enough()
 	work.Go(func() { orExit(honest.publish(honestly)) })
-	work.Go(func() { orExit(honest.take(ctx)) })
-	work.Go(func() { orExit(w.newcomers(ctx)) })
-	work.Go(func() { w.watch(ctx) })
-	told, asked := orders()
+	work.Go(func() { orExit(honest.receive(ctx)) })
+	work.Go(func() { orExit(w.joinRepeatedly(ctx)) })
+	work.Go(func() { w.watchMemory(ctx) })
+	told, asked := readNumbers()
 	for id := range told {
 		if id == 0 {
 			break
 		}
-		if err := report(w.howOften(registry.ID(id))); err != nil {
+		if err := report(w.timesNamed(registry.ID(id))); err != nil {
 			return err
 		}
 	}
@@ -186,7 +186,7 @@ func exposedRole([]string) error {
 	}
 	cancel()
 	work.Wait()
-	e.Named, e.Published, e.Honest = len(w.named), honest.published, honest.got
+	e.Named, e.Published, e.Target = len(w.named), honest.published, honest.got
 	e.Before, e.After = before, measure()
 	if err := report(e); err != nil {
 		return err

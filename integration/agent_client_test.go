@@ -10,16 +10,16 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 )
 
-// obey starts a child that does what it is told.
-func obey(t testing.TB, dir string) *child {
+// startAgent starts a child in the agent role, which has joined.
+func startAgent(t testing.TB, dir string) *child {
 	t.Helper()
-	c := start(t, dir, "obey")
+	c := start(t, dir, "agent")
 	c.do("join")
 	return c
 }
 
-// order gives a command without waiting for the answer.
-func (c *child) order(format string, args ...any) {
+// send gives a command without waiting for the answer.
+func (c *child) send(format string, args ...any) {
 	c.t.Helper()
 	if _, err := fmt.Fprintf(c.in, format+"\n", args...); err != nil {
 		c.kill()
@@ -27,18 +27,18 @@ func (c *child) order(format string, args ...any) {
 	}
 }
 
-// try gives a command and returns the answer.
-func (c *child) try(format string, args ...any) (a answer) {
+// request gives a command and returns the answer.
+func (c *child) request(format string, args ...any) (a agentReply) {
 	c.t.Helper()
-	c.order(format, args...)
+	c.send(format, args...)
 	c.expect(&a)
 	return a
 }
 
 // do gives a command that must go well.
-func (c *child) do(format string, args ...any) answer {
+func (c *child) do(format string, args ...any) agentReply {
 	c.t.Helper()
-	a := c.try(format, args...)
+	a := c.request(format, args...)
 	if a.Err != "" {
 		c.t.Fatalf(format+": %s", append(args, a.Err)...)
 	}

@@ -15,18 +15,18 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Topics that honest processes share with hostile ones: exposedRole publishes bait, which hostile processes take too, and takes
-// what is published on the other beside what they publish on topics like it.
+// Topics that targets share with adversaries. adversaryPeerRole publishes on peerTopic, and adversaries subscribe to it. A target
+// publishes on targetTopic, which has the prefix of the adversaries' topics.
 const (
-	baitTopic   = "bait"
-	honestTopic = "hostile/honest"
+	peerTopic   = "bait"
+	targetTopic = "hostile/honest"
 )
 
-// hostileRole joins like anybody, publishes what exposedRole subscribes to and subscribes to what that publishes, and then
-// attacks its own files, and the one that belongs to nobody, when it is told to, until it is killed, or until one of its own
-// mappings faults.
-func hostileRole(args []string) error {
-	f := flag.NewFlagSet("hostile", flag.ContinueOnError)
+// adversaryRole joins as any participant does, publishes the topics that adversaryPeerRole subscribes to, and subscribes to that role's
+// topic. From a number on its standard input on, the role attacks its own files and the registry file, until the role is killed or one
+// of its own mappings faults.
+func adversaryRole(args []string) error {
+	f := flag.NewFlagSet("adversary", flag.ContinueOnError)
 	seed := f.Uint64("seed", 1, "")
 	kind := f.String("attack", "mix", "")
 	if err := f.Parse(args); err != nil {
@@ -37,8 +37,8 @@ func hostileRole(args []string) error {
 		return err
 	}
 	ctx := context.Background()
-	sub, err := topic.NewSubscriber(p, baitTopic, &topic.SubscriberOptions[[]byte]{
-		Patterns: []string{honestTopic}, Lossless: *seed%2 == 0, LosslessTimeout: 20 * time.Millisecond,
+	sub, err := topic.NewSubscriber(p, peerTopic, &topic.SubscriberOptions[[]byte]{
+		Patterns: []string{targetTopic}, Lossless: *seed%2 == 0, LosslessTimeout: 20 * time.Millisecond,
 	})
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func hostileRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	typed, err := topic.NewPublisher(p, "hostile/typed", &topic.PublisherOptions[noted]{})
+	typed, err := topic.NewPublisher(p, "hostile/typed", &topic.PublisherOptions[typedText]{})
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func hostileRole(args []string) error {
 			n := []int{8, 100, 3000, len(large)}[i%4]
 			pub.Publish(ctx, large[:n])
 			described.Publish(ctx, large[:n])
-			typed.Publish(ctx, noted{strings.Repeat("x", n%4000)})
+			typed.Publish(ctx, typedText{strings.Repeat("x", n%4000)})
 			time.Sleep(50 * time.Microsecond)
 		}
 	}()
@@ -75,7 +75,7 @@ func hostileRole(args []string) error {
 			_ = len(s.Bytes())
 		}
 	}()
-	time.Sleep(20 * time.Millisecond) // so that there is something to spoil
+	time.Sleep(20 * time.Millisecond) // so that the files have contents to corrupt
 	a := &attacker{rand: rand.New(rand.NewPCG(*seed, 1)), dir: p.Dir(), own: p.ID().String() + "."}
 	if err := a.open(); err != nil {
 		return err
@@ -85,13 +85,13 @@ func hostileRole(args []string) error {
 	if err := errors.Join(report("ready"), report(uint64(p.ID()))); err != nil {
 		return err
 	}
-	told, _ := orders()
+	told, _ := readNumbers()
 	<-told
 	for {
-		all[k].strike(a)
+		all[k].run(a)
 		time.Sleep(time.Duration(a.rand.IntN(3000)) * time.Microsecond) // so that something goes well in between
 	}
 }
 
-// noted is what is published as a value.
-type noted struct{ Text string }
+// typedText is the type of a value that is published.
+type typedText struct{ Text string }

@@ -19,18 +19,18 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A tenancy is what a tenant says of its life.
-type tenancy struct {
+// A squattedReport is a report of squattedRole.
+type squattedReport struct {
 	ID     string
-	Errors []string // of what it tried between two words of its parent
+	Errors []string // of the calls since the last report
 	Log    string   // of its closing
 }
 
-// tenantRole joins and says who it is. Told so, it publishes once with a schema and subscribes once, and says what came of it;
-// asked to end, it closes and says what that logged.
-func tenantRole([]string) error {
+// squattedRole joins and reports its id. For each number on its standard input the role makes publishers with a schema and subscribers,
+// and reports the errors. At the end of the input the role closes and reports the log of closing.
+func squattedRole([]string) error {
 	var log bytes.Buffer
-	told, asked := orders()
+	told, asked := readNumbers()
 	p, err := topic.Join(&topic.Options{Unit: "tenant", Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		return err
@@ -39,12 +39,12 @@ func tenantRole([]string) error {
 	if err != nil || len(files) != 1 {
 		return errors.Join(err, errors.New("the tenant is not alone"))
 	}
-	if err := report(tenancy{ID: strings.TrimSuffix(filepath.Base(files[0]), ".participant")}); err != nil {
+	if err := report(squattedReport{ID: strings.TrimSuffix(filepath.Base(files[0]), ".participant")}); err != nil {
 		return err
 	}
 	type pose struct{ X float64 }
 	for range told {
-		var t tenancy
+		var t squattedReport
 		for range 2 {
 			if _, err := topic.NewPublisher[pose](p, "pose", nil); err != nil {
 				t.Errors = append(t.Errors, err.Error())
@@ -61,40 +61,40 @@ func tenantRole([]string) error {
 	if err := p.Close(); err != nil {
 		return err
 	}
-	return report(tenancy{Log: log.String()})
+	return report(squattedReport{Log: log.String()})
 }
 
-// newEstate is a shared, sticky domain that belongs to neither of those who meet in it: the insider has it, the owner is the
+// newStickyUserDomain is a shared, sticky domain that belongs to neither of those who meet in it: the insider has it, the owner is the
 // victim, and the member plants files.
-func newEstate(t *testing.T) *town {
+func newStickyUserDomain(t *testing.T) *userDomain {
 	t.Helper()
-	w := newTown(t, sticky)
+	w := newUserDomain(t, sticky)
 	if err := errors.Join(os.Chown(w.domain(), int(insider().uid), shared), os.Chmod(w.domain(), sticky)); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// tenant starts one as the victim and returns its id.
-func (w *town) tenant() (c *child, id string) {
+// startSquatted starts one as the victim and returns its id.
+func (w *userDomain) startSquatted() (c *child, id string) {
 	w.t.Helper()
-	c = w.run(owner(), "tenant")
-	var said tenancy
+	c = w.run(owner(), "squatted")
+	var said squattedReport
 	c.expect(&said)
 	return c, said.ID
 }
 
-// work lets a tenant publish and subscribe, and returns what it complains of.
+// work has the victim make publishers and subscribers, and returns the errors.
 func (c *child) work() []string {
 	c.t.Helper()
-	c.tell(1)
-	var said tenancy
+	c.sendNumber(1)
+	var said squattedReport
 	c.expect(&said)
 	return said.Errors
 }
 
-// plant makes something as the member may.
-func (w *town) plant(name string, mode fs.FileMode) string {
+// squat creates a file as the member, with a name in the domain.
+func (w *userDomain) squat(name string, mode fs.FileMode) string {
 	w.t.Helper()
 	path := filepath.Join(w.domain(), name)
 	var err error
@@ -112,8 +112,8 @@ func (w *town) plant(name string, mode fs.FileMode) string {
 	return path
 }
 
-// left are the names in the domain, without that of the registry file.
-func (w *town) left() (names []string) {
+// remaining are the names in the domain, without that of the registry file.
+func (w *userDomain) remaining() (names []string) {
 	w.t.Helper()
 	list, err := os.ReadDir(w.domain())
 	if err != nil {
@@ -127,9 +127,9 @@ func (w *town) left() (names []string) {
 	return names
 }
 
-func wantLeft(t *testing.T, w *town, want ...string) {
+func wantLeft(t *testing.T, w *userDomain, want ...string) {
 	t.Helper()
-	if got := w.left(); !slices.Equal(got, want) {
+	if got := w.remaining(); !slices.Equal(got, want) {
 		t.Errorf("left are %q, want %q", got, want)
 	}
 }
@@ -143,11 +143,11 @@ func wantParts(t *testing.T, s string, parts ...string) {
 	}
 }
 
-// What somebody puts among the files of another keeps none of them, whoever cleans: it comes first, and may not be removed.
+// A foreign file with the name of a dead participant's file does not stop the cleanup, even if it comes first and may not be removed.
 func TestAPlantedFileKeepsNothingOfTheDead(t *testing.T) {
-	for name, clean := range map[string]func(w *town){
-		"who joins": func(w *town) { w.run(owner(), "publish").ready().finish() },
-		"clean": func(w *town) {
+	for name, clean := range map[string]func(w *userDomain){
+		"who joins": func(w *userDomain) { w.run(owner(), "publish").ready().finish() },
+		"clean": func(w *userDomain) {
 			r := w.try(owner(), "clean")
 			wantParts(t, r.Error, ".pub.0", "user 5002", "run as the owner of the file or of the directory")
 			if len(r.Found) < 3 {
@@ -157,13 +157,13 @@ func TestAPlantedFileKeepsNothingOfTheDead(t *testing.T) {
 		"who sees the death": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newEstate(t)
-			c, id := w.tenant()
+			w := newStickyUserDomain(t)
+			c, id := w.startSquatted()
 			if errs := c.work(); len(errs) > 0 {
 				t.Fatal(errs)
 			}
-			w.plant(id+".pub.0", 0o644)
-			w.plant(id+".schema.0", 0o644)
+			w.squat(id+".pub.0", 0o644)
+			w.squat(id+".schema.0", 0o644)
 			var witness *child
 			if clean == nil {
 				witness = w.run(owner(), "publish", "-topic", "other", "-pause", "1ms").ready()
@@ -178,8 +178,8 @@ func TestAPlantedFileKeepsNothingOfTheDead(t *testing.T) {
 			planted := []string{id + ".pub.0", id + ".schema.0"}
 			wantLeft(t, w, planted...)
 
-			// Nobody takes what stays for a participant, and whoever may remove it does when it cleans.
-			r := examine(t, w.dir, glance)
+			// The remaining files do not count as a participant, and a cleanup with permission removes them.
+			r := examine(t, w.dir, shortSample)
 			found := map[doctor.Fault]doctor.Finding{}
 			for _, f := range r.Findings {
 				found[f.Fault] = f
@@ -199,14 +199,14 @@ func TestAPlantedFileKeepsNothingOfTheDead(t *testing.T) {
 }
 
 func TestAPlantedFileKeepsNobodyFromLeaving(t *testing.T) {
-	w := newEstate(t)
-	c, id := w.tenant()
+	w := newStickyUserDomain(t)
+	c, id := w.startSquatted()
 	if errs := c.work(); len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	w.plant(id+".pub.0", 0o644)
+	w.squat(id+".pub.0", 0o644)
 	c.in.Close()
-	var said tenancy
+	var said squattedReport
 	c.expect(&said) // Close returned no error
 	wantParts(t, said.Log, "level=WARN", id+".pub.0", "user 5002")
 	c.finish()
@@ -216,16 +216,16 @@ func TestAPlantedFileKeepsNobodyFromLeaving(t *testing.T) {
 	}
 }
 
-// The own files of the dead keep their participant file, so that they are found again.
+// Files of the same user as a dead participant keep its participant file, so that a later cleanup finds them.
 func TestOneWhoMayNotRemoveFilesOfTheDeadLeavesAll(t *testing.T) {
-	w := newEstate(t)
-	c, id := w.tenant()
+	w := newStickyUserDomain(t)
+	c, id := w.startSquatted()
 	if errs := c.work(); len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	before := w.left()
+	before := w.remaining()
 	c.kill()
-	w.plant(id+".pub.0", 0o644)
+	w.squat(id+".pub.0", 0o644)
 	r := w.try(member(), "clean")
 	wantParts(t, r.Error, "files of the dead cannot be removed", "mode 3770")
 	if !slices.Equal(r.Found, []string{id + ".pub.0"}) {
@@ -241,9 +241,9 @@ func TestOneWhoMayNotRemoveFilesOfTheDeadLeavesAll(t *testing.T) {
 func TestPlantedNamesArePassedOver(t *testing.T) {
 	for what, mode := range map[string]fs.FileMode{"files": 0o644, "directories": fs.ModeDir | 0o700, "pipes": fs.ModeNamedPipe} {
 		t.Run(what, func(t *testing.T) {
-			w := newEstate(t)
-			c, id := w.tenant()
-			paths := []string{w.plant(id+".pub.1", mode), w.plant(id+".schema.2", mode), w.plant(id+".pub.3", mode)}
+			w := newStickyUserDomain(t)
+			c, id := w.startSquatted()
+			paths := []string{w.squat(id+".pub.1", mode), w.squat(id+".schema.2", mode), w.squat(id+".pub.3", mode)}
 			if errs := c.work(); len(errs) > 0 {
 				t.Error(errs)
 			}
@@ -256,9 +256,9 @@ func TestPlantedNamesArePassedOver(t *testing.T) {
 }
 
 func TestAPlantedReaderFileIsExplained(t *testing.T) {
-	w := newEstate(t)
-	c, id := w.tenant()
-	path := w.plant(id+".reader", fs.ModeDir|0o700)
+	w := newStickyUserDomain(t)
+	c, id := w.startSquatted()
+	path := w.squat(id+".reader", fs.ModeDir|0o700)
 	errs := c.work()
 	if len(errs) != 2 { // of two publishers and two subscriptions
 		t.Fatalf("%q", errs)
@@ -277,8 +277,8 @@ func TestPlantedNamesOfTheDomainAreExplained(t *testing.T) {
 			registry.RegistryFile: {"is taken by", "remove", "as the owner of the directory"},
 			registry.PolicyName:   {"have the owner of the domain, or root"},
 		} {
-			w := newEstate(t)
-			path := w.plant(name, mode)
+			w := newStickyUserDomain(t)
+			path := w.squat(name, mode)
 			r := w.try(owner(), "publish")
 			wantParts(t, r.Error, append(parts, path, "of user 5002")...)
 			os.Remove(path)

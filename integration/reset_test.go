@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// mend removes what a hostile process put where the others expect files, so that the next one can join.
-func mend(dir string) error {
+// resetDomain removes objects that an adversary put in place of regular files, so that the next participant can join.
+func resetDomain(dir string) error {
 	registry := filepath.Join(dir, "registry")
 	info, err := os.Lstat(registry)
 	good := err == nil && info.Mode().IsRegular() && info.Size() == 20480
@@ -19,7 +19,7 @@ func mend(dir string) error {
 		b, err := os.ReadFile(registry)
 		good = err == nil && string(b[:8]) == "shmbus-r" && binary.NativeEndian.Uint32(b[8:]) == thisVersion
 	}
-	if !good { // who looks for it makes a new one within a second
+	if !good { // a participant makes a new one within a second
 		if err := os.RemoveAll(registry); err != nil {
 			return err
 		}

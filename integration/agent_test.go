@@ -21,8 +21,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// answer is what a child says after each command of obeyRole.
-type answer struct {
+// agentReply is a child's reply to each command of agentRole.
+type agentReply struct {
 	Err        string // "" when it went well, "space", "files", "closed", "late", or the text
 	Received   uint64
 	Lost       uint64
@@ -38,18 +38,18 @@ type answer struct {
 	Each       []uint64 // samples that visitors published, by topic
 }
 
-// long is how long a child waits for what must happen. No passing test comes near it.
-const long = time.Minute
+// waitLimit is how long a child waits for an expected event. No passing test comes near this limit.
+const waitLimit = time.Minute
 
-// obeyRole does what it is told, one line after the other, and reports an answer for each.
-func obeyRole([]string) error {
-	o := newObedient()
+// agentRole executes the commands on its standard input, one a line, and reports a reply for each.
+func agentRole([]string) error {
+	o := newAgent()
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
 		begin := time.Now()
-		a := answer{At: monotonic()}
-		a.Err = sort(o.obey(words, &a))
+		a := agentReply{At: monotonic()}
+		a.Err = classifyError(o.execute(words, &a))
 		a.Took = time.Since(begin)
 		if err := report(a); err != nil {
 			return err
@@ -61,8 +61,8 @@ func obeyRole([]string) error {
 	return nil
 }
 
-// sort makes an error one word where a test asks for its type.
-func sort(err error) string {
+// classifyError returns one word for the errors whose type tests compare, and the text of others.
+func classifyError(err error) string {
 	switch {
 	case err == nil:
 		return ""
@@ -78,30 +78,30 @@ func sort(err error) string {
 	return err.Error()
 }
 
-type obedient struct {
+type agent struct {
 	p    *topic.Participant
 	pubs map[string]*topic.Publisher[[]byte]
 	subs map[string]*topic.Subscriber[[]byte]
 
-	mu     sync.Mutex
-	heard  map[string][]int64 // when events came, by kind and by kind and topic
-	others int                // participants that joined and neither left nor died yet
-	news   chan struct{}
+	mu      sync.Mutex
+	events  map[string][]int64 // when events came, by kind and by kind and topic
+	others  int                // participants that joined and neither left nor died yet
+	changed chan struct{}
 
-	flows   map[string]*flow  // by the publisher's name
-	watches map[string]*watch // by the subscriber's name
+	flows   map[string]*flow          // by the publisher's name
+	readers map[string]*checkedReader // by the subscriber's name
 }
 
-func newObedient() *obedient {
-	return &obedient{
+func newAgent() *agent {
+	return &agent{
 		pubs: map[string]*topic.Publisher[[]byte]{}, subs: map[string]*topic.Subscriber[[]byte]{},
-		heard: map[string][]int64{}, news: make(chan struct{}, 1),
-		flows: map[string]*flow{}, watches: map[string]*watch{},
+		events: map[string][]int64{}, changed: make(chan struct{}, 1),
+		flows: map[string]*flow{}, readers: map[string]*checkedReader{},
 	}
 }
 
-func (o *obedient) obey(words []string, a *answer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+func (o *agent) execute(words []string, a *agentReply) error {
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	word := func(i int) string {
 		if i < len(words) {
@@ -119,7 +119,7 @@ func (o *obedient) obey(words []string, a *answer) error {
 		p, err := topic.Join(nil)
 		if err == nil {
 			o.p = p
-			go o.listen(p)
+			go o.readEvents(p)
 		}
 		return err
 	case "leave":
@@ -232,7 +232,7 @@ func (o *obedient) obey(words []string, a *answer) error {
 	case "heard": // KIND[:TOPIC] N
 		for {
 			o.mu.Lock()
-			at := o.heard[name]
+			at := o.events[name]
 			o.mu.Unlock()
 			if len(at) >= number(2) {
 				if a.Received = uint64(len(at)); number(2) > 0 {
@@ -241,9 +241,9 @@ func (o *obedient) obey(words []string, a *answer) error {
 				return nil
 			}
 			select {
-			case <-o.news:
+			case <-o.changed:
 			case <-ctx.Done():
-				return fmt.Errorf("%s was heard %d times, and all that was heard is %v: %w", name, len(at), o.heard, ctx.Err())
+				return fmt.Errorf("%s was heard %d times, and all that was heard is %v: %w", name, len(at), o.events, ctx.Err())
 			}
 		}
 	case "files": // N: the most descriptors from now on, beyond those in use
@@ -271,10 +271,10 @@ func (o *obedient) obey(words []string, a *answer) error {
 		a.Threads = len(threads)
 		return nil
 	}
-	return o.storm(ctx, words, a)
+	return o.executeStress(ctx, words, a)
 }
 
-func (o *obedient) listen(p *topic.Participant) {
+func (o *agent) readEvents(p *topic.Participant) {
 	c := clock.New()
 	for e := range p.Events(context.Background()) {
 		now := c.Now()
@@ -284,7 +284,7 @@ func (o *obedient) listen(p *topic.Participant) {
 			keys = append(keys, "publisher")
 		}
 		for _, k := range keys {
-			o.heard[k] = append(o.heard[k], now)
+			o.events[k] = append(o.events[k], now)
 		}
 		switch e.Kind {
 		case topic.Joined:
@@ -294,7 +294,7 @@ func (o *obedient) listen(p *topic.Participant) {
 		}
 		o.mu.Unlock()
 		select {
-		case o.news <- struct{}{}:
+		case o.changed <- struct{}{}:
 		default:
 		}
 	}

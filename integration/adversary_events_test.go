@@ -15,19 +15,19 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// exposure is what exposedRole has been through.
-type exposure struct {
+// peerReport is what adversaryPeerRole has been through.
+type peerReport struct {
 	Received, Published uint64
-	Honest              tally          // of the honest publisher
-	Named               int            // hostile participants that an event or its error names
-	Nameless            []string       // events of which nobody knows who is to blame
-	Kinds               map[string]int // errors by what they say
-	Lives               int            // hostile participants that were met
-	MostSysMiB          uint64         // memory that the runtime had of the system, at most
+	Target              tally          // of the target's publisher
+	Named               int            // adversaries that an event or its error names
+	Unattributed        []string       // events that name no adversary
+	Kinds               map[string]int // errors by phrase
+	Adversaries         int            // adversaries whose Joined event came
+	MostSysMiB          uint64         // most memory that the runtime had from the system
 	Before, After       usage
 }
 
-// usage is what a process has of its own.
+// usage is the resources of a process.
 type usage struct {
 	HeapKiB                       uint64 // after a collection
 	Goroutines, Descriptors, Maps int
@@ -38,37 +38,37 @@ func measure() usage {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	u := usage{HeapKiB: m.HeapAlloc >> 10, Goroutines: runtime.NumGoroutine()}
-	u.Descriptors, u.Maps = kept(os.Getpid())
+	u.Descriptors, u.Maps = countResources(os.Getpid())
 	return u
 }
 
-// words that errors about the hostile contain.
-var complaints = []string{
+// errorPhrases are phrases of errors about adversaries.
+var errorPhrases = []string{
 	"cut the file short", "ring entry", "slot of sequence", "in a slot of", "arena", "magic", "checksum", "not a regular file",
 	"too many levels", "depth", "removed while", "layout version", "cannot be read", "entity page",
 }
 
-// A chronicler takes down who is named.
-type chronicler struct {
+// An eventRecorder counts how often each participant is named by an event or its error.
+type eventRecorder struct {
 	mu    sync.Mutex
-	e     exposure
+	e     peerReport
 	named map[registry.ID]int
 }
 
-func (w *chronicler) hear(ev topic.Event) {
+func (w *eventRecorder) record(ev topic.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case ev.Kind == topic.Joined && ev.Participant.Unit == "hostile":
-		w.e.Lives++
+		w.e.Adversaries++
 	case ev.Kind == topic.Unavailable || ev.Kind == topic.TypeMismatch:
 		text, id := ev.Err.Error(), ev.Participant.ID
 		if id != 0 && (ev.Participant.Unit == "hostile" || strings.Contains(text, id.String())) {
 			w.named[id]++
 		} else {
-			w.e.Nameless = append(w.e.Nameless, fmt.Sprintf("%+v: %s", ev.Participant, text))
+			w.e.Unattributed = append(w.e.Unattributed, fmt.Sprintf("%+v: %s", ev.Participant, text))
 		}
-		for _, k := range complaints {
+		for _, k := range errorPhrases {
 			if strings.Contains(text, k) {
 				w.e.Kinds[k]++
 			}
@@ -76,15 +76,15 @@ func (w *chronicler) hear(ev topic.Event) {
 	}
 }
 
-// howOften returns how often a participant was named.
-func (w *chronicler) howOften(id registry.ID) int {
+// timesNamed returns how often a participant was named.
+func (w *eventRecorder) timesNamed(id registry.ID) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.named[id]
 }
 
-// watch looks at the process's memory.
-func (w *chronicler) watch(ctx context.Context) {
+// watchMemory looks at the process's memory.
+func (w *eventRecorder) watchMemory(ctx context.Context) {
 	var m runtime.MemStats
 	for ctx.Err() == nil {
 		runtime.ReadMemStats(&m)

@@ -16,9 +16,9 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// patientRole publishes and subscribes as badly as it is told, until it is asked to end.
-func patientRole(args []string) error {
-	f := flag.NewFlagSet("patient", flag.ContinueOnError)
+// doctorFixtureRole publishes and subscribes with the faults that its flags select, until its standard input ends.
+func doctorFixtureRole(args []string) error {
+	f := flag.NewFlagSet("doctor-fixture", flag.ContinueOnError)
 	pub := f.String("pub", "", "topic to publish")
 	depth := f.Int("depth", 16, "")
 	bytes := f.Int("size", 1000, "of a sample")
@@ -37,7 +37,7 @@ func patientRole(args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	asked := untilAsked()
+	asked := stdinClosed()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() { <-asked; cancel() }()
@@ -47,7 +47,7 @@ func patientRole(args []string) error {
 	}
 	defer p.Close()
 	if *linger {
-		if err := lingerer(p.Dir()); err != nil {
+		if err := startLockHolder(p.Dir()); err != nil {
 			return err
 		}
 	}
@@ -144,9 +144,9 @@ func patientRole(args []string) error {
 	return nil
 }
 
-// lingerer starts a process that has the participant file open, as a child that was forked and not made another would, and
+// startLockHolder starts a process that has the participant file open, as a child that was forked and not made another would, and
 // reports its pid.
-func lingerer(dir string) error {
+func startLockHolder(dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.participant"))
 	if err != nil || len(files) != 1 {
 		return fmt.Errorf("files of participants: %q, %w", files, err)
@@ -166,7 +166,7 @@ func lingerer(dir string) error {
 		f := os.NewFile(uintptr(copied), files[0])
 		defer f.Close()
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), roleVariable+"=linger")
+		cmd.Env = append(os.Environ(), roleVariable+"=lock-holder")
 		cmd.ExtraFiles = []*os.File{f}
 		if err := cmd.Start(); err != nil {
 			return err
@@ -176,20 +176,20 @@ func lingerer(dir string) error {
 	return fmt.Errorf("no descriptor is of %s", files[0])
 }
 
-// lingerRole stays until it is killed, or for as long as no test takes.
-func lingerRole([]string) error {
-	time.Sleep(long)
+// lockHolderRole stays until it is killed, or for as long as no test takes.
+func lockHolderRole([]string) error {
+	time.Sleep(waitLimit)
 	return nil
 }
 
-// throngRole has members that join, publish or subscribe for a moment, and leave, over and over.
-func throngRole(args []string) error {
-	f := flag.NewFlagSet("throng", flag.ContinueOnError)
+// memberChurnRole has members that join, publish or subscribe for a moment, and leave, over and over.
+func memberChurnRole(args []string) error {
+	f := flag.NewFlagSet("member-churn", flag.ContinueOnError)
 	members := f.Int("members", 10, "")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	asked := untilAsked()
+	asked := stdinClosed()
 	ill := make(chan error, *members)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -197,7 +197,7 @@ func throngRole(args []string) error {
 	for i := range *members {
 		work.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				if err := comeAndGo(ctx, i, n); err != nil {
+				if err := joinBriefly(ctx, i, n); err != nil {
 					ill <- err
 					return
 				}
@@ -217,8 +217,8 @@ func throngRole(args []string) error {
 	return nil
 }
 
-// comeAndGo is one stay of one member in the domain.
-func comeAndGo(ctx context.Context, i, n int) error {
+// joinBriefly is one stay of one member in the domain.
+func joinBriefly(ctx context.Context, i, n int) error {
 	p, err := topic.Join(&topic.Options{Unit: "throng"})
 	if err != nil {
 		return err

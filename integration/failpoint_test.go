@@ -15,14 +15,14 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// A strike is what a victim does to itself: at its pass-th coming to a step it stops or dies.
-type strike struct {
-	step string // none: it lives its life to the end
+// A trigger stops or kills a victim at its pass-th pass of a step.
+type trigger struct {
+	step string // none: the scenario runs to its end
 	pass int
 	sig  syscall.Signal
 }
 
-func (s strike) String() string { return fmt.Sprintf("%s pass %d", s.step, s.pass) }
+func (s trigger) String() string { return fmt.Sprintf("%s pass %d", s.step, s.pass) }
 
 // What a victim leaves behind in a file, which outlives it.
 const (
@@ -37,10 +37,10 @@ const (
 // firstTaken is more samples than a victim can have had on the way to it when it was stopped.
 const firstTaken = 12
 
-// A watchman counts the steps that a process goes through, notes in a file how far it came, and strikes.
-type watchman struct {
-	strike strike
-	trace  *os.File
+// A stepCounter counts the steps of a process, notes in a file how far the process came, and fires the trigger.
+type stepCounter struct {
+	trigger trigger
+	trace   *os.File
 
 	mu        sync.Mutex
 	passes    map[string]int
@@ -52,21 +52,21 @@ type watchman struct {
 	lapped    uint64
 }
 
-// keepWatch begins to watch this process.
-func keepWatch(s strike, trace string) (*watchman, error) {
+// countSteps begins to watch this process.
+func countSteps(s trigger, trace string) (*stepCounter, error) {
 	f, err := os.OpenFile(trace, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	w := &watchman{strike: s, trace: f, passes: map[string]int{}}
-	failpoint.Visit(w.visit)
+	w := &stepCounter{trigger: s, trace: f, passes: map[string]int{}}
+	failpoint.Visit(w.step)
 	return w, nil
 }
 
-func (w *watchman) visit(step string) {
+func (w *stepCounter) step(step string) {
 	w.mu.Lock()
 	w.passes[step]++
-	now := w.strike.step == step && w.strike.pass == w.passes[step]
+	now := w.trigger.step == step && w.trigger.pass == w.passes[step]
 	if w.counting && (step == "publish.word" || step == "small.word") {
 		w.published++
 		w.note(tracePublished, w.published)
@@ -76,47 +76,47 @@ func (w *watchman) visit(step string) {
 	w.trace.WriteAt(b, traceLast)
 	w.mu.Unlock()
 	if now {
-		w.fall()
+		w.fire()
 	}
 }
 
-func (w *watchman) note(off int64, n uint64) {
+func (w *stepCounter) note(off int64, n uint64) {
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], n)
 	w.trace.WriteAt(b[:], off)
 }
 
-// phase notes which part of its life begins.
-func (w *watchman) phase(n int) { w.note(tracePhase, uint64(n)) }
+// phase notes which phase of the scenario begins.
+func (w *stepCounter) phase(n int) { w.note(tracePhase, uint64(n)) }
 
 // count says whether ring words that are stored from now on are of the topic "load".
-func (w *watchman) count(on bool) {
+func (w *stepCounter) count(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counting = on
 }
 
 // passed is how often the process came to a step.
-func (w *watchman) passed(step string) int {
+func (w *stepCounter) passed(step string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.passes[step]
 }
 
-// fall tells the parent that the process is there, and stops or kills it. The signal goes to this very thread, which does not
-// come back from the call before it has taken effect.
-func (w *watchman) fall() {
+// fire reports the step to the parent, and stops or kills the process. The signal goes to the calling thread, which returns from the
+// call only after the signal took effect.
+func (w *stepCounter) fire() {
 	runtime.LockOSThread()
-	fmt.Fprintln(os.NewFile(3, "strikes"), w.strike)
-	syscall.Tgkill(os.Getpid(), syscall.Gettid(), w.strike.sig)
+	fmt.Fprintln(os.NewFile(3, "strikes"), w.trigger)
+	syscall.Tgkill(os.Getpid(), syscall.Gettid(), w.trigger.sig)
 	runtime.UnlockOSThread()
 	w.mu.Lock()
 	w.resumed = true
 	w.mu.Unlock()
 }
 
-// took notes what a sample says that was lost before it, of the first ones after a stop that came to somebody who had begun to take.
-func (w *watchman) took(lost uint64) {
+// noteReceived notes the loss that a sample reports. It counts the first samples after a stop, if the victim had received samples before.
+func (w *stepCounter) noteReceived(lost uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.began = w.began || !w.resumed
@@ -151,8 +151,8 @@ func readTrace(path string) (t trace, err error) {
 	return t, nil
 }
 
-// reached is what a victim that was not struck says at its end: how often it came to each step.
-func (w *watchman) reached() error {
+// reportPasses reports, at the end of a scenario without a trigger, how often the process passed each step.
+func (w *stepCounter) reportPasses() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text, err := json.Marshal(w.passes)

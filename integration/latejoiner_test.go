@@ -14,12 +14,12 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// newcomerSamples is how many samples a newcomer publishes on "load", fewer than a ring has room for.
-const newcomerSamples = 10
+// lateJoinerSamples is how many samples a newcomer publishes on "load", fewer than a ring has room for.
+const lateJoinerSamples = 10
 
-// newcomerRole joins, subscribes and publishes on the topic of all the others, takes some of what comes, and leaves.
-func newcomerRole([]string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+// lateJoinerRole joins, subscribes and publishes on the topic of all the others, takes some of what comes, and leaves.
+func lateJoinerRole([]string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	p, err := topic.Join(&topic.Options{Unit: "newcomer"})
 	if err != nil {
@@ -33,7 +33,7 @@ func newcomerRole([]string) error {
 	if err != nil {
 		return err
 	}
-	for i := range newcomerSamples {
+	for i := range lateJoinerSamples {
 		b := make([]byte, 100+i*100)
 		fill(b, stamp(uint64(i+1), len(b)))
 		if _, err := pub.Publish(ctx, b); err != nil {
@@ -60,9 +60,9 @@ func newcomerRole([]string) error {
 	return report("left")
 }
 
-// shown checks that a victim that is stopped is shown as stopped and nobody as dead, once it has joined and until it has left.
+// checkShownStopped checks that a victim that is stopped is shown as stopped and nobody as dead, once it has joined and until it has left.
 // its are the victim's files.
-func shown(t *testing.T, dir string, c *casualty, its []string) {
+func checkShownStopped(t *testing.T, dir string, c *victimProcess, its []string) {
 	t.Helper()
 	joined := 0
 	for _, name := range its {

@@ -13,59 +13,59 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A witness subscribes to "load" in every way, and checks and counts what it gets.
-type witness struct {
-	ctx  context.Context
-	p    *topic.Participant
-	ways []*way
+// A accountingSubscriber subscribes to "load" in every way, and checks and counts what it gets.
+type accountingSubscriber struct {
+	ctx           context.Context
+	p             *topic.Participant
+	subscriptions []*accountedSubscription
 
 	mu      sync.Mutex // guards what follows, and the ways
 	held    []topic.Sample[[]byte]
 	holding bool
 }
 
-// A way is one subscription of a witness that accounts for every sample.
-type way struct {
+// An accountedSubscription is one subscription of the accounting subscriber that accounts for every sample.
+type accountedSubscription struct {
 	name     string
 	sub      *topic.Subscriber[[]byte]
 	tally    map[topic.PublisherID]*account
 	received uint64
 	gaps     uint64
-	told     uint64 // losses that were reported
+	reported uint64 // losses that were reported
 }
 
-func witnessRole([]string) error {
+func accountingRole([]string) error {
 	p, err := topic.Join(nil)
 	if err != nil {
 		return err
 	}
-	w := &witness{ctx: context.Background(), p: p, holding: true}
+	w := &accountingSubscriber{ctx: context.Background(), p: p, holding: true}
 	for _, o := range []struct {
 		name, topic string
 		lossless    bool
-		run         func(*way)
+		run         func(*accountedSubscription)
 	}{
 		{"lossless", "load", true, w.receive}, {"keep-last", "load", false, w.receiveBatches}, {"latest", "load", false, w.latest},
-		{"slow", "slow", true, w.dawdle},
+		{"slow", "slow", true, w.receiveSlowly},
 	} {
 		sub, err := topic.NewSubscriber(p, o.topic, &topic.SubscriberOptions[[]byte]{Lossless: o.lossless})
 		if err != nil {
 			return err
 		}
-		x := &way{name: o.name, sub: sub, tally: map[topic.PublisherID]*account{}}
-		w.ways = append(w.ways, x)
+		x := &accountedSubscription{name: o.name, sub: sub, tally: map[topic.PublisherID]*account{}}
+		w.subscriptions = append(w.subscriptions, x)
 		go o.run(x)
 	}
-	if err := serve(w.obey); err != nil {
+	if err := serve(w.execute); err != nil {
 		return err
 	}
 	return p.Close()
 }
 
 // take checks and counts a sample.
-func (w *witness) take(x *way, s topic.Sample[[]byte]) {
+func (w *accountingSubscriber) take(x *accountedSubscription, s topic.Sample[[]byte]) {
 	if err := check(s.Bytes(), stamp(s.Sequence(), len(s.Bytes()))); err != nil {
-		giveUp(fmt.Errorf("%s, of %v: %w", x.name, s.Publisher(), err))
+		fatal(fmt.Errorf("%s, of %v: %w", x.name, s.Publisher(), err))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,7 +75,7 @@ func (w *witness) take(x *way, s topic.Sample[[]byte]) {
 		x.tally[s.Publisher()] = a
 	}
 	if s.Sequence() != a.Last+1+s.Lost() {
-		giveUp(fmt.Errorf("%s, of %v: sequence %d after %d with %d lost", x.name, s.Publisher(), s.Sequence(), a.Last, s.Lost()))
+		fatal(fmt.Errorf("%s, of %v: sequence %d after %d with %d lost", x.name, s.Publisher(), s.Sequence(), a.Last, s.Lost()))
 	}
 	a.Received++
 	a.Lost += s.Lost()
@@ -84,18 +84,18 @@ func (w *witness) take(x *way, s topic.Sample[[]byte]) {
 	x.gaps += s.Lost()
 }
 
-// over is whether an error is the end of a witness that was told to leave.
-func over(err error) bool {
+// isClosed reports whether an error says that the subscriber was closed. Any other error ends the process.
+func isClosed(err error) bool {
 	if err != nil && !errors.Is(err, os.ErrClosed) {
-		giveUp(err)
+		fatal(err)
 	}
 	return err != nil
 }
 
-func (w *witness) receive(x *way) {
+func (w *accountingSubscriber) receive(x *accountedSubscription) {
 	for {
 		s, err := x.sub.Receive(w.ctx)
-		if over(err) {
+		if isClosed(err) {
 			return
 		}
 		w.take(x, s)
@@ -104,17 +104,17 @@ func (w *witness) receive(x *way) {
 }
 
 // receiveBatches keeps what it got until the next come. Again and again it takes its time, so that it is behind, and loses some.
-func (w *witness) receiveBatches(x *way) {
+func (w *accountingSubscriber) receiveBatches(x *accountedSubscription) {
 	buf := make([]topic.Sample[[]byte], 2)
 	for i := 0; ; i++ {
 		if i%10 == 0 {
 			time.Sleep(time.Millisecond)
 		}
 		n, err := x.sub.ReceiveBatch(w.ctx, buf)
-		if over(err) {
+		if isClosed(err) {
 			return
 		}
-		w.letGo()
+		w.releaseHeld()
 		for _, s := range buf[:n] {
 			w.take(x, s)
 			w.keep(s)
@@ -122,7 +122,7 @@ func (w *witness) receiveBatches(x *way) {
 	}
 }
 
-func (w *witness) keep(s topic.Sample[[]byte]) {
+func (w *accountingSubscriber) keep(s topic.Sample[[]byte]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.holding {
@@ -132,19 +132,19 @@ func (w *witness) keep(s topic.Sample[[]byte]) {
 	}
 }
 
-func (w *witness) letGo() {
+func (w *accountingSubscriber) releaseHeld() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.held {
 		if err := check(s.Bytes(), stamp(s.Sequence(), len(s.Bytes()))); err != nil {
-			giveUp(fmt.Errorf("while held: %w", err))
+			fatal(fmt.Errorf("while held: %w", err))
 		}
 		s.Release()
 	}
 	w.held = w.held[:0]
 }
 
-func (w *witness) latest(x *way) {
+func (w *accountingSubscriber) latest(x *accountedSubscription) {
 	newest := map[topic.PublisherID]uint64{}
 	for {
 		time.Sleep(200 * time.Microsecond)
@@ -153,21 +153,21 @@ func (w *witness) latest(x *way) {
 			continue
 		}
 		if err := check(s.Bytes(), stamp(s.Sequence(), len(s.Bytes()))); err != nil {
-			giveUp(fmt.Errorf("%s, of %v: %w", x.name, s.Publisher(), err))
+			fatal(fmt.Errorf("%s, of %v: %w", x.name, s.Publisher(), err))
 		}
 		// What was taken back is not there any more, so what is the newest may have been so before.
 		if s.Sequence()+depth < newest[s.Publisher()] {
-			giveUp(fmt.Errorf("the newest of %v was %d and is %d", s.Publisher(), newest[s.Publisher()], s.Sequence()))
+			fatal(fmt.Errorf("the newest of %v was %d and is %d", s.Publisher(), newest[s.Publisher()], s.Sequence()))
 		}
 		newest[s.Publisher()] = s.Sequence()
 		s.Release()
 	}
 }
 
-func (w *witness) dawdle(x *way) {
+func (w *accountingSubscriber) receiveSlowly(x *accountedSubscription) {
 	for {
 		s, err := x.sub.Receive(w.ctx)
-		if over(err) {
+		if isClosed(err) {
 			return
 		}
 		w.take(x, s)

@@ -23,16 +23,16 @@ func TestAPublisherThatTakesAllRoomCanBeLivedWith(t *testing.T) {
 	for _, size := range []string{"1m", "8m", "64m"} {
 		t.Run(size, func(t *testing.T) {
 			dir := newSmallDomain(t, size)
-			sub, pub, other := tryAll(t, dir), tryAll(t, dir), tryAll(t, dir)
-			sub.must("sub s t lossless")
-			sub.must("sub o other")
-			pub.must("pub p t")
-			other.must("pub o other")
-			other.must("send o 20 500")
-			sub.must("take o 20")
+			sub, pub, other := startAttemptAgent(t, dir), startAttemptAgent(t, dir), startAttemptAgent(t, dir)
+			sub.mustSucceed("sub s t lossless")
+			sub.mustSucceed("sub o other")
+			pub.mustSucceed("pub p t")
+			other.mustSucceed("pub o other")
+			other.mustSucceed("send o 20 500")
+			sub.mustSucceed("take o 20")
 			sent, n := uint64(0), 1000
 			for ; ; n *= 2 {
-				a := pub.can("send p 1 %d", n)
+				a := pub.attempt("send p 1 %d", n)
 				sent += a.Received
 				if a.Want == "space" {
 					break
@@ -40,22 +40,22 @@ func TestAPublisherThatTakesAllRoomCanBeLivedWith(t *testing.T) {
 				if a.Err != "" || n > 1<<30 {
 					t.Fatalf("a sample of %d bytes: %+v", n, a)
 				}
-				sub.must("take s 1")
+				sub.mustSucceed("take s 1")
 			}
 			t.Logf("the first that did not fit had %d bytes", n)
 			for range 20 {
-				pub.must("send p 1 %d", n/4)
-				other.must("send o 1 500")
-				sub.must("take s 1")
-				sub.must("take o 1")
+				pub.mustSucceed("send p 1 %d", n/4)
+				other.mustSucceed("send o 1 500")
+				sub.mustSucceed("take s 1")
+				sub.mustSucceed("take o 1")
 			}
-			if a := sub.must("stats s"); a.Received != sent+20 || a.Lost != 0 {
+			if a := sub.mustSucceed("stats s"); a.Received != sent+20 || a.Lost != 0 {
 				t.Errorf("of %d it received %+v", sent+20, a)
 			}
-			pub.must("close p")
-			sub.must("heard removed:t 1") // and has let go of its memory
-			other.must("send o 1 %d", n/4)
-			sub.must("take o 1")
+			pub.mustSucceed("close p")
+			sub.mustSucceed("heard removed:t 1") // and has let go of its memory
+			other.mustSucceed("send o 1 %d", n/4)
+			sub.mustSucceed("take o 1")
 			for _, c := range []*child{sub, pub, other} {
 				c.finish()
 			}
@@ -65,7 +65,7 @@ func TestAPublisherThatTakesAllRoomCanBeLivedWith(t *testing.T) {
 
 // fillRole takes all room of a file system and gives it back, over and over.
 func fillRole(args []string) error {
-	asked := untilAsked()
+	asked := stdinClosed()
 	path := filepath.Join(os.Getenv("SHMBUS_DIR"), "filler")
 	for {
 		f, err := os.Create(path)
@@ -89,14 +89,14 @@ func fillRole(args []string) error {
 	}
 }
 
-// hindered reports whether an error is one of those that want of room may cause.
-func hindered(err error) bool {
+// isNoSpace reports whether an error is one of those that want of room may cause.
+func isNoSpace(err error) bool {
 	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*registry.SpaceError))
 }
 
-// squeezedRole publishes samples of all sizes, some of which find no room, and reports how many did and did not.
-func squeezedRole(args []string) error {
-	f := flag.NewFlagSet("squeezed", flag.ContinueOnError)
+// noSpacePublishRole publishes samples of all sizes, some of which find no room, and reports how many did and did not.
+func noSpacePublishRole(args []string) error {
+	f := flag.NewFlagSet("no-space-publish", flag.ContinueOnError)
 	largest := f.Int("largest", 0, "bytes")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -113,7 +113,7 @@ func squeezedRole(args []string) error {
 	if err := report("ready"); err != nil {
 		return err
 	}
-	asked := untilAsked()
+	asked := stdinClosed()
 	ctx := context.Background()
 	b := make([]byte, *largest)
 	var published, refused uint64
@@ -124,7 +124,7 @@ func squeezedRole(args []string) error {
 		switch {
 		case err == nil:
 			published++
-		case hindered(err):
+		case isNoSpace(err):
 			refused++
 			last = err
 		default:
@@ -151,21 +151,21 @@ func squeezedRole(args []string) error {
 	return errors.Join(pub.Close(), report([2]uint64{published, refused}))
 }
 
-// makeDoRole joins, makes, uses, closes and leaves as far as there is room, and reports when there was none for the first time, and in
+// noSpaceJoinRole joins, makes, uses, closes and leaves as far as there is room, and reports when there was none for the first time, and in
 // the end how often there was and was not.
-func makeDoRole([]string) error {
-	asked := untilAsked()
+func noSpaceJoinRole([]string) error {
+	asked := stdinClosed()
 	var done [2]uint64
 	begin := time.Now()
 	if err := report("ready"); err != nil {
 		return err
 	}
 	for {
-		err := once()
+		err := joinOnce()
 		switch {
 		case err == nil:
 			done[0]++
-		case hindered(err):
+		case isNoSpace(err):
 			if done[1]++; done[1] == 1 {
 				if err := report("hindered"); err != nil {
 					return err
@@ -174,7 +174,7 @@ func makeDoRole([]string) error {
 		default:
 			return err
 		}
-		if done[1] == 0 && time.Since(begin) > long {
+		if done[1] == 0 && time.Since(begin) > waitLimit {
 			return errors.New("the file system is never full")
 		}
 		select {
@@ -185,8 +185,8 @@ func makeDoRole([]string) error {
 	}
 }
 
-// once is a short life of a participant.
-func once() (err error) {
+// joinOnce is a short life of a participant.
+func joinOnce() (err error) {
 	p, err := topic.Join(nil)
 	if err != nil {
 		return err
@@ -212,11 +212,11 @@ func TestAFileSystemThatIsFullNowAndThenCostsOnlyErrors(t *testing.T) {
 			dir := newSmallDomain(t, size)
 			witness := start(t, dir, "subscribe", "-progress", "100").ready()
 			other := start(t, dir, "subscribe", "-hold", "1").ready()
-			before := tryAll(t, dir)
-			was := before.must("figures")
-			pub := start(t, dir, "squeezed", "-largest", largest).ready()
+			before := startAttemptAgent(t, dir)
+			was := before.mustSucceed("figures")
+			pub := start(t, dir, "no-space-publish", "-largest", largest).ready()
 			filler := start(t, dir, "fill")
-			maker := start(t, dir, "make-do").ready()
+			maker := start(t, dir, "no-space-join").ready()
 			var word string
 			if maker.expect(&word); word != "hindered" { // the samples that follow may all have come before anybody filled anything
 				t.Fatalf("the maker said %q", word)
@@ -233,7 +233,7 @@ func TestAFileSystemThatIsFullNowAndThenCostsOnlyErrors(t *testing.T) {
 			pub.expect(&sent)
 			t.Logf("%d published, %d refused; of %d lives of a participant %d were cut short", sent[0], sent[1], made[0]+made[1], made[1])
 			for _, s := range []*child{witness, other} {
-				s.tell(sent[0])
+				s.sendNumber(sent[0])
 				if got := final(s); got.Received+got.Lost != sent[0] {
 					t.Errorf("received %d and lost %d of %d", got.Received, got.Lost, sent[0])
 				}
@@ -243,11 +243,11 @@ func TestAFileSystemThatIsFullNowAndThenCostsOnlyErrors(t *testing.T) {
 			if n := entries(t, dir); n != 2 { // registry, and what was there before
 				t.Errorf("%d files are left", n)
 			}
-			before.steady(was.answer)
-			before.must("pub p t")
-			before.must("sub s t")
-			before.must("send p 3 10000")
-			before.must("take s 3")
+			before.steady(was.agentReply)
+			before.mustSucceed("pub p t")
+			before.mustSucceed("sub s t")
+			before.mustSucceed("send p 3 10000")
+			before.mustSucceed("take s 3")
 			before.finish()
 		})
 	}
