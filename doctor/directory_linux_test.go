@@ -135,10 +135,10 @@ func TestADomainOfTheDeadIsExplained(t *testing.T) {
 	if f := only(t, examine(t, dir), Dead, Warning); f.FileCount != 2 || f.Participant != 0xaa {
 		t.Errorf("%+v", f)
 	}
-	for i := range maxOfOne + 50 {
+	for i := range maxPerFault + 50 {
 		litter(t, dir, fmt.Sprintf("%016x.pub.1", i+1))
 	}
-	if r := examine(t, dir); r.Count(Warning) != maxOfOne || r.Findings[len(r.Findings)-1].Fault != NotShown || r.Dead != maxOfOne+51 {
+	if r := examine(t, dir); r.Count(Warning) != maxPerFault || r.Findings[len(r.Findings)-1].Fault != NotShown || r.Dead != maxPerFault+51 {
 		t.Errorf("%d findings, %d dead, the last %+v", len(r.Findings), r.Dead, r.Findings[len(r.Findings)-1])
 	}
 }

@@ -313,7 +313,7 @@ func TestPlayOfChosenTopics(t *testing.T) {
 }
 
 func TestPlayLoopsUntilItsContextEnds(t *testing.T) {
-	path := file(t, spec{0, 1, 0, "x"}, spec{1, 1 + uint64(shortest), 0, "y"})
+	path := file(t, spec{0, 1, 0, "x"}, spec{1, 1 + uint64(minPassDuration), 0, "y"})
 	d := domain(t)
 	p := join(t, d)
 	sub, err := topic.NewSubscriber(p, "b", &topic.SubscriberOptions[[]byte]{Lossless: true})

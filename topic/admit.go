@@ -11,50 +11,51 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// A requester is another participant as the one that wants links with publishers of ours. What it requests is kept, so that a
-// look costs what changed since the last one.
+// A requester is another participant that requests links to publishers of this participant. Its requests are kept, so that
+// reading them again costs only what changed.
 type requester struct {
-	file     *shmtransport.PeerFile
-	requests map[uint32]shmtransport.LinkRequest   // by link: those to publishers of ours
-	failed   map[uint32]bool                       // of these: links that could not be admitted, to be tried again
-	leaving  map[shmtransport.LinkRequest]struct{} // taken back, and still watched by the publisher
+	file      *shmtransport.PeerFile
+	requests  map[uint32]shmtransport.LinkRequest   // by link; to publishers of this participant
+	failed    map[uint32]bool                       // links of these whose admission failed, to be retried
+	withdrawn map[shmtransport.LinkRequest]struct{} // withdrawn, and still read by the publisher
 }
 
-// requesterOf opens the reader file of a participant. Called with mu held.
+// requesterOf returns the requester of a participant, opening its reader file on first use. Called with mu held.
 func (p *Participant) requesterOf(id registry.ID) (*requester, error) {
 	if r := p.peers[id]; r != nil {
 		return r, nil
 	}
 	path := p.reg.PeerPath(id, "reader")
-	f, err := shmtransport.OpenPeerFile(path, uint64(id), func(path string, uid int) error { return registry.CheckOwner(path, uid, p.units[id].UID) })
+	f, err := shmtransport.OpenPeerFile(path, uint64(id), func(path string, uid int) error { return registry.CheckOwner(path, uid, p.participants[id].UID) })
 	if err != nil {
 		return nil, err
 	}
 	r := &requester{
-		file: f, requests: map[uint32]shmtransport.LinkRequest{}, failed: map[uint32]bool{}, leaving: map[shmtransport.LinkRequest]struct{}{},
+		file: f, requests: map[uint32]shmtransport.LinkRequest{}, failed: map[uint32]bool{}, withdrawn: map[shmtransport.LinkRequest]struct{}{},
 	}
-	delete(p.illegible, id)
+	delete(p.unreadable, id)
 	p.peers[id] = r
 	return r, nil
 }
 
-// admitFrom reads which links a participant requests of our publishers, and admits them. Called with mu held.
+// admitFrom reads the link requests of a participant and admits those to this participant's publishers. Called with mu
+// held.
 func (p *Participant) admitFrom(id registry.ID) {
 	if len(p.pubs) == 0 {
 		return
 	}
 	r, err := p.requesterOf(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return // it subscribes to nothing
+		return // the participant has no subscription
 	}
 	if err != nil {
-		p.again(err)
-		p.misread(id, err)
+		p.scheduleRetry(err)
+		p.reportUnreadable(id, err)
 		return
 	}
-	for number, pub := range p.lingering {
+	for number, pub := range p.toPrune {
 		if pub.writer.Prune(); pub.writer.Readers() == 0 {
-			delete(p.lingering, number)
+			delete(p.toPrune, number)
 		}
 	}
 	failed := slices.Collect(maps.Keys(r.failed))
@@ -67,7 +68,7 @@ func (p *Participant) admitFrom(id registry.ID) {
 			return
 		}
 		if had {
-			p.takenBack(r, was)
+			p.forgetRequest(r, was)
 		}
 		if wants {
 			r.requests[q.Link] = q
@@ -75,77 +76,77 @@ func (p *Participant) admitFrom(id registry.ID) {
 		}
 	})
 	if err != nil {
-		p.misread(id, err)
+		p.reportUnreadable(id, err)
 	}
-	for q := range r.leaving { // first, to make room
+	for q := range r.withdrawn { // before the new requests, to free their places
 		p.prune(r, q)
 	}
 	for _, q := range came {
-		p.answer(r, q)
+		p.handleRequest(r, q)
 	}
 	for _, link := range failed {
 		if r.failed[link] {
-			p.answer(r, r.requests[link])
+			p.handleRequest(r, r.requests[link])
 		}
 	}
 }
 
-// answer admits a requested link, and notes that the subscription has decided. Called with mu held.
-func (p *Participant) answer(r *requester, q shmtransport.LinkRequest) {
+// handleRequest admits a requested link and records that the subscription has answered. Called with mu held.
+func (p *Participant) handleRequest(r *requester, q shmtransport.LinkRequest) {
 	delete(r.failed, q.Link)
 	pub := p.pubs[q.Publisher.Number]
 	if pub == nil {
-		return // closed meanwhile
+		return // the publisher closed meanwhile
 	}
 	sub := registry.EndpointID{Participant: registry.ID(q.Reader), Number: q.Subscription}
 	if err := pub.admit(r.file, q); err != nil {
 		r.failed[q.Link] = true
-		p.again(err)
-		e, known := p.entities[sub] // the samples that are held of one that is closed keep its request
-		if known && p.report(pair{pub.entity.ID, sub}, Event{Kind: Unavailable, Participant: p.units[sub.Participant], Endpoint: *e, Err: err}) {
-			p.log.Warn("a subscription was not admitted", "topic", pub.entity.Topic, "participant", sub.Participant, "err", err)
+		p.scheduleRetry(err)
+		e, known := p.endpoints[sub] // a closed subscription that still holds samples keeps its request
+		if known && p.report(pair{pub.endpoint.ID, sub}, Event{Kind: Unavailable, Participant: p.participants[sub.Participant], Endpoint: *e, Err: err}) {
+			p.log.Warn("a subscription was not admitted", "topic", pub.endpoint.Topic, "participant", sub.Participant, "err", err)
 		}
 	} else {
-		delete(p.unusable, pair{pub.entity.ID, sub})
+		delete(p.unavailable, pair{pub.endpoint.ID, sub})
 	}
 	if !pub.answered[sub] {
 		pub.answered[sub] = true
-		delete(p.silent, sub)
+		delete(p.unresponsive, sub)
 	}
 }
 
-// takenBack forgets a request that is there no more. Called with mu held.
-func (p *Participant) takenBack(r *requester, q shmtransport.LinkRequest) {
+// forgetRequest forgets a request that was withdrawn. Called with mu held.
+func (p *Participant) forgetRequest(r *requester, q shmtransport.LinkRequest) {
 	delete(r.requests, q.Link)
 	delete(r.failed, q.Link)
 	if pub := p.pubs[q.Publisher.Number]; pub != nil {
 		delete(pub.answered, registry.EndpointID{Participant: registry.ID(q.Reader), Number: q.Subscription})
-		r.leaving[q] = struct{}{}
+		r.withdrawn[q] = struct{}{}
 	}
 }
 
-// prune ends the watch of a link that was taken back, once the reader says so in its page, which it does after the request is
-// gone. Called with mu held.
+// prune detaches a withdrawn link from its publisher when the reader says in its page that it is done. The reader does so
+// after it has withdrawn the request. Called with mu held.
 func (p *Participant) prune(r *requester, q shmtransport.LinkRequest) {
 	pub := p.pubs[q.Publisher.Number]
 	if pub != nil {
 		pub.writer.Prune()
 	}
 	if pub == nil || !pub.writer.HasReader(q) {
-		delete(r.leaving, q)
+		delete(r.withdrawn, q)
 	}
 }
 
-// misread reports, once, that the requests of a participant cannot be read. For want of descriptors or memory here that is only
-// tried again, without a word of the other. Called with mu held.
-func (p *Participant) misread(id registry.ID, err error) {
+// reportUnreadable reports once that the requests of a participant cannot be read. A lack of descriptors or memory in this
+// process is retried and not reported, because the other participant is not its cause. Called with mu held.
+func (p *Participant) reportUnreadable(id registry.ID, err error) {
 	if shm.IsOurWant(err) {
 		return
 	}
-	if _, reported := p.illegible[id]; reported || p.units[id].ID != id {
+	if _, reported := p.unreadable[id]; reported || p.participants[id].ID != id {
 		return
 	}
-	p.illegible[id] = Event{Kind: Unavailable, Participant: p.units[id], Err: err}
+	p.unreadable[id] = Event{Kind: Unavailable, Participant: p.participants[id], Err: err}
 	p.log.Warn("a participant's subscriptions cannot be read", "participant", id, "err", err)
-	p.emit(p.illegible[id])
+	p.emit(p.unreadable[id])
 }

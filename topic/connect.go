@@ -9,15 +9,16 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// meet connects a subscription of ours with a publisher that its patterns match, or declines. Called with mu held.
-func (p *Participant) meet(sub *subscription, pub registry.Endpoint) {
+// connect connects one of this participant's subscriptions with a publisher that its patterns match, or declines the
+// publisher. Called with mu held.
+func (p *Participant) connect(sub *subscriberCore, pub registry.Endpoint) {
 	if sub.knows(pub.ID) || sub.refused[pub.ID] != nil {
 		return
 	}
-	wanted := sub.likes(pub)
+	wanted := sub.accepts(pub)
 	if wanted {
-		if err := p.reg.Match(pub, sub.entity); err != nil {
-			p.mismatch(pair{pub.ID, sub.entity.ID}, pub, err)
+		if err := p.reg.Match(pub, sub.endpoint); err != nil {
+			p.reportMismatch(pair{pub.ID, sub.endpoint.ID}, pub, err)
 			wanted = false
 		}
 	}
@@ -31,85 +32,88 @@ func (p *Participant) meet(sub *subscription, pub registry.Endpoint) {
 	}
 	switch {
 	case err == nil:
-		p.asked[pub.ID.Participant] = true
-		delete(p.unusable, pair{pub.ID, sub.entity.ID}) // it may have taken several attempts
-	case errors.Is(err, fs.ErrNotExist): // closed meanwhile; its Removed is on the way
-	case isRefusal(err): // for good: a process does not get other groups
+		p.pendingNotify[pub.ID.Participant] = true
+		delete(p.unavailable, pair{pub.ID, sub.endpoint.ID}) // an earlier attempt may have failed
+	case errors.Is(err, fs.ErrNotExist): // the publisher closed meanwhile; its Removed event follows
+	case isAccessDenied(err): // permanent: a process does not gain groups
 		sub.refused[pub.ID] = err
-		p.useless(sub, pub, err)
+		p.reportUnavailable(sub, pub, err)
 		if err := sub.decline(f, pub.ID); err == nil {
-			p.asked[pub.ID.Participant] = true // or its constructor would wait for an answer
+			p.pendingNotify[pub.ID.Participant] = true // otherwise the publisher's constructor waits for an answer
 		}
 	default:
-		p.again(err)
-		p.useless(sub, pub, err)
+		p.scheduleRetry(err)
+		p.reportUnavailable(sub, pub, err)
 	}
 }
 
-// isRefusal reports whether the kernel or the policy of the domain does not let the two sides meet.
-func isRefusal(err error) bool {
+// isAccessDenied reports whether the kernel or the policy of the domain denies the connection.
+func isAccessDenied(err error) bool {
 	return errors.As(err, new(*registry.AccessError)) || errors.As(err, new(*registry.ForbiddenError))
 }
 
-// useless reports once that a publisher cannot be read. Called with mu held.
-func (p *Participant) useless(sub *subscription, pub registry.Endpoint, err error) {
-	if p.report(pair{pub.ID, sub.entity.ID}, Event{Kind: Unavailable, Participant: p.who(pub.ID.Participant), Endpoint: pub, Err: err}) {
+// reportUnavailable reports once that a publisher cannot be read. Called with mu held.
+func (p *Participant) reportUnavailable(sub *subscriberCore, pub registry.Endpoint, err error) {
+	if p.report(pair{pub.ID, sub.endpoint.ID}, Event{Kind: Unavailable, Participant: p.participantInfo(pub.ID.Participant), Endpoint: pub, Err: err}) {
 		p.log.Warn("a publisher cannot be read", "topic", pub.Topic, "publisher", pub.ID, "err", err)
 	}
 }
 
-// report emits, once, that two ends cannot meet, and says whether it did. Later listeners hear it too, as long as the other
-// end is there: what is found out afterwards nobody would ever forget. Called with mu held.
+// report emits an event about a publisher and a subscription that cannot be connected, once per pair, and returns whether
+// it did. The event is kept for later listeners while the other endpoint exists. For an endpoint that is gone already it is
+// not kept, because no later change would delete it. Called with mu held.
 func (p *Participant) report(both pair, e Event) bool {
-	if _, reported := p.unusable[both]; reported {
+	if _, reported := p.unavailable[both]; reported {
 		return false
 	}
-	if p.entities[e.Endpoint.ID] != nil {
-		p.unusable[both] = e
+	if p.endpoints[e.Endpoint.ID] != nil {
+		p.unavailable[both] = e
 	}
 	p.emit(e)
 	return true
 }
 
-// retryPause is how long after it did not work a connection is tried again.
-const retryPause = time.Second
+// retryInterval is the time between a failed connection attempt and the next one.
+const retryInterval = time.Second
 
-// again arranges that what err prevented is tried again, unless nothing can change it. Called with mu held.
-func (p *Participant) again(err error) {
-	if p.closed || p.retry != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) ||
+// scheduleRetry schedules another attempt after err, unless err is permanent. Called with mu held.
+func (p *Participant) scheduleRetry(err error) {
+	if p.closed || p.retryTimer != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) ||
 		errors.As(err, new(*registry.CorruptError)) {
 		return
 	}
-	p.retry = time.AfterFunc(retryPause, p.meetAgain)
+	p.retryTimer = time.AfterFunc(retryInterval, p.retryConnections)
 }
 
-// meetAgain connects everybody who is not connected. It is for what failed for want of memory, descriptors or the like.
-func (p *Participant) meetAgain() {
+// retryConnections connects every matching pair that is not connected. It handles temporary failures, such as a lack of
+// memory or descriptors.
+func (p *Participant) retryConnections() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.retry = nil
+	p.retryTimer = nil
 	if p.closed {
 		return
 	}
 	for _, sub := range p.subs {
 		sub.reader.Retry()
-		for _, e := range p.publishers.matching(sub.entity.Patterns) {
-			p.meet(sub, *e)
+		for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
+			p.connect(sub, *e)
 		}
 	}
-	for id := range p.units {
+	for id := range p.participants {
 		p.admitFrom(id)
 	}
-	p.tellAsked()
+	p.notifyPending()
 	p.signal()
 }
 
-// mismatch reports once that two ends do not fit; other is the one that is not ours. Called with mu held.
-func (p *Participant) mismatch(both pair, other registry.Endpoint, err error) {
+// reportMismatch reports once that the types of two endpoints differ. other is the endpoint of the other participant.
+// Called with mu held.
+func (p *Participant) reportMismatch(both pair, other registry.Endpoint, err error) {
 	if _, reported := p.mismatches[both]; reported {
 		return
 	}
-	p.mismatches[both] = Event{Kind: TypeMismatch, Participant: p.units[other.ID.Participant], Endpoint: other, Err: err}
+	p.mismatches[both] = Event{Kind: TypeMismatch, Participant: p.participants[other.ID.Participant], Endpoint: other, Err: err}
 	p.log.Warn("types do not match", "err", err)
 	p.emit(p.mismatches[both])
 }

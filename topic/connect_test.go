@@ -155,13 +155,13 @@ func TestNothingIsRememberedOfThoseThatAreGone(t *testing.T) {
 		if len(p.mismatches) > 1 {
 			t.Errorf("the %s side remembers %d mismatches", side, len(p.mismatches))
 		}
-		if len(p.entities) != 3 {
-			t.Errorf("the %s side remembers %d entities", side, len(p.entities))
+		if len(p.endpoints) != 3 {
+			t.Errorf("the %s side remembers %d entities", side, len(p.endpoints))
 		}
 		p.mu.Unlock()
 	}
 	a.mu.Lock()
-	for _, core := range []*publication{pub.core, other.core} {
+	for _, core := range []*publisherCore{pub.core, other.core} {
 		if len(core.answered) > 1 {
 			t.Errorf("a publisher remembers %d answers", len(core.answered))
 		}
@@ -283,7 +283,7 @@ func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
 	sub := subscriber[string](t, b, "x", nil)
 	isUnusable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
 	h.until("the failure", isUnusable)
-	b.meetAgain()
+	b.retryConnections()
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
@@ -456,7 +456,7 @@ func TestAFilterThatPanicsLeavesNothingBehind(t *testing.T) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	subs := 0
-	for _, e := range a.entities {
+	for _, e := range a.endpoints {
 		if e.Kind == registry.KindSubscription {
 			subs++
 		}

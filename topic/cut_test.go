@@ -225,8 +225,8 @@ func TestAPublisherThatIsGoneAndCutItsFileIsNamed(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.unusable) != 0 && p.entities[id] == nil {
-		t.Errorf("remembered for ever: %v", p.unusable)
+	if len(p.unavailable) != 0 && p.endpoints[id] == nil {
+		t.Errorf("remembered for ever: %v", p.unavailable)
 	}
 }
 
@@ -308,7 +308,7 @@ func TestWhoIsCorruptFromTheBeginningIsNamed(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left := p.known(); len(p.strangers) != 0 {
+	if left := p.currentEvents(); len(p.incompatible) != 0 {
 		t.Errorf("remembered: %v", left)
 	}
 }

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// connectTimeout is how long NewPublisher and NewSubscriber wait for those that are there already. A participant that runs
-// answers in a millisecond; one that is stopped must not stop others.
+// connectTimeout is how long NewPublisher and NewSubscriber wait for endpoints that exist already. A running participant
+// answers within a millisecond. A stopped participant must not block others.
 const (
 	connectTimeout = time.Second
 	connectTicks   = 20
 )
 
-// answerTime returns a context that ends after connectTimeout of time in which this process could run. It is counted in ticks,
-// because of a machine that stood still nobody can say that it did not answer: however long that lasted, it is one tick.
-func answerTime() (context.Context, context.CancelFunc) {
+// connectContext returns a context that ends after connectTimeout of time in which this process could run. The time is
+// counted in ticks, because a suspended machine gives the other side no chance to answer: a suspension of any length counts
+// as one tick.
+func connectContext() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ticks := 0
 	var tick func()

@@ -9,7 +9,7 @@ import (
 func TestTheTimeToAnswerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		ctx, cancel := answerTime()
+		ctx, cancel := connectContext()
 		defer cancel()
 		<-ctx.Done()
 		if took := time.Since(begin); took != connectTimeout {

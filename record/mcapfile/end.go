@@ -181,11 +181,11 @@ func (r *Reader) footer() error {
 			r.note(mcap.OpFooter, &CorruptError{Offset: from, Record: "the summary", Err: errSum})
 		}
 	}
-	return r.behind(end + int64(len(mcap.Magic)))
+	return r.endPart(end + int64(len(mcap.Magic)))
 }
 
-// behind goes on at the end of a part.
-func (r *Reader) behind(end int64) error {
+// endPart goes on at the end of a part.
+func (r *Reader) endPart(end int64) error {
 	left := r.file.left(end)
 	if left == 0 {
 		return errEnd

@@ -46,9 +46,9 @@ func (w *Writer) Cut() {
 
 // declareSilent puts the channels without messages into the current chunk.
 func (w *Writer) declareSilent() {
-	for _, ch := range w.silent {
+	for _, ch := range w.unusedChannels {
 		// An error would mean that there is no room for the schema, and AddChannel found some.
 		_ = w.declare(w.current, ch)
 	}
-	w.silent = nil
+	w.unusedChannels = nil
 }

@@ -47,7 +47,7 @@ type ordered struct {
 	open    blockHeap
 	loaded  []*openBlock // those in memory
 	held    uint64       // bytes of them
-	crowded bool         // not all open blocks are in memory
+	evicted bool         // not all open blocks are in memory
 }
 
 // An openBlock is a block with messages still to come.
@@ -92,7 +92,7 @@ func (o *ordered) next() (Message, bool, error) {
 		return Message{}, false, o.changed(b)
 	}
 	m.Data = slices.Clip(body[messageHead:])
-	if o.crowded && !large {
+	if o.evicted && !large {
 		m.Data = slices.Clone(m.Data) // not to keep the block in memory, which may be wanted for another one
 	}
 	b.entries = b.entries[1:]
@@ -179,7 +179,7 @@ func (o *ordered) failed(b *openBlock, err error) error {
 // approach makes a record at or before from the next one. What was decompressed of a large chunk is not decompressed again when
 // the way leads forward.
 func (o *ordered) approach(from position) {
-	if o.entered && o.at.off == from.off && o.at.before(from) {
+	if o.inChunk && o.at.off == from.off && o.at.before(from) {
 		return
 	}
 	o.seek(from.off)
@@ -209,7 +209,7 @@ func (o *ordered) makeRoom(b *openBlock) {
 	if len(o.loaded) == 0 || o.held+b.size <= o.limits.open {
 		return
 	}
-	o.crowded = true
+	o.evicted = true
 	slices.SortFunc(o.loaded, func(x, y *openBlock) int { return cmp.Compare(y.time, x.time) })
 	for len(o.loaded) > 0 && o.held+b.size > o.limits.open/2 {
 		o.unload(o.loaded[0])

@@ -37,7 +37,7 @@ type part struct {
 	sum      checksum
 	sumError error // found at the end of the messages, and told after the statistics, which say more
 	tail     int64 // behind the end of its messages; 0 = not there yet
-	doubtful int64 // a record whose length may be wrong; 0 = the last one was as long as its fields say
+	suspect  int64 // a record whose length may be wrong; 0 = the last one was as long as its fields say
 	chunked  bool  // it has a chunk
 	damaged  bool
 	index    *index // nil = not read
@@ -123,7 +123,7 @@ func (r *Reader) Next(m *Message) error {
 			return err
 		}
 		switch {
-		case !r.entered || r.chunk.stream == nil:
+		case !r.inChunk || r.chunk.stream == nil:
 			m.Data, err = r.take(size)
 		default:
 			r.payload = growTo(r.payload, size)
@@ -240,7 +240,7 @@ func (r *Reader) record(op mcap.OpCode, m *Message) error {
 		}
 		return r.define(op, b)
 	}
-	if r.entered {
+	if r.inChunk {
 		if op == mcap.OpChunk {
 			return errors.New("a chunk within a chunk")
 		}

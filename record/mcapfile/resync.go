@@ -38,11 +38,11 @@ func (r *Reader) outside() (mcap.OpCode, error) {
 		need, ok := r.file.measure(at, op, r.rest)
 		switch {
 		case op == mcap.OpMessage:
-			r.part.doubtful = at // its payload is the rest, so that any length will do
+			r.part.suspect = at // its payload is the rest, so that any length will do
 		case ok && need == r.rest:
-			r.part.doubtful = 0
-		case r.part.doubtful == 0:
-			r.part.doubtful = at
+			r.part.suspect = 0
+		case r.part.suspect == 0:
+			r.part.suspect = at
 		case !r.follows(r.pos): // the record before may not be as long as it says, and then there is none here
 			reason = "a record does not fit"
 		}
@@ -83,8 +83,8 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 		return 0, &CorruptError{Offset: at, Record: "the recording before the one", Err: errors.New("it was not closed")}
 	}
 	from := at
-	if r.part.doubtful > 0 {
-		from = r.part.doubtful
+	if r.part.suspect > 0 {
+		from = r.part.suspect
 	}
 	r.seek(at)
 	to, found, err := r.nextSound(from)
@@ -94,7 +94,7 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 	if !found {
 		return 0, &TruncatedError{Offset: at, Reason: reason}
 	}
-	r.part.doubtful = 0
+	r.part.suspect = 0
 	r.seek(to)
 	return 0, &CorruptError{Offset: from, Record: "a record", Err: fmt.Errorf("%s; reading goes on at byte %d", reason, to)}
 }

@@ -28,7 +28,7 @@ type walker struct {
 	pos     int64    // behind the current record of the file
 	at      position // of the current record
 	rest    uint64   // bytes of it that were not taken
-	entered bool     // it is in a chunk
+	inChunk bool     // it is in a chunk
 	chunk   records
 }
 
@@ -37,10 +37,10 @@ func newWalker(src io.ReaderAt, size int64, limits shares) walker {
 }
 
 // more reports whether the chunk that was entered has further records.
-func (w *walker) more() bool { return w.entered && w.chunk.left > w.rest }
+func (w *walker) more() bool { return w.inChunk && w.chunk.left > w.rest }
 
 // leave forgets the chunk.
-func (w *walker) leave() { w.entered, w.rest, w.chunk = false, 0, records{} }
+func (w *walker) leave() { w.inChunk, w.rest, w.chunk = false, 0, records{} }
 
 // seek makes the record of the file at pos the next one.
 func (w *walker) seek(pos int64) {
@@ -86,7 +86,7 @@ func (w *walker) take(n uint64) (b []byte, err error) {
 	if n > w.rest {
 		return nil, io.ErrUnexpectedEOF
 	}
-	if w.entered {
+	if w.inChunk {
 		b, err = w.chunk.take(n)
 	} else {
 		b, err = w.file.at(w.pos-int64(w.rest), n)
@@ -101,7 +101,7 @@ func (w *walker) read(dst []byte) (err error) {
 	if n > w.rest {
 		return io.ErrUnexpectedEOF
 	}
-	if w.entered {
+	if w.inChunk {
 		err = w.chunk.read(dst)
 	} else {
 		err = w.file.read(dst, w.pos-int64(w.rest))
@@ -162,7 +162,7 @@ func (w *walker) enter(h *chunkHead, checked bool) error {
 		w.output = buffered(w.output, src)
 		chunk.stream = w.output
 	}
-	w.chunk, w.entered, w.rest = chunk, true, 0
+	w.chunk, w.inChunk, w.rest = chunk, true, 0
 	return nil
 }
 

@@ -53,23 +53,23 @@ type Writer struct {
 	out  *output
 	age  *time.Timer
 
-	mu       sync.Mutex
-	changed  sync.Cond // queue, queued, err, closing
-	channels []*Channel
-	schemas  []*mcap.Schema
-	silent   []*Channel      // without a message so far
-	declared map[uint16]bool // channels, by id, that a chunk holds
-	written  map[uint16]bool // schemas likewise
-	current  *chunk
-	opened   bool // current is to be written when it is ChunkAge old
-	spare    []*chunk
-	queue    []*chunk
-	queued   int // bytes in queue, also of the chunk being written
-	metadata []*mcap.Metadata
-	closing  bool
-	closed   bool
-	err      error
-	ended    chan struct{}
+	mu             sync.Mutex
+	changed        sync.Cond // queue, queued, err, closing
+	channels       []*Channel
+	schemas        []*mcap.Schema
+	unusedChannels []*Channel      // without a message so far
+	declared       map[uint16]bool // channels, by id, that a chunk holds
+	written        map[uint16]bool // schemas likewise
+	current        *chunk
+	opened         bool // current is to be written when it is ChunkAge old
+	spare          []*chunk
+	queue          []*chunk
+	queued         int // bytes in queue, also of the chunk being written
+	metadata       []*mcap.Metadata
+	closing        bool
+	closed         bool
+	err            error
+	ended          chan struct{}
 }
 
 // NewWriter writes the beginning of a file to w. If w has the methods Sync and Truncate of *os.File they are used.
@@ -103,7 +103,7 @@ func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	}
 	c.ID = uint16(len(w.channels))
 	w.channels = append(w.channels, &c)
-	w.silent = append(w.silent, &c)
+	w.unusedChannels = append(w.unusedChannels, &c)
 	w.open()
 	return &c, nil
 }
