@@ -11,8 +11,8 @@ type replaySource struct {
 	stream *replayStream
 	// ended is the log time after which the publisher was gone, at or after its last message. MaxUint64 = no end is known.
 	ended uint64
-	// presumed says that ended is only the time of its last message. It may have been there still: of a latched stream, only one
-	// with the same identity takes its place.
+	// presumed says that ended is only the time of the last message. The publisher may have existed longer. In a latched
+	// stream, only a source with the same identity replaces it.
 	presumed  bool
 	identity  string
 	publisher *replayPublisher // publishes for this source; nil before its first message
