@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTheTimeToAnswerEnds(t *testing.T) {
+func TestConnectContext_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		ctx, cancel := connectContext()
