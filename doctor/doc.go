@@ -1,9 +1,10 @@
-// Package doctor finds out what is wrong with a domain and explains it.
+// Package doctor finds faults in a domain and explains them.
 //
-// Examine looks at a domain twice, a moment apart, without taking part in it: it creates nothing, changes nothing, wakes
-// nobody, and waits for nobody, least of all for a process that is stopped. What it reports was so at both looks, because
-// programs come and go while it looks, and what they do in between is no fault. Losses and failures are those between the looks.
+// Examine takes two snapshots of a domain, a moment apart, without joining it. It creates and changes nothing, wakes no
+// process, and never waits for a process, in particular not for a stopped one. A reported state was present in both
+// snapshots, because programs come and go during the examination, and an intermediate state is no fault. Losses and
+// failures are those between the two snapshots.
 //
-// A finding says what is wrong and where, why that matters, and what helps. Nobody is condemned on suspicion: a process that is
-// stopped is alive, and one that cannot be seen from here may live elsewhere.
+// A finding says what is wrong and where, why it matters, and what helps. Suspicion is not reported as a fact: a stopped
+// process is alive, and an invisible process may run in another pid namespace.
 package doctor

@@ -20,7 +20,7 @@ func matches(t *testing.T, path, pattern string) (all []string) {
 	return all
 }
 
-func TestTheDocumentExplainsEveryFault(t *testing.T) {
+func TestFault_DocumentedInShmmon(t *testing.T) {
 	known := matches(t, "finding.go", `Fault += "([a-z-]+)"`)
 	said := matches(t, "../docs/shmmon.md", "(?m)^\\| `([a-z-]+)` \\| (?:problem|warning|note|any)")
 	if len(known) < 30 || !slices.Equal(known, said) {

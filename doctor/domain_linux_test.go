@@ -105,7 +105,7 @@ func only(t *testing.T, r *Report, fault Fault, severity Severity) Finding {
 	return f
 }
 
-func TestNothingIsWrongWithADomainInUse(t *testing.T) {
+func TestExamine_DomainInUseHasNoFindings(t *testing.T) {
 	w := newWard(t)
 	r := examine(t, w.dir)
 	if found := others(r); len(found) != 0 {
@@ -116,7 +116,7 @@ func TestNothingIsWrongWithADomainInUse(t *testing.T) {
 	}
 }
 
-func TestDamageIsFound(t *testing.T) {
+func TestExamine_Damage(t *testing.T) {
 	w := newWard(t)
 	undo := func(end string, at int64, n int) func() {
 		b := make([]byte, n)
@@ -171,7 +171,7 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
-func TestAFileThatWasCutShortIsFound(t *testing.T) {
+func TestExamine_TruncatedFile(t *testing.T) {
 	for _, end := range []string{".participant", ".reader", ".wake", "registry"} {
 		t.Run(end, func(t *testing.T) {
 			w := newWard(t)
@@ -199,7 +199,7 @@ func TestAFileThatWasCutShortIsFound(t *testing.T) {
 	}
 }
 
-func TestWrongModesAreFound(t *testing.T) {
+func TestExamine_WrongModes(t *testing.T) {
 	for name, c := range map[string]struct {
 		end      string
 		mode     os.FileMode
@@ -246,7 +246,7 @@ func TestWrongModesAreFound(t *testing.T) {
 }
 
 // Files keep the mode that the directory had when they were made.
-func TestADirectoryWhoseModeWasChangedIsFound(t *testing.T) {
+func TestExamine_ChangedDirectoryMode(t *testing.T) {
 	w := newWard(t)
 	if err := os.Chmod(w.dir, 0o770|os.ModeSetgid); err != nil {
 		t.Fatal(err)
@@ -271,7 +271,7 @@ func TestADirectoryWhoseModeWasChangedIsFound(t *testing.T) {
 	}
 }
 
-func TestWrongOwnersAreFound(t *testing.T) {
+func TestExamine_WrongOwners(t *testing.T) {
 	asRoot(t)
 	w := newWard(t)
 	path := w.file(".pub.1")

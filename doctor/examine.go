@@ -15,7 +15,8 @@ import (
 
 // Options of Examine. The zero value is right.
 type Options struct {
-	// Sample is how long to look for losses and failures; 0 = 1 second. At least 100 ms, at most an hour.
+	// Sample is the time between the two snapshots, in which losses and failures are counted. 0 = 1 second; at least 100
+	// ms, at most an hour.
 	Sample time.Duration
 }
 
@@ -26,19 +27,19 @@ const (
 	defaultSample = time.Second
 )
 
-// A Report is what Examine found.
+// A Report is the result of Examine.
 type Report struct {
 	Domain     string // its directory
 	Exists     bool
-	Alive      int // participants, the stopped included
+	Alive      int // participants, including stopped ones
 	Stopped    int
-	Dead       int // those that left files behind
+	Dead       int // participants that left files
 	FileSystem FileSystem
-	Sampled    time.Duration // between the two looks
-	Findings   []Finding     // the worst first
+	Sampled    time.Duration // between the two snapshots
+	Findings   []Finding     // most severe first
 }
 
-// Count returns how many findings have that severity.
+// Count returns the number of findings with that severity.
 func (r *Report) Count(s Severity) (n int) {
 	for i := range r.Findings {
 		if r.Findings[i].Severity == s {
@@ -48,17 +49,17 @@ func (r *Report) Count(s Severity) (n int) {
 	return n
 }
 
-// A FileSystem is what the domain lies on.
+// A FileSystem describes the file system of the domain.
 type FileSystem struct {
 	Tmpfs     bool
-	Size      int64 // bytes; 0 = no limit but the machine's memory
-	Used      int64 // by whatever is there
+	Size      int64 // bytes; 0 = limited by the machine's memory only
+	Used      int64 // by all files
 	Available int64
-	Domain    int64 // what the files of the domain take
+	Domain    int64 // bytes used by the files of the domain
 }
 
-// Examine examines the domain directory, an absolute path. A domain that does not exist is a finding. An error says that it could
-// not be examined: the directory may not be read, or ctx ended.
+// Examine examines the domain directory, an absolute path. A missing domain is a finding. An error means that the domain
+// could not be examined: the directory cannot be read, or ctx ended.
 func Examine(ctx context.Context, dir string, opts *Options) (*Report, error) {
 	sample := time.Duration(0)
 	if opts != nil {
@@ -80,11 +81,11 @@ func Examine(ctx context.Context, dir string, opts *Options) (*Report, error) {
 	if exists, err := x.directory(); !exists {
 		return x.done(), err
 	}
-	if x.before, err = take(ctx, dir, observer); err == nil {
+	if x.before, err = takeSnapshot(ctx, dir, observer); err == nil {
 		if err = pause(ctx, sample); err != nil {
 			return nil, err
 		}
-		x.now, err = take(ctx, dir, observer)
+		x.now, err = takeSnapshot(ctx, dir, observer)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		x.absent("it was removed while it was examined")
@@ -95,8 +96,8 @@ func Examine(ctx context.Context, dir string, opts *Options) (*Report, error) {
 	}
 	x.report.Sampled = time.Duration(x.now.at - x.before.at)
 	for _, check := range []func(){
-		x.room, x.modes, x.owners, x.strangers, x.bell, x.files, x.missing,
-		x.dead, x.processes, x.subscriptions, x.held, x.publishers, x.watched,
+		x.fileSystem, x.modes, x.owners, x.unexpectedFiles, x.registryFile, x.files, x.missing,
+		x.dead, x.processes, x.subscriptions, x.held, x.publishers, x.staleReaders,
 	} {
 		check()
 	}
@@ -116,18 +117,19 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // An examination is one call of Examine.
 type examination struct {
-	dir         string
-	info        fs.FileInfo // of dir
-	space       shm.Space
-	before, now *look
-	report      *Report
-	count       map[Fault]int // findings, those that are not shown included
-	marked      int           // slots that were looked at for the sake of a mark
+	dir            string
+	info           fs.FileInfo // of dir
+	space          shm.Space
+	before, now    *snapshot
+	report         *Report
+	count          map[Fault]int // findings, including those that are not shown
+	marksInspected int           // marks whose slots were inspected
 }
 
-// add makes a finding part of the report. However many faults somebody seeds, the report stays readable.
+// add adds a finding to the report. The number of findings per fault is limited, so that a hostile process cannot make the
+// report unreadable.
 func (x *examination) add(f Finding) {
-	if x.count[f.Fault]++; x.count[f.Fault] <= maxOfOne {
+	if x.count[f.Fault]++; x.count[f.Fault] <= maxPerFault {
 		x.report.Findings = append(x.report.Findings, f)
 	}
 }
@@ -135,9 +137,9 @@ func (x *examination) add(f Finding) {
 func (x *examination) done() *Report {
 	order(x.report.Findings)
 	for fault, n := range x.count {
-		if n > maxOfOne {
+		if n > maxPerFault {
 			x.report.Findings = append(x.report.Findings, Finding{Severity: Note, Fault: NotShown,
-				What:   fmt.Sprintf("%d more findings are %q", n-maxOfOne, fault),
+				What:   fmt.Sprintf("%d more findings are %q", n-maxPerFault, fault),
 				Why:    "A report is for people; many findings of one sort mostly have one cause.",
 				Remedy: "Mend that, and look again."})
 		}
@@ -145,17 +147,17 @@ func (x *examination) done() *Report {
 	return x.report
 }
 
-// clean is the command that removes what the dead left.
+// clean is the command that removes the files of dead participants.
 func (x *examination) clean() string { return x.shmmon("clean") }
 
 func (x *examination) shmmon(command string) string {
 	return fmt.Sprintf("shmmon %s --dir %s --domain %s", command, quote(filepath.Dir(x.dir)), quote(filepath.Base(x.dir)))
 }
 
-// path is the quoted path of a file of the domain.
+// path is the quoted path of a file in the domain.
 func (x *examination) path(name string) string { return quote(filepath.Join(x.dir, name)) }
 
-// quote makes one word of s for a shell.
+// quote makes s one word for a shell.
 func quote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@,=", r)

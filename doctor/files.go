@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// files reports those that are not what they should be. Those of the dead have their own finding.
+// files reports files that are invalid or cannot be read. Files of dead participants have a finding of their own.
 func (x *examination) files() {
 	for _, name := range slices.Sorted(maps.Keys(x.now.bad)) {
 		err := x.now.bad[name]
@@ -19,11 +19,11 @@ func (x *examination) files() {
 		if !there || x.before.bad[name] == nil || x.now.dead[f.owner] || !f.regular() {
 			continue
 		}
-		w := whose(x.now.members[f.owner])
+		w := whereParticipant(x.now.members[f.owner])
 		w.Participant = f.owner
-		x.add(x.fault(name, err, w.files(name)))
+		x.add(x.fileFinding(name, err, w.files(name)))
 	}
-	if names := x.now.closed; len(names) > 0 {
+	if names := x.now.inaccessible; len(names) > 0 {
 		x.add(Finding{Severity: Note, Fault: Unreadable, What: fmt.Sprintf("%s not open to a user who may only read in this domain", verb(len(names), "file", "is", "are")),
 			Why:    "They hold what processes sleep on. Which subscription keeps up, and what it holds, is in them, so this examination does not see that.",
 			Remedy: "Run doctor as the owner of the directory to see all.", Where: Where{}.files(names...)})
@@ -34,10 +34,10 @@ func verb(n int, what, one, many string) string {
 	if n == 1 {
 		many = one
 	}
-	return count(n, what) + " " + many
+	return plural(n, what) + " " + many
 }
 
-func (x *examination) fault(name string, err error, w Where) Finding {
+func (x *examination) fileFinding(name string, err error, w Where) Finding {
 	found, known := uint32(0), uint32(0)
 	var a *registry.VersionError
 	var b *shmtransport.VersionError
@@ -64,32 +64,32 @@ func (x *examination) fault(name string, err error, w Where) Finding {
 		f.Why = "Programs of another layout version were there first. Those of this one cannot join."
 		f.Remedy += " If no program runs, remove the file."
 		f.Command = "rm " + x.path(name)
-		if len(x.twice()) > 0 {
+		if len(x.aliveInBoth()) > 0 {
 			f.Command = ""
 		}
 	}
 	return f
 }
 
-// missing looks for the files that participants say they have.
+// missing reports files that participants announce and that do not exist.
 func (x *examination) missing() {
-	if x.now.more {
+	if x.now.truncated {
 		return
 	}
-	for _, p := range x.twice() {
+	for _, p := range x.aliveInBoth() {
 		if x.stopped(p.ID) {
-			continue // it may be closing them
+			continue // it may have been stopped while it closed them
 		}
-		said := map[string]bool{} // several entities share a file
+		said := map[string]bool{} // several endpoints share a file
 		for _, e := range p.Entities {
-			for _, name := range filesOf(e) {
-				if _, before := x.entity(e.ID); !before || !x.before.absent[name] || !x.now.absent[name] || said[name] {
+			for _, name := range endpointFiles(e) {
+				if _, before := x.previousEndpoint(e.ID); !before || !x.before.absent[name] || !x.now.absent[name] || said[name] {
 					continue
 				}
 				said[name] = true
 				x.add(Finding{Severity: Problem, Fault: MissingFile, What: fmt.Sprintf("%s is missing, though its program runs and says that it is there", name),
 					Why:    "Those who have it open go on, and nobody else can connect.",
-					Remedy: "Restart that program. Do not remove files by hand while programs run.", Where: of(p, e).files(name)})
+					Remedy: "Restart that program. Do not remove files by hand while programs run.", Where: whereEndpoint(p, e).files(name)})
 			}
 		}
 	}

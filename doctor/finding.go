@@ -8,14 +8,14 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// A Severity says how bad a finding is.
+// A Severity is the weight of a finding.
 type Severity uint8
 
-// Severities, the least first.
+// Severities, in ascending order.
 const (
-	Note    Severity = iota + 1 // worth knowing; nothing needs to be done
-	Warning                     // something is lost or wasted, or will be soon
-	Problem                     // something does not work, or is not safe
+	Note    Severity = iota + 1 // information; no action is needed
+	Warning                     // something is lost or wasted, or soon will be
+	Problem                     // something does not work or is not safe
 )
 
 func (s Severity) String() string {
@@ -33,10 +33,10 @@ func (s Severity) String() string {
 // MarshalText makes JSON carry the Severity as its String.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// A Fault is a sort of finding, by a name that does not change.
+// A Fault is a kind of finding. Its value is stable.
 type Fault string
 
-// Faults. What they mean is in docs/shmmon.md.
+// Faults. docs/shmmon.md explains them.
 const (
 	Absent        Fault = "absent"
 	BadDirectory  Fault = "bad-directory"
@@ -73,35 +73,35 @@ const (
 	NotShown      Fault = "not-shown"
 )
 
-// A Finding is one thing that is wrong, or worth knowing. Texts may hold what other processes chose, so whoever prints them to a
-// terminal escapes them.
+// A Finding is one fault or piece of information. Its texts may contain data of other processes. A program that prints them
+// to a terminal must escape them.
 type Finding struct {
 	Severity Severity
 	Fault    Fault
 	What     string // a sentence
 	Why      string // why it matters
 	Remedy   string // what helps
-	Command  string // a shell command that does, "" where there is none
+	Command  string // a shell command for the remedy, "" if there is none
 	Where
 }
 
-// A Where is what a finding is about. What does not apply is zero.
+// A Where is the subject of a finding. Fields that do not apply are zero.
 type Where struct {
 	Topic       string      // or the pattern of a subscription
-	Participant registry.ID // 0 = of nobody
+	Participant registry.ID // 0 = none
 	Entity      uint32      // number of the publisher or subscription within the participant, from 1
 	Unit        string
-	PID         int      // as the participant says, in its own pid namespace
+	PID         int      // as the participant announces it, in its own pid namespace
 	Files       []string // names in the domain's directory, the first maxNames of them
-	FileCount   int      // how many there are
+	FileCount   int      // number of all files, also beyond maxNames
 }
 
 const (
-	maxNames = 20  // of files in one finding
-	maxOfOne = 100 // findings of one fault
+	maxNames    = 20  // of files in one finding
+	maxPerFault = 100 // findings of one fault
 )
 
-// files sets the names of files.
+// files sets the file names.
 func (w Where) files(names ...string) Where {
 	slices.Sort(names)
 	w.FileCount = len(names)
@@ -109,14 +109,14 @@ func (w Where) files(names ...string) Where {
 	return w
 }
 
-// whose is the Where of a participant.
-func whose(p registry.Participant) Where {
+// whereParticipant is the Where of a participant.
+func whereParticipant(p registry.Participant) Where {
 	return Where{Participant: p.ID, Unit: p.Unit, PID: p.PID}
 }
 
-// of is the Where of one of its publishers or subscriptions.
-func of(p registry.Participant, e registry.Endpoint) Where {
-	w := whose(p)
+// whereEndpoint is the Where of a participant's publisher or subscription.
+func whereEndpoint(p registry.Participant, e registry.Endpoint) Where {
+	w := whereParticipant(p)
 	w.Topic, w.Entity = e.Topic, e.ID.Number
 	if w.Topic == "" {
 		w.Topic = strings.Join(e.Patterns, ", ")
@@ -124,7 +124,7 @@ func of(p registry.Participant, e registry.Endpoint) Where {
 	return w
 }
 
-// order puts the worst first, and otherwise what belongs together next to each other.
+// order sorts by descending severity and otherwise groups related findings.
 func order(all []Finding) {
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Fault, b.Fault), cmp.Compare(a.Unit, b.Unit),

@@ -4,4 +4,4 @@ package doctor
 
 import "io/fs"
 
-func owned(fs.FileInfo) (uid, gid int, bytes int64) { return -1, -1, 0 }
+func fileOwner(fs.FileInfo) (uid, gid int, bytes int64) { return -1, -1, 0 }

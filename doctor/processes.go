@@ -13,7 +13,7 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// dead reports those whose files are left, at both looks.
+// dead reports dead participants whose files existed in both snapshots.
 func (x *examination) dead() {
 	left := map[registry.ID][]string{}
 	for name, f := range x.now.files {
@@ -23,18 +23,18 @@ func (x *examination) dead() {
 	}
 	for _, id := range slices.Sorted(maps.Keys(left)) {
 		if x.before.dead[id] {
-			x.deceased(id, left[id])
+			x.reportDead(id, left[id])
 		}
 	}
 	x.report.Dead = len(left)
 }
 
-func (x *examination) deceased(id registry.ID, names []string) {
+func (x *examination) reportDead(id registry.ID, names []string) {
 	p, known := x.now.members[id]
-	w := whose(p)
+	w := whereParticipant(p)
 	w.Participant = id
 	w = w.files(names...)
-	if x.nameless(id) {
+	if x.lockedWithoutFile(id) {
 		x.add(Finding{Severity: Problem, Fault: Nameless, Where: w,
 			What:   fmt.Sprintf("the participant file of %v is gone, but its program runs: its reader file is locked", id),
 			Why:    "Nobody sees that program any more, and whoever joins takes it for dead and removes its other files.",
@@ -58,12 +58,12 @@ func (x *examination) deceased(id registry.ID, names []string) {
 	}
 	var more []string
 	if slots > 0 {
-		more = append(more, count(slots, "slot"))
+		more = append(more, plural(slots, "slot"))
 	}
 	if n := x.marks(id); n > 0 {
-		more = append(more, "marks on "+count(n, "sample")+" of others")
+		more = append(more, "marks on "+plural(n, "sample")+" of others")
 	}
-	what := fmt.Sprintf("%s is dead, and left %s, %s", who, count(len(names), "file"), size(bytes))
+	what := fmt.Sprintf("%s is dead, and left %s, %s", who, plural(len(names), "file"), formatSize(bytes))
 	if len(more) > 0 {
 		what += ", with " + strings.Join(more, " and ")
 	}
@@ -71,7 +71,7 @@ func (x *examination) deceased(id registry.ID, names []string) {
 		what += "; it is from another boot of this machine"
 	}
 	why := "It takes memory. Marks of the dead hold nothing up."
-	switch alive := x.twice(); {
+	switch alive := x.aliveInBoth(); {
 	case len(alive) == 0:
 		why += " Nobody lives here who would remove it; the next program that joins does."
 	case slices.ContainsFunc(alive, func(p registry.Participant) bool { return !x.stopped(p.ID) }):
@@ -80,11 +80,11 @@ func (x *examination) deceased(id registry.ID, names []string) {
 		why += " The programs that live here are stopped, and remove it when they go on."
 	}
 	x.add(Finding{Severity: Warning, Fault: Dead, What: what, Why: why, Where: w,
-		Remedy: x.burial(names), Command: x.clean()})
+		Remedy: x.removalRemedy(names), Command: x.clean()})
 }
 
-// burial says who can remove the files: in a sticky directory not everybody can.
-func (x *examination) burial(names []string) string {
+// removalRemedy names the users that can remove the files. A sticky directory restricts the removal to owners.
+func (x *examination) removalRemedy(names []string) string {
 	remedy := "Remove what the dead left; files of the living are never touched."
 	if x.info.Mode()&fs.ModeSticky == 0 {
 		return remedy
@@ -96,13 +96,13 @@ func (x *examination) burial(names []string) string {
 		}
 	}
 	slices.Sort(whose)
-	uid, _, _ := owned(x.info)
+	uid, _, _ := fileOwner(x.info)
 	return remedy + fmt.Sprintf(" The directory is sticky: that takes %s, each for its own, or user %d, whose the directory is, or root.",
 		strings.Join(whose[:min(len(whose), maxNames)], ", "), uid)
 }
 
-// nameless reports whether somebody holds the lock of a reader file whose participant file is gone.
-func (x *examination) nameless(id registry.ID) bool {
+// lockedWithoutFile reports whether a reader file is locked by a process while the participant file is gone.
+func (x *examination) lockedWithoutFile(id registry.ID) bool {
 	if _, there := x.now.files[id.String()+"."+registry.SuffixParticipant]; there {
 		return false
 	}
@@ -115,15 +115,15 @@ func (x *examination) nameless(id registry.ID) bool {
 	return err == nil && locked
 }
 
-// marks counts the samples that a participant's marks name.
+// marks counts the samples that a participant has marked.
 func (x *examination) marks(id registry.ID) (n int) {
 	for _, link := range x.now.links[id] {
-		n += used(link.Marks)
+		n += countMarks(link.Marks)
 	}
 	return n
 }
 
-func used(marks []uint32) (n int) {
+func countMarks(marks []uint32) (n int) {
 	for _, m := range marks {
 		if m != 0 {
 			n++
@@ -132,7 +132,7 @@ func used(marks []uint32) (n int) {
 	return n
 }
 
-// processes reports those that do not run, and those that cannot be seen.
+// processes reports participants whose process is stopped, ended or not visible.
 func (x *examination) processes() {
 	for _, p := range x.now.members {
 		if p.Alive {
@@ -142,7 +142,7 @@ func (x *examination) processes() {
 			x.report.Stopped++
 		}
 	}
-	for _, p := range x.twice() {
+	for _, p := range x.aliveInBoth() {
 		if p.State != x.before.members[p.ID].State {
 			continue
 		}
@@ -157,19 +157,19 @@ func (x *examination) processes() {
 					subs++
 				}
 			}
-			x.add(Finding{Severity: Warning, Fault: Stopped, Where: whose(p),
-				What: fmt.Sprintf("%s is stopped, by a signal or a debugger, with %s and %s", who, count(pubs, "publisher"), count(subs, "subscription")),
+			x.add(Finding{Severity: Warning, Fault: Stopped, Where: whereParticipant(p),
+				What: fmt.Sprintf("%s is stopped, by a signal or a debugger, with %s and %s", who, plural(pubs, "publisher"), plural(subs, "subscription")),
 				Why: "It is alive, so nothing of it is removed. It publishes and receives nothing, admits no new subscriptions, keeps the samples " +
 					"that it holds, and publishers wait for it if it is lossless, up to its timeout.",
 				Remedy: "Let it go on, or end it. It counts as lost what it missed.", Command: fmt.Sprintf("kill -CONT %d", p.PID)})
 		case registry.StateEnded:
-			x.add(Finding{Severity: Warning, Fault: Ended, Where: whose(p),
+			x.add(Finding{Severity: Warning, Fault: Ended, Where: whereParticipant(p),
 				What:    fmt.Sprintf("%s has ended, but something holds the lock that says it lives", who),
 				Why:     "Others take it for alive, and its files stay. The lock goes with the last process that has the file open or mapped.",
 				Remedy:  "End what has the file open: mostly a child that it forked without exec.",
 				Command: "fuser -v " + x.path(p.ID.String()+"."+registry.SuffixParticipant)})
 		case registry.StateUnseen:
-			x.add(Finding{Severity: Note, Fault: Unseen, Where: whose(p),
+			x.add(Finding{Severity: Note, Fault: Unseen, Where: whereParticipant(p),
 				What: fmt.Sprintf("%s lives, and its process cannot be seen from here", who),
 				Why: "Mostly it is in another pid namespace (a container), or /proc hides it. The lock on its file says that it lives. Its death " +
 					"is noticed after some 50 ms instead of at once, and whether it is stopped cannot be told.",

@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// modes compares the modes of the directory and the files with what they should be.
+// modes compares the modes of the directory and the files with the expected modes.
 func (x *examination) modes() {
 	x.directoryMode()
 	type difference struct{ is, want fs.FileMode }
@@ -20,10 +20,10 @@ func (x *examination) modes() {
 		if !f.regular() || f.owner == 0 && name != registry.RegistryFile {
 			continue
 		}
-		if x.ruled(f) {
+		if x.setByPolicy(f) {
 			continue
 		}
-		d := difference{f.info.Mode().Perm(), x.wanted(f)}
+		d := difference{f.info.Mode().Perm(), x.expectedMode(f)}
 		if d.is&^d.want != 0 {
 			wider[d] = append(wider[d], name)
 		}
@@ -37,20 +37,21 @@ func (x *examination) modes() {
 		if d.is&^d.want&0o022 != 0 {
 			severity, why = Problem, "Users who should not can write into these files, and so spoil what others publish and receive."
 		}
-		x.add(Finding{Severity: severity, Fault: WiderMode, What: different(d.is, d.want, names), Why: why, Remedy: remedy,
+		x.add(Finding{Severity: severity, Fault: WiderMode, What: modeDifference(d.is, d.want, names), Why: why, Remedy: remedy,
 			Command: x.chmod(d.want, names), Where: Where{}.files(names...)})
 	}
 	for d, names := range narrower {
-		x.add(Finding{Severity: Warning, Fault: NarrowerMode, What: different(d.is, d.want, names),
+		x.add(Finding{Severity: Warning, Fault: NarrowerMode, What: modeDifference(d.is, d.want, names),
 			Why:    "Users who should see these files cannot: they neither publish to those programs nor hear of what they publish.",
 			Remedy: remedy, Command: x.chmod(d.want, names), Where: Where{}.files(names...)})
 	}
 }
 
-// wanted is the mode that a file should have. Root, in a directory of another user, leaves its files readable for the group.
-func (x *examination) wanted(f file) fs.FileMode {
+// expectedMode is the mode that a file should have. In a directory of another user, root's files are readable for the
+// group.
+func (x *examination) expectedMode(f file) fs.FileMode {
 	modes := registry.FileModes(x.info.Mode())
-	uid, _, _ := owned(x.info)
+	uid, _, _ := fileOwner(x.info)
 	switch {
 	case f.owner == 0:
 		return modes.Registry
@@ -60,18 +61,19 @@ func (x *examination) wanted(f file) fs.FileMode {
 	return modes.Read
 }
 
-// ruled reports whether the policy of the domain may have given a file the mode and group that it has: shmmon policy checks that.
-func (x *examination) ruled(f file) bool {
+// setByPolicy reports whether the policy of the domain may have set a file's mode and group. shmmon policy checks such
+// files.
+func (x *examination) setByPolicy(f file) bool {
 	_, policy := x.now.files[registry.PolicyName]
 	return policy && strings.HasPrefix(f.suffix, registry.SuffixPublisher) && f.info.Mode().Perm()&^0o640 == 0
 }
 
-func different(is, want fs.FileMode, names []string) string {
+func modeDifference(is, want fs.FileMode, names []string) string {
 	have := "have"
 	if len(names) == 1 {
 		have = "has"
 	}
-	return fmt.Sprintf("%s %s mode %04o instead of %04o", count(len(names), "file"), have, is, want)
+	return fmt.Sprintf("%s %s mode %04o instead of %04o", plural(len(names), "file"), have, is, want)
 }
 
 func (x *examination) chmod(want fs.FileMode, names []string) string {
@@ -110,7 +112,7 @@ func (x *examination) directoryMode() {
 	}
 }
 
-// perm is a mode as chmod takes it.
+// perm converts a mode to the form of chmod.
 func perm(m fs.FileMode) fs.FileMode {
 	p := m.Perm()
 	for bit, set := range map[fs.FileMode]fs.FileMode{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
@@ -121,9 +123,9 @@ func perm(m fs.FileMode) fs.FileMode {
 	return p
 }
 
-// owners compares whose the files are with whose the directory is, and with each other.
+// owners compares the owners and groups of the files with those of the directory and with each other.
 func (x *examination) owners() {
-	uid, gid, _ := owned(x.info)
+	uid, gid, _ := fileOwner(x.info)
 	group := x.info.Mode()&0o040 != 0
 	users, groups, mixed := map[int][]string{}, map[int][]string{}, map[registry.ID][]string{}
 	for name, f := range x.now.files {
@@ -133,7 +135,7 @@ func (x *examination) owners() {
 		if !group && f.uid != uid {
 			users[f.uid] = append(users[f.uid], name)
 		}
-		if group && f.gid != gid && !x.ruled(f) {
+		if group && f.gid != gid && !x.setByPolicy(f) {
 			groups[f.gid] = append(groups[f.gid], name)
 		}
 		if main, ok := x.now.files[f.owner.String()+"."+registry.SuffixParticipant]; ok && f.owner != 0 && main.uid != f.uid {
@@ -141,27 +143,27 @@ func (x *examination) owners() {
 		}
 	}
 	for other, names := range users {
-		x.add(Finding{Severity: Warning, Fault: FileOwner, What: fmt.Sprintf("%s belong to user %d, the directory to user %d", count(len(names), "file"), other, uid),
+		x.add(Finding{Severity: Warning, Fault: FileOwner, What: fmt.Sprintf("%s belong to user %d, the directory to user %d", plural(len(names), "file"), other, uid),
 			Why:    "The domain is for one user. Programs of different users cannot read each other's files there; only root's can read all.",
 			Remedy: "Run the programs of a domain as one user, or give the directory a group and mode 2770.", Where: Where{}.files(names...)})
 	}
 	for other, names := range groups {
-		x.add(Finding{Severity: Warning, Fault: FileGroup, What: fmt.Sprintf("%s have group %d, the directory has group %d", count(len(names), "file"), other, gid),
+		x.add(Finding{Severity: Warning, Fault: FileGroup, What: fmt.Sprintf("%s have group %d, the directory has group %d", plural(len(names), "file"), other, gid),
 			Why:    "The group of the domain cannot read them, so it does not see those programs.",
 			Remedy: "Set the directory's setgid bit, then restart the programs.", Command: "chmod g+s " + quote(x.dir), Where: Where{}.files(names...)})
 	}
 	for _, id := range slices.Sorted(maps.Keys(mixed)) {
-		w := whose(x.now.members[id])
+		w := whereParticipant(x.now.members[id])
 		w.Participant = id
-		x.add(Finding{Severity: Problem, Fault: FileOwner, What: fmt.Sprintf("%s of participant %v belong to another user than its participant file", count(len(mixed[id]), "file"), id),
+		x.add(Finding{Severity: Problem, Fault: FileOwner, What: fmt.Sprintf("%s of participant %v belong to another user than its participant file", plural(len(mixed[id]), "file"), id),
 			Why: "A program's files are made by it alone: somebody put these there.",
 			Remedy: "Find out who did it, and remove them; in a sticky directory that takes the files' owner, the directory's, or root. " +
 				"If one of them is in the place of a file of that program, restart the program.", Where: w.files(mixed[id]...)})
 	}
 }
 
-// strangers looks for what does not belong there.
-func (x *examination) strangers() {
+// unexpectedFiles reports entries that do not belong in the directory.
+func (x *examination) unexpectedFiles() {
 	var foreign, odd []string
 	for name, f := range x.now.files {
 		if _, before := x.before.files[name]; !before {
@@ -176,7 +178,7 @@ func (x *examination) strangers() {
 		}
 	}
 	if len(foreign) > 0 {
-		x.add(Finding{Severity: Note, Fault: Foreign, What: fmt.Sprintf("%s in the directory that shmbus does not know", count(len(foreign), "name")),
+		x.add(Finding{Severity: Note, Fault: Foreign, What: fmt.Sprintf("%s in the directory that shmbus does not know", plural(len(foreign), "name")),
 			Why:    "shmbus never touches them. They take memory, and the directory is not removed with the domain.",
 			Remedy: "Move them elsewhere if they are not needed there.", Where: Where{}.files(foreign...)})
 	}
@@ -185,13 +187,13 @@ func (x *examination) strangers() {
 		f := x.now.files[name]
 		severity := Warning
 		if f.owner == 0 {
-			severity = Problem // nobody can make the registry file
+			severity = Problem // no process can create the registry file
 		}
 		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no file but a %s", name, shm.SortOf(f.info.Mode())),
 			Why:    "shmbus makes files only, and opens nothing else: somebody put this there, and whoever should have that name cannot.",
 			Remedy: "Find out who did it, and remove it.", Command: "ls -ld " + x.path(name), Where: Where{Participant: f.owner}.files(name)})
 	}
-	if x.now.more {
+	if x.now.truncated {
 		x.add(Finding{Severity: Problem, Fault: Foreign, What: fmt.Sprintf("the directory has more than %d files", maxFiles),
 			Why: "So many no domain has. The others were not looked at.", Remedy: "Find out who makes them."})
 	}

@@ -8,17 +8,17 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// Sizes from which memory that nobody uses is worth a word.
+// Amounts from which unused memory is reported.
 const (
-	manyLoans = 8
-	muchIdle  = 16 << 20 // bytes
+	minLoans     = 8
+	minIdleBytes = 16 << 20 // bytes
 )
 
-// publishers looks for those that fail, and for slots that nobody has any use of.
+// publishers reports publishers that fail, and slots that are not used.
 func (x *examination) publishers() {
-	for _, p := range x.twice() {
+	for _, p := range x.aliveInBoth() {
 		for _, e := range p.Entities {
-			was, ok := x.entity(e.ID)
+			was, ok := x.previousEndpoint(e.ID)
 			if !ok || e.Kind != registry.KindPublisher {
 				continue
 			}
@@ -29,14 +29,14 @@ func (x *examination) publishers() {
 
 func (x *examination) publisher(p registry.Participant, e, was registry.Endpoint) {
 	who := fmt.Sprintf("the publisher of %s in %s (pid %d)", e.Topic, p.Unit, p.PID)
-	if n := grown(was.Publisher.Failed, e.Publisher.Failed); n > 0 {
-		x.add(Finding{Severity: Warning, Fault: Failing, Where: of(p, e),
-			What:   fmt.Sprintf("%s failed to publish %s in %s", who, count(int(min(n, 1<<30)), "time"), text(x.report.Sampled)),
+	if n := increase(was.Publisher.Failed, e.Publisher.Failed); n > 0 {
+		x.add(Finding{Severity: Warning, Fault: Failing, Where: whereEndpoint(p, e),
+			What:   fmt.Sprintf("%s failed to publish %s in %s", who, plural(int(min(n, 1<<30)), "time"), formatDuration(x.report.Sampled)),
 			Why:    "These messages were not published, and nobody counts them as lost. The program has the error.",
 			Remedy: "See what it says. Mostly there is no memory (see nearly-full, held and loans), or the message is larger than MaxPayload."})
 	}
-	if a, b := was.Publisher.Loans, e.Publisher.Loans; min(a, b) >= manyLoans {
-		x.add(Finding{Severity: Warning, Fault: Loans, Where: of(p, e),
+	if a, b := was.Publisher.Loans, e.Publisher.Loans; min(a, b) >= minLoans {
+		x.add(Finding{Severity: Warning, Fault: Loans, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
 			Why:    "Nobody uses these slots, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
 			Remedy: "End each loan, on every path: Commit it or Discard it."})
@@ -46,22 +46,22 @@ func (x *examination) publisher(p registry.Participant, e, was registry.Endpoint
 		return
 	}
 	if ring.Full && before.Full {
-		x.add(Finding{Severity: Warning, Fault: NoPlace, Where: of(p, e),
-			What:   fmt.Sprintf("%s has no place for another subscription: %s are connected", who, count(len(ring.Admitted), "subscription")),
+		x.add(Finding{Severity: Warning, Fault: NoPlace, Where: whereEndpoint(p, e),
+			What:   fmt.Sprintf("%s has no place for another subscription: %s are connected", who, plural(len(ring.Admitted), "subscription")),
 			Why:    "Whoever subscribes now hears nothing of it, and has an error that says so.",
 			Remedy: "Close subscriptions that nobody needs, or publish the same on another topic for some of them."})
 	}
-	idle := min(x.idle(e.ID), int64(min(e.Publisher.Memory, math.MaxInt64)))
-	if idle >= muchIdle && len(x.now.closed) == 0 && idle >= int64(e.Publisher.Memory/2) && was.Publisher.Messages >= uint64(ring.Depth) {
-		x.add(Finding{Severity: Note, Fault: IdleMemory, Where: of(p, e),
-			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", who, size(idle)),
+	idle := min(x.idleBytes(e.ID), int64(min(e.Publisher.Memory, math.MaxInt64)))
+	if idle >= minIdleBytes && len(x.now.inaccessible) == 0 && idle >= int64(e.Publisher.Memory/2) && was.Publisher.Messages >= uint64(ring.Depth) {
+		x.add(Finding{Severity: Note, Fault: IdleMemory, Where: whereEndpoint(p, e),
+			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", who, formatSize(idle)),
 			Why:    "Messages were larger once. Slots of that size stay until the publisher closes or comes to its MemoryLimit.",
 			Remedy: "If it matters, give that publisher a MemoryLimit, or publish the large messages on a topic of their own."})
 	}
 }
 
-// idle is how many bytes are in arenas that neither the ring nor a mark of a reader names.
-func (x *examination) idle(id registry.EndpointID) int64 {
+// idleBytes is the number of bytes in arenas to which neither the ring nor a reader's mark refers.
+func (x *examination) idleBytes(id registry.EndpointID) int64 {
 	ring := x.now.rings[id]
 	var marks []uint32
 	for _, a := range ring.Admitted {
@@ -74,10 +74,10 @@ func (x *examination) idle(id registry.EndpointID) int64 {
 	return ring.IdleBytes(marks)
 }
 
-// watched looks for readers that publishers still watch though they are no more. Who missed a bell looks once in a second, so
-// what lasts for less is no fault.
-func (x *examination) watched() {
-	for _, p := range x.twice() {
+// staleReaders reports readers that no longer exist and whose marks publishers still respect. A publisher that missed a
+// wake-up checks once a second, so shorter states are no fault.
+func (x *examination) staleReaders() {
+	for _, p := range x.aliveInBoth() {
 		for _, e := range p.Entities {
 			ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
 			if e.Kind != registry.KindPublisher || ring == nil || before == nil {
@@ -98,11 +98,11 @@ func (x *examination) watched() {
 					gone++
 				}
 			}
-			// A publisher that missed the bell looks once in a second.
-			if gone > 0 && !x.now.more && x.report.Sampled > time.Second {
-				x.add(Finding{Severity: Note, Fault: GoneReader, Where: of(p, e),
+			// A publisher that missed the wake-up checks once a second.
+			if gone > 0 && !x.now.truncated && x.report.Sampled > time.Second {
+				x.add(Finding{Severity: Note, Fault: GoneReader, Where: whereEndpoint(p, e),
 					What: fmt.Sprintf("the publisher of %s in %s (pid %d) watches %s of participants that are not in the domain any more",
-						e.Topic, p.Unit, p.PID, count(gone, "subscription")),
+						e.Topic, p.Unit, p.PID, plural(gone, "subscription")),
 					Why:    "They left and still hold samples, whose slots are not used until they let go; or the publisher is stopped and has not heard that they went.",
 					Remedy: "Release samples before leaving. If the publisher is stopped, let it go on."})
 			}
@@ -114,7 +114,7 @@ func (x *examination) deadReader(p registry.Participant, e registry.Endpoint, re
 	n := 0
 	for _, l := range x.now.links[reader] {
 		if l.Link == link {
-			n += used(l.Marks)
+			n += countMarks(l.Marks)
 		}
 	}
 	why := "Publishers notice a death within 100 ms and forget the marks of the dead; this one has not, so these slots are not used."
@@ -128,6 +128,6 @@ func (x *examination) deadReader(p registry.Participant, e registry.Endpoint, re
 	if who, ok := x.now.members[reader]; ok {
 		dead = fmt.Sprintf("%s (pid %d)", who.Unit, who.PID)
 	}
-	x.add(Finding{Severity: Warning, Fault: DeadReader, Where: of(p, e), Why: why, Remedy: remedy, Command: command,
-		What: fmt.Sprintf("the publisher of %s in %s (pid %d) keeps %s marked for %s, which is dead", e.Topic, p.Unit, p.PID, count(n, "slot"), dead)})
+	x.add(Finding{Severity: Warning, Fault: DeadReader, Where: whereEndpoint(p, e), Why: why, Remedy: remedy, Command: command,
+		What: fmt.Sprintf("the publisher of %s in %s (pid %d) keeps %s marked for %s, which is dead", e.Topic, p.Unit, p.PID, plural(n, "slot"), dead)})
 }

@@ -11,49 +11,49 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// Metadata records that say which publishers the messages of a channel came from. docs/recording.md describes them.
+// Metadata records that assign the messages of a channel to publishers. docs/recording.md describes them.
 const (
 	publishersName = "shmbus.publishers"       // "STREAM:SEQUENCE" -> rangeRecord as JSON
 	endedName      = "shmbus.publishers.ended" // publisher -> log time
 )
 
-// A rangeRecord is the value of a range of sequence numbers.
+// A rangeRecord is the metadata value of a range of sequence numbers.
 type rangeRecord struct {
-	Publisher  string `json:"publisher"` // "" = several publishers, which are not told apart
-	Sequence   uint64 `json:"sequence"`  // the publisher's own number of the first message
+	Publisher  string `json:"publisher"` // "" = several publishers that are not distinguished
+	Sequence   uint64 `json:"sequence"`  // the publisher's sequence of the first message
 	Unit       string `json:"unit,omitempty"`
 	Executable string `json:"executable,omitempty"`
 	PID        int    `json:"pid,omitempty"`
 }
 
-// A recordedPublisher is a publisher as a recording describes it.
+// A recordedPublisher is a publisher as described by a recording.
 type recordedPublisher struct {
-	ID         string // "" = not known, also of several publishers that the recording does not tell apart
+	ID         string // "" = unknown, or several publishers that the recording does not distinguish
 	Unit       string
 	Executable string
 	PID        int
-	Ended      uint64 // log time at which it was gone; 0 = there at the end of the recording, or nothing is known
+	Ended      uint64 // log time at which it was gone; 0 = present at the end of the recording, or unknown
 }
 
-// An attribution tells which publisher each message of a recording came from: by the metadata records of the file where the
-// channel has a stream, else by the channel, which then is one publisher.
+// An attribution assigns each message of a recording to a publisher. A channel with a stream uses the metadata records of
+// the file. A channel without a stream is one publisher.
 type attribution struct {
 	publishers map[string]*recordedPublisher // by ID
 	streams    map[string]*recordedStream
 	channels   map[*mcapfile.Channel]*recordedStream
 }
 
-// A recordedStream is the publishers of one channel.
+// A recordedStream holds the publishers of one channel.
 type recordedStream struct {
-	ranges []sequenceRange    // by from
-	sorted bool               // ranges are
-	rest   *recordedPublisher // of messages in no range
+	ranges   []sequenceRange    // by from
+	sorted   bool               // ranges is sorted
+	fallback *recordedPublisher // publisher of messages outside all ranges
 }
 
-// A sequenceRange reaches to the beginning of the next one.
+// A sequenceRange extends to the beginning of the next one.
 type sequenceRange struct {
-	from      uint32 // in the file
-	sequence  uint64 // the publisher's own
+	from      uint32 // sequence in the file
+	sequence  uint64 // the publisher's sequence of the same message
 	publisher *recordedPublisher
 }
 
@@ -64,7 +64,7 @@ func newAttribution() *attribution {
 	}
 }
 
-// add takes over what a metadata record says of publishers. It passes over other records. An error is about the record alone.
+// add evaluates a metadata record about publishers and ignores other records. An error concerns this record only.
 func (a *attribution) add(m mcapfile.Metadata) error {
 	switch m.Name {
 	case publishersName:
@@ -85,7 +85,7 @@ func (a *attribution) add(m mcapfile.Metadata) error {
 	return nil
 }
 
-// addNew adds the records behind the first known ones, and returns how many are known then.
+// addNew adds the records after the first known ones and returns the new number of known records.
 func (a *attribution) addNew(known int, records []mcapfile.Metadata, damage **mcapfile.Damage) int {
 	for _, m := range records[known:] {
 		if err := a.add(m); err != nil {
@@ -128,14 +128,14 @@ func (a *attribution) known(id string) *recordedPublisher {
 func (a *attribution) stream(name string) *recordedStream {
 	s := a.streams[name]
 	if s == nil {
-		s = &recordedStream{rest: new(recordedPublisher)}
+		s = &recordedStream{fallback: new(recordedPublisher)}
 		a.streams[name] = s
 	}
 	return s
 }
 
-// publisher returns the publisher of a message, the same pointer for the same publisher, and the publisher's own number of it.
-// Where several publishers are not told apart, the number is that of the file.
+// publisher returns the publisher of a message and the publisher's sequence of it. The same publisher is always the same
+// pointer. For publishers that are not distinguished, the sequence is that of the file.
 func (a *attribution) publisher(m *mcapfile.Message) (*recordedPublisher, uint64) {
 	s := a.channels[m.Channel]
 	if s == nil {
@@ -145,22 +145,22 @@ func (a *attribution) publisher(m *mcapfile.Message) (*recordedPublisher, uint64
 	if r := s.find(m.Sequence); r != nil {
 		return r.publisher, r.sequence + uint64(m.Sequence-r.from)
 	}
-	return s.rest, uint64(m.Sequence)
+	return s.fallback, uint64(m.Sequence)
 }
 
 func (a *attribution) open(c *mcapfile.Channel) *recordedStream {
 	if name := c.Metadata[keyStream]; name != "" {
 		return a.stream(name)
 	}
-	return &recordedStream{rest: &recordedPublisher{
+	return &recordedStream{fallback: &recordedPublisher{
 		ID: c.Metadata[keyPublisher], Unit: c.Metadata[keyUnit], Executable: c.Metadata[keyExecutable],
 	}}
 }
 
-// find returns the range that holds a sequence number, nil if none does.
+// find returns the range that contains a sequence number, nil if there is none.
 func (s *recordedStream) find(sequence uint32) *sequenceRange {
 	if !s.sorted {
-		// Of two ranges with the same beginning the one declared first holds.
+		// Of two ranges with the same beginning, the one declared first applies.
 		slices.SortStableFunc(s.ranges, func(a, b sequenceRange) int { return cmp.Compare(a.from, b.from) })
 		s.sorted = true
 	}

@@ -68,7 +68,7 @@ func messages(t testing.TB, path string) []mcapfile.Message {
 	return all
 }
 
-func TestWhatIsPublishedIsRecorded(t *testing.T) {
+func TestRecord_PublishedSamples(t *testing.T) {
 	o := domain(t)
 	o.Unit = "the unit"
 	sender, p := join(t, o), join(t, o)
@@ -124,7 +124,7 @@ func TestWhatIsPublishedIsRecorded(t *testing.T) {
 	}
 }
 
-func TestFiltersChooseTopicsAlsoLaterOnes(t *testing.T) {
+func TestRecord_FiltersApplyToLaterTopics(t *testing.T) {
 	o := domain(t)
 	sender, p := join(t, o), join(t, o)
 	path := filepath.Join(t.TempDir(), "f.mcap")
@@ -138,7 +138,7 @@ func TestFiltersChooseTopicsAlsoLaterOnes(t *testing.T) {
 	}
 }
 
-func TestALatchedSampleFromBeforeTheStartIsRecorded(t *testing.T) {
+func TestRecord_LatchedSampleFromBeforeTheStart(t *testing.T) {
 	o := domain(t)
 	sender, p := join(t, o), join(t, o)
 	publish(t, publisher(t, sender, "map", &topic.PublisherOptions[string]{Latched: true}), "old", "new")
@@ -149,7 +149,7 @@ func TestALatchedSampleFromBeforeTheStartIsRecorded(t *testing.T) {
 	}
 }
 
-func TestEverythingPublishedBeforeTheStopIsRecorded(t *testing.T) {
+func TestRecord_EverythingBeforeTheStop(t *testing.T) {
 	o := domain(t)
 	sender, p := join(t, o), join(t, o)
 	pub := publisher(t, sender, "a", &topic.PublisherOptions[string]{Depth: 1024})
@@ -165,7 +165,7 @@ func TestEverythingPublishedBeforeTheStopIsRecorded(t *testing.T) {
 	}
 }
 
-func TestLossIsCountedToTheLastMessage(t *testing.T) {
+func TestRecord_LossCountedToTheLastMessage(t *testing.T) {
 	o := domain(t)
 	sender, p := join(t, o), join(t, o)
 	path := filepath.Join(t.TempDir(), "f.mcap")
@@ -185,7 +185,7 @@ func TestLossIsCountedToTheLastMessage(t *testing.T) {
 	}
 }
 
-func TestARecordingDoesNotReplaceAFileUnlessTold(t *testing.T) {
+func TestRecord_ExistingFile(t *testing.T) {
 	p := join(t, domain(t))
 	path := filepath.Join(t.TempDir(), "f.mcap")
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
@@ -201,7 +201,7 @@ func TestARecordingDoesNotReplaceAFileUnlessTold(t *testing.T) {
 	messages(t, path)
 }
 
-func TestTwoRecordersDoNotWriteOneFile(t *testing.T) {
+func TestRecord_TwoRecordersOfOneFile(t *testing.T) {
 	p := join(t, domain(t))
 	path := filepath.Join(t.TempDir(), "f.mcap")
 	first := start(t, p, path, RecordOptions{})
@@ -213,7 +213,7 @@ func TestTwoRecordersDoNotWriteOneFile(t *testing.T) {
 	start(t, p, path, RecordOptions{Force: true}).stop()
 }
 
-func TestARecordingThatCannotBeginLeavesNothing(t *testing.T) {
+func TestRecord_FailedStartLeavesNothing(t *testing.T) {
 	p := join(t, domain(t))
 	if _, err := Record(t.Context(), p, "/dev/full", &RecordOptions{Force: true}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
@@ -238,7 +238,7 @@ func TestARecordingThatCannotBeginLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestDurationEndsARecording(t *testing.T) {
+func TestRecord_Duration(t *testing.T) {
 	p := join(t, domain(t))
 	path := filepath.Join(t.TempDir(), "f.mcap")
 	if _, err := Record(t.Context(), p, path, &RecordOptions{Duration: time.Millisecond}); err != nil {
@@ -264,7 +264,7 @@ func replay(t *testing.T, path string, o PlayOptions) (string, Summary) {
 	return again, s
 }
 
-func TestRealRecordingsReplayEqual(t *testing.T) {
+func TestPlay_RealRecordingsEqual(t *testing.T) {
 	paths, _ := filepath.Glob("../../shared/data/*.mcap")
 	if len(paths) == 0 {
 		if os.Getenv("CI") != "" {
@@ -287,7 +287,7 @@ func TestRealRecordingsReplayEqual(t *testing.T) {
 	}
 }
 
-func TestEveryKindOfChannelReplaysEqual(t *testing.T) {
+func TestPlay_EveryKindOfChannelEqual(t *testing.T) {
 	path := file(t,
 		spec{0, 10, 0, "1"}, spec{1, 20, 0, ""}, spec{2, 20, 0, "of another publisher"}, spec{3, 20, 0, "of another type"}, spec{4, 30, 0, "with a schema"},
 		spec{0, 5, 0, "recorded late"}, spec{0, 30, 0, "2"}, spec{1, 30, 0, strings.Repeat("large", 1<<20)}, spec{5, 40, 0, "x"})
@@ -300,7 +300,7 @@ func TestEveryKindOfChannelReplaysEqual(t *testing.T) {
 	}
 }
 
-func TestPlayOfChosenTopics(t *testing.T) {
+func TestPlay_ChosenTopics(t *testing.T) {
 	path := file(t, spec{0, 1, 0, "x"}, spec{1, 2, 0, "y"}, spec{0, 3, 0, "z"})
 	again, _ := replay(t, path, PlayOptions{Topics: regexp.MustCompile("^a$")})
 	if got := messages(t, again); len(got) != 2 || got[0].Channel.Topic != "a" {
@@ -312,8 +312,8 @@ func TestPlayOfChosenTopics(t *testing.T) {
 	}
 }
 
-func TestPlayLoopsUntilItsContextEnds(t *testing.T) {
-	path := file(t, spec{0, 1, 0, "x"}, spec{1, 1 + uint64(shortest), 0, "y"})
+func TestPlay_LoopUntilContextEnds(t *testing.T) {
+	path := file(t, spec{0, 1, 0, "x"}, spec{1, 1 + uint64(minPassDuration), 0, "y"})
 	d := domain(t)
 	p := join(t, d)
 	sub, err := topic.NewSubscriber(p, "b", &topic.SubscriberOptions[[]byte]{Lossless: true})
@@ -344,7 +344,7 @@ func TestPlayLoopsUntilItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestPlayWaitsForSubscribers(t *testing.T) {
+func TestPlay_WaitSubscribers(t *testing.T) {
 	path := file(t, spec{1, 1, 0, "x"})
 	d := domain(t)
 	p := join(t, d)
@@ -372,7 +372,7 @@ func TestPlayWaitsForSubscribers(t *testing.T) {
 	}
 }
 
-func TestADamagedRecordingIsPlayedAsFarAsItGoes(t *testing.T) {
+func TestPlay_DamagedRecording(t *testing.T) {
 	path := cut(t, file(t, spec{0, 1, 0, "x"}, spec{1, 2, 0, "y"}), 8)
 	again, s := replay(t, path, PlayOptions{})
 	var truncated *mcapfile.TruncatedError
@@ -381,7 +381,7 @@ func TestADamagedRecordingIsPlayedAsFarAsItGoes(t *testing.T) {
 	}
 }
 
-func TestPlayChecksItsRate(t *testing.T) {
+func TestPlay_InvalidRate(t *testing.T) {
 	p := join(t, domain(t))
 	for _, rate := range []float64{-1, nan(), inf()} {
 		if _, err := Play(t.Context(), p, file(t), &PlayOptions{Rate: rate}); err == nil {
@@ -393,7 +393,7 @@ func TestPlayChecksItsRate(t *testing.T) {
 func nan() float64 { return inf() - inf() }
 func inf() float64 { x := 0.0; return 1 / x }
 
-func TestNothingIsLeftRunning(t *testing.T) {
+func TestGoroutines_NoneLeftRunning(t *testing.T) {
 	path := file(t, spec{0, 1, 0, "x"}, spec{1, 2 * second * 3600, 0, "in two hours"})
 	d := domain(t)
 	p, err := topic.Join(d)
@@ -416,7 +416,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	goleak.VerifyNone(t)
 }
 
-func TestRingsOfAReplayAreDeepAndTakeBoundedMemory(t *testing.T) {
+func TestPlay_DepthAndMemoryOfRings(t *testing.T) {
 	for _, c := range []struct {
 		largest, messages uint64
 		rings, want       int

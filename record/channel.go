@@ -14,13 +14,13 @@ const (
 	keyLatched  = "shmbus.latched" // "true"; else absent
 	keyStream   = "shmbus.stream"  // the channel's name in the records about publishers
 
-	// Of recordings with a channel for each publisher.
+	// Keys in recordings with one channel for each publisher.
 	keyPublisher  = "shmbus.publisher"
 	keyUnit       = "shmbus.unit"
 	keyExecutable = "shmbus.executable"
 )
 
-// The metadata record with the figures of a recording, written at its end.
+// The metadata record with the counters of a recording, written at its end.
 const (
 	statsName     = "shmrec.stats"
 	statsMessages = "messages"
@@ -33,8 +33,8 @@ type topicStats struct {
 	Lost     uint64 `json:"lost"`
 }
 
-// addAnnounced adds to the metadata of a channel what a publisher announced of itself. The keys of recordings are not for it, except
-// those of a replay.
+// addAnnounced adds the metadata that a publisher announced to the metadata of a channel. Keys of the recording format are
+// excluded, except those of a replay.
 func addAnnounced(metadata, announced map[string]string) {
 	for k, v := range announced {
 		if !strings.HasPrefix(k, "shmbus.") || k == keyOriginalTopic || k == keyOriginalType {
@@ -43,12 +43,12 @@ func addAnnounced(metadata, announced map[string]string) {
 	}
 }
 
-// typeOf is the type that the messages of a channel have.
+// typeOf returns the type of a channel's messages.
 func typeOf(c *mcapfile.Channel) serde.Type {
 	return serde.Type{Name: c.SchemaName, Encoding: c.Encoding, SchemaEncoding: c.SchemaEncoding, Schema: c.Schema}
 }
 
-// sameType costs little where both schemas are the same bytes in memory.
+// sameType compares two types. It is cheap if both schemas share the same memory.
 func sameType(a, b serde.Type) bool {
 	return a.Name == b.Name && a.Encoding == b.Encoding && a.SchemaEncoding == b.SchemaEncoding && bytes.Equal(a.Schema, b.Schema)
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// A channel holds what all publishers of one kind publish on a topic.
+// A channel holds the messages of all publishers with the same channelKey.
 type channel struct {
 	*mcapfile.Channel
 	key    channelKey
 	stream string
-	next   uint64 // the first sequence number that is in no range
-	mixed  bool   // from the last range on its publishers are not told apart
+	next   uint64 // the first sequence number outside all ranges
+	mixed  bool   // from the last range on, publishers are not distinguished
 }
 
-// A channelKey is what the publishers of a channel have in common.
+// A channelKey holds the common properties of the publishers of a channel.
 type channelKey struct {
 	topic, name, encoding, schemaEncoding string
 	schema                                [sha256.Size]byte
@@ -29,10 +29,10 @@ type channelKey struct {
 	originalTopic, originalType           string // of a replay under other names
 }
 
-// A channelTable has the channels of a recording.
+// A channelTable holds the channels of a recording.
 type channelTable struct {
 	w     *mcapfile.Writer
-	name  string // of the recording, at random: files may be merged
+	name  string // random name of the recording: files may be merged
 	byKey map[channelKey]*channel
 	made  int
 }
@@ -43,7 +43,7 @@ func newChannelTable(w *mcapfile.Writer) channelTable {
 	return channelTable{w: w, name: hex.EncodeToString(name[:]), byKey: make(map[channelKey]*channel)}
 }
 
-// of returns the channel for a publisher, nil when the file has no room for another one.
+// of returns the channel for a publisher, nil if the file has no room for another one.
 func (c *channelTable) of(d *description) (*channel, error) {
 	key := channelKey{
 		topic: d.topic, name: d.kind.Name, encoding: d.kind.Encoding, schemaEncoding: d.kind.SchemaEncoding,
@@ -64,7 +64,8 @@ func (c *channelTable) of(d *description) (*channel, error) {
 	})
 }
 
-// successor returns the channel that goes on where the sequence numbers of one are used up, nil when there is no room for it.
+// successor returns the channel that continues a channel whose sequence numbers are used up, nil if there is no room for
+// it.
 func (c *channelTable) successor(ch *channel) (*channel, error) {
 	if newest := c.byKey[ch.key]; newest != ch {
 		return newest, nil

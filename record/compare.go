@@ -11,15 +11,15 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// A Difference says how two recordings differ.
+// A Difference describes how two recordings differ.
 type Difference struct {
 	Equal    bool              `json:"equal"`
 	Messages uint64            `json:"messages"`        // in the first recording
 	First    string            `json:"first,omitempty"` // the first difference in words, "" when there is none
 	Topics   []TopicDifference `json:"topics"`          // sorted by name
 	Spacing  Spacing           `json:"spacing"`         // over all topics
-	// Inversions counts neighbours of the first recording, different in log time, that are the other way round in the
-	// second by its publish times and its log times both.
+	// Inversions counts neighbors of the first recording with different log times that have the opposite order in the
+	// second, by its publish times and by its log times.
 	Inversions uint64 `json:"inversions"`
 }
 
@@ -29,22 +29,22 @@ type TopicDifference struct {
 	A     uint64 `json:"a"` // messages in the first recording
 	B     uint64 `json:"b"` // messages in the second
 	Equal bool   `json:"equal"`
-	// How the time between consecutive messages, by log time, differs between the two recordings.
+	// Differences between the two recordings in the time between consecutive messages, by log time.
 	SpacingP50 time.Duration `json:"spacing_p50_ns"`
 	SpacingP99 time.Duration `json:"spacing_p99_ns"`
 	SpacingMax time.Duration `json:"spacing_max_ns"`
 }
 
-// Compare reads two recordings and tells whether they hold the same messages: the same topics, of the same types, with the
-// same bytes in the same order from each publisher, and in the same order overall where log times differ. Times themselves
-// are not compared, only reported. It keeps about 60 bytes in memory per message. A file that is damaged or was not closed
-// is compared as far as it can be read, and is not equal to anything.
+// Compare reads two recordings and reports whether they hold the same messages: the same topics with the same types, the
+// same bytes in the same order from each publisher, and the same overall order where log times differ. Times are reported
+// but not compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
+// compared as far as it can be read, and is never equal.
 func Compare(a, b string) (Difference, error) {
-	left, err := digest(a)
+	left, err := digestFile(a)
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
-	right, err := digest(b)
+	right, err := digestFile(b)
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
@@ -57,7 +57,7 @@ func Compare(a, b string) (Difference, error) {
 	}
 	topics := maps.Clone(left.topics)
 	maps.Copy(topics, right.topics)
-	pairs := make(map[*track]*track)
+	pairs := make(map[*messageList]*messageList)
 	for _, topic := range slices.Sorted(maps.Keys(topics)) {
 		c.topic(topic, left.topics[topic], right.topics[topic], pairs)
 	}
@@ -69,29 +69,29 @@ func Compare(a, b string) (Difference, error) {
 	return c.diff, nil
 }
 
-// A contents is what is compared of a file.
-type contents struct {
-	topics   map[string][]*track
-	order    []place // by log time
+// A recordingDigest is the part of a file that is compared.
+type recordingDigest struct {
+	topics   map[string][]*messageList
+	order    []messageRef // by log time
 	messages uint64
 	damage   error
 }
 
-// A trackKey is what the messages of a track have in common.
-type trackKey struct {
+// A messageListKey holds the common properties of the messages of a list.
+type messageListKey struct {
 	channel   *mcapfile.Channel
 	publisher *recordedPublisher
 }
 
-// A track is the messages of one publisher, by log time.
-type track struct {
+// A messageList holds the messages of one publisher, by log time.
+type messageList struct {
 	channel *mcapfile.Channel
-	prints  []print
-	whole   [sha256.Size]byte // of all prints
+	digests []messageDigest
+	sum     [sha256.Size]byte // of the sums of all digests
 }
 
-// A print stands for a message.
-type print struct {
+// A messageDigest stands for one message.
+type messageDigest struct {
 	sum      [16]byte // of the payload
 	size     uint32
 	sequence uint32
@@ -99,14 +99,14 @@ type print struct {
 	publish  uint64
 }
 
-type place struct {
-	track *track
+type messageRef struct {
+	list  *messageList
 	index uint32
 }
 
-func (p place) print() *print { return &p.track.prints[p.index] }
+func (p messageRef) digest() *messageDigest { return &p.list.digests[p.index] }
 
-func digest(path string) (*contents, error) {
+func digestFile(path string) (*recordingDigest, error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func digest(path string) (*contents, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	c := &contents{topics: make(map[string][]*track), messages: plan.Messages}
+	c := &recordingDigest{topics: make(map[string][]*messageList), messages: plan.Messages}
 	if plan.Damage != nil {
 		c.damage = plan.Damage
 	}
@@ -126,39 +126,39 @@ func digest(path string) (*contents, error) {
 	if wrong != nil && c.damage == nil {
 		c.damage = wrong
 	}
-	tracks := make(map[trackKey]*track)
+	tracks := make(map[messageListKey]*messageList)
 	for m, err := range plan.InOrder() {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		publisher, _ := from.publisher(&m)
-		key := trackKey{m.Channel, publisher}
+		key := messageListKey{m.Channel, publisher}
 		t := tracks[key]
 		if t == nil {
-			t = &track{channel: m.Channel}
+			t = &messageList{channel: m.Channel}
 			tracks[key] = t
 			c.topics[m.Channel.Topic] = append(c.topics[m.Channel.Topic], t)
 		}
-		if uint64(len(t.prints)) == math.MaxUint32 {
+		if uint64(len(t.digests)) == math.MaxUint32 {
 			return nil, fmt.Errorf("%s: more than %d messages in one channel cannot be compared", path, uint32(math.MaxUint32))
 		}
-		c.order = append(c.order, place{t, uint32(len(t.prints))})
+		c.order = append(c.order, messageRef{t, uint32(len(t.digests))})
 		sum := sha256.Sum256(m.Data)
-		t.prints = append(t.prints, print{
+		t.digests = append(t.digests, messageDigest{
 			sum: [16]byte(sum[:]), size: uint32(len(m.Data)), sequence: m.Sequence, log: m.LogTime, publish: m.PublishTime,
 		})
 	}
 	for _, t := range tracks {
 		h := sha256.New()
-		for i := range t.prints {
-			h.Write(t.prints[i].sum[:])
+		for i := range t.digests {
+			h.Write(t.digests[i].sum[:])
 		}
-		h.Sum(t.whole[:0])
+		h.Sum(t.sum[:0])
 	}
 	return c, nil
 }
 
-// A comparison collects what is found.
+// A comparison collects the differences.
 type comparison struct {
 	diff Difference
 	all  spacing
@@ -170,8 +170,8 @@ func (c *comparison) differ(format string, args ...any) {
 	}
 }
 
-// topic compares the channels of one topic and notes which correspond.
-func (c *comparison) topic(topic string, left, right []*track, pairs map[*track]*track) {
+// topic compares the channels of one topic and notes which lists correspond.
+func (c *comparison) topic(topic string, left, right []*messageList, pairs map[*messageList]*messageList) {
 	d := TopicDifference{Topic: topic, A: count(left), B: count(right), Equal: true}
 	differ := func(format string, args ...any) {
 		d.Equal = false
@@ -198,20 +198,20 @@ func (c *comparison) topic(topic string, left, right []*track, pairs map[*track]
 	c.diff.Topics = append(c.diff.Topics, d)
 }
 
-func count(tracks []*track) (n uint64) {
+func count(tracks []*messageList) (n uint64) {
 	for _, t := range tracks {
-		n += uint64(len(t.prints))
+		n += uint64(len(t.digests))
 	}
 	return n
 }
 
-// match finds for each left track a right one that is the same, and returns the right ones that are none of them.
-func match(left, right []*track) (pairs map[*track]*track, rest []*track) {
-	pairs = make(map[*track]*track)
+// match finds an identical right list for each left list. It returns the pairs and the remaining right lists.
+func match(left, right []*messageList) (pairs map[*messageList]*messageList, rest []*messageList) {
+	pairs = make(map[*messageList]*messageList)
 	rest = slices.Clone(right)
 	for _, l := range left {
-		i := slices.IndexFunc(rest, func(r *track) bool {
-			return l.whole == r.whole && len(l.prints) == len(r.prints) && sameType(typeOf(l.channel), typeOf(r.channel))
+		i := slices.IndexFunc(rest, func(r *messageList) bool {
+			return l.sum == r.sum && len(l.digests) == len(r.digests) && sameType(typeOf(l.channel), typeOf(r.channel))
 		})
 		if i >= 0 {
 			pairs[l] = rest[i]
@@ -221,8 +221,8 @@ func match(left, right []*track) (pairs map[*track]*track, rest []*track) {
 	return pairs, rest
 }
 
-// difference says in words how two tracks differ.
-func (t *track) difference(o *track) string {
+// difference describes how two lists differ.
+func (t *messageList) difference(o *messageList) string {
 	a, b := t.channel, o.channel
 	if !sameType(typeOf(a), typeOf(b)) {
 		if a.SchemaName == b.SchemaName && a.Encoding == b.Encoding {
@@ -231,40 +231,40 @@ func (t *track) difference(o *track) string {
 		}
 		return fmt.Sprintf("%q as %q in the first recording, %q as %q in the second", a.SchemaName, a.Encoding, b.SchemaName, b.Encoding)
 	}
-	for i := range min(len(t.prints), len(o.prints)) {
-		if p, q := t.prints[i], o.prints[i]; p.sum != q.sum {
+	for i := range min(len(t.digests), len(o.digests)) {
+		if p, q := t.digests[i], o.digests[i]; p.sum != q.sum {
 			return fmt.Sprintf("message %d differs: sequence %d with %d bytes in the first recording, sequence %d with %d bytes in the second",
 				i+1, p.sequence, p.size, q.sequence, q.size)
 		}
 	}
-	return fmt.Sprintf("%d messages in the first recording, %d in the second", len(t.prints), len(o.prints))
+	return fmt.Sprintf("%d messages in the first recording, %d in the second", len(t.digests), len(o.digests))
 }
 
-// spacing adds how the intervals between messages differ.
-func (t *track) spacing(o *track, to ...spacing) {
-	for i := 1; i < min(len(t.prints), len(o.prints)); i++ {
-		a := t.prints[i].log - t.prints[i-1].log
-		b := o.prints[i].log - o.prints[i-1].log
+// spacing adds the differences between the message intervals of two lists.
+func (t *messageList) spacing(o *messageList, to ...spacing) {
+	for i := 1; i < min(len(t.digests), len(o.digests)); i++ {
+		a := t.digests[i].log - t.digests[i-1].log
+		b := o.digests[i].log - o.digests[i-1].log
 		for _, s := range to {
 			s.add(time.Duration(min(max(a, b)-min(a, b), math.MaxInt64)))
 		}
 	}
 }
 
-// order checks that neighbours in the first recording are not the other way round in the second. The second's publish
-// times tell how a player sent them; its log times how a recorder took them, which from several publishers may be another
-// order. Only when both say otherwise is it one.
-func (c *comparison) order(left *contents, pairs map[*track]*track) {
+// order checks that no neighbors of the first recording have the opposite order in the second. The publish times of the
+// second recording show the order in which a player sent them. Its log times show the order in which a recorder took them,
+// which may differ for several publishers. A pair counts only if both times are inverted.
+func (c *comparison) order(left *recordingDigest, pairs map[*messageList]*messageList) {
 	for i := 1; i < len(left.order); i++ {
 		p, q := left.order[i-1], left.order[i]
-		if p.track == q.track || p.print().log == q.print().log {
+		if p.list == q.list || p.digest().log == q.digest().log {
 			continue
 		}
-		a, b := pairs[p.track].prints[p.index], pairs[q.track].prints[q.index]
+		a, b := pairs[p.list].digests[p.index], pairs[q.list].digests[q.index]
 		if a.publish > b.publish && a.log > b.log {
 			c.diff.Inversions++
 			c.differ("message %d of the first recording, on %q, comes before one on %q; in the second it comes after",
-				i, p.track.channel.Topic, q.track.channel.Topic)
+				i, p.list.channel.Topic, q.list.channel.Topic)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestCompareMeasuresSpacing(t *testing.T) {
+func TestCompare_Spacing(t *testing.T) {
 	a := file(t, spec{0, 0, 0, "x"}, spec{0, second, 0, "y"}, spec{0, 2 * second, 0, "z"})
 	b := file(t, spec{0, 0, 0, "x"}, spec{0, second + 1000, 0, "y"}, spec{0, 2 * second, 0, "z"})
 	d, err := Compare(a, b)
@@ -65,7 +65,7 @@ func TestCompareMeasuresSpacing(t *testing.T) {
 	}
 }
 
-func TestARecordingThatWasNotClosedEqualsNothing(t *testing.T) {
+func TestCompare_RecordingNotClosed(t *testing.T) {
 	messages := []spec{{0, 1, 0, "x"}}
 	a, b := file(t, messages...), cut(t, file(t, messages...), 8)
 	for _, pair := range [][2]string{{a, b}, {b, a}, {b, b}} {
@@ -79,7 +79,7 @@ func TestARecordingThatWasNotClosedEqualsNothing(t *testing.T) {
 	}
 }
 
-func TestCompareNeedsTwoRecordings(t *testing.T) {
+func TestCompare_NeedsTwoRecordings(t *testing.T) {
 	if _, err := Compare(file(t), "missing.mcap"); err == nil || !strings.Contains(err.Error(), "missing.mcap") {
 		t.Errorf("got %v", err)
 	}

@@ -11,30 +11,30 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A LostFileError says that another program removed, moved or cut a recording while it was written.
+// A LostFileError says that another program removed, moved or truncated a recording while it was written.
 type LostFileError struct {
 	Path string
-	What string // what the other program did: "removed it"
+	What string // the action of the other program, such as "removed it"
 }
 
 func (e *LostFileError) Error() string {
 	return fmt.Sprintf("%s is not what was recorded: another program %s meanwhile", e.Path, e.What)
 }
 
-// A destination is what a recording is written to: a file, or something that takes a stream.
+// A destination is the target of a recording: a file or a stream.
 type destination struct {
 	file   *os.File
 	path   string
-	stream bool  // neither can be cut nor synced
+	stream bool  // a pipe or device, without truncate and sync
 	size   int64 // bytes written, of a file
 
-	ending atomic.Bool   // the recording ends: a stream's reader has the time left to take the rest
-	left   time.Duration // of takeTime
+	ending   atomic.Bool   // the recording ends: a stream's reader has timeLeft to take the rest
+	timeLeft time.Duration // the rest of finalWriteTimeout
 }
 
-// createDestination makes the file under its final name at once, so that a recorder that is killed leaves it where it is
-// looked for. It is locked as long as it is written: two recorders in one file would spoil it for both. Pipes and character
-// devices are streamed to.
+// createDestination creates the file under its final name, so that a killed recorder leaves it at the expected path. The
+// file is locked while it is written, because two recorders would corrupt it. Pipes and character devices are written as
+// streams.
 func createDestination(path string, force bool) (*destination, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -49,7 +49,7 @@ func createDestination(path string, force bool) (*destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &destination{file: f, path: path, stream: true, left: takeTime}, nil
+	return &destination{file: f, path: path, stream: true, timeLeft: finalWriteTimeout}, nil
 }
 
 func kindOf(m fs.FileMode) string {
@@ -71,40 +71,40 @@ func createFile(path string, force bool) (*destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := takeOver(f); err != nil {
+	if err := lockAndTruncate(f); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return &destination{file: f, path: path}, nil
 }
 
-// takeOver empties the file, unless another recorder writes it.
-func takeOver(f *os.File) error {
+// lockAndTruncate locks and empties the file. It fails if another recorder holds the lock.
+func lockAndTruncate(f *os.File) error {
 	if err := shm.Lock(f); errors.Is(err, shm.ErrLocked) {
 		return fmt.Errorf("another recorder writes %s; name another file or end that one", f.Name())
 	}
-	// A file system without locks (some of the network) is no reason not to record.
+	// On file systems without locks (some network file systems) the file is written without one.
 	return f.Truncate(0)
 }
 
-// Write writes on where it ended, and fails when the file is no longer what it was.
+// Write appends b. It fails if the file was changed by another program.
 func (d *destination) Write(b []byte) (int, error) {
-	if err := d.whole(); err != nil {
+	if err := d.checkUnchanged(); err != nil {
 		return 0, err
 	}
 	begin := time.Now()
 	if d.ending.Load() {
-		d.limit(d.left)
+		d.setDeadline(d.timeLeft)
 	}
 	n, err := d.file.Write(b)
 	if d.size += int64(n); d.ending.Load() {
-		d.left -= time.Since(begin)
+		d.timeLeft -= time.Since(begin)
 	}
 	return n, err
 }
 
-// whole fails when another program removed or cut the file. Cut and then written on, it would have a hole.
-func (d *destination) whole() error {
+// checkUnchanged fails if another program removed or truncated the file. Writing on after a truncation would leave a hole.
+func (d *destination) checkUnchanged() error {
 	if d.stream {
 		return nil
 	}
@@ -121,9 +121,9 @@ func (d *destination) whole() error {
 	return nil
 }
 
-// check fails when the recording is not what is found at its path.
-func (d *destination) check() error {
-	if err := d.whole(); err != nil || d.stream {
+// checkPath fails if the path no longer leads to the recording.
+func (d *destination) checkPath() error {
+	if err := d.checkUnchanged(); err != nil || d.stream {
 		return err
 	}
 	ours, err := d.file.Stat()
@@ -136,7 +136,7 @@ func (d *destination) check() error {
 	return nil
 }
 
-// Sync forces what was written to the disk.
+// Sync forces the written data to the disk.
 func (d *destination) Sync() error {
 	if d.stream {
 		return nil
@@ -144,29 +144,30 @@ func (d *destination) Sync() error {
 	return d.file.Sync()
 }
 
-// Truncate cuts off what was written behind size. A file that another program cut already stays as it is.
+// Truncate cuts the file to size. A file that another program truncated stays unchanged.
 func (d *destination) Truncate(size int64) error {
-	if err := d.whole(); err != nil || d.stream {
+	if err := d.checkUnchanged(); err != nil || d.stream {
 		return err
 	}
 	return d.file.Truncate(size)
 }
 
-// takeTime is how long a recording that ends waits for the reader of a stream, all writes together.
-const takeTime = 500 * time.Millisecond
+// finalWriteTimeout bounds the wait for the reader of a stream at the end of a recording, for all writes together.
+const finalWriteTimeout = 500 * time.Millisecond
 
-// hurry ends writing to a reader that takes nothing. It may be called while another goroutine writes.
-func (d *destination) hurry() {
+// limitFinalWrites bounds the time of the remaining writes to a stream. It may be called concurrently with a write.
+func (d *destination) limitFinalWrites() {
 	if d.stream {
 		d.ending.Store(true)
-		d.limit(takeTime)
+		d.setDeadline(finalWriteTimeout)
 	}
 }
 
-// limit lets a write take so long. Devices that are always ready, such as /dev/null, have no deadlines, and need none.
-func (d *destination) limit(t time.Duration) { _ = d.file.SetWriteDeadline(time.Now().Add(t)) }
+// setDeadline bounds the time of a write. Devices that are always ready, such as /dev/null, have no deadlines and need
+// none.
+func (d *destination) setDeadline(t time.Duration) { _ = d.file.SetWriteDeadline(time.Now().Add(t)) }
 
-// remove takes away a file in which nothing could be written.
+// remove removes a file to which nothing could be written.
 func (d *destination) remove() {
 	if !d.stream {
 		os.Remove(d.path)

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// openStream opens a pipe or a device without waiting for a reader, and so that writes to it can be ended.
+// openStream opens a pipe or device without waiting for a reader, in a mode that supports write deadlines.
 func openStream(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ENXIO) {

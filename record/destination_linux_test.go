@@ -106,7 +106,7 @@ func TestRecord_ReaderOfAPipeThatLeaves(t *testing.T) {
 	}
 }
 
-func TestRecord_FileThatAnotherProgramTakesAway(t *testing.T) {
+func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(path string) error
 		want string
@@ -144,7 +144,7 @@ func TestRecord_FileThatAnotherProgramTakesAway(t *testing.T) {
 	}
 }
 
-func TestRecord_WhatTakesNoRecording(t *testing.T) {
+func TestRecord_UnsuitableDestination(t *testing.T) {
 	p := join(t, domain(t))
 	socket := filepath.Join(t.TempDir(), "socket")
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

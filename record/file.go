@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// openRecording opens a file to be read from any place, and says how long it is.
+// openRecording opens a file for random access and returns its size.
 func openRecording(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path) // opening a pipe would wait for a writer
 	if err != nil {

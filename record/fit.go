@@ -11,25 +11,25 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// A Mapping says that something of a recording cannot be published as it is, and what is published instead.
+// A Mapping describes a property of a recording that cannot be published unchanged, and its replacement.
 type Mapping struct {
 	Topic string `json:"topic"` // in the recording
 	What  string `json:"what"`  // "topic", "type", "encoding", "schema encoding" or "schema"
-	From  string `json:"from"`  // what the recording has; of a schema its size
-	To    string `json:"to"`    // what is published; of a schema that is left out ""
-	Rule  string `json:"rule"`  // that it does not keep; "" = it was asked for
+	From  string `json:"from"`  // value in the recording; for a schema its size
+	To    string `json:"to"`    // published value; "" for an omitted schema
+	Rule  string `json:"rule"`  // rule that the recorded value violates; "" = requested by Rename
 }
 
-// Bytes that the texts of one publisher may take, so that they fit into its record together with a topic name and metadata of
-// full length. Longer ones are cut, the type first.
+// Byte limits for the texts of one publisher. Together with a topic name and metadata of full length they fit into its
+// record. Longer texts are cut, the type first.
 const (
 	maxTypeTexts    = 1700 // type name, encoding and schema encoding together
 	maxTypeName     = 1024
 	maxEncodingName = 255
 )
 
-// fitTopic returns a topic name that is like name and keeps the rules. What is not allowed becomes '_', empty segments are left
-// out, and what is too long is cut and gets a hash of the whole, so that names with the same beginning stay apart.
+// fitTopic returns a valid topic name similar to name. Invalid characters become '_' and empty segments are removed. A name
+// that is too long is cut and gets a hash of the whole name, so that names with the same beginning stay distinct.
 func fitTopic(name string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r == '*' || r == '?' {
@@ -51,7 +51,7 @@ func fitTopic(name string) string {
 	return fit
 }
 
-// plain replaces what is not UTF-8, and control characters.
+// plain replaces invalid UTF-8 and control characters.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -65,14 +65,14 @@ func isPlain(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// withHash appends a hash of the original to s, which is cut so that the result has at most limit bytes.
+// withHash appends a hash of original to s. s is cut so that the result has at most limit bytes.
 func withHash(s, original string, limit int) string {
 	sum := sha256.Sum256([]byte(original))
 	suffix := fmt.Sprintf("_%x", sum[:4])
 	return strings.TrimRight(cutText(s, limit-len(suffix)), "/") + suffix
 }
 
-// cutText returns at most n bytes from the beginning of s, and no half character.
+// cutText returns at most n bytes from the beginning of s without splitting a character.
 func cutText(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -83,8 +83,8 @@ func cutText(s string, n int) string {
 	return s[:n]
 }
 
-// fitType returns a type that can be announced, and calls changed for each text that is not the recorded one. Texts that are
-// changed get a hash of the original, so that different types stay different.
+// fitType returns a type that can be announced. It calls changed for each text that differs from the recorded one. Changed
+// texts get a hash of the original, so that different types stay different.
 func fitType(t serde.Type, changed func(what, from, to, rule string)) serde.Type {
 	long := len(t.Name)+len(t.Encoding)+len(t.SchemaEncoding) > maxTypeTexts
 	fit := func(what string, s *string, limit int) {
@@ -104,13 +104,13 @@ func fitType(t serde.Type, changed func(what, from, to, rule string)) serde.Type
 	return t
 }
 
-// A nameMap gives each topic of a recording the name under which it is played. No two topics get the same name.
+// A nameMap assigns each topic of a recording the name under which it is played. Names are unique.
 type nameMap struct {
 	names map[string]string // recorded -> played
 	taken map[string]string // played -> recorded, quoted
 }
 
-// mapNames names the topics: first those that are to be renamed, then those whose names fit, then the rest.
+// mapNames assigns the names: first of the topics to be renamed, then of those with valid names, then of the rest.
 func mapNames(topics []string, rename map[string]string) (*nameMap, error) {
 	m := &nameMap{names: make(map[string]string), taken: make(map[string]string)}
 	for _, topic := range topics {
@@ -155,5 +155,5 @@ func (m *nameMap) set(from, to string) error {
 	return nil
 }
 
-// quote is how errors name a topic; unlike the topic itself it is never empty.
+// quote formats a topic for errors. Unlike the topic itself the result is never empty.
 func quote(topic string) string { return fmt.Sprintf("%.300q", topic) }

@@ -18,16 +18,16 @@ type Info struct {
 	Path         string            `json:"path"`
 	FileSize     int64             `json:"file_size"` // bytes
 	Profile      string            `json:"profile"`
-	Library      string            `json:"library"`    // that wrote it
-	Recordings   int               `json:"recordings"` // that follow each other in the file, mostly 1
-	Closed       bool              `json:"closed"`     // it has its proper end
+	Library      string            `json:"library"`    // library that wrote the file
+	Recordings   int               `json:"recordings"` // number of concatenated recordings in the file, mostly 1
+	Closed       bool              `json:"closed"`     // the file has its regular end
 	Damage       string            `json:"damage,omitempty"`
 	Messages     uint64            `json:"messages"`
 	Bytes        uint64            `json:"bytes"`         // payload
 	Start        time.Time         `json:"start"`         // log time of the first message
 	End          time.Time         `json:"end"`           // and of the last
 	Duration     float64           `json:"duration_s"`    // between them
-	SequenceGaps uint64            `json:"sequence_gaps"` // numbers left out; of a shmbus publisher each is a message that is missing
+	SequenceGaps uint64            `json:"sequence_gaps"` // skipped numbers; for a shmbus publisher each is a missing message
 	Lost         *uint64           `json:"lost,omitempty"`
 	Attachments  uint64            `json:"attachments"`
 	Metadata     []string          `json:"metadata"` // names of the metadata records, each once
@@ -51,7 +51,7 @@ type TopicInfo struct {
 	SchemaEncoding string          `json:"schema_encoding"`
 	SchemaSize     int             `json:"schema_size"` // bytes
 	Publishers     int             `json:"publishers"`
-	PublishersGone int             `json:"publishers_gone"` // of them, those that ended before the recording did
+	PublishersGone int             `json:"publishers_gone"` // publishers that ended before the recording
 	PublisherList  []PublisherInfo `json:"publisher_list"`  // the first 100
 	Units          []string        `json:"units"`           // of the publishers, where known
 	Messages       uint64          `json:"messages"`
@@ -60,18 +60,18 @@ type TopicInfo struct {
 	Largest        uint64          `json:"largest"`
 	Start          time.Time       `json:"start"`
 	End            time.Time       `json:"end"`
-	Rate           float64         `json:"rate_hz"` // 0 when there is no interval to take it from
+	Rate           float64         `json:"rate_hz"` // 0 if there is no interval
 	SequenceGaps   uint64          `json:"sequence_gaps"`
 
 	first, last uint64
 	publishers  map[*recordedPublisher]*PublisherInfo
 }
 
-// ReadInfo reads the whole file at path, within the memory that mcapfile takes by default. What is damaged is passed over and
-// named in Damage; the error is for a file that cannot be read or is not a recording.
+// ReadInfo reads the whole file at path within the default memory of mcapfile. Damaged parts are skipped and described in
+// Damage. The error means that the file cannot be read or is not a recording.
 func ReadInfo(path string) (Info, error) { return ReadInfoWithin(path, nil) }
 
-// ReadInfoWithin is ReadInfo with other limits for the memory.
+// ReadInfoWithin is ReadInfo with other memory limits. nil means the defaults.
 func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 	f, size, err := openRecording(path)
 	if err != nil {
@@ -115,7 +115,7 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 	}
 	from.addNew(known, r.Metadata(), &damage)
 	for _, c := range r.Channels() {
-		topicOf(topics, c) // also those without messages
+		topicOf(topics, c) // including channels without messages
 	}
 	if damage != nil {
 		info.Damage = damage.Error()
@@ -136,7 +136,7 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 	return info, nil
 }
 
-// A topicKind is what TopicInfo has one of.
+// A topicKind is the key of a TopicInfo.
 type topicKind struct{ topic, encoding, name, schemaEncoding, schema string }
 
 func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
@@ -177,7 +177,7 @@ func (t *TopicInfo) finish() {
 	}
 }
 
-// describe takes over what the file says of itself.
+// describe copies the file's own data.
 func (i *Info) describe(s mcapfile.Stats) {
 	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, s.Attachments
 	i.Metadata = []string{}
@@ -202,7 +202,7 @@ func (i *Info) describe(s mcapfile.Stats) {
 	}
 }
 
-// wallTime keeps to years that JSON can express, whatever a file says.
+// wallTime is limited to years that JSON can express, also for times of a damaged file.
 func wallTime(ns uint64) time.Time { return time.Unix(0, int64(min(ns, math.MaxInt64))).UTC() }
 
 func seconds(ns uint64) float64 { return float64(ns) / 1e9 }

@@ -40,7 +40,7 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-func TestInfoCanAlwaysBeSaidInJSON(t *testing.T) {
+func TestInfo_JSON(t *testing.T) {
 	for name, messages := range map[string][]spec{
 		"empty":       nil,
 		"end of time": {{0, math.MaxUint64, 0, ""}, {0, 0, 0, ""}},
@@ -57,14 +57,14 @@ func TestInfoCanAlwaysBeSaidInJSON(t *testing.T) {
 	}
 }
 
-func TestInfoOfARecordingThatWasNotClosed(t *testing.T) {
+func TestInfo_RecordingNotClosed(t *testing.T) {
 	info, err := ReadInfo(cut(t, file(t, spec{0, second, 0, "xx"}), 8))
 	if err != nil || info.Closed || info.Messages != 1 || !strings.Contains(info.Damage, "was not closed") {
 		t.Errorf("%+v, %v", info, err)
 	}
 }
 
-func TestInfoOfSomethingElse(t *testing.T) {
+func TestInfo_NotARecording(t *testing.T) {
 	if _, err := ReadInfo("info_test.go"); err == nil || !strings.Contains(err.Error(), "info_test.go: not an MCAP file") {
 		t.Errorf("got %v", err)
 	}

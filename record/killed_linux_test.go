@@ -17,7 +17,7 @@ import (
 
 const recordTo = "SHMBUS_TEST_RECORD_TO"
 
-// TestMain is also the recorder that TestAKilledRecorderLeavesAReadableFile kills.
+// TestMain is also the recorder that TestRecord_KilledRecorderLeavesReadableFile kills.
 func TestMain(m *testing.M) {
 	path := os.Getenv(recordTo)
 	if path == "" {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-func TestAKilledRecorderLeavesAReadableFile(t *testing.T) {
+func TestRecord_KilledRecorderLeavesReadableFile(t *testing.T) {
 	d := domain(t)
 	path := filepath.Join(t.TempDir(), "f.mcap")
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

@@ -6,7 +6,7 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// Metadata keys by which other tools tell that late subscribers get the newest message of a channel.
+// Metadata keys with which other tools mark channels whose newest message is delivered to late subscribers.
 const (
 	keyOfferedQoS = "offered_qos_profiles" // rosbag2: YAML, a list of the publishers' QoS profiles
 	keyQoS        = "qos"                  // DDS recorders: YAML, one profile
@@ -14,8 +14,8 @@ const (
 	keyCallerID   = "callerid"             // ROS 1: the node
 )
 
-// isLatched reports whether a recording says of a channel that late subscribers get the newest message. Where a channel has
-// several publishers, one that is latched is enough.
+// isLatched reports whether a recording marks a channel as latched. For a channel with several publishers, one latched
+// publisher suffices.
 func isLatched(c *mcapfile.Channel) bool {
 	switch {
 	case c.Metadata[keyLatched] == "true":
@@ -26,8 +26,9 @@ func isLatched(c *mcapfile.Channel) bool {
 	return isTransientLocal(c.Metadata[keyOfferedQoS]) || isTransientLocal(c.Metadata[keyQoS])
 }
 
-// isTransientLocal looks for a durability of transient local in a QoS profile. Distributions of ROS 2 write the policy as a
-// number or as a word, in block or in flow style, so this looks for the key alone and does not parse the YAML around it.
+// isTransientLocal looks for transient-local durability in a QoS profile. ROS 2 distributions write the policy as a number
+// or as a word, in block or flow style. The function therefore searches for the key and does not parse the surrounding
+// YAML.
 func isTransientLocal(profile string) bool {
 	const key = "durability"
 	for {

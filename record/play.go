@@ -12,31 +12,32 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// PlayOptions: the zero value plays the whole file once, as fast as it was recorded. The expressions are about topics as they
-// are called in the recording.
+// PlayOptions: the zero value plays the whole file once, at the recorded speed. The regular expressions apply to the topic
+// names of the recording.
 type PlayOptions struct {
 	Rate    float64        // speed; 0 = 1 = as recorded, 2 = twice as fast
 	Max     bool           // as fast as possible; Rate and MaxGap are ignored
-	MaxGap  time.Duration  // a longer time without a message in the recording is played as one of this length; 0 = as it is
-	Loop    bool           // again and again until the context ends
+	MaxGap  time.Duration  // longest time without a message; longer gaps are shortened to it; 0 = unchanged
+	Loop    bool           // repeat until the context ends
 	Topics  *regexp.Regexp // play topics that match; nil = all
 	Exclude *regexp.Regexp // but not these; nil = none
-	Latched *regexp.Regexp // latch these, besides those that the recording calls latched; nil = none
-	// Rename says which topics of the recording are played under which other name. Names that are no topic names here and are
-	// not renamed are changed to ones that are; Mapped hears of it.
+	Latched *regexp.Regexp // latch these too, in addition to those latched in the recording; nil = none
+	// Rename maps topics of the recording to the names under which they are played. Topics with names that are invalid here
+	// and not renamed get a similar valid name, which Mapped reports.
 	Rename map[string]string
-	// WaitSubscribers is how many subscriptions every publisher must have before the first message; 0 = do not wait.
+	// WaitSubscribers is the number of subscriptions that every publisher must have before the first message; 0 = do not
+	// wait.
 	WaitSubscribers int
-	WaitTimeout     time.Duration // gives up waiting for them; 0 = when the context ends
-	// Memory is how many bytes may be used to read the file; what does not fit is left out and is part of Summary.Damage.
-	// 0 = mcapfile.DefaultMemory and, once, what the largest message needs.
+	WaitTimeout     time.Duration // longest wait for subscribers; 0 = until the context ends
+	// Memory is the number of bytes for reading the file. Data that does not fit is skipped and reported in Summary.Damage.
+	// 0 = mcapfile.DefaultMemory plus, once, the need of the largest message.
 	Memory uint64
-	// Mapped is called once, before anything is published, with what is played otherwise than it was recorded. It is not called
-	// when there is nothing.
+	// Mapped is called once, before anything is published, with everything that is played under another name or without its
+	// schema. It is not called if there is nothing.
 	Mapped func([]Mapping)
-	// LongGap is called when nothing is to be published for a minute or more, with how long that is.
+	// LongGap is called before a wait of a minute or more, with its length.
 	LongGap func(time.Duration)
-	// Progress is called about once a second from a goroutine of its own, and no more once Play has returned.
+	// Progress is called about once a second on a goroutine of its own, and not after Play has returned.
 	Progress func(Progress)
 }
 
@@ -66,21 +67,23 @@ func (o *PlayOptions) wants(topic string) bool {
 	return (o.Topics == nil || o.Topics.MatchString(topic)) && (o.Exclude == nil || !o.Exclude.MatchString(topic))
 }
 
-// Play publishes the messages of an MCAP file, from any tool, in p's domain: by log time, equal times in file order. Each topic
-// has the recorded type. Publishers that were there at the same time are publishers of their own, up to 64 of one topic and
-// type; one that came when another was gone takes its place. The publishers exist before the first message, as many as a
-// participant can have.
+// Play publishes the messages of an MCAP file in p's domain. The file may come from any tool. Messages are published by log
+// time; messages of equal log time keep the order of the file. Each topic has the recorded type.
 //
-// What cannot be published as it is, a name that is none here or a schema that is too large, is changed; PlayOptions.Mapped
-// hears of it, and a recording of the replay has the names from before in the metadata of its channels.
+// Recorded publishers that existed at the same time become separate publishers, up to 64 per topic and type. A recorded
+// publisher that appeared after another one was gone reuses its publisher. The publishers are created before the first
+// message, as many as a participant can have.
 //
-// The file is read twice: once to find what is in it, which for a long recording takes its time, and then to play it, from
-// bounded memory. What is damaged is left out; Summary.Damage says so.
+// A property that cannot be published unchanged, such as an invalid name or a schema that is too large, is changed.
+// PlayOptions.Mapped reports it, and a recording of the replay has the original names in the metadata of its channels.
 //
-// The schedule is absolute: a message that is late is published at once, never dropped, and does not delay those after
-// it. Where a lossless subscription is behind, Play waits for it. With Loop a pass takes at least as long as the recording, with
-// all its topics, and a second where that is less than 10 ms; with Max it takes as long as it takes. When ctx ends, Play stops
-// and returns ctx's error.
+// The file is read twice: first for its contents, which takes time for a long recording, then for playing it. The memory
+// use is bounded. Damaged parts are skipped and reported in Summary.Damage.
+//
+// The schedule is absolute: a late message is published at once, never dropped, and does not delay later ones. Play waits
+// for lossless subscriptions that are behind. With Loop, a pass takes at least the length of the recording with all its
+// topics, or a second if that is less than 10 ms. With Max, a pass is not delayed. When ctx ends, Play stops and returns
+// ctx's error.
 func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOptions) (Summary, error) {
 	summary := Summary{Path: path}
 	o, err := opts.checked()
@@ -127,7 +130,7 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 	return summary, nil
 }
 
-// topicsOf lists the topics of a plan by order of appearance.
+// topicsOf lists the topics of a plan in order of appearance.
 func topicsOf(plan *mcapfile.Plan) (topics []string) {
 	seen := make(map[string]bool)
 	for _, c := range plan.Channels {

@@ -200,7 +200,7 @@ func latchedNow(t *testing.T, p *topic.Participant, name string) []string {
 
 const hour = 3600 * second
 
-func TestPlay_LatchedAsOtherToolsSayIt(t *testing.T) {
+func TestPlay_LatchedByMetadataOfOtherTools(t *testing.T) {
 	clock := &mcapfile.Channel{Topic: "clock"}
 	static := &mcapfile.Channel{Topic: "/tf_static", Metadata: map[string]string{keyOfferedQoS: "- history: 1\n  durability: 1\n"}}
 	plain := &mcapfile.Channel{Topic: "/map", Metadata: map[string]string{keyOfferedQoS: "- history: 1\n  durability: 2\n"}}

@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A player publishes what is in a plan. It is for one goroutine, except its figures.
+// A player publishes the messages of a plan. It is for one goroutine, except its figures.
 type player struct {
 	plan        *mcapfile.Plan
 	opts        *PlayOptions
@@ -19,7 +19,7 @@ type player struct {
 	set         *streamSet
 	attribution *attribution
 	sources     map[sourceKey]*replaySource // of this pass
-	opened      int                         // publishers, and streams that still wait for one: what shares the memory for rings
+	opened      int                         // number of publishers that share the memory for rings, including those not yet created
 	figures     figures
 	spacing     spacing
 	loops       uint64
@@ -32,7 +32,7 @@ func newPlayer(p *topic.Participant, plan *mcapfile.Plan, set *streamSet, opts *
 		plan: plan, opts: opts, participant: p, set: set, attribution: newAttribution(), sources: make(map[sourceKey]*replaySource), spacing: newSpacing(),
 	}
 	for _, m := range plan.Stats.Metadata {
-		// A record that makes no sense leaves its messages without a known publisher.
+		// After an invalid record its messages have no known publisher.
 		_ = pl.attribution.add(m)
 	}
 	pl.figures.total.Store(plan.Messages)
@@ -103,7 +103,7 @@ func (pl *player) publish(ctx context.Context, m *mcapfile.Message) error {
 	if _, err := p.Publish(ctx, m.Data); err != nil {
 		return err
 	}
-	p.used = pl.figures.messages.Add(1)
+	p.lastUsed = pl.figures.messages.Add(1)
 	p.stream.left--
 	t := p.stream.topic
 	t.messages++
@@ -112,10 +112,10 @@ func (pl *player) publish(ctx context.Context, m *mcapfile.Message) error {
 	return nil
 }
 
-// longGap is how long a wait is at least that PlayOptions.LongGap hears of.
+// longGap is the shortest wait that PlayOptions.LongGap reports.
 const longGap = time.Minute
 
-// wait returns at that time, or at once when it is past, and says when it is.
+// wait returns at the due time, or at once if it has passed. It returns the time since begin.
 func (pl *player) wait(ctx context.Context, begin time.Time, due time.Duration) (time.Duration, error) {
 	at := time.Since(begin)
 	if at >= due {

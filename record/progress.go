@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Progress is a figure for the impatient.
+// Progress is the state of a running Record or Play.
 type Progress struct {
 	Elapsed  time.Duration
 	Messages uint64
@@ -14,17 +14,18 @@ type Progress struct {
 	Lost     uint64 // Record
 	Topics   int
 	Total    uint64        // messages to play in one pass; 0 for Record
-	Next     time.Duration // Play: how long until the next message is due
+	Next     time.Duration // Play: time until the next message is due
 }
 
-// figures are what progress is made of; others may read them while they are counted.
+// figures are the counters behind Progress. They may be read concurrently with counting.
 type figures struct {
 	messages, bytes, lost, total atomic.Uint64
 	topics                       atomic.Int64
 	due                          atomic.Pointer[time.Time]
 }
 
-// reportProgress calls report once a second until the returned function is called; that waits for the last call.
+// reportProgress calls report once a second until the returned function is called. The returned function waits for a
+// running call.
 func reportProgress(f *figures, report func(Progress)) (stop func()) {
 	if report == nil {
 		return func() {}

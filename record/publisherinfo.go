@@ -11,28 +11,28 @@ import (
 
 // PublisherInfo describes the messages of one publisher on a topic.
 type PublisherInfo struct {
-	ID           string     `json:"id"` // "" = not known, or several publishers that the recording does not tell apart
+	ID           string     `json:"id"` // "" = unknown, or several publishers that the recording does not distinguish
 	Unit         string     `json:"unit"`
 	Executable   string     `json:"executable"`
 	PID          int        `json:"pid"`
 	Messages     uint64     `json:"messages"`
 	Start        time.Time  `json:"start"`           // log time of the first message
 	End          time.Time  `json:"end"`             // and of the last
-	Ended        *time.Time `json:"ended,omitempty"` // when it was gone; nil = there at the end of the recording, or not known
+	Ended        *time.Time `json:"ended,omitempty"` // end of the publisher; nil = present at the end of the recording, or unknown
 	SequenceGaps uint64     `json:"sequence_gaps"`
 
 	first, last uint64
-	number      uint64 // its own, of its last message
+	number      uint64 // the publisher's sequence of its last message
 }
 
-// listedPublishers is how many publishers of a topic TopicInfo lists.
+// listedPublishers is the number of publishers of a topic that TopicInfo lists.
 const listedPublishers = 100
 
 func (i *PublisherInfo) add(m *mcapfile.Message, number uint64) {
 	if i.Messages == 0 {
 		i.first, i.last = m.LogTime, m.LogTime
 	} else if step := uint32(number - i.number); step > 1 && step < 1<<31 {
-		// Numbers wrap; a step of more than half of the range is one back, or a file that does not count.
+		// Numbers wrap. A step of more than half of the range is a step back, or the file has no sequence numbers.
 		i.SequenceGaps += uint64(step - 1)
 	}
 	i.number = number
@@ -40,7 +40,7 @@ func (i *PublisherInfo) add(m *mcapfile.Message, number uint64) {
 	i.first, i.last = min(i.first, m.LogTime), max(i.last, m.LogTime)
 }
 
-// describePublishers takes over what is known of the publishers of a topic.
+// describePublishers adds the publishers of a topic.
 func (t *TopicInfo) describePublishers(publishers map[*recordedPublisher]*PublisherInfo) {
 	t.Publishers = len(publishers)
 	units := make(map[string]bool)

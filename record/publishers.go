@@ -9,28 +9,28 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A source is a publisher that is recorded. It is the recorder's own, but for ended.
+// A source is a publisher that is recorded. It belongs to the recorder's goroutine, except ended.
 type source struct {
 	id       topic.PublisherID
-	channel  *channel // nil: the file has no room for one
+	channel  *channel // nil: the file has no room for another channel
 	summary  *TopicSummary
 	numbers  numbers
-	declared bool   // the file says what follows
+	declared bool   // the file describes unit, executable and pid
 	logged   uint64 // largest log time of its messages
-	ended    int64  // stamp, of one that is gone
+	ended    int64  // stamp of the end, if the publisher is gone
 
 	unit, executable string
 	pid              int
 }
 
-// A description is what a recorder asks of the first sample of a source.
+// A description holds the properties that a recorder reads from the first sample of a source.
 type description struct {
 	topic            string
 	kind             serde.Type
 	latched          bool
 	unit, executable string
 	pid              int
-	metadata         map[string]string // that it announced
+	metadata         map[string]string // announced by the publisher
 }
 
 func descriptionOf(s *topic.Sample[[]byte]) description {
@@ -40,23 +40,23 @@ func descriptionOf(s *topic.Sample[[]byte]) description {
 	}
 }
 
-// sources are the publishers that a recorder has had samples of and that are not gone. The subscription tells on any goroutine,
-// perhaps with locks held, which are; the recorder notes that in the file later.
+// sources are the present publishers of which the recorder has received samples. The subscription reports ended publishers
+// on any goroutine, possibly with locks held. The recorder writes the ends to the file later.
 type sources struct {
 	mu   sync.Mutex
 	byID map[topic.PublisherID]*source
 	gone []*source
-	// early holds stamps of the ends of publishers without a source. The first and last sample of one may have been received,
-	// and not yet recorded.
-	early map[topic.PublisherID]int64
-	news  atomic.Bool // gone or early hold something
+	// earlyEnds holds the stamps of ended publishers without a source. The first and last sample of such a publisher may
+	// have been received and not yet recorded.
+	earlyEnds map[topic.PublisherID]int64
+	changed   atomic.Bool // gone or earlyEnds is not empty
 }
 
-// mostEarly is how many publishers early holds. Only one of them can be more than a silent one.
-const mostEarly = 4096
+// maxEarlyEnds bounds earlyEnds. At most one of these publishers can have published anything.
+const maxEarlyEnds = 4096
 
 func newSources() *sources {
-	return &sources{byID: make(map[topic.PublisherID]*source), early: make(map[topic.PublisherID]int64)}
+	return &sources{byID: make(map[topic.PublisherID]*source), earlyEnds: make(map[topic.PublisherID]int64)}
 }
 
 func (s *sources) find(id topic.PublisherID) *source {
@@ -69,41 +69,41 @@ func (s *sources) add(src *source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.byID[src.id] = src
-	if at, ok := s.early[src.id]; ok {
+	if at, ok := s.earlyEnds[src.id]; ok {
 		src.ended = at
 		s.gone = append(s.gone, src)
 	}
 }
 
-// end notes that a publisher is gone. All of its samples were received, and the last one perhaps not yet recorded.
+// end records that a publisher is gone. All of its samples were received; the last one may not be recorded yet.
 func (s *sources) end(id topic.PublisherID, stamp int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.news.Store(true)
+	s.changed.Store(true)
 	if src := s.byID[id]; src != nil {
 		src.ended = stamp
 		s.gone = append(s.gone, src)
 		return
 	}
-	if len(s.early) >= mostEarly {
-		clear(s.early)
+	if len(s.earlyEnds) >= maxEarlyEnds {
+		clear(s.earlyEnds)
 	}
-	s.early[id] = stamp
+	s.earlyEnds[id] = stamp
 }
 
-// takeGone forgets the sources that are gone, and returns them. Every sample that was received must have been recorded.
+// takeGone removes and returns the sources that are gone. Every received sample must have been recorded.
 func (s *sources) takeGone() []*source {
-	if !s.news.Load() {
+	if !s.changed.Load() {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.news.Store(false)
+	s.changed.Store(false)
 	gone := s.gone
 	s.gone = nil
 	for _, src := range gone {
 		delete(s.byID, src.id)
 	}
-	clear(s.early)
+	clear(s.earlyEnds)
 	return gone
 }

@@ -14,19 +14,21 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A replayPublisher publishes for one source at a time. When that is gone, another one of the same stream may take its place.
+// A replayPublisher publishes for one source at a time. When that source is gone, another source of the same stream may use
+// it.
 type replayPublisher struct {
 	*topic.Publisher[[]byte]
-	stream *replayStream
-	holder *replaySource // nil = none in this pass
-	used   uint64        // number of the message that it published last; 0 = none
+	stream   *replayStream
+	source   *replaySource // nil = none in this pass
+	lastUsed uint64        // number of the last message that it published; 0 = none
 }
 
-// opening is how many publishers are made at a time: each may wait a moment for its subscriptions.
-const opening = 16
+// maxConcurrentOpens is the number of publishers that are created concurrently. Each may wait a moment for its
+// subscriptions.
+const maxConcurrentOpens = 16
 
-// open makes the publishers that are needed from the beginning: one for each stream, and more where several were there at the
-// same time. When the participant can have no more, the rest are made when their first message comes.
+// open creates the publishers that are needed at the beginning: one for each stream, and more for streams whose publishers
+// existed at the same time. When the participant has reached its limit, the rest are created with their first message.
 func (pl *player) open(ctx context.Context) error {
 	order := slices.Clone(pl.set.streams)
 	for _, st := range pl.set.streams {
@@ -38,7 +40,7 @@ func (pl *player) open(ctx context.Context) error {
 	made := make([]*replayPublisher, len(order))
 	errs := make([]error, len(order))
 	var wg sync.WaitGroup
-	turns := make(chan struct{}, opening)
+	turns := make(chan struct{}, maxConcurrentOpens)
 	for i, st := range order {
 		turns <- struct{}{}
 		wg.Go(func() {
@@ -58,7 +60,7 @@ func (pl *player) open(ctx context.Context) error {
 	return pl.awaitSubscribers(ctx)
 }
 
-// firstOf is the first error that there is, and how many more there are.
+// firstOf returns the first error and the number of further errors.
 func firstOf(errs []error) (first error) {
 	more := 0
 	for _, err := range errs {
@@ -76,7 +78,7 @@ func firstOf(errs []error) (first error) {
 	return first
 }
 
-// isFull reports whether a participant has as many publishers and subscriptions as it can have.
+// isFull reports whether the participant has reached its limit of publishers and subscriptions.
 func isFull(err error) bool {
 	var limit *registry.LimitError
 	return errors.As(err, &limit) && limit.Limit == registry.MaxEntities
@@ -118,10 +120,10 @@ func (pl *player) newPublisher(st *replayStream) (*replayPublisher, error) {
 	return &replayPublisher{Publisher: p, stream: st}, nil
 }
 
-// depthFor returns how many samples a ring should hold, when there are so many rings. Deep rings help subscriptions that
-// keep up only on average, when messages that were recorded far apart come in one burst. So it is many, up to 1024, as long
-// as the rings together take no more than 512 MiB and each no more than 16 MiB; and 64 in any case, unless those take more
-// than 128 MiB: of very large samples memory would run out before a ring were full.
+// depthFor returns the depth of one of several rings. Deep rings help subscriptions that keep up only on average when
+// messages that were recorded far apart are played in one burst. The depth is at most 1024, as long as all rings together
+// take at most 512 MiB and each at most 16 MiB. It is at least 64, unless these samples take more than 128 MiB: with very
+// large samples, memory would run out before the ring were full.
 func depthFor(largest, messages uint64, rings int) int {
 	budget := min(16<<20, 512<<20/uint64(max(rings, 1)))
 	depth := uint64(1024)
@@ -134,54 +136,55 @@ func depthFor(largest, messages uint64, rings int) int {
 	return int(depth)
 }
 
-// rewind makes the next pass begin: no publisher of the one before counts as there any more.
+// rewind prepares the next pass: no publisher has a source.
 func (pl *player) rewind() {
 	clear(pl.sources)
 	for _, st := range pl.set.streams {
 		for _, p := range st.publishers {
-			p.holder = nil
+			p.source = nil
 		}
 		st.left, st.topic.nextEnd = st.messages, math.MaxUint64
 	}
 }
 
-// publisherFor returns the publisher for a message, and closes those of its topic that are gone now and have a latched sample.
+// publisherFor returns the publisher for a message. It closes the publishers of its topic that are gone now and have a
+// latched sample.
 func (pl *player) publisherFor(m *mcapfile.Message) (*replayPublisher, error) {
 	src := pl.source(m)
 	if m.LogTime > src.ended {
-		src.ended = math.MaxUint64 // the recording says that it was gone, and is wrong
+		src.ended = math.MaxUint64 // the recorded end is wrong
 	}
 	t := src.stream.topic
-	known := src.by != nil && (src.by.holder == src || !src.stream.latched) && src.by.Publisher != nil
+	known := src.publisher != nil && (src.publisher.source == src || !src.stream.latched) && src.publisher.Publisher != nil
 	if known && m.LogTime <= t.nextEnd {
-		return src.by, nil
+		return src.publisher, nil
 	}
 	if !known {
 		var err error
-		if src.by, err = pl.seat(src, m.LogTime); err != nil {
+		if src.publisher, err = pl.assignPublisher(src, m.LogTime); err != nil {
 			return nil, err
 		}
 	}
 	if t.latched {
 		t.closeGone(src, m.LogTime)
 	}
-	return src.by, nil
+	return src.publisher, nil
 }
 
-// seat finds or makes a publisher for a source.
-func (pl *player) seat(src *replaySource, t uint64) (*replayPublisher, error) {
+// assignPublisher finds or creates a publisher for a source.
+func (pl *player) assignPublisher(src *replaySource, t uint64) (*replayPublisher, error) {
 	st := src.stream
 	var oldest *replayPublisher
 	for _, p := range st.publishers {
-		if p.holder == nil || p.holder.gone(src, t) {
-			p.holder = src
+		if p.source == nil || p.source.replacedBy(src, t) {
+			p.source = src
 			return p, nil
 		}
-		if oldest == nil || p.used < oldest.used {
+		if oldest == nil || p.lastUsed < oldest.lastUsed {
 			oldest = p
 		}
 	}
-	if len(st.publishers) >= st.seats {
+	if len(st.publishers) >= st.maxPublishers {
 		return oldest, nil
 	}
 	p, err := pl.newPublisher(st)
@@ -191,13 +194,13 @@ func (pl *player) seat(src *replaySource, t uint64) (*replayPublisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.holder = src
+	p.source = src
 	st.publishers = append(st.publishers, p)
 	return p, nil
 }
 
-// closeOldest closes a publisher to make room for another: one without a latched sample if there is one, of those one that has
-// no more to publish in this pass, and of those the one that was not used for the longest time.
+// closeOldest closes a publisher to make room for another one. It prefers publishers without a latched sample, then those
+// with no more messages in this pass, then the one that was unused for the longest time.
 func (pl *player) closeOldest() bool {
 	var oldest *replayPublisher
 	before := func(p, q *replayPublisher) bool {
@@ -207,7 +210,7 @@ func (pl *player) closeOldest() bool {
 		if p.stream.left == 0 != (q.stream.left == 0) {
 			return p.stream.left == 0
 		}
-		return p.used < q.used
+		return p.lastUsed < q.lastUsed
 	}
 	for _, st := range pl.set.streams {
 		for _, p := range st.publishers {
@@ -229,8 +232,8 @@ func (st *replayStream) remove(p *replayPublisher) {
 	p.Publisher = nil
 }
 
-// closeGone closes the topic's latched publishers whose sources are gone now that src publishes: a late subscriber must not get
-// their samples beside that of src.
+// closeGone closes the topic's latched publishers whose sources are gone when src publishes. A late subscriber must not get
+// their samples in addition to that of src.
 func (t *replayTopic) closeGone(src *replaySource, now uint64) {
 	t.nextEnd = math.MaxUint64
 	for _, st := range t.streams {
@@ -239,20 +242,20 @@ func (t *replayTopic) closeGone(src *replaySource, now uint64) {
 		}
 		for _, p := range slices.Clone(st.publishers) {
 			switch {
-			case p == src.by || p.used == 0:
-			case p.holder == nil || p.holder.gone(src, now):
+			case p == src.publisher || p.lastUsed == 0:
+			case p.source == nil || p.source.replacedBy(src, now):
 				st.remove(p)
-			case !p.holder.presumed:
-				t.nextEnd = min(t.nextEnd, p.holder.ended)
+			case !p.source.presumed:
+				t.nextEnd = min(t.nextEnd, p.source.ended)
 			}
 		}
 	}
-	if p := src.by; src.stream.latched && p.holder == src && !src.presumed {
+	if p := src.publisher; src.stream.latched && p.source == src && !src.presumed {
 		t.nextEnd = min(t.nextEnd, src.ended)
 	}
 }
 
-// close lets the publishers go. What is in their rings stays readable for the subscriptions they have.
+// close closes the publishers. The samples in their rings stay readable for connected subscriptions.
 func (pl *player) close() {
 	for _, st := range pl.set.streams {
 		for _, p := range st.publishers {

@@ -8,44 +8,44 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// numbersOfChannel is how many sequence numbers a channel has. When they are used up another channel goes on.
+// numbersOfChannel is the number of sequence numbers of a channel. When they are used up, another channel continues.
 const numbersOfChannel = 1 << 32
 
-// A range has at first so many numbers. It grows as long as no other range is behind it; else the publisher gets another one,
-// twice as long, so that publishers of the same time take few ranges.
+// Sizes of a range. A range starts with shortestRange numbers and grows while no other range follows it. Otherwise the
+// publisher gets another range of twice the size, so that concurrent publishers need few ranges.
 const (
 	shortestRange = 256
 	longestRange  = 1 << 20
 )
 
-// publisherBudget is how many bytes of a recording say which publishers messages came from. It is half of what readers of
-// recordings keep of schemas, channels and metadata.
+// publisherBudget bounds the bytes of a recording that describe publishers. It is half of the memory that readers use for
+// schemas, channels and metadata.
 const publisherBudget = 32 << 20
 
-// endedCost is how many bytes of that the end of a publisher takes, at most.
+// endedCost is the maximum number of bytes for the end of a publisher.
 const endedCost = 80
 
-// numbers are the range of sequence numbers that a source has now.
+// numbers is the current range of sequence numbers of a source.
 type numbers struct {
 	from uint64 // first number in the file
-	own  uint64 // the publisher's own number of that message
-	room uint64 // how many numbers; 0 = no range
-	used uint64 // up to the last message
-	next uint64 // how many the next range has
+	own  uint64 // the publisher's sequence of that message
+	room uint64 // size of the range; 0 = no range
+	used uint64 // numbers used, up to the last message
+	next uint64 // size of the next range
 }
 
-// ranges divide the sequence numbers of channels among their publishers, and note in the file which is whose.
+// ranges divides the sequence numbers of channels among publishers and writes the assignment to the file.
 type ranges struct {
 	w        *mcapfile.Writer
 	channels *channelTable
 	budget   int // bytes left
 }
 
-// number returns the sequence number in the file of a source's message, of which own is the publisher's number. It may change
-// the source's channel, to nil when the file has no room for another one.
+// number returns the sequence number in the file for a source's message; own is the publisher's sequence. It may change the
+// source's channel, to nil if the file has no room for another one.
 func (r *ranges) number(src *source, own uint64) (uint32, error) {
 	n := &src.numbers
-	after := own - n.own // beyond all room for a number of before the range
+	after := own - n.own // larger than any room if own precedes the range
 	if after >= n.room {
 		grown := n.room > 0 && n.from+n.room == src.channel.next && n.grow(after)
 		if !grown {
@@ -57,7 +57,7 @@ func (r *ranges) number(src *source, own uint64) (uint32, error) {
 	return uint32(n.from + after), nil
 }
 
-// grow makes room for the message so far behind the first one. It fails where that would take too many numbers.
+// grow extends the range to a message at a distance of after from the first one. It fails if that takes too many numbers.
 func (n *numbers) grow(after uint64) bool {
 	if after >= n.room+longestRange || n.from+after >= numbersOfChannel {
 		return false
@@ -66,7 +66,7 @@ func (n *numbers) grow(after uint64) bool {
 	return true
 }
 
-// begin gives a source a new range that begins with a message.
+// begin starts a new range of a source with a message.
 func (r *ranges) begin(src *source, own uint64) (uint32, error) {
 	if src.channel.next >= numbersOfChannel {
 		ch, err := r.channels.successor(src.channel)
@@ -95,7 +95,7 @@ func (r *ranges) begin(src *source, own uint64) (uint32, error) {
 	return uint32(from), nil
 }
 
-// declare notes the beginning of a range, if the budget allows.
+// declare writes the beginning of a range if the budget allows it.
 func (r *ranges) declare(src *source, from, own uint64) bool {
 	record := rangeRecord{Publisher: src.id.String(), Sequence: own}
 	if !src.declared {
@@ -114,12 +114,12 @@ func (r *ranges) declare(src *source, from, own uint64) bool {
 func (r *ranges) put(ch *channel, from uint64, record *rangeRecord) {
 	js, err := json.Marshal(record)
 	if err != nil {
-		return // cannot be: it holds strings and numbers
+		return // impossible: the record holds strings and numbers
 	}
 	r.w.PutMetadata(publishersName, fmt.Sprintf("%s:%d", ch.stream, from), string(js))
 }
 
-// end notes that a publisher is gone, and lets the next one have the numbers that it left.
+// end writes the end of a publisher and frees the unused numbers of its range.
 func (r *ranges) end(src *source, logTime uint64) {
 	if n := &src.numbers; src.channel != nil && n.room > 0 && n.from+n.room == src.channel.next {
 		src.channel.next = n.from + n.used

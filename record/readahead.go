@@ -7,25 +7,25 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// An aheadReader reads the file while earlier messages are played, so that the disk and the decompression do not show in
-// the timing.
+// An aheadReader reads the file while earlier messages are played, so that disk access and decompression do not affect the
+// timing.
 type aheadReader struct {
 	messages chan *mcapfile.Message // closed after the last
 	err      error                  // valid when messages is closed
 
 	mu    sync.Mutex
 	freed sync.Cond
-	held  int // bytes read and not done
+	held  int // bytes of messages that are read and not done
 	ended bool
 }
 
-// ahead is how many bytes of payload are read ahead, and at most how many messages.
+// Limits for reading ahead, in bytes of payload and in messages.
 const (
 	aheadBytes    = 64 << 20
 	aheadMessages = 1024
 )
 
-// readAhead begins to read; the end of ctx ends it.
+// readAhead starts to read. The end of ctx stops it.
 func readAhead(ctx context.Context, plan *mcapfile.Plan) *aheadReader {
 	a := &aheadReader{messages: make(chan *mcapfile.Message, aheadMessages)}
 	a.freed.L = &a.mu
@@ -37,7 +37,7 @@ func readAhead(ctx context.Context, plan *mcapfile.Plan) *aheadReader {
 	})
 	go func() {
 		defer close(a.messages)
-		for m, err := range plan.InOrderWithin(a.room) {
+		for m, err := range plan.InOrderWithin(a.reserve) {
 			if err != nil {
 				a.err = err
 				return
@@ -52,8 +52,8 @@ func readAhead(ctx context.Context, plan *mcapfile.Plan) *aheadReader {
 	return a
 }
 
-// room waits until n more bytes may be held, or nothing else is.
-func (a *aheadReader) room(n int) bool {
+// reserve waits until n more bytes may be held. It does not wait if no bytes are held.
+func (a *aheadReader) reserve(n int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for !a.ended && a.held > 0 && a.held+n > aheadBytes {
@@ -63,7 +63,7 @@ func (a *aheadReader) room(n int) bool {
 	return !a.ended
 }
 
-// next returns the next message, nil behind the last one.
+// next returns the next message, nil after the last one.
 func (a *aheadReader) next(ctx context.Context) (*mcapfile.Message, error) {
 	select {
 	case m, ok := <-a.messages:
@@ -79,7 +79,7 @@ func (a *aheadReader) next(ctx context.Context) (*mcapfile.Message, error) {
 	}
 }
 
-// done says that a message is no longer needed.
+// done releases a message.
 func (a *aheadReader) done(m *mcapfile.Message) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,7 +87,7 @@ func (a *aheadReader) done(m *mcapfile.Message) {
 	a.freed.Signal()
 }
 
-// drain returns when the file is no longer read. The context must have ended.
+// drain waits until the file is no longer read. The context must have ended.
 func (a *aheadReader) drain() {
 	for range a.messages {
 	}

@@ -13,20 +13,20 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// RecordOptions: the zero value records every topic until the context ends and slows nobody.
+// RecordOptions: the zero value records every topic until the context ends and never delays a publisher.
 type RecordOptions struct {
 	Include  *regexp.Regexp // record topics that match; nil = all
 	Exclude  *regexp.Regexp // but not these; nil = none
-	Duration time.Duration  // end by itself after this long; 0 = when the context ends
+	Duration time.Duration  // length of the recording; 0 = until the context ends
 	Lossless bool           // publishers wait for the recorder instead of overwriting
 	Force    bool           // replace an existing file
-	// SyncInterval is how often the file is forced to the disk (fsync), so that a power failure loses no more than that;
-	// 0 = only at the end, and the kernel decides in between (usually within 30 s).
+	// SyncInterval is the time between two fsyncs of the file. A power failure loses at most the data of this time. 0 =
+	// only at the end; the kernel decides in between (usually within 30 s).
 	SyncInterval time.Duration
 	ChunkSize    int // bytes before compression; default 1 MiB
-	// Started is called once, when the recorder is subscribed: what is published from then on is recorded.
+	// Started is called once, when the recorder has subscribed: samples published after that are recorded.
 	Started func()
-	// Progress is called about once a second from a goroutine of its own, and no more once Record has returned.
+	// Progress is called about once a second on a goroutine of its own, and not after Record has returned.
 	Progress func(Progress)
 }
 
@@ -45,18 +45,19 @@ func (o *RecordOptions) wants(topic string) bool {
 	return (o.Include == nil || o.Include.MatchString(topic)) && (o.Exclude == nil || !o.Exclude.MatchString(topic))
 }
 
-// Record writes what is published in p's domain to a new MCAP file at path until ctx ends or opts.Duration is over, then
-// takes what was published before that moment, closes the file and returns nil: the end of ctx is the way to stop.
+// Record writes the samples of p's domain to a new MCAP file at path until ctx ends or opts.Duration is over. Then it
+// records the samples that were published before that moment, closes the file and returns nil: ending ctx is the regular
+// way to stop.
 //
-// Latched samples are recorded as they are found at the start. Topics with publishers at the start or the end are in the file
-// also when nothing was published on them.
+// Latched samples that exist at the start are recorded. Topics that have publishers at the start or at the end are in the
+// file even if nothing was published on them.
 //
-// An existing file is refused (fs.ErrExist) unless opts.Force is set. When the file cannot be written any more (a full disk)
-// Record ends with a *mcapfile.WriteError; what was written before stays readable. A file that another program removes, moves
-// or cuts while it is written is an error, a *LostFileError.
+// An existing file is an error (fs.ErrExist) unless opts.Force is set. When the file can no longer be written, as on a full
+// disk, Record ends with a *mcapfile.WriteError; the data written before stays readable. If another program removes, moves
+// or truncates the file meanwhile, the error is a *LostFileError.
 //
-// To a pipe the recording is streamed; a program must have it open to read. When ctx ends and the reader does not take the
-// rest within half a second, that is a *mcapfile.WriteError.
+// A pipe gets the recording as a stream; a program must have it open for reading. If its reader does not take the rest
+// within half a second after the end of ctx, the error is a *mcapfile.WriteError.
 func Record(ctx context.Context, p *topic.Participant, path string, opts *RecordOptions) (Summary, error) {
 	summary := Summary{Path: path}
 	o, err := opts.checked()
@@ -88,13 +89,13 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
 		defer cancel()
 	}
-	err = r.addSilent(p.Dir(), o.wants)
+	err = r.addIdleTopics(p.Dir(), o.wants)
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() { wall.Watch(background) })
 	defer watching.Wait()
 	defer end()
-	defer context.AfterFunc(ctx, f.hurry)()
+	defer context.AfterFunc(ctx, f.limitFinalWrites)()
 	stop := reportProgress(&r.figures, o.Progress)
 	if o.Started != nil {
 		o.Started()
@@ -103,23 +104,23 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 		err = r.run(ctx, sub)
 	}
 	stop()
-	// Before the file is closed, which may take a while: a lossless subscription makes publishers wait.
+	// The subscription is closed before the file, because closing the file may take long and a lossless subscription makes publishers wait.
 	stats := sub.Stats()
-	r.lostUnseen(stats.Lost)
+	r.addUnseenLoss(stats.Lost)
 	summary.Dropped = stats.Dropped
 	sub.Close()
 	if err == nil {
-		err = r.addSilent(p.Dir(), o.wants)
+		err = r.addIdleTopics(p.Dir(), o.wants)
 	}
 	if cerr := r.close(); err == nil {
 		err = cerr
 	}
 	if err == nil {
-		err = f.check()
+		err = f.checkPath()
 	}
 	r.summarise(&summary)
 	if lost := new(LostFileError); errors.As(err, &lost) {
-		return summary, fmt.Errorf("record: %w", lost) // what the writer says of what can be read is not true of it
+		return summary, fmt.Errorf("record: %w", lost) // the writer's statement about the readable part does not apply
 	}
 	if err != nil {
 		return summary, fmt.Errorf("record to %s: %w", path, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A recorder takes samples and writes them. It is for one goroutine, except its figures and its sources.
+// A recorder receives samples and writes them. It is for one goroutine, except its figures and its sources.
 type recorder struct {
 	w          *mcapfile.Writer
 	figures    figures
@@ -40,7 +40,7 @@ func newRecorder(w *mcapfile.Writer, s *sources, c clock.Clock, wall *clock.Wall
 	return r
 }
 
-// run records until ctx ends, and then what was published before that.
+// run records until ctx ends, and then the samples that were published before.
 func (r *recorder) run(ctx context.Context, sub *topic.Subscriber[[]byte]) error {
 	defer func() { r.end = r.clock.Now() }()
 	for {
@@ -57,13 +57,13 @@ func (r *recorder) run(ctx context.Context, sub *topic.Subscriber[[]byte]) error
 	}
 }
 
-// stragglers is how many samples in a row must be newer than the stop before nothing older is expected: publishers are
-// served in turn, but each may have a batch ready.
-const stragglers = 4096
+// maxNewerSamples is the number of consecutive samples newer than the stop after which no older one is expected. Publishers
+// are read in turn, but each may have a batch ready.
+const maxNewerSamples = 4096
 
 func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
 	stop := r.clock.Now()
-	for newer := 0; newer < stragglers; {
+	for newer := 0; newer < maxNewerSamples; {
 		s, ok := sub.TryReceive()
 		if !ok {
 			return nil
@@ -84,7 +84,7 @@ func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
 // take writes one sample and releases it.
 func (r *recorder) take(s topic.Sample[[]byte]) error {
 	defer s.Release()
-	a := arrival{publisher: s.Publisher(), sequence: s.Sequence(), stamp: s.Stamp(), lost: s.Lost()}
+	a := sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: s.Stamp(), lost: s.Lost()}
 	src, m, err := r.begin(&a, func() description { return descriptionOf(&s) })
 	if err != nil {
 		return err
@@ -98,18 +98,18 @@ func (r *recorder) take(s topic.Sample[[]byte]) error {
 	return r.finish(src, &m, a.lost, err)
 }
 
-// An arrival is a sample without its payload.
-type arrival struct {
+// A sampleInfo is a sample without its payload.
+type sampleInfo struct {
 	publisher topic.PublisherID
 	sequence  uint64
 	stamp     int64
 	lost      uint64 // before it
 }
 
-// begin returns what is to be written of a sample but its payload. A source without a channel cannot be written.
-func (r *recorder) begin(a *arrival, describe func() description) (*source, mcapfile.Message, error) {
+// begin returns the message for a sample, without its payload. For a source without a channel nothing can be written.
+func (r *recorder) begin(a *sampleInfo, describe func() description) (*source, mcapfile.Message, error) {
 	now := r.clock.Now()
-	r.follow()
+	r.applyClockSteps()
 	m := mcapfile.Message{LogTime: r.time(now), PublishTime: r.time(a.stamp)}
 	src, err := r.sourceOf(a.publisher, describe)
 	if err == nil && src.channel != nil {
@@ -121,7 +121,7 @@ func (r *recorder) begin(a *arrival, describe func() description) (*source, mcap
 	return src, m, err
 }
 
-// sourceOf returns the source of a sample, a new one for a publisher that it has none of.
+// sourceOf returns the source of a sample, creating it for a new publisher.
 func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (*source, error) {
 	if src := r.sources.find(id); src != nil {
 		return src, nil
@@ -149,7 +149,7 @@ func (r *recorder) summaryOf(name string, kind *serde.Type) *TopicSummary {
 	return t
 }
 
-// finish counts a sample that was written, or was not because of err.
+// finish counts a sample that was written, or that was not written because of err.
 func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err error) error {
 	switch {
 	case src.channel == nil:
@@ -165,18 +165,18 @@ func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err err
 		lost++
 		src.summary.TooLarge++
 	case errors.As(err, new(*shmtransport.CorruptError)):
-		lost++ // its publisher took the memory away before it was copied
+		lost++ // the publisher truncated its file before the payload was copied
 	default:
 		return err
 	}
 	src.summary.Lost += lost
 	r.figures.lost.Add(lost)
-	r.retire()
+	r.recordEnded()
 	return nil
 }
 
-// retire notes in the file which publishers are gone. Every sample that was received must have been recorded.
-func (r *recorder) retire() {
+// recordEnded writes to the file which publishers are gone. Every received sample must have been recorded.
+func (r *recorder) recordEnded() {
 	for _, src := range r.sources.takeGone() {
 		r.ranges.end(src, max(src.logged, r.time(src.ended)))
 	}
@@ -184,17 +184,17 @@ func (r *recorder) retire() {
 
 func (r *recorder) time(stamp int64) uint64 { return uint64(max(r.offsets.Wall(stamp), 0)) }
 
-// lostUnseen takes over the subscription's count, which knows of losses that no further sample told of.
-func (r *recorder) lostUnseen(lost uint64) {
+// addUnseenLoss takes the loss count of the subscription, which includes losses after the last sample of a publisher.
+func (r *recorder) addUnseenLoss(lost uint64) {
 	if seen := r.figures.lost.Load(); lost > seen {
 		r.figures.lost.Store(lost)
 	}
 }
 
-// close writes the figures and closes the file.
+// close writes the counters and closes the file.
 func (r *recorder) close() error {
-	r.retire()
-	r.follow()
+	r.recordEnded()
+	r.applyClockSteps()
 	topics := make(map[string]topicStats, len(r.topics))
 	for name, t := range r.topics {
 		topics[name] = topicStats{Messages: t.Messages, Lost: t.Lost}

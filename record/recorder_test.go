@@ -51,7 +51,7 @@ func (s *sink) put(d *description, id topic.PublisherID, sequence, lost uint64) 
 
 func (s *sink) putAt(d *description, id topic.PublisherID, sequence, lost uint64, stamp int64) {
 	s.t.Helper()
-	a := arrival{publisher: id, sequence: sequence, lost: lost, stamp: stamp}
+	a := sampleInfo{publisher: id, sequence: sequence, lost: lost, stamp: stamp}
 	src, m, err := s.begin(&a, func() description { return *d })
 	if err == nil && src.channel != nil {
 		m.Data = fmt.Appendf(nil, "%v %d", id, sequence)
@@ -181,7 +181,7 @@ func TestRecorder_NumbersGoOnAfterARestart(t *testing.T) {
 			s.put(raw("a"), publisherID(i), n+1, 0)
 		}
 		s.sources.end(publisherID(i), s.clock.Now())
-		s.retire()
+		s.recordEnded()
 	}
 	s.close()
 	want := uint32(0)
@@ -277,14 +277,14 @@ func TestRecorder_PublisherGoneBeforeItsSampleIsRecorded(t *testing.T) {
 	for i := range 3 {
 		s.sources.end(publisherID(i), s.clock.Now())
 		s.put(raw("a"), publisherID(i), 1, 0)
-		if n := len(s.sources.byID) + len(s.sources.early); n != 0 {
+		if n := len(s.sources.byID) + len(s.sources.earlyEnds); n != 0 {
 			t.Errorf("%d publishers are kept", n)
 		}
 	}
-	for i := range 3 * mostEarly { // silent ones, while nothing is recorded
+	for i := range 3 * maxEarlyEnds { // silent ones, while nothing is recorded
 		s.sources.end(publisherID(10+i), 1)
 	}
-	if n := len(s.sources.early); n > mostEarly {
+	if n := len(s.sources.earlyEnds); n > maxEarlyEnds {
 		t.Errorf("%d silent publishers are kept", n)
 	}
 	if info := s.close(); info.Topics[0].PublishersGone != 3 {
@@ -335,7 +335,7 @@ func TestRecorder_MessageThatIsTooLarge(t *testing.T) {
 	}
 	s := newSink(t, nil)
 	s.put(raw("a"), publisherID(0), 1, 0)
-	a := arrival{publisher: publisherID(0), sequence: 2, stamp: s.clock.Now()}
+	a := sampleInfo{publisher: publisherID(0), sequence: 2, stamp: s.clock.Now()}
 	src, m, err := s.begin(&a, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -6,25 +6,25 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// A replaySource is a publisher as it was recorded.
+// A replaySource is a recorded publisher.
 type replaySource struct {
 	stream *replayStream
-	// ended is the log time of its last message at the latest; behind that it was gone. MaxUint64 = it was never known to be.
+	// ended is the log time after which the publisher was gone, at or after its last message. MaxUint64 = no end is known.
 	ended uint64
-	// presumed says that ended is only the time of its last message. It may have been there still: of a latched stream, only one
-	// with the same identity takes its place.
-	presumed bool
-	identity string
-	by       *replayPublisher // that publishes for it; nil before its first message
+	// presumed says that ended is only the time of the last message. The publisher may have existed longer. In a latched
+	// stream, only a source with the same identity replaces it.
+	presumed  bool
+	identity  string
+	publisher *replayPublisher // publishes for this source; nil before its first message
 }
 
-// sourceKey names a source: a hostile file may name a publisher in several channels.
+// sourceKey identifies a source. A hostile file may name one publisher in several channels.
 type sourceKey struct {
 	channel   *mcapfile.Channel
-	publisher *recordedPublisher // nil = not known, or the channel's only one
+	publisher *recordedPublisher // nil = unknown, or the only one of the channel
 }
 
-// source returns where a message came from.
+// source returns the source of a message.
 func (pl *player) source(m *mcapfile.Message) *replaySource {
 	c := pl.set.channels[m.Channel]
 	key := sourceKey{channel: m.Channel}
@@ -49,7 +49,7 @@ func (pl *player) source(m *mcapfile.Message) *replaySource {
 	return src
 }
 
-// presumedSource is the only publisher of a channel, of which no end was recorded.
+// presumedSource is the only publisher of a channel without a recorded end.
 func presumedSource(c *replayChannel) *replaySource {
 	src := &replaySource{stream: c.stream, ended: c.plan.Last, presumed: true}
 	m := c.plan.Metadata
@@ -61,8 +61,8 @@ func presumedSource(c *replayChannel) *replaySource {
 	return src
 }
 
-// gone reports whether next, of which there is a message at log time t, takes the place of s.
-func (s *replaySource) gone(next *replaySource, t uint64) bool {
+// replacedBy reports whether next, which has a message at log time t, replaces s.
+func (s *replaySource) replacedBy(next *replaySource, t uint64) bool {
 	if s.ended >= t {
 		return false
 	}

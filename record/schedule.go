@@ -7,20 +7,20 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// A schedule tells when the messages of a pass are due, counted from its beginning.
+// A schedule computes when the messages of a pass are due, relative to the beginning of the pass.
 type schedule struct {
 	rate    float64
-	maxGap  uint64 // ns; 0 = gaps stay as they are
+	maxGap  uint64 // ns; 0 = gaps are not shortened
 	last    uint64 // log time
-	elapsed uint64 // ns of the recording that were played, without what was cut off gaps
-	rest    uint64 // ns that the recording has before the first of the messages played and behind the last
+	elapsed uint64 // ns of the recording played so far, with shortened gaps
+	rest    uint64 // ns of the recording before the first and after the last played message
 }
 
 func newSchedule(plan *mcapfile.Plan, o *PlayOptions) *schedule {
 	return &schedule{rate: o.Rate, maxGap: uint64(o.MaxGap), last: plan.Start, rest: plan.Span - (plan.End - plan.Start)}
 }
 
-// due is for the messages in their order.
+// due returns the due time of a message. It must be called in message order.
 func (s *schedule) due(logTime uint64) time.Duration {
 	s.add(logTime - s.last)
 	s.last = logTime
@@ -38,18 +38,18 @@ func (s *schedule) scaled() time.Duration {
 	return time.Duration(min(float64(s.elapsed)/s.rate, math.MaxInt64/2))
 }
 
-// A pass of a recording without a length, which is of one message or of messages of one moment, takes a second.
+// A pass of a recording with one message, or with messages of one moment, takes a second.
 const (
-	shortest = 10 * time.Millisecond
-	pause    = time.Second
+	minPassDuration   = 10 * time.Millisecond
+	emptyPassDuration = time.Second
 )
 
-// end is when the next pass may begin: as long after the beginning of this one as the recording is long, with all its topics,
-// also those that are not played.
+// end returns when the next pass may begin. A pass takes as long as the recording with all its topics, including those that
+// are not played.
 func (s *schedule) end() time.Duration {
 	s.add(s.rest)
-	if s.elapsed < uint64(shortest) {
-		s.elapsed = uint64(pause)
+	if s.elapsed < uint64(minPassDuration) {
+		s.elapsed = uint64(emptyPassDuration)
 	}
 	return s.scaled()
 }

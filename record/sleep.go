@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// timerSlack is how late the runtime's timers may be: an idle process is woken by the poller, which counts milliseconds.
+// timerSlack is the maximum lateness of runtime timers: an idle process is woken by the poller, which counts milliseconds.
 const timerSlack = 2 * time.Millisecond
 
-// sleepUntil waits with the precision of the kernel's clock, a tenth of a millisecond or better, or until ctx ends.
+// sleepUntil waits until when, or until ctx ends. Its precision is that of the kernel's clock, a tenth of a millisecond or
+// better.
 func sleepUntil(ctx context.Context, when time.Time) error {
 	if far := time.Until(when) - timerSlack; far > 0 {
 		t := time.NewTimer(far)
@@ -20,7 +21,7 @@ func sleepUntil(ctx context.Context, when time.Time) error {
 		}
 	}
 	if rest := time.Until(when); rest > 0 {
-		nap(rest)
+		nanosleep(rest)
 	}
 	return ctx.Err()
 }

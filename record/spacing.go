@@ -6,7 +6,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Spacing summarises differences between two intervals, as absolute values; the percentiles to within 1 %.
+// Spacing summarizes the differences between two intervals, as absolute values. The percentiles are exact to 1 %.
 type Spacing struct {
 	P50 time.Duration `json:"p50_ns"`
 	P99 time.Duration `json:"p99_ns"`
@@ -16,19 +16,19 @@ type Spacing struct {
 // spacing collects differences.
 type spacing struct{ h *hdrhistogram.Histogram }
 
-// longest is the largest difference that is told from larger ones.
-const longest = 24 * time.Hour
+// maxSpacing is the largest difference that is distinguished.
+const maxSpacing = 24 * time.Hour
 
-func newSpacing() spacing { return spacing{hdrhistogram.New(1, int64(longest), 2)} }
+func newSpacing() spacing { return spacing{hdrhistogram.New(1, int64(maxSpacing), 2)} }
 
 func (s spacing) add(d time.Duration) {
 	if d < 0 {
 		d = -d
 	}
-	if d < 0 || d > longest { // the most negative Duration has no positive one
-		d = longest
+	if d < 0 || d > maxSpacing { // the most negative Duration has no positive counterpart
+		d = maxSpacing
 	}
-	// An error would mean a value out of range, and there is none.
+	// RecordValue fails only for values out of range.
 	_ = s.h.RecordValue(int64(d))
 }
 

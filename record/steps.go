@@ -6,15 +6,15 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 )
 
-// A metadata record that stands between messages from before and after a step of the wall clock.
+// clockName names the metadata record between the messages before and after a step of the wall clock.
 const clockName = "shmbus.clock"
 
-// mostSteps is how many steps of the wall clock are noted. Log times follow more of them too.
-const mostSteps = 4096
+// maxClockSteps is the number of steps of the wall clock that are recorded. Log times follow further steps too.
+const maxClockSteps = 4096
 
-// follow has the times of further messages follow the steps of the wall clock since the last message, and notes them in the
-// file.
-func (r *recorder) follow() {
+// applyClockSteps applies the steps of the wall clock since the last message to the times of further messages, and records
+// them in the file.
+func (r *recorder) applyClockSteps() {
 	offsets := r.wall.Offsets()
 	if offsets == r.offsets {
 		return
@@ -29,10 +29,10 @@ func (r *recorder) follow() {
 	r.offsets = offsets
 }
 
-// noteStep begins a chunk: none holds messages from before and after a step.
+// noteStep begins a new chunk: no chunk has messages from before and after a step.
 func (r *recorder) noteStep(before, after clock.Offset) {
 	r.w.Cut()
-	if r.steps++; r.steps > mostSteps {
+	if r.steps++; r.steps > maxClockSteps {
 		return
 	}
 	for key, value := range map[string]int64{

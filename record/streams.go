@@ -14,8 +14,8 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// Keys of the metadata with the names from before a replay changed them. The replay announces them with its publishers, and a
-// recording of it has them in the metadata of the channel.
+// Metadata keys of the original names that a replay changed. The replay announces them with its publishers. A recording of
+// the replay has them in the metadata of the channel.
 const (
 	keyOriginalTopic = "shmbus.original_topic"
 	keyOriginalType  = "shmbus.original_type"
@@ -27,27 +27,27 @@ type replayTopic struct {
 	played   string
 	messages uint64
 	bytes    uint64
-	latched  bool // a stream of it is
+	latched  bool // at least one of its streams is latched
 	streams  []*replayStream
-	nextEnd  uint64 // log time behind which a publisher may have to be closed
+	nextEnd  uint64 // log time after which a publisher may have to be closed
 }
 
-// A replayStream is the messages of a topic that have one type and are all latched or all not. Each of its publishers may
-// publish any of them.
+// A replayStream holds the messages of a topic with the same type and latched flag. Any of its publishers may publish any
+// of them.
 type replayStream struct {
-	topic      *replayTopic
-	kind       serde.Type // what is announced
-	latched    bool
-	metadata   map[string]string // what is announced
-	messages   uint64            // in the recording
-	left       uint64            // messages still to come in this pass
-	largest    uint64            // bytes of payload
-	channels   []*mcapfile.ChannelPlan
-	publishers []*replayPublisher // that are open
-	seats      int                // how many publishers there may be at most
+	topic         *replayTopic
+	kind          serde.Type // what is announced
+	latched       bool
+	metadata      map[string]string // what is announced
+	messages      uint64            // in the recording
+	left          uint64            // remaining messages of this pass
+	largest       uint64            // bytes of payload
+	channels      []*mcapfile.ChannelPlan
+	publishers    []*replayPublisher // open publishers
+	maxPublishers int                // limit of open publishers
 }
 
-// A streamSet is all streams of a replay.
+// A streamSet holds all streams of a replay.
 type streamSet struct {
 	topics   map[string]*replayTopic // by recorded name
 	streams  []*replayStream         // by order of appearance
@@ -55,16 +55,16 @@ type streamSet struct {
 	mappings []Mapping
 }
 
-// A replayChannel is what the player needs to know of a channel.
+// A replayChannel is the player's view of a channel.
 type replayChannel struct {
 	stream *replayStream
 	plan   *mcapfile.ChannelPlan
 }
 
-// newStreamSet sorts the channels of a recording.
+// newStreamSet groups the channels of a recording into streams.
 func newStreamSet(channels []mcapfile.ChannelPlan, names *nameMap, o *PlayOptions) *streamSet {
 	s := &streamSet{topics: make(map[string]*replayTopic), channels: make(map[*mcapfile.Channel]*replayChannel)}
-	sums := make(map[*byte][sha256.Size]byte) // channels of one schema share its bytes
+	sums := make(map[*byte][sha256.Size]byte) // channels with the same schema share its bytes
 	byKey := make(map[channelKey]*replayStream)
 	schemas := 0
 	for i := range channels {
@@ -92,7 +92,7 @@ func newStreamSet(channels []mcapfile.ChannelPlan, names *nameMap, o *PlayOption
 		s.channels[c.Channel] = &replayChannel{st, c}
 	}
 	for _, st := range s.streams {
-		st.limitSeats((registry.MaxSchemas - schemas) / len(s.streams))
+		st.limitPublishers((registry.MaxSchemas - schemas) / len(s.streams))
 	}
 	return s
 }
@@ -138,8 +138,8 @@ func brokenRule(topic string) string {
 	return ""
 }
 
-// originalNames is the metadata that tells others what the topic and the type were called at first: in the recording, or where
-// that is a recording of a replay, in the one that was replayed.
+// originalNames returns the metadata with the original names of the topic and the type: those of the recording or, for a
+// recording of a replay, those of the recording that was replayed.
 func originalNames(c *mcapfile.Channel, topic, kind string) map[string]string {
 	m := make(map[string]string)
 	for _, n := range []struct{ key, recorded, played string }{
@@ -154,11 +154,11 @@ func originalNames(c *mcapfile.Channel, topic, kind string) map[string]string {
 	return m
 }
 
-// maxOriginal is how many bytes of an original name are announced, so that a topic's and a type's together keep
+// maxOriginal bounds the bytes of an announced original name, so that the names of topic and type together fit into
 // registry.MaxMetadata.
 const maxOriginal = 450
 
-// announced makes a name one that metadata may hold: bytes that are no text are escaped as in Go, and what is too long is cut.
+// announced makes a name valid for metadata: invalid bytes are escaped as in Go, and a name that is too long is cut.
 func announced(name string) string {
 	if !isPlain(name) {
 		q := strconv.Quote(cutText(name, maxOriginal))
@@ -170,23 +170,24 @@ func announced(name string) string {
 	return name
 }
 
-// maxApart is how many publishers of one stream are played apart when they were there at the same time. Those beyond share
-// publishers. Latched ones do not, because each has a sample of its own to keep.
-const maxApart = 64
+// maxSeparatePublishers limits the separate publishers of a stream for recorded publishers that existed at the same time.
+// Further ones share publishers. Latched streams have no such limit, because each publisher keeps a sample of its own.
+const maxSeparatePublishers = 64
 
-// limitSeats sets how many publishers the stream may have, when all but the first must keep their schemas within so many bytes.
-func (st *replayStream) limitSeats(schemas int) {
-	st.seats = maxApart
+// limitPublishers sets the maximum number of publishers of the stream. The schemas of all but the first must fit into the
+// given number of bytes.
+func (st *replayStream) limitPublishers(schemas int) {
+	st.maxPublishers = maxSeparatePublishers
 	if st.latched {
-		st.seats = registry.MaxEntities
+		st.maxPublishers = registry.MaxEntities
 	}
 	if n := len(st.kind.Schema); n > 0 {
-		st.seats = min(st.seats, 1+schemas/n)
+		st.maxPublishers = min(st.maxPublishers, 1+schemas/n)
 	}
 }
 
-// needed returns how many publishers the stream needs for those that were there at the same time, as far as that is known
-// before the messages are read: by the first and last messages of channels that are publishers of their own.
+// needed returns the number of publishers for sources that existed at the same time, as far as it is known before the
+// messages are read: from the first and last messages of channels that are publishers of their own.
 func (st *replayStream) needed() int {
 	var holders []*replaySource
 	channels := slices.Clone(st.channels)
@@ -196,11 +197,11 @@ func (st *replayStream) needed() int {
 			continue
 		}
 		src := presumedSource(&replayChannel{st, c})
-		i := slices.IndexFunc(holders, func(holder *replaySource) bool { return holder.gone(src, c.First) })
+		i := slices.IndexFunc(holders, func(holder *replaySource) bool { return holder.replacedBy(src, c.First) })
 		switch {
 		case i >= 0:
 			holders[i] = src
-		case len(holders) < st.seats:
+		case len(holders) < st.maxPublishers:
 			holders = append(holders, src)
 		}
 	}

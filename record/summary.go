@@ -2,28 +2,28 @@ package record
 
 import "time"
 
-// A Summary says what Record or Play did. It is filled in as far as they came, also when they return an error.
+// A Summary is the result of Record or Play. It is filled in also if they return an error.
 type Summary struct {
 	Path     string `json:"path"`
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"` // payload
-	Lost     uint64 `json:"lost"`  // Record: not in the file
-	// Of Lost, those that the file could not take: they were larger than mcapfile.MaxMessage, or there was no room for another
-	// channel. And those of publishers that ended, given up beyond the subscription's memory limit. The rest was overwritten
-	// before it could be taken.
+	Lost     uint64 `json:"lost"`  // Record: samples that are not in the file
+	// Parts of Lost. TooLarge: messages larger than mcapfile.MaxMessage. NoChannel: messages for which there was no room
+	// for another channel. Dropped: samples of ended publishers beyond the memory limit of the subscription. The rest was
+	// overwritten before it was received.
 	TooLarge  uint64         `json:"too_large,omitempty"`
 	NoChannel uint64         `json:"no_channel,omitempty"`
 	Dropped   uint64         `json:"dropped,omitempty"`
 	Duration  time.Duration  `json:"duration_ns"`
 	FileSize  int64          `json:"file_size"` // bytes
 	Topics    []TopicSummary `json:"topics"`    // sorted by name
-	// Spacing is how far the time between two messages was off the plan; Play only, zero at Max.
+	// Spacing is the difference between planned and actual intervals of two messages; Play only, zero with Max.
 	Spacing Spacing `json:"spacing"`
 	// Loops counts complete passes over the file; Play only.
 	Loops uint64 `json:"loops,omitempty"`
-	// Mapped is what was played otherwise than it was recorded; Play only.
+	// Mapped lists what was played differently from the recording; Play only.
 	Mapped []Mapping `json:"mapped,omitempty"`
-	// Damage says what of the file could not be read, nil when all of it could; Play only.
+	// Damage describes the unreadable part of the file, nil if there is none; Play only.
 	Damage error `json:"-"`
 }
 
@@ -35,7 +35,7 @@ type TopicSummary struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"`
 	Lost     uint64 `json:"lost"`
-	// Of Lost, as in Summary.
+	// Parts of Lost, as in Summary.
 	TooLarge  uint64 `json:"too_large,omitempty"`
 	NoChannel uint64 `json:"no_channel,omitempty"`
 }

@@ -10,10 +10,10 @@ import (
 
 // CBOR returns the codec for values of T as github.com/fxamacker/cbor/v2 encodes them: structs as maps from field name to
 // value, "cbor" (or else "json") struct tags, map keys sorted, time.Time as tagged RFC 3339 text with nanoseconds and zone
-// offset. The encoder writes straight behind dst; when the capacity does not suffice it copies once more than it must.
+// offset. The encoder writes directly after dst. If the capacity does not suffice, the value is copied once more.
 //
-// A key that comes twice in a map is an error. Keys that no field has are skipped, fields that no key names stay zero.
-// Decoded into interfaces, maps become map[any]any.
+// A duplicate map key is an error. Keys without a field are ignored, and fields without a key stay zero. Decoded into
+// interfaces, maps become map[any]any.
 func CBOR[T any]() Codec[T] {
 	enc, err := cborEncoding().UserBufferEncMode()
 	if err != nil {
@@ -65,7 +65,7 @@ type cborEncoder[T any] struct {
 	t    Type
 	mode cbor.UserBufferEncMode
 	buf  bytes.Buffer
-	v    T // the value being encoded: here it need not be moved to the heap for each call
+	v    T // the value being encoded; a field avoids one heap allocation per call
 }
 
 func (e *cborEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
@@ -106,8 +106,8 @@ func (d *cborDecoder[T]) value() error {
 	return d.mode.Unmarshal(d.src.b, d.v)
 }
 
-// checkCBORLengths finds lengths that promise more than there is. The library does too, but cuts them to an int first, so
-// on 32-bit CPUs a length of 2^32 would be taken for 0. What else may be wrong is left to the library.
+// checkCBORLengths rejects lengths that exceed the payload. The library checks this too, but truncates lengths to an int
+// first, so that on 32-bit CPUs it would take a length of 2^32 for 0. All other checks are left to the library.
 func checkCBORLengths(src []byte) error {
 	for len(src) > 0 {
 		major, info := int(src[0]>>5), src[0]&0x1f

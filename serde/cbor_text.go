@@ -21,13 +21,13 @@ const (
 const (
 	cborIndefinite = 31
 	cborBreak      = 0xff
-	maxBigBytes    = 64 // longer numbers are shown as tagged bytes: decimal digits take more than linear time
+	maxBigBytes    = 64 // longer numbers are shown as tagged bytes, because conversion to decimal takes more than linear time
 )
 
-// A cborText writes a CBOR payload, which is well-formed and which nobody else may change, as JSON.
+// A cborText writes a CBOR payload as JSON. The payload is well-formed and private to this process.
 type cborText struct {
 	jsonText
-	src []byte // what is still to be read
+	src []byte // unread bytes
 }
 
 func cborToJSON(src []byte) ([]byte, error) {
@@ -96,7 +96,7 @@ func (c *cborText) negative(arg uint64) {
 	c.out = n.Not(n).Append(c.out, 10)
 }
 
-// body returns the bytes of a string, put together where it comes in pieces.
+// body returns the bytes of a string and joins the chunks of an indefinite-length string.
 func (c *cborText) body(info byte, arg uint64) []byte {
 	if info != cborIndefinite {
 		b := c.src[:arg]
@@ -112,7 +112,7 @@ func (c *cborText) body(info byte, arg uint64) []byte {
 	return all
 }
 
-// broke skips the mark that ends an item of indefinite length, if it comes next.
+// broke skips the break code that ends an item of indefinite length, if it comes next.
 func (c *cborText) broke() bool {
 	if c.src[0] != cborBreak {
 		return false
@@ -150,7 +150,7 @@ func (c *cborText) tag(number uint64) error {
 		if c.big(number == 3) {
 			return nil
 		}
-	case 55799: // "this is CBOR"
+	case 55799: // self-described CBOR
 		return c.value()
 	}
 	*c = before
@@ -171,7 +171,7 @@ func (c *cborText) epoch() bool {
 		return c.time(time.Unix(-1-int64(arg), 0))
 	case major == cborSimple && info >= 25 && info <= 27:
 		f, _ := cborFloat(info, arg)
-		if math.Abs(f) > 1<<40 || math.IsNaN(f) { // some 30 000 years: no date in RFC 3339
+		if math.Abs(f) > 1<<40 || math.IsNaN(f) { // about 30 000 years: no date in RFC 3339
 			return false
 		}
 		whole, part := math.Modf(f)
@@ -214,7 +214,7 @@ func (c *cborText) simple(info byte, arg uint64) {
 	}
 }
 
-// cborFloat returns a number of 16, 32 or 64 bits, and how many bits show it well.
+// cborFloat returns a number of 16, 32 or 64 bits, and the number of bits for its shortest decimal form.
 func cborFloat(info byte, arg uint64) (f float64, bits int) {
 	switch info {
 	case 25:

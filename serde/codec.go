@@ -2,7 +2,7 @@ package serde
 
 import "reflect"
 
-// Names of the encodings this package makes. A Type may carry any other name for bytes that are passed through.
+// Names of the encodings of this package. A Type may have any other name for bytes that are passed through.
 const (
 	EncodingRaw     = "raw"
 	EncodingString  = "string"
@@ -11,8 +11,8 @@ const (
 	EncodingJSON    = "json"
 )
 
-// A Type names what the payloads of a topic are. It travels with the topic, and a subscription is refused when its own
-// Type differs. Treat Schema as read-only.
+// A Type describes the payloads of a topic. It is announced with the topic. A subscriber with a different Type is not
+// connected. Schema must not be changed.
 type Type struct {
 	Name           string // such as "geometry.Pose"; empty for bytes of no particular type
 	Encoding       string // one of the Encoding constants, or any other name for bytes that are passed through
@@ -20,7 +20,7 @@ type Type struct {
 	Schema         []byte
 }
 
-// A Codec makes encoders and decoders for values of T. It is immutable and may be used by any number of goroutines.
+// A Codec creates encoders and decoders for values of T. It is immutable and may be used concurrently.
 type Codec[T any] interface {
 	Type() Type
 	Encoder() Encoder[T]
@@ -29,17 +29,17 @@ type Codec[T any] interface {
 
 // An Encoder appends encoded values. It is for one goroutine at a time.
 type Encoder[T any] interface {
-	// Append appends v to dst and returns the longer slice. While the capacity of dst suffices, the bytes are written in
-	// place; beyond that the result is a new slice on the heap that begins with a copy of dst. On error it returns dst
-	// as it was, though bytes between its length and its capacity may have changed. A value that contains itself must
+	// Append appends v to dst and returns the extended slice. If the capacity of dst suffices, the bytes are written in
+	// place. Otherwise the result is a new slice on the heap that begins with a copy of dst. On error Append returns dst
+	// unchanged, except that bytes between its length and its capacity may have changed. A value that contains itself must
 	// not be encoded.
 	Append(dst []byte, v T) ([]byte, error)
 }
 
 // A Decoder reads encoded values. It is for one goroutine at a time.
 type Decoder[T any] interface {
-	// Decode stores in v the one value that src holds. Nothing of the old *v is kept or written to. The error is a
-	// *DecodeError, and *v is then the zero value.
+	// Decode stores in v the one value that src holds. The old *v is neither kept nor written to. The error is a
+	// *DecodeError; *v is then the zero value.
 	Decode(src []byte, v *T) error
 }
 
@@ -54,7 +54,7 @@ func Default[T any]() Codec[T] {
 	return MsgPack[T]()
 }
 
-// typeName is "pkg.Type", the same for T and for pointers to it since they are encoded alike.
+// typeName is "pkg.Type". It is the same for T and *T, because they are encoded alike.
 func typeName[T any]() string {
 	t := reflect.TypeFor[T]()
 	for t.Kind() == reflect.Pointer && t.Name() == "" {

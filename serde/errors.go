@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrUndecodable says that a payload cannot be shown as JSON, or made from it, because nothing here knows its encoding.
+// ErrUndecodable says that a payload cannot be converted to or from JSON, because its encoding is unknown.
 var ErrUndecodable = errors.New("the encoding cannot be decoded without its type")
 
 var (
@@ -14,9 +14,9 @@ var (
 	errContainerKey = errors.New("a map whose keys are maps or arrays has no JSON form")
 )
 
-// A DecodeError says that a payload is not what its type promises.
+// A DecodeError says that a payload is not valid for its type.
 type DecodeError struct {
-	Type     string // name of the type that was expected
+	Type     string // name of the expected type
 	Encoding string
 	Err      error
 }
@@ -34,7 +34,7 @@ func encodeError(t Type, err error) error {
 	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
 }
 
-// A panicError is what a decoder library, or a method of the decoded type, panicked with.
+// A panicError holds the panic value of a decoder library or of a method of the decoded type.
 type panicError struct{ value any }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
@@ -44,7 +44,7 @@ func (e *panicError) Unwrap() error {
 	return err
 }
 
-// guarded runs decode and turns whatever goes wrong in it, panics included, into a *DecodeError and a zero *v.
+// guarded runs decode. It converts every error and panic into a *DecodeError and sets *v to zero.
 func guarded[T any](t *Type, v *T, decode func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -13,10 +13,11 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// FromJSON makes a payload from one JSON value, for tools. It knows the encodings string (the value must be a string),
-// msgpack, cbor and json; for every other one it returns ErrUndecodable. Keys come out sorted, whole numbers as integers
-// of up to 64 bits, every other number as a 64-bit floating-point number; a number that does not fit is an error.
-// Nothing becomes bytes or a time stamp, since JSON has neither; CBOR decoders take text for a time.Time, MsgPack ones do not.
+// FromJSON makes a payload from one JSON value, for tools. It supports the encodings string (the value must be a string),
+// msgpack, cbor and json, and returns ErrUndecodable for every other one. Keys are sorted. Whole numbers become integers of
+// up to 64 bits, every other number becomes a 64-bit floating-point number, and a number that does not fit is an error. No
+// value becomes bytes or a time stamp, since JSON has neither. CBOR decoders accept text for a time.Time, MsgPack decoders
+// do not.
 func FromJSON(encoding string, js []byte) ([]byte, error) {
 	switch encoding {
 	case EncodingString, EncodingMsgPack, EncodingCBOR, EncodingJSON:
@@ -63,7 +64,7 @@ func fromJSON(encoding string, js []byte) ([]byte, error) {
 	return mode.Marshal(v)
 }
 
-// parseJSON returns the one value that js holds, numbers as json.Number.
+// parseJSON returns the one value in js, with numbers as json.Number.
 func parseJSON(js []byte) (v any, err error) {
 	dec := json.NewDecoder(bytes.NewReader(js))
 	dec.UseNumber()

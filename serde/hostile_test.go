@@ -77,7 +77,7 @@ func hostileMsgPack() map[string][]byte {
 	}
 }
 
-func TestHostileMsgPackIsAnError(t *testing.T) {
+func TestMsgPack_HostilePayloads(t *testing.T) {
 	dec := MsgPack[holder]().Decoder()
 	for name, payload := range hostileMsgPack() {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func hostileCBOR() map[string][]byte {
 	}
 }
 
-func TestHostileCBORIsAnError(t *testing.T) {
+func TestCBOR_HostilePayloads(t *testing.T) {
 	dec := CBOR[any]().Decoder()
 	for name, payload := range hostileCBOR() {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestHostileCBORIsAnError(t *testing.T) {
 	}
 }
 
-func TestPanicsOfMethodsAreErrors(t *testing.T) {
+func TestDecoder_PanicsOfMethods(t *testing.T) {
 	var v holder
 	if err := CBOR[holder]().Decoder().Decode([]byte("\xa1\x64Hook\x01"), &v); err == nil || !strings.Contains(err.Error(), "method of the application") {
 		t.Error(err)
@@ -159,7 +159,7 @@ func TestPanicsOfMethodsAreErrors(t *testing.T) {
 	}
 }
 
-func TestHostileJSONIsAnError(t *testing.T) {
+func TestJSON_HostilePayloads(t *testing.T) {
 	dec := JSON[any]().Decoder()
 	for _, payload := range []string{"", " ", "{", "1 2", `"\u12"`, "nul", `{"a":}`, strings.Repeat("[", 1<<20), `{"a":1}]`} {
 		v := any("old")
@@ -170,7 +170,7 @@ func TestHostileJSONIsAnError(t *testing.T) {
 	}
 }
 
-func TestTheDeepestThatIsAllowed(t *testing.T) {
+func TestDecoder_MaxDepth(t *testing.T) {
 	var v any
 	if err := MsgPack[any]().Decoder().Decode(chain(MaxDepth, "\x91", 0xc0), &v); err != nil {
 		t.Error(err)
@@ -187,7 +187,7 @@ func TestTheDeepestThatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestWhatDecodingAllocatesIsBounded(t *testing.T) {
+func TestDecoder_BoundedAllocation(t *testing.T) {
 	const n = 1 << 14
 	for name, payload := range map[string][]byte{
 		"nils":       append(length32(0xdd, n), bytes.Repeat([]byte{0xc0}, n)...),
@@ -209,7 +209,7 @@ func TestWhatDecodingAllocatesIsBounded(t *testing.T) {
 }
 
 // A payload that changes while it is decoded must not get a length past the check.
-func TestLengthsAreFetchedOnce(t *testing.T) {
+func TestDecoder_LengthsReadOnce(t *testing.T) {
 	src := append(length32(0xdd, 2), 0xc0, 0xc0)
 	var r tokenReader
 	r.reset(src)
@@ -223,7 +223,7 @@ func TestLengthsAreFetchedOnce(t *testing.T) {
 	}
 }
 
-func TestTokenReaderAgreesWithTheLibrary(t *testing.T) {
+func TestTokenReader_AgreesWithTheLibrary(t *testing.T) {
 	for code := range 256 {
 		b := append([]byte{byte(code)}, 0, 0, 0, 1)
 		b = append(b, make([]byte, 40)...)

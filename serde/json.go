@@ -2,11 +2,12 @@ package serde
 
 import "encoding/json"
 
-// JSON returns the codec for values of T as encoding/json encodes them, without escaping for HTML. The library has no way
-// to encode in place: the text is built in its own buffer and copied behind dst, once. NaN and infinities are errors.
+// JSON returns the codec for values of T as encoding/json encodes them, without escaping for HTML. The library cannot
+// encode in place: it builds the text in a buffer of its own, which is copied once after dst. NaN and infinities are
+// errors.
 //
-// Of a key that comes twice, the last value counts; bytes that are not UTF-8 become U+FFFD; decoded into interfaces, every
-// number becomes a float64.
+// Of a duplicate key, the last value applies. Bytes that are not UTF-8 become U+FFFD. Decoded into interfaces, every number
+// becomes a float64.
 func JSON[T any]() Codec[T] { return jsonCodec[T]{Type{Name: typeName[T](), Encoding: EncodingJSON}} }
 
 type jsonCodec[T any] struct{ t Type }
@@ -30,7 +31,7 @@ type jsonEncoder[T any] struct {
 	t   Type
 	enc *json.Encoder
 	out appender
-	v   T // the value being encoded: here it need not be moved to the heap for each call
+	v   T // the value being encoded; a field avoids one heap allocation per call
 }
 
 func (e *jsonEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
@@ -42,7 +43,7 @@ func (e *jsonEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
 	if err != nil {
 		return dst, encodeError(e.t, err)
 	}
-	return b[:len(b)-1], nil // without the line end that the encoder adds
+	return b[:len(b)-1], nil // without the newline of the encoder
 }
 
 type jsonDecoder[T any] struct {
@@ -63,12 +64,12 @@ func (d *jsonDecoder[T]) Decode(src []byte, v *T) error {
 
 func (d *jsonDecoder[T]) value() error { return json.Unmarshal(d.src.b, d.v) }
 
-// A snapshot is a private copy of a payload, for libraries that read it twice and trust their first look.
+// A snapshot is a private copy of a payload, for libraries that read it twice and rely on equal bytes.
 type snapshot struct{ b []byte }
 
 func (s *snapshot) take(src []byte) { s.b = append(s.b[:0], src...) }
 
-// drop gives large copies back.
+// drop frees a large copy.
 func (s *snapshot) drop() {
 	if cap(s.b) > keepAtMost {
 		s.b = nil

@@ -4,20 +4,20 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// MaxDepth is how deep arrays, maps and tags may nest in a MsgPack or CBOR payload.
+// MaxDepth is the maximum nesting of arrays, maps and tags in a MsgPack or CBOR payload.
 const MaxDepth = 256
 
-// keepAtMost bounds the scratch memory that a decoder keeps between payloads.
+// keepAtMost is the maximum scratch memory in bytes that a decoder keeps between payloads.
 const keepAtMost = 1 << 20
 
 // MsgPack returns the codec for values of T as github.com/vmihailenco/msgpack/v5 encodes them: structs as maps from field
 // name to value, "msgpack" struct tags, time.Time to the nanosecond but in UTC or local time only. The encoder writes
-// straight behind dst.
+// directly after dst.
 //
-// Of a key that comes twice, the last value counts. Keys that no field has are skipped, fields that no key names stay
-// zero. Decoded into interfaces, maps become map[string]any. Not supported in a payload: the library's interned strings
-// (struct tag option "intern", extension type -128), extensions of zero length, and maps inside extensions. Decoding into a struct that embeds a pointer
-// to a struct makes the library keep one goroutine per such type until the process ends; embed the struct itself.
+// Of a duplicate key, the last value applies. Keys without a field are ignored, and fields without a key stay zero. Decoded
+// into interfaces, maps become map[string]any. Not supported in a payload: the library's interned strings (struct tag
+// option "intern", extension type -128), extensions of zero length, and maps inside extensions. When T embeds a pointer to
+// a struct, the library keeps one goroutine per such type until the process ends; embed the struct itself.
 func MsgPack[T any]() Codec[T] {
 	return msgpackCodec[T]{Type{Name: typeName[T](), Encoding: EncodingMsgPack}}
 }
@@ -40,7 +40,7 @@ type msgpackEncoder[T any] struct {
 	t   Type
 	enc *msgpack.Encoder
 	out appender
-	v   T // the value being encoded: here it need not be moved to the heap for each call
+	v   T // the value being encoded; a field avoids one heap allocation per call
 }
 
 func (e *msgpackEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
@@ -71,8 +71,8 @@ func (d *msgpackDecoder[T]) Decode(src []byte, v *T) error {
 	d.v = nil
 	d.tokens.reset(nil)
 	if err != nil || len(src) > keepAtMost {
-		// After an error the library's decoder may go on recording what it reads; after a large payload it keeps
-		// a buffer as large as the largest string.
+		// After an error the library's decoder may continue to record its input. After a large payload it keeps a buffer of
+		// the size of the largest string.
 		d.dec = nil
 	}
 	return err
@@ -89,7 +89,7 @@ func (d *msgpackDecoder[T]) value() error {
 	return d.tokens.finish()
 }
 
-// An appender is the end of a slice as a writer.
+// An appender is a writer that appends to a slice.
 type appender struct{ b []byte }
 
 func (a *appender) Write(p []byte) (int, error) {

@@ -1,31 +1,31 @@
 package serde
 
-// A tokenClass says what follows the head of a MsgPack token.
+// A tokenClass is the kind of data that follows the head of a MsgPack token.
 type tokenClass uint8
 
 const (
-	scalar    tokenClass = iota // nothing: the head is all
-	bytesLike                   // as many bytes as the length says
-	extension                   // likewise; the last byte of the head is the extension's type
-	container                   // as many values as the length says
-	reserved                    // the one code that means nothing
+	scalar    tokenClass = iota // no data
+	bytesLike                   // length bytes
+	extension                   // length bytes; the last byte of the head is the extension's type
+	container                   // length values
+	reserved                    // the one undefined code
 )
 
-// maxHead is the longest head: a 64-bit number behind its code.
+// maxHead is the length of the longest head: a code and a 64-bit number.
 const maxHead = 9
 
-// Extension types that the library gives a meaning.
+// Extension types with a meaning in the library.
 const (
 	timeExtension     = -1
 	internedExtension = -128
 )
 
-// A tokenKind is what the first byte of a MsgPack token tells.
+// A tokenKind is the information in the first byte of a MsgPack token.
 type tokenKind struct {
 	class  tokenClass
-	head   int    // bytes, with the first
-	size   int    // bytes of the big-endian length behind the first byte
-	fixed  uint64 // length where size is 0
+	head   int    // bytes, including the first
+	size   int    // bytes of the big-endian length after the first byte
+	fixed  uint64 // length if size is 0
 	values uint64 // values per unit of length: 2 in maps
 }
 
@@ -79,7 +79,7 @@ var longKinds = [0x20]tokenKind{
 	0x1f: {class: container, head: 5, size: 4, values: 2},
 }
 
-// length is how many bytes or values follow the head.
+// length is the number of bytes or values after the head.
 func (k *tokenKind) length(head *[maxHead]byte) uint64 {
 	n := k.fixed
 	for _, b := range head[1 : 1+k.size] {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A msgpackText writes a MsgPack payload, which nobody else may change, as JSON.
+// A msgpackText writes a MsgPack payload as JSON. The payload is private to this process.
 type msgpackText struct {
 	jsonText
-	src []byte // what is still to be read
+	src []byte // unread bytes
 }
 
 func msgpackToJSON(src []byte) ([]byte, error) {
@@ -116,7 +116,7 @@ func (m *msgpackText) extension(kind int8, body []byte) {
 	m.raw("}")
 }
 
-// extensionTime reads the three forms of MsgPack's time stamp.
+// extensionTime reads the three forms of MsgPack time stamps.
 func extensionTime(b []byte) (time.Time, bool) {
 	switch len(b) {
 	case 4:

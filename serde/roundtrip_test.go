@@ -57,7 +57,7 @@ func codecs[T any]() map[string]Codec[T] {
 	return map[string]Codec[T]{EncodingMsgPack: MsgPack[T](), EncodingCBOR: CBOR[T](), EncodingJSON: JSON[T]()}
 }
 
-func TestValuesComeBack(t *testing.T) {
+func TestCodecs_RoundTrip(t *testing.T) {
 	for encoding, c := range codecs[everything]() {
 		enc, dec := c.Encoder(), c.Decoder()
 		for name, want := range trickyValues() {
@@ -85,7 +85,7 @@ func TestValuesComeBack(t *testing.T) {
 	}
 }
 
-func TestNumbersThatAreNoneComeBack(t *testing.T) {
+func TestCodecs_NaNAndInfinities(t *testing.T) {
 	for _, c := range []Codec[[]float64]{MsgPack[[]float64](), CBOR[[]float64]()} {
 		b, err := c.Encoder().Append(nil, []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1)})
 		if err != nil {
@@ -101,7 +101,7 @@ func TestNumbersThatAreNoneComeBack(t *testing.T) {
 	}
 }
 
-func TestTopLevelKinds(t *testing.T) {
+func TestCodecs_TopLevelKinds(t *testing.T) {
 	roundTrip(t, codecs[int](), -5)
 	roundTrip(t, codecs[string](), "text")
 	roundTrip(t, codecs[[]byte](), []byte{1, 2, 3})
@@ -133,7 +133,7 @@ func roundTrip[T any](t *testing.T, all map[string]Codec[T], want T) {
 	}
 }
 
-func TestAppendWritesInPlaceWhileThereIsRoom(t *testing.T) {
+func TestEncoder_AppendInPlace(t *testing.T) {
 	for encoding, c := range codecs[everything]() {
 		enc := c.Encoder()
 		whole, err := enc.Append([]byte("head"), trickyValues()["nested"])
@@ -162,7 +162,7 @@ func TestAppendWritesInPlaceWhileThereIsRoom(t *testing.T) {
 	}
 }
 
-func TestAFailedAppendLeavesDst(t *testing.T) {
+func TestEncoder_FailedAppendLeavesDst(t *testing.T) {
 	for encoding, c := range codecs[any]() {
 		enc := c.Encoder()
 		dst, err := enc.Append(make([]byte, 3, 100), []any{"fine", make(chan int)})
@@ -181,7 +181,7 @@ func TestAFailedAppendLeavesDst(t *testing.T) {
 	}
 }
 
-func TestTypes(t *testing.T) {
+func TestCodecs_Types(t *testing.T) {
 	for _, tc := range []struct{ got, want Type }{
 		{Raw().Type(), Type{Encoding: "raw"}},
 		{String().Type(), Type{Name: "string", Encoding: "string"}},
@@ -205,7 +205,7 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-func TestRawIsAWindowAndTextIsNot(t *testing.T) {
+func TestRaw_AliasesSource(t *testing.T) {
 	src := []byte("payload and more")[:7]
 	var window []byte
 	if err := Raw().Decoder().Decode(src, &window); err != nil {
@@ -238,7 +238,7 @@ func TestRawIsAWindowAndTextIsNot(t *testing.T) {
 	}
 }
 
-func TestPassingThroughDoesNotAllocate(t *testing.T) {
+func TestRaw_AllocatesNothing(t *testing.T) {
 	dst, payload := make([]byte, 0, 64), []byte("payload")
 	rawEnc, rawDec := Raw().Encoder(), Raw().Decoder()
 	textEnc, textDec := String().Encoder(), String().Decoder()

@@ -10,9 +10,9 @@ const (
 	textAlone = textBlock / 4
 )
 
-// String returns the codec for text in UTF-8; anything else is an error on both sides. Encoding does not allocate.
-// Decoded strings may be kept; those of at most 1 KiB are cut from blocks of 4 KiB, so that decoding them allocates once
-// per block, and keeping one of them keeps its block. Longer ones have memory of their own.
+// String returns the codec for UTF-8 text. Invalid UTF-8 is an error for encoder and decoder. Encoding does not allocate.
+// Decoded strings may be kept. Strings of at most 1 KiB are cut from blocks of 4 KiB: decoding allocates once per block,
+// and a kept string keeps its block. Longer strings have memory of their own.
 func String() Codec[string] { return text{} }
 
 type text struct{}
@@ -36,7 +36,7 @@ type textDecoder struct {
 
 func (d *textDecoder) Decode(src []byte, v *string) error {
 	s := d.copy(src)
-	// Only the copy is looked at: the source may change under us.
+	// Only the copy is checked, because the source may change concurrently.
 	if !utf8.ValidString(s) {
 		*v = ""
 		return &DecodeError{Type: "string", Encoding: EncodingString, Err: errNotUTF8}

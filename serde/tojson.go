@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// ToJSON shows a payload as JSON without knowing its Go type, for tools. It knows the encodings string, msgpack, cbor and
-// json; for every other one it returns ErrUndecodable. A malformed payload is a *DecodeError.
+// ToJSON converts a payload to JSON without knowing its Go type, for tools. It supports the encodings string, msgpack, cbor
+// and json, and returns ErrUndecodable for every other one. A malformed payload is a *DecodeError.
 //
-// Keys are sorted by their text, so equal values give equal JSON; of a key that comes twice the last value is shown. What
-// JSON does not have is shown like this:
+// Keys are sorted by their text, so equal values give equal JSON. Of a duplicate key the last value is shown. Values that
+// JSON lacks are shown as follows:
 //
 //   - bytes: a string in base64
 //   - NaN and infinities: the strings "NaN", "Infinity" and "-Infinity"
@@ -24,13 +24,13 @@ import (
 //   - other extensions of MsgPack: {"data":base64,"ext":type}
 //   - big numbers of CBOR up to 512 bits: a number; other tags: {"tag":number,"value":content}; undefined: null; other
 //     simple values: {"simple":number}
-//   - text that is not UTF-8: each wrong byte becomes U+FFFD; with encoding string it is an error
+//   - text that is not UTF-8: each invalid byte becomes U+FFFD; with encoding string it is an error
 //
-// The result is at most 24 times as long as the payload, and it takes memory of its own.
+// The result is at most 24 times as long as the payload and does not alias it.
 func ToJSON(t Type, payload []byte) (json.RawMessage, error) {
 	var out []byte
 	var err error
-	src := bytes.Clone(payload) // read once: the payload may change under us
+	src := bytes.Clone(payload) // read once: the payload may change concurrently
 	switch t.Encoding {
 	case EncodingString:
 		if !utf8.Valid(src) {
@@ -61,13 +61,13 @@ func sortedJSON(src []byte) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// A jsonText is JSON being written.
+// A jsonText builds JSON text.
 type jsonText struct {
 	out   []byte
 	inKey bool
 }
 
-// A span is a member of an object that was written: its key begins at start, the key ends at key, all of it at end.
+// A span is a written member of an object: the key begins at start and ends at key, the member ends at end.
 type span struct{ start, key, end int }
 
 func (w *jsonText) raw(s string)  { w.out = append(w.out, s...) }
@@ -109,7 +109,7 @@ func (w *jsonText) time(t time.Time) bool {
 	return true
 }
 
-// array writes an array; value writes the next element, or reports that there is none.
+// array writes an array. value writes the next element, or returns false if there is none.
 func (w *jsonText) array(value func() (bool, error)) error {
 	if w.inKey {
 		return errContainerKey
@@ -131,7 +131,8 @@ func (w *jsonText) array(value func() (bool, error)) error {
 	}
 }
 
-// object writes an object; value writes the next key, and then its value, or reports that there is no further key.
+// object writes an object. value alternately writes the next key and its value, or returns false if there is no further
+// key.
 func (w *jsonText) object(value func() (bool, error)) error {
 	if w.inKey {
 		return errContainerKey
@@ -170,7 +171,7 @@ func (w *jsonText) object(value func() (bool, error)) error {
 	return nil
 }
 
-// sort puts the members written from first on in the order of their keys.
+// sort orders the members, written from first on, by their keys.
 func (w *jsonText) sort(first int, members []span) {
 	compare := func(a, b span) int { return bytes.Compare(w.out[a.start:a.key], w.out[b.start:b.key]) }
 	sorted := true

@@ -61,7 +61,7 @@ func TestToJSON(t *testing.T) {
 	}
 }
 
-func TestToJSONRefuses(t *testing.T) {
+func TestToJSON_Refusals(t *testing.T) {
 	for _, tc := range []struct{ encoding, payload string }{
 		{"string", "\xff"}, {"json", "{"}, {"json", "1 2"}, {"json", ""},
 		{"msgpack", "\x81\x80\xc0"}, {"msgpack", "\x81\x91\xc0\xc0"}, {"msgpack", "\x81\xa1a"},
@@ -90,7 +90,7 @@ func TestToJSONRefuses(t *testing.T) {
 	}
 }
 
-func TestJSONGoesThereAndBack(t *testing.T) {
+func TestToJSON_RoundTrip(t *testing.T) {
 	for _, js := range []string{
 		`null`, `true`, `0`, `-1`, `127`, `128`, `-129`, `9223372036854775807`, `-9223372036854775808`, `18446744073709551615`,
 		`1.5`, `-1e+300`, `""`, `"ü\n"`, `[]`, `{}`, `{"a":[1,{"b":null}],"c":"d"}`, `[[[[]]]]`,
@@ -120,7 +120,7 @@ func TestJSONGoesThereAndBack(t *testing.T) {
 }
 
 // A struct field of what was made from JSON is found by the decoder of the type.
-func TestFromJSONFillsStructs(t *testing.T) {
+func TestFromJSON_FillsStructs(t *testing.T) {
 	for encoding, c := range codecs[pose]() {
 		payload, err := FromJSON(encoding, []byte(`{"X":2,"Y":0.5,"Frame":"map"}`))
 		if err != nil {

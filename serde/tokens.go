@@ -14,31 +14,31 @@ var (
 	errReserved       = errors.New("reserved code c1")
 )
 
-// A tokenReader hands a MsgPack payload to the library's decoder and stands between the two. The library believes every
-// length it reads, and reserves memory for it; recurses as deep as the payload says; and reads a map out of the data of an
-// extension when it expects a map and finds an extension. So the reader takes the payload apart itself, token by token as
-// the library asks for it, and ends the reading as soon as a length promises more than there is, nesting goes too deep, or
-// the library asks for something else than the token at hand consists of.
+// A tokenReader passes a MsgPack payload to the library's decoder token by token, because the library trusts its input: it
+// allocates memory for every length that it reads, it recurses as deep as the payload is nested, and it reads a map from
+// the data of an extension when it expects a map and finds an extension. The tokenReader parses the payload itself, on
+// demand. It ends the reading as soon as a length exceeds the payload, the nesting is too deep, or the library requests
+// something other than the parts of the current token.
 //
-// Every byte of the payload is fetched once: what was checked is what the library gets.
+// Every byte of the payload is read once: the library gets the bytes that were checked.
 type tokenReader struct {
 	src     []byte
-	pos     int // of the first byte behind the token
+	pos     int // of the first byte after the token
 	head    [maxHead]byte
 	headLen int // of the token, in bytes
 	bodyLen int
-	off     int // how much of the token the library has
+	off     int // bytes of the token that the library has read
 
 	begun   bool
-	claimed uint64   // values that containers promised; each takes at least one byte
-	open    []uint64 // values that each open container still waits for
+	claimed uint64   // values announced by containers; each takes at least one byte
+	open    []uint64 // remaining values of each open container
 }
 
 func (r *tokenReader) reset(src []byte) {
 	*r = tokenReader{src: src, open: r.open[:0]}
 }
 
-// finish reports whether the payload ended with its value.
+// finish returns an error unless the payload ended with its value.
 func (r *tokenReader) finish() error {
 	switch r.leave(); {
 	case r.off != r.headLen+r.bodyLen || len(r.open) > 0:
@@ -49,7 +49,7 @@ func (r *tokenReader) finish() error {
 	return nil
 }
 
-// ReadByte returns the next byte of the token's head, going on to the next token at its end.
+// ReadByte returns the next byte of the token's head. At the end of a token it continues with the next one.
 func (r *tokenReader) ReadByte() (byte, error) {
 	if r.off == r.headLen+r.bodyLen {
 		if err := r.next(); err != nil {
@@ -63,7 +63,7 @@ func (r *tokenReader) ReadByte() (byte, error) {
 	return r.head[r.off-1], nil
 }
 
-// UnreadByte takes back the last ReadByte.
+// UnreadByte undoes the last ReadByte.
 func (r *tokenReader) UnreadByte() error {
 	if r.off == 0 || r.off > r.headLen {
 		return errOutOfStep
@@ -72,7 +72,7 @@ func (r *tokenReader) UnreadByte() error {
 	return nil
 }
 
-// Read returns bytes of the head behind its first, or of the body, never of both.
+// Read returns bytes of the head after its first, or of the body, never of both.
 func (r *tokenReader) Read(p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
@@ -88,7 +88,7 @@ func (r *tokenReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next takes the next token from the payload.
+// next parses the next token of the payload.
 func (r *tokenReader) next() error {
 	if r.leave(); r.begun && len(r.open) == 0 {
 		return errOutOfStep

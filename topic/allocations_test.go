@@ -55,7 +55,7 @@ func allocatedBelow(t testing.TB, function string) (n int64) {
 	return n
 }
 
-func TestAllocationsAreCounted(t *testing.T) {
+func TestAllocations_Counted(t *testing.T) {
 	var kept []*[64]byte
 	stop := make(chan struct{})
 	done := make(chan struct{})

@@ -6,10 +6,10 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// PublishBatch publishes each value as a sample of its own, in their order, and returns how many it published: all of them,
-// unless there is an error. For values of []byte that are published as they are it costs less than as many calls of Publish:
-// the clock is read once, so samples of a batch may have the same time, and subscribers that sleep are woken once. Other
-// values are encoded and published one after the other.
+// PublishBatch publishes each value as a sample of its own, in order. It returns the number of published samples, which is
+// len(values) unless there is an error. For []byte values that are published unchanged, a batch costs less than single
+// Publish calls: the clock is read once, so samples of a batch may have the same time, and sleeping subscribers are woken
+// once. Other values are encoded and published one by one.
 func (p *Publisher[T]) PublishBatch(ctx context.Context, values []T) (int, error) {
 	if p.directBatch != nil {
 		return p.directBatch(ctx, values)
@@ -22,9 +22,9 @@ func (p *Publisher[T]) PublishBatch(ctx context.Context, values []T) (int, error
 	return len(values), nil
 }
 
-// ReceiveBatch waits for the next sample and takes with it those that are there already, up to len(buf). It returns how many
-// there are, at least one unless there is an error, which is as of Receive. The caller releases each of them. Order is kept
-// per publisher; what is left is for the next call.
+// ReceiveBatch waits for the next sample and also takes the samples that are available already, up to len(buf) in total. It
+// returns the number of samples in buf: at least one, unless there is an error, which is as for Receive. The caller
+// releases each sample. Order is kept per publisher. Samples beyond len(buf) are left for the next call.
 func (s *Subscriber[T]) ReceiveBatch(ctx context.Context, buf []Sample[T]) (int, error) {
 	scratch := s.scratch.Swap(nil)
 	if scratch == nil {
@@ -38,7 +38,7 @@ func (s *Subscriber[T]) ReceiveBatch(ctx context.Context, buf []Sample[T]) (int,
 	for i, m := range taken[:n] {
 		buf[i] = Sample[T]{m}
 	}
-	clear(taken[:n]) // memory of a publisher that is gone is not kept by what it was taken with
+	clear(taken[:n]) // scratch must not keep a removed publisher's memory alive
 	s.scratch.Store(scratch)
 	return n, err
 }

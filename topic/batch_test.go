@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestBatchesOfBytesAndOfValues(t *testing.T) {
+func TestBatch_BytesAndValues(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	raw := publisher[[]byte](t, a, "raw", nil)
@@ -55,7 +55,7 @@ func TestBatchesOfBytesAndOfValues(t *testing.T) {
 	}
 }
 
-func TestBatchesOfBytesAllocateNothing(t *testing.T) {
+func TestBatch_BytesAllocateNothing(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher[[]byte](t, a, "x", nil)

@@ -13,7 +13,7 @@ import (
 )
 
 // Whoever closes a participant need not know that somebody else is closing, or using, one of its ends at that moment.
-func TestAParticipantClosesWhileItsEndsAreUsedAndClosed(t *testing.T) {
+func TestParticipant_CloseWhileEndpointsAreUsedAndClosed(t *testing.T) {
 	o := domain(t)
 	const ends, rounds = 12, 8
 	for range rounds {
@@ -72,7 +72,7 @@ func TestAParticipantClosesWhileItsEndsAreUsedAndClosed(t *testing.T) {
 }
 
 // A publish that waits for room must not keep another one from ending with its own context.
-func TestAContextEndsAPublishBehindOneThatWaits(t *testing.T) {
+func TestPublisher_ContextEndsPublishBehindWaitingOne(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher(t, a, "poses", &PublisherOptions[pose]{Codec: serde.JSON[pose](), MemoryLimit: 1024})

@@ -42,7 +42,7 @@ func isCut(err error) bool {
 	return errors.As(err, &corrupt) && corrupt.Where != ""
 }
 
-func TestWhatReadsAPayloadThatIsTakenAwayEndsWithAnError(t *testing.T) {
+func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 	p := join(t, domain(t))
 	events := make(chan Event, 100)
 	go func() {
@@ -139,7 +139,7 @@ func TestWhatReadsAPayloadThatIsTakenAwayEndsWithAnError(t *testing.T) {
 	}
 }
 
-func TestASubscriberThatCutsItsFileIsNamed(t *testing.T) {
+func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
 	events := make(chan Event, 100)
@@ -189,7 +189,7 @@ func TestASubscriberThatCutsItsFileIsNamed(t *testing.T) {
 }
 
 // Whoever hears that a publisher is gone finds out, now and then, that its file is, too.
-func TestAPublisherThatIsGoneAndCutItsFileIsNamed(t *testing.T) {
+func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
 	events := make(chan Event, 100)
@@ -225,13 +225,13 @@ func TestAPublisherThatIsGoneAndCutItsFileIsNamed(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.unusable) != 0 && p.entities[id] == nil {
-		t.Errorf("remembered for ever: %v", p.unusable)
+	if len(p.unavailable) != 0 && p.endpoints[id] == nil {
+		t.Errorf("remembered for ever: %v", p.unavailable)
 	}
 }
 
 // Who spoils the file of its subscriptions before anybody read it is named by everybody who would.
-func TestAParticipantWhoseRequestsCannotBeReadIsNamed(t *testing.T) {
+func TestEvents_UnreadableRequests(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
 	if _, err := NewSubscriber[[]byte](q, "t", nil); err != nil {
@@ -281,7 +281,7 @@ func TestAParticipantWhoseRequestsCannotBeReadIsNamed(t *testing.T) {
 }
 
 // Who is corrupt when somebody joins is named to whoever listens later, and forgotten with its file.
-func TestWhoIsCorruptFromTheBeginningIsNamed(t *testing.T) {
+func TestEvents_CorruptFromTheBeginning(t *testing.T) {
 	o := domain(t)
 	q := join(t, o)
 	path := filepath.Join(q.Dir(), q.ID().String()+".participant")
@@ -308,7 +308,7 @@ func TestWhoIsCorruptFromTheBeginningIsNamed(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left := p.known(); len(p.strangers) != 0 {
+	if left := p.currentEvents(); len(p.incompatible) != 0 {
 		t.Errorf("remembered: %v", left)
 	}
 }

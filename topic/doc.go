@@ -1,40 +1,45 @@
-// Package topic is what applications use: publishers and subscribers of typed samples on named topics, between the processes
-// of one machine.
+// Package topic is the API for applications: publishers and subscribers of typed samples on named topics, between the
+// processes of one machine.
 //
-// A process joins a domain as a Participant, and makes Publishers and Subscribers of it. There is no daemon and nothing to
-// configure. Publishers and subscribers find each other in whichever order they start: NewPublisher and NewSubscriber return
-// when those that are there already are connected, so what is published from then on arrives.
+// A process joins a domain as a Participant and creates Publishers and Subscribers from it. No daemon runs and no
+// configuration is needed. Publishers and subscribers find each other in any start order. NewPublisher and NewSubscriber
+// return when the endpoints that already exist are connected, so every sample published after that arrives.
 //
-// A topic is a name such as "robot/arm/pose". A subscriber may ask for a pattern: "*" stands for one segment, "**" for any
-// number of them. Several publishers may use one topic; a subscriber takes from each of them in turn, and the order of each
-// is kept.
+// A topic is a name such as "robot/arm/pose". A subscriber may use a pattern: "*" stands for one segment, "**" for any
+// number of segments. Several publishers may use one topic. A subscriber takes from its publishers in turn and keeps the
+// order of each publisher.
 //
-// What is sent is a value of the type parameter, through a serde.Codec: []byte as it is, string as text, anything else as
-// MessagePack unless the options say otherwise. Type name and encoding are compared when a subscriber meets a publisher, and
-// a publisher of another type is left alone; a Subscriber of []byte takes any type.
+// A sample carries a value of the type parameter, serialized by a serde.Codec. By default []byte is sent unchanged, string
+// as text, and every other type as MessagePack. Type name and encoding are compared when a subscriber finds a publisher. A
+// publisher of another type is not connected. A Subscriber of []byte accepts every type.
 //
 // # Loss
 //
-// A publisher keeps its last Depth samples. A subscriber that falls further behind loses the oldest, and Sample.Lost says
-// how many, exactly: received plus lost is what was published. A subscriber that asks for Lossless makes publishers wait for
-// it instead, for as long as it lives and LosslessTimeout allows.
+// A publisher keeps its last Depth samples. A subscriber that falls further behind loses the oldest samples. Sample.Lost
+// gives the exact number: received plus lost equals published. For a subscriber with the option Lossless the publishers
+// wait instead, while its process lives and for at most LosslessTimeout.
 //
 // # Lifetime of memory
 //
-// A Sample's bytes are the publisher's shared memory, mapped read-only, valid until Release. A value decoded from them is a
-// copy and has no such limit, except that of a []byte, which is those bytes. A Loan's bytes are the caller's until Commit or
-// Discard.
+// The bytes of a Sample are the publisher's shared memory, mapped read-only. They are valid until Release. A decoded value
+// is a copy without that limit. The exception is a value of type []byte, which is the payload itself. The bytes of a Loan
+// belong to the caller until Commit or Discard.
 //
 // # Concurrency
 //
-// Every method may be called from any goroutine. Goroutines that receive from one Subscriber share its samples, each goes to
-// one of them. Publishes of one Publisher take their turns.
+// Every method may be called from any goroutine. Goroutines that receive from one Subscriber share its samples: each sample
+// goes to one of them. Publish calls on one Publisher are serialized.
 //
 // # Errors
 //
-// Errors of ctx come back wrapped or as they are, so ask with errors.Is; so does os.ErrClosed after Close. *registry.NameError, *registry.TypeMismatchError,
-// *registry.AccessError (the kernel does not let this user), *registry.ForbiddenError (nor does the policy of the domain),
-// *registry.PolicyError, *registry.SpaceError (a full file system), *registry.MemoryError (no address space), *shmtransport.TooLargeError,
-// *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError, and a
-// VersionError of either package say what, the limit and the remedy.
+// Errors of ctx, and os.ErrClosed after Close, may be wrapped: test for them with errors.Is. The following errors say what
+// failed, the limit and the remedy:
+//
+//   - *registry.NameError, *registry.TypeMismatchError, *registry.PolicyError
+//   - *registry.AccessError: the kernel denies this user access
+//   - *registry.ForbiddenError: the policy of the domain denies it
+//   - *registry.SpaceError: the file system is full
+//   - *registry.MemoryError: no address space is left
+//   - *shmtransport.TooLargeError, *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError
+//   - *registry.VersionError, *shmtransport.VersionError
 package topic

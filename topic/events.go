@@ -22,10 +22,10 @@ const (
 	Died                               // a participant's process ended without leaving
 	Added                              // a publisher or subscription was made
 	Removed                            // a publisher or subscription is gone
-	TypeMismatch                       // a publisher and a subscription, one of them ours, do not fit: Err is a *registry.TypeMismatchError
-	Unavailable                        // somebody's shared memory is corrupt, of another version, beyond a limit, may not be read, or there is no memory for it here: Err
-	EventsDropped                      // the listener was too slow, Err says how many events it missed
-	Dropped                            // samples of a publisher that closed or died were given up, beyond MemoryLimit of a subscriber of ours: Err is a *shmtransport.DroppedError
+	TypeMismatch                       // the types of a publisher and a subscription, one of them of this participant, differ: Err is a *registry.TypeMismatchError
+	Unavailable                        // shared memory of another participant is corrupt, of another version, beyond a limit or not accessible, or this process lacks memory for it: Err
+	EventsDropped                      // the listener was too slow; Err gives the number of lost events
+	Dropped                            // samples of a publisher that closed or died were discarded, beyond the MemoryLimit of a subscriber of this participant: Err is a *shmtransport.DroppedError
 )
 
 var eventNames = [...]string{
@@ -40,89 +40,90 @@ func (k EventKind) String() string {
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }
 
-// An Event is something that happened in the domain.
+// An Event is a change in the domain, or a failure that this participant found.
 type Event struct {
 	Kind        EventKind
-	Participant registry.Participant // whom it is about, without Entities; UID, GID and PIDProof are the kernel's word
-	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped: the publisher or subscription, the other side's for TypeMismatch
+	Participant registry.Participant // the subject, without Entities; UID, GID and PIDProof come from the kernel
+	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped: the publisher or subscription; for TypeMismatch that of the other side
 	Err         error
 }
 
-// eventBacklog is how many events a listener may be behind.
+// eventBacklog is the number of events that a listener may be behind.
 const eventBacklog = 4096
 
 // listener is one consumer of events.
 type listener struct {
-	queue  []Event // guarded by the participant's mu
-	room   int     // how many more queue takes, guarded too
-	missed int
-	wake   chan struct{} // holds one token
-	ended  bool
+	queue    []Event // guarded by the participant's mu
+	capacity int     // free places in queue; guarded by the participant's mu too
+	dropped  int
+	wake     chan struct{} // holds one token
+	ended    bool
 }
 
 func (l *listener) add(e Event) {
-	if l.room == 0 {
-		l.missed++
+	if l.capacity == 0 {
+		l.dropped++
 		return
 	}
-	l.room--
+	l.capacity--
 	l.queue = append(l.queue, e)
-	l.poke()
+	l.notify()
 }
 
 func (l *listener) end() {
 	l.ended = true
-	l.poke()
+	l.notify()
 }
 
-func (l *listener) poke() {
+func (l *listener) notify() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
 }
 
-// emit tells every listener. Called with mu held.
+// emit queues an event for every listener. Called with mu held.
 func (p *Participant) emit(e Event) {
 	for l := range p.listeners {
 		l.add(e)
 	}
 }
 
-// known returns what is there as events, the eldest first, each participant before its entities. Called with mu held.
-func (p *Participant) known() []Event {
-	events := make([]Event, 0, len(p.units)+len(p.entities))
-	for _, u := range slices.SortedFunc(maps.Values(p.units), func(a, b registry.Participant) int {
+// currentEvents returns the present state as events, oldest first, each participant before its endpoints. Called with mu
+// held.
+func (p *Participant) currentEvents() []Event {
+	events := make([]Event, 0, len(p.participants)+len(p.endpoints))
+	for _, u := range slices.SortedFunc(maps.Values(p.participants), func(a, b registry.Participant) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID, b.ID))
 	}) {
 		events = append(events, Event{Kind: Joined, Participant: u})
 	}
-	for id, e := range p.strangers {
-		if !p.nameless(id) {
+	for id, e := range p.incompatible {
+		if !p.fileMissing(id) {
 			events = append(events, e)
 		} else {
-			delete(p.strangers, id)
+			delete(p.incompatible, id)
 		}
 	}
-	for _, e := range slices.SortedFunc(maps.Values(p.entities), func(a, b *registry.Endpoint) int {
+	for _, e := range slices.SortedFunc(maps.Values(p.endpoints), func(a, b *registry.Endpoint) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID.Number, b.ID.Number), cmp.Compare(a.ID.Participant, b.ID.Participant))
 	}) {
-		events = append(events, Event{Kind: Added, Participant: p.units[e.ID.Participant], Endpoint: *e})
+		events = append(events, Event{Kind: Added, Participant: p.participants[e.ID.Participant], Endpoint: *e})
 	}
-	events = slices.AppendSeq(events, maps.Values(p.illegible))
-	for _, reported := range []map[pair]Event{p.mismatches, p.unusable} {
+	events = slices.AppendSeq(events, maps.Values(p.unreadable))
+	for _, reported := range []map[pair]Event{p.mismatches, p.unavailable} {
 		events = slices.AppendSeq(events, maps.Values(reported))
 	}
 	return events
 }
 
-// Events yields first what is there already, as Joined and Added, and as TypeMismatch and Unusable what does not fit or cannot be
-// used, then what happens, until ctx is done, the participant
-// closes, or the loop is left. This participant's own doings are events too. Each call listens for itself. A loop that is
-// more than a few thousand events behind loses the newest of them, and is told how many by a Missed.
+// Events yields the present state first: participants as Joined, endpoints as Added, mismatched types as TypeMismatch, and
+// unusable memory as Unavailable. Then it yields changes as they happen, until ctx is done, the participant closes, or the
+// caller leaves the loop. Changes of this participant are included. Each call has a queue of its own. A loop that falls
+// more than a few thousand events behind loses the newest of them; an EventsDropped gives their number.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		// What is known from here on is everything. The only error that lasts is that of a closed participant.
+		// From here on every participant and endpoint is known. The only permanent error is that of a closed participant.
 		for _, follow := range []func() (*registry.Interest, error){
 			p.reg.WatchParticipants,
 			func() (*registry.Interest, error) { return p.reg.Watch(registry.KindPublisher) },
@@ -135,9 +136,9 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 				p.log.Warn("not everything that is there may be an event", "err", err)
 			}
 		}
-		l := &listener{wake: make(chan struct{}, 1), room: eventBacklog}
+		l := &listener{wake: make(chan struct{}, 1), capacity: eventBacklog}
 		p.mu.Lock()
-		l.queue = p.known() // however much it is
+		l.queue = p.currentEvents() // without a limit
 		if p.closed {
 			l.end()
 		}
@@ -150,8 +151,8 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 		}()
 		for {
 			p.mu.Lock()
-			batch, missed, ended := l.queue, l.missed, l.ended
-			l.queue, l.room, l.missed = nil, eventBacklog, 0
+			batch, missed, ended := l.queue, l.dropped, l.ended
+			l.queue, l.capacity, l.dropped = nil, eventBacklog, 0
 			p.mu.Unlock()
 			for _, e := range batch {
 				if ctx.Err() != nil || !yield(e) {

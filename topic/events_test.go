@@ -8,7 +8,7 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-func TestEventsBeginWithAllThatIsThereInOrder(t *testing.T) {
+func TestEvents_PresentStateFirst(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	for i := range 5 {
@@ -42,7 +42,7 @@ func TestEventsBeginWithAllThatIsThereInOrder(t *testing.T) {
 	}
 }
 
-func TestASlowListenerIsToldHowManyEventsItMissed(t *testing.T) {
+func TestEvents_SlowListenerGetsDropCount(t *testing.T) {
 	p := join(t, domain(t))
 	const extra = 7
 	n := 0
@@ -65,7 +65,7 @@ func TestASlowListenerIsToldHowManyEventsItMissed(t *testing.T) {
 	}
 }
 
-func TestListenersMayComeAndGoAtAnyTime(t *testing.T) {
+func TestEvents_ConcurrentListeners(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	for range 50 {
@@ -81,7 +81,7 @@ func TestListenersMayComeAndGoAtAnyTime(t *testing.T) {
 	}
 }
 
-func TestAnEntityIsAddedBeforeAnythingElseIsSaidOfIt(t *testing.T) {
+func TestEvents_AddedComesFirst(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	subscriber[string](t, a, "x", nil)

@@ -39,7 +39,7 @@ func TestFilter_PanicNamesTheSubscriber(t *testing.T) {
 			pub := registry.Endpoint{Kind: registry.KindPublisher, ID: registry.EndpointID{Participant: a.ID(), Number: 77}, Topic: "robot/pose"}
 			named("onChange", func() { b.onChange(registry.Change{Kind: registry.Added, Endpoint: pub}) })
 			b.mu.Lock() // was given back
-			delete(b.entities, pub.ID)
+			delete(b.endpoints, pub.ID)
 			b.publishers.remove(pub.Topic, pub.ID)
 			b.mu.Unlock()
 		})

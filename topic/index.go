@@ -8,14 +8,15 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// byTopic finds publishers without looking at those of other topics.
+// byTopic indexes publishers by topic.
 type byTopic[K comparable, V any] map[string]map[K]V
 
 func (x byTopic[K, V]) add(topic string, key K, v V) { put(x, topic, key, v) }
 
 func (x byTopic[K, V]) remove(topic string, key K) { drop(x, topic, key) }
 
-// matching yields what has a topic that one of the patterns stands for. Only a wildcard costs a look at every topic.
+// matching yields the values whose topic matches one of the patterns. Patterns with a wildcard require a scan of all
+// topics.
 func (x byTopic[K, V]) matching(patterns []string) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		if !wild(patterns) {
@@ -41,8 +42,7 @@ func (x byTopic[K, V]) matching(patterns []string) iter.Seq2[K, V] {
 	}
 }
 
-// byPattern finds subscriptions by the topic of a publisher, looking only at those with wildcards beside those that
-// match.
+// byPattern indexes subscriptions by pattern. A lookup by topic scans only the subscriptions with wildcards.
 type byPattern[K comparable, V any] struct {
 	exact map[string]map[K]V
 	wild  map[K]wildcard[V]
@@ -105,7 +105,7 @@ func drop[G, K comparable, V any](x map[G]map[K]V, group G, key K) {
 	}
 }
 
-// wild reports whether any of the patterns is not just the name of a topic, which holds no asterisk.
+// wild reports whether any pattern has a wildcard. A topic name contains no asterisk.
 func wild(patterns []string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return strings.Contains(p, "*") })
 }

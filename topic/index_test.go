@@ -10,7 +10,7 @@ import (
 )
 
 // Both indexes find exactly what comparing everything with everything finds, each once.
-func TestIndexesFindWhatMatches(t *testing.T) {
+func TestIndex_FindsMatches(t *testing.T) {
 	segments := []string{"a", "b", "c"}
 	name := func(wild ...string) string {
 		from := slices.Concat(segments, wild)

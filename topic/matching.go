@@ -7,34 +7,35 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// meetAll connects the subscription with every publisher that is known; onChange does it for those that come.
-func (sub *subscription) meetAll() error {
-	if err := sub.meetKnown(); err != nil {
+// connectAll connects the subscription with every known publisher. onChange connects later ones.
+func (sub *subscriberCore) connectAll() error {
+	if err := sub.connectKnown(); err != nil {
 		return err
 	}
-	return sub.p.reg.Sync() // publishers of our own
+	return sub.p.reg.Sync() // delivers the publishers of this participant
 }
 
-func (sub *subscription) meetKnown() error {
+func (sub *subscriberCore) connectKnown() error {
 	p := sub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return closed.Error("the participant is closed")
 	}
-	p.subs[sub.entity.ID.Number] = sub
-	p.ownSubs.add(sub.entity.Patterns, sub.entity.ID.Number, sub)
-	for _, e := range p.publishers.matching(sub.entity.Patterns) {
-		p.meet(sub, *e)
+	p.subs[sub.endpoint.ID.Number] = sub
+	p.ownSubs.add(sub.endpoint.Patterns, sub.endpoint.ID.Number, sub)
+	for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
+		p.connect(sub, *e)
 	}
-	p.tellAsked()
+	p.notifyPending()
 	return sub.denied()
 }
 
-// denied returns why none of the publishers that there are may be read, if that is so. Called with p.mu held.
-func (sub *subscription) denied() (err error) {
-	for _, e := range sub.p.publishers.matching(sub.entity.Patterns) {
-		if !sub.likes(*e) {
+// denied returns the access error of a matching publisher if every matching publisher denied access, and nil otherwise.
+// Called with p.mu held.
+func (sub *subscriberCore) denied() (err error) {
+	for _, e := range sub.p.publishers.matching(sub.endpoint.Patterns) {
+		if !sub.accepts(*e) {
 			continue
 		}
 		if sub.refused[e.ID] == nil {
@@ -45,9 +46,9 @@ func (sub *subscription) denied() (err error) {
 	return err
 }
 
-// possible refuses a subscription that no publisher of its topic suits, when there are any, and one that there is no room
-// for links of.
-func (sub *subscription) possible() error {
+// checkMatch returns an error if there are matching publishers and none has the subscription's type, or if the reader file
+// cannot be created.
+func (sub *subscriberCore) checkMatch() error {
 	p := sub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,11 +56,11 @@ func (sub *subscription) possible() error {
 		return err
 	}
 	var mismatch error
-	for _, e := range p.publishers.matching(sub.entity.Patterns) {
-		if !sub.likes(*e) {
+	for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
+		if !sub.accepts(*e) {
 			continue
 		}
-		err := p.reg.Match(*e, sub.entity)
+		err := p.reg.Match(*e, sub.endpoint)
 		if err == nil {
 			return nil
 		}
@@ -68,35 +69,35 @@ func (sub *subscription) possible() error {
 	return mismatch
 }
 
-// likes asks the filter, once for each publisher. Called with p.mu held.
-func (sub *subscription) likes(pub registry.Endpoint) bool {
+// accepts returns the filter's result for a publisher, calling the filter once for each. Called with p.mu held.
+func (sub *subscriberCore) accepts(pub registry.Endpoint) bool {
 	if sub.filter == nil {
 		return true
 	}
-	likes, asked := sub.liked[pub.ID]
+	accepted, asked := sub.accepted[pub.ID]
 	if !asked {
-		likes = sub.ask(pub.Topic)
-		sub.liked[pub.ID] = likes
+		accepted = sub.callFilter(pub.Topic)
+		sub.accepted[pub.ID] = accepted
 	}
-	return likes
+	return accepted
 }
 
-// ask calls the filter. Its panic goes on, as that of a function of Handle does, but mostly on a goroutine that the application did
-// not start, where it ends the program. So it says whose filter it was.
-func (sub *subscription) ask(topic string) bool {
+// callFilter calls the filter. A panic of the filter propagates, as for the function of Handle. Mostly it happens on a
+// goroutine of the library, where it ends the program; the new panic value therefore names the subscriber and the topic.
+func (sub *subscriberCore) callFilter(topic string) bool {
 	defer func() {
 		switch e := recover().(type) {
 		case nil:
 		case error:
-			panic(fmt.Errorf("filter of the subscriber to %q, asked about topic %q: %w", sub.entity.Patterns, topic, e))
+			panic(fmt.Errorf("filter of the subscriber to %q, asked about topic %q: %w", sub.endpoint.Patterns, topic, e))
 		default:
-			panic(fmt.Errorf("filter of the subscriber to %q, asked about topic %q: %v", sub.entity.Patterns, topic, e))
+			panic(fmt.Errorf("filter of the subscriber to %q, asked about topic %q: %v", sub.endpoint.Patterns, topic, e))
 		}
 	}()
 	return sub.filter(topic)
 }
 
-func (sub *subscription) knows(pub registry.EndpointID) bool {
+func (sub *subscriberCore) knows(pub registry.EndpointID) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	_, ok := sub.known[pub]

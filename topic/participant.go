@@ -15,69 +15,70 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// Options say which domain to join and as who. The zero value is the default domain.
+// Options select the domain and describe the participant. The zero value joins the default domain.
 type Options struct {
 	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
 	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
-	Unit   string       // what people call this participant; default the executable's name
-	Logger *slog.Logger // hears what goes wrong in the background, on goroutines of the library, where a panic of its handler ends the program; must not use the Participant; default none
+	Unit   string       // name of this participant for people; default the executable's name
+	Logger *slog.Logger // logs background failures, on goroutines of the library: a panic of its handler ends the program; must not use the Participant; default none
 
-	// ReadOnly is for whoever may read in the domain and not write, and for whoever wants to look on unnoticed. Nobody sees this
-	// participant or its subscribers, and no publisher waits for them. Each sample is copied, and a new one is looked for once
-	// a millisecond, so more may be lost, which is counted. It cannot publish.
+	// ReadOnly joins without write access: for a user with read permission only, or for an observer that must stay
+	// invisible. Other participants do not see this participant or its subscribers, and no publisher waits for them. Each
+	// sample is copied, and new samples are polled once a millisecond. More samples may be lost; the losses are counted. A
+	// read-only participant cannot publish.
 	ReadOnly bool
 }
 
-// A Participant is this process's membership in a domain. One per process and domain is enough, and more are allowed.
+// A Participant is this process's membership in a domain. One per process and domain is enough; more are allowed.
 type Participant struct {
 	reg      *registry.Registry
 	readOnly bool
 	log      *slog.Logger
 	clock    clock.Clock
 	wall     *clock.Wall
-	waits    shmtransport.WaitSet
-	idle     chan struct{} // closed by Close: ends peek
+	waitSet  shmtransport.WaitSet
+	pollStop chan struct{} // closed by Close; ends pollLoop
 	ready    chan struct{} // closed when reg is set
 
-	// counting is held for reading while a publisher or subscriber is being made or closed, and by Close before the memory
-	// goes that they count in. Taken before mu.
-	counting sync.RWMutex
+	// lifecycle is held for reading while a publisher or subscriber is created or closed. Close holds it for writing before
+	// it unmaps the memory in which these count. It is locked before mu.
+	lifecycle sync.RWMutex
 
 	closing sync.Once
-	peeking sync.WaitGroup
+	polling sync.WaitGroup
 	result  error // of Close
 
-	mu         sync.Mutex
-	closed     bool
-	reader     *shmtransport.ReaderFile // made with the first subscriber; nil if it is readOnly
-	wake       *shmtransport.WakeFile   // made with the first publisher
-	pubs       map[uint32]*publication  // by number
-	subs       map[uint32]*subscription // by number
-	ownPubs    byTopic[uint32, *publication]
-	ownSubs    byPattern[uint32, *subscription]
-	units      map[registry.ID]registry.Participant
-	strangers  map[registry.ID]Event                      // who cannot be understood, or not all of it
-	illegible  map[registry.ID]Event                      // whose requests cannot be read, reported already
-	entities   map[registry.EndpointID]*registry.Endpoint // everybody's, of the kinds that were asked for
-	publishers byTopic[registry.EndpointID, *registry.Endpoint]
-	interested byPattern[registry.EndpointID, *registry.Endpoint] // subscriptions
-	peers      map[registry.ID]*requester
-	linked     map[registry.ID]map[uint32]*publication // publishers of ours that admitted somebody of a participant
-	lingering  map[uint32]*publication                 // those that may watch marks of one who left
-	mismatches map[pair]Event                          // reported already
-	unusable   map[pair]Event                          // met in vain, reported already
-	silent     map[registry.EndpointID]bool            // subscriptions that did not answer a publisher in time
-	retry      *time.Timer                             // runs meetAgain; nil when nothing is to be repeated
-	asked      map[registry.ID]bool                    // of whose publishers links were requested, and they were not told yet
-	changed    chan struct{}                           // closed and replaced when something above changed
-	listeners  map[*listener]struct{}
+	mu            sync.Mutex
+	closed        bool
+	reader        *shmtransport.ReaderFile   // created with the first subscriber; nil if readOnly
+	wake          *shmtransport.WakeFile     // created with the first publisher
+	pubs          map[uint32]*publisherCore  // by number
+	subs          map[uint32]*subscriberCore // by number
+	ownPubs       byTopic[uint32, *publisherCore]
+	ownSubs       byPattern[uint32, *subscriberCore]
+	participants  map[registry.ID]registry.Participant
+	incompatible  map[registry.ID]Event                      // participants whose records cannot be parsed, or only in part
+	unreadable    map[registry.ID]Event                      // participants whose requests cannot be read; reported already
+	endpoints     map[registry.EndpointID]*registry.Endpoint // of all participants; the kinds that are watched
+	publishers    byTopic[registry.EndpointID, *registry.Endpoint]
+	interested    byPattern[registry.EndpointID, *registry.Endpoint] // subscriptions
+	peers         map[registry.ID]*requester
+	linked        map[registry.ID]map[uint32]*publisherCore // this participant's publishers that admitted a link of another participant
+	toPrune       map[uint32]*publisherCore                 // publishers that may still have a reader of a participant that left
+	mismatches    map[pair]Event                            // reported already
+	unavailable   map[pair]Event                            // connection failed; reported already
+	unresponsive  map[registry.EndpointID]bool              // subscriptions that did not answer a publisher in time
+	retryTimer    *time.Timer                               // runs retryConnections; nil when no retry is pending
+	pendingNotify map[registry.ID]bool                      // participants with new link requests that were not notified yet
+	changed       chan struct{}                             // closed and replaced when something above changed
+	listeners     map[*listener]struct{}
 }
 
 // pair is a publisher and a subscription.
 type pair struct{ pub, sub registry.EndpointID }
 
-// Join makes this process a participant. Close must be called; a process that dies without it is noticed and cleaned up
-// after by the others.
+// Join makes this process a participant. The caller must call Close. When a process dies without Close, other participants
+// detect its death and remove its files.
 func Join(opts *Options) (*Participant, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -89,15 +90,15 @@ func Join(opts *Options) (*Participant, error) {
 	p := &Participant{
 		log:   opts.Logger,
 		clock: clock.New(),
-		ready: make(chan struct{}), idle: make(chan struct{}), readOnly: opts.ReadOnly,
-		pubs: map[uint32]*publication{}, subs: map[uint32]*subscription{},
-		ownPubs: byTopic[uint32, *publication]{}, ownSubs: newByPattern[uint32, *subscription](),
-		units: map[registry.ID]registry.Participant{}, entities: map[registry.EndpointID]*registry.Endpoint{},
+		ready: make(chan struct{}), pollStop: make(chan struct{}), readOnly: opts.ReadOnly,
+		pubs: map[uint32]*publisherCore{}, subs: map[uint32]*subscriberCore{},
+		ownPubs: byTopic[uint32, *publisherCore]{}, ownSubs: newByPattern[uint32, *subscriberCore](),
+		participants: map[registry.ID]registry.Participant{}, endpoints: map[registry.EndpointID]*registry.Endpoint{},
 		publishers: byTopic[registry.EndpointID, *registry.Endpoint]{}, interested: newByPattern[registry.EndpointID, *registry.Endpoint](),
-		peers: map[registry.ID]*requester{}, linked: map[registry.ID]map[uint32]*publication{},
-		strangers: map[registry.ID]Event{}, illegible: map[registry.ID]Event{},
-		lingering: map[uint32]*publication{}, mismatches: map[pair]Event{},
-		unusable: map[pair]Event{}, silent: map[registry.EndpointID]bool{}, asked: map[registry.ID]bool{},
+		peers: map[registry.ID]*requester{}, linked: map[registry.ID]map[uint32]*publisherCore{},
+		incompatible: map[registry.ID]Event{}, unreadable: map[registry.ID]Event{},
+		toPrune: map[uint32]*publisherCore{}, mismatches: map[pair]Event{},
+		unavailable: map[pair]Event{}, unresponsive: map[registry.EndpointID]bool{}, pendingNotify: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
 	p.wall = clock.NewWall(p.clock.Read)
@@ -110,37 +111,38 @@ func Join(opts *Options) (*Participant, error) {
 	}
 	close(p.ready)
 	if p.readOnly {
-		p.peeking.Go(p.peek)
+		p.polling.Go(p.pollLoop)
 	}
 	return p, nil
 }
 
-// ID returns the participant's id, unique in its domain and not used again.
+// ID returns the participant's id. It is unique in its domain and never reused.
 func (p *Participant) ID() registry.ID { return p.reg.ID() }
 
 // Dir returns the path of the domain's directory.
 func (p *Participant) Dir() string { return p.reg.Dir() }
 
-// Close closes every publisher and subscriber of the participant and leaves the domain; nothing of it stays there. Samples
-// that are held stay valid memory until they are released. Further calls wait for the first and return what it did.
+// Close closes every publisher and subscriber of the participant and leaves the domain. All files of the participant are
+// removed. The memory of held samples stays valid until they are released. Further calls wait for the first call and return
+// its result.
 func (p *Participant) Close() error {
 	p.closing.Do(func() { p.result = p.leave() })
 	return p.result
 }
 
 func (p *Participant) leave() error {
-	close(p.idle)
-	p.peeking.Wait()
+	close(p.pollStop)
+	p.polling.Wait()
 	p.mu.Lock()
 	p.closed = true
-	if p.retry != nil {
-		p.retry.Stop()
+	if p.retryTimer != nil {
+		p.retryTimer.Stop()
 	}
 	pubs, subs := p.pubs, p.subs
-	p.pubs, p.subs = map[uint32]*publication{}, map[uint32]*subscription{}
-	p.ownPubs, p.ownSubs = byTopic[uint32, *publication]{}, newByPattern[uint32, *subscription]()
+	p.pubs, p.subs = map[uint32]*publisherCore{}, map[uint32]*subscriberCore{}
+	p.ownPubs, p.ownSubs = byTopic[uint32, *publisherCore]{}, newByPattern[uint32, *subscriberCore]()
 	clear(p.linked)
-	clear(p.lingering)
+	clear(p.toPrune)
 	p.signal()
 	p.mu.Unlock()
 
@@ -151,8 +153,8 @@ func (p *Participant) leave() error {
 	for _, sub := range subs {
 		errs = append(errs, sub.end())
 	}
-	p.counting.Lock()
-	defer p.counting.Unlock()
+	p.lifecycle.Lock()
+	defer p.lifecycle.Unlock()
 	p.mu.Lock()
 	if p.reader != nil {
 		errs = append(errs, p.reader.Close())
@@ -169,8 +171,8 @@ func (p *Participant) leave() error {
 		r.file.Close()
 	}
 	clear(p.peers)
-	clear(p.units)
-	clear(p.entities)
+	clear(p.participants)
+	clear(p.endpoints)
 	clear(p.publishers)
 	p.interested = newByPattern[registry.EndpointID, *registry.Endpoint]()
 	for l := range p.listeners {
@@ -186,13 +188,13 @@ func (p *Participant) isClosed() bool {
 	return p.closed
 }
 
-// signal wakes who waits for a change. Called with mu held.
+// signal wakes the goroutines that wait for a change. Called with mu held.
 func (p *Participant) signal() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
-// await waits until done says so, asking again after each change.
+// await waits until done returns true or an error. It calls done again after each change.
 func (p *Participant) await(ctx context.Context, done func() (bool, error)) error {
 	for {
 		p.mu.Lock()
@@ -209,7 +211,7 @@ func (p *Participant) await(ctx context.Context, done func() (bool, error)) erro
 	}
 }
 
-// readerFile returns the file of this participant's links, making it for the first. Called with mu held.
+// readerFile returns the file of this participant's links, creating it on first use. Called with mu held.
 func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 	if p.closed {
 		return nil, closed.Error("the participant is closed")
@@ -226,7 +228,7 @@ func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 	return p.reader, nil
 }
 
-// wakeFile returns the file with the bells of this participant's publishers, making it for the first.
+// wakeFile returns the file with the wait words of this participant's publishers, creating it on first use.
 func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -245,14 +247,14 @@ func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
 	return p.wake, nil
 }
 
-// peek looks for samples of publishers that do not know that somebody reads.
-func (p *Participant) peek() {
+// pollLoop polls the publishers of a read-only participant, which do not know that they have a reader.
+func (p *Participant) pollLoop() {
 	tick := time.NewTicker(shmtransport.PollInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-		case <-p.idle:
+		case <-p.pollStop:
 			return
 		}
 		p.mu.Lock()
@@ -263,7 +265,7 @@ func (p *Participant) peek() {
 	}
 }
 
-// publisherPath names the file of a publisher.
+// publisherPath returns the path of a publisher's file.
 func (p *Participant) publisherPath(id registry.EndpointID) string {
 	return p.reg.PeerPath(id.Participant, fmt.Sprintf("pub.%d", id.Number))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-func TestOneLargeSampleDoesNotMakeTheSmallOnesLarge(t *testing.T) {
+func TestPublisher_EstimateAfterOneLargeSample(t *testing.T) {
 	type blob struct {
 		Data  []byte
 		Small int
@@ -28,7 +28,7 @@ func TestOneLargeSampleDoesNotMakeTheSmallOnesLarge(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLargeTakesNoMemory(t *testing.T) {
+func TestPublisher_TooLargeTakesNoMemory(t *testing.T) {
 	const limit = 1 << 20
 	o := domain(t)
 	p := join(t, o)
@@ -59,7 +59,7 @@ func TestWhatIsTooLargeTakesNoMemory(t *testing.T) {
 	}
 }
 
-func TestTheLargestPayloadArrives(t *testing.T) {
+func TestPayload_LargestArrives(t *testing.T) {
 	const limit = 256 << 20
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
@@ -89,7 +89,7 @@ func TestTheLargestPayloadArrives(t *testing.T) {
 	}
 }
 
-func TestEmptyPayloadsArriveAndDifferFromReleasedOnes(t *testing.T) {
+func TestPayload_EmptyDiffersFromReleased(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	raw, text := publisher[[]byte](t, a, "raw", nil), publisher[string](t, a, "text", nil)
@@ -120,7 +120,7 @@ func TestEmptyPayloadsArriveAndDifferFromReleasedOnes(t *testing.T) {
 	}
 }
 
-func TestValueMayBeAskedForByManyAtOnce(t *testing.T) {
+func TestSample_ConcurrentValue(t *testing.T) {
 	type list struct{ Words []string }
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
@@ -148,7 +148,7 @@ func TestValueMayBeAskedForByManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestAFailedDecodeLeavesNothingForTheNext(t *testing.T) {
+func TestSample_FailedDecodeLeavesNothing(t *testing.T) {
 	type part struct {
 		A string `msgpack:"a,omitempty"`
 		B int    `msgpack:"b,omitempty"`
@@ -172,7 +172,7 @@ func TestAFailedDecodeLeavesNothingForTheNext(t *testing.T) {
 	want(t, sub, part{B: 7})
 }
 
-func TestOneWhoHoldsTooMuchIsToldAndCanGoOn(t *testing.T) {
+func TestSubscriber_MaxHeldReached(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub, other := publisher[string](t, a, "x", nil), publisher[string](t, a, "x", nil)
@@ -199,7 +199,7 @@ func TestOneWhoHoldsTooMuchIsToldAndCanGoOn(t *testing.T) {
 	}
 }
 
-func TestALatchedTopicGivesTheNewestOfEachPublisher(t *testing.T) {
+func TestLatched_NewestOfEachPublisher(t *testing.T) {
 	o := domain(t)
 	a, b, c := join(t, o), join(t, o), join(t, o)
 	for i, p := range []*Participant{a, b, b} {
@@ -224,7 +224,7 @@ func TestALatchedTopicGivesTheNewestOfEachPublisher(t *testing.T) {
 	}
 }
 
-func TestEverySampleIsReceivedOrCountedFromWhereTheSubscriberBegan(t *testing.T) {
+func TestSubscriber_ReceivedPlusLostIsPublished(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	ctx := context.Background()

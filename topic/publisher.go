@@ -12,38 +12,39 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// PublisherOptions say how a publisher serializes and how much it keeps. The zero value is right for most.
+// PublisherOptions select the serialization and the amount of memory of a publisher. The zero value suits most publishers.
 type PublisherOptions[T any] struct {
 	Codec             serde.Codec[T] // default serde.Default[T]()
 	Depth             int            // samples kept, a power of two; default 16
 	MaxPayload        int            // bytes of the largest sample; default 256 MiB
-	InitialSampleSize int            // payload bytes to reserve slots for at once; default: when the first sample comes
+	InitialSampleSize int            // payload bytes of the slots that NewPublisher reserves; default: reserve at the first sample
 	MemoryLimit       int64          // bytes of all slots together; default 1 GiB
-	Latched           bool           // whoever subscribes later gets the newest sample at once
-	// Metadata is what else others may want to know of the publisher. shmbus does nothing with it; samples have it, and recordings
-	// keep it with the topic. Keys and values are text without control characters, registry.MaxMetadata bytes together.
+	Latched           bool           // a later subscription gets the newest sample at once
+	// Metadata describes the publisher to other programs. shmbus does not interpret it. Samples carry it, and recordings
+	// store it with the topic. Keys and values are text without control characters, at most registry.MaxMetadata bytes in
+	// total.
 	Metadata map[string]string
 }
 
 // A Publisher publishes values of T on one topic.
 type Publisher[T any] struct {
-	core *publication
+	core *publisherCore
 
-	// direct publishes bytes as they are, without an encoder; nil for values that must be encoded.
+	// direct publishes bytes unchanged, without an encoder; nil for values that must be encoded.
 	direct      func(context.Context, T) (int, error)
 	directBatch func(context.Context, []T) (int, error)
-	// size returns how long v will be encoded; nil if only encoding tells.
+	// size returns the encoded length of v; nil if it is known only after encoding.
 	size func(v T) int
 
-	guess atomic.Int64                                    // payload bytes the next sample will probably take
-	room  atomic.Pointer[[shmtransport.SmallPayload]byte] // to encode small samples in; nil while one is
+	sizeEstimate atomic.Int64                                    // expected payload bytes of the next sample
+	scratch      atomic.Pointer[[shmtransport.SmallPayload]byte] // buffer for encoding small samples; nil while in use
 
 	mu      sync.Mutex // guards encoder, and is never held while a publish waits
 	encoder serde.Encoder[T]
 }
 
-// NewPublisher makes a publisher. It returns when the subscriptions that exist already are connected, or after a second if
-// one does not answer.
+// NewPublisher creates a publisher. It returns when the existing subscriptions are connected, or after a second if one of
+// them does not answer.
 func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T]) (*Publisher[T], error) {
 	if opts == nil {
 		opts = new(PublisherOptions[T])
@@ -62,7 +63,7 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 		return nil, err
 	}
 	pub := &Publisher[T]{core: core, encoder: codec.Encoder()}
-	pub.guess.Store(int64(max(opts.InitialSampleSize, 1)))
+	pub.sizeEstimate.Store(int64(max(opts.InitialSampleSize, 1)))
 	if serde.IsOpaque(codec) {
 		pub.direct, _ = any(core.publishBytes).(func(context.Context, T) (int, error))
 		pub.directBatch, _ = any(core.writer.PublishBatch).(func(context.Context, []T) (int, error))
@@ -76,17 +77,17 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 	return pub, nil
 }
 
-func (pub *publication) publishBytes(ctx context.Context, b []byte) (int, error) {
+func (pub *publisherCore) publishBytes(ctx context.Context, b []byte) (int, error) {
 	return pub.writer.Publish(ctx, b)
 }
 
-// Publish encodes v straight into shared memory and publishes it. It returns how many subscriptions the sample reached.
-// It waits only for lossless subscriptions, and no longer than ctx lasts; on error nothing was published.
+// Publish encodes v directly into shared memory and publishes it. It returns the number of subscriptions that the sample
+// reached. It waits for lossless subscriptions only, at most until ctx ends. On error nothing was published.
 func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
 	if p.direct != nil {
 		return p.direct(ctx, v)
 	}
-	if p.expected(v) <= shmtransport.SmallPayload {
+	if p.estimate(v) <= shmtransport.SmallPayload {
 		return p.publishSmall(ctx, v)
 	}
 	loan, encoded, err := p.encode(ctx, v)
@@ -99,20 +100,21 @@ func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
 	return p.core.writer.Publish(ctx, encoded)
 }
 
-// expected is how many bytes v will probably take.
-func (p *Publisher[T]) expected(v T) int {
+// estimate returns the expected encoded length of v in bytes.
+func (p *Publisher[T]) estimate(v T) int {
 	if p.size != nil {
 		return p.size(v)
 	}
-	return int(p.guess.Load())
+	return int(p.sizeEstimate.Load())
 }
 
-// publishSmall encodes v, which will probably be small, outside shared memory, from where a small sample has to be copied anyway.
+// publishSmall encodes a value that is expected to be small into private memory. A small sample is copied into the ring
+// entry anyway.
 func (p *Publisher[T]) publishSmall(ctx context.Context, v T) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	room := p.room.Swap(nil)
+	room := p.scratch.Swap(nil)
 	if room == nil {
 		room = new([shmtransport.SmallPayload]byte)
 	}
@@ -121,7 +123,7 @@ func (p *Publisher[T]) publishSmall(ctx context.Context, v T) (int, error) {
 		return 0, err
 	}
 	n, err := p.core.writer.Publish(ctx, encoded)
-	p.room.Store(room)
+	p.scratch.Store(room)
 	return n, err
 }
 
@@ -130,28 +132,28 @@ func (p *Publisher[T]) append(dst []byte, v T) ([]byte, error) {
 	defer p.mu.Unlock()
 	out, err := p.encoder.Append(dst, v)
 	if err == nil && len(out) <= p.core.writer.MaxPayload() {
-		p.learn(len(out))
+		p.updateEstimate(len(out))
 	}
 	return out, err
 }
 
-// filled is a loan with its payload's length.
-type filled struct {
+// encodedLoan is a loan and the length of its payload.
+type encodedLoan struct {
 	loan shmtransport.Loan
 	n    int
 }
 
-// encode puts v into a loaned slot, or, when it turns out longer than was to be expected, on the heap; the guess for the
-// next one is better then.
-func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byte, err error) {
+// encode encodes v into a loaned slot. If v turns out longer than estimated, the result is on the heap instead, and the
+// next estimate is larger.
+func (p *Publisher[T]) encode(ctx context.Context, v T) (_ encodedLoan, encoded []byte, err error) {
 	limit := p.core.writer.MaxPayload()
-	want := int(min(p.guess.Load(), int64(limit)))
+	want := int(min(p.sizeEstimate.Load(), int64(limit)))
 	if p.size != nil {
 		want = p.size(v)
 	}
 	loan, err := p.core.writer.Loan(ctx, want)
 	if err != nil {
-		return filled{}, nil, err
+		return encodedLoan{}, nil, err
 	}
 	done := false
 	defer func() {
@@ -164,77 +166,78 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ filled, encoded []byt
 	defer p.mu.Unlock()
 	out, err := p.encoder.Append(b[:0], v)
 	if err != nil {
-		return filled{}, nil, err
+		return encodedLoan{}, nil, err
 	}
 	n := len(out)
 	if n > limit {
-		return filled{}, out, nil // to be refused there
+		return encodedLoan{}, out, nil // Publish returns the error
 	}
-	p.learn(n)
+	p.updateEstimate(n)
 	if n > 0 && (len(b) < n || &out[0] != &b[0]) {
-		p.guess.Store(int64(n) + int64(n/8))
-		return filled{}, out, nil
+		p.sizeEstimate.Store(int64(n) + int64(n/8))
+		return encodedLoan{}, out, nil
 	}
 	done = true
-	return filled{loan: loan, n: n}, nil, nil
+	return encodedLoan{loan: loan, n: n}, nil, nil
 }
 
-// largeGuess is from how many bytes on a guess that was too large is given up at once. Each guess on the way down may take
-// a ring full of memory.
-const largeGuess = 1 << 20
+// largeEstimate is the size in bytes from which an estimate that was too large is corrected at once. Each intermediate
+// estimate may take a whole ring of memory.
+const largeEstimate = 1 << 20
 
-// learn adapts the guess to a sample of n bytes. Called with mu held.
-func (p *Publisher[T]) learn(n int) {
-	guess, size := p.guess.Load(), int64(n)
+// updateEstimate adapts the estimate to a sample of n bytes. Called with mu held.
+func (p *Publisher[T]) updateEstimate(n int) {
+	guess, size := p.sizeEstimate.Load(), int64(n)
 	switch {
 	case size >= guess/2:
 		guess = max(guess, size)
-	case guess > largeGuess:
+	case guess > largeEstimate:
 		guess = max(size, 1)
 	default:
-		guess /= 2 // in few steps, each is a slot size of its own
+		guess /= 2 // in few steps, because each needs slots of another size
 	}
-	if guess != p.guess.Load() {
-		p.guess.Store(guess)
+	if guess != p.sizeEstimate.Load() {
+		p.sizeEstimate.Store(guess)
 	}
 }
 
-// PublishV publishes one sample whose payload, already encoded, is the concatenation of parts, with a single copy.
+// PublishV publishes one sample whose payload is the concatenation of parts, which are already encoded. The bytes are
+// copied once.
 func (p *Publisher[T]) PublishV(ctx context.Context, parts ...[]byte) (int, error) {
 	return p.core.writer.Publish(ctx, parts...)
 }
 
-// Loan lends memory for size payload bytes, to be written in place and committed. ctx bounds the wait for lossless
-// subscriptions to make room. The memory is not cleared.
+// Loan returns memory for a payload of size bytes, to be filled in place and committed. ctx bounds the wait for lossless
+// subscriptions to free a place. The memory is not cleared.
 func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
 	l, err := p.core.writer.Loan(ctx, size)
 	return Loan{l}, err
 }
 
-// A Loan is memory of the ring that the application fills. It ends with exactly one Commit or Discard: a Commit after that
-// is a shmtransport.ErrLoanEnded, an Discard does nothing.
+// A Loan is shared memory of the publisher that the application fills. It ends with exactly one Commit or Discard. After
+// that, Commit returns shmtransport.ErrLoanEnded and Discard does nothing.
 type Loan struct{ l shmtransport.Loan }
 
-// Bytes is the memory, at least as long as asked for.
+// Bytes returns the memory, at least the requested number of bytes.
 func (l Loan) Bytes() []byte { return l.l.Bytes() }
 
-// Commit publishes the first n bytes, which must be a payload as the topic's codec makes it, and returns how many
-// subscriptions they reached. On error nothing is published and the loan has ended too.
+// Commit publishes the first n bytes, which must be a payload as the topic's codec encodes it. It returns the number of
+// subscriptions that the sample reached. On error nothing is published, and the loan has ended as well.
 func (l Loan) Commit(ctx context.Context, n int) (int, error) { return l.l.Commit(ctx, n) }
 
-// Discard gives the memory back without publishing.
+// Discard returns the memory without publishing it.
 func (l Loan) Discard() { l.l.Discard() }
 
 // Topic returns the topic's name.
-func (p *Publisher[T]) Topic() string { return p.core.entity.Topic }
+func (p *Publisher[T]) Topic() string { return p.core.endpoint.Topic }
 
-// ID returns the publisher's identity, as samples carry it.
-func (p *Publisher[T]) ID() PublisherID { return p.core.entity.ID }
+// ID returns the publisher's identity, which its samples carry.
+func (p *Publisher[T]) ID() PublisherID { return p.core.endpoint.ID }
 
-// PublisherID names a publisher; it is comparable and not used again within a domain.
+// PublisherID identifies a publisher. It is comparable and never reused within a domain.
 type PublisherID = registry.EndpointID
 
-// Subscribers returns how many subscriptions are connected.
+// Subscribers returns the number of connected subscriptions.
 func (p *Publisher[T]) Subscribers() int { return p.core.writer.Readers() }
 
 // WaitSubscribers waits until at least n subscriptions are connected.
@@ -242,12 +245,12 @@ func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
 	return p.core.p.await(ctx, func() (bool, error) { return p.Subscribers() >= n, p.core.writer.Err() })
 }
 
-// PublisherStats are a publisher's figures.
+// PublisherStats are the counters of a publisher.
 type PublisherStats = stats.PublisherCounts
 
-// Stats returns what was published so far.
+// Stats returns the counters up to now.
 func (p *Publisher[T]) Stats() PublisherStats { return p.core.writer.Stats() }
 
-// Close ends the publisher. Subscribers that are connected still get what it published and they have not read. Further
-// calls do nothing.
+// Close closes the publisher. Connected subscribers still receive the samples that they have not read. Further calls do
+// nothing.
 func (p *Publisher[T]) Close() error { return p.core.close() }

@@ -9,15 +9,15 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// A Sample is one message, in place in its publisher's memory. It is a small value; copies stand for the same message. The
-// zero Sample is what comes with an error.
+// A Sample is one message, in place in its publisher's memory. It is a small value; copies refer to the same message. The
+// zero Sample accompanies an error.
 type Sample[T any] struct {
 	m shmtransport.Sample
 }
 
-// Value decodes the payload. An error is about this sample alone: a *serde.DecodeError, a *shmtransport.CorruptError when the
-// publisher's process took its memory away meanwhile, or os.ErrClosed after Release. A []byte is the payload itself, as of
-// Bytes, and can be taken away like that; everything else is a copy.
+// Value decodes the payload. An error concerns this sample only: a *serde.DecodeError, a *shmtransport.CorruptError if the
+// publisher's process truncated its file meanwhile, or os.ErrClosed after Release. A []byte value is the payload itself,
+// with the lifetime and the fault behavior of Bytes. Every other value is a copy.
 func (s Sample[T]) Value() (v T, err error) {
 	if s.m.Payload() == nil {
 		return v, closed.Error("the sample was released")
@@ -29,51 +29,52 @@ func (s Sample[T]) Value() (v T, err error) {
 	err = s.m.Read(func(b []byte) error { return sub.decoder.Decode(b, sub.value) })
 	if err != nil {
 		if errors.As(err, new(*shmtransport.CorruptError)) {
-			*sub.value = zero // half of something
+			*sub.value = zero // partly decoded
 		}
 		sub.core.reader.CountDecodeError()
 		return v, err
 	}
-	v, *sub.value = *sub.value, zero // not kept alive by the subscriber
+	v, *sub.value = *sub.value, zero // the subscriber must not keep the value alive
 	return v, nil
 }
 
-// Bytes returns the payload, valid until Release, nil after it. It is not to be written to: large payloads are in place, in
-// read-only memory, small ones, of up to shmtransport.SmallPayload bytes, in a copy.
+// Bytes returns the payload. It is valid until Release; after Release Bytes returns nil. The caller must not write to it. A
+// large payload is in place, in read-only memory. A small payload, of up to shmtransport.SmallPayload bytes, is a copy.
 //
-// What is in place can be taken away: a publisher's process may cut its file short. Reading it is then a fault (SIGBUS), which
-// ends the program; in Subscriber.Handle it ends the function alone, and in a loop over Samples it is a panic out of the loop. Read
-// and AppendTo make it an error.
+// A publisher's process may truncate its file while a payload is read in place. The access then faults (SIGBUS). Outside
+// the functions below, the fault ends the program. Within Subscriber.Handle it ends only the called function. In a loop
+// over Samples it is a panic out of the loop. Read and AppendTo return it as an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
-// Read calls f with the payload, which is not to be written to nor kept, and returns what f returns. If the publisher's
-// process takes the memory away meanwhile, f ends where it is, as it would by a panic, and the error is a
-// *shmtransport.CorruptError. After Release it is os.ErrClosed.
+// Read calls f with the payload and returns the result of f. f must not write to the payload or keep it. If the publisher's
+// process truncates its file meanwhile, f is aborted at the access, its deferred calls run as in a panic, and the error is
+// a *shmtransport.CorruptError. After Release the error is os.ErrClosed.
 func (s Sample[T]) Read(f func(payload []byte) error) error { return s.m.Read(f) }
 
-// AppendTo appends the payload to dst and returns the result. The error is a *shmtransport.CorruptError when the publisher's
-// process took the memory away meanwhile, os.ErrClosed after Release; then it returns dst as it was.
+// AppendTo appends the payload to dst and returns the result. The error is a *shmtransport.CorruptError if the publisher's
+// process truncated its file meanwhile, or os.ErrClosed after Release. On error AppendTo returns dst unchanged.
 func (s Sample[T]) AppendTo(dst []byte) ([]byte, error) { return s.m.AppendTo(dst) }
 
-// Topic returns the name the sample was published on.
+// Topic returns the name of the topic on which the sample was published.
 func (s Sample[T]) Topic() string { return s.source().topic }
 
-// Type returns what the publisher announced.
+// Type returns the type that the publisher announced.
 func (s Sample[T]) Type() serde.Type { return s.source().typ }
 
-// Metadata returns what the publisher said of itself besides its type; nil if nothing. It is shared and must not be changed.
+// Metadata returns the metadata that the publisher announced, nil if there is none. The map is shared and must not be
+// changed.
 func (s Sample[T]) Metadata() map[string]string { return s.source().metadata }
 
-// Latched reports whether its publisher keeps its newest sample for subscribers that come later.
+// Latched reports whether the publisher keeps its newest sample for later subscribers.
 func (s Sample[T]) Latched() bool { return s.source().latched }
 
-// Executable returns the path of the publishing program, as the program itself says.
+// Executable returns the path of the publishing program, as announced by that program.
 func (s Sample[T]) Executable() string { return s.source().executable }
 
-// Unit returns what the publishing participant is called.
+// Unit returns the name of the publishing participant.
 func (s Sample[T]) Unit() string { return s.source().unit }
 
-// PID returns the publishing process.
+// PID returns the id of the publishing process.
 func (s Sample[T]) PID() int { return s.source().pid }
 
 func (s Sample[T]) source() *source {
@@ -83,9 +84,9 @@ func (s Sample[T]) source() *source {
 	return new(source)
 }
 
-// Time returns when it was published, as wall-clock time. Where the clock was set, or the machine suspended, while this
-// participant was there, that is by the clock of before or after, whichever held when the sample was published; a step is
-// seen when Time is called for the first time after it.
+// Time returns the time of publishing as wall-clock time. After a clock step or a suspend of the machine, the offset that
+// held when the sample was published is used, provided that this participant existed then. A step is detected by the first
+// call of Time after it.
 func (s Sample[T]) Time() time.Time {
 	src := s.source()
 	if src.sub == nil {
@@ -94,19 +95,19 @@ func (s Sample[T]) Time() time.Time {
 	return src.wall.Time(s.m.Stamp())
 }
 
-// Stamp returns when it was published, in nanoseconds of CLOCK_MONOTONIC.
+// Stamp returns the time of publishing in nanoseconds of CLOCK_MONOTONIC.
 func (s Sample[T]) Stamp() int64 { return s.m.Stamp() }
 
-// Sequence returns its position among its publisher's samples, from 1.
+// Sequence returns the position of the sample among those of its publisher, from 1.
 func (s Sample[T]) Sequence() uint64 { return s.m.Sequence() }
 
-// Publisher returns who published it.
+// Publisher returns the identity of the sample's publisher.
 func (s Sample[T]) Publisher() PublisherID {
 	return publisherID(s.m.Publisher())
 }
 
-// Lost returns how many samples of this publisher were lost just before this one.
+// Lost returns the number of samples of this publisher that were lost immediately before this one.
 func (s Sample[T]) Lost() uint64 { return s.m.Lost() }
 
-// Release gives the memory back to the publisher. Only the first call does anything.
+// Release returns the memory to the publisher. Only the first call has an effect.
 func (s Sample[T]) Release() { s.m.Release() }

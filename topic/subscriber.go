@@ -15,39 +15,43 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// SubscriberOptions say what a subscriber takes and how. The zero value is right for most.
+// SubscriberOptions select what a subscriber receives and how. The zero value suits most subscribers.
 type SubscriberOptions[T any] struct {
 	Codec           serde.Codec[T]          // default serde.Default[T](); a subscriber of []byte without one takes any type
 	Patterns        []string                // further patterns; a sample is delivered once even where they overlap
-	Filter          func(topic string) bool // of the topics that match, only those it likes; called once for each publisher and not concurrently, mostly on a goroutine of the library, where its panic ends the program; must not use the Participant
-	History         int                     // how many samples from before it subscribed it wants, as far as they are still there
-	Lossless        bool                    // publishers wait for it rather than overwrite what it has not taken
-	LosslessTimeout time.Duration           // for how long at a time; default 10 s. After that it loses samples until it catches up
-	MaxHeld         int                     // samples of one publisher held at once, up to 960; default 256
-	MemoryLimit     int64                   // bytes kept of publishers that closed or died until they are received; default 64 MiB, 1 GiB if Lossless
-	Spin            time.Duration           // how long a wait looks by itself before it sleeps; default 20 µs, negative not at all
+	Filter          func(topic string) bool // selects among the matching topics; called once for each publisher, never concurrently, mostly on a goroutine of the library, where a panic ends the program; must not use the Participant
+	History         int                     // number of samples published before the subscription to receive, as far as they are still in the ring
+	Lossless        bool                    // publishers wait instead of overwriting samples that it has not received
+	LosslessTimeout time.Duration           // longest wait of a publisher; default 10 s. After that the subscriber loses samples until it has caught up
+	MaxHeld         int                     // samples of one publisher that may be held at once, at most 960; default 256
+	MemoryLimit     int64                   // bytes of unreceived samples kept of publishers that closed or died; default 64 MiB, 1 GiB if Lossless
+	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, negative: none
 
-	// Ended is called when a publisher is gone, or cannot be read any more, and everything of it was received or given up. It
-	// runs on any goroutine, within the subscriber's methods too, and must not use the Participant or its subscribers.
+	// Ended is called when a publisher is gone or can no longer be read, and all of its samples were received or discarded.
+	// It runs on any goroutine, also within methods of the subscriber, and must not use the Participant or its subscribers.
 	Ended func(PublisherID)
 }
 
-// A Subscriber receives the samples of every topic that its patterns match, also of topics and publishers that come later.
+// A Subscriber receives the samples of every topic that its patterns match, including topics and publishers that appear
+// later.
 type Subscriber[T any] struct {
-	core    *subscription
-	scratch atomic.Pointer[[]shmtransport.Sample] // for ReceiveBatch; nil while one uses it
+	core    *subscriberCore
+	scratch atomic.Pointer[[]shmtransport.Sample] // for ReceiveBatch; nil while in use
 
 	mu      sync.Mutex // guards what follows
 	decoder serde.Decoder[T]
-	value   *T // where the decoder writes, on the heap once instead of for each sample
+	value   *T // target of the decoder; one allocation instead of one for each sample
 }
 
-// NewSubscriber makes a subscriber of a topic or of all topics that match a pattern. It returns when the publishers that
-// exist already are connected, or after a second if one does not answer. If there are publishers and none has the
-// subscriber's type, it fails with a *registry.TypeMismatchError, and if none has room for one more subscription with a
-// *shmtransport.LimitError; if the kernel or the policy of the domain lets it read none of them, with a *registry.AccessError or
-// a *registry.ForbiddenError. A publisher of another type, without room or that may not be read is left alone when it comes
-// later, and an Event.
+// NewSubscriber creates a subscriber of one topic, or of all topics that match a pattern. It returns when the existing
+// publishers are connected, or after a second if one of them does not answer. If there are publishers and none can be
+// connected, it fails:
+//
+//   - with a *registry.TypeMismatchError if none has the subscriber's type
+//   - with a *shmtransport.LimitError if none can admit another subscription
+//   - with a *registry.AccessError or *registry.ForbiddenError if the kernel or the policy denies access to all of them
+//
+// A later publisher that has another type, is full or denies access is not connected; an Event reports it.
 func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
 	if opts == nil {
 		opts = new(SubscriberOptions[T])
@@ -86,7 +90,7 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	return sub, nil
 }
 
-// endedLimit is how many bytes a subscriber that does not receive keeps of publishers that closed or died.
+// endedLimit is the default number of bytes that a subscriber keeps of publishers that closed or died.
 func endedLimit(lossless bool) int64 {
 	if lossless {
 		return 1 << 30
@@ -94,8 +98,8 @@ func endedLimit(lossless bool) int64 {
 	return 64 << 20
 }
 
-// Receive waits for the next sample. The caller releases it. The error is ctx's, os.ErrClosed, or a
-// *shmtransport.LimitError when too many samples are held; never that of a decoder.
+// Receive waits for the next sample. The caller releases it. The error is that of ctx, os.ErrClosed, or a
+// *shmtransport.LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
 func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	m, err := s.core.reader.Receive(ctx)
 	if err != nil {
@@ -104,7 +108,7 @@ func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	return Sample[T]{m}, nil
 }
 
-// TryReceive returns the next sample if there is one now. The caller releases it.
+// TryReceive returns the next sample if one is available. The caller releases it.
 func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
 	var m shmtransport.Sample
 	if ok, err := s.core.reader.TryReceive(&m); !ok || err != nil {
@@ -113,9 +117,9 @@ func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
 	return Sample[T]{m}, true
 }
 
-// Latest returns the newest sample there is now, also one that was received before; of several publishers that of the one that
-// published last. What is older is passed over: it is not received later, and does not count as lost. The caller releases it.
-// It is for values of which only the present one matters, on a latched topic, say.
+// Latest returns the newest sample, even if it was received before. With several publishers it is the sample of the
+// publisher that published last. Older samples are skipped: they are not received later and do not count as lost. The
+// caller releases the sample. Latest is for values of which only the current one matters, such as those of a latched topic.
 func (s *Subscriber[T]) Latest() (Sample[T], bool) {
 	var m shmtransport.Sample
 	if ok, err := s.core.reader.Latest(&m); !ok || err != nil {
@@ -124,9 +128,9 @@ func (s *Subscriber[T]) Latest() (Sample[T], bool) {
 	return Sample[T]{m}, true
 }
 
-// Samples yields each sample and releases it when its turn is over. The loop ends after one turn with a non-nil error: that
-// of ctx, or os.ErrClosed. If a publisher's process takes the memory away that the body reads, the body ends in a panic with
-// a *shmtransport.CorruptError; Handle goes on.
+// Samples yields each sample and releases it after the loop body. A non-nil error, that of ctx or os.ErrClosed, is yielded
+// once and ends the loop. If a publisher's process truncates its file while the body reads the payload, the body ends in a
+// panic with a *shmtransport.CorruptError. Handle continues in this case.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
 	return func(yield func(Sample[T], error) bool) {
 		for {
@@ -135,29 +139,29 @@ func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error]
 				yield(Sample[T]{}, err)
 				return
 			}
-			if !lend(m, yield) {
+			if !yieldAndRelease(m, yield) {
 				return
 			}
 		}
 	}
 }
 
-// lend releases the sample also when the loop's body panics.
-func lend[T any](m Sample[T], yield func(Sample[T], error) bool) (goOn bool) {
+// yieldAndRelease releases the sample also when the loop body panics.
+func yieldAndRelease[T any](m Sample[T], yield func(Sample[T], error) bool) (goOn bool) {
 	defer m.Release()
 	err := m.m.Read(func([]byte) error {
 		goOn = yield(m, nil)
 		return nil
 	})
-	if err != nil { // an iterator may not hide that the body did not come to its end
+	if err != nil { // an iterator must not hide that the body was aborted
 		panic(err)
 	}
 	return goOn
 }
 
-// Handle calls fn for each sample and releases it afterwards, until ctx is done or the subscriber closes; it returns the
-// error that ended it. If a publisher's process takes the memory away that fn reads, fn ends there, as it would by a panic,
-// the publisher becomes Unusable, which is an Event, and Handle goes on.
+// Handle calls fn for each sample and releases the sample afterwards, until ctx is done or the subscriber closes. It
+// returns the error that ended it. If a publisher's process truncates its file while fn reads the payload, fn is aborted as
+// by a panic, an Unavailable event reports the publisher, and Handle continues.
 func (s *Subscriber[T]) Handle(ctx context.Context, fn func(Sample[T])) error {
 	for {
 		m, err := s.Receive(ctx)
@@ -168,7 +172,7 @@ func (s *Subscriber[T]) Handle(ctx context.Context, fn func(Sample[T])) error {
 	}
 }
 
-// handle has its error from a publisher whose link is given up, of which the error is told there.
+// handle only counts a fault in fn: the reader reports the error when it gives up the link.
 func (s *Subscriber[T]) handle(m Sample[T], fn func(Sample[T])) {
 	defer m.Release()
 	err := m.m.Read(func([]byte) error {
@@ -180,7 +184,7 @@ func (s *Subscriber[T]) handle(m Sample[T], fn func(Sample[T])) {
 	}
 }
 
-// Publishers returns how many publishers are connected.
+// Publishers returns the number of connected publishers.
 func (s *Subscriber[T]) Publishers() int { return s.core.reader.Connected() }
 
 // WaitPublishers waits until at least n publishers are connected.
@@ -188,12 +192,12 @@ func (s *Subscriber[T]) WaitPublishers(ctx context.Context, n int) error {
 	return s.core.reader.AwaitConnected(ctx, n)
 }
 
-// SubscriberStats are a subscription's figures.
+// SubscriberStats are the counters of a subscription.
 type SubscriberStats = stats.SubscriptionCounts
 
-// Stats returns what was received and lost so far.
+// Stats returns the counters up to now.
 func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Stats() }
 
-// Close ends the subscriber. A Receive that waits returns os.ErrClosed; samples that are held stay valid until released.
-// Further calls do nothing.
+// Close closes the subscriber. A waiting Receive returns os.ErrClosed. Held samples stay valid until released. Further
+// calls do nothing.
 func (s *Subscriber[T]) Close() error { return s.core.close() }

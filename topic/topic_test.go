@@ -92,7 +92,7 @@ func want[T any](t testing.TB, sub *Subscriber[T], v T) {
 	}
 }
 
-func TestTheFirstSampleArrivesWhoeverIsThereFirst(t *testing.T) {
+func TestPublisher_FirstSampleArrives(t *testing.T) {
 	for _, first := range []string{"publisher", "subscriber"} {
 		t.Run(first, func(t *testing.T) {
 			o := domain(t)
@@ -115,7 +115,7 @@ func TestTheFirstSampleArrivesWhoeverIsThereFirst(t *testing.T) {
 	}
 }
 
-func TestAPublisherThatLeavesAtOnceIsHeard(t *testing.T) {
+func TestPublisher_ClosedAtOnceIsReceived(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	sub := subscriber[string](t, b, "greeting", nil)
@@ -131,7 +131,7 @@ func TestAPublisherThatLeavesAtOnceIsHeard(t *testing.T) {
 
 type pose struct{ X, Y float64 }
 
-func TestValuesOfEveryCodecArrive(t *testing.T) {
+func TestCodecs_ValuesArrive(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	for name, codec := range map[string]serde.Codec[pose]{"msgpack": serde.MsgPack[pose](), "cbor": serde.CBOR[pose](), "json": serde.JSON[pose]()} {
@@ -145,7 +145,7 @@ func TestValuesOfEveryCodecArrive(t *testing.T) {
 	}
 }
 
-func TestASampleTellsWhereItIsFrom(t *testing.T) {
+func TestSample_Source(t *testing.T) {
 	o := domain(t)
 	o.Unit = "arm"
 	a, b := join(t, o), join(t, o)
@@ -169,7 +169,7 @@ func TestASampleTellsWhereItIsFrom(t *testing.T) {
 	}
 }
 
-func TestPatternsCoverTopicsThatComeLaterAndDeliverOnce(t *testing.T) {
+func TestPatterns_LaterTopicsDeliveredOnce(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	early := publisher[string](t, a, "robot/a/pose", nil)
@@ -186,7 +186,7 @@ func TestPatternsCoverTopicsThatComeLaterAndDeliverOnce(t *testing.T) {
 	}
 }
 
-func TestLatchedTopicsAndHistory(t *testing.T) {
+func TestHistory_AndLatched(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	latched := publisher(t, a, "map", &PublisherOptions[string]{Latched: true})
@@ -204,7 +204,7 @@ func TestLatchedTopicsAndHistory(t *testing.T) {
 	}
 }
 
-func TestAnotherTypeIsRefusedAndBothSidesAreNamed(t *testing.T) {
+func TestSubscriber_TypeMismatchNamesBothSides(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	publisher[pose](t, a, "pose", nil)
@@ -220,7 +220,7 @@ func TestAnotherTypeIsRefusedAndBothSidesAreNamed(t *testing.T) {
 	}
 }
 
-func TestALaterPublisherOfAnotherTypeIsLeftAlone(t *testing.T) {
+func TestSubscriber_LaterPublisherOfAnotherType(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	sub := subscriber[string](t, b, "pose", nil)
@@ -273,7 +273,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-func TestADecodeErrorIsAboutOneSample(t *testing.T) {
+func TestSample_DecodeError(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher[pose](t, a, "pose", nil)
@@ -299,7 +299,7 @@ func TestADecodeErrorIsAboutOneSample(t *testing.T) {
 	}
 }
 
-func TestCloseWakesReceive(t *testing.T) {
+func TestClose_WakesReceive(t *testing.T) {
 	p := join(t, domain(t))
 	sub := subscriber[string](t, p, "x", nil)
 	got := make(chan error)
@@ -314,7 +314,7 @@ func TestCloseWakesReceive(t *testing.T) {
 	}
 }
 
-func TestTheContextEndsReceive(t *testing.T) {
+func TestContext_EndsReceive(t *testing.T) {
 	p := join(t, domain(t))
 	sub := subscriber[string](t, p, "x", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
@@ -324,7 +324,7 @@ func TestTheContextEndsReceive(t *testing.T) {
 	}
 }
 
-func TestClosingWhileOthersMakeAndUseEndsHammer(t *testing.T) {
+func TestClose_WhileEndpointsAreCreatedAndUsed(t *testing.T) {
 	o := domain(t)
 	for range 50 {
 		p, err := Join(o)
@@ -364,7 +364,7 @@ func TestClosingWhileOthersMakeAndUseEndsHammer(t *testing.T) {
 	}
 }
 
-func TestBytesAndStringsAllocateNothing(t *testing.T) {
+func TestAllocations_BytesAndStrings(t *testing.T) {
 	o := domain(t)
 	p := join(t, o)
 	raw, text := publisher[[]byte](t, p, "raw", nil), publisher[string](t, p, "text", nil)

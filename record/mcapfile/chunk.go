@@ -15,7 +15,7 @@ type chunk struct {
 	messages   uint64
 	bytes      uint64
 	indexes    []*mcap.MessageIndex // one for each channel with messages in it
-	at         map[uint16]int       // channel -> place in indexes
+	at         map[uint16]int       // channel -> position in indexes
 	schemas    []*mcap.Schema       // introduced by this chunk
 	channels   []*mcap.Channel
 	metadata   []*mcap.Metadata // to be written before the chunk
@@ -24,7 +24,7 @@ type chunk struct {
 
 func newChunk() *chunk { return &chunk{at: make(map[uint16]int)} }
 
-// Above this a chunk's memory is given back instead of being kept for the next one.
+// keepCapacity is the size above which a chunk's memory is freed instead of being kept for the next chunk.
 const keepCapacity = 4 << 20
 
 func (c *chunk) reset() *chunk {
@@ -36,7 +36,7 @@ func (c *chunk) reset() *chunk {
 	return c
 }
 
-// size returns how many bytes wait in the chunk.
+// size returns the number of bytes in the chunk.
 func (c *chunk) size() int { return len(c.records) + c.values }
 
 func (c *chunk) addSchema(s *mcap.Schema) {
@@ -66,8 +66,8 @@ func (c *chunk) addChannel(ch *mcap.Channel) {
 	}
 }
 
-// addMessage copies the data before it changes anything else: memory of another process may be gone before it is copied, and
-// then the message is not there.
+// addMessage copies the data before it changes anything else. The data may be memory of another process that vanishes
+// during the copy; then the message is not added.
 func (c *chunk) addMessage(id uint16, m *Message) {
 	at := uint64(len(c.records))
 	c.records = appendMessage(c.records, id, m)
@@ -77,7 +77,7 @@ func (c *chunk) addMessage(id uint16, m *Message) {
 		c.at[id] = i
 		c.indexes = append(c.indexes, &mcap.MessageIndex{ChannelID: id})
 	}
-	// Add, not a literal: the library counts entries by a cursor of its own.
+	// Add instead of a literal, because the library counts entries with a private cursor.
 	c.indexes[i].Add(m.LogTime, at)
 	if c.messages == 0 {
 		c.start, c.end = m.LogTime, m.LogTime

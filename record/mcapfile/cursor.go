@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// A cursor reads fields off the front of a record. After the first field that does not fit, err is set and every further
-// one is zero.
+// A cursor reads the fields of a record in order. After the first field that does not fit, err is set and every further
+// field is zero.
 type cursor struct {
 	b   []byte
 	err error
@@ -45,7 +45,7 @@ func (c *cursor) uint64() uint64 {
 
 func (c *cursor) string() string { return string(c.take(uint64(c.uint32()))) }
 
-// entries counts what strings would return, and leaves the cursor where it is.
+// entries returns the number of entries that strings would return. It does not move the cursor.
 func (c *cursor) entries() (n uint64) {
 	in := cursor{b: c.b, err: c.err}
 	in = cursor{b: in.take(uint64(in.uint32())), err: in.err}

@@ -12,7 +12,7 @@ type schema struct {
 	data           []byte
 }
 
-// definitions are the schemas and channels that a part of a file has declared so far.
+// definitions holds the schemas and channels that a part has declared so far.
 type definitions struct {
 	schemas  map[uint16]*schema
 	channels map[uint16]*Channel
@@ -51,7 +51,7 @@ func (d *definitions) addSchema(b []byte, kept *budget) error {
 	return nil
 }
 
-// addChannel returns the channel when it is new.
+// addChannel returns the channel if it is new, and nil if it is declared already.
 func (d *definitions) addChannel(b []byte, kept *budget) (*Channel, error) {
 	c := cursor{b: b}
 	id, schemaID := c.uint16(), c.uint16()
@@ -89,7 +89,7 @@ func (c *Channel) same(o *Channel) bool {
 		c.SchemaEncoding == o.SchemaEncoding && bytes.Equal(c.Schema, o.Schema) && maps.Equal(c.Metadata, o.Metadata)
 }
 
-// parseMessage fills m, without its Data, from the beginning of a message record.
+// parseMessage fills m, except Data, from the beginning of a message record.
 func (d *definitions) parseMessage(head []byte, m *Message) error {
 	c := cursor{b: head}
 	id := c.uint16()

@@ -1,9 +1,9 @@
-// Package mcapfile reads and writes MCAP files. It knows nothing of topics in shared memory.
+// Package mcapfile reads and writes MCAP files. It is independent of shared memory and topics.
 //
-// The Writer builds chunks itself and closes them by size or age, so that what a killed process had written half a second
-// before is in the file. The Reader takes files from any tool, and hostile ones: it checks every chunk's CRC, never
-// panics, allocates no more than its Limits, and hands out all that is whole before it says what is not. A Plan reads a
-// file in the order of its log times without holding its payloads in memory.
+// The Writer builds chunks itself and closes them by size or age, so that a killed process leaves a file with everything
+// that it had written half a second before. The Reader accepts files from any tool, including hostile ones. It checks every
+// chunk's CRC, never panics, allocates at most what its Limits allow, and returns everything that is intact before it
+// reports damage. A Plan reads a file by log time without holding its payloads in memory.
 //
-// Times are nanoseconds since 1970 as the file has them, unsigned.
+// Times are unsigned nanoseconds since 1970, as in the file.
 package mcapfile

@@ -10,17 +10,17 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// A checksum is that of the bytes of a file up to a place.
+// A checksum is the CRC of the bytes of a file from base to to.
 type checksum struct {
-	base  int64 // where the part begins
+	base  int64 // beginning of the part
 	to    int64
 	crc   uint32
-	known bool // there is one to compare with, as far as can be told
+	known bool // the file probably has a CRC to compare with
 }
 
 func newChecksum(base int64) checksum { return checksum{base: base, to: base} }
 
-// update takes in what is before pos.
+// update includes the bytes before pos.
 func (c *checksum) update(file *window, pos int64) error {
 	for c.known && c.to < pos {
 		b, err := file.some(c.to, uint64(pos-c.to))
@@ -33,7 +33,7 @@ func (c *checksum) update(file *window, pos int64) error {
 	return nil
 }
 
-// sumOf returns the checksum of a stretch of the file.
+// sumOf returns the CRC of a range of the file.
 func (w *window) sumOf(from, to int64) (uint32, error) {
 	c := newChecksum(from)
 	c.known = true
@@ -43,14 +43,14 @@ func (w *window) sumOf(from, to int64) (uint32, error) {
 
 var errSum = errors.New("its CRC is wrong")
 
-// Bytes of the records at the end of a part.
+// Sizes in bytes of the records at the end of a part.
 const (
 	dataEndSize = recordHead + 4
 	footerSize  = recordHead + 8 + 8 + 4
 )
 
-// mayHaveChecksum reports whether the part that begins has a checksum of its data. Where the end of the file belongs to it, that
-// is looked up, so that nothing is read for a checksum that is not there.
+// mayHaveChecksum reports whether the part that begins may have a CRC of its data section. If the end of the file belongs
+// to the part, its data end record is checked, so that no data is read for a missing CRC.
 func (r *Reader) mayHaveChecksum() bool {
 	summary, ok := r.summaryStart()
 	if !ok {
@@ -60,8 +60,8 @@ func (r *Reader) mayHaveChecksum() bool {
 	return err != nil || mcap.OpCode(b[0]) != mcap.OpDataEnd || binary.LittleEndian.Uint32(b[recordHead:]) != 0
 }
 
-// summaryStart returns where the summary of the part begins, if the footer at the end of the file is that of this part. It may
-// be that of a later one.
+// summaryStart returns the beginning of the part's summary if the footer at the end of the file belongs to this part. It
+// may also belong to a later part.
 func (r *Reader) summaryStart() (int64, bool) {
 	at := r.file.size - int64(len(mcap.Magic)) - footerSize
 	if is, err := r.isMagic(r.file.size - int64(len(mcap.Magic))); err != nil || !is || at < r.part.base {
@@ -128,12 +128,12 @@ func (r *Reader) dataEnd() error {
 	return nil
 }
 
-// statistics compares what was read with what the file says it has.
+// statistics compares the records that were read with the counts in the file.
 func (r *Reader) statistics() error {
 	c := cursor{}
 	c.b, c.err = r.take(8 + 2 + 4 + 4 + 4 + 4)
 	messages := c.uint64()
-	c.take(2 + 4) // schemas and channels, of which some tools count those in use
+	c.take(2 + 4) // schemas and channels; some tools count only those in use
 	said := counts{messages: messages, attachments: uint64(c.uint32()), metadata: uint64(c.uint32()), chunks: uint64(c.uint32())}
 	if c.err != nil || r.part.damaged || said == r.part.counts {
 		return c.err
@@ -152,7 +152,7 @@ func (r *Reader) statistics() error {
 	return nil
 }
 
-// footer is at the end of a part: the magic must follow, and then another part or nothing.
+// footer handles the end of a part: the magic must follow, and then another part or nothing.
 func (r *Reader) footer() error {
 	b, err := r.take(8 + 8 + 4)
 	if err != nil {
@@ -181,11 +181,11 @@ func (r *Reader) footer() error {
 			r.note(mcap.OpFooter, &CorruptError{Offset: from, Record: "the summary", Err: errSum})
 		}
 	}
-	return r.behind(end + int64(len(mcap.Magic)))
+	return r.endPart(end + int64(len(mcap.Magic)))
 }
 
-// behind goes on at the end of a part.
-func (r *Reader) behind(end int64) error {
+// endPart continues after the end of a part.
+func (r *Reader) endPart(end int64) error {
 	left := r.file.left(end)
 	if left == 0 {
 		return errEnd

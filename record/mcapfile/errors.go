@@ -8,8 +8,8 @@ import (
 // ErrFormat says that a file is not an MCAP file.
 var ErrFormat = errors.New("not an MCAP file")
 
-// A TruncatedError says that a file ends before its time: its writer was killed, or it was cut. All before Offset was
-// read.
+// A TruncatedError says that a file has no regular end: its writer was killed, or the file was cut. Everything before
+// Offset was read.
 type TruncatedError struct {
 	Offset int64
 	Reason string
@@ -19,7 +19,7 @@ func (e *TruncatedError) Error() string {
 	return fmt.Sprintf("the recording was not closed: %s at byte %d; everything before that was read", e.Reason, e.Offset)
 }
 
-// A CorruptError says that a record of a file makes no sense, or not the one its CRC says. The Reader goes on behind it.
+// A CorruptError says that a record is invalid or does not match its CRC. The Reader continues after it.
 type CorruptError struct {
 	Offset int64 // of the record, or of the chunk that holds it
 	Record string
@@ -32,11 +32,11 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// A LimitError says that something in a file needs more memory than Limits allow. The Reader goes on behind it.
+// A LimitError says that a record needs more memory than Limits allow. The Reader continues after it.
 type LimitError struct {
 	Offset int64 // of the record, or of the chunk that holds it
 	What   string
-	Size   uint64 // bytes; with Limits.Memory of so much it would be taken
+	Size   uint64 // bytes; the value of Limits.Memory with which the record could be read
 	Limit  uint64 // bytes
 }
 
@@ -48,7 +48,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s at byte %d needs %d bytes of memory, the limit is %d; %s", e.What, e.Offset, e.Size, e.Limit, remedy)
 }
 
-// A TrailingError says that bytes follow the end of a file which are no further MCAP file.
+// A TrailingError says that bytes follow the end of a file and are not another MCAP file.
 type TrailingError struct {
 	Offset int64
 	Bytes  uint64
@@ -58,7 +58,7 @@ func (e *TrailingError) Error() string {
 	return fmt.Sprintf("%d bytes follow the end of the recording at byte %d, and are none", e.Bytes, e.Offset)
 }
 
-// A CapacityError says that an MCAP file cannot take another channel or schema.
+// A CapacityError says that an MCAP file has no room for another channel or schema.
 type CapacityError struct {
 	What  string
 	Limit int
@@ -68,7 +68,8 @@ func (e *CapacityError) Error() string {
 	return fmt.Sprintf("an MCAP file holds at most %d %s; record fewer topics, or into several files", e.Limit, e.What)
 }
 
-// A MessageSizeError says that a message is larger than the Writer takes. The file does not hold it and stays usable.
+// A MessageSizeError says that a message is larger than the Writer accepts. The message is not in the file, and the Writer
+// stays usable.
 type MessageSizeError struct {
 	Topic string
 	Size  int // bytes of payload
@@ -93,7 +94,7 @@ func (e *WriteError) Error() string {
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// Recoverable reports whether a Reader can go on after err.
+// Recoverable reports whether a Reader can continue after err.
 func Recoverable(err error) bool {
 	var corrupt *CorruptError
 	var limit *LimitError

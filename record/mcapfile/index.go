@@ -6,8 +6,8 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// readIndex reads the summary at the end of a part, once, when something of the part is damaged: where its chunks are, and
-// the schemas and channels that it repeats.
+// readIndex reads the summary at the end of a part, once, when the part is damaged. The summary has the positions of the
+// chunks and repeats the schemas and channels.
 func (r *Reader) readIndex() {
 	if r.part.index != nil {
 		return
@@ -19,14 +19,14 @@ func (r *Reader) readIndex() {
 	}
 	s := summary{walker: newWalker(r.file.src, r.file.size, r.limits), base: r.part.base, kept: r.kept}
 	if s.seek(start); !s.read(r) {
-		return // it is not that of this part, or damaged itself
+		return // the summary belongs to another part or is damaged
 	}
 	slices.Sort(s.offsets)
 	r.part.index.offsets, r.part.index.chunks = slices.Compact(s.offsets), s.chunks
 	r.repeated(&s, start)
 }
 
-// repeated takes over the definitions of a summary. What contradicts those that the part has is passed over.
+// repeated adds the definitions of a summary. Definitions that contradict those of the part are ignored.
 func (r *Reader) repeated(s *summary, start int64) {
 	s.seek(start)
 	_ = s.each(func(op mcap.OpCode) error {
@@ -39,7 +39,7 @@ func (r *Reader) repeated(s *summary, start int64) {
 	})
 }
 
-// A summary is read beside the reader of the part.
+// A summary is read with a walker of its own, beside the reader of the part.
 type summary struct {
 	walker
 	base    int64
@@ -48,8 +48,8 @@ type summary struct {
 	chunks  bool
 }
 
-// read collects the offsets and reports whether the summary is sound: it follows the end of the messages, its records follow
-// each other up to the footer at the end of the file, and what it names is there.
+// read collects the offsets and reports whether the summary is valid: it follows the end of the messages, its records are
+// contiguous up to the footer at the end of the file, and everything that it refers to exists.
 func (s *summary) read(r *Reader) bool {
 	start := s.pos
 	end, err := s.file.at(start-dataEndSize, dataEndSize)
@@ -79,7 +79,7 @@ func (s *summary) read(r *Reader) bool {
 		at := s.base + int64(offset)
 		head, err := r.file.at(at, recordHead)
 		if err != nil || mcap.OpCode(head[0]) != want {
-			return nil // damaged, or the index is
+			return nil // the record or the index is damaged
 		}
 		if err := s.kept.take(16); err != nil {
 			return err

@@ -1,35 +1,35 @@
 package mcapfile
 
-// MaxMessage is how many bytes the payload of one message may have, for the Writer and for every reader. A chunk with such a
-// message stays below the 2 GiB that common MCAP libraries take.
+// MaxMessage is the maximum payload of one message in bytes, for the Writer and for every reader. A chunk with such a
+// message stays below the 2 GiB that common MCAP libraries accept.
 const MaxMessage = 2000 << 20
 
-// DefaultMemory is what a reader needs at most where Limits do not say otherwise, besides one message.
+// DefaultMemory is the default memory of a reader in bytes, in addition to one message.
 const DefaultMemory = 256 << 20
 
-// Limits bounds what a reader takes into memory; the zero value means the defaults.
+// Limits bounds the memory of a reader. The zero value means the defaults.
 type Limits struct {
-	// Memory is in bytes. 0 = DefaultMemory and, once, what the largest message needs that is handed out. Otherwise a message
-	// of more than half of it is a *LimitError too.
+	// Memory is in bytes. 0 = DefaultMemory plus, once, the need of the largest message that is returned. With another
+	// value, a message of more than half of it is a *LimitError too.
 	Memory uint64
 
 	block uint64 // for tests: bytes of a block
 	open  uint64 // for tests: bytes of blocks in memory
 }
 
-// What of Limits.Memory is for what: one part in so many.
+// Divisors of Limits.Memory: the share for each purpose.
 const (
-	keptShare    = 2 // schemas, channels, metadata, and where the blocks of a Plan are
+	keptShare    = 2 // schemas, channels, metadata, and the positions of a Plan's blocks
 	openShare    = 4 // messages that InOrder holds
 	windowShare  = 8 // the decompressor
 	messageShare = 2 // one message
 )
 
-// blockSize is how many bytes of records are in memory at once, but for a message that is larger. It is also how large a
-// chunk may be to be in memory as a whole.
+// blockSize is the number of bytes of records in memory at once, except for a larger message. It is also the size up to
+// which a chunk is in memory as a whole.
 const blockSize = 8 << 20
 
-// shares are the parts in bytes.
+// shares are the parts of the memory in bytes.
 type shares struct {
 	memory  uint64
 	window  uint64
@@ -55,19 +55,20 @@ func (l *Limits) shares() shares {
 	return s
 }
 
-// A budget counts what is kept as long as a reader lives.
+// A budget counts the memory that is kept for the lifetime of a reader.
 type budget struct {
 	held   uint64
 	memory uint64
 }
 
-// recordCost is what keeping a record takes besides its bytes, for the one that reads it too, and entryCost a value of a map.
+// recordCost is the memory for keeping a record in addition to its bytes, also in the program that uses it. entryCost is
+// that of a map entry.
 const (
 	recordCost = 1 << 10
 	entryCost  = 128
 )
 
-// room reports whether n more bytes could be kept.
+// room returns an error if n more bytes cannot be kept.
 func (b *budget) room(n uint64) error {
 	need := b.held + n
 	if need < n || need > b.memory/keptShare {
@@ -84,7 +85,7 @@ func (b *budget) take(n uint64) error {
 	return nil
 }
 
-// saturate multiplies a need, which is a sum that has n in it, as far as 64 bits go.
+// saturate multiplies a need, which is a sum that includes n, without overflowing 64 bits.
 func saturate(need, n, by uint64) uint64 {
 	if need < n || need > ^uint64(0)/by {
 		return ^uint64(0)

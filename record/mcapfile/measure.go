@@ -6,9 +6,9 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// measure returns how long a record at pos is by its fields, without its head and without what a later version of the format
-// may append. It fails for what has more fields than bytes, and for what the format does not know. The record fits into the
-// file.
+// measure returns the length of the record at pos according to its fields, without its head and without fields that a later
+// version of the format may append. It fails for a record with more fields than bytes and for unknown records. The record
+// must fit into the file.
 func (w *window) measure(pos int64, op mcap.OpCode, length uint64) (need uint64, ok bool) {
 	m := measurement{file: w, pos: pos + recordHead, length: length}
 	switch op {
@@ -49,13 +49,13 @@ func (w *window) measure(pos int64, op mcap.OpCode, length uint64) (need uint64,
 	return m.need, !m.over
 }
 
-// A measurement adds up fields, of which it reads the lengths.
+// A measurement adds up fields and reads their lengths.
 type measurement struct {
 	file   *window
 	pos    int64 // of the first field
 	length uint64
 	need   uint64
-	over   bool // there are more fields than bytes
+	over   bool // the record has more fields than bytes
 }
 
 func (m *measurement) fixed(n uint64) *measurement {
@@ -65,7 +65,7 @@ func (m *measurement) fixed(n uint64) *measurement {
 	return m
 }
 
-// text adds a field with a length of 4 bytes, data one with 8.
+// text adds a field with a length of 4 bytes, data one with a length of 8 bytes.
 func (m *measurement) text() *measurement { return m.lengthOf(4) }
 func (m *measurement) data() *measurement { return m.lengthOf(8) }
 

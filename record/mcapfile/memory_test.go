@@ -113,7 +113,7 @@ func TestReader_ManyDefinitions(t *testing.T) {
 	}
 }
 
-func TestReader_LengthsThatLie(t *testing.T) {
+func TestReader_FalseLengths(t *testing.T) {
 	lie := func(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
 	name := []byte{1, 0, 0, 0, 'n'}
 	for what, body := range map[string][]byte{

@@ -1,11 +1,11 @@
 package mcapfile
 
-// A Channel is one stream of messages of one type on one topic.
+// A Channel is a stream of messages of one type on one topic.
 type Channel struct {
 	ID             uint16 // within its file, from 0
 	Topic          string
 	Encoding       string // of the messages
-	SchemaName     string // name of the type; "" and no schema = nothing known
+	SchemaName     string // name of the type; "" and no schema = unknown type
 	SchemaEncoding string
 	Schema         []byte
 	Metadata       map[string]string
@@ -15,12 +15,12 @@ type Channel struct {
 type Message struct {
 	Channel     *Channel
 	Sequence    uint32
-	LogTime     uint64 // when it was recorded
-	PublishTime uint64 // when it was published
+	LogTime     uint64 // time of recording
+	PublishTime uint64 // time of publishing
 	Data        []byte
 }
 
-// Bytes of a message record around the payload: opcode, length, channel, sequence, log time, publish time.
+// Sizes in bytes before the payload of a message record: opcode, length; channel, sequence, log time, publish time.
 const (
 	recordHead  = 1 + 8
 	messageHead = 2 + 4 + 8 + 8

@@ -2,11 +2,11 @@ package mcapfile
 
 import "github.com/foxglove/mcap/go/mcap"
 
-// mostMetadata is how many bytes of metadata are collected before a chunk is written because of them.
+// mostMetadata is the number of bytes of metadata after which a chunk is written.
 const mostMetadata = 256 << 10
 
-// PutMetadata puts a value into the metadata record that stands before the chunk that takes the next message. There is one
-// such record of each name for a chunk; the last value of a key holds.
+// PutMetadata puts a value into the metadata record before the chunk that takes the next message. Each chunk has one such
+// record per name. The last value of a key applies.
 func (w *Writer) PutMetadata(name, key, value string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -35,7 +35,7 @@ func (c *chunk) putMetadata(name, key, value string) {
 	c.values += len(key) + len(value)
 }
 
-// Cut ends the current chunk: what is added from here on is in the next one.
+// Cut ends the current chunk. Later records are in the next chunk.
 func (w *Writer) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,11 +44,11 @@ func (w *Writer) Cut() {
 	}
 }
 
-// declareSilent puts the channels without messages into the current chunk.
-func (w *Writer) declareSilent() {
-	for _, ch := range w.silent {
-		// An error would mean that there is no room for the schema, and AddChannel found some.
+// declareUnused puts the channels without messages into the current chunk.
+func (w *Writer) declareUnused() {
+	for _, ch := range w.unusedChannels {
+		// declare fails only if there is no room for the schema; AddChannel has reserved it.
 		_ = w.declare(w.current, ch)
 	}
-	w.silent = nil
+	w.unusedChannels = nil
 }

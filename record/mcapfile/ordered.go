@@ -13,20 +13,21 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// InOrder yields the messages of the plan by log time. Their Data stays valid as long as it is referred to. An error is the
-// last: the file is no longer what it was when the plan was made. May be called again, also concurrently.
+// InOrder yields the messages of the plan by log time. Their Data stays valid as long as it is referenced. An error is the
+// last value: the file has changed since the plan was made. InOrder may be called several times, also concurrently.
 func (p *Plan) InOrder() iter.Seq2[Message, error] {
 	return p.InOrderWithin(func(int) bool { return true })
 }
 
-// InOrderWithin is InOrder for a caller that holds messages for a while: room is called with the size of each payload before it
-// is yielded, and waits until so much more may be held. A large message is not in memory before that. false ends all.
+// InOrderWithin is InOrder for a caller that keeps messages. Before each message, room is called with the size of its
+// payload and waits until the caller may hold so many more bytes. A large message is read into memory only after that. If
+// room returns false, the iteration ends.
 func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		o := ordered{plan: p, walker: newWalker(p.src, p.size, p.limits), room: room}
 		rest := p.blocks
 		for len(rest) > 0 || len(o.open) > 0 {
-			// A block that begins at the very moment of the open one may come before it in the file.
+			// A block with the same first time as the open block may precede it in the file.
 			for len(rest) > 0 && (len(o.open) == 0 || rest[0].first <= o.open[0].time) {
 				heap.Push(&o.open, &openBlock{block: &rest[0], time: rest[0].first})
 				rest = rest[1:]
@@ -39,23 +40,23 @@ func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error
 	}
 }
 
-// ordered merges the open blocks.
+// ordered merges the open blocks by log time.
 type ordered struct {
 	walker
 	plan    *Plan
 	room    func(int) bool
 	open    blockHeap
-	loaded  []*openBlock // those in memory
+	loaded  []*openBlock // blocks in memory
 	held    uint64       // bytes of them
-	crowded bool         // not all open blocks are in memory
+	evicted bool         // not all open blocks are in memory
 }
 
-// An openBlock is a block with messages still to come.
+// An openBlock is a block with remaining messages.
 type openBlock struct {
 	*block
 	time    uint64  // of the next message
-	done    uint32  // messages handed out
-	entries []entry // to come, by log time; nil when the block is not in memory
+	done    uint32  // messages returned
+	entries []entry // remaining, by log time; nil when the block is not in memory
 	data    []byte
 	size    uint64
 }
@@ -72,10 +73,10 @@ func (o *ordered) changed(b *openBlock) error {
 	return fmt.Errorf("read the block at byte %d again: the file was changed meanwhile", b.from.off)
 }
 
-// next returns the earliest message of the open blocks, false when there is no room for it any more.
+// next returns the earliest message of the open blocks. It returns false if room refused it.
 func (o *ordered) next() (Message, bool, error) {
 	b := o.open[0]
-	// A block that is large has one message.
+	// A large block has one message.
 	large := b.bytes > o.limits.block
 	if large && !o.room(int(b.bytes-messageHead)) {
 		return Message{}, false, nil
@@ -92,8 +93,8 @@ func (o *ordered) next() (Message, bool, error) {
 		return Message{}, false, o.changed(b)
 	}
 	m.Data = slices.Clip(body[messageHead:])
-	if o.crowded && !large {
-		m.Data = slices.Clone(m.Data) // not to keep the block in memory, which may be wanted for another one
+	if o.evicted && !large {
+		m.Data = slices.Clone(m.Data) // a reference would keep the block in memory
 	}
 	b.entries = b.entries[1:]
 	b.done++
@@ -107,10 +108,11 @@ func (o *ordered) next() (Message, bool, error) {
 	return m, large || o.room(len(m.Data)), nil
 }
 
-// largeBlock is the size from which on garbage is collected before a block is loaded: the one before is likely to be some.
+// largeBlock is the size from which garbage is collected before a block is loaded, because the previous block is probably
+// garbage.
 const largeBlock = 16 << 20
 
-// load reads a block, and takes others out of memory where that is too much.
+// load reads a block and evicts others if the memory is exceeded.
 func (o *ordered) load(b *openBlock) error {
 	b.size = b.bytes + uint64(b.messages)*entrySize
 	o.makeRoom(b)
@@ -168,7 +170,7 @@ func (o *ordered) load(b *openBlock) error {
 	return nil
 }
 
-// failed names what a block could not be read for.
+// failed returns the error for a block that could not be read.
 func (o *ordered) failed(b *openBlock, err error) error {
 	if errors.Is(err, errRead) {
 		return err
@@ -176,16 +178,16 @@ func (o *ordered) failed(b *openBlock, err error) error {
 	return fmt.Errorf("%w: %w", o.changed(b), err)
 }
 
-// approach makes a record at or before from the next one. What was decompressed of a large chunk is not decompressed again when
-// the way leads forward.
+// approach moves to a record at or before from. If from lies further on in the current chunk, the chunk is not decompressed
+// again from its beginning.
 func (o *ordered) approach(from position) {
-	if o.entered && o.at.off == from.off && o.at.before(from) {
+	if o.inChunk && o.at.off == from.off && o.at.before(from) {
 		return
 	}
 	o.seek(from.off)
 }
 
-// step goes to the next record, into chunks.
+// step moves to the next record and enters chunks.
 func (o *ordered) step() (mcap.OpCode, error) {
 	if o.more() {
 		return o.nextOfChunk()
@@ -204,12 +206,12 @@ func (o *ordered) step() (mcap.OpCode, error) {
 	return op, o.enter(&h, true)
 }
 
-// makeRoom takes those blocks out of memory that are wanted last, and some more than need be, so as not to do it for each.
+// makeRoom evicts the blocks that are needed last. It evicts a few more than necessary, so as not to run for every block.
 func (o *ordered) makeRoom(b *openBlock) {
 	if len(o.loaded) == 0 || o.held+b.size <= o.limits.open {
 		return
 	}
-	o.crowded = true
+	o.evicted = true
 	slices.SortFunc(o.loaded, func(x, y *openBlock) int { return cmp.Compare(y.time, x.time) })
 	for len(o.loaded) > 0 && o.held+b.size > o.limits.open/2 {
 		o.unload(o.loaded[0])

@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// An output puts whole chunks into the file. It is for one goroutine at a time, except size.
+// An output writes whole chunks to the file. It is for one goroutine at a time, except size.
 type output struct {
 	dst    io.Writer
 	buffer *bufio.Writer
@@ -22,17 +22,17 @@ type output struct {
 	end    uint64
 	every  time.Duration // between two syncs; 0 = only at the end
 	synced time.Time
-	size   atomic.Int64 // bytes of whole records that dst has taken
+	size   atomic.Int64 // bytes of whole records written to dst
 }
 
 func newOutput(dst io.Writer, every time.Duration) (*output, error) {
-	// One goroutine, and the fastest level: a recorder must not compete with what it records.
+	// One goroutine and the fastest level: a recorder must not compete with the recorded programs.
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return nil, err
 	}
 	o := &output{dst: dst, buffer: bufio.NewWriterSize(dst, 64<<10), zstd: enc, every: every, synced: time.Now()}
-	// Not Chunked: the library never writes a chunk before it is full, so chunks are built here and it only frames them.
+	// Not Chunked: the library writes a chunk only when it is full. Chunks are therefore built here, and the library frames them.
 	o.file, err = mcap.NewWriter(o.buffer, &mcap.WriterOptions{IncludeCRC: true, OverrideLibrary: true})
 	if err == nil {
 		err = o.file.WriteHeader(&mcap.Header{Library: "shmbus"})
@@ -52,7 +52,7 @@ func (o *output) writeChunk(c *chunk) error {
 	if err == nil && c.messages > 0 {
 		err = o.writeMessages(c)
 	} else if err == nil {
-		// A chunk without messages would have no times, and some tools take those for 1970.
+		// A chunk without messages would have zero times, which some tools show as 1970.
 		err = o.writeDefinitions(c)
 	}
 	if err == nil {
@@ -64,7 +64,7 @@ func (o *output) writeChunk(c *chunk) error {
 	if err != nil {
 		return o.failed(err)
 	}
-	// The library counts messages only where it chunks them itself, and takes a first time of 0 for "none yet".
+	// The library counts messages only in its own chunks, and takes a first time of 0 for "none yet".
 	for _, i := range c.indexes {
 		o.file.Statistics.ChannelMessageCounts[i.ChannelID] += uint64(len(i.Entries()))
 	}
@@ -153,7 +153,7 @@ func (o *output) sync() error {
 	return nil
 }
 
-// failed cuts the file back to what is whole. That this may fail too changes nothing: readers pass over a torn end.
+// failed truncates the file to its last whole record. If this fails too, readers skip the torn end.
 func (o *output) failed(err error) error {
 	size := o.size.Load()
 	if f, ok := o.dst.(interface{ Truncate(int64) error }); ok {

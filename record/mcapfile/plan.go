@@ -8,19 +8,20 @@ import (
 	"slices"
 )
 
-// A Plan knows where the messages of a file are, block by block, and hands them out by log time; messages of equal log time
-// keep the order of the file. Making it reads the whole file once, and no payload; it keeps about 60 bytes for each megabyte.
+// A Plan holds the positions of a file's messages, block by block, and yields the messages by log time. Messages of equal
+// log time keep the order of the file. Making a Plan reads the whole file once, without payloads. It keeps about 60 bytes
+// for each megabyte.
 //
-// While messages are handed out, the blocks whose times overlap are in memory, as many as the Limits allow; beyond that they
-// are read again when they are needed, so even a file in random order is played from bounded memory, only slower.
+// During the iteration, the blocks with overlapping times are in memory, as many as the Limits allow. Further blocks are
+// read again when they are needed. A file in random order is therefore read with bounded memory, but more slowly.
 type Plan struct {
-	Channels []ChannelPlan // in order of appearance, without those that were not kept
+	Channels []ChannelPlan // in order of appearance; only channels that were kept
 	Messages uint64
 	Bytes    uint64 // payload
 	Start    uint64 // smallest and largest log time
 	End      uint64
-	Span     uint64  // between the smallest and the largest log time of all messages, also of channels that were not kept
-	Damage   *Damage // nil when the file was read whole and was closed
+	Span     uint64  // between the smallest and the largest log time of all messages, including channels that were not kept
+	Damage   *Damage // nil if the file was read completely and was closed
 	Stats    Stats
 
 	src    io.ReaderAt
@@ -30,7 +31,7 @@ type Plan struct {
 	blocks []block
 }
 
-// A ChannelPlan counts what there is to read of a channel.
+// A ChannelPlan describes the messages of a channel.
 type ChannelPlan struct {
 	*Channel
 	Messages uint64
@@ -40,7 +41,7 @@ type ChannelPlan struct {
 	Last     uint64
 }
 
-// Damage says what of a file could not be read. It is an error that wraps the first one.
+// Damage describes the unreadable parts of a file. It is an error that wraps the first one.
 type Damage struct {
 	First error
 	More  uint64 // further errors
@@ -55,7 +56,7 @@ func (d *Damage) Error() string {
 
 func (d *Damage) Unwrap() error { return d.First }
 
-// Note adds err to the damage, which may be nil as yet.
+// Note adds err to the damage. d may be nil.
 func (d *Damage) Note(err error) *Damage {
 	if d == nil {
 		return &Damage{First: err}
@@ -64,7 +65,7 @@ func (d *Damage) Note(err error) *Damage {
 	return d
 }
 
-// A block is messages that follow each other in the file, and are in memory together.
+// A block is a group of consecutive messages of the file that are in memory together.
 type block struct {
 	from     position
 	defs     *definitions
@@ -75,8 +76,8 @@ type block struct {
 
 const blockCost = 64
 
-// NewPlan reads a file and remembers where the messages are of the channels that keep accepts (nil = all). What the file
-// says wrong ends up in Plan.Damage; an error is what kept NewPlan from reading.
+// NewPlan reads a file and stores the positions of the messages of the channels that keep accepts (nil = all). Faults of
+// the file are in Plan.Damage. An error means that NewPlan could not read.
 func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, error) {
 	r, err := NewReader(src, size, limits)
 	if err != nil {
@@ -108,7 +109,7 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			}
 		}
 		if err != nil {
-			current = nil // what is between the messages of a block can be read
+			current = nil // a block must not contain unreadable bytes
 			if errors.Is(err, errRead) {
 				return nil, err
 			}
@@ -143,10 +144,10 @@ func (c *ChannelPlan) add(m *Message, size uint64) {
 	c.Largest = max(c.Largest, size)
 }
 
-// add counts a message and puts it into a block, which it returns.
+// add counts a message and adds it to a block, which it returns.
 func (p *Plan) add(r *Reader, b *block, m *Message, size uint64) (*block, error) {
 	bytes := messageHead + size
-	// A block goes over several chunks only while they are small: times of one chunk lie close together.
+	// A block spans several chunks only while they are small: the times of one chunk lie close together.
 	if b == nil || b.defs != r.part.defs || b.bytes+bytes > p.limits.block || r.at.off != b.from.off && b.bytes > p.limits.block/8 {
 		if err := r.kept.take(blockCost); err != nil {
 			err.(*LimitError).Offset = r.at.off

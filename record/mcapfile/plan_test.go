@@ -70,7 +70,7 @@ func TestPlan_TimesOfChannels(t *testing.T) {
 	}
 }
 
-func TestAPlanIsByLogTimeAndEqualTimesKeepTheirOrder(t *testing.T) {
+func TestPlan_OrderByLogTime(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	orders := map[string]func(i int) uint64{
 		"in order":  func(i int) uint64 { return uint64(i * 10) },
@@ -110,7 +110,7 @@ func TestAPlanIsByLogTimeAndEqualTimesKeepTheirOrder(t *testing.T) {
 	}
 }
 
-func TestAPlanKeepsOnlyWhatIsWanted(t *testing.T) {
+func TestPlan_KeepsSelectedChannels(t *testing.T) {
 	file := withTimes(t, []uint64{1, 2, 3, 4, 5, 6, 7}, 0)
 	p, err := NewPlan(bytes.NewReader(file), int64(len(file)), nil, func(c *Channel) bool { return c.Topic == "b" })
 	if err != nil {
@@ -125,7 +125,7 @@ func TestAPlanKeepsOnlyWhatIsWanted(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesUnderAPlanIsAnError(t *testing.T) {
+func TestPlan_FileThatChanges(t *testing.T) {
 	file := withTimes(t, []uint64{1, 2, 3, 4, 5, 6, 7}, 0)
 	p, err := NewPlan(bytes.NewReader(file), int64(len(file)), nil, nil)
 	if err != nil {

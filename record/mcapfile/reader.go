@@ -9,53 +9,53 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// A Reader hands out the messages of a file in the order of the file, and those of further files that follow directly behind
-// its end. It is for one goroutine at a time.
+// A Reader returns the messages of a file in file order, and those of further MCAP files that follow directly after its
+// end. It is for one goroutine at a time.
 //
-// It checks every checksum that the file has, and the figures at its end. Where a record makes no sense it goes on at the next
-// one that the index names, or that makes sense.
+// It checks every CRC of the file and the statistics at its end. After an invalid record it continues at the next record
+// that the index names, or else at the next valid one.
 type Reader struct {
 	walker
 	kept     budget
 	channels []*Channel // in order of appearance, of all parts
 	stats    Stats
 	part     part
-	payload  []byte // of the message last handed out, where it is not in memory otherwise
-	// skipAttachments keeps attachments from being read, unless the checksum of the file takes it.
+	payload  []byte // of the last returned message, if it is not in memory elsewhere
+	// skipAttachments avoids reading attachments, unless the CRC of the file requires it.
 	skipAttachments bool
-	pending         []error // to be handed out
+	pending         []error // to be returned
 	err             error   // final
 }
 
-// errEnd is the proper end of the last part.
+// errEnd marks the regular end of the last part.
 var errEnd = errors.New("the end of the file")
 
-// A part is one of the MCAP files that follow each other in a file, mostly the only one.
+// A part is one of the MCAP files that are concatenated in a file, mostly the only one.
 type part struct {
 	base     int64 // where it begins
 	defs     *definitions
 	sum      checksum
-	sumError error // found at the end of the messages, and told after the statistics, which say more
-	tail     int64 // behind the end of its messages; 0 = not there yet
-	doubtful int64 // a record whose length may be wrong; 0 = the last one was as long as its fields say
+	sumError error // found at the end of the messages, and reported after the statistics, which say more
+	tail     int64 // position after the end of its messages; 0 = not reached
+	suspect  int64 // a record whose length may be wrong; 0 = the last one was as long as its fields say
 	chunked  bool  // it has a chunk
 	damaged  bool
 	index    *index // nil = not read
 	counts   counts
 }
 
-// counts are what the statistics record of a part says too.
+// counts are the numbers that the statistics record of a part has as well.
 type counts struct{ messages, attachments, metadata, chunks uint64 }
 
-// Stats describes a file, as far as it has been read.
+// Stats describes a file as far as it has been read.
 type Stats struct {
 	Profile     string
 	Library     string
 	Attachments uint64
 	Metadata    []Metadata // as many as Limits allow
 	Chunks      map[string]ChunkStats
-	Files       int  // that follow each other in the file, mostly 1
-	Closed      bool // the file has its proper end, and those before it have theirs
+	Files       int  // number of concatenated MCAP files, mostly 1
+	Closed      bool // every concatenated file has its regular end
 }
 
 // ChunkStats counts the chunks of one compression ("" = none).
@@ -71,7 +71,7 @@ type Metadata struct {
 	Values map[string]string
 }
 
-// NewReader starts to read the first size bytes of src. It fails with ErrFormat when that is not an MCAP file.
+// NewReader starts to read the first size bytes of src. It fails with ErrFormat if they are not an MCAP file.
 func NewReader(src io.ReaderAt, size int64, limits *Limits) (*Reader, error) {
 	s := limits.shares()
 	r := &Reader{walker: newWalker(src, size, s), kept: budget{memory: s.memory}}
@@ -85,7 +85,7 @@ func NewReader(src io.ReaderAt, size int64, limits *Limits) (*Reader, error) {
 	return r, nil
 }
 
-// isMagic reports whether the magic of MCAP is at pos.
+// isMagic reports whether the MCAP magic is at pos.
 func (r *Reader) isMagic(pos int64) (bool, error) {
 	magic, err := r.file.at(pos, uint64(len(mcap.Magic)))
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -102,7 +102,7 @@ func (r *Reader) begin(base int64) {
 	r.seek(base + int64(len(mcap.Magic)))
 }
 
-// Stats returns what is known of the file so far. Closed holds behind its end.
+// Stats returns the statistics of the file so far. Closed is valid after the end of the file.
 func (r *Reader) Stats() Stats { return r.stats }
 
 // Metadata returns the metadata records read so far.
@@ -111,8 +111,9 @@ func (r *Reader) Metadata() []Metadata { return r.stats.Metadata }
 // Channels returns the channels declared so far, in order of appearance.
 func (r *Reader) Channels() []*Channel { return r.channels }
 
-// Next fills m with the next message; its Data is valid until the next call. It returns io.EOF at the proper end of the
-// file, a *TruncatedError when the file ends without one, and when Passable(err) the next call goes on behind the damage.
+// Next fills m with the next message. Its Data is valid until the next call. Next returns io.EOF at the regular end of the
+// file and a *TruncatedError if the file ends without one. After an error for which Recoverable is true, the next call
+// continues after the damage.
 func (r *Reader) Next(m *Message) error {
 	for {
 		size, err := r.Skim(m)
@@ -123,7 +124,7 @@ func (r *Reader) Next(m *Message) error {
 			return err
 		}
 		switch {
-		case !r.entered || r.chunk.stream == nil:
+		case !r.inChunk || r.chunk.stream == nil:
 			m.Data, err = r.take(size)
 		default:
 			r.payload = growTo(r.payload, size)
@@ -139,7 +140,7 @@ func (r *Reader) Next(m *Message) error {
 	}
 }
 
-// fits reports a message that is larger than the limits allow.
+// fits returns an error for a message that is larger than the limits allow.
 func (r *Reader) fits(size uint64) error {
 	if size <= r.limits.message {
 		return nil
@@ -159,7 +160,7 @@ func growTo(b []byte, n uint64) []byte {
 	return b[:n]
 }
 
-// Skim is Next without the payload: it returns how many bytes that has, and takes no memory for it.
+// Skim is Next without the payload: it returns the size of the payload in bytes and allocates no memory for it.
 func (r *Reader) Skim(m *Message) (size uint64, err error) {
 	for {
 		if len(r.pending) > 0 {
@@ -191,7 +192,7 @@ func (r *Reader) Skim(m *Message) (size uint64, err error) {
 	}
 }
 
-// note makes an error one that Skim returns, the last one unless it can be passed over.
+// note queues an error for Skim. It is the last one unless it is recoverable.
 func (r *Reader) note(op mcap.OpCode, err error) {
 	var limit *LimitError
 	switch {
@@ -215,10 +216,10 @@ func (r *Reader) note(op mcap.OpCode, err error) {
 		r.part.damaged = true
 	}
 	r.pending = append(r.pending, err)
-	r.readIndex() // what was lost may have declared channels
+	r.readIndex() // the lost bytes may have declared channels
 }
 
-// record deals with a record of the file or of a chunk.
+// record handles a record of the file or of a chunk.
 func (r *Reader) record(op mcap.OpCode, m *Message) error {
 	switch op {
 	case mcap.OpMessage, mcap.OpChunk, mcap.OpAttachment, mcap.OpMetadata:
@@ -240,7 +241,7 @@ func (r *Reader) record(op mcap.OpCode, m *Message) error {
 		}
 		return r.define(op, b)
 	}
-	if r.entered {
+	if r.inChunk {
 		if op == mcap.OpChunk {
 			return errors.New("a chunk within a chunk")
 		}
@@ -265,7 +266,7 @@ func (r *Reader) record(op mcap.OpCode, m *Message) error {
 	return nil
 }
 
-// body takes a record into memory of which something is kept.
+// body reads a record into memory of which a part is kept.
 func (r *Reader) body() ([]byte, error) {
 	n := r.rest
 	if err := r.kept.room(saturate(n, 0, 2) + recordCost); err != nil {
@@ -321,14 +322,14 @@ func (r *Reader) metadata() error {
 	return nil
 }
 
-// open makes the records of a chunk the next ones.
+// open enters a chunk: its records are the next ones.
 func (r *Reader) open() error {
 	r.part.chunked = true
 	h, err := r.chunkHead()
 	if err != nil {
 		return err
 	}
-	// While it is in memory: what follows is too, when a chunk has been read that is not large.
+	// The CRC is updated while the bytes are in memory: a small chunk is in memory as a whole after it was read.
 	if err := r.part.sum.update(&r.file, r.pos-int64(r.rest)); err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func byOtherTool(t testing.TB, lines []line, opts *mcap.WriterOptions) []byte {
 	return file.Bytes()
 }
 
-func TestFilesOfOtherTools(t *testing.T) {
+func TestReader_FilesOfOtherTools(t *testing.T) {
 	_, want := written(t)
 	for name, opts := range map[string]*mcap.WriterOptions{
 		"not chunked": {},
@@ -98,7 +98,7 @@ func TestFilesOfOtherTools(t *testing.T) {
 	}
 }
 
-func TestRealRecordingsReadAsTheLibraryReadsThem(t *testing.T) {
+func TestReader_RealRecordingsAsTheLibrary(t *testing.T) {
 	counts := map[string]int{
 		"lichtblick_example_logs.mcap": 1111, "ros2_talker.mcap": 35, "rosbag2_wbag_0.mcap": 1246, "rosbag2_wbag_1.mcap": 1240,
 	}
@@ -118,7 +118,7 @@ func TestRealRecordingsReadAsTheLibraryReadsThem(t *testing.T) {
 	}
 }
 
-func TestAFileCutAnywhereGivesThePartThatIsWhole(t *testing.T) {
+func TestReader_FileCutAnywhere(t *testing.T) {
 	ours, want := written(t)
 	files := map[string][]byte{
 		"ours":        ours,
@@ -160,7 +160,7 @@ func TestAFileCutAnywhereGivesThePartThatIsWhole(t *testing.T) {
 	}
 }
 
-func TestAFlippedBitInAChunkIsNoticedAndTheOtherChunksAreRead(t *testing.T) {
+func TestReader_FlippedBitInAChunk(t *testing.T) {
 	file, want := written(t)
 	chunks := recordsOf(t, file, mcap.OpChunk)
 	if len(chunks) < 3 {
@@ -198,7 +198,7 @@ func chunkRecord(compression string, size uint64, crc uint32, packed []byte) []b
 	return record(mcap.OpChunk, append(b, packed...))
 }
 
-func TestAChunkThatSaysItIsHugeCostsNothing(t *testing.T) {
+func TestReader_ChunkWithHugeStatedSize(t *testing.T) {
 	packed := make([]byte, 0)
 	for _, compression := range []string{"", "zstd", "lz4"} {
 		for _, size := range []uint64{1 << 29, 1 << 62, math.MaxUint64} {
@@ -217,7 +217,7 @@ func TestAChunkThatSaysItIsHugeCostsNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverTheLimitIsPassedOver(t *testing.T) {
+func TestReader_RecordsOverTheLimit(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, &WriterOptions{ChunkSize: 100})
 	if err != nil {
@@ -239,7 +239,7 @@ func TestWhatIsOverTheLimitIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestNonsenseIsNamed(t *testing.T) {
+func TestReader_InvalidRecords(t *testing.T) {
 	message := record(mcap.OpMessage, make([]byte, messageHead))
 	none := func(records []byte) []byte {
 		return chunkRecord("", uint64(len(records)), crc32.ChecksumIEEE(records), records)

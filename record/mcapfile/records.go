@@ -9,15 +9,15 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// Records are those of a chunk: in memory, or as they come out of the decompressor.
+// Records are the records of a chunk, in memory or from the decompressor.
 type records struct {
 	size   uint64
-	left   uint64        // bytes not taken
-	memory []byte        // what is left, unless stream is set
-	stream *bufio.Reader // of left bytes
+	left   uint64        // remaining bytes
+	memory []byte        // the remaining bytes, unless stream is set
+	stream *bufio.Reader // stream of left bytes
 }
 
-// head takes the head of the next record.
+// head reads the head of the next record.
 func (c *records) head() (op mcap.OpCode, length uint64, err error) {
 	head, err := c.take(recordHead)
 	if err == nil {
@@ -32,7 +32,7 @@ func (c *records) head() (op mcap.OpCode, length uint64, err error) {
 	return op, length, err
 }
 
-// take returns n bytes, valid until the next call. The caller has checked that it wants so much in memory.
+// take returns n bytes, valid until the next call. The caller has checked n against the memory limits.
 func (c *records) take(n uint64) ([]byte, error) {
 	if n > c.left {
 		return nil, io.ErrUnexpectedEOF

@@ -10,7 +10,7 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// outside goes to the next record of the file. Where there is none that makes sense, it goes to one behind the damage.
+// outside moves to the next record of the file. If it is invalid, outside moves to a valid record after the damage.
 func (r *Reader) outside() (mcap.OpCode, error) {
 	at := r.pos
 	r.seek(at)
@@ -38,12 +38,12 @@ func (r *Reader) outside() (mcap.OpCode, error) {
 		need, ok := r.file.measure(at, op, r.rest)
 		switch {
 		case op == mcap.OpMessage:
-			r.part.doubtful = at // its payload is the rest, so that any length will do
+			r.part.suspect = at // the payload is the rest of the record, so any length is valid
 		case ok && need == r.rest:
-			r.part.doubtful = 0
-		case r.part.doubtful == 0:
-			r.part.doubtful = at
-		case !r.follows(r.pos): // the record before may not be as long as it says, and then there is none here
+			r.part.suspect = 0
+		case r.part.suspect == 0:
+			r.part.suspect = at
+		case !r.follows(r.pos): // the length of the previous record may be wrong, so that no record begins here
 			reason = "a record does not fit"
 		}
 	}
@@ -53,7 +53,7 @@ func (r *Reader) outside() (mcap.OpCode, error) {
 	return r.resync(at, reason)
 }
 
-// follows reports whether a record may be at pos.
+// follows reports whether a record may begin at pos.
 func (r *Reader) follows(pos int64) bool {
 	if r.file.left(pos) == 0 {
 		return true
@@ -73,7 +73,7 @@ func (r *Reader) follows(pos int64) bool {
 	return ok && need <= length
 }
 
-// resync goes on behind a place where no record is.
+// resync continues after a position without a valid record.
 func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 	if is, err := r.isMagic(at); err != nil {
 		return 0, shrunk(at, err)
@@ -83,8 +83,8 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 		return 0, &CorruptError{Offset: at, Record: "the recording before the one", Err: errors.New("it was not closed")}
 	}
 	from := at
-	if r.part.doubtful > 0 {
-		from = r.part.doubtful
+	if r.part.suspect > 0 {
+		from = r.part.suspect
 	}
 	r.seek(at)
 	to, found, err := r.nextSound(from)
@@ -94,12 +94,12 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 	if !found {
 		return 0, &TruncatedError{Offset: at, Reason: reason}
 	}
-	r.part.doubtful = 0
+	r.part.suspect = 0
 	r.seek(to)
 	return 0, &CorruptError{Offset: from, Record: "a record", Err: fmt.Errorf("%s; reading goes on at byte %d", reason, to)}
 }
 
-// shrunk makes an error final: a file that got shorter while it was read ends here.
+// shrunk makes an error final: a file that became shorter during reading ends here.
 func shrunk(at int64, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return &TruncatedError{Offset: at, Reason: "it got shorter while it was read"}
@@ -107,7 +107,7 @@ func shrunk(at int64, err error) error {
 	return err
 }
 
-// nextSound returns where the next record is, behind the one at from, that the index names, or else that makes sense.
+// nextSound returns the position of the next record after the one at from: one that the index names, or else a valid one.
 func (r *Reader) nextSound(from int64) (int64, bool, error) {
 	r.readIndex()
 	if to, ok := r.part.index.behind(from); ok && r.part.index.chunks && r.part.tail == 0 {
@@ -133,11 +133,11 @@ func (r *Reader) nextSound(from int64) (int64, bool, error) {
 	return 0, false, nil
 }
 
-// sound reports whether a record of a file is here, and not bytes that look a little like one.
+// sound reports whether the bytes are a record of the file, as opposed to bytes that resemble one.
 func (r *Reader) sound(at int64, op mcap.OpCode, length uint64) bool {
 	loose := op == mcap.OpMessage || op == mcap.OpSchema || op == mcap.OpChannel
 	if loose && (r.part.chunked || r.part.tail > 0) {
-		return false // they are in chunks, and one that is damaged may have its own in plain sight
+		return false // such records are in chunks; those of an uncompressed damaged chunk are visible here
 	}
 	if op == mcap.OpHeader || r.part.tail > 0 && op != mcap.OpFooter {
 		return false
@@ -159,13 +159,13 @@ func (r *Reader) sound(at int64, op mcap.OpCode, length uint64) bool {
 	return r.file.left(next) > 0 && r.follows(next)
 }
 
-// known reports whether the format defines such records.
+// known reports whether the format defines the record type.
 func known(op mcap.OpCode) bool { return op >= mcap.OpHeader && op <= mcap.OpDataEnd }
 
-// An index is where the chunks, attachments and metadata of a part are, and the end of its messages.
+// An index holds the positions of the chunks, attachments and metadata of a part, and the end of its messages.
 type index struct {
 	offsets []int64
-	chunks  bool // there are some; else messages are not in them, and the index does not say where
+	chunks  bool // the part has chunks; otherwise messages are outside of chunks and not indexed
 }
 
 func (i *index) behind(pos int64) (int64, bool) {

@@ -12,21 +12,21 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// A chunkHead is a chunk record without its records.
+// A chunkHead is a chunk record without the records in it.
 type chunkHead struct {
 	size        uint64 // uncompressed
-	crc         uint32 // 0 = not known
+	crc         uint32 // 0 = unknown
 	compression string
 	packed      uint64 // bytes
 }
 
-// noCompression is what some tools write for "".
+// noCompression is a name that some tools write instead of "".
 const noCompression = "none"
 
-// An unpacker undoes the compression of chunks. It is for one goroutine, and one chunk at a time.
+// An unpacker decompresses chunks. It is for one goroutine and one chunk at a time.
 //
-// One rule holds for every compression: a chunk is the frames that are needed for the bytes it says it has. What follows them
-// is not looked at unless more of the chunk comes out of it.
+// For every compression a chunk consists of the frames that are needed for its stated size. Bytes after these frames are
+// ignored, unless they decompress to more of the chunk.
 type unpacker struct {
 	limits shares
 	zstd   *zstd.Decoder
@@ -46,7 +46,7 @@ func (u *unpacker) open(h *chunkHead, packed *bufio.Reader) (io.Reader, error) {
 			return u.zstd, u.zstd.Reset(packed)
 		}
 		var err error
-		// With a concurrency of 1 the decoder has no goroutines, so it needs no Close.
+		// With a concurrency of 1 the decoder has no goroutines and needs no Close.
 		u.zstd, err = zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(max(u.limits.window, zstd.MinWindowSize)))
 		return u.zstd, err
@@ -60,13 +60,13 @@ func (u *unpacker) open(h *chunkHead, packed *bufio.Reader) (io.Reader, error) {
 	return nil, fmt.Errorf("unknown compression %.40q", h.compression)
 }
 
-// checkWindow says how much memory a zstd frame needs, where that is too much. Of further frames the decoder only says that
-// it is.
+// checkWindow returns an error with the memory need of the first zstd frame if it is too large. For further frames the
+// decoder reports only that the limit is exceeded.
 func (u *unpacker) checkWindow(packed *bufio.Reader) error {
 	b, _ := packed.Peek(zstd.HeaderMaxSize)
 	var h zstd.Header
 	if h.Decode(b) != nil {
-		return nil // the decoder says what is wrong
+		return nil // the decoder reports the error
 	}
 	need := h.WindowSize
 	if h.SingleSegment {
@@ -78,7 +78,7 @@ func (u *unpacker) checkWindow(packed *bufio.Reader) error {
 	return nil
 }
 
-// failed names what a decompressor said.
+// failed wraps an error of a decompressor.
 func (u *unpacker) failed(err error) error {
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
 		return &LimitError{What: "the zstd window of a chunk", Size: 2 * u.limits.memory, Limit: u.limits.memory}
@@ -86,7 +86,7 @@ func (u *unpacker) failed(err error) error {
 	return err
 }
 
-// unpack appends the records of a chunk to dst, which has no content, and checks them.
+// unpack appends the records of a chunk to dst, which must be empty, and checks them.
 func (u *unpacker) unpack(dst []byte, h *chunkHead, packed *bufio.Reader) ([]byte, error) {
 	src, err := u.open(h, packed)
 	if err != nil {
@@ -99,7 +99,7 @@ func (u *unpacker) unpack(dst []byte, h *chunkHead, packed *bufio.Reader) ([]byt
 	return dst, h.check(src, crc32.ChecksumIEEE(dst))
 }
 
-// verify checks the records of a chunk and keeps none of them.
+// verify checks the records of a chunk without keeping them.
 func (u *unpacker) verify(h *chunkHead, packed *bufio.Reader) error {
 	src, err := u.open(h, packed)
 	if err != nil {
@@ -118,7 +118,7 @@ func (u *unpacker) verify(h *chunkHead, packed *bufio.Reader) error {
 	return h.check(src, crc.Sum32())
 }
 
-// check looks at the checksum, and at what src has behind the records.
+// check verifies the CRC, and that src has no records beyond the stated size.
 func (h *chunkHead) check(src io.Reader, crc uint32) error {
 	if h.crc != 0 && crc != h.crc {
 		return errors.New("its CRC is wrong")
@@ -131,7 +131,7 @@ func (h *chunkHead) check(src io.Reader, crc uint32) error {
 	case errors.Is(err, zstd.ErrCRCMismatch) && h.crc == 0:
 		return err
 	}
-	return nil // the end, or bytes that are no further frame
+	return nil // the end, or bytes that are not another frame
 }
 
 func short(err error, have, size uint64) error {
@@ -141,8 +141,8 @@ func short(err error, have, size uint64) error {
 	return err
 }
 
-// readAll reads exactly size bytes. The size is the file's word: memory is taken as the data really comes, at first for a
-// good compression of what is there.
+// readAll reads exactly size bytes. size comes from the file and is not trusted: memory is allocated as data arrives, at
+// first for a good compression ratio of the packed bytes.
 func readAll(dst []byte, src io.Reader, size, packed uint64) ([]byte, error) {
 	first := min(size, max(16*min(packed, 1<<30), 64<<10))
 	if uint64(cap(dst)) < first {
@@ -163,11 +163,11 @@ func readAll(dst []byte, src io.Reader, size, packed uint64) ([]byte, error) {
 	return dst, nil
 }
 
-// lz4Frames reads frames that follow each other.
+// lz4Frames reads consecutive frames.
 type lz4Frames struct {
 	frame *lz4.Reader
 	src   *bufio.Reader
-	ended bool // the frame has; the decoder must not be asked again
+	ended bool // the frame has ended; the decoder must not be called again
 }
 
 func (f *lz4Frames) Read(p []byte) (int, error) {

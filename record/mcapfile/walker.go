@@ -10,25 +10,25 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// A position is where a record is: the chunk, and where in its records; outside of chunks the record itself, and 0.
+// A position is the position of a record: the offset of its chunk and the offset in the chunk's records. Outside of chunks
+// it is the offset of the record and 0.
 type position struct{ off, in int64 }
 
 func (p position) before(q position) bool { return p.off < q.off || p.off == q.off && p.in < q.in }
 
-// A walker goes from record to record: those of the file, and those in the chunks that are entered. It knows nothing of what
-// they mean.
+// A walker moves from record to record, in the file and in the chunks that it enters. It does not interpret the records.
 type walker struct {
 	file   window
 	unpack unpacker
 	limits shares
 	input  *bufio.Reader // of compressed records
-	output *bufio.Reader // of uncompressed ones, where a chunk is not in memory
-	buffer []byte        // for the records of chunks that are
+	output *bufio.Reader // of uncompressed records, if a chunk is not in memory
+	buffer []byte        // for the records of chunks in memory
 
-	pos     int64    // behind the current record of the file
+	pos     int64    // after the current record of the file
 	at      position // of the current record
-	rest    uint64   // bytes of it that were not taken
-	entered bool     // it is in a chunk
+	rest    uint64   // remaining bytes of the current record
+	inChunk bool     // the current record is in a chunk
 	chunk   records
 }
 
@@ -36,19 +36,19 @@ func newWalker(src io.ReaderAt, size int64, limits shares) walker {
 	return walker{file: window{src: src, size: size}, unpack: unpacker{limits: limits}, limits: limits}
 }
 
-// more reports whether the chunk that was entered has further records.
-func (w *walker) more() bool { return w.entered && w.chunk.left > w.rest }
+// more reports whether the current chunk has further records.
+func (w *walker) more() bool { return w.inChunk && w.chunk.left > w.rest }
 
-// leave forgets the chunk.
-func (w *walker) leave() { w.entered, w.rest, w.chunk = false, 0, records{} }
+// leave ends the current chunk.
+func (w *walker) leave() { w.inChunk, w.rest, w.chunk = false, 0, records{} }
 
-// seek makes the record of the file at pos the next one.
+// seek makes the record at pos of the file the next one.
 func (w *walker) seek(pos int64) {
 	w.leave()
 	w.pos = pos
 }
 
-// nextOfFile goes to the record at pos. It must fit into the file.
+// nextOfFile moves to the record at pos. The record must fit into the file.
 func (w *walker) nextOfFile() (mcap.OpCode, error) {
 	w.leave()
 	w.at = position{off: w.pos}
@@ -65,7 +65,7 @@ func (w *walker) nextOfFile() (mcap.OpCode, error) {
 	return op, nil
 }
 
-// nextOfChunk goes to the next record of the chunk that was entered.
+// nextOfChunk moves to the next record of the current chunk.
 func (w *walker) nextOfChunk() (mcap.OpCode, error) {
 	err := w.chunk.skip(w.rest)
 	w.at.in = int64(w.chunk.size - w.chunk.left)
@@ -75,18 +75,18 @@ func (w *walker) nextOfChunk() (mcap.OpCode, error) {
 		op, w.rest, err = w.chunk.head()
 	}
 	if err != nil {
-		w.leave() // what is behind cannot be found
+		w.leave() // the following records cannot be found
 	}
 	return op, err
 }
 
-// take returns the next n bytes of the record, valid until the next call. The caller has checked that it wants so much in
-// memory.
+// take returns the next n bytes of the record, valid until the next call. The caller has checked n against the memory
+// limits.
 func (w *walker) take(n uint64) (b []byte, err error) {
 	if n > w.rest {
 		return nil, io.ErrUnexpectedEOF
 	}
-	if w.entered {
+	if w.inChunk {
 		b, err = w.chunk.take(n)
 	} else {
 		b, err = w.file.at(w.pos-int64(w.rest), n)
@@ -101,7 +101,7 @@ func (w *walker) read(dst []byte) (err error) {
 	if n > w.rest {
 		return io.ErrUnexpectedEOF
 	}
-	if w.entered {
+	if w.inChunk {
 		err = w.chunk.read(dst)
 	} else {
 		err = w.file.read(dst, w.pos-int64(w.rest))
@@ -110,10 +110,10 @@ func (w *walker) read(dst []byte) (err error) {
 	return err
 }
 
-// longestCompression is how long the name of a compression may be.
+// longestCompression is the maximum length of a compression name.
 const longestCompression = 64
 
-// chunkHead takes the head of a chunk. The compressed records are what follows.
+// chunkHead reads the head of a chunk. The compressed records follow.
 func (w *walker) chunkHead() (h chunkHead, err error) {
 	b, err := w.take(8 + 8 + 8 + 4 + 4)
 	if err != nil {
@@ -135,8 +135,8 @@ func (w *walker) chunkHead() (h chunkHead, err error) {
 	return h, nil
 }
 
-// enter makes the records of a chunk, whose head was taken, the next ones. Those of a large chunk are read as they are asked
-// for, and before that once to check them, unless they were checked before.
+// enter enters a chunk whose head was read: its records are the next ones. The records of a large chunk are decompressed on
+// demand. They are checked once before that, unless checked is true.
 func (w *walker) enter(h *chunkHead, checked bool) error {
 	chunk := records{size: h.size, left: h.size}
 	if h.size <= w.limits.block {
@@ -162,7 +162,7 @@ func (w *walker) enter(h *chunkHead, checked bool) error {
 		w.output = buffered(w.output, src)
 		chunk.stream = w.output
 	}
-	w.chunk, w.entered, w.rest = chunk, true, 0
+	w.chunk, w.inChunk, w.rest = chunk, true, 0
 	return nil
 }
 
@@ -180,7 +180,7 @@ func (w *walker) unpacking(h *chunkHead, fn func() error) error {
 	s := w.file.section(from, h.packed)
 	w.input = buffered(w.input, s)
 	err := fn()
-	if s.err != nil { // a decompressor may have hidden it
+	if s.err != nil { // a decompressor may have hidden this error
 		return s.err
 	}
 	return err

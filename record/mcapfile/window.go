@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// A window is the part of a file that is in memory. It never asks for bytes that the file does not have, so it cannot be
-// made to allocate more than the file is long.
+// A window is the part of a file that is in memory. It never requests bytes beyond the end of the file, so a hostile length
+// cannot make it allocate more than the file's size.
 type window struct {
 	src  io.ReaderAt
 	size int64
@@ -17,13 +17,13 @@ type window struct {
 
 const windowSize = 64 << 10
 
-// errRead marks what the operating system said, as opposed to what the file says.
+// errRead marks errors of the operating system, as opposed to faults of the file.
 var errRead = errors.New("read the recording")
 
-// left returns how many bytes follow pos.
+// left returns the number of bytes after pos.
 func (w *window) left(pos int64) uint64 { return uint64(max(w.size-pos, 0)) }
 
-// at returns n bytes at pos. They are valid until the next call. The error is io.ErrUnexpectedEOF where the file is shorter.
+// at returns n bytes at pos, valid until the next call. The error is io.ErrUnexpectedEOF if the file is shorter.
 func (w *window) at(pos int64, n uint64) ([]byte, error) {
 	if n > w.left(pos) {
 		return nil, io.ErrUnexpectedEOF
@@ -44,7 +44,7 @@ func (w *window) at(pos int64, n uint64) ([]byte, error) {
 	return w.buf[from : from+int64(n)], nil
 }
 
-// some returns the bytes at pos, at most n and at most a windowful.
+// some returns the bytes at pos: at most n, and at most one window.
 func (w *window) some(pos int64, n uint64) ([]byte, error) {
 	if have := w.off + int64(len(w.buf)) - pos; pos >= w.off && have > 0 {
 		return w.at(pos, min(n, uint64(have)))
@@ -64,7 +64,7 @@ func (w *window) read(dst []byte, pos int64) error {
 	return nil
 }
 
-// readError tells a file that got shorter while it was read from one that cannot be read.
+// readError distinguishes a file that became shorter during reading from one that cannot be read.
 func readError(err error) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.ErrUnexpectedEOF
@@ -72,7 +72,8 @@ func readError(err error) error {
 	return fmt.Errorf("%w: %w", errRead, err)
 }
 
-// A section reads a part of the file in order. It remembers what the operating system said: a decompressor may hide it.
+// A section reads a part of the file in order. It stores errors of the operating system, because a decompressor may hide
+// them.
 type section struct {
 	io.SectionReader
 	err error

@@ -13,12 +13,12 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// WriterOptions: the zero value is right for recording.
+// WriterOptions: the zero value suits recording.
 type WriterOptions struct {
-	ChunkSize int           // bytes before compression; default 1 MiB, at most 1 GiB. A larger message is a chunk of its own
+	ChunkSize int           // bytes before compression; default 1 MiB, at most 1 GiB. A larger message gets a chunk of its own
 	ChunkAge  time.Duration // a chunk is closed this long after its first message; default 500 ms
-	Queue     int           // bytes that may wait to be compressed and written; default 64 MiB
-	// SyncInterval is how often the destination is forced to the disk, if it can; 0 = only by Close.
+	Queue     int           // bytes that may wait for compression and writing; default 64 MiB
+	// SyncInterval is the time between two syncs of the destination, if it supports them; 0 = only by Close.
 	SyncInterval time.Duration
 }
 
@@ -42,38 +42,38 @@ func (o *WriterOptions) checked() WriterOptions {
 	return c
 }
 
-// A Writer writes an MCAP file. Messages are collected in chunks; a goroutine of its own compresses them and writes each
-// one out whole, so Write waits for the disk only when Queue bytes are waiting for it. Its methods may be called
-// concurrently, except Close.
+// A Writer writes an MCAP file. It collects messages in chunks. A goroutine of its own compresses the chunks and writes
+// each as a whole, so Write waits for the disk only when Queue bytes are waiting. The methods may be called concurrently,
+// except Close.
 //
-// After an error of the destination all methods return the same *WriteError, and the destination is cut back (if it has a
-// Truncate method) to the last whole chunk.
+// After an error of the destination all methods return the same *WriteError, and the destination is truncated to the last
+// whole chunk, if it has a Truncate method.
 type Writer struct {
 	opts WriterOptions
 	out  *output
 	age  *time.Timer
 
-	mu       sync.Mutex
-	changed  sync.Cond // queue, queued, err, closing
-	channels []*Channel
-	schemas  []*mcap.Schema
-	silent   []*Channel      // without a message so far
-	declared map[uint16]bool // channels, by id, that a chunk holds
-	written  map[uint16]bool // schemas likewise
-	current  *chunk
-	opened   bool // current is to be written when it is ChunkAge old
-	spare    []*chunk
-	queue    []*chunk
-	queued   int // bytes in queue, also of the chunk being written
-	metadata []*mcap.Metadata
-	closing  bool
-	closed   bool
-	err      error
-	ended    chan struct{}
+	mu             sync.Mutex
+	changed        sync.Cond // queue, queued, err, closing
+	channels       []*Channel
+	schemas        []*mcap.Schema
+	unusedChannels []*Channel      // without a message so far
+	declared       map[uint16]bool // channels, by id, that a chunk holds
+	written        map[uint16]bool // schemas likewise
+	current        *chunk
+	opened         bool // current is to be written when it is ChunkAge old
+	spare          []*chunk
+	queue          []*chunk
+	queued         int // bytes in queue, also of the chunk being written
+	metadata       []*mcap.Metadata
+	closing        bool
+	closed         bool
+	err            error
+	ended          chan struct{}
 }
 
-// NewWriter writes the beginning of a file to w. If w has the methods Sync and Truncate of *os.File they are used.
-// The caller closes w after the Writer.
+// NewWriter writes the beginning of a file to w. It uses the methods Sync and Truncate of *os.File if w has them. The
+// caller closes w after the Writer.
 func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	o := opts.checked()
 	out, err := newOutput(w, o.SyncInterval)
@@ -90,8 +90,8 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	return f, nil
 }
 
-// AddChannel announces a channel. It is written with its first message, or with what is written next if it has none by then.
-// The Writer keeps the channel and its slices; nobody may change them any more.
+// AddChannel adds a channel. The channel is written with its first message, or with the next chunk if it has no message by
+// then. The Writer keeps the channel and its slices; they must not be changed any more.
 func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,7 +103,7 @@ func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	}
 	c.ID = uint16(len(w.channels))
 	w.channels = append(w.channels, &c)
-	w.silent = append(w.silent, &c)
+	w.unusedChannels = append(w.unusedChannels, &c)
 	w.open()
 	return &c, nil
 }
@@ -127,8 +127,8 @@ func (w *Writer) schemaOf(c *Channel) (uint16, error) {
 	return s.ID, nil
 }
 
-// Write adds a message to a channel that AddChannel returned. The payload is copied. A payload of more than MaxMessage bytes is
-// a *MessageSizeError, after which the Writer goes on.
+// Write adds a message to a channel that AddChannel returned. The payload is copied. A payload of more than MaxMessage
+// bytes is a *MessageSizeError, and the Writer stays usable.
 func (w *Writer) Write(m *Message) error {
 	if len(m.Data) > MaxMessage {
 		return &MessageSizeError{Topic: m.Channel.Topic, Size: len(m.Data), Limit: MaxMessage}
@@ -173,7 +173,7 @@ func (w *Writer) declare(c *chunk, ch *Channel) error {
 	return nil
 }
 
-// open makes the current chunk one that is written when its time has come.
+// open starts the timer that closes the current chunk.
 func (w *Writer) open() {
 	if !w.opened {
 		w.opened = true
@@ -181,8 +181,8 @@ func (w *Writer) open() {
 	}
 }
 
-// cut hands the current chunk to the goroutine that writes, waiting while too much waits there already. Another caller may
-// have cut the chunk meanwhile.
+// cut passes the current chunk to the writing goroutine. It waits while the queue is full. Another caller may have cut the
+// chunk meanwhile.
 func (w *Writer) cut() {
 	c := w.current
 	for w.err == nil && w.current == c && w.queued > 0 && w.queued+c.size() > w.opts.Queue {
@@ -193,7 +193,7 @@ func (w *Writer) cut() {
 	}
 	w.age.Stop()
 	w.opened = false
-	if w.declareSilent(); c.size() == 0 {
+	if w.declareUnused(); c.size() == 0 {
 		return
 	}
 	w.queue = append(w.queue, c)
@@ -215,7 +215,7 @@ func (w *Writer) expire() {
 	}
 }
 
-// Flush writes out what was added so far and waits until the destination has taken it.
+// Flush writes everything added so far and waits until it is written to the destination.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -226,14 +226,14 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// AddMetadata adds a metadata record, which Close writes behind the messages.
+// AddMetadata adds a metadata record, which Close writes after the messages.
 func (w *Writer) AddMetadata(name string, values map[string]string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.metadata = append(w.metadata, &mcap.Metadata{Name: name, Metadata: maps.Clone(values)})
 }
 
-// Size returns how many bytes the destination has taken.
+// Size returns the number of bytes written to the destination.
 func (w *Writer) Size() int64 { return w.out.size.Load() }
 
 // run compresses and writes chunks until Close or an error.
@@ -266,7 +266,8 @@ func (w *Writer) run() {
 	}
 }
 
-// Close writes out what is left, the metadata and the index, and forces all of it to the disk. A second Close does nothing.
+// Close writes the remaining messages, the metadata and the index, and syncs the file to the disk. A second Close does
+// nothing.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	if w.closed {

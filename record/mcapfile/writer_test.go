@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestWriter_RoundTrip(t *testing.T) {
 	for name, opts := range map[string]*WriterOptions{"defaults": nil, "many small chunks": {ChunkSize: 300}} {
 		t.Run(name, func(t *testing.T) {
 			var file bytes.Buffer
@@ -45,7 +45,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-func TestTheIndexTellsTheTruth(t *testing.T) {
+func TestWriter_Index(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, &WriterOptions{ChunkSize: 300})
 	if err != nil {
@@ -98,7 +98,7 @@ func TestTheIndexTellsTheTruth(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutMessagesIsComplete(t *testing.T) {
+func TestWriter_NoMessages(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, nil)
 	if err != nil {
@@ -115,7 +115,7 @@ func TestAFileWithoutMessagesIsComplete(t *testing.T) {
 	}
 }
 
-func TestALargeMessageIsAChunkOfItsOwn(t *testing.T) {
+func TestWriter_LargeMessageIsOneChunk(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, &WriterOptions{ChunkSize: 1000})
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *sharedBuffer) content() []byte {
 	return slices.Clone(s.b)
 }
 
-func TestAChunkIsWrittenWhenItIsOldThoughNothingFollows(t *testing.T) {
+func TestWriter_ChunkAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var file sharedBuffer
 		w, err := NewWriter(&file, nil)
@@ -201,7 +201,7 @@ func (d *smallDisk) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func TestAFullDiskEndsTheRecordingAndWhatIsThereCanBeRead(t *testing.T) {
+func TestWriter_FullDisk(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "f.mcap"))
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestAFullDiskEndsTheRecordingAndWhatIsThereCanBeRead(t *testing.T) {
 	}
 }
 
-func TestADiskFullAtTheFirstByteIsSaidByNewWriter(t *testing.T) {
+func TestNewWriter_FullDisk(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "f.mcap"))
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestADiskFullAtTheFirstByteIsSaidByNewWriter(t *testing.T) {
 	}
 }
 
-func TestManyGoroutinesMayWrite(t *testing.T) {
+func TestWriter_ConcurrentWrite(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, &WriterOptions{ChunkSize: 500, Queue: 1000})
 	if err != nil {
@@ -293,7 +293,7 @@ func TestManyGoroutinesMayWrite(t *testing.T) {
 	}
 }
 
-func TestAClosedWriterTakesNothing(t *testing.T) {
+func TestWriter_Closed(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, nil)
 	if err != nil {
@@ -308,7 +308,7 @@ func TestAClosedWriterTakesNothing(t *testing.T) {
 	}
 }
 
-func TestTheChecksumsOfTheWholeFileAreRight(t *testing.T) {
+func TestWriter_Checksums(t *testing.T) {
 	file, _ := written(t)
 	data := bytes.LastIndex(file, []byte{byte(mcap.OpDataEnd), 4, 0, 0, 0, 0, 0, 0, 0})
 	if want := crc32.ChecksumIEEE(file[:data]); binary.LittleEndian.Uint32(file[data+9:]) != want {

@@ -4,4 +4,4 @@ package record
 
 import "time"
 
-func nap(d time.Duration) { time.Sleep(d) }
+func nanosleep(d time.Duration) { time.Sleep(d) }

@@ -17,44 +17,44 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// maxFiles bounds what is remembered of a directory: more than a domain at all its limits that works has any use for.
+// maxFiles bounds the number of directory entries in a snapshot. A working domain at all its limits has fewer.
 const maxFiles = 200_000
 
-// A look is what there was at one moment. Its parts are not of the same instant.
-type look struct {
-	at      int64 // ns of CLOCK_MONOTONIC
-	files   map[string]file
-	more    bool                 // there are more files than maxFiles
-	shown   bool                 // the group may read in the domain, and not make files
-	absent  map[string]bool      // files that were not there though somebody said so
-	owners  map[registry.ID]bool // of files
-	members map[registry.ID]registry.Participant
-	dead    map[registry.ID]bool // they have files
-	bad     map[string]error     // what is wrong with files, by name
-	closed  []string             // files that are as they should be, for users who may make files in the domain
-	rings   map[registry.EndpointID]*shmtransport.PublisherState
-	links   map[registry.ID][]shmtransport.LinkState
-	topics  map[registry.EndpointID]string
+// A snapshot is the state of the domain at one moment. Its parts are not read at the same instant.
+type snapshot struct {
+	at            int64 // ns of CLOCK_MONOTONIC
+	files         map[string]file
+	truncated     bool                 // the directory has more than maxFiles entries
+	groupReadOnly bool                 // the group may read in the domain but not create files
+	absent        map[string]bool      // announced files that do not exist
+	owners        map[registry.ID]bool // participants that have files
+	members       map[registry.ID]registry.Participant
+	dead          map[registry.ID]bool // dead participants that have files
+	bad           map[string]error     // errors of files, by name
+	inaccessible  []string             // files with a correct mode that only users with write permission in the domain can open
+	rings         map[registry.EndpointID]*shmtransport.PublisherState
+	links         map[registry.ID][]shmtransport.LinkState
+	topics        map[registry.EndpointID]string
 }
 
 // A file is an entry of the directory.
 type file struct {
 	info     fs.FileInfo
-	owner    registry.ID // 0 = of nobody
+	owner    registry.ID // 0 = none
 	suffix   string
 	uid, gid int
-	bytes    int64 // that it takes
+	bytes    int64 // allocated
 }
 
 func (f file) regular() bool { return f.info.Mode().IsRegular() }
 
-// sleptOn reports whether the file holds words that processes sleep on, so that a user who may only read cannot open it.
+// sleptOn reports whether the file holds wait words. A user with read permission only cannot open such a file.
 func (f file) sleptOn() bool {
 	return f.owner == 0 || f.suffix == registry.SuffixReader || f.suffix == registry.SuffixWake
 }
 
-func take(ctx context.Context, dir string, observer *registry.Observer) (*look, error) {
-	l := &look{
+func takeSnapshot(ctx context.Context, dir string, observer *registry.Observer) (*snapshot, error) {
+	l := &snapshot{
 		owners: map[registry.ID]bool{}, absent: map[string]bool{},
 		at: clock.New().Now(), files: map[string]file{}, members: map[registry.ID]registry.Participant{}, dead: map[registry.ID]bool{},
 		bad: map[string]error{}, rings: map[registry.EndpointID]*shmtransport.PublisherState{},
@@ -64,7 +64,7 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 		return nil, err
 	}
 	if info, err := os.Stat(dir); err == nil {
-		l.shown = info.Mode()&0o060 == 0o040
+		l.groupReadOnly = info.Mode()&0o060 == 0o040
 	}
 	who, err := observer.Snapshot()
 	if err != nil {
@@ -74,15 +74,15 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 		l.members[p.ID] = p
 		for _, e := range p.Entities {
 			l.topics[e.ID] = e.Topic
-			for _, name := range filesOf(e) {
-				l.expect(dir, name)
+			for _, name := range endpointFiles(e) {
+				l.checkPresent(dir, name)
 			}
 		}
 	}
 	for _, err := range observer.Errors() {
-		l.blame(err)
+		l.attribute(err)
 	}
-	l.rolls(dir)
+	l.findDead(dir)
 	for name, f := range l.files {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -92,12 +92,12 @@ func take(ctx context.Context, dir string, observer *registry.Observer) (*look, 
 		}
 	}
 	if f, ok := l.files[registry.RegistryFile]; ok && f.regular() {
-		l.judge(registry.RegistryFile, f, registry.CheckRegistryFile(dir))
+		l.classify(registry.RegistryFile, f, registry.CheckRegistryFile(dir))
 	}
 	return l, nil
 }
 
-func (l *look) list(dir string) error {
+func (l *snapshot) list(dir string) error {
 	d, err := shm.OpenDir(dir)
 	if err != nil {
 		return registry.ExplainAccess("the directory cannot be listed", dir, err)
@@ -107,16 +107,16 @@ func (l *look) list(dir string) error {
 		names, err := d.Readdirnames(1024)
 		for _, name := range names {
 			if len(l.files) == maxFiles {
-				l.more = true
+				l.truncated = true
 				return nil
 			}
 			info, err := os.Lstat(filepath.Join(dir, name))
 			if err != nil {
-				continue // it went
+				continue // the file was removed meanwhile
 			}
 			f := file{info: info}
 			f.owner, f.suffix, _ = registry.ParseFileName(name)
-			f.uid, f.gid, f.bytes = owned(info)
+			f.uid, f.gid, f.bytes = fileOwner(info)
 			l.files[name] = f
 			l.owners[f.owner] = true
 		}
@@ -129,8 +129,8 @@ func (l *look) list(dir string) error {
 	}
 }
 
-// expect looks for a file that somebody says it has: it may have been made since the directory was listed.
-func (l *look) expect(dir, name string) {
+// checkPresent records an announced file that does not exist. A file that the listing lacks may have been created after it.
+func (l *snapshot) checkPresent(dir, name string) {
 	if _, listed := l.files[name]; listed {
 		return
 	}
@@ -139,8 +139,8 @@ func (l *look) expect(dir, name string) {
 	}
 }
 
-// filesOf are the names of the files that an entity cannot do without. The last one serves all entities of its kind.
-func filesOf(e registry.Endpoint) []string {
+// endpointFiles returns the names of the files that an endpoint needs. The last one serves all endpoints of its kind.
+func endpointFiles(e registry.Endpoint) []string {
 	id := e.ID.Participant.String() + "."
 	if e.Kind == registry.KindPublisher {
 		return []string{fmt.Sprintf("%s%s%d", id, registry.SuffixPublisher, e.ID.Number), id + registry.SuffixWake}
@@ -148,8 +148,8 @@ func filesOf(e registry.Endpoint) []string {
 	return []string{id + registry.SuffixReader}
 }
 
-// rolls finds out who of those with files is dead.
-func (l *look) rolls(dir string) {
+// findDead determines which owners of files are dead.
+func (l *snapshot) findDead(dir string) {
 	asked := map[registry.ID]bool{}
 	for name, f := range l.files {
 		if f.owner == 0 || asked[f.owner] || l.members[f.owner].Alive {
@@ -158,21 +158,21 @@ func (l *look) rolls(dir string) {
 		asked[f.owner] = true
 		dead, err := registry.IsDead(dir, f.owner)
 		if err != nil {
-			l.fault(f.owner.String()+"."+registry.SuffixParticipant, err)
+			l.setFault(f.owner.String()+"."+registry.SuffixParticipant, err)
 		}
-		// Asked afterwards: one that left, or was cleaned up after, has no files by now.
+		// The file is checked afterwards: the files of a participant that left, or was cleaned up, are gone by now.
 		if _, err := os.Lstat(filepath.Join(dir, name)); dead && err == nil {
 			l.dead[f.owner] = true
 		}
 	}
 }
 
-func (l *look) inspect(dir, name string, f file) {
+func (l *snapshot) inspect(dir, name string, f file) {
 	path := filepath.Join(dir, name)
 	var err error
 	switch number, isPublisher := strings.CutPrefix(f.suffix, registry.SuffixPublisher); {
 	case isPublisher:
-		n, _ := strconv.ParseUint(number, 10, 32) // 0 is nobody's
+		n, _ := strconv.ParseUint(number, 10, 32) // no publisher has the number 0
 		var p *shmtransport.PublisherState
 		p, err = shmtransport.InspectPublisher(path, shmtransport.PublisherID{Participant: uint64(f.owner), Number: uint32(n)})
 		if err == nil {
@@ -186,47 +186,48 @@ func (l *look) inspect(dir, name string, f file) {
 	case f.suffix == registry.SuffixWake:
 		err = shmtransport.InspectWakeFile(path, uint64(f.owner))
 	}
-	l.judge(name, f, err)
+	l.classify(name, f, err)
 }
 
-// judge notes what is wrong with a file that was opened. A file that only users who take part may open is no fault.
-func (l *look) judge(name string, f file, err error) {
-	if errors.Is(err, fs.ErrPermission) && f.sleptOn() && f.info.Mode().Perm()&0o040 == 0 && l.shown {
-		l.closed = append(l.closed, name)
+// classify records the error of a file that was opened. A file that is open only to users with write permission in the
+// domain is no fault.
+func (l *snapshot) classify(name string, f file, err error) {
+	if errors.Is(err, fs.ErrPermission) && f.sleptOn() && f.info.Mode().Perm()&0o040 == 0 && l.groupReadOnly {
+		l.inaccessible = append(l.inaccessible, name)
 		return
 	}
-	l.fault(name, err)
+	l.setFault(name, err)
 }
 
-// fault notes what is wrong with a file. One that went meanwhile is no fault.
-func (l *look) fault(name string, err error) {
+// setFault records the error of a file. A file that was removed meanwhile is no fault.
+func (l *snapshot) setFault(name string, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && l.bad[name] == nil {
 		l.bad[name] = err
 	}
 }
 
-// blame finds out which file an error of the observer is about.
-func (l *look) blame(err error) {
+// attribute records an error of the observer for the file that it concerns.
+func (l *snapshot) attribute(err error) {
 	var version *registry.VersionError
 	var damaged *registry.CorruptError
 	var path *fs.PathError
 	switch {
 	case errors.As(err, &version):
-		l.fault(filepath.Base(version.Path), err)
+		l.setFault(filepath.Base(version.Path), err)
 	case errors.As(err, &damaged):
-		l.fault(filepath.Base(damaged.Path), err)
+		l.setFault(filepath.Base(damaged.Path), err)
 	case errors.As(err, &path):
-		l.fault(filepath.Base(path.Path), err)
+		l.setFault(filepath.Base(path.Path), err)
 	}
 }
 
 // ring returns the publisher's side of a link, nil if it is not known.
-func (l *look) ring(link shmtransport.LinkState) *shmtransport.PublisherState {
+func (l *snapshot) ring(link shmtransport.LinkState) *shmtransport.PublisherState {
 	return l.rings[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
 }
 
-// twice returns the members that were alive at both looks, as they are now.
-func (x *examination) twice() (all []registry.Participant) {
+// aliveInBoth returns the participants that were alive in both snapshots, in their present state.
+func (x *examination) aliveInBoth() (all []registry.Participant) {
 	for id, p := range x.now.members {
 		if p.Alive && x.before.members[id].Alive {
 			all = append(all, p)
@@ -235,13 +236,13 @@ func (x *examination) twice() (all []registry.Participant) {
 	return all
 }
 
-// stopped reports whether the process of a participant did nothing all the time.
+// stopped reports whether the process of a participant was stopped in both snapshots.
 func (x *examination) stopped(id registry.ID) bool {
 	return x.now.members[id].State == registry.StateStopped && x.before.members[id].State == registry.StateStopped
 }
 
-// entity returns what a publisher or subscription was at the first look.
-func (x *examination) entity(id registry.EndpointID) (registry.Endpoint, bool) {
+// previousEndpoint returns a publisher or subscription as it was in the first snapshot.
+func (x *examination) previousEndpoint(id registry.EndpointID) (registry.Endpoint, bool) {
 	for _, e := range x.before.members[id.Participant].Entities {
 		if e.ID == id {
 			return e, true

@@ -70,7 +70,7 @@ func isMismatch(e Event) bool {
 	return e.Kind == TypeMismatch && errors.As(e.Err, new(*registry.TypeMismatchError))
 }
 
-func TestBothSidesHearOnceOfAnotherTypeWhoeverIsThereFirst(t *testing.T) {
+func TestEvents_TypeMismatchOnceOnBothSides(t *testing.T) {
 	for _, first := range []string{"publisher", "subscriber"} {
 		t.Run(first, func(t *testing.T) {
 			o := domain(t)
@@ -101,7 +101,7 @@ func TestBothSidesHearOnceOfAnotherTypeWhoeverIsThereFirst(t *testing.T) {
 	}
 }
 
-func TestAFilterIsAskedOncePerPublisherAndNotAboutOtherTypes(t *testing.T) {
+func TestFilter_CalledOncePerPublisherOfTheType(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	h := listen(t, b)
@@ -131,7 +131,7 @@ func TestAFilterIsAskedOncePerPublisherAndNotAboutOtherTypes(t *testing.T) {
 	}
 }
 
-func TestNothingIsRememberedOfThoseThatAreGone(t *testing.T) {
+func TestParticipant_ForgetsEndpointsThatAreGone(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher[string](t, a, "x", nil)
@@ -155,13 +155,13 @@ func TestNothingIsRememberedOfThoseThatAreGone(t *testing.T) {
 		if len(p.mismatches) > 1 {
 			t.Errorf("the %s side remembers %d mismatches", side, len(p.mismatches))
 		}
-		if len(p.entities) != 3 {
-			t.Errorf("the %s side remembers %d entities", side, len(p.entities))
+		if len(p.endpoints) != 3 {
+			t.Errorf("the %s side remembers %d entities", side, len(p.endpoints))
 		}
 		p.mu.Unlock()
 	}
 	a.mu.Lock()
-	for _, core := range []*publication{pub.core, other.core} {
+	for _, core := range []*publisherCore{pub.core, other.core} {
 		if len(core.answered) > 1 {
 			t.Errorf("a publisher remembers %d answers", len(core.answered))
 		}
@@ -177,7 +177,7 @@ func TestNothingIsRememberedOfThoseThatAreGone(t *testing.T) {
 	stays.core.mu.Unlock()
 }
 
-func TestThoseWhoMetGoOnWhenTheirFilesAreTakenAway(t *testing.T) {
+func TestParticipant_ConnectedEndpointsOutliveTheirFiles(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher(t, a, "x", &PublisherOptions[[]byte]{Depth: 1})
@@ -207,7 +207,7 @@ func TestThoseWhoMetGoOnWhenTheirFilesAreTakenAway(t *testing.T) {
 	}
 }
 
-func TestAPublisherHasRoomForSoManySubscribers(t *testing.T) {
+func TestPublisher_SubscriptionLimit(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher[string](t, a, "x", nil)
@@ -234,7 +234,7 @@ func TestAPublisherHasRoomForSoManySubscribers(t *testing.T) {
 	}
 }
 
-func TestOneWhoFoundNoRoomGetsThePlaceThatIsLeft(t *testing.T) {
+func TestSubscriber_RefusedOneGetsFreedPlace(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	h := listen(t, b)
@@ -271,7 +271,7 @@ func TestOneWhoFoundNoRoomGetsThePlaceThatIsLeft(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
+func TestParticipant_FailedConnectionIsRetried(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher[string](t, a, "x", nil)
@@ -283,7 +283,7 @@ func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
 	sub := subscriber[string](t, b, "x", nil)
 	isUnusable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
 	h.until("the failure", isUnusable)
-	b.meetAgain()
+	b.retryConnections()
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestAConnectionThatFailsForATimeIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAClosedParticipantMakesNothing(t *testing.T) {
+func TestParticipant_ClosedCreatesNothing(t *testing.T) {
 	o := domain(t)
 	p, err := Join(o)
 	if err != nil {
@@ -332,7 +332,7 @@ func TestAClosedParticipantMakesNothing(t *testing.T) {
 	}
 }
 
-func TestCloseEndsEveryWait(t *testing.T) {
+func TestClose_EndsEveryWait(t *testing.T) {
 	for _, what := range []string{"participant", "end"} {
 		t.Run(what, func(t *testing.T) {
 			o := domain(t)
@@ -381,7 +381,7 @@ func TestCloseEndsEveryWait(t *testing.T) {
 	}
 }
 
-func TestAContextThatIsDoneEndsEveryWait(t *testing.T) {
+func TestContext_DoneEndsEveryWait(t *testing.T) {
 	p := join(t, domain(t))
 	pub, sub := publisher[string](t, p, "x", nil), subscriber[string](t, p, "y", nil)
 	for _, cause := range []string{"canceled before", "canceled meanwhile"} {
@@ -415,7 +415,7 @@ func TestAContextThatIsDoneEndsEveryWait(t *testing.T) {
 	}
 }
 
-func TestALatchedSampleIsThereAlsoWhenItsPublisherEndsBeforeItAnswers(t *testing.T) {
+func TestLatched_PublisherEndsBeforeAdmission(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher(t, a, "map", &PublisherOptions[string]{Latched: true})
@@ -431,7 +431,7 @@ func TestALatchedSampleIsThereAlsoWhenItsPublisherEndsBeforeItAnswers(t *testing
 	want(t, sub, "new")
 }
 
-func TestAFilterThatPanicsLeavesNothingBehind(t *testing.T) {
+func TestFilter_PanicLeavesNoFiles(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	pub := publisher[string](t, a, "x/a", nil)
@@ -456,7 +456,7 @@ func TestAFilterThatPanicsLeavesNothingBehind(t *testing.T) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	subs := 0
-	for _, e := range a.entities {
+	for _, e := range a.endpoints {
 		if e.Kind == registry.KindSubscription {
 			subs++
 		}
@@ -466,7 +466,7 @@ func TestAFilterThatPanicsLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestOnePublisherWithoutRoomDoesNotKeepAPatternFromTheOthers(t *testing.T) {
+func TestSubscriber_PatternWithOneFullPublisher(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	h := listen(t, b)

@@ -15,29 +15,29 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// subscription is a subscriber without its type parameter.
-type subscription struct {
+// subscriberCore is a Subscriber without its type parameter.
+type subscriberCore struct {
 	p        *Participant
 	owner    any // the *Subscriber
-	entity   registry.Endpoint
+	endpoint registry.Endpoint
 	interest *registry.Interest // in publishers
 	filter   func(string) bool
-	ended    func(PublisherID) // nil: of no interest
-	patience time.Duration
+	ended    func(PublisherID) // may be nil
+	timeout  time.Duration
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
 
-	liked   map[registry.EndpointID]bool  // what filter said of a publisher; guarded by p.mu
-	refused map[registry.EndpointID]error // publishers that may not be read; guarded by p.mu
+	accepted map[registry.EndpointID]bool  // result of filter for each publisher; guarded by p.mu
+	refused  map[registry.EndpointID]error // publishers that may not be read; guarded by p.mu
 
 	ending sync.Once
 	result error // of end
 
 	mu    sync.Mutex
-	known map[registry.EndpointID]func() // publishers met; the function takes a refusal back, nil for a link
+	known map[registry.EndpointID]func() // publishers connected or declined; the function withdraws a declined request, nil for a link
 }
 
-// source is what a subscription knows of a publisher; samples carry it.
+// source describes a publisher to a subscription. Each sample refers to one.
 type source struct {
 	sub   any // the *Subscriber
 	wall  *clock.Wall
@@ -51,15 +51,15 @@ type source struct {
 	metadata   map[string]string
 }
 
-// subscribe makes a subscription known and waits until the publishers that are there have admitted it.
-func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(string) bool, patience time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscription, err error) {
+// subscribe announces a subscription and waits until the existing publishers have admitted it.
+func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(string) bool, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
 		}
 	}
-	p.counting.RLock()
-	defer p.counting.RUnlock()
+	p.lifecycle.RLock()
+	defer p.lifecycle.RUnlock()
 	interest, err := p.reg.Watch(registry.KindPublisher, e.Patterns...)
 	if err != nil {
 		return nil, err
@@ -73,11 +73,11 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 	e.Kind = registry.KindSubscription
 	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
 	e.Since = p.clock.Now()
-	sub := &subscription{
-		p: p, owner: owner, entity: e, interest: interest, filter: filter, ended: ended, patience: patience,
-		liked: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
+	sub := &subscriberCore{
+		p: p, owner: owner, endpoint: e, interest: interest, filter: filter, ended: ended, timeout: timeout,
+		accepted: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
 	}
-	if err := sub.possible(); err != nil {
+	if err := sub.checkMatch(); err != nil {
 		return nil, err
 	}
 	opts.Failed, opts.Dropped = sub.failed, sub.dropped
@@ -88,18 +88,18 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 		return nil, err
 	}
 	opts.Clock = p.clock
-	sub.reader = shmtransport.NewReader(&p.waits, sub.ad.Counters(), opts)
+	sub.reader = shmtransport.NewReader(&p.waitSet, sub.ad.Counters(), opts)
 	made := false
 	defer func() {
 		if !made { // also when the filter panics
 			err = errors.Join(err, sub.drop())
 		}
 	}()
-	// A publisher that comes from here on is met through onChange, one that is there through meetAll.
-	if err := sub.meetAll(); err != nil {
+	// onChange connects publishers that appear from here on; connectAll connects those that exist.
+	if err := sub.connectAll(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := answerTime()
+	ctx, cancel := connectContext()
 	defer cancel()
 	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.Canceled) {
 		return nil, err
@@ -108,14 +108,14 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 	return sub, nil
 }
 
-func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub registry.Endpoint) error {
-	unit, ok := sub.p.units[pub.ID.Participant]
+func (sub *subscriberCore) connect(f *shmtransport.ReaderFile, path string, pub registry.Endpoint) error {
+	unit, ok := sub.p.participants[pub.ID.Participant]
 	if !ok {
-		return fs.ErrNotExist // gone meanwhile
+		return fs.ErrNotExist // the participant left meanwhile
 	}
-	history := int(sub.entity.History)
+	history := int(sub.endpoint.History)
 	if pub.Latched {
-		history = max(history, 1) // also when it ends before it admits anybody
+		history = max(history, 1) // also when the publisher closes before it admits a link
 	}
 	if err := sub.p.reg.Policy().AuthorizePublish(unit, pub.Topic); err != nil {
 		return err
@@ -129,11 +129,11 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 		Path:         path,
 		WakePath:     sub.p.reg.PeerPath(pub.ID.Participant, registry.SuffixWake),
 		Publisher:    transportID(pub.ID),
-		Subscription: sub.entity.ID.Number,
+		Subscription: sub.endpoint.ID.Number,
 		History:      history,
-		AllHistory:   sub.entity.Since <= pub.Since,
-		Lossless:     sub.entity.Lossless,
-		Timeout:      sub.patience,
+		AllHistory:   sub.endpoint.Since <= pub.Since,
+		Lossless:     sub.endpoint.Lossless,
+		Timeout:      sub.timeout,
 		Tag: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
@@ -144,39 +144,39 @@ func (sub *subscription) connect(f *shmtransport.ReaderFile, path string, pub re
 	if err != nil {
 		return sub.p.reg.ExplainOpen(pub.Topic, err)
 	}
-	sub.met(pub.ID, nil)
+	sub.markKnown(pub.ID, nil)
 	return nil
 }
 
-func (sub *subscription) decline(f *shmtransport.ReaderFile, pub registry.EndpointID) error {
+func (sub *subscriberCore) decline(f *shmtransport.ReaderFile, pub registry.EndpointID) error {
 	if sub.p.readOnly {
-		sub.met(pub, nil) // nobody asked
+		sub.markKnown(pub, nil) // a read-only participant requests no links
 		return nil
 	}
-	undo, err := f.Decline(transportID(pub), sub.entity.ID.Number)
+	undo, err := f.Decline(transportID(pub), sub.endpoint.ID.Number)
 	if err == nil {
-		sub.met(pub, undo)
+		sub.markKnown(pub, undo)
 	}
 	return err
 }
 
-func (sub *subscription) met(pub registry.EndpointID, undo func()) {
+func (sub *subscriberCore) markKnown(pub registry.EndpointID, undo func()) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.known[pub] = undo
 }
 
-// publisherGone notes that a publisher's record is gone. A publisher that closed said so in its ring before; that of one
-// that died is not believed to be dead before the registry says Died, for which the kernel vouches. What is in the ring is
-// still delivered. Called with p.mu held.
-func (sub *subscription) publisherGone(key registry.EndpointID) {
+// publisherRemoved handles the removal of a publisher's record. A publisher that closed has marked the end in its ring
+// before. A publisher counts as dead only when the registry reports Died, which the kernel confirms. Samples in the ring
+// are still delivered. Called with p.mu held.
+func (sub *subscriberCore) publisherRemoved(key registry.EndpointID) {
 	sub.reader.Prune()
-	delete(sub.liked, key)
+	delete(sub.accepted, key)
 	delete(sub.refused, key)
-	sub.unmeet(key)
+	sub.forgetPublisher(key)
 }
 
-func (sub *subscription) unmeet(key registry.EndpointID) {
+func (sub *subscriberCore) forgetPublisher(key registry.EndpointID) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if undo := sub.known[key]; undo != nil {
@@ -185,9 +185,9 @@ func (sub *subscription) unmeet(key registry.EndpointID) {
 	delete(sub.known, key)
 }
 
-// failed hears from the reader that a publisher's memory is not what it should be, or that it had no room for one more, or
-// that we have no room for it. Somebody may make room, so that is tried again.
-func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
+// failed is called by the reader when a publisher's memory is invalid, when the publisher is full, or when this process
+// lacks memory. The latter two may change, so the connection is retried.
+func (sub *subscriberCore) failed(id shmtransport.PublisherID, err error) {
 	p := sub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,20 +195,21 @@ func (sub *subscription) failed(id shmtransport.PublisherID, err error) {
 		return
 	}
 	key := publisherID(id)
-	p.useless(sub, p.entity(key), err)
+	p.reportUnavailable(sub, p.endpoint(key), err)
 	switch {
 	case errors.As(err, new(*shmtransport.LimitError)):
-		sub.unmeet(key)
-		p.again(err)
+		sub.forgetPublisher(key)
+		p.scheduleRetry(err)
 	case errors.As(err, new(*shmtransport.MemoryError)):
-		p.again(err)
+		p.scheduleRetry(err)
 	case sub.ended != nil:
 		sub.ended(key)
 	}
 }
 
-// dropped hears from the reader that samples of a publisher that ended were given up. Its record may be gone for long.
-func (sub *subscription) dropped(tag any, err *shmtransport.DroppedError) {
+// dropped is called by the reader when samples of an ended publisher were discarded. The publisher's record may be long
+// gone.
+func (sub *subscriberCore) dropped(tag any, err *shmtransport.DroppedError) {
 	p, src := sub.p, tag.(*source)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -226,26 +227,27 @@ func (sub *subscription) dropped(tag any, err *shmtransport.DroppedError) {
 	})
 }
 
-// close ends the subscription alone, end as part of closing the participant. The participant may be closed at the same time.
-func (sub *subscription) close() error {
-	sub.p.counting.RLock()
-	defer sub.p.counting.RUnlock()
+// close closes this subscription only; end does it as part of closing the participant. The participant may be closed
+// concurrently.
+func (sub *subscriberCore) close() error {
+	sub.p.lifecycle.RLock()
+	defer sub.p.lifecycle.RUnlock()
 	return sub.drop()
 }
 
-// drop is close for who holds counting.
-func (sub *subscription) drop() error {
+// drop is close for a caller that holds lifecycle.
+func (sub *subscriberCore) drop() error {
 	sub.p.mu.Lock()
-	delete(sub.p.subs, sub.entity.ID.Number)
-	sub.p.ownSubs.remove(sub.entity.Patterns, sub.entity.ID.Number)
+	delete(sub.p.subs, sub.endpoint.ID.Number)
+	sub.p.ownSubs.remove(sub.endpoint.Patterns, sub.endpoint.ID.Number)
 	sub.p.mu.Unlock()
 	sub.interest.Stop()
 	return sub.end()
 }
 
-// end closes the reader before the record goes. When it returns nobody counts in the record's memory, whoever called it
-// first.
-func (sub *subscription) end() error {
+// end closes the reader before it withdraws the record. When end returns, no goroutine counts in the record's memory,
+// whichever call came first.
+func (sub *subscriberCore) end() error {
 	sub.ending.Do(func() {
 		sub.reader.Close()
 		publishers := map[registry.ID]bool{}
@@ -260,7 +262,7 @@ func (sub *subscription) end() error {
 		sub.mu.Unlock()
 		sub.result = sub.ad.Withdraw()
 		if len(publishers) != 0 {
-			sub.p.reg.Notify(slices.Collect(maps.Keys(publishers))...) // they wait for nobody's bell
+			sub.p.reg.Notify(slices.Collect(maps.Keys(publishers))...) // these publishers get no other wake-up
 		}
 	})
 	return sub.result

@@ -11,10 +11,10 @@ import (
 	"github.com/shmbus/shmbus/shmtransport"
 )
 
-// publication is a publisher without its type parameter.
-type publication struct {
+// publisherCore is a Publisher without its type parameter.
+type publisherCore struct {
 	p        *Participant
-	entity   registry.Endpoint
+	endpoint registry.Endpoint
 	writer   *shmtransport.Writer
 	ad       *registry.Advertisement
 	interest *registry.Interest           // in subscriptions
@@ -24,13 +24,13 @@ type publication struct {
 	result error // of end
 }
 
-// publish makes a publisher known and waits until the subscriptions that are there are connected.
-func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptions) (_ *publication, err error) {
+// publish announces a publisher and waits until the existing subscriptions are connected.
+func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptions) (_ *publisherCore, err error) {
 	if err := registry.CheckTopic(e.Topic); err != nil {
 		return nil, err
 	}
-	p.counting.RLock()
-	defer p.counting.RUnlock()
+	p.lifecycle.RLock()
+	defer p.lifecycle.RUnlock()
 	if p.isClosed() {
 		return nil, closed.Error("the participant is closed")
 	}
@@ -63,7 +63,7 @@ func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptio
 			p.reg.ReleaseID(e.ID.Number)
 		}
 	}()
-	pub := &publication{p: p, interest: interest, answered: map[registry.EndpointID]bool{}}
+	pub := &publisherCore{p: p, interest: interest, answered: map[registry.EndpointID]bool{}}
 	opts.Failed = pub.failed
 	path := p.publisherPath(e.ID)
 	opts.Clock = p.clock
@@ -74,14 +74,14 @@ func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptio
 	}
 	failpoint.At("advertise.file")
 	e.Depth, e.MaxPayload = uint32(w.Depth()), uint64(w.MaxPayload())
-	pub.entity, pub.writer = e, w
+	pub.endpoint, pub.writer = e, w
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, pub.drop())
 		}
 	}()
 
-	if err := pub.enter(); err != nil {
+	if err := pub.register(); err != nil {
 		return nil, err
 	}
 	ad, err := p.reg.Advertise(e)
@@ -99,24 +99,24 @@ func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptio
 	return pub, nil
 }
 
-// enter makes the publisher one that onChange connects, before anybody else can know of it.
-func (pub *publication) enter() error {
+// register lets onChange connect the publisher. It runs before the publisher is announced.
+func (pub *publisherCore) register() error {
 	pub.p.mu.Lock()
 	defer pub.p.mu.Unlock()
 	if pub.p.closed {
 		return closed.Error("the participant is closed")
 	}
-	pub.p.pubs[pub.entity.ID.Number] = pub
-	pub.p.ownPubs.add(pub.entity.Topic, pub.entity.ID.Number, pub)
+	pub.p.pubs[pub.endpoint.ID.Number] = pub
+	pub.p.ownPubs.add(pub.endpoint.Topic, pub.endpoint.ID.Number, pub)
 	return nil
 }
 
-// awaitAnswers waits until every living subscription that the topic interests has requested a link and been admitted, or
-// declined. One that once did not answer in time is not waited for until it has answered somebody, or a stopped process
-// would cost every new publisher that time.
-func (pub *publication) awaitAnswers() {
+// awaitAnswers waits until every live subscription that matches the topic has been admitted or has declined. A subscription
+// that once missed the timeout is not waited for until it answers some publisher. Otherwise a stopped process would delay
+// every new publisher by the whole timeout.
+func (pub *publisherCore) awaitAnswers() {
 	p := pub.p
-	ctx, cancel := answerTime()
+	ctx, cancel := connectContext()
 	defer cancel()
 	for {
 		p.mu.Lock()
@@ -134,41 +134,41 @@ func (pub *publication) awaitAnswers() {
 			p.mu.Lock()
 			open = pub.unanswered()
 			for _, sub := range open {
-				p.silent[sub] = true
+				p.unresponsive[sub] = true
 			}
 			p.mu.Unlock()
-			p.log.Warn("not every subscription answered in time", "topic", pub.entity.Topic, "after", connectTimeout, "missing", len(open))
+			p.log.Warn("not every subscription answered in time", "topic", pub.endpoint.Topic, "after", connectTimeout, "missing", len(open))
 			return
 		}
 	}
 }
 
 // unanswered lists the subscriptions to wait for. Called with p.mu held.
-func (pub *publication) unanswered() (open []registry.EndpointID) {
+func (pub *publisherCore) unanswered() (open []registry.EndpointID) {
 	p := pub.p
-	for id := range p.interested.matching(pub.entity.Topic) {
-		if !pub.answered[id] && !p.silent[id] {
+	for id := range p.interested.matching(pub.endpoint.Topic) {
+		if !pub.answered[id] && !p.unresponsive[id] {
 			open = append(open, id)
 		}
 	}
 	return open
 }
 
-// admit watches a requested link's marks from now on. Called with p.mu held.
-func (pub *publication) admit(f *shmtransport.PeerFile, q shmtransport.LinkRequest) error {
+// admit admits a requested link: from then on the writer respects its marks. Called with p.mu held.
+func (pub *publisherCore) admit(f *shmtransport.PeerFile, q shmtransport.LinkRequest) error {
 	if q.Declined || pub.writer.HasReader(q) {
 		return nil
 	}
-	put(pub.p.linked, registry.ID(q.Reader), pub.entity.ID.Number, pub)
+	put(pub.p.linked, registry.ID(q.Reader), pub.endpoint.ID.Number, pub)
 	page, release, err := f.Page(q.Link)
 	if err != nil {
 		return err
 	}
-	return pub.writer.Admit(q, page, release, pub.entity.Latched)
+	return pub.writer.Admit(q, page, release, pub.endpoint.Latched)
 }
 
-// failed hears from the writer that a reader's memory is not what it should be.
-func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
+// failed is called by the writer when a reader's memory is invalid.
+func (pub *publisherCore) failed(q shmtransport.LinkRequest, err error) {
 	p := pub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,26 +176,27 @@ func (pub *publication) failed(q shmtransport.LinkRequest, err error) {
 		return
 	}
 	id := registry.ID(q.Reader)
-	sub := p.entity(registry.EndpointID{Participant: id, Number: q.Subscription})
-	if p.report(pair{pub.entity.ID, sub.ID}, Event{Kind: Unavailable, Participant: p.who(id), Endpoint: sub, Err: err}) {
-		p.log.Warn("a subscription was given up", "topic", pub.entity.Topic, "participant", id, "err", err)
+	sub := p.endpoint(registry.EndpointID{Participant: id, Number: q.Subscription})
+	if p.report(pair{pub.endpoint.ID, sub.ID}, Event{Kind: Unavailable, Participant: p.participantInfo(id), Endpoint: sub, Err: err}) {
+		p.log.Warn("a subscription was given up", "topic", pub.endpoint.Topic, "participant", id, "err", err)
 	}
 }
 
-// close ends the publisher alone, end as part of closing the participant. The participant may be closed at the same time.
-func (pub *publication) close() error {
-	pub.p.counting.RLock()
-	defer pub.p.counting.RUnlock()
+// close closes this publisher only; end does it as part of closing the participant. The participant may be closed
+// concurrently.
+func (pub *publisherCore) close() error {
+	pub.p.lifecycle.RLock()
+	defer pub.p.lifecycle.RUnlock()
 	return pub.drop()
 }
 
-// drop is close for who holds counting.
-func (pub *publication) drop() error {
-	p, number := pub.p, pub.entity.ID.Number
+// drop is close for a caller that holds lifecycle.
+func (pub *publisherCore) drop() error {
+	p, number := pub.p, pub.endpoint.ID.Number
 	p.mu.Lock()
 	delete(p.pubs, number)
-	p.ownPubs.remove(pub.entity.Topic, number)
-	delete(p.lingering, number)
+	p.ownPubs.remove(pub.endpoint.Topic, number)
+	delete(p.toPrune, number)
 	for _, of := range p.linked {
 		delete(of, number)
 	}
@@ -204,9 +205,9 @@ func (pub *publication) drop() error {
 	return pub.end()
 }
 
-// end closes the ring before the record goes: who hears that the publisher was removed may rely on its ring not changing
-// any more. When it returns nobody counts in the record's memory, whoever called it first.
-func (pub *publication) end() error {
+// end closes the ring before it withdraws the record, so that a participant that sees the removal can rely on a ring that
+// no longer changes. When end returns, no goroutine counts in the record's memory, whichever call came first.
+func (pub *publisherCore) end() error {
 	pub.ending.Do(func() {
 		pub.result = pub.writer.Close()
 		pub.p.mu.Lock()

@@ -18,7 +18,7 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-func TestADomainThatIsNotThereIsNamed(t *testing.T) {
+func TestExamine_MissingDomain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nope")
 	r := examine(t, dir)
 	if f := only(t, r, Absent, Note); r.Exists || !strings.Contains(f.What, dir) {
@@ -29,7 +29,7 @@ func TestADomainThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
-func TestAFileInPlaceOfTheDomainIsNamed(t *testing.T) {
+func TestExamine_FileInPlaceOfTheDomain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "d")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestAFileInPlaceOfTheDomainIsNamed(t *testing.T) {
 	only(t, examine(t, path), BadDirectory, Problem)
 }
 
-func TestBadOptionsAndARelativePathAreErrors(t *testing.T) {
+func TestExamine_BadOptions(t *testing.T) {
 	if r, err := Examine(t.Context(), "d", nil); err == nil {
 		t.Error(r)
 	}
@@ -53,7 +53,7 @@ func TestBadOptionsAndARelativePathAreErrors(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotBelongThereIsFound(t *testing.T) {
+func TestExamine_UnexpectedFiles(t *testing.T) {
 	w := newWard(t)
 	for _, name := range []string{"notes.txt", "other"} {
 		if err := os.WriteFile(filepath.Join(w.dir, name), nil, 0o644); err != nil {
@@ -82,7 +82,7 @@ func TestWhatDoesNotBelongThereIsFound(t *testing.T) {
 	}
 }
 
-func TestARegistryFileThatIsMissingOrNoneIsFound(t *testing.T) {
+func TestExamine_MissingRegistryFile(t *testing.T) {
 	w := newWard(t)
 	path := w.file("registry")
 	if err := os.Remove(path); err != nil {
@@ -104,7 +104,7 @@ func litter(t *testing.T, dir string, names ...string) {
 	}
 }
 
-func TestADomainOfTheDeadIsExplained(t *testing.T) {
+func TestExamine_DeadParticipants(t *testing.T) {
 	w := newWard(t)
 	dir := filepath.Join(filepath.Dir(w.dir), "grave")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -135,10 +135,10 @@ func TestADomainOfTheDeadIsExplained(t *testing.T) {
 	if f := only(t, examine(t, dir), Dead, Warning); f.FileCount != 2 || f.Participant != 0xaa {
 		t.Errorf("%+v", f)
 	}
-	for i := range maxOfOne + 50 {
+	for i := range maxPerFault + 50 {
 		litter(t, dir, fmt.Sprintf("%016x.pub.1", i+1))
 	}
-	if r := examine(t, dir); r.Count(Warning) != maxOfOne || r.Findings[len(r.Findings)-1].Fault != NotShown || r.Dead != maxOfOne+51 {
+	if r := examine(t, dir); r.Count(Warning) != maxPerFault || r.Findings[len(r.Findings)-1].Fault != NotShown || r.Dead != maxPerFault+51 {
 		t.Errorf("%d findings, %d dead, the last %+v", len(r.Findings), r.Dead, r.Findings[len(r.Findings)-1])
 	}
 }
@@ -162,7 +162,7 @@ func tmpfs(t *testing.T, size string) string {
 	return dir
 }
 
-func TestAFileSystemThatIsNearlyFullIsFound(t *testing.T) {
+func TestExamine_NearlyFullFileSystem(t *testing.T) {
 	parent := tmpfs(t, "4m")
 	t.Run("mounted", func(t *testing.T) {
 		w := admit(t, parent, "d")
@@ -189,7 +189,7 @@ func TestAFileSystemThatIsNearlyFullIsFound(t *testing.T) {
 	})
 }
 
-func TestAFileSystemThatIsNoTmpfsIsFound(t *testing.T) {
+func TestExamine_NotTmpfs(t *testing.T) {
 	dir := t.TempDir()
 	if space, err := shm.SpaceAt(dir); err != nil || space.Tmpfs {
 		if os.Getenv("CI") != "" {
@@ -203,7 +203,7 @@ func TestAFileSystemThatIsNoTmpfsIsFound(t *testing.T) {
 	only(t, examine(t, dir), NotTmpfs, Warning)
 }
 
-func TestCommandsCanBePasted(t *testing.T) {
+func TestFinding_CommandsCanBePasted(t *testing.T) {
 	for s, want := range map[string]string{"/dev/shm/d": "/dev/shm/d", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "$(x)": "'$(x)'"} {
 		if got := quote(s); got != want {
 			t.Errorf("%q is quoted as %s", s, got)

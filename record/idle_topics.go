@@ -6,9 +6,9 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// addSilent makes channels for the topics that are to be recorded and have publishers now. Where the domain cannot be looked
-// at, only topics with messages are in the recording.
-func (r *recorder) addSilent(dir string, wants func(topic string) bool) error {
+// addIdleTopics creates channels for the selected topics that have publishers now. If the domain cannot be read, the
+// recording has only topics with messages.
+func (r *recorder) addIdleTopics(dir string, wants func(topic string) bool) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil

@@ -11,11 +11,11 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// directory looks at the directory itself. Where there is none, or something else, there is nothing more to look at.
+// directory examines the directory itself. If it does not exist or is no directory, the examination ends.
 func (x *examination) directory() (exists bool, _ error) {
 	refused := registry.CheckDomain(x.dir)
 	if refused == nil {
-		_, refused = registry.DomainMissing(x.dir) // which is a problem only where no program makes it
+		_, refused = registry.DomainMissing(x.dir) // a problem only if no program creates it
 	}
 	var why *registry.DirError
 	if errors.As(refused, &why) {
@@ -25,7 +25,7 @@ func (x *examination) directory() (exists bool, _ error) {
 	info, err := os.Stat(x.dir)
 	switch {
 	case err != nil && refused != nil:
-		return false, nil // said already
+		return false, nil // already reported
 	case errors.Is(err, fs.ErrNotExist):
 		x.absent("nobody has joined it yet, or it was removed")
 		return false, nil
@@ -56,21 +56,21 @@ func (x *examination) absent(why string) {
 		Remedy: "Compare --dir and --domain, SHMBUS_DIR and SHMBUS_DOMAIN, and the user, with those of the programs."})
 }
 
-// How much of a file system has to be free.
+// Free space of a file system, in percent.
 const (
-	scarce = 10  // percent: less is a warning
-	none   = 2.0 // percent: less is a problem
+	lowPercent      = 10  // less is a warning
+	criticalPercent = 2.0 // less is a problem
 )
 
-// room looks at the file system.
-func (x *examination) room() {
+// fileSystem examines the file system.
+func (x *examination) fileSystem() {
 	s := x.space
 	r := FileSystem{Tmpfs: s.Tmpfs, Size: s.Size, Used: s.Used(), Available: s.Available}
 	for _, f := range x.now.files {
 		r.Domain += f.bytes
 	}
 	if s.Size == 0 {
-		r.Used, r.Available = 0, 0 // the kernel does not say
+		r.Used, r.Available = 0, 0 // the kernel reports no values
 	}
 	x.report.FileSystem = r
 	if !s.Tmpfs {
@@ -80,20 +80,20 @@ func (x *examination) room() {
 			Command: "findmnt -T " + quote(x.dir)})
 	}
 	if s.Size > 0 {
-		x.scarce(100*float64(s.Available)/float64(s.Size), fmt.Sprintf("the file system has %s left of %s; this domain takes %s of it, other files %s",
-			size(s.Available), size(s.Size), size(r.Domain), size(max(0, r.Used-r.Domain))))
+		x.checkFree(100*float64(s.Available)/float64(s.Size), fmt.Sprintf("the file system has %s left of %s; this domain takes %s of it, other files %s",
+			formatSize(s.Available), formatSize(s.Size), formatSize(r.Domain), formatSize(max(0, r.Used-r.Domain))))
 	}
 	if s.Files > 0 {
-		x.scarce(100*float64(s.FilesFree)/float64(s.Files), fmt.Sprintf("the file system has room for %d files of %d", s.FilesFree, s.Files))
+		x.checkFree(100*float64(s.FilesFree)/float64(s.Files), fmt.Sprintf("the file system has room for %d files of %d", s.FilesFree, s.Files))
 	}
 }
 
-func (x *examination) scarce(free float64, what string) {
+func (x *examination) checkFree(free float64, what string) {
 	severity := Warning
 	switch {
-	case free >= scarce:
+	case free >= lowPercent:
 		return
-	case free < none:
+	case free < criticalPercent:
 		severity = Problem
 	}
 	x.add(Finding{Severity: severity, Fault: NearlyFull, What: what,
@@ -102,12 +102,12 @@ func (x *examination) scarce(free float64, what string) {
 		Command: "findmnt -T " + quote(x.dir)})
 }
 
-// bell looks for the registry file.
-func (x *examination) bell() {
+// registryFile reports a missing registry file.
+func (x *examination) registryFile() {
 	if _, before := x.before.files[registry.RegistryFile]; before {
 		return
 	}
-	if _, now := x.now.files[registry.RegistryFile]; now || x.now.more || len(x.twice()) == 0 {
+	if _, now := x.now.files[registry.RegistryFile]; now || x.now.truncated || len(x.aliveInBoth()) == 0 {
 		return
 	}
 	x.add(Finding{Severity: Warning, Fault: NoBell, What: "there is no registry file, though programs run", Where: Where{}.files(registry.RegistryFile),
@@ -115,8 +115,8 @@ func (x *examination) bell() {
 		Remedy: "Programs that run make it anew within seconds unless they are stopped or may not; then restart them. Do not remove files by hand."})
 }
 
-// size is a number of bytes for people.
-func size(n int64) string {
+// formatSize formats a number of bytes for people.
+func formatSize(n int64) string {
 	v, units := float64(n), "BKMGTP"
 	for v >= 1024 && len(units) > 1 {
 		v, units = v/1024, units[1:]
@@ -127,15 +127,15 @@ func size(n int64) string {
 	return fmt.Sprintf("%.3g %ciB", v, units[0])
 }
 
-// count is a number of things.
-func count(n int, what string) string {
+// plural formats a number of things.
+func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// sentence makes one of a remedy that was part of an error.
+// sentence makes a sentence of the remedy of an error.
 func sentence(s string) string {
 	if s == "" || s[0] < 'a' || s[0] > 'z' {
 		return s

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-func TestTheTimeToAnswerEnds(t *testing.T) {
+func TestConnectContext_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		ctx, cancel := answerTime()
+		ctx, cancel := connectContext()
 		defer cancel()
 		<-ctx.Done()
 		if took := time.Since(begin); took != connectTimeout {
