@@ -20,7 +20,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A accessResult is what came of a deed.
+// An accessResult is the outcome of an attempt.
 type accessResult struct {
 	Error     string // empty: it worked
 	Kernel    bool   // the error says that the kernel refused it

@@ -69,10 +69,10 @@ func steadyRole([]string) error {
 }
 
 // serve executes one command a line and reports the reply.
-func serve(obey func(words []string) (accountingReply, error)) error {
+func serve(handle func(words []string) (accountingReply, error)) error {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		e, err := obey(strings.Fields(lines.Text()))
+		e, err := handle(strings.Fields(lines.Text()))
 		if err != nil {
 			return fmt.Errorf("%s: %w", lines.Text(), err)
 		}

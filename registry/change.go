@@ -31,7 +31,7 @@ func (k ChangeKind) String() string {
 // A Change is one thing that a look at the domain found to be different from before.
 type Change struct {
 	Kind        ChangeKind
-	Participant Participant // whom it is about, without Entities; for Incompatible and Corrupt perhaps only the ID
+	Participant Participant // whom it is about, without Entities; for VersionMismatch and Corrupt perhaps only the ID
 	Endpoint    Endpoint    // Added, Removed
 	Files       bool        // Touched: the participant's reader file may say something new, too
 	Err         error       // Corrupt, Incompatible

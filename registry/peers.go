@@ -122,7 +122,7 @@ func (r *Registry) isLocked(k *knownPeer, full bool) (locked bool, again time.Du
 	return true, shortPeriod
 }
 
-// removePeer ends the acquaintance with a peer that is gone.
+// removePeer forgets a peer that is gone.
 func (r *Registry) removePeer(k *knownPeer) {
 	kind := Died
 	if k.hasLeft() {

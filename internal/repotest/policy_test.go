@@ -112,6 +112,7 @@ func rules() []rule {
 		{"no package-level state", perFile(noState)},
 		{"libraries do not print", perFile(noPrinting)},
 		{"files are short", perFile(shortFiles)},
+		{"words are those of the glossary", vocabulary},
 		{"nothing of one machine is in the tree", noMachinePaths},
 		{"nothing that was built is in the tree", noBinaries},
 	}
@@ -432,6 +433,10 @@ func TestEveryRuleCanFail(t *testing.T) {
 				{"topic/a.go": imports(module + "/serde"), arrowsFile: "<!-- imports -->\n|---|---|\n| `topic` | `serde` |\n"},
 				{"topic/a_test.go": imports(module + "/record"), "internal/a/a.go": imports(module + "/internal/a/b")},
 			},
+		},
+		"words are those of the glossary": {
+			breaks: []files{{"topic/a.go": "package topic\n\n// An Acq" + "uaintance is.\n"}, {"docs/a.md": "a si" + "ege"}},
+			keeps:  []files{{"CHANGELOG.md": "a si" + "ege"}, {"topic/a.go": "package topic\n\n// indeed\n"}},
 		},
 		"unsafe stays behind its doors": {
 			breaks: []files{{"topic/a_unsafe.go": imports("unsafe")}, {"internal/mem/a.go": imports("unsafe")}},

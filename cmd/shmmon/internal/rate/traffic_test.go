@@ -136,8 +136,8 @@ func TestEstimator_RegularBursts(t *testing.T) {
 // The rate of a stopped publisher that goes on follows the messages of the window, whether those it could not publish come at once
 // or never.
 func TestEstimator_StoppedPublisherGoesOn(t *testing.T) {
-	for name, catchUp := range map[string]int64{"left out": 1, "caught up": 3000} {
-		tr := traffic{{2 * second, 2000, 10 * ms}, {52 * second, catchUp, 1000}, {52*second + 10*ms, 10_000, 10 * ms}}
+	for name, waiting := range map[string]int64{"left out": 1, "caught up": 3000} {
+		tr := traffic{{2 * second, 2000, 10 * ms}, {52 * second, waiting, 1000}, {52*second + 10*ms, 10_000, 10 * ms}}
 		var e Estimator
 		for now := 3 * second; now < 100*second; now += second {
 			e.Look(tr.look(now))
