@@ -25,3 +25,33 @@ func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
 		t.Errorf("%d added, touched %v", len(d.added), d.touched())
 	}
 }
+
+// A record that is put between the read of the header and that of the counts of changes is read under the next version: its count
+// was read before its page was announced.
+func TestPeer_RecordPutDuringRead(t *testing.T) {
+	dir := domain(t)
+	w := watch(t, dir)
+	advertise(t, w.Registry, publisher("a"))
+	p, bad := openPeer(dir, w.ID())
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	defer p.file.Close()
+	before, err := p.words()
+	if err != nil {
+		t.Fatal(err)
+	}
+	advertise(t, w.Registry, publisher("b"))
+	d := p.compare(before, everything())
+	if len(d.added) != 1 {
+		t.Fatalf("%d records of the first version", len(d.added))
+	}
+	p.adopt(d, before)
+	after, err := p.words()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := p.compare(after, everything()); len(d.added) != 1 || d.added[0].entity.Topic != "b" {
+		t.Errorf("%d new records of the second version", len(d.added))
+	}
+}

@@ -37,7 +37,8 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 			changed = append(changed, page)
 		}
 	}
-	if n := pages - len(x.entries); n > 0 {
+	known := len(x.entries)
+	if n := pages - known; n > 0 {
 		x.entries = append(x.entries, make([]indexEntry, n)...)
 	}
 	var b [4 * indexGroups]byte
@@ -50,7 +51,10 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 		for ; to*indexGroup < pages; to++ {
 			// The counts are read before the entries: what changes meanwhile is counted after that.
 			count := native.Uint32(b[4*to:])
-			if count == x.counts[to] && !x.again[to] {
+			// The owner may have put a record behind the pages of w before its count was read, so a group with new pages is read
+			// whatever its count.
+			grown := known < pages && (to+1)*indexGroup > known
+			if count == x.counts[to] && !x.again[to] && !grown {
 				break
 			}
 			x.counts[to] = count
