@@ -78,14 +78,19 @@ func (p *PeerFile) Changes(f func(q LinkRequest, open bool)) error { return p.ch
 
 // changes is Changes since the owner had counted as in seen.
 func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open bool)) error {
-	var head [rdrOffChanges + 4*linkGroups - rdrOffUsed]byte
-	if _, err := p.file.ReadAt(head[:], rdrOffUsed); err != nil {
+	// The owner stores how many entries it uses before it counts a change of a new one, so the counts are read first.
+	var counts [4 * linkGroups]byte
+	if _, err := p.file.ReadAt(counts[:], rdrOffChanges); err != nil {
 		return &CorruptError{Where: p.file.Path(), What: err.Error()}
 	}
-	used := min(binary.NativeEndian.Uint32(head[:]), MaxLinks)
+	var word [4]byte
+	if _, err := p.file.ReadAt(word[:], rdrOffUsed); err != nil {
+		return &CorruptError{Where: p.file.Path(), What: err.Error()}
+	}
+	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
 	for g := uint32(0); g*linksPerGroup < used; g++ {
 		// Read before the entries: what changes meanwhile is counted after that.
-		count := binary.NativeEndian.Uint32(head[rdrOffChanges-rdrOffUsed+4*g:])
+		count := binary.NativeEndian.Uint32(counts[4*g:])
 		if count == seen[g] {
 			continue
 		}
