@@ -32,8 +32,10 @@ func readAllOf(t testing.TB, file []byte, limits *Limits) ([]line, []error) {
 	if err != nil {
 		return nil, []error{err}
 	}
-	var lines []line
-	var errs []error
+	return readRest(r)
+}
+
+func readRest(r *Reader) (lines []line, errs []error) {
 	var m Message
 	for {
 		err := r.Next(&m)

@@ -280,7 +280,13 @@ func FuzzReader(f *testing.F) {
 	f.Add(byOtherTool(f, lines, &mcap.WriterOptions{Chunked: true, ChunkSize: 200, Compression: mcap.CompressionLZ4}))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		limits := &Limits{Memory: 16 << 20, open: 1 << 10, block: 1 << 10}
-		lines, _ := readAllOf(t, file, limits)
+		r, err := NewReader(bytes.NewReader(file), int64(len(file)), limits)
+		if err != nil {
+			return
+		}
+		// As a plan does. A damaged attachment lets a reader go on by the index, whose schemas count where a chunk's differ.
+		r.skipAttachments = true
+		lines, _ := readRest(r)
 		plan, err := NewPlan(bytes.NewReader(file), int64(len(file)), limits, nil)
 		if err != nil {
 			return
