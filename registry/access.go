@@ -147,11 +147,11 @@ const (
 	PIDOfFile
 )
 
-var proofNames = [...]string{PIDUnverified: "own word", PIDOfUser: "same user", PIDOfFile: "same file"}
+var checkNames = [...]string{PIDUnverified: "own word", PIDOfUser: "same user", PIDOfFile: "same file"}
 
 func (p PIDCheck) String() string {
-	if int(p) < len(proofNames) {
-		return proofNames[p]
+	if int(p) < len(checkNames) {
+		return checkNames[p]
 	}
 	return fmt.Sprintf("Proof(%d)", uint8(p))
 }

@@ -88,7 +88,7 @@ func (r *Registry) claim(number uint32) bool {
 	return ok
 }
 
-// ReleaseID takes back a number that came from Number and will not be advertised. Of others it does nothing.
+// ReleaseID takes back a number that came from ReserveID and will not be advertised. Of others it does nothing.
 func (r *Registry) ReleaseID(number uint32) { r.claim(number) }
 
 func (r *Registry) unclaim(number uint32) {

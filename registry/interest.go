@@ -38,7 +38,7 @@ type interest struct {
 
 	mu    sync.Mutex // guards what follows
 	kinds [KindSubscription + 1]kindInterest
-	grown [growths]added // by version: what it has more than the one before
+	grown [growths]newKeys // by version: what it has more than the one before
 
 	members atomic.Int32 // WatchParticipants
 
@@ -52,8 +52,8 @@ type kindInterest struct {
 	keys       map[uint64]int // Interests in topics
 }
 
-// A added is the keys that a version has more than the one before; none are all.
-type added []uint64
+// newKeys are the keys that a version has and the one before had not; nil stands for all.
+type newKeys []uint64
 
 // growths is how many versions back it is known what was added.
 const growths = 16
@@ -126,7 +126,7 @@ func (r *Registry) Discover(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, false)
 }
 
-// Watch is Know that makes this process look when such an entity comes or goes.
+// Watch is Discover that makes this process look when such an entity comes or goes.
 func (r *Registry) Watch(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, true)
 }
@@ -171,11 +171,11 @@ func (i *Interest) begin() (louder bool) {
 		grown = grown || k.keys[key] == 1 && k.all == 0
 	}
 	if grown {
-		added := added(i.keys)
+		keys := newKeys(i.keys)
 		if k.asked == 1 {
-			added = nil // also those without a key
+			keys = nil // also those without a key
 		}
-		in.grown[(in.version.Load()+1)%growths] = added
+		in.grown[(in.version.Load()+1)%growths] = keys
 		in.version.Add(1)
 	}
 	return i.apply(+1)

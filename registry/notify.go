@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// changes reports whether there is a bell that this process may ring. Called with mu held.
+// active reports whether there is a bell that this process may ring. Called with mu held.
 func (b *bell) active() bool { return b.all != nil && !b.silent }
 
 // notifyJoin says that a participant joined.

@@ -4,17 +4,23 @@ package registry
 
 import "testing"
 
+func openedPeer(t *testing.T, dir string, id ID) *peer {
+	t.Helper()
+	p, err := openPeer(dir, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.file.Close() })
+	return p
+}
+
 // A record that could not be read when its version was seen (no descriptor for its schema, say) is read later, under the
 // same version. Those who wait for Touched to act on what was Added must still hear it.
 func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	advertise(t, w.Registry, subscription("a"))
-	p, bad := openPeer(dir, w.ID())
-	if bad != nil {
-		t.Fatal(bad)
-	}
-	defer p.file.Close()
+	p := openedPeer(t, dir, w.ID())
 	now, err := p.words()
 	if err != nil {
 		t.Fatal(err)
@@ -32,11 +38,7 @@ func TestPeer_RecordPutDuringRead(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	advertise(t, w.Registry, publisher("a"))
-	p, bad := openPeer(dir, w.ID())
-	if bad != nil {
-		t.Fatal(bad)
-	}
-	defer p.file.Close()
+	p := openedPeer(t, dir, w.ID())
 	before, err := p.words()
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ type circle struct {
 	others    runnable     // for the leader
 }
 
-// join makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of Waits held.
+// join makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of WaitSet held.
 func (c *circle) join(p *parking) bool {
 	n := p.bells.Len()
 	if c.words+n >= futex.MaxWords || runtime.GOMAXPROCS(0) == 1 {

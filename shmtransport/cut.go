@@ -113,7 +113,7 @@ func (r *Reader) endBatch(ctx context.Context, before sigbus.Mode, buf []Sample,
 	*n, *err = r.ReceiveBatch(ctx, buf)
 }
 
-// endTidy ends Tidy.
+// endTidy ends Prune.
 func (r *Reader) endTidy(before sigbus.Mode) {
 	before.Restore()
 	e := recover()

@@ -88,7 +88,7 @@ func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
 	h.w.withdraw(5)
 	h.w.withdraw(4)
 	latest(t, r, "2").Release()
-	(*r.links.Load())[0].gone.Store(true) // and Tidy was not called yet
+	(*r.links.Load())[0].gone.Store(true) // and Prune was not called yet
 	latest(t, r, "2").Release()
 }
 

@@ -45,7 +45,7 @@ type Link struct {
 	admitted  bool   // and nothing keeps us from taking
 	starved   bool   // admitted, but an arena could not be mapped for want of address space
 	checked   bool   // admitGen was looked at
-	watching  bool   // the publisher does not know of this link, and never will: see Watch
+	watching  bool   // the publisher does not know of this link, and never will: see ConnectPassive
 	seenGen   uint32 // value of admitGen at the last look
 	cursor    uint64 // the next sequence to take
 	start     uint64 // the first sequence that counts

@@ -50,8 +50,8 @@ type parking struct {
 
 	warmUntil int64 // on the Reader's clock
 
-	at   place         // guarded by mu of Waits
-	rows []*row        // where it sits; guarded by mu of Waits
+	at   place         // guarded by mu of WaitSet
+	rows []*row        // where it sits; guarded by mu of WaitSet
 	own  *futex.Waiter // made when it has more bells than a shared one takes
 }
 

@@ -34,18 +34,18 @@ type ReaderOptions struct {
 	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
 	// (a *LimitError), and its link was given up. With a *MemoryError the link was not given up: this process may map no more of
 	// that publisher's memory, and tries again after Retry. It runs within Receive, TryReceive, ReceiveBatch or Latest and must
-	// not call back into the Reader, except to Retry. What others find out, Gone and Tidy above all, it is told of on a goroutine
-	// of its own, perhaps after Close: whoever calls those may hold a lock that Failed wants.
+	// not call back into the Reader, except to Retry. Errors found by ParticipantExited or Prune are
+	// reported on a separate goroutine, possibly after Close, because their caller may hold locks that Failed needs.
 	Failed func(PublisherID, error)
 	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, within the same and
-	// within Gone and Tidy. It must not call back into the Reader.
+	// within ParticipantExited and Prune. It must not call back into the Reader.
 	Ended func(PublisherID)
 }
 
 // A Reader is one subscription: it takes from the rings of all publishers linked to it, one from each in turn, so a busy
 // one never starves a quiet one. Order is kept per publisher.
 //
-// Receive, TryReceive, Add, Gone, Close and Sample.Release may be called from any goroutine. One goroutine takes at a
+// Receive, TryReceive, Connect, ParticipantExited, Close and Sample.Release may be called from any goroutine. One goroutine takes at a
 // time; the others wait for their turn.
 type Reader struct {
 	opts  ReaderOptions
@@ -163,7 +163,7 @@ func lookPause(n int) time.Duration { return max(crowdNap, time.Duration(n)*time
 // wakeSoon is Wake for links that came. Called with mu held.
 func (r *Reader) wakeSoon(links int) {
 	if r.soon == nil {
-		r.soon = time.AfterFunc(4*lookPause(links), r.wakeNow)
+		r.soon = time.AfterFunc(lookPause(links), r.wakeNow)
 	}
 }
 

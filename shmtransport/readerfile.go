@@ -194,7 +194,7 @@ func (f *ReaderFile) Close() error {
 // ConnectOptions says how a subscription wants to read a publisher.
 type ConnectOptions struct {
 	Path         string // publisher file
-	WakePath     string // wake file of its participant; Watch needs none
+	WakePath     string // wake file of its participant; ConnectPassive needs none
 	Publisher    PublisherID
 	Subscription uint32 // its number within this participant
 	History      int    // samples of the past

@@ -11,8 +11,8 @@ import (
 // A row is a goroutine that sleeps on the bells of cold Readers, as many as one system call takes.
 type row struct {
 	waits *WaitSet
-	seats []seat        // guarded by mu of Waits
-	words int           // bells of all seats; guarded by mu of Waits
+	seats []seat        // guarded by mu of WaitSet
+	words int           // bells of all seats; guarded by mu of WaitSet
 	poked atomic.Uint32 // changes when somebody sat down
 
 	sleeper futex.Waiter // of the goroutine

@@ -18,7 +18,7 @@ func (r *Reader) ParticipantExited(participant uint64) {
 	r.Prune()
 }
 
-// Prune lets go of publishers that closed or are Gone, but for samples that are still to be received, within EndedLimit. What
+// Prune lets go of publishers that closed or whose participant exited, but for samples that are still to be received, within EndedLimit. What
 // receives at the moment does it with the next sample.
 func (r *Reader) Prune() {
 	r.untidy.Store(true)

@@ -14,7 +14,7 @@ import (
 const maxWatched = 1 << 30
 
 // ConnectPassive is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
-// marks, so samples are copied out and then it is looked whether they were still there. Nobody rings for it either: Peek has to
+// marks, so samples are copied out and then it is looked whether they were still there. Nobody rings for it either: Poll has to
 // be called at intervals. The publisher does not know of it, so Lossless has no meaning.
 //
 // History is what is in the ring at this moment, or, with AllHistory, everything.
@@ -64,7 +64,7 @@ func (r *Reader) hasUnheard() bool {
 	return false
 }
 
-// PollInterval is how often Peek should be called. A ring of the default depth holds what a publisher of 16 kHz writes in it.
+// PollInterval is how often Poll should be called. A ring of the default depth holds what a publisher of 16 kHz writes in it.
 const PollInterval = time.Millisecond
 
 // copySlot copies the sample at the cursor out of a slot that word names. Nobody sees that it is read, so it may be rewritten

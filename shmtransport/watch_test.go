@@ -25,7 +25,7 @@ func (d *domain) watcher(w *Writer, q ConnectOptions, opts ReaderOptions) *Reade
 	return r
 }
 
-// peek calls Peek until the test ends.
+// peek calls Poll until the test ends.
 func peek(t testing.TB, r *Reader) {
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
@@ -69,7 +69,7 @@ func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
 		go func() {
 			for i := range 20 {
 				if i < 2 {
-					time.Sleep(50 * time.Millisecond) // it sleeps so deeply that only Peek wakes it
+					time.Sleep(50 * time.Millisecond) // it sleeps so deeply that only Poll wakes it
 				}
 				tagged(payload, uint64(100+i))
 				if _, err := w.Publish(context.Background(), payload); err != nil {

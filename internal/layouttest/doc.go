@@ -3,6 +3,6 @@
 //
 // A table of fields has the columns offset, size, constant, holds, in the document as well as in the comments. A table of
 // values, which only the document has, has the columns value, constant, means. Which package a table of the document speaks of
-// is in the last heading that ends with a path in parentheses. A table of steps has the columns step, who, bytes, what the
+// is in the last heading that ends with a path in parentheses. A table of steps has the columns step, process, bytes, what the
 // other side may see, if the process dies here.
 package layouttest

@@ -47,7 +47,7 @@ type document struct {
 var (
 	fieldColumns = []string{"offset", "size", "constant", "holds"}
 	valueColumns = []string{"value", "constant", "means"}
-	stepColumns  = []string{"step", "who", "bytes", "what the other side may see", "if the process dies here"}
+	stepColumns  = []string{"step", "process", "bytes", "what the other side may see", "if the process dies here"}
 
 	heading = regexp.MustCompile("^#+ (.*?)(?: \\(`([a-z/]+)`\\))?$")
 	// A name of a step is what the step writes and what it is part of, such as publish.copy.
