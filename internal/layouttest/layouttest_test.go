@@ -16,7 +16,7 @@ const goodDocument = "" +
 	"| value | constant | means |\n|---|---|---|\n" +
 	"| 0x20 | `entry`, `other` | bytes |\n| `abc` | `magic` | text |\n\n" +
 	"## Steps\n\n" +
-	"| step | who | bytes | what the other side may see | if the process dies here |\n|---|---|---|---|---|\n" +
+	"| step | process | bytes | what the other side may see | if the process dies here |\n|---|---|---|---|---|\n" +
 	"| 1 `publish.copy` | publisher | payload | nothing | nothing happened |\n"
 
 const goodSource = `package p
