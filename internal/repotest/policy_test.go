@@ -191,7 +191,7 @@ func modelsApart(s *source) []string {
 	return nil
 }
 
-// packageComments wants one package comment per package, in doc.go.
+// packageComments wants one package comment in every package.
 func packageComments(files []*source) (wrong []string) {
 	comments := map[string][]string{}
 	for _, s := range files {
@@ -201,9 +201,6 @@ func packageComments(files []*source) (wrong []string) {
 		found := comments[s.dir()]
 		if s.file.Doc != nil && strings.TrimSpace(s.file.Doc.Text()) != "" {
 			found = append(found, s.path)
-			if path.Base(s.path) != "doc.go" {
-				wrong = append(wrong, s.path+" has the package comment; it belongs into doc.go")
-			}
 		}
 		comments[s.dir()] = found
 	}
@@ -462,7 +459,6 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"every package says once what it is": {
 			breaks: []files{
 				{"topic/a.go": "package topic"},
-				{"topic/a.go": "// Package topic is.\npackage topic"},
 				{"topic/doc.go": "// Package topic is.\npackage topic", "topic/a.go": "// Package topic is.\npackage topic"},
 				{"topic/doc.go": "package topic"},
 			},

@@ -1,6 +1,6 @@
 // receiver plays the receiver of "shmperf floor futex --receiver": a thread of C in FUTEX_WAIT under the publisher, in Go, that shmbus
 // is measured with. Its order comes in as a line of JSON, what it says goes out the same way, and the words that both change are on the
-// board of the measurement (cmd/shmperf/internal/board).
+// board of the measurement (cmd/shmperf/internal/harness/page.go).
 #include "measure.h"
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -26,7 +26,7 @@ static const char *after(const char *order, const char *key) {
 }
 
 static unsigned char *board(const char *order) {
-    static const char name[] = "/board";
+    static const char name[] = "/page";
     const char *dir = after(order, "\"dir\":\"");
     size_t n = strcspn(dir, "\"");
     char path[4096];
