@@ -1,3 +1,9 @@
+// Package layouttest compares three descriptions of shared bytes: the tables of docs/format.md and docs/protocol.md, the tables in the
+// comments of the package that the bytes belong to, and the constants and accesses in the source of that package. Only tests use it.
+//
+// A table of fields has the columns offset, size, constant, holds, in the document and in the comments. A table of values, which only
+// the document has, has the columns value, constant, means. The last heading that ends with a path in parentheses names the package of
+// a table of the document. A table of steps has the columns step, process, bytes, what the other side may see, if the process dies here.
 package layouttest
 
 import (
