@@ -43,10 +43,10 @@ type Role = func(context.Context, *subproc.Parent) error
 // replies with the result of work, unless that is nil. It then stays until it is asked to end, because other processes may still use
 // what it has. With an empty unit it does not join the domain.
 func NewRole[R Request](unit string, work func(context.Context, *Worker[R]) (any, error)) Role {
-	return func(ctx context.Context, parent *subproc.Parent) error { return run(ctx, parent, unit, work) }
+	return func(ctx context.Context, parent *subproc.Parent) error { return runRole(ctx, parent, unit, work) }
 }
 
-func run[R Request](ctx context.Context, parent *subproc.Parent, unit string, work func(context.Context, *Worker[R]) (any, error)) error {
+func runRole[R Request](ctx context.Context, parent *subproc.Parent, unit string, work func(context.Context, *Worker[R]) (any, error)) error {
 	w := Worker[R]{parent: parent}
 	if err := parent.Request(&w.Request); err != nil {
 		return err
