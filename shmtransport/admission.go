@@ -25,48 +25,50 @@ type LinkRequest struct {
 	Path         string        // the reader's file, for errors
 }
 
-// A peer is an admitted reader as its publisher sees it. All words are the reader's own bytes: they may say anything at
+// A remoteReader is an admitted reader as its publisher sees it. All words are the reader's own bytes: they may say anything at
 // any time, and the worst they can cause is memory kept or time spent.
-type peer struct {
-	req     LinkRequest
-	page    []byte
-	release func()      // unmaps page
-	left    func() bool // set when the reader's participant left: reports whether its marks still mean something
-	entry   int         // in the admission table
+type remoteReader struct {
+	req        LinkRequest
+	page       []byte
+	unmap      func()      // unmaps page
+	marksValid func() bool // set when the reader's participant left: reports whether its marks still mean something
+	entry      int         // in the admission table
 
 	armed  *atomic.Uint32
 	cursor *atomic.Uint64
 	marks  []atomic.Uint32
 
-	woken     uint32 // the armed word that was last answered with a ring of the bell
-	floor     uint64 // the first sequence that this reader, if lossless, can hold up; never goes back
-	suspended bool   // patience ran out; not waited for until it catches up
-	stuckAt   uint64 // what it was to take next when a publish that waits looked last, 0 = nobody looked
-	stuckFor  time.Duration
-	pins      int  // publishes that sleep on cursor
-	gone      bool // to be released when the last pin goes
-	broken    bool // a load from page was a fault
+	answeredArmed uint32 // the armed word that was last answered with a ring of the bell
+	floor         uint64 // the first sequence that this reader, if lossless, can hold up; never goes back
+	suspended     bool   // patience ran out; not waited for until it catches up
+	stuckAt       uint64 // what it was to take next when a publish that waits looked last, 0 = nobody looked
+	stuckFor      time.Duration
+	pins          int  // publishes that sleep on cursor
+	removed       bool // to be released when the last pin goes
+	broken        bool // a load from page was a fault
 }
 
-// current reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
+// isCurrent reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
 // back, so a page that is not current names nothing of ours.
-func (r *peer) current() bool { return !r.broken && look(r, r.isCurrent, false) }
+func (r *remoteReader) isCurrent() bool { return !r.broken && loadOr(r, r.pageMatches, false) }
 
-// isCurrent is current for who has a guard.
-func (r *peer) isCurrent() bool {
+// pageMatches is current for who has a guard.
+func (r *remoteReader) pageMatches() bool {
 	return mem.Uint32(r.page, pageOffState).Load() == pageCurrent &&
 		mem.Uint64(r.page, pageOffPublisher).Load() == r.req.Publisher.Participant &&
 		mem.Uint32(r.page, pageOffNumber).Load() == r.req.Publisher.Number &&
 		mem.Uint32(r.page, pageOffGen).Load() == r.req.Generation
 }
 
-// stale reports whether the peer's marks mean nothing any more.
-func (r *peer) stale() bool { return !r.current() || r.left != nil && !r.left() }
+// isStale reports whether the peer's marks mean nothing any more.
+func (r *remoteReader) isStale() bool {
+	return !r.isCurrent() || r.marksValid != nil && !r.marksValid()
+}
 
-// next is the sequence up to which the reader has taken everything, no further than it can have. It never goes back, or a
+// nextSequence is the sequence up to which the reader has taken everything, no further than it can have. It never goes back, or a
 // reader could make a publish wait anew for ever. Called with the Writer's mu held.
-func (r *peer) next(newest uint64) uint64 {
-	r.floor = min(max(look(r, r.cursor.Load, never), r.floor), newest+1)
+func (r *remoteReader) nextSequence(newest uint64) uint64 {
+	r.floor = min(max(loadOr(r, r.cursor.Load, never), r.floor), newest+1)
 	return r.floor
 }
 
@@ -74,11 +76,11 @@ func (r *peer) next(newest uint64) uint64 {
 func (w *Writer) HasReader(req LinkRequest) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.watches(req)
+	return w.isAdmitted(req)
 }
 
-func (w *Writer) watches(req LinkRequest) bool {
-	return slices.ContainsFunc(w.readers, func(r *peer) bool {
+func (w *Writer) isAdmitted(req LinkRequest) bool {
+	return slices.ContainsFunc(w.readers, func(r *remoteReader) bool {
 		return r.req.Reader == req.Reader && r.req.Link == req.Link && r.req.Generation == req.Generation
 	})
 }
@@ -90,25 +92,25 @@ func (w *Writer) watches(req LinkRequest) bool {
 func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.watches(req) {
+	if w.isAdmitted(req) {
 		release()
 		return nil
 	}
-	r := &peer{
-		req: req, page: page, release: release,
+	r := &remoteReader{
+		req: req, page: page, unmap: release,
 		armed:  mem.Uint32(page, pageOffArmed),
 		cursor: mem.Uint64(page, pageOffCursor),
 		marks:  mem.Uint32s(page, pageOffMarks, MaxHeld),
 	}
-	if w.closed || !r.current() {
+	if w.closed || !r.isCurrent() {
 		release()
 		if r.broken {
-			return r.cutShort()
+			return r.truncatedError()
 		}
 		return nil // either end has gone meanwhile and knows it
 	}
 	if len(w.readers) == MaxReaders {
-		w.removeReaders((*peer).stale) // one may have closed since the last look, and this one have come for its place
+		w.removeReaders((*remoteReader).isStale) // one may have closed since the last look, and this one have come for its place
 	}
 	history := uint64(req.History)
 	if latched {
@@ -129,9 +131,9 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	r.entry = entry
 	if req.Lossless {
-		w.safe = min(w.safe, r.floor+uint64(w.ring.depth()))
+		w.roomUntil = min(w.roomUntil, r.floor+uint64(w.ring.depth()))
 	}
-	w.figures.SetSubscribers(len(w.readers))
+	w.stats.SetSubscribers(len(w.readers))
 	w.ringBell()
 	failpoint.At("admit.bell")
 	return nil
@@ -141,7 +143,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 func (w *Writer) RemoveReader(reader uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.removeReaders(func(r *peer) bool { return r.req.Reader == reader })
+	w.removeReaders(func(r *remoteReader) bool { return r.req.Reader == reader })
 }
 
 // DetachReader is for a participant that left in an orderly way. Samples that its process still holds stay valid: the marks are
@@ -151,12 +153,12 @@ func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	defer w.mu.Unlock()
 	for _, r := range w.readers {
 		if r.req.Reader == reader {
-			r.left = mapped
+			r.marksValid = mapped
 			r.req.Lossless = false
 		}
 	}
-	w.removeReaders((*peer).stale)
-	w.safe = 0
+	w.removeReaders((*remoteReader).isStale)
+	w.roomUntil = 0
 	w.wakeSleepers()
 }
 
@@ -164,7 +166,7 @@ func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 func (w *Writer) Prune() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.removeReaders((*peer).stale)
+	w.removeReaders((*remoteReader).isStale)
 }
 
 // Readers returns how many subscriptions are connected.
@@ -174,14 +176,14 @@ func (w *Writer) Readers() int {
 	return len(w.readers)
 }
 
-func (w *Writer) removeReaders(gone func(*peer) bool) {
+func (w *Writer) removeReaders(obsolete func(*remoteReader) bool) {
 	kept := w.readers[:0]
 	for _, r := range w.readers {
-		if gone(r) {
+		if obsolete(r) {
 			w.admissions.remove(r.entry)
-			w.forget(r)
+			w.releaseReader(r)
 			if r.broken {
-				w.failed(r)
+				w.reportBroken(r)
 			}
 			continue
 		}
@@ -192,60 +194,60 @@ func (w *Writer) removeReaders(gone func(*peer) bool) {
 	}
 	clear(w.readers[len(kept):])
 	w.readers = kept
-	w.safe = 0 // look again at who must be waited for
-	w.figures.SetSubscribers(len(kept))
+	w.roomUntil = 0 // look again at who must be waited for
+	w.stats.SetSubscribers(len(kept))
 	w.wakeSleepers()
 }
 
-// forget releases a reader's page, now or when the last publish that sleeps on it wakes.
-func (w *Writer) forget(r *peer) {
-	r.gone = true
+// releaseReader releases a reader's page, now or when the last publish that sleeps on it wakes.
+func (w *Writer) releaseReader(r *remoteReader) {
+	r.removed = true
 	if r.pins == 0 {
-		r.release()
+		r.unmap()
 	}
 }
 
-// noteMarks tells the pool every mark of every admitted reader. Called with mu held.
-func (w *Writer) noteMarks(p *pool) {
+// addMarks tells the pool every mark of every admitted reader. Called with mu held.
+func (w *Writer) addMarks(p *pool) {
 	w.fence.Add(1) // the words that replaced the retired slots are stored before a mark is loaded
-	stale, whole := w.noteAll(p)
+	stale, whole := w.addAllMarks(p)
 	for !whole { // each time there is one more broken reader, which is left out
-		stale, whole = w.noteAll(p)
+		stale, whole = w.addAllMarks(p)
 	}
 	if stale {
-		w.removeReaders((*peer).stale)
+		w.removeReaders((*remoteReader).isStale)
 	}
 }
 
-func (w *Writer) noteAll(p *pool) (stale, whole bool) {
-	defer w.endNotes(sigbus.Guard(), &whole)
+func (w *Writer) addAllMarks(p *pool) (stale, whole bool) {
+	defer w.endAddMarks(sigbus.Guard(), &whole)
 	for _, r := range w.readers {
-		if r.broken || !r.isCurrent() || r.left != nil && !r.left() {
+		if r.broken || !r.pageMatches() || r.marksValid != nil && !r.marksValid() {
 			stale = true
 			continue
 		}
 		used := min(mem.Uint32(r.page, pageOffMarksUsed).Load(), MaxHeld)
 		for i := range r.marks[:used] {
 			if m := r.marks[i].Load(); m != 0 {
-				p.note(m)
+				p.addMark(m)
 			}
 		}
 	}
 	return stale, true
 }
 
-func (w *Writer) endNotes(before sigbus.Mode, whole *bool) {
+func (w *Writer) endAddMarks(before sigbus.Mode, whole *bool) {
 	before.Restore()
 	if e := recover(); e != nil {
-		w.cut(e)
+		w.recordFault(e)
 		*whole = false
 	}
 }
 
-// taken reports whether every lossless reader that is waited for has taken seq. Called with mu held.
-func (w *Writer) taken(seq uint64) bool {
+// takenByLossless reports whether every lossless reader that is waited for has taken seq. Called with mu held.
+func (w *Writer) takenByLossless(seq uint64) bool {
 	for _, r := range w.readers {
-		if r.req.Lossless && !r.suspended && r.next(w.seq) <= seq {
+		if r.req.Lossless && !r.suspended && r.nextSequence(w.seq) <= seq {
 			return false
 		}
 	}

@@ -7,24 +7,24 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
+// allocSlot finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
 // the oldest samples in the ring, or memory of theirs, which then count as lost for whoever did not read them. Called with mu
 // held.
-func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
+func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 	for {
-		if err := w.allows(n); err != nil {
+		if err := w.checkPublish(n); err != nil {
 			return 0, err
 		}
-		if id, ok := w.pool.take(n, false); ok {
+		if id, ok := w.pool.alloc(n, false); ok {
 			return id, nil
 		}
 		w.pool.reclaim(w)
-		if id, ok := w.pool.take(n, false); ok {
+		if id, ok := w.pool.alloc(n, false); ok {
 			return id, nil
 		}
 		err := w.pool.grow(n, false)
-		w.figures.SetMemory(w.pool.taken)
-		if id, ok := w.pool.take(n, err != nil); ok {
+		w.stats.SetMemory(w.pool.reserved)
+		if id, ok := w.pool.alloc(n, err != nil); ok {
 			return id, nil
 		}
 		var limit *LimitError
@@ -56,17 +56,17 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 // Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 	depth := uint64(w.ring.depth())
-	w.pool.look(w)
+	w.pool.scanMarks(w)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		id := w.inRing[w.ring.index(seq)]
 		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
 			continue
 		}
-		if !w.taken(seq) {
+		if !w.takenByLossless(seq) {
 			return noSlot, seq
 		}
 		w.withdraw(seq)
-		if id, ok := w.pool.take(n, true); ok {
+		if id, ok := w.pool.alloc(n, true); ok {
 			return id, 0
 		}
 	}
@@ -82,25 +82,25 @@ func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64)
 		return noSlot, 0
 	}
 	depth := uint64(w.ring.depth())
-	yields := w.pool.yielding(n, cause != nil)
-	if yields == nil {
+	evictable := w.pool.evictable(n, cause != nil)
+	if evictable == nil {
 		return noSlot, 0
 	}
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		id := w.inRing[w.ring.index(seq)]
-		if id == noSlot || !yields[id.arena()] {
+		if id == noSlot || !evictable[id.arena()] {
 			continue
 		}
-		if !w.taken(seq) {
+		if !w.takenByLossless(seq) {
 			return noSlot, seq
 		}
 		w.withdraw(seq)
 		err := w.pool.grow(n, true)
-		w.figures.SetMemory(w.pool.taken)
+		w.stats.SetMemory(w.pool.reserved)
 		if err != nil {
 			continue
 		}
-		if id, ok := w.pool.take(n, true); ok {
+		if id, ok := w.pool.alloc(n, true); ok {
 			return id, 0
 		}
 	}

@@ -14,7 +14,7 @@ type arena struct {
 	slots    int
 	free     []slotID // nobody reads or writes these
 	base     int      // number of the first slot among all slots of the pool
-	empty    bool     // its memory was given back, and none of its slots is free until it is taken back
+	punched  bool     // its memory was given back, and none of its slots is free until it is taken back
 }
 
 func (a *arena) stride() int { return slotHeaderSize + a.slotSize }
@@ -22,14 +22,14 @@ func (a *arena) stride() int { return slotHeaderSize + a.slotSize }
 // bytes is how much memory the slots take.
 func (a *arena) bytes() int64 { return int64(a.stride()) * int64(a.slots) }
 
-// suits reports whether the slots are large enough for payloads of n bytes and not far too large.
-func (a *arena) suits(n int) bool { return a.slotSize >= n && (a.slotSize-largeSlot)/4 <= n }
+// fits reports whether the slots are large enough for payloads of n bytes and not far too large.
+func (a *arena) fits(n int) bool { return a.slotSize >= n && (a.slotSize-largeSlot)/4 <= n }
 
-// unused reports whether nobody has any of the slots.
-func (a *arena) unused() bool { return !a.empty && len(a.free) == a.slots }
+// allFree reports whether nobody has any of the slots.
+func (a *arena) allFree() bool { return !a.punched && len(a.free) == a.slots }
 
-// fill makes all slots of arena k free.
-func (a *arena) fill(k int) {
+// freeAll makes all slots of arena k free.
+func (a *arena) freeAll(k int) {
 	for i := a.slots - 1; i >= 0; i-- {
 		a.free = append(a.free, slotID(k<<slotIndexBits|i))
 	}

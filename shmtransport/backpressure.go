@@ -15,11 +15,11 @@ import (
 const (
 	// publisherSpin is how often a publish that must wait looks again before it sleeps.
 	publisherSpin = 256
-	// publisherNap bounds one sleep: a reader that is not half through its backlog yet does not wake the publisher, though
+	// maxPublisherSleep bounds one sleep: a reader that is not half through its backlog yet does not wake the publisher, though
 	// there may be room for a sample.
-	publisherNap = 2 * time.Millisecond
-	// patienceLooks is how often a publish looks at least at a reader that takes nothing before it gives that one up.
-	patienceLooks = 10
+	maxPublisherSleep = 2 * time.Millisecond
+	// minStuckChecks is how often a publish looks at least at a reader that takes nothing before it gives that one up.
+	minStuckChecks = 10
 )
 
 // awaitTaken returns when every lossless reader has taken the sample that target names, or with ctx's error. It gives up
@@ -41,9 +41,9 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 			return nil
 		}
 		if spins == 0 {
-			w.waits++
-			if w.owed {
-				w.owed = false
+			w.waitCount++
+			if w.wakePending {
+				w.wakePending = false
 				w.wakeReaders()
 			}
 		}
@@ -57,7 +57,7 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		}
 		if waiter == nil {
 			waiter = new(futex.Waiter)
-			w.figures.Waited()
+			w.stats.Waited()
 			w.beginWait()
 			defer w.endWait()
 			stop := context.AfterFunc(ctx, func() {
@@ -70,8 +70,8 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		if w.closed {
 			return closed.Error("the publisher is closed")
 		}
-		if !slowest.current() {
-			w.removeReaders(func(r *peer) bool { return !r.current() })
+		if !slowest.isCurrent() {
+			w.removeReaders(func(r *remoteReader) bool { return !r.isCurrent() })
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -80,7 +80,7 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		if w.suspendStuck(target()) {
 			continue
 		}
-		if err := w.sleepOn(slowest, target(), waiter); err != nil {
+		if err := w.sleepOnCursor(slowest, target(), waiter); err != nil {
 			return err
 		}
 	}
@@ -104,18 +104,18 @@ func (w *Writer) endWait() { w.waiting-- }
 // part of the patience counts: a machine that stood still is no reader that is stuck.
 func (w *Writer) suspendStuck(target uint64) (any bool) {
 	now := time.Now()
-	since := now.Sub(w.looked)
-	w.looked = now
+	since := now.Sub(w.lastStuckCheck)
+	w.lastStuckCheck = now
 	for _, r := range w.readers {
 		if !r.req.Lossless || r.suspended {
 			continue
 		}
-		n := r.next(w.seq)
+		n := r.nextSequence(w.seq)
 		switch {
 		case n != r.stuckAt || n > target && n+uint64(w.ring.depth()) > w.seq+1:
 			r.stuckAt, r.stuckFor = n, 0
 		default:
-			r.stuckFor += min(since, max(r.req.Timeout/patienceLooks, publisherNap))
+			r.stuckFor += min(since, max(r.req.Timeout/minStuckChecks, maxPublisherSleep))
 			if n <= target && r.stuckFor > r.req.Timeout {
 				r.suspended, any = true, true
 			}
@@ -126,7 +126,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 
 // slowest returns the lossless reader that is furthest behind and the sequence it takes next; nil and never if none is
 // waited for. It remembers up to which sequence nobody need look again.
-func (w *Writer) slowest() (slowest *peer, next uint64) {
+func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 	depth := uint64(w.ring.depth())
 	next = never
 	suspended := false
@@ -134,7 +134,7 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 		if !r.req.Lossless {
 			continue
 		}
-		n := r.next(w.seq)
+		n := r.nextSequence(w.seq)
 		if r.suspended {
 			if n+depth/2 <= w.seq {
 				suspended = true
@@ -148,25 +148,25 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 	}
 	switch {
 	case suspended:
-		w.safe = 0 // it may catch up at any time
+		w.roomUntil = 0 // it may catch up at any time
 	case slowest != nil:
-		w.safe = next + depth
+		w.roomUntil = next + depth
 	default:
-		w.safe = never
+		w.roomUntil = never
 	}
 	return slowest, next
 }
 
-// sleepOn sleeps until the reader has taken target and half of what follows it, or the nap is over, or wakeSleepers is
+// sleepOnBells sleeps until the reader has taken target and half of what follows it, or the nap is over, or wakeSleepers is
 // called.
-func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
+func (w *Writer) sleepOnCursor(r *remoteReader, target uint64, waiter *futex.Waiter) error {
 	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
 	failpoint.At("backpressure.arm")
 	w.sleepers++
 	r.pins++
 	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)
 	seen, wake := r.load32(word), w.wake.Load()
-	blocked := r.next(w.seq) <= target
+	blocked := r.nextSequence(w.seq) <= target
 	failpoint.At("backpressure.look")
 	w.mu.Unlock()
 
@@ -175,14 +175,14 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 		waiter.Reset()
 		waiter.Add(word, seen)
 		waiter.Add(&w.wake, wake)
-		err = waiter.Wait(publisherNap)
+		err = waiter.Wait(maxPublisherSleep)
 		failpoint.At("backpressure.wait")
 	}
 
 	w.mu.Lock()
 	r.pins--
-	if r.gone && r.pins == 0 {
-		r.release()
+	if r.removed && r.pins == 0 {
+		r.unmap()
 	}
 	w.sleepers--
 	if w.sleepers == 0 && !w.closed {

@@ -31,52 +31,52 @@ func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, er
 func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	defer w.settle()
-	waits, stamp := w.waits, w.clock.Now()
+	defer w.wakeIfPending()
+	waits, stamp := w.waitCount, w.clock.Now()
 	for n, payload := range payloads {
 		if len(payload) > copyOutsideLock {
 			return n, nil
 		}
-		id, err := w.hold(ctx, payload)
+		id, err := w.fillSlot(ctx, payload)
 		if err != nil {
-			w.figures.Failed()
+			w.stats.Failed()
 			return n, err
 		}
 		if err := w.awaitRoom(ctx, id); err != nil {
 			return n, err
 		}
-		if w.waits != waits {
-			waits, stamp = w.waits, w.clock.Now()
+		if w.waitCount != waits {
+			waits, stamp = w.waitCount, w.clock.Now()
 		}
 		if id == noSlot {
-			w.ring.fill(w.seq+1, payload)
-			w.show(len(payload), stamp)
+			w.ring.fillEntry(w.seq+1, payload)
+			w.commitEntry(len(payload), stamp)
 		} else {
-			w.place(id, len(payload), stamp)
+			w.commitSlot(id, len(payload), stamp)
 		}
-		w.owed = true
+		w.wakePending = true
 	}
 	return len(payloads), nil
 }
 
-// hold copies a payload that does not fit an entry to a slot. Called with mu held.
-func (w *Writer) hold(ctx context.Context, payload []byte) (slotID, error) {
-	if len(payload) <= w.small {
-		return noSlot, w.allows(len(payload))
+// fillSlot copies a payload that does not fit an entry to a slot. Called with mu held.
+func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
+	if len(payload) <= w.maxInEntry {
+		return noSlot, w.checkPublish(len(payload))
 	}
-	id, err := w.slotFor(ctx, len(payload))
+	id, err := w.allocSlot(ctx, len(payload))
 	if err == nil {
-		copy(w.open(id), payload)
+		copy(w.prepareSlot(id), payload)
 		failpoint.At("publish.copy")
 	}
 	return id, err
 }
 
-// settle tells readers that sleep of what a batch placed. A wait for room in between did so before, for what was there.
+// wakeIfPending tells readers that sleep of what a batch placed. A wait for room in between did so before, for what was there.
 // Called with mu held.
-func (w *Writer) settle() {
-	if w.owed {
-		w.owed = false
+func (w *Writer) wakeIfPending() {
+	if w.wakePending {
+		w.wakePending = false
 		w.wakeReaders()
 	}
 }
@@ -87,11 +87,11 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err err
 	if len(buf) == 0 {
 		return 0, nil
 	}
-	if err := r.turn.acquire(ctx); err != nil {
+	if err := r.lock.acquire(ctx); err != nil {
 		return 0, err
 	}
 	clear(buf)
-	r.got = 0
+	r.batchCount = 0
 	defer r.endBatch(ctx, sigbus.Guard(), buf, &n, &err)
 	for {
 		if r.closed.Load() {
@@ -102,27 +102,27 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err err
 			return 0, err
 		}
 		if o == taken {
-			r.got = 1
-			return 1 + r.more(buf[1:], buf[0]), nil
+			r.batchCount = 1
+			return 1 + r.receiveMore(buf[1:], buf[0]), nil
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if o == nothing {
-			if err := r.await(ctx); err != nil {
+		if o == noSample {
+			if err := r.awaitSample(ctx); err != nil {
 				return 0, err
 			}
 		}
 	}
 }
 
-// more takes what else is there, from one publisher after the other, beginning with what follows last.
-func (r *Reader) more(buf []Sample, last Sample) (n int) {
+// receiveMore takes what else is there, from one publisher after the other, beginning with what follows last.
+func (r *Reader) receiveMore(buf []Sample, last Sample) (n int) {
 	for {
 		run := last.link.takeRun(buf[n:])
 		for i := range run {
-			r.count(&buf[n+i])
-			r.got++
+			r.countSample(&buf[n+i])
+			r.batchCount++
 		}
 		n += run
 		if n == len(buf) {
@@ -134,7 +134,7 @@ func (r *Reader) more(buf []Sample, last Sample) (n int) {
 		}
 		last = buf[n]
 		n++
-		r.got++
+		r.batchCount++
 	}
 }
 
@@ -145,7 +145,7 @@ func (l *Link) takeRun(buf []Sample) int {
 		return 0
 	}
 	got := l.takeCopies(buf)
-	if got == 0 && !l.watching {
+	if got == 0 && !l.passive {
 		got = l.takeMarked(buf)
 	}
 	if got > 0 {
@@ -165,7 +165,7 @@ func (l *Link) takeCopies(buf []Sample) (n int) {
 		if ahead(word, l.cursor) != 0 || slot < slotInEntry || slot == slotWithdrawn {
 			break
 		}
-		if k = l.freeFrom(k); k < 0 {
+		if k = l.freeMarkFrom(k); k < 0 {
 			break
 		}
 		if o, _ := l.copyEntry(&buf[n], k, int(slot-slotInEntry)); o != taken {
@@ -188,13 +188,13 @@ func (l *Link) takeMarked(buf []Sample) int {
 			break
 		}
 		failpoint.At("take.load")
-		if k = l.freeFrom(k); k < 0 {
+		if k = l.freeMarkFrom(k); k < 0 {
 			break
 		}
-		l.useMark(k)
+		l.raiseMarksUsed(k)
 		mem.Release32(&l.marks[k], slot+1)
 		failpoint.At("take.mark")
-		buf[n].use, buf[n].sequence = use(k), word // until it is read
+		buf[n].holding, buf[n].sequence = holding(k), word // until it is read
 		k++
 	}
 	if n == 0 {
@@ -204,15 +204,15 @@ func (l *Link) takeMarked(buf []Sample) int {
 	got := 0
 	for ; got < n; got++ {
 		s := &buf[got]
-		word, k := s.sequence, s.use.mark()
-		if l.ring.word(l.cursor).Load() != word || l.read(s, uint32(word&slotMask)) != nil {
+		word, k := s.sequence, s.holding.mark()
+		if l.ring.word(l.cursor).Load() != word || l.readSlot(s, uint32(word&slotMask)) != nil {
 			break
 		}
-		l.hand(s, k, marked)
+		l.handOut(s, k, holdsSlot)
 		l.cursor++
 	}
 	for i := got; i < n; i++ {
-		mem.Release32(&l.marks[buf[i].use.mark()], 0)
+		mem.Release32(&l.marks[buf[i].holding.mark()], 0)
 		buf[i] = Sample{}
 	}
 	return got

@@ -9,15 +9,15 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// show makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
+// commitEntry makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
 // yet. Called with mu held.
-func (w *Writer) show(n int, stamp int64) {
-	w.ring.show(w.seq+1, stamp, n)
-	w.placed(noSlot, n, stamp)
+func (w *Writer) commitEntry(n int, stamp int64) {
+	w.ring.storeWord(w.seq+1, stamp, n)
+	w.recordCommit(noSlot, n, stamp)
 }
 
-// place puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
-func (w *Writer) place(id slotID, n int, stamp int64) {
+// commitSlot puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
+func (w *Writer) commitSlot(id slotID, n int, stamp int64) {
 	failpoint.At("publish.wait")
 	seq := w.seq + 1
 	h := w.slot(id)[:slotHeaderSize]
@@ -28,11 +28,11 @@ func (w *Writer) place(id slotID, n int, stamp int64) {
 
 	mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
 	failpoint.At("publish.word")
-	w.placed(id, n, stamp)
+	w.recordCommit(id, n, stamp)
 }
 
-// placed notes that the next sample is in the ring, in a slot or noSlot. Called with mu held.
-func (w *Writer) placed(id slotID, n int, stamp int64) {
+// recordCommit notes that the next sample is in the ring, in a slot or noSlot. Called with mu held.
+func (w *Writer) recordCommit(id slotID, n int, stamp int64) {
 	w.seq++
 	mem.Release64(w.head, w.seq)
 	failpoint.At("publish.head")
@@ -42,7 +42,7 @@ func (w *Writer) placed(id slotID, n int, stamp int64) {
 	}
 	w.inRing[i] = id
 	failpoint.At("publish.retire")
-	w.figures.Published(n, stamp)
+	w.stats.Published(n, stamp)
 	failpoint.At("publish.count")
 }
 
@@ -54,11 +54,11 @@ func (w *Writer) wakeReaders() {
 		return
 	}
 	w.fence.Add(1)
-	defer w.endWake(sigbus.Guard())
+	defer w.endWakeReaders(sigbus.Guard())
 	asleep := false
 	for _, r := range w.readers {
-		if a := r.armed.Load(); a != r.woken {
-			r.woken = a
+		if a := r.armed.Load(); a != r.answeredArmed {
+			r.answeredArmed = a
 			asleep = asleep || a != 0
 		}
 	}
@@ -68,13 +68,13 @@ func (w *Writer) wakeReaders() {
 	}
 }
 
-// endWake ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
-func (w *Writer) endWake(before sigbus.Mode) {
+// endWakeReaders ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
+func (w *Writer) endWakeReaders(before sigbus.Mode) {
 	before.Restore()
 	if e := recover(); e != nil {
-		w.cut(e)
+		w.recordFault(e)
 		w.ringBell()
-		w.removeReaders((*peer).stale)
+		w.removeReaders((*remoteReader).isStale)
 	}
 }
 

@@ -13,7 +13,7 @@ func (r *Reader) Connected() int {
 	n := len(r.ended)
 	for _, l := range *r.links.Load() {
 		connected := false
-		if l.glance(func() { connected = l.isConnected() }) && connected {
+		if l.guarded(func() { connected = l.isConnected() }) && connected {
 			n++
 		}
 	}
@@ -26,24 +26,24 @@ func (r *Reader) Connected() int {
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
 	defer stop()
-	p := new(parking)
+	p := new(waiter)
 	p.init(r)
-	p.warmUntil = p.now() + int64(stayWarm)
+	p.warmUntil = p.now() + int64(warmTime)
 	for {
 		if r.closed.Load() {
 			return closed.Error("the subscriber is closed")
 		}
-		if done, err := r.lookAndWait(ctx, p, n); done || err != nil {
+		if done, err := r.checkAndWait(ctx, p, n); done || err != nil {
 			return err
 		}
 	}
 }
 
-func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool, err error) {
-	links, cut, done, err := r.look(p, n)
+func (r *Reader) checkAndWait(ctx context.Context, p *waiter, n int) (done bool, err error) {
+	links, faulted, done, err := r.countConnected(p, n)
 	defer unpinAll(links)
-	for _, l := range cut { // perhaps nobody receives, who would find out, and a bell that is gone ends every wait at once
-		l.spoil(cutShort(l.view))
+	for _, l := range faulted { // perhaps nobody receives, who would find out, and a bell that is gone ends every wait at once
+		l.setFault(truncatedError(l.view))
 	}
 	if done || err != nil {
 		return done, err
@@ -51,17 +51,17 @@ func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool,
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	_, err = r.waits.wait(p)
+	_, err = r.waitSet.wait(p)
 	return false, err
 }
 
-// look counts the connected publishers and makes p ready to wait until that may have changed. The links come back
+// countConnected counts the connected publishers and makes p ready to wait until that may have changed. The links come back
 // pinned, because the bells are in their memory and whoever has the turn may close them any time; so do those of them, again,
 // whose memory was cut away.
-func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err error) {
+func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done bool, err error) {
 	p.bells.Reset()
-	p.wake = r.wake.Load()
-	p.bells.Add(&r.wake, p.wake) // Wake calls the one who receives, and rings this for us
+	p.seenWake = r.wake.Load()
+	p.bells.Add(&r.wake, p.seenWake) // Wake calls the one who receives, and rings this for us
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links = *r.links.Load()
@@ -74,14 +74,14 @@ func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err err
 	for _, l := range links {
 		var err error
 		joined := false
-		if !l.glance(func() {
+		if !l.guarded(func() {
 			// The bell is read before the admission table: whatever changes there afterwards rings it.
 			p.bells.Add(l.bell, l.bell.Load())
 			if joined = l.isConnected(); !joined && l.refused() {
 				err = l.refusal()
 			}
 		}) {
-			cut, err = append(cut, l), cutShort(l.view)
+			faulted, err = append(faulted, l), truncatedError(l.view)
 		}
 		switch {
 		case joined:
@@ -92,13 +92,13 @@ func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err err
 	}
 	switch {
 	case n >= 0:
-		return links, cut, connected >= n, nil
+		return links, faulted, connected >= n, nil
 	case connected+refused < len(links)+len(r.ended):
-		return links, cut, false, nil
+		return links, faulted, false, nil
 	case connected > 0:
-		return links, cut, true, nil // whoever takes hears of the others
+		return links, faulted, true, nil // whoever takes hears of the others
 	}
-	return links, cut, refused == 0, refusal
+	return links, faulted, refused == 0, refusal
 }
 
 func unpinAll(links []*Link) {
@@ -109,9 +109,9 @@ func unpinAll(links []*Link) {
 
 // isConnected is what connected reports, without beginning to take.
 func (l *Link) isConnected() bool {
-	if l.watching {
+	if l.passive {
 		return true
 	}
-	_, ok := l.admission()
+	_, ok := l.findAdmission()
 	return ok || l.ended()
 }

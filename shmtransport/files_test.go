@@ -130,7 +130,7 @@ func (d *domain) countersBlock() (block []byte, unmap func()) {
 }
 
 // Memory that is given back and taken again is really gone and really there.
-func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T) {
+func TestPublisherFile_StaysBelowMemoryLimit(t *testing.T) {
 	const limit = 4 << 20
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4, MemoryLimit: limit})
@@ -142,7 +142,7 @@ func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T
 	for lap := range 3 {
 		for n := 70 << 10; n < len(b); n += n / 12 {
 			for _, n := range []int{n, 100, n / 8} {
-				tagged(b[:n], w.Sequence())
+				fillTagged(b[:n], w.Sequence())
 				if _, err := w.Publish(t.Context(), b[:n]); err != nil {
 					t.Fatalf("lap %d, %d bytes: %v", lap, n, err)
 				}

@@ -24,7 +24,7 @@ func FuzzRequests(f *testing.F) {
 		mem.Uint32(e, linkOffNumber).Store(1)
 		mem.Uint32(e, linkOffHistory).Store(historyAll)
 		mem.Uint32(e, linkOffPolicy).Store(policy)
-		mem.Uint64(e, linkOffPatience).Store(patience)
+		mem.Uint64(e, linkOffTimeout).Store(patience)
 		return b
 	}
 	f.Add(uint32(0), []byte{})

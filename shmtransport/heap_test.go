@@ -70,9 +70,9 @@ func (h *heapRing) connect(r *Reader, q LinkRequest) {
 		h.t.Fatal(err)
 	}
 	l.attach(page, r.opts.MaxHeld)
-	l.reader, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
-	l.free = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
-	r.add(l)
+	l.readerID, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
+	l.freePage = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
+	r.addLink(l)
 	if err := h.w.Admit(q, page, func() {}, false); err != nil {
 		h.t.Fatal(err)
 	}

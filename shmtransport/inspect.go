@@ -21,7 +21,7 @@ type PublisherState struct {
 	Head       uint64
 	Admitted   []Admission
 	arenas     []arenaState
-	ringed     [MaxArenas]bool // arenas that ring words name
+	inRing     [MaxArenas]bool // arenas that ring words name
 }
 
 // An Admission is a link whose marks a publisher watches.
@@ -133,7 +133,7 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 			return corrupt("ring entry %d names slot %d of arena %d, which has %d", i, slotID(slot).index(), k, p.arenas[k].slots)
 		}
 		if k < MaxArenas {
-			p.ringed[k] = true
+			p.inRing[k] = true
 		}
 	}
 	return nil
@@ -141,7 +141,7 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 
 // IdleBytes returns how many bytes are in arenas of which neither the ring nor any of the marks names a slot.
 func (p *PublisherState) IdleBytes(marks []uint32) (n int64) {
-	marked := p.ringed
+	marked := p.inRing
 	for _, m := range marks {
 		if k := slotID(m - 1).arena(); m != 0 && k < MaxArenas {
 			marked[k] = true

@@ -26,11 +26,11 @@ func shareClock(rings []*heapRing) {
 	}
 }
 
-func TestTheLatestIsThereAgainAndAgain(t *testing.T) {
-	inSlotsAndEntries(t, testTheLatestIsThereAgainAndAgain)
+func TestLatest_Repeated(t *testing.T) {
+	inSlotsAndEntries(t, testLatest_Repeated)
 }
 
-func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
+func testLatest_Repeated(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 2})
 	latest(t, r, "")
@@ -60,7 +60,7 @@ func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
 	latest(t, r, "11")
 }
 
-func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
+func TestLatest_SeveralPublishers(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 3 {
@@ -79,7 +79,7 @@ func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
 	}
 }
 
-func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
+func TestLatest_SkipsWithdrawnSamples(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 8})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range 5 {
@@ -88,11 +88,11 @@ func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
 	h.w.withdraw(5)
 	h.w.withdraw(4)
 	latest(t, r, "2").Release()
-	(*r.links.Load())[0].gone.Store(true) // and Prune was not called yet
+	(*r.links.Load())[0].exited.Store(true) // and Prune was not called yet
 	latest(t, r, "2").Release()
 }
 
-func TestTheLatestLeavesAloneWhatItsPlaceHeldBefore(t *testing.T) {
+func TestLatest_KeepsHeldSample(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publish("1")
@@ -108,11 +108,11 @@ func TestTheLatestLeavesAloneWhatItsPlaceHeldBefore(t *testing.T) {
 }
 
 // A publisher may stop for long, or for good, between the ring word and the head.
-func TestTheLatestIsNotOlderThanWhatWasReceived(t *testing.T) {
-	inSlotsAndEntries(t, testTheLatestIsNotOlderThanWhatWasReceived)
+func TestLatest_StaleHead(t *testing.T) {
+	inSlotsAndEntries(t, testLatest_StaleHead)
 }
 
-func testTheLatestIsNotOlderThanWhatWasReceived(t *testing.T, newRing ringMaker) {
+func testLatest_StaleHead(t *testing.T, newRing ringMaker) {
 	for _, depth := range []int{1, 4} {
 		h := newRing(t, WriterOptions{Depth: depth})
 		r := h.reader(LinkRequest{}, ReaderOptions{})
@@ -129,7 +129,7 @@ func testTheLatestIsNotOlderThanWhatWasReceived(t *testing.T, newRing ringMaker)
 	}
 }
 
-func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
+func TestLatest_CountsLosses(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 2 {
@@ -158,7 +158,7 @@ func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
 	}
 }
 
-func TestThereIsNoLatestWhereAllWereTakenBack(t *testing.T) {
+func TestLatest_AllSamplesWithdrawn(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range uint64(4) {
@@ -166,13 +166,13 @@ func TestThereIsNoLatestWhereAllWereTakenBack(t *testing.T) {
 		h.w.withdraw(i + 1)
 	}
 	var s Sample
-	if o, _, err := (*r.links.Load())[0].latest(&s); o != nothing || err != nil {
+	if o, _, err := (*r.links.Load())[0].latest(&s); o != noSample || err != nil {
 		t.Errorf("outcome %d, %v", o, err)
 	}
 }
 
 // What is handed out again without another look at the ring is a use of its own, and ends when there is something newer.
-func TestTheLatestAgainIsAnotherUse(t *testing.T) {
+func TestLatest_RepeatedIsSeparatelyHeld(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publish("1")
@@ -207,7 +207,7 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 }
 
 // A ring in which samples seem to be taken back in vain, over and over, costs a few looks at each entry and no more.
-func TestAHostileRingDoesNotKeepLatestBusy(t *testing.T) {
+func TestLatest_HostileRing(t *testing.T) {
 	const depth = MaxDepth
 	h := newEntryRing(t, WriterOptions{Depth: depth})
 	r := h.reader(LinkRequest{History: 1}, ReaderOptions{})
@@ -222,7 +222,7 @@ func TestAHostileRingDoesNotKeepLatestBusy(t *testing.T) {
 	h.w.head.Store(top)
 	for range 2 {
 		var s Sample
-		if o, _, err := l.latest(&s); o != nothing || err != nil {
+		if o, _, err := l.latest(&s); o != noSample || err != nil {
 			t.Fatalf("it would look again: %v, %v", o, err)
 		}
 	}

@@ -170,7 +170,7 @@ func linkPageOffset(link uint32) int64 {
 //	20      4         linkOffSubscriber  number of the subscription within its participant
 //	24      4         linkOffHistory     history: samples of the past it asks for, 4294967295 = all there were
 //	28      4         linkOffPolicy      policy: 0 keep-last, 1 lossless
-//	32      8         linkOffPatience    lossless timeout, ns
+//	32      8         linkOffTimeout    lossless timeout, ns
 const (
 	linkEntrySize      = 64
 	linkOffState       = 0
@@ -180,7 +180,7 @@ const (
 	linkOffSubscriber  = 20
 	linkOffHistory     = 24
 	linkOffPolicy      = 28
-	linkOffPatience    = 32
+	linkOffTimeout     = 32
 	linkStateFree      = 0
 	linkStateRequested = 1
 	linkStateDeclined  = 2

@@ -9,10 +9,10 @@ import (
 
 // ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
 // then stays as it is.
-func (l *Link) ended() bool { return l.gone.Load() || l.state.Load() == stateClosed }
+func (l *Link) ended() bool { return l.exited.Load() || l.state.Load() == stateClosed }
 
-// connected reports whether samples may be taken, and begins to as soon as that is so.
-func (l *Link) connected() (bool, error) {
+// beginIfReady reports whether samples may be taken, and begins to as soon as that is so.
+func (l *Link) beginIfReady() (bool, error) {
 	if l.admitted {
 		return true, nil
 	}
@@ -29,7 +29,7 @@ func (l *Link) connected() (bool, error) {
 		return false, nil
 	}
 	l.checked, l.seenGen = true, gen
-	if start, ok := l.admission(); ok {
+	if start, ok := l.findAdmission(); ok {
 		l.begin(start)
 		return true, nil
 	}
@@ -46,17 +46,17 @@ func (l *Link) connected() (bool, error) {
 
 // refused reports whether the publisher had no room for another reader after it could see this one's request. What it said
 // before was to somebody else, and may be true no longer: whoever makes room takes full back before it changes the generation.
-func (l *Link) refused() bool { return l.admitGen.Load() != l.opened && l.full.Load() != 0 }
+func (l *Link) refused() bool { return l.admitGen.Load() != l.requestGen && l.full.Load() != 0 }
 
 func (l *Link) refusal() error {
 	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 }
 
-// admission looks for the entry with which the publisher says that it watches this link's marks.
-func (l *Link) admission() (start uint64, ok bool) {
+// findAdmission looks for the entry with which the publisher says that it watches this link's marks.
+func (l *Link) findAdmission() (start uint64, ok bool) {
 	for i := range MaxReaders {
 		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
-		if mem.Uint64(e, admOffReader).Load() != l.reader || mem.Uint64(e, admOffLink).Load() != l.key {
+		if mem.Uint64(e, admOffReader).Load() != l.readerID || mem.Uint64(e, admOffLink).Load() != l.key {
 			continue
 		}
 		start = mem.Uint64(e, admOffStart).Load()

@@ -19,9 +19,9 @@ type viewArena struct {
 // lost, as with every other reader that is late.
 func (l *Link) starve() { l.admitted, l.starved = false, true }
 
-// maxMapped is how many bytes of publishers' slots one participant maps, half of the addresses that a 32-bit program has and an
+// maxMappedBytes is how many bytes of publishers' slots one participant maps, half of the addresses that a 32-bit program has and an
 // eighth of those of another. A file may say that it has more, which costs its owner nothing, and would leave none for the heap.
-const maxMapped = 1<<(31+13*(^uint(0)>>63)) - 1
+const maxMappedBytes = 1<<(31+13*(^uint(0)>>63)) - 1
 
 // mapArena maps an arena when a ring word first names it.
 func (l *Link) mapArena(k int, a *viewArena) error {
@@ -32,18 +32,18 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	if n != uint64(int(n)) || int(n) < 0 {
 		return l.corrupt("arena %d of %d bytes does not fit this process", k, n)
 	}
-	all, arenas := l.budget(int64(n), 1)
+	all, arenas := l.addMapped(int64(n), 1)
 	switch {
-	case arenas > maxArenasMapped:
-		l.budget(-int64(n), -1)
-		return &LimitError{What: fmt.Sprintf("pieces of memory of publishers, with one more of %v", l.id), Limit: maxArenasMapped, Remedy: "subscribe to fewer publishers in one process, or set their SampleSize"}
-	case all > maxMapped:
-		l.budget(-int64(n), -1)
-		return &LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMapped, Remedy: "subscribe to fewer publishers in one process"}
+	case arenas > maxMappedArenas:
+		l.addMapped(-int64(n), -1)
+		return &LimitError{What: fmt.Sprintf("pieces of memory of publishers, with one more of %v", l.id), Limit: maxMappedArenas, Remedy: "subscribe to fewer publishers in one process, or set their SampleSize"}
+	case all > maxMappedBytes:
+		l.addMapped(-int64(n), -1)
+		return &LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMappedBytes, Remedy: "subscribe to fewer publishers in one process"}
 	}
 	b, err := l.view.window(int64(a.off), int(n))
 	if err != nil {
-		l.budget(-int64(n), -1)
+		l.addMapped(-int64(n), -1)
 	}
 	if errors.As(err, new(*MemoryError)) {
 		return err // the trouble is ours
@@ -55,18 +55,18 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	return nil
 }
 
-// maxArenasMapped is how many arenas one participant maps: half of what Linux lets a process map. One publisher may have 127, and
+// maxMappedArenas is how many arenas one participant maps: half of what Linux lets a process map. One publisher may have 127, and
 // one participant hundreds of publishers, each of them a page; a Go program that may map no more ends.
-const maxArenasMapped = 1 << 15
+const maxMappedArenas = 1 << 15
 
-// budget notes that the link maps n bytes more in so many arenas more, and returns what all links of the participant map.
-func (l *Link) budget(n, arenas int64) (allBytes, allArenas int64) {
-	l.mapped, l.pieces = l.mapped+n, l.pieces+arenas
+// addMapped notes that the link maps n bytes more in so many arenas more, and returns what all links of the participant map.
+func (l *Link) addMapped(n, arenas int64) (allBytes, allArenas int64) {
+	l.mappedBytes, l.mappedArenas = l.mappedBytes+n, l.mappedArenas+arenas
 	if l.owner == nil {
-		return l.mapped, l.pieces
+		return l.mappedBytes, l.mappedArenas
 	}
-	w := l.owner.waits
-	return w.mapped.Add(n), w.pieces.Add(arenas)
+	w := l.owner.waitSet
+	return w.mappedBytes.Add(n), w.mappedArenas.Add(arenas)
 }
 
 // readArena reads, once, where an arena is and what is in it.

@@ -10,20 +10,20 @@ import (
 
 // freeMark returns an unused mark, -1 if there is none. Only the goroutine that has the turn sets marks. Whoever clears one
 // ends its use first.
-func (l *Link) freeMark() int { return l.freeFrom(0) }
+func (l *Link) freeMark() int { return l.freeMarkFrom(0) }
 
-// freeFrom is freeMark for marks from number k on.
-func (l *Link) freeFrom(k int) int {
-	for ; k < len(l.uses); k++ {
-		if !use(l.uses[k].Load()).inUse() && l.marks[k].Load() == 0 {
+// freeMarkFrom is freeMark for marks from number k on.
+func (l *Link) freeMarkFrom(k int) int {
+	for ; k < len(l.holdings); k++ {
+		if !holding(l.holdings[k].Load()).active() && l.marks[k].Load() == 0 {
 			return k
 		}
 	}
 	return -1
 }
 
-// useMark lets the publisher look at mark k, before it is set.
-func (l *Link) useMark(k int) {
+// raiseMarksUsed lets the publisher look at mark k, before it is set.
+func (l *Link) raiseMarksUsed(k int) {
 	if uint32(k) >= l.highWater {
 		l.highWater = uint32(k) + 1
 		l.marksUsed.Store(l.highWater)
@@ -33,37 +33,37 @@ func (l *Link) useMark(k int) {
 
 // release ends a use. It may be called from any goroutine. Only what was marked pins the ring and our page in memory, and
 // only then they are touched here.
-func (l *Link) release(u use) {
+func (l *Link) release(u holding) {
 	k := u.mark()
-	if !l.uses[k].CompareAndSwap(uint64(u), uint64(u.next())) {
+	if !l.holdings[k].CompareAndSwap(uint64(u), uint64(u.next())) {
 		return // released before
 	}
 	if l.owner != nil {
-		l.owner.changed()
+		l.owner.statsChanged()
 	}
-	if u&marked == 0 {
+	if u&holdsSlot == 0 {
 		return
 	}
 	mem.Release32(&l.marks[k], 0)
 	failpoint.At("take.release")
-	if n := l.released.Add(1); n+1 == l.final.Load() {
-		l.drain()
+	if n := l.released.Add(1); n+1 == l.finalTakes.Load() {
+		l.unpinSamples()
 	}
 }
 
 // unreleased is how many samples the application holds. It may be called from any goroutine.
 func (l *Link) unreleased() (n int64) {
-	for k := range l.usedUp.Load() {
-		if use(l.uses[k].Load()).inUse() {
+	for k := range l.holdingsUsed.Load() {
+		if holding(l.holdings[k].Load()).active() {
 			n++
 		}
 	}
 	return n
 }
 
-// drain gives up what the samples had together. Close and the last release may both find that it is time.
-func (l *Link) drain() {
-	if l.drained.CompareAndSwap(false, true) {
+// unpinSamples gives up what the samples had together. Close and the last release may both find that it is time.
+func (l *Link) unpinSamples() {
+	if l.samplesUnpinned.CompareAndSwap(false, true) {
 		l.unpin()
 	}
 }
@@ -80,24 +80,24 @@ func (l *Link) close() {
 	failpoint.At("disconnect.cursor")
 	futex.Wake(l.cursorLow)
 	failpoint.At("disconnect.wake")
-	l.final.Store(l.takes + 1)
+	l.finalTakes.Store(l.takes + 1)
 	if l.released.Load() == l.takes {
-		l.drain()
+		l.unpinSamples()
 	}
 	l.unpin()
 }
 
 // pin keeps page and ring mapped until unpin. The caller knows that they are mapped now.
-func (l *Link) pin() { l.users.Add(1) }
+func (l *Link) pin() { l.pins.Add(1) }
 
 // unpin is the last thing its caller does with page or ring: another goroutine may unmap them at once.
 func (l *Link) unpin() {
-	if l.users.Add(-1) == 0 {
+	if l.pins.Add(-1) == 0 {
 		if r := l.owner; r != nil {
-			r.waits.mapped.Add(-l.mapped)
-			r.waits.pieces.Add(-l.pieces)
+			r.waitSet.mappedBytes.Add(-l.mappedBytes)
+			r.waitSet.mappedArenas.Add(-l.mappedArenas)
 		}
-		l.free()
+		l.freePage()
 		l.view.close()
 	}
 }

@@ -5,10 +5,10 @@ import "context"
 // A Loan is a slot that the application fills in place. It must end in exactly one Commit or Discard; a further one does
 // nothing. The zero Loan is one that has ended.
 type Loan struct {
-	w   *Writer
-	id  slotID
-	use uint64 // tells this loan of the slot from others
-	b   []byte
+	w          *Writer
+	id         slotID
+	generation uint64 // tells this loan of the slot from others
+	b          []byte
 }
 
 // Loan lends a slot for n payload bytes. The memory is not cleared: it holds what an earlier sample left.
@@ -18,14 +18,14 @@ func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	id, err := w.slotFor(ctx, n)
+	id, err := w.allocSlot(ctx, n)
 	if err != nil {
-		w.figures.Failed()
+		w.stats.Failed()
 		return Loan{}, err
 	}
 	w.loans++
-	w.figures.SetLoans(w.loans)
-	return Loan{w: w, id: id, use: w.pool.lend(id), b: w.open(id)}, nil
+	w.stats.SetLoans(w.loans)
+	return Loan{w: w, id: id, generation: w.pool.beginLoan(id), b: w.prepareSlot(id)}, nil
 }
 
 // Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Discard.
@@ -39,16 +39,16 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.pool.giveBack(l.id, l.use) {
+	if !w.pool.endLoan(l.id, l.generation) {
 		return 0, ErrLoanEnded
 	}
 	defer w.loanEnded()
 	if n < 0 || n > len(l.b) {
-		w.pool.put(l.id)
-		w.figures.Failed()
+		w.pool.free(l.id)
+		w.stats.Failed()
 		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b)), Loan: true}
 	}
-	return w.commit(ctx, l.id, n)
+	return w.publishSlot(ctx, l.id, n)
 }
 
 // Discard gives the slot back unpublished.
@@ -59,8 +59,8 @@ func (l Loan) Discard() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.pool.giveBack(l.id, l.use) {
-		w.pool.put(l.id)
+	if w.pool.endLoan(l.id, l.generation) {
+		w.pool.free(l.id)
 		w.loanEnded()
 	}
 }
@@ -68,6 +68,6 @@ func (l Loan) Discard() {
 // loanEnded lets a Close that met a loan finish. Called with mu held.
 func (w *Writer) loanEnded() {
 	w.loans--
-	w.figures.SetLoans(w.loans)
+	w.stats.SetLoans(w.loans)
 	w.closeStoreIfUnused()
 }

@@ -10,7 +10,7 @@ import (
 
 // The heart of the protocol, as tight as it can be: a publisher replaces the word of a sample and rewrites its slot unless it
 // sees a mark, at any moment of a take. What is taken must never change.
-func TestWhatIsMarkedIsNotRewrittenHammer(t *testing.T) {
+func TestMark_KeepsSlotHammer(t *testing.T) {
 	takes := map[string]func(l *Link, buf []Sample) bool{
 		"one":  func(l *Link, buf []Sample) bool { o, _ := l.take(&buf[0]); return o == taken },
 		"runs": func(l *Link, buf []Sample) bool { return l.takeRun(buf) > 0 },

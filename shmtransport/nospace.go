@@ -6,7 +6,7 @@ import (
 
 // noSpace makes a *NoSpaceError of an error for want of memory that is not for a slot.
 func noSpace(err error) error {
-	if full := wanting(err); full != nil {
+	if full := asNoSpace(err); full != nil {
 		return full
 	}
 	return err
@@ -24,8 +24,8 @@ func alsoNeed(err error, n int64) {
 	}
 }
 
-// wanting returns what is missing if err is for want of memory, else nil.
-func wanting(err error) *NoSpaceError {
+// asNoSpace returns what is missing if err is for want of memory, else nil.
+func asNoSpace(err error) *NoSpaceError {
 	var space *SpaceError
 	if errors.As(err, &space) {
 		return &NoSpaceError{Needed: space.Needed, Available: space.Available, Err: err}

@@ -8,10 +8,10 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// maxWatched is the largest sample that is copied for a link that only watches, bytes. What a publisher says is the size of a
+// maxPassiveSample is the largest sample that is copied for a link that only watches, bytes. What a publisher says is the size of a
 // sample must not make this process run out of memory: it is believed no more than the kernel says that the publisher's own file
 // takes.
-const maxWatched = 1 << 30
+const maxPassiveSample = 1 << 30
 
 // ConnectPassive is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
 // marks, so samples are copied out and then it is looked whether they were still there. Nobody rings for it either: Poll has to
@@ -22,39 +22,39 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
-	l, err := q.open(nil)
+	l, err := q.openPublisher(nil)
 	if err != nil {
 		return err
 	}
 	l.attach(mem.Alloc(linkPageSize), r.opts.MaxHeld)
 	l.tag = q.Tag
-	l.watching = true
+	l.passive = true
 	l.history = q.history()
-	if !l.glance(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth())) }) {
-		err := cutShort(l.view)
+	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth())) }) {
+		err := truncatedError(l.view)
 		l.view.close()
 		return err
 	}
-	r.add(l)
+	r.addLink(l)
 	return nil
 }
 
 // Poll wakes whoever receives if a publisher that is only watched has something new.
 func (r *Reader) Poll() {
-	if r.hasUnheard() {
+	if r.anyPassiveReady() {
 		r.Wake()
 	}
 }
 
-func (r *Reader) hasUnheard() bool {
+func (r *Reader) anyPassiveReady() bool {
 	r.mu.Lock() // a link that is in r.links while mu is held is mapped
 	defer r.mu.Unlock()
 	for _, l := range *r.links.Load() {
-		if !l.watching {
+		if !l.passive {
 			continue
 		}
 		news := false
-		if !l.glance(func() {
+		if !l.guarded(func() {
 			at := l.cursorWord.Load()
 			news = ahead(l.ring.word(at).Load(), at) >= 0 || l.ended()
 		}) || news {
@@ -80,45 +80,45 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	}
 	a, off, err := l.slotAt(uint32(word & slotMask))
 	if err != nil {
-		return nothing, err
+		return noSample, err
 	}
 	var h [slotHeaderSize]byte
 	err = l.view.readAt(h[:], off)
 	switch {
 	case !unchanged():
-		return again, nil
+		return lapped, nil
 	case err != nil:
-		return nothing, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
 	}
 	seq := binary.NativeEndian.Uint64(h[slotOffSequence:])
 	n := binary.NativeEndian.Uint64(h[slotOffLength:])
 	switch {
 	case seq != l.cursor:
-		return nothing, l.corrupt("slot of sequence %d holds sequence %d", l.cursor, seq)
+		return noSample, l.corrupt("slot of sequence %d holds sequence %d", l.cursor, seq)
 	case n > a.slotSize:
-		return nothing, l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
-	case n > maxWatched:
-		return nothing, &TooLargeError{Size: int64(n), Limit: maxWatched, ReadOnly: true}
+		return noSample, l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
+	case n > maxPassiveSample:
+		return noSample, &TooLargeError{Size: int64(n), Limit: maxPassiveSample, ReadOnly: true}
 	}
 	backed, err := l.view.backed()
 	switch {
 	case !unchanged():
-		return again, nil // the slot may have been given back
+		return lapped, nil // the slot may have been given back
 	case err != nil:
-		return nothing, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
 	case int64(n) > backed:
-		return nothing, l.corrupt("sample %d has %d bytes, and the whole file takes %d", seq, n, backed)
+		return noSample, l.corrupt("sample %d has %d bytes, and the whole file takes %d", seq, n, backed)
 	}
 	payload := mem.Alloc(int(n))
 	err = l.view.readAt(payload, off+slotHeaderSize)
 	switch {
 	case !unchanged():
-		return again, nil
+		return lapped, nil
 	case err != nil:
-		return nothing, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
 	}
 	s.sequence, s.stamp, s.payload = seq, int64(binary.NativeEndian.Uint64(h[slotOffPublished:])), mem.SpanOf(payload)
-	l.hand(s, k, copied)
+	l.handOut(s, k, holdsCopy)
 	return taken, nil
 }
 
@@ -141,18 +141,18 @@ func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
 	return a, int64(a.off) + int64(uint64(i)*(slotHeaderSize+a.slotSize)), nil
 }
 
-// open opens a publisher's file, if it is whose it should be. wake is the mapping of the publisher's wake file, which it takes
+// openPublisher opens a publisher's file, if it is whose it should be. wake is the mapping of the publisher's wake file, which it takes
 // over, and nil for a link that only watches.
-func (q *ConnectOptions) open(wake *wakeMap) (*Link, error) {
+func (q *ConnectOptions) openPublisher(wake *wakeMap) (*Link, error) {
 	view, err := openFileView(q.Path)
 	if err != nil {
 		wake.release()
 		return nil, err
 	}
 	if wake != nil {
-		view.ringBy(wake, q.Publisher.Number)
+		view.useBell(wake, q.Publisher.Number)
 	}
-	if err := accepts(q.Accept, view.file); err != nil {
+	if err := checkAccept(q.Accept, view.file); err != nil {
 		view.close()
 		return nil, err
 	}
@@ -177,8 +177,8 @@ func (r *Reader) isLinked(id PublisherID) bool {
 	return r.linked[id]
 }
 
-// accepts asks about the user whom the kernel calls the owner of a file.
-func accepts(accept func(path string, uid int) error, f *shm.File) error {
+// checkAccept asks about the user whom the kernel calls the owner of a file.
+func checkAccept(accept func(path string, uid int) error, f *shm.File) error {
 	if accept == nil {
 		return nil
 	}

@@ -29,7 +29,7 @@ func OpenPeerFile(path string, id uint64, accept func(path string, uid int) erro
 	if err != nil {
 		return nil, err
 	}
-	if err := accepts(accept, f); err != nil {
+	if err := checkAccept(accept, f); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) erro
 			Subscription: binary.NativeEndian.Uint32(e[linkOffSubscriber:]),
 			History:      binary.NativeEndian.Uint32(e[linkOffHistory:]),
 			Lossless:     binary.NativeEndian.Uint32(e[linkOffPolicy:]) == policyLossless,
-			Timeout:      min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
+			Timeout:      min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffTimeout:])), 0), time.Hour),
 			Declined:     state == linkStateDeclined,
 			Path:         p.file.Path(),
 		}, state == linkStateRequested || state == linkStateDeclined)

@@ -15,17 +15,17 @@ import (
 // means that it left the ring and a reader's mark may still name it. All of this is private to the publisher; no other
 // process can make the pool forget or give out a slot, only keep it retired.
 type pool struct {
-	store   store
-	table   []byte // the arena table in the shared header
-	arenas  []*arena
-	total   int      // slots of all arenas
-	retired []slotID // oldest first
-	held    []bool   // what look saw, by number of the slot
-	lent    []uint64 // how often each slot was lent and given back, by number; odd while it is lent
-	taken   int64    // bytes of all arenas
-	limit   int64    // the most taken may become
-	max     int      // largest payload, bytes
-	depth   int
+	store    store
+	table    []byte // the arena table in the shared header
+	arenas   []*arena
+	total    int      // slots of all arenas
+	retired  []slotID // oldest first
+	held     []bool   // what look saw, by number of the slot
+	loans    []uint64 // how often each slot was lent and given back, by number; odd while it is lent
+	reserved int64    // bytes of all arenas
+	limit    int64    // the most taken may become
+	max      int      // largest payload, bytes
+	depth    int
 }
 
 // slotSizeFor returns the slot size given to payloads of n bytes: strides are powers of two up to 64 KiB, then steps of a
@@ -56,12 +56,12 @@ func (p *pool) sizeFor(n int) int {
 	return int(max(int64(size), min(coarse, int64(slotSizeFor(p.max)))))
 }
 
-// take returns a free slot for n payload bytes without growing, or false. It prefers the tightest fit and does not use up
+// alloc returns a free slot for n payload bytes without growing, or false. It prefers the tightest fit and does not use up
 // large slots for small payloads unless wasteful.
-func (p *pool) take(n int, wasteful bool) (slotID, bool) {
+func (p *pool) alloc(n int, wasteful bool) (slotID, bool) {
 	best := -1
 	for i, a := range p.arenas {
-		if len(a.free) == 0 || a.slotSize < n || !wasteful && !a.suits(n) {
+		if len(a.free) == 0 || a.slotSize < n || !wasteful && !a.fits(n) {
 			continue
 		}
 		if best < 0 || a.slotSize < p.arenas[best].slotSize {
@@ -77,26 +77,26 @@ func (p *pool) take(n int, wasteful bool) (slotID, bool) {
 	return id, true
 }
 
-// put makes a slot free that no ring word and no mark names.
-func (p *pool) put(id slotID) {
+// free makes a slot free that no ring word and no mark names.
+func (p *pool) free(id slotID) {
 	a := p.arenas[id.arena()]
 	a.free = append(a.free, id)
 }
 
-// lend notes that the application has a slot that take returned, and returns what giveBack wants to hear.
-func (p *pool) lend(id slotID) (use uint64) {
+// beginLoan notes that the application has a slot that take returned, and returns what punchHole wants to hear.
+func (p *pool) beginLoan(id slotID) (use uint64) {
 	n, _ := p.number(id)
-	p.lent[n]++
-	return p.lent[n]
+	p.loans[n]++
+	return p.loans[n]
 }
 
-// giveBack ends a loan. It is false when that loan ended before, whatever became of the slot since.
-func (p *pool) giveBack(id slotID, use uint64) bool {
+// punchHole ends a loan. It is false when that loan ended before, whatever became of the slot since.
+func (p *pool) endLoan(id slotID, use uint64) bool {
 	n, _ := p.number(id)
-	if p.lent[n] != use {
+	if p.loans[n] != use {
 		return false
 	}
-	p.lent[n]++
+	p.loans[n]++
 	return true
 }
 
@@ -108,7 +108,7 @@ func (p *pool) reclaim(from markSource) (freed int) {
 	if len(p.retired) == 0 {
 		return 0
 	}
-	p.look(from)
+	p.scanMarks(from)
 	failpoint.At("reclaim.look")
 	kept := p.retired[:0]
 	for _, id := range p.retired {
@@ -116,7 +116,7 @@ func (p *pool) reclaim(from markSource) (freed int) {
 			kept = append(kept, id)
 			continue
 		}
-		p.put(id)
+		p.free(id)
 		freed++
 	}
 	p.retired = kept
@@ -124,16 +124,16 @@ func (p *pool) reclaim(from markSource) (freed int) {
 	return freed
 }
 
-// look notes which slots marks name now.
-func (p *pool) look(from markSource) {
+// scanMarks notes which slots marks name now.
+func (p *pool) scanMarks(from markSource) {
 	clear(p.held)
-	from.noteMarks(p)
+	from.addMarks(p)
 }
 
 // A markSource calls note for every mark of every admitted reader. The marks are other processes' bytes and may say anything.
-type markSource interface{ noteMarks(p *pool) }
+type markSource interface{ addMarks(p *pool) }
 
-func (p *pool) note(mark uint32) {
+func (p *pool) addMark(mark uint32) {
 	if n, ok := p.number(slotID(mark - 1)); ok {
 		p.held[n] = true
 	}
@@ -169,19 +169,19 @@ func (p *pool) number(id slotID) (int, bool) {
 func (p *pool) grow(n int, must bool) error {
 	size := p.sizeFor(n)
 	stride := int64(slotHeaderSize + size)
-	if p.limit-p.taken < stride {
+	if p.limit-p.reserved < stride {
 		p.shrink(size, stride)
 	}
-	if p.refill(n) {
+	if p.restoreArena(n) {
 		return nil
 	}
 	have := 0
 	for _, a := range p.arenas {
-		if a.slotSize == size && !a.empty {
+		if a.slotSize == size && !a.punched {
 			have += a.slots
 		}
 	}
-	want := p.depth + p.spare(stride)
+	want := p.depth + p.extraSlots(stride)
 	add := have
 	switch {
 	case have == 0:
@@ -193,21 +193,21 @@ func (p *pool) grow(n int, must bool) error {
 	default:
 		add = max(1, have/2)
 	}
-	return p.add(size, min(add, maxSlots), p.sparing(n, must))
+	return p.addArena(size, min(add, maxSlots), p.wholeStepOnly(n, must))
 }
 
-// sparing reports whether a step that is smaller than it should be, for want of room, is not worth an entry of the table. On a
+// wholeStepOnly reports whether a step that is smaller than it should be, for want of room, is not worth an entry of the table. On a
 // file system that is full now and then there would soon be none left, and none when there is room again.
-func (p *pool) sparing(n int, must bool) bool {
+func (p *pool) wholeStepOnly(n int, must bool) bool {
 	used := len(p.arenas)
 	if used < MaxArenas/4 || must && used < MaxArenas/4*3 {
 		return false
 	}
-	return slices.ContainsFunc(p.arenas, func(a *arena) bool { return !a.empty && a.slotSize >= n })
+	return slices.ContainsFunc(p.arenas, func(a *arena) bool { return !a.punched && a.slotSize >= n })
 }
 
-// spare is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.
-func (p *pool) spare(stride int64) int {
+// extraSlots is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.
+func (p *pool) extraSlots(stride int64) int {
 	if stride <= 4096 {
 		return max(8, p.depth)
 	}
@@ -217,14 +217,14 @@ func (p *pool) spare(stride int64) int {
 // maxArena is how many bytes an arena has at most: it is one mapping, whose length, rounded to pages, is an int.
 const maxArena = math.MaxInt - 1<<20
 
-// add makes an arena of slots slots, or of as many as the limit and the file system allow, at least one, unless sparing says
+// addArena makes an arena of slots slots, or of as many as the limit and the file system allow, at least one, unless sparing says
 // that fewer are not worth it.
-func (p *pool) add(size, slots int, sparing bool) error {
+func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 	stride := int64(slotHeaderSize + size)
 	if len(p.arenas) == MaxArenas {
 		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
 	}
-	room := p.limit - p.taken
+	room := p.limit - p.reserved
 	if fit := min(room, maxArena) / stride; fit < int64(slots) {
 		slots = int(fit)
 	}
@@ -232,19 +232,19 @@ func (p *pool) add(size, slots int, sparing bool) error {
 		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
-	if full := wanting(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.empty }) {
-		p.renew()
+	if full := asNoSpace(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.punched }) {
+		p.punchAgain()
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if full := wanting(err); full != nil && slots > 1 && !sparing {
+	if full := asNoSpace(err); full != nil && slots > 1 && !wholeOnly {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if errors.As(err, new(*SpaceError)) && !sparing && p.shrink(size, p.limit) {
+	if errors.As(err, new(*SpaceError)) && !wholeOnly && p.shrink(size, p.limit) {
 		slots = 1
 		off, b, err = p.store.grow(roundToPage(stride))
 	}
-	if full := wanting(err); full != nil {
+	if full := asNoSpace(err); full != nil {
 		full.Needed, full.Limit = stride, p.limit
 		return full
 	}
@@ -255,7 +255,7 @@ func (p *pool) add(size, slots int, sparing bool) error {
 
 	k := len(p.arenas)
 	a := &arena{b: b, off: off, slotSize: size, slots: slots, base: p.total, free: make([]slotID, 0, slots)}
-	a.fill(k)
+	a.freeAll(k)
 	e := p.table[k*arenaEntrySize:]
 	mem.Uint64(e, arenaOffOffset).Store(uint64(off))
 	mem.Uint64(e, arenaOffSlotSize).Store(uint64(size))
@@ -263,9 +263,9 @@ func (p *pool) add(size, slots int, sparing bool) error {
 	failpoint.At("grow.entry")
 	p.arenas = append(p.arenas, a)
 	p.total += slots
-	p.taken += a.bytes()
+	p.reserved += a.bytes()
 	p.held = make([]bool, p.total)
-	p.lent = append(p.lent, make([]uint64, slots)...)
+	p.loans = append(p.loans, make([]uint64, slots)...)
 	// Room for every slot, so that retiring one never allocates.
 	p.retired = append(make([]slotID, 0, p.total), p.retired...)
 	failpoint.At("grow.slots")

@@ -83,8 +83,8 @@ func start(t testing.TB, before []string, role string, args ...any) *child {
 	return c
 }
 
-// says waits for a line of the child and returns what follows word.
-func (c *child) says(t testing.TB, word string) string {
+// expectLine waits for a line of the child and returns what follows word.
+func (c *child) expectLine(t testing.TB, word string) string {
 	t.Helper()
 	if !c.out.Scan() {
 		t.Fatalf("the child ended without saying %q", word)
@@ -193,7 +193,7 @@ func untilRead(w *Writer, dir string, reader uint64) error {
 func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argument any) (*child, ConnectOptions) {
 	d.t.Helper()
 	c := start(d.t, nil, role, d.dir, otherPublisher.Participant, f.id, argument)
-	c.says(d.t, "open")
+	c.expectLine(d.t, "open")
 	return c, ConnectOptions{Path: d.path(otherPublisher.Participant, "pub.1"), WakePath: d.path(otherPublisher.Participant, "wake"), Publisher: otherPublisher, Lossless: lossless, Timeout: time.Hour}
 }
 
@@ -248,12 +248,12 @@ func publishRole(args []string) error {
 	return nil
 }
 
-// accountant checks what a subscription gets of one publisher.
-type accountant struct {
+// sampleAccount checks what a subscription gets of one publisher.
+type sampleAccount struct {
 	last, received, lost uint64
 }
 
-func (a *accountant) take(s Sample) error {
+func (a *sampleAccount) add(s Sample) error {
 	if a.last != 0 && s.Sequence() != a.last+1+s.Lost() {
 		return fmt.Errorf("sample %d after %d with %d lost", s.Sequence(), a.last, s.Lost())
 	}
@@ -263,7 +263,7 @@ func (a *accountant) take(s Sample) error {
 	return checkPattern(s.Payload(), s.Sequence())
 }
 
-func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
+func TestReader_KilledPublisher(t *testing.T) {
 	for round := range max(50/slowdown, 4) {
 		d := newDomain(t)
 		f := d.readerFile()
@@ -281,12 +281,12 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 			c.kill()
 			r.ParticipantExited(otherPublisher.Participant)
 		}()
-		var a accountant
+		var a sampleAccount
 		var held []Sample
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		for !ended.Load() {
 			s, ok, err := tryReceive(r)
-			if err == nil && !ok && !ended.Load() && !l.gone.Load() {
+			if err == nil && !ok && !ended.Load() && !l.exited.Load() {
 				awaitCtx, stop := context.WithTimeout(ctx, time.Millisecond)
 				s, err = r.Receive(awaitCtx)
 				stop()
@@ -301,7 +301,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if err := a.take(s); err != nil {
+			if err := a.add(s); err != nil {
 				t.Fatal(err)
 			}
 			if len(held) < 20 && s.Sequence()%7 == 0 {
@@ -330,7 +330,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 	}
 }
 
-func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
+func TestReader_GrowingPublisherInAnotherProcess(t *testing.T) {
 	const messages = 4000
 	d := newDomain(t)
 	f := d.readerFile()
@@ -340,13 +340,13 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	if err := r.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
-	var a accountant
+	var a sampleAccount
 	for a.received < messages {
 		s, err := r.Receive(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.take(s); err != nil {
+		if err := a.add(s); err != nil {
 			t.Fatal(err)
 		}
 		s.Release()
@@ -354,7 +354,7 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	if a.last != messages || a.lost != 0 {
 		t.Fatalf("received %d, lost %d, last %d", a.received, a.lost, a.last)
 	}
-	if got := c.says(t, "published"); got != fmt.Sprint(messages) {
+	if got := c.expectLine(t, "published"); got != fmt.Sprint(messages) {
 		t.Fatal(got)
 	}
 	if err := c.cmd.Wait(); err != nil {
@@ -400,13 +400,13 @@ func holdRole(args []string) error {
 	select {}
 }
 
-func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
+func TestWriter_KilledReader(t *testing.T) {
 	const holds = 12
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4})
 	const reader = 2000
 	c := start(t, nil, "hold", d.dir, w.ID().Participant, reader, holds, "lossless")
-	c.says(t, "connected")
+	c.expectLine(t, "connected")
 	admitAll(t, w, d.path(reader, "reader"), reader)
 	p, err := OpenPeerFile(d.path(reader, "reader"), reader, nil)
 	if err != nil {
@@ -425,7 +425,7 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.says(t, "holding")
+	c.expectLine(t, "holding")
 
 	retired := func() int {
 		w.mu.Lock()

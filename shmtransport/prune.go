@@ -12,7 +12,7 @@ import (
 func (r *Reader) ParticipantExited(participant uint64) {
 	for _, l := range *r.links.Load() {
 		if l.id.Participant == participant {
-			l.gone.Store(true)
+			l.exited.Store(true)
 		}
 	}
 	r.Prune()
@@ -21,11 +21,11 @@ func (r *Reader) ParticipantExited(participant uint64) {
 // Prune lets go of publishers that closed or whose participant exited, but for samples that are still to be received, within EndedLimit. What
 // receives at the moment does it with the next sample.
 func (r *Reader) Prune() {
-	r.untidy.Store(true)
+	r.needsPrune.Store(true)
 	r.Wake()
-	if r.turn.tryTidy() {
-		defer r.endTidy(sigbus.Guard())
-		r.tidy()
+	if r.lock.tryAcquireToPrune() {
+		defer r.endPrune(sigbus.Guard())
+		r.prune()
 	}
 }
 
@@ -39,24 +39,24 @@ func (r *Reader) Retry() {
 	r.Wake()
 }
 
-// tidy moves publishers that ended out of the links. Called with the turn.
-func (r *Reader) tidy() {
+// prune moves publishers that ended out of the links. Called with the turn.
+func (r *Reader) prune() {
 	if r.closed.Load() {
 		return
 	}
-	r.untidy.Store(false) // what ends from here on is another matter
-	r.dropSpoiled()
+	r.needsPrune.Store(false) // what ends from here on is another matter
+	r.removeFaulted()
 	for _, l := range *r.links.Load() {
 		if !l.ended() {
 			continue
 		}
-		ok, _ := l.connected()
+		ok, _ := l.beginIfReady()
 		switch {
-		case ok && l.rest() == 0:
-			r.end(l)
+		case ok && l.untaken() == 0:
+			r.endLink(l)
 		case ok || l.starved:
-			r.retire(l)
+			r.queueEnded(l)
 		}
 	}
-	r.makeRoom()
+	r.dropOverLimit()
 }

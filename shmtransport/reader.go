@@ -48,45 +48,45 @@ type ReaderOptions struct {
 // Receive, TryReceive, Connect, ParticipantExited, Close and Sample.Release may be called from any goroutine. One goroutine takes at a
 // time; the others wait for their turn.
 type Reader struct {
-	opts  ReaderOptions
-	clock clock.Clock
-	waits *WaitSet
+	opts    ReaderOptions
+	clock   clock.Clock
+	waitSet *WaitSet
 
-	turn  turn
-	next  int                // link to look at first; for who has the turn
-	epoch uint32             // last value stored in the armed words; for who has the turn
-	taken uint64             // samples taken; for who has the turn
-	block stats.Subscription // for who has the turn, but for SetPublishers and what countUp sets
-	stale atomic.Bool        // countUp is to be called for what changed
+	lock       recvLock
+	nextLink   int                // link to look at first; for who has the turn
+	epoch      uint32             // last value stored in the armed words; for who has the turn
+	takenCount uint64             // samples taken; for who has the turn
+	stats      stats.Subscription // for who has the turn, but for SetPublishers and what update sets
+	statsStale atomic.Bool        // update is to be called for what changed
 
-	nextStale *Reader // see staleFigures
+	nextStale *Reader // see staleStats
 
-	parking parking // where it waits
-	mayRest bool    // whether waits may do without spinning
-	vain    int     // how many looks in a row found nothing; for who has the turn
+	waiter       waiter // where it waits
+	adaptiveSpin bool   // whether waits may do without spinning
+	failedSpins  int    // how many looks in a row found nothing; for who has the turn
 
-	watched   <-chan struct{} // Done of the context whose end wakes the reader; for who has the turn
-	stopWatch func() bool     // ends that; for who has the turn
+	wakeDone       <-chan struct{} // Done of the context whose end wakes the reader; for who has the turn
+	stopWakeOnDone func() bool     // ends that; for who has the turn
 
-	bytes  []byte        // what block is a view of
-	former []*Link       // given up, with samples that were not released then; guarded by mu
-	wrong  atomic.Uint64 // samples that could not be decoded
+	statsBlock   []byte        // what block is a view of
+	closedLinks  []*Link       // given up, with samples that were not released then; guarded by mu
+	decodeErrors atomic.Uint64 // samples that could not be decoded
 
 	ended      []*Link // publishers that ended, with samples left, in that order; changed with the turn and mu, read with either
 	endedBytes int64   // sum of their cost; the same
-	inARow     int     // samples of ended since a link was asked; for who has the turn
+	endedRun   int     // samples of ended since a link was asked; for who has the turn
 
-	got   int    // samples of a batch that are counted; for who has the turn
-	other Sample // of Latest, while it compares two; for who has the turn
+	batchCount int    // samples of a batch that are counted; for who has the turn
+	candidate  Sample // of Latest, while it compares two; for who has the turn
 
-	links  atomic.Pointer[[]*Link] // replaced, never changed; a longer one may share its memory
-	mu     sync.Mutex              // serialises replacements
-	linked map[PublisherID]bool    // the publishers of links; guarded by mu
-	soon   *time.Timer             // will call Wake for links that came; guarded by mu
-	wake   atomic.Uint32           // changes when a sleeper must look again
-	closed atomic.Bool
+	links     atomic.Pointer[[]*Link] // replaced, never changed; a longer one may share its memory
+	mu        sync.Mutex              // serialises replacements
+	linked    map[PublisherID]bool    // the publishers of links; guarded by mu
+	wakeTimer *time.Timer             // will call Wake for links that came; guarded by mu
+	wake      atomic.Uint32           // changes when a sleeper must look again
+	closed    atomic.Bool
 
-	untidy atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
+	needsPrune atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
 }
 
 // NewReader makes a subscription without publishers. block holds stats.Size bytes, for others to read, and must stay
@@ -105,36 +105,36 @@ func NewReader(waits *WaitSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.EndedLimit == 0 {
 		opts.EndedLimit = 64 << 20
 	}
-	r := &Reader{opts: opts, clock: opts.Clock, waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
-	r.parking.init(r)
+	r := &Reader{opts: opts, clock: opts.Clock, waitSet: waits, lock: newRecvLock(), adaptiveSpin: mayRest, linked: map[PublisherID]bool{}}
+	r.waiter.init(r)
 	if block == nil {
 		block = mem.Alloc(stats.Size)
 	}
-	r.countIn(block)
+	r.useStatsBlock(block)
 	r.links.Store(new([]*Link))
 	return r
 }
 
-func (r *Reader) countIn(block []byte) {
-	r.bytes, r.block = block, stats.NewSubscription(block)
+func (r *Reader) useStatsBlock(block []byte) {
+	r.statsBlock, r.stats = block, stats.NewSubscription(block)
 }
 
 // Stats returns what the subscription has counted.
 func (r *Reader) Stats() stats.SubscriptionCounts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.countUp()
-	return stats.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
+	r.updateStats()
+	return stats.ReadSubscription(copyStats(r.statsBlock)) // whoever has the turn goes on counting
 }
 
 // CountDecodeError counts a sample whose payload was not of the subscription's type.
 func (r *Reader) CountDecodeError() {
-	r.wrong.Add(1)
-	r.changed()
+	r.decodeErrors.Add(1)
+	r.statsChanged()
 }
 
-// add makes a link one of those that Receive looks at.
-func (r *Reader) add(l *Link) {
+// addLink makes a link one of those that Receive looks at.
+func (r *Reader) addLink(l *Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed.Load() {
@@ -149,56 +149,56 @@ func (r *Reader) add(l *Link) {
 	if len(links) < manyLinks {
 		r.Wake()
 	} else {
-		r.wakeSoon(len(links))
+		r.wakeLater(len(links))
 	}
 }
 
 // manyLinks is how many links a look may be at without being put off.
 const manyLinks = futex.MaxWords
 
-// lookPause is what a look at n links is put off, or is repeated after: a multiple of what it takes, so that it is done for
+// scanDelay is what a look at n links is put off, or is repeated after: a multiple of what it takes, so that it is done for
 // several links that come one after the other, and many links do not keep a processor busy.
-func lookPause(n int) time.Duration { return max(crowdNap, time.Duration(n)*time.Microsecond) }
+func scanDelay(n int) time.Duration { return max(maxPartialSleep, time.Duration(n)*time.Microsecond) }
 
-// wakeSoon is Wake for links that came. Called with mu held.
-func (r *Reader) wakeSoon(links int) {
-	if r.soon == nil {
-		r.soon = time.AfterFunc(lookPause(links), r.wakeNow)
+// wakeLater is Wake for links that came. Called with mu held.
+func (r *Reader) wakeLater(links int) {
+	if r.wakeTimer == nil {
+		r.wakeTimer = time.AfterFunc(scanDelay(links), r.wakeNow)
 	}
 }
 
 func (r *Reader) wakeNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.soon = nil
+	r.wakeTimer = nil
 	r.Wake()
 }
 
-// remove takes a link out. Called with the turn.
-func (r *Reader) remove(l *Link) {
+// removeLink takes a link out. Called with the turn.
+func (r *Reader) removeLink(l *Link) {
 	r.mu.Lock()
 	r.unlink(l)
 	r.countPublishers()
-	r.giveUp(l)
+	r.closeLink(l)
 	r.mu.Unlock()
 	r.Wake() // whoever waits for connections has one fewer to wait for
 }
 
-// giveUp closes a link. Its samples that are held still count. Called with the turn and with mu held.
-func (r *Reader) giveUp(l *Link) {
+// closeLink closes a link. Its samples that are held still count. Called with the turn and with mu held.
+func (r *Reader) closeLink(l *Link) {
 	if l.lost > 0 {
-		r.block.Lost(l.lost)
+		r.stats.Lost(l.lost)
 	}
 	if l.unreleased() > 0 {
-		r.former = append(r.former, l)
+		r.closedLinks = append(r.closedLinks, l)
 	}
 	l.close()
-	r.changed()
+	r.statsChanged()
 }
 
-// end removes the link of a publisher that is gone.
-func (r *Reader) end(l *Link) {
-	r.remove(l)
+// endLink removes the link of a publisher that is gone.
+func (r *Reader) endLink(l *Link) {
+	r.removeLink(l)
 	if r.opts.Ended != nil {
 		r.opts.Ended(l.id)
 	}
@@ -212,22 +212,22 @@ func (r *Reader) Close() {
 	}
 	r.Wake()
 	// The context only bounds waiting for the turn, and whoever has it leaves at once now that closed is set.
-	_ = r.turn.acquire(context.Background())
-	defer r.turn.release()
-	r.unwatch()
+	_ = r.lock.acquire(context.Background())
+	defer r.lock.release()
+	r.cancelWakeOnDone()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.soon != nil {
-		r.soon.Stop()
+	if r.wakeTimer != nil {
+		r.wakeTimer.Stop()
 	}
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
 	clear(r.linked)
 	for _, l := range slices.Concat(links, r.ended) {
-		r.giveUp(l)
+		r.closeLink(l)
 	}
 	r.ended, r.endedBytes = nil, 0
-	r.block.SetPublishers(0)
-	r.countUp()
-	r.countIn(slices.Clone(r.bytes)) // the shared block goes away
+	r.stats.SetPublishers(0)
+	r.updateStats()
+	r.useStatsBlock(slices.Clone(r.statsBlock)) // the shared block goes away
 }

@@ -63,19 +63,19 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 	return r, f.Publish(path)
 }
 
-// A linkSlot is one entry of the link directory with its page.
-type linkSlot struct {
+// A linkEntry is one entry of the link directory with its page.
+type linkEntry struct {
 	index, generation uint32
 	page              []byte
 }
 
 // request takes an entry, fills entry and page, and makes it visible. The publisher looks when the registry tells it to.
-func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
+func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s, err := f.take()
+	s, err := f.allocEntry()
 	if err != nil {
-		return linkSlot{}, err
+		return linkEntry{}, err
 	}
 	p := s.page
 	clear(p[pageOffArmed:])
@@ -97,7 +97,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 		policy = policyLossless
 	}
 	mem.Uint32(e, linkOffPolicy).Store(policy)
-	mem.Uint64(e, linkOffPatience).Store(uint64(q.Timeout))
+	mem.Uint64(e, linkOffTimeout).Store(uint64(q.Timeout))
 	failpoint.At("request.entry")
 	state := uint32(linkStateRequested)
 	if q.Declined {
@@ -105,15 +105,15 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	}
 	mem.Uint32(e, linkOffState).Store(state)
 	failpoint.At("request.state")
-	f.changed(s.index)
+	f.countChange(s.index)
 	failpoint.At("request.changed")
 	return s, nil
 }
 
-// take finds an unused entry and backs it with memory before anybody touches it.
-func (f *ReaderFile) take() (linkSlot, error) {
+// allocEntry finds an unused entry and backs it with memory before anybody touches it.
+func (f *ReaderFile) allocEntry() (linkEntry, error) {
 	if f.closed {
-		return linkSlot{}, closed.Error("the participant is closed")
+		return linkEntry{}, closed.Error("the participant is closed")
 	}
 	var i uint32
 	if n := len(f.free); n > 0 {
@@ -121,7 +121,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 		f.free = f.free[:n-1]
 	} else {
 		if f.used == MaxLinks {
-			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
+			return linkEntry{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
 		}
 		i = f.used
 		at, end := linkPageOffset(i), linkPageOffset(i)+linkPageSize
@@ -129,7 +129,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 			at = linkGroupOffset(i)
 		}
 		if err := f.file.Reserve(at, end-at); err != nil {
-			return linkSlot{}, noSpace(err)
+			return linkEntry{}, noSpace(err)
 		}
 		failpoint.At("request.reserve")
 		f.used++
@@ -140,18 +140,18 @@ func (f *ReaderFile) take() (linkSlot, error) {
 	f.open++
 	f.generations[i]++
 	off := linkPageOffset(i)
-	return linkSlot{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
+	return linkEntry{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
 }
 
-// drop takes an entry back. No mark of its page may be set.
-func (f *ReaderFile) drop(s linkSlot) {
+// freeEntry takes an entry back. No mark of its page may be set.
+func (f *ReaderFile) freeEntry(s linkEntry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mem.Uint32(f.entry(s.index), linkOffState).Store(linkStateFree)
 	failpoint.At("disconnect.entry")
 	mem.Uint32(s.page, pageOffState).Store(pageUnused)
 	failpoint.At("disconnect.page")
-	f.changed(s.index)
+	f.countChange(s.index)
 	failpoint.At("disconnect.changed")
 	f.free = append(f.free, s.index)
 	f.open--
@@ -165,8 +165,8 @@ func (f *ReaderFile) unmapIfUnused() error {
 	return nil
 }
 
-// changed says that an entry or its page is another one than before.
-func (f *ReaderFile) changed(i uint32) {
+// countChange says that an entry or its page is another one than before.
+func (f *ReaderFile) countChange(i uint32) {
 	mem.Uint32(f.b, rdrOffChanges+4*int(i/linksPerGroup)).Add(1)
 }
 
@@ -219,7 +219,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
 		return missing
 	}
-	l, err := q.open(wake)
+	l, err := q.openPublisher(wake)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	}
 	failpoint.At("request.open")
 	if wake.exposed {
-		r.waits.expose()
+		r.waitSet.setExposed()
 	}
 	history := q.history()
 	s, err := f.request(LinkRequest{
@@ -241,9 +241,9 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	}
 	l.attach(s.page, r.opts.MaxHeld)
 	l.tag = q.Tag
-	l.reader, l.key, l.history = f.id, linkKey(s.index, s.generation), history
-	l.free = func() { f.drop(s) }
-	r.add(l)
+	l.readerID, l.key, l.history = f.id, linkKey(s.index, s.generation), history
+	l.freePage = func() { f.freeEntry(s) }
+	r.addLink(l)
 	return nil
 }
 
@@ -254,5 +254,5 @@ func (f *ReaderFile) Decline(publisher PublisherID, subscription uint32) (func()
 	if err != nil {
 		return nil, err
 	}
-	return func() { f.drop(s) }, nil
+	return func() { f.freeEntry(s) }, nil
 }

@@ -15,28 +15,28 @@ func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
 	}
-	if !r.turn.tryAcquire() {
+	if !r.lock.tryAcquire() {
 		return false, nil
 	}
 	s.link = nil
-	defer r.endTry(sigbus.Guard(), s, &ok, &err)
-	for range lapsOfPatience {
+	defer r.endTryReceive(sigbus.Guard(), s, &ok, &err)
+	for range maxLapRetries {
 		o, err := r.poll(s)
-		if o != again {
+		if o != lapped {
 			return o == taken, err
 		}
 	}
 	return false, nil
 }
 
-// lapsOfPatience is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
+// maxLapRetries is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
 // ring can do so that often.
-const lapsOfPatience = 64
+const maxLapRetries = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
 // publisher are held and one more of that publisher is there.
 func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
-	if err := r.turn.acquire(ctx); err != nil {
+	if err := r.lock.acquire(ctx); err != nil {
 		return Sample{}, err
 	}
 	defer r.endReceive(ctx, sigbus.Guard(), &s, &err)
@@ -54,33 +54,33 @@ func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 		if err := ctx.Err(); err != nil {
 			return Sample{}, err
 		}
-		if o == nothing {
-			if err := r.await(ctx); err != nil {
+		if o == noSample {
+			if err := r.awaitSample(ctx); err != nil {
 				return Sample{}, err
 			}
 		}
 	}
 }
 
-// endedInARow is how many samples of publishers that ended may keep those that live waiting for their turn.
-const endedInARow = 64
+// maxEndedRun is how many samples of publishers that ended may keep those that live waiting for their turn.
+const maxEndedRun = 64
 
 // poll looks once at every link, and at publishers that ended. These come first: theirs is mostly the older sample.
 func (r *Reader) poll(s *Sample) (outcome, error) {
-	if r.untidy.Load() {
-		r.tidy()
+	if r.needsPrune.Load() {
+		r.prune()
 	}
 	if len(r.ended) == 0 {
 		return r.pollLinks(s)
 	}
-	if r.inARow++; r.inARow <= endedInARow {
+	if r.endedRun++; r.endedRun <= maxEndedRun {
 		if o, _ := r.takeEnded(s); o == taken {
 			return taken, nil
 		}
 	}
-	r.inARow = 0
+	r.endedRun = 0
 	o, err := r.pollLinks(s)
-	if o == nothing {
+	if o == noSample {
 		o, err = r.takeEnded(s)
 	}
 	return o, err
@@ -90,11 +90,11 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	list := r.links.Load()
 	links := *list
-	if r.next > len(links) {
-		r.next = 0
+	if r.nextLink > len(links) {
+		r.nextLink = 0
 	}
-	begin := r.next // remove moves it
-	result := nothing
+	begin := r.nextLink // remove moves it
+	result := noSample
 	var full *Link
 	for i := range links {
 		k := begin + i
@@ -103,7 +103,7 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 		}
 		l := links[k]
 		o, err := l.take(s)
-		if o == nothing && err == nil {
+		if o == noSample && err == nil {
 			if !l.ended() || l.starved {
 				continue
 			}
@@ -115,17 +115,17 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 			if now := r.links.Load(); now != list {
 				k = slices.Index(*now, l)
 			}
-			r.next = k + 1
-			r.count(s)
+			r.nextLink = k + 1
+			r.countSample(s)
 			return taken, nil
 		case o == heldLimit:
 			result, full = heldLimit, l
-		case o == again:
-			result = again
+		case o == lapped:
+			result = lapped
 		case err != nil:
-			r.fail(l, err)
+			r.failLink(l, err)
 		default:
-			r.end(l)
+			r.endLink(l)
 		}
 	}
 	if result == heldLimit {
@@ -134,21 +134,21 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// fail gives up a link that is of no use. One whose memory there is no room for is kept for later.
-func (r *Reader) fail(l *Link, err error) {
+// failLink gives up a link that is of no use. One whose memory there is no room for is kept for later.
+func (r *Reader) failLink(l *Link, err error) {
 	if errors.As(err, new(*MemoryError)) {
 		l.starve()
 	} else {
-		r.remove(l)
+		r.removeLink(l)
 	}
 	if r.opts.Failed != nil {
-		r.tell(func() { r.opts.Failed(l.id, err) })
+		r.notify(func() { r.opts.Failed(l.id, err) })
 	}
 }
 
-// tell calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f wants.
-func (r *Reader) tell(f func()) {
-	if r.turn.isTidying() {
+// notify calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f wants.
+func (r *Reader) notify(f func()) {
+	if r.lock.isPruning() {
 		go f()
 	} else {
 		f()

@@ -9,27 +9,29 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// A turn is a lock that a context can stop waiting for. It costs one atomic operation when nobody else wants it.
-type turn struct {
+// A recvLock is a lock that a context can stop waiting for. It costs one atomic operation when nobody else wants it.
+type recvLock struct {
 	state   atomic.Uint32
-	waiting atomic.Int32
+	waiters atomic.Int32
 	freed   chan struct{} // holds one token
 }
 
 const (
-	turnFree    = iota
-	turnTaken   // by who receives, perhaps for long
-	turnTidying // for a moment
+	lockFree      = iota
+	lockReceiving // by who receives, perhaps for long
+	lockPruning   // for a moment
 )
 
-func newTurn() turn { return turn{freed: make(chan struct{}, 1)} }
+func newRecvLock() recvLock { return recvLock{freed: make(chan struct{}, 1)} }
 
 // tryAcquire fails when somebody receives. It waits for who only tidies up, so that a sample that is there is found.
-func (t *turn) tryAcquire() bool { return t.state.CompareAndSwap(turnFree, turnTaken) || t.tryAgain() }
+func (t *recvLock) tryAcquire() bool {
+	return t.state.CompareAndSwap(lockFree, lockReceiving) || t.acquireAfterPrune()
+}
 
-func (t *turn) tryAgain() bool {
-	for !t.state.CompareAndSwap(turnFree, turnTaken) {
-		if t.state.Load() == turnTaken {
+func (t *recvLock) acquireAfterPrune() bool {
+	for !t.state.CompareAndSwap(lockFree, lockReceiving) {
+		if t.state.Load() == lockReceiving {
 			return false
 		}
 		runtime.Gosched()
@@ -37,18 +39,18 @@ func (t *turn) tryAgain() bool {
 	return true
 }
 
-// tryTidy acquires the turn for a moment, if nobody has it.
-func (t *turn) tryTidy() bool { return t.state.CompareAndSwap(turnFree, turnTidying) }
+// tryAcquireToPrune acquires the turn for a moment, if nobody has it.
+func (t *recvLock) tryAcquireToPrune() bool { return t.state.CompareAndSwap(lockFree, lockPruning) }
 
-// isTidying reports, to who has the turn, whether it is for a moment.
-func (t *turn) isTidying() bool { return t.state.Load() == turnTidying }
+// isPruning reports, to who has the turn, whether it is for a moment.
+func (t *recvLock) isPruning() bool { return t.state.Load() == lockPruning }
 
-func (t *turn) acquire(ctx context.Context) error {
+func (t *recvLock) acquire(ctx context.Context) error {
 	if t.tryAcquire() {
 		return nil
 	}
-	t.waiting.Add(1)
-	defer t.waiting.Add(-1)
+	t.waiters.Add(1)
+	defer t.waiters.Add(-1)
 	// Who releases the turn at this moment may not see that somebody waits, and the turn may not look free to us yet. Once
 	// this is over everybody sees us.
 	unseen := time.NewTimer(time.Millisecond)
@@ -65,9 +67,9 @@ func (t *turn) acquire(ctx context.Context) error {
 }
 
 // release costs no atomic operation when nobody waits: the look at waiting may come before the store, see acquire.
-func (t *turn) release() {
-	mem.Release32(&t.state, turnFree)
-	if t.waiting.Load() > 0 {
+func (t *recvLock) release() {
+	mem.Release32(&t.state, lockFree)
+	if t.waiters.Load() > 0 {
 		select {
 		case t.freed <- struct{}{}:
 		default:

@@ -29,34 +29,34 @@ func (r *ring) depth() int { return int(r.mask) + 1 }
 func (r *ring) index(seq uint64) int { return int(seq & r.mask) }
 
 // word says which sample is in an entry, and where.
-func (r *ring) word(seq uint64) *atomic.Uint64 { return r.at(seq, entryOffWord) }
+func (r *ring) word(seq uint64) *atomic.Uint64 { return r.wordAt(seq, entryOffWord) }
 
-func (r *ring) at(seq uint64, off int) *atomic.Uint64 {
+func (r *ring) wordAt(seq uint64, off int) *atomic.Uint64 {
 	return &r.words[r.index(seq)*entryWords+off/8]
 }
 
-func (r *ring) bytes(seq uint64, from, to int) []byte {
+func (r *ring) entryBytes(seq uint64, from, to int) []byte {
 	e := r.index(seq) * entrySize
 	return r.b[e+from : e+to : e+to]
 }
 
-// fill writes a small payload where the sample of a sequence will be. Whoever copies the entry's former sample meanwhile
+// fillEntry writes a small payload where the sample of a sequence will be. Whoever copies the entry's former sample meanwhile
 // finds another guard afterwards.
-func (r *ring) fill(seq uint64, payload []byte) {
+func (r *ring) fillEntry(seq uint64, payload []byte) {
 	failpoint.At("small.wait")
 	front := payload[:min(len(payload), smallFront)]
-	mem.Release64(r.at(seq, entryOffGuard), seq)
+	mem.Release64(r.wordAt(seq, entryOffGuard), seq)
 	failpoint.At("small.guard")
-	mem.StoreBytes(r.bytes(seq, entryOffFront, entrySize), front)
+	mem.StoreBytes(r.entryBytes(seq, entryOffFront, entrySize), front)
 	if tail := payload[len(front):]; len(tail) > 0 {
-		mem.StoreBytes(r.bytes(seq, entryOffTail, entryOffGuard), tail)
+		mem.StoreBytes(r.entryBytes(seq, entryOffTail, entryOffGuard), tail)
 	}
 	failpoint.At("small.payload")
 }
 
-// show makes what fill wrote, n bytes, a sample.
-func (r *ring) show(seq uint64, stamp int64, n int) {
-	mem.Release64(r.at(seq, entryOffStamp), uint64(stamp))
+// storeWord makes what fill wrote, n bytes, a sample.
+func (r *ring) storeWord(seq uint64, stamp int64, n int) {
+	mem.Release64(r.wordAt(seq, entryOffStamp), uint64(stamp))
 	failpoint.At("small.stamp")
 	mem.Release64(r.word(seq), ringWord(seq, slotInEntry|uint32(n)))
 	failpoint.At("small.word")
@@ -70,9 +70,9 @@ type entryCopy struct {
 	words    [smallPayload / 8]uint64
 }
 
-// read copies the small sample of a sequence, of which the word said that it has n bytes, and reports whether it was still
+// readEntry copies the small sample of a sequence, of which the word said that it has n bytes, and reports whether it was still
 // there.
-func (r *ring) read(seq uint64, c *entryCopy, n int) bool {
+func (r *ring) readEntry(seq uint64, c *entryCopy, n int) bool {
 	at := r.index(seq) * entryWords
 	e := r.words[at : at+entryWords : at+entryWords]
 	c.stamp = int64(e[entryOffStamp/8].Load())

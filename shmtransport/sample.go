@@ -14,7 +14,7 @@ type Sample struct {
 	sequence uint64
 	stamp    int64
 	lost     uint64
-	use      use
+	holding  holding
 
 	// Samples are copied from function to function, in moves of 16 bytes. A processor waits where one move reads what several
 	// wrote: where the last two of 56 bytes overlap, and where a result went through registers, as it does without an array.
@@ -22,28 +22,28 @@ type Sample struct {
 	_ [2]uint32
 }
 
-// A use is one time that a sample is held, by the name of a mark: which mark in the lower bits, then how, and above that how
+// A holding is one time that a sample is held, by the name of a mark: which mark in the lower bits, then how, and above that how
 // often the name was used before.
-type use uint64
+type holding uint64
 
 const (
-	markBits = 10                       // enough for MaxHeld
-	marked   = use(1) << markBits       // the sample is in a slot, and the mark is set
-	copied   = use(1) << (markBits + 1) // the sample was copied
-	oneUse   = use(1) << (markBits + 2)
+	markBits   = 10                           // enough for MaxHeld
+	holdsSlot  = holding(1) << markBits       // the sample is in a slot, and the mark is set
+	holdsCopy  = holding(1) << (markBits + 1) // the sample was copied
+	oneHolding = holding(1) << (markBits + 2)
 )
 
-func (u use) mark() int   { return int(u & (marked - 1)) }
-func (u use) inUse() bool { return u&(marked|copied) != 0 }
+func (u holding) mark() int    { return int(u & (holdsSlot - 1)) }
+func (u holding) active() bool { return u&(holdsSlot|holdsCopy) != 0 }
 
 // next is what follows when the use has ended.
-func (u use) next() use { return u&^(marked|copied) + oneUse }
+func (u holding) next() holding { return u&^(holdsSlot|holdsCopy) + oneHolding }
 
 // Payload returns the message's bytes, nil after Release. They are not to be written to; those in place are read-only memory,
 // where that is a fault. So is reading those in place when the publisher's process cuts its file short, which ends this one;
 // Read and AppendTo make that an error.
 func (s Sample) Payload() []byte {
-	if s.link == nil || use(s.link.uses[s.use.mark()].Load()) != s.use {
+	if s.link == nil || holding(s.link.holdings[s.holding.mark()].Load()) != s.holding {
 		return nil
 	}
 	return s.payload.Bytes()
@@ -59,7 +59,7 @@ func (s Sample) Read(f func(payload []byte) error) error {
 	switch {
 	case b == nil:
 		return closed.Error("the sample was released")
-	case s.use&copied != 0:
+	case s.holding&holdsCopy != 0:
 		return f(b)
 	}
 	return s.readInPlace(b, f)
@@ -72,8 +72,8 @@ func (s Sample) readInPlace(b []byte, f func([]byte) error) (err error) {
 			if !sigbus.In(e, b) || s.Payload() == nil { // after Release the fault is the application's
 				panic(e)
 			}
-			err = cutShort(s.link.view)
-			s.link.spoil(err)
+			err = truncatedError(s.link.view)
+			s.link.setFault(err)
 		}
 	}(sigbus.Guard())
 	return f(b)
@@ -120,6 +120,6 @@ func (s Sample) Tag() any {
 // Release lets the memory be reused. Only the first call on a message does anything; any goroutine may make it.
 func (s Sample) Release() {
 	if s.link != nil {
-		s.link.release(s.use)
+		s.link.release(s.holding)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-func TestSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T) {
-	inSlotsAndEntries(t, testSequencesPassTheEndOfTheirBitsInTheRing)
+func TestRing_SequenceBitsWrap(t *testing.T) {
+	inSlotsAndEntries(t, testRing_SequenceBitsWrap)
 }
 
-func testSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T, newRing ringMaker) {
+func testRing_SequenceBitsWrap(t *testing.T, newRing ringMaker) {
 	const depth = 8
 	for _, first := range []uint64{1<<41 - 20, 1<<42 - 20, 1<<43 - 20, 1<<63 - 20} {
 		h := newRing(t, WriterOptions{Depth: depth})

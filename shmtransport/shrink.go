@@ -12,70 +12,70 @@ import "github.com/shmbus/shmbus/internal/failpoint"
 // No reader reads these slots: no ring word names them, and reclaim saw no mark of who found them in the ring before.
 func (p *pool) shrink(size int, need int64) (more bool) {
 	for _, a := range p.arenas {
-		if p.limit-p.taken >= need {
+		if p.limit-p.reserved >= need {
 			break
 		}
-		if a.slotSize >= size || !a.unused() {
+		if a.slotSize >= size || !a.allFree() {
 			continue
 		}
-		if p.store.giveBack(a.off, roundToPage(a.bytes())) != nil {
+		if p.store.punchHole(a.off, roundToPage(a.bytes())) != nil {
 			continue
 		}
 		failpoint.At("shrink.hole")
-		a.free, a.empty = a.free[:0], true
-		p.taken -= a.bytes()
+		a.free, a.punched = a.free[:0], true
+		p.reserved -= a.bytes()
 		more = true
 	}
 	return more
 }
 
-// renew gives the memory of arenas that are empty back once more. A process that touches a hole makes the kernel fill it, and a
+// punchAgain gives the memory of arenas that are empty back once more. A process that touches a hole makes the kernel fill it, and a
 // user who may only read can do so. Errors do not matter: there is no less room than before.
-func (p *pool) renew() {
+func (p *pool) punchAgain() {
 	for _, a := range p.arenas {
-		if a.empty {
-			_ = p.store.giveBack(a.off, roundToPage(a.bytes()))
+		if a.punched {
+			_ = p.store.punchHole(a.off, roundToPage(a.bytes()))
 		}
 	}
 }
 
-// yielding tells the arenas of smaller slots than payloads of n bytes need, none of whose slots a reader or a loan has,
+// evictable tells the arenas of smaller slots than payloads of n bytes need, none of whose slots a reader or a loan has,
 // as far as look saw. It returns nil if the memory of all of them would not do. systemFull says that it is not the limit
 // that is in the way.
-func (p *pool) yielding(n int, systemFull bool) []bool {
+func (p *pool) evictable(n int, systemFull bool) []bool {
 	if len(p.arenas) == MaxArenas {
 		return nil
 	}
 	size := p.sizeFor(n)
-	room := p.limit - p.taken
+	room := p.limit - p.reserved
 	if systemFull {
 		room = 0
 	}
-	yields := make([]bool, len(p.arenas))
+	candidates := make([]bool, len(p.arenas))
 	for k, a := range p.arenas {
-		if a.empty || a.slotSize >= size {
+		if a.punched || a.slotSize >= size {
 			continue
 		}
-		yields[k] = true
+		candidates[k] = true
 		for i := a.base; i < a.base+a.slots; i++ {
-			yields[k] = yields[k] && !p.held[i] && p.lent[i]%2 == 0
+			candidates[k] = candidates[k] && !p.held[i] && p.loans[i]%2 == 0
 		}
-		if yields[k] {
+		if candidates[k] {
 			room += a.bytes()
 		}
 	}
 	if room < int64(slotHeaderSize+size) {
 		return nil
 	}
-	return yields
+	return candidates
 }
 
-// refill takes memory back for an arena without it whose slots suit payloads of n bytes. That needs no new entry in the
+// restoreArena takes memory back for an arena without it whose slots suit payloads of n bytes. That needs no new entry in the
 // table, and readers notice nothing. When no entry is left, slots that are far too large will do.
-func (p *pool) refill(n int) bool {
+func (p *pool) restoreArena(n int) bool {
 	best, last := -1, len(p.arenas) == MaxArenas
 	for k, a := range p.arenas {
-		if a.empty && (a.suits(n) || last && a.slotSize >= n) && p.taken+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
+		if a.punched && (a.fits(n) || last && a.slotSize >= n) && p.reserved+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
 			best = k
 		}
 	}
@@ -83,13 +83,13 @@ func (p *pool) refill(n int) bool {
 		return false
 	}
 	a := p.arenas[best]
-	if p.store.takeBack(a.off, roundToPage(a.bytes())) != nil {
+	if p.store.fillHole(a.off, roundToPage(a.bytes())) != nil {
 		return false
 	}
 	failpoint.At("shrink.reserve")
-	a.empty = false
-	a.fill(best)
-	p.taken += a.bytes()
+	a.punched = false
+	a.freeAll(best)
+	p.reserved += a.bytes()
 	failpoint.At("shrink.slots")
 	return true
 }

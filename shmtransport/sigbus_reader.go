@@ -18,53 +18,53 @@ import (
 func endOpen(before sigbus.Mode, v view, err *error) {
 	before.Restore()
 	if e := recover(); e != nil {
-		if !v.faulted(e) {
+		if !v.isFault(e) {
 			panic(e)
 		}
-		*err = cutShort(v)
+		*err = truncatedError(v)
 	}
 }
 
-func cutShort(v view) error {
-	return &CorruptError{Where: v.name(), What: "its owner cut the file short while it was mapped"}
+func truncatedError(v view) error {
+	return &CorruptError{Where: v.name(), What: "its owner faulted the file short while it was mapped"}
 }
 
-// survive gives up the link in whose memory the fault e is, and releases the turn. given are the Samples that the interrupted
+// recoverFault gives up the link in whose memory the fault e is, and releases the turn. given are the Samples that the interrupted
 // call may have filled and not counted. What is no such fault goes on as a panic.
-func (r *Reader) survive(e any, given ...*Sample) {
-	defer r.turn.release()
-	var cut *Link
+func (r *Reader) recoverFault(e any, given ...*Sample) {
+	defer r.lock.release()
+	var faulted *Link
 	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
-		if l.kept == nil && l.view.faulted(e) {
-			cut = l
+		if l.kept == nil && l.view.isFault(e) {
+			faulted = l
 			break
 		}
 	}
-	if cut == nil {
+	if faulted == nil {
 		panic(e)
 	}
 	for _, s := range given {
 		switch {
 		case s.link == nil:
 			continue
-		case s.link == cut:
-			cut.lost++
+		case s.link == faulted:
+			faulted.lost++
 		}
-		s.passOver()
+		s.discard()
 		*s = Sample{}
 	}
-	r.fail(cut, cutShort(cut.view))
+	r.failLink(faulted, truncatedError(faulted.view))
 }
 
-// endTry ends TryReceive. The others are asked again: each such end has one publisher less.
-func (r *Reader) endTry(before sigbus.Mode, s *Sample, ok *bool, err *error) {
+// endTryReceive ends TryReceive. The others are asked again: each such end has one publisher less.
+func (r *Reader) endTryReceive(before sigbus.Mode, s *Sample, ok *bool, err *error) {
 	before.Restore()
 	e := recover()
 	if e == nil {
-		r.turn.release()
+		r.lock.release()
 		return
 	}
-	r.survive(e, s)
+	r.recoverFault(e, s)
 	*ok, *err = r.TryReceive(s)
 }
 
@@ -73,10 +73,10 @@ func (r *Reader) endLatest(before sigbus.Mode, s *Sample, ok *bool, err *error) 
 	before.Restore()
 	e := recover()
 	if e == nil {
-		r.turn.release()
+		r.lock.release()
 		return
 	}
-	r.survive(e, s, &r.other)
+	r.recoverFault(e, s, &r.candidate)
 	*ok, *err = r.Latest(s)
 }
 
@@ -85,10 +85,10 @@ func (r *Reader) endReceive(ctx context.Context, before sigbus.Mode, s *Sample, 
 	before.Restore()
 	e := recover()
 	if e == nil {
-		r.turn.release()
+		r.lock.release()
 		return
 	}
-	r.survive(e, s)
+	r.recoverFault(e, s)
 	*s, *err = r.Receive(ctx)
 }
 
@@ -97,15 +97,15 @@ func (r *Reader) endBatch(ctx context.Context, before sigbus.Mode, buf []Sample,
 	before.Restore()
 	e := recover()
 	if e == nil {
-		r.turn.release()
+		r.lock.release()
 		return
 	}
 	given := make([]*Sample, 0, len(buf))
-	got := r.got
+	got := r.batchCount
 	for i := range buf[got:] {
 		given = append(given, &buf[got+i])
 	}
-	r.survive(e, given...)
+	r.recoverFault(e, given...)
 	if got > 0 {
 		*n, *err = got, nil
 		return
@@ -113,25 +113,25 @@ func (r *Reader) endBatch(ctx context.Context, before sigbus.Mode, buf []Sample,
 	*n, *err = r.ReceiveBatch(ctx, buf)
 }
 
-// endTidy ends Prune.
-func (r *Reader) endTidy(before sigbus.Mode) {
+// endPrune ends Prune.
+func (r *Reader) endPrune(before sigbus.Mode) {
 	before.Restore()
 	e := recover()
 	if e == nil {
-		r.turn.release()
+		r.lock.release()
 		return
 	}
-	r.survive(e)
+	r.recoverFault(e)
 	r.Prune()
 }
 
-// glance calls f, which looks at the link without having the turn, and reports whether it could. Who has the turn next will
+// guarded calls f, which looks at the link without having the turn, and reports whether it could. Who has the turn next will
 // give the link up.
-func (l *Link) glance(f func()) (ok bool) {
+func (l *Link) guarded(f func()) (ok bool) {
 	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
-			if !l.view.faulted(e) {
+			if !l.view.isFault(e) {
 				panic(e)
 			}
 			ok = false
@@ -141,20 +141,20 @@ func (l *Link) glance(f func()) (ok bool) {
 	return true
 }
 
-// spoil notes that the memory of a link turned out to be of no use while a payload was read. Any goroutine may do that;
+// setFault notes that the memory of a link turned out to be of no use while a payload was read. Any goroutine may do that;
 // whoever has the turn next gives the link up.
-func (l *Link) spoil(err error) {
-	l.spoiled.CompareAndSwap(nil, &err)
+func (l *Link) setFault(err error) {
+	l.fault.CompareAndSwap(nil, &err)
 	if r := l.owner; r != nil {
 		r.Prune()
 	}
 }
 
-// dropSpoiled gives up the links that spoil spoke of. Of publishers that ended takeEnded does. Called with the turn.
-func (r *Reader) dropSpoiled() {
+// removeFaulted gives up the links that spoil spoke of. Of publishers that ended takeEnded does. Called with the turn.
+func (r *Reader) removeFaulted() {
 	for _, l := range *r.links.Load() {
-		if err := l.spoiled.Load(); err != nil {
-			r.fail(l, *err)
+		if err := l.fault.Load(); err != nil {
+			r.failLink(l, *err)
 		}
 	}
 }

@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// figuresDelay is how soon after a sample was taken or released the figures in shared memory tell. Each wait for it covers all
+// statsDelay is how soon after a sample was taken or released the figures in shared memory tell. Each wait for it covers all
 // samples of all Readers in that time, and nothing waits while none is taken or released.
-const figuresDelay = 10 * time.Millisecond
+const statsDelay = 10 * time.Millisecond
 
-// staleFigures are the Readers of a participant whose figures in shared memory changed since they were counted. Any goroutine may
+// staleStats are the Readers of a participant whose figures in shared memory changed since they were counted. Any goroutine may
 // release a sample, and the memory goes when the Reader closes, so no release writes there; that is left to a timer.
-type staleFigures struct {
+type staleStats struct {
 	mu    sync.Mutex
 	first *Reader // the others follow by nextStale
 	timer *time.Timer
 }
 
-// changed notes that a figure changed that countUp counts. The change itself comes first. This is all that a release costs while
+// statsChanged notes that a figure changed that update counts. The change itself comes first. This is all that a release costs while
 // the figures are to be counted anyway.
-func (r *Reader) changed() {
-	if !r.stale.Load() {
-		r.waits.stale.add(r)
+func (r *Reader) statsChanged() {
+	if !r.statsStale.Load() {
+		r.waitSet.staleStats.add(r)
 	}
 }
 
-func (f *staleFigures) add(r *Reader) {
-	if !r.stale.CompareAndSwap(false, true) {
+func (f *staleStats) add(r *Reader) {
+	if !r.statsStale.CompareAndSwap(false, true) {
 		return
 	}
 	f.mu.Lock()
@@ -36,13 +36,13 @@ func (f *staleFigures) add(r *Reader) {
 	switch {
 	case !alone: // the timer runs
 	case f.timer == nil:
-		f.timer = time.AfterFunc(figuresDelay, f.countUp)
+		f.timer = time.AfterFunc(statsDelay, f.update)
 	default:
-		f.timer.Reset(figuresDelay)
+		f.timer.Reset(statsDelay)
 	}
 }
 
-func (f *staleFigures) countUp() {
+func (f *staleStats) update() {
 	f.mu.Lock()
 	r := f.first
 	f.first = nil
@@ -50,9 +50,9 @@ func (f *staleFigures) countUp() {
 	for r != nil {
 		next := r.nextStale
 		r.nextStale = nil
-		r.stale.Store(false) // what changes from here on is counted once more
+		r.statsStale.Store(false) // what changes from here on is counted once more
 		r.mu.Lock()
-		r.countUp()
+		r.updateStats()
 		r.mu.Unlock()
 		r = next
 	}

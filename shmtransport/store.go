@@ -17,9 +17,9 @@ import (
 type store interface {
 	// grow adds n bytes (whole pages, see roundToPage) at the end and returns where they are.
 	grow(n int64) (off int64, b []byte, err error)
-	// giveBack frees the memory of what grow returned, whose bytes must not be touched until takeBack has reserved it again.
-	giveBack(off, n int64) error
-	takeBack(off, n int64) error
+	// punchHole frees the memory of what grow returned, whose bytes must not be touched until fillHole has reserved it again.
+	punchHole(off, n int64) error
+	fillHole(off, n int64) error
 	// bell is the word on which readers of the ring sleep.
 	bell() *atomic.Uint32
 	// close takes the memory out of this process; nothing of it may be touched afterwards.
@@ -38,17 +38,17 @@ type view interface {
 	backed() (int64, error)
 	// name says what it is, for errors.
 	name() string
-	// faulted reports whether what recover returned is a fault in a window, which the owner of a file may have cut away.
-	faulted(recovered any) bool
+	// isFault reports whether what recover returned is a fault in a window, which the owner of a file may have cut away.
+	isFault(recovered any) bool
 	close() error
 }
 
 // fileStore is a store that other processes can open.
 type fileStore struct {
-	file *shm.File
-	wake *atomic.Uint32 // in the participant's WakeFile
-	size int64
-	maps []*shm.Mapping
+	file     *shm.File
+	bellWord *atomic.Uint32 // in the participant's WakeFile
+	size     int64
+	maps     []*shm.Mapping
 }
 
 // newFileStore makes a file without a name, of the given group if that is positive.
@@ -63,7 +63,7 @@ func newFileStore(dir string, mode fs.FileMode, group int, bell *atomic.Uint32) 
 			return nil, err
 		}
 	}
-	return &fileStore{file: f, wake: bell}, nil
+	return &fileStore{file: f, bellWord: bell}, nil
 }
 
 func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
@@ -85,11 +85,11 @@ func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
 	return off, m.Bytes(), nil
 }
 
-func (s *fileStore) giveBack(off, n int64) error { return s.file.Release(off, n) }
-func (s *fileStore) bell() *atomic.Uint32        { return s.wake }
-func (s *fileStore) close() error                { return closeMapped(s.file, s.maps) }
+func (s *fileStore) punchHole(off, n int64) error { return s.file.Release(off, n) }
+func (s *fileStore) bell() *atomic.Uint32         { return s.bellWord }
+func (s *fileStore) close() error                 { return closeMapped(s.file, s.maps) }
 
-func (s *fileStore) takeBack(off, n int64) error {
+func (s *fileStore) fillHole(off, n int64) error {
 	err := s.file.Reserve(off, n)
 	if err != nil {
 		s.file.Release(off, n) // as in grow
@@ -99,11 +99,11 @@ func (s *fileStore) takeBack(off, n int64) error {
 
 // fileView is a view of another process's fileStore, or of one in this process through the same door.
 type fileView struct {
-	file  *shm.File
-	wake  *atomic.Uint32
-	wakes *wakeMap   // in which wake is; nil where nobody rings
-	mu    sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
-	maps  []*shm.Mapping
+	file     *shm.File
+	bellWord *atomic.Uint32
+	wakeMap  *wakeMap   // in which wake is; nil where nobody rings
+	mu       sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
+	maps     []*shm.Mapping
 }
 
 func openFileView(path string) (*fileView, error) {
@@ -111,13 +111,13 @@ func openFileView(path string) (*fileView, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fileView{file: f, wake: new(atomic.Uint32)}, nil
+	return &fileView{file: f, bellWord: new(atomic.Uint32)}, nil
 }
 
-// ringBy makes the bell of a publisher the view's, which releases the mapping of the wake file when it is closed.
-func (v *fileView) ringBy(m *wakeMap, number uint32) { v.wakes, v.wake = m, m.bell(number) }
+// useBell makes the bell of a publisher the view's, which releases the mapping of the wake file when it is closed.
+func (v *fileView) useBell(m *wakeMap, number uint32) { v.wakeMap, v.bellWord = m, m.bell(number) }
 
-func (v *fileView) bell() *atomic.Uint32 { return v.wake }
+func (v *fileView) bell() *atomic.Uint32 { return v.bellWord }
 
 func (v *fileView) window(off int64, n int) ([]byte, error) {
 	// All of it was reserved once, so more than the whole file system is a lie, however long the file is.
@@ -147,8 +147,8 @@ func (v *fileView) backed() (int64, error) { return v.file.Backed() }
 
 func (v *fileView) name() string { return v.file.Path() }
 
-func (v *fileView) faulted(recovered any) bool {
-	if v.wakes != nil && sigbus.In(recovered, v.wakes.m.Bytes()) {
+func (v *fileView) isFault(recovered any) bool {
+	if v.wakeMap != nil && sigbus.In(recovered, v.wakeMap.m.Bytes()) {
 		return true
 	}
 	v.mu.Lock()
@@ -156,7 +156,9 @@ func (v *fileView) faulted(recovered any) bool {
 	return slices.ContainsFunc(v.maps, func(m *shm.Mapping) bool { return sigbus.In(recovered, m.Bytes()) })
 }
 
-func (v *fileView) close() error { return errors.Join(closeMapped(v.file, v.maps), v.wakes.release()) }
+func (v *fileView) close() error {
+	return errors.Join(closeMapped(v.file, v.maps), v.wakeMap.release())
+}
 
 func closeMapped(f *shm.File, maps []*shm.Mapping) error {
 	var first error
@@ -173,14 +175,14 @@ func closeMapped(f *shm.File, maps []*shm.Mapping) error {
 
 // heapStore is a store and its view in one: private memory, so that the race detector and the fuzzer see every access.
 type heapStore struct {
-	mu     sync.Mutex
-	pieces []heapPiece
-	size   int64
-	limit  int64 // grow fails beyond it; 0 = no limit
-	wake   atomic.Uint32
+	mu       sync.Mutex
+	chunks   []heapChunk
+	size     int64
+	limit    int64 // grow fails beyond it; 0 = no limit
+	bellWord atomic.Uint32
 }
 
-type heapPiece struct {
+type heapChunk struct {
 	off int64
 	b   []byte
 }
@@ -191,8 +193,8 @@ func (s *heapStore) grow(n int64) (int64, []byte, error) {
 	if s.limit > 0 && s.size+n > s.limit {
 		return 0, nil, &shm.SpaceError{Path: "heap", Needed: n, Available: s.limit - s.size}
 	}
-	p := heapPiece{off: s.size, b: mem.Alloc(int(n))}
-	s.pieces = append(s.pieces, p)
+	p := heapChunk{off: s.size, b: mem.Alloc(int(n))}
+	s.chunks = append(s.chunks, p)
 	s.size += n
 	return p.off, p.b, nil
 }
@@ -200,7 +202,7 @@ func (s *heapStore) grow(n int64) (int64, []byte, error) {
 func (s *heapStore) window(off int64, n int) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.pieces {
+	for _, p := range s.chunks {
 		if off >= p.off && n >= 0 && off+int64(n) <= p.off+int64(len(p.b)) {
 			return p.b[off-p.off:][:n:n], nil
 		}
@@ -216,14 +218,14 @@ func (s *heapStore) readAt(p []byte, off int64) error {
 	return err
 }
 
-// giveBack clears the bytes, as the kernel does, so that whoever still reads them is found out.
-func (s *heapStore) giveBack(off, n int64) error {
+// punchHole clears the bytes, as the kernel does, so that whoever still reads them is found out.
+func (s *heapStore) punchHole(off, n int64) error {
 	b, err := s.window(off, int(n))
 	clear(b)
 	return err
 }
 
-func (s *heapStore) takeBack(int64, int64) error { return nil }
+func (s *heapStore) fillHole(int64, int64) error { return nil }
 
 func (s *heapStore) backed() (int64, error) {
 	s.mu.Lock()
@@ -231,9 +233,9 @@ func (s *heapStore) backed() (int64, error) {
 	return s.size, nil
 }
 
-func (s *heapStore) bell() *atomic.Uint32 { return &s.wake }
+func (s *heapStore) bell() *atomic.Uint32 { return &s.bellWord }
 func (s *heapStore) name() string         { return "heap" }
-func (s *heapStore) faulted(any) bool     { return false }
+func (s *heapStore) isFault(any) bool     { return false }
 func (s *heapStore) close() error         { return nil }
 
 // roundToPage returns the number of bytes of the whole pages that hold n.

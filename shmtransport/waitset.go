@@ -11,8 +11,8 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// stayWarm is how long a Reader that took something stays among those whose leader keeps a processor.
-const stayWarm = 10 * time.Millisecond
+// warmTime is how long a Reader that took something stays among those whose leader keeps a processor.
+const warmTime = 10 * time.Millisecond
 
 // WaitSet is what all Readers of a process share, so that they wait with few threads and keep at most one processor. The zero
 // value is ready to use.
@@ -22,85 +22,85 @@ const stayWarm = 10 * time.Millisecond
 // only one cold Reader it sleeps by itself; several sit in rows, which are goroutines that sleep for as many of them as one
 // system call can.
 type WaitSet struct {
-	mapped atomic.Int64 // bytes of slots that the Readers have mapped
-	pieces atomic.Int64 // and of how many arenas
+	mappedBytes  atomic.Int64 // bytes of slots that the Readers have mapped
+	mappedArenas atomic.Int64 // and of how many arenas
 
 	exposed atomic.Pointer[time.Time] // when a bell was found that members of a group may open, nil = there is none
 
-	stale staleFigures
+	staleStats staleStats
 
-	told atomic.Int32 // Readers that were told to get up and have not done so yet
+	waking atomic.Int32 // Readers that were told to get up and have not done so yet
 
-	mu    sync.Mutex
-	warm  circle
-	rows  []*row
-	spare []*row   // not in use
-	alone *parking // sleeps by itself, with sleeper
+	mu          sync.Mutex
+	warm        warmSet
+	groups      []*coldGroup
+	spareGroups []*coldGroup // not in use
+	alone       *waiter      // sleeps by itself, with sleeper
 
 	sleeper futex.Waiter
 }
 
-// A parking is a Reader's place while it waits.
-type parking struct {
-	reader *Reader
-	bells  futex.Words   // with the values they had before the links were armed
-	wake   uint32        // value of the Reader's wake at the beginning of the wait
-	ready  chan struct{} // holds one token
-	poked  atomic.Uint32 // changes when a sleeper that is not told by its token must look again
+// A waiter is a Reader's place while it waits.
+type waiter struct {
+	reader   *Reader
+	bells    futex.Words   // with the values they had before the links were armed
+	seenWake uint32        // value of the Reader's wake at the beginning of the wait
+	ready    chan struct{} // holds one token
+	recheck  atomic.Uint32 // changes when a sleeper that is not told by its token must look again
 
 	warmUntil int64 // on the Reader's clock
 
-	at   place         // guarded by mu of WaitSet
-	rows []*row        // where it sits; guarded by mu of WaitSet
-	own  *futex.Waiter // made when it has more bells than a shared one takes
+	state      waitState     // guarded by mu of WaitSet
+	groups     []*coldGroup  // where it sits; guarded by mu of WaitSet
+	ownSleeper *futex.Waiter // made when it has more bells than a shared one takes
 }
 
-// place is where a parking is.
-type place int
+// waitState is where a parking is.
+type waitState int
 
 const (
-	nowhere   place = iota
-	leading         // in the circle, asleep for all
-	following       // in the circle
-	looking         // warm, with more bells than the circle takes
-	alone           // cold, asleep for itself
-	seated          // cold, in rows
+	notWaiting    waitState = iota
+	leading                 // in the circle, asleep for all
+	following               // in the circle
+	polling                 // warm, with more bells than the circle takes
+	sleepingAlone           // cold, asleep for itself
+	inGroups                // cold, in rows
 )
 
-func (p *parking) init(r *Reader) { p.reader, p.ready = r, make(chan struct{}, 1) }
+func (p *waiter) init(r *Reader) { p.reader, p.ready = r, make(chan struct{}, 1) }
 
-// call ends the wait, if there is one; the Reader's wake has changed before.
-func (p *parking) call() {
-	p.poked.Add(1)
-	futex.Wake(&p.poked)
-	p.token()
+// wakeUp ends the wait, if there is one; the Reader's wake has changed before.
+func (p *waiter) wakeUp() {
+	p.recheck.Add(1)
+	futex.Wake(&p.recheck)
+	p.putToken()
 }
 
-// tell ends the wait of p, which is following or seated, at its new place. Called with mu held.
-func (w *WaitSet) tell(p *parking, at place) {
-	p.at = at
-	w.told.Add(1)
-	p.token()
+// wakeAs ends the wait of p, which is following or seated, at its new place. Called with mu held.
+func (w *WaitSet) wakeAs(p *waiter, at waitState) {
+	p.state = at
+	w.waking.Add(1)
+	p.putToken()
 }
 
-// token gives the token that ends a wait on the channel.
-func (p *parking) token() {
+// putToken gives the token that ends a wait on the channel.
+func (p *waiter) putToken() {
 	select {
 	case p.ready <- struct{}{}:
 	default:
 	}
 }
 
-// called reports whether somebody called since the wait began.
-func (p *parking) called() bool { return p.reader.wake.Load() != p.wake }
+// wokenUp reports whether somebody called since the wait began.
+func (p *waiter) wokenUp() bool { return p.reader.wake.Load() != p.seenWake }
 
-func (p *parking) now() int64 { return p.reader.clock.Now() }
+func (p *waiter) now() int64 { return p.reader.clock.Now() }
 
-func (p *parking) rang() bool { return p.heard(0, p.bells.Len()) }
+func (p *waiter) anyBellChanged() bool { return p.bellChanged(0, p.bells.Len()) }
 
-// heard reports whether one of the bells from the i-th to before the j-th rang. One that cannot be read any more did: whoever
+// bellChanged reports whether one of the bells from the i-th to before the j-th rang. One that cannot be read any more did: whoever
 // waits for it has to look.
-func (p *parking) heard(i, j int) (rang bool) {
+func (p *waiter) bellChanged(i, j int) (rang bool) {
 	defer func(before sigbus.Mode) {
 		before.Restore()
 		if e := recover(); e != nil {
@@ -118,113 +118,113 @@ func (p *parking) heard(i, j int) (rang bool) {
 //
 // A token from before the wait is taken away first, then called is asked: whoever calls later leaves a token, or changes poked
 // after the sleeper has read it.
-func (w *WaitSet) wait(p *parking) (again bool, err error) {
+func (w *WaitSet) wait(p *waiter) (again bool, err error) {
 	select {
 	case <-p.ready:
 	default:
 	}
-	if p.called() {
+	if p.wokenUp() {
 		return false, nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.place(p)
+	w.enqueue(p)
 	for {
-		switch p.at {
-		case nowhere:
+		switch p.state {
+		case notWaiting:
 			return false, nil
 		case leading:
 			if err := w.lead(p); err != nil {
 				return false, err
 			}
-		case alone:
+		case sleepingAlone:
 			return false, w.sleepAlone(p)
-		case looking:
-			return w.lookAgain(p)
+		case polling:
+			return w.poll(p)
 		default:
 			w.mu.Unlock()
 			<-p.ready
 			w.mu.Lock()
-			if p.at == following || p.at == seated {
-				w.leave(p) // called
+			if p.state == following || p.state == inGroups {
+				w.dequeue(p) // called
 			} else {
-				w.told.Add(-1)
+				w.waking.Add(-1)
 			}
 		}
 	}
 }
 
-// place finds a place for p. Called with mu held.
-func (w *WaitSet) place(p *parking) {
+// enqueue finds a place for p. Called with mu held.
+func (w *WaitSet) enqueue(p *waiter) {
 	warm, large := p.now() < p.warmUntil, p.bells.Len() >= futex.MaxWords
 	switch {
 	case warm && large:
-		p.at = looking
-	case warm && w.warm.join(p):
-	case w.alone == nil && len(w.rows) == 0 && !large:
-		w.alone, p.at = p, alone
+		p.state = polling
+	case warm && w.warm.add(p):
+	case w.alone == nil && len(w.groups) == 0 && !large:
+		w.alone, p.state = p, sleepingAlone
 	default:
-		w.seat(p)
+		w.joinGroups(p)
 	}
 }
 
-// leave gives up the place of p. Its bells may be unmapped afterwards: who sleeps for others looks at the bells of those who
+// dequeue gives up the place of p. Its bells may be unmapped afterwards: who sleeps for others looks at the bells of those who
 // have a place only, and a sleep on the others is the kernel's business. Called with mu held.
-func (w *WaitSet) leave(p *parking) {
-	switch p.at {
+func (w *WaitSet) dequeue(p *waiter) {
+	switch p.state {
 	case following:
-		w.warm.drop(p)
-	case seated:
-		w.unseat(p, nil)
+		w.warm.remove(p)
+	case inGroups:
+		w.leaveGroups(p, nil)
 	}
-	p.at = nowhere
+	p.state = notWaiting
 }
 
 // sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
-func (w *WaitSet) sleepAlone(p *parking) error {
-	err := w.sleepOn(p, &w.sleeper, p.bells.Len(), w.nap())
-	w.alone, p.at = nil, nowhere
+func (w *WaitSet) sleepAlone(p *waiter) error {
+	err := w.sleepOnBells(p, &w.sleeper, p.bells.Len(), w.sleepBound())
+	w.alone, p.state = nil, notWaiting
 	return err
 }
 
-// sleepOn sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
-func (w *WaitSet) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration) error {
+// sleepOnBells sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
+func (w *WaitSet) sleepOnBells(p *waiter, s *futex.Waiter, n int, nap time.Duration) error {
 	s.Reset()
-	poked := p.poked.Load()
+	poked := p.recheck.Load()
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	s.Append(&p.bells, 0, n) // first those that others ring
-	s.Add(&p.poked, poked)
-	if p.called() {
+	s.Add(&p.recheck, poked)
+	if p.wokenUp() {
 		return nil
 	}
 	return s.Wait(nap)
 }
 
-// lookAgain is the wait of a Reader that has more bells than one system call takes, while it is warm.
-func (w *WaitSet) lookAgain(p *parking) (again bool, err error) {
-	if p.own == nil {
-		p.own = new(futex.Waiter)
+// poll is the wait of a Reader that has more bells than one system call takes, while it is warm.
+func (w *WaitSet) poll(p *waiter) (again bool, err error) {
+	if p.ownSleeper == nil {
+		p.ownSleeper = new(futex.Waiter)
 	}
-	err = w.sleepOn(p, p.own, futex.MaxWords-1, lookPause(p.bells.Len()))
-	p.at = nowhere
-	return p.now() < p.warmUntil && !p.called() && !p.rang(), err
+	err = w.sleepOnBells(p, p.ownSleeper, futex.MaxWords-1, scanDelay(p.bells.Len()))
+	p.state = notWaiting
+	return p.now() < p.warmUntil && !p.wokenUp() && !p.anyBellChanged(), err
 }
 
-// yields is how often whoever told others goes out of their way.
-const yields = 4
+// maxYields is how often whoever told others goes out of their way.
+const maxYields = 4
 
-// makeWay lets others run that are ready to, those that were told first of all, and reports whether these are up.
+// yieldToOthers lets others run that are ready to, those that were told first of all, and reports whether these are up.
 //
 // Without any it does not yield: runtime.Gosched wakes another thread of the process if a processor of the runtime is idle. That
 // thread competes with this one for the goroutine and for the machine's processors, right when the next sample may come.
-func (w *WaitSet) makeWay(others *runnable) bool {
-	if w.told.Load() == 0 && !others.any() {
+func (w *WaitSet) yieldToOthers(others *runnableProbe) bool {
+	if w.waking.Load() == 0 && !others.any() {
 		return true
 	}
-	for range yields {
+	for range maxYields {
 		runtime.Gosched()
-		if w.told.Load() == 0 {
+		if w.waking.Load() == 0 {
 			return true
 		}
 	}
@@ -235,12 +235,12 @@ func (w *WaitSet) makeWay(others *runnable) bool {
 // no memory and no system call.
 const runnableName = "/sched/goroutines/runnable:goroutines"
 
-// A runnable asks the runtime for goroutines of this process that are ready to run. It is for one goroutine at a time; the zero
+// A runnableProbe asks the runtime for goroutines of this process that are ready to run. It is for one goroutine at a time; the zero
 // value is ready to use.
-type runnable struct{ sample [1]metrics.Sample }
+type runnableProbe struct{ sample [1]metrics.Sample }
 
 // any reports whether there are some, as far as the runtime can tell: it counts without stopping them.
-func (r *runnable) any() bool {
+func (r *runnableProbe) any() bool {
 	r.sample[0].Name = runnableName
 	metrics.Read(r.sample[:])
 	v := r.sample[0].Value

@@ -8,128 +8,128 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// A row is a goroutine that sleeps on the bells of cold Readers, as many as one system call takes.
-type row struct {
-	waits *WaitSet
-	seats []seat        // guarded by mu of WaitSet
-	words int           // bells of all seats; guarded by mu of WaitSet
-	poked atomic.Uint32 // changes when somebody sat down
+// A coldGroup is a goroutine that sleeps on the bells of cold Readers, as many as one system call takes.
+type coldGroup struct {
+	waitSet *WaitSet
+	ranges  []waitRange   // guarded by mu of WaitSet
+	words   int           // bells of all seats; guarded by mu of WaitSet
+	recheck atomic.Uint32 // changes when somebody sat down
 
-	sleeper futex.Waiter // of the goroutine
-	others  runnable     // for the goroutine
+	sleeper futex.Waiter  // of the goroutine
+	others  runnableProbe // for the goroutine
 }
 
-// A seat is some of the bells of a Reader: from the i-th to before the j-th.
-type seat struct {
-	p    *parking
+// A waitRange is some of the bells of a Reader: from the i-th to before the j-th.
+type waitRange struct {
+	p    *waiter
 	i, j int
 }
 
-// rowWords is how many bells a row has room for; one word is its own.
-const rowWords = futex.MaxWords - 1
+// groupWords is how many bells a row has room for; one word is its own.
+const groupWords = futex.MaxWords - 1
 
-// seat finds seats for all bells of p. Called with mu held.
-func (w *WaitSet) seat(p *parking) {
-	p.at = seated
+// joinGroups finds seats for all bells of p. Called with mu held.
+func (w *WaitSet) joinGroups(p *waiter) {
+	p.state = inGroups
 	n := p.bells.Len()
 	for i, k := 0, 0; i < n || i == 0; k++ {
-		if k == len(w.rows) {
-			w.addRow()
+		if k == len(w.groups) {
+			w.addGroup()
 		}
-		r := w.rows[k]
-		j := min(n, i+rowWords-r.words)
+		r := w.groups[k]
+		j := min(n, i+groupWords-r.words)
 		if j == i && n > 0 {
 			continue
 		}
-		r.seats = append(r.seats, seat{p, i, j})
+		r.ranges = append(r.ranges, waitRange{p, i, j})
 		r.words += j - i
-		p.rows = append(p.rows, r)
-		r.poked.Add(1)
-		futex.Wake(&r.poked)
+		p.groups = append(p.groups, r)
+		r.recheck.Add(1)
+		futex.Wake(&r.recheck)
 		if i = j; n == 0 {
 			return
 		}
 	}
 }
 
-func (w *WaitSet) addRow() {
-	var r *row
-	if n := len(w.spare); n > 0 {
-		r, w.spare = w.spare[n-1], w.spare[:n-1]
+func (w *WaitSet) addGroup() {
+	var r *coldGroup
+	if n := len(w.spareGroups); n > 0 {
+		r, w.spareGroups = w.spareGroups[n-1], w.spareGroups[:n-1]
 	} else {
-		r = &row{waits: w}
+		r = &coldGroup{waitSet: w}
 	}
-	w.rows = append(w.rows, r)
-	go r.attend()
+	w.groups = append(w.groups, r)
+	go r.run()
 	if w.alone != nil {
-		w.alone.poked.Add(1) // it sits down too, and needs no thread of its own
-		futex.Wake(&w.alone.poked)
+		w.alone.recheck.Add(1) // it sits down too, and needs no thread of its own
+		futex.Wake(&w.alone.recheck)
 	}
 }
 
-// unseat takes p out of its rows; whose goroutine calls is one of these, if any does. Called with mu held.
-func (w *WaitSet) unseat(p *parking, whose *row) {
-	for _, r := range p.rows {
-		r.seats = slices.DeleteFunc(r.seats, func(s seat) bool {
+// leaveGroups takes p out of its rows; whose goroutine calls is one of these, if any does. Called with mu held.
+func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
+	for _, r := range p.groups {
+		r.ranges = slices.DeleteFunc(r.ranges, func(s waitRange) bool {
 			if s.p == p {
 				r.words -= s.j - s.i
 			}
 			return s.p == p
 		})
-		if len(r.seats) == 0 && r != whose {
-			r.poked.Add(1) // it has nothing to sleep for any more
-			futex.Wake(&r.poked)
+		if len(r.ranges) == 0 && r != own {
+			r.recheck.Add(1) // it has nothing to sleep for any more
+			futex.Wake(&r.recheck)
 		}
 	}
-	clear(p.rows)
-	p.rows = p.rows[:0]
+	clear(p.groups)
+	p.groups = p.groups[:0]
 }
 
-// attend sleeps on all bells of the row until nobody sits in it.
-func (r *row) attend() {
-	for r.gather() {
-		r.waits.makeWay(&r.others)
-		if err := r.sleeper.Wait(r.waits.nap()); err != nil {
-			time.Sleep(crowdNap) // the kernel refuses: look by ourselves
+// run sleeps on all bells of the row until nobody sits in it.
+func (r *coldGroup) run() {
+	for r.collect() {
+		r.waitSet.yieldToOthers(&r.others)
+		if err := r.sleeper.Wait(r.waitSet.sleepBound()); err != nil {
+			time.Sleep(maxPartialSleep) // the kernel refuses: look by ourselves
 		}
 	}
 }
 
-// nap is how long a sleep may last. Those on bells that are exposed end together: the process then wakes once, not once for each.
-func (w *WaitSet) nap() time.Duration {
+// sleepBound is how long a sleep may last. Those on bells that are exposed end together: the process then wakes once, not once for each.
+func (w *WaitSet) sleepBound() time.Duration {
 	exposed := w.exposed.Load()
 	if exposed == nil {
-		return longNap
+		return maxSleep
 	}
-	return exposedNap - time.Since(*exposed)%exposedNap
+	return maxExposedSleep - time.Since(*exposed)%maxExposedSleep
 }
 
-// expose notes that the group of a wake file may open it.
-func (w *WaitSet) expose() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
+// setExposed notes that the group of a wake file may open it.
+func (w *WaitSet) setExposed() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
 
-// gather tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
+// collect tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
 // row is then no longer in use.
-func (r *row) gather() bool {
-	w := r.waits
+func (r *coldGroup) collect() bool {
+	w := r.waitSet
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.sleeper.Reset()
-	poked := r.poked.Load()
-	for k := 0; k < len(r.seats); {
-		s := r.seats[k]
-		if s.p.heard(s.i, s.j) {
-			w.unseat(s.p, r)
-			w.tell(s.p, nowhere)
+	poked := r.recheck.Load()
+	for k := 0; k < len(r.ranges); {
+		s := r.ranges[k]
+		if s.p.bellChanged(s.i, s.j) {
+			w.leaveGroups(s.p, r)
+			w.wakeAs(s.p, notWaiting)
 			continue
 		}
 		r.sleeper.Append(&s.p.bells, s.i, s.j)
 		k++
 	}
-	if len(r.seats) > 0 {
-		r.sleeper.Add(&r.poked, poked) // first the bells, that others ring
+	if len(r.ranges) > 0 {
+		r.sleeper.Add(&r.recheck, poked) // first the bells, that others ring
 		return true
 	}
-	w.rows = slices.DeleteFunc(w.rows, func(o *row) bool { return o == r })
-	w.spare = append(w.spare, r)
+	w.groups = slices.DeleteFunc(w.groups, func(o *coldGroup) bool { return o == r })
+	w.spareGroups = append(w.spareGroups, r)
 	return false
 }

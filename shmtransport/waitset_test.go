@@ -30,26 +30,26 @@ func threads(t *testing.T) int {
 	return n
 }
 
-// sitting returns how many Readers sit in how many rows.
-func (w *WaitSet) sitting() (readers, rows int) {
+// groupCounts returns how many Readers sit in how many rows.
+func (w *WaitSet) groupCounts() (readers, rows int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	seen := map[*parking]bool{}
-	for _, r := range w.rows {
-		for _, s := range r.seats {
+	seen := map[*waiter]bool{}
+	for _, r := range w.groups {
+		for _, s := range r.ranges {
 			seen[s.p] = true
 		}
 	}
-	return len(seen), len(w.rows)
+	return len(seen), len(w.groups)
 }
 
-func (w *WaitSet) awaitRows(done func(readers, rows int) bool) {
-	for !done(w.sitting()) {
+func (w *WaitSet) awaitGroups(done func(readers, rows int) bool) {
+	for !done(w.groupCounts()) {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
+func TestWaitSet_ManyIdleReaders(t *testing.T) {
 	const subscriptions = 300
 	waits := new(WaitSet)
 	rings := make([]*heapRing, subscriptions)
@@ -74,7 +74,7 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 		})
 	}
 	for k := range 3 {
-		waits.awaitRows(func(readers, rows int) bool { return readers == subscriptions && rows == 3 })
+		waits.awaitGroups(func(readers, rows int) bool { return readers == subscriptions && rows == 3 })
 		if more := threads(t) - before; more > 12 {
 			t.Errorf("%d idle subscriptions take %d threads more", subscriptions, more)
 		}
@@ -83,12 +83,12 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
+	waits.awaitGroups(func(_, rows int) bool { return rows == 0 })
 }
 
 // A subscription may have more publishers than one system call can wait for. It hears of each.
-func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
-	const publishers = 2*rowWords + 50
+func TestWaitSet_ReaderInSeveralGroups(t *testing.T) {
+	const publishers = 2*groupWords + 50
 	waits := new(WaitSet)
 	r := NewReader(waits, nil, ReaderOptions{Spin: -1})
 	rings := make([]*heapRing, publishers)
@@ -111,28 +111,28 @@ func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
 			s.Release()
 		}
 	}()
-	for _, i := range []int{0, rowWords, publishers - 1, 1} {
-		waits.awaitRows(func(readers, rows int) bool { return readers == 1 && rows == 3 })
+	for _, i := range []int{0, groupWords, publishers - 1, 1} {
+		waits.awaitGroups(func(readers, rows int) bool { return readers == 1 && rows == 3 })
 		rings[i].publish(fmt.Sprint(i))
 		if got, want := <-got, fmt.Sprint(i); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	waits.awaitRows(func(readers, _ int) bool { return readers == 1 })
+	waits.awaitGroups(func(readers, _ int) bool { return readers == 1 })
 	r.Close()
 	<-got
-	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
+	waits.awaitGroups(func(_, rows int) bool { return rows == 0 })
 }
 
-func TestWhoeverWaitsEndsWithItsContextAndWithClose(t *testing.T) {
+func TestWaitSet_ContextAndClose(t *testing.T) {
 	for name, c := range map[string]struct {
 		set     func(*WaitSet)
 		readers int
 	}{
 		"leader":    {func(*WaitSet) {}, 1},
 		"followers": {func(*WaitSet) {}, 4},
-		"alone":     {nobodyIsWarm, 1},
-		"seated":    {everybodySits, 4},
+		"alone":     {fillWarmSet, 1},
+		"groups":    {useGroupsOnly, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			waits := new(WaitSet)

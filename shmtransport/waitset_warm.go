@@ -10,110 +10,110 @@ import (
 )
 
 const (
-	// holdNap bounds a sleep that keeps its processor: what else wants to run there waits no longer.
-	holdNap = 2 * time.Millisecond
+	// maxHoldingSleep bounds a sleep that keeps its processor: what else wants to run there waits no longer.
+	maxHoldingSleep = 2 * time.Millisecond
 	// shortYield is how long others may take that are ready to run, for the leader to keep its processor afterwards.
 	shortYield = 20 * time.Microsecond
 )
 
-// A circle is the warm Readers of a process. One of them leads: it sleeps on the bells of all and keeps its processor, which
+// A warmSet is the warm Readers of a process. One of them leads: it sleeps on the bells of all and keeps its processor, which
 // halves the time to wake up. When another's bell rings it lets that one run in its place. When its own bell rings another one
 // leads. It goes on, cold itself, while anybody else is warm.
-type circle struct {
-	leader    *parking
-	followers []*parking
-	words     int          // bells of all
-	asleep    atomic.Bool  // the leader is about to sleep, or does
-	sleeper   futex.Waiter // of the leader
-	others    runnable     // for the leader
+type warmSet struct {
+	leader    *waiter
+	followers []*waiter
+	words     int           // bells of all
+	asleep    atomic.Bool   // the leader is about to sleep, or does
+	sleeper   futex.Waiter  // of the leader
+	others    runnableProbe // for the leader
 }
 
-// join makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of WaitSet held.
-func (c *circle) join(p *parking) bool {
+// add makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of WaitSet held.
+func (c *warmSet) add(p *waiter) bool {
 	n := p.bells.Len()
 	if c.words+n >= futex.MaxWords || runtime.GOMAXPROCS(0) == 1 {
 		return false
 	}
 	c.words += n
 	if c.leader == nil {
-		c.leader, p.at = p, leading
+		c.leader, p.state = p, leading
 		return true
 	}
-	p.at = following
+	p.state = following
 	c.followers = append(c.followers, p)
 	// The leader loads poked before it looks at who follows, and says that it is asleep before the kernel compares poked.
-	c.leader.poked.Add(1)
+	c.leader.recheck.Add(1)
 	if c.asleep.Load() {
-		futex.Wake(&c.leader.poked)
+		futex.Wake(&c.leader.recheck)
 	}
 	return true
 }
 
-// drop takes out a follower.
-func (c *circle) drop(p *parking) {
+// remove takes out a follower.
+func (c *warmSet) remove(p *waiter) {
 	if i := slices.Index(c.followers, p); i >= 0 {
 		c.followers = slices.Delete(c.followers, i, i+1)
 		c.words -= p.bells.Len()
 	}
 }
 
-// resign makes another one lead. Called with mu held.
-func (w *WaitSet) resign() {
+// passLead makes another one lead. Called with mu held.
+func (w *WaitSet) passLead() {
 	c := &w.warm
 	c.words -= c.leader.bells.Len()
-	c.leader.at = nowhere
+	c.leader.state = notWaiting
 	c.leader = nil
 	if len(c.followers) > 0 {
 		next := c.followers[0]
 		c.followers = slices.Delete(c.followers, 0, 1)
 		c.leader = next
-		w.tell(next, leading)
+		w.wakeAs(next, leading)
 	}
 }
 
 // lead sleeps for the circle until p, its leader, has to look, or is cold, the last, and has another place. Called with mu held, which it
 // gives up meanwhile.
-func (w *WaitSet) lead(p *parking) error {
+func (w *WaitSet) lead(p *waiter) error {
 	c := &w.warm
 	for {
-		poked := p.poked.Load()
-		if p.called() || p.rang() {
-			w.resign()
+		poked := p.recheck.Load()
+		if p.wokenUp() || p.anyBellChanged() {
+			w.passLead()
 			return nil
 		}
 		now := p.now()
 		c.sleeper.Reset()
 		c.sleeper.Append(&p.bells, 0, p.bells.Len())
-		w.attendFollowers(now)
-		c.sleeper.Add(&p.poked, poked) // first the bells, that others ring
+		w.checkFollowers(now)
+		c.sleeper.Add(&p.recheck, poked) // first the bells, that others ring
 		if now >= p.warmUntil && len(c.followers) == 0 {
-			w.resign()
-			w.place(p)
+			w.passLead()
+			w.enqueue(p)
 			return nil
 		}
 		w.mu.Unlock()
 		err := w.sleepForAll(p, now)
 		w.mu.Lock()
 		if err != nil {
-			w.resign()
+			w.passLead()
 			return err
 		}
 	}
 }
 
-// attendFollowers tells those whose bells rang, gives the cold ones another place, and lets the leader sleep on the bells of
+// checkFollowers tells those whose bells rang, gives the cold ones another place, and lets the leader sleep on the bells of
 // the others. Called with mu held.
-func (w *WaitSet) attendFollowers(now int64) {
+func (w *WaitSet) checkFollowers(now int64) {
 	c := &w.warm
 	for i := 0; i < len(c.followers); {
 		f := c.followers[i]
 		switch {
-		case f.rang():
-			c.drop(f)
-			w.tell(f, nowhere)
+		case f.anyBellChanged():
+			c.remove(f)
+			w.wakeAs(f, notWaiting)
 		case now >= f.warmUntil:
-			c.drop(f)
-			w.seat(f)
+			c.remove(f)
+			w.joinGroups(f)
 		default:
 			c.sleeper.Append(&f.bells, 0, f.bells.Len())
 			i++
@@ -123,15 +123,15 @@ func (w *WaitSet) attendFollowers(now int64) {
 
 // sleepForAll lets the others run first, those that were told and whatever else the process does. If that took long there is
 // more to do than processors for it, and none is kept.
-func (w *WaitSet) sleepForAll(p *parking, now int64) error {
+func (w *WaitSet) sleepForAll(p *waiter, now int64) error {
 	c := &w.warm
-	free := w.makeWay(&c.others)
+	free := w.yieldToOthers(&c.others)
 	began := p.now()
 	free = free && time.Duration(began-now) < shortYield
 	c.asleep.Store(true)
 	defer c.asleep.Store(false)
 	if free {
-		return c.sleeper.WaitHolding(holdNap)
+		return c.sleeper.WaitHolding(maxHoldingSleep)
 	}
-	return c.sleeper.Wait(holdNap)
+	return c.sleeper.Wait(maxHoldingSleep)
 }

@@ -22,13 +22,13 @@ import (
 // ring the bell if one sleeps. Up to the ring word nobody can see the sample, so a death before it leaves nothing; after it
 // the sample is complete. The slot that the word replaced is retired, not free: reclaim looks at the marks first.
 type Writer struct {
-	id    PublisherID
-	clock clock.Clock
-	store store
-	path  string // empty on the heap
-	opts  WriterOptions
-	max   int
-	small int // payloads of so many bytes go into the ring's entries
+	id         PublisherID
+	clock      clock.Clock
+	store      store
+	path       string // empty on the heap
+	opts       WriterOptions
+	maxPayload int
+	maxInEntry int // payloads of so many bytes go into the ring's entries
 
 	bell       *atomic.Uint32
 	head       *atomic.Uint64
@@ -37,24 +37,24 @@ type Writer struct {
 	ring       ring
 	admissions admissionTable
 
-	mu       sync.Mutex
-	pool     pool
-	inRing   []slotID // slot of each ring entry, noSlot before the first lap
-	seq      uint64   // of the newest sample
-	readers  []*peer
-	safe     uint64 // every lossless reader has taken what is below: no need to look before
-	loans    int
-	closed   bool
-	figures  stats.Publisher
-	bytes    []byte             // what figures is a view of
-	wake     atomic.Uint32      // changes when a publish that waits for readers must look again
-	waiting  int                // publishes in that wait
-	sleepers int                // those of them that sleep
-	waits    uint64             // how often a publish began such a wait
-	looked   time.Time          // when a publish in such a wait looked for readers that are stuck
-	joined   [smallPayload]byte // for join
-	fence    atomic.Uint32      // its value means nothing
-	owed     bool               // a batch placed samples that readers who sleep were not told of
+	mu             sync.Mutex
+	pool           pool
+	inRing         []slotID // slot of each ring entry, noSlot before the first lap
+	seq            uint64   // of the newest sample
+	readers        []*remoteReader
+	roomUntil      uint64 // every lossless reader has taken what is below: no need to look before
+	loans          int
+	closed         bool
+	stats          stats.Publisher
+	statsBlock     []byte             // what figures is a view of
+	wake           atomic.Uint32      // changes when a publish that waits for readers must look again
+	waiting        int                // publishes in that wait
+	sleepers       int                // those of them that sleep
+	waitCount      uint64             // how often a publish began such a wait
+	lastStuckCheck time.Time          // when a publish in such a wait looked for readers that are stuck
+	concatBuffer   [smallPayload]byte // for join
+	fence          atomic.Uint32      // its value means nothing
+	wakePending    bool               // a batch placed samples that readers who sleep were not told of
 }
 
 // noSlot stands where no slot is.
@@ -102,7 +102,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: opts.Clock, store: s, opts: opts, max: opts.MaxPayload, small: smallPayload,
+		id: id, clock: opts.Clock, store: s, opts: opts, maxPayload: opts.MaxPayload, maxInEntry: smallPayload,
 		bell:       s.bell(),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
@@ -111,22 +111,22 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		admissions: newAdmissionTable(b),
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
-		safe:       never,
+		roomUntil:  never,
 	}
 	switch {
 	case opts.Depth == 1:
-		w.small = -1 // while an entry is written there is nothing in it, and there is no other
+		w.maxInEntry = -1 // while an entry is written there is nothing in it, and there is no other
 	case opts.slotsOnly:
-		w.small = 0
+		w.maxInEntry = 0
 	}
-	w.countIn(mem.Alloc(stats.Size))
+	w.useStatsBlock(mem.Alloc(stats.Size))
 	for i := range w.inRing {
 		w.inRing[i] = noSlot
 	}
-	if opts.InitialSampleSize > max(w.small, 0) {
+	if opts.InitialSampleSize > max(w.maxInEntry, 0) {
 		size := slotSizeFor(opts.InitialSampleSize)
 		stride := int64(slotHeaderSize + size)
-		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots), false); err != nil {
+		if err := w.pool.addArena(size, min(opts.Depth+w.pool.extraSlots(stride), maxSlots), false); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +137,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 func (w *Writer) Depth() int { return w.ring.depth() }
 
 // MaxPayload returns the largest payload, in bytes.
-func (w *Writer) MaxPayload() int { return w.max }
+func (w *Writer) MaxPayload() int { return w.maxPayload }
 
 // ID returns the publisher's identity.
 func (w *Writer) ID() PublisherID { return w.id }
@@ -174,11 +174,11 @@ func (w *Writer) Close() error {
 	failpoint.At("close.bell")
 	w.wakeSleepers()
 	for _, r := range w.readers {
-		w.forget(r)
+		w.releaseReader(r)
 	}
 	w.readers = nil
-	w.figures.SetSubscribers(0)
-	w.countIn(slices.Clone(w.bytes)) // the shared block goes away
+	w.stats.SetSubscribers(0)
+	w.useStatsBlock(slices.Clone(w.statsBlock)) // the shared block goes away
 	failpoint.At("close.figures")
 	var err error
 	if w.path != "" {

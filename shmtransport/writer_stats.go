@@ -7,8 +7,8 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// figuresNow copies a block of figures that somebody may be counting in, each of them whole.
-func figuresNow(block []byte) []byte {
+// copyStats copies a block of figures that somebody may be counting in, each of them whole.
+func copyStats(block []byte) []byte {
 	b := make([]byte, stats.Size)
 	for i := range mem.Uint64s(block, 0, stats.Size/8) {
 		binary.NativeEndian.PutUint64(b[8*i:], mem.Uint64(block, 8*i).Load())
@@ -24,19 +24,19 @@ func (w *Writer) SetStats(block []byte) {
 	if w.closed {
 		return
 	}
-	copy(block, w.bytes)
-	w.countIn(block)
-	w.figures.SetMemory(w.pool.taken)
-	w.figures.SetLoans(w.loans)
+	copy(block, w.statsBlock)
+	w.useStatsBlock(block)
+	w.stats.SetMemory(w.pool.reserved)
+	w.stats.SetLoans(w.loans)
 }
 
-func (w *Writer) countIn(block []byte) {
-	w.bytes, w.figures = block, stats.NewPublisher(block)
+func (w *Writer) useStatsBlock(block []byte) {
+	w.statsBlock, w.stats = block, stats.NewPublisher(block)
 }
 
 // Stats returns what the publisher has counted.
 func (w *Writer) Stats() stats.PublisherCounts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return stats.ReadPublisher(figuresNow(w.bytes))
+	return stats.ReadPublisher(copyStats(w.statsBlock))
 }
