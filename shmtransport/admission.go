@@ -11,48 +11,48 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A LinkRequest is a reader's wish to be watched by a publisher, as found in the reader's directory.
+// A LinkRequest is a reader's request for a link, read from the reader's directory.
 type LinkRequest struct {
 	Reader       uint64 // participant id
 	Link         uint32 // index in the reader's directory
 	Generation   uint32
 	Publisher    PublisherID
 	Subscription uint32 // number within the reader's participant
-	History      uint32 // samples of the past; historyAll = all there were
+	History      uint32 // past samples that it asks for; historyAll = all
 	Lossless     bool
-	Timeout      time.Duration // how long a publish waits for this reader when it is lossless
-	Declined     bool          // the subscription does not want this publisher
+	Timeout      time.Duration // how long a publish waits for a lossless reader
+	Declined     bool          // the subscription refuses this publisher
 	Path         string        // the reader's file, for errors
 }
 
-// A remoteReader is an admitted reader as its publisher sees it. All words are the reader's own bytes: they may say anything at
-// any time, and the worst they can cause is memory kept or time spent.
+// A remoteReader is an admitted reader as its publisher sees it. All words are written by the reader's process and may
+// change to any value at any time. The worst effect is that memory stays in use or that a publish waits.
 type remoteReader struct {
 	req        LinkRequest
 	page       []byte
 	unmap      func()      // unmaps page
-	marksValid func() bool // set when the reader's participant left: reports whether its marks still mean something
+	marksValid func() bool // set when the reader's participant left: reports whether the marks are still valid
 	entry      int         // in the admission table
 
 	armed  *atomic.Uint32
 	cursor *atomic.Uint64
 	marks  []atomic.Uint32
 
-	answeredArmed uint32 // the armed word that was last answered with a ring of the bell
-	floor         uint64 // the first sequence that this reader, if lossless, can hold up; never goes back
-	suspended     bool   // patience ran out; not waited for until it catches up
-	stuckAt       uint64 // what it was to take next when a publish that waits looked last, 0 = nobody looked
+	answeredArmed uint32 // the armed word for which the bell was rung last
+	floor         uint64 // if lossless: the lowest sequence that this reader can hold up; never decreases
+	suspended     bool   // its timeout ran out; publishes do not wait for it until it catches up
+	stuckAt       uint64 // its next sequence at the last check of a waiting publish, 0 before a check
 	stuckFor      time.Duration
 	pins          int  // publishes that sleep on cursor
-	removed       bool // to be released when the last pin goes
+	removed       bool // page is unmapped when the last pin goes
 	broken        bool // a load from page was a fault
 }
 
-// isCurrent reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
-// back, so a page that is not current names nothing of ours.
+// isCurrent reports whether the page still belongs to the admitted link. A reader clears its marks before it reuses the
+// page, so the marks of a page that is not current do not concern this publisher.
 func (r *remoteReader) isCurrent() bool { return !r.broken && loadOr(r, r.pageMatches, false) }
 
-// pageMatches is current for who has a guard.
+// pageMatches is isCurrent without a guard.
 func (r *remoteReader) pageMatches() bool {
 	return mem.Uint32(r.page, pageOffState).Load() == pageCurrent &&
 		mem.Uint64(r.page, pageOffPublisher).Load() == r.req.Publisher.Participant &&
@@ -60,13 +60,13 @@ func (r *remoteReader) pageMatches() bool {
 		mem.Uint32(r.page, pageOffGen).Load() == r.req.Generation
 }
 
-// isStale reports whether the peer's marks mean nothing any more.
+// isStale reports whether the reader's marks are no longer valid.
 func (r *remoteReader) isStale() bool {
 	return !r.isCurrent() || r.marksValid != nil && !r.marksValid()
 }
 
-// nextSequence is the sequence up to which the reader has taken everything, no further than it can have. It never goes back, or a
-// reader could make a publish wait anew for ever. Called with the Writer's mu held.
+// nextSequence returns the sequence that the reader takes next, limited to the valid range. It never decreases, so a
+// reader cannot restart a publish's wait. Called with the Writer's mu held.
 func (r *remoteReader) nextSequence(newest uint64) uint64 {
 	r.floor = min(max(loadOr(r, r.cursor.Load, never), r.floor), newest+1)
 	return r.floor
@@ -85,10 +85,11 @@ func (w *Writer) isAdmitted(req LinkRequest) bool {
 	})
 }
 
-// Admit begins to watch a reader's marks and tells it so. page is the reader's link page, mapped read-only, and becomes the
-// Writer's; release unmaps it. Admitting a link twice is no error. latched makes the newest sample part of the history.
+// Admit adds a reader, whose marks reclaim then respects, and announces that to the reader. page is the reader's link
+// page, mapped read-only. The Writer owns it from then on; release unmaps it. Admitting a link twice is no error.
+// latched makes the newest sample part of the history.
 //
-// The reader is in w.readers before it can see that it is admitted: whatever it marks from then on, reclaim sees.
+// The reader is in w.readers before it can see its admission, so reclaim sees every mark that it sets.
 func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,10 +108,10 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		if r.broken {
 			return r.truncatedError()
 		}
-		return nil // either end has gone meanwhile and knows it
+		return nil // one end has closed, which is known to it
 	}
 	if len(w.readers) == MaxReaders {
-		w.removeReaders((*remoteReader).isStale) // one may have closed since the last look, and this one have come for its place
+		w.removeReaders((*remoteReader).isStale) // a reader may have closed since the last check
 	}
 	history := uint64(req.History)
 	if latched {
@@ -139,15 +140,15 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	return nil
 }
 
-// RemoveReader stops watching every reader of a participant that is dead. Its marks mean nothing any more.
+// RemoveReader removes every reader of a participant whose process has exited. Their marks are no longer valid.
 func (w *Writer) RemoveReader(reader uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.removeReaders(func(r *remoteReader) bool { return r.req.Reader == reader })
 }
 
-// DetachReader is for a participant that left in an orderly way. Samples that its process still holds stay valid: the marks are
-// watched as long as mapped says that they mean something.
+// DetachReader handles a participant that left the domain. Samples that its process still holds stay valid: their marks
+// count as long as mapped returns true.
 func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -162,14 +163,14 @@ func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	w.wakeSleepers()
 }
 
-// Prune stops watching readers that took their page back.
+// Prune removes readers that have closed.
 func (w *Writer) Prune() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.removeReaders((*remoteReader).isStale)
 }
 
-// Readers returns how many subscriptions are connected.
+// Readers returns the number of connected subscriptions.
 func (w *Writer) Readers() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -194,12 +195,12 @@ func (w *Writer) removeReaders(obsolete func(*remoteReader) bool) {
 	}
 	clear(w.readers[len(kept):])
 	w.readers = kept
-	w.roomUntil = 0 // look again at who must be waited for
+	w.roomUntil = 0 // compute again for which readers to wait
 	w.stats.SetSubscribers(len(kept))
 	w.wakeSleepers()
 }
 
-// releaseReader releases a reader's page, now or when the last publish that sleeps on it wakes.
+// releaseReader unmaps a reader's page, now or when the last publish that sleeps on it wakes.
 func (w *Writer) releaseReader(r *remoteReader) {
 	r.removed = true
 	if r.pins == 0 {
@@ -207,11 +208,11 @@ func (w *Writer) releaseReader(r *remoteReader) {
 	}
 }
 
-// addMarks tells the pool every mark of every admitted reader. Called with mu held.
+// addMarks passes every mark of every admitted reader to the pool. Called with mu held.
 func (w *Writer) addMarks(p *pool) {
-	w.fence.Add(1) // the words that replaced the retired slots are stored before a mark is loaded
+	w.fence.Add(1) // the ring words that replaced the retired slots are stored before a mark is loaded
 	stale, whole := w.addAllMarks(p)
-	for !whole { // each time there is one more broken reader, which is left out
+	for !whole { // each attempt adds one broken reader, which the next one skips
 		stale, whole = w.addAllMarks(p)
 	}
 	if stale {
@@ -244,7 +245,7 @@ func (w *Writer) endAddMarks(before sigbus.Mode, whole *bool) {
 	}
 }
 
-// takenByLossless reports whether every lossless reader that is waited for has taken seq. Called with mu held.
+// takenByLossless reports whether every lossless reader that is not suspended has taken seq. Called with mu held.
 func (w *Writer) takenByLossless(seq uint64) bool {
 	for _, r := range w.readers {
 		if r.req.Lossless && !r.suspended && r.nextSequence(w.seq) <= seq {

@@ -8,7 +8,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// A subscription that asks while somebody makes room for it is not told that there is none.
+// A refusal of another reader does not count for a link that is requested while a publisher makes room.
 func TestLink_RefusalOfAnotherReader(t *testing.T) {
 	header := mem.Alloc(pubOffRing)
 	table := newAdmissionTable(header)

@@ -13,22 +13,23 @@ import (
 )
 
 const (
-	// publisherSpin is how often a publish that must wait looks again before it sleeps.
+	// publisherSpin is the number of checks that a waiting publish makes before it sleeps.
 	publisherSpin = 256
-	// maxPublisherSleep bounds one sleep: a reader that is not half through its backlog yet does not wake the publisher, though
-	// there may be room for a sample.
+	// maxPublisherSleep bounds one sleep. A reader wakes the publisher only when it has taken half of its backlog;
+	// there may be room for a sample earlier.
 	maxPublisherSleep = 2 * time.Millisecond
-	// minStuckChecks is how often a publish looks at least at a reader that takes nothing before it gives that one up.
+	// minStuckChecks is the minimum number of checks of a reader that takes nothing before it is suspended.
 	minStuckChecks = 10
 )
 
-// awaitTaken returns when every lossless reader has taken the sample that target names, or with ctx's error. It gives up
-// mu while it sleeps, so other publishes, admissions and deaths go on, and target is asked again. Called with mu held.
+// awaitTaken returns when every lossless reader has taken the sample of sequence target(), or with ctx's error. It
+// releases mu while it sleeps, so other publishes, admissions and deaths proceed, and then calls target again. Called
+// with mu held.
 //
-// Who writes what: the publisher stores the wake cursor, then looks at the reader's cursor once more, then sleeps on that
-// cursor's old value. The reader stores its cursor, then looks at the wake cursor, and wakes the cursor word if it got
-// there. One of the two sees the other, unless the reader looks in the moment before its store, which has no fence behind it,
-// is seen: then the publisher's nap is what ends its sleep.
+// The publisher stores the wake cursor, checks the reader's cursor once more, and sleeps on that cursor's former value.
+// The reader stores its cursor, loads the wake cursor, and wakes the cursor word if it got there. Either side sees the
+// other's store, with one exception: the reader has no fence between its store and its load. In that case the bound of
+// the publisher's sleep ends it.
 func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 	var waiter *futex.Waiter
 	spin := publisherSpin
@@ -86,7 +87,7 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 	}
 }
 
-// beginWait starts the readers' patience anew, unless another publish waits for them already.
+// beginWait restarts the timeouts of the readers, unless another publish waits already.
 func (w *Writer) beginWait() {
 	if w.waiting == 0 {
 		for _, r := range w.readers {
@@ -98,10 +99,10 @@ func (w *Writer) beginWait() {
 
 func (w *Writer) endWait() { w.waiting-- }
 
-// suspendStuck suspends the lossless readers that hold up target and took nothing for as long as their patience lasts, and
-// reports whether there were any. What counts is how long a reader was stuck, not how long this publish waited: others may
-// have been published meanwhile, and each reader's time runs beside the others'. Of the time between two looks no more than a
-// part of the patience counts: a machine that stood still is no reader that is stuck.
+// suspendStuck suspends the lossless readers that hold up target and took nothing within their timeout, and reports
+// whether there were any. The time counts from the reader's last progress, not from the beginning of this publish, and
+// the timeouts of several readers run in parallel. Of the time between two checks only a fraction of the timeout
+// counts, because a machine that was suspended does not make a reader stuck.
 func (w *Writer) suspendStuck(target uint64) (any bool) {
 	now := time.Now()
 	since := now.Sub(w.lastStuckCheck)
@@ -124,8 +125,8 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 	return any
 }
 
-// slowest returns the lossless reader that is furthest behind and the sequence it takes next; nil and never if none is
-// waited for. It remembers up to which sequence nobody need look again.
+// slowest returns the lossless reader that is furthest behind and the sequence that it takes next, or nil and never if
+// there is no reader to wait for. It updates roomUntil.
 func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 	depth := uint64(w.ring.depth())
 	next = never
@@ -157,8 +158,8 @@ func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 	return slowest, next
 }
 
-// sleepOnBells sleeps until the reader has taken target and half of what follows it, or the nap is over, or wakeSleepers is
-// called.
+// sleepOnCursor sleeps until the reader has taken target and half of the samples after it, until the bound of the
+// sleep, or until wakeSleepers is called.
 func (w *Writer) sleepOnCursor(r *remoteReader, target uint64, waiter *futex.Waiter) error {
 	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
 	failpoint.At("backpressure.arm")
@@ -193,7 +194,7 @@ func (w *Writer) sleepOnCursor(r *remoteReader, target uint64, waiter *futex.Wai
 	return err
 }
 
-// wakeSleepers makes every publish that waits look again. Called with mu held.
+// wakeSleepers makes every waiting publish check its readers again. Called with mu held.
 func (w *Writer) wakeSleepers() {
 	if w.sleepers > 0 {
 		w.wake.Add(1)

@@ -9,9 +9,9 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// PublishBatch publishes each payload as a sample of its own, in their order. What costs time once for each Publish, the
-// lock, the clock and the look for sleeping readers, it does once for all, so samples of a batch may have the same stamp.
-// It returns how many were published: all of them, unless there is an error.
+// PublishBatch publishes each payload as a sample of its own, in their order. The lock, the clock reading and the check
+// for sleeping readers are shared by the batch, so its samples may have the same stamp. It returns the number of
+// samples published: all of them, unless there is an error.
 func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, err error) {
 	for n < len(payloads) && err == nil {
 		if len(payloads[n]) > copyOutsideLock {
@@ -27,7 +27,7 @@ func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, er
 	return n, err
 }
 
-// publishRun publishes payloads up to the first that should be copied without the lock.
+// publishRun publishes payloads up to the first one that is copied without the lock.
 func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,7 +59,7 @@ func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error)
 	return len(payloads), nil
 }
 
-// fillSlot copies a payload that does not fit an entry to a slot. Called with mu held.
+// fillSlot copies a payload that does not fit into an entry to a new slot. Called with mu held.
 func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
 	if len(payload) <= w.maxInEntry {
 		return noSlot, w.checkPublish(len(payload))
@@ -72,8 +72,8 @@ func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
 	return id, err
 }
 
-// wakeIfPending tells readers that sleep of what a batch placed. A wait for room in between did so before, for what was there.
-// Called with mu held.
+// wakeIfPending wakes sleeping readers for the samples that a batch committed. A wait for room within the batch does
+// so, too. Called with mu held.
 func (w *Writer) wakeIfPending() {
 	if w.wakePending {
 		w.wakePending = false
@@ -81,8 +81,8 @@ func (w *Writer) wakeIfPending() {
 	}
 }
 
-// ReceiveBatch waits for the next sample and takes those that are there with it, up to len(buf). Each must be released. The
-// error is as of Receive; with one there is no sample.
+// ReceiveBatch waits for the next sample and takes it and those that follow without waiting, up to len(buf). Each must
+// be released. The errors are those of Receive; with an error there is no sample.
 func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err error) {
 	if len(buf) == 0 {
 		return 0, nil
@@ -116,7 +116,7 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err err
 	}
 }
 
-// receiveMore takes what else is there, from one publisher after the other, beginning with what follows last.
+// receiveMore takes further samples, from one publisher after the other, beginning with that of last.
 func (r *Reader) receiveMore(buf []Sample, last Sample) (n int) {
 	for {
 		run := last.link.takeRun(buf[n:])
@@ -128,7 +128,7 @@ func (r *Reader) receiveMore(buf []Sample, last Sample) (n int) {
 		if n == len(buf) {
 			return n
 		}
-		// What is wrong now is wrong the next time too.
+		// The next receive finds the same error.
 		if o, err := r.poll(&buf[n]); o != taken || err != nil {
 			return n
 		}
@@ -138,8 +138,8 @@ func (r *Reader) receiveMore(buf []Sample, last Sample) (n int) {
 	}
 }
 
-// takeRun takes samples that follow each other in the ring, as many as can be had by the simple way: a lap, a sample that
-// was taken back, a bad slot or the want of a mark ends it, and take finds out the next time.
+// takeRun takes consecutive samples as long as the simple path allows. It stops at a lap, a withdrawn sample, an
+// invalid slot or the lack of a mark, which take handles.
 func (l *Link) takeRun(buf []Sample) int {
 	if !l.admitted || len(buf) == 0 {
 		return 0
@@ -176,8 +176,8 @@ func (l *Link) takeCopies(buf []Sample) (n int) {
 	return n
 }
 
-// takeMarked is takeRun for samples in slots. It is claim's protocol with one fence for all: every mark is stored before the
-// fence, every word is looked at again after it.
+// takeMarked is takeRun for samples in slots. It is the protocol of claim with one fence for all samples: every mark is
+// stored before the fence, and every word is loaded again after it.
 func (l *Link) takeMarked(buf []Sample) int {
 	n := 0
 	for k := 0; n < len(buf); n++ {
@@ -194,7 +194,7 @@ func (l *Link) takeMarked(buf []Sample) int {
 		l.raiseMarksUsed(k)
 		mem.Release32(&l.marks[k], slot+1)
 		failpoint.At("take.mark")
-		buf[n].holding, buf[n].sequence = holding(k), word // until it is read
+		buf[n].holding, buf[n].sequence = holding(k), word // until readSlot sets it
 		k++
 	}
 	if n == 0 {

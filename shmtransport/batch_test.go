@@ -146,12 +146,12 @@ func checkNumbered(s Sample) error {
 	return nil
 }
 
-// Batches of all sizes on both ends, beside a reader that holds samples for long. Whatever is handed out is whole and stays
-// so, and every sample is received or counted as lost.
+// Batches of all sizes are published and received, and the reader holds samples for long. Every sample is whole and
+// stays so, and every sample is received or counted as lost.
 func TestBatch_RandomSizesHammer(t *testing.T) { inSlotsAndEntries(t, testBatch_RandomSizesHammer) }
 
 func testBatch_RandomSizesHammer(t *testing.T, newRing ringMaker) {
-	// More than there are, so that the ends are interrupted anywhere.
+	// More than there are processors, so that both ends are interrupted anywhere.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * runtime.NumCPU()))
 	for _, lossless := range []bool{false, true} {
 		for _, depth := range []int{2, 16, 128} {
@@ -245,7 +245,7 @@ func TestPublishBatch_RingsOnce(t *testing.T) {
 	}
 }
 
-// A batch that must wait for room tells the reader that sleeps of what it has placed before it waits.
+// A batch that must wait for room first wakes the sleeping reader for the samples that it has committed.
 func TestPublishBatch_RingsBeforeWait(t *testing.T) {
 	inSlotsAndEntries(t, testPublishBatch_RingsBeforeWait)
 }

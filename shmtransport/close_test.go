@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Whatever goes away, in whatever order: no memory is touched after it was unmapped. A mistake is a fault, not a failure.
+// No memory is touched after it was unmapped, in whatever order the ends close. A mistake is a fault, not a failure.
 func TestClose_ConcurrentHammer(t *testing.T) {
 	d := newDomain(t)
 	for range 2000 / slowdown {
@@ -99,7 +99,8 @@ func TestClose_ConcurrentHammer(t *testing.T) {
 	}
 }
 
-// The last two samples of a closed subscription are released at the same moment: only one of them may be the last.
+// The last two samples of a closed subscription are released at the same moment. Only one of the releases may be the
+// last.
 func TestSample_ConcurrentLastReleasesHammer(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
@@ -131,7 +132,7 @@ func TestSample_ConcurrentLastReleasesHammer(t *testing.T) {
 	}
 }
 
-// Whoever waits for connections looks at publishers' memory that a receiver may give up at any time.
+// AwaitConnected reads publishers' memory that a receiving goroutine may unmap at any time.
 func TestReader_AwaitConnectedDuringChurnHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()

@@ -9,14 +9,14 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// commitEntry makes a small payload, with which the next entry was filled, the newest sample. Readers that sleep do not know of it
-// yet. Called with mu held.
+// commitEntry makes the small payload in the next entry the newest sample. It does not wake readers. Called with mu
+// held.
 func (w *Writer) commitEntry(n int, stamp int64) {
 	w.ring.storeWord(w.seq+1, stamp, n)
 	w.recordCommit(noSlot, n, stamp)
 }
 
-// commitSlot puts a filled slot into the ring. Readers that sleep do not know of it yet. Called with mu held.
+// commitSlot puts a filled slot into the ring. It does not wake readers. Called with mu held.
 func (w *Writer) commitSlot(id slotID, n int, stamp int64) {
 	failpoint.At("publish.wait")
 	seq := w.seq + 1
@@ -31,7 +31,8 @@ func (w *Writer) commitSlot(id slotID, n int, stamp int64) {
 	w.recordCommit(id, n, stamp)
 }
 
-// recordCommit notes that the next sample is in the ring, in a slot or noSlot. Called with mu held.
+// recordCommit records that the next sample is in the ring, in slot id or, with noSlot, in its entry. Called with mu
+// held.
 func (w *Writer) recordCommit(id slotID, n int, stamp int64) {
 	w.seq++
 	mem.Release64(w.head, w.seq)
@@ -46,9 +47,9 @@ func (w *Writer) recordCommit(id slotID, n int, stamp int64) {
 	failpoint.At("publish.count")
 }
 
-// wakeReaders rings the bell if a reader went to sleep since it was rung last. A reader stores its armed word, then looks
-// at the ring once more, then sleeps on the bell's old value; the sample's ring word was stored before we load armed. So
-// either the reader sees the sample or we see it armed.
+// wakeReaders rings the bell if a reader went to sleep since the last ring. A reader stores its armed word, checks the
+// ring once more, and then sleeps on the bell's former value. The ring word was stored before armed is loaded here, so
+// either the reader sees the sample or wakeReaders sees it armed.
 func (w *Writer) wakeReaders() {
 	if len(w.readers) == 0 {
 		return
@@ -68,7 +69,8 @@ func (w *Writer) wakeReaders() {
 	}
 }
 
-// endWakeReaders ends wakeReaders. Those that were found asleep before the fault count as told, so they are told.
+// endWakeReaders ends wakeReaders. After a fault it rings in any case: readers found asleep before the fault count as
+// woken.
 func (w *Writer) endWakeReaders(before sigbus.Mode) {
 	before.Restore()
 	if e := recover(); e != nil {

@@ -6,9 +6,10 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 )
 
-// Connected returns how many publishers watch this subscription's marks, or are gone and not yet read to the end.
+// Connected returns the number of publishers that have admitted this subscription, or that have ended and still have
+// samples to take.
 func (r *Reader) Connected() int {
-	r.mu.Lock() // a link that is in r.links while mu is held is mapped
+	r.mu.Lock() // a link in r.links is mapped while mu is held
 	defer r.mu.Unlock()
 	n := len(r.ended)
 	for _, l := range *r.links.Load() {
@@ -20,9 +21,9 @@ func (r *Reader) Connected() int {
 	return n
 }
 
-// AwaitConnected waits until n publishers are connected, or, if n is negative, all that are linked and have room for one
-// more subscription; if there are some and none has, it returns a *LimitError. It does not take the turn: samples may be
-// received meanwhile.
+// AwaitConnected waits until n publishers are connected. If n is negative, it waits for all that are linked and have
+// room for one more subscription; if none of them has room, it returns a *LimitError. Samples may be received
+// meanwhile.
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
 	defer stop()
@@ -42,7 +43,7 @@ func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 func (r *Reader) checkAndWait(ctx context.Context, p *waiter, n int) (done bool, err error) {
 	links, faulted, done, err := r.countConnected(p, n)
 	defer unpinAll(links)
-	for _, l := range faulted { // perhaps nobody receives, who would find out, and a bell that is gone ends every wait at once
+	for _, l := range faulted { // perhaps no goroutine receives and finds out, and a faulting bell ends every wait at once
 		l.setFault(truncatedError(l.view))
 	}
 	if done || err != nil {
@@ -55,13 +56,13 @@ func (r *Reader) checkAndWait(ctx context.Context, p *waiter, n int) (done bool,
 	return false, err
 }
 
-// countConnected counts the connected publishers and makes p ready to wait until that may have changed. The links come back
-// pinned, because the bells are in their memory and whoever has the turn may close them any time; so do those of them, again,
-// whose memory was cut away.
+// countConnected counts the connected publishers and prepares p to wait until that may have changed. It returns the
+// links pinned, because their bells are in memory that a receiving goroutine may unmap at any time. Links whose memory
+// faulted are returned again as faulted.
 func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done bool, err error) {
 	p.bells.Reset()
 	p.seenWake = r.wake.Load()
-	p.bells.Add(&r.wake, p.seenWake) // Wake calls the one who receives, and rings this for us
+	p.bells.Add(&r.wake, p.seenWake) // Wake calls the receiving waiter, and changes this word for p
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links = *r.links.Load()
@@ -75,7 +76,7 @@ func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done 
 		var err error
 		joined := false
 		if !l.guarded(func() {
-			// The bell is read before the admission table: whatever changes there afterwards rings it.
+			// The bell is read before the admission table: later changes of the table ring it.
 			p.bells.Add(l.bell, l.bell.Load())
 			if joined = l.isConnected(); !joined && l.refused() {
 				err = l.refusal()
@@ -96,7 +97,7 @@ func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done 
 	case connected+refused < len(links)+len(r.ended):
 		return links, faulted, false, nil
 	case connected > 0:
-		return links, faulted, true, nil // whoever takes hears of the others
+		return links, faulted, true, nil // a receiving goroutine hears of the others
 	}
 	return links, faulted, refused == 0, refusal
 }
@@ -107,7 +108,7 @@ func unpinAll(links []*Link) {
 	}
 }
 
-// isConnected is what connected reports, without beginning to take.
+// isConnected returns the result of beginIfReady without beginning to take.
 func (l *Link) isConnected() bool {
 	if l.passive {
 		return true

@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// keptSample is a sample that was copied out of the ring of a publisher that ended.
+// A keptSample is a copy of a sample from the ring of a publisher that ended.
 type keptSample struct {
 	sequence uint64
 	stamp    int64
@@ -15,8 +15,8 @@ type keptSample struct {
 	payload  mem.Span
 }
 
-// copyRemaining copies what is left in the ring of a publisher that ended to a Link without a ring. It fails where that is much, and
-// where something cannot be what it should be, which whoever takes finds out again. The link itself stays as it is.
+// copyRemaining copies the remaining samples of a publisher that ended to a Link without a ring. It fails where they
+// are too many or something is invalid, which a later take reports. The link itself does not change.
 func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
 	remainder := &Link{id: l.id, readerID: l.readerID, tag: l.tag, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
 	newest := l.newest()
@@ -68,7 +68,7 @@ func (l *Link) copyEntryTo(k *keptSample, n int) bool {
 	return true
 }
 
-// copySlotTo copies no more than limit bytes. It reads the file, as copySlot does.
+// copySlotTo copies up to limit bytes. It reads the file, as copySlot does.
 func (l *Link) copySlotTo(k *keptSample, slot uint32, limit int64) bool {
 	a, off, err := l.slotAt(slot)
 	if err != nil {
@@ -114,12 +114,12 @@ func (l *Link) latestKept(s *Sample) (_ outcome, fresh bool) {
 	if fresh = l.cursorWord.Swap(all) < all; fresh {
 		l.missing = 0
 	} else {
-		l.lost, s.lost = s.lost, 0 // for one that counts
+		l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 	}
 	return taken, fresh
 }
 
-// handOutKept makes the i-th kept sample the application's.
+// handOutKept gives the i-th kept sample to the application.
 func (l *Link) handOutKept(s *Sample, i uint64) outcome {
 	m := l.freeMark()
 	if m < 0 {
@@ -131,7 +131,8 @@ func (l *Link) handOutKept(s *Sample, i uint64) outcome {
 	return taken
 }
 
-// remaining is how many samples of a publisher that ended were not taken, and how many more are missing among them.
+// remaining returns the number of samples of an ended publisher that were not taken, and of those that are missing
+// among them.
 func (l *Link) remaining() (samples, missing uint64) {
 	if l.kept == nil {
 		n := l.untaken()

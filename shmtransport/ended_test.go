@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// publishAndClose makes a publisher that publishes payloads to r and closes. The reader hears of the end.
+// publishAndClose makes a publisher that publishes payloads to r and closes, and tells the reader.
 func publishAndClose(t testing.TB, r *Reader, opts WriterOptions, payloads ...string) *heapRing {
 	t.Helper()
 	h := newEntryRing(t, opts)
@@ -20,7 +20,7 @@ func publishAndClose(t testing.TB, r *Reader, opts WriterOptions, payloads ...st
 	return h
 }
 
-// cost is what a publisher that ended counts whose samples have so many bytes.
+// cost is the cost of a publisher that ended with samples of the given sizes.
 func cost(sizes ...int) (n int64) {
 	n = endedOverhead
 	for _, size := range sizes {
@@ -82,7 +82,7 @@ func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	}
 }
 
-// A ring with much left stays mapped, and counts.
+// A ring with large samples stays mapped, and counts.
 func TestReader_LargeEndedRings(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: 1})
 	large := strings.Repeat("x", maxCopiedBytes)
@@ -110,7 +110,7 @@ func TestReader_LargeEndedRings(t *testing.T) {
 	held.Release()
 }
 
-// A publisher that ended may still say in its ring that it goes on.
+// A publisher that ended may still write to its ring.
 func TestReader_EndedRingStillWritten(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
@@ -126,7 +126,7 @@ func TestReader_EndedRingStillWritten(t *testing.T) {
 	}
 }
 
-// publishAndEnd lets a publisher publish to r and close.
+// publishAndEnd connects the publisher to r, calls publish and closes it.
 func (h *heapRing) publishAndEnd(r *Reader, publish func(h *heapRing)) {
 	h.t.Helper()
 	h.connect(r, LinkRequest{})
@@ -243,7 +243,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 			})
 		}
 		latest(t, r, "2").Release()
-		latest(t, r, "2").Release() // as long as nothing tidies
+		latest(t, r, "2").Release() // until the next prune
 		expectNothing(t, r)
 		if f := r.Stats(); f.Messages != 1 || f.Lost != 0 || f.Held != 0 || f.Publishers != 0 || r.endedBytes != 0 {
 			t.Errorf("%d received, %d lost, %d held, %d publishers", f.Messages, f.Lost, f.Held, f.Publishers)
@@ -251,7 +251,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 	})
 }
 
-// Those that live get their turn however much others left.
+// Live publishers are not delayed however many samples others left.
 func TestReader_EndedPublishersDoNotStarveOthers(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A publisher rewrites the only two entries of its ring as fast as it can, and what a reader copies out of them meanwhile is of
-// one sample, its stamp too.
+// A publisher rewrites the only two entries of its ring as fast as it can. What a reader copies out of them meanwhile,
+// with its stamp, is of one sample.
 func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 2})
@@ -86,8 +86,8 @@ func TestEntry_InterruptedWrite(t *testing.T) {
 	}
 }
 
-// While an entry is written there is nothing in it. Where it is the only one that would be nothing at all, for good if the
-// publisher dies.
+// An entry holds no sample while it is written. In a ring of one entry that would leave no sample at all, for good if
+// the publisher dies.
 func TestEntry_DepthOneUsesSlots(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 1})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
@@ -133,7 +133,7 @@ func TestEntry_CopiesOutlivePublisher(t *testing.T) {
 	}
 }
 
-// Small and large samples take turns in the same entries, and a reader takes them in every way there is.
+// Small and large samples alternate in the same entries, and a reader takes them in every way.
 func TestEntry_SmallAndLargeSamplesHammer(t *testing.T) {
 	for _, depth := range []int{1, 2, 4} {
 		h := newEntryRing(t, WriterOptions{Depth: depth})
@@ -170,7 +170,7 @@ func TestEntry_SmallAndLargeSamplesHammer(t *testing.T) {
 			h.w.Close()
 			published <- nil
 		}()
-		var at, got, lost, again uint64 // at: all up to here were received, lost or passed over
+		var at, got, lost, again uint64 // at: all up to here were received, lost or skipped
 		var passed uint64
 		check := func(s Sample) {
 			t.Helper()

@@ -10,7 +10,7 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// FuzzTruncatedFile lets a publisher write anything into its file, and make it of any length, while it is mapped.
+// FuzzTruncatedFile lets a publisher write anything into its file, and change its length, while it is mapped.
 func FuzzTruncatedFile(f *testing.F) {
 	f.Add(uint32(0), uint8(0), scribble())
 	f.Add(uint32(4096), uint8(3), scribble([3]uint64{pubOffState, 1, put32 | yield}))

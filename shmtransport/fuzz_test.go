@@ -11,11 +11,11 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// scribbles turns fuzz input into writes to shared memory: 4 bytes of offset, 8 of value, 1 that says what to write and
-// when to stop for a while.
+// scribbles turns fuzz input into writes to shared memory: 4 bytes of offset, 8 of value, 1 that selects the kind of
+// write and the pauses.
 type scribbles []byte
 
-// some makes writes to b until the input says to let the other side run, and reports whether there is more.
+// some makes writes to b until the input has a pause, and reports whether there is more.
 func (s *scribbles) some(b []byte) bool {
 	for len(*s) >= 13 {
 		rec := (*s)[:13]
@@ -30,7 +30,7 @@ func (s *scribbles) some(b []byte) bool {
 		case 2:
 			mem.Uint64(b, off&^7).Store(value)
 		case 3:
-			mem.Uint64(b, off&^7).Add(value) // a little more or less than the truth
+			mem.Uint64(b, off&^7).Add(value) // a little more or less than the valid value
 		}
 		if rec[12]&4 != 0 {
 			break
@@ -56,7 +56,7 @@ const (
 	yield = 4 // let the other side run
 )
 
-// hostileView is hostile memory: one stretch of bytes that anybody may have written.
+// hostileView is one stretch of memory that another process may have written.
 type hostileView []byte
 
 func (v hostileView) window(off int64, n int) ([]byte, error) {
@@ -77,7 +77,7 @@ func (v hostileView) name() string           { return "hostile" }
 func (v hostileView) isFault(any) bool       { return false }
 func (v hostileView) close() error           { return nil }
 
-// readHostile takes what it can get. Nothing may panic, and every call must return.
+// readHostile takes samples in every way. Nothing may panic, and every call must return.
 func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive bool, meanwhile func() bool) {
 	page := mem.Alloc(linkPageSize)
 	l, err := openLink(v, id)
@@ -138,7 +138,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 	r.Poll()
 }
 
-// FuzzOpenLink lets anything stand where a publisher's file should be.
+// FuzzOpenLink reads any content in place of a publisher's file.
 func FuzzOpenLink(f *testing.F) {
 	id := PublisherID{Participant: 7, Number: 1}
 	valid := func(depth int) []byte {
@@ -221,8 +221,8 @@ func FuzzTake(f *testing.F) {
 	})
 }
 
-// FuzzPeerPage lets a reader write anything to its own page while the publisher and another reader go on. The publisher may
-// keep memory for it and, if the reader was admitted as lossless, wait; nothing else.
+// FuzzPeerPage lets a reader write anything to its own page while the publisher and another reader go on. The worst
+// effect is that the publisher keeps memory or, if the reader was admitted as lossless, waits.
 func FuzzPeerPage(f *testing.F) {
 	f.Add(false, scribble())
 	f.Add(false, scribble([3]uint64{pageOffMarksUsed, 1<<32 - 1, put32}, [3]uint64{pageOffMarks, 1, put32}, [3]uint64{pageOffMarks + 4, 1<<32 - 1, put32 | yield}))
@@ -245,7 +245,7 @@ func FuzzPeerPage(f *testing.F) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		if !lossless {
-			cancel() // a publish that does not wait does not look at its context
+			cancel() // a publish that does not wait does not check its context
 		}
 		defer cancel()
 		s := scribbles(writes)

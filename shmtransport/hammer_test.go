@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// fillTagged is a payload that shows it when bytes of two samples are mixed.
+// fillTagged fills a payload so that a mixture of two samples shows.
 func fillTagged(b []byte, tag uint64) {
 	for i := range b {
 		b[i] = byte(tag >> (8 * (i % 8)))
@@ -38,7 +38,7 @@ type stress struct {
 	mu       sync.Mutex // guards heapRing.links
 	released chan Sample
 	tags     atomic.Uint64
-	refused  atomic.Int64 // publishes for which there was no space
+	refused  atomic.Int64 // publishes without space
 	growing  bool         // payloads get larger
 }
 
@@ -50,14 +50,14 @@ func (c *stress) addReader(q LinkRequest, waits *WaitSet, opts ReaderOptions) *R
 	return r
 }
 
-// publish publishes n samples, each in the way that chance picks.
+// publish publishes n samples, each in a way chosen at random.
 func (c *stress) publish(n int) error {
 	ctx := c.t.Context()
 	buf := make([]byte, 70_000)
 	for i := range n {
 		size := 8 + rand.IntN(200)
 		if c.growing {
-			size += rand.IntN(1 + 60_000*i/n) // so that slots are outgrown
+			size += rand.IntN(1 + 60_000*i/n) // so that slots become too small
 		}
 		if rand.IntN(200) == 0 {
 			size = copyOutsideLock + 1 + rand.IntN(1000)
@@ -96,7 +96,7 @@ func (c *stress) publish(n int) error {
 	return nil
 }
 
-// read takes samples until ctx ends or limit are taken, and lets go of them here, elsewhere, or later.
+// read takes samples until ctx ends or limit are taken, and releases them here, in releaseAll, or later.
 func (c *stress) read(ctx context.Context, r *Reader, q LinkRequest, limit int) error {
 	var last uint64
 	for range limit {
@@ -124,7 +124,7 @@ func (c *stress) read(ctx context.Context, r *Reader, q LinkRequest, limit int) 
 	return nil
 }
 
-// releaseAll holds a few samples for a while and lets them go in another order.
+// releaseAll holds a few samples for a while and releases them in another order.
 func (c *stress) releaseAll() error {
 	var held []Sample
 	release := func(i int) error {
@@ -153,7 +153,7 @@ func (c *stress) releaseAll() error {
 	return nil
 }
 
-// churn lets visitors join, take a few samples, and leave with some of them.
+// churn connects readers that take a few samples and close with some of them held.
 func (c *stress) churn(ctx context.Context, waits *WaitSet) error {
 	for ctx.Err() == nil {
 		if err := c.visit(ctx, waits); err != nil {
@@ -255,7 +255,7 @@ func testRing_AllOperationsHammer(t *testing.T, newRing ringMaker) {
 	}
 }
 
-// checkSlots checks that every slot is in exactly one place.
+// checkSlots checks that every slot is in exactly one state.
 func (c *stress) checkSlots() {
 	c.t.Helper()
 	seen := make(map[slotID]int)

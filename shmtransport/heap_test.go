@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// heapRing is a publisher and its subscriptions over private memory.
+// A heapRing is a publisher and its subscriptions over private memory.
 type heapRing struct {
 	t     testing.TB
 	store *heapStore
@@ -18,7 +18,7 @@ type heapRing struct {
 // ringMaker is newHeapRing or newEntryRing.
 type ringMaker func(testing.TB, WriterOptions) *heapRing
 
-// inSlotsAndEntries runs a test of what must hold for small samples wherever they are.
+// inSlotsAndEntries runs a test for small samples in slots and in entries.
 func inSlotsAndEntries(t *testing.T, test func(*testing.T, ringMaker)) {
 	t.Run("slots", func(t *testing.T) { test(t, newHeapRing) })
 	t.Run("entries", func(t *testing.T) { test(t, newEntryRing) })

@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// fileSizes returns how long a file is and how much memory it has.
+// fileSizes returns the length of a file and its memory, in bytes.
 func fileSizes(t *testing.T, path string) (size, backed int64) {
 	t.Helper()
 	var st syscall.Stat_t
@@ -21,7 +21,7 @@ func fileSizes(t *testing.T, path string) (size, backed int64) {
 	return st.Size, st.Blocks * 512
 }
 
-// touch reads a byte of every page of a file through a mapping, as a user can who may only read.
+// touch reads a byte of every page of a file through a mapping, as a user with read access can.
 func touch(t *testing.T, path string) {
 	t.Helper()
 	f, err := shm.Open(path)
@@ -65,8 +65,8 @@ func TestReaderFile_NoHoles(t *testing.T) {
 	}
 }
 
-// A publisher that gives the memory of slots back has holes in its file. Where a process has the kernel fill them, they are made
-// again when the publisher finds no room.
+// A publisher that punches holes for unused slots punches them again, when it finds no room, if another process had the
+// kernel fill them.
 func TestPublisherFile_TouchedHolesArePunchedAgain(t *testing.T) {
 	const limit = 4 << 20
 	d := newDomain(t)
@@ -101,7 +101,7 @@ func TestPublisherFile_TouchedHolesArePunchedAgain(t *testing.T) {
 	if _, now := fileSizes(t, path); now > before+limit/4 {
 		t.Errorf("%d bytes of memory before the holes were touched, %d after the publisher found no room", before, now)
 	}
-	// The samples that are there were not touched.
+	// The remaining samples are intact.
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
 	d.connect(r, d.readerFile(), w, ConnectOptions{History: 1})
@@ -112,7 +112,7 @@ func TestPublisherFile_TouchedHolesArePunchedAgain(t *testing.T) {
 	s.Release()
 }
 
-// failingStore is a store on a file system that has no room when it is first asked.
+// failingStore is a store whose first grow finds a full file system.
 type failingStore struct {
 	store
 	asked *bool

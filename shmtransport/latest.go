@@ -8,9 +8,9 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// Latest fills s with the newest sample there is, also one that was received before, and reports whether there is one. Of
-// several publishers it is that of the one that published last. What is older is passed over: it is not received later, and
-// does not count as lost. Like TryReceive it does not wait, also not for a goroutine that receives.
+// Latest fills s with the newest sample and reports whether there is one. It may be a sample that was received before.
+// With several publishers it is the sample that was published last. Older samples are skipped: they are not received
+// later and do not count as lost. Like TryReceive it does not wait, and returns false while another goroutine receives.
 func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
@@ -29,7 +29,7 @@ func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 	return false, nil
 }
 
-// latest asks every link once.
+// latest checks every link once.
 func (r *Reader) latest(s *Sample) (outcome, error) {
 	if r.needsPrune.Load() {
 		r.prune()
@@ -79,15 +79,15 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// discard lets go of a sample that another turned out to be newer than. What was lost before it is counted with the next one.
-// Called with the turn.
+// discard releases a sample that is older than another candidate. Losses before it are counted with the link's next
+// sample. Called with the lock.
 func (s *Sample) discard() {
 	s.link.lost += s.lost
 	s.Release()
 }
 
-// latest hands out the newest sample, also one that was taken before, and reports whether it was not. What it passes over is
-// not lost: nobody wants it.
+// latest returns the newest sample in s, and in fresh whether it was not taken before. Skipped samples do not count as
+// lost.
 func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	if !l.admitted {
 		if l.kept != nil {
@@ -98,9 +98,9 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			return noSample, false, err
 		}
 	}
-	newest := l.cursor - 1 // whatever the head says
-	// Samples that were taken back are rare, and none comes back, so nobody honest makes us look at an entry more than a few
-	// times. A ring that says so again and again has nothing that could be had.
+	newest := l.cursor - 1 // the minimum, whatever the head says
+	// Withdrawn samples are rare and never return, so a valid ring needs only a few loads of each entry. A ring that
+	// claims more is given up on.
 	budget := 4 * l.ring.depth()
 	looks := budget
 	for range 8 {
@@ -131,20 +131,20 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			l.advance()
 			return taken, true, nil
 		case o == taken:
-			l.lost, s.lost = s.lost, 0 // for one that counts
+			l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 			return taken, false, nil
 		default:
 			return o, false, err
 		}
 	}
 	if budget-looks > maxLapRetries {
-		return noSample, false, nil // that was much, and would be as much again
+		return noSample, false, nil // the next attempt would cost as much
 	}
 	return lapped, false, nil
 }
 
-// claimNewest claims the sample at newest or, of those that were taken back, the one before, as long as there is one. It also
-// returns how many there were.
+// claimNewest claims the sample at newest or, if that was withdrawn, the one before it, and so on. It also returns the
+// number of samples it went back.
 func (l *Link) claimNewest(s *Sample, newest uint64) (_ outcome, back int, _ error) {
 	cursor := l.cursor
 	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at, back = at-1, back+1 {
@@ -159,15 +159,15 @@ func (l *Link) claimNewest(s *Sample, newest uint64) (_ outcome, back int, _ err
 		case o != sampleLost:
 			return o, back, err
 		case word&slotMask != slotWithdrawn:
-			return lapped, back, nil // it was overtaken, and so were those before it
+			return lapped, back, nil // it was overwritten, and so were those before it
 		}
 	}
 	return sampleLost, back, nil
 }
 
-// repeatLast hands out once more the copy of a small sample that was made last, if nobody holds it and it is the newest still: the
-// word of the next is not in the ring. It looks at no other memory of the publisher, and that word does not change before there
-// is a newer sample, so as long as there is none neither process waits for the other's cache.
+// repeatLast returns once more the copy of a small sample that was made last, if it is not held and is still the
+// newest: the word of the next sample is not in the ring. It loads no other memory of the publisher. As long as there
+// is no newer sample that word does not change, so neither process waits for the other's cache.
 func (l *Link) repeatLast(s *Sample) bool {
 	k := l.lastCopied
 	c := l.copies[k]
@@ -179,6 +179,6 @@ func (l *Link) repeatLast(s *Sample) bool {
 	}
 	s.sequence, s.stamp, s.payload = c.sequence, c.stamp, mem.SpanOfWords(c.words[:], c.n)
 	l.handOut(s, k, holdsCopy)
-	l.lost, s.lost = s.lost, 0 // for one that counts
+	l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 	return true
 }

@@ -18,8 +18,8 @@ func latest(t *testing.T, r *Reader, payload string) Sample {
 	return s
 }
 
-// shareClock lets publishers stamp with one clock. Their stamps say whose sample is the latest; two clocks agree to well under a
-// microsecond, and between two publishes of a test there may be less.
+// shareClock lets publishers share one clock. Their stamps decide which sample is the latest; two clocks agree to well
+// under a microsecond, but two publishes of a test may be closer than that.
 func shareClock(rings []*heapRing) {
 	for _, h := range rings {
 		h.w.clock = rings[0].w.clock
@@ -42,7 +42,7 @@ func testLatest_Repeated(t *testing.T, newRing ringMaker) {
 		one.Release()
 		other.Release()
 	}
-	expectNothing(t, r) // the others were passed over
+	expectNothing(t, r) // the others were skipped
 	h.publish("10")
 	h.publish("11")
 	expect(t, r, "10", 0)
@@ -149,7 +149,7 @@ func TestLatest_CountsLosses(t *testing.T) {
 	latest(t, r, "1").Release() // again
 	one.publish("3")
 	other.publish("later")
-	latest(t, r, "later").Release() // 3 is passed over
+	latest(t, r, "later").Release() // 3 is skipped
 	one.publish("4")
 	expect(t, r, "4", 1)
 	expectNothing(t, r)
@@ -171,7 +171,8 @@ func TestLatest_AllSamplesWithdrawn(t *testing.T) {
 	}
 }
 
-// What is handed out again without another look at the ring is a use of its own, and ends when there is something newer.
+// A sample that is returned again without another check of the ring is a holding of its own, and ends when there is
+// something newer.
 func TestLatest_RepeatedIsSeparatelyHeld(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
@@ -206,7 +207,7 @@ func TestLatest_RepeatedIsSeparatelyHeld(t *testing.T) {
 	}
 }
 
-// A ring in which samples seem to be taken back in vain, over and over, costs a few looks at each entry and no more.
+// A ring in which samples seem to be withdrawn over and over costs a few loads of each entry and no more.
 func TestLatest_HostileRing(t *testing.T) {
 	const depth = MaxDepth
 	h := newEntryRing(t, WriterOptions{Depth: depth})

@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/layouttest"
 )
 
-// The tables are what other implementations and readers of a dump go by.
+// Other implementations and readers of a dump rely on the tables.
 func TestLayout_MatchesDocument(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "shmtransport", Root: "..", Files: []string{"layout.go"},

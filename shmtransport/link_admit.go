@@ -7,11 +7,11 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
-// then stays as it is.
+// ended reports whether the publisher will never publish again: it has closed, or its process has exited. Its ring does
+// not change any more.
 func (l *Link) ended() bool { return l.exited.Load() || l.state.Load() == stateClosed }
 
-// beginIfReady reports whether samples may be taken, and begins to as soon as that is so.
+// beginIfReady reports whether samples may be taken. The first time that is so it sets the cursor.
 func (l *Link) beginIfReady() (bool, error) {
 	if l.admitted {
 		return true, nil
@@ -34,7 +34,7 @@ func (l *Link) beginIfReady() (bool, error) {
 		return true, nil
 	}
 	if ended {
-		// Nothing is reused any more, so nobody has to watch our marks.
+		// No slot is reused any more, so marks are not needed.
 		l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
 		return true, nil
 	}
@@ -44,15 +44,16 @@ func (l *Link) beginIfReady() (bool, error) {
 	return false, nil
 }
 
-// refused reports whether the publisher had no room for another reader after it could see this one's request. What it said
-// before was to somebody else, and may be true no longer: whoever makes room takes full back before it changes the generation.
+// refused reports whether the publisher had no room for another reader after it could see this one's request. An
+// earlier full was for another reader and may be outdated: a publisher that removes a reader clears full before it
+// changes the generation.
 func (l *Link) refused() bool { return l.admitGen.Load() != l.requestGen && l.full.Load() != 0 }
 
 func (l *Link) refusal() error {
 	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 }
 
-// findAdmission looks for the entry with which the publisher says that it watches this link's marks.
+// findAdmission looks for this link's entry in the publisher's admission table and returns its start.
 func (l *Link) findAdmission() (start uint64, ok bool) {
 	for i := range MaxReaders {
 		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
@@ -75,8 +76,8 @@ func (l *Link) begin(start uint64) {
 	failpoint.At("admit.begin")
 }
 
-// newest returns the sequence of the newest sample of a ring that no longer changes. The head may lag behind the ring when
-// the publisher died in between.
+// newest returns the sequence of the newest sample of a ring that no longer changes. The head may be behind the ring,
+// if the publisher died between the two stores.
 func (l *Link) newest() uint64 {
 	head := l.head.Load()
 	newest := head

@@ -7,20 +7,21 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// viewArena is one arena of the publisher as this process mapped it.
+// A viewArena is one arena of the publisher as this process mapped it.
 type viewArena struct {
-	b        []byte // nil for a link that only watches
+	b        []byte // nil for a passive link
 	off      uint64
 	slotSize uint64
 	slots    uint32
 }
 
-// starve leaves the link alone until retry. Its cursor stays where it is: what the publisher replaces meanwhile is counted as
-// lost, as with every other reader that is late.
+// starve suspends the link until retry is set. Its cursor stays; samples replaced meanwhile count as lost, as for every
+// late reader.
 func (l *Link) starve() { l.admitted, l.starved = false, true }
 
-// maxMappedBytes is how many bytes of publishers' slots one participant maps, half of the addresses that a 32-bit program has and an
-// eighth of those of another. A file may say that it has more, which costs its owner nothing, and would leave none for the heap.
+// maxMappedBytes is the number of bytes of publishers' slots that one participant maps: half of the addresses of a
+// 32-bit program, an eighth of those of a 64-bit program. A sparse file can claim more at no cost to its owner, and
+// would leave no addresses for the heap.
 const maxMappedBytes = 1<<(31+13*(^uint(0)>>63)) - 1
 
 // mapArena maps an arena when a ring word first names it.
@@ -46,7 +47,7 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 		l.addMapped(-int64(n), -1)
 	}
 	if errors.As(err, new(*MemoryError)) {
-		return err // the trouble is ours
+		return err // this process lacks memory; the publisher is not at fault
 	}
 	if err != nil {
 		return l.corrupt("arena %d: %v", k, err)
@@ -55,11 +56,13 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	return nil
 }
 
-// maxMappedArenas is how many arenas one participant maps: half of what Linux lets a process map. One publisher may have 127, and
-// one participant hundreds of publishers, each of them a page; a Go program that may map no more ends.
+// maxMappedArenas is the number of arenas that one participant maps: half of the mappings that Linux allows a process.
+// One publisher may have 127 arenas and one participant hundreds of publishers; a Go program that reaches the limit of
+// mappings crashes.
 const maxMappedArenas = 1 << 15
 
-// addMapped notes that the link maps n bytes more in so many arenas more, and returns what all links of the participant map.
+// addMapped adds n bytes in the given number of arenas to what the link maps, and returns the totals of all links of
+// the participant.
 func (l *Link) addMapped(n, arenas int64) (allBytes, allArenas int64) {
 	l.mappedBytes, l.mappedArenas = l.mappedBytes+n, l.mappedArenas+arenas
 	if l.owner == nil {
@@ -69,7 +72,7 @@ func (l *Link) addMapped(n, arenas int64) (allBytes, allArenas int64) {
 	return w.mappedBytes.Add(n), w.mappedArenas.Add(arenas)
 }
 
-// readArena reads, once, where an arena is and what is in it.
+// readArena reads and checks, once, the position and the size of an arena.
 func (l *Link) readArena(k int, a *viewArena) error {
 	e := l.arenaTable[k*arenaEntrySize : (k+1)*arenaEntrySize]
 	off := mem.Uint64(e, arenaOffOffset).Load()

@@ -8,8 +8,8 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// freeMark returns an unused mark, -1 if there is none. Only the goroutine that has the turn sets marks. Whoever clears one
-// ends its use first.
+// freeMark returns an unused mark, or -1. Only the goroutine that has the lock sets marks. A goroutine that clears one
+// ends its holding first.
 func (l *Link) freeMark() int { return l.freeMarkFrom(0) }
 
 // freeMarkFrom is freeMark for marks from number k on.
@@ -22,7 +22,7 @@ func (l *Link) freeMarkFrom(k int) int {
 	return -1
 }
 
-// raiseMarksUsed lets the publisher look at mark k, before it is set.
+// raiseMarksUsed makes the publisher check mark k, before it is set.
 func (l *Link) raiseMarksUsed(k int) {
 	if uint32(k) >= l.highWater {
 		l.highWater = uint32(k) + 1
@@ -31,8 +31,8 @@ func (l *Link) raiseMarksUsed(k int) {
 	}
 }
 
-// release ends a use. It may be called from any goroutine. Only what was marked pins the ring and our page in memory, and
-// only then they are touched here.
+// release ends a holding. It may be called from any goroutine. Page and ring are touched only for a sample in a slot,
+// because only these keep them mapped.
 func (l *Link) release(u holding) {
 	k := u.mark()
 	if !l.holdings[k].CompareAndSwap(uint64(u), uint64(u.next())) {
@@ -51,7 +51,7 @@ func (l *Link) release(u holding) {
 	}
 }
 
-// unreleased is how many samples the application holds. It may be called from any goroutine.
+// unreleased returns the number of samples that the application holds. It may be called from any goroutine.
 func (l *Link) unreleased() (n int64) {
 	for k := range l.holdingsUsed.Load() {
 		if holding(l.holdings[k].Load()).active() {
@@ -61,21 +61,21 @@ func (l *Link) unreleased() (n int64) {
 	return n
 }
 
-// unpinSamples gives up what the samples had together. Close and the last release may both find that it is time.
+// unpinSamples removes the pin that all samples share. Close and the last release may both call it.
 func (l *Link) unpinSamples() {
 	if l.samplesUnpinned.CompareAndSwap(false, true) {
 		l.unpin()
 	}
 }
 
-// close gives the ring up. Samples that are still held stay valid; the memory goes when the last one is released. Called
-// once, by the goroutine that has the turn, or when there is none any more.
+// close disconnects from the ring. Held samples stay valid; the memory is unmapped when the last one is released.
+// Called once, by the goroutine that has the lock, or when there is none any more.
 func (l *Link) close() {
 	if l.kept != nil {
 		return
 	}
-	// Beyond any sequence, so that no publisher waits for this subscription while a sample of it is held. Whether one sleeps
-	// is not asked: that would be a look at memory that may be what the link is closed for.
+	// The cursor is beyond any sequence, so no publisher waits for this subscription while a sample of it is held. The
+	// wake is unconditional: the wake cursor is in memory that may be the reason for closing the link.
 	l.cursorWord.Store(math.MaxUint64)
 	failpoint.At("disconnect.cursor")
 	futex.Wake(l.cursorLow)
@@ -87,10 +87,10 @@ func (l *Link) close() {
 	l.unpin()
 }
 
-// pin keeps page and ring mapped until unpin. The caller knows that they are mapped now.
+// pin keeps page and ring mapped until unpin. They must be mapped.
 func (l *Link) pin() { l.pins.Add(1) }
 
-// unpin is the last thing its caller does with page or ring: another goroutine may unmap them at once.
+// unpin ends a pin. Another goroutine may unmap page and ring at once, so the caller must not touch them afterwards.
 func (l *Link) unpin() {
 	if l.pins.Add(-1) == 0 {
 		if r := l.owner; r != nil {

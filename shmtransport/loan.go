@@ -2,8 +2,8 @@ package shmtransport
 
 import "context"
 
-// A Loan is a slot that the application fills in place. It must end in exactly one Commit or Discard; a further one does
-// nothing. The zero Loan is one that has ended.
+// A Loan is a slot that the application fills in place. It ends with exactly one Commit or Discard; further calls do
+// nothing. The zero Loan has ended.
 type Loan struct {
 	w          *Writer
 	id         slotID
@@ -11,7 +11,7 @@ type Loan struct {
 	b          []byte
 }
 
-// Loan lends a slot for n payload bytes. The memory is not cleared: it holds what an earlier sample left.
+// Loan lends a slot for n payload bytes. The memory is not cleared: it may hold bytes of an earlier sample.
 func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 	if err := ctx.Err(); err != nil {
 		return Loan{}, err
@@ -28,10 +28,10 @@ func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 	return Loan{w: w, id: id, generation: w.pool.beginLoan(id), b: w.prepareSlot(id)}, nil
 }
 
-// Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Discard.
+// Bytes returns the slot's payload area, at least as long as requested. It may be used until Commit or Discard.
 func (l Loan) Bytes() []byte { return l.b }
 
-// Commit publishes the first n bytes. On error nothing is published. Either way the loan has ended.
+// Commit publishes the first n bytes and ends the loan. On error nothing is published, and the loan has ended as well.
 func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	w := l.w
 	if w == nil {
@@ -51,7 +51,7 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	return w.publishSlot(ctx, l.id, n)
 }
 
-// Discard gives the slot back unpublished.
+// Discard ends the loan without publishing.
 func (l Loan) Discard() {
 	w := l.w
 	if w == nil {
@@ -65,7 +65,7 @@ func (l Loan) Discard() {
 	}
 }
 
-// loanEnded lets a Close that met a loan finish. Called with mu held.
+// loanEnded counts the end of a loan. After Close the last one closes the store. Called with mu held.
 func (w *Writer) loanEnded() {
 	w.loans--
 	w.stats.SetLoans(w.loans)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// boundedContext is a bound that no passing test reaches; it turns a publish that would wait for ever into a failure.
+// boundedContext returns a context with a bound that no passing test reaches. It turns a publish that would wait for
+// ever into a failure.
 func boundedContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -142,14 +143,14 @@ func (h *heapRing) untilAsleep(n int) {
 	}
 }
 
-// asleep returns how many publishes wait for a lossless subscription.
+// asleep returns the number of publishes that wait for a lossless subscription.
 func (h *heapRing) asleep() int {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
 	return h.w.sleepers
 }
 
-// A cursor that goes back is a lie. It must not make the publisher begin to wait anew.
+// A cursor that goes back is invalid. It must not restart the publisher's wait.
 func TestPublish_CursorThatGoesBack(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
@@ -167,8 +168,8 @@ func TestPublish_CursorThatGoesBack(t *testing.T) {
 	h.publish("e")
 }
 
-// Every lossless reader that is stuck has been stuck for as long as the publish waits, so one patience is enough for all. One
-// after the other they would take a minute.
+// The timeouts of stuck readers run in parallel, so one timeout is enough for all. One after the other they would take
+// a minute.
 func TestPublish_TimeoutsOfStuckReadersOverlap(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
 	const readers, patience = 120, 500 * time.Millisecond
@@ -183,7 +184,7 @@ func TestPublish_TimeoutsOfStuckReadersOverlap(t *testing.T) {
 	}
 }
 
-// Where nothing ran for long, the reader did not either.
+// On a machine that was suspended the reader did not run either.
 func TestPublish_SuspendedMachine(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
 	h.reader(LinkRequest{Lossless: true, Timeout: time.Second}, ReaderOptions{})
@@ -202,7 +203,7 @@ func TestPublish_SuspendedMachine(t *testing.T) {
 	}
 }
 
-// Many goroutines share a publisher. The one that is unlucky in getting its turn must not take a slow reader for a stuck one.
+// Many goroutines share a publisher. A goroutine that waits long for its turn must not suspend a slow reader.
 func TestPublish_SlowLosslessReader(t *testing.T) {
 	const goroutines, patience = 40, 200 * time.Millisecond
 	h := newHeapRing(t, WriterOptions{Depth: 1})
@@ -212,7 +213,7 @@ func TestPublish_SlowLosslessReader(t *testing.T) {
 	for range goroutines {
 		go h.w.Publish(t.Context(), []byte("another"))
 	}
-	// They all wait at once then, unless this goroutine stood still for so long that they gave the reader up.
+	// Then all of them wait, unless this goroutine did not run for so long that they suspended the reader.
 	for h.asleep() < goroutines && time.Since(last) < patience {
 		runtime.Gosched()
 	}
@@ -226,8 +227,8 @@ func TestPublish_SlowLosslessReader(t *testing.T) {
 		s.Release()
 		slowest = max(slowest, time.Since(last))
 		last = time.Now()
-		// Of one whose processor was taken away for as long as the patience lasts nothing is promised. It took the sample before
-		// at any time of the turn before.
+		// A reader whose processor was taken away for as long as the timeout may lose samples. It took the sample
+		// before at any time of the interval before.
 		if s.Lost() != 0 && 2*slowest < patience {
 			t.Fatalf("%d samples lost to a lossless subscription that took one every %v at least", s.Lost(), slowest)
 		}

@@ -4,7 +4,7 @@ import (
 	"errors"
 )
 
-// noSpace makes a *NoSpaceError of an error for want of memory that is not for a slot.
+// noSpace converts an error for lack of memory that is not for a slot to a *NoSpaceError.
 func noSpace(err error) error {
 	if full := asNoSpace(err); full != nil {
 		return full
@@ -12,7 +12,7 @@ func noSpace(err error) error {
 	return err
 }
 
-// alsoNeed adds to what an error for want of memory says is needed what the next step would have asked for.
+// alsoNeed adds n bytes to the need that an error for lack of memory reports, for the next step.
 func alsoNeed(err error, n int64) {
 	var space *SpaceError
 	var memory *MemoryError
@@ -24,7 +24,7 @@ func alsoNeed(err error, n int64) {
 	}
 }
 
-// asNoSpace returns what is missing if err is for want of memory, else nil.
+// asNoSpace returns an error for lack of memory as a *NoSpaceError, or nil for other errors.
 func asNoSpace(err error) *NoSpaceError {
 	var space *SpaceError
 	if errors.As(err, &space) {

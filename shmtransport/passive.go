@@ -8,16 +8,16 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// maxPassiveSample is the largest sample that is copied for a link that only watches, bytes. What a publisher says is the size of a
-// sample must not make this process run out of memory: it is believed no more than the kernel says that the publisher's own file
-// takes.
+// maxPassiveSample is the largest sample that is copied for a passive link, bytes. A size in the publisher's memory
+// must not exhaust this process's memory, so it is also limited by the memory that the publisher's file takes according
+// to the kernel.
 const maxPassiveSample = 1 << 30
 
-// ConnectPassive is Connect for whoever may only read: it asks the publisher for nothing, and has no file. Nobody watches this reader's
-// marks, so samples are copied out and then it is looked whether they were still there. Nobody rings for it either: Poll has to
-// be called at intervals. The publisher does not know of it, so Lossless has no meaning.
+// ConnectPassive is Connect for a process with read access only. It sends no request and needs no reader file. The
+// publisher does not know of this reader and respects no marks, so samples are copied and then checked for being still
+// in the ring. The publisher does not ring for it either: Poll must be called at intervals. Lossless has no effect.
 //
-// History is what is in the ring at this moment, or, with AllHistory, everything.
+// History counts from the samples in the ring now, or, with AllHistory, from the first sample ever.
 func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	if r.isLinked(q.Publisher) {
 		return nil
@@ -39,7 +39,7 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	return nil
 }
 
-// Poll wakes whoever receives if a publisher that is only watched has something new.
+// Poll wakes a waiting receive if a passively connected publisher has a new sample.
 func (r *Reader) Poll() {
 	if r.anyPassiveReady() {
 		r.Wake()
@@ -47,7 +47,7 @@ func (r *Reader) Poll() {
 }
 
 func (r *Reader) anyPassiveReady() bool {
-	r.mu.Lock() // a link that is in r.links while mu is held is mapped
+	r.mu.Lock() // a link in r.links is mapped while mu is held
 	defer r.mu.Unlock()
 	for _, l := range *r.links.Load() {
 		if !l.passive {
@@ -58,24 +58,25 @@ func (r *Reader) anyPassiveReady() bool {
 			at := l.cursorWord.Load()
 			news = ahead(l.ring.word(at).Load(), at) >= 0 || l.ended()
 		}) || news {
-			return true // who receives finds out what is wrong, too
+			return true // a receiving goroutine finds errors, too
 		}
 	}
 	return false
 }
 
-// PollInterval is how often Poll should be called. A ring of the default depth holds what a publisher of 16 kHz writes in it.
+// PollInterval is the recommended interval of Poll. A ring of the default depth holds what a publisher of 16 kHz writes
+// in that time.
 const PollInterval = time.Millisecond
 
-// copySlot copies the sample at the cursor out of a slot that word names. Nobody sees that it is read, so it may be rewritten
-// meanwhile; but a slot is not rewritten before another word is in its place in the ring. So if the same word is there after
-// the copy was made, the copy is of what it names.
+// copySlot copies the sample at the cursor out of the slot that word names. The publisher may reuse the slot meanwhile,
+// but not before it has replaced the ring word. If the ring has the same word after the copy, the copy is of the sample
+// that it names.
 //
-// It is read from the file and not through a mapping: a slot that was given back has no memory, and to look at it would take
-// some, which there may be none of.
+// The slot is read through the file and not a mapping: a punched slot has no memory, and an access through a mapping
+// would allocate some or fail.
 func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	unchanged := func() bool {
-		l.fence.Add(1) // what was read was read before the word is looked at again
+		l.fence.Add(1) // the reads come before the load of the word
 		return l.ring.word(l.cursor).Load() == word
 	}
 	a, off, err := l.slotAt(uint32(word & slotMask))
@@ -103,7 +104,7 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	backed, err := l.view.backed()
 	switch {
 	case !unchanged():
-		return lapped, nil // the slot may have been given back
+		return lapped, nil // the slot may have been punched
 	case err != nil:
 		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
 	case int64(n) > backed:
@@ -122,7 +123,7 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	return taken, nil
 }
 
-// slotAt returns the arena of a slot and where in the file the slot begins.
+// slotAt returns the arena of a slot and the slot's offset in the file.
 func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
 	k := int(slot >> slotIndexBits)
 	if k >= MaxArenas {
@@ -141,8 +142,8 @@ func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
 	return a, int64(a.off) + int64(uint64(i)*(slotHeaderSize+a.slotSize)), nil
 }
 
-// openPublisher opens a publisher's file, if it is whose it should be. wake is the mapping of the publisher's wake file, which it takes
-// over, and nil for a link that only watches.
+// openPublisher opens a publisher's file and checks its identity. wake is the mapping of the publisher's wake file,
+// which the link takes over, or nil for a passive link.
 func (q *ConnectOptions) openPublisher(wake *wakeMap) (*Link, error) {
 	view, err := openFileView(q.Path)
 	if err != nil {
@@ -177,7 +178,7 @@ func (r *Reader) isLinked(id PublisherID) bool {
 	return r.linked[id]
 }
 
-// checkAccept asks about the user whom the kernel calls the owner of a file.
+// checkAccept calls accept with the owner of a file, as the kernel reports it.
 func checkAccept(accept func(path string, uid int) error, f *shm.File) error {
 	if accept == nil {
 		return nil

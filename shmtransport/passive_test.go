@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// passiveReader is a reader that only watches a publisher.
+// passiveReader connects a passive reader to a publisher.
 func (d *domain) passiveReader(w *Writer, q ConnectOptions, opts ReaderOptions) *Reader {
 	d.t.Helper()
 	r := NewReader(new(WaitSet), nil, opts)
@@ -69,7 +69,7 @@ func TestPassiveReader_EverySample(t *testing.T) {
 		go func() {
 			for i := range 20 {
 				if i < 2 {
-					time.Sleep(50 * time.Millisecond) // it sleeps so deeply that only Poll wakes it
+					time.Sleep(50 * time.Millisecond) // long enough that only Poll wakes the reader
 				}
 				fillTagged(payload, uint64(100+i))
 				if _, err := w.Publish(context.Background(), payload); err != nil {
@@ -95,8 +95,8 @@ func TestPassiveReader_EverySample(t *testing.T) {
 	}
 }
 
-// A publisher that nobody holds up rewrites its slots as fast as it can. What is handed out is of one sample, and what is not is
-// counted.
+// A publisher without lossless readers rewrites its slots as fast as it can. Every sample received is whole, and every
+// other sample is counted as lost.
 func TestPassiveReader_CopyIsOfOneSample(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 2, MemoryLimit: 8 << 20})
@@ -176,7 +176,7 @@ func TestReader_FileOfAnotherUser(t *testing.T) {
 	}
 }
 
-// A sparse file costs its owner nothing, whatever it says is in it.
+// A sparse file costs its owner nothing, whatever sizes it claims.
 func TestPassiveReader_SparseFile(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
@@ -210,7 +210,8 @@ func TestPassiveReader_SparseFile(t *testing.T) {
 	}
 }
 
-// A publisher may have many arenas, and there may be many publishers, but a program that may map no more ends.
+// A publisher may have many arenas, and a participant many publishers, but a Go program that reaches the limit of
+// mappings crashes.
 func TestReader_MappedArenasLimit(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A directory entry is read while its owner may give it to another link. What comes out belongs to one link, not to two.
+// A directory entry may be read while its owner reuses it for another link. The result belongs to one link, not to two.
 func TestPeerFile_ConsistentRequestsHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()

@@ -11,25 +11,25 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// A pool owns a publisher's slots. Each is at any time in one place: free, being written, in the ring, or retired, which
-// means that it left the ring and a reader's mark may still name it. All of this is private to the publisher; no other
-// process can make the pool forget or give out a slot, only keep it retired.
+// A pool owns a publisher's slots. Each slot is in one of four states: free, being written, in the ring, or retired. A
+// retired slot has left the ring, but a reader's mark may still name it. The states are private to the publisher. The
+// worst that another process can cause is that a slot stays retired.
 type pool struct {
 	store    store
 	table    []byte // the arena table in the shared header
 	arenas   []*arena
 	total    int      // slots of all arenas
 	retired  []slotID // oldest first
-	held     []bool   // what look saw, by number of the slot
-	loans    []uint64 // how often each slot was lent and given back, by number; odd while it is lent
-	reserved int64    // bytes of all arenas
-	limit    int64    // the most taken may become
+	held     []bool   // by number of the slot: scanMarks found a mark that names it
+	loans    []uint64 // by number of the slot: loans begun plus loans ended; odd during a loan
+	reserved int64    // bytes of all arenas that have memory
+	limit    int64    // upper bound of reserved
 	max      int      // largest payload, bytes
 	depth    int
 }
 
-// slotSizeFor returns the slot size given to payloads of n bytes: strides are powers of two up to 64 KiB, then steps of a
-// sixteenth, so that growing payloads need few steps and waste little.
+// slotSizeFor returns the slot size for payloads of n bytes. Strides are powers of two up to 64 KiB, then steps of a
+// sixteenth, so growing payloads need few arenas and waste little memory.
 func slotSizeFor(n int) int {
 	need := n + slotHeaderSize
 	if need <= largeSlot {
@@ -39,9 +39,9 @@ func slotSizeFor(n int) int {
 	return (need+step-1)/step*step - slotHeaderSize
 }
 
-// sizeFor is the slot size of a new arena for payloads of n bytes. The more entries of the table are used, the coarser the
-// sizes are, so that there is one left however slowly payloads grow. No reader believes in slots that are larger than the
-// largest payload needs, and where few fit below the limit none is made larger than need be.
+// sizeFor is the slot size of a new arena for payloads of n bytes. Sizes get coarser as the arena table fills, so that
+// slowly growing payloads do not use it up. No slot is larger than the largest payload needs, because readers reject
+// such slots. Where few slots fit below the limit, the size is exact.
 func (p *pool) sizeFor(n int) int {
 	size := slotSizeFor(n)
 	need := int64(n) + slotHeaderSize
@@ -56,8 +56,8 @@ func (p *pool) sizeFor(n int) int {
 	return int(max(int64(size), min(coarse, int64(slotSizeFor(p.max)))))
 }
 
-// alloc returns a free slot for n payload bytes without growing, or false. It prefers the tightest fit and does not use up
-// large slots for small payloads unless wasteful.
+// alloc returns a free slot for n payload bytes without growing, or false. It takes the tightest fit. It uses large
+// slots for small payloads only if wasteful is set.
 func (p *pool) alloc(n int, wasteful bool) (slotID, bool) {
 	best := -1
 	for i, a := range p.arenas {
@@ -77,20 +77,20 @@ func (p *pool) alloc(n int, wasteful bool) (slotID, bool) {
 	return id, true
 }
 
-// free makes a slot free that no ring word and no mark names.
+// free makes a slot free. No ring word and no mark may name it.
 func (p *pool) free(id slotID) {
 	a := p.arenas[id.arena()]
 	a.free = append(a.free, id)
 }
 
-// beginLoan notes that the application has a slot that take returned, and returns what punchHole wants to hear.
+// beginLoan counts the loan of an allocated slot to the application and returns its generation, for endLoan.
 func (p *pool) beginLoan(id slotID) (use uint64) {
 	n, _ := p.number(id)
 	p.loans[n]++
 	return p.loans[n]
 }
 
-// punchHole ends a loan. It is false when that loan ended before, whatever became of the slot since.
+// endLoan ends a loan. It returns false if that loan has ended before, whether or not the slot is on loan again.
 func (p *pool) endLoan(id slotID, use uint64) bool {
 	n, _ := p.number(id)
 	if p.loans[n] != use {
@@ -100,7 +100,7 @@ func (p *pool) endLoan(id slotID, use uint64) bool {
 	return true
 }
 
-// retire takes note that a slot left the ring. Readers that marked it before keep it.
+// retire records that a slot left the ring. Readers that marked it before keep it.
 func (p *pool) retire(id slotID) { p.retired = append(p.retired, id) }
 
 // reclaim frees the retired slots that no mark names.
@@ -124,13 +124,14 @@ func (p *pool) reclaim(from markSource) (freed int) {
 	return freed
 }
 
-// scanMarks notes which slots marks name now.
+// scanMarks records in held which slots the marks name now.
 func (p *pool) scanMarks(from markSource) {
 	clear(p.held)
 	from.addMarks(p)
 }
 
-// A markSource calls note for every mark of every admitted reader. The marks are other processes' bytes and may say anything.
+// A markSource calls addMark for every mark of every admitted reader. Marks are written by other processes and may have
+// any value.
 type markSource interface{ addMarks(p *pool) }
 
 func (p *pool) addMark(mark uint32) {
@@ -139,13 +140,13 @@ func (p *pool) addMark(mark uint32) {
 	}
 }
 
-// wasHeld reports whether a mark named the slot when look was called last.
+// wasHeld reports whether a mark named the slot at the last scanMarks.
 func (p *pool) wasHeld(id slotID) bool {
 	n, _ := p.number(id)
 	return p.held[n]
 }
 
-// countHeld returns how many slots marks named when look was called last.
+// countHeld returns the number of slots that marks named at the last scanMarks.
 func (p *pool) countHeld() (n int) {
 	for _, held := range p.held {
 		if held {
@@ -164,8 +165,8 @@ func (p *pool) number(id slotID) (int, bool) {
 	return a.base + id.index(), id.index() < a.slots
 }
 
-// grow adds an arena for payloads of n bytes. Few large slots are added at a time, and each step for the same size adds as
-// many as there are, so the number of steps stays small whatever readers hold. must says that there is no other way to a slot.
+// grow adds an arena for payloads of n bytes. Large slots are added a few at a time, and each further arena of the same
+// size doubles their number, so the number of arenas stays small. must says that there is no other way to get a slot.
 func (p *pool) grow(n int, must bool) error {
 	size := p.sizeFor(n)
 	stride := int64(slotHeaderSize + size)
@@ -196,8 +197,8 @@ func (p *pool) grow(n int, must bool) error {
 	return p.addArena(size, min(add, maxSlots), p.wholeStepOnly(n, must))
 }
 
-// wholeStepOnly reports whether a step that is smaller than it should be, for want of room, is not worth an entry of the table. On a
-// file system that is full now and then there would soon be none left, and none when there is room again.
+// wholeStepOnly reports whether an arena smaller than planned, for lack of space, is not worth an entry of the table.
+// On a file system that is full from time to time, small arenas would soon use up the table.
 func (p *pool) wholeStepOnly(n int, must bool) bool {
 	used := len(p.arenas)
 	if used < MaxArenas/4 || must && used < MaxArenas/4*3 {
@@ -206,7 +207,7 @@ func (p *pool) wholeStepOnly(n int, must bool) bool {
 	return slices.ContainsFunc(p.arenas, func(a *arena) bool { return !a.punched && a.slotSize >= n })
 }
 
-// extraSlots is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.
+// extraSlots is the number of slots of a pool beyond the ring's depth. More of them make reclaim run less often.
 func (p *pool) extraSlots(stride int64) int {
 	if stride <= 4096 {
 		return max(8, p.depth)
@@ -214,11 +215,11 @@ func (p *pool) extraSlots(stride int64) int {
 	return 4
 }
 
-// maxArena is how many bytes an arena has at most: it is one mapping, whose length, rounded to pages, is an int.
+// maxArena is the largest arena in bytes. An arena is one mapping, whose length, rounded to pages, is an int.
 const maxArena = math.MaxInt - 1<<20
 
-// addArena makes an arena of slots slots, or of as many as the limit and the file system allow, at least one, unless sparing says
-// that fewer are not worth it.
+// addArena makes an arena of the given number of slots. If the limit or the file system does not allow it, the arena
+// has fewer slots, at least one, unless wholeOnly is set.
 func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 	stride := int64(slotHeaderSize + size)
 	if len(p.arenas) == MaxArenas {
@@ -266,7 +267,7 @@ func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 	p.reserved += a.bytes()
 	p.held = make([]bool, p.total)
 	p.loans = append(p.loans, make([]uint64, slots)...)
-	// Room for every slot, so that retiring one never allocates.
+	// Capacity for every slot, so that retire never allocates.
 	p.retired = append(make([]slotID, 0, p.total), p.retired...)
 	failpoint.At("grow.slots")
 	return nil

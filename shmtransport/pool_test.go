@@ -10,7 +10,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// Memory at its limit: samples leave the ring only if that gives a slot.
+// At the memory limit samples leave the ring only if that gives a slot.
 func TestPool_HeldSamplesAreNotWithdrawn(t *testing.T) {
 	const size = 1 << 20
 	h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 4 * (size + size/8)})
@@ -58,7 +58,7 @@ func (s *anySize) grow(n int64) (int64, []byte, error) {
 	return 4096, nil, nil
 }
 
-// A limit may exceed what an int holds where ints are short; an arena may not.
+// A limit may exceed the largest int where ints are short. An arena may not.
 func TestPool_ArenaSizeFitsInt(t *testing.T) {
 	const size = 200 << 20
 	s := new(anySize)
@@ -82,8 +82,8 @@ func TestPool_LargestPayloadFindsFreeSlot(t *testing.T) {
 	}
 }
 
-// A map that grows as a robot drives needs slots of ever new sizes; those it has outgrown are not kept at the cost of the
-// next.
+// The map of a driving robot grows and needs ever larger slots. Slots that have become too small must not prevent the
+// next ones.
 func TestPool_GrowingPayloadsWithinLimit(t *testing.T) {
 	const largest = 2 << 20
 	for _, depth := range []int{1, 8, 64} {
@@ -91,7 +91,7 @@ func TestPool_GrowingPayloadsWithinLimit(t *testing.T) {
 			t.Run(fmt.Sprintf("depth %d, by a part in %d", depth, slowly), func(t *testing.T) {
 				h := newHeapRing(t, WriterOptions{Depth: depth, MemoryLimit: 16 << 20})
 				r := h.reader(LinkRequest{}, ReaderOptions{})
-				other := h.reader(LinkRequest{}, ReaderOptions{}) // looks at the end only
+				other := h.reader(LinkRequest{}, ReaderOptions{}) // receives at the end only
 				published := uint64(0)
 				for n := 100; n < largest; n += 1 + n/slowly {
 					l, err := h.w.Loan(t.Context(), n)
@@ -135,8 +135,8 @@ func TestPool_GrowingPayloadsWithinLimit(t *testing.T) {
 	}
 }
 
-// numberPages writes a number to the end of a payload and to each stretch of 4 KiB: gigabytes of payloads are written in no time,
-// and what belongs to two samples shows all the same.
+// numberPages writes a number to each stretch of 4 KiB and to the end of a payload. This is fast for gigabytes of
+// payloads, and a mixture of two samples still shows.
 func numberPages(b []byte, number uint64) {
 	for at := 0; at+16 <= len(b); at += 4096 {
 		binary.LittleEndian.PutUint64(b[at:], number)
@@ -153,7 +153,8 @@ func pagesHaveNumber(b []byte, number uint64) bool {
 	return binary.LittleEndian.Uint64(b[len(b)-8:]) == number
 }
 
-// What smaller samples have is given to a larger one, but not what is held, and nothing in vain.
+// The memory of smaller samples goes to a larger one, except that of held samples, and none is withdrawn without
+// success.
 func TestPool_LargerSampleGetsMemoryOfSmallerOnes(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 16, MemoryLimit: 8 << 20})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
@@ -203,7 +204,7 @@ func TestPool_LargerSampleGetsMemoryOfSmallerOnes(t *testing.T) {
 	}
 }
 
-// scarceStore has room for one slot more at most, again and again.
+// scarceStore has room for at most one more slot each time.
 type scarceStore struct {
 	heapStore
 	scarce bool

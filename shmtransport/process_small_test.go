@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// smallSize makes payloads of which nearly all fit an entry; one in 64 does not, so that entries change their kind.
+// smallSize returns payload sizes nearly all of which fit an entry. One in 64 does not, so that entries change their
+// kind.
 func smallSize(seq uint64) int {
 	n := 8 + int(seq*2654435761>>5%(smallPayload-7))
 	if seq%64 == 0 {
@@ -34,7 +35,8 @@ func checkSmall(s Sample) error {
 	return nil
 }
 
-// publishSmallRole publishes small samples until it is killed, as fast as it can: dir, publisher id, reader id, depth.
+// publishSmallRole publishes small samples as fast as it can until it is killed. Its arguments are dir, publisher id,
+// reader id, depth.
 func publishSmallRole(args []string) error {
 	endWithParent()
 	n, err := numbers(args)
@@ -58,8 +60,8 @@ func publishSmallRole(args []string) error {
 	}
 }
 
-// A publisher of small samples is stopped, goes on, and is killed, wherever it is; what it published is whole, in order and
-// accounted for. Somebody who comes after its death finds the same.
+// A publisher of small samples is stopped, continues, and is killed, at any step. What it published is whole, in order
+// and accounted for. A reader that connects after its death finds the same.
 func TestReader_KilledPublisherOfSmallSamples(t *testing.T) {
 	total := uint64(0)
 	for round := range max(36/slowdown, 6) {
@@ -135,7 +137,7 @@ func TestReader_KilledPublisherOfSmallSamples(t *testing.T) {
 	t.Logf("%d samples taken", total)
 }
 
-// checkDeadRing reads the ring of a dead publisher as a newcomer does.
+// checkDeadRing reads the ring of a dead publisher with a new reader.
 func checkDeadRing(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, depth, newest uint64) {
 	t.Helper()
 	if newest == 0 {

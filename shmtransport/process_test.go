@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// roleVariable names the role that this test binary plays when it was started by a test.
+// roleVariable names the role of this test binary when a test started it.
 const roleVariable = "SHMTRANSPORT_TEST_ROLE"
 
 // emulatorVariable names the program that runs this test binary when it was built for another CPU.
@@ -52,7 +52,7 @@ type child struct {
 	in  io.WriteCloser
 }
 
-// start runs role in a process of its own; before names a program, with arguments, that runs it.
+// start runs role in a process of its own; before is a program, with arguments, that runs it.
 func start(t testing.TB, before []string, role string, args ...any) *child {
 	t.Helper()
 	exe, err := os.Executable()
@@ -96,7 +96,7 @@ func (c *child) expectLine(t testing.TB, word string) string {
 	return strings.TrimSpace(rest)
 }
 
-// kill is SIGKILL: the child does not get to tidy up.
+// kill sends SIGKILL: the child runs no cleanup.
 func (c *child) kill() {
 	c.cmd.Process.Kill()
 	c.cmd.Wait()
@@ -110,8 +110,8 @@ func endWithParent() {
 	}()
 }
 
-// patternSize and fillPattern make a payload that only its sequence determines; one in three is about as small as fits
-// an entry, and now and then one is large.
+// patternSize and fillPattern make a payload that depends on its sequence only. One in three is about as small as fits
+// an entry, and one in a thousand is large.
 func patternSize(seq uint64) int {
 	n := int(seq * 2654435761 % 3000)
 	if seq%3 == 1 {
@@ -149,7 +149,7 @@ func checkPattern(b []byte, seq uint64) error {
 	return nil
 }
 
-// numbers are the arguments of a role behind the directory.
+// numbers parses the arguments of a role after the directory.
 func numbers(args []string) (n [3]uint64, err error) {
 	for i := range n {
 		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
@@ -159,10 +159,10 @@ func numbers(args []string) (n [3]uint64, err error) {
 	return n, nil
 }
 
-// otherPublisher is the one in a process of its own.
+// otherPublisher is the publisher in a process of its own.
 var otherPublisher = PublisherID{Participant: 1000, Number: 1}
 
-// create makes the publisher that a role is of, and says so.
+// create makes the publisher of a role and prints a line.
 func create(dir string, participant uint64, opts WriterOptions) (*Writer, error) {
 	d := &domain{dir: dir}
 	id := PublisherID{Participant: participant, Number: 1}
@@ -189,7 +189,7 @@ func untilRead(w *Writer, dir string, reader uint64) error {
 	return nil
 }
 
-// startPublisher starts otherPublisher in one of its roles and returns it with the request for a subscription to it.
+// startPublisher starts otherPublisher in one of its roles and returns it with the options of a connection to it.
 func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argument any) (*child, ConnectOptions) {
 	d.t.Helper()
 	c := start(d.t, nil, role, d.dir, otherPublisher.Participant, f.id, argument)
@@ -197,7 +197,7 @@ func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argum
 	return c, ConnectOptions{Path: d.path(otherPublisher.Participant, "pub.1"), WakePath: d.path(otherPublisher.Participant, "wake"), Publisher: otherPublisher, Lossless: lossless, Timeout: time.Hour}
 }
 
-// connectPinned connects to a publisher whose ring is to be looked at when it has ended. unpin lets go of it.
+// connectPinned connects to a publisher whose ring is read after its end. The caller must unpin the link.
 func (d *domain) connectPinned(r *Reader, f *ReaderFile, q ConnectOptions) *Link {
 	d.t.Helper()
 	if err := r.Connect(f, q); err != nil {
@@ -208,8 +208,8 @@ func (d *domain) connectPinned(r *Reader, f *ReaderFile, q ConnectOptions) *Link
 	return l
 }
 
-// publishRole publishes patterns as fast as it can: dir, publisher id, reader id, number of samples (0 = until killed).
-// It says "open" when its file is there, and "published N" at the end.
+// publishRole publishes patterns as fast as it can. Its arguments are dir, publisher id, reader id, number of samples
+// (0 = until killed). It prints "open" when its file exists, and "published N" at the end.
 func publishRole(args []string) error {
 	endWithParent()
 	n, err := numbers(args)
@@ -248,7 +248,7 @@ func publishRole(args []string) error {
 	return nil
 }
 
-// sampleAccount checks what a subscription gets of one publisher.
+// A sampleAccount checks the samples that a subscription gets of one publisher.
 type sampleAccount struct {
 	last, received, lost uint64
 }
@@ -372,7 +372,8 @@ func TestReader_GrowingPublisherInAnotherProcess(t *testing.T) {
 	}
 }
 
-// holdRole subscribes, takes samples and keeps them: dir, publisher id, reader id, samples to hold, "lossless" or not.
+// holdRole subscribes, takes samples and keeps them. Its arguments are dir, publisher id, reader id, samples to hold,
+// "lossless" or not.
 func holdRole(args []string) error {
 	endWithParent()
 	n, err := numbers(args)

@@ -6,9 +6,9 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// ParticipantExited says that a participant's process is dead or has left: its publishers' rings do not change any more. That must be the
-// kernel's word or the participant's own, because from then on they are read without anybody watching the marks. What is in
-// the rings is still delivered, within EndedLimit.
+// ParticipantExited tells the Reader that a participant has left or its process has exited, so that its publishers'
+// rings do not change any more. The kernel or the participant itself must have said so, because the rings are read
+// without marks from then on. The samples in them are still delivered, within EndedLimit.
 func (r *Reader) ParticipantExited(participant uint64) {
 	for _, l := range *r.links.Load() {
 		if l.id.Participant == participant {
@@ -18,8 +18,8 @@ func (r *Reader) ParticipantExited(participant uint64) {
 	r.Prune()
 }
 
-// Prune lets go of publishers that closed or whose participant exited, but for samples that are still to be received, within EndedLimit. What
-// receives at the moment does it with the next sample.
+// Prune removes publishers that closed or whose participant exited. Their remaining samples can still be received,
+// within EndedLimit. If another goroutine is receiving, it does so with its next sample.
 func (r *Reader) Prune() {
 	r.needsPrune.Store(true)
 	r.Wake()
@@ -29,7 +29,7 @@ func (r *Reader) Prune() {
 	}
 }
 
-// Retry lets those publishers be tried again of which Failed heard a *MemoryError.
+// Retry makes the Reader try again the publishers for which Failed was called with a *MemoryError.
 func (r *Reader) Retry() {
 	r.mu.Lock()
 	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
@@ -39,12 +39,12 @@ func (r *Reader) Retry() {
 	r.Wake()
 }
 
-// prune moves publishers that ended out of the links. Called with the turn.
+// prune moves publishers that ended out of the links. Called with the lock.
 func (r *Reader) prune() {
 	if r.closed.Load() {
 		return
 	}
-	r.needsPrune.Store(false) // what ends from here on is another matter
+	r.needsPrune.Store(false) // later ends set it again
 	r.removeFaulted()
 	for _, l := range *r.links.Load() {
 		if !l.ended() {

@@ -9,8 +9,8 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
-// ctx bounds the wait for lossless subscriptions; with none of them, and without error, Publish never waits.
+// Publish copies the parts, one after the other, into one sample. It returns the number of subscriptions that the
+// sample reached. ctx bounds the wait for lossless subscriptions. Without lossless subscriptions Publish does not wait.
 func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 	n := 0
 	for _, p := range parts {
@@ -47,7 +47,7 @@ func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 	return w.publishSlot(ctx, id, n)
 }
 
-// publishSmall publishes what an entry of the ring has room for. Called with mu held.
+// publishSmall publishes a payload that fits into an entry of the ring. Called with mu held.
 func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, error) {
 	if err := w.checkPublish(n); err != nil {
 		w.stats.Failed()
@@ -66,7 +66,7 @@ func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, 
 	return len(w.readers), nil
 }
 
-// concat returns the concatenation of parts that are small together, valid until it is called again.
+// concat returns the concatenation of parts that are small together. It is valid until the next call.
 func (w *Writer) concat(parts [][]byte) []byte {
 	b := w.concatBuffer[:0]
 	for _, p := range parts {
@@ -75,7 +75,7 @@ func (w *Writer) concat(parts [][]byte) []byte {
 	return b
 }
 
-// checkPublish reports whether payloads of n bytes can be published at all. Called with mu held.
+// checkPublish returns an error if a payload of n bytes cannot be published. Called with mu held.
 func (w *Writer) checkPublish(n int) error {
 	if w.closed {
 		return closed.Error("the publisher is closed")
@@ -86,7 +86,7 @@ func (w *Writer) checkPublish(n int) error {
 	return nil
 }
 
-// countRefused counts a publish that ends before it looks for a slot.
+// countRefused counts a publish that fails before it looks for a slot, and returns err.
 func (w *Writer) countRefused(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,11 +94,12 @@ func (w *Writer) countRefused(err error) error {
 	return err
 }
 
-// copyOutsideLock is the payload size from which other publishes and admissions need not wait for the copy.
+// copyOutsideLock is the payload size in bytes above which the copy is made without the lock, so that other publishes
+// and admissions do not wait for it.
 const copyOutsideLock = 64 << 10
 
-// prepareSlot returns the payload area of a slot that is to be filled. It writes to the header, which place will fill: that takes its
-// cache line away from whoever read it last, long before anybody waits for it.
+// prepareSlot returns the payload area of a slot that is to be filled. It also writes to the header, which commitSlot
+// will fill: this fetches the cache line from the last reader's processor early.
 func (w *Writer) prepareSlot(id slotID) []byte {
 	failpoint.At("publish.slot")
 	s := w.slot(id)
@@ -108,8 +109,8 @@ func (w *Writer) prepareSlot(id slotID) []byte {
 
 func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
 
-// publishSlot makes what a filled slot holds the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
-// the slot is the pool's or the ring's again afterwards.
+// publishSlot makes the n bytes in a filled slot the newest sample. It may release mu while it waits for lossless
+// readers. Called with mu held. The slot belongs to the pool or the ring afterwards.
 func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error) {
 	failpoint.At("publish.copy")
 	if err := w.awaitRoom(ctx, id); err != nil {
@@ -126,8 +127,8 @@ func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error)
 	return len(w.readers), nil
 }
 
-// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error the slot, if there
-// is one, is free again. Called with mu held.
+// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error it frees the
+// slot, if there is one. Called with mu held.
 func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
 	if w.seq+1 >= w.roomUntil {
 		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.depth())) }); err != nil {
@@ -143,7 +144,7 @@ func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
 	return nil
 }
 
-// closeLink makes a slot free that was to be published, if there is one.
+// freeUnpublished frees a slot that is not published after all, if there is one.
 func (w *Writer) freeUnpublished(id slotID) {
 	if id != noSlot {
 		w.pool.free(id)

@@ -6,10 +6,10 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// latencyEvery is how many samples share one clock reading for the latency histogram.
+// latencyEvery is the number of samples for each clock reading for the latency histogram.
 const latencyEvery = 16
 
-// countSample counts a sample.
+// countSample counts a received sample.
 func (r *Reader) countSample(s *Sample) {
 	if r.takenCount%latencyEvery == 0 {
 		r.stats.Latency(r.clock.Now() - s.stamp)
@@ -20,8 +20,8 @@ func (r *Reader) countSample(s *Sample) {
 	failpoint.At("take.count")
 }
 
-// update brings the figures up to date that no single goroutine keeps: samples held, samples left to take, and payloads that
-// could not be decoded. Called with mu held, so that an earlier count never replaces a later one.
+// updateStats updates the statistics that no single goroutine maintains: samples held, samples left to take, and
+// payloads that could not be decoded. Called with mu held, so that an earlier count never replaces a later one.
 func (r *Reader) updateStats() {
 	var held int64
 	var lag uint64
@@ -41,7 +41,7 @@ func (r *Reader) updateStats() {
 	r.stats.SetUndecodable(r.decodeErrors.Load())
 }
 
-// lag is how many samples are in the ring and not yet taken, as far as the head says. The link is mapped.
+// lag returns the number of samples in the ring that are not taken yet, according to the head. The link must be mapped.
 func (l *Link) lag() (n uint64) {
 	if l.kept != nil {
 		return uint64(len(l.kept)) - l.cursorWord.Load()

@@ -13,8 +13,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A ReaderFile is where a participant keeps the marks and cursors of all its subscriptions, and where it tells publishers
-// which of them it wants to read. Its methods may be called concurrently.
+// A ReaderFile holds the marks and cursors of all subscriptions of a participant, and its requests to publishers. Its
+// methods may be called concurrently.
 type ReaderFile struct {
 	id   uint64
 	file *shm.File
@@ -45,7 +45,8 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 			f.Close()
 		}
 	}()
-	// Held as long as this process maps the file, so that publishers know of marks that outlive the participant.
+	// The lock is held as long as this process maps the file, so that publishers know of marks that outlive the
+	// participant.
 	if err := f.Lock(); err != nil {
 		return nil, err
 	}
@@ -69,7 +70,8 @@ type linkEntry struct {
 	page              []byte
 }
 
-// request takes an entry, fills entry and page, and makes it visible. The publisher looks when the registry tells it to.
+// request allocates an entry, fills entry and page, and makes it visible. The publisher reads it when the registry
+// notifies it.
 func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,7 +112,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 	return s, nil
 }
 
-// allocEntry finds an unused entry and backs it with memory before anybody touches it.
+// allocEntry returns an unused entry whose page has memory.
 func (f *ReaderFile) allocEntry() (linkEntry, error) {
 	if f.closed {
 		return linkEntry{}, closed.Error("the participant is closed")
@@ -143,7 +145,7 @@ func (f *ReaderFile) allocEntry() (linkEntry, error) {
 	return linkEntry{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
 }
 
-// freeEntry takes an entry back. No mark of its page may be set.
+// freeEntry frees an entry. No mark of its page may be set.
 func (f *ReaderFile) freeEntry(s linkEntry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -165,7 +167,7 @@ func (f *ReaderFile) unmapIfUnused() error {
 	return nil
 }
 
-// countChange says that an entry or its page is another one than before.
+// countChange counts a change of an entry or of its page.
 func (f *ReaderFile) countChange(i uint32) {
 	mem.Uint32(f.b, rdrOffChanges+4*int(i/linksPerGroup)).Add(1)
 }
@@ -175,7 +177,7 @@ func (f *ReaderFile) entry(i uint32) []byte {
 	return f.b[off : off+linkEntrySize : off+linkEntrySize]
 }
 
-// Close takes the file's name away. The memory goes when the last link has ended, which a sample that is still held delays.
+// Close removes the file's name. The memory is unmapped when the last link has ended, which a held sample delays.
 func (f *ReaderFile) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -191,30 +193,30 @@ func (f *ReaderFile) Close() error {
 	return errors.Join(err, f.unmapIfUnused())
 }
 
-// ConnectOptions says how a subscription wants to read a publisher.
+// ConnectOptions are the files of a publisher and the delivery that a subscription asks of it.
 type ConnectOptions struct {
 	Path         string // publisher file
 	WakePath     string // wake file of its participant; ConnectPassive needs none
 	Publisher    PublisherID
 	Subscription uint32 // its number within this participant
-	History      int    // samples of the past
-	AllHistory   bool   // whatever the publisher ever published counts, though it may be lost
+	History      int    // past samples
+	AllHistory   bool   // every sample ever published counts, though it may be lost
 	Lossless     bool
 	Timeout      time.Duration
-	Tag          any // what Sample.Tag returns
+	Tag          any // result of Sample.Tag
 
-	// Accept is asked, if set, about the user to whom the kernel says that one of these files belongs. With an error nothing is
-	// read of it.
+	// Accept is called, if set, with the owner of each of these files, as the kernel reports it. On error the file is
+	// not read.
 	Accept func(path string, uid int) error
 }
 
-// Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
-// when it has admitted it. A publisher that is linked already is left alone.
+// Connect links a publisher to a subscription. The publisher's participant sees the request at its next scan; samples
+// arrive after it has admitted it. Connect does nothing for a publisher that is linked already.
 func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
-	// The wake file is there before the files of publishers and goes after them: if it is missing, so are they.
+	// The wake file exists longer than the publisher files of its participant: without it these are removed, too.
 	wake, missing := f.wakes.acquire(q.WakePath, q.Publisher.Participant, q.Accept)
 	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
 		return missing
@@ -247,8 +249,8 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	return nil
 }
 
-// Decline tells a publisher that a subscription which its topic might interest does not want it. The returned function
-// takes the answer back.
+// Decline announces to a publisher that a subscription which its topic might match refuses it. The returned function
+// withdraws the answer.
 func (f *ReaderFile) Decline(publisher PublisherID, subscription uint32) (func(), error) {
 	s, err := f.request(LinkRequest{Publisher: publisher, Subscription: subscription, Declined: true})
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
+// TryReceive fills s with the next sample and reports whether there is one. It does not wait; it returns false also if
+// another goroutine is receiving.
 func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
@@ -29,12 +30,12 @@ func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 	return false, nil
 }
 
-// maxLapRetries is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
-// ring can do so that often.
+// maxLapRetries is the number of retries of TryReceive when publishers overtake it. Only a publisher that corrupts its
+// own ring can do so more often.
 const maxLapRetries = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
-// publisher are held and one more of that publisher is there.
+// publisher are held and that publisher has one more.
 func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	if err := r.lock.acquire(ctx); err != nil {
 		return Sample{}, err
@@ -62,10 +63,11 @@ func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	}
 }
 
-// maxEndedRun is how many samples of publishers that ended may keep those that live waiting for their turn.
+// maxEndedRun is the number of samples of ended publishers that may be taken before a sample of a live one.
 const maxEndedRun = 64
 
-// poll looks once at every link, and at publishers that ended. These come first: theirs is mostly the older sample.
+// poll checks every link once, and the publishers that ended. These come first, because their samples are usually
+// older.
 func (r *Reader) poll(s *Sample) (outcome, error) {
 	if r.needsPrune.Load() {
 		r.prune()
@@ -86,14 +88,14 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 	return o, err
 }
 
-// pollLinks looks once at every link, beginning after the one that gave the last sample.
+// pollLinks checks every link once, beginning after the one that gave the last sample.
 func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	list := r.links.Load()
 	links := *list
 	if r.nextLink > len(links) {
 		r.nextLink = 0
 	}
-	begin := r.nextLink // remove moves it
+	begin := r.nextLink // removeLink changes it
 	result := noSample
 	var full *Link
 	for i := range links {
@@ -107,7 +109,7 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 			if !l.ended() || l.starved {
 				continue
 			}
-			// It may have published before it ended and after we looked.
+			// It may have published between the check and its end.
 			o, err = l.take(s)
 		}
 		switch {
@@ -134,7 +136,7 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// failLink gives up a link that is of no use. One whose memory there is no room for is kept for later.
+// failLink removes a link that is unusable. With a *MemoryError the link stays and is tried again later.
 func (r *Reader) failLink(l *Link, err error) {
 	if errors.As(err, new(*MemoryError)) {
 		l.starve()
@@ -146,7 +148,7 @@ func (r *Reader) failLink(l *Link, err error) {
 	}
 }
 
-// notify calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f wants.
+// notify calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f needs.
 func (r *Reader) notify(f func()) {
 	if r.lock.isPruning() {
 		go f()

@@ -9,7 +9,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// A recvLock is a lock that a context can stop waiting for. It costs one atomic operation when nobody else wants it.
+// A recvLock is a lock with a wait that a context can end. Without contention it costs one atomic operation.
 type recvLock struct {
 	state   atomic.Uint32
 	waiters atomic.Int32
@@ -18,13 +18,14 @@ type recvLock struct {
 
 const (
 	lockFree      = iota
-	lockReceiving // by who receives, perhaps for long
+	lockReceiving // for a receiving goroutine, perhaps for long
 	lockPruning   // for a moment
 )
 
 func newRecvLock() recvLock { return recvLock{freed: make(chan struct{}, 1)} }
 
-// tryAcquire fails when somebody receives. It waits for who only tidies up, so that a sample that is there is found.
+// tryAcquire fails while another goroutine receives. It waits while another goroutine prunes, so that it finds a sample
+// that is there.
 func (t *recvLock) tryAcquire() bool {
 	return t.state.CompareAndSwap(lockFree, lockReceiving) || t.acquireAfterPrune()
 }
@@ -39,10 +40,10 @@ func (t *recvLock) acquireAfterPrune() bool {
 	return true
 }
 
-// tryAcquireToPrune acquires the turn for a moment, if nobody has it.
+// tryAcquireToPrune acquires the lock for a moment, if it is free.
 func (t *recvLock) tryAcquireToPrune() bool { return t.state.CompareAndSwap(lockFree, lockPruning) }
 
-// isPruning reports, to who has the turn, whether it is for a moment.
+// isPruning reports, to the holder of the lock, whether it was acquired to prune.
 func (t *recvLock) isPruning() bool { return t.state.Load() == lockPruning }
 
 func (t *recvLock) acquire(ctx context.Context) error {
@@ -51,8 +52,8 @@ func (t *recvLock) acquire(ctx context.Context) error {
 	}
 	t.waiters.Add(1)
 	defer t.waiters.Add(-1)
-	// Who releases the turn at this moment may not see that somebody waits, and the turn may not look free to us yet. Once
-	// this is over everybody sees us.
+	// A concurrent release may not see the new waiter, while the lock does not look free here yet. After this timer
+	// both stores are visible.
 	unseen := time.NewTimer(time.Millisecond)
 	defer unseen.Stop()
 	for !t.tryAcquire() {
@@ -66,7 +67,7 @@ func (t *recvLock) acquire(ctx context.Context) error {
 	return nil
 }
 
-// release costs no atomic operation when nobody waits: the look at waiting may come before the store, see acquire.
+// release costs no atomic operation without waiters. The load of waiters may come before the store, see acquire.
 func (t *recvLock) release() {
 	mem.Release32(&t.state, lockFree)
 	if t.waiters.Load() > 0 {

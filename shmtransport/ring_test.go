@@ -374,7 +374,8 @@ func testLoan_EndsOnce(t *testing.T, newRing ringMaker) {
 	expectNothing(t, r)
 }
 
-// A slot is reused under a reader whose marks nobody watches, so only a ring that does not change any more is read like that.
+// A slot may be reused under a reader whose marks are not respected, so a reader without admission reads only a ring
+// that does not change any more.
 func TestLink_NoSampleBeforeAdmission(t *testing.T) {
 	inSlotsAndEntries(t, testLink_NoSampleBeforeAdmission)
 }
@@ -444,8 +445,8 @@ func testRing_NoAllocations(t *testing.T, newRing ringMaker) {
 	allocatesNothing(t, 1000, step)
 }
 
-// allocatesNothing fails if a step, which is made so many times at once, allocates after the first ones. All allocations of the
-// process count, and fewer than there are runs, which something else makes now and then, do not.
+// allocatesNothing fails if a step allocates. It makes 100 steps first, then runs of so many steps. All allocations of
+// the process count; fewer than one for each run are tolerated, because another goroutine may make them.
 func allocatesNothing(t *testing.T, times int, step func()) {
 	t.Helper()
 	for range 100 {
@@ -520,7 +521,7 @@ func testReader_OrderWhilePublishersEnd(t *testing.T, newRing ringMaker) {
 	}
 	for i := range n {
 		expect(t, r, fmt.Sprint(i), 0)
-		r.Prune() // as when the registry hears of the end
+		r.Prune() // as when the registry learns of the end
 	}
 	expectNothing(t, r)
 }

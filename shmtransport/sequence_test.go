@@ -34,7 +34,7 @@ func testRing_SequenceBitsWrap(t *testing.T, newRing ringMaker) {
 					expect(t, slow, fmt.Sprint(i-k), 0)
 				}
 			}
-			// Those that nobody admitted find the newest by the ring when the head lags behind.
+			// Links without admission find the newest by the ring when the head is behind.
 			l := (*fast.links.Load())[0]
 			newest := h.w.seq
 			mem.Set64(h.w.head, newest-1)

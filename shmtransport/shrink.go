@@ -2,14 +2,14 @@ package shmtransport
 
 import "github.com/shmbus/shmbus/internal/failpoint"
 
-// Payloads that grow leave slots behind that are too small for what comes. At the limit their memory is given back, and taken
-// again when small payloads need it. The arena keeps its place in the file and its entry in the table, so readers notice
-// nothing.
+// Growing payloads leave slots behind that are too small. At the limit the memory of such slots is freed, and reserved
+// again when small payloads need it. The arena keeps its range in the file and its entry in the table, so readers are
+// not affected.
 
-// shrink gives the memory of arenas of slots smaller than size back, as long as nobody has any of these slots and there are
-// not need bytes below the limit. It reports whether there is more room than before.
+// shrink punches holes for arenas of slots smaller than size, all of whose slots are free, until need bytes are
+// available below the limit. It reports whether anything was freed.
 //
-// No reader reads these slots: no ring word names them, and reclaim saw no mark of who found them in the ring before.
+// No reader reads these slots: no ring word names them, and reclaim found no mark on them.
 func (p *pool) shrink(size int, need int64) (more bool) {
 	for _, a := range p.arenas {
 		if p.limit-p.reserved >= need {
@@ -29,8 +29,8 @@ func (p *pool) shrink(size int, need int64) (more bool) {
 	return more
 }
 
-// punchAgain gives the memory of arenas that are empty back once more. A process that touches a hole makes the kernel fill it, and a
-// user who may only read can do so. Errors do not matter: there is no less room than before.
+// punchAgain punches the holes of punched arenas once more. A process that touches a hole makes the kernel fill it, and
+// read access is enough for that. Errors are ignored: there is no less space than before.
 func (p *pool) punchAgain() {
 	for _, a := range p.arenas {
 		if a.punched {
@@ -39,9 +39,9 @@ func (p *pool) punchAgain() {
 	}
 }
 
-// evictable tells the arenas of smaller slots than payloads of n bytes need, none of whose slots a reader or a loan has,
-// as far as look saw. It returns nil if the memory of all of them would not do. systemFull says that it is not the limit
-// that is in the way.
+// evictable returns which arenas have smaller slots than payloads of n bytes need and no slot on loan or marked at the
+// last scanMarks. It returns nil if the memory of all of them is not enough. systemFull says that the file system is
+// full and not the limit reached.
 func (p *pool) evictable(n int, systemFull bool) []bool {
 	if len(p.arenas) == MaxArenas {
 		return nil
@@ -70,8 +70,8 @@ func (p *pool) evictable(n int, systemFull bool) []bool {
 	return candidates
 }
 
-// restoreArena takes memory back for an arena without it whose slots suit payloads of n bytes. That needs no new entry in the
-// table, and readers notice nothing. When no entry is left, slots that are far too large will do.
+// restoreArena reserves memory again for a punched arena whose slots fit payloads of n bytes. That needs no new entry
+// in the table and does not affect readers. When the table is full, slots that are far too large are used as well.
 func (p *pool) restoreArena(n int) bool {
 	best, last := -1, len(p.arenas) == MaxArenas
 	for k, a := range p.arenas {

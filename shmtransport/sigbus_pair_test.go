@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// large is a payload that is kept in a slot.
+// large returns a payload that is kept in a slot.
 func large() []byte { return bytes.Repeat([]byte("large"), 1000) }
 
-// truncate makes a file of a domain as short as its owner could make it.
+// truncate sets the length of a file of a domain, as its owner could.
 func truncate(t testing.TB, path string, size int64) {
 	t.Helper()
 	if err := os.Truncate(path, size); err != nil {
@@ -21,13 +21,13 @@ func truncate(t testing.TB, path string, size int64) {
 	}
 }
 
-// A truncatePair is a Reader with an honest publisher and one that will cut its file.
+// A truncatePair is a Reader with an honest publisher and one that will truncate its file.
 type truncatePair struct {
 	d                 *domain
 	f                 *ReaderFile
 	r                 *Reader
 	honest, truncated *Writer
-	failed            chan failure // who was given up, and why
+	failed            chan failure // closed connections, with the reason
 }
 
 type failure struct {
@@ -54,7 +54,8 @@ func (c *truncatePair) publish(t *testing.T, w *Writer, payload []byte) {
 	}
 }
 
-// expectFailed checks that the cutter was given up, for the reason there is, and that the file is no longer mapped.
+// expectFailed checks that the connection to the truncated file was closed, for the right reason, and that the file is
+// no longer mapped.
 func (c *truncatePair) expectFailed(t *testing.T) {
 	t.Helper()
 	f := <-c.failed
@@ -71,7 +72,7 @@ func (c *truncatePair) expectFailed(t *testing.T) {
 	}
 }
 
-// restoreFile gives the cutter's file its size back, so that its Close in this process does not fault.
+// restoreFile restores the length of the truncated file, so that its Close in this process does not fault.
 func restoreFile(t *testing.T, c *truncatePair) {
 	truncate(t, c.path(c.truncated), c.truncated.store.(*fileStore).size)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A payload in place that goes while it is read ends the reading; a small one, which is a copy, cannot go.
+// Reading a payload in place ends with an error when the file is truncated. A small payload is a copy and stays.
 func TestSample_TruncatedPayload(t *testing.T) {
 	c := newTruncatePair(t)
 	c.publish(t, c.truncated, []byte("small"))
@@ -41,7 +41,7 @@ func TestSample_TruncatedPayload(t *testing.T) {
 	restoreFile(t, c)
 }
 
-// What is not a fault in this payload is the application's own.
+// Panics and faults elsewhere are the application's own.
 func TestSample_ReadPassesOtherPanics(t *testing.T) {
 	c := newTruncatePair(t)
 	c.publish(t, c.honest, large())
@@ -67,7 +67,7 @@ func TestSample_ReadPassesOtherPanics(t *testing.T) {
 	restoreFile(t, c)
 }
 
-// firstByteOf is the first byte of a publisher's file as the Reader mapped it.
+// firstByteOf returns the first byte of a publisher's file as the Reader mapped it.
 func (r *Reader) firstByteOf(w *Writer) *byte {
 	for _, l := range *r.links.Load() {
 		if l.id == w.ID() {

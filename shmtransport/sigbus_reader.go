@@ -7,12 +7,13 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A publisher may cut its file short while readers have it mapped, and then every load from it may be a fault. So whatever
-// looks at links runs under a guard, one for each public call, and its end does what there is to do: the turn is released, and
-// the link of whoever cut its file is given up like that of any other whose memory cannot be what it should be.
+// A publisher may truncate its file while readers have it mapped; then any load from it may fault. Code that reads
+// links therefore runs under a guard, one for each public call. At its end a fault is handled: the lock is released,
+// and the link of the truncated file is closed like any other link to invalid memory.
 //
-// A fault interrupts anything. What is half done then is either the link's, which goes, or made good here: samples that the
-// call was about to return. The rest is written anew each time (armed words, bells and the place to wait) or is a figure.
+// A fault may interrupt any step. State that is half updated is either the link's, which is removed, or repaired here:
+// samples that the call was about to return. Everything else is written anew each time (armed words, bells, the wait
+// state) or is a statistic.
 
 // endOpen ends the opening of a link.
 func endOpen(before sigbus.Mode, v view, err *error) {
@@ -29,8 +30,8 @@ func truncatedError(v view) error {
 	return &CorruptError{Where: v.name(), What: "its owner faulted the file short while it was mapped"}
 }
 
-// recoverFault gives up the link in whose memory the fault e is, and releases the turn. given are the Samples that the interrupted
-// call may have filled and not counted. What is no such fault goes on as a panic.
+// recoverFault closes the link in whose memory the fault e is, and releases the lock. given are the Samples that the
+// interrupted call may have filled and not counted. Other panics continue.
 func (r *Reader) recoverFault(e any, given ...*Sample) {
 	defer r.lock.release()
 	var faulted *Link
@@ -56,7 +57,7 @@ func (r *Reader) recoverFault(e any, given ...*Sample) {
 	r.failLink(faulted, truncatedError(faulted.view))
 }
 
-// endTryReceive ends TryReceive. The others are asked again: each such end has one publisher less.
+// endTryReceive ends TryReceive. After a fault it tries the other publishers. Each fault leaves one publisher less.
 func (r *Reader) endTryReceive(before sigbus.Mode, s *Sample, ok *bool, err *error) {
 	before.Restore()
 	e := recover()
@@ -92,7 +93,7 @@ func (r *Reader) endReceive(ctx context.Context, before sigbus.Mode, s *Sample, 
 	*s, *err = r.Receive(ctx)
 }
 
-// endBatch ends ReceiveBatch. Samples that were counted before the fault are what it returns.
+// endBatch ends ReceiveBatch. After a fault it returns the samples that were counted before.
 func (r *Reader) endBatch(ctx context.Context, before sigbus.Mode, buf []Sample, n *int, err *error) {
 	before.Restore()
 	e := recover()
@@ -125,8 +126,8 @@ func (r *Reader) endPrune(before sigbus.Mode) {
 	r.Prune()
 }
 
-// guarded calls f, which looks at the link without having the turn, and reports whether it could. Who has the turn next will
-// give the link up.
+// guarded calls f, which loads from the link without the lock, and reports whether that succeeded. After a fault the
+// next holder of the lock closes the link.
 func (l *Link) guarded(f func()) (ok bool) {
 	defer func(before sigbus.Mode) {
 		before.Restore()
@@ -141,8 +142,8 @@ func (l *Link) guarded(f func()) (ok bool) {
 	return true
 }
 
-// setFault notes that the memory of a link turned out to be of no use while a payload was read. Any goroutine may do that;
-// whoever has the turn next gives the link up.
+// setFault records a fault that was found while a payload was read. It may be called from any goroutine; the next
+// holder of the lock closes the link.
 func (l *Link) setFault(err error) {
 	l.fault.CompareAndSwap(nil, &err)
 	if r := l.owner; r != nil {
@@ -150,7 +151,8 @@ func (l *Link) setFault(err error) {
 	}
 }
 
-// removeFaulted gives up the links that spoil spoke of. Of publishers that ended takeEnded does. Called with the turn.
+// removeFaulted closes the links with a recorded fault. takeEnded does so for publishers that ended. Called with the
+// lock.
 func (r *Reader) removeFaulted() {
 	for _, l := range *r.links.Load() {
 		if err := l.fault.Load(); err != nil {

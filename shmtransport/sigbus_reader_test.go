@@ -11,7 +11,8 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// Each way to take meets a file that was cut to nothing, or to its ring, and still gives what the other publisher has.
+// Each way to take a sample meets a file that was truncated to nothing or to its ring, and still returns the sample of
+// the other publisher.
 func TestReader_TruncatedPublisherFile(t *testing.T) {
 	take := map[string]func(t *testing.T, r *Reader) (Sample, error){
 		"TryReceive": func(t *testing.T, r *Reader) (s Sample, err error) {
@@ -72,7 +73,7 @@ func TestReader_TruncatedPublisherFile(t *testing.T) {
 	}
 }
 
-// A batch that a fault ends gives what it had, of the others and of the one that cut.
+// A batch that ends with a fault returns the samples that it had taken.
 func TestReceiveBatch_TruncatedPublisherFile(t *testing.T) {
 	c := newTruncatePair(t)
 	for range 3 {
@@ -103,7 +104,7 @@ func TestReceiveBatch_TruncatedPublisherFile(t *testing.T) {
 	restoreFile(t, c)
 }
 
-// A file may be as long as its owner says without costing anything; nobody maps all of it.
+// A sparse file of any length costs its owner nothing. No reader maps all of it.
 func TestReader_SparsePublisherFile(t *testing.T) {
 	c := newTruncatePair(t)
 	c.publish(t, c.truncated, large())
@@ -122,7 +123,7 @@ func TestReader_SparsePublisherFile(t *testing.T) {
 	truncate(t, c.path(c.truncated), size)
 }
 
-// Who only watches maps the ring like everybody.
+// A passive reader maps the ring, too.
 func TestPassiveReader_TruncatedPublisherFile(t *testing.T) {
 	d := newDomain(t)
 	honest, truncated := d.writer(WriterOptions{}), d.writer(WriterOptions{})
@@ -149,7 +150,7 @@ func TestPassiveReader_TruncatedPublisherFile(t *testing.T) {
 	truncate(t, path, truncated.store.(*fileStore).size)
 }
 
-// The file may go at any moment, also after a sample was taken and before the call returns.
+// The file may be truncated after a sample was taken and before the call returns.
 func TestReader_TruncatedFileAfterTake(t *testing.T) {
 	c := newTruncatePair(t)
 	c.publish(t, c.truncated, large())

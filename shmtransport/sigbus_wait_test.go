@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Several goroutines wait in one process, so one looks at the bells of others.
+// Several goroutines wait in one process, so one loads the bells of others.
 func TestWaitSet_TruncatedPublisherFile(t *testing.T) {
 	for _, cold := range []bool{false, true} {
 		waits := new(WaitSet)
@@ -72,7 +72,7 @@ func TestConnect_TruncatedPublisherFile(t *testing.T) {
 	restoreFile(t, c)
 }
 
-// Who knows that a publisher is gone may hold what Failed wants.
+// The caller of ParticipantExited or Prune may hold a lock that Failed needs.
 func TestPrune_TruncatedFileWithLockHeld(t *testing.T) {
 	for name, prune := range map[string]func(*Reader, *truncatePair){
 		"ParticipantExited": func(r *Reader, c *truncatePair) { r.ParticipantExited(c.truncated.ID().Participant) },
@@ -117,7 +117,8 @@ func TestPrune_TruncatedFileWithLockHeld(t *testing.T) {
 	}
 }
 
-// Nobody receives, so whoever waits for publishers has to give up the one that cut its file, and does not look at it for ever.
+// No goroutine receives, so AwaitConnected has to report the truncated file itself, and then waits for another
+// publisher.
 func TestAwaitConnected_TruncatedPublisherFile(t *testing.T) {
 	c := newTruncatePair(t)
 	failed := make(chan error, 1)

@@ -7,12 +7,12 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A reader may cut its file short while publishers have its link pages mapped. Every load from a page is under a guard, of
-// its own where it is rare, one for all readers where there is one for each publish. A reader at whose page a load was a fault
-// is broken: it holds up nobody, its marks mean nothing, and it is removed at the next occasion. No guard ends more than a look
-// at words, so nothing is ever left half done.
+// A reader may truncate its file while publishers have its link pages mapped. Every load from a page is therefore
+// guarded: rare loads have a guard of their own, a publish has one for all readers. A reader whose page caused a fault
+// is broken: no publish waits for it, its marks do not count, and it is removed soon after. Guarded code only loads
+// words, so a fault interrupts no update.
 
-// recordFault marks the reader as broken in whose page the fault e is. What is no such fault goes on as a panic. Called with mu held.
+// recordFault marks the reader in whose page the fault e is as broken. Other panics continue. Called with mu held.
 func (w *Writer) recordFault(e any) {
 	k := slices.IndexFunc(w.readers, func(r *remoteReader) bool { return sigbus.In(e, r.page) })
 	if k < 0 {
@@ -21,7 +21,7 @@ func (w *Writer) recordFault(e any) {
 	w.readers[k].broken = true
 }
 
-// loadOr loads a word of the page; it is what stands in place of a word that is gone.
+// loadOr loads a word of the page, or returns instead after a fault.
 func loadOr[T any](r *remoteReader, load func() T, instead T) (v T) {
 	defer func(before sigbus.Mode) {
 		before.Restore()
@@ -36,10 +36,11 @@ func loadOr[T any](r *remoteReader, load func() T, instead T) (v T) {
 	return load()
 }
 
-// load32 is a word of the page, 0 if it is gone.
+// load32 loads a word of the page, or returns 0 after a fault.
 func (r *remoteReader) load32(word *atomic.Uint32) uint32 { return loadOr(r, word.Load, 0) }
 
-// reportBroken tells that a reader is of no use. Called with mu held, which whoever hears of it may want.
+// reportBroken calls Failed for a broken reader, on another goroutine because Failed may need locks. Called with mu
+// held.
 func (w *Writer) reportBroken(r *remoteReader) {
 	if w.opts.Failed != nil {
 		go w.opts.Failed(r.req, r.truncatedError())

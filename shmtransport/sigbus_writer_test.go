@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A lossless reader that cuts its file holds nobody up, its marks keep nothing, and others are told.
+// No publish waits for a lossless reader that truncated its file, its marks do not count, and Failed is called.
 func TestWriter_TruncatedReaderFile(t *testing.T) {
 	for _, lossless := range []bool{false, true} {
 		d := newDomain(t)
@@ -44,7 +44,7 @@ func TestWriter_TruncatedReaderFile(t *testing.T) {
 	}
 }
 
-// The wait for a lossless reader ends when its page goes.
+// The wait for a lossless reader ends when its page faults.
 func TestPublish_TruncatedReaderFileEndsWait(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4})
@@ -75,7 +75,7 @@ func TestPublish_TruncatedReaderFileEndsWait(t *testing.T) {
 	r.Close()
 }
 
-// A reader that is asleep when another's page goes is woken all the same.
+// A sleeping reader is woken even if another reader's page faults.
 func TestPublish_TruncatedReaderFileLosesNoWakeUp(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
@@ -105,14 +105,14 @@ func TestPublish_TruncatedReaderFileLosesNoWakeUp(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(30 * time.Second): // half of what a lost wake-up takes to be noticed
+	case <-time.After(30 * time.Second): // half of the time after which a lost wake-up is noticed
 		t.Error("the wake-up was lost")
 	}
 	truncate(t, path, rdrFileSize)
 	rc.Close()
 }
 
-// Reclaim may be the first to meet a page that is gone. The marks of the others still keep what they name.
+// Reclaim may be the first to load from a faulting page. The marks of other readers still count.
 func TestPool_TruncatedReaderFileKeepsOtherMarks(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4})

@@ -23,7 +23,7 @@ func TestWriterOptions_LargestPayload(t *testing.T) {
 	}
 }
 
-// Parts may be the same bytes many times over, so their sum can exceed what an int holds where ints are short.
+// Parts may be the same bytes many times over, so their sum can exceed the largest int where ints are short.
 func TestPublish_PartsLargerThanInt(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})

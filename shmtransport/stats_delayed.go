@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// statsDelay is how soon after a sample was taken or released the figures in shared memory tell. Each wait for it covers all
-// samples of all Readers in that time, and nothing waits while none is taken or released.
+// statsDelay is the delay of the shared statistics after a sample is taken or released. One timer covers all samples of
+// all Readers within the delay. No timer runs while no sample is taken or released.
 const statsDelay = 10 * time.Millisecond
 
-// staleStats are the Readers of a participant whose figures in shared memory changed since they were counted. Any goroutine may
-// release a sample, and the memory goes when the Reader closes, so no release writes there; that is left to a timer.
+// staleStats is the list of a participant's Readers whose shared statistics are out of date. A release may run on any
+// goroutine, and the shared memory may be unmapped when the Reader closes, so a release does not write there but leaves
+// it to a timer.
 type staleStats struct {
 	mu    sync.Mutex
-	first *Reader // the others follow by nextStale
+	first *Reader // linked by nextStale
 	timer *time.Timer
 }
 
-// statsChanged notes that a figure changed that update counts. The change itself comes first. This is all that a release costs while
-// the figures are to be counted anyway.
+// statsChanged records a change of a value that updateStats counts. The change itself comes first. While an update is
+// pending this is the whole cost of a release.
 func (r *Reader) statsChanged() {
 	if !r.statsStale.Load() {
 		r.waitSet.staleStats.add(r)
@@ -50,7 +51,7 @@ func (f *staleStats) update() {
 	for r != nil {
 		next := r.nextStale
 		r.nextStale = nil
-		r.statsStale.Store(false) // what changes from here on is counted once more
+		r.statsStale.Store(false) // later changes cause another update
 		r.mu.Lock()
 		r.updateStats()
 		r.mu.Unlock()

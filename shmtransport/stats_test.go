@@ -98,7 +98,7 @@ func (r *Reader) expectStats(t *testing.T, held, lag, undecodable uint64) {
 	}
 }
 
-// A figure that others see is brought up to date without the one who reads asking for it.
+// Shared statistics follow without a call of Stats.
 func TestReader_SharedStatsFollow(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	block := mem.Alloc(stats.Size)

@@ -8,18 +8,18 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// outcome is what an attempt to take a sample came to.
+// outcome is the result of an attempt to take a sample.
 type outcome int
 
 const (
 	noSample   outcome = iota // no sample yet
 	taken                     //
-	sampleLost                // the sample at the cursor cannot be had any more
-	lapped                    // the publisher laps us; there is something, but not in this attempt
+	sampleLost                // the sample at the cursor is lost
+	lapped                    // the publisher overtook this attempt; there is something to take
 	heldLimit                 // every mark is in use
 )
 
-// isReady reports whether take would come to something.
+// isReady reports whether take would have a result other than noSample.
 func (l *Link) isReady() bool {
 	if !l.admitted {
 		switch {
@@ -33,8 +33,7 @@ func (l *Link) isReady() bool {
 	return ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
 }
 
-// take hands out the next sample. It is the ring word that says where that is; when the publisher laps us meanwhile, the word
-// is another one afterwards.
+// take returns the next sample in s. The ring word locates it; a publisher that overtakes the reader changes the word.
 func (l *Link) take(s *Sample) (outcome, error) {
 	if !l.admitted {
 		if l.kept != nil {
@@ -74,7 +73,8 @@ func (l *Link) take(s *Sample) (outcome, error) {
 	return lapped, nil
 }
 
-// claim makes the sample at the cursor, which word names, the application's, or fails because it is there no more.
+// claim acquires the sample at the cursor, which word names, for the application. It fails if the sample is no longer
+// there.
 func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	failpoint.At("take.load")
 	slot := uint32(word & slotMask)
@@ -91,8 +91,8 @@ func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	if l.passive {
 		return l.copySlot(s, k, word)
 	}
-	// Unchanged after the mark, the word says that the slot was in the ring when the mark was there to be seen; and a slot that
-	// leaves the ring later is not reused before the publisher has looked at the marks.
+	// The word is unchanged after the mark was stored, so the slot was in the ring while the mark was visible. A slot
+	// that leaves the ring later is not reused before the publisher has read the marks.
 	l.raiseMarksUsed(k)
 	l.marks[k].Store(slot + 1)
 	failpoint.At("take.mark")
@@ -129,10 +129,10 @@ func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
 	return taken, nil
 }
 
-// handOut makes s the application's, which is read and stands for a use of mark k.
+// handOut gives s, whose payload is set, to the application as a new holding of mark k.
 func (l *Link) handOut(s *Sample, k int, how holding) {
 	s.link, s.holding = l, holding(l.holdings[k].Load())|how
-	mem.Set64(&l.holdings[k], uint64(s.holding)) // whoever cleared it before is done with it
+	mem.Set64(&l.holdings[k], uint64(s.holding)) // the goroutine that ended the last holding is done with it
 	s.lost, l.lost = l.lost, 0
 	if how == holdsSlot {
 		l.takes++
@@ -142,8 +142,8 @@ func (l *Link) handOut(s *Sample, k int, how holding) {
 	}
 }
 
-// skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
-// cursor is ahead of it. After each lap within one take it leaves the publisher more room.
+// skip moves the cursor to a sample that is still in the ring and counts the samples in between as lost. d is how far
+// the entry at the cursor is ahead of it. Each further lap within one take leaves the publisher more room.
 func (l *Link) skip(d int64, try int) error {
 	depth := uint64(l.ring.depth())
 	if uint64(d)&(depth-1) != 0 {
@@ -175,7 +175,7 @@ func (l *Link) advance() {
 	failpoint.At("take.wake")
 }
 
-// wakePublisher wakes a publisher that waits for this reader to get this far.
+// wakePublisher wakes a publisher that waits for this reader's cursor, if the cursor got there.
 func (l *Link) wakePublisher() {
 	if at := l.wakeCursor.Load(); at != 0 && l.cursor >= at && at != l.answeredWakeCursor {
 		l.answeredWakeCursor = at

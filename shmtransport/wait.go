@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// defaultSpin is how long a wait looks by itself before it sleeps: several times what a wake-up costs.
+	// defaultSpin is the time that a wait polls before it sleeps: several times the cost of a wake-up.
 	defaultSpin = 20 * time.Microsecond
-	// maxFailedSpins is how many looks in a row may find nothing before a wait does without them, and how many waits do without
-	// before one tries again.
+	// maxFailedSpins is the number of polls in a row without a sample after which waits skip polling, and the number
+	// of waits that skip it before one tries again.
 	maxFailedSpins = 16
-	// maxSleep bounds a sleep. Nothing depends on it but what a lost wake-up would cost.
+	// maxSleep bounds a sleep. It limits the effect of a lost wake-up, which should not happen.
 	maxSleep = time.Minute
-	// maxExposedSleep bounds a sleep on a bell that members of a group may open. One of them can move the sleeper to another word, where
-	// nothing wakes it.
+	// maxExposedSleep bounds a sleep on a bell that members of a group may open. Such a process can move the sleeper
+	// to another word, where it is not woken.
 	maxExposedSleep = time.Second
-	// maxPartialSleep bounds a sleep that does not hear of everything.
+	// maxPartialSleep bounds a sleep that does not cover all bells.
 	maxPartialSleep = time.Millisecond
 )
 
-// awaitSample returns when a link has something, when Wake was called, or with ctx's error; it may return early. Called with the
-// turn.
+// awaitSample returns when a link has something to take, when Wake was called, or with ctx's error. It may return
+// early. Called with the lock.
 func (r *Reader) awaitSample(ctx context.Context) error {
 	if r.spin(ctx) {
 		return nil
@@ -48,8 +48,8 @@ func (r *Reader) awaitSample(ctx context.Context) error {
 	}
 }
 
-// wakeOnDone arranges that the end of ctx wakes the reader. That takes memory, so it is kept for the next wait, which mostly has
-// the same ctx. Called with the turn.
+// wakeOnDone makes the end of ctx wake the Reader. That allocates memory, so it is kept for the next wait, which
+// usually has the same ctx. Called with the lock.
 func (r *Reader) wakeOnDone(ctx context.Context) {
 	if r.wakeDone == ctx.Done() {
 		return
@@ -67,15 +67,15 @@ func (r *Reader) cancelWakeOnDone() {
 	r.wakeDone, r.stopWakeOnDone = nil, nil
 }
 
-// Wake makes a Receive that sleeps look again.
+// Wake makes a sleeping Receive check again.
 func (r *Reader) Wake() {
 	r.wake.Add(1)
 	futex.Wake(&r.wake) // for AwaitConnected
 	r.waiter.wakeUp()
 }
 
-// spin looks for a while without sleeping and reports whether something came. Unless the application said how long, it is
-// given up while it is in vain: samples that come one by one are not worth a processor.
+// spin polls for a while without sleeping and reports whether something came. Unless the application set the time,
+// polling is skipped while it has no success, because samples at long intervals are not worth a processor.
 func (r *Reader) spin(ctx context.Context) bool {
 	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
 		return r.anyReady()
@@ -116,8 +116,8 @@ func (r *Reader) anyReady() bool {
 	return false
 }
 
-// sleep arms every link, looks once more, and sleeps until a bell rings. The bells' values are read before the links are
-// armed, so a publisher that sees us armed changes a value that we compare.
+// sleep arms every link, checks all once more, and sleeps until a bell rings. The bells are loaded before the links are
+// armed, so a publisher that sees an armed link changes a value that the sleep compares.
 func (r *Reader) sleep() (ready bool, err error) {
 	links := *r.links.Load()
 	p := &r.waiter
@@ -132,7 +132,7 @@ func (r *Reader) sleep() (ready bool, err error) {
 	}
 	for _, l := range links {
 		l.armed.Store(r.epoch)
-		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
+		l.wakePublisher() // the publisher may have begun to wait after the cursor was stored
 	}
 	failpoint.At("sleep.arm")
 	if ready = r.anyReady(); !ready {

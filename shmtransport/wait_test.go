@@ -24,8 +24,8 @@ func TestReceive_ContextAndCloseEndSpin(t *testing.T) {
 	}
 }
 
-// Nobody may sleep through a sample: each message waits for the answer to the one before, so every take sleeps or spins. What
-// is lost is noticed by this test taking as long as the longest sleep.
+// Each message waits for the answer to the one before, so every take sleeps or spins. A lost wake-up makes this test
+// take as long as the longest sleep.
 func TestReceive_NoLostWakeUpsHammer(t *testing.T) {
 	inSlotsAndEntries(t, testReceive_NoLostWakeUpsHammer)
 }
@@ -83,7 +83,7 @@ func testReceive_NoLostWakeUpsHammer(t *testing.T, newRing ringMaker) {
 // fillWarmSet leaves no room for warm Readers.
 func fillWarmSet(w *WaitSet) { w.warm.words = groupWords + 1 }
 
-// useGroupsOnly leaves nothing but rows.
+// useGroupsOnly leaves nothing but groups.
 func useGroupsOnly(w *WaitSet) {
 	fillWarmSet(w)
 	w.groups = append(w.groups, &coldGroup{waitSet: w, words: groupWords})

@@ -11,79 +11,79 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// warmTime is how long a Reader that took something stays among those whose leader keeps a processor.
+// warmTime is the time that a Reader stays warm after it took a sample.
 const warmTime = 10 * time.Millisecond
 
-// WaitSet is what all Readers of a process share, so that they wait with few threads and keep at most one processor. The zero
-// value is ready to use.
+// A WaitSet is shared by all Readers of a process, so that they wait with few threads and keep at most one processor.
+// The zero value is ready to use.
 //
-// A Reader that waits is warm at first: of all that are warm one, the leader, sleeps on the bells of all, keeping its
-// processor, and the others wait for its word on a channel. After a while without a sample a Reader gets cold. If there is
-// only one cold Reader it sleeps by itself; several sit in rows, which are goroutines that sleep for as many of them as one
-// system call can.
+// A waiting Reader is warm at first. Of all warm Readers one is the leader: it sleeps on the bells of all and keeps its
+// processor, and the others wait on a channel. After some time without a sample a Reader becomes cold. A single cold
+// Reader sleeps by itself. Several cold Readers wait in groups, each of which is a goroutine that sleeps on as many
+// bells as one system call takes.
 type WaitSet struct {
 	mappedBytes  atomic.Int64 // bytes of slots that the Readers have mapped
-	mappedArenas atomic.Int64 // and of how many arenas
+	mappedArenas atomic.Int64 // number of arenas that the Readers have mapped
 
-	exposed atomic.Pointer[time.Time] // when a bell was found that members of a group may open, nil = there is none
+	exposed atomic.Pointer[time.Time] // when the first bell was found that members of a group may open; nil = none
 
 	staleStats staleStats
 
-	waking atomic.Int32 // Readers that were told to get up and have not done so yet
+	waking atomic.Int32 // Readers that were woken and do not run yet
 
 	mu          sync.Mutex
 	warm        warmSet
 	groups      []*coldGroup
-	spareGroups []*coldGroup // not in use
+	spareGroups []*coldGroup // unused groups
 	alone       *waiter      // sleeps by itself, with sleeper
 
 	sleeper futex.Waiter
 }
 
-// A waiter is a Reader's place while it waits.
+// A waiter is a Reader's state while it waits.
 type waiter struct {
 	reader   *Reader
-	bells    futex.Words   // with the values they had before the links were armed
-	seenWake uint32        // value of the Reader's wake at the beginning of the wait
+	bells    futex.Words   // with their values before the links were armed
+	seenWake uint32        // value of the Reader's wake when the wait began
 	ready    chan struct{} // holds one token
-	recheck  atomic.Uint32 // changes when a sleeper that is not told by its token must look again
+	recheck  atomic.Uint32 // changes when a sleeper must check again
 
 	warmUntil int64 // on the Reader's clock
 
 	state      waitState     // guarded by mu of WaitSet
-	groups     []*coldGroup  // where it sits; guarded by mu of WaitSet
-	ownSleeper *futex.Waiter // made when it has more bells than a shared one takes
+	groups     []*coldGroup  // its groups; guarded by mu of WaitSet
+	ownSleeper *futex.Waiter // for more bells than a shared one takes; made when needed
 }
 
-// waitState is where a parking is.
+// A waitState is how a waiter waits.
 type waitState int
 
 const (
 	notWaiting    waitState = iota
-	leading                 // in the circle, asleep for all
-	following               // in the circle
-	polling                 // warm, with more bells than the circle takes
+	leading                 // in the warm set, asleep for all
+	following               // in the warm set
+	polling                 // warm, with more bells than the warm set takes
 	sleepingAlone           // cold, asleep for itself
-	inGroups                // cold, in rows
+	inGroups                // cold, in groups
 )
 
 func (p *waiter) init(r *Reader) { p.reader, p.ready = r, make(chan struct{}, 1) }
 
-// wakeUp ends the wait, if there is one; the Reader's wake has changed before.
+// wakeUp ends the wait, if there is one. The Reader's wake must have changed before.
 func (p *waiter) wakeUp() {
 	p.recheck.Add(1)
 	futex.Wake(&p.recheck)
 	p.putToken()
 }
 
-// wakeAs ends the wait of p, which is following or seated, at its new place. Called with mu held.
+// wakeAs ends the wait of p, which is following or in groups, with a new state. Called with mu held.
 func (w *WaitSet) wakeAs(p *waiter, at waitState) {
 	p.state = at
 	w.waking.Add(1)
 	p.putToken()
 }
 
-// putToken gives the token that ends a wait on the channel.
+// putToken puts the token that ends a wait on the channel.
 func (p *waiter) putToken() {
 	select {
 	case p.ready <- struct{}{}:
@@ -91,15 +91,15 @@ func (p *waiter) putToken() {
 	}
 }
 
-// wokenUp reports whether somebody called since the wait began.
+// wokenUp reports whether wakeUp was called since the wait began.
 func (p *waiter) wokenUp() bool { return p.reader.wake.Load() != p.seenWake }
 
 func (p *waiter) now() int64 { return p.reader.clock.Now() }
 
 func (p *waiter) anyBellChanged() bool { return p.bellChanged(0, p.bells.Len()) }
 
-// bellChanged reports whether one of the bells from the i-th to before the j-th rang. One that cannot be read any more did: whoever
-// waits for it has to look.
+// bellChanged reports whether one of the bells from the i-th to before the j-th rang. A bell whose memory faults counts
+// as rung, because its waiter has to check it.
 func (p *waiter) bellChanged(i, j int) (rang bool) {
 	defer func(before sigbus.Mode) {
 		before.Restore()
@@ -113,11 +113,11 @@ func (p *waiter) bellChanged(i, j int) (rang bool) {
 	return p.bells.Changed(i, j)
 }
 
-// wait returns when a bell of p rang or p was called; it may return early. It reports whether nothing happened that it knows of, so
-// that the caller may look at its links and wait again with the same bells.
+// wait returns when a bell of p rang or p was woken up; it may return early. again is true if no event is known, so
+// that the caller may check its links and wait again with the same bells.
 //
-// A token from before the wait is taken away first, then called is asked: whoever calls later leaves a token, or changes poked
-// after the sleeper has read it.
+// An earlier token is removed before wokenUp is called. A later wakeUp leaves a token, or changes recheck after the
+// sleeper has loaded it.
 func (w *WaitSet) wait(p *waiter) (again bool, err error) {
 	select {
 	case <-p.ready:
@@ -146,7 +146,7 @@ func (w *WaitSet) wait(p *waiter) (again bool, err error) {
 			<-p.ready
 			w.mu.Lock()
 			if p.state == following || p.state == inGroups {
-				w.dequeue(p) // called
+				w.dequeue(p) // woken up
 			} else {
 				w.waking.Add(-1)
 			}
@@ -154,7 +154,7 @@ func (w *WaitSet) wait(p *waiter) (again bool, err error) {
 	}
 }
 
-// enqueue finds a place for p. Called with mu held.
+// enqueue chooses the wait state of p. Called with mu held.
 func (w *WaitSet) enqueue(p *waiter) {
 	warm, large := p.now() < p.warmUntil, p.bells.Len() >= futex.MaxWords
 	switch {
@@ -168,8 +168,8 @@ func (w *WaitSet) enqueue(p *waiter) {
 	}
 }
 
-// dequeue gives up the place of p. Its bells may be unmapped afterwards: who sleeps for others looks at the bells of those who
-// have a place only, and a sleep on the others is the kernel's business. Called with mu held.
+// dequeue ends the wait state of p. Its bells may be unmapped afterwards: sleepers for others load only the bells of
+// Readers that wait, and the kernel handles a sleep on an unmapped bell. Called with mu held.
 func (w *WaitSet) dequeue(p *waiter) {
 	switch p.state {
 	case following:
@@ -180,20 +180,20 @@ func (w *WaitSet) dequeue(p *waiter) {
 	p.state = notWaiting
 }
 
-// sleepAlone sleeps on the bells of p. Called with mu held, which it gives up meanwhile.
+// sleepAlone sleeps on the bells of p. Called with mu held, which it releases meanwhile.
 func (w *WaitSet) sleepAlone(p *waiter) error {
 	err := w.sleepOnBells(p, &w.sleeper, p.bells.Len(), w.sleepBound())
 	w.alone, p.state = nil, notWaiting
 	return err
 }
 
-// sleepOnBells sleeps on the first n bells of p. Called with mu held, which it gives up meanwhile.
+// sleepOnBells sleeps on the first n bells of p. Called with mu held, which it releases meanwhile.
 func (w *WaitSet) sleepOnBells(p *waiter, s *futex.Waiter, n int, nap time.Duration) error {
 	s.Reset()
 	poked := p.recheck.Load()
 	w.mu.Unlock()
 	defer w.mu.Lock()
-	s.Append(&p.bells, 0, n) // first those that others ring
+	s.Append(&p.bells, 0, n) // first the words that other processes change
 	s.Add(&p.recheck, poked)
 	if p.wokenUp() {
 		return nil
@@ -201,7 +201,7 @@ func (w *WaitSet) sleepOnBells(p *waiter, s *futex.Waiter, n int, nap time.Durat
 	return s.Wait(nap)
 }
 
-// poll is the wait of a Reader that has more bells than one system call takes, while it is warm.
+// poll is the wait of a warm Reader that has more bells than one system call takes.
 func (w *WaitSet) poll(p *waiter) (again bool, err error) {
 	if p.ownSleeper == nil {
 		p.ownSleeper = new(futex.Waiter)
@@ -211,13 +211,14 @@ func (w *WaitSet) poll(p *waiter) (again bool, err error) {
 	return p.now() < p.warmUntil && !p.wokenUp() && !p.anyBellChanged(), err
 }
 
-// maxYields is how often whoever told others goes out of their way.
+// maxYields is the number of times that a goroutine yields to the Readers that it woke.
 const maxYields = 4
 
-// yieldToOthers lets others run that are ready to, those that were told first of all, and reports whether these are up.
+// yieldToOthers lets other ready goroutines run, above all woken Readers, and reports whether all of these run.
 //
-// Without any it does not yield: runtime.Gosched wakes another thread of the process if a processor of the runtime is idle. That
-// thread competes with this one for the goroutine and for the machine's processors, right when the next sample may come.
+// It does not yield if no goroutine is ready: runtime.Gosched wakes another thread of the process if a processor of the
+// runtime is idle. That thread competes with this one for the goroutine and for the machine's processors, right when
+// the next sample may come.
 func (w *WaitSet) yieldToOthers(others *runnableProbe) bool {
 	if w.waking.Load() == 0 && !others.any() {
 		return true
@@ -231,15 +232,15 @@ func (w *WaitSet) yieldToOthers(others *runnableProbe) bool {
 	return false
 }
 
-// runnableName is the runtime's count of goroutines that are ready to run and have no processor. Reading it takes some 90 ns,
-// no memory and no system call.
+// runnableName is the runtime's count of goroutines that are ready to run and have no processor. Reading it takes some
+// 90 ns, no memory and no system call.
 const runnableName = "/sched/goroutines/runnable:goroutines"
 
-// A runnableProbe asks the runtime for goroutines of this process that are ready to run. It is for one goroutine at a time; the zero
-// value is ready to use.
+// A runnableProbe asks the runtime for goroutines of this process that are ready to run. It is for one goroutine at a
+// time. The zero value is ready to use.
 type runnableProbe struct{ sample [1]metrics.Sample }
 
-// any reports whether there are some, as far as the runtime can tell: it counts without stopping them.
+// any reports whether there are some. The answer is approximate: the runtime counts without stopping them.
 func (r *runnableProbe) any() bool {
 	r.sample[0].Name = runnableName
 	metrics.Read(r.sample[:])

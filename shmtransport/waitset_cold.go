@@ -12,23 +12,23 @@ import (
 type coldGroup struct {
 	waitSet *WaitSet
 	ranges  []waitRange   // guarded by mu of WaitSet
-	words   int           // bells of all seats; guarded by mu of WaitSet
-	recheck atomic.Uint32 // changes when somebody sat down
+	words   int           // number of bells of all ranges; guarded by mu of WaitSet
+	recheck atomic.Uint32 // changes when a range was added
 
 	sleeper futex.Waiter  // of the goroutine
 	others  runnableProbe // for the goroutine
 }
 
-// A waitRange is some of the bells of a Reader: from the i-th to before the j-th.
+// A waitRange is a part of the bells of a Reader: from the i-th to before the j-th.
 type waitRange struct {
 	p    *waiter
 	i, j int
 }
 
-// groupWords is how many bells a row has room for; one word is its own.
+// groupWords is the number of bells in a group; one word is the group's own.
 const groupWords = futex.MaxWords - 1
 
-// joinGroups finds seats for all bells of p. Called with mu held.
+// joinGroups adds all bells of p to groups. Called with mu held.
 func (w *WaitSet) joinGroups(p *waiter) {
 	p.state = inGroups
 	n := p.bells.Len()
@@ -62,12 +62,12 @@ func (w *WaitSet) addGroup() {
 	w.groups = append(w.groups, r)
 	go r.run()
 	if w.alone != nil {
-		w.alone.recheck.Add(1) // it sits down too, and needs no thread of its own
+		w.alone.recheck.Add(1) // it joins a group too, and needs no thread of its own
 		futex.Wake(&w.alone.recheck)
 	}
 }
 
-// leaveGroups takes p out of its rows; whose goroutine calls is one of these, if any does. Called with mu held.
+// leaveGroups removes p from its groups. own is the group whose goroutine calls it, or nil. Called with mu held.
 func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
 	for _, r := range p.groups {
 		r.ranges = slices.DeleteFunc(r.ranges, func(s waitRange) bool {
@@ -77,7 +77,7 @@ func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
 			return s.p == p
 		})
 		if len(r.ranges) == 0 && r != own {
-			r.recheck.Add(1) // it has nothing to sleep for any more
+			r.recheck.Add(1) // it has no bells any more
 			futex.Wake(&r.recheck)
 		}
 	}
@@ -85,17 +85,18 @@ func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
 	p.groups = p.groups[:0]
 }
 
-// run sleeps on all bells of the row until nobody sits in it.
+// run sleeps on all bells of the group until it has none.
 func (r *coldGroup) run() {
 	for r.collect() {
 		r.waitSet.yieldToOthers(&r.others)
 		if err := r.sleeper.Wait(r.waitSet.sleepBound()); err != nil {
-			time.Sleep(maxPartialSleep) // the kernel refuses: look by ourselves
+			time.Sleep(maxPartialSleep) // the kernel refuses: poll
 		}
 	}
 }
 
-// sleepBound is how long a sleep may last. Those on bells that are exposed end together: the process then wakes once, not once for each.
+// sleepBound is the bound of a sleep. Sleeps on exposed bells end together, so that the process wakes once and not once
+// for each.
 func (w *WaitSet) sleepBound() time.Duration {
 	exposed := w.exposed.Load()
 	if exposed == nil {
@@ -104,11 +105,11 @@ func (w *WaitSet) sleepBound() time.Duration {
 	return maxExposedSleep - time.Since(*exposed)%maxExposedSleep
 }
 
-// setExposed notes that the group of a wake file may open it.
+// setExposed records that members of a wake file's group may open it.
 func (w *WaitSet) setExposed() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
 
-// collect tells the Readers whose bells rang and collects the bells of the others. It reports false when there are none; the
-// row is then no longer in use.
+// collect wakes the Readers whose bells rang and collects the bells of the others. It returns false if there are none;
+// the group is then no longer in use.
 func (r *coldGroup) collect() bool {
 	w := r.waitSet
 	w.mu.Lock()
@@ -126,7 +127,7 @@ func (r *coldGroup) collect() bool {
 		k++
 	}
 	if len(r.ranges) > 0 {
-		r.sleeper.Add(&r.recheck, poked) // first the bells, that others ring
+		r.sleeper.Add(&r.recheck, poked) // first the bells, which other processes change
 		return true
 	}
 	w.groups = slices.DeleteFunc(w.groups, func(o *coldGroup) bool { return o == r })

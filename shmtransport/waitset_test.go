@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// threads returns how many threads this process has now.
+// threads returns the number of threads of this process.
 func threads(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -30,7 +30,7 @@ func threads(t *testing.T) int {
 	return n
 }
 
-// groupCounts returns how many Readers sit in how many rows.
+// groupCounts returns the number of Readers in groups and the number of groups.
 func (w *WaitSet) groupCounts() (readers, rows int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,7 +86,7 @@ func TestWaitSet_ManyIdleReaders(t *testing.T) {
 	waits.awaitGroups(func(_, rows int) bool { return rows == 0 })
 }
 
-// A subscription may have more publishers than one system call can wait for. It hears of each.
+// A subscription may have more publishers than one system call can wait for. Each of them wakes it.
 func TestWaitSet_ReaderInSeveralGroups(t *testing.T) {
 	const publishers = 2*groupWords + 50
 	waits := new(WaitSet)

@@ -10,25 +10,26 @@ import (
 )
 
 const (
-	// maxHoldingSleep bounds a sleep that keeps its processor: what else wants to run there waits no longer.
+	// maxHoldingSleep bounds a sleep that keeps its processor, and so the delay of other work on that processor.
 	maxHoldingSleep = 2 * time.Millisecond
-	// shortYield is how long others may take that are ready to run, for the leader to keep its processor afterwards.
+	// shortYield is the time that other ready goroutines may take for the leader to keep its processor afterwards.
 	shortYield = 20 * time.Microsecond
 )
 
-// A warmSet is the warm Readers of a process. One of them leads: it sleeps on the bells of all and keeps its processor, which
-// halves the time to wake up. When another's bell rings it lets that one run in its place. When its own bell rings another one
-// leads. It goes on, cold itself, while anybody else is warm.
+// A warmSet is the warm Readers of a process. One of them is the leader: it sleeps on the bells of all and keeps its
+// processor, which halves the time to wake up. When the bell of another Reader rings, the leader wakes it. When the
+// leader's own bell rings, another Reader becomes the leader. A cold leader goes on while another Reader is warm.
 type warmSet struct {
 	leader    *waiter
 	followers []*waiter
-	words     int           // bells of all
-	asleep    atomic.Bool   // the leader is about to sleep, or does
+	words     int           // number of bells of all
+	asleep    atomic.Bool   // the leader is asleep or about to sleep
 	sleeper   futex.Waiter  // of the leader
 	others    runnableProbe // for the leader
 }
 
-// add makes p lead, or follow, if there is a processor to keep and room for its bells. Called with mu of WaitSet held.
+// add makes p the leader or a follower, if there is a processor to keep and room for its bells. Called with mu of
+// WaitSet held.
 func (c *warmSet) add(p *waiter) bool {
 	n := p.bells.Len()
 	if c.words+n >= futex.MaxWords || runtime.GOMAXPROCS(0) == 1 {
@@ -41,7 +42,7 @@ func (c *warmSet) add(p *waiter) bool {
 	}
 	p.state = following
 	c.followers = append(c.followers, p)
-	// The leader loads poked before it looks at who follows, and says that it is asleep before the kernel compares poked.
+	// The leader loads recheck before it reads the followers, and sets asleep before the kernel compares recheck.
 	c.leader.recheck.Add(1)
 	if c.asleep.Load() {
 		futex.Wake(&c.leader.recheck)
@@ -49,7 +50,7 @@ func (c *warmSet) add(p *waiter) bool {
 	return true
 }
 
-// remove takes out a follower.
+// remove removes a follower.
 func (c *warmSet) remove(p *waiter) {
 	if i := slices.Index(c.followers, p); i >= 0 {
 		c.followers = slices.Delete(c.followers, i, i+1)
@@ -57,7 +58,7 @@ func (c *warmSet) remove(p *waiter) {
 	}
 }
 
-// passLead makes another one lead. Called with mu held.
+// passLead makes another Reader the leader. Called with mu held.
 func (w *WaitSet) passLead() {
 	c := &w.warm
 	c.words -= c.leader.bells.Len()
@@ -71,8 +72,8 @@ func (w *WaitSet) passLead() {
 	}
 }
 
-// lead sleeps for the circle until p, its leader, has to look, or is cold, the last, and has another place. Called with mu held, which it
-// gives up meanwhile.
+// lead sleeps for the warm set until p, its leader, has to check its links, or is cold without followers and has
+// another state. Called with mu held, which it releases meanwhile.
 func (w *WaitSet) lead(p *waiter) error {
 	c := &w.warm
 	for {
@@ -85,7 +86,7 @@ func (w *WaitSet) lead(p *waiter) error {
 		c.sleeper.Reset()
 		c.sleeper.Append(&p.bells, 0, p.bells.Len())
 		w.checkFollowers(now)
-		c.sleeper.Add(&p.recheck, poked) // first the bells, that others ring
+		c.sleeper.Add(&p.recheck, poked) // first the bells, which other processes change
 		if now >= p.warmUntil && len(c.followers) == 0 {
 			w.passLead()
 			w.enqueue(p)
@@ -101,8 +102,8 @@ func (w *WaitSet) lead(p *waiter) error {
 	}
 }
 
-// checkFollowers tells those whose bells rang, gives the cold ones another place, and lets the leader sleep on the bells of
-// the others. Called with mu held.
+// checkFollowers wakes the followers whose bells rang, moves the cold ones to groups, and lets the leader sleep on the
+// bells of the others. Called with mu held.
 func (w *WaitSet) checkFollowers(now int64) {
 	c := &w.warm
 	for i := 0; i < len(c.followers); {
@@ -121,8 +122,8 @@ func (w *WaitSet) checkFollowers(now int64) {
 	}
 }
 
-// sleepForAll lets the others run first, those that were told and whatever else the process does. If that took long there is
-// more to do than processors for it, and none is kept.
+// sleepForAll first lets other goroutines run, woken Readers and any other work. If that took long there is more work
+// than processors, and the leader does not keep one.
 func (w *WaitSet) sleepForAll(p *waiter, now int64) error {
 	c := &w.warm
 	free := w.yieldToOthers(&c.others)

@@ -18,8 +18,8 @@ func voluntarySwitches(t *testing.T) int64 {
 	return int64(u.Nvcsw)
 }
 
-// A receiver that goes to sleep beside an idle processor keeps its thread. A yield there would hand the goroutine to another
-// thread of the process, with two context switches for each sample and the tail of the delay that they cause.
+// A receiver that goes to sleep beside an idle processor keeps its thread. A yield there would move the goroutine to
+// another thread of the process, with two context switches for each sample and the tail of the delay that they cause.
 func TestWaitSet_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 	if runtime.GOMAXPROCS(0) == 1 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
@@ -38,9 +38,9 @@ func TestWaitSet_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 	}
 }
 
-// A goroutine that is ready and has no processor runs before the receiver sleeps. The runtime's scheduler looks at its global queue,
-// where a goroutine that yields is put, before the local one at one of 61 turns (runtime/proc.go, findRunnable): such a yield comes
-// back at once.
+// A goroutine that is ready and has no processor runs before the receiver sleeps. The runtime's scheduler checks its
+// global queue, where a goroutine that yields is put, before the local one at one of 61 turns (runtime/proc.go,
+// findRunnable); such a yield comes back at once.
 func TestWaitSet_YieldsToRunnableGoroutines(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const calls = 200

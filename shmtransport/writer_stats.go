@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// copyStats copies a block of figures that somebody may be counting in, each of them whole.
+// copyStats copies a block of statistics, word by word, while another goroutine or process may be counting in it.
 func copyStats(block []byte) []byte {
 	b := make([]byte, stats.Size)
 	for i := range mem.Uint64s(block, 0, stats.Size/8) {
@@ -16,8 +16,8 @@ func copyStats(block []byte) []byte {
 	return b
 }
 
-// SetStats moves the publisher's figures to a block of stats.Size bytes that others can read. The block must stay mapped
-// until Close has returned.
+// SetStats moves the publisher's statistics to a block of stats.Size bytes that other processes can read. The block
+// must stay mapped until Close has returned.
 func (w *Writer) SetStats(block []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,7 +34,7 @@ func (w *Writer) useStatsBlock(block []byte) {
 	w.statsBlock, w.stats = block, stats.NewPublisher(block)
 }
 
-// Stats returns what the publisher has counted.
+// Stats returns the publisher's statistics.
 func (w *Writer) Stats() stats.PublisherCounts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
