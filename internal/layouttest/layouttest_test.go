@@ -13,7 +13,7 @@ const goodDocument = "" +
 	"## File (`p`)\n\n" +
 	"| offset | size | holds |\n|---|---|---|\n" +
 	"| 0 | 4 | state: `open` = 0 |\n| 8 | 8 | head |\n| 16 | 16 | ″ |\n| 32 | 8*depth | ring |\n\n" +
-	"`entry` = 0x20 bytes, `other` = 32. `magic` = `abc`, `name` = text.\n\n" +
+	"`entry` = 0x20 bytes, `other` =\n32. `magic` = `abc`, `name` = text.\n\n" +
 	"## Steps\n\n" +
 	"| step | writes | seen | left |\n|---|---|---|---|\n" +
 	"| `publish.copy` | payload | - | - |\n| `publish.word` | ring word | the sample | ″ |\n"
@@ -94,6 +94,7 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 		"a text that differs":                  {strings.Replace(goodDocument, "`abc`", "`abd`", 1), source, "magic is abd here"},
 		"a value without a constant":           {strings.Replace(goodDocument, "`other`", "`gone`", 1), source, "there is no constant gone"},
 		"a value in a table that differs":      {strings.Replace(goodDocument, "`open` = 0", "`open` = 1", 1), source, "open is 1 here, the constant is 0"},
+		"a value on the next line":             {strings.Replace(goodDocument, "=\n32", "=\n33", 1), source, "other is 33 here, the constant is 32"},
 		"a value that is computed and differs": {goodDocument + "\n## More (`p`)\n\n`twice` = 65\n", source, "twice is 65 here, the constant is 64"},
 		"a value of no package":                {goodDocument + "\n`other` = 32\n", source, "no heading says which package other is in"},
 		"a field without a constant":           {goodDocument, strings.Replace(source, "offHead   head", "offTail   head", 1), "there is no constant offTail"},

@@ -74,7 +74,8 @@ func readDocument(path string) (*document, error) {
 	d := &document{fields: map[string][]table{}, values: map[string][]value{}}
 	var pkg, title string
 	var columns, before []string // of the table that the line is in, and its row before, if any
-	for i, line := range strings.Split(string(text), "\n") {
+	lines := strings.Split(string(text), "\n")
+	for i, line := range lines {
 		at := fmt.Sprintf("%s:%d", path, i+1)
 		if m := heading.FindStringSubmatch(line); m != nil {
 			title = strings.ReplaceAll(m[1], "`", "")
@@ -82,11 +83,20 @@ func readDocument(path string) (*document, error) {
 				pkg = m[2]
 			}
 		}
-		for _, m := range inText.FindAllStringSubmatch(line, -1) {
-			if pkg == "" {
-				return nil, fmt.Errorf("%s: no heading says which package %s is in", at, m[1])
+		next := "" // a value may be on the line after its name
+		if i+1 < len(lines) {
+			next = lines[i+1]
+		}
+		joined := line + " " + next
+		for _, m := range inText.FindAllStringSubmatchIndex(joined, -1) {
+			name := joined[m[2]:m[3]]
+			switch {
+			case m[0] >= len(line):
+			case pkg == "":
+				return nil, fmt.Errorf("%s: no heading says which package %s is in", at, name)
+			default:
+				d.values[pkg] = append(d.values[pkg], value{at, name, strings.Trim(joined[m[4]:m[5]], "`")})
 			}
-			d.values[pkg] = append(d.values[pkg], value{at, m[1], strings.Trim(m[2], "`")})
 		}
 		cells := cellsOf(line)
 		switch {
