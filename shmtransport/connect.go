@@ -51,8 +51,7 @@ func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool,
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	_, err = r.waits.wait(p)
-	return false, err
+	return false, r.waits.wait(p)
 }
 
 // look counts the connected publishers and makes p ready to wait until that may have changed. The links come back
@@ -60,8 +59,9 @@ func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool,
 // whose memory was cut away.
 func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err error) {
 	p.bells.Reset()
-	p.wake = r.wake.Load()
+	p.wake, p.grown = r.wake.Load(), r.grown.Load()
 	p.bells.Add(&r.wake, p.wake) // Wake calls the one who receives, and rings this for us
+	p.bells.Add(&r.grown, p.grown)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links = *r.links.Load()

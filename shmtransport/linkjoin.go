@@ -44,6 +44,16 @@ func (l *Link) connected() (bool, error) {
 	return false, nil
 }
 
+// tryConnect is connected for a look that takes nothing: take finds the error again.
+func (l *Link) tryConnect() {
+	if l.admitted || l.kept != nil || l.starved {
+		return
+	}
+	if _, err := l.connected(); err != nil {
+		l.checked = false
+	}
+}
+
 // refused reports whether the publisher had no room for another reader after it could see this one's request. What it said
 // before was to somebody else, and may be true no longer: whoever makes room takes full back before it changes the generation.
 func (l *Link) refused() bool { return l.admitGen.Load() != l.opened && l.full.Load() != 0 }

@@ -45,6 +45,7 @@ type parking struct {
 	reader *Reader
 	bells  futex.Words   // with the values they had before the links were armed
 	wake   uint32        // value of the Reader's wake at the beginning of the wait
+	grown  uint32        // the same of its grown
 	ready  chan struct{} // holds one token
 	poked  atomic.Uint32 // changes when a sleeper that is not told by its token must look again
 
@@ -92,7 +93,9 @@ func (p *parking) token() {
 }
 
 // called reports whether somebody called since the wait began.
-func (p *parking) called() bool { return p.reader.wake.Load() != p.wake }
+func (p *parking) called() bool {
+	return p.reader.wake.Load() != p.wake || p.reader.grown.Load() != p.grown
+}
 
 func (p *parking) now() int64 { return p.reader.clock.Now() }
 
@@ -113,18 +116,17 @@ func (p *parking) heard(i, j int) (rang bool) {
 	return p.bells.Changed(i, j)
 }
 
-// wait returns when a bell of p rang or p was called; it may return early. It reports whether nothing happened that it knows of, so
-// that the caller may look at its links and wait again with the same bells.
+// wait returns when a bell of p rang or p was called; it may return early.
 //
 // A token from before the wait is taken away first, then called is asked: whoever calls later leaves a token, or changes poked
 // after the sleeper has read it.
-func (w *WaitSet) wait(p *parking) (again bool, err error) {
+func (w *WaitSet) wait(p *parking) error {
 	select {
 	case <-p.ready:
 	default:
 	}
 	if p.called() {
-		return false, nil
+		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -132,13 +134,13 @@ func (w *WaitSet) wait(p *parking) (again bool, err error) {
 	for {
 		switch p.at {
 		case nowhere:
-			return false, nil
+			return nil
 		case leading:
 			if err := w.lead(p); err != nil {
-				return false, err
+				return err
 			}
 		case alone:
-			return false, w.sleepAlone(p)
+			return w.sleepAlone(p)
 		case looking:
 			return w.lookAgain(p)
 		default:
@@ -202,13 +204,12 @@ func (w *WaitSet) sleepOn(p *parking, s *futex.Waiter, n int, nap time.Duration)
 }
 
 // lookAgain is the wait of a Reader that has more bells than one system call takes, while it is warm.
-func (w *WaitSet) lookAgain(p *parking) (again bool, err error) {
+func (w *WaitSet) lookAgain(p *parking) error {
 	if p.own == nil {
 		p.own = new(futex.Waiter)
 	}
-	err = w.sleepOn(p, p.own, futex.MaxWords-1, lookPause(p.bells.Len()))
 	p.at = nowhere
-	return p.now() < p.warmUntil && !p.called() && !p.rang(), err
+	return w.sleepOn(p, p.own, futex.MaxWords-1, lookPause(p.bells.Len()))
 }
 
 // yields is how often whoever told others goes out of their way.

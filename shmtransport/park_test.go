@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -122,6 +123,56 @@ func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
 	r.Close()
 	<-got
 	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
+}
+
+// Links that come while a reader of many sleeps are armed beside the others, which stay armed; a link that rang is armed again.
+func TestReader_ManyLinksGrowWhileAsleep(t *testing.T) {
+	waits := new(WaitSet)
+	r := NewReader(waits, nil, ReaderOptions{Spin: -1})
+	defer r.Close()
+	var rings []*heapRing
+	grow := func() {
+		ring := newHeapRing(t, WriterOptions{})
+		ring.connect(r, LinkRequest{})
+		rings = append(rings, ring)
+	}
+	for range manyLinks {
+		grow()
+	}
+	got := make(chan string)
+	go func() {
+		defer close(got)
+		for {
+			s, err := r.Receive(t.Context())
+			if err != nil {
+				return
+			}
+			got <- string(s.Payload())
+			s.Release()
+		}
+	}()
+	for i := range 20 {
+		waits.awaitRows(func(readers, _ int) bool { return readers == 1 })
+		grow()
+		for _, k := range []int{len(rings) - 1, i, len(rings) - 1} {
+			armed := (*r.links.Load())[k].armed
+			for armed.Load() == 0 {
+				runtime.Gosched()
+			}
+			before := armed.Load()
+			rings[k].w.wakeReaders() // as for a sample that was taken before the bell rang
+			for armed.Load() == before {
+				runtime.Gosched()
+			}
+			want := fmt.Sprint(i, k)
+			rings[k].publish(want)
+			if s := <-got; s != want {
+				t.Fatalf("got %q, want %q", s, want)
+			}
+		}
+	}
+	r.Close()
+	<-got
 }
 
 func TestWhoeverWaitsEndsWithItsContextAndWithClose(t *testing.T) {

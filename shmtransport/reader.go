@@ -82,8 +82,9 @@ type Reader struct {
 	links  atomic.Pointer[[]*Link] // replaced, never changed; a longer one may share its memory
 	mu     sync.Mutex              // serialises replacements
 	linked map[PublisherID]bool    // the publishers of links; guarded by mu
-	soon   *time.Timer             // will call Wake for links that came; guarded by mu
+	soon   *time.Timer             // will change grown for links that came; guarded by mu
 	wake   atomic.Uint32           // changes when a sleeper must look again
+	grown  atomic.Uint32           // changes when a sleeper must look at links that came
 	closed atomic.Bool
 
 	untidy atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
@@ -160,7 +161,7 @@ const manyLinks = futex.MaxWords
 // several links that come one after the other, and many links do not keep a processor busy.
 func lookPause(n int) time.Duration { return max(crowdNap, time.Duration(n)*time.Microsecond) }
 
-// wakeSoon is Wake for links that came. Called with mu held.
+// wakeSoon lets a sleeper look at links that came, for several of them at once. Called with mu held.
 func (r *Reader) wakeSoon(links int) {
 	if r.soon == nil {
 		r.soon = time.AfterFunc(lookPause(links), r.wakeNow)
@@ -171,7 +172,9 @@ func (r *Reader) wakeNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.soon = nil
-	r.Wake()
+	r.grown.Add(1)
+	futex.Wake(&r.grown) // for AwaitConnected
+	r.parking.call()
 }
 
 // remove takes a link out. Called with the turn.

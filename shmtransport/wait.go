@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
@@ -78,11 +79,11 @@ func (r *Reader) Wake() {
 // given up while it is in vain: samples that come one by one are not worth a processor.
 func (r *Reader) spin(ctx context.Context) bool {
 	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
-		return r.anyWaiting()
+		return false // sleep looks too
 	}
 	if r.mayRest && r.vain >= vainSpins {
 		if r.vain++; r.vain < 2*vainSpins {
-			return r.anyWaiting()
+			return false
 		}
 		r.vain = vainSpins - 1
 	}
@@ -116,31 +117,30 @@ func (r *Reader) anyWaiting() bool {
 	return false
 }
 
-// sleep arms every link, looks once more, and sleeps until a bell rings. The bells' values are read before the links are
-// armed, so a publisher that sees us armed changes a value that we compare.
+// sleep arms every link, looks once more, and sleeps until a link has something or Wake was called. Links that come meanwhile
+// are armed too; no link goes, because the caller has the turn. After the first look only links whose bell rang are looked at,
+// so a wake-up costs little beside many links.
 func (r *Reader) sleep() (ready bool, err error) {
-	links := *r.links.Load()
 	p := &r.parking
 	p.bells.Reset()
-	for _, l := range links {
-		p.bells.Add(l.bell, l.bell.Load())
-	}
-	failpoint.At("sleep.bells")
-	r.epoch++
-	if r.epoch == 0 {
-		r.epoch = 1
-	}
-	for _, l := range links {
-		l.armed.Store(r.epoch)
-		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
-	}
-	failpoint.At("sleep.arm")
+	p.grown = r.grown.Load() // before the links
+	links := *r.links.Load()
+	r.nextEpoch()
+	r.listen(links)
 	if ready = r.anyWaiting(); !ready {
 		failpoint.At("sleep.look")
-		for again := true; again && err == nil && !ready; {
-			again, err = r.waits.wait(p)
-			failpoint.At("sleep.wait")
-			ready = r.anyWaiting()
+	}
+	for !ready && err == nil && r.wake.Load() == p.wake {
+		err = r.waits.wait(p)
+		failpoint.At("sleep.wait")
+		ready = r.anyRang(links)
+		if grown := r.grown.Load(); grown != p.grown {
+			p.grown = grown
+			p.warmUntil = r.clock.Now() + int64(stayWarm)
+			known := len(links)
+			links = *r.links.Load()
+			r.listen(links[known:])
+			ready = ready || slices.ContainsFunc(links[known:], (*Link).waiting)
 		}
 	}
 	for _, l := range links {
@@ -148,4 +148,45 @@ func (r *Reader) sleep() (ready bool, err error) {
 	}
 	failpoint.At("sleep.disarm")
 	return ready, err
+}
+
+func (r *Reader) nextEpoch() {
+	if r.epoch++; r.epoch == 0 {
+		r.epoch = 1
+	}
+}
+
+// listen arms links. The bells' values are read before, so a publisher that sees a link armed changes a value that is
+// compared.
+func (r *Reader) listen(links []*Link) {
+	p := &r.parking
+	for _, l := range links {
+		p.bells.Add(l.bell, l.bell.Load())
+	}
+	failpoint.At("sleep.bells")
+	for _, l := range links {
+		l.armed.Store(r.epoch)
+		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
+	}
+	failpoint.At("sleep.arm")
+}
+
+// anyRang reports whether a link whose bell rang has something, and lets poll begin with that link. A publisher rings once for
+// each number that a link is armed with, so these links are armed with another.
+func (r *Reader) anyRang(links []*Link) (ready bool) {
+	p := &r.parking
+	fresh := false
+	for i := range p.bells.Changes() {
+		if !fresh {
+			r.nextEpoch()
+			fresh = true
+		}
+		l := links[i]
+		l.armed.Store(r.epoch)
+		l.tryConnect()
+		if l.waiting() && !ready {
+			ready, r.next = true, i
+		}
+	}
+	return ready
 }
