@@ -8,11 +8,13 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// Looks are not repeated faster than this, nor than they take, so that neither a burst of changes nor somebody who does
-// nothing but ring keeps a processor busy.
+// Scans take at most half of a processor, however often the bells ring: a scan counts as long as it took, within these bounds,
+// and a pause follows when scans are ahead of their half by more than maxAhead. Without that allowance a pause would follow
+// each scan, and the runtime's shortest sleep of an idle process is a millisecond.
 const (
-	minPause = 200 * time.Microsecond
-	maxPause = 10 * time.Millisecond
+	minCost  = 200 * time.Microsecond
+	maxCost  = 10 * time.Millisecond
+	maxAhead = 3 * time.Millisecond
 )
 
 // loop looks whenever a bell rings that concerns this participant, a watched process ends, or it is time to.
@@ -20,7 +22,7 @@ func (r *Registry) loop() {
 	e := new(waitWords)
 	complained := false
 	hasBell := true
-	var nextFull time.Time
+	var nextFull, paid time.Time // scans so far have used their half of the time until paid
 	for {
 		begin := time.Now()
 		deep := hinted
@@ -46,8 +48,14 @@ func (r *Registry) loop() {
 		}
 		end := time.Now()
 		r.wait(e, earlier(nextFull, end.Add(again)))
-		pause := min(max(end.Sub(begin), minPause), maxPause)
-		time.Sleep(pause - time.Since(end))
+		cost := min(max(end.Sub(begin), minCost), maxCost)
+		if paid.Before(begin) {
+			paid = begin
+		}
+		paid = paid.Add(2 * cost)
+		if ahead := time.Until(paid); ahead > maxAhead {
+			time.Sleep(ahead)
+		}
 	}
 }
 
@@ -60,7 +68,7 @@ func (r *Registry) wait(e *waitWords, until time.Time) {
 		}
 		if err := e.waiter.Wait(left); err != nil {
 			// Somebody cut the registry file short, so that its words are no memory any more.
-			time.Sleep(min(left, maxPause))
+			time.Sleep(min(left, maxCost))
 		}
 	}
 }

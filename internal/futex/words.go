@@ -6,6 +6,7 @@
 package futex
 
 import (
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -46,4 +47,18 @@ func (w *Words) Changed(i, j int) bool {
 		}
 	}
 	return false
+}
+
+// Changes yields the index of each word that no longer has its value, and takes its new one for that before.
+func (w *Words) Changes() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, word := range w.words {
+			if v := word.Load(); v != w.values[i] {
+				w.values[i] = v
+				if !yield(i) {
+					return
+				}
+			}
+		}
+	}
 }

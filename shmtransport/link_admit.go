@@ -7,12 +7,12 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// ended reports whether the publisher will never publish again: it said so, or its process is dead. What is in the ring
-// then stays as it is.
-func (l *Link) ended() bool { return l.gone.Load() || l.state.Load() == stateClosed }
+// ended reports whether the publisher will never publish again: it has closed, or its process has exited. Its ring does
+// not change any more.
+func (l *Link) ended() bool { return l.exited.Load() || l.state.Load() == stateClosed }
 
-// connected reports whether samples may be taken, and begins to as soon as that is so.
-func (l *Link) connected() (bool, error) {
+// beginIfReady reports whether samples may be taken. The first time that is so it sets the cursor.
+func (l *Link) beginIfReady() (bool, error) {
 	if l.admitted {
 		return true, nil
 	}
@@ -29,12 +29,12 @@ func (l *Link) connected() (bool, error) {
 		return false, nil
 	}
 	l.checked, l.seenGen = true, gen
-	if start, ok := l.admission(); ok {
+	if start, ok := l.findAdmission(); ok {
 		l.begin(start)
 		return true, nil
 	}
 	if ended {
-		// Nothing is reused any more, so nobody has to watch our marks.
+		// No slot is reused any more, so marks are not needed.
 		l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
 		return true, nil
 	}
@@ -44,19 +44,30 @@ func (l *Link) connected() (bool, error) {
 	return false, nil
 }
 
-// refused reports whether the publisher had no room for another reader after it could see this one's request. What it said
-// before was to somebody else, and may be true no longer: whoever makes room takes full back before it changes the generation.
-func (l *Link) refused() bool { return l.admitGen.Load() != l.opened && l.full.Load() != 0 }
+// tryBegin is beginIfReady for a check that takes nothing: take finds the error again.
+func (l *Link) tryBegin() {
+	if l.admitted || l.kept != nil || l.starved {
+		return
+	}
+	if _, err := l.beginIfReady(); err != nil {
+		l.checked = false
+	}
+}
+
+// refused reports whether the publisher had no room for another reader after it could see this one's request. An
+// earlier full was for another reader and may be outdated: a publisher that removes a reader clears full before it
+// changes the generation.
+func (l *Link) refused() bool { return l.admitGen.Load() != l.requestGen && l.full.Load() != 0 }
 
 func (l *Link) refusal() error {
 	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 }
 
-// admission looks for the entry with which the publisher says that it watches this link's marks.
-func (l *Link) admission() (start uint64, ok bool) {
+// findAdmission looks for this link's entry in the publisher's admission table and returns its start.
+func (l *Link) findAdmission() (start uint64, ok bool) {
 	for i := range MaxReaders {
 		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
-		if mem.Uint64(e, admOffReader).Load() != l.reader || mem.Uint64(e, admOffLink).Load() != l.key {
+		if mem.Uint64(e, admOffReader).Load() != l.readerID || mem.Uint64(e, admOffLink).Load() != l.key {
 			continue
 		}
 		start = mem.Uint64(e, admOffStart).Load()
@@ -75,8 +86,8 @@ func (l *Link) begin(start uint64) {
 	failpoint.At("admit.begin")
 }
 
-// newest returns the sequence of the newest sample of a ring that no longer changes. The head may lag behind the ring when
-// the publisher died in between.
+// newest returns the sequence of the newest sample of a ring that no longer changes. The head may be behind the ring,
+// if the publisher died between the two stores.
 func (l *Link) newest() uint64 {
 	head := l.head.Load()
 	newest := head

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// watcher is a reader that only watches a publisher.
-func (d *domain) watcher(w *Writer, q ConnectOptions, opts ReaderOptions) *Reader {
+// passiveReader connects a passive reader to a publisher.
+func (d *domain) passiveReader(w *Writer, q ConnectOptions, opts ReaderOptions) *Reader {
 	d.t.Helper()
 	r := NewReader(new(WaitSet), nil, opts)
 	if err := r.ConnectPassive(d.request(w, q)); err != nil {
@@ -25,8 +25,8 @@ func (d *domain) watcher(w *Writer, q ConnectOptions, opts ReaderOptions) *Reade
 	return r
 }
 
-// peek calls Poll until the test ends.
-func peek(t testing.TB, r *Reader) {
+// pollInBackground calls Poll until the test ends.
+func pollInBackground(t testing.TB, r *Reader) {
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	go func() {
@@ -41,19 +41,19 @@ func peek(t testing.TB, r *Reader) {
 	}()
 }
 
-func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
+func TestPassiveReader_EverySample(t *testing.T) {
 	for _, size := range []int{8, 104, 105, 5000, 200_000} {
 		d := newDomain(t)
 		w := d.writer(WriterOptions{Depth: 8})
 		payload := make([]byte, size)
 		for i := range 5 {
-			tagged(payload, uint64(i))
+			fillTagged(payload, uint64(i))
 			if _, err := w.Publish(t.Context(), payload); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r := d.watcher(w, ConnectOptions{History: 3}, ReaderOptions{})
-		peek(t, r)
+		r := d.passiveReader(w, ConnectOptions{History: 3}, ReaderOptions{})
+		pollInBackground(t, r)
 		if n := w.Readers(); n != 0 {
 			t.Errorf("the publisher knows of %d readers", n)
 		}
@@ -69,9 +69,9 @@ func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
 		go func() {
 			for i := range 20 {
 				if i < 2 {
-					time.Sleep(50 * time.Millisecond) // it sleeps so deeply that only Poll wakes it
+					time.Sleep(50 * time.Millisecond) // long enough that only Poll wakes the reader
 				}
-				tagged(payload, uint64(100+i))
+				fillTagged(payload, uint64(100+i))
 				if _, err := w.Publish(context.Background(), payload); err != nil {
 					panic(err)
 				}
@@ -95,19 +95,19 @@ func TestWhoOnlyWatchesGetsEverySample(t *testing.T) {
 	}
 }
 
-// A publisher that nobody holds up rewrites its slots as fast as it can. What is handed out is of one sample, and what is not is
-// counted.
-func TestACopyIsNeverOfTwoSamples(t *testing.T) {
+// A publisher without lossless readers rewrites its slots as fast as it can. Every sample received is whole, and every
+// other sample is counted as lost.
+func TestPassiveReader_CopyIsOfOneSample(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 2, MemoryLimit: 8 << 20})
-	r := d.watcher(w, ConnectOptions{AllHistory: true}, ReaderOptions{})
+	r := d.passiveReader(w, ConnectOptions{AllHistory: true}, ReaderOptions{})
 	published := make(chan uint64)
 	go func() {
 		defer close(published)
 		payload := make([]byte, 40_000)
 		for i := range 8_000 {
 			n := 200 + rand.IntN(39_000)
-			tagged(payload[:n], rand.Uint64())
+			fillTagged(payload[:n], rand.Uint64())
 			if _, err := w.Publish(context.Background(), payload[:n]); err != nil {
 				panic(err)
 			}
@@ -151,7 +151,7 @@ func TestACopyIsNeverOfTwoSamples(t *testing.T) {
 	}
 }
 
-func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
+func TestReader_FileOfAnotherUser(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
 	f := d.readerFile()
@@ -176,11 +176,11 @@ func TestAFileOfAnotherUserIsNotRead(t *testing.T) {
 	}
 }
 
-// A sparse file costs its owner nothing, whatever it says is in it.
-func TestAWatcherMakesNoRoomForASampleThatNobodyKeeps(t *testing.T) {
+// A sparse file costs its owner nothing, whatever sizes it claims.
+func TestPassiveReader_SparseFile(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	r := d.watcher(w, ConnectOptions{}, ReaderOptions{Failed: func(PublisherID, error) {}})
+	r := d.passiveReader(w, ConnectOptions{}, ReaderOptions{Failed: func(PublisherID, error) {}})
 	var failed error
 	r.opts.Failed = func(_ PublisherID, err error) { failed = err }
 	if _, err := w.Publish(t.Context(), make([]byte, 5000)); err != nil {
@@ -210,12 +210,13 @@ func TestAWatcherMakesNoRoomForASampleThatNobodyKeeps(t *testing.T) {
 	}
 }
 
-// A publisher may have many arenas, and there may be many publishers, but a program that may map no more ends.
-func TestOneParticipantMapsOnlySoManyArenas(t *testing.T) {
+// A publisher may have many arenas, and a participant many publishers, but a Go program that reaches the limit of
+// mappings crashes.
+func TestReader_MappedArenasLimit(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
 	waits := new(WaitSet)
-	waits.pieces.Store(maxArenasMapped)
+	waits.mappedArenas.Store(maxMappedArenas)
 	var failed error
 	r := NewReader(waits, nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed = err }})
 	defer r.Close()
@@ -224,16 +225,16 @@ func TestOneParticipantMapsOnlySoManyArenas(t *testing.T) {
 		t.Fatal(err)
 	}
 	var limit *LimitError
-	if _, ok, err := tryReceive(r); ok || err != nil || !errors.As(failed, &limit) || limit.Limit != maxArenasMapped {
+	if _, ok, err := tryReceive(r); ok || err != nil || !errors.As(failed, &limit) || limit.Limit != maxMappedArenas {
 		t.Errorf("taken: %t, %v; given up: %v", ok, err, failed)
 	}
-	if n := waits.pieces.Load(); n != maxArenasMapped {
+	if n := waits.mappedArenas.Load(); n != maxMappedArenas {
 		t.Errorf("%d are counted", n)
 	}
-	waits.pieces.Store(maxArenasMapped - 1)
+	waits.mappedArenas.Store(maxMappedArenas - 1)
 	d.connect(r, d.readerFile(), w, ConnectOptions{History: 1})
 	expect(t, r, string(make([]byte, 5000)), 0)
-	if n := waits.pieces.Load(); n != maxArenasMapped {
+	if n := waits.mappedArenas.Load(); n != maxMappedArenas {
 		t.Errorf("%d are counted", n)
 	}
 }

@@ -7,24 +7,24 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// slotFor finds a slot for n payload bytes: a free one, else one that readers have let go, else new memory, else those of
-// the oldest samples in the ring, or memory of theirs, which then count as lost for whoever did not read them. Called with mu
-// held.
-func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
+// allocSlot finds a slot for n payload bytes. In this order it tries a free slot, a slot that readers have released,
+// new memory, and the slots of the oldest samples in the ring or their memory. Such samples count as lost for readers
+// that have not taken them. Called with mu held.
+func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 	for {
-		if err := w.allows(n); err != nil {
+		if err := w.checkPublish(n); err != nil {
 			return 0, err
 		}
-		if id, ok := w.pool.take(n, false); ok {
+		if id, ok := w.pool.alloc(n, false); ok {
 			return id, nil
 		}
 		w.pool.reclaim(w)
-		if id, ok := w.pool.take(n, false); ok {
+		if id, ok := w.pool.alloc(n, false); ok {
 			return id, nil
 		}
 		err := w.pool.grow(n, false)
-		w.figures.SetMemory(w.pool.taken)
-		if id, ok := w.pool.take(n, err != nil); ok {
+		w.stats.SetMemory(w.pool.reserved)
+		if id, ok := w.pool.alloc(n, err != nil); ok {
 			return id, nil
 		}
 		var limit *LimitError
@@ -51,63 +51,64 @@ func (w *Writer) slotFor(ctx context.Context, n int) (slotID, error) {
 	}
 }
 
-// withdrawFor takes samples back, oldest first, until a slot for n bytes is free. What a reader holds stays, because taking
-// it back would give no slot. What a lossless reader still has to take stays too, and the first such sample is reported.
-// Called with mu held.
+// withdrawFor withdraws samples, oldest first, until a slot for n bytes is free. Samples that a reader holds stay,
+// because withdrawing them gives no slot. At the first sample that a lossless reader has not taken yet, it returns the
+// sample's sequence. Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 	depth := uint64(w.ring.depth())
-	w.pool.look(w)
+	w.pool.scanMarks(w)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		id := w.inRing[w.ring.index(seq)]
 		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
 			continue
 		}
-		if !w.taken(seq) {
+		if !w.takenByLossless(seq) {
 			return noSlot, seq
 		}
 		w.withdraw(seq)
-		if id, ok := w.pool.take(n, true); ok {
+		if id, ok := w.pool.alloc(n, true); ok {
 			return id, 0
 		}
 	}
 	return noSlot, 0
 }
 
-// withdrawSmaller takes samples back that are in smaller slots, oldest first, until enough of these are unused for their
-// memory to become a slot for n bytes. Otherwise a publisher whose limit was reached by small payloads could never publish a
-// larger one. It follows a withdrawFor in vain, and reports the same.
-// It is in vain where cause says that this process may map no more: the memory of slots would be given back, their place not.
+// withdrawSmaller withdraws samples in smaller slots, oldest first, until the memory of unused slots is enough for a
+// slot of n bytes. Without it a publisher whose limit was reached by small payloads could never publish a larger one.
+// It follows a withdrawFor without success and has the same results.
+//
+// It does nothing if cause is a *MemoryError: punching holes frees memory but no address space.
 func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64) {
 	if errors.As(cause, new(*MemoryError)) {
 		return noSlot, 0
 	}
 	depth := uint64(w.ring.depth())
-	yields := w.pool.yielding(n, cause != nil)
-	if yields == nil {
+	evictable := w.pool.evictable(n, cause != nil)
+	if evictable == nil {
 		return noSlot, 0
 	}
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		id := w.inRing[w.ring.index(seq)]
-		if id == noSlot || !yields[id.arena()] {
+		if id == noSlot || !evictable[id.arena()] {
 			continue
 		}
-		if !w.taken(seq) {
+		if !w.takenByLossless(seq) {
 			return noSlot, seq
 		}
 		w.withdraw(seq)
 		err := w.pool.grow(n, true)
-		w.figures.SetMemory(w.pool.taken)
+		w.stats.SetMemory(w.pool.reserved)
 		if err != nil {
 			continue
 		}
-		if id, ok := w.pool.take(n, true); ok {
+		if id, ok := w.pool.alloc(n, true); ok {
 			return id, 0
 		}
 	}
 	return noSlot, 0
 }
 
-// withdraw takes a sample back that is in the ring.
+// withdraw takes back a sample that is in the ring.
 func (w *Writer) withdraw(seq uint64) {
 	i := w.ring.index(seq)
 	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))

@@ -11,8 +11,9 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// Each way to take meets a file that was cut to nothing, or to its ring, and still gives what the other publisher has.
-func TestAPublisherThatCutsItsFileIsGivenUpAndNobodyElse(t *testing.T) {
+// Each way to take a sample meets a file that was truncated to nothing or to its ring, and still returns the sample of
+// the other publisher.
+func TestReader_TruncatedPublisherFile(t *testing.T) {
 	take := map[string]func(t *testing.T, r *Reader) (Sample, error){
 		"TryReceive": func(t *testing.T, r *Reader) (s Sample, err error) {
 			for ok := false; !ok && err == nil; {
@@ -47,9 +48,9 @@ func TestAPublisherThatCutsItsFileIsGivenUpAndNobodyElse(t *testing.T) {
 			{"the slots", func(w *Writer) int64 { return w.pool.arenas[0].off }, large()},
 		} {
 			t.Run(name+"/"+tc.name, func(t *testing.T) {
-				c := newCutPair(t)
-				c.publish(t, c.cutter, tc.b)
-				truncate(t, c.path(c.cutter), tc.size(c.cutter))
+				c := newTruncatePair(t)
+				c.publish(t, c.truncated, tc.b)
+				truncate(t, c.path(c.truncated), tc.size(c.truncated))
 				c.publish(t, c.honest, []byte("honest"))
 				s, err := take(t, c.r)
 				if err != nil || string(s.Payload()) != "honest" || s.Lost() != 0 {
@@ -59,27 +60,27 @@ func TestAPublisherThatCutsItsFileIsGivenUpAndNobodyElse(t *testing.T) {
 				if _, ok, err := tryReceive(c.r); ok || err != nil {
 					t.Fatal("there is more:", err)
 				}
-				c.given(t)
+				c.expectFailed(t)
 				if n := c.r.Stats().Held; n != 0 {
 					t.Errorf("%d samples count as held", n)
 				}
 				if c.f.open != 1 {
 					t.Errorf("%d links are in use", c.f.open)
 				}
-				leaveFileWhole(t, c)
+				restoreFile(t, c)
 			})
 		}
 	}
 }
 
-// A batch that a fault ends gives what it had, of the others and of the one that cut.
-func TestABatchThatAFaultEndsKeepsWhatItCounted(t *testing.T) {
-	c := newCutPair(t)
+// A batch that ends with a fault returns the samples that it had taken.
+func TestReceiveBatch_TruncatedPublisherFile(t *testing.T) {
+	c := newTruncatePair(t)
 	for range 3 {
 		c.publish(t, c.honest, []byte("honest"))
-		c.publish(t, c.cutter, large())
+		c.publish(t, c.truncated, large())
 	}
-	truncate(t, c.path(c.cutter), c.cutter.pool.arenas[0].off)
+	truncate(t, c.path(c.truncated), c.truncated.pool.arenas[0].off)
 	var got int
 	for got < 3 {
 		buf := make([]Sample, 8)
@@ -96,45 +97,45 @@ func TestABatchThatAFaultEndsKeepsWhatItCounted(t *testing.T) {
 		got += n
 	}
 	tryReceive(c.r)
-	c.given(t)
+	c.expectFailed(t)
 	if f := c.r.Stats(); f.Messages != 3 || f.Held != 0 {
 		t.Errorf("%d received, %d held", f.Messages, f.Held)
 	}
-	leaveFileWhole(t, c)
+	restoreFile(t, c)
 }
 
-// A file may be as long as its owner says without costing anything; nobody maps all of it.
-func TestASparseFileIsNotMappedBeyondWhatThereIs(t *testing.T) {
-	c := newCutPair(t)
-	c.publish(t, c.cutter, large())
-	e := c.cutter.pool.table
+// A sparse file of any length costs its owner nothing. No reader maps all of it.
+func TestReader_SparsePublisherFile(t *testing.T) {
+	c := newTruncatePair(t)
+	c.publish(t, c.truncated, large())
+	e := c.truncated.pool.table
 	mem.Uint64(e, arenaOffSlotSize).Store(256 << 20)
 	mem.Uint32(e, arenaOffSlots).Store(maxSlots)
-	size := c.cutter.store.(*fileStore).size
-	truncate(t, c.path(c.cutter), 1<<45)
+	size := c.truncated.store.(*fileStore).size
+	truncate(t, c.path(c.truncated), 1<<45)
 	c.publish(t, c.honest, []byte("honest"))
 	expect(t, c.r, "honest", 0)
 	expectNothing(t, c.r)
-	c.given(t)
-	if n := c.r.waits.mapped.Load(); n != 0 {
+	c.expectFailed(t)
+	if n := c.r.waitSet.mappedBytes.Load(); n != 0 {
 		t.Errorf("%d bytes count as mapped", n)
 	}
-	truncate(t, c.path(c.cutter), size)
+	truncate(t, c.path(c.truncated), size)
 }
 
-// Who only watches maps the ring like everybody.
-func TestAWatcherSurvivesAFileThatIsCut(t *testing.T) {
+// A passive reader maps the ring, too.
+func TestPassiveReader_TruncatedPublisherFile(t *testing.T) {
 	d := newDomain(t)
-	honest, cutter := d.writer(WriterOptions{}), d.writer(WriterOptions{})
+	honest, truncated := d.writer(WriterOptions{}), d.writer(WriterOptions{})
 	failed := make(chan error, 1)
 	r := NewReader(new(WaitSet), nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed <- err }})
 	defer r.Close()
-	for _, w := range []*Writer{cutter, honest} {
+	for _, w := range []*Writer{truncated, honest} {
 		if err := r.ConnectPassive(d.request(w, ConnectOptions{})); err != nil {
 			t.Fatal(err)
 		}
 	}
-	path := d.path(cutter.ID().Participant, "pub.1")
+	path := d.path(truncated.ID().Participant, "pub.1")
 	truncate(t, path, 0)
 	r.Poll()
 	if _, err := honest.Publish(t.Context(), large()); err != nil {
@@ -146,32 +147,32 @@ func TestAWatcherSurvivesAFileThatIsCut(t *testing.T) {
 	if err := <-failed; !errors.As(err, new(*CorruptError)) {
 		t.Error(err)
 	}
-	truncate(t, path, cutter.store.(*fileStore).size)
+	truncate(t, path, truncated.store.(*fileStore).size)
 }
 
-// The file may go at any moment, also after a sample was taken and before the call returns.
-func TestASampleThatAFaultKeepsBackIsReleased(t *testing.T) {
-	c := newCutPair(t)
-	c.publish(t, c.cutter, large())
+// The file may be truncated after a sample was taken and before the call returns.
+func TestReader_TruncatedFileAfterTake(t *testing.T) {
+	c := newTruncatePair(t)
+	c.publish(t, c.truncated, large())
 	link := (*c.r.links.Load())[0]
 	var s Sample
-	if err := c.r.turn.acquire(t.Context()); err != nil {
+	if err := c.r.lock.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if o, err := link.take(&s); o != taken || err != nil {
 		t.Fatal(o, err)
 	}
-	truncate(t, c.path(c.cutter), 0)
+	truncate(t, c.path(c.truncated), 0)
 	func() {
 		defer func(before sigbus.Mode) {
 			before.Restore()
-			c.r.survive(recover(), &s)
+			c.r.recoverFault(recover(), &s)
 		}(sigbus.Guard())
 		link.wakePublisher()
 	}()
-	c.given(t)
+	c.expectFailed(t)
 	if f := c.r.Stats(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
 		t.Errorf("%d held, %d links in use, %d lost", f.Held, c.f.open, f.Lost)
 	}
-	leaveFileWhole(t, c)
+	restoreFile(t, c)
 }

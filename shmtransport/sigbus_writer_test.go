@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// A lossless reader that cuts its file holds nobody up, its marks keep nothing, and others are told.
-func TestAReaderThatCutsItsFileIsNoLongerWatched(t *testing.T) {
+// No publish waits for a lossless reader that truncated its file, its marks do not count, and Failed is called.
+func TestWriter_TruncatedReaderFile(t *testing.T) {
 	for _, lossless := range []bool{false, true} {
 		d := newDomain(t)
 		failed := make(chan error, 1)
 		w := d.writer(WriterOptions{Depth: 4, MemoryLimit: 64 << 10, Failed: func(_ LinkRequest, err error) { failed <- err }})
-		cutter, honest := d.readerFile(), d.readerFile()
+		truncated, honest := d.readerFile(), d.readerFile()
 		rc := NewReader(new(WaitSet), nil, ReaderOptions{})
 		r := NewReader(new(WaitSet), nil, ReaderOptions{})
 		defer r.Close()
-		d.connect(rc, cutter, w, ConnectOptions{Lossless: lossless})
+		d.connect(rc, truncated, w, ConnectOptions{Lossless: lossless})
 		d.connect(r, honest, w, ConnectOptions{Lossless: true})
-		path := d.path(cutter.id, "reader")
+		path := d.path(truncated.id, "reader")
 		truncate(t, path, 0)
 		for i := range 20 {
 			b := large()[:1000+i]
@@ -44,8 +44,8 @@ func TestAReaderThatCutsItsFileIsNoLongerWatched(t *testing.T) {
 	}
 }
 
-// The wait for a lossless reader ends when its page goes.
-func TestAPublishThatWaitsForAReaderThatCutsItsFileEnds(t *testing.T) {
+// The wait for a lossless reader ends when its page faults.
+func TestPublish_TruncatedReaderFileEndsWait(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4})
 	f := d.readerFile()
@@ -75,16 +75,16 @@ func TestAPublishThatWaitsForAReaderThatCutsItsFileEnds(t *testing.T) {
 	r.Close()
 }
 
-// A reader that is asleep when another's page goes is woken all the same.
-func TestAFaultBetweenTwoSleepersLosesNoWakeUp(t *testing.T) {
+// A sleeping reader is woken even if another reader's page faults.
+func TestPublish_TruncatedReaderFileLosesNoWakeUp(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	before, cutter := d.readerFile(), d.readerFile()
+	before, truncated := d.readerFile(), d.readerFile()
 	r := NewReader(new(WaitSet), nil, ReaderOptions{Spin: -1})
 	defer r.Close()
 	rc := NewReader(new(WaitSet), nil, ReaderOptions{})
 	d.connect(r, before, w, ConnectOptions{})
-	d.connect(rc, cutter, w, ConnectOptions{})
+	d.connect(rc, truncated, w, ConnectOptions{})
 	got := make(chan error)
 	go func() {
 		_, err := r.Receive(t.Context())
@@ -95,7 +95,7 @@ func TestAFaultBetweenTwoSleepersLosesNoWakeUp(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(20 * time.Millisecond) // asleep
-	path := d.path(cutter.id, "reader")
+	path := d.path(truncated.id, "reader")
 	truncate(t, path, 0)
 	if _, err := w.Publish(t.Context(), []byte("x")); err != nil {
 		t.Fatal(err)
@@ -105,21 +105,21 @@ func TestAFaultBetweenTwoSleepersLosesNoWakeUp(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(30 * time.Second): // half of what a lost wake-up takes to be noticed
+	case <-time.After(30 * time.Second): // half of the time after which a lost wake-up is noticed
 		t.Error("the wake-up was lost")
 	}
 	truncate(t, path, rdrFileSize)
 	rc.Close()
 }
 
-// Reclaim may be the first to meet a page that is gone. The marks of the others still keep what they name.
-func TestMarksOfOthersCountWhenAPageIsGone(t *testing.T) {
+// Reclaim may be the first to load from a faulting page. The marks of other readers still count.
+func TestPool_TruncatedReaderFileKeepsOtherMarks(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4})
-	cutter, honest := d.readerFile(), d.readerFile()
+	truncated, honest := d.readerFile(), d.readerFile()
 	rc, r := NewReader(new(WaitSet), nil, ReaderOptions{}), NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
-	d.connect(rc, cutter, w, ConnectOptions{})
+	d.connect(rc, truncated, w, ConnectOptions{})
 	d.connect(r, honest, w, ConnectOptions{})
 	if _, err := w.Publish(t.Context(), large()); err != nil {
 		t.Fatal(err)
@@ -129,10 +129,10 @@ func TestMarksOfOthersCountWhenAPageIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Release()
-	path := d.path(cutter.id, "reader")
+	path := d.path(truncated.id, "reader")
 	truncate(t, path, 0)
 	w.mu.Lock()
-	w.pool.look(w)
+	w.pool.scanMarks(w)
 	held, readers := w.pool.countHeld(), len(w.readers)
 	w.mu.Unlock()
 	if held != 1 || readers != 1 {

@@ -9,7 +9,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-func TestFiguresCanBeReadWhileTheyGrowHammer(t *testing.T) {
+func TestStats_ConcurrentReadsHammer(t *testing.T) {
 	const messages = 20_000 / slowdown
 	h := newHeapRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
@@ -38,12 +38,12 @@ func TestFiguresCanBeReadWhileTheyGrowHammer(t *testing.T) {
 	wg.Wait()
 }
 
-func TestReader_FiguresAfterTheLastRelease(t *testing.T) {
-	inSlotsAndEntries(t, testReader_FiguresAfterTheLastRelease)
+func TestReader_StatsAfterLastRelease(t *testing.T) {
+	inSlotsAndEntries(t, testReader_StatsAfterLastRelease)
 }
 
 // Nothing is published or received any more, and a Receive waits on another goroutine.
-func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
+func testReader_StatsAfterLastRelease(t *testing.T, newRing ringMaker) {
 	const samples = 100
 	h := newRing(t, WriterOptions{Depth: 128})
 	block := mem.Alloc(stats.Size)
@@ -60,11 +60,11 @@ func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
 		}
 		held = append(held, s)
 	}
-	r.expectFigures(t, samples, 3, 0)
+	r.expectStats(t, samples, 3, 0)
 	for range 3 {
 		expect(t, r, "x", 0)
 	}
-	r.expectFigures(t, samples, 0, 0)
+	r.expectStats(t, samples, 0, 0)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		r.Receive(t.Context()) // until the reader closes
@@ -76,12 +76,12 @@ func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
 	}
 	for i, s := range held {
 		s.Release()
-		r.expectFigures(t, uint64(samples-1-i), 0, 0)
+		r.expectStats(t, uint64(samples-1-i), 0, 0)
 	}
 	r.CountDecodeError()
-	r.expectFigures(t, 0, 0, 1)
-	for ctx := patient(t); ; runtime.Gosched() {
-		f := stats.ReadSubscription(figuresNow(block))
+	r.expectStats(t, 0, 0, 1)
+	for ctx := boundedContext(t); ; runtime.Gosched() {
+		f := stats.ReadSubscription(copyStats(block))
 		if f.Held == 0 && f.Lag == 0 && f.DecodeErrors == 1 {
 			break
 		}
@@ -91,23 +91,23 @@ func testReader_FiguresAfterTheLastRelease(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func (r *Reader) expectFigures(t *testing.T, held, lag, undecodable uint64) {
+func (r *Reader) expectStats(t *testing.T, held, lag, undecodable uint64) {
 	t.Helper()
 	if f := r.Stats(); f.Held != held || f.Lag != lag || f.DecodeErrors != undecodable {
 		t.Fatalf("%d held, %d behind, %d undecodable; want %d, %d, %d", f.Held, f.Lag, f.DecodeErrors, held, lag, undecodable)
 	}
 }
 
-// A figure that others see is brought up to date without the one who reads asking for it.
-func TestReader_SharedFiguresFollowWithoutBeingAsked(t *testing.T) {
+// Shared statistics follow without a call of Stats.
+func TestReader_SharedStatsFollow(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	block := mem.Alloc(stats.Size)
 	r := NewReader(new(WaitSet), block, ReaderOptions{})
 	h.connect(r, LinkRequest{})
-	ctx := patient(t)
+	ctx := boundedContext(t)
 	follow := func(held uint64) {
 		t.Helper()
-		for stats.ReadSubscription(figuresNow(block)).Held != held {
+		for stats.ReadSubscription(copyStats(block)).Held != held {
 			if runtime.Gosched(); ctx.Err() != nil {
 				t.Fatalf("not %d", held)
 			}
@@ -123,12 +123,12 @@ func TestReader_SharedFiguresFollowWithoutBeingAsked(t *testing.T) {
 	h.publish("x")
 	s, _, _ := tryReceive(r)
 	r.Close()
-	before := string(figuresNow(block))
+	before := string(copyStats(block))
 	s.Release()
 	if f := r.Stats(); f.Held != 0 {
 		t.Errorf("%d held", f.Held)
 	}
-	if string(figuresNow(block)) != before {
+	if string(copyStats(block)) != before {
 		t.Error("a release changed memory that was given back with the reader")
 	}
 }

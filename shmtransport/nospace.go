@@ -4,15 +4,15 @@ import (
 	"errors"
 )
 
-// noSpace makes a *NoSpaceError of an error for want of memory that is not for a slot.
+// noSpace converts an error for lack of memory that is not for a slot to a *NoSpaceError.
 func noSpace(err error) error {
-	if full := wanting(err); full != nil {
+	if full := asNoSpace(err); full != nil {
 		return full
 	}
 	return err
 }
 
-// alsoNeed adds to what an error for want of memory says is needed what the next step would have asked for.
+// alsoNeed adds n bytes to the need that an error for lack of memory reports, for the next step.
 func alsoNeed(err error, n int64) {
 	var space *SpaceError
 	var memory *MemoryError
@@ -24,8 +24,8 @@ func alsoNeed(err error, n int64) {
 	}
 }
 
-// wanting returns what is missing if err is for want of memory, else nil.
-func wanting(err error) *NoSpaceError {
+// asNoSpace returns an error for lack of memory as a *NoSpaceError, or nil for other errors.
+func asNoSpace(err error) *NoSpaceError {
 	var space *SpaceError
 	if errors.As(err, &space) {
 		return &NoSpaceError{Needed: space.Needed, Available: space.Available, Err: err}

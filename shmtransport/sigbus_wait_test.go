@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Several goroutines wait in one process, so one looks at the bells of others.
-func TestThoseWhoWaitSurviveABellThatIsGone(t *testing.T) {
+// Several goroutines wait in one process, so one loads the bells of others.
+func TestWaitSet_TruncatedPublisherFile(t *testing.T) {
 	for _, cold := range []bool{false, true} {
 		waits := new(WaitSet)
 		d := newDomain(t)
 		f := d.readerFile()
-		honest, cutter := d.writer(WriterOptions{}), d.writer(WriterOptions{})
+		honest, truncated := d.writer(WriterOptions{}), d.writer(WriterOptions{})
 		type end struct {
 			s   Sample
 			err error
@@ -26,7 +26,7 @@ func TestThoseWhoWaitSurviveABellThatIsGone(t *testing.T) {
 		for range readers {
 			r := NewReader(waits, nil, ReaderOptions{Spin: -1, Failed: func(_ PublisherID, err error) { failed <- err }})
 			defer r.Close()
-			d.connect(r, f, cutter, ConnectOptions{})
+			d.connect(r, f, truncated, ConnectOptions{})
 			d.connect(r, f, honest, ConnectOptions{})
 			go func() {
 				s, err := r.Receive(t.Context())
@@ -34,12 +34,12 @@ func TestThoseWhoWaitSurviveABellThatIsGone(t *testing.T) {
 			}()
 		}
 		if cold {
-			time.Sleep(3 * stayWarm)
+			time.Sleep(3 * warmTime)
 		} else {
-			time.Sleep(stayWarm / 4)
+			time.Sleep(warmTime / 4)
 		}
-		size := cutter.store.(*fileStore).size
-		path := d.path(cutter.ID().Participant, "pub.1")
+		size := truncated.store.(*fileStore).size
+		path := d.path(truncated.ID().Participant, "pub.1")
 		truncate(t, path, 0)
 		if _, err := honest.Publish(t.Context(), []byte("honest")); err != nil {
 			t.Fatal(err)
@@ -53,9 +53,9 @@ func TestThoseWhoWaitSurviveABellThatIsGone(t *testing.T) {
 	}
 }
 
-func TestConnectingIsNotEndedByAFileThatIsCut(t *testing.T) {
-	c := newCutPair(t)
-	truncate(t, c.path(c.cutter), 0)
+func TestConnect_TruncatedPublisherFile(t *testing.T) {
+	c := newTruncatePair(t)
+	truncate(t, c.path(c.truncated), 0)
 	if n := c.r.Connected(); n != 1 {
 		t.Errorf("%d publishers are connected, want the honest one", n)
 	}
@@ -63,26 +63,26 @@ func TestConnectingIsNotEndedByAFileThatIsCut(t *testing.T) {
 		t.Error(err)
 	}
 	c.r.Prune()
-	c.given(t)
+	c.expectFailed(t)
 	other := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer other.Close()
-	if err := other.Connect(c.f, c.d.request(c.cutter, ConnectOptions{})); err == nil {
+	if err := other.Connect(c.f, c.d.request(c.truncated, ConnectOptions{})); err == nil {
 		t.Error("connected with a file of 0 bytes")
 	}
-	leaveFileWhole(t, c)
+	restoreFile(t, c)
 }
 
-// Who knows that a publisher is gone may hold what Failed wants.
-func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
-	for name, tidy := range map[string]func(*Reader, *cutPair){
-		"Gone": func(r *Reader, c *cutPair) { r.ParticipantExited(c.cutter.ID().Participant) },
-		"Tidy": func(r *Reader, c *cutPair) { r.Prune() },
-		"Tidy, after a payload was read in vain": func(r *Reader, c *cutPair) {
+// The caller of ParticipantExited or Prune may hold a lock that Failed needs.
+func TestPrune_TruncatedFileWithLockHeld(t *testing.T) {
+	for name, prune := range map[string]func(*Reader, *truncatePair){
+		"ParticipantExited": func(r *Reader, c *truncatePair) { r.ParticipantExited(c.truncated.ID().Participant) },
+		"Prune":             func(r *Reader, c *truncatePair) { r.Prune() },
+		"Prune after a failed read": func(r *Reader, c *truncatePair) {
 			for _, l := range *r.links.Load() {
-				if l.id == c.cutter.ID() {
-					err := cutShort(l.view)
-					l.spoiled.Store(&err)
-					r.untidy.Store(true)
+				if l.id == c.truncated.ID() {
+					err := truncatedError(l.view)
+					l.fault.Store(&err)
+					r.needsPrune.Store(true)
 				}
 			}
 			r.Prune()
@@ -91,17 +91,17 @@ func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			failed := make(chan error, 1)
-			c := newCutPair(t)
+			c := newTruncatePair(t)
 			c.r.opts.Failed = func(id PublisherID, err error) {
 				mu.Lock()
 				defer mu.Unlock()
-				if id == c.cutter.ID() {
+				if id == c.truncated.ID() {
 					failed <- err
 				}
 			}
-			truncate(t, c.path(c.cutter), 0)
+			truncate(t, c.path(c.truncated), 0)
 			mu.Lock()
-			tidy(c.r, c)
+			prune(c.r, c)
 			mu.Unlock()
 			if err := <-failed; !errors.As(err, new(*CorruptError)) {
 				t.Error(err)
@@ -112,24 +112,25 @@ func TestWhoTidiesMayHoldWhatFailedWants(t *testing.T) {
 			} else {
 				s.Release()
 			}
-			leaveFileWhole(t, c)
+			restoreFile(t, c)
 		})
 	}
 }
 
-// Nobody receives, so whoever waits for publishers has to give up the one that cut its file, and does not look at it for ever.
-func TestWhoWaitsForPublishersGivesUpOneThatCutsItsFile(t *testing.T) {
-	c := newCutPair(t)
+// No goroutine receives, so AwaitConnected has to report the truncated file itself, and then waits for another
+// publisher.
+func TestAwaitConnected_TruncatedPublisherFile(t *testing.T) {
+	c := newTruncatePair(t)
 	failed := make(chan error, 1)
 	c.r.opts.Failed = func(_ PublisherID, err error) { failed <- err }
-	truncate(t, c.path(c.cutter), 0)
+	truncate(t, c.path(c.truncated), 0)
 	met := make(chan error)
 	go func() { met <- c.r.AwaitConnected(t.Context(), 2) }()
 	var corrupt *CorruptError
-	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != c.path(c.cutter) {
+	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != c.path(c.truncated) {
 		t.Errorf("given up: %v", err)
 	}
-	leaveFileWhole(t, c)
+	restoreFile(t, c)
 	c.d.connect(c.r, c.f, c.d.writer(WriterOptions{}), ConnectOptions{})
 	if err := <-met; err != nil {
 		t.Error(err)

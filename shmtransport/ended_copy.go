@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// keptSample is a sample that was copied out of the ring of a publisher that ended.
+// A keptSample is a copy of a sample from the ring of a publisher that ended.
 type keptSample struct {
 	sequence uint64
 	stamp    int64
@@ -15,43 +15,43 @@ type keptSample struct {
 	payload  mem.Span
 }
 
-// copyRest copies what is left in the ring of a publisher that ended to a Link without a ring. It fails where that is much, and
-// where something cannot be what it should be, which whoever takes finds out again. The link itself stays as it is.
-func (l *Link) copyRest(maxHeld int) (_ *Link, ok bool) {
-	rest := &Link{id: l.id, reader: l.reader, tag: l.tag, owner: l.owner, cost: restOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
+// copyRemaining copies the remaining samples of a publisher that ended to a Link without a ring. It fails where they
+// are too many or something is invalid, which a later take reports. The link itself does not change.
+func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
+	remainder := &Link{id: l.id, readerID: l.readerID, tag: l.tag, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
 	newest := l.newest()
 	at := l.cursor
 	if depth := uint64(l.ring.depth()); newest >= at && newest-at >= depth {
-		rest.missing += newest + 1 - depth - at
+		remainder.missing += newest + 1 - depth - at
 		at = newest + 1 - depth
 	}
 	for ; at <= newest; at++ {
 		word := l.ring.word(at).Load()
 		slot := uint32(word & slotMask)
 		if ahead(word, at) != 0 || slot == slotWithdrawn {
-			rest.missing++
+			remainder.missing++
 			continue
 		}
-		k := keptSample{sequence: at, lost: rest.missing}
+		k := keptSample{sequence: at, lost: remainder.missing}
 		var whole bool
 		if slot >= slotInEntry {
 			whole = l.copyEntryTo(&k, int(slot-slotInEntry))
 		} else {
-			whole = l.copySlotTo(&k, slot, copiedRest-rest.cost)
+			whole = l.copySlotTo(&k, slot, maxCopiedBytes-remainder.cost)
 		}
-		rest.cost += int64(k.payload.Len()) + sampleOverhead
-		if !whole || rest.cost > copiedRest {
+		remainder.cost += int64(k.payload.Len()) + sampleOverhead
+		if !whole || remainder.cost > maxCopiedBytes {
 			return nil, false
 		}
-		rest.missing = 0
-		rest.kept = append(rest.kept, k)
+		remainder.missing = 0
+		remainder.kept = append(remainder.kept, k)
 	}
-	n := min(len(rest.kept), maxHeld)
-	rest.uses, rest.marks = make([]atomic.Uint64, n), make([]atomic.Uint32, n)
-	for k := range rest.uses {
-		rest.uses[k].Store(uint64(k))
+	n := min(len(remainder.kept), maxHeld)
+	remainder.holdings, remainder.marks = make([]atomic.Uint64, n), make([]atomic.Uint32, n)
+	for k := range remainder.holdings {
+		remainder.holdings[k].Store(uint64(k))
 	}
-	return rest, true
+	return remainder, true
 }
 
 func (l *Link) copyEntryTo(k *keptSample, n int) bool {
@@ -59,7 +59,7 @@ func (l *Link) copyEntryTo(k *keptSample, n int) bool {
 		return false
 	}
 	var c entryCopy
-	if !l.ring.read(k.sequence, &c, n) {
+	if !l.ring.readEntry(k.sequence, &c, n) {
 		return false
 	}
 	payload := mem.Alloc(n)
@@ -68,7 +68,7 @@ func (l *Link) copyEntryTo(k *keptSample, n int) bool {
 	return true
 }
 
-// copySlotTo copies no more than limit bytes. It reads the file, as copySlot does.
+// copySlotTo copies up to limit bytes. It reads the file, as copySlot does.
 func (l *Link) copySlotTo(k *keptSample, slot uint32, limit int64) bool {
 	a, off, err := l.slotAt(slot)
 	if err != nil {
@@ -94,9 +94,9 @@ func (l *Link) copySlotTo(k *keptSample, slot uint32, limit int64) bool {
 func (l *Link) takeKept(s *Sample) outcome {
 	next := l.cursorWord.Load()
 	if next == uint64(len(l.kept)) {
-		return nothing
+		return noSample
 	}
-	o := l.handKept(s, next)
+	o := l.handOutKept(s, next)
 	if o == taken {
 		s.lost += l.kept[next].lost
 		l.cursorWord.Store(next + 1)
@@ -107,34 +107,35 @@ func (l *Link) takeKept(s *Sample) outcome {
 // latestKept is latest for a link without a ring.
 func (l *Link) latestKept(s *Sample) (_ outcome, fresh bool) {
 	all := uint64(len(l.kept))
-	o := l.handKept(s, all-1)
+	o := l.handOutKept(s, all-1)
 	if o != taken {
 		return o, false
 	}
 	if fresh = l.cursorWord.Swap(all) < all; fresh {
 		l.missing = 0
 	} else {
-		l.lost, s.lost = s.lost, 0 // for one that counts
+		l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 	}
 	return taken, fresh
 }
 
-// handKept makes the i-th kept sample the application's.
-func (l *Link) handKept(s *Sample, i uint64) outcome {
+// handOutKept gives the i-th kept sample to the application.
+func (l *Link) handOutKept(s *Sample, i uint64) outcome {
 	m := l.freeMark()
 	if m < 0 {
 		return heldLimit
 	}
 	k := &l.kept[i]
 	s.sequence, s.stamp, s.payload = k.sequence, k.stamp, k.payload
-	l.hand(s, m, copied)
+	l.handOut(s, m, holdsCopy)
 	return taken
 }
 
-// left is how many samples of a publisher that ended were not taken, and how many more are missing among them.
-func (l *Link) left() (samples, missing uint64) {
+// remaining returns the number of samples of an ended publisher that were not taken, and of those that are missing
+// among them.
+func (l *Link) remaining() (samples, missing uint64) {
 	if l.kept == nil {
-		n := l.rest()
+		n := l.untaken()
 		samples = min(n, uint64(l.ring.depth()))
 		return samples, n - samples
 	}

@@ -18,9 +18,9 @@ func voluntarySwitches(t *testing.T) int64 {
 	return int64(u.Nvcsw)
 }
 
-// A receiver that goes to sleep beside an idle processor keeps its thread. A yield there would hand the goroutine to another
-// thread of the process, with two context switches for each sample and the tail of the delay that they cause.
-func TestWaits_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
+// A receiver that goes to sleep beside an idle processor keeps its thread. A yield there would move the goroutine to
+// another thread of the process, with two context switches for each sample and the tail of the delay that they cause.
+func TestWaitSet_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 	if runtime.GOMAXPROCS(0) == 1 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	}
@@ -28,29 +28,29 @@ func TestWaits_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	const calls = 1000
 	var w WaitSet
-	var others runnable
+	var others runnableProbe
 	before := voluntarySwitches(t)
 	for range calls {
-		w.makeWay(&others)
+		w.yieldToOthers(&others)
 	}
 	if n := voluntarySwitches(t) - before; n > calls/10 {
 		t.Errorf("%d calls with nothing else to run gave up the thread %d times", calls, n)
 	}
 }
 
-// A goroutine that is ready and has no processor runs before the receiver sleeps. The runtime's scheduler looks at its global queue,
-// where a goroutine that yields is put, before the local one at one of 61 turns (runtime/proc.go, findRunnable): such a yield comes
-// back at once.
-func TestWaits_YieldsToRunnableGoroutines(t *testing.T) {
+// A goroutine that is ready and has no processor runs before the receiver sleeps. The runtime's scheduler checks its
+// global queue, where a goroutine that yields is put, before the local one at one of 61 turns (runtime/proc.go,
+// findRunnable); such a yield comes back at once.
+func TestWaitSet_YieldsToRunnableGoroutines(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const calls = 200
 	var w WaitSet
-	var others runnable
+	var others runnableProbe
 	var ran atomic.Int32
 	first := 0
 	for i := range int32(calls) {
 		go ran.Add(1)
-		w.makeWay(&others)
+		w.yieldToOthers(&others)
 		if ran.Load() == i+1 {
 			first++
 		}

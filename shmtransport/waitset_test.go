@@ -8,13 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 )
 
-// threads returns how many threads this process has now.
+// threads returns the number of threads of this process.
 func threads(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -30,26 +31,26 @@ func threads(t *testing.T) int {
 	return n
 }
 
-// sitting returns how many Readers sit in how many rows.
-func (w *WaitSet) sitting() (readers, rows int) {
+// groupCounts returns the number of Readers in groups and the number of groups.
+func (w *WaitSet) groupCounts() (readers, rows int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	seen := map[*parking]bool{}
-	for _, r := range w.rows {
-		for _, s := range r.seats {
+	seen := map[*waiter]bool{}
+	for _, r := range w.groups {
+		for _, s := range r.ranges {
 			seen[s.p] = true
 		}
 	}
-	return len(seen), len(w.rows)
+	return len(seen), len(w.groups)
 }
 
-func (w *WaitSet) awaitRows(done func(readers, rows int) bool) {
-	for !done(w.sitting()) {
+func (w *WaitSet) awaitGroups(done func(readers, rows int) bool) {
+	for !done(w.groupCounts()) {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
+func TestWaitSet_ManyIdleReaders(t *testing.T) {
 	const subscriptions = 300
 	waits := new(WaitSet)
 	rings := make([]*heapRing, subscriptions)
@@ -74,7 +75,7 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 		})
 	}
 	for k := range 3 {
-		waits.awaitRows(func(readers, rows int) bool { return readers == subscriptions && rows == 3 })
+		waits.awaitGroups(func(readers, rows int) bool { return readers == subscriptions && rows == 3 })
 		if more := threads(t) - before; more > 12 {
 			t.Errorf("%d idle subscriptions take %d threads more", subscriptions, more)
 		}
@@ -83,12 +84,12 @@ func TestManyIdleSubscriptionsTakeFewThreads(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
+	waits.awaitGroups(func(_, rows int) bool { return rows == 0 })
 }
 
-// A subscription may have more publishers than one system call can wait for. It hears of each.
-func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
-	const publishers = 2*rowWords + 50
+// A subscription may have more publishers than one system call can wait for. Each of them wakes it.
+func TestWaitSet_ReaderInSeveralGroups(t *testing.T) {
+	const publishers = 2*groupWords + 50
 	waits := new(WaitSet)
 	r := NewReader(waits, nil, ReaderOptions{Spin: -1})
 	rings := make([]*heapRing, publishers)
@@ -111,28 +112,78 @@ func TestAReaderOfManyPublishersSitsInSeveralRows(t *testing.T) {
 			s.Release()
 		}
 	}()
-	for _, i := range []int{0, rowWords, publishers - 1, 1} {
-		waits.awaitRows(func(readers, rows int) bool { return readers == 1 && rows == 3 })
+	for _, i := range []int{0, groupWords, publishers - 1, 1} {
+		waits.awaitGroups(func(readers, rows int) bool { return readers == 1 && rows == 3 })
 		rings[i].publish(fmt.Sprint(i))
 		if got, want := <-got, fmt.Sprint(i); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	waits.awaitRows(func(readers, _ int) bool { return readers == 1 })
+	waits.awaitGroups(func(readers, _ int) bool { return readers == 1 })
 	r.Close()
 	<-got
-	waits.awaitRows(func(_, rows int) bool { return rows == 0 })
+	waits.awaitGroups(func(_, rows int) bool { return rows == 0 })
 }
 
-func TestWhoeverWaitsEndsWithItsContextAndWithClose(t *testing.T) {
+// Links that come while a reader of many sleeps are armed beside the others, which stay armed; a link that rang is armed again.
+func TestReader_ManyLinksGrowWhileAsleep(t *testing.T) {
+	waits := new(WaitSet)
+	r := NewReader(waits, nil, ReaderOptions{Spin: -1})
+	defer r.Close()
+	var rings []*heapRing
+	grow := func() {
+		ring := newHeapRing(t, WriterOptions{})
+		ring.connect(r, LinkRequest{})
+		rings = append(rings, ring)
+	}
+	for range manyLinks {
+		grow()
+	}
+	got := make(chan string)
+	go func() {
+		defer close(got)
+		for {
+			s, err := r.Receive(t.Context())
+			if err != nil {
+				return
+			}
+			got <- string(s.Payload())
+			s.Release()
+		}
+	}()
+	for i := range 20 {
+		waits.awaitGroups(func(readers, _ int) bool { return readers == 1 })
+		grow()
+		for _, k := range []int{len(rings) - 1, i, len(rings) - 1} {
+			armed := (*r.links.Load())[k].armed
+			for armed.Load() == 0 {
+				runtime.Gosched()
+			}
+			before := armed.Load()
+			rings[k].w.wakeReaders() // as for a sample that was taken before the bell rang
+			for armed.Load() == before {
+				runtime.Gosched()
+			}
+			want := fmt.Sprint(i, k)
+			rings[k].publish(want)
+			if s := <-got; s != want {
+				t.Fatalf("got %q, want %q", s, want)
+			}
+		}
+	}
+	r.Close()
+	<-got
+}
+
+func TestWaitSet_ContextAndClose(t *testing.T) {
 	for name, c := range map[string]struct {
 		set     func(*WaitSet)
 		readers int
 	}{
 		"leader":    {func(*WaitSet) {}, 1},
 		"followers": {func(*WaitSet) {}, 4},
-		"alone":     {nobodyIsWarm, 1},
-		"seated":    {everybodySits, 4},
+		"alone":     {fillWarmSet, 1},
+		"groups":    {useGroupsOnly, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			waits := new(WaitSet)
