@@ -1,3 +1,8 @@
+// Package futex waits until a 32-bit word in memory changes, and wakes waiters. It is the only package that makes futex calls.
+//
+// A Waiter sleeps on many words at once, in this process's memory and in read-only mappings of other processes. The kernel compares
+// every word with the value that the caller saw before it sleeps, so no change in between is missed. A word that is unmapped during the
+// sleep counts as changed. Every return may be spurious: the caller checks its condition again.
 package futex
 
 import (
