@@ -8,14 +8,14 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// Looks are not repeated faster than this, nor than they take, so that neither a burst of changes nor somebody who does
-// nothing but ring keeps a processor busy.
+// Between two scans the loop pauses for as long as the first one took, within these limits. So neither a burst of changes nor a
+// participant that rings without end keeps a processor busy.
 const (
 	minPause = 200 * time.Microsecond
 	maxPause = 10 * time.Millisecond
 )
 
-// loop looks whenever a bell rings that concerns this participant, a watched process ends, or it is time to.
+// loop scans when a bell of this participant rings, when a watched process ends, and periodically.
 func (r *Registry) loop() {
 	e := new(waitWords)
 	complained := false
@@ -29,7 +29,7 @@ func (r *Registry) loop() {
 			hasBell = r.bell.check()
 			nextFull = begin.Add(lookPeriod)
 		}
-		// All are read before the look, so what changes during the look ends the wait after it.
+		// All words are read before the scan, so a change during the scan ends the wait after it.
 		e.reset()
 		r.bell.collectWords(e, r.self.id, r.interest)
 		e.add(&r.wake)
@@ -51,7 +51,7 @@ func (r *Registry) loop() {
 	}
 }
 
-// wait sleeps until something was heard, or until the given time.
+// wait sleeps until a word changes, or until the given time.
 func (r *Registry) wait(e *waitWords, until time.Time) {
 	for !r.bell.changed(e) {
 		left := time.Until(until)
@@ -59,13 +59,13 @@ func (r *Registry) wait(e *waitWords, until time.Time) {
 			return
 		}
 		if err := e.waiter.Wait(left); err != nil {
-			// Somebody cut the registry file short, so that its words are no memory any more.
+			// The registry file was truncated: its words have no memory.
 			time.Sleep(min(left, maxPause))
 		}
 	}
 }
 
-// wakeLoop makes the loop look now.
+// wakeLoop makes the loop scan now.
 func (r *Registry) wakeLoop() {
 	r.wake.Add(1)
 	futex.Wake(&r.wake)

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// A prefix is the beginning of an entity page. Two equal prefixes mean the same record.
+// A prefix is the beginning of an entity page. Pages with equal prefixes hold the same record.
 type prefix struct {
 	state, number uint32
 	generation    uint64
@@ -36,7 +36,7 @@ func (p *prefix) put(page, body []byte) {
 	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], body))
 }
 
-// encodeBody makes the body of a record. It checks everything that a reader will check.
+// encodeBody returns the body of a record. It makes all checks that a reader makes.
 func encodeBody(e *Endpoint) ([]byte, error) {
 	if err := checkEntity(e); err != nil {
 		return nil, err
@@ -72,11 +72,11 @@ func encodeBody(e *Endpoint) ([]byte, error) {
 	return b, nil
 }
 
-// A schemaRef is what a record says of the schema beside it.
+// A schemaRef is the size and checksum that a record has of its schema file.
 type schemaRef struct{ size, sum uint32 }
 
-// parseRecord checks an entity page, of which b holds at least the prefix and the body it announces. The entity comes
-// without its participant and its schema.
+// parseRecord parses and checks an entity page. b holds at least the prefix and as many bytes of the body as the prefix
+// announces. The returned endpoint has no participant and no schema.
 func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	p := parsePrefix(b)
 	if p.length < offTexts || p.length > maxBody || int(p.length) > len(b)-offBody {
@@ -146,7 +146,7 @@ func cutText(b []byte, ok bool) (string, []byte, bool) {
 	return string(b[2 : 2+n]), b[2+n:], true
 }
 
-// checkEntity is the one check for what is advertised and for what is read.
+// checkEntity checks an endpoint before it is advertised, and after it is read.
 func checkEntity(e *Endpoint) error {
 	switch e.Kind {
 	case KindPublisher:
