@@ -27,7 +27,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := r.Refresh(); err != nil {
+	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
 	all, err := o.Snapshot()
@@ -39,7 +39,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 			observed = p
 		}
 	}
-	for _, p := range r.Participants() {
+	for _, p := range r.participants() {
 		if p.ID == id {
 			met = p
 		}
@@ -306,19 +306,19 @@ func TestAReaderLeavesNoTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(a.Counters())
-	if err := r.Refresh(); err != nil {
+	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	if all := r.Participants(); len(all) != 1 || all[0].ID != w.ID() {
+	if all := r.participants(); len(all) != 1 || all[0].ID != w.ID() {
 		t.Errorf("sees %+v", all)
 	}
 	if err := errors.Join(a.Withdraw(), r.Close()); err != nil {
 		t.Error(err)
 	}
-	if err := w.Refresh(); err != nil {
+	if err := w.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	if all := w.Participants(); len(all) != 1 {
+	if all := w.participants(); len(all) != 1 {
 		t.Errorf("is seen: %+v", all)
 	}
 	if after := names(); len(after) != len(before) { // the participant removed what was dead
@@ -331,7 +331,7 @@ func TestAReaderLeavesNoTrace(t *testing.T) {
 	if r, err = Join(Options{Dir: dir, ReadOnly: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(r.Refresh(), r.Close()); err != nil {
+	if err := errors.Join(r.refresh(), r.Close()); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dead); err != nil {

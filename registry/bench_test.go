@@ -37,7 +37,7 @@ func BenchmarkJoinAHundred(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := r.Refresh(); err != nil {
+		if err := r.refresh(); err != nil {
 			b.Fatal(err)
 		}
 		r.Close()

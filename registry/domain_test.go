@@ -227,7 +227,7 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 		t.Errorf("there were %q, now %q", before, after)
 	}
 	leave()
-	if err := living.Refresh(); err != nil {
+	if err := living.refresh(); err != nil {
 		t.Fatal(err)
 	}
 	if after := files(t, dir); !slices.Equal(before, after) {

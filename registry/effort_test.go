@@ -82,6 +82,13 @@ func effort(t testing.TB, fn func()) (calls, size int) {
 	return c2 - c1 - (c1 - c0), s2 - s1 - (s1 - s0)
 }
 
+func (w *watcher) mustRefresh() {
+	w.t.Helper()
+	if err := w.refresh(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *watcher) lookNow(deep depth) {
 	w.t.Helper()
 	if _, err := w.scan(deep); err != nil {
@@ -109,7 +116,7 @@ func TestAPeriodicLookReadsAsMuchInALargeDomain(t *testing.T) {
 	for range 3 * regularly {
 		forge(t, dir, nil).advertise(publisher("a"))
 	}
-	w.lookNow(thorough)
+	w.mustRefresh()
 	for range 3 {
 		if n := reads(t, func() { w.lookNow(regular) }); n > regularly {
 			t.Errorf("%d reads", n)

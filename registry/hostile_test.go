@@ -113,12 +113,12 @@ func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
 		t.Errorf("the error is %T", c.Err)
 	}
 	w.quiet(f.id)
-	for _, p := range w.Participants() {
+	for _, p := range w.participants() {
 		if p.ID == f.id {
 			t.Error("it counts as a participant")
 		}
 	}
-	if w.Alive(f.id) {
+	if w.isAlive(f.id) {
 		t.Error("it counts as alive")
 	}
 	f.die()
@@ -154,7 +154,7 @@ func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	f.touch()
 	w.quiet(f.id, Touched) // said once
 	f.die()
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Removed, Died)
 }
 
@@ -316,11 +316,11 @@ func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
 	if err := os.Truncate(f.path(), 10); err != nil {
 		t.Fatal(err)
 	}
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Removed, Corrupt)
 	w.quiet(f.id)
 	f.die()
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Died)
 }
 
@@ -364,7 +364,7 @@ func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Refresh()
+	w.refresh()
 	balance := 0
 	for len(w.changes) != 0 {
 		switch c := <-w.changes; c.Kind {
@@ -395,7 +395,7 @@ func TestFilesOfStrangersAreIgnored(t *testing.T) {
 	}
 	before := files(t, dir)
 	for range 3 {
-		if err := w.Refresh(); err != nil {
+		if err := w.refresh(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Clean(dir, false); err == nil {
@@ -415,7 +415,7 @@ func TestFilesOfStrangersAreIgnored(t *testing.T) {
 func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	w.t.Helper()
 	for range 2 {
-		if err := w.Refresh(); err != nil {
+		if err := w.refresh(); err != nil {
 			w.t.Fatal(err)
 		}
 	}

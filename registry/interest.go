@@ -245,7 +245,7 @@ func (in *interest) bells() (topics []int, publishers, subscriptions bool) {
 // Without changes it costs little, however large the domain is.
 func (r *Registry) Sync() error {
 	again, err := r.scan(hinted)
-	if again < lookPeriod {
+	if again < scanPeriod {
 		r.wakeLoop()
 	}
 	if err != nil {

@@ -46,10 +46,10 @@ func TestTwoHundredEntities(t *testing.T) {
 			t.Errorf("%v is gone, want %v", c[0].Endpoint.ID, ads[i].ID())
 		}
 	}
-	if err := b.Refresh(); err != nil {
+	if err := b.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range b.Participants() {
+	for _, p := range b.participants() {
 		if p.ID == a.ID() && (len(p.Entities) != n-3 || p.Entities[0].Topic != "topic/1") {
 			t.Errorf("%d entities are known, the first is %+v", len(p.Entities), p.Entities[0])
 		}
@@ -215,8 +215,10 @@ func TestOnChangeMayCallBack(t *testing.T) {
 				r.Notify()
 				err = a.Withdraw()
 			}
-			if !r.Alive(other.ID()) || r.Left(other.ID()) || len(r.Participants()) == 0 {
-				err = errors.New("the other one is not known in its own event")
+			typed, mismatch := c.Endpoint, new(TypeMismatchError)
+			typed.AnyType = false
+			if !errors.As(r.Match(publisher("a"), typed), &mismatch) || mismatch.Subscription.PID != os.Getpid() {
+				err = errors.Join(err, errors.New("the other participant is not known in the report of its endpoint"))
 			}
 			done <- err
 		})
@@ -255,7 +257,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 							t.Error(err)
 							return
 						}
-						r.Refresh()
+						r.refresh()
 						if i%2 == 0 {
 							a.Withdraw()
 						}
@@ -269,7 +271,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if err := w.Refresh(); err != nil {
+	if err := w.refresh(); err != nil {
 		t.Fatal(err)
 	}
 	alive, entities := make(map[ID]bool), make(map[EndpointID]bool)
@@ -303,7 +305,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 			t.Errorf("%v of %v: %v", c.Kind, id, c.Err)
 		}
 	}
-	if len(alive) != 1 || len(w.Participants()) != 1 {
+	if len(alive) != 1 || len(w.participants()) != 1 {
 		t.Errorf("%d participants remain", len(alive))
 	}
 	if list := files(t, dir); len(list) != 2 {
@@ -335,7 +337,7 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 	e := publisher("a")
 	e.ID.Number = w.ReserveID()
 	_, err := w.Advertise(e)
-	for _, err := range []error{err, w.Refresh()} {
+	for _, err := range []error{err, w.Sync()} {
 		if !errors.Is(err, os.ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
@@ -344,8 +346,8 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 		t.Error(err)
 	}
 	w.Notify()
-	if w.Alive(w.ID()) || len(w.Participants()) != 0 {
-		t.Error("one who closed thinks that it is there")
+	if w.isAlive(w.ID()) || len(w.participants()) != 0 {
+		t.Error("a closed participant knows itself still")
 	}
 }
 
@@ -364,8 +366,13 @@ func TestOptionsAndPaths(t *testing.T) {
 	if want := r.Dir() + "/" + r.ID().String() + ".pub.3"; r.Path("pub.3") != want || r.PeerPath(r.ID(), "pub.3") != want {
 		t.Errorf("the path of a publisher is %s", r.Path("pub.3"))
 	}
-	if self := r.Participants()[0]; self.Unit != filepath.Base(os.Args[0]) || self.PID != os.Getpid() {
-		t.Errorf("it calls itself %+v", self)
+	o, err := Observe(r.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if all, err := o.Snapshot(); err != nil || len(all) != 1 || all[0].Unit != filepath.Base(os.Args[0]) || all[0].PID != os.Getpid() {
+		t.Errorf("it is seen as %+v, %v", all, err)
 	}
 	if _, err := Join(Options{Unit: "a\nb"}); !errors.As(err, new(*NameError)) {
 		t.Errorf("an illegal unit: %v", err)
@@ -399,16 +406,5 @@ func TestNamesThatAFileSystemAllowsAreMadeLegal(t *testing.T) {
 		if got := cutName(in, 5); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
-	}
-}
-
-func TestOnlySomeLeaversAreRemembered(t *testing.T) {
-	var l recentlyLeft
-	for id := ID(1); id <= 2*maxLeavers; id++ {
-		l.add(id)
-		l.add(id)
-	}
-	if len(l.set) != maxLeavers || !l.set[2*maxLeavers] || l.set[maxLeavers] {
-		t.Errorf("%d are remembered", len(l.set))
 	}
 }

@@ -18,6 +18,7 @@ import (
 func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
+	a.expect(a.ID(), Joined)
 	b.expect(a.ID(), Joined)
 	for range 3 {
 		f, err := os.Open(a.Path(participantSuffix)) // with classic locks, this Close would drop it
@@ -29,8 +30,8 @@ func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
 			t.Fatalf("dead: %v, %v", dead, err)
 		}
 	}
-	if !b.Alive(a.ID()) || !a.Alive(a.ID()) || b.Alive(newID()) {
-		t.Error("the living are not told from strangers")
+	if !b.isAlive(a.ID()) || !a.isAlive(a.ID()) || b.isAlive(newID()) {
+		t.Error("a live participant is not told from an unknown one")
 	}
 	if removed, err := Clean(dir, false); len(removed) != 0 || err != nil {
 		t.Errorf("cleaned %q, %v", removed, err)
@@ -54,14 +55,14 @@ func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
 			w := watch(t, dir)
 			f := forge(t, dir, alter)
 			f.advertise(publisher("a"))
-			w.Refresh()
+			w.refresh()
 			w.expect(f.id, Joined, Added, Touched)
 			w.quiet(f.id)
-			if !w.Alive(f.id) {
+			if !w.isAlive(f.id) {
 				t.Error("the holder of the lock is not alive")
 			}
 			f.die()
-			if w.Alive(f.id) {
+			if w.isAlive(f.id) {
 				t.Error("without its lock it is still alive")
 			}
 			w.expect(f.id, Removed, Died)
@@ -86,7 +87,7 @@ func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
 	w.expect(f.id, Joined, Touched)
 	other.leave()
 	w.quiet(f.id)
-	if !w.Alive(f.id) {
+	if !w.isAlive(f.id) {
 		t.Error("it is not alive although the lock is held")
 	}
 	f.die()
@@ -102,12 +103,12 @@ func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
 	if err := os.Remove(a.Path(participantSuffix)); err != nil {
 		t.Fatal(err)
 	}
-	a.Refresh()
-	b.Refresh()
+	a.refresh()
+	b.refresh()
 	for _, w := range []*watcher{a, b} {
 		w.expect(a.ID(), Corrupt)
 		w.quiet(a.ID())
-		if !w.Alive(a.ID()) {
+		if !w.isAlive(a.ID()) {
 			t.Error("it is taken for dead")
 		}
 	}
@@ -126,11 +127,8 @@ func TestOneKilledWhileLeavingLeft(t *testing.T) {
 	w.expect(f.id, Joined, Touched)
 	f.word32(offState).Store(stateLeaving)
 	f.die()
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Left)
-	if !w.Left(f.id) {
-		t.Error("it is not remembered as one who left")
-	}
 }
 
 // A process is killed over and over while it joins, advertises, withdraws and closes. Whatever it was doing, what it left

@@ -27,7 +27,7 @@ func (r *Registry) loop() {
 		if !begin.Before(nextFull) {
 			deep = regular
 			hasBell = r.bell.check()
-			nextFull = begin.Add(lookPeriod)
+			nextFull = begin.Add(scanPeriod)
 		}
 		// All words are read before the scan, so a change during the scan ends the wait after it.
 		e.reset()

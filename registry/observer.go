@@ -15,7 +15,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
+// An Observer reads a domain without taking part: it creates no file, wakes no process, and no process sees it. Its methods may
 // be called concurrently.
 type Observer struct {
 	dir      string
@@ -28,8 +28,9 @@ type Observer struct {
 	closed   bool
 }
 
-// Observe prepares to look at the domain directory, an absolute path. There need not be anything. It looks at a directory that Join
-// would refuse too, of which nothing need be true where everybody may write; CheckDomain tells.
+// Observe returns an Observer of the domain directory, an absolute path, which may be missing. It accepts directories that Join
+// would refuse, for which CheckDomain returns an error. What an Observer finds in a directory that every user may write need
+// not be true.
 func Observe(dir string) (*Observer, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -44,9 +45,9 @@ func Observe(dir string) (*Observer, error) {
 	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }
 
-// Snapshot returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
-// nobody removed yet are in it too, not Alive and without entities. No directory is an empty domain. What could not be
-// believed is left out; Problems says what and why. The caller owns the slices.
+// Snapshot returns the present participants of the domain in the order of joining, with their statistics. It includes dead
+// participants whose files are not removed yet: these are not Alive and have no endpoints. A missing directory is an empty
+// domain. Parts that cannot be read or fail a check are left out and listed by Errors. The caller owns the slices.
 func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -79,7 +80,12 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 	return all, nil
 }
 
-// Errors returns what the last Look left out: *VersionError, *CorruptError, or why a file could not be read.
+func bySince(a, b Participant) int {
+	return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID, b.ID))
+}
+
+// Errors returns an error for each part that the last Snapshot left out: a *VersionError, a *CorruptError, or the error of
+// reading a file.
 func (o *Observer) Errors() []error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -112,7 +118,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		return who, true
 	}
 	if p.tableChanged(w, o.interest) {
-		// Every Look names what is wrong now, not only the first one that sees it.
+		// Every Snapshot names all that is wrong now, also what an earlier one reported.
 		p.reported, p.cut = nil, false
 		for g := range p.index.again {
 			p.index.again[g] = true
@@ -143,7 +149,7 @@ func (o *Observer) meet(id ID) (*peer, error) {
 	return p, nil
 }
 
-// Close lets the files go.
+// Close closes the files. Further calls of Snapshot return os.ErrClosed.
 func (o *Observer) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -156,7 +162,7 @@ func (o *Observer) Close() error {
 	return errors.Join(errs...)
 }
 
-// entitiesWithCounters returns the entities that are still what they were when the table was read, with their figures.
+// entitiesWithCounters returns the endpoints that are the same as when the table was read, with their statistics.
 func (p *peer) entitiesWithCounters() []Endpoint {
 	all := make([]Endpoint, 0, len(p.numbers))
 	pages := make([]int, 0, len(p.numbers))
@@ -175,7 +181,8 @@ func (p *peer) entitiesWithCounters() []Endpoint {
 			entity.Subscription = stats.ReadSubscription(figures[:])
 		}
 	}
-	// Asked after the figures are read: a page may have gone to another entity meanwhile. The index is cleared before.
+	// The index is read after the statistics: meanwhile another endpoint may have got a page. The owner clears the index word
+	// before it reuses a page.
 	index, _ := p.readIndex(0, len(p.entries))
 	kept := all[:0]
 	for i, page := range pages {

@@ -99,7 +99,7 @@ func TestRegistry_UnrelatedDeath(t *testing.T) {
 	for range regularly + 8 {
 		all = append(all, forge(t, dir, nil))
 	}
-	w.lookNow(thorough)
+	w.mustRefresh()
 	for _, f := range all {
 		f.die()
 	}

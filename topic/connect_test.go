@@ -144,10 +144,10 @@ func TestParticipant_ForgetsEndpointsThatAreGone(t *testing.T) {
 		publisher[string](t, a, "x", nil).Close()
 		publisher[pose](t, a, "x", nil).Close()
 	}
-	if err := a.reg.Refresh(); err != nil {
+	if err := a.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.reg.Refresh(); err != nil {
+	if err := b.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	for side, p := range map[string]*Participant{"publishing": a, "subscribing": b} {
@@ -450,7 +450,7 @@ func TestFilter_PanicLeavesNoFiles(t *testing.T) {
 	sub := subscriber[string](t, b, "x/a", nil)
 	send(t, pub, "y")
 	want(t, sub, "y")
-	if err := a.reg.Refresh(); err != nil {
+	if err := a.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	a.mu.Lock()

@@ -15,7 +15,7 @@ func TestEvents_PresentStateFirst(t *testing.T) {
 		publisher[string](t, a, fmt.Sprint("a/", i), nil)
 		subscriber[string](t, b, fmt.Sprint("b/", i), nil)
 	}
-	if err := b.reg.Refresh(); err != nil {
+	if err := b.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
