@@ -47,7 +47,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 	return observed, met
 }
 
-func TestTheKernelSaysWhoAParticipantIs(t *testing.T) {
+func TestParticipant_UserAndPIDFromKernel(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir)
 	observed, met := whoIs(t, dir, r.ID())
@@ -61,7 +61,7 @@ func TestTheKernelSaysWhoAParticipantIs(t *testing.T) {
 	}
 }
 
-func TestALieAboutAPidIsNoProof(t *testing.T) {
+func TestPIDCheck_FalsePID(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	foreign, foreignStart := sleeperAs(t, 5002, 6002)
@@ -83,7 +83,7 @@ func TestALieAboutAPidIsNoProof(t *testing.T) {
 	}
 }
 
-func TestASchemaOfAnotherUserIsNotBelieved(t *testing.T) {
+func TestSchema_OfAnotherUserRejected(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	r := watch(t, dir)
@@ -105,7 +105,7 @@ func TestASchemaOfAnotherUserIsNotBelieved(t *testing.T) {
 	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "somebody else put it there")
 }
 
-func TestTheUmaskChangesNoModeOfADirectory(t *testing.T) {
+func TestMakeDir_Umask(t *testing.T) {
 	for _, mask := range []int{0, 0o777} {
 		dir := domain(t)
 		old := syscall.Umask(mask)
@@ -250,7 +250,7 @@ func TestJoin_MissingDirectoryOfDomains(t *testing.T) {
 }
 
 // Whoever joins as root in the domain of a user first must not lock that one out.
-func TestARegistryFileOfRootIsTheOwnersOfTheDomain(t *testing.T) {
+func TestRegistryFile_MadeByRootForOwner(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 5001, 6001)); err != nil {
@@ -267,7 +267,7 @@ func TestARegistryFileOfRootIsTheOwnersOfTheDomain(t *testing.T) {
 	}
 }
 
-func TestAReaderLeavesNoTrace(t *testing.T) {
+func TestRegistry_ReadOnlyLeavesNoTrace(t *testing.T) {
 	dir := domain(t)
 	if r, err := Join(Options{Dir: dir, ReadOnly: true}); err == nil {
 		r.Close()

@@ -59,7 +59,7 @@ func BenchmarkAdvertiseWithdraw(b *testing.B) {
 }
 
 // A look at a domain of 1000 publishers of 50 participants in which one touched.
-func BenchmarkLook(b *testing.B) {
+func BenchmarkScan(b *testing.B) {
 	dir := domain(b)
 	var all []*Registry
 	for range 50 {

@@ -13,7 +13,7 @@ import (
 
 // Processes join, advertise, withdraw and leave without pause, and are killed in the middle of it. Those who live hear of
 // everybody's end, without looking for themselves, and of nothing that does not fit what they heard before.
-func TestTheLivingAgreeOnWhoIsThereHoweverOthersDie(t *testing.T) {
+func TestRegistry_ConvergesAfterKills(t *testing.T) {
 	dir := domain(t)
 	watchers := []*watcher{watch(t, dir), watch(t, dir)}
 	var group sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 
 // The kernel stamps changes of a directory with the wall clock. Set hours before or after, it hides no change, and has nobody list
 // the directory for hours.
-func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
+func TestDirectory_ClockSet(t *testing.T) {
 	begin := time.Now()
 	for name, jump := range map[string]time.Duration{"not set": 0, "set hours before": -5 * time.Hour, "set hours after": 5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
 }
 
 // What the test above takes for granted of the kernel.
-func TestEveryNameInADomainChangesTheSizeOfItsDirectory(t *testing.T) {
+func TestDirectory_SizeChangesWithNames(t *testing.T) {
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func TestDomainDir(t *testing.T) {
 	wantText(t, err, "relative", "absolute")
 }
 
-func TestTheModeOfTheDirectoryDecides(t *testing.T) {
+func TestModes_FollowDirectory(t *testing.T) {
 	for _, tc := range []struct {
 		dir, owned, wait, bell fs.FileMode
 	}{{0, 0o600, 0o600, 0o600}, {0o700, 0o600, 0o600, 0o600}, {0o750, 0o640, 0o600, 0o600}, {0o770, 0o640, 0o640, 0o660}, {0o755, 0o640, 0o600, 0o600}} {
@@ -79,7 +79,7 @@ func TestTheModeOfTheDirectoryDecides(t *testing.T) {
 	}
 }
 
-func TestDirectoriesThatCannotServe(t *testing.T) {
+func TestDomain_UnusableDirectories(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	open := base + "/open"
 	file := base + "/file"
@@ -125,7 +125,7 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 }
 
 // Opening a pipe waits for somebody who writes, and no signal ends that.
-func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
+func TestDomain_PipeFailsAtOnce(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	pipe := base + "/pipe"
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -164,7 +164,7 @@ func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
 }
 
 // /dev/shm is everybody's, so a name in it that can be guessed may have been taken by somebody else.
-func TestTheStandardDirectoryMustBeOurs(t *testing.T) {
+func TestDomain_DefaultParentOfAnotherUser(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	foreign := "/usr" // of root
 	if os.Geteuid() == 0 {
@@ -191,7 +191,7 @@ func TestTheStandardDirectoryMustBeOurs(t *testing.T) {
 	}
 }
 
-func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
+func TestClean_FilesOfDead(t *testing.T) {
 	dir := domain(t)
 	living := watch(t, dir)
 	advertise(t, living.Registry, publisher("a"))
@@ -243,7 +243,7 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 	}
 }
 
-func TestManyMayCleanAtOnce(t *testing.T) {
+func TestClean_ManyAtOnce(t *testing.T) {
 	dir := domain(t)
 	for range 50 {
 		f := forge(t, dir, nil)
@@ -264,7 +264,7 @@ func TestManyMayCleanAtOnce(t *testing.T) {
 	}
 }
 
-func TestADomainInUseIsNotRemoved(t *testing.T) {
+func TestRemoveDomain_InUse(t *testing.T) {
 	dir := domain(t)
 	if err := RemoveDomain(dir); err != nil {
 		t.Errorf("no domain: %v", err)
@@ -298,7 +298,7 @@ func TestADomainInUseIsNotRemoved(t *testing.T) {
 	}
 }
 
-func TestJoiningWhileSomebodyRemovesTheDomain(t *testing.T) {
+func TestRemoveDomain_DuringJoin(t *testing.T) {
 	dir := domain(t)
 	done := make(chan struct{})
 	var remover sync.WaitGroup
@@ -327,7 +327,7 @@ func TestJoiningWhileSomebodyRemovesTheDomain(t *testing.T) {
 	remover.Wait()
 }
 
-func TestObserversDisturbNothing(t *testing.T) {
+func TestObserver_ChangesNothing(t *testing.T) {
 	dir := domain(t)
 	o, err := Observe(dir)
 	if err != nil {
@@ -387,7 +387,7 @@ func TestObserversDisturbNothing(t *testing.T) {
 }
 
 // A directory under the name of a file is nobody's, and nobody lives there because of it.
-func TestADomainWithAStrangerUnderANameOfOursIsNotInUse(t *testing.T) {
+func TestRemoveDomain_DirectoryUnderFileName(t *testing.T) {
 	dir := domain(t)
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(dir+"/00000000000000aa.pub.1", 0o700)); err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func (w *watcher) lookNow(deep depth) {
 	}
 }
 
-func TestALookAtADomainInWhichNothingChangedReadsNothing(t *testing.T) {
+func TestScan_NoChangeNoReads(t *testing.T) {
 	dir := domain(t)
 	other := still(t, dir, true)
 	for i := range 100 {
@@ -110,7 +110,7 @@ func TestALookAtADomainInWhichNothingChangedReadsNothing(t *testing.T) {
 	}
 }
 
-func TestAPeriodicLookReadsAsMuchInALargeDomain(t *testing.T) {
+func TestScan_PeriodicReadsBounded(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
 	for range 3 * regularly {
@@ -125,7 +125,7 @@ func TestAPeriodicLookReadsAsMuchInALargeDomain(t *testing.T) {
 }
 
 // What others have costs nobody anything who does not want it, however much it is.
-func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
+func TestScan_CostOfNewTopic(t *testing.T) {
 	for _, kind := range []string{"wanted", "unwanted"} {
 		var costs []int
 		for _, others := range []int{1, 10, 300} {
@@ -199,7 +199,7 @@ func TestRegistry_IndexOfManyRecords(t *testing.T) {
 	}
 }
 
-func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
+func TestScan_CostOfNewParticipant(t *testing.T) {
 	var costs []int
 	for _, others := range []int{1, 25} {
 		dir := domain(t)

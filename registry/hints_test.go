@@ -13,7 +13,7 @@ import (
 
 // The registry file is everybody's. Whatever somebody writes into it, nothing is told that is not so, and nothing for ever
 // left untold.
-func TestNonsenseInTheRegistryFileHidesNothingForGood(t *testing.T) {
+func TestHints_RandomRegistryFile(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	stop := make(chan struct{})
@@ -48,7 +48,7 @@ func TestNonsenseInTheRegistryFileHidesNothingForGood(t *testing.T) {
 }
 
 // Somebody who was killed between naming its file and ringing, or whose hints were lost.
-func TestWhatNobodySaidIsFoundByLooking(t *testing.T) {
+func TestHints_MissingFoundByScan(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
 	var all []*forger
@@ -73,7 +73,7 @@ func TestWhatNobodySaidIsFoundByLooking(t *testing.T) {
 }
 
 // Who finds somebody by chance says so to those who were not as lucky.
-func TestAFindIsMentioned(t *testing.T) {
+func TestHints_FindIsAnnounced(t *testing.T) {
 	dir := domain(t)
 	finder, other := still(t, dir, false), still(t, dir, false)
 	finder.lookNow(hinted)
@@ -90,7 +90,7 @@ func TestAFindIsMentioned(t *testing.T) {
 }
 
 // An index that lies hides records of the liar's own, and that is all.
-func TestAnIndexThatLies(t *testing.T) {
+func TestPeerIndex_FalseEntries(t *testing.T) {
 	dir := domain(t)
 	for name, lie := range map[string]func(f *forger){
 		"another generation": func(f *forger) { f.index(1).Add(1 << stateBits) },
@@ -131,7 +131,7 @@ func TestAnIndexThatLies(t *testing.T) {
 }
 
 // A key that is wrong shows a record to those who do not want it, who can tell, or keeps it from those who do.
-func TestAKeyThatLiesIsOnlyAHint(t *testing.T) {
+func TestPeerIndex_FalseKey(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	page := f.advertise(publisher("truth"))
@@ -147,7 +147,7 @@ func TestAKeyThatLiesIsOnlyAHint(t *testing.T) {
 	}
 }
 
-func TestHintsCountNewcomersAndLeavers(t *testing.T) {
+func TestHints_CountJoinsAndLeaves(t *testing.T) {
 	var h hints
 	for _, step := range []struct {
 		moved, found int
@@ -159,7 +159,7 @@ func TestHintsCountNewcomersAndLeavers(t *testing.T) {
 	}
 }
 
-func TestKeysAreWhatTheDocumentSays(t *testing.T) {
+func TestKeyOf_Values(t *testing.T) {
 	for topic, want := range map[string]uint64{"": 0xcbf29ce484222325, "a": 0xaf63dc4c8601ec8c, "foobar": 0x85944171f73967e8} {
 		if got := keyOf(topic); got != want {
 			t.Errorf("the key of %q is %#x, want %#x", topic, got, want)

@@ -34,7 +34,7 @@ func readAll(dir string, id ID) (*peer, []error) {
 	return p, d.errs
 }
 
-func TestNoFlippedByteIsBelieved(t *testing.T) {
+func TestPeer_FlippedByteRejected(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.advertise(publisher("robot/pose"))
@@ -85,7 +85,7 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 	}
 }
 
-func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
+func TestPeer_TruncatedFileRejected(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.advertise(publisher("a"))
@@ -103,7 +103,7 @@ func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
 	}
 }
 
-func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
+func TestPeer_CorruptHeader(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.b[offID] ^= 1
@@ -128,7 +128,7 @@ func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
 	}
 }
 
-func TestAnotherLayoutVersionIsIncompatibleAndNothingElse(t *testing.T) {
+func TestPeer_AnotherLayoutVersion(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	native.PutUint32(f.b[offVersion:], 7)
@@ -140,7 +140,7 @@ func TestAnotherLayoutVersionIsIncompatibleAndNothingElse(t *testing.T) {
 	w.quiet(f.id)
 }
 
-func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
+func TestPeer_CorruptRecord(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	bad := f.advertise(publisher("bad"))
@@ -158,7 +158,7 @@ func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	w.expect(f.id, Removed, Died)
 }
 
-func TestRecordsThatLieAreNotBelieved(t *testing.T) {
+func TestPeer_InvalidRecordsRejected(t *testing.T) {
 	dir := domain(t)
 	for name, lie := range map[string]func(f *forger){
 		"more pages than there can be": func(f *forger) { f.word32(offPages).Store(1 << 31) },
@@ -251,7 +251,7 @@ func appendTexts(page []byte, texts ...string) {
 	native.PutUint32(page[offBodyLength:], uint32(len(body)))
 }
 
-func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
+func TestPeer_SchemasOverLimit(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	huge := publisher("a")
@@ -269,7 +269,7 @@ func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
 }
 
 // Thousands of records could name one large schema and each be wrong about it.
-func TestSchemasThatAreNotBelievedDoNotHoldUpALook(t *testing.T) {
+func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 	const records = 10
 	dir := domain(t)
 	f := forge(t, dir, nil)
@@ -307,7 +307,7 @@ func TestSchemasThatAreNotBelievedDoNotHoldUpALook(t *testing.T) {
 	}
 }
 
-func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
+func TestPeer_TruncatedWhileKnown(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.advertise(publisher("a"))
@@ -324,7 +324,7 @@ func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
 	w.expect(f.id, Died)
 }
 
-func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
+func TestPeer_RecordBeingWritten(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	o, err := Observe(dir)
@@ -381,7 +381,7 @@ func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
 	}
 }
 
-func TestFilesOfStrangersAreIgnored(t *testing.T) {
+func TestScan_ForeignFilesIgnored(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	directory, link := filePath(dir, 1, participantSuffix), filePath(dir, 2, participantSuffix)

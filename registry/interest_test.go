@@ -24,7 +24,7 @@ func (w *watcher) topics() (added, removed []string) {
 	return added, removed
 }
 
-func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
+func TestInterest_OnlyRequestedReported(t *testing.T) {
 	dir := domain(t)
 	w, other := still(t, dir, true), still(t, dir, true)
 	ask := func(kind Kind, patterns ...string) *Interest {
@@ -87,7 +87,7 @@ func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
 }
 
 // Those who follow a topic hear of it from the bell; those who follow others sleep on.
-func TestABellWakesThoseWhoFollowTheTopic(t *testing.T) {
+func TestBell_WakesWatchersOfTopic(t *testing.T) {
 	dir := domain(t)
 	other := watch(t, dir)
 	for _, tc := range []struct {

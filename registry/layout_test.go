@@ -15,7 +15,7 @@ import (
 )
 
 // The tables are what other implementations and readers of a dump go by.
-func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
+func TestLayout_DocumentAndComment(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "registry", Root: "..", Files: []string{"layout.go"},
 		Field: regexp.MustCompile(`^off[A-Z]`),
@@ -48,7 +48,7 @@ func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
 	}
 }
 
-func TestThePartsOfAPageFit(t *testing.T) {
+func TestLayout_PartsFit(t *testing.T) {
 	if offCounters%64 != 0 || offCounters+stats.Size > pageSize || offBody+maxBody > offCounters ||
 		offText+maxExecutable+MaxName > offIndexChanges || offIndexChanges+4*indexGroups > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")

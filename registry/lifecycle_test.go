@@ -16,7 +16,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-func TestASchemaOfAMegabyteTravels(t *testing.T) {
+func TestSchema_OneMegabyte(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	e := publisher("big")
@@ -31,7 +31,7 @@ func TestASchemaOfAMegabyteTravels(t *testing.T) {
 	}
 }
 
-func TestTwoHundredEntities(t *testing.T) {
+func TestAdvertise_TwoHundred(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	const n = 200
@@ -56,7 +56,7 @@ func TestTwoHundredEntities(t *testing.T) {
 	}
 }
 
-func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
+func TestAdvertise_Limits(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir).Registry
 	var limit *LimitError
@@ -97,7 +97,7 @@ func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeAdvertised(t *testing.T) {
+func TestAdvertise_InvalidEndpoints(t *testing.T) {
 	r := watch(t, domain(t)).Registry
 	used := advertise(t, r, publisher("a"))
 	withPatterns := publisher("a")
@@ -144,7 +144,7 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 	}
 }
 
-func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
+func TestCounters_ReadByObserver(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir).Registry
 	o, err := Observe(dir)
@@ -183,7 +183,7 @@ func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
 	}
 }
 
-func TestTouchIsHeardByEverybody(t *testing.T) {
+func TestNotify_TouchedEverywhere(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	a.expect(a.ID(), Joined, Touched)
@@ -193,7 +193,7 @@ func TestTouchIsHeardByEverybody(t *testing.T) {
 	b.expect(a.ID(), Touched)
 }
 
-func TestOnChangeMayCallBack(t *testing.T) {
+func TestOnChange_CallsBack(t *testing.T) {
 	dir := domain(t)
 	var (
 		r     *Registry
@@ -235,7 +235,7 @@ func TestOnChangeMayCallBack(t *testing.T) {
 	other.expect(r.ID(), Joined)
 }
 
-func TestTheOrderOfEventsUnderLoad(t *testing.T) {
+func TestOnChange_OrderUnderLoad(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	var group sync.WaitGroup
@@ -313,7 +313,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 	}
 }
 
-func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
+func TestClose_Repeated(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	pub := advertise(t, w.Registry, publisher("a"))
@@ -351,7 +351,7 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 	}
 }
 
-func TestOptionsAndPaths(t *testing.T) {
+func TestOptions_DefaultsAndPaths(t *testing.T) {
 	dir := domain(t)
 	t.Setenv("SHMBUS_DIR", filepath.Dir(dir))
 	t.Setenv("SHMBUS_DOMAIN", "by-name")
@@ -379,7 +379,7 @@ func TestOptionsAndPaths(t *testing.T) {
 	}
 }
 
-func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
+func TestMatch_NamesProcesses(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	pub := advertise(t, w.Registry, publisher("a"))
@@ -401,7 +401,7 @@ func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
 	}
 }
 
-func TestNamesThatAFileSystemAllowsAreMadeLegal(t *testing.T) {
+func TestCutName(t *testing.T) {
 	for in, want := range map[string]string{"a": "a", "a\nb": "a?b", "a\xffb": "a?b", "äöü": "äö", "\u0085": "?"} {
 		if got := cutName(in, 5); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)

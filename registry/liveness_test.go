@@ -15,7 +15,7 @@ import (
 	"github.com/shmbus/shmbus/internal/process"
 )
 
-func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
+func TestLiveness_OtherOpensKeepLock(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	a.expect(a.ID(), Joined)
@@ -39,7 +39,7 @@ func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
 }
 
 // In another container, or after an unlucky reuse of its pid, a process cannot be watched; its lock still says all.
-func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
+func TestLiveness_UnwatchedDeath(t *testing.T) {
 	ended := exec.Command(os.Args[0], "-test.run", "^$")
 	if err := ended.Run(); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
+func TestLiveness_EndOfAnotherProcess(t *testing.T) {
 	dir := domain(t)
 	other := startProcess(t, domain(t)) // lives elsewhere
 	pid := other.cmd.Process.Pid
@@ -94,7 +94,7 @@ func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
 	w.expect(f.id, Died)
 }
 
-func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
+func TestLiveness_FileRemoved(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	advertise(t, a.Registry, publisher("a"))
@@ -120,7 +120,7 @@ func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
 	b.expect(a.ID(), Removed, Removed, Left)
 }
 
-func TestOneKilledWhileLeavingLeft(t *testing.T) {
+func TestLiveness_KilledWhileLeaving(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	w := watch(t, dir)
@@ -133,7 +133,7 @@ func TestOneKilledWhileLeavingLeft(t *testing.T) {
 
 // A process is killed over and over while it joins, advertises, withdraws and closes. Whatever it was doing, what it left
 // is gone after the next look.
-func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
+func TestClean_AfterKillAtAnyPoint(t *testing.T) {
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func churn(dir string) int {
 	}
 }
 
-func TestTheBellMayBeTakenAway(t *testing.T) {
+func TestBell_FileRemovedOrReplaced(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"removed":   os.Remove,
 		"cut short": func(path string) error { return os.Truncate(path, 0) },
@@ -226,7 +226,7 @@ func TestTheBellMayBeTakenAway(t *testing.T) {
 	}
 }
 
-func TestABellThatIsNoneIsAnError(t *testing.T) {
+func TestBell_InvalidFile(t *testing.T) {
 	dir := domain(t)
 	watch(t, dir).Close()
 	bell := dir + "/registry"

@@ -16,7 +16,7 @@ func openedPeer(t *testing.T, dir string, id ID) *peer {
 
 // A record that could not be read when its version was seen (no descriptor for its schema, say) is read later, under the
 // same version. Those who wait for Touched to act on what was Added must still hear it.
-func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
+func TestPeer_RecordReadLater(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	advertise(t, w.Registry, subscription("a"))

@@ -15,7 +15,7 @@ import (
 	"github.com/shmbus/shmbus/internal/process"
 )
 
-func TestAPolicySaysWhoMay(t *testing.T) {
+func TestPolicy_Rules(t *testing.T) {
 	p, err := ParsePolicy("/d/policy", []byte(`
 # comment
 publish   robot/arm/*  user:5 group:0   # and a comment
@@ -58,7 +58,7 @@ subscribe "a b/*"      nobody
 	}
 }
 
-func TestABadPolicyIsRefusedWithItsLineAndARemedy(t *testing.T) {
+func TestPolicy_Invalid(t *testing.T) {
 	for text, want := range map[string][]string{
 		"publish a user:1\nallow x user:1\n":       {"line 2", `"allow x user:1"`, "neither publish nor subscribe", "#"},
 		"publish":                                  {"line 1", "must not be empty", "for example: publish"},
@@ -131,7 +131,7 @@ func policyIn(t testing.TB, dir, text string) (path string) {
 	return path
 }
 
-func TestOnlyTheOwnerOfTheDomainMakesItsPolicy(t *testing.T) {
+func TestPolicy_Owner(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -185,7 +185,7 @@ func sleeperAs(t testing.TB, uid, gid uint32, groups ...uint32) (pid int, startT
 	return cmd.Process.Pid, start
 }
 
-func TestWhoMayPublishIsTheWordOfTheKernel(t *testing.T) {
+func TestPolicy_UserFromKernel(t *testing.T) {
 	needsRoot(t)
 	p, err := ParsePolicy("policy", []byte("publish a user:5001 group:6000\npublish b nobody\n"))
 	if err != nil {

@@ -29,7 +29,7 @@ func subscription(patterns ...string) Endpoint {
 	return Endpoint{Kind: KindSubscription, Patterns: patterns, Encoding: "cbor", AnyType: true, Lossless: true, History: 3}
 }
 
-func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
+func TestRegistry_AdvertiseAndWithdraw(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	for _, w := range []*watcher{a, b} {
@@ -72,7 +72,7 @@ func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
 	}
 }
 
-func TestANewcomerHearsWhatWasThereBefore(t *testing.T) {
+func TestRegistry_LateJoiner(t *testing.T) {
 	dir := domain(t)
 	first := watch(t, dir)
 	advertise(t, first.Registry, publisher("a"))
@@ -91,7 +91,7 @@ func TestANewcomerHearsWhatWasThereBefore(t *testing.T) {
 	first.expect(second.ID(), Joined)
 }
 
-func TestAnotherProcessLeaves(t *testing.T) {
+func TestRegistry_ProcessLeaves(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	other := startProcess(t, dir)
@@ -108,7 +108,7 @@ func TestAnotherProcessLeaves(t *testing.T) {
 	}
 }
 
-func TestAKilledProcessDiedAndIsCleanedUp(t *testing.T) {
+func TestRegistry_ProcessKilled(t *testing.T) {
 	dir := domain(t)
 	watchers := []*watcher{watch(t, dir), watch(t, dir), watch(t, dir)}
 	other := startProcess(t, dir)
