@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// whoIs returns what an observer and a participant see of somebody.
+// whoIs returns a participant as an observer and as another participant see it.
 func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 	t.Helper()
 	o, err := Observe(dir)
@@ -118,7 +118,7 @@ func TestMakeDir_Umask(t *testing.T) {
 	}
 }
 
-// A directory that its owner closed stays closed, with the mode and the group bit that it has.
+// A directory that its owner closed stays closed, with its mode and its group bit.
 func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, fs.ModeSetgid} {
 		dir := domain(t)
@@ -127,7 +127,7 @@ func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 		}
 		r, err := Join(Options{Dir: dir})
 		switch {
-		case os.Geteuid() == 0 && err != nil: // who may do everything
+		case os.Geteuid() == 0 && err != nil: // root is refused nothing
 			t.Error(err)
 		case err == nil:
 			r.Close()
@@ -140,7 +140,7 @@ func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 	}
 }
 
-// What a process left that died while it made a directory is used or removed by the next one.
+// The remains of a process that died while it made a directory are used or removed by the next one.
 func TestMakeDir_LeftOver(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, 0o300, 0o700} {
 		dir := domain(t)
@@ -201,7 +201,7 @@ func TestMakeDir_ManyAtOnce(t *testing.T) {
 	}
 }
 
-// The directory of domains is made where only this user can exchange it.
+// The parent of domains is created where only this user can replace it.
 func TestJoin_MissingDirectoryOfDomains(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	sticky, open := base+"/sticky", base+"/open"
@@ -249,7 +249,7 @@ func TestJoin_MissingDirectoryOfDomains(t *testing.T) {
 	}
 }
 
-// Whoever joins as root in the domain of a user first must not lock that one out.
+// The registry file of a user's domain must not lock out that user when root joined first.
 func TestRegistryFile_MadeByRootForOwner(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
@@ -321,7 +321,7 @@ func TestRegistry_ReadOnlyLeavesNoTrace(t *testing.T) {
 	if all := w.participants(); len(all) != 1 {
 		t.Errorf("is seen: %+v", all)
 	}
-	if after := names(); len(after) != len(before) { // the participant removed what was dead
+	if after := names(); len(after) != len(before) { // the participant w has removed the dead file
 		t.Errorf("left %v, there was %v", after, before)
 	}
 	w.Close()

@@ -20,7 +20,7 @@ func BenchmarkJoinClose(b *testing.B) {
 	}
 }
 
-// A process that joins, meets 100 participants of another process, and leaves.
+// A process joins a domain with 100 participants of another process, and leaves.
 func BenchmarkJoinAHundred(b *testing.B) {
 	dir := domain(b)
 	other := startProcess(b, dir)
@@ -58,7 +58,7 @@ func BenchmarkAdvertiseWithdraw(b *testing.B) {
 	}
 }
 
-// A look at a domain of 1000 publishers of 50 participants in which one touched.
+// A scan of a domain with 1000 publishers of 50 participants, one of which called Notify.
 func BenchmarkScan(b *testing.B) {
 	dir := domain(b)
 	var all []*Registry
@@ -73,7 +73,7 @@ func BenchmarkScan(b *testing.B) {
 			advertise(b, r, publisher("robot/pose"))
 		}
 	}
-	// Only the last one looks.
+	// Only the last one scans.
 	for _, r := range all[:49] {
 		r.closing.Store(true)
 		r.wakeLoop()

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Processes join, advertise, withdraw and leave without pause, and are killed in the middle of it. Those who live hear of
-// everybody's end, without looking for themselves, and of nothing that does not fit what they heard before.
+// Processes join, advertise, withdraw and leave without pause, and are killed in between. The watchers report the end of each,
+// without a scan of their own, and report nothing that contradicts an earlier report.
 func TestRegistry_ConvergesAfterKills(t *testing.T) {
 	dir := domain(t)
 	watchers := []*watcher{watch(t, dir), watch(t, dir)}
@@ -39,7 +39,7 @@ func TestRegistry_ConvergesAfterKills(t *testing.T) {
 		})
 	}
 	group.Wait()
-	last := watch(t, dir) // after everything that the dead may have said
+	last := watch(t, dir) // after all that the killed processes may have announced
 	for _, w := range watchers {
 		present, entities := map[ID]bool{}, map[EndpointID]bool{}
 		deadline := time.After(long)

@@ -99,7 +99,7 @@ func TestDomain_UnusableDirectories(t *testing.T) {
 	} {
 		for _, readOnly := range []bool{false, true} {
 			if dir == link && readOnly {
-				continue // as if there were nothing
+				continue // a missing domain
 			}
 			r, err := Join(Options{Dir: dir, ReadOnly: readOnly})
 			if err == nil {
@@ -114,7 +114,7 @@ func TestDomain_UnusableDirectories(t *testing.T) {
 			wantText(t, err, want...)
 		}
 		if dir == base+"/no/missing/child" {
-			want = nil // for who only looks, there is just no domain
+			want = nil // CheckDomain accepts a missing domain
 		}
 		if err := CheckDomain(dir); errors.As(err, new(*DirError)) != (want != nil) {
 			t.Errorf("%s: %v", dir, err)
@@ -124,7 +124,7 @@ func TestDomain_UnusableDirectories(t *testing.T) {
 	}
 }
 
-// Opening a pipe waits for somebody who writes, and no signal ends that.
+// To open a pipe waits for a writer, and no signal ends the wait.
 func TestDomain_PipeFailsAtOnce(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	pipe := base + "/pipe"
@@ -155,7 +155,7 @@ func TestDomain_PipeFailsAtOnce(t *testing.T) {
 				}
 			case <-time.After(long):
 				t.Errorf("%s waits", name)
-				if f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil { // lets it go on
+				if f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil { // ends the wait
 					f.Close()
 				}
 			}
@@ -163,7 +163,7 @@ func TestDomain_PipeFailsAtOnce(t *testing.T) {
 	}
 }
 
-// /dev/shm is everybody's, so a name in it that can be guessed may have been taken by somebody else.
+// Every user may write /dev/shm, so another user may have taken a predictable name in it.
 func TestDomain_DefaultParentOfAnotherUser(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	foreign := "/usr" // of root
@@ -211,7 +211,7 @@ func TestClean_FilesOfDead(t *testing.T) {
 		slices.Sort(left)
 		return left
 	}
-	living.scanning.Lock() // or it would clean before us
+	living.scanning.Lock() // otherwise it could clean first
 	left := leave()
 	for _, dryRun := range []bool{true, true, false} {
 		got, err := Clean(dir, dryRun)
@@ -307,7 +307,7 @@ func TestRemoveDomain_DuringJoin(t *testing.T) {
 			select {
 			case <-done:
 				return
-			case <-time.After(time.Millisecond): // without a pause nobody could ever join
+			case <-time.After(time.Millisecond): // without a pause no process could ever join
 				RemoveDomain(dir)
 			}
 		}
@@ -353,7 +353,7 @@ func TestObserver_ChangesNothing(t *testing.T) {
 	newer := forge(t, dir, nil)
 	native.PutUint32(newer.b[offVersion:], layoutVersion+1)
 	for _, w := range []*watcher{first, second} {
-		w.scanning.Lock() // or they would remove the dead
+		w.scanning.Lock() // otherwise they would remove the files of the dead
 		defer w.scanning.Unlock()
 	}
 	dead.die()
@@ -386,7 +386,7 @@ func TestObserver_ChangesNothing(t *testing.T) {
 	}
 }
 
-// A directory under the name of a file is nobody's, and nobody lives there because of it.
+// A directory with the name of a participant's file does not count as a live participant.
 func TestRemoveDomain_DirectoryUnderFileName(t *testing.T) {
 	dir := domain(t)
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(dir+"/00000000000000aa.pub.1", 0o700)); err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// The registry file is everybody's. Whatever somebody writes into it, nothing is told that is not so, and nothing for ever
-// left untold.
+// Every participant may write the registry file. Random words in it cause no false report, and no change stays unreported.
 func TestHints_RandomRegistryFile(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
@@ -47,7 +46,7 @@ func TestHints_RandomRegistryFile(t *testing.T) {
 	group.Wait()
 }
 
-// Somebody who was killed between naming its file and ringing, or whose hints were lost.
+// Participants without hints are found: those that were killed after their file got its name, or whose hints were lost.
 func TestHints_MissingFoundByScan(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
@@ -55,41 +54,41 @@ func TestHints_MissingFoundByScan(t *testing.T) {
 	for range 2*regularly + 1 {
 		all = append(all, forge(t, dir, nil))
 	}
-	// All but one join unheard; one of all lists the directory at each periodic look.
+	// All but one join without a ring. On average one participant lists the directory in each period.
 	looks := 0
 	for ; len(w.peers) <= len(all) && looks < 100_000; looks++ {
-		w.lookNow(regular)
+		w.scanNow(regular)
 	}
 	for _, f := range all {
 		w.expect(f.id, Joined)
 		f.advertise(publisher("unheard"))
 	}
-	for range 4 { // each looks at regularly of them, and at this participant
-		w.lookNow(regular)
+	for range 4 { // each scan examines `regularly` of them, this participant included
+		w.scanNow(regular)
 	}
 	for _, f := range all {
 		w.expect(f.id, Added)
 	}
 }
 
-// Who finds somebody by chance says so to those who were not as lucky.
+// A participant that finds another without a hint announces it to the rest.
 func TestHints_FindIsAnnounced(t *testing.T) {
 	dir := domain(t)
 	finder, other := still(t, dir, false), still(t, dir, false)
-	finder.lookNow(hinted)
-	other.lookNow(hinted)
+	finder.scanNow(hinted)
+	other.scanNow(hinted)
 	f := forge(t, dir, nil)
-	finder.lookNow(regular)
+	finder.scanNow(regular)
 	finder.expect(f.id, Joined)
 	listed := other.listing.began
-	other.lookNow(hinted)
+	other.scanNow(hinted)
 	other.expect(f.id, Joined)
 	if other.listing.began != listed {
 		t.Error("the other one had to list the directory")
 	}
 }
 
-// An index that lies hides records of the liar's own, and that is all.
+// A wrong index hides records of its owner, and has no other effect.
 func TestPeerIndex_FalseEntries(t *testing.T) {
 	dir := domain(t)
 	for name, lie := range map[string]func(f *forger){
@@ -130,7 +129,8 @@ func TestPeerIndex_FalseEntries(t *testing.T) {
 	}
 }
 
-// A key that is wrong shows a record to those who do not want it, who can tell, or keeps it from those who do.
+// A wrong key in the index hides the record from a participant that wants it, or makes one read it that does not want it and
+// finds that out from the record.
 func TestPeerIndex_FalseKey(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// readAll reads a participant file the way a look does, and again as long as a record seems torn.
+// readAll reads a participant file as a scan does. A torn record is an error.
 func readAll(dir string, id ID) (*peer, []error) {
 	p, err := openPeer(dir, id)
 	if err != nil {
@@ -44,13 +44,13 @@ func TestPeer_FlippedByteRejected(t *testing.T) {
 	}
 	truth := p.entities()[0]
 	page := pageOffset(0)
-	// What every byte that was flipped must lead to.
+	// meaningless reports whether a flip of the byte may go unnoticed.
 	meaningless := func(at int) bool {
 		texts, record := textLength(f.b), f.b[page:]
 		switch {
 		case at < offTableVersion:
 			return false
-		case at < offText: // the counting words
+		case at < offText: // words that change
 			return true
 		case at < indexOffset(0):
 			return at >= offText+texts
@@ -65,7 +65,7 @@ func TestPeer_FlippedByteRejected(t *testing.T) {
 	}
 	for at := range page + pageSize {
 		if at >= indexOffset(0)+indexSize && at < page && at%64 != 0 {
-			continue // of pages that were never used
+			continue // index entries of pages that were never used
 		}
 		for _, flip := range []byte{0x01, 0x80, 0xff} {
 			f.b[at] ^= flip
@@ -152,7 +152,7 @@ func TestPeer_CorruptRecord(t *testing.T) {
 		t.Errorf("believed is %q", got[1].Endpoint.Topic)
 	}
 	f.touch()
-	w.quiet(f.id, Touched) // said once
+	w.quiet(f.id, Touched) // the record was reported once
 	f.die()
 	w.refresh()
 	w.expect(f.id, Removed, Died)
@@ -268,7 +268,7 @@ func TestPeer_SchemasOverLimit(t *testing.T) {
 	}
 }
 
-// Thousands of records could name one large schema and each be wrong about it.
+// Thousands of records can refer to one large schema with wrong checksums.
 func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 	const records = 10
 	dir := domain(t)
@@ -297,7 +297,7 @@ func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 		d := p.compare(w, everything())
 		p.adopt(d, w)
 		reported += len(d.errs)
-		// What does not hold is read twice.
+		// A record that fails a check is read twice.
 		if n := len(d.errs) * 2 * MaxSchema; n > maxReading {
 			t.Fatalf("%d bytes of schemas were read in one look", n)
 		}
@@ -411,7 +411,7 @@ func TestScan_ForeignFilesIgnored(t *testing.T) {
 	}
 }
 
-// quiet looks twice and fails if anything but the given kinds is heard of the participant.
+// quiet scans twice, and fails if a change of the participant that is not of the given kinds was reported.
 func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	w.t.Helper()
 	for range 2 {
@@ -435,7 +435,7 @@ func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	}
 }
 
-// The file holds a header, an index and one entity page. With mend, what the checksums protect is reached too.
+// The file has a header, an index and one entity page. With mend the checksums are made right, so that the checks after them run.
 func FuzzParticipantFile(f *testing.F) {
 	dir := domain(f)
 	honest := forge(f, dir, nil)

@@ -14,7 +14,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// The tables are what other implementations and readers of a dump go by.
+// Other implementations and readers of a dump rely on these tables.
 func TestLayout_DocumentAndComment(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "registry", Root: "..", Files: []string{"layout.go"},
@@ -58,7 +58,7 @@ func TestLayout_PartsFit(t *testing.T) {
 	}
 }
 
-// What a file of version 3 looks like does not change with the program.
+// The bytes of a record of version 3 do not change with the program.
 func TestRecord_LayoutVersion3(t *testing.T) {
 	if layoutVersion != 3 {
 		t.Fatal("a new layout version needs a new golden record")
@@ -102,7 +102,7 @@ func TestRecord_LayoutVersion3(t *testing.T) {
 	}
 }
 
-// Whoever may read a file could have the kernel fill its holes.
+// Every process that may read a file could make the kernel fill its holes.
 func TestParticipantFile_NoHoles(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir)

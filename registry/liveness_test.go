@@ -21,7 +21,7 @@ func TestLiveness_OtherOpensKeepLock(t *testing.T) {
 	a.expect(a.ID(), Joined)
 	b.expect(a.ID(), Joined)
 	for range 3 {
-		f, err := os.Open(a.Path(participantSuffix)) // with classic locks, this Close would drop it
+		f, err := os.Open(a.Path(participantSuffix)) // the Close below would drop a classic POSIX lock
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestLiveness_OtherOpensKeepLock(t *testing.T) {
 	}
 }
 
-// In another container, or after an unlucky reuse of its pid, a process cannot be watched; its lock still says all.
+// A process in another container, or whose pid was reused, cannot be watched. Its lock still decides.
 func TestLiveness_UnwatchedDeath(t *testing.T) {
 	ended := exec.Command(os.Args[0], "-test.run", "^$")
 	if err := ended.Run(); err != nil {
@@ -131,8 +131,8 @@ func TestLiveness_KilledWhileLeaving(t *testing.T) {
 	w.expect(f.id, Left)
 }
 
-// A process is killed over and over while it joins, advertises, withdraws and closes. Whatever it was doing, what it left
-// is gone after the next look.
+// A process is killed again and again while it joins, advertises, withdraws and closes. At whatever point, the next Clean removes
+// its files.
 func TestClean_AfterKillAtAnyPoint(t *testing.T) {
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -148,7 +148,7 @@ func TestClean_AfterKillAtAnyPoint(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		out.Read(make([]byte, 1)) // it has begun
+		out.Read(make([]byte, 1)) // the process has begun
 		time.Sleep(time.Duration(rand.IntN(int(10 * time.Millisecond))))
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -164,7 +164,7 @@ func TestClean_AfterKillAtAnyPoint(t *testing.T) {
 	}
 }
 
-// churn is what the process of that test does until it is killed.
+// churn is the main function of the processes that join and leave until they are killed.
 func churn(dir string) int {
 	os.Stdout.WriteString(".")
 	for {

@@ -84,7 +84,7 @@ func TestMatchPattern_NoAllocation(t *testing.T) {
 	}
 }
 
-// naiveMatch says what a pattern means, and takes as long as it likes.
+// naiveMatch is the definition of a pattern, without regard to speed.
 func naiveMatch(pattern, topic string) bool {
 	if pattern == "**" {
 		return true

@@ -169,7 +169,7 @@ func TestPolicy_Owner(t *testing.T) {
 	}
 }
 
-// sleeperAs runs a process of another user.
+// sleeperAs starts a process of another user.
 func sleeperAs(t testing.TB, uid, gid uint32, groups ...uint32) (pid int, startTime uint64) {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
@@ -202,7 +202,7 @@ func TestPolicy_UserFromKernel(t *testing.T) {
 		{Participant{UID: 5002, PID: in, StartTime: inStart}, "a", ""},
 		{Participant{UID: 5002, PID: in, StartTime: inStart + 1}, "a", "cannot be asked for"},
 		{Participant{UID: 5003, PID: out, StartTime: outStart}, "a", "its process has group 6003"},
-		{Participant{UID: 5003, PID: in, StartTime: inStart}, "a", "acts as user 5002"}, // a liar
+		{Participant{UID: 5003, PID: in, StartTime: inStart}, "a", "acts as user 5002"}, // a false pid
 		{Participant{UID: 5001}, "b", `"publish b nobody"`},
 		{Participant{UID: 5009}, "c", ""},
 	} {

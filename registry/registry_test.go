@@ -87,7 +87,7 @@ func TestRegistry_LateJoiner(t *testing.T) {
 	if e := got[1].Endpoint; e.Topic != "member/topic" || string(e.Schema) != "schema" || e.ID != (EndpointID{other.id, 1}) {
 		t.Errorf("its publisher is known as %+v", e)
 	}
-	// And the other way round: the process that was there hears of the newcomer's publisher, as first does.
+	// And the other way round: the first participant reports the late joiner.
 	first.expect(second.ID(), Joined)
 }
 
@@ -123,7 +123,7 @@ func TestRegistry_ProcessKilled(t *testing.T) {
 		}
 	}
 	for _, w := range watchers {
-		if err := w.refresh(); err != nil { // the look that heard of the death has cleaned when this one begins
+		if err := w.refresh(); err != nil { // the scan that found the death has removed the files when this one begins
 			t.Fatal(err)
 		}
 	}
