@@ -173,6 +173,6 @@ func CheckOwner(path string, owner, want int) error {
 	if owner == want {
 		return nil
 	}
-	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, so somebody else put it there; mode 3770 of the directory prevents that",
+	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, so another user put it there; mode 3770 of the directory prevents that",
 		userName(owner), userName(want))}
 }

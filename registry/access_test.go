@@ -102,7 +102,7 @@ func TestSchema_OfAnotherUserRejected(t *testing.T) {
 	if err != nil || len(all) != 1 || len(all[0].Entities) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "somebody else put it there")
+	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "another user put it there")
 }
 
 func TestMakeDir_Umask(t *testing.T) {

@@ -119,7 +119,7 @@ func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err
 	case os.Geteuid() != 0 && !slices.Contains(ownGroups(), rule.Groups[0]):
 		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
 			Reason: "and only a member can give files to " + groupName(rule.Groups[0]),
-			Remedy: "have the publisher's user put into the group of those who may subscribe, and start it anew"}
+			Remedy: "have the publisher's user put into the group of the users that may subscribe, and start it anew"}
 	}
 	return 0o640, rule.Groups[0], nil
 }

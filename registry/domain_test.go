@@ -231,7 +231,7 @@ func TestClean_FilesOfDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after := files(t, dir); !slices.Equal(before, after) {
-		t.Errorf("a look leaves %q", after)
+		t.Errorf("a scan leaves %q", after)
 	}
 	leave()
 	watch(t, dir).Close()

@@ -225,6 +225,6 @@ func TestScan_CostOfNewParticipant(t *testing.T) {
 		}
 	}
 	if costs[0] != costs[1] {
-		t.Errorf("somebody who joins costs %v reads beside 1 and 25 others", costs)
+		t.Errorf("a new participant costs %v reads beside 1 and 25 others", costs)
 	}
 }

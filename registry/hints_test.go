@@ -55,8 +55,8 @@ func TestHints_MissingFoundByScan(t *testing.T) {
 		all = append(all, forge(t, dir, nil))
 	}
 	// All but one join without a ring. On average one participant lists the directory in each period.
-	looks := 0
-	for ; len(w.peers) <= len(all) && looks < 100_000; looks++ {
+	scans := 0
+	for ; len(w.peers) <= len(all) && scans < 100_000; scans++ {
 		w.scanNow(regular)
 	}
 	for _, f := range all {
@@ -84,7 +84,7 @@ func TestHints_FindIsAnnounced(t *testing.T) {
 	other.scanNow(hinted)
 	other.expect(f.id, Joined)
 	if other.listing.began != listed {
-		t.Error("the other one had to list the directory")
+		t.Error("the other participant had to list the directory")
 	}
 }
 

@@ -291,19 +291,19 @@ func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	looks, reported := 0, 0
-	for looks == 0 || p.torn && looks < 2*records {
-		looks++
+	scans, reported := 0, 0
+	for scans == 0 || p.torn && scans < 2*records {
+		scans++
 		d := p.compare(w, everything())
 		p.adopt(d, w)
 		reported += len(d.errs)
 		// A record that fails a check is read twice.
 		if n := len(d.errs) * 2 * MaxSchema; n > maxReading {
-			t.Fatalf("%d bytes of schemas were read in one look", n)
+			t.Fatalf("%d bytes of schemas were read in one scan", n)
 		}
 	}
 	if p.torn || reported != records || len(p.entities()) != 0 {
-		t.Errorf("%d of %d records reported after %d looks, %d believed", reported, records, looks, len(p.entities()))
+		t.Errorf("%d of %d records reported after %d scans, %d believed", reported, records, scans, len(p.entities()))
 	}
 }
 

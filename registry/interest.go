@@ -249,7 +249,7 @@ func (r *Registry) Sync() error {
 		r.wakeLoop()
 	}
 	if err != nil {
-		return fmt.Errorf("look at the domain: %w", err)
+		return fmt.Errorf("scan the domain: %w", err)
 	}
 	return nil
 }

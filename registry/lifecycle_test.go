@@ -152,7 +152,7 @@ func TestCounters_ReadByObserver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	look := func() Endpoint {
+	snapshot := func() Endpoint {
 		t.Helper()
 		all, err := o.Snapshot()
 		if err != nil || len(all) != 1 || len(all[0].Entities) != 1 {
@@ -166,19 +166,19 @@ func TestCounters_ReadByObserver(t *testing.T) {
 	}
 	c := stats.NewPublisher(pub.Counters())
 	for want := range uint64(3) {
-		if got := look().Publisher.Messages; got != want {
+		if got := snapshot().Publisher.Messages; got != want {
 			t.Errorf("%d messages, want %d", got, want)
 		}
 		c.Published(10, 5)
 	}
 	pub.Withdraw()
 	sub := advertise(t, r, subscription("a"))
-	if got := look(); got.Subscription != (stats.SubscriptionCounts{}) || got.Publisher != (stats.PublisherCounts{}) {
+	if got := snapshot(); got.Subscription != (stats.SubscriptionCounts{}) || got.Publisher != (stats.PublisherCounts{}) {
 		t.Errorf("a new subscription begins with %+v", got)
 	}
 	s := stats.NewSubscription(sub.Counters())
 	s.Received(7, 8, 9)
-	if got := look().Subscription; got.Messages != 1 || got.Lost != 9 {
+	if got := snapshot().Subscription; got.Messages != 1 || got.Lost != 9 {
 		t.Errorf("the figures are %+v", got)
 	}
 }
@@ -393,7 +393,7 @@ func TestMatch_NamesProcesses(t *testing.T) {
 		t.Errorf("the publisher is %+v", p)
 	}
 	if mismatch.Subscription.PID != 0 {
-		t.Error("somebody unknown has a pid")
+		t.Error("an unknown participant has a pid")
 	}
 	sub.AnyType = true
 	if err := w.Match(added, sub); err != nil {

@@ -38,7 +38,7 @@ func (r *Registry) loop() {
 			return
 		}
 		if err != nil && !complained {
-			r.log.Warn("the domain cannot be looked at", "dir", r.dir, "err", err)
+			r.log.Warn("the domain cannot be scanned", "dir", r.dir, "err", err)
 		}
 		complained = err != nil
 		if !hasBell {

@@ -52,7 +52,7 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, fmt.Errorf("look at the domain: %w", closed.Error("the observer is closed"))
+		return nil, fmt.Errorf("scan the domain: %w", closed.Error("the observer is closed"))
 	}
 	o.problems = nil
 	present := make(map[ID]bool)
@@ -62,7 +62,7 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 		}
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look at the domain: %w", explain("the directory cannot be listed", o.dir, err))
+		return nil, fmt.Errorf("scan the domain: %w", explain("the directory cannot be listed", o.dir, err))
 	}
 	for id, p := range o.peers {
 		if !present[id] {

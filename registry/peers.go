@@ -32,7 +32,7 @@ func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 		case shm.IsOurWant(bad): // this process lacks descriptors or memory: it tries again
 			if !r.scarceReported {
 				r.scarceReported = true
-				r.log.Warn("not every participant can be looked at now", "participant", id, "err", bad)
+				r.log.Warn("not every participant can be examined now", "participant", id, "err", bad)
 			}
 		case !r.refused[id]:
 			r.refused[id] = true

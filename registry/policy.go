@@ -214,7 +214,7 @@ func parseRule(line string) (r Rule, what, remedy string) {
 		}
 	}
 	if r.Kind == KindSubscription && len(r.Groups) > 1 {
-		return r, "it names several groups, and a file has one", "make one group of all who may subscribe"
+		return r, "it names several groups, and a file has one", "make one group of all users that may subscribe"
 	}
 	return r, "", ""
 }
@@ -227,7 +227,7 @@ func (r *Rule) allow(word string) (what, remedy string) {
 	case name == "" || sort != "user" && sort != "group":
 		return fmt.Sprintf("%q names nobody", word), "write user:NAME, group:NAME or, alone, nobody; numbers will do for names"
 	case sort == "user" && r.Kind == KindSubscription:
-		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group", "make a group of those who may subscribe, and write group:NAME"
+		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group", "make a group of the users that may subscribe, and write group:NAME"
 	case err == nil:
 	case sort == "user":
 		u, lerr := user.Lookup(name)

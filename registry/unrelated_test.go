@@ -30,7 +30,7 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 
 	come().Close()
 	if n := reads(t, func() { w.scanNow(hinted) }); n != 0 {
-		t.Errorf("%d reads for one that left before the look", n)
+		t.Errorf("%d reads for one that left before the scan", n)
 	}
 	other := come()
 	if n := reads(t, func() { w.scanNow(hinted) }); n > 5 {
