@@ -15,7 +15,7 @@ func (x *examination) subscriptions() {
 		if x.stopped(p.ID) {
 			continue // the stop is the reason and has its own finding
 		}
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			if e.Kind == registry.KindSubscription {
 				x.subscription(p, e)
 			}
@@ -188,7 +188,7 @@ func (x *examination) checkHeld(p registry.Participant, was, link shmtransport.L
 		return
 	}
 	w := whereParticipant(p)
-	w.Entity = link.Subscription
+	w.Endpoint = link.Subscription
 	w.Topic = x.now.topics[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
 	x.add(Finding{Severity: Warning, Fault: Held, Where: w,
 		What: fmt.Sprintf("%s (pid %d) holds %s of %s, %s, the oldest published %s ago", p.Unit, p.PID, plural(n, "sample"), w.Topic, formatSize(bytes),

@@ -17,7 +17,7 @@ const (
 // publishers reports publishers that fail, and slots that are not used.
 func (x *examination) publishers() {
 	for _, p := range x.aliveInBoth() {
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			was, ok := x.previousEndpoint(e.ID)
 			if !ok || e.Kind != registry.KindPublisher {
 				continue
@@ -78,7 +78,7 @@ func (x *examination) idleBytes(id registry.EndpointID) int64 {
 // wake-up checks once a second, so shorter states are no fault.
 func (x *examination) staleReaders() {
 	for _, p := range x.aliveInBoth() {
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
 			if e.Kind != registry.KindPublisher || ring == nil || before == nil {
 				continue

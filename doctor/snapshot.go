@@ -72,7 +72,7 @@ func takeSnapshot(ctx context.Context, dir string, observer *registry.Observer) 
 	}
 	for _, p := range who {
 		l.members[p.ID] = p
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			l.topics[e.ID] = e.Topic
 			for _, name := range endpointFiles(e) {
 				l.checkPresent(dir, name)
@@ -243,7 +243,7 @@ func (x *examination) stopped(id registry.ID) bool {
 
 // previousEndpoint returns a publisher or subscription as it was in the first snapshot.
 func (x *examination) previousEndpoint(id registry.EndpointID) (registry.Endpoint, bool) {
-	for _, e := range x.before.members[id.Participant].Entities {
+	for _, e := range x.before.members[id.Participant].Endpoints {
 		if e.ID == id {
 			return e, true
 		}

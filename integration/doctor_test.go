@@ -143,7 +143,7 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 			}
 			settle(t, dir, 80, 1)
 			f := checkFaults(t, examine(t, dir, longSample), c.want)[c.want]
-			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Entity == 0 {
+			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Endpoint == 0 {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -166,7 +166,7 @@ func settle(t *testing.T, dir string, n, subscriptions uint64) {
 			t.Fatal(err)
 		}
 		for _, p := range all {
-			for _, e := range p.Entities {
+			for _, e := range p.Endpoints {
 				if e.Kind != registry.KindPublisher || e.Publisher.Subscribers < subscriptions {
 					continue
 				}
@@ -204,7 +204,7 @@ func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
 				settle(t, dir, 40, 0)
 			}
 			f := checkFaults(t, examine(t, dir, longSample), c.want)[c.want]
-			if f.Severity != c.severity || f.Topic != "t" || f.Entity == 0 {
+			if f.Severity != c.severity || f.Topic != "t" || f.Endpoint == 0 {
 				t.Errorf("%+v", f)
 			}
 		})

@@ -99,7 +99,7 @@ func TestSchema_OfAnotherUserRejected(t *testing.T) {
 	}
 	defer o.Close()
 	all, err := o.Snapshot()
-	if err != nil || len(all) != 1 || len(all[0].Entities) != 0 {
+	if err != nil || len(all) != 1 || len(all[0].Endpoints) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
 	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "another user put it there")

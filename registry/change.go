@@ -31,7 +31,7 @@ func (k ChangeKind) String() string {
 // A Change is one difference that a scan of the domain found.
 type Change struct {
 	Kind        ChangeKind
-	Participant Participant // the subject, without Entities; for VersionMismatch and Corrupt perhaps only the ID
+	Participant Participant // the subject, without Endpoints; for VersionMismatch and Corrupt perhaps only the ID
 	Endpoint    Endpoint    // Added, Removed
 	Files       bool        // Touched: the participant's reader file may have changed too
 	Err         error       // Corrupt, VersionMismatch

@@ -41,7 +41,7 @@ func TestRegistry_ConvergesAfterKills(t *testing.T) {
 	group.Wait()
 	last := watch(t, dir) // after all that the killed processes may have announced
 	for _, w := range watchers {
-		present, entities := map[ID]bool{}, map[EndpointID]bool{}
+		present, endpoints := map[ID]bool{}, map[EndpointID]bool{}
 		deadline := time.After(long)
 		for settled := false; !settled; {
 			select {
@@ -59,20 +59,20 @@ func TestRegistry_ConvergesAfterKills(t *testing.T) {
 					}
 					delete(present, id)
 				case Added, Removed:
-					if entities[c.Endpoint.ID] == (c.Kind == Added) || !present[id] {
-						t.Fatalf("%v of %v, which was there: %v, its participant: %v", c.Kind, c.Endpoint.ID, entities[c.Endpoint.ID], present[id])
+					if endpoints[c.Endpoint.ID] == (c.Kind == Added) || !present[id] {
+						t.Fatalf("%v of %v, which was there: %v, its participant: %v", c.Kind, c.Endpoint.ID, endpoints[c.Endpoint.ID], present[id])
 					}
-					if entities[c.Endpoint.ID] = true; c.Kind == Removed {
-						delete(entities, c.Endpoint.ID)
+					if endpoints[c.Endpoint.ID] = true; c.Kind == Removed {
+						delete(endpoints, c.Endpoint.ID)
 					}
 				case Touched:
 				default:
 					t.Fatalf("%v of %v: %v", c.Kind, id, c.Err)
 				}
 			case <-deadline:
-				t.Fatalf("%d participants and %d entities are still said to be there", len(present), len(entities))
+				t.Fatalf("%d participants and %d endpoints are still said to be there", len(present), len(endpoints))
 			}
-			settled = len(present) == len(watchers)+1 && present[last.ID()] && len(entities) == 0
+			settled = len(present) == len(watchers)+1 && present[last.ID()] && len(endpoints) == 0
 		}
 	}
 }

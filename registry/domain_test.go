@@ -365,8 +365,8 @@ func TestObserver_ChangesNothing(t *testing.T) {
 		alive := make(map[ID]bool)
 		for _, p := range all {
 			alive[p.ID] = p.Alive
-			if want := p.ID == first.ID(); len(p.Entities) != 0 != want {
-				t.Errorf("%v has %d entities", p.ID, len(p.Entities))
+			if want := p.ID == first.ID(); len(p.Endpoints) != 0 != want {
+				t.Errorf("%v has %d endpoints", p.ID, len(p.Endpoints))
 			}
 		}
 		if len(all) != 4 || !alive[first.ID()] || !alive[second.ID()] || !alive[damaged.id] || alive[dead.id] {

@@ -153,7 +153,7 @@ func TestScan_CostOfNewTopic(t *testing.T) {
 				}
 			}
 			if want := map[string]int{"wanted": 1}[kind]; added != want {
-				t.Errorf("%d entities were told of, want %d", added, want)
+				t.Errorf("%d endpoints were told of, want %d", added, want)
 			}
 		}
 		if costs[0] != costs[1] || costs[1] != costs[2] {

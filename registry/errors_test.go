@@ -75,6 +75,6 @@ func TestKind_Names(t *testing.T) {
 		t.Error("an unknown kind has a name")
 	}
 	if KindPublisher.String() != "publisher" || KindSubscription.String() != "subscription" {
-		t.Error("the kinds of entities are misnamed")
+		t.Error("the kinds of endpoints are misnamed")
 	}
 }

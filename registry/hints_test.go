@@ -103,10 +103,10 @@ func TestPeerIndex_FalseEntries(t *testing.T) {
 		},
 		"all pages there can be": func(f *forger) {
 			f.index(1).Store(0)
-			for i := 2; i < MaxEntities; i++ {
+			for i := 2; i < MaxEndpoints; i++ {
 				f.index(i).Store(^uint64(0))
 			}
-			f.word32(offPages).Store(MaxEntities)
+			f.word32(offPages).Store(MaxEndpoints)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestPeerIndex_FalseEntries(t *testing.T) {
 			}
 			lie(f)
 			p, _ := readAll(dir, f.id)
-			if all := p.entities(); len(all) != 1 || all[0].Topic != "honest" {
+			if all := p.endpoints(); len(all) != 1 || all[0].Topic != "honest" {
 				t.Errorf("believed is %+v", all)
 			}
 			if p.torn {

@@ -42,7 +42,7 @@ func TestPeer_FlippedByteRejected(t *testing.T) {
 	if len(errs) != 0 {
 		t.Fatal(errs)
 	}
-	truth := p.entities()[0]
+	truth := p.endpoints()[0]
 	page := pageOffset(0)
 	// meaningless reports whether a flip of the byte may go unnoticed.
 	meaningless := func(at int) bool {
@@ -70,12 +70,12 @@ func TestPeer_FlippedByteRejected(t *testing.T) {
 		for _, flip := range []byte{0x01, 0x80, 0xff} {
 			f.b[at] ^= flip
 			p, errs := readAll(dir, f.id)
-			believed := p != nil && slices.ContainsFunc(p.entities(), func(e Endpoint) bool { return e.Topic == truth.Topic })
+			believed := p != nil && slices.ContainsFunc(p.endpoints(), func(e Endpoint) bool { return e.Topic == truth.Topic })
 			if believed && !meaningless(at) {
 				t.Errorf("byte %d ^ %#x: the record is believed", at, flip)
 			}
-			if p != nil && len(p.entities()) != 0 && !believed {
-				t.Errorf("byte %d ^ %#x: something else is believed: %+v", at, flip, p.entities())
+			if p != nil && len(p.endpoints()) != 0 && !believed {
+				t.Errorf("byte %d ^ %#x: something else is believed: %+v", at, flip, p.endpoints())
 			}
 			if at >= page && !meaningless(at) && len(errs) == 0 && native.Uint32(f.b[page:]) != 0 {
 				t.Errorf("byte %d ^ %#x: nothing is reported", at, flip)
@@ -97,7 +97,7 @@ func TestPeer_TruncatedFileRejected(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, errs := readAll(dir, f.id)
-		if len(errs) == 0 || p != nil && len(p.entities()) != 0 {
+		if len(errs) == 0 || p != nil && len(p.endpoints()) != 0 {
 			t.Errorf("cut to %d bytes: %v", size, errs)
 		}
 	}
@@ -163,7 +163,7 @@ func TestPeer_InvalidRecordsRejected(t *testing.T) {
 	for name, lie := range map[string]func(f *forger){
 		"more pages than there can be": func(f *forger) { f.word32(offPages).Store(1 << 31) },
 		"pages behind the end of the file": func(f *forger) {
-			f.word32(offPages).Store(MaxEntities)
+			f.word32(offPages).Store(MaxEndpoints)
 			os.Truncate(f.path(), int64(pageOffset(1)))
 		},
 		"the same number twice": func(f *forger) { f.rewrite(1, func(b []byte) { native.PutUint32(b[offNumber:], 1) }) },
@@ -223,7 +223,7 @@ func TestPeer_InvalidRecordsRejected(t *testing.T) {
 				t.Errorf("the errors are %v", errs)
 			}
 			topics := ""
-			for _, e := range p.entities() {
+			for _, e := range p.endpoints() {
 				topics += e.Topic + " "
 			}
 			if !strings.HasPrefix(topics, "honest ") || strings.Contains(topics, "liar") && name != "more pages than there can be" {
@@ -263,8 +263,8 @@ func TestPeer_SchemasOverLimit(t *testing.T) {
 	f.schemas = 0
 	f.advertise(huge)
 	p, errs := readAll(dir, f.id)
-	if len(errs) != 1 || len(p.entities()) != MaxSchemas/MaxSchema {
-		t.Errorf("%d schemas were read, errors %v", len(p.entities()), errs)
+	if len(errs) != 1 || len(p.endpoints()) != MaxSchemas/MaxSchema {
+		t.Errorf("%d schemas were read, errors %v", len(p.endpoints()), errs)
 	}
 }
 
@@ -302,8 +302,8 @@ func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 			t.Fatalf("%d bytes of schemas were read in one scan", n)
 		}
 	}
-	if p.torn || reported != records || len(p.entities()) != 0 {
-		t.Errorf("%d of %d records reported after %d scans, %d believed", reported, records, scans, len(p.entities()))
+	if p.torn || reported != records || len(p.endpoints()) != 0 {
+		t.Errorf("%d of %d records reported after %d scans, %d believed", reported, records, scans, len(p.endpoints()))
 	}
 }
 
@@ -435,7 +435,7 @@ func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	}
 }
 
-// The file has a header, an index and one entity page. With mend the checksums are made right, so that the checks after them run.
+// The file has a header, an index and one endpoint page. With mend the checksums are made right, so that the checks after them run.
 func FuzzParticipantFile(f *testing.F) {
 	dir := domain(f)
 	honest := forge(f, dir, nil)
@@ -465,8 +465,8 @@ func FuzzParticipantFile(f *testing.F) {
 		if p == nil {
 			return
 		}
-		for _, e := range p.entities() {
-			if err := checkEntity(&e); err != nil || e.ID.Participant != id || e.ID.Number == 0 {
+		for _, e := range p.endpoints() {
+			if err := checkEndpoint(&e); err != nil || e.ID.Participant != id || e.ID.Number == 0 {
 				t.Errorf("%+v was believed: %v", e, err)
 			}
 			if _, err := encodeBody(&e); err != nil {
@@ -489,7 +489,7 @@ func mendFile(b []byte, id ID) {
 	native.PutUint16(b[offUnitLength:], native.Uint16(b[offUnitLength:])%MaxName)
 	native.PutUint32(b[offHeaderCRC:], checksum(b[:offHeaderCRC], b[offText:offText+textLength(b)]))
 	page := b[pageOffset(0):]
-	native.PutUint64(b[indexOffset(0):], indexed(native.Uint32(page[offEntityState:]), native.Uint64(page[offGeneration:])))
+	native.PutUint64(b[indexOffset(0):], indexed(native.Uint32(page[offEndpointState:]), native.Uint64(page[offGeneration:])))
 	n := native.Uint32(page[offBodyLength:]) % maxBody
 	native.PutUint32(page[offBodyLength:], n)
 	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], page[offBody:offBody+n]))

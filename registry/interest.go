@@ -132,7 +132,7 @@ func (r *Registry) Watch(kind Kind, patterns ...string) (*Interest, error) {
 
 func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, error) {
 	if kind != KindPublisher && kind != KindSubscription {
-		return nil, fmt.Errorf("there is no kind of entity %d; use KindPublisher or KindSubscription", kind)
+		return nil, fmt.Errorf("there is no kind of endpoint %d; use KindPublisher or KindSubscription", kind)
 	}
 	i := &Interest{in: r.interest, kind: kind, heeded: heeded}
 	if !slices.ContainsFunc(patterns, isWild) {

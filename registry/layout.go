@@ -24,7 +24,7 @@ import (
 //	12288   8192  offNewcomers     1024 words of 8 bytes: id of the last participant with this place that joined
 //
 // The participant file "<id>.participant", written by that participant alone: a header page, then groups of an index page and its
-// 256 entity pages. The file ends where its memory ends. Magic and version are at the same offsets in every layout version.
+// 256 endpoint pages. The file ends where its memory ends. Magic and version are at the same offsets in every layout version.
 //
 //	offset  size  constant         holds
 //	0       8     offMagic         "shmbus-p"
@@ -39,23 +39,23 @@ import (
 //	60      4     offHeaderCRC     checksum over bytes 0 to 60 and the two texts
 //	64      8     offTableVersion  grows after every change
 //	72      4     offState         1 alive, 2 leaving
-//	76      4     offPages         entity pages that were ever used; the others need not be read
+//	76      4     offPages         endpoint pages that were ever used; the others need not be read
 //	80      8     offTouches       grows after every change of the participant's other files
 //	96      8     offPIDNamespace  inode of the pid namespace that the process id is of, 0 = not known
 //	128     3712  offText          the executable's path and the unit name, one after the other
 //	3840    256   offIndexChanges  64 counts of 4 bytes, one for every 64 index entries: grows with each change of these
 //
-// The index has an entry for each entity page, which says whether there is a record. With g = i / 256 and k = i % 256, entry i
+// The index has an entry for each endpoint page, which says whether there is a record. With g = i / 256 and k = i % 256, entry i
 // is at 4096 * (1 + 257 * g) + 16 * k:
 //
 //	offset  size  constant         holds
 //	0       8     offIndexWord     generation times 256, and the state; 0 = there is no record
 //	8       8     offIndexKey      the key of the topic; 0 = only the record tells the topics
 //
-// An entity page; page i is at 4096 * (2 + 257 * g + k):
+// An endpoint page; page i is at 4096 * (2 + 257 * g + k):
 //
 //	offset  size  constant         holds
-//	0       4     offEntityState   0 empty, 1 publisher, 2 subscription; written last, cleared first
+//	0       4     offEndpointState 0 empty, 1 publisher, 2 subscription; written last, cleared first
 //	4       4     offNumber        number of the endpoint, never reused by this participant
 //	8       8     offGeneration    grows with every record that the participant writes
 //	16      4     offBodyLength    bytes of the body
@@ -66,7 +66,7 @@ import (
 // The body; texts have a length of 2 bytes before them:
 //
 //	offset  size  constant         holds
-//	0       8     offEntitySince   stamp of advertising, ns of CLOCK_MONOTONIC
+//	0       8     offEndpointSince stamp of advertising, ns of CLOCK_MONOTONIC
 //	8       8     offMaxPayload    bytes
 //	16      4     offSchemaSize    bytes of "<id>.schema.<number>", 0 = there is none
 //	20      4     offSchemaCRC     checksum over the schema
@@ -108,24 +108,24 @@ const (
 	offIndexWord = 0
 	offIndexKey  = 8
 
-	offEntityState = 0
-	offNumber      = 4
-	offGeneration  = 8
-	offBodyLength  = 16
-	offBodyCRC     = 20
-	offBody        = 64
-	offCounters    = 3200
+	offEndpointState = 0
+	offNumber        = 4
+	offGeneration    = 8
+	offBodyLength    = 16
+	offBodyCRC       = 20
+	offBody          = 64
+	offCounters      = 3200
 
-	offEntitySince  = 0
-	offMaxPayload   = 8
-	offSchemaSize   = 16
-	offSchemaCRC    = 20
-	offDepth        = 24
-	offHistory      = 28
-	offKind         = 32
-	offFlags        = 33
-	offPatternCount = 34
-	offTexts        = 36
+	offEndpointSince = 0
+	offMaxPayload    = 8
+	offSchemaSize    = 16
+	offSchemaCRC     = 20
+	offDepth         = 24
+	offHistory       = 28
+	offKind          = 32
+	offFlags         = 33
+	offPatternCount  = 34
+	offTexts         = 36
 )
 
 const (
@@ -140,14 +140,14 @@ const (
 	topicBells    = 64   // the bell of a topic is its key modulo this
 	indexSize     = 16   // of an entry
 	indexGroup    = 64   // index entries per count of changes
-	indexGroups   = MaxEntities / indexGroup
-	perIndex      = pageSize / indexSize         // entries of an index page, and entity pages of its group
-	groupSize     = pageSize + perIndex*pageSize // of an index page and its entity pages
+	indexGroups   = MaxEndpoints / indexGroup
+	perIndex      = pageSize / indexSize         // entries of an index page, and endpoint pages of its group
+	groupSize     = pageSize + perIndex*pageSize // of an index page and its endpoint pages
 	stateBits     = 8                            // of an index word, below the generation
 	prefixSize    = offBodyCRC + 4
 	maxBody       = offCounters - offBody
-	maxExecutable = 2048                                      // bytes of the path; the rest is cut off
-	fileSize      = pageSize + MaxEntities/perIndex*groupSize // of a participant file, at most
+	maxExecutable = 2048                                       // bytes of the path; the rest is cut off
+	fileSize      = pageSize + MaxEndpoints/perIndex*groupSize // of a participant file, at most
 )
 
 const (

@@ -53,7 +53,7 @@ func TestLayout_PartsFit(t *testing.T) {
 		offText+maxExecutable+MaxName > offIndexChanges || offIndexChanges+4*indexGroups > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")
 	}
-	if perIndex*indexSize != pageSize || MaxEntities%perIndex != 0 || pageOffset(MaxEntities-1)+pageSize != fileSize {
+	if perIndex*indexSize != pageSize || MaxEndpoints%perIndex != 0 || pageOffset(MaxEndpoints-1)+pageSize != fileSize {
 		t.Error("the groups of pages do not fill the file")
 	}
 }
@@ -112,7 +112,7 @@ func TestParticipantFile_NoHoles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if backed := info.Sys().(*syscall.Stat_t).Blocks * 512; backed < info.Size() {
-			t.Fatalf("with %d entities it has %d bytes and memory for %d", i, info.Size(), backed)
+			t.Fatalf("with %d endpoints it has %d bytes and memory for %d", i, info.Size(), backed)
 		}
 		advertise(t, r.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 	}

@@ -50,8 +50,8 @@ func TestAdvertise_TwoHundred(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range b.participants() {
-		if p.ID == a.ID() && (len(p.Entities) != n-3 || p.Entities[0].Topic != "topic/1") {
-			t.Errorf("%d entities are known, the first is %+v", len(p.Entities), p.Entities[0])
+		if p.ID == a.ID() && (len(p.Endpoints) != n-3 || p.Endpoints[0].Topic != "topic/1") {
+			t.Errorf("%d endpoints are known, the first is %+v", len(p.Endpoints), p.Endpoints[0])
 		}
 	}
 }
@@ -83,11 +83,11 @@ func TestAdvertise_Limits(t *testing.T) {
 		a.Withdraw()
 	}
 	e.Schema = nil
-	for range MaxEntities {
+	for range MaxEndpoints {
 		ads = append(ads, advertise(t, r, e))
 	}
-	try("one entity too many", e)
-	if limit.Limit != MaxEntities {
+	try("one endpoint too many", e)
+	if limit.Limit != MaxEndpoints {
 		t.Errorf("the limit is %d", limit.Limit)
 	}
 	ads[len(ads)-1].Withdraw()
@@ -155,10 +155,10 @@ func TestCounters_ReadByObserver(t *testing.T) {
 	snapshot := func() Endpoint {
 		t.Helper()
 		all, err := o.Snapshot()
-		if err != nil || len(all) != 1 || len(all[0].Entities) != 1 {
+		if err != nil || len(all) != 1 || len(all[0].Endpoints) != 1 {
 			t.Fatalf("%+v, %v", all, err)
 		}
-		return all[0].Entities[0]
+		return all[0].Endpoints[0]
 	}
 	pub := advertise(t, r, publisher("a"))
 	if len(pub.Counters()) != stats.Size {
@@ -274,7 +274,7 @@ func TestOnChange_OrderUnderLoad(t *testing.T) {
 	if err := w.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	alive, entities := make(map[ID]bool), make(map[EndpointID]bool)
+	alive, endpoints := make(map[ID]bool), make(map[EndpointID]bool)
 	for len(w.changes) != 0 {
 		c := <-w.changes
 		id := c.Participant.ID
@@ -286,19 +286,19 @@ func TestOnChange_OrderUnderLoad(t *testing.T) {
 			alive[id] = true
 		case Left:
 			delete(alive, id)
-			for e := range entities {
+			for e := range endpoints {
 				if e.Participant == id {
 					t.Errorf("%v was not removed before the participant left", e)
 				}
 			}
 		case Added, Removed:
-			if entities[c.Endpoint.ID] == (c.Kind == Added) {
-				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Endpoint.ID, entities[c.Endpoint.ID])
+			if endpoints[c.Endpoint.ID] == (c.Kind == Added) {
+				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Endpoint.ID, endpoints[c.Endpoint.ID])
 			}
 			if c.Kind == Added {
-				entities[c.Endpoint.ID] = true
+				endpoints[c.Endpoint.ID] = true
 			} else {
-				delete(entities, c.Endpoint.ID)
+				delete(endpoints, c.Endpoint.ID)
 			}
 		case Touched:
 		default:
@@ -389,7 +389,7 @@ func TestMatch_NamesProcesses(t *testing.T) {
 	if err := w.Match(added, sub); !errors.As(err, &mismatch) {
 		t.Fatal(err)
 	}
-	if p := mismatch.Publisher; p.EntityID != pub.ID() || p.Unit != "watcher" || p.PID != os.Getpid() || p.Executable == "" {
+	if p := mismatch.Publisher; p.EndpointID != pub.ID() || p.Unit != "watcher" || p.PID != os.Getpid() || p.Executable == "" {
 		t.Errorf("the publisher is %+v", p)
 	}
 	if mismatch.Subscription.PID != 0 {

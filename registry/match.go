@@ -39,7 +39,7 @@ func (r *Registry) describe(t *TypeRef) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var p Participant
-	if id := t.EntityID.Participant; id == r.self.id {
+	if id := t.EndpointID.Participant; id == r.self.id {
 		p = r.self.participant()
 	} else if k := r.peers[id]; k != nil {
 		p = k.info
@@ -62,7 +62,7 @@ func (e *TypeMismatchError) Error() string {
 
 // A TypeRef is a type and the endpoint that announced it.
 type TypeRef struct {
-	EntityID   EndpointID
+	EndpointID EndpointID
 	TypeName   string
 	Encoding   string
 	SchemaHash string // the first 16 hexadecimal digits of the schema's SHA-256; empty without a schema
@@ -82,15 +82,15 @@ func (t TypeRef) String() string {
 		fmt.Fprintf(&b, " with schema %s", t.SchemaHash)
 	}
 	if t.PID == 0 {
-		fmt.Fprintf(&b, " (by %v)", t.EntityID)
+		fmt.Fprintf(&b, " (by %v)", t.EndpointID)
 	} else {
-		fmt.Fprintf(&b, " (by %s, pid %d, %s, %v)", t.Unit, t.PID, t.Executable, t.EntityID)
+		fmt.Fprintf(&b, " (by %s, pid %d, %s, %v)", t.Unit, t.PID, t.Executable, t.EndpointID)
 	}
 	return b.String()
 }
 
 func typeRef(e Endpoint) TypeRef {
-	t := TypeRef{EntityID: e.ID, TypeName: e.TypeName, Encoding: e.Encoding}
+	t := TypeRef{EndpointID: e.ID, TypeName: e.TypeName, Encoding: e.Encoding}
 	if len(e.Schema) != 0 {
 		sum := sha256.Sum256(e.Schema)
 		t.SchemaHash = hex.EncodeToString(sum[:8])

@@ -128,7 +128,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		p.errs = d.errs
 	}
 	o.problems = append(o.problems, p.errs...)
-	who.Entities = p.entitiesWithCounters()
+	who.Endpoints = p.endpointsWithCounters()
 	return who, true
 }
 
@@ -162,8 +162,8 @@ func (o *Observer) Close() error {
 	return errors.Join(errs...)
 }
 
-// entitiesWithCounters returns the endpoints that are the same as when the table was read, with their statistics.
-func (p *peer) entitiesWithCounters() []Endpoint {
+// endpointsWithCounters returns the endpoints that are the same as when the table was read, with their statistics.
+func (p *peer) endpointsWithCounters() []Endpoint {
 	all := make([]Endpoint, 0, len(p.numbers))
 	pages := make([]int, 0, len(p.numbers))
 	var figures [stats.Size]byte
@@ -174,11 +174,11 @@ func (p *peer) entitiesWithCounters() []Endpoint {
 		if _, err := p.file.ReadAt(figures[:], int64(pageOffset(page)+offCounters)); err != nil {
 			continue
 		}
-		all, pages = append(all, e.entity), append(pages, page)
-		if entity := &all[len(all)-1]; entity.Kind == KindPublisher {
-			entity.Publisher = stats.ReadPublisher(figures[:])
+		all, pages = append(all, e.endpoint), append(pages, page)
+		if endpoint := &all[len(all)-1]; endpoint.Kind == KindPublisher {
+			endpoint.Publisher = stats.ReadPublisher(figures[:])
 		} else {
-			entity.Subscription = stats.ReadSubscription(figures[:])
+			endpoint.Subscription = stats.ReadSubscription(figures[:])
 		}
 	}
 	// The index is read after the statistics: meanwhile another endpoint may have got a page. The owner clears the index word

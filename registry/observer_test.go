@@ -21,7 +21,7 @@ func TestObserver_MoreRecordsThanAnIndexPage(t *testing.T) {
 	}
 	defer o.Close()
 	all, err := o.Snapshot()
-	if err != nil || len(all) != 1 || len(all[0].Entities) != records {
+	if err != nil || len(all) != 1 || len(all[0].Endpoints) != records {
 		t.Fatalf("%d participants, %v", len(all), err)
 	}
 }

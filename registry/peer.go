@@ -17,7 +17,7 @@ type peer struct {
 	id    ID
 	file  *shm.File
 	owner shm.Owner
-	info  Participant // without Alive and Entities
+	info  Participant // without Alive and Endpoints
 	head  *header
 
 	entries  []*entry        // by page; nil without a record
@@ -35,9 +35,9 @@ type peer struct {
 
 // An entry is a record that passed all checks.
 type entry struct {
-	page   int
-	word   uint64 // index word
-	entity Endpoint
+	page     int
+	word     uint64 // index word
+	endpoint Endpoint
 }
 
 // errTorn says that a record could not be read this time, usually because it changed meanwhile.
@@ -168,17 +168,17 @@ func (p *peer) compare(w words, in *interest) (d difference) {
 				p.reported = make(map[int]uint64)
 			}
 			p.reported[page] = word
-			d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the record in entity page %d", page), err))
+			d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the record in endpoint page %d", page), err))
 		case e != nil:
-			p.numbers[e.entity.ID.Number] = true
-			p.schemas += int64(len(e.entity.Schema))
+			p.numbers[e.endpoint.ID.Number] = true
+			p.schemas += int64(len(e.endpoint.Schema))
 			d.added = append(d.added, e)
 		}
 	}
 	slices.SortFunc(d.removed, byNumber)
 	slices.SortFunc(d.added, byNumber)
 	// The requests of a subscription may have been read before the subscription was known: they must be read again.
-	subscribes := func(e *entry) bool { return e.entity.Kind == KindSubscription }
+	subscribes := func(e *entry) bool { return e.endpoint.Kind == KindSubscription }
 	d.files = d.files || slices.ContainsFunc(d.added, subscribes) || slices.ContainsFunc(d.removed, subscribes)
 	return d
 }

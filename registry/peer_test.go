@@ -53,7 +53,7 @@ func TestPeer_RecordPutDuringRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := p.compare(after, everything()); len(d.added) != 1 || d.added[0].entity.Topic != "b" {
+	if d := p.compare(after, everything()); len(d.added) != 1 || d.added[0].endpoint.Topic != "b" {
 		t.Errorf("%d new records of the second version", len(d.added))
 	}
 }

@@ -27,11 +27,11 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 			d.errs = append(d.errs, p.corrupt(what, err))
 		}
 	}
-	if w.pages > MaxEntities {
-		once(fmt.Sprintf("the header announces %d entity pages", w.pages), nil)
+	if w.pages > MaxEndpoints {
+		once(fmt.Sprintf("the header announces %d endpoint pages", w.pages), nil)
 	}
 	x := &p.index
-	pages := int(min(w.pages, MaxEntities))
+	pages := int(min(w.pages, MaxEndpoints))
 	for page := pages; page < len(x.entries); page++ {
 		if p.index.set(page, indexEntry{}) {
 			changed = append(changed, page)
@@ -138,8 +138,8 @@ func (p *peer) fresh(in *interest, changed []int, d *difference) (fresh []int) {
 				continue
 			}
 			d.removed = append(d.removed, e)
-			delete(p.numbers, e.entity.ID.Number)
-			p.schemas -= int64(len(e.entity.Schema))
+			delete(p.numbers, e.endpoint.ID.Number)
+			p.schemas -= int64(len(e.endpoint.Schema))
 		}
 		switch {
 		case is.word == 0 || p.reported[page] == is.word:

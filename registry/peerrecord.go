@@ -42,7 +42,7 @@ func (p *peer) load(page int, word uint64) (*entry, error) {
 			if indexed(pre.state, pre.generation) != word {
 				return nil, nil
 			}
-			return &entry{page: page, word: word, entity: e}, nil
+			return &entry{page: page, word: word, endpoint: e}, nil
 		}
 		if errors.Is(err, errTorn) || shm.IsOurWant(err) {
 			return nil, errTorn // the budget is used up, or this process lacks descriptors or memory
@@ -62,7 +62,7 @@ func (p *peer) decode(page []byte) (Endpoint, error) {
 	}
 	e.ID.Participant = p.id
 	if p.numbers[e.ID.Number] {
-		return Endpoint{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
+		return Endpoint{}, fmt.Errorf("endpoint number %d is used twice", e.ID.Number)
 	}
 	if p.schemas+int64(ref.size) > MaxSchemas {
 		return Endpoint{}, fmt.Errorf("the schemas of the participant have more than %d bytes together", MaxSchemas)
@@ -75,12 +75,12 @@ func (p *peer) decode(page []byte) (Endpoint, error) {
 	return e, err
 }
 
-// entities returns the endpoints in the order of their numbers. The caller owns the slice.
-func (p *peer) entities() []Endpoint {
+// endpoints returns the endpoints in the order of their numbers. The caller owns the slice.
+func (p *peer) endpoints() []Endpoint {
 	all := make([]Endpoint, 0, len(p.entries))
 	for _, e := range p.entries {
 		if e != nil {
-			all = append(all, e.entity)
+			all = append(all, e.endpoint)
 		}
 	}
 	slices.SortFunc(all, func(a, b Endpoint) int { return cmp.Compare(a.ID.Number, b.ID.Number) })

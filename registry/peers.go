@@ -128,7 +128,7 @@ func (r *Registry) removePeer(k *knownPeer) {
 	if k.hasLeft() {
 		kind = Left
 	}
-	lost := k.entities()
+	lost := k.endpoints()
 	r.mu.Lock()
 	delete(r.peers, k.id)
 	k.close()
@@ -195,6 +195,6 @@ func (r *Registry) forgetAll() {
 	clear(r.peers)
 }
 
-func byNumber(a, b *entry) int { return cmp.Compare(a.entity.ID.Number, b.entity.ID.Number) }
+func byNumber(a, b *entry) int { return cmp.Compare(a.endpoint.ID.Number, b.endpoint.ID.Number) }
 
 func sortedIDs(set map[ID]bool) []ID { return slices.Sorted(maps.Keys(set)) }

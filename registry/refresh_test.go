@@ -27,7 +27,7 @@ func (r *Registry) participants() (all []Participant) {
 	for _, k := range r.peers {
 		if !k.invalid {
 			p := k.alive()
-			p.Entities = k.entities()
+			p.Endpoints = k.endpoints()
 			all = append(all, p)
 		}
 	}

@@ -43,7 +43,7 @@ func TestRegistry_AdvertiseAndWithdraw(t *testing.T) {
 		wantPub.ID, wantSub.ID = pub.ID(), sub.ID()
 		for i, want := range []Endpoint{wantPub, wantSub} {
 			if diff := cmp.Diff(want, got[i].Endpoint, cmpopts.IgnoreFields(Endpoint{}, "Since")); diff != "" {
-				t.Errorf("entity %d (-advertised +seen):\n%s", i, diff)
+				t.Errorf("endpoint %d (-advertised +seen):\n%s", i, diff)
 			}
 			if got[i].Endpoint.Since == 0 {
 				t.Error("the stamp of advertising is missing")

@@ -215,7 +215,7 @@ func (r *Registry) readTable(k *knownPeer) (soon bool) {
 		if !k.cut {
 			k.cut = true
 			r.announce(k)
-			r.dropEntities(k)
+			r.dropEndpoints(k)
 			r.report(k, Corrupt, Endpoint{}, err)
 		}
 		return false
@@ -249,10 +249,10 @@ func (r *Registry) compare(k *knownPeer, w words) {
 		return
 	}
 	for _, e := range d.removed {
-		r.report(k, Removed, e.entity, nil)
+		r.report(k, Removed, e.endpoint, nil)
 	}
 	for _, e := range d.added {
-		r.report(k, Added, e.entity, nil)
+		r.report(k, Added, e.endpoint, nil)
 	}
 	for _, err := range d.errs {
 		r.report(k, Corrupt, Endpoint{}, err)
@@ -262,9 +262,9 @@ func (r *Registry) compare(k *knownPeer, w words) {
 	}
 }
 
-// dropEntities forgets the endpoints of a peer and reports them as Removed.
-func (r *Registry) dropEntities(k *knownPeer) {
-	lost := k.entities()
+// dropEndpoints forgets the endpoints of a peer and reports them as Removed.
+func (r *Registry) dropEndpoints(k *knownPeer) {
+	lost := k.endpoints()
 	r.mu.Lock()
 	k.forget()
 	r.mu.Unlock()

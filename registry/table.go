@@ -91,7 +91,7 @@ func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err er
 	p := prefix{number: e.ID.Number, generation: t.generation}
 	p.put(b, body)
 	failpoint.At("advertise.record")
-	mem.Uint32(b, offEntityState).Store(uint32(e.Kind))
+	mem.Uint32(b, offEndpointState).Store(uint32(e.Kind))
 	failpoint.At("advertise.state")
 	mem.Uint64(t.b, indexOffset(page)+offIndexKey).Store(e.key())
 	t.index(page).Store(indexed(uint32(e.Kind), t.generation))
@@ -116,8 +116,8 @@ func (t *table) freePage() (int, error) {
 		return t.lowest, nil
 	}
 	page := len(t.used)
-	if page == MaxEntities {
-		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEntities,
+	if page == MaxEndpoints {
+		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEndpoints,
 			Remedy: "close some, use patterns instead of many subscriptions, or spread them over several participants"}
 	}
 	at, end := pageOffset(page), pageOffset(page)+pageSize
@@ -143,7 +143,7 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 	failpoint.At("unadvertise.index")
 	t.changed(page)
 	failpoint.At("unadvertise.changed")
-	mem.Uint32(t.page(page), offEntityState).Store(0)
+	mem.Uint32(t.page(page), offEndpointState).Store(0)
 	failpoint.At("unadvertise.state")
 	t.used[page] = false
 	t.lowest = min(t.lowest, page)
@@ -184,7 +184,7 @@ func (t *table) close(log *slog.Logger) error {
 	for i := range t.used {
 		t.index(i).Store(0)
 		t.changed(i)
-		mem.Uint32(t.page(i), offEntityState).Store(0)
+		mem.Uint32(t.page(i), offEndpointState).Store(0)
 	}
 	failpoint.At("leave.records")
 	t.word64(offTableVersion).Add(1)

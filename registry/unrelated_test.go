@@ -54,8 +54,8 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 // The reports about a participant begin when it has an endpoint that is wanted. The wait for its end begins then too.
 func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 	for name, follow := range map[string]func(*watcher) (*Interest, error){
-		"an entity": func(w *watcher) (*Interest, error) { return w.Watch(KindPublisher, "member/topic") },
-		"members":   func(w *watcher) (*Interest, error) { return w.WatchParticipants() },
+		"an endpoint": func(w *watcher) (*Interest, error) { return w.Watch(KindPublisher, "member/topic") },
+		"members":     func(w *watcher) (*Interest, error) { return w.WatchParticipants() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := domain(t)
@@ -69,7 +69,7 @@ func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.expect(other.id, Joined)
-			if name == "an entity" {
+			if name == "an endpoint" {
 				w.expect(other.id, Added)
 			}
 			exit := w.peers[other.id].exit
@@ -83,7 +83,7 @@ func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 			for w.peers[other.id] != nil {
 				w.scanNow(regular)
 			}
-			if name == "an entity" {
+			if name == "an endpoint" {
 				w.expect(other.id, Removed)
 			}
 			w.expect(other.id, Died)

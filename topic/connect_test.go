@@ -156,7 +156,7 @@ func TestParticipant_ForgetsEndpointsThatAreGone(t *testing.T) {
 			t.Errorf("the %s side remembers %d mismatches", side, len(p.mismatches))
 		}
 		if len(p.endpoints) != 3 {
-			t.Errorf("the %s side remembers %d entities", side, len(p.endpoints))
+			t.Errorf("the %s side remembers %d endpoints", side, len(p.endpoints))
 		}
 		p.mu.Unlock()
 	}

@@ -79,7 +79,7 @@ func reportEndpoint(who registry.Participant, e registry.Endpoint, now int64) en
 }
 
 func reportPublisher(p watch.Publisher, now int64) publisherReport {
-	e, f := p.Entity, p.Entity.Publisher
+	e, f := p.Endpoint, p.Endpoint.Publisher
 	return publisherReport{
 		endpointReport: reportEndpoint(p.Owner, e, now), Rate: round(p.Rate), Bandwidth: round(p.Bandwidth), Latched: e.Latched,
 		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, Loans: f.Loans,
@@ -88,7 +88,7 @@ func reportPublisher(p watch.Publisher, now int64) publisherReport {
 }
 
 func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
-	e, f := s.Entity, s.Entity.Subscription
+	e, f := s.Endpoint, s.Endpoint.Subscription
 	return subscriberReport{
 		endpointReport: reportEndpoint(s.Owner, e, now), Patterns: e.Patterns, AnyType: e.AnyType, Lossless: e.Lossless,
 		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped,
@@ -158,26 +158,26 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 	field("lost", "%s", t.LostText())
 	field("delay", "median %s, 99%% below %s", t.DelayText(t.P50), t.DelayText(t.P99))
 	for _, p := range t.Publishers {
-		fmt.Fprintf(&b, "\npublisher %s\n", p.Entity.ID)
-		ownerText(field, p.Owner, p.Entity)
-		f := p.Entity.Publisher
+		fmt.Fprintf(&b, "\npublisher %s\n", p.Endpoint.ID)
+		ownerText(field, p.Owner, p.Endpoint)
+		f := p.Endpoint.Publisher
 		field("  published", "%d messages, %s, %s msg/s", f.Messages, text.Bytes(f.Bytes), text.Rate(p.Rate))
 		field("  trouble", "%d publishes failed, %d had to wait", f.Failed, f.Waited)
 		field("  connected", "%d subscriptions", f.Subscribers)
 		latched := ""
-		if p.Entity.Latched {
+		if p.Endpoint.Latched {
 			latched = ", latched"
 		}
-		field("  geometry", "depth %d, payloads up to %s, %s of slots%s", p.Entity.Depth, text.Bytes(p.Entity.MaxPayload), text.Bytes(f.Memory), latched)
+		field("  geometry", "depth %d, payloads up to %s, %s of slots%s", p.Endpoint.Depth, text.Bytes(p.Endpoint.MaxPayload), text.Bytes(f.Memory), latched)
 		if f.Loans > 0 {
 			field("  loans", "%d slots that the program has not published or given back", f.Loans)
 		}
 	}
 	for _, s := range t.Subscribers {
-		fmt.Fprintf(&b, "\nsubscription %s\n", s.Entity.ID)
-		ownerText(field, s.Owner, s.Entity)
-		f := s.Entity.Subscription
-		field("  asks for", "%s", strings.Join(s.Entity.Patterns, ", ")+wishes(s.Entity))
+		fmt.Fprintf(&b, "\nsubscription %s\n", s.Endpoint.ID)
+		ownerText(field, s.Owner, s.Endpoint)
+		f := s.Endpoint.Subscription
+		field("  asks for", "%s", strings.Join(s.Endpoint.Patterns, ", ")+wishes(s.Endpoint))
 		field("  received", "%d messages, %s, %d lost, %d undecodable%s", f.Messages, text.Bytes(f.Bytes), f.Lost, f.DecodeErrors, sharedNote(s))
 		if f.Dropped > 0 {
 			field("  dropped", "%d of those lost: more was left of publishers that ended than its memory limit keeps", f.Dropped)

@@ -61,7 +61,7 @@ func reportParticipant(p registry.Participant, now int64) participantReport {
 	if !p.Alive {
 		r.State = "dead"
 	}
-	for _, e := range p.Entities {
+	for _, e := range p.Endpoints {
 		if e.Kind == registry.KindPublisher {
 			r.Publishers++
 			r.Memory += e.Publisher.Memory

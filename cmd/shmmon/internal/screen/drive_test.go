@@ -32,12 +32,12 @@ func (s *script) Look() (watch.Snapshot, error) {
 	return watch.Snapshot{At: s.at, Participants: s.make(s.at)}, nil
 }
 
-func member(id registry.ID, unit string, entities ...registry.Endpoint) registry.Participant {
-	for i := range entities {
-		entities[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
-		entities[i].Since = second
+func member(id registry.ID, unit string, endpoints ...registry.Endpoint) registry.Participant {
+	for i := range endpoints {
+		endpoints[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
+		endpoints[i].Since = second
 	}
-	return registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: second, Alive: true, Entities: entities}
+	return registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: second, Alive: true, Endpoints: endpoints}
 }
 
 // publisher has published every 1/hz seconds since second 1, until stop.

@@ -120,13 +120,13 @@ func (b *builder) topic(name string) *Topic {
 	return t
 }
 
-// unseen yields every entity of a kind once, with its owner, which is without Entities.
+// unseen yields every endpoint of a kind once, with its owner, which is without Endpoints.
 func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Seq2[registry.Participant, registry.Endpoint] {
 	return func(yield func(registry.Participant, registry.Endpoint) bool) {
 		for _, who := range all {
-			entities := who.Entities
-			who.Entities = nil
-			for _, e := range entities {
+			endpoints := who.Endpoints
+			who.Endpoints = nil
+			for _, e := range endpoints {
 				if e.Kind != kind || b.seen[e.ID] {
 					continue
 				}
@@ -148,7 +148,7 @@ func (b *builder) publishers(all []registry.Participant) {
 		}
 		f := e.Publisher
 		r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
-		p := Publisher{Owner: who, Entity: e, Stopped: r.Stopped()}
+		p := Publisher{Owner: who, Endpoint: e, Stopped: r.Stopped()}
 		p.Rate, p.Bandwidth = r.Rate()
 
 		t := b.topic(e.Topic)
@@ -167,7 +167,7 @@ func (b *builder) subscribers(all []registry.Participant) {
 			b.tracker.delays[e.ID] = d
 		}
 		d.look(b.at, e.Subscription.Latency)
-		s := Subscriber{Owner: who, Entity: e}
+		s := Subscriber{Owner: who, Endpoint: e}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 
@@ -211,9 +211,9 @@ func (b *builder) finish(t *Topic) {
 		t.State = Waiting
 	case t.Messages == 0:
 		t.State = Quiet
-	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Entity.Publisher.Messages > 0 }):
+	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Endpoint.Publisher.Messages > 0 }):
 		t.State = Stale
-		if slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return p.Entity.Latched }) {
+		if slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return p.Endpoint.Latched }) {
 			t.State = Latched
 		}
 	default:
@@ -226,13 +226,13 @@ func (b *builder) sumPublishers(t *Topic) {
 	kinds := make(map[kind]bool)
 	for i, p := range t.Publishers {
 		if i == 0 {
-			t.Type, t.Encoding = p.Entity.TypeName, p.Entity.Encoding
+			t.Type, t.Encoding = p.Endpoint.TypeName, p.Endpoint.Encoding
 		}
-		kinds[kind{p.Entity.TypeName, p.Entity.Encoding}] = true
+		kinds[kind{p.Endpoint.TypeName, p.Endpoint.Encoding}] = true
 		if p.Owner.State == registry.StateStopped {
 			t.Paused++
 		}
-		f := p.Entity.Publisher
+		f := p.Endpoint.Publisher
 		t.Rate += p.Rate
 		t.Bandwidth += p.Bandwidth
 		t.Messages += f.Messages
@@ -251,7 +251,7 @@ func (b *builder) sumSubscribers(t *Topic) {
 	for i := range t.Subscribers {
 		s := &t.Subscribers[i]
 		for _, p := range t.Publishers {
-			s.Mismatch = s.Mismatch || registry.Match(p.Entity, s.Entity) != nil
+			s.Mismatch = s.Mismatch || registry.Match(p.Endpoint, s.Endpoint) != nil
 		}
 		if s.Mismatch {
 			t.Mismatched++
@@ -259,15 +259,15 @@ func (b *builder) sumSubscribers(t *Topic) {
 		if s.Owner.State == registry.StateStopped {
 			t.Paused++
 		}
-		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Entity.AnyType {
-			t.Type, t.Encoding = s.Entity.TypeName, s.Entity.Encoding
+		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Endpoint.AnyType {
+			t.Type, t.Encoding = s.Endpoint.TypeName, s.Endpoint.Encoding
 		}
-		h := b.tracker.delays[s.Entity.ID].recent()
+		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
-			t.LostShared += s.Entity.Subscription.Lost
+			t.LostShared += s.Endpoint.Subscription.Lost
 			merge(&shared, h)
 		} else {
-			t.Lost += s.Entity.Subscription.Lost
+			t.Lost += s.Endpoint.Subscription.Lost
 			merge(&own, h)
 		}
 	}
@@ -276,5 +276,5 @@ func (b *builder) sumSubscribers(t *Topic) {
 		t.P50, t.P99 = quantiles(&shared)
 		t.DelayShared = t.P50 >= 0
 	}
-	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Entity.Since, b.Entity.Since) })
+	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Endpoint.Since, b.Endpoint.Since) })
 }

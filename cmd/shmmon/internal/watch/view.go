@@ -47,16 +47,16 @@ type Topic struct {
 
 // A Publisher is one publisher of a topic and whose it is.
 type Publisher struct {
-	Owner           registry.Participant // without Entities
-	Entity          registry.Endpoint
+	Owner           registry.Participant // without Endpoints
+	Endpoint        registry.Endpoint
 	Rate, Bandwidth float64
 	Stopped         bool
 }
 
 // A Subscriber is one subscription that asks for a topic and whose it is.
 type Subscriber struct {
-	Owner    registry.Participant // without Entities
-	Entity   registry.Endpoint
+	Owner    registry.Participant // without Endpoints
+	Endpoint registry.Endpoint
 	Shared   bool // its figures cover other topics as well
 	Mismatch bool // it expects another type than some publisher announces
 	P50, P99 int64

@@ -11,11 +11,11 @@ import (
 
 const second = int64(time.Second)
 
-func member(id registry.ID, unit string, entities ...registry.Endpoint) registry.Participant {
-	for i := range entities {
-		entities[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
+func member(id registry.ID, unit string, endpoints ...registry.Endpoint) registry.Participant {
+	for i := range endpoints {
+		endpoints[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
 	}
-	return registry.Participant{ID: id, PID: int(id) + 100, Unit: unit, Alive: true, Since: 1, Entities: entities}
+	return registry.Participant{ID: id, PID: int(id) + 100, Unit: unit, Alive: true, Since: 1, Endpoints: endpoints}
 }
 
 func publisher(topic string, n uint64, last int64) registry.Endpoint {

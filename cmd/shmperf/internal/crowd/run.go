@@ -129,7 +129,7 @@ func (r *Result) list(st *stage.Stage, listings int) error {
 		}
 		r.Members, r.Found = len(all), 0
 		for _, p := range all {
-			r.Found += len(p.Entities)
+			r.Found += len(p.Endpoints)
 		}
 		if st.Crew.Err() != nil {
 			return st.Crew.Err()

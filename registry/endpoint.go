@@ -10,7 +10,7 @@ import (
 // Limits. The writer checks each before it writes anything, and the reader checks it again.
 const (
 	MaxParticipants = 1024     // of a domain
-	MaxEntities     = 4096     // publishers and subscriptions of one participant at a time
+	MaxEndpoints    = 4096     // publishers and subscriptions of one participant at a time
 	MaxSchema       = 16 << 20 // bytes of one schema
 	MaxSchemas      = 64 << 20 // bytes of all schemas of one participant together
 	MaxMetadata     = 1024     // bytes of the metadata of one publisher, keys and values together
@@ -98,7 +98,7 @@ type Participant struct {
 	Since      int64        // stamp of joining, ns of CLOCK_MONOTONIC
 	Alive      bool         // its process holds the lock of the participant file
 	State      ProcessState // filled in by Observer.Snapshot
-	Entities   []Endpoint
+	Endpoints  []Endpoint
 }
 
 // A ProcessState is the state of a participant's process according to the kernel. It does not decide whether the participant
