@@ -24,11 +24,12 @@ func (x *examination) subscriptions() {
 }
 
 func (x *examination) subscription(p registry.Participant, e registry.Endpoint) {
-	was, ok := x.previousEndpoint(e.ID)
-	if !ok {
+	was, known := x.before.stats.Subscriptions[e.ID]
+	now, present := x.now.stats.Subscriptions[e.ID]
+	if !known || !present {
 		return
 	}
-	got, lost := increase(was.Subscription.Messages, e.Subscription.Messages), increase(was.Subscription.Lost, e.Subscription.Lost)
+	got, lost := increase(was.Messages, now.Messages), increase(was.Lost, now.Lost)
 	if lost > 0 {
 		x.add(Finding{Severity: Warning, Fault: Losing, Where: whereEndpoint(p, e),
 			What: fmt.Sprintf("%s lost %d of %d messages in %s", label(p, e), lost, lost+got, formatDuration(x.report.Sampled)),
@@ -142,7 +143,8 @@ func (x *examination) skipsMessages(p registry.Participant, e registry.Endpoint)
 			far += increase(a.Start, link.Cursor)
 		}
 	}
-	return far > e.Subscription.Messages+e.Subscription.Lost+slack
+	counted := x.now.stats.Subscriptions[e.ID]
+	return far > counted.Messages+counted.Lost+slack
 }
 
 // Fewer samples and bytes may be held on purpose, such as a newest value.

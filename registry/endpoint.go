@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/shmbus/shmbus/internal/process"
-	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // Limits. The writer checks each before it writes anything, and the reader checks it again.
@@ -162,10 +161,6 @@ type Endpoint struct {
 	MaxPayload     uint64            // publisher: bytes
 	Since          int64             // stamp of advertising, ns of CLOCK_MONOTONIC
 	Metadata       map[string]string // publisher: keys and values of the application
-
-	// The statistics, filled in by Observer.Snapshot: the field of the endpoint's kind.
-	Publisher    stats.PublisherCounts
-	Subscription stats.SubscriptionCounts
 }
 
 // Interested reports whether any pattern of the subscription matches the topic.

@@ -435,7 +435,8 @@ func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	}
 }
 
-// The file has a header, an index and one endpoint page. With mend the checksums are made right, so that the checks after them run.
+// The file has a header, an index and one endpoint page. With mend the checksums are made right, so that the checks after them
+// run.
 func FuzzParticipantFile(f *testing.F) {
 	dir := domain(f)
 	honest := forge(f, dir, nil)

@@ -152,13 +152,13 @@ func TestCounters_ReadByObserver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	snapshot := func() Endpoint {
+	read := func() Stats {
 		t.Helper()
 		all, err := o.Snapshot()
 		if err != nil || len(all) != 1 || len(all[0].Endpoints) != 1 {
 			t.Fatalf("%+v, %v", all, err)
 		}
-		return all[0].Endpoints[0]
+		return o.Stats()
 	}
 	pub := advertise(t, r, publisher("a"))
 	if len(pub.Counters()) != stats.Size {
@@ -166,20 +166,23 @@ func TestCounters_ReadByObserver(t *testing.T) {
 	}
 	c := stats.NewPublisher(pub.Counters())
 	for want := range uint64(3) {
-		if got := snapshot().Publisher.Messages; got != want {
-			t.Errorf("%d messages, want %d", got, want)
+		if got := read(); len(got.Publishers) != 1 || got.Publishers[pub.ID()].Messages != want {
+			t.Errorf("the statistics are %+v, want %d messages", got, want)
 		}
 		c.Published(10, 5)
 	}
 	pub.Withdraw()
 	sub := advertise(t, r, subscription("a"))
-	if got := snapshot(); got.Subscription != (stats.SubscriptionCounts{}) || got.Publisher != (stats.PublisherCounts{}) {
+	if got := o.Stats(); len(got.Publishers)+len(got.Subscriptions) != 0 {
+		t.Errorf("after Withdraw the statistics are %+v", got)
+	}
+	if got := read(); len(got.Publishers) != 0 || len(got.Subscriptions) != 1 || got.Subscriptions[sub.ID()] != (SubscriptionStats{}) {
 		t.Errorf("a new subscription begins with %+v", got)
 	}
 	s := stats.NewSubscription(sub.Counters())
 	s.Received(7, 8, 9)
-	if got := snapshot().Subscription; got.Messages != 1 || got.Lost != 9 {
-		t.Errorf("the figures are %+v", got)
+	if got := o.Stats().Subscriptions[sub.ID()]; got.Messages != 1 || got.Lost != 9 {
+		t.Errorf("the statistics are %+v", got)
 	}
 }
 

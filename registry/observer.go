@@ -12,7 +12,6 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
-	"github.com/shmbus/shmbus/internal/stats"
 )
 
 // An Observer reads a domain without taking part: it creates no file, wakes no process, and no process sees it. Its methods may
@@ -45,9 +44,9 @@ func Observe(dir string) (*Observer, error) {
 	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }
 
-// Snapshot returns the present participants of the domain in the order of joining, with their statistics. It includes dead
-// participants whose files are not removed yet: these are not Alive and have no endpoints. A missing directory is an empty
-// domain. Parts that cannot be read or fail a check are left out and listed by Errors. The caller owns the slices.
+// Snapshot returns the present participants of the domain in the order of joining. It includes dead participants whose files are
+// not removed yet: these are not Alive and have no endpoints. A missing directory is an empty domain. Parts that cannot be read
+// or fail a check are left out and listed by Errors. The caller owns the slices.
 func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -107,6 +106,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	locked, err := p.file.Locked()
 	who.Alive = err != nil || locked
 	if !who.Alive {
+		p.forget()
 		return who, true
 	}
 	if who.State = StateUnseen; p.head.self.Namespace == o.self.Namespace {
@@ -128,7 +128,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		p.errs = d.errs
 	}
 	o.problems = append(o.problems, p.errs...)
-	who.Endpoints = p.endpointsWithCounters()
+	who.Endpoints = p.endpoints()
 	return who, true
 }
 
@@ -160,36 +160,4 @@ func (o *Observer) Close() error {
 	clear(o.peers)
 	o.closed = true
 	return errors.Join(errs...)
-}
-
-// endpointsWithCounters returns the endpoints that are the same as when the table was read, with their statistics.
-func (p *peer) endpointsWithCounters() []Endpoint {
-	all := make([]Endpoint, 0, len(p.numbers))
-	pages := make([]int, 0, len(p.numbers))
-	var figures [stats.Size]byte
-	for page, e := range p.entries {
-		if e == nil {
-			continue
-		}
-		if _, err := p.file.ReadAt(figures[:], int64(pageOffset(page)+offCounters)); err != nil {
-			continue
-		}
-		all, pages = append(all, e.endpoint), append(pages, page)
-		if endpoint := &all[len(all)-1]; endpoint.Kind == KindPublisher {
-			endpoint.Publisher = stats.ReadPublisher(figures[:])
-		} else {
-			endpoint.Subscription = stats.ReadSubscription(figures[:])
-		}
-	}
-	// The index is read after the statistics: meanwhile another endpoint may have got a page. The owner clears the index word
-	// before it reuses a page.
-	index, _ := p.readIndex(0, len(p.entries))
-	kept := all[:0]
-	for i, page := range pages {
-		if page < len(index) && index[page].word == p.entries[page].word {
-			kept = append(kept, all[i])
-		}
-	}
-	slices.SortFunc(kept, func(a, b Endpoint) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
-	return kept
 }

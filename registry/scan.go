@@ -170,7 +170,8 @@ type span struct{ from, n, of int }
 
 func (s span) has(i int) bool { return (i-s.from+s.of)%max(s.of, 1) < s.n }
 
-// scheduled returns the peers to examine without a hint: all if the hints are not known, otherwise the next few in a regular scan.
+// scheduled returns the peers to examine without a hint: all if the hints are not known, and otherwise the next few in a regular
+// scan.
 func (r *Registry) scheduled(deep depth, hints bool) span {
 	all := len(r.order)
 	switch {

@@ -43,7 +43,7 @@ func (t *Tally) Add(v View) {
 		}
 		total.last = max(total.last, topic.Last)
 		for _, p := range topic.Publishers {
-			c := count{p.Endpoint.Publisher.Messages, p.Endpoint.Publisher.Bytes}
+			c := count{p.Stats.Messages, p.Stats.Bytes}
 			was, known := t.publishers[p.Endpoint.ID]
 			switch {
 			case !known && p.Endpoint.Since < t.began:

@@ -50,13 +50,13 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
-	b := builder{tracker: t, at: s.At, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
+	b := builder{tracker: t, at: s.At, stats: s.Stats, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
 	b.publishers(s.Participants)
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
 
-	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems, Missing: s.Missing}
+	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
 		b.finish(topic)
 		v.Rate += topic.Rate
@@ -107,6 +107,7 @@ func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
 type builder struct {
 	tracker *Tracker
 	at      int64
+	stats   registry.Stats
 	topics  map[string]*Topic
 	seen    map[registry.EndpointID]bool
 }
@@ -141,14 +142,17 @@ func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Se
 
 func (b *builder) publishers(all []registry.Participant) {
 	for who, e := range b.unseen(all, registry.KindPublisher) {
+		f, ok := b.stats.Publishers[e.ID]
+		if !ok {
+			continue // it was withdrawn meanwhile
+		}
 		r := b.tracker.publishers[e.ID]
 		if r == nil {
 			r = &rate.Estimator{Window: b.tracker.window}
 			b.tracker.publishers[e.ID] = r
 		}
-		f := e.Publisher
 		r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
-		p := Publisher{Owner: who, Endpoint: e, Stopped: r.Stopped()}
+		p := Publisher{Owner: who, Endpoint: e, Stats: f, Stopped: r.Stopped()}
 		p.Rate, p.Bandwidth = r.Rate()
 
 		t := b.topic(e.Topic)
@@ -161,13 +165,17 @@ func (b *builder) publishers(all []registry.Participant) {
 func (b *builder) subscribers(all []registry.Participant) {
 	published := slices.Sorted(maps.Keys(b.topics))
 	for who, e := range b.unseen(all, registry.KindSubscription) {
+		f, ok := b.stats.Subscriptions[e.ID]
+		if !ok {
+			continue // it was withdrawn meanwhile
+		}
 		d := b.tracker.delays[e.ID]
 		if d == nil {
 			d = &delays{}
 			b.tracker.delays[e.ID] = d
 		}
-		d.look(b.at, e.Subscription.Latency)
-		s := Subscriber{Owner: who, Endpoint: e}
+		d.look(b.at, f.Latency)
+		s := Subscriber{Owner: who, Endpoint: e, Stats: f}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 
@@ -211,7 +219,7 @@ func (b *builder) finish(t *Topic) {
 		t.State = Waiting
 	case t.Messages == 0:
 		t.State = Quiet
-	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Endpoint.Publisher.Messages > 0 }):
+	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Stats.Messages > 0 }):
 		t.State = Stale
 		if slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return p.Endpoint.Latched }) {
 			t.State = Latched
@@ -232,7 +240,7 @@ func (b *builder) sumPublishers(t *Topic) {
 		if p.Owner.State == registry.StateStopped {
 			t.Paused++
 		}
-		f := p.Endpoint.Publisher
+		f := p.Stats
 		t.Rate += p.Rate
 		t.Bandwidth += p.Bandwidth
 		t.Messages += f.Messages
@@ -264,10 +272,10 @@ func (b *builder) sumSubscribers(t *Topic) {
 		}
 		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
-			t.LostShared += s.Endpoint.Subscription.Lost
+			t.LostShared += s.Stats.Lost
 			merge(&shared, h)
 		} else {
-			t.Lost += s.Endpoint.Subscription.Lost
+			t.Lost += s.Stats.Lost
 			merge(&own, h)
 		}
 	}

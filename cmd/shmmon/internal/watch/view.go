@@ -12,6 +12,7 @@ import (
 type View struct {
 	At           int64
 	Participants []registry.Participant
+	Stats        registry.Stats
 	Problems     []error
 	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
@@ -49,6 +50,7 @@ type Topic struct {
 type Publisher struct {
 	Owner           registry.Participant // without Endpoints
 	Endpoint        registry.Endpoint
+	Stats           registry.PublisherStats
 	Rate, Bandwidth float64
 	Stopped         bool
 }
@@ -57,7 +59,8 @@ type Publisher struct {
 type Subscriber struct {
 	Owner    registry.Participant // without Endpoints
 	Endpoint registry.Endpoint
-	Shared   bool // its figures cover other topics as well
+	Stats    registry.SubscriptionStats
+	Shared   bool // its statistics cover other topics as well
 	Mismatch bool // it expects another type than some publisher announces
 	P50, P99 int64
 }

@@ -122,6 +122,7 @@ func (r *Result) list(st *stage.Stage, listings int) error {
 		if err != nil {
 			return err
 		}
+		observer.Stats()
 		if took := time.Since(began); i > 0 { // the first opens every file
 			delays.Record(int64(took))
 		} else {
