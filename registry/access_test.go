@@ -144,7 +144,7 @@ func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 func TestMakeDir_LeftOver(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, 0o300, 0o700} {
 		dir := domain(t)
-		if err := errors.Join(os.Mkdir(unnamed(dir), 0o700), os.Chmod(unnamed(dir), mode)); err != nil {
+		if err := errors.Join(os.Mkdir(temporaryName(dir), 0o700), os.Chmod(temporaryName(dir), mode)); err != nil {
 			t.Fatal(err)
 		}
 		if err := makeDir(dir); err != nil {
@@ -153,7 +153,7 @@ func TestMakeDir_LeftOver(t *testing.T) {
 		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 {
 			t.Errorf("mode %v, %v", info.Mode(), err)
 		}
-		if !isMissing(unnamed(dir)) {
+		if !isMissing(temporaryName(dir)) {
 			t.Error("the left-over directory is there still")
 		}
 		if err := makeDir(dir); !errors.Is(err, fs.ErrExist) {
@@ -161,14 +161,14 @@ func TestMakeDir_LeftOver(t *testing.T) {
 		}
 	}
 	dir := domain(t)
-	if err := os.WriteFile(unnamed(dir), nil, 0o600); err != nil {
+	if err := os.WriteFile(temporaryName(dir), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Join(Options{Dir: dir})
 	if !errors.As(err, new(*NameConflictError)) {
 		t.Error(err)
 	}
-	wantText(t, err, "remove "+unnamed(dir))
+	wantText(t, err, "remove "+temporaryName(dir))
 }
 
 func TestMakeDir_LongestName(t *testing.T) {
@@ -195,7 +195,7 @@ func TestMakeDir_ManyAtOnce(t *testing.T) {
 		}
 		group.Wait()
 		syscall.Umask(old)
-		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 || made.Load() != 1 || !isMissing(unnamed(dir)) {
+		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 || made.Load() != 1 || !isMissing(temporaryName(dir)) {
 			t.Errorf("umask %#o: %d made it, mode %v, %v", mask, made.Load(), info.Mode(), err)
 		}
 	}

@@ -11,15 +11,15 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// maxPassed is the largest number of successive numbers that ReserveID skips because of foreign files.
-const maxPassed = 1000
+// maxSkipped is the largest number of successive numbers that ReserveID skips because of foreign files.
+const maxSkipped = 1000
 
 // ReserveID returns a number for an endpoint, so that its files can have their names before Advertise. Numbers begin at 1 and
 // are never reused. A number is skipped while a foreign file has its name.
 func (r *Registry) ReserveID() uint32 {
 	r.numbers.Lock()
 	defer r.numbers.Unlock()
-	for range maxPassed {
+	for range maxSkipped {
 		r.last++
 		if r.readOnly() || !r.conflicting(r.last) {
 			break

@@ -25,7 +25,7 @@ type bell struct {
 	dir, path string
 	mode      fs.FileMode
 	log       *slog.Logger
-	silent    bool // the file is mapped read-only, and its bells are not rung
+	readOnly  bool // the file is mapped read-only, and its bells are not rung
 
 	mu            sync.Mutex // guards the rest; only the goroutine that waits on the bells changes it
 	file          *shm.File
@@ -49,9 +49,10 @@ func openBell(dir string, mode fs.FileMode, log *slog.Logger) (*bell, error) {
 	return b, nil
 }
 
-// listenTo is openBell with read access only. Without a registry file there are no bells until another participant creates one.
-func listenTo(dir string, log *slog.Logger) *bell {
-	b := &bell{dir: dir, path: filepath.Join(dir, registryName), log: log, silent: true}
+// openBellReadOnly is openBell with read access only. Without a registry file there are no bells until another participant
+// creates one.
+func openBellReadOnly(dir string, log *slog.Logger) *bell {
+	b := &bell{dir: dir, path: filepath.Join(dir, registryName), log: log, readOnly: true}
 	_ = b.open() // check tries again
 	return b
 }
@@ -60,11 +61,11 @@ func (b *bell) open() error {
 	const attempts = 8 // an attempt fails only when another process removes the file between two calls
 	for range attempts {
 		open := shm.OpenShared
-		if b.silent {
+		if b.readOnly {
 			open = shm.Open
 		}
 		f, err := open(b.path)
-		if errors.Is(err, fs.ErrNotExist) && !b.silent {
+		if errors.Is(err, fs.ErrNotExist) && !b.readOnly {
 			f, err = b.create()
 			if errors.Is(err, fs.ErrExist) {
 				continue
@@ -72,7 +73,7 @@ func (b *bell) open() error {
 		}
 		if err != nil {
 			if info, serr := os.Lstat(b.path); serr == nil && !info.Mode().IsRegular() {
-				err = taken(b.path, "remove", err)
+				err = nameConflict(b.path, "remove", err)
 			}
 			return fmt.Errorf("open the registry of the domain: %w", err)
 		}
@@ -128,7 +129,7 @@ func (b *bell) use(f *shm.File) error {
 	if err != nil {
 		return err
 	}
-	m, err := f.Map(0, registrySize, !b.silent)
+	m, err := f.Map(0, registrySize, !b.readOnly)
 	if err != nil {
 		return err
 	}

@@ -26,21 +26,21 @@ type dirChange struct {
 }
 
 const (
-	// coarse is more than the granularity of the kernel's stamps: two changes within it may have the same stamp.
-	coarse = 50 * time.Millisecond
+	// stampStep is more than the granularity of the kernel's stamps: two changes within it may have the same stamp.
+	stampStep = 50 * time.Millisecond
 
-	// lasting is the longest time between two listings. A clock that was set back may repeat a stamp.
-	lasting = time.Minute
+	// maxListingAge is the longest time between two listings. A clock that was set back may repeat a stamp.
+	maxListingAge = time.Minute
 )
 
-// few is the largest number of participants that each rescan the directory every second. In a larger domain about one does, and
-// announces what it finds.
-const few = 4
+// maxRescanners is the largest number of participants that each rescan the directory every second. In a larger domain about one
+// does, and announces what it finds.
+const maxRescanners = 4
 
 // stale reports whether the directory must be listed although there is no hint that a participant joined or left. A new
 // participant may have been killed before it rang, and files of dead participants may be left. n is the number of participants.
 func (m *directory) stale(dir string, n int) bool {
-	if n > few && rand.N(n) != 0 {
+	if n > maxRescanners && rand.N(n) != 0 {
 		return false
 	}
 	change, ok := changeOf(dir)
@@ -49,7 +49,7 @@ func (m *directory) stale(dir string, n int) bool {
 
 // uncertain reports whether the directory may differ from the last listing.
 func (m *directory) uncertain(change dirChange, now time.Time) bool {
-	return change != m.change || m.began.Sub(m.since) <= coarse || now.Sub(m.began) >= lasting
+	return change != m.change || m.began.Sub(m.since) <= stampStep || now.Sub(m.began) >= maxListingAge
 }
 
 // noteChange stores the state of the directory just before it is listed.

@@ -43,7 +43,7 @@ func TestDirectory_ClockSet(t *testing.T) {
 			grown.size += 20
 			wants(true, grown, 10*time.Second)
 			// and a name that replaced another one by the age of the listing.
-			wants(true, second, 5*time.Second+lasting)
+			wants(true, second, 5*time.Second+maxListingAge)
 		})
 	}
 }

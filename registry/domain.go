@@ -84,10 +84,10 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	}
 	err := makeDir(dir)
 	if errors.Is(err, syscall.ENOTDIR) {
-		return 0, unexamined(dir, err)
+		return 0, examineError(dir, err)
 	}
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
-		return 0, unexamined(parent, missing)
+		return 0, examineError(parent, missing)
 	}
 	if errors.As(err, new(*SpaceError)) || errors.As(err, new(*NameConflictError)) {
 		return 0, err
@@ -103,7 +103,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		return 0, explain("the directory cannot be reached", dir, err)
 	}
 	if err != nil {
-		return 0, unexamined(dir, err)
+		return 0, examineError(dir, err)
 	}
 	if err := checkDir(dir, info.Mode()); err != nil {
 		return 0, err
@@ -174,13 +174,13 @@ func CheckDomain(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return unexamined(dir, err)
+		return examineError(dir, err)
 	}
 	return checkDir(dir, info.Mode())
 }
 
-// unexamined returns the *DirError for a directory that the kernel does not describe.
-func unexamined(dir string, err error) error {
+// examineError returns the *DirError for a directory that the kernel does not describe.
+func examineError(dir string, err error) error {
 	if to, isLink := os.Readlink(dir); isLink == nil && errors.Is(err, fs.ErrNotExist) {
 		return &DirError{Dir: dir, Reason: fmt.Sprintf("it is a symbolic link to %q, and there is nothing", to),
 			Remedy: "make that directory, or remove the link"}

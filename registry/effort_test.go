@@ -114,12 +114,12 @@ func TestScan_NoChangeNoReads(t *testing.T) {
 func TestScan_PeriodicReadsBounded(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
-	for range 3 * regularly {
+	for range 3 * examinedPerScan {
 		forge(t, dir, nil).advertise(publisher("a"))
 	}
 	w.mustRefresh()
 	for range 3 {
-		if n := reads(t, func() { w.scanNow(regular) }); n > regularly {
+		if n := reads(t, func() { w.scanNow(regular) }); n > examinedPerScan {
 			t.Errorf("%d reads", n)
 		}
 	}

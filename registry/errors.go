@@ -94,10 +94,10 @@ func ExplainNameConflict(path, remedy string, err error) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return taken(path, remedy, err)
+	return nameConflict(path, remedy, err)
 }
 
-func taken(path, remedy string, err error) error {
+func nameConflict(path, remedy string, err error) error {
 	info, serr := os.Lstat(path)
 	if serr != nil {
 		return err // the file is gone

@@ -45,7 +45,7 @@ func eachFile(dir string, fn func(id ID, suffix string)) error {
 	d, err := shm.OpenDir(dir)
 	if errors.Is(err, syscall.ENOTDIR) {
 		if _, serr := os.Stat(dir); serr != nil {
-			return unexamined(dir, err)
+			return examineError(dir, err)
 		}
 		return checkDir(dir, 0)
 	}

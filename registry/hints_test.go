@@ -51,7 +51,7 @@ func TestHints_MissingFoundByScan(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
 	var all []*forger
-	for range 2*regularly + 1 {
+	for range 2*examinedPerScan + 1 {
 		all = append(all, forge(t, dir, nil))
 	}
 	// All but one join without a ring. On average one participant lists the directory in each period.
@@ -63,7 +63,7 @@ func TestHints_MissingFoundByScan(t *testing.T) {
 		w.expect(f.id, Joined)
 		f.advertise(publisher("unheard"))
 	}
-	for range 4 { // each scan examines `regularly` of them, this participant included
+	for range 4 { // each scan examines `examinedPerScan` of them, this participant included
 		w.scanNow(regular)
 	}
 	for _, f := range all {

@@ -42,8 +42,8 @@ type interest struct {
 	members atomic.Int32 // number of WatchParticipants in force
 
 	// Number of Interests that wait on each bell.
-	heeded    [topicBells]int
-	heededAll [KindSubscription + 1]int
+	topicWaits [topicBells]int
+	kindWaits  [KindSubscription + 1]int
 }
 
 type kindInterest struct {
@@ -93,11 +93,11 @@ func (in *interest) wants(kind Kind, key uint64) bool {
 
 // An Interest is a request of Discover, Watch or WatchParticipants that is in force until Stop.
 type Interest struct {
-	in     *interest
-	kind   Kind     // 0: participants
-	keys   []uint64 // none: all endpoints of the kind
-	heeded bool
-	once   sync.Once
+	in    *interest
+	kind  Kind     // 0: participants
+	keys  []uint64 // none: all endpoints of the kind
+	wakes bool
+	once  sync.Once
 }
 
 // WatchParticipants makes this process report, with Options.OnDemand, each participant that joins, leaves or dies, at once.
@@ -130,11 +130,11 @@ func (r *Registry) Watch(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, true)
 }
 
-func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, error) {
+func (r *Registry) ask(kind Kind, patterns []string, wakes bool) (*Interest, error) {
 	if kind != KindPublisher && kind != KindSubscription {
 		return nil, fmt.Errorf("there is no kind of endpoint %d; use KindPublisher or KindSubscription", kind)
 	}
-	i := &Interest{in: r.interest, kind: kind, heeded: heeded}
+	i := &Interest{in: r.interest, kind: kind, wakes: wakes}
 	if !slices.ContainsFunc(patterns, isWild) {
 		for _, p := range patterns {
 			i.keys = append(i.keys, keyOf(p))
@@ -151,7 +151,7 @@ func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, er
 }
 
 // begin adds the interest, and reports whether there is another bell to wait on.
-func (i *Interest) begin() (louder bool) {
+func (i *Interest) begin() (more bool) {
 	in := i.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -205,21 +205,21 @@ func (i *Interest) Stop() {
 }
 
 // apply adds n to the count of each bell to wait on, and reports whether there is another one. Called with in.mu held.
-func (i *Interest) apply(n int) (louder bool) {
+func (i *Interest) apply(n int) (more bool) {
 	in := i.in
 	switch {
-	case !i.heeded:
+	case !i.wakes:
 	case len(i.keys) == 0 || i.kind == KindSubscription: // subscriptions have no bells by topic
-		in.heededAll[i.kind] += n
-		return in.heededAll[i.kind] == 1
+		in.kindWaits[i.kind] += n
+		return in.kindWaits[i.kind] == 1
 	default:
 		for _, key := range i.keys {
-			at := &in.heeded[key%topicBells]
+			at := &in.topicWaits[key%topicBells]
 			*at += n
-			louder = louder || *at == 1
+			more = more || *at == 1
 		}
 	}
-	return louder
+	return more
 }
 
 // bells returns the bells of topics to wait on, and whether to wait on the bell of publishers of many topics instead, and on that
@@ -230,15 +230,15 @@ func (in *interest) bells() (topics []int, publishers, subscriptions bool) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for i, n := range in.heeded {
+	for i, n := range in.topicWaits {
 		if n > 0 {
 			topics = append(topics, i)
 		}
 	}
-	if in.heededAll[KindPublisher] > 0 || len(topics) > topicBells/2 {
-		return nil, true, in.heededAll[KindSubscription] > 0
+	if in.kindWaits[KindPublisher] > 0 || len(topics) > topicBells/2 {
+		return nil, true, in.kindWaits[KindSubscription] > 0
 	}
-	return topics, false, in.heededAll[KindSubscription] > 0
+	return topics, false, in.kindWaits[KindSubscription] > 0
 }
 
 // Sync scans the participants that announced a change. OnChange has been called for all of these changes when Sync returns.

@@ -30,20 +30,20 @@ func makeDir(dir string) error {
 	return fmt.Errorf("make %s: other processes make and remove it all the time", dir)
 }
 
-// unnamed returns the temporary name of a directory that is being made. No domain can have that name.
-func unnamed(dir string) string {
+// temporaryName returns the temporary name of a directory that is being made. No domain can have that name.
+func temporaryName(dir string) string {
 	name := filepath.Base(dir)
 	return filepath.Join(filepath.Dir(dir), "."+name[:min(len(name), 250)]+".new") // at most 255 bytes
 }
 
 // makeOnce is one attempt of makeDir. It returns fs.ErrNotExist when another process was faster.
 func makeOnce(dir string) error {
-	fresh := unnamed(dir)
+	fresh := temporaryName(dir)
 	err := os.Mkdir(fresh, 0o700)
 	var at *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		if err := adopt(fresh); err != nil {
+		if err := continueDir(fresh); err != nil {
 			return err
 		}
 	case errors.As(err, &at):
@@ -69,15 +69,15 @@ func makeOnce(dir string) error {
 	return err
 }
 
-// adopt continues with a directory that another process began to make. A directory without its mode is removed: the other
+// continueDir continues with a directory that another process began to make. A directory without its mode is removed: the other
 // process, if it lives, begins again.
-func adopt(fresh string) error {
+func continueDir(fresh string) error {
 	info, err := os.Lstat(fresh)
 	switch {
 	case err != nil:
 		return err
 	case !info.IsDir() || ownerOf(info) != os.Geteuid():
-		return taken(fresh, "remove", fs.ErrExist)
+		return nameConflict(fresh, "remove", fs.ErrExist)
 	case info.Mode().Perm() != 0o700:
 		return errors.Join(os.Remove(fresh), fs.ErrNotExist)
 	}
@@ -118,7 +118,7 @@ func mayMake(parent string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		reason = above + " neither"
 	case err != nil:
-		return unexamined(parent, err)
+		return examineError(parent, err)
 	case ownerOf(info) != os.Geteuid():
 		reason = fmt.Sprintf("and %s belongs to %s, so it is not made there", above, userName(ownerOf(info)))
 	case info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:

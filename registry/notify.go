@@ -8,7 +8,7 @@ import (
 )
 
 // active reports whether this process can ring the bells. Called with mu held.
-func (b *bell) active() bool { return b.all != nil && !b.silent }
+func (b *bell) active() bool { return b.all != nil && !b.readOnly }
 
 // notifyJoin announces that this participant joined.
 func (b *bell) notifyJoin(id ID) {

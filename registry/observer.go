@@ -95,7 +95,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	p := o.peers[id]
 	if p == nil {
 		var err error
-		if p, err = o.meet(id); err != nil {
+		if p, err = o.addPeer(id); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				o.problems = append(o.problems, explain("a participant is left out", o.dir, err))
 			}
@@ -119,7 +119,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	}
 	if p.tableChanged(w, o.interest) {
 		// Every Snapshot names all that is wrong now, also what an earlier one reported.
-		p.reported, p.cut = nil, false
+		p.reported, p.fileReported = nil, false
 		for g := range p.index.again {
 			p.index.again[g] = true
 		}
@@ -132,7 +132,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	return who, true
 }
 
-func (o *Observer) meet(id ID) (*peer, error) {
+func (o *Observer) addPeer(id ID) (*peer, error) {
 	p, err := openPeer(o.dir, id)
 	if err != nil {
 		if p != nil {
@@ -144,7 +144,7 @@ func (o *Observer) meet(id ID) (*peer, error) {
 		p.file.Close()
 		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
-	p.prove(&o.self, nil, true)
+	p.checkPID(&o.self, nil, true)
 	o.peers[id] = p
 	return p, nil
 }

@@ -20,17 +20,17 @@ type peer struct {
 	info  Participant // without Alive and Endpoints
 	head  *header
 
-	entries  []*entry        // by page; nil without a record
-	index    peerIndex       // as read last
-	read     words           // the words of the header at that time
-	seen     uint64          // version of the interest that entries was read for
-	torn     bool            // a record could not be read this time: read again
-	numbers  map[uint32]bool // of the endpoints in entries
-	schemas  int64           // bytes of the schemas in entries
-	budget   int64           // bytes of schemas that this reading may still read
-	reported map[int]uint64  // by page: index words of records that were reported as corrupt
-	cut      bool            // the file as a whole was reported as corrupt
-	errs     []error         // for an Observer: errors of the last reading
+	entries      []*entry        // by page; nil without a record
+	index        peerIndex       // as read last
+	read         words           // the words of the header at that time
+	seen         uint64          // version of the interest that entries was read for
+	torn         bool            // a record could not be read this time: read again
+	numbers      map[uint32]bool // of the endpoints in entries
+	schemas      int64           // bytes of the schemas in entries
+	budget       int64           // bytes of schemas that this reading may still read
+	reported     map[int]uint64  // by page: index words of records that were reported as corrupt
+	fileReported bool            // the file as a whole was reported as corrupt
+	errs         []error         // for an Observer: errors of the last reading
 }
 
 // An entry is a record that passed all checks.
@@ -73,10 +73,10 @@ func openPeer(dir string, id ID) (*peer, error) {
 	return p, nil
 }
 
-// prove sets the PIDCheck. The kernel can confirm the pid in the file only if it is of the same boot and pid namespace. exit,
+// checkPID sets the PIDCheck. The kernel can confirm the pid in the file only if it is of the same boot and pid namespace. exit,
 // which may be nil, watches that process and makes the question cheap. With traced it also asks whether the process has this
 // same file mapped.
-func (p *peer) prove(us *process.Identity, exit *process.Exit, traced bool) {
+func (p *peer) checkPID(us *process.Identity, exit *process.Exit, traced bool) {
 	h := p.head.self
 	if h.BootID != us.BootID || h.Namespace != us.Namespace {
 		return

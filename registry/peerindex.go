@@ -22,8 +22,8 @@ func kindOf(word uint64) Kind { return Kind(word & (1<<stateBits - 1)) }
 // list reads the groups of the index that changed, and returns the pages whose entries changed.
 func (p *peer) list(w words, d *difference) (changed []int) {
 	once := func(what string, err error) {
-		if !p.cut {
-			p.cut = true
+		if !p.fileReported {
+			p.fileReported = true
 			d.errs = append(d.errs, p.corrupt(what, err))
 		}
 	}

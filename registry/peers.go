@@ -72,7 +72,7 @@ func (r *Registry) announce(k *knownPeer) {
 	k.announced = true
 	r.watchProcess(k)
 	r.mu.Lock()
-	k.prove(&r.self.self, k.exit, false)
+	k.checkPID(&r.self.self, k.exit, false)
 	r.mu.Unlock()
 	r.report(k, Joined, Endpoint{}, nil)
 }
@@ -133,7 +133,7 @@ func (r *Registry) removePeer(k *knownPeer) {
 	delete(r.peers, k.id)
 	k.close()
 	r.mu.Unlock()
-	r.hints.left(k.id)
+	r.hints.noteGone(k.id)
 	if kind == Left {
 		delete(r.listing.present, k.id)
 	}
@@ -149,8 +149,8 @@ func (r *Registry) removePeer(k *knownPeer) {
 // reportUnlinked reports once that the file of a live participant was removed. The file cannot get its name back. Processes that
 // have it open continue to use it, because only the lock decides whether the participant lives.
 func (r *Registry) reportUnlinked(k *knownPeer) {
-	if !k.cut {
-		k.cut = true
+	if !k.fileReported {
+		k.fileReported = true
 		r.announce(k)
 		r.report(k, Corrupt, Endpoint{},
 			k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
@@ -182,8 +182,8 @@ func (k *knownPeer) close() {
 	k.file.Close()
 }
 
-// forgetAll closes all peers. No scan comes after it.
-func (r *Registry) forgetAll() {
+// closePeers closes all peers. No scan comes after it.
+func (r *Registry) closePeers() {
 	r.scanning.Lock()
 	defer r.scanning.Unlock()
 	r.mu.Lock()

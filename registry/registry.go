@@ -74,7 +74,7 @@ type Registry struct {
 	hints           hints
 	dead            map[ID]bool // participants whose files are to be removed, and whether the participant file was there
 	reapAt          time.Time   // when to remove them
-	nextUnasked     int         // index in order of the next peer to examine without a hint
+	nextScheduled   int         // index in order of the next peer to examine without a hint
 	refused         map[ID]bool // participants whose files could not be opened or removed
 	tooManyReported bool        // it was logged that there are too many participants
 	scarceReported  bool        // it was logged that descriptors or memory are short
@@ -170,7 +170,7 @@ func (r *Registry) enterReading() (err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return &DirError{Dir: r.dir, Reason: "it does not exist, and a participant that only reads creates none", Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
 	case err != nil:
-		return explain("the directory cannot be reached", r.dir, unexamined(r.dir, err))
+		return explain("the directory cannot be reached", r.dir, examineError(r.dir, err))
 	}
 	if err := checkDir(r.dir, info.Mode()); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (r *Registry) enterReading() (err error) {
 	if r.policy, err = LoadPolicy(r.dir); err != nil {
 		return err
 	}
-	r.bell = listenTo(r.dir, r.log)
+	r.bell = openBellReadOnly(r.dir, r.log)
 	r.self.id = newID()
 	return nil
 }
@@ -288,7 +288,7 @@ func (r *Registry) Close() error {
 	r.closed.Do(func() {
 		r.closing.Store(true)
 		r.wakeLoop()
-		r.forgetAll()
+		r.closePeers()
 		r.running.Wait()
 		if !r.readOnly() {
 			r.result = r.table.close(r.log)

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	scanPeriod   = time.Second           // between periodic scans
-	shortPeriod  = 50 * time.Millisecond // between scans while there is no bell, or the end of a process cannot be waited for
-	recheckPause = time.Millisecond      // between checks of the lock of a process that has ended
-	maxRechecks  = 1000                  // after these the pid was not that of the process that holds the lock
-	regularly    = 32                    // peers that a periodic scan examines without a hint
+	scanPeriod      = time.Second           // between periodic scans
+	shortPeriod     = 50 * time.Millisecond // between scans while there is no bell, or the end of a process cannot be waited for
+	recheckPause    = time.Millisecond      // between checks of the lock of a process that has ended
+	maxRechecks     = 1000                  // after these the pid was not that of the process that holds the lock
+	examinedPerScan = 32                    // peers that a periodic scan examines without a hint
 )
 
 // A depth says which participants a scan examines.
@@ -65,7 +65,7 @@ func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 		return scanPeriod, closed.Error("the participant is closed")
 	}
 	n := r.hints.read(r.bell)
-	turns := r.scheduled(deep, n.ok)
+	due := r.scheduled(deep, n.ok)
 	found := 0
 	for _, id := range n.newcomers {
 		if r.peers[id] != nil {
@@ -79,7 +79,7 @@ func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 		case r.peers[id] != nil:
 			r.listing.present[id] = true
 			found++
-		case errors.Is(err, fs.ErrNotExist) && r.hints.left(id):
+		case errors.Is(err, fs.ErrNotExist) && r.hints.noteGone(id):
 			found += 2 // it joined and left since the last scan
 		}
 	}
@@ -90,9 +90,9 @@ func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 		}
 	}
 	missed := r.hints.missed(n, found)
-	told := !n.ok || missed
-	unasked := !told && deep == regular && r.listing.stale(r.dir, len(r.order))
-	listed := told || unasked
+	mustList := !n.ok || missed
+	rescan := !mustList && deep == regular && r.listing.stale(r.dir, len(r.order))
+	listed := mustList || rescan
 	if listed {
 		if err = r.listing.list(r.dir); err != nil {
 			r.hints.known = false
@@ -116,7 +116,7 @@ func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 			if errors.Is(err, fs.ErrNotExist) {
 				delete(r.listing.present, id)
 			}
-			if unasked && r.peers[id] != nil {
+			if rescan && r.peers[id] != nil {
 				r.bell.noteChange(id) // a peer found without a hint is new to the others too
 			}
 		}
@@ -138,7 +138,7 @@ func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 		if members {
 			r.announce(k)
 		}
-		asked, news := turns.has(i), n.changed.has(placeOf(k.id))
+		asked, news := due.has(i), n.changed.has(placeOf(k.id))
 		if !asked && !news && k.unchanged() {
 			if k.seen != r.interest.version.Load() && !k.own {
 				r.compare(k, k.read)
@@ -178,8 +178,8 @@ func (r *Registry) scheduled(deep depth, hints bool) span {
 	case !hints:
 		return span{0, all, all}
 	case deep == regular && all > 0:
-		s := span{r.nextUnasked % all, min(all, regularly), all}
-		r.nextUnasked = (s.from + s.n) % all
+		s := span{r.nextScheduled % all, min(all, examinedPerScan), all}
+		r.nextScheduled = (s.from + s.n) % all
 		return s
 	}
 	return span{}
@@ -213,8 +213,8 @@ func (r *Registry) readTable(k *knownPeer) (soon bool) {
 	k.visited = true
 	w, err := k.words()
 	if err != nil {
-		if !k.cut {
-			k.cut = true
+		if !k.fileReported {
+			k.fileReported = true
 			r.announce(k)
 			r.dropEndpoints(k)
 			r.report(k, Corrupt, Endpoint{}, err)

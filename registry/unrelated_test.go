@@ -96,14 +96,14 @@ func TestRegistry_UnrelatedDeath(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, true)
 	var all []*forger
-	for range regularly + 8 {
+	for range examinedPerScan + 8 {
 		all = append(all, forge(t, dir, nil))
 	}
 	w.mustRefresh()
 	for _, f := range all {
 		f.die()
 	}
-	for range 1 + len(all)/regularly {
+	for range 1 + len(all)/examinedPerScan {
 		w.scanNow(regular)
 	}
 	if len(w.peers) != 1 {
