@@ -4,7 +4,7 @@
 // A table of fields has the columns offset, size, holds in the document, and offset, size, constant, holds in a comment. The document
 // writes a constant as its name in code font, an equals sign and the value. The last heading that ends with a path in parentheses
 // names the package. A table of steps has the columns step, writes, seen, left.
-packagpackage layouttest
+package layouttest
 
 import (
 	"fmt"
