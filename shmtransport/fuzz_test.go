@@ -295,7 +295,7 @@ func FuzzPeerPage(f *testing.F) {
 			t.Fatal("without readers:", err)
 		}
 		if n := h.w.Readers(); n != 0 {
-			t.Fatalf("%d readers after all were dismissed", n)
+			t.Fatalf("%d readers after all were removed", n)
 		}
 	})
 }

@@ -115,7 +115,7 @@ func (r *coldGroup) collect() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.sleeper.Reset()
-	poked := r.recheck.Load()
+	recheck := r.recheck.Load()
 	for k := 0; k < len(r.ranges); {
 		s := r.ranges[k]
 		if s.p.bellChanged(s.i, s.j) {
@@ -127,7 +127,7 @@ func (r *coldGroup) collect() bool {
 		k++
 	}
 	if len(r.ranges) > 0 {
-		r.sleeper.Add(&r.recheck, poked) // first the bells, which other processes change
+		r.sleeper.Add(&r.recheck, recheck) // first the bells, which other processes change
 		return true
 	}
 	w.groups = slices.DeleteFunc(w.groups, func(o *coldGroup) bool { return o == r })
