@@ -241,7 +241,7 @@ func FuzzPeerPage(f *testing.F) {
 		link := (*hostile.links.Load())[0]
 		page := h.w.readers[1].page
 		if mem.Uint32(page, pageOffArmed) != link.armed {
-			t.Fatal("not the hostile's page")
+			t.Fatal("not the hostile reader's page")
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		if !lossless {
