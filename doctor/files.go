@@ -81,9 +81,9 @@ func (x *examination) missing() {
 			continue // it may have been stopped while it closed them
 		}
 		said := map[string]bool{} // several endpoints share a file
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			for _, name := range endpointFiles(e) {
-				if _, before := x.previousEndpoint(e.ID); !before || !x.before.absent[name] || !x.now.absent[name] || said[name] {
+				if _, before := x.before.topics[e.ID]; !before || !x.before.absent[name] || !x.now.absent[name] || said[name] {
 					continue
 				}
 				said[name] = true

@@ -89,7 +89,7 @@ type Finding struct {
 type Where struct {
 	Topic       string      // or the pattern of a subscription
 	Participant registry.ID // 0 = none
-	Entity      uint32      // number of the publisher or subscription within the participant, from 1
+	Endpoint    uint32      // number of the publisher or subscription within the participant, from 1
 	Unit        string
 	PID         int      // as the participant announces it, in its own pid namespace
 	Files       []string // names in the domain's directory, the first maxNames of them
@@ -117,7 +117,7 @@ func whereParticipant(p registry.Participant) Where {
 // whereEndpoint is the Where of a participant's publisher or subscription.
 func whereEndpoint(p registry.Participant, e registry.Endpoint) Where {
 	w := whereParticipant(p)
-	w.Topic, w.Entity = e.Topic, e.ID.Number
+	w.Topic, w.Endpoint = e.Topic, e.ID.Number
 	if w.Topic == "" {
 		w.Topic = strings.Join(e.Patterns, ", ")
 	}
@@ -128,6 +128,6 @@ func whereEndpoint(p registry.Participant, e registry.Endpoint) Where {
 func order(all []Finding) {
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Fault, b.Fault), cmp.Compare(a.Unit, b.Unit),
-			cmp.Compare(a.Participant, b.Participant), cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.What, b.What))
+			cmp.Compare(a.Participant, b.Participant), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.What, b.What))
 	})
 }

@@ -150,7 +150,7 @@ func (x *examination) processes() {
 		switch p.State {
 		case registry.StateStopped:
 			pubs, subs := 0, 0
-			for _, e := range p.Entities {
+			for _, e := range p.Endpoints {
 				if e.Kind == registry.KindPublisher {
 					pubs++
 				} else {

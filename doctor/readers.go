@@ -15,7 +15,7 @@ func (x *examination) subscriptions() {
 		if x.stopped(p.ID) {
 			continue // the stop is the reason and has its own finding
 		}
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			if e.Kind == registry.KindSubscription {
 				x.subscription(p, e)
 			}
@@ -24,11 +24,12 @@ func (x *examination) subscriptions() {
 }
 
 func (x *examination) subscription(p registry.Participant, e registry.Endpoint) {
-	was, ok := x.previousEndpoint(e.ID)
-	if !ok {
+	was, known := x.before.stats.Subscriptions[e.ID]
+	now, present := x.now.stats.Subscriptions[e.ID]
+	if !known || !present {
 		return
 	}
-	got, lost := increase(was.Subscription.Messages, e.Subscription.Messages), increase(was.Subscription.Lost, e.Subscription.Lost)
+	got, lost := increase(was.Messages, now.Messages), increase(was.Lost, now.Lost)
 	if lost > 0 {
 		x.add(Finding{Severity: Warning, Fault: Losing, Where: whereEndpoint(p, e),
 			What: fmt.Sprintf("%s lost %d of %d messages in %s", label(p, e), lost, lost+got, formatDuration(x.report.Sampled)),
@@ -142,7 +143,8 @@ func (x *examination) skipsMessages(p registry.Participant, e registry.Endpoint)
 			far += increase(a.Start, link.Cursor)
 		}
 	}
-	return far > e.Subscription.Messages+e.Subscription.Lost+slack
+	counted := x.now.stats.Subscriptions[e.ID]
+	return far > counted.Messages+counted.Lost+slack
 }
 
 // Fewer samples and bytes may be held on purpose, such as a newest value.
@@ -188,7 +190,7 @@ func (x *examination) checkHeld(p registry.Participant, was, link shmtransport.L
 		return
 	}
 	w := whereParticipant(p)
-	w.Entity = link.Subscription
+	w.Endpoint = link.Subscription
 	w.Topic = x.now.topics[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
 	x.add(Finding{Severity: Warning, Fault: Held, Where: w,
 		What: fmt.Sprintf("%s (pid %d) holds %s of %s, %s, the oldest published %s ago", p.Unit, p.PID, plural(n, "sample"), w.Topic, formatSize(bytes),

@@ -17,25 +17,25 @@ const (
 // publishers reports publishers that fail, and slots that are not used.
 func (x *examination) publishers() {
 	for _, p := range x.aliveInBoth() {
-		for _, e := range p.Entities {
-			was, ok := x.previousEndpoint(e.ID)
-			if !ok || e.Kind != registry.KindPublisher {
-				continue
+		for _, e := range p.Endpoints {
+			was, known := x.before.stats.Publishers[e.ID]
+			now, present := x.now.stats.Publishers[e.ID]
+			if known && present {
+				x.publisher(p, e, was, now)
 			}
-			x.publisher(p, e, was)
 		}
 	}
 }
 
-func (x *examination) publisher(p registry.Participant, e, was registry.Endpoint) {
+func (x *examination) publisher(p registry.Participant, e registry.Endpoint, was, now registry.PublisherStats) {
 	who := fmt.Sprintf("the publisher of %s in %s (pid %d)", e.Topic, p.Unit, p.PID)
-	if n := increase(was.Publisher.Failed, e.Publisher.Failed); n > 0 {
+	if n := increase(was.Failed, now.Failed); n > 0 {
 		x.add(Finding{Severity: Warning, Fault: Failing, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s failed to publish %s in %s", who, plural(int(min(n, 1<<30)), "time"), formatDuration(x.report.Sampled)),
 			Why:    "These messages were not published, and nobody counts them as lost. The program has the error.",
 			Remedy: "See what it says. Mostly there is no memory (see nearly-full, held and loans), or the message is larger than MaxPayload."})
 	}
-	if a, b := was.Publisher.Loans, e.Publisher.Loans; min(a, b) >= minLoans {
+	if a, b := was.Loans, now.Loans; min(a, b) >= minLoans {
 		x.add(Finding{Severity: Warning, Fault: Loans, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
 			Why:    "Nobody uses these slots, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
@@ -51,8 +51,8 @@ func (x *examination) publisher(p registry.Participant, e, was registry.Endpoint
 			Why:    "Whoever subscribes now hears nothing of it, and has an error that says so.",
 			Remedy: "Close subscriptions that nobody needs, or publish the same on another topic for some of them."})
 	}
-	idle := min(x.idleBytes(e.ID), int64(min(e.Publisher.Memory, math.MaxInt64)))
-	if idle >= minIdleBytes && len(x.now.inaccessible) == 0 && idle >= int64(e.Publisher.Memory/2) && was.Publisher.Messages >= uint64(ring.Depth) {
+	idle := min(x.idleBytes(e.ID), int64(min(now.Memory, math.MaxInt64)))
+	if idle >= minIdleBytes && len(x.now.inaccessible) == 0 && idle >= int64(now.Memory/2) && was.Messages >= uint64(ring.Depth) {
 		x.add(Finding{Severity: Note, Fault: IdleMemory, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", who, formatSize(idle)),
 			Why:    "Messages were larger once. Slots of that size stay until the publisher closes or comes to its MemoryLimit.",
@@ -78,7 +78,7 @@ func (x *examination) idleBytes(id registry.EndpointID) int64 {
 // wake-up checks once a second, so shorter states are no fault.
 func (x *examination) staleReaders() {
 	for _, p := range x.aliveInBoth() {
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
 			if e.Kind != registry.KindPublisher || ring == nil || before == nil {
 				continue

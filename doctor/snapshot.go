@@ -29,6 +29,7 @@ type snapshot struct {
 	absent        map[string]bool      // announced files that do not exist
 	owners        map[registry.ID]bool // participants that have files
 	members       map[registry.ID]registry.Participant
+	stats         registry.Stats
 	dead          map[registry.ID]bool // dead participants that have files
 	bad           map[string]error     // errors of files, by name
 	inaccessible  []string             // files with a correct mode that only users with write permission in the domain can open
@@ -70,9 +71,10 @@ func takeSnapshot(ctx context.Context, dir string, observer *registry.Observer) 
 	if err != nil {
 		return nil, err
 	}
+	l.stats = observer.Stats()
 	for _, p := range who {
 		l.members[p.ID] = p
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			l.topics[e.ID] = e.Topic
 			for _, name := range endpointFiles(e) {
 				l.checkPresent(dir, name)
@@ -239,14 +241,4 @@ func (x *examination) aliveInBoth() (all []registry.Participant) {
 // stopped reports whether the process of a participant was stopped in both snapshots.
 func (x *examination) stopped(id registry.ID) bool {
 	return x.now.members[id].State == registry.StateStopped && x.before.members[id].State == registry.StateStopped
-}
-
-// previousEndpoint returns a publisher or subscription as it was in the first snapshot.
-func (x *examination) previousEndpoint(id registry.EndpointID) (registry.Endpoint, bool) {
-	for _, e := range x.before.members[id.Participant].Entities {
-		if e.ID == id {
-			return e, true
-		}
-	}
-	return registry.Endpoint{}, false
 }

@@ -159,7 +159,7 @@ func (a *accessAgent) list(context.Context) error {
 	defer o.Close()
 	all, err := o.Snapshot()
 	for _, p := range all {
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			a.found = append(a.found, e.Topic)
 		}
 	}

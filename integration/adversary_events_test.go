@@ -45,7 +45,7 @@ func measure() usage {
 // errorPhrases are phrases of errors about adversaries.
 var errorPhrases = []string{
 	"cut the file short", "ring entry", "slot of sequence", "in a slot of", "arena", "magic", "checksum", "not a regular file",
-	"too many levels", "depth", "removed while", "layout version", "cannot be read", "entity page",
+	"too many levels", "depth", "removed while", "layout version", "cannot be read", "endpoint page",
 }
 
 // An eventRecorder counts how often each participant is named by an event or its error.

@@ -143,7 +143,7 @@ func TestDoctorFindsSlowSubscriptions(t *testing.T) {
 			}
 			settle(t, dir, 80, 1)
 			f := checkFaults(t, examine(t, dir, longSample), c.want)[c.want]
-			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Entity == 0 {
+			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Endpoint == 0 {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -161,24 +161,20 @@ func settle(t *testing.T, dir string, n, subscriptions uint64) {
 	}
 	defer o.Close()
 	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		all, err := o.Snapshot()
-		if err != nil {
+		if _, err := o.Snapshot(); err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range all {
-			for _, e := range p.Entities {
-				if e.Kind != registry.KindPublisher || e.Publisher.Subscribers < subscriptions {
-					continue
-				}
-				published := e.Publisher.Messages
-				from, seen := first[e.ID]
-				if !seen {
-					from, first[e.ID] = published, published
-				}
-				waits := seen && e.Publisher.Waited > 0 && published == last[e.ID]
-				if last[e.ID] = published; published >= from+n || waits || e.Publisher.Failed > 0 {
-					return
-				}
+		for id, s := range o.Stats().Publishers {
+			if s.Subscribers < subscriptions {
+				continue
+			}
+			from, seen := first[id]
+			if !seen {
+				from, first[id] = s.Messages, s.Messages
+			}
+			waits := seen && s.Waited > 0 && s.Messages == last[id]
+			if last[id] = s.Messages; s.Messages >= from+n || waits || s.Failed > 0 {
+				return
 			}
 		}
 	}
@@ -204,7 +200,7 @@ func TestDoctorFindsSlotsThatNobodyUses(t *testing.T) {
 				settle(t, dir, 40, 0)
 			}
 			f := checkFaults(t, examine(t, dir, longSample), c.want)[c.want]
-			if f.Severity != c.severity || f.Topic != "t" || f.Entity == 0 {
+			if f.Severity != c.severity || f.Topic != "t" || f.Endpoint == 0 {
 				t.Errorf("%+v", f)
 			}
 		})

@@ -269,7 +269,7 @@ func TestADomainThatIsMountedReadOnlyCanBeLookedAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	if seen, err := o.Snapshot(); err != nil || len(seen) != 1 || !seen[0].Alive || len(seen[0].Entities) != 1 {
+	if seen, err := o.Snapshot(); err != nil || len(seen) != 1 || !seen[0].Alive || len(seen[0].Endpoints) != 1 {
 		t.Errorf("it sees %+v, %v", seen, err)
 	}
 	if _, err := topic.Join(&topic.Options{Dir: other, Domain: "d"}); !errors.Is(err, syscall.EROFS) {

@@ -109,7 +109,7 @@ func (v *victim) join() (err error) {
 
 func (v *victim) leave() error { return v.p.Close() }
 
-// joinRegistry joins without topics and advertises a publisher with a schema too large for an entity page. The scenario does not
+// joinRegistry joins without topics and advertises a publisher with a schema too large for an endpoint page. The scenario does not
 // withdraw the publisher.
 func (v *victim) joinRegistry() (err error) {
 	dir, err := registry.DomainDir("", "")

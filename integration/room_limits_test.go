@@ -244,7 +244,7 @@ func forge(t testing.TB, dir string, pid int, alter func(header []byte)) *forged
 	if _, err := model.ReadAt(b, 0); err != nil {
 		t.Fatal(err)
 	}
-	clear(b[64:offText]) // no entities
+	clear(b[64:offText]) // no endpoints
 	id := rand.Uint64() | 1
 	binary.NativeEndian.PutUint32(b[offState:], 1)
 	binary.NativeEndian.PutUint32(b[offPID:], uint32(pid))

@@ -23,7 +23,7 @@ func (r *recorder) addIdleTopics(dir string, wants func(topic string) bool) erro
 		return nil
 	}
 	for _, p := range all {
-		for _, e := range p.Entities {
+		for _, e := range p.Endpoints {
 			if e.Kind != registry.KindPublisher || !wants(e.Topic) {
 				continue
 			}

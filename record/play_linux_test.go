@@ -308,7 +308,7 @@ func TestPlayer_SecondPassOfReplacedLatchedPublishers(t *testing.T) {
 }
 
 func TestPlay_MorePublishersThanAParticipantCanHave(t *testing.T) {
-	const n = registry.MaxEntities + 100
+	const n = registry.MaxEndpoints + 100
 	one := func(int) *mcapfile.Channel { return &mcapfile.Channel{Topic: "t", Encoding: "raw"} }
 	for name, c := range map[string]struct {
 		channel func(i int) *mcapfile.Channel

@@ -81,7 +81,7 @@ func firstOf(errs []error) (first error) {
 // isFull reports whether the participant has reached its limit of publishers and subscriptions.
 func isFull(err error) bool {
 	var limit *registry.LimitError
-	return errors.As(err, &limit) && limit.Limit == registry.MaxEntities
+	return errors.As(err, &limit) && limit.Limit == registry.MaxEndpoints
 }
 
 func (pl *player) awaitSubscribers(ctx context.Context) error {

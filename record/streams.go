@@ -179,7 +179,7 @@ const maxSeparatePublishers = 64
 func (st *replayStream) limitPublishers(schemas int) {
 	st.maxPublishers = maxSeparatePublishers
 	if st.latched {
-		st.maxPublishers = registry.MaxEntities
+		st.maxPublishers = registry.MaxEndpoints
 	}
 	if n := len(st.kind.Schema); n > 0 {
 		st.maxPublishers = min(st.maxPublishers, 1+schemas/n)

@@ -13,15 +13,15 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// An AccessError says that the kernel refused this process something in a domain, by the mode and the owner of a file.
+// An AccessError says that the kernel refused this process an operation in a domain, by the mode and the owner of a file.
 type AccessError struct {
-	What   string // what was refused
-	Path   string // what it was refused on
+	What   string // the operation
+	Path   string // the file
 	Mode   fs.FileMode
-	UID    int // who owns Path; -1 where that cannot be asked
+	UID    int // owner of Path; -1 where the system does not tell
 	GID    int
-	User   int   // as whom this process acts
-	Groups []int // and in which groups
+	User   int   // effective user of this process
+	Groups []int // and its groups
 	Remedy string
 	Err    error // the kernel's answer
 }
@@ -41,7 +41,7 @@ func (e *AccessError) Error() string {
 
 func (e *AccessError) Unwrap() error { return e.Err }
 
-// octal is a mode as chmod takes it.
+// octal returns a mode in the form that chmod takes.
 func octal(mode fs.FileMode) string {
 	n := mode.Perm()
 	if mode&fs.ModeSticky != 0 {
@@ -74,16 +74,15 @@ func groupNames(gids []int) (s string) {
 	return s
 }
 
-// ownGroups are the groups that the kernel counts this process in.
+// ownGroups returns the groups of this process.
 func ownGroups() []int {
-	groups, _ := os.Getgroups() // fails for nobody who has a kernel
+	groups, _ := os.Getgroups() // does not fail on Linux
 	groups = append(groups, os.Getegid())
 	slices.Sort(groups)
 	return slices.Compact(groups)
 }
 
-// explain makes an *AccessError of an error about a domain that says that the kernel refuses something. Others stay as they
-// are.
+// explain turns the kernel's refusal of access in a domain into an *AccessError, and returns all other errors unchanged.
 func explain(what, dir string, err error) error {
 	if !errors.Is(err, fs.ErrPermission) || errors.As(err, new(*AccessError)) || errors.As(err, new(*NameConflictError)) {
 		return err
@@ -94,7 +93,7 @@ func explain(what, dir string, err error) error {
 		e.Path = at.Path
 	}
 	info, serr := os.Stat(e.Path)
-	for serr != nil && e.Path != "/" { // a directory above it is closed: the nearest that can be asked about
+	for serr != nil && e.Path != "/" { // a directory above is closed: name the nearest one that can be examined
 		e.Path = filepath.Dir(e.Path)
 		info, serr = os.Stat(e.Path)
 	}
@@ -105,8 +104,8 @@ func explain(what, dir string, err error) error {
 	return e
 }
 
-// ExplainAccess makes an *AccessError of an error about the domain in dir that says that the kernel refuses something, and leaves
-// others as they are. What says what was refused.
+// ExplainAccess turns the kernel's refusal of access in the domain in dir into an *AccessError, and returns all other errors
+// unchanged. what names the operation.
 func ExplainAccess(what, dir string, err error) error { return explain(what, dir, err) }
 
 func (e *AccessError) remedy(dir string) string {
@@ -133,17 +132,17 @@ func (e *AccessError) remedy(dir string) string {
 	return "it is its owner's alone: run as that user, have it shared (chgrp GROUP and chmod 2770; 2750 lets the group read), or choose another domain (SHMBUS_DIR, SHMBUS_DOMAIN)"
 }
 
-// A PIDCheck says what the kernel knows of the pid that a participant says it has. The file of a participant is whose the kernel
-// says it is; what is in the file is its owner's word.
+// A PIDCheck says what the kernel confirms of the pid in a participant's file. The kernel vouches for the owner of the file.
+// The content of the file is a claim of that owner.
 type PIDCheck uint8
 
 const (
-	// PIDUnverified: nothing. The process is in another pid namespace, has ended, or is not its user's.
+	// PIDUnverified: nothing. The process is in another pid namespace, has ended, or acts as another user.
 	PIDUnverified PIDCheck = iota
-	// PIDOfUser: a process with this pid started when the participant says, and acts as the user who owns the file.
+	// PIDOfUser: a process with this pid and start time exists, and acts as the user that owns the file.
 	PIDOfUser
-	// PIDOfFile: that process has the participant's file mapped, so it is the participant, or a child that it gave the file.
-	// The kernel tells this only root and the user itself, and only an Observer asks.
+	// PIDOfFile: in addition that process has the participant's file mapped, so it is the participant, or a child that got
+	// the file from it. The kernel tells this only to root and to the same user. Only an Observer asks.
 	PIDOfFile
 )
 
@@ -153,14 +152,14 @@ func (p PIDCheck) String() string {
 	if int(p) < len(checkNames) {
 		return checkNames[p]
 	}
-	return fmt.Sprintf("Proof(%d)", uint8(p))
+	return fmt.Sprintf("PIDCheck(%d)", uint8(p))
 }
 
-// MarshalText makes JSON carry the Proof as its String.
+// MarshalText makes JSON carry the PIDCheck as its String.
 func (p PIDCheck) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// ownedBy refuses a file beside a participant's own that does not belong to the same user: somebody else with rights on the
-// directory put it there.
+// ownedBy refuses a file of a participant that does not belong to the user of its participant file: another user with write
+// access to the directory put it there.
 func ownedBy(f *shm.File, uid int) error {
 	owner, err := f.Owner()
 	if err != nil {
@@ -169,11 +168,11 @@ func ownedBy(f *shm.File, uid int) error {
 	return CheckOwner(f.Path(), owner.UID, uid)
 }
 
-// CheckOwner returns a *CorruptError when a file does not belong to the user whose participant's it should be.
+// CheckOwner returns a *CorruptError when the owner of a participant's file is not the user of that participant.
 func CheckOwner(path string, owner, want int) error {
 	if owner == want {
 		return nil
 	}
-	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, so somebody else put it there; mode 3770 of the directory prevents that",
+	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, so another user put it there; mode 3770 of the directory prevents that",
 		userName(owner), userName(want))}
 }

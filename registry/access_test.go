@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// whoIs returns what an observer and a participant see of somebody.
+// whoIs returns a participant as an observer and as another participant see it.
 func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 	t.Helper()
 	o, err := Observe(dir)
@@ -27,7 +27,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := r.Refresh(); err != nil {
+	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
 	all, err := o.Snapshot()
@@ -39,7 +39,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 			observed = p
 		}
 	}
-	for _, p := range r.Participants() {
+	for _, p := range r.participants() {
 		if p.ID == id {
 			met = p
 		}
@@ -47,7 +47,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 	return observed, met
 }
 
-func TestTheKernelSaysWhoAParticipantIs(t *testing.T) {
+func TestParticipant_UserAndPIDFromKernel(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir)
 	observed, met := whoIs(t, dir, r.ID())
@@ -61,7 +61,7 @@ func TestTheKernelSaysWhoAParticipantIs(t *testing.T) {
 	}
 }
 
-func TestALieAboutAPidIsNoProof(t *testing.T) {
+func TestPIDCheck_FalsePID(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	foreign, foreignStart := sleeperAs(t, 5002, 6002)
@@ -83,7 +83,7 @@ func TestALieAboutAPidIsNoProof(t *testing.T) {
 	}
 }
 
-func TestASchemaOfAnotherUserIsNotBelieved(t *testing.T) {
+func TestSchema_OfAnotherUserRejected(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	r := watch(t, dir)
@@ -99,13 +99,13 @@ func TestASchemaOfAnotherUserIsNotBelieved(t *testing.T) {
 	}
 	defer o.Close()
 	all, err := o.Snapshot()
-	if err != nil || len(all) != 1 || len(all[0].Entities) != 0 {
+	if err != nil || len(all) != 1 || len(all[0].Endpoints) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "somebody else put it there")
+	wantText(t, errors.Join(o.Errors()...), "belongs to user 5002", "another user put it there")
 }
 
-func TestTheUmaskChangesNoModeOfADirectory(t *testing.T) {
+func TestMakeDir_Umask(t *testing.T) {
 	for _, mask := range []int{0, 0o777} {
 		dir := domain(t)
 		old := syscall.Umask(mask)
@@ -118,7 +118,7 @@ func TestTheUmaskChangesNoModeOfADirectory(t *testing.T) {
 	}
 }
 
-// A directory that its owner closed stays closed, with the mode and the group bit that it has.
+// A directory that its owner closed stays closed, with its mode and its group bit.
 func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, fs.ModeSetgid} {
 		dir := domain(t)
@@ -127,7 +127,7 @@ func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 		}
 		r, err := Join(Options{Dir: dir})
 		switch {
-		case os.Geteuid() == 0 && err != nil: // who may do everything
+		case os.Geteuid() == 0 && err != nil: // root is refused nothing
 			t.Error(err)
 		case err == nil:
 			r.Close()
@@ -140,11 +140,11 @@ func TestJoin_DirectoryClosedByItsOwner(t *testing.T) {
 	}
 }
 
-// What a process left that died while it made a directory is used or removed by the next one.
+// The remains of a process that died while it made a directory are used or removed by the next one.
 func TestMakeDir_LeftOver(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, 0o300, 0o700} {
 		dir := domain(t)
-		if err := errors.Join(os.Mkdir(unnamed(dir), 0o700), os.Chmod(unnamed(dir), mode)); err != nil {
+		if err := errors.Join(os.Mkdir(temporaryName(dir), 0o700), os.Chmod(temporaryName(dir), mode)); err != nil {
 			t.Fatal(err)
 		}
 		if err := makeDir(dir); err != nil {
@@ -153,7 +153,7 @@ func TestMakeDir_LeftOver(t *testing.T) {
 		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 {
 			t.Errorf("mode %v, %v", info.Mode(), err)
 		}
-		if !isMissing(unnamed(dir)) {
+		if !isMissing(temporaryName(dir)) {
 			t.Error("the left-over directory is there still")
 		}
 		if err := makeDir(dir); !errors.Is(err, fs.ErrExist) {
@@ -161,14 +161,14 @@ func TestMakeDir_LeftOver(t *testing.T) {
 		}
 	}
 	dir := domain(t)
-	if err := os.WriteFile(unnamed(dir), nil, 0o600); err != nil {
+	if err := os.WriteFile(temporaryName(dir), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Join(Options{Dir: dir})
 	if !errors.As(err, new(*NameConflictError)) {
 		t.Error(err)
 	}
-	wantText(t, err, "remove "+unnamed(dir))
+	wantText(t, err, "remove "+temporaryName(dir))
 }
 
 func TestMakeDir_LongestName(t *testing.T) {
@@ -195,13 +195,13 @@ func TestMakeDir_ManyAtOnce(t *testing.T) {
 		}
 		group.Wait()
 		syscall.Umask(old)
-		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 || made.Load() != 1 || !isMissing(unnamed(dir)) {
+		if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 || made.Load() != 1 || !isMissing(temporaryName(dir)) {
 			t.Errorf("umask %#o: %d made it, mode %v, %v", mask, made.Load(), info.Mode(), err)
 		}
 	}
 }
 
-// The directory of domains is made where only this user can exchange it.
+// The parent of domains is created where only this user can replace it.
 func TestJoin_MissingDirectoryOfDomains(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	sticky, open := base+"/sticky", base+"/open"
@@ -249,8 +249,8 @@ func TestJoin_MissingDirectoryOfDomains(t *testing.T) {
 	}
 }
 
-// Whoever joins as root in the domain of a user first must not lock that one out.
-func TestARegistryFileOfRootIsTheOwnersOfTheDomain(t *testing.T) {
+// The registry file of a user's domain must not lock out that user when root joined first.
+func TestRegistryFile_MadeByRootForOwner(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 5001, 6001)); err != nil {
@@ -267,7 +267,7 @@ func TestARegistryFileOfRootIsTheOwnersOfTheDomain(t *testing.T) {
 	}
 }
 
-func TestAReaderLeavesNoTrace(t *testing.T) {
+func TestRegistry_ReadOnlyLeavesNoTrace(t *testing.T) {
 	dir := domain(t)
 	if r, err := Join(Options{Dir: dir, ReadOnly: true}); err == nil {
 		r.Close()
@@ -306,22 +306,22 @@ func TestAReaderLeavesNoTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(a.Counters())
-	if err := r.Refresh(); err != nil {
+	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	if all := r.Participants(); len(all) != 1 || all[0].ID != w.ID() {
+	if all := r.participants(); len(all) != 1 || all[0].ID != w.ID() {
 		t.Errorf("sees %+v", all)
 	}
 	if err := errors.Join(a.Withdraw(), r.Close()); err != nil {
 		t.Error(err)
 	}
-	if err := w.Refresh(); err != nil {
+	if err := w.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	if all := w.Participants(); len(all) != 1 {
+	if all := w.participants(); len(all) != 1 {
 		t.Errorf("is seen: %+v", all)
 	}
-	if after := names(); len(after) != len(before) { // the participant removed what was dead
+	if after := names(); len(after) != len(before) { // the participant w has removed the dead file
 		t.Errorf("left %v, there was %v", after, before)
 	}
 	w.Close()
@@ -331,7 +331,7 @@ func TestAReaderLeavesNoTrace(t *testing.T) {
 	if r, err = Join(Options{Dir: dir, ReadOnly: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(r.Refresh(), r.Close()); err != nil {
+	if err := errors.Join(r.refresh(), r.Close()); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dead); err != nil {

@@ -11,15 +11,15 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// maxPassed bounds how many numbers in a row are passed over because somebody else has files under them.
-const maxPassed = 1000
+// maxSkipped is the largest number of successive numbers that ReserveID skips because of foreign files.
+const maxSkipped = 1000
 
-// ReserveID hands out the number for an entity that is to be advertised, so that its files can be named before. Numbers begin
-// at 1 and are not handed out again. A number under which somebody else put a file is passed over.
+// ReserveID returns a number for an endpoint, so that its files can have their names before Advertise. Numbers begin at 1 and
+// are never reused. A number is skipped while a foreign file has its name.
 func (r *Registry) ReserveID() uint32 {
 	r.numbers.Lock()
 	defer r.numbers.Unlock()
-	for range maxPassed {
+	for range maxSkipped {
 		r.last++
 		if r.readOnly() || !r.conflicting(r.last) {
 			break
@@ -29,7 +29,7 @@ func (r *Registry) ReserveID() uint32 {
 	return r.last
 }
 
-// conflicting reports whether a file is there that only an entity of this number may have, which there was none of yet.
+// conflicting reports whether a file exists that only an endpoint with this number may have. No endpoint has had the number.
 func (r *Registry) conflicting(number uint32) bool {
 	for _, suffix := range []string{publisherSuffix(number), schemaSuffix(number)} {
 		if _, err := os.Lstat(r.Path(suffix)); err == nil {
@@ -39,9 +39,9 @@ func (r *Registry) conflicting(number uint32) bool {
 	return false
 }
 
-// Advertise makes a publisher or subscription known to the domain; when it returns the record can be seen and the bell was
-// rung. The number comes from Number and is used up on success; the participant in e.ID and the counters are ignored, and
-// Since is filled in if it is zero. Of a participant that is ReadOnly nobody sees it, and it cannot be a publisher. Errors are
+// Advertise makes a publisher or subscription known to the domain. When it returns, the record can be read and the bell has
+// been rung. The number in e.ID comes from ReserveID and is used up on success. The participant in e.ID is ignored. A Since of
+// zero stands for now. With Options.ReadOnly no other process sees the endpoint, and a publisher is refused. Errors are
 // *NameError, *LimitError, *SpaceError, and os.ErrClosed after Close.
 func (r *Registry) Advertise(e Endpoint) (*Advertisement, error) {
 	a, err := r.advertise(&e)
@@ -63,7 +63,7 @@ func (r *Registry) advertise(e *Endpoint) (*Advertisement, error) {
 		return nil, err
 	}
 	if !r.claim(e.ID.Number) {
-		return nil, fmt.Errorf("number %d did not come from Number, or was advertised before", e.ID.Number)
+		return nil, fmt.Errorf("number %d did not come from ReserveID, or was advertised before", e.ID.Number)
 	}
 	if r.readOnly() {
 		if e.Kind == KindPublisher {
@@ -88,7 +88,7 @@ func (r *Registry) claim(number uint32) bool {
 	return ok
 }
 
-// ReleaseID takes back a number that came from ReserveID and will not be advertised. Of others it does nothing.
+// ReleaseID gives up a number from ReserveID that will not be advertised. For any other number it does nothing.
 func (r *Registry) ReleaseID(number uint32) { r.claim(number) }
 
 func (r *Registry) unclaim(number uint32) {
@@ -111,14 +111,15 @@ type Advertisement struct {
 	err  error
 }
 
-// ID returns what the entity is called in the domain.
+// ID returns the id of the endpoint.
 func (a *Advertisement) ID() EndpointID { return a.id }
 
-// Counters returns the stats.Size bytes of shared memory in which the owner keeps its figures for others to read. They
-// must not be touched after Withdraw, when another entity may get them, nor after Close of the registry, when they are gone.
+// Counters returns the stats.Size bytes of shared memory in which the owner of the endpoint counts for other processes to read.
+// The memory must not be accessed after Withdraw, when another endpoint may get it, nor after Close of the registry, which
+// unmaps it.
 func (a *Advertisement) Counters() []byte { return a.counters }
 
-// Withdraw takes the entity back and rings the bell. It may be called more than once, and after Close.
+// Withdraw removes the record of the endpoint and rings the bell. It may be called more than once, and after Close.
 func (a *Advertisement) Withdraw() error {
 	a.once.Do(func() {
 		if a.r.readOnly() {

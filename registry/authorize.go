@@ -10,16 +10,16 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A ForbiddenError says that the policy of the domain does not let somebody publish or subscribe to a topic.
+// A ForbiddenError says that the policy of the domain forbids a user or group to publish on a topic or subscribe to it.
 type ForbiddenError struct {
 	Topic  string
-	Kind   Kind // of what is forbidden
+	Kind   Kind // KindPublisher: publishing is forbidden; KindSubscription: subscribing
 	Who    string
 	Policy string // path of the file
 	Rule   Rule   // the line that decides
-	Reason string // what else there is to say, or empty
+	Reason string // more about the cause, or empty
 	Remedy string
-	Err    error // the kernel's answer, if it was asked
+	Err    error // the kernel's answer, or nil
 }
 
 func (e *ForbiddenError) Error() string {
@@ -36,8 +36,8 @@ func (e *ForbiddenError) Error() string {
 
 func (e *ForbiddenError) Unwrap() error { return e.Err }
 
-// RuleFor returns the rule that decides who may publish on a topic, or subscribe to it. Without one everybody may whom the
-// mode of the directory lets.
+// RuleFor returns the rule that decides about publishing on a topic, or subscribing to it. Without a rule the mode of the
+// directory alone decides.
 func (p *Policy) RuleFor(kind Kind, topic string) (Rule, bool) {
 	for _, r := range p.Rules {
 		if r.Kind == kind && MatchPattern(r.Pattern, topic) {
@@ -47,14 +47,14 @@ func (p *Policy) RuleFor(kind Kind, topic string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// allows reports whether a rule lets a user with these groups.
+// allows reports whether a rule allows a user with these groups.
 func (r Rule) allows(uid int, groups []int) bool {
 	return slices.Contains(r.Users, uid) || slices.ContainsFunc(groups, func(gid int) bool { return slices.Contains(r.Groups, gid) })
 }
 
-// AuthorizePublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. As whom that one acts
-// is the kernel's word: the user is the owner of its file, and its groups are those of its process, which must be seen from
-// here unless the rule names the user.
+// AuthorizePublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. User and groups of
+// the participant come from the kernel: the user is the owner of its file, and the groups are those of its process, which must
+// be visible from here unless the rule names the user.
 func (p *Policy) AuthorizePublish(who Participant, topic string) error {
 	r, ok := p.RuleFor(KindPublisher, topic)
 	if !ok || r.allows(who.UID, nil) {
@@ -80,8 +80,9 @@ func (p *Policy) AuthorizePublish(who Participant, topic string) error {
 	return e
 }
 
-// CheckPublisher returns a *ForbiddenError when a publisher of the domain in dir is against the policy: it may not publish, as
-// AuthorizePublish says, or others can read its file than may subscribe, as when it began before the policy.
+// CheckPublisher returns a *ForbiddenError when a publisher of the domain in dir violates the policy. Either AuthorizePublish
+// forbids it, or its file can be read by others than the rule for subscriptions names, for example because the publisher is
+// older than the policy.
 func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
 	if err := p.AuthorizePublish(who, e.Topic); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
 	}
 	own, err := shm.OwnerOf(filePath(dir, e.ID.Participant, publisherSuffix(e.ID.Number)))
 	if err != nil || own.Mode.Perm()&0o077 == 0 || own.Mode.Perm()&0o037 == 0 && slices.Contains(r.Groups, own.GID) {
-		return nil // what is gone meanwhile is not against it
+		return nil // the publisher is gone, or its file is closed enough
 	}
 	return &ForbiddenError{Topic: e.Topic, Kind: KindSubscription, Who: "members of " + groupName(own.GID), Policy: p.Path, Rule: r,
 		Reason: fmt.Sprintf("but can: the publisher's file has mode %s", octal(own.Mode)), Remedy: "start the publisher anew"}
@@ -101,9 +102,9 @@ func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
 // Policy returns the policy of the domain as it was when this process joined.
 func (r *Registry) Policy() *Policy { return r.policy }
 
-// PublisherFile returns which mode and group the file of a publisher must have so that the kernel lets those read it who may
-// subscribe to its topic; group 0 means that of other files. It returns a *ForbiddenError when this process may not publish
-// there, because of which others would refuse it.
+// PublisherFile returns the mode and group that the file of a publisher must have, so that the kernel lets exactly the users
+// read it that may subscribe to its topic. Group 0 means the group of the other files. It returns a *ForbiddenError when this
+// process may not publish on the topic: all subscribers would refuse the publisher.
 func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err error) {
 	if rule, ok := r.policy.RuleFor(KindPublisher, topic); ok && !rule.allows(os.Geteuid(), ownGroups()) {
 		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
@@ -118,13 +119,13 @@ func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err
 	case os.Geteuid() != 0 && !slices.Contains(ownGroups(), rule.Groups[0]):
 		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
 			Reason: "and only a member can give files to " + groupName(rule.Groups[0]),
-			Remedy: "have the publisher's user put into the group of those who may subscribe, and start it anew"}
+			Remedy: "have the publisher's user put into the group of the users that may subscribe, and start it anew"}
 	}
 	return 0o640, rule.Groups[0], nil
 }
 
-// ExplainOpen makes a *ForbiddenError of the kernel's refusal to open the file of a publisher, where a line of the policy is
-// why, and else an *AccessError. Other errors stay as they are.
+// ExplainOpen turns the kernel's refusal to open the file of a publisher into a *ForbiddenError if a line of the policy is the
+// cause, and otherwise into an *AccessError. It returns all other errors unchanged.
 func (r *Registry) ExplainOpen(topic string, err error) error {
 	err = explain(fmt.Sprintf("the publisher of %q cannot be read", topic), r.dir, err)
 	access, refused := err.(*AccessError)

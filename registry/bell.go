@@ -19,19 +19,19 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A bell is the mapped registry file of a domain, with its bells and hints. The file belongs to nobody: it may be removed,
-// replaced or cut short by anyone at any time, and hold anything, which costs speed and nothing else.
+// A bell is the mapped registry file of a domain, with its bells and hints. The file has no owner: any participant may remove,
+// replace or truncate it at any time and write anything into it. That costs speed and nothing else.
 type bell struct {
 	dir, path string
 	mode      fs.FileMode
 	log       *slog.Logger
-	silent    bool // only listens: the file is mapped read-only
+	readOnly  bool // the file is mapped read-only, and its bells are not rung
 
-	mu            sync.Mutex // guards the rest; only the goroutine that waits on the bell changes it
+	mu            sync.Mutex // guards the rest; only the goroutine that waits on the bells changes it
 	file          *shm.File
 	mapping       *shm.Mapping
 	nonce         []byte
-	all           *atomic.Uint32 // nil: there is no bell now
+	all           *atomic.Uint32 // nil: no file is mapped now
 	publishers    *atomic.Uint32
 	subscriptions *atomic.Uint32
 	topics        []atomic.Uint32 // by key
@@ -49,22 +49,23 @@ func openBell(dir string, mode fs.FileMode, log *slog.Logger) (*bell, error) {
 	return b, nil
 }
 
-// listenTo is openBell for whoever may only read. Without a registry file there is no bell until somebody makes one.
-func listenTo(dir string, log *slog.Logger) *bell {
-	b := &bell{dir: dir, path: filepath.Join(dir, registryName), log: log, silent: true}
+// openBellReadOnly is openBell with read access only. Without a registry file there are no bells until another participant
+// creates one.
+func openBellReadOnly(dir string, log *slog.Logger) *bell {
+	b := &bell{dir: dir, path: filepath.Join(dir, registryName), log: log, readOnly: true}
 	_ = b.open() // check tries again
 	return b
 }
 
 func (b *bell) open() error {
-	const attempts = 8 // each is lost only to somebody who removes the file between two of our calls
+	const attempts = 8 // an attempt fails only when another process removes the file between two calls
 	for range attempts {
 		open := shm.OpenShared
-		if b.silent {
+		if b.readOnly {
 			open = shm.Open
 		}
 		f, err := open(b.path)
-		if errors.Is(err, fs.ErrNotExist) && !b.silent {
+		if errors.Is(err, fs.ErrNotExist) && !b.readOnly {
 			f, err = b.create()
 			if errors.Is(err, fs.ErrExist) {
 				continue
@@ -72,7 +73,7 @@ func (b *bell) open() error {
 		}
 		if err != nil {
 			if info, serr := os.Lstat(b.path); serr == nil && !info.Mode().IsRegular() {
-				err = taken(b.path, "remove", err)
+				err = nameConflict(b.path, "remove", err)
 			}
 			return fmt.Errorf("open the registry of the domain: %w", err)
 		}
@@ -111,7 +112,7 @@ func (b *bell) create() (_ *shm.File, err error) {
 		return nil, err
 	}
 	if info, err := os.Stat(b.dir); err == nil && os.Geteuid() == 0 && ownerOf(info) > 0 {
-		// Or a look that root takes would leave the owner of the domain a file that it may not write.
+		// Otherwise root would leave the owner of the domain a registry file that the owner may not write.
 		if err := f.GiveTo(ownerOf(info)); err != nil {
 			return nil, err
 		}
@@ -128,7 +129,7 @@ func (b *bell) use(f *shm.File) error {
 	if err != nil {
 		return err
 	}
-	m, err := f.Map(0, registrySize, !b.silent)
+	m, err := f.Map(0, registrySize, !b.readOnly)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func readRegistryFile(f *shm.File, path string) (nonce []byte, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if n == len(b) { // another version may have another size
+	if n == len(b) { // before the size: another version may have another one
 		if err := checkVersion(b, path, registryMagic); err != nil {
 			return nil, err
 		}
@@ -173,8 +174,8 @@ func checkRegistryFile(path string) error {
 	return err
 }
 
-// check finds out whether the mapped file is still the one that the others ring, and changes to theirs if not. Without a
-// bell it reports false. Only the goroutine that waits on the bell may call it.
+// check compares the mapped file with the one that has the name now, and maps that one if it is another. It reports false
+// without a file. Only the goroutine that waits on the bells may call it.
 func (b *bell) check() bool {
 	f, err := shm.Open(b.path)
 	if err == nil {
@@ -186,7 +187,7 @@ func (b *bell) check() bool {
 		}
 	}
 	if b.all != nil && shm.IsOurWant(err) {
-		return true // there is no reason to think that it is another file now
+		return true // descriptors or memory are short, which says nothing about the file
 	}
 	had := b.all != nil
 	b.close()
@@ -199,8 +200,8 @@ func (b *bell) check() bool {
 	return err == nil
 }
 
-// access runs fn, which reads or writes the file. Whoever cut the file short made that a fault, which here means only that
-// nothing was heard; check will notice. fn takes no lock and leaves nothing half done: it counts words and adds to them.
+// access runs fn, which reads or writes the mapped file. A fault of fn, because the file was truncated, ends fn and has no other
+// effect here; check finds the cause. fn may end at any access, so it takes no lock: it only loads words and adds to them.
 func (b *bell) access(fn func()) {
 	defer func(before sigbus.Mode) {
 		before.Restore()

@@ -20,7 +20,7 @@ func BenchmarkJoinClose(b *testing.B) {
 	}
 }
 
-// A process that joins, meets 100 participants of another process, and leaves.
+// A process joins a domain with 100 participants of another process, and leaves.
 func BenchmarkJoinAHundred(b *testing.B) {
 	dir := domain(b)
 	other := startProcess(b, dir)
@@ -37,7 +37,7 @@ func BenchmarkJoinAHundred(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := r.Refresh(); err != nil {
+		if err := r.refresh(); err != nil {
 			b.Fatal(err)
 		}
 		r.Close()
@@ -58,8 +58,8 @@ func BenchmarkAdvertiseWithdraw(b *testing.B) {
 	}
 }
 
-// A look at a domain of 1000 publishers of 50 participants in which one touched.
-func BenchmarkLook(b *testing.B) {
+// A scan of a domain with 1000 publishers of 50 participants, one of which called Notify.
+func BenchmarkScan(b *testing.B) {
 	dir := domain(b)
 	var all []*Registry
 	for range 50 {
@@ -73,7 +73,7 @@ func BenchmarkLook(b *testing.B) {
 			advertise(b, r, publisher("robot/pose"))
 		}
 	}
-	// Only the last one looks.
+	// Only the last one scans.
 	for _, r := range all[:49] {
 		r.closing.Store(true)
 		r.wakeLoop()

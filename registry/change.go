@@ -2,18 +2,18 @@ package registry
 
 import "fmt"
 
-// ChangeKind says what a Change is about.
+// A ChangeKind tells what happened.
 type ChangeKind uint8
 
 const (
-	Joined          ChangeKind = 1 + iota // a participant was seen for the first time
-	Left                                  // a participant closed; its entities were Removed before
-	Died                                  // a participant ended without closing; its entities were Removed before
+	Joined          ChangeKind = 1 + iota // a participant was found for the first time
+	Left                                  // a participant closed; its endpoints were Removed before
+	Died                                  // a participant ended without closing; its endpoints were Removed before
 	Added                                 // a publisher or subscription was advertised
 	Removed                               // a publisher or subscription is gone
-	Touched                               // a participant changed something; comes after the Added and Removed of it
-	Corrupt                               // something of a participant could not be believed and is ignored: Err
-	VersionMismatch                       // a participant speaks another layout version and is ignored: Err is a *VersionError
+	Touched                               // a participant changed something; comes after its Added and Removed
+	Corrupt                               // a file of a participant fails a check, and that part is ignored: Err
+	VersionMismatch                       // a participant has another layout version and is ignored: Err is a *VersionError
 )
 
 var changeNames = [...]string{
@@ -28,11 +28,11 @@ func (k ChangeKind) String() string {
 	return fmt.Sprintf("ChangeKind(%d)", uint8(k))
 }
 
-// A Change is one thing that a look at the domain found to be different from before.
+// A Change is one difference that a scan of the domain found.
 type Change struct {
 	Kind        ChangeKind
-	Participant Participant // whom it is about, without Entities; for VersionMismatch and Corrupt perhaps only the ID
+	Participant Participant // the subject, without Endpoints; for VersionMismatch and Corrupt perhaps only the ID
 	Endpoint    Endpoint    // Added, Removed
-	Files       bool        // Touched: the participant's reader file may say something new, too
-	Err         error       // Corrupt, Incompatible
+	Files       bool        // Touched: the participant's reader file may have changed too
+	Err         error       // Corrupt, VersionMismatch
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// Clean removes what dead participants left in the domain directory, and returns the names of the files; with dryRun it
-// only names them. Files of the living, the registry file and files that are not of shmbus stay. It may run beside anything
-// else, and a missing directory is a clean one. With an error it returns what it removed all the same. It asks nobody whether Join
-// would refuse the directory; CheckDomain tells.
+// Clean removes the files of dead participants from the domain directory and returns their names; with dryRun it only returns
+// the names. Files of live participants, the registry file and files that are not of shmbus stay. Clean may run at any time,
+// beside any other operation. A missing directory counts as clean. With an error it also returns the names of the files that it
+// removed. It does not check whether Join would refuse the directory: CheckDomain does.
 func Clean(dir string, dryRun bool) ([]string, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func Clean(dir string, dryRun bool) ([]string, error) {
 	return removed, err
 }
 
-// clean is Clean that also counts the living.
+// clean is Clean, and also counts the live participants.
 func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	seen := make(map[ID]bool)
 	err := eachFile(dir, func(id ID, _ string) { seen[id] = true })
@@ -39,7 +39,7 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	for id := range seen {
 		dead, err := isDead(dir, id)
 		if err != nil {
-			errs = append(errs, explain("nobody can say whether a participant lives", dir, err))
+			errs = append(errs, explain("it cannot be determined whether a participant lives", dir, err))
 		}
 		if !dead {
 			living++
@@ -54,8 +54,9 @@ func clean(dir string, dryRun bool) (removed []string, living int, _ error) {
 	return c.removed, living, errors.Join(append(errs, c.err())...)
 }
 
-// isDead asks the kernel. A participant has its lock before its file has a name, and its file has a name before any other
-// file of it exists; so no file, or a file without a lock, means that it is gone for good.
+// isDead asks the kernel whether a participant is dead. A participant takes the lock before its file gets a name, and the file
+// gets its name before the participant has any other file. So a missing file, or a file without a lock, means that the
+// participant is gone for good.
 func isDead(dir string, id ID) (bool, error) {
 	f, err := shm.Open(filePath(dir, id, participantSuffix))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,20 +70,19 @@ func isDead(dir string, id ID) (bool, error) {
 	return err == nil && !locked, err
 }
 
-// A cleaning is what came of removing the files of the dead.
+// A cleaning is the result of removing the files of dead participants.
 type cleaning struct {
 	removed []string // names
-	own     []error  // what stays of the dead themselves: their participant files stay too
-	planted []error  // what stays because it is of another user, who put it there
+	own     []error  // of files of the dead participant's user that stay: the participant file stays too
+	planted []error  // of files of another user that stay
 }
 
 func (c *cleaning) err() error { return errors.Join(append(c.own, c.planted...)...) }
 
-// removeFiles removes all files of the dead, each participant file after the others of that participant, so that whoever
-// is killed here leaves something that is still found. The directory is listed again: an earlier listing may have been made
-// when they still lived and created files. What cannot be removed keeps nothing else, but for the participant file, which
-// stays for the next attempt; unless all that stays is of another user than the dead: whoever may make files could keep the
-// dead for ever with one.
+// removeFiles removes all files of dead participants. The participant file goes last, so that a process that is killed here
+// leaves files that the next attempt finds. The directory is listed again, because the participants may have lived and created
+// files when it was listed before. A file that cannot be removed does not stop the cleanup. The participant file stays for the
+// next attempt only if a file of the same user stays: otherwise another user could block the cleanup for ever.
 func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 	others := make(map[ID][]string, len(dead))
 	err := eachFile(dir, func(id ID, suffix string) {
@@ -95,7 +95,7 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 	}
 	failpoint.At("clean.again")
 	for id := range dead {
-		uid := os.Geteuid() // of a participant whose file has no name any more, only its own process knows
+		uid := os.Geteuid() // without its participant file, only the participant's own process knows its user
 		if info, err := os.Lstat(filePath(dir, id, participantSuffix)); err == nil {
 			uid = ownerOf(info)
 		}
@@ -104,18 +104,18 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 		slices.Sort(suffixes)
 		for _, suffix := range append(suffixes, participantSuffix) {
 			if suffix == participantSuffix && (len(own) > 0 || err != nil) {
-				break // leave it for the next attempt
+				break // it stays for the next attempt
 			}
 			path := filePath(dir, id, suffix)
 			info, err := os.Lstat(path)
 			if err == nil && !info.Mode().IsRegular() {
-				continue // a stranger under our name
+				continue // not a file of shmbus
 			}
 			if err == nil && !dryRun {
 				err = os.Remove(path)
 			}
 			switch {
-			case errors.Is(err, fs.ErrNotExist): // somebody else cleans too
+			case errors.Is(err, fs.ErrNotExist): // another process cleans too
 			case err != nil && info != nil && ownerOf(info) != uid:
 				what := fmt.Sprintf("%s, which %s put among the files of the dead, cannot be removed", filepath.Base(path), userName(ownerOf(info)))
 				planted = append(planted, cannotRemove(what, dir, err))
@@ -129,13 +129,14 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 				failpoint.At("clean.participant")
 			}
 		}
-		// The first says enough: the next ones are refused for the same reason.
+		// One of each is enough: the others have the same cause.
 		c.own, c.planted = append(c.own, own[:min(len(own), 1)]...), append(c.planted, planted[:min(len(planted), 1)]...)
 	}
 	return c
 }
 
-// cannotRemove says what was refused, by the directory's rights or for a reason of the file's, such as a mount on it.
+// cannotRemove returns the error for a file that cannot be removed: for the rights of its directory, or for another reason such
+// as a mount on the file.
 func cannotRemove(what, dir string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return explain(what, dir, inDirectory(err))
@@ -143,7 +144,7 @@ func cannotRemove(what, dir string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// inDirectory makes of a refusal to remove a file one that is about its directory, whose rights decide.
+// inDirectory turns the refusal to create or remove a file into one that names its directory, whose rights decide.
 func inDirectory(err error) error {
 	if at := (*fs.PathError)(nil); errors.As(err, &at) {
 		return &fs.PathError{Op: at.Op, Path: filepath.Dir(at.Path), Err: at.Err}

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Processes join, advertise, withdraw and leave without pause, and are killed in the middle of it. Those who live hear of
-// everybody's end, without looking for themselves, and of nothing that does not fit what they heard before.
-func TestTheLivingAgreeOnWhoIsThereHoweverOthersDie(t *testing.T) {
+// Processes join, advertise, withdraw and leave without pause, and are killed in between. The watchers report the end of each,
+// without a scan of their own, and report nothing that contradicts an earlier report.
+func TestRegistry_ConvergesAfterKills(t *testing.T) {
 	dir := domain(t)
 	watchers := []*watcher{watch(t, dir), watch(t, dir)}
 	var group sync.WaitGroup
@@ -39,9 +39,9 @@ func TestTheLivingAgreeOnWhoIsThereHoweverOthersDie(t *testing.T) {
 		})
 	}
 	group.Wait()
-	last := watch(t, dir) // after everything that the dead may have said
+	last := watch(t, dir) // after all that the killed processes may have announced
 	for _, w := range watchers {
-		present, entities := map[ID]bool{}, map[EndpointID]bool{}
+		present, endpoints := map[ID]bool{}, map[EndpointID]bool{}
 		deadline := time.After(long)
 		for settled := false; !settled; {
 			select {
@@ -59,20 +59,20 @@ func TestTheLivingAgreeOnWhoIsThereHoweverOthersDie(t *testing.T) {
 					}
 					delete(present, id)
 				case Added, Removed:
-					if entities[c.Endpoint.ID] == (c.Kind == Added) || !present[id] {
-						t.Fatalf("%v of %v, which was there: %v, its participant: %v", c.Kind, c.Endpoint.ID, entities[c.Endpoint.ID], present[id])
+					if endpoints[c.Endpoint.ID] == (c.Kind == Added) || !present[id] {
+						t.Fatalf("%v of %v, which was there: %v, its participant: %v", c.Kind, c.Endpoint.ID, endpoints[c.Endpoint.ID], present[id])
 					}
-					if entities[c.Endpoint.ID] = true; c.Kind == Removed {
-						delete(entities, c.Endpoint.ID)
+					if endpoints[c.Endpoint.ID] = true; c.Kind == Removed {
+						delete(endpoints, c.Endpoint.ID)
 					}
 				case Touched:
 				default:
 					t.Fatalf("%v of %v: %v", c.Kind, id, c.Err)
 				}
 			case <-deadline:
-				t.Fatalf("%d participants and %d entities are still said to be there", len(present), len(entities))
+				t.Fatalf("%d participants and %d endpoints are still said to be there", len(present), len(endpoints))
 			}
-			settled = len(present) == len(watchers)+1 && present[last.ID()] && len(entities) == 0
+			settled = len(present) == len(watchers)+1 && present[last.ID()] && len(endpoints) == 0
 		}
 	}
 }

@@ -8,18 +8,17 @@ import (
 	"time"
 )
 
-// directory is what the directory of the domain listed.
+// A directory is the last listing of the domain directory.
 type directory struct {
-	present map[ID]bool // those with a participant file
-	others  map[ID]bool // those with any other file
-	change  dirChange   // of the directory, when it was listed
+	present map[ID]bool // participants with a participant file
+	others  map[ID]bool // participants with any other file
+	change  dirChange   // of the directory, before it was listed
 	since   time.Time   // when that change was found
 	began   time.Time   // when it was listed
 }
 
-// A dirChange tells one state of a directory from the next: the kernel's stamp of its last change, which directory, and its
-// size, which on a tmpfs grows with each name. The stamp is of the wall clock, which may be set, so it is compared with other
-// stamps only and for being the same: nothing is early or late by it.
+// A dirChange identifies a state of a directory: the kernel's stamp of its last change, its inode, and its size, which on a
+// tmpfs grows with each name. The stamp comes from the wall clock, which may be set, so stamps are compared for equality only.
 type dirChange struct {
 	stamp int64
 	inode uint64
@@ -27,33 +26,33 @@ type dirChange struct {
 }
 
 const (
-	// coarse is more than the kernel's stamps may be apart, so that two changes within it may have the same one.
-	coarse = 50 * time.Millisecond
+	// stampStep is more than the granularity of the kernel's stamps: two changes within it may have the same stamp.
+	stampStep = 50 * time.Millisecond
 
-	// lasting is how long a listing lasts though nothing seems to have changed. A clock that was set back gives a stamp again.
-	lasting = time.Minute
+	// maxListingAge is the longest time between two listings. A clock that was set back may repeat a stamp.
+	maxListingAge = time.Minute
 )
 
-// few is how many participants may each list a directory every second. Of more, about one does: what it finds it mentions
-// to the others.
-const few = 4
+// maxRescanners is the largest number of participants that each rescan the directory every second. In a larger domain about one
+// does, and announces what it finds.
+const maxRescanners = 4
 
-// stale reports whether it is time to list the directory although nobody said that somebody joined or left: a newcomer
-// may have been killed before it could, and files of the dead may be left. There are n participants.
+// stale reports whether the directory must be listed although there is no hint that a participant joined or left. A new
+// participant may have been killed before it rang, and files of dead participants may be left. n is the number of participants.
 func (m *directory) stale(dir string, n int) bool {
-	if n > few && rand.N(n) != 0 {
+	if n > maxRescanners && rand.N(n) != 0 {
 		return false
 	}
 	change, ok := changeOf(dir)
 	return !ok || m.uncertain(change, time.Now())
 }
 
-// uncertain reports whether the directory may hold something else than was listed.
+// uncertain reports whether the directory may differ from the last listing.
 func (m *directory) uncertain(change dirChange, now time.Time) bool {
-	return change != m.change || m.began.Sub(m.since) <= coarse || now.Sub(m.began) >= lasting
+	return change != m.change || m.began.Sub(m.since) <= stampStep || now.Sub(m.began) >= maxListingAge
 }
 
-// noteChange remembers what the directory was just before it is listed.
+// noteChange stores the state of the directory just before it is listed.
 func (m *directory) noteChange(change dirChange, now time.Time) {
 	if change != m.change || m.since.IsZero() {
 		m.change, m.since = change, now

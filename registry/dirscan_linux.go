@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// changeIn takes the stamp that nobody can set: ctime.
+// changeIn takes ctime, the stamp that no process can set.
 func changeIn(info fs.FileInfo) (dirChange, bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

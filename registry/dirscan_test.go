@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// The kernel stamps changes of a directory with the wall clock. Set hours before or after, it hides no change, and has nobody list
-// the directory for hours.
-func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
+// The kernel stamps changes of a directory with the wall clock. A clock that is set back or forward by hours hides no change, and
+// does not make participants list the directory for hours.
+func TestDirectory_ClockSet(t *testing.T) {
 	begin := time.Now()
 	for name, jump := range map[string]time.Duration{"not set": 0, "set hours before": -5 * time.Hour, "set hours after": 5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
 			m.noteChange(first, begin.Add(time.Second))
 			wants(false, first, 2*time.Second)
 
-			// Here the clock is set. The next change is found, and once it is listed there is peace.
+			// Here the clock is set. The next change is found, and after its listing there is no doubt.
 			second := dirChange{stamp: begin.Add(3*time.Second + jump).UnixNano(), inode: 7, size: 60}
 			wants(true, second, 4*time.Second)
 			m.noteChange(second, begin.Add(4*time.Second))
@@ -38,18 +38,18 @@ func TestASetClockHidesNoChangeOfTheDirectory(t *testing.T) {
 				wants(false, second, s)
 			}
 
-			// And set back to the very moment of the change that was listed: a newcomer is told by the size,
+			// Then the clock is set back to the moment of the listed change. A new name is found by the size,
 			grown := second
 			grown.size += 20
 			wants(true, grown, 10*time.Second)
-			// and one that came as another went by the age of the listing.
-			wants(true, second, 5*time.Second+lasting)
+			// and a name that replaced another one by the age of the listing.
+			wants(true, second, 5*time.Second+maxListingAge)
 		})
 	}
 }
 
-// What the test above takes for granted of the kernel.
-func TestEveryNameInADomainChangesTheSizeOfItsDirectory(t *testing.T) {
+// The test above relies on this property of the kernel.
+func TestDirectory_SizeChangesWithNames(t *testing.T) {
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

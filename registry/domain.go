@@ -18,8 +18,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// DomainDir returns the directory of a domain. An empty dir means the environment's SHMBUS_DIR, and without that
-// /dev/shm/shmbus-<uid>; an empty domain means SHMBUS_DOMAIN, and without that "default". Nothing is created.
+// DomainDir returns the directory of a domain. An empty dir stands for the environment variable SHMBUS_DIR, or without it for
+// /dev/shm/shmbus-<uid>. An empty domain stands for SHMBUS_DOMAIN, or without it for "default". Nothing is created.
 func DomainDir(dir, domain string) (string, error) {
 	if err := supported(); err != nil {
 		return "", err
@@ -68,8 +68,8 @@ func relativeError(dir string) error {
 		Remedy: "use an absolute one"}
 }
 
-// prepareDomain makes sure that dir exists and that only those the administrator chose can write into it. It returns the mode
-// of the directory.
+// prepareDomain creates dir where it is missing, and refuses a directory that every user may write. It returns the mode of the
+// directory.
 func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if !filepath.IsAbs(dir) {
 		return 0, relativeError(dir)
@@ -84,10 +84,10 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	}
 	err := makeDir(dir)
 	if errors.Is(err, syscall.ENOTDIR) {
-		return 0, unexamined(dir, err)
+		return 0, examineError(dir, err)
 	}
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
-		return 0, unexamined(parent, missing)
+		return 0, examineError(parent, missing)
 	}
 	if errors.As(err, new(*SpaceError)) || errors.As(err, new(*NameConflictError)) {
 		return 0, err
@@ -103,7 +103,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		return 0, explain("the directory cannot be reached", dir, err)
 	}
 	if err != nil {
-		return 0, unexamined(dir, err)
+		return 0, examineError(dir, err)
 	}
 	if err := checkDir(dir, info.Mode()); err != nil {
 		return 0, err
@@ -128,15 +128,15 @@ func checkDir(dir string, mode fs.FileMode) error {
 
 // Modes are the modes of the files in a domain.
 type Modes struct {
-	Read     fs.FileMode // participant, schema and publisher files, also for a user who may only read in the domain
-	Wait     fs.FileMode // reader and wake files, for users who may make files in the domain
-	Registry fs.FileMode // the registry file, which the same users write
+	Read     fs.FileMode // participant, schema and publisher files: also readable with read access to the domain only
+	Wait     fs.FileMode // reader and wake files: for users that may create files in the domain
+	Registry fs.FileMode // the registry file: written by the same users
 }
 
 // FileModes returns the modes of the files in a domain whose directory has the given mode.
 //
 // Reader, wake and registry files hold the words that processes sleep on. A process that maps such a word, even read-only, can
-// move the sleepers to another word (FUTEX_REQUEUE), so only users who take part may open these files.
+// move the sleepers to another word (FUTEX_REQUEUE), so only users that may take part in the domain may open these files.
 func FileModes(dir fs.FileMode) Modes {
 	switch {
 	case dir&0o040 == 0:
@@ -147,8 +147,9 @@ func FileModes(dir fs.FileMode) Modes {
 	return Modes{0o640, 0o640, 0o660}
 }
 
-// ownModes is FileModes for the files of this process. Only root makes files in a directory that neither it owns nor its group may
-// write. Its reader and wake files stay readable for the group, or programs of the directory's owner could not meet those of root.
+// ownModes is FileModes for the files of this process. In a directory of another user that the group may not write, only root
+// can create files. Its reader and wake files stay readable for the group: otherwise programs of the directory's owner could
+// not connect to those of root.
 func ownModes(dir string, mode fs.FileMode) Modes {
 	modes := FileModes(mode)
 	if info, err := os.Stat(dir); err == nil && ownerOf(info) != os.Geteuid() {
@@ -157,7 +158,7 @@ func ownModes(dir string, mode fs.FileMode) Modes {
 	return modes
 }
 
-// CheckDomain returns the *DirError for which Join would refuse the directory of a domain, as far as that can be told without
+// CheckDomain returns the *DirError with which Join would refuse the directory of a domain, as far as that shows without
 // creating anything. A missing directory is no error.
 func CheckDomain(dir string) error {
 	if !filepath.IsAbs(dir) {
@@ -173,13 +174,13 @@ func CheckDomain(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return unexamined(dir, err)
+		return examineError(dir, err)
 	}
 	return checkDir(dir, info.Mode())
 }
 
-// unexamined says why the kernel tells nothing of a directory.
-func unexamined(dir string, err error) error {
+// examineError returns the *DirError for a directory that the kernel does not describe.
+func examineError(dir string, err error) error {
 	if to, isLink := os.Readlink(dir); isLink == nil && errors.Is(err, fs.ErrNotExist) {
 		return &DirError{Dir: dir, Reason: fmt.Sprintf("it is a symbolic link to %q, and there is nothing", to),
 			Remedy: "make that directory, or remove the link"}
@@ -190,7 +191,8 @@ func unexamined(dir string, err error) error {
 	return &DirError{Dir: dir, Reason: "it cannot be examined", Remedy: "check the rights on " + filepath.Dir(dir), Err: err}
 }
 
-// prepareParent guards the one directory whose name anybody can guess and whose parent anybody can write.
+// prepareParent creates and checks the default parent directory, whose name is predictable and whose parent every user may
+// write.
 func prepareParent(parent string) error {
 	if err := makeDir(parent); !isMade(err) {
 		return &DirError{Dir: parent, Reason: "it cannot be created", Remedy: "choose another with SHMBUS_DIR", Err: err}
@@ -216,9 +218,9 @@ func checkParent(parent string) error {
 	return nil
 }
 
-// RemoveDomain removes the directory of a domain in which nobody lives, with all that shmbus left in it. It returns an
-// *InUseError while a participant lives there, and an error when the directory holds anything that is not of shmbus. A
-// missing directory is no error.
+// RemoveDomain removes the directory of a domain without live participants, and all files of shmbus in it. It returns an
+// *InUseError while a participant lives there, and an error when the directory holds a file that is not of shmbus. A missing
+// directory is no error.
 func RemoveDomain(dir string) error {
 	if _, err := Clean(dir, false); err != nil {
 		return fmt.Errorf("remove the domain: %w", err)
@@ -232,7 +234,7 @@ func RemoveDomain(dir string) error {
 		return fmt.Errorf("remove the domain: %w", err)
 	}
 	maps.DeleteFunc(living, func(id ID, _ bool) bool {
-		dead, err := isDead(dir, id) // what has its name is no file, and Clean left it
+		dead, err := isDead(dir, id) // true where Clean left a name that is not a regular file
 		return err == nil && dead
 	})
 	if len(living) != 0 {
@@ -242,14 +244,14 @@ func RemoveDomain(dir string) error {
 	if err := checkRegistryFile(bell); err != nil && !errors.As(err, new(*VersionError)) && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the domain: %w", err)
 	}
-	// Somebody may join from here on. Then the directory is not empty and stays, and the newcomer notices at its next
-	// periodic look that its bell is gone, and makes a new one.
+	// A participant may join from here on. Then the directory is not empty and stays. At its next periodic scan the new
+	// participant finds the registry file missing, and creates it again.
 	if err := removeIfThere(bell); err != nil {
 		return fmt.Errorf("remove the domain: %w", cannotRemove("the registry file cannot be removed", dir, err))
 	}
 	failpoint.At("remove.registry")
 	if err := removeIfThere(dir); err != nil {
-		return fmt.Errorf("remove the domain: somebody joined just now, or it holds files that are not of shmbus: %w", err)
+		return fmt.Errorf("remove the domain: a participant joined just now, or it holds files that are not of shmbus: %w", err)
 	}
 	failpoint.At("remove.directory")
 	return nil

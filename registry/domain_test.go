@@ -51,7 +51,7 @@ func TestDomainDir(t *testing.T) {
 	wantText(t, err, "relative", "absolute")
 }
 
-func TestTheModeOfTheDirectoryDecides(t *testing.T) {
+func TestModes_FollowDirectory(t *testing.T) {
 	for _, tc := range []struct {
 		dir, owned, wait, bell fs.FileMode
 	}{{0, 0o600, 0o600, 0o600}, {0o700, 0o600, 0o600, 0o600}, {0o750, 0o640, 0o600, 0o600}, {0o770, 0o640, 0o640, 0o660}, {0o755, 0o640, 0o600, 0o600}} {
@@ -79,7 +79,7 @@ func TestTheModeOfTheDirectoryDecides(t *testing.T) {
 	}
 }
 
-func TestDirectoriesThatCannotServe(t *testing.T) {
+func TestDomain_UnusableDirectories(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	open := base + "/open"
 	file := base + "/file"
@@ -99,7 +99,7 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 	} {
 		for _, readOnly := range []bool{false, true} {
 			if dir == link && readOnly {
-				continue // as if there were nothing
+				continue // a missing domain
 			}
 			r, err := Join(Options{Dir: dir, ReadOnly: readOnly})
 			if err == nil {
@@ -114,7 +114,7 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 			wantText(t, err, want...)
 		}
 		if dir == base+"/no/missing/child" {
-			want = nil // for who only looks, there is just no domain
+			want = nil // CheckDomain accepts a missing domain
 		}
 		if err := CheckDomain(dir); errors.As(err, new(*DirError)) != (want != nil) {
 			t.Errorf("%s: %v", dir, err)
@@ -124,8 +124,8 @@ func TestDirectoriesThatCannotServe(t *testing.T) {
 	}
 }
 
-// Opening a pipe waits for somebody who writes, and no signal ends that.
-func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
+// To open a pipe waits for a writer, and no signal ends the wait.
+func TestDomain_PipeFailsAtOnce(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	pipe := base + "/pipe"
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -155,7 +155,7 @@ func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
 				}
 			case <-time.After(long):
 				t.Errorf("%s waits", name)
-				if f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil { // lets it go on
+				if f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil { // ends the wait
 					f.Close()
 				}
 			}
@@ -163,8 +163,8 @@ func TestWhoLooksAtAPipeIsToldAtOnce(t *testing.T) {
 	}
 }
 
-// /dev/shm is everybody's, so a name in it that can be guessed may have been taken by somebody else.
-func TestTheStandardDirectoryMustBeOurs(t *testing.T) {
+// Every user may write /dev/shm, so another user may have taken a predictable name in it.
+func TestDomain_DefaultParentOfAnotherUser(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	foreign := "/usr" // of root
 	if os.Geteuid() == 0 {
@@ -191,7 +191,7 @@ func TestTheStandardDirectoryMustBeOurs(t *testing.T) {
 	}
 }
 
-func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
+func TestClean_FilesOfDead(t *testing.T) {
 	dir := domain(t)
 	living := watch(t, dir)
 	advertise(t, living.Registry, publisher("a"))
@@ -211,7 +211,7 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 		slices.Sort(left)
 		return left
 	}
-	living.scanning.Lock() // or it would clean before us
+	living.scanning.Lock() // otherwise it could clean first
 	left := leave()
 	for _, dryRun := range []bool{true, true, false} {
 		got, err := Clean(dir, dryRun)
@@ -227,11 +227,11 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 		t.Errorf("there were %q, now %q", before, after)
 	}
 	leave()
-	if err := living.Refresh(); err != nil {
+	if err := living.refresh(); err != nil {
 		t.Fatal(err)
 	}
 	if after := files(t, dir); !slices.Equal(before, after) {
-		t.Errorf("a look leaves %q", after)
+		t.Errorf("a scan leaves %q", after)
 	}
 	leave()
 	watch(t, dir).Close()
@@ -243,7 +243,7 @@ func TestCleanNamesAndRemovesWhatTheDeadLeft(t *testing.T) {
 	}
 }
 
-func TestManyMayCleanAtOnce(t *testing.T) {
+func TestClean_ManyAtOnce(t *testing.T) {
 	dir := domain(t)
 	for range 50 {
 		f := forge(t, dir, nil)
@@ -264,7 +264,7 @@ func TestManyMayCleanAtOnce(t *testing.T) {
 	}
 }
 
-func TestADomainInUseIsNotRemoved(t *testing.T) {
+func TestRemoveDomain_InUse(t *testing.T) {
 	dir := domain(t)
 	if err := RemoveDomain(dir); err != nil {
 		t.Errorf("no domain: %v", err)
@@ -298,7 +298,7 @@ func TestADomainInUseIsNotRemoved(t *testing.T) {
 	}
 }
 
-func TestJoiningWhileSomebodyRemovesTheDomain(t *testing.T) {
+func TestRemoveDomain_DuringJoin(t *testing.T) {
 	dir := domain(t)
 	done := make(chan struct{})
 	var remover sync.WaitGroup
@@ -307,7 +307,7 @@ func TestJoiningWhileSomebodyRemovesTheDomain(t *testing.T) {
 			select {
 			case <-done:
 				return
-			case <-time.After(time.Millisecond): // without a pause nobody could ever join
+			case <-time.After(time.Millisecond): // without a pause no process could ever join
 				RemoveDomain(dir)
 			}
 		}
@@ -327,7 +327,7 @@ func TestJoiningWhileSomebodyRemovesTheDomain(t *testing.T) {
 	remover.Wait()
 }
 
-func TestObserversDisturbNothing(t *testing.T) {
+func TestObserver_ChangesNothing(t *testing.T) {
 	dir := domain(t)
 	o, err := Observe(dir)
 	if err != nil {
@@ -353,7 +353,7 @@ func TestObserversDisturbNothing(t *testing.T) {
 	newer := forge(t, dir, nil)
 	native.PutUint32(newer.b[offVersion:], layoutVersion+1)
 	for _, w := range []*watcher{first, second} {
-		w.scanning.Lock() // or they would remove the dead
+		w.scanning.Lock() // otherwise they would remove the files of the dead
 		defer w.scanning.Unlock()
 	}
 	dead.die()
@@ -365,8 +365,8 @@ func TestObserversDisturbNothing(t *testing.T) {
 		alive := make(map[ID]bool)
 		for _, p := range all {
 			alive[p.ID] = p.Alive
-			if want := p.ID == first.ID(); len(p.Entities) != 0 != want {
-				t.Errorf("%v has %d entities", p.ID, len(p.Entities))
+			if want := p.ID == first.ID(); len(p.Endpoints) != 0 != want {
+				t.Errorf("%v has %d endpoints", p.ID, len(p.Endpoints))
 			}
 		}
 		if len(all) != 4 || !alive[first.ID()] || !alive[second.ID()] || !alive[damaged.id] || alive[dead.id] {
@@ -386,8 +386,8 @@ func TestObserversDisturbNothing(t *testing.T) {
 	}
 }
 
-// A directory under the name of a file is nobody's, and nobody lives there because of it.
-func TestADomainWithAStrangerUnderANameOfOursIsNotInUse(t *testing.T) {
+// A directory with the name of a participant's file does not count as a live participant.
+func TestRemoveDomain_DirectoryUnderFileName(t *testing.T) {
 	dir := domain(t)
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(dir+"/00000000000000aa.pub.1", 0o700)); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// apart makes a watcher that looks only when it is told to, at a place of the registry file that none of the others has: who
-// shares one is looked at whenever the other changes something, which would be counted too. The first of them has looked then.
+// apart returns a watcher that scans only on demand. It has a place in the registry file that none of the others has: a change of
+// one participant at a place makes the others examine all at that place, which would be counted too. The first of the others has
+// scanned when apart returns.
 func apart(t testing.TB, dir string, onDemand bool, others ...*watcher) *watcher {
 	t.Helper()
 	for {
@@ -23,11 +24,11 @@ func apart(t testing.TB, dir string, onDemand bool, others ...*watcher) *watcher
 			return w
 		}
 		w.Close()
-		others[0].lookNow(hinted)
+		others[0].scanNow(hinted)
 	}
 }
 
-// still makes a watcher that looks only when it is told to.
+// still returns a watcher that scans only on demand.
 func still(t testing.TB, dir string, onDemand bool) *watcher {
 	t.Helper()
 	w := &watcher{t: t, changes: make(chan Change, 100_000), unread: make(map[ID][]Change)}
@@ -44,15 +45,15 @@ func still(t testing.TB, dir string, onDemand bool) *watcher {
 	return w
 }
 
-// reads returns how often fn read a file, as the kernel counts it: for this thread alone, because others of the process read
-// meanwhile, the runtime's when it wakes its poller too.
+// reads returns the number of reads of fn, as the kernel counts them. They are counted for this thread alone, because other
+// threads of the process read meanwhile, for example when the runtime wakes its poller.
 func reads(t testing.TB, fn func()) int {
 	t.Helper()
 	n, _ := effort(t, fn)
 	return n
 }
 
-// effort is reads, and how many bytes that were.
+// effort returns the number of reads of fn and their bytes.
 func effort(t testing.TB, fn func()) (calls, size int) {
 	t.Helper()
 	runtime.LockOSThread()
@@ -76,49 +77,56 @@ func effort(t testing.TB, fn func()) (calls, size int) {
 		return calls, size
 	}
 	c0, s0 := count()
-	c1, s1 := count() // what counting costs
+	c1, s1 := count() // the difference is the cost of counting
 	fn()
 	c2, s2 := count()
 	return c2 - c1 - (c1 - c0), s2 - s1 - (s1 - s0)
 }
 
-func (w *watcher) lookNow(deep depth) {
+func (w *watcher) mustRefresh() {
+	w.t.Helper()
+	if err := w.refresh(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *watcher) scanNow(deep depth) {
 	w.t.Helper()
 	if _, err := w.scan(deep); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func TestALookAtADomainInWhichNothingChangedReadsNothing(t *testing.T) {
+func TestScan_NoChangeNoReads(t *testing.T) {
 	dir := domain(t)
 	other := still(t, dir, true)
 	for i := range 100 {
 		advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 	}
 	w := still(t, dir, false)
-	w.lookNow(hinted)
+	w.scanNow(hinted)
 	listed := w.listing.began
-	if n := reads(t, func() { w.lookNow(hinted) }); n != 0 || w.listing.began != listed {
+	if n := reads(t, func() { w.scanNow(hinted) }); n != 0 || w.listing.began != listed {
 		t.Errorf("%d reads, listed %v", n, w.listing.began != listed)
 	}
 }
 
-func TestAPeriodicLookReadsAsMuchInALargeDomain(t *testing.T) {
+func TestScan_PeriodicReadsBounded(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
-	for range 3 * regularly {
+	for range 3 * examinedPerScan {
 		forge(t, dir, nil).advertise(publisher("a"))
 	}
-	w.lookNow(thorough)
+	w.mustRefresh()
 	for range 3 {
-		if n := reads(t, func() { w.lookNow(regular) }); n > regularly {
+		if n := reads(t, func() { w.scanNow(regular) }); n > examinedPerScan {
 			t.Errorf("%d reads", n)
 		}
 	}
 }
 
-// What others have costs nobody anything who does not want it, however much it is.
-func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
+// A new topic costs the same, however many other topics its participant has.
+func TestScan_CostOfNewTopic(t *testing.T) {
 	for _, kind := range []string{"wanted", "unwanted"} {
 		var costs []int
 		for _, others := range []int{1, 10, 300} {
@@ -131,10 +139,10 @@ func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
 			for i := range others {
 				advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 			}
-			w.lookNow(hinted)
+			w.scanNow(hinted)
 			listed := w.listing.began
 			advertise(t, other.Registry, publisher(kind))
-			costs = append(costs, reads(t, func() { w.lookNow(hinted) }))
+			costs = append(costs, reads(t, func() { w.scanNow(hinted) }))
 			if w.listing.began != listed {
 				t.Error("the directory was listed")
 			}
@@ -145,7 +153,7 @@ func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
 				}
 			}
 			if want := map[string]int{"wanted": 1}[kind]; added != want {
-				t.Errorf("%d entities were told of, want %d", added, want)
+				t.Errorf("%d endpoints were told of, want %d", added, want)
 			}
 		}
 		if costs[0] != costs[1] || costs[1] != costs[2] {
@@ -154,8 +162,8 @@ func TestANewTopicCostsTheSameHoweverManyThereAre(t *testing.T) {
 	}
 }
 
-// A new record costs a look at it and its neighbours in the index, for the owner, for who wants every topic and for who wants
-// none, and a new interest nothing beside many records.
+// A new record costs one read of it and of its group in the index: for its owner, for a participant that wants all topics and for
+// one that wants none. A new interest costs the same beside many records.
 func TestRegistry_IndexOfManyRecords(t *testing.T) {
 	for _, pattern := range []string{"**", "none"} {
 		var own, others, asking []int
@@ -169,12 +177,12 @@ func TestRegistry_IndexOfManyRecords(t *testing.T) {
 			for i := range n {
 				advertise(t, other.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 			}
-			w.lookNow(hinted)
-			other.lookNow(hinted)
+			w.scanNow(hinted)
+			other.scanNow(hinted)
 			advertise(t, other.Registry, publisher("new"))
-			_, size := effort(t, func() { other.lookNow(hinted) })
+			_, size := effort(t, func() { other.scanNow(hinted) })
 			own = append(own, size)
-			_, size = effort(t, func() { w.lookNow(hinted) })
+			_, size = effort(t, func() { w.scanNow(hinted) })
 			others = append(others, size)
 			_, size = effort(t, func() {
 				if _, err := w.Watch(KindPublisher, "other"); err != nil {
@@ -192,7 +200,7 @@ func TestRegistry_IndexOfManyRecords(t *testing.T) {
 	}
 }
 
-func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
+func TestScan_CostOfNewParticipant(t *testing.T) {
 	var costs []int
 	for _, others := range []int{1, 25} {
 		dir := domain(t)
@@ -204,19 +212,19 @@ func TestAsMuchIsReadForOneWhoJoinsHoweverManyThereAre(t *testing.T) {
 		for range others {
 			all = append(all, still(t, dir, true))
 		}
-		w.lookNow(hinted)
+		w.scanNow(hinted)
 		newcomer := apart(t, dir, true, all...)
 		listed := w.listing.began
-		costs = append(costs, reads(t, func() { w.lookNow(hinted) }))
+		costs = append(costs, reads(t, func() { w.scanNow(hinted) }))
 		w.expect(newcomer.ID(), Joined)
 		newcomer.Close()
-		w.lookNow(hinted)
+		w.scanNow(hinted)
 		w.expect(newcomer.ID(), Left)
 		if w.listing.began != listed {
 			t.Error("the directory was listed")
 		}
 	}
 	if costs[0] != costs[1] {
-		t.Errorf("somebody who joins costs %v reads beside 1 and 25 others", costs)
+		t.Errorf("a new participant costs %v reads beside 1 and 25 others", costs)
 	}
 }

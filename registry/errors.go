@@ -10,17 +10,17 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A SpaceError says that the file system of the domain is full. Nothing was taken.
+// A SpaceError says that the file system of the domain is full. Nothing was allocated.
 type SpaceError = shm.SpaceError
 
-// A MemoryError says that this process may map no more shared memory. Nothing was taken.
+// A MemoryError says that this process may map no more shared memory. Nothing was allocated.
 type MemoryError = shm.MemoryError
 
-// A NameError says that a name breaks the rules for names of its sort.
+// A NameError says that a name breaks a rule for names of its kind.
 type NameError struct {
 	What string // "topic name", "topic pattern", "domain name", "unit name", ...
 	Name string
-	Rule string // the rule it breaks
+	Rule string // the rule that the name breaks
 }
 
 func (e *NameError) Error() string {
@@ -38,7 +38,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("too many %s: the limit is %d; %s", e.What, e.Limit, e.Remedy)
 }
 
-// A VersionError says that a file was written by a program that speaks another version of the shared layout.
+// A VersionError says that a file was written by a program with another version of the shared layout.
 type VersionError struct {
 	Path  string
 	Found uint32 // the version of the file
@@ -50,11 +50,11 @@ func (e *VersionError) Error() string {
 		e.Path, e.Found, e.Known)
 }
 
-// A CorruptError says that a shared file does not hold what it should.
+// A CorruptError says that the content of a shared file fails a check.
 type CorruptError struct {
 	Path string
 	What string // what is wrong, and where in the file
-	Err  error  // the cause, if there is one beneath
+	Err  error  // the cause, or nil
 }
 
 func (e *CorruptError) Error() string {
@@ -67,12 +67,12 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// A NameConflictError says that somebody put something under a name that shmbus has for a file of its own. Where a domain is shared,
-// whoever may make files in its directory can do that.
+// A NameConflictError says that a foreign file has a name that shmbus needs for a file of its own. In a shared domain, each
+// user that may create files in the directory can cause that.
 type NameConflictError struct {
 	Path   string
-	Mode   fs.FileMode // of what is there
-	UID    int         // whose it is; -1 where that cannot be asked
+	Mode   fs.FileMode // of the foreign file
+	UID    int         // its owner; -1 where the system does not tell
 	Remedy string
 	Err    error // the kernel's answer
 }
@@ -87,19 +87,20 @@ func (e *NameConflictError) Error() string {
 
 func (e *NameConflictError) Unwrap() error { return e.Err }
 
-// ExplainNameConflict makes a *NameConflictError of an error that says that the name of a file that was to be made exists, and leaves others as
-// they are. The remedy says what helps at once; who may remove what is there is added.
+// ExplainNameConflict turns an error that says that a name exists already into a *NameConflictError, and returns all other
+// errors unchanged. The remedy says what to do at once and ends in the verb whose object is the file. The path and the users
+// that may remove the file are appended.
 func ExplainNameConflict(path, remedy string, err error) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return taken(path, remedy, err)
+	return nameConflict(path, remedy, err)
 }
 
-func taken(path, remedy string, err error) error {
+func nameConflict(path, remedy string, err error) error {
 	info, serr := os.Lstat(path)
 	if serr != nil {
-		return err // it went
+		return err // the file is gone
 	}
 	who := "its owner"
 	if uid := ownerOf(info); uid >= 0 {
@@ -114,7 +115,7 @@ type DirError struct {
 	Dir    string
 	Reason string
 	Remedy string
-	Err    error // the cause, if there is one beneath
+	Err    error // the cause, or nil
 }
 
 func (e *DirError) Error() string {
@@ -127,7 +128,7 @@ func (e *DirError) Error() string {
 
 func (e *DirError) Unwrap() error { return e.Err }
 
-// An InUseError says that participants live in the domain that was to be removed.
+// An InUseError says that a domain cannot be removed because participants live in it.
 type InUseError struct {
 	Dir          string
 	Participants []ID

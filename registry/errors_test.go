@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestErrorsSayWhatTheLimitAndTheRemedy(t *testing.T) {
+func TestErrors_NameLimitAndRemedy(t *testing.T) {
 	pub := Endpoint{ID: EndpointID{1, 2}, Kind: KindPublisher, Topic: "a/b", TypeName: "pkg.Old", Encoding: "msgpack", Schema: []byte("1")}
 	sub := Endpoint{ID: EndpointID{3, 4}, Kind: KindSubscription, Patterns: []string{"a/*"}, TypeName: "pkg.New", Encoding: "cbor"}
 	mismatch := Match(pub, sub).(*TypeMismatchError)
@@ -36,7 +36,7 @@ func TestErrorsSayWhatTheLimitAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestTypesMatch(t *testing.T) {
+func TestMatch_Types(t *testing.T) {
 	typed := func(name, encoding, schema string) Endpoint {
 		return Endpoint{TypeName: name, Encoding: encoding, Schema: []byte(schema)}
 	}
@@ -65,7 +65,7 @@ func TestTypesMatch(t *testing.T) {
 	}
 }
 
-func TestKindsHaveNames(t *testing.T) {
+func TestKind_Names(t *testing.T) {
 	for k := Joined; k <= VersionMismatch; k++ {
 		if strings.Contains(k.String(), "ChangeKind") {
 			t.Errorf("change %d has no name", k)
@@ -75,6 +75,6 @@ func TestKindsHaveNames(t *testing.T) {
 		t.Error("an unknown kind has a name")
 	}
 	if KindPublisher.String() != "publisher" || KindSubscription.String() != "subscription" {
-		t.Error("the kinds of entities are misnamed")
+		t.Error("the kinds of endpoints are misnamed")
 	}
 }

@@ -17,7 +17,7 @@ const (
 	idDigits          = 16
 )
 
-// parseFileName takes a file name of a participant apart. Every other name belongs to a stranger and is never touched.
+// parseFileName splits the name of a participant's file. All other names are foreign, and shmbus never touches those files.
 func parseFileName(name string) (id ID, suffix string, ok bool) {
 	head, suffix, ok := strings.Cut(name, ".")
 	if !ok {
@@ -45,7 +45,7 @@ func eachFile(dir string, fn func(id ID, suffix string)) error {
 	d, err := shm.OpenDir(dir)
 	if errors.Is(err, syscall.ENOTDIR) {
 		if _, serr := os.Stat(dir); serr != nil {
-			return unexamined(dir, err)
+			return examineError(dir, err)
 		}
 		return checkDir(dir, 0)
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/shmbus/shmbus/internal/process"
 )
 
-// A forger owns a participant file, lock included, and writes into it what it likes.
+// A forger owns a participant file, lock included, and writes arbitrary bytes into it.
 type forger struct {
 	*table
 	t testing.TB
 }
 
-// forge makes the file of a participant that says of itself what alter made of the truth.
+// forge creates a participant file. alter, which may be nil, changes its header.
 func forge(t testing.TB, dir string, alter func(*header)) *forger {
 	t.Helper()
 	self, err := process.Self()
@@ -55,7 +55,7 @@ func (f *forger) advertise(e Endpoint) (page int) {
 	return page
 }
 
-// die gives the lock back and leaves the file, as the kernel does for a killed process.
+// die drops the lock and leaves the file, as the kernel does for a killed process.
 func (f *forger) die() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// FuzzRegistryFile lets anything stand where the registry file should be, and anything be done to it while it is mapped.
+// FuzzRegistryFile puts arbitrary bytes in the place of the registry file, and changes the file while it is mapped.
 func FuzzRegistryFile(f *testing.F) {
 	dir := domain(f)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -75,7 +75,7 @@ func FuzzRegistryFile(f *testing.F) {
 	})
 }
 
-// FuzzSchema lets anything stand where a schema should be.
+// FuzzSchema puts arbitrary bytes in the place of a schema file.
 func FuzzSchema(f *testing.F) {
 	path := f.TempDir() + "/schema"
 	f.Add([]byte("schema"), uint32(6), checksum([]byte("schema")))
@@ -95,7 +95,7 @@ func FuzzSchema(f *testing.F) {
 	})
 }
 
-// FuzzFileNames takes names of files apart as a look at the directory does.
+// FuzzFileNames splits names of files as a listing of the directory does.
 func FuzzFileNames(f *testing.F) {
 	for _, name := range []string{"0123456789abcdef.pub.1", "registry", "0123456789abcdef.schema.99999999999999999999", "..", "0123456789abcdef.reader"} {
 		f.Add(name)
@@ -108,7 +108,7 @@ func FuzzFileNames(f *testing.F) {
 	})
 }
 
-// FuzzFigures reads figures that somebody else counted in.
+// FuzzFigures reads statistics from arbitrary bytes.
 func FuzzFigures(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(make([]byte, stats.Size))

@@ -10,7 +10,7 @@ import (
 
 var native = binary.NativeEndian
 
-// A header is the part of a participant file's first page that never changes.
+// A header is the constant part of the first page of a participant file.
 type header struct {
 	id    ID
 	self  process.Identity
@@ -18,7 +18,7 @@ type header struct {
 	since int64
 }
 
-// put writes the header into an empty page. The texts must have been checked.
+// put writes the header into an empty page. The caller has checked the texts.
 func (h *header) put(b []byte) {
 	exec, unit := []byte(h.self.Executable), []byte(h.unit)
 	copy(b[offMagic:], participantMagic)
@@ -36,7 +36,7 @@ func (h *header) put(b []byte) {
 	native.PutUint32(b[offHeaderCRC:], checksum(b[:offHeaderCRC], text[:len(exec)+len(unit)]))
 }
 
-// parseHeader checks the first page of the participant file at path, which should be that of id.
+// parseHeader parses and checks the first page of the participant file of id at path.
 func parseHeader(b []byte, path string, id ID) (*header, error) {
 	bad := func(format string, a ...any) error {
 		return &CorruptError{Path: path, What: fmt.Sprintf(format, a...)}
@@ -81,7 +81,7 @@ func parseHeader(b []byte, path string, id ID) (*header, error) {
 	return h, nil
 }
 
-// checkVersion checks what every shared file begins with.
+// checkVersion checks the magic and the layout version, with which every shared file begins.
 func checkVersion(b []byte, path, magic string) error {
 	if string(b[offMagic:offMagic+len(magic)]) != magic {
 		return &CorruptError{Path: path, What: fmt.Sprintf("it does not begin with %q", magic)}

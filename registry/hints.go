@@ -1,19 +1,19 @@
 package registry
 
-// hints is what was last read of the registry file.
+// hints is the content of the registry file when it was last read.
 type hints struct {
-	known   bool // the rest was read, and looks went after it
+	known   bool // the fields were read, and the scans since then followed them
 	all     uint32
 	changes [places]uint32
-	ahead   int        // newcomers and leavers that were found before they rang
-	gone    [places]ID // by place: who left last; its name may stay among the newcomers
+	ahead   int        // joins and leaves that were found before their ring was counted
+	gone    [places]ID // by place: the last participant that left; its id may stay in the newcomer word
 }
 
-// changesSeen is what the registry file says that happened since it was read last. A hint may be missing or mean nothing.
+// changesSeen is the difference of the registry file since it was last read. Hints may be missing or wrong.
 type changesSeen struct {
-	ok        bool // it can be said at all
-	moved     int  // how many joined or left
-	newcomers []ID // who joined, perhaps
+	ok        bool // the difference is known
+	moved     int  // number of joins and leaves
+	newcomers []ID // participants that may have joined
 	changed   placeSet
 }
 
@@ -23,7 +23,7 @@ type placeSet [places / 64]uint64
 func (s *placeSet) add(place int)      { s[place/64] |= 1 << (place % 64) }
 func (s *placeSet) has(place int) bool { return s[place/64]&(1<<(place%64)) != 0 }
 
-// read compares the registry file with what was last read of it.
+// read reads the registry file and returns the difference to the last reading.
 func (h *hints) read(b *bell) (n changesSeen) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -33,7 +33,7 @@ func (h *hints) read(b *bell) (n changesSeen) {
 		return n
 	}
 	b.access(func() {
-		all := b.all.Load() // first: whoever rang before can be found below
+		all := b.all.Load() // first: a participant that rang before this load is found below
 		n.moved = int(all - h.all)
 		h.all = all
 		for i := range b.changes {
@@ -50,7 +50,7 @@ func (h *hints) read(b *bell) (n changesSeen) {
 		h.known = true
 	})
 	if n.ok = was && h.known; !n.ok {
-		for _, id := range n.newcomers { // of ages; those that are there are found in the directory
+		for _, id := range n.newcomers { // of any age: the directory has those that live
 			h.gone[placeOf(id)] = id
 		}
 		n.newcomers = nil
@@ -58,15 +58,14 @@ func (h *hints) read(b *bell) (n changesSeen) {
 	return n
 }
 
-// left notes that a participant is not there any more, and reports whether that is new. What its place says of newcomers is
-// about others from here on.
-func (h *hints) left(id ID) bool {
+// noteGone notes that a participant is gone, and reports whether that is new. From here on its id in the newcomer word is ignored.
+func (h *hints) noteGone(id ID) bool {
 	was := h.gone[placeOf(id)]
 	h.gone[placeOf(id)] = id
 	return was != id
 }
 
-// missed reports, when so many newcomers and leavers were found, whether more of them rang.
+// missed reports whether more participants joined or left, by the count of their rings, than the given number that was found.
 func (h *hints) missed(n changesSeen, found int) bool {
 	missing := n.moved - h.ahead - found
 	h.ahead = max(-missing, 0)

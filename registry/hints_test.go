@@ -11,9 +11,8 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// The registry file is everybody's. Whatever somebody writes into it, nothing is told that is not so, and nothing for ever
-// left untold.
-func TestNonsenseInTheRegistryFileHidesNothingForGood(t *testing.T) {
+// Every participant may write the registry file. Random words in it cause no false report, and no change stays unreported.
+func TestHints_RandomRegistryFile(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	stop := make(chan struct{})
@@ -47,50 +46,50 @@ func TestNonsenseInTheRegistryFileHidesNothingForGood(t *testing.T) {
 	group.Wait()
 }
 
-// Somebody who was killed between naming its file and ringing, or whose hints were lost.
-func TestWhatNobodySaidIsFoundByLooking(t *testing.T) {
+// Participants without hints are found: those that were killed after their file got its name, or whose hints were lost.
+func TestHints_MissingFoundByScan(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, false)
 	var all []*forger
-	for range 2*regularly + 1 {
+	for range 2*examinedPerScan + 1 {
 		all = append(all, forge(t, dir, nil))
 	}
-	// All but one join unheard; one of all lists the directory at each periodic look.
-	looks := 0
-	for ; len(w.peers) <= len(all) && looks < 100_000; looks++ {
-		w.lookNow(regular)
+	// All but one join without a ring. On average one participant lists the directory in each period.
+	scans := 0
+	for ; len(w.peers) <= len(all) && scans < 100_000; scans++ {
+		w.scanNow(regular)
 	}
 	for _, f := range all {
 		w.expect(f.id, Joined)
 		f.advertise(publisher("unheard"))
 	}
-	for range 4 { // each looks at regularly of them, and at this participant
-		w.lookNow(regular)
+	for range 4 { // each scan examines `examinedPerScan` of them, this participant included
+		w.scanNow(regular)
 	}
 	for _, f := range all {
 		w.expect(f.id, Added)
 	}
 }
 
-// Who finds somebody by chance says so to those who were not as lucky.
-func TestAFindIsMentioned(t *testing.T) {
+// A participant that finds another without a hint announces it to the rest.
+func TestHints_FindIsAnnounced(t *testing.T) {
 	dir := domain(t)
 	finder, other := still(t, dir, false), still(t, dir, false)
-	finder.lookNow(hinted)
-	other.lookNow(hinted)
+	finder.scanNow(hinted)
+	other.scanNow(hinted)
 	f := forge(t, dir, nil)
-	finder.lookNow(regular)
+	finder.scanNow(regular)
 	finder.expect(f.id, Joined)
 	listed := other.listing.began
-	other.lookNow(hinted)
+	other.scanNow(hinted)
 	other.expect(f.id, Joined)
 	if other.listing.began != listed {
-		t.Error("the other one had to list the directory")
+		t.Error("the other participant had to list the directory")
 	}
 }
 
-// An index that lies hides records of the liar's own, and that is all.
-func TestAnIndexThatLies(t *testing.T) {
+// A wrong index hides records of its owner, and has no other effect.
+func TestPeerIndex_FalseEntries(t *testing.T) {
 	dir := domain(t)
 	for name, lie := range map[string]func(f *forger){
 		"another generation": func(f *forger) { f.index(1).Add(1 << stateBits) },
@@ -104,10 +103,10 @@ func TestAnIndexThatLies(t *testing.T) {
 		},
 		"all pages there can be": func(f *forger) {
 			f.index(1).Store(0)
-			for i := 2; i < MaxEntities; i++ {
+			for i := 2; i < MaxEndpoints; i++ {
 				f.index(i).Store(^uint64(0))
 			}
-			f.word32(offPages).Store(MaxEntities)
+			f.word32(offPages).Store(MaxEndpoints)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +119,7 @@ func TestAnIndexThatLies(t *testing.T) {
 			}
 			lie(f)
 			p, _ := readAll(dir, f.id)
-			if all := p.entities(); len(all) != 1 || all[0].Topic != "honest" {
+			if all := p.endpoints(); len(all) != 1 || all[0].Topic != "honest" {
 				t.Errorf("believed is %+v", all)
 			}
 			if p.torn {
@@ -130,8 +129,9 @@ func TestAnIndexThatLies(t *testing.T) {
 	}
 }
 
-// A key that is wrong shows a record to those who do not want it, who can tell, or keeps it from those who do.
-func TestAKeyThatLiesIsOnlyAHint(t *testing.T) {
+// A wrong key in the index hides the record from a participant that wants it, or makes one read it that does not want it and
+// finds that out from the record.
+func TestPeerIndex_FalseKey(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	page := f.advertise(publisher("truth"))
@@ -147,7 +147,7 @@ func TestAKeyThatLiesIsOnlyAHint(t *testing.T) {
 	}
 }
 
-func TestHintsCountNewcomersAndLeavers(t *testing.T) {
+func TestHints_CountJoinsAndLeaves(t *testing.T) {
 	var h hints
 	for _, step := range []struct {
 		moved, found int
@@ -159,7 +159,7 @@ func TestHintsCountNewcomersAndLeavers(t *testing.T) {
 	}
 }
 
-func TestKeysAreWhatTheDocumentSays(t *testing.T) {
+func TestKeyOf_Values(t *testing.T) {
 	for topic, want := range map[string]uint64{"": 0xcbf29ce484222325, "a": 0xaf63dc4c8601ec8c, "foobar": 0x85944171f73967e8} {
 		if got := keyOf(topic); got != want {
 			t.Errorf("the key of %q is %#x, want %#x", topic, got, want)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// readAll reads a participant file the way a look does, and again as long as a record seems torn.
+// readAll reads a participant file as a scan does. A torn record is an error.
 func readAll(dir string, id ID) (*peer, []error) {
 	p, err := openPeer(dir, id)
 	if err != nil {
@@ -34,7 +34,7 @@ func readAll(dir string, id ID) (*peer, []error) {
 	return p, d.errs
 }
 
-func TestNoFlippedByteIsBelieved(t *testing.T) {
+func TestPeer_FlippedByteRejected(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.advertise(publisher("robot/pose"))
@@ -42,15 +42,15 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 	if len(errs) != 0 {
 		t.Fatal(errs)
 	}
-	truth := p.entities()[0]
+	truth := p.endpoints()[0]
 	page := pageOffset(0)
-	// What every byte that was flipped must lead to.
+	// meaningless reports whether a flip of the byte may go unnoticed.
 	meaningless := func(at int) bool {
 		texts, record := textLength(f.b), f.b[page:]
 		switch {
 		case at < offTableVersion:
 			return false
-		case at < offText: // the counting words
+		case at < offText: // words that change
 			return true
 		case at < indexOffset(0):
 			return at >= offText+texts
@@ -65,17 +65,17 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 	}
 	for at := range page + pageSize {
 		if at >= indexOffset(0)+indexSize && at < page && at%64 != 0 {
-			continue // of pages that were never used
+			continue // index entries of pages that were never used
 		}
 		for _, flip := range []byte{0x01, 0x80, 0xff} {
 			f.b[at] ^= flip
 			p, errs := readAll(dir, f.id)
-			believed := p != nil && slices.ContainsFunc(p.entities(), func(e Endpoint) bool { return e.Topic == truth.Topic })
+			believed := p != nil && slices.ContainsFunc(p.endpoints(), func(e Endpoint) bool { return e.Topic == truth.Topic })
 			if believed && !meaningless(at) {
 				t.Errorf("byte %d ^ %#x: the record is believed", at, flip)
 			}
-			if p != nil && len(p.entities()) != 0 && !believed {
-				t.Errorf("byte %d ^ %#x: something else is believed: %+v", at, flip, p.entities())
+			if p != nil && len(p.endpoints()) != 0 && !believed {
+				t.Errorf("byte %d ^ %#x: something else is believed: %+v", at, flip, p.endpoints())
 			}
 			if at >= page && !meaningless(at) && len(errs) == 0 && native.Uint32(f.b[page:]) != 0 {
 				t.Errorf("byte %d ^ %#x: nothing is reported", at, flip)
@@ -85,7 +85,7 @@ func TestNoFlippedByteIsBelieved(t *testing.T) {
 	}
 }
 
-func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
+func TestPeer_TruncatedFileRejected(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.advertise(publisher("a"))
@@ -97,13 +97,13 @@ func TestAFileCutShortAnywhereIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, errs := readAll(dir, f.id)
-		if len(errs) == 0 || p != nil && len(p.entities()) != 0 {
+		if len(errs) == 0 || p != nil && len(p.endpoints()) != 0 {
 			t.Errorf("cut to %d bytes: %v", size, errs)
 		}
 	}
 }
 
-func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
+func TestPeer_CorruptHeader(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.b[offID] ^= 1
@@ -113,12 +113,12 @@ func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
 		t.Errorf("the error is %T", c.Err)
 	}
 	w.quiet(f.id)
-	for _, p := range w.Participants() {
+	for _, p := range w.participants() {
 		if p.ID == f.id {
 			t.Error("it counts as a participant")
 		}
 	}
-	if w.Alive(f.id) {
+	if w.isAlive(f.id) {
 		t.Error("it counts as alive")
 	}
 	f.die()
@@ -128,7 +128,7 @@ func TestADamagedHeaderIsReportedOnceAndRemovedWithItsOwner(t *testing.T) {
 	}
 }
 
-func TestAnotherLayoutVersionIsIncompatibleAndNothingElse(t *testing.T) {
+func TestPeer_AnotherLayoutVersion(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	native.PutUint32(f.b[offVersion:], 7)
@@ -140,7 +140,7 @@ func TestAnotherLayoutVersionIsIncompatibleAndNothingElse(t *testing.T) {
 	w.quiet(f.id)
 }
 
-func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
+func TestPeer_CorruptRecord(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	bad := f.advertise(publisher("bad"))
@@ -152,18 +152,18 @@ func TestADamagedRecordDoesNotHideTheOthers(t *testing.T) {
 		t.Errorf("believed is %q", got[1].Endpoint.Topic)
 	}
 	f.touch()
-	w.quiet(f.id, Touched) // said once
+	w.quiet(f.id, Touched) // the record was reported once
 	f.die()
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Removed, Died)
 }
 
-func TestRecordsThatLieAreNotBelieved(t *testing.T) {
+func TestPeer_InvalidRecordsRejected(t *testing.T) {
 	dir := domain(t)
 	for name, lie := range map[string]func(f *forger){
 		"more pages than there can be": func(f *forger) { f.word32(offPages).Store(1 << 31) },
 		"pages behind the end of the file": func(f *forger) {
-			f.word32(offPages).Store(MaxEntities)
+			f.word32(offPages).Store(MaxEndpoints)
 			os.Truncate(f.path(), int64(pageOffset(1)))
 		},
 		"the same number twice": func(f *forger) { f.rewrite(1, func(b []byte) { native.PutUint32(b[offNumber:], 1) }) },
@@ -223,7 +223,7 @@ func TestRecordsThatLieAreNotBelieved(t *testing.T) {
 				t.Errorf("the errors are %v", errs)
 			}
 			topics := ""
-			for _, e := range p.entities() {
+			for _, e := range p.endpoints() {
 				topics += e.Topic + " "
 			}
 			if !strings.HasPrefix(topics, "honest ") || strings.Contains(topics, "liar") && name != "more pages than there can be" {
@@ -251,7 +251,7 @@ func appendTexts(page []byte, texts ...string) {
 	native.PutUint32(page[offBodyLength:], uint32(len(body)))
 }
 
-func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
+func TestPeer_SchemasOverLimit(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	huge := publisher("a")
@@ -263,13 +263,13 @@ func TestManySchemasOfOneParticipantAreNotAllRead(t *testing.T) {
 	f.schemas = 0
 	f.advertise(huge)
 	p, errs := readAll(dir, f.id)
-	if len(errs) != 1 || len(p.entities()) != MaxSchemas/MaxSchema {
-		t.Errorf("%d schemas were read, errors %v", len(p.entities()), errs)
+	if len(errs) != 1 || len(p.endpoints()) != MaxSchemas/MaxSchema {
+		t.Errorf("%d schemas were read, errors %v", len(p.endpoints()), errs)
 	}
 }
 
-// Thousands of records could name one large schema and each be wrong about it.
-func TestSchemasThatAreNotBelievedDoNotHoldUpALook(t *testing.T) {
+// Thousands of records can refer to one large schema with wrong checksums.
+func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 	const records = 10
 	dir := domain(t)
 	f := forge(t, dir, nil)
@@ -291,23 +291,23 @@ func TestSchemasThatAreNotBelievedDoNotHoldUpALook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	looks, reported := 0, 0
-	for looks == 0 || p.torn && looks < 2*records {
-		looks++
+	scans, reported := 0, 0
+	for scans == 0 || p.torn && scans < 2*records {
+		scans++
 		d := p.compare(w, everything())
 		p.adopt(d, w)
 		reported += len(d.errs)
-		// What does not hold is read twice.
+		// A record that fails a check is read twice.
 		if n := len(d.errs) * 2 * MaxSchema; n > maxReading {
-			t.Fatalf("%d bytes of schemas were read in one look", n)
+			t.Fatalf("%d bytes of schemas were read in one scan", n)
 		}
 	}
-	if p.torn || reported != records || len(p.entities()) != 0 {
-		t.Errorf("%d of %d records reported after %d looks, %d believed", reported, records, looks, len(p.entities()))
+	if p.torn || reported != records || len(p.endpoints()) != 0 {
+		t.Errorf("%d of %d records reported after %d scans, %d believed", reported, records, scans, len(p.endpoints()))
 	}
 }
 
-func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
+func TestPeer_TruncatedWhileKnown(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	f.advertise(publisher("a"))
@@ -316,15 +316,15 @@ func TestAPeerWhoseFileIsCutShortLosesItsEntities(t *testing.T) {
 	if err := os.Truncate(f.path(), 10); err != nil {
 		t.Fatal(err)
 	}
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Removed, Corrupt)
 	w.quiet(f.id)
 	f.die()
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Died)
 }
 
-func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
+func TestPeer_RecordBeingWritten(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	o, err := Observe(dir)
@@ -364,7 +364,7 @@ func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Refresh()
+	w.refresh()
 	balance := 0
 	for len(w.changes) != 0 {
 		switch c := <-w.changes; c.Kind {
@@ -381,7 +381,7 @@ func TestARecordInTheMakingIsNotCorrupt(t *testing.T) {
 	}
 }
 
-func TestFilesOfStrangersAreIgnored(t *testing.T) {
+func TestScan_ForeignFilesIgnored(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	directory, link := filePath(dir, 1, participantSuffix), filePath(dir, 2, participantSuffix)
@@ -395,7 +395,7 @@ func TestFilesOfStrangersAreIgnored(t *testing.T) {
 	}
 	before := files(t, dir)
 	for range 3 {
-		if err := w.Refresh(); err != nil {
+		if err := w.refresh(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Clean(dir, false); err == nil {
@@ -411,11 +411,11 @@ func TestFilesOfStrangersAreIgnored(t *testing.T) {
 	}
 }
 
-// quiet looks twice and fails if anything but the given kinds is heard of the participant.
+// quiet scans twice, and fails if a change of the participant that is not of the given kinds was reported.
 func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	w.t.Helper()
 	for range 2 {
-		if err := w.Refresh(); err != nil {
+		if err := w.refresh(); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -435,7 +435,8 @@ func (w *watcher) quiet(id ID, but ...ChangeKind) {
 	}
 }
 
-// The file holds a header, an index and one entity page. With mend, what the checksums protect is reached too.
+// The file has a header, an index and one endpoint page. With mend the checksums are made right, so that the checks after them
+// run.
 func FuzzParticipantFile(f *testing.F) {
 	dir := domain(f)
 	honest := forge(f, dir, nil)
@@ -465,8 +466,8 @@ func FuzzParticipantFile(f *testing.F) {
 		if p == nil {
 			return
 		}
-		for _, e := range p.entities() {
-			if err := checkEntity(&e); err != nil || e.ID.Participant != id || e.ID.Number == 0 {
+		for _, e := range p.endpoints() {
+			if err := checkEndpoint(&e); err != nil || e.ID.Participant != id || e.ID.Number == 0 {
 				t.Errorf("%+v was believed: %v", e, err)
 			}
 			if _, err := encodeBody(&e); err != nil {
@@ -489,7 +490,7 @@ func mendFile(b []byte, id ID) {
 	native.PutUint16(b[offUnitLength:], native.Uint16(b[offUnitLength:])%MaxName)
 	native.PutUint32(b[offHeaderCRC:], checksum(b[:offHeaderCRC], b[offText:offText+textLength(b)]))
 	page := b[pageOffset(0):]
-	native.PutUint64(b[indexOffset(0):], indexed(native.Uint32(page[offEntityState:]), native.Uint64(page[offGeneration:])))
+	native.PutUint64(b[indexOffset(0):], indexed(native.Uint32(page[offEndpointState:]), native.Uint64(page[offGeneration:])))
 	n := native.Uint32(page[offBodyLength:]) % maxBody
 	native.PutUint32(page[offBodyLength:], n)
 	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], page[offBody:offBody+n]))

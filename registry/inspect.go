@@ -4,10 +4,10 @@ import (
 	"path/filepath"
 )
 
-// RegistryFile is the name of the one file of a domain that belongs to nobody.
+// RegistryFile is the name of the registry file, the one file of a domain without an owner.
 const RegistryFile = registryName
 
-// The suffixes of a participant's files; those of publishers and schemas have a number behind them.
+// The suffixes of a participant's files. The number of the endpoint follows that of a publisher or schema.
 const (
 	SuffixParticipant = participantSuffix
 	SuffixReader      = "reader"
@@ -16,15 +16,15 @@ const (
 	SuffixSchema      = "schema."
 )
 
-// ParseFileName takes the name of a participant's file apart: whose it is, and what follows the dot. Every other name belongs
-// to a stranger, or is RegistryFile.
+// ParseFileName splits the name of a participant's file into the id of its owner and the suffix after the dot. Every other name
+// is RegistryFile or foreign.
 func ParseFileName(name string) (owner ID, suffix string, ok bool) { return parseFileName(name) }
 
-// CheckRegistryFile reads the beginning of the registry file of a domain and returns an error if it is not one: *VersionError,
-// *CorruptError, or why it could not be read.
+// CheckRegistryFile reads the beginning of the registry file of a domain and checks it. It returns a *VersionError, a
+// *CorruptError, or the error of reading.
 func CheckRegistryFile(dir string) error { return checkRegistryFile(filepath.Join(dir, registryName)) }
 
-// IsDead asks the kernel whether a participant is gone for good: its file is not locked, or has no name any more, which it gets
-// before every other file of it and loses after them. It says nothing of a participant that one cannot see, and is wrong about
-// one whose file somebody removed by hand.
+// IsDead asks the kernel whether a participant is gone for good: its participant file is not locked, or is missing. A
+// participant file gets its name before all other files of the participant and loses it after them. IsDead returns an error
+// when the file cannot be examined, and is wrong about a live participant whose file was removed by hand.
 func IsDead(dir string, id ID) (bool, error) { return isDead(dir, id) }

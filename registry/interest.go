@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// keyOf is what the index and the bells have for the name of a topic: FNV-1a of 64 bits, and 1 instead of 0.
+// keyOf returns the key that the index and the bells use for a topic: FNV-1a of 64 bits, and 1 instead of 0.
 func keyOf(topic string) uint64 {
 	h := uint64(0xcbf29ce484222325)
 	for i := range len(topic) {
@@ -17,7 +17,7 @@ func keyOf(topic string) uint64 {
 	return max(h, 1)
 }
 
-// key is what the index says of the entity's topic; 0 means that only the record says which topics it is about.
+// key returns the key of the endpoint in the index; 0 means that only the record tells its topics.
 func (e *Endpoint) key() uint64 {
 	switch {
 	case e.Kind == KindPublisher:
@@ -30,35 +30,34 @@ func (e *Endpoint) key() uint64 {
 
 func isWild(pattern string) bool { return strings.Contains(pattern, "*") }
 
-// An interest is what somebody in this process wants to know of the entities of others. Its zero value is interested in
-// nothing.
+// An interest says which endpoints of other participants this process wants to know. The zero value wants none.
 type interest struct {
-	every   bool          // interested in everything, for ever
-	version atomic.Uint64 // grows when something is added
+	every   bool          // wants all endpoints, for ever
+	version atomic.Uint64 // grows with each addition
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	kinds [KindSubscription + 1]kindInterest
-	grown [growths]newKeys // by version: what it has more than the one before
+	grown [growths]newKeys // by version: its additions
 
-	members atomic.Int32 // WatchParticipants
+	members atomic.Int32 // number of WatchParticipants in force
 
-	// Whom bells should wake, counted.
-	heeded    [topicBells]int
-	heededAll [KindSubscription + 1]int
+	// Number of Interests that wait on each bell.
+	topicWaits [topicBells]int
+	kindWaits  [KindSubscription + 1]int
 }
 
 type kindInterest struct {
-	asked, all int            // Interests, and those in everything
-	keys       map[uint64]int // Interests in topics
+	asked, all int            // number of Interests, and of those in all endpoints of the kind
+	keys       map[uint64]int // number of Interests in each topic
 }
 
-// newKeys are the keys that a version has and the one before had not; nil stands for all.
+// newKeys are the keys that a version adds to the one before; nil stands for all.
 type newKeys []uint64
 
-// growths is how many versions back it is known what was added.
+// growths is the number of latest versions whose additions are kept.
 const growths = 16
 
-// grownSince returns the keys that were added since a version, if that is known. Called with mu held.
+// grownSince returns the keys that were added since a version, if they are still kept. Called with mu held.
 func (in *interest) grownSince(seen uint64) (keys []uint64, ok bool) {
 	now := in.version.Load()
 	if now-seen > growths {
@@ -74,16 +73,16 @@ func (in *interest) grownSince(seen uint64) (keys []uint64, ok bool) {
 	return keys, true
 }
 
-// everything is the interest of whoever asks for nothing in particular.
+// everything returns the interest that wants all endpoints.
 func everything() *interest { return &interest{every: true} }
 
-// wants reports whether a record is to be read of which the index says this. Called with mu held.
+// wants reports whether the record behind an index entry with this kind and key must be read. Called with mu held.
 func (in *interest) wants(kind Kind, key uint64) bool {
 	if in.every {
 		return true
 	}
 	if int(kind) >= len(in.kinds) {
-		return false // no such kind
+		return false // an unknown kind
 	}
 	k := &in.kinds[kind]
 	if k.asked == 0 {
@@ -92,22 +91,22 @@ func (in *interest) wants(kind Kind, key uint64) bool {
 	return k.all > 0 || key == 0 || k.keys[key] > 0
 }
 
-// An Interest is something that Know or Follow asked for.
+// An Interest is a request of Discover, Watch or WatchParticipants that is in force until Stop.
 type Interest struct {
-	in     *interest
-	kind   Kind     // 0: members
-	keys   []uint64 // none: everything of the kind
-	heeded bool
-	once   sync.Once
+	in    *interest
+	kind  Kind     // 0: participants
+	keys  []uint64 // none: all endpoints of the kind
+	wakes bool
+	once  sync.Once
 }
 
-// WatchParticipants begins to tell OnChange, when Options.OnDemand is set, of every participant that joins, leaves or dies, at once.
-// Those that are there have been Joined when it returns. Without it OnChange hears only of those that have an entity that Know
-// or Follow asked for.
+// WatchParticipants makes this process report, with Options.OnDemand, each participant that joins, leaves or dies, at once.
+// The present participants have been reported as Joined when it returns. Without it OnChange gets only the participants with an
+// endpoint that Discover or Watch asked for.
 func (r *Registry) WatchParticipants() (*Interest, error) {
 	i := &Interest{in: r.interest}
 	if i.in.members.Add(1) == 1 {
-		r.wakeLoop() // the loop has to listen to another bell
+		r.wakeLoop() // the loop must wait on another bell
 	}
 	if err := r.Sync(); err != nil {
 		i.Stop()
@@ -118,31 +117,31 @@ func (r *Registry) WatchParticipants() (*Interest, error) {
 
 func (in *interest) followsMembers() bool { return in.every || in.members.Load() > 0 }
 
-// Discover begins to tell OnChange, when Options.OnDemand is set, of the entities of a kind that others have and that meet one
-// of the patterns; perhaps of more. Without patterns it is all of that kind. Those that are there have been Added when it
-// returns. What comes and goes later is told after Sync, or when something else is to be looked at, or at the next
-// periodic look.
+// Discover makes this process report, with Options.OnDemand, the endpoints of a kind in other participants that match one of
+// the patterns, and perhaps further ones. Without patterns it reports all of that kind. The present endpoints have been
+// reported as Added when it returns. Later changes are reported by Sync, by a scan for another reason, or by the next periodic
+// scan.
 func (r *Registry) Discover(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, false)
 }
 
-// Watch is Discover that makes this process look when such an entity comes or goes.
+// Watch is Discover, and wakes this process for a scan when such an endpoint comes or goes.
 func (r *Registry) Watch(kind Kind, patterns ...string) (*Interest, error) {
 	return r.ask(kind, patterns, true)
 }
 
-func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, error) {
+func (r *Registry) ask(kind Kind, patterns []string, wakes bool) (*Interest, error) {
 	if kind != KindPublisher && kind != KindSubscription {
-		return nil, fmt.Errorf("there is no kind of entity %d; use KindPublisher or KindSubscription", kind)
+		return nil, fmt.Errorf("there is no kind of endpoint %d; use KindPublisher or KindSubscription", kind)
 	}
-	i := &Interest{in: r.interest, kind: kind, heeded: heeded}
+	i := &Interest{in: r.interest, kind: kind, wakes: wakes}
 	if !slices.ContainsFunc(patterns, isWild) {
 		for _, p := range patterns {
 			i.keys = append(i.keys, keyOf(p))
 		}
 	}
 	if i.begin() {
-		r.wakeLoop() // the loop has to listen to another bell
+		r.wakeLoop() // the loop must wait on another bell
 	}
 	if err := r.Sync(); err != nil {
 		i.Stop()
@@ -151,8 +150,8 @@ func (r *Registry) ask(kind Kind, patterns []string, heeded bool) (*Interest, er
 	return i, nil
 }
 
-// begin reports whether there is another bell to listen to.
-func (i *Interest) begin() (louder bool) {
+// begin adds the interest, and reports whether there is another bell to wait on.
+func (i *Interest) begin() (more bool) {
 	in := i.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -173,7 +172,7 @@ func (i *Interest) begin() (louder bool) {
 	if grown {
 		keys := newKeys(i.keys)
 		if k.asked == 1 {
-			keys = nil // also those without a key
+			keys = nil // also the endpoints without a key
 		}
 		in.grown[(in.version.Load()+1)%growths] = keys
 		in.version.Add(1)
@@ -181,7 +180,7 @@ func (i *Interest) begin() (louder bool) {
 	return i.apply(+1)
 }
 
-// Stop takes the interest back. What is known is told of as before. Further calls do nothing.
+// Stop ends the interest. Changes of endpoints that are known by then are still reported. Further calls do nothing.
 func (i *Interest) Stop() {
 	i.once.Do(func() {
 		in := i.in
@@ -205,52 +204,52 @@ func (i *Interest) Stop() {
 	})
 }
 
-// apply counts the bells to listen to, and reports whether there is one more. Called with in.mu held.
-func (i *Interest) apply(n int) (louder bool) {
+// apply adds n to the count of each bell to wait on, and reports whether there is another one. Called with in.mu held.
+func (i *Interest) apply(n int) (more bool) {
 	in := i.in
 	switch {
-	case !i.heeded:
-	case len(i.keys) == 0 || i.kind == KindSubscription: // whose topics have no bells
-		in.heededAll[i.kind] += n
-		return in.heededAll[i.kind] == 1
+	case !i.wakes:
+	case len(i.keys) == 0 || i.kind == KindSubscription: // subscriptions have no bells by topic
+		in.kindWaits[i.kind] += n
+		return in.kindWaits[i.kind] == 1
 	default:
 		for _, key := range i.keys {
-			at := &in.heeded[key%topicBells]
+			at := &in.topicWaits[key%topicBells]
 			*at += n
-			louder = louder || *at == 1
+			more = more || *at == 1
 		}
 	}
-	return louder
+	return more
 }
 
-// bells returns which bells of publishers to listen to, all of them if it is that many, and whether to listen to that of
-// subscriptions.
+// bells returns the bells of topics to wait on, and whether to wait on the bell of publishers of many topics instead, and on that
+// of subscriptions.
 func (in *interest) bells() (topics []int, publishers, subscriptions bool) {
 	if in.every {
 		return nil, true, true
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for i, n := range in.heeded {
+	for i, n := range in.topicWaits {
 		if n > 0 {
 			topics = append(topics, i)
 		}
 	}
-	if in.heededAll[KindPublisher] > 0 || len(topics) > topicBells/2 {
-		return nil, true, in.heededAll[KindSubscription] > 0
+	if in.kindWaits[KindPublisher] > 0 || len(topics) > topicBells/2 {
+		return nil, true, in.kindWaits[KindSubscription] > 0
 	}
-	return topics, false, in.heededAll[KindSubscription] > 0
+	return topics, false, in.kindWaits[KindSubscription] > 0
 }
 
-// Sync looks at what the others said that they changed. OnChange has been called for it when Sync returns. It costs
-// little where nothing changed, however large the domain is. Unlike Refresh it relies on what it is told.
+// Sync scans the participants that announced a change. OnChange has been called for all of these changes when Sync returns.
+// Without changes it costs little, however large the domain is.
 func (r *Registry) Sync() error {
 	again, err := r.scan(hinted)
-	if again < lookPeriod {
+	if again < scanPeriod {
 		r.wakeLoop()
 	}
 	if err != nil {
-		return fmt.Errorf("look at the domain: %w", err)
+		return fmt.Errorf("scan the domain: %w", err)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// topics returns what was told to come and go since it was asked last, in order.
+// topics returns the topics that were reported as Added and Removed since the last call, sorted.
 func (w *watcher) topics() (added, removed []string) {
 	for len(w.changes) > 0 {
 		switch c := <-w.changes; c.Kind {
@@ -24,7 +24,7 @@ func (w *watcher) topics() (added, removed []string) {
 	return added, removed
 }
 
-func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
+func TestInterest_OnlyRequestedReported(t *testing.T) {
 	dir := domain(t)
 	w, other := still(t, dir, true), still(t, dir, true)
 	ask := func(kind Kind, patterns ...string) *Interest {
@@ -86,8 +86,8 @@ func TestOnlyWhatWasAskedForIsTold(t *testing.T) {
 	}
 }
 
-// Those who follow a topic hear of it from the bell; those who follow others sleep on.
-func TestABellWakesThoseWhoFollowTheTopic(t *testing.T) {
+// The bell wakes the participants that watch the topic, and not those that watch others.
+func TestBell_WakesWatchersOfTopic(t *testing.T) {
 	dir := domain(t)
 	other := watch(t, dir)
 	for _, tc := range []struct {

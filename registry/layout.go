@@ -8,22 +8,23 @@ import (
 
 // Numbers are in the byte order of the machine. Bytes not listed are zero. The checksums are CRC-32C (Castagnoli).
 //
-// The registry file, five pages, which anybody may write. A bell is a futex word: adding to it and waking it says "look".
+// The registry file, five pages, which every participant may write. A bell is a futex word: a participant adds to it and wakes
+// its sleepers to make them scan.
 //
 //	offset  size  constant         holds
 //	0       8     offMagic         "shmbus-r"
 //	8       4     offVersion       layout version
-//	16      16    offNonce         random: tells this file from another that was put in its place
-//	64      4     offBell          the bell for all: somebody joined or left
-//	128     4     offPublishers    the bell for those who wait for publishers of many topics
-//	192     4     offSubscriptions the bell for those who wait for subscriptions
-//	256     256   offTopics        64 bells for those who wait for publishers of a topic, by its key
-//	4096    4096  offChanges       1024 counts: one of the participants with this place changed something
-//	8192    4096  offCalls         1024 bells: one of the participants with this place is wanted
-//	12288   8192  offNewcomers     1024 words of 8 bytes: id of the participant with this place that joined last
+//	16      16    offNonce         random: differs in a file that replaces this one
+//	64      4     offBell          the bell for all: a participant joined or left
+//	128     4     offPublishers    the bell of participants that wait for publishers of many topics
+//	192     4     offSubscriptions the bell of participants that wait for subscriptions
+//	256     256   offTopics        64 bells of participants that wait for publishers of a topic, by its key
+//	4096    4096  offChanges       1024 counts: a participant with this place changed something
+//	8192    4096  offCalls         1024 bells: a participant with this place is wanted
+//	12288   8192  offNewcomers     1024 words of 8 bytes: id of the last participant with this place that joined
 //
-// The participant file "<id>.participant", written by that participant alone: a header page, then groups of an index page and the
-// 256 entity pages that it is about. The file ends where its memory ends. Magic and version stay where they are in every version.
+// The participant file "<id>.participant", written by that participant alone: a header page, then groups of an index page and its
+// 256 endpoint pages. The file ends where its memory ends. Magic and version are at the same offsets in every layout version.
 //
 //	offset  size  constant         holds
 //	0       8     offMagic         "shmbus-p"
@@ -38,24 +39,24 @@ import (
 //	60      4     offHeaderCRC     checksum over bytes 0 to 60 and the two texts
 //	64      8     offTableVersion  grows after every change
 //	72      4     offState         1 alive, 2 leaving
-//	76      4     offPages         entity pages that were ever used; the others need no look
+//	76      4     offPages         endpoint pages that were ever used; the others need not be read
 //	80      8     offTouches       grows after every change of the participant's other files
 //	96      8     offPIDNamespace  inode of the pid namespace that the process id is of, 0 = not known
 //	128     3712  offText          the executable's path and the unit name, one after the other
-//	3840    256   offIndexChanges  64 counts of 4 bytes, one for every 64 index entries: something changed in these
+//	3840    256   offIndexChanges  64 counts of 4 bytes, one for every 64 index entries: grows with each change of these
 //
-// The index, an entry for each entity page, says which records there are. With g = i / 256 and k = i % 256, entry i is at
-// 4096 * (1 + 257 * g) + 16 * k:
+// The index has an entry for each endpoint page, which says whether there is a record. With g = i / 256 and k = i % 256, entry i
+// is at 4096 * (1 + 257 * g) + 16 * k:
 //
 //	offset  size  constant         holds
 //	0       8     offIndexWord     generation times 256, and the state; 0 = there is no record
-//	8       8     offIndexKey      the key of the topic; 0 = the record says which topics it is about
+//	8       8     offIndexKey      the key of the topic; 0 = only the record tells the topics
 //
-// An entity page; page i is at 4096 * (2 + 257 * g + k):
+// An endpoint page; page i is at 4096 * (2 + 257 * g + k):
 //
 //	offset  size  constant         holds
-//	0       4     offEntityState   0 empty, 1 publisher, 2 subscription; written last, cleared first
-//	4       4     offNumber        number of the entity, never used again by this participant
+//	0       4     offEndpointState 0 empty, 1 publisher, 2 subscription; written last, cleared first
+//	4       4     offNumber        number of the endpoint, never reused by this participant
 //	8       8     offGeneration    grows with every record that the participant writes
 //	16      4     offBodyLength    bytes of the body
 //	20      4     offBodyCRC       checksum over bytes 4 to 20 and the body
@@ -65,7 +66,7 @@ import (
 // The body; texts have a length of 2 bytes before them:
 //
 //	offset  size  constant         holds
-//	0       8     offEntitySince   stamp of advertising, ns of CLOCK_MONOTONIC
+//	0       8     offEndpointSince stamp of advertising, ns of CLOCK_MONOTONIC
 //	8       8     offMaxPayload    bytes
 //	16      4     offSchemaSize    bytes of "<id>.schema.<number>", 0 = there is none
 //	20      4     offSchemaCRC     checksum over the schema
@@ -107,24 +108,24 @@ const (
 	offIndexWord = 0
 	offIndexKey  = 8
 
-	offEntityState = 0
-	offNumber      = 4
-	offGeneration  = 8
-	offBodyLength  = 16
-	offBodyCRC     = 20
-	offBody        = 64
-	offCounters    = 3200
+	offEndpointState = 0
+	offNumber        = 4
+	offGeneration    = 8
+	offBodyLength    = 16
+	offBodyCRC       = 20
+	offBody          = 64
+	offCounters      = 3200
 
-	offEntitySince  = 0
-	offMaxPayload   = 8
-	offSchemaSize   = 16
-	offSchemaCRC    = 20
-	offDepth        = 24
-	offHistory      = 28
-	offKind         = 32
-	offFlags        = 33
-	offPatternCount = 34
-	offTexts        = 36
+	offEndpointSince = 0
+	offMaxPayload    = 8
+	offSchemaSize    = 16
+	offSchemaCRC     = 20
+	offDepth         = 24
+	offHistory       = 28
+	offKind          = 32
+	offFlags         = 33
+	offPatternCount  = 34
+	offTexts         = 36
 )
 
 const (
@@ -135,18 +136,18 @@ const (
 	pageSize      = 4096
 	registrySize  = 5 * pageSize
 	nonceSize     = 16
-	places        = 1024 // a participant's place in the registry file is its id modulo this
-	topicBells    = 64   // a topic's bell is its key modulo this
+	places        = 1024 // the place of a participant in the registry file is its id modulo this
+	topicBells    = 64   // the bell of a topic is its key modulo this
 	indexSize     = 16   // of an entry
-	indexGroup    = 64   // index entries that a count of changes is for
-	indexGroups   = MaxEntities / indexGroup
-	perIndex      = pageSize / indexSize         // entries of an index page, and entity pages of its group
-	groupSize     = pageSize + perIndex*pageSize // of an index page and its entity pages
+	indexGroup    = 64   // index entries per count of changes
+	indexGroups   = MaxEndpoints / indexGroup
+	perIndex      = pageSize / indexSize         // entries of an index page, and endpoint pages of its group
+	groupSize     = pageSize + perIndex*pageSize // of an index page and its endpoint pages
 	stateBits     = 8                            // of an index word, below the generation
 	prefixSize    = offBodyCRC + 4
 	maxBody       = offCounters - offBody
-	maxExecutable = 2048                                      // bytes of the path that are kept
-	fileSize      = pageSize + MaxEntities/perIndex*groupSize // the most a participant file has
+	maxExecutable = 2048                                       // bytes of the path; the rest is cut off
+	fileSize      = pageSize + MaxEndpoints/perIndex*groupSize // of a participant file, at most
 )
 
 const (
@@ -160,7 +161,7 @@ const (
 	flagLossless
 )
 
-// The counters end inside their page.
+// This does not compile unless the counters end within their page.
 const _ = uint(pageSize - offCounters - stats.Size)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -179,9 +180,9 @@ func pageOffset(page int) int { return groupOffset(page) + pageSize + page%perIn
 
 func indexOffset(page int) int { return groupOffset(page) + page%perIndex*indexSize }
 
-// indexed is the word that the index has for a record.
+// indexed returns the index word of a record.
 func indexed(state uint32, generation uint64) uint64 { return generation<<stateBits | uint64(state) }
 
-// placeOf returns where in the registry file the hints about a participant are. Ids are random, so few share a place, and
-// those who do only look once more than they had to.
+// placeOf returns the place of a participant's hints in the registry file. Ids are random, so few participants share a place.
+// These scan more often than necessary, which has no other effect.
 func placeOf(id ID) int { return int(id % places) }

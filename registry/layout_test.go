@@ -14,8 +14,8 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// The tables are what other implementations and readers of a dump go by.
-func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
+// Other implementations and readers of a dump rely on these tables.
+func TestLayout_DocumentAndComment(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "registry", Root: "..", Files: []string{"layout.go"},
 		Field: regexp.MustCompile(`^off[A-Z]`),
@@ -48,17 +48,17 @@ func TestDocumentAndCommentSayWhatTheConstantsSay(t *testing.T) {
 	}
 }
 
-func TestThePartsOfAPageFit(t *testing.T) {
+func TestLayout_PartsFit(t *testing.T) {
 	if offCounters%64 != 0 || offCounters+stats.Size > pageSize || offBody+maxBody > offCounters ||
 		offText+maxExecutable+MaxName > offIndexChanges || offIndexChanges+4*indexGroups > pageSize || len(registryMagic) != len(participantMagic) {
 		t.Error("the parts of a page do not fit")
 	}
-	if perIndex*indexSize != pageSize || MaxEntities%perIndex != 0 || pageOffset(MaxEntities-1)+pageSize != fileSize {
+	if perIndex*indexSize != pageSize || MaxEndpoints%perIndex != 0 || pageOffset(MaxEndpoints-1)+pageSize != fileSize {
 		t.Error("the groups of pages do not fill the file")
 	}
 }
 
-// What a file of version 3 looks like does not change with the program.
+// The bytes of a record of version 3 do not change with the program.
 func TestRecord_LayoutVersion3(t *testing.T) {
 	if layoutVersion != 3 {
 		t.Fatal("a new layout version needs a new golden record")
@@ -102,7 +102,7 @@ func TestRecord_LayoutVersion3(t *testing.T) {
 	}
 }
 
-// Whoever may read a file could have the kernel fill its holes.
+// Every process that may read a file could make the kernel fill its holes.
 func TestParticipantFile_NoHoles(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir)
@@ -112,7 +112,7 @@ func TestParticipantFile_NoHoles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if backed := info.Sys().(*syscall.Stat_t).Blocks * 512; backed < info.Size() {
-			t.Fatalf("with %d entities it has %d bytes and memory for %d", i, info.Size(), backed)
+			t.Fatalf("with %d endpoints it has %d bytes and memory for %d", i, info.Size(), backed)
 		}
 		advertise(t, r.Registry, publisher(fmt.Sprintf("topic/%d", i)))
 	}

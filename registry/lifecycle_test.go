@@ -16,7 +16,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-func TestASchemaOfAMegabyteTravels(t *testing.T) {
+func TestSchema_OneMegabyte(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	e := publisher("big")
@@ -31,7 +31,7 @@ func TestASchemaOfAMegabyteTravels(t *testing.T) {
 	}
 }
 
-func TestTwoHundredEntities(t *testing.T) {
+func TestAdvertise_TwoHundred(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	const n = 200
@@ -46,17 +46,17 @@ func TestTwoHundredEntities(t *testing.T) {
 			t.Errorf("%v is gone, want %v", c[0].Endpoint.ID, ads[i].ID())
 		}
 	}
-	if err := b.Refresh(); err != nil {
+	if err := b.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range b.Participants() {
-		if p.ID == a.ID() && (len(p.Entities) != n-3 || p.Entities[0].Topic != "topic/1") {
-			t.Errorf("%d entities are known, the first is %+v", len(p.Entities), p.Entities[0])
+	for _, p := range b.participants() {
+		if p.ID == a.ID() && (len(p.Endpoints) != n-3 || p.Endpoints[0].Topic != "topic/1") {
+			t.Errorf("%d endpoints are known, the first is %+v", len(p.Endpoints), p.Endpoints[0])
 		}
 	}
 }
 
-func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
+func TestAdvertise_Limits(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir).Registry
 	var limit *LimitError
@@ -83,11 +83,11 @@ func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
 		a.Withdraw()
 	}
 	e.Schema = nil
-	for range MaxEntities {
+	for range MaxEndpoints {
 		ads = append(ads, advertise(t, r, e))
 	}
-	try("one entity too many", e)
-	if limit.Limit != MaxEntities {
+	try("one endpoint too many", e)
+	if limit.Limit != MaxEndpoints {
 		t.Errorf("the limit is %d", limit.Limit)
 	}
 	ads[len(ads)-1].Withdraw()
@@ -97,7 +97,7 @@ func TestLimitsAreErrorsAndLeaveNothing(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeAdvertised(t *testing.T) {
+func TestAdvertise_InvalidEndpoints(t *testing.T) {
 	r := watch(t, domain(t)).Registry
 	used := advertise(t, r, publisher("a"))
 	withPatterns := publisher("a")
@@ -144,7 +144,7 @@ func TestWhatCannotBeAdvertised(t *testing.T) {
 	}
 }
 
-func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
+func TestCounters_ReadByObserver(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir).Registry
 	o, err := Observe(dir)
@@ -152,13 +152,13 @@ func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	look := func() Endpoint {
+	read := func() Stats {
 		t.Helper()
 		all, err := o.Snapshot()
-		if err != nil || len(all) != 1 || len(all[0].Entities) != 1 {
+		if err != nil || len(all) != 1 || len(all[0].Endpoints) != 1 {
 			t.Fatalf("%+v, %v", all, err)
 		}
-		return all[0].Entities[0]
+		return o.Stats()
 	}
 	pub := advertise(t, r, publisher("a"))
 	if len(pub.Counters()) != stats.Size {
@@ -166,24 +166,27 @@ func TestCountersAreSeenByOthersAndStartAtZero(t *testing.T) {
 	}
 	c := stats.NewPublisher(pub.Counters())
 	for want := range uint64(3) {
-		if got := look().Publisher.Messages; got != want {
-			t.Errorf("%d messages, want %d", got, want)
+		if got := read(); len(got.Publishers) != 1 || got.Publishers[pub.ID()].Messages != want {
+			t.Errorf("the statistics are %+v, want %d messages", got, want)
 		}
 		c.Published(10, 5)
 	}
 	pub.Withdraw()
 	sub := advertise(t, r, subscription("a"))
-	if got := look(); got.Subscription != (stats.SubscriptionCounts{}) || got.Publisher != (stats.PublisherCounts{}) {
+	if got := o.Stats(); len(got.Publishers)+len(got.Subscriptions) != 0 {
+		t.Errorf("after Withdraw the statistics are %+v", got)
+	}
+	if got := read(); len(got.Publishers) != 0 || len(got.Subscriptions) != 1 || got.Subscriptions[sub.ID()] != (SubscriptionStats{}) {
 		t.Errorf("a new subscription begins with %+v", got)
 	}
 	s := stats.NewSubscription(sub.Counters())
 	s.Received(7, 8, 9)
-	if got := look().Subscription; got.Messages != 1 || got.Lost != 9 {
-		t.Errorf("the figures are %+v", got)
+	if got := o.Stats().Subscriptions[sub.ID()]; got.Messages != 1 || got.Lost != 9 {
+		t.Errorf("the statistics are %+v", got)
 	}
 }
 
-func TestTouchIsHeardByEverybody(t *testing.T) {
+func TestNotify_TouchedEverywhere(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	a.expect(a.ID(), Joined, Touched)
@@ -193,7 +196,7 @@ func TestTouchIsHeardByEverybody(t *testing.T) {
 	b.expect(a.ID(), Touched)
 }
 
-func TestOnChangeMayCallBack(t *testing.T) {
+func TestOnChange_CallsBack(t *testing.T) {
 	dir := domain(t)
 	var (
 		r     *Registry
@@ -215,8 +218,10 @@ func TestOnChangeMayCallBack(t *testing.T) {
 				r.Notify()
 				err = a.Withdraw()
 			}
-			if !r.Alive(other.ID()) || r.Left(other.ID()) || len(r.Participants()) == 0 {
-				err = errors.New("the other one is not known in its own event")
+			typed, mismatch := c.Endpoint, new(TypeMismatchError)
+			typed.AnyType = false
+			if !errors.As(r.Match(publisher("a"), typed), &mismatch) || mismatch.Subscription.PID != os.Getpid() {
+				err = errors.Join(err, errors.New("the other participant is not known in the report of its endpoint"))
 			}
 			done <- err
 		})
@@ -233,7 +238,7 @@ func TestOnChangeMayCallBack(t *testing.T) {
 	other.expect(r.ID(), Joined)
 }
 
-func TestTheOrderOfEventsUnderLoad(t *testing.T) {
+func TestOnChange_OrderUnderLoad(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	var group sync.WaitGroup
@@ -255,7 +260,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 							t.Error(err)
 							return
 						}
-						r.Refresh()
+						r.refresh()
 						if i%2 == 0 {
 							a.Withdraw()
 						}
@@ -269,10 +274,10 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if err := w.Refresh(); err != nil {
+	if err := w.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	alive, entities := make(map[ID]bool), make(map[EndpointID]bool)
+	alive, endpoints := make(map[ID]bool), make(map[EndpointID]bool)
 	for len(w.changes) != 0 {
 		c := <-w.changes
 		id := c.Participant.ID
@@ -284,26 +289,26 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 			alive[id] = true
 		case Left:
 			delete(alive, id)
-			for e := range entities {
+			for e := range endpoints {
 				if e.Participant == id {
 					t.Errorf("%v was not removed before the participant left", e)
 				}
 			}
 		case Added, Removed:
-			if entities[c.Endpoint.ID] == (c.Kind == Added) {
-				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Endpoint.ID, entities[c.Endpoint.ID])
+			if endpoints[c.Endpoint.ID] == (c.Kind == Added) {
+				t.Errorf("%v of %v, whose presence is %v", c.Kind, c.Endpoint.ID, endpoints[c.Endpoint.ID])
 			}
 			if c.Kind == Added {
-				entities[c.Endpoint.ID] = true
+				endpoints[c.Endpoint.ID] = true
 			} else {
-				delete(entities, c.Endpoint.ID)
+				delete(endpoints, c.Endpoint.ID)
 			}
 		case Touched:
 		default:
 			t.Errorf("%v of %v: %v", c.Kind, id, c.Err)
 		}
 	}
-	if len(alive) != 1 || len(w.Participants()) != 1 {
+	if len(alive) != 1 || len(w.participants()) != 1 {
 		t.Errorf("%d participants remain", len(alive))
 	}
 	if list := files(t, dir); len(list) != 2 {
@@ -311,7 +316,7 @@ func TestTheOrderOfEventsUnderLoad(t *testing.T) {
 	}
 }
 
-func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
+func TestClose_Repeated(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	pub := advertise(t, w.Registry, publisher("a"))
@@ -335,7 +340,7 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 	e := publisher("a")
 	e.ID.Number = w.ReserveID()
 	_, err := w.Advertise(e)
-	for _, err := range []error{err, w.Refresh()} {
+	for _, err := range []error{err, w.Sync()} {
 		if !errors.Is(err, os.ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
@@ -344,12 +349,12 @@ func TestCloseIsFinalAndMayBeCalledAgain(t *testing.T) {
 		t.Error(err)
 	}
 	w.Notify()
-	if w.Alive(w.ID()) || len(w.Participants()) != 0 {
-		t.Error("one who closed thinks that it is there")
+	if w.isAlive(w.ID()) || len(w.participants()) != 0 {
+		t.Error("a closed participant knows itself still")
 	}
 }
 
-func TestOptionsAndPaths(t *testing.T) {
+func TestOptions_DefaultsAndPaths(t *testing.T) {
 	dir := domain(t)
 	t.Setenv("SHMBUS_DIR", filepath.Dir(dir))
 	t.Setenv("SHMBUS_DOMAIN", "by-name")
@@ -364,15 +369,20 @@ func TestOptionsAndPaths(t *testing.T) {
 	if want := r.Dir() + "/" + r.ID().String() + ".pub.3"; r.Path("pub.3") != want || r.PeerPath(r.ID(), "pub.3") != want {
 		t.Errorf("the path of a publisher is %s", r.Path("pub.3"))
 	}
-	if self := r.Participants()[0]; self.Unit != filepath.Base(os.Args[0]) || self.PID != os.Getpid() {
-		t.Errorf("it calls itself %+v", self)
+	o, err := Observe(r.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if all, err := o.Snapshot(); err != nil || len(all) != 1 || all[0].Unit != filepath.Base(os.Args[0]) || all[0].PID != os.Getpid() {
+		t.Errorf("it is seen as %+v, %v", all, err)
 	}
 	if _, err := Join(Options{Unit: "a\nb"}); !errors.As(err, new(*NameError)) {
 		t.Errorf("an illegal unit: %v", err)
 	}
 }
 
-func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
+func TestMatch_NamesProcesses(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	pub := advertise(t, w.Registry, publisher("a"))
@@ -382,11 +392,11 @@ func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
 	if err := w.Match(added, sub); !errors.As(err, &mismatch) {
 		t.Fatal(err)
 	}
-	if p := mismatch.Publisher; p.EntityID != pub.ID() || p.Unit != "watcher" || p.PID != os.Getpid() || p.Executable == "" {
+	if p := mismatch.Publisher; p.EndpointID != pub.ID() || p.Unit != "watcher" || p.PID != os.Getpid() || p.Executable == "" {
 		t.Errorf("the publisher is %+v", p)
 	}
 	if mismatch.Subscription.PID != 0 {
-		t.Error("somebody unknown has a pid")
+		t.Error("an unknown participant has a pid")
 	}
 	sub.AnyType = true
 	if err := w.Match(added, sub); err != nil {
@@ -394,21 +404,10 @@ func TestAMismatchSaysWhoTheTwoAre(t *testing.T) {
 	}
 }
 
-func TestNamesThatAFileSystemAllowsAreMadeLegal(t *testing.T) {
+func TestCutName(t *testing.T) {
 	for in, want := range map[string]string{"a": "a", "a\nb": "a?b", "a\xffb": "a?b", "äöü": "äö", "\u0085": "?"} {
 		if got := cutName(in, 5); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
-	}
-}
-
-func TestOnlySomeLeaversAreRemembered(t *testing.T) {
-	var l recentlyLeft
-	for id := ID(1); id <= 2*maxLeavers; id++ {
-		l.add(id)
-		l.add(id)
-	}
-	if len(l.set) != maxLeavers || !l.set[2*maxLeavers] || l.set[maxLeavers] {
-		t.Errorf("%d are remembered", len(l.set))
 	}
 }

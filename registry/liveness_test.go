@@ -15,12 +15,13 @@ import (
 	"github.com/shmbus/shmbus/internal/process"
 )
 
-func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
+func TestLiveness_OtherOpensKeepLock(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
+	a.expect(a.ID(), Joined)
 	b.expect(a.ID(), Joined)
 	for range 3 {
-		f, err := os.Open(a.Path(participantSuffix)) // with classic locks, this Close would drop it
+		f, err := os.Open(a.Path(participantSuffix)) // the Close below would drop a classic POSIX lock
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,16 +30,16 @@ func TestTheLockOutlivesOtherOpensOfTheFile(t *testing.T) {
 			t.Fatalf("dead: %v, %v", dead, err)
 		}
 	}
-	if !b.Alive(a.ID()) || !a.Alive(a.ID()) || b.Alive(newID()) {
-		t.Error("the living are not told from strangers")
+	if !b.isAlive(a.ID()) || !a.isAlive(a.ID()) || b.isAlive(newID()) {
+		t.Error("a live participant is not told from an unknown one")
 	}
 	if removed, err := Clean(dir, false); len(removed) != 0 || err != nil {
 		t.Errorf("cleaned %q, %v", removed, err)
 	}
 }
 
-// In another container, or after an unlucky reuse of its pid, a process cannot be watched; its lock still says all.
-func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
+// A process in another container, or whose pid was reused, cannot be watched. Its lock still decides.
+func TestLiveness_UnwatchedDeath(t *testing.T) {
 	ended := exec.Command(os.Args[0], "-test.run", "^$")
 	if err := ended.Run(); err != nil {
 		t.Fatal(err)
@@ -54,14 +55,14 @@ func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
 			w := watch(t, dir)
 			f := forge(t, dir, alter)
 			f.advertise(publisher("a"))
-			w.Refresh()
+			w.refresh()
 			w.expect(f.id, Joined, Added, Touched)
 			w.quiet(f.id)
-			if !w.Alive(f.id) {
+			if !w.isAlive(f.id) {
 				t.Error("the holder of the lock is not alive")
 			}
 			f.die()
-			if w.Alive(f.id) {
+			if w.isAlive(f.id) {
 				t.Error("without its lock it is still alive")
 			}
 			w.expect(f.id, Removed, Died)
@@ -73,7 +74,7 @@ func TestADeathThatNoProcessSpeaksOfIsNoticed(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
+func TestLiveness_EndOfAnotherProcess(t *testing.T) {
 	dir := domain(t)
 	other := startProcess(t, domain(t)) // lives elsewhere
 	pid := other.cmd.Process.Pid
@@ -86,14 +87,14 @@ func TestTheEndOfAProcessThatDoesNotHoldTheLockIsNoDeath(t *testing.T) {
 	w.expect(f.id, Joined, Touched)
 	other.leave()
 	w.quiet(f.id)
-	if !w.Alive(f.id) {
+	if !w.isAlive(f.id) {
 		t.Error("it is not alive although the lock is held")
 	}
 	f.die()
 	w.expect(f.id, Died)
 }
 
-func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
+func TestLiveness_FileRemoved(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	advertise(t, a.Registry, publisher("a"))
@@ -102,12 +103,12 @@ func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
 	if err := os.Remove(a.Path(participantSuffix)); err != nil {
 		t.Fatal(err)
 	}
-	a.Refresh()
-	b.Refresh()
+	a.refresh()
+	b.refresh()
 	for _, w := range []*watcher{a, b} {
 		w.expect(a.ID(), Corrupt)
 		w.quiet(a.ID())
-		if !w.Alive(a.ID()) {
+		if !w.isAlive(a.ID()) {
 			t.Error("it is taken for dead")
 		}
 	}
@@ -119,23 +120,20 @@ func TestOneWhoseFileIsTakenAwayLivesOn(t *testing.T) {
 	b.expect(a.ID(), Removed, Removed, Left)
 }
 
-func TestOneKilledWhileLeavingLeft(t *testing.T) {
+func TestLiveness_KilledWhileLeaving(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	w := watch(t, dir)
 	w.expect(f.id, Joined, Touched)
 	f.word32(offState).Store(stateLeaving)
 	f.die()
-	w.Refresh()
+	w.refresh()
 	w.expect(f.id, Left)
-	if !w.Left(f.id) {
-		t.Error("it is not remembered as one who left")
-	}
 }
 
-// A process is killed over and over while it joins, advertises, withdraws and closes. Whatever it was doing, what it left
-// is gone after the next look.
-func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
+// A process is killed again and again while it joins, advertises, withdraws and closes. At whatever point, the next Clean removes
+// its files.
+func TestClean_AfterKillAtAnyPoint(t *testing.T) {
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -150,7 +148,7 @@ func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		out.Read(make([]byte, 1)) // it has begun
+		out.Read(make([]byte, 1)) // the process has begun
 		time.Sleep(time.Duration(rand.IntN(int(10 * time.Millisecond))))
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -166,7 +164,7 @@ func TestAKillAtAnyPointLeavesOnlyWhatIsCleaned(t *testing.T) {
 	}
 }
 
-// churn is what the process of that test does until it is killed.
+// churn is the main function of the processes that join and leave until they are killed.
 func churn(dir string) int {
 	os.Stdout.WriteString(".")
 	for {
@@ -192,7 +190,7 @@ func churn(dir string) int {
 	}
 }
 
-func TestTheBellMayBeTakenAway(t *testing.T) {
+func TestBell_FileRemovedOrReplaced(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"removed":   os.Remove,
 		"cut short": func(path string) error { return os.Truncate(path, 0) },
@@ -228,7 +226,7 @@ func TestTheBellMayBeTakenAway(t *testing.T) {
 	}
 }
 
-func TestABellThatIsNoneIsAnError(t *testing.T) {
+func TestBell_InvalidFile(t *testing.T) {
 	dir := domain(t)
 	watch(t, dir).Close()
 	bell := dir + "/registry"

@@ -8,16 +8,16 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// Scans take at most half of a processor, however often the bells ring: a scan counts as long as it took, within these bounds,
-// and a pause follows when scans are ahead of their half by more than maxAhead. Without that allowance a pause would follow
-// each scan, and the runtime's shortest sleep of an idle process is a millisecond.
+// The loop scans for at most half of the time, however often the bells ring. A scan counts with its duration, within these
+// limits. A pause follows when scans are ahead of their half by more than maxAhead. Without that allowance each scan would be
+// followed by a pause, and the shortest sleep of an idle process takes a millisecond.
 const (
 	minCost  = 200 * time.Microsecond
 	maxCost  = 10 * time.Millisecond
 	maxAhead = 3 * time.Millisecond
 )
 
-// loop looks whenever a bell rings that concerns this participant, a watched process ends, or it is time to.
+// loop scans when a bell of this participant rings, when a watched process ends, and periodically.
 func (r *Registry) loop() {
 	e := new(waitWords)
 	complained := false
@@ -29,9 +29,9 @@ func (r *Registry) loop() {
 		if !begin.Before(nextFull) {
 			deep = regular
 			hasBell = r.bell.check()
-			nextFull = begin.Add(lookPeriod)
+			nextFull = begin.Add(scanPeriod)
 		}
-		// All are read before the look, so what changes during the look ends the wait after it.
+		// All words are read before the scan, so a change during the scan ends the wait after it.
 		e.reset()
 		r.bell.collectWords(e, r.self.id, r.interest)
 		e.add(&r.wake)
@@ -40,7 +40,7 @@ func (r *Registry) loop() {
 			return
 		}
 		if err != nil && !complained {
-			r.log.Warn("the domain cannot be looked at", "dir", r.dir, "err", err)
+			r.log.Warn("the domain cannot be scanned", "dir", r.dir, "err", err)
 		}
 		complained = err != nil
 		if !hasBell {
@@ -59,7 +59,7 @@ func (r *Registry) loop() {
 	}
 }
 
-// wait sleeps until something was heard, or until the given time.
+// wait sleeps until a word changes, or until the given time.
 func (r *Registry) wait(e *waitWords, until time.Time) {
 	for !r.bell.changed(e) {
 		left := time.Until(until)
@@ -67,13 +67,13 @@ func (r *Registry) wait(e *waitWords, until time.Time) {
 			return
 		}
 		if err := e.waiter.Wait(left); err != nil {
-			// Somebody cut the registry file short, so that its words are no memory any more.
+			// The registry file was truncated: its words have no memory.
 			time.Sleep(min(left, maxCost))
 		}
 	}
 }
 
-// wakeLoop makes the loop look now.
+// wakeLoop makes the loop scan now.
 func (r *Registry) wakeLoop() {
 	r.wake.Add(1)
 	futex.Wake(&r.wake)

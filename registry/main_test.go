@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// long is how long a test waits for something that must happen. No passing test comes near it.
+// long is the time that a test waits for an event that must come. No passing test comes near it.
 const long = time.Minute
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// member is what the test binary does as another process: it joins, advertises a publisher, and obeys its standard input.
+// member is the main function of the test binary as another process: it joins, advertises a publisher, and leaves when its
+// standard input ends.
 func member(dir string) int {
 	r, err := Join(Options{Dir: dir, Unit: "member"})
 	if err != nil {
@@ -55,7 +56,7 @@ func member(dir string) int {
 	return 0
 }
 
-// A process is a member in a process of its own.
+// An otherProcess is a participant in a process of its own.
 type otherProcess struct {
 	t     testing.TB
 	cmd   *exec.Cmd
@@ -92,14 +93,14 @@ func startProcess(t testing.TB, dir string) *otherProcess {
 	return p
 }
 
-// kill ends the process without giving it a chance, and leaves it unreaped.
+// kill kills the process and does not wait for it.
 func (p *otherProcess) kill() {
 	if err := p.cmd.Process.Kill(); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-// leave lets the process close its registry, and waits for its end.
+// leave makes the process close its registry, and waits for its end.
 func (p *otherProcess) leave() {
 	p.stdin.Close()
 	if err := p.cmd.Wait(); err != nil {
@@ -107,7 +108,7 @@ func (p *otherProcess) leave() {
 	}
 }
 
-// domain returns the path of a domain directory that does not exist yet, on a file system fit for one.
+// domain returns the path of a missing domain directory on a tmpfs.
 func domain(t testing.TB) string {
 	t.Helper()
 	parent, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
@@ -118,12 +119,12 @@ func domain(t testing.TB) string {
 	return parent + "/domain"
 }
 
-// A watcher is a registry whose changes a test waits for.
+// A watcher is a registry with a queue of its changes.
 type watcher struct {
 	*Registry
 	t       testing.TB
 	changes chan Change
-	unread  map[ID][]Change // taken from changes while another participant was asked for
+	unread  map[ID][]Change // taken from changes while the test waited for another participant
 }
 
 func watch(t testing.TB, dir string) *watcher {
@@ -138,7 +139,7 @@ func watch(t testing.TB, dir string) *watcher {
 	return w
 }
 
-// next returns the next change of the participant, in the order in which they came.
+// next returns the next change of the participant, in the order of the reports.
 func (w *watcher) next(id ID) Change {
 	w.t.Helper()
 	if of := w.unread[id]; len(of) != 0 {
@@ -159,7 +160,7 @@ func (w *watcher) next(id ID) Change {
 	}
 }
 
-// expect waits until exactly these changes of the participant came, one after the other; more Touched may be among them.
+// expect waits for exactly these changes of the participant in this order. Further Touched may come in between.
 func (w *watcher) expect(id ID, kinds ...ChangeKind) (changes []Change) {
 	w.t.Helper()
 	for _, want := range kinds {

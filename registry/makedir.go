@@ -11,11 +11,11 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// makeDir makes a directory for its owner alone, whatever the umask takes from that. The directory gets its name when it has its mode,
-// so that a mode of 0 under that name is always its owner's will. Until then it has one other name, which the next attempt goes
-// on with if this process dies, or is slower.
+// makeDir creates a directory with mode 0700, whatever the umask. The directory gets its name after its mode, so a mode of 0
+// under that name is always the owner's choice. Until then it has one temporary name. If this process dies or is slow, another
+// one continues with the directory of that name.
 func makeDir(dir string) error {
-	const attempts = 100 // each is lost only to another process that makes the same directory, or removes it
+	const attempts = 100 // an attempt fails only when another process makes the same directory, or removes it
 	for range attempts {
 		if _, err := os.Lstat(dir); err == nil {
 			return &fs.PathError{Op: "mkdir", Path: dir, Err: fs.ErrExist}
@@ -30,20 +30,20 @@ func makeDir(dir string) error {
 	return fmt.Errorf("make %s: other processes make and remove it all the time", dir)
 }
 
-// unnamed is the name of a directory that is being made. No domain can have it.
-func unnamed(dir string) string {
+// temporaryName returns the temporary name of a directory that is being made. No domain can have that name.
+func temporaryName(dir string) string {
 	name := filepath.Base(dir)
-	return filepath.Join(filepath.Dir(dir), "."+name[:min(len(name), 250)]+".new") // which file systems take
+	return filepath.Join(filepath.Dir(dir), "."+name[:min(len(name), 250)]+".new") // at most 255 bytes
 }
 
-// makeOnce returns fs.ErrNotExist where another process was quicker.
+// makeOnce is one attempt of makeDir. It returns fs.ErrNotExist when another process was faster.
 func makeOnce(dir string) error {
-	fresh := unnamed(dir)
+	fresh := temporaryName(dir)
 	err := os.Mkdir(fresh, 0o700)
 	var at *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		if err := adopt(fresh); err != nil {
+		if err := continueDir(fresh); err != nil {
 			return err
 		}
 	case errors.As(err, &at):
@@ -69,22 +69,22 @@ func makeOnce(dir string) error {
 	return err
 }
 
-// adopt goes on with a directory that another process began to make. One without its mode yet is removed: its maker, if it lives,
-// begins again.
-func adopt(fresh string) error {
+// continueDir continues with a directory that another process began to make. A directory without its mode is removed: the other
+// process, if it lives, begins again.
+func continueDir(fresh string) error {
 	info, err := os.Lstat(fresh)
 	switch {
 	case err != nil:
 		return err
 	case !info.IsDir() || ownerOf(info) != os.Geteuid():
-		return taken(fresh, "remove", fs.ErrExist)
+		return nameConflict(fresh, "remove", fs.ErrExist)
 	case info.Mode().Perm() != 0o700:
 		return errors.Join(os.Remove(fresh), fs.ErrNotExist)
 	}
 	return nil
 }
 
-// isMade reports whether makeDir made a directory, or found one.
+// isMade reports whether makeDir made the directory or found it.
 func isMade(err error) bool {
 	return err == nil || errors.Is(err, fs.ErrExist) && !errors.As(err, new(*NameConflictError))
 }
@@ -94,8 +94,8 @@ func isMissing(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// makeParent makes the directory of domains, where that is missing and the directory that it is to be in is this user's own: others
-// could exchange it elsewhere.
+// makeParent creates a missing parent of domains, if the directory above belongs to this user: elsewhere other users could
+// replace it.
 func makeParent(parent string) error {
 	if !isMissing(parent) {
 		return nil
@@ -109,7 +109,7 @@ func makeParent(parent string) error {
 	return nil
 }
 
-// mayMake returns the *DirError of a directory of domains that is missing and not made.
+// mayMake returns a *DirError if a missing parent of domains must not be created.
 func mayMake(parent string) error {
 	above := filepath.Dir(parent)
 	info, err := os.Stat(above)
@@ -118,7 +118,7 @@ func mayMake(parent string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		reason = above + " neither"
 	case err != nil:
-		return unexamined(parent, err)
+		return examineError(parent, err)
 	case ownerOf(info) != os.Geteuid():
 		reason = fmt.Sprintf("and %s belongs to %s, so it is not made there", above, userName(ownerOf(info)))
 	case info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
@@ -129,7 +129,8 @@ func mayMake(parent string) error {
 	return &DirError{Dir: parent, Reason: "it does not exist, " + reason, Remedy: "create " + parent + ", or choose another (SHMBUS_DIR)"}
 }
 
-// DomainMissing reports whether there is no directory of a domain yet. The error is the *DirError for which Join would not make it.
+// DomainMissing reports whether the directory of a domain is missing. The error is the *DirError with which Join would refuse to
+// create it.
 func DomainMissing(dir string) (missing bool, err error) {
 	if !isMissing(dir) {
 		return false, nil

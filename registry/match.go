@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Match returns nil when samples of the publisher suit the subscription: the subscription takes any type, or the encodings
-// are equal, the type names are equal (an empty one suits any), and the schemas are equal where both sides have one.
-// Otherwise it returns a *TypeMismatchError, in which Unit, PID and Executable are empty; Registry.Match knows those too.
+// Match returns nil when the type of the publisher fits the subscription: the subscription accepts any type, or the encodings
+// are equal, the type names are equal (an empty name fits any), and the schemas are equal where both sides have one.
+// Otherwise it returns a *TypeMismatchError without Unit, PID and Executable, which Registry.Match adds.
 func Match(pub, sub Endpoint) error {
 	if sub.AnyType {
 		return nil
@@ -24,7 +24,7 @@ func Match(pub, sub Endpoint) error {
 	return &TypeMismatchError{Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub)}
 }
 
-// Match is Match that also says which processes the two sides are, as far as this registry knows them.
+// Match is the function Match. It adds the processes of the two endpoints to the error, as far as this registry knows them.
 func (r *Registry) Match(pub, sub Endpoint) error {
 	err := Match(pub, sub)
 	if mismatch, ok := err.(*TypeMismatchError); ok {
@@ -34,8 +34,21 @@ func (r *Registry) Match(pub, sub Endpoint) error {
 	return err
 }
 
-// A TypeMismatchError says that a publisher and a subscription of the same topic speak of different types. The subscription
-// hears nothing of that publisher.
+// describe adds the process of the endpoint to t, as far as it is known.
+func (r *Registry) describe(t *TypeRef) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var p Participant
+	if id := t.EndpointID.Participant; id == r.self.id {
+		p = r.self.participant()
+	} else if k := r.peers[id]; k != nil {
+		p = k.info
+	}
+	t.Unit, t.PID, t.Executable = p.Unit, p.PID, p.Executable
+}
+
+// A TypeMismatchError says that a publisher and a subscription of the same topic have different types. The subscription gets
+// no sample of that publisher.
 type TypeMismatchError struct {
 	Topic        string
 	Publisher    TypeRef
@@ -47,9 +60,9 @@ func (e *TypeMismatchError) Error() string {
 		e.Topic, e.Publisher, e.Subscription)
 }
 
-// A TypeRef is a type and where it was announced.
+// A TypeRef is a type and the endpoint that announced it.
 type TypeRef struct {
-	EntityID   EndpointID
+	EndpointID EndpointID
 	TypeName   string
 	Encoding   string
 	SchemaHash string // the first 16 hexadecimal digits of the schema's SHA-256; empty without a schema
@@ -69,15 +82,15 @@ func (t TypeRef) String() string {
 		fmt.Fprintf(&b, " with schema %s", t.SchemaHash)
 	}
 	if t.PID == 0 {
-		fmt.Fprintf(&b, " (by %v)", t.EntityID)
+		fmt.Fprintf(&b, " (by %v)", t.EndpointID)
 	} else {
-		fmt.Fprintf(&b, " (by %s, pid %d, %s, %v)", t.Unit, t.PID, t.Executable, t.EntityID)
+		fmt.Fprintf(&b, " (by %s, pid %d, %s, %v)", t.Unit, t.PID, t.Executable, t.EndpointID)
 	}
 	return b.String()
 }
 
 func typeRef(e Endpoint) TypeRef {
-	t := TypeRef{EntityID: e.ID, TypeName: e.TypeName, Encoding: e.Encoding}
+	t := TypeRef{EndpointID: e.ID, TypeName: e.TypeName, Encoding: e.Encoding}
 	if len(e.Schema) != 0 {
 		sum := sha256.Sum256(e.Schema)
 		t.SchemaHash = hex.EncodeToString(sum[:8])

@@ -9,8 +9,8 @@ import (
 // MaxName is the longest topic name, pattern or unit name, in bytes.
 const MaxName = 255
 
-// CheckTopic returns a *NameError when name is not a topic name: 1 to 255 bytes of valid UTF-8 without control characters,
-// '*' or '?', whose segments are separated by '/'. A leading '/' is allowed and significant; no other segment is empty.
+// CheckTopic returns a *NameError when name is not a topic name. A topic name has 1 to 255 bytes of valid UTF-8 without control
+// characters, '*' and '?'. Its segments are separated by '/'. A leading '/' is allowed and significant; no segment is empty.
 func CheckTopic(name string) error {
 	if rule := brokenRule(name, false); rule != "" {
 		return &NameError{What: "topic name", Name: name, Rule: rule}
@@ -76,8 +76,8 @@ func MatchPattern(pattern, topic string) bool {
 		return false
 	}
 	p, t := strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(topic, "/")
-	pi, ti := 0, 0         // where the next segment begins; behind the end when none is left
-	resume, taken := -1, 0 // behind the last "**" in p, and behind what it took of t
+	pi, ti := 0, 0         // begin of the next segment; past the end when none is left
+	resume, taken := -1, 0 // after the last "**" in p, and after the segments of t that it stands for
 	for ti <= len(t) {
 		ts, tn := segmentAt(t, ti)
 		if pi <= len(p) {
@@ -94,7 +94,7 @@ func MatchPattern(pattern, topic string) bool {
 		if resume < 0 {
 			return false
 		}
-		// Only the last "**" has to take more: whatever an earlier one took, the last could have taken instead.
+		// Only the last "**" has to take more segments: it can take those of an earlier one as well.
 		_, taken = segmentAt(t, taken)
 		pi, ti = resume, taken
 	}
@@ -108,7 +108,7 @@ func MatchPattern(pattern, topic string) bool {
 	return true
 }
 
-// segmentAt returns the segment of s that begins at i, and where the next one begins: behind the end when there is none.
+// segmentAt returns the segment of s that begins at i, and the begin of the next one: past the end when there is none.
 func segmentAt(s string, i int) (segment string, next int) {
 	if n := strings.IndexByte(s[i:], '/'); n >= 0 {
 		return s[i : i+n], i + n + 1

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestTopicNames(t *testing.T) {
+func TestCheckTopic(t *testing.T) {
 	long := strings.Repeat("a", MaxName)
 	for name, ok := range map[string]bool{
 		"a": true, "/a": true, "a/b": true, "/a/b/c": true, "rücken/größe": true, "with space": true, "a.b-c_d": true, long: true,
@@ -28,7 +28,7 @@ func TestTopicNames(t *testing.T) {
 	}
 }
 
-func TestPatterns(t *testing.T) {
+func TestCheckPattern(t *testing.T) {
 	for p, ok := range map[string]bool{
 		"*": true, "**": true, "/*": true, "/**": true, "a/*": true, "a/**/b": true, "**/**": true, "*/*": true,
 		"a*": false, "***": false, "a/*b": false, "a/**b": false, "?": false, "a//*": false, "*/": false, "": false,
@@ -39,7 +39,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-func TestMatching(t *testing.T) {
+func TestMatchPattern(t *testing.T) {
 	for _, tc := range []struct {
 		pattern string
 		yes, no string // topics, separated by spaces
@@ -69,7 +69,7 @@ func TestMatching(t *testing.T) {
 	}
 }
 
-func TestASubscriptionIsInterestedInWhatAnyOfItsPatternsMatches(t *testing.T) {
+func TestInterested_AnyPattern(t *testing.T) {
 	sub := Endpoint{Kind: KindSubscription, Patterns: []string{"a/*", "b/**"}}
 	for topic, want := range map[string]bool{"a/x": true, "b": true, "b/x/y": true, "a": false, "c": false} {
 		if Interested(sub, topic) != want {
@@ -78,13 +78,13 @@ func TestASubscriptionIsInterestedInWhatAnyOfItsPatternsMatches(t *testing.T) {
 	}
 }
 
-func TestMatchingAllocatesNothing(t *testing.T) {
+func TestMatchPattern_NoAllocation(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() { MatchPattern("a/**/b/*/c", "a/x/y/b/z/c") }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-// naiveMatch says what a pattern means, and takes as long as it likes.
+// naiveMatch is the definition of a pattern, without regard to speed.
 func naiveMatch(pattern, topic string) bool {
 	if pattern == "**" {
 		return true
@@ -130,7 +130,7 @@ func FuzzMatchPattern(f *testing.F) {
 	})
 }
 
-func TestFileNamesOfStrangersAreNotOurs(t *testing.T) {
+func TestFileName_Foreign(t *testing.T) {
 	const id = "0123456789abcdef"
 	for name, ok := range map[string]bool{
 		id + ".participant": true, id + ".reader": true, id + ".pub.0": true, id + ".pub.123": true, id + ".schema.7": true,
@@ -149,7 +149,7 @@ func TestFileNamesOfStrangersAreNotOurs(t *testing.T) {
 	}
 }
 
-func TestIDs(t *testing.T) {
+func TestID_Text(t *testing.T) {
 	id, err := ParseID("00000000000000ff")
 	if err != nil || id != 255 || id.String() != "00000000000000ff" {
 		t.Errorf("%v, %v", id, err)

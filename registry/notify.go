@@ -7,10 +7,10 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// active reports whether there is a bell that this process may ring. Called with mu held.
-func (b *bell) active() bool { return b.all != nil && !b.silent }
+// active reports whether this process can ring the bells. Called with mu held.
+func (b *bell) active() bool { return b.all != nil && !b.readOnly }
 
-// notifyJoin says that a participant joined.
+// notifyJoin announces that this participant joined.
 func (b *bell) notifyJoin(id ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -22,7 +22,7 @@ func (b *bell) notifyJoin(id ID) {
 	}
 }
 
-// noteChange says that there is a participant that others may not have heard of.
+// noteChange stores a hint that others may not know the given participant. It wakes no process.
 func (b *bell) noteChange(id ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,7 +32,7 @@ func (b *bell) noteChange(id ID) {
 	}
 }
 
-// wakeAll says that a participant left or has something for everybody.
+// wakeAll announces that a participant left, or that it has changed something that concerns all.
 func (b *bell) wakeAll(from ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -41,7 +41,7 @@ func (b *bell) wakeAll(from ID) {
 	}
 }
 
-// wakeInterested says that a participant advertised an entity, or took it back.
+// wakeInterested announces that a participant advertised an endpoint or withdrew it.
 func (b *bell) wakeInterested(kind Kind, key uint64, from ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,7 +54,7 @@ func (b *bell) wakeInterested(kind Kind, key uint64, from ID) {
 	}
 }
 
-// wakeParticipant says that a participant has something for others.
+// wakeParticipant announces to the given participants that one changed something that concerns them.
 func (b *bell) wakeParticipant(from ID, to []ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,7 +68,8 @@ func (b *bell) wakeParticipant(from ID, to []ID) {
 	b.wakeWord(from, words...)
 }
 
-// wakeWord notes who has news before it wakes anybody, so that whoever looks because of a bell knows where. Called with mu held.
+// wakeWord rings bells. It counts the change of the participant first, so that a scan after a bell finds where to look. Called
+// with mu held.
 func (b *bell) wakeWord(from ID, words ...*atomic.Uint32) {
 	b.access(func() {
 		b.changes[placeOf(from)].Add(1)
@@ -84,7 +85,7 @@ func (b *bell) wakeWord(from ID, words ...*atomic.Uint32) {
 	failpoint.At("bell.wake")
 }
 
-// waitWords are the words that a participant listens to, with what each held.
+// waitWords are the words that a participant waits on, with the value of each.
 type waitWords struct {
 	waiter futex.Waiter
 	words  []*atomic.Uint32
@@ -102,7 +103,7 @@ func (e *waitWords) add(word *atomic.Uint32) {
 	e.words, e.values = append(e.words, word), append(e.values, v)
 }
 
-// collectWords adds the bells that concern this participant.
+// collectWords adds the bells that this participant waits on.
 func (b *bell) collectWords(e *waitWords, self ID, in *interest) {
 	topics, publishers, subscriptions := in.bells()
 	b.mu.Lock()
@@ -111,7 +112,7 @@ func (b *bell) collectWords(e *waitWords, self ID, in *interest) {
 		return
 	}
 	b.access(func() {
-		e.add(&b.calls[placeOf(self)]) // first that on which others wait for an answer
+		e.add(&b.calls[placeOf(self)]) // first: other participants that ring it wait for an answer
 		if in.followsMembers() {
 			e.add(b.all)
 		}
@@ -127,8 +128,8 @@ func (b *bell) collectWords(e *waitWords, self ID, in *interest) {
 	})
 }
 
-// changed reports whether a word changed since it was added, or a bell cannot ring. Only the goroutine that waits on the bell
-// may call it.
+// changed reports whether a word changed since it was added, or whether the words cannot be read. Only the goroutine that waits
+// on the bells may call it.
 func (b *bell) changed(e *waitWords) bool {
 	rung := true
 	b.access(func() {

@@ -12,10 +12,9 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
-	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// An Observer looks at a domain without being in it: it creates nothing, wakes nobody, and nobody sees it. Its methods may
+// An Observer reads a domain without taking part: it creates no file, wakes no process, and no process sees it. Its methods may
 // be called concurrently.
 type Observer struct {
 	dir      string
@@ -28,8 +27,9 @@ type Observer struct {
 	closed   bool
 }
 
-// Observe prepares to look at the domain directory, an absolute path. There need not be anything. It looks at a directory that Join
-// would refuse too, of which nothing need be true where everybody may write; CheckDomain tells.
+// Observe returns an Observer of the domain directory, an absolute path, which may be missing. It accepts directories that Join
+// would refuse, for which CheckDomain returns an error. What an Observer finds in a directory that every user may write need
+// not be true.
 func Observe(dir string) (*Observer, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -44,14 +44,14 @@ func Observe(dir string) (*Observer, error) {
 	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }
 
-// Snapshot returns who is in the domain now, in the order of joining, with the counters of this moment. The dead whose files
-// nobody removed yet are in it too, not Alive and without entities. No directory is an empty domain. What could not be
-// believed is left out; Problems says what and why. The caller owns the slices.
+// Snapshot returns the present participants of the domain in the order of joining. It includes dead participants whose files are
+// not removed yet: these are not Alive and have no endpoints. A missing directory is an empty domain. Parts that cannot be read
+// or fail a check are left out and listed by Errors. The caller owns the slices.
 func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, fmt.Errorf("look at the domain: %w", closed.Error("the observer is closed"))
+		return nil, fmt.Errorf("scan the domain: %w", closed.Error("the observer is closed"))
 	}
 	o.problems = nil
 	present := make(map[ID]bool)
@@ -61,7 +61,7 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 		}
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look at the domain: %w", explain("the directory cannot be listed", o.dir, err))
+		return nil, fmt.Errorf("scan the domain: %w", explain("the directory cannot be listed", o.dir, err))
 	}
 	for id, p := range o.peers {
 		if !present[id] {
@@ -79,7 +79,12 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 	return all, nil
 }
 
-// Errors returns what the last Look left out: *VersionError, *CorruptError, or why a file could not be read.
+func bySince(a, b Participant) int {
+	return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID, b.ID))
+}
+
+// Errors returns an error for each part that the last Snapshot left out: a *VersionError, a *CorruptError, or the error of
+// reading a file.
 func (o *Observer) Errors() []error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -90,7 +95,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	p := o.peers[id]
 	if p == nil {
 		var err error
-		if p, err = o.meet(id); err != nil {
+		if p, err = o.addPeer(id); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				o.problems = append(o.problems, explain("a participant is left out", o.dir, err))
 			}
@@ -101,6 +106,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	locked, err := p.file.Locked()
 	who.Alive = err != nil || locked
 	if !who.Alive {
+		p.forget()
 		return who, true
 	}
 	if who.State = StateUnseen; p.head.self.Namespace == o.self.Namespace {
@@ -112,8 +118,8 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		return who, true
 	}
 	if p.tableChanged(w, o.interest) {
-		// Every Look names what is wrong now, not only the first one that sees it.
-		p.reported, p.cut = nil, false
+		// Every Snapshot names all that is wrong now, also what an earlier one reported.
+		p.reported, p.fileReported = nil, false
 		for g := range p.index.again {
 			p.index.again[g] = true
 		}
@@ -122,11 +128,11 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		p.errs = d.errs
 	}
 	o.problems = append(o.problems, p.errs...)
-	who.Entities = p.entitiesWithCounters()
+	who.Endpoints = p.endpoints()
 	return who, true
 }
 
-func (o *Observer) meet(id ID) (*peer, error) {
+func (o *Observer) addPeer(id ID) (*peer, error) {
 	p, err := openPeer(o.dir, id)
 	if err != nil {
 		if p != nil {
@@ -138,12 +144,12 @@ func (o *Observer) meet(id ID) (*peer, error) {
 		p.file.Close()
 		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
-	p.prove(&o.self, nil, true)
+	p.checkPID(&o.self, nil, true)
 	o.peers[id] = p
 	return p, nil
 }
 
-// Close lets the files go.
+// Close closes the files. Further calls of Snapshot return os.ErrClosed.
 func (o *Observer) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -154,35 +160,4 @@ func (o *Observer) Close() error {
 	clear(o.peers)
 	o.closed = true
 	return errors.Join(errs...)
-}
-
-// entitiesWithCounters returns the entities that are still what they were when the table was read, with their figures.
-func (p *peer) entitiesWithCounters() []Endpoint {
-	all := make([]Endpoint, 0, len(p.numbers))
-	pages := make([]int, 0, len(p.numbers))
-	var figures [stats.Size]byte
-	for page, e := range p.entries {
-		if e == nil {
-			continue
-		}
-		if _, err := p.file.ReadAt(figures[:], int64(pageOffset(page)+offCounters)); err != nil {
-			continue
-		}
-		all, pages = append(all, e.entity), append(pages, page)
-		if entity := &all[len(all)-1]; entity.Kind == KindPublisher {
-			entity.Publisher = stats.ReadPublisher(figures[:])
-		} else {
-			entity.Subscription = stats.ReadSubscription(figures[:])
-		}
-	}
-	// Asked after the figures are read: a page may have gone to another entity meanwhile. The index is cleared before.
-	index, _ := p.readIndex(0, len(p.entries))
-	kept := all[:0]
-	for i, page := range pages {
-		if page < len(index) && index[page].word == p.entries[page].word {
-			kept = append(kept, all[i])
-		}
-	}
-	slices.SortFunc(kept, func(a, b Endpoint) int { return cmp.Compare(a.ID.Number, b.ID.Number) })
-	return kept
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// An Observer sees all records of a participant that has more of them than a page of the index has entries.
+// An Observer finds all records of a participant, also when they fill more than one page of the index.
 func TestObserver_MoreRecordsThanAnIndexPage(t *testing.T) {
 	const records = 2*perIndex + 3
 	dir := domain(t)
@@ -21,7 +21,7 @@ func TestObserver_MoreRecordsThanAnIndexPage(t *testing.T) {
 	}
 	defer o.Close()
 	all, err := o.Snapshot()
-	if err != nil || len(all) != 1 || len(all[0].Entities) != records {
+	if err != nil || len(all) != 1 || len(all[0].Endpoints) != records {
 		t.Fatalf("%d participants, %v", len(all), err)
 	}
 }

@@ -10,45 +10,45 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A peer is a participant as read from its file, this process's own one included. The file is only ever read, never mapped:
-// an owner that cuts it short causes an error here and not a fault. Its methods are for one goroutine at a time.
+// A peer is a participant as read from its file; this process's own participant is one too. The file is read and not mapped, so
+// an owner that truncates it causes an error here and no fault. Only one goroutine at a time may call the methods.
 type peer struct {
 	dir   string
 	id    ID
 	file  *shm.File
 	owner shm.Owner
-	info  Participant // without Alive and Entities
+	info  Participant // without Alive and Endpoints
 	head  *header
 
-	entries  []*entry        // per page, nil where there is none
-	index    peerIndex       // as it was read last
-	read     words           // when it was
-	seen     uint64          // version of the interest that entries was read for
-	torn     bool            // a record could not be read this time: read again
-	numbers  map[uint32]bool // in entries
-	schemas  int64           // bytes in entries
-	budget   int64           // bytes of schemas that this reading may still look at
-	reported map[int]uint64  // index words of records that were called corrupt already
-	cut      bool            // the file as a whole was called corrupt already
-	errs     []error         // for an Observer: what the last reading left out
+	entries      []*entry        // by page; nil without a record
+	index        peerIndex       // as read last
+	read         words           // the words of the header at that time
+	seen         uint64          // version of the interest that entries was read for
+	torn         bool            // a record could not be read this time: read again
+	numbers      map[uint32]bool // of the endpoints in entries
+	schemas      int64           // bytes of the schemas in entries
+	budget       int64           // bytes of schemas that this reading may still read
+	reported     map[int]uint64  // by page: index words of records that were reported as corrupt
+	fileReported bool            // the file as a whole was reported as corrupt
+	errs         []error         // for an Observer: errors of the last reading
 }
 
-// An entry is a record that was believed.
+// An entry is a record that passed all checks.
 type entry struct {
-	page   int
-	word   uint64 // of the index
-	entity Endpoint
+	page     int
+	word     uint64 // index word
+	endpoint Endpoint
 }
 
-// errTorn says that a record could not be read this time: mostly because it changed meanwhile.
+// errTorn says that a record could not be read this time, usually because it changed meanwhile.
 var errTorn = errors.New("the record changed while it was read")
 
-// maxReading bounds one reading of a table, in bytes of schemas. Thousands of records may announce large schemas that turn
-// out to be something else, and nobody else is looked at meanwhile.
+// maxReading bounds one reading of a table, in bytes of schemas. Thousands of records may announce large schemas that then fail
+// their checks, and no other peer is read meanwhile.
 const maxReading = 2 * MaxSchemas
 
-// openPeer opens a participant file. It returns the peer and an error when the file is there and cannot be believed: then
-// only id and file are of use.
+// openPeer opens a participant file. When the file exists and fails a check, it returns an error together with a peer of which
+// only id and file are valid.
 func openPeer(dir string, id ID) (*peer, error) {
 	path := filePath(dir, id, participantSuffix)
 	f, err := shm.Open(path)
@@ -73,10 +73,10 @@ func openPeer(dir string, id ID) (*peer, error) {
 	return p, nil
 }
 
-// prove asks the kernel about the pid that the participant says it has, which means something to us only where it was given in
-// our boot and pid namespace. With exit, that process is watched, which makes asking cheap. Traced, it asks too whether that
-// process has this very file.
-func (p *peer) prove(us *process.Identity, exit *process.Exit, traced bool) {
+// checkPID sets the PIDCheck. The kernel can confirm the pid in the file only if it is of the same boot and pid namespace. exit,
+// which may be nil, watches that process and makes the question cheap. With traced it also asks whether the process has this
+// same file mapped.
+func (p *peer) checkPID(us *process.Identity, exit *process.Exit, traced bool) {
 	h := p.head.self
 	if h.BootID != us.BootID || h.Namespace != us.Namespace {
 		return
@@ -123,14 +123,14 @@ func (p *peer) corrupt(what string, err error) error {
 	return &CorruptError{Path: filePath(p.dir, p.id, participantSuffix), What: what, Err: err}
 }
 
-// A difference is what a reading of a table found.
+// A difference is the result of reading a table again.
 type difference struct {
 	removed, added []*entry
 	errs           []error
-	files          bool // the participant's other files may be different too
+	files          bool // the participant's other files may have changed too
 }
 
-// changed reports whether there is anything to read again.
+// changed reports whether the table or the other files must be read again.
 func (p *peer) changed(w words, in *interest) bool {
 	return p.tableChanged(w, in) || w.touches != p.read.touches
 }
@@ -139,11 +139,11 @@ func (p *peer) tableChanged(w words, in *interest) bool {
 	return w.version != p.read.version || p.torn || in.version.Load() != p.seen
 }
 
-// touched reports whether there is anything to tell.
+// touched reports whether Touched must be reported.
 func (d *difference) touched() bool { return d.files || len(d.added)+len(d.removed) > 0 }
 
-// compare reads what is different in the table from what was adopted before: the parts of the index that are said to be
-// others if there is another version, and the records that are new and wanted. It changes nothing that another goroutine may read; adopt does.
+// compare reads the difference of the table to what was adopted last: of a new table version, the groups of the index whose
+// counts changed, and then the records that are new and wanted. It changes no field that other goroutines may read; adopt does.
 func (p *peer) compare(w words, in *interest) (d difference) {
 	d.files = w.touches != p.read.touches
 	if !p.tableChanged(w, in) {
@@ -168,22 +168,22 @@ func (p *peer) compare(w words, in *interest) (d difference) {
 				p.reported = make(map[int]uint64)
 			}
 			p.reported[page] = word
-			d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the record in entity page %d", page), err))
+			d.errs = append(d.errs, p.corrupt(fmt.Sprintf("the record in endpoint page %d", page), err))
 		case e != nil:
-			p.numbers[e.entity.ID.Number] = true
-			p.schemas += int64(len(e.entity.Schema))
+			p.numbers[e.endpoint.ID.Number] = true
+			p.schemas += int64(len(e.endpoint.Schema))
 			d.added = append(d.added, e)
 		}
 	}
 	slices.SortFunc(d.removed, byNumber)
 	slices.SortFunc(d.added, byNumber)
-	// A subscription's requests may have been looked at when it was not known yet.
-	subscribes := func(e *entry) bool { return e.entity.Kind == KindSubscription }
+	// The requests of a subscription may have been read before the subscription was known: they must be read again.
+	subscribes := func(e *entry) bool { return e.endpoint.Kind == KindSubscription }
 	d.files = d.files || slices.ContainsFunc(d.added, subscribes) || slices.ContainsFunc(d.removed, subscribes)
 	return d
 }
 
-// adopt makes a difference part of what is known.
+// adopt applies a difference to the peer.
 func (p *peer) adopt(d difference, w words) {
 	for _, e := range d.removed {
 		p.entries[e.page] = nil
@@ -197,7 +197,7 @@ func (p *peer) adopt(d difference, w words) {
 	p.read = w
 }
 
-// forget drops everything that was read.
+// forget drops all records that were read.
 func (p *peer) forget() {
 	p.entries, p.index, p.schemas, p.seen = nil, peerIndex{}, 0, 0
 	clear(p.numbers)

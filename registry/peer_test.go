@@ -14,9 +14,9 @@ func openedPeer(t *testing.T, dir string, id ID) *peer {
 	return p
 }
 
-// A record that could not be read when its version was seen (no descriptor for its schema, say) is read later, under the
-// same version. Those who wait for Touched to act on what was Added must still hear it.
-func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
+// A record that could not be read under its table version, for example for want of a descriptor for its schema, is read later
+// under the same version. Then Touched must be reported too: callers act on Added when Touched comes.
+func TestPeer_RecordReadLater(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	advertise(t, w.Registry, subscription("a"))
@@ -32,8 +32,8 @@ func TestARecordThatIsReadLaterIsAnnouncedToo(t *testing.T) {
 	}
 }
 
-// A record that is put between the read of the header and that of the counts of changes is read under the next version: its count
-// was read before its page was announced.
+// A record that is put between the read of the header and that of the counts of changes is read under the next version: its
+// count was read before the header announced its page.
 func TestPeer_RecordPutDuringRead(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
@@ -53,7 +53,7 @@ func TestPeer_RecordPutDuringRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := p.compare(after, everything()); len(d.added) != 1 || d.added[0].entity.Topic != "b" {
+	if d := p.compare(after, everything()); len(d.added) != 1 || d.added[0].endpoint.Topic != "b" {
 		t.Errorf("%d new records of the second version", len(d.added))
 	}
 }

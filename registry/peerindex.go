@@ -5,33 +5,33 @@ import (
 	"slices"
 )
 
-// A peerIndex is the index of a peer as it was read last. It is a hint which records to read: a record is believed for its own
-// sake, and an owner whose index or counts of changes are wrong hides its own records.
+// A peerIndex is the index of a peer as read last. It is a hint which records to read: the checks of a record do not depend on
+// it, and an owner with a wrong index or wrong counts of changes hides only its own records.
 type peerIndex struct {
 	entries []indexEntry
-	counts  [indexGroups]uint32 // of changes, when the group was read
-	again   [indexGroups]bool   // a record of the group could not be read: look at all of them
+	counts  [indexGroups]uint32 // counts of changes when each group was read
+	again   [indexGroups]bool   // a record of the group could not be read: read the whole group again
 	unread  map[uint64][]int    // by key: pages with records that were not wanted
 }
 
-// An indexEntry is what the index says of a page.
+// An indexEntry is the entry of the index for one page.
 type indexEntry struct{ word, key uint64 }
 
 func kindOf(word uint64) Kind { return Kind(word & (1<<stateBits - 1)) }
 
-// list reads the groups of the index that changed, and returns the pages that they are about.
+// list reads the groups of the index that changed, and returns the pages whose entries changed.
 func (p *peer) list(w words, d *difference) (changed []int) {
 	once := func(what string, err error) {
-		if !p.cut {
-			p.cut = true
+		if !p.fileReported {
+			p.fileReported = true
 			d.errs = append(d.errs, p.corrupt(what, err))
 		}
 	}
-	if w.pages > MaxEntities {
-		once(fmt.Sprintf("the header announces %d entity pages", w.pages), nil)
+	if w.pages > MaxEndpoints {
+		once(fmt.Sprintf("the header announces %d endpoint pages", w.pages), nil)
 	}
 	x := &p.index
-	pages := int(min(w.pages, MaxEntities))
+	pages := int(min(w.pages, MaxEndpoints))
 	for page := pages; page < len(x.entries); page++ {
 		if p.index.set(page, indexEntry{}) {
 			changed = append(changed, page)
@@ -49,10 +49,10 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 	for from := 0; from*indexGroup < pages; {
 		to := from
 		for ; to*indexGroup < pages; to++ {
-			// The counts are read before the entries: what changes meanwhile is counted after that.
+			// The counts are read before the entries: a later change is counted again.
 			count := native.Uint32(b[4*to:])
-			// The owner may have put a record behind the pages of w before its count was read, so a group with new pages is read
-			// whatever its count.
+			// The owner may have added a record past the pages of w before its count was read, so a group with new pages is
+			// read regardless of its count.
 			grown := known < pages && (to+1)*indexGroup > known
 			if count == x.counts[to] && !x.again[to] && !grown {
 				break
@@ -83,7 +83,7 @@ func (p *peer) list(w words, d *difference) (changed []int) {
 	return changed
 }
 
-// set notes what the index says of a page, and reports whether that is another thing than before, or to be looked at again.
+// set stores the index entry of a page, and reports whether it changed or must be read again.
 func (x *peerIndex) set(page int, is indexEntry) (changed bool) {
 	was := x.entries[page]
 	if was == is && !x.again[page/indexGroup] {
@@ -96,7 +96,7 @@ func (x *peerIndex) set(page int, is indexEntry) (changed bool) {
 	return true
 }
 
-// keepUnread drops all pages with a key but those that keep is true of.
+// keepUnread keeps the unread pages with a key for which keep returns true, and drops the others.
 func (x *peerIndex) keepUnread(key uint64, keep func(page int) bool) {
 	pages := slices.DeleteFunc(x.unread[key], func(page int) bool { return !keep(page) })
 	if len(pages) > 0 {
@@ -106,7 +106,7 @@ func (x *peerIndex) keepUnread(key uint64, keep func(page int) bool) {
 	}
 }
 
-// readIndex reads the index from one page to before another, as far as there is one.
+// readIndex reads the index entries of the pages in [from, to). On an error it also returns the entries before it.
 func (p *peer) readIndex(from, to int) ([]indexEntry, error) {
 	index := make([]indexEntry, 0, to-from)
 	var b [perIndex * indexSize]byte
@@ -124,8 +124,8 @@ func (p *peer) readIndex(from, to int) ([]indexEntry, error) {
 	return index, nil
 }
 
-// fresh finds what the index has no more, and the pages that have to be read: of those that changed, and of the others those
-// that are wanted only now.
+// fresh adds the entries to d.removed that the index does not have any more, and returns the pages to read: changed pages that
+// are wanted, and other pages that were not wanted before.
 func (p *peer) fresh(in *interest, changed []int, d *difference) (fresh []int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -138,8 +138,8 @@ func (p *peer) fresh(in *interest, changed []int, d *difference) (fresh []int) {
 				continue
 			}
 			d.removed = append(d.removed, e)
-			delete(p.numbers, e.entity.ID.Number)
-			p.schemas -= int64(len(e.entity.Schema))
+			delete(p.numbers, e.endpoint.ID.Number)
+			p.schemas -= int64(len(e.endpoint.Schema))
 		}
 		switch {
 		case is.word == 0 || p.reported[page] == is.word:
@@ -169,7 +169,7 @@ func (p *peer) fresh(in *interest, changed []int, d *difference) (fresh []int) {
 	return fresh
 }
 
-// wanted takes the pages with a key that are wanted out of those that were not. Called with in.mu held.
+// wanted returns the unread pages with a key that are wanted now, and removes them from unread. Called with in.mu held.
 func (p *peer) wanted(in *interest, key uint64) (fresh []int) {
 	p.index.keepUnread(key, func(page int) bool {
 		wants := in.wants(kindOf(p.index.entries[page].word), key)

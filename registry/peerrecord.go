@@ -10,12 +10,12 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// shortRecord is what is read of a page at first: nearly all records end before.
+// shortRecord is the number of bytes that are read of a page at first. Nearly all records are shorter.
 const shortRecord = 512
 
-// load reads the record that the index says is in a page; none means that it is not there yet, or not any more, which the
-// next version will say. Its owner may rewrite the page meanwhile: it clears the state word first and writes it last, so
-// the same bytes read twice are not a record in the making, and if they do not hold together they never will.
+// load reads the record of a page with the given index word. It returns nil when the record is not there yet or not any more,
+// which the next table version tells. The owner may rewrite the page meanwhile. It clears the state word first and writes it
+// last, so bytes that are the same in two readings are not half written: if they fail a check, the record is corrupt.
 func (p *peer) load(page int, word uint64) (*entry, error) {
 	const attempts = 3
 	var last []byte
@@ -42,10 +42,10 @@ func (p *peer) load(page int, word uint64) (*entry, error) {
 			if indexed(pre.state, pre.generation) != word {
 				return nil, nil
 			}
-			return &entry{page: page, word: word, entity: e}, nil
+			return &entry{page: page, word: word, endpoint: e}, nil
 		}
 		if errors.Is(err, errTorn) || shm.IsOurWant(err) {
-			return nil, errTorn // enough for now, or our trouble, not the owner's fault
+			return nil, errTorn // the budget is used up, or this process lacks descriptors or memory
 		}
 		if bytes.Equal(b, last) {
 			return nil, err
@@ -62,7 +62,7 @@ func (p *peer) decode(page []byte) (Endpoint, error) {
 	}
 	e.ID.Participant = p.id
 	if p.numbers[e.ID.Number] {
-		return Endpoint{}, fmt.Errorf("entity number %d is used twice", e.ID.Number)
+		return Endpoint{}, fmt.Errorf("endpoint number %d is used twice", e.ID.Number)
 	}
 	if p.schemas+int64(ref.size) > MaxSchemas {
 		return Endpoint{}, fmt.Errorf("the schemas of the participant have more than %d bytes together", MaxSchemas)
@@ -75,12 +75,12 @@ func (p *peer) decode(page []byte) (Endpoint, error) {
 	return e, err
 }
 
-// entities returns a copy that the caller may keep.
-func (p *peer) entities() []Endpoint {
+// endpoints returns the endpoints in the order of their numbers. The caller owns the slice.
+func (p *peer) endpoints() []Endpoint {
 	all := make([]Endpoint, 0, len(p.entries))
 	for _, e := range p.entries {
 		if e != nil {
-			all = append(all, e.entity)
+			all = append(all, e.endpoint)
 		}
 	}
 	slices.SortFunc(all, func(a, b Endpoint) int { return cmp.Compare(a.ID.Number, b.ID.Number) })

@@ -12,8 +12,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// addPeer opens the file of a participant that was not known. It reports true when that one is dead, and the error of opening the
-// file. What it costs is a descriptor: the end of a participant that nothing here has to do with is not waited for.
+// addPeer opens the file of a new participant. It reports whether the participant is dead, and returns the error of opening the
+// file. An open peer costs one descriptor; announce adds one for the end of its process.
 func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 	if r.refused[id] && !full {
 		return false, nil
@@ -29,10 +29,10 @@ func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 	if p == nil {
 		switch {
 		case errors.Is(bad, fs.ErrNotExist):
-		case shm.IsOurWant(bad): // which says nothing about the participant; it is tried again
+		case shm.IsOurWant(bad): // this process lacks descriptors or memory: it tries again
 			if !r.scarceReported {
 				r.scarceReported = true
-				r.log.Warn("not every participant can be looked at now", "participant", id, "err", bad)
+				r.log.Warn("not every participant can be examined now", "participant", id, "err", bad)
 			}
 		case !r.refused[id]:
 			r.refused[id] = true
@@ -63,8 +63,8 @@ func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 	return false, nil
 }
 
-// announce tells of a participant for the first time: because members are followed, or it has an entity that is wanted. Its
-// end is waited for from here on. Whatever is told of a participant comes after this.
+// announce reports that a participant Joined, if that is not reported yet: because participants are watched, or because it has
+// an endpoint that is wanted. From here on its end is waited for. All other reports about a participant come after this one.
 func (r *Registry) announce(k *knownPeer) {
 	if k.announced || k.invalid {
 		return
@@ -72,24 +72,24 @@ func (r *Registry) announce(k *knownPeer) {
 	k.announced = true
 	r.watchProcess(k)
 	r.mu.Lock()
-	k.prove(&r.self.self, k.exit, false)
+	k.checkPID(&r.self.self, k.exit, false)
 	r.mu.Unlock()
 	r.report(k, Joined, Endpoint{}, nil)
 }
 
-// watchProcess arranges that the end of the peer's process is heard, where that is possible.
+// watchProcess starts to wait for the end of the peer's process, where that is possible.
 func (r *Registry) watchProcess(k *knownPeer) {
 	us, it := r.self.self, k.head.self
 	if it.BootID != us.BootID || it.Namespace != us.Namespace {
-		return // whose pid it is here, nobody knows: its lock is looked at often
+		return // the pid means nothing here: the lock is asked often instead
 	}
 	if it.PID == us.PID && it.StartTime == us.StartTime {
-		k.watched = true // it ends when we do, or leaves with a ring
+		k.watched = true // a participant of this process leaves with a ring, or ends with the process
 		return
 	}
 	exit, err := process.Watch(it.PID, it.StartTime)
 	if err != nil {
-		return // it has just ended, or cannot be seen: the same
+		return // the process has just ended or cannot be seen: the lock is asked often instead
 	}
 	k.exit, k.watched = exit, true
 	r.running.Go(func() {
@@ -100,43 +100,40 @@ func (r *Registry) watchProcess(k *knownPeer) {
 	})
 }
 
-// isLocked asks the kernel whether the peer lives, if there is a reason to ask, and returns how long the answer may stand.
+// isLocked asks the kernel whether the peer lives, if there is a reason to ask. It returns the time until it must be asked again.
 func (r *Registry) isLocked(k *knownPeer, full bool) (locked bool, again time.Duration) {
 	exited := k.exited.Load()
 	if k.own || (k.watched || !k.announced) && !exited && !full {
-		return true, lookPeriod
+		return true, scanPeriod
 	}
 	if locked, err := k.file.Locked(); err == nil && !locked {
-		return false, lookPeriod
+		return false, scanPeriod
 	}
 	if exited && k.watched {
-		// The kernel drops the lock a moment after it reports the end, and later still when a child was being started.
+		// The kernel drops the lock a moment after it reports the end, and later if the process was starting a child.
 		if k.rechecks++; k.rechecks <= maxRechecks {
 			return true, recheckPause
 		}
 		k.watched = false
 	}
 	if k.watched || !k.announced {
-		return true, lookPeriod
+		return true, scanPeriod
 	}
 	return true, shortPeriod
 }
 
-// removePeer forgets a peer that is gone.
+// removePeer removes a peer that left or died, and reports it.
 func (r *Registry) removePeer(k *knownPeer) {
 	kind := Died
 	if k.hasLeft() {
 		kind = Left
 	}
-	lost := k.entities()
+	lost := k.endpoints()
 	r.mu.Lock()
 	delete(r.peers, k.id)
-	if kind == Left && !k.invalid {
-		r.left.add(k.id)
-	}
 	k.close()
 	r.mu.Unlock()
-	r.hints.left(k.id)
+	r.hints.noteGone(k.id)
 	if kind == Left {
 		delete(r.listing.present, k.id)
 	}
@@ -149,13 +146,14 @@ func (r *Registry) removePeer(k *knownPeer) {
 	r.report(k, kind, Endpoint{}, nil)
 }
 
-// reportUnlinked says, once, that somebody removed the file of a participant that lives. A file cannot get its name back; those who
-// have it open go on with it, because only the kernel can say that a process ended.
+// reportUnlinked reports once that the file of a live participant was removed. The file cannot get its name back. Processes that
+// have it open continue to use it, because only the lock decides whether the participant lives.
 func (r *Registry) reportUnlinked(k *knownPeer) {
-	if !k.cut {
-		k.cut = true
+	if !k.fileReported {
+		k.fileReported = true
 		r.announce(k)
-		r.report(k, Corrupt, Endpoint{}, k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
+		r.report(k, Corrupt, Endpoint{},
+			k.corrupt("it was removed while its owner lives, so no newcomer will find this participant; close and join again", nil))
 	}
 }
 
@@ -171,7 +169,7 @@ func (r *Registry) report(k *knownPeer, kind ChangeKind, e Endpoint, err error) 
 	r.onChange(Change{Kind: kind, Participant: p, Endpoint: e, Err: err})
 }
 
-// hasLeft reports whether the peer says that it left in order.
+// hasLeft reports whether the peer is leaving, or left, by a call of Close.
 func (k *knownPeer) hasLeft() bool {
 	w, err := k.words()
 	return err == nil && w.state == stateLeaving
@@ -184,8 +182,8 @@ func (k *knownPeer) close() {
 	k.file.Close()
 }
 
-// forgetAll ends all watching. There are no looks after it.
-func (r *Registry) forgetAll() {
+// closePeers closes all peers. No scan comes after it.
+func (r *Registry) closePeers() {
 	r.scanning.Lock()
 	defer r.scanning.Unlock()
 	r.mu.Lock()
@@ -197,6 +195,6 @@ func (r *Registry) forgetAll() {
 	clear(r.peers)
 }
 
-func byNumber(a, b *entry) int { return cmp.Compare(a.entity.ID.Number, b.entity.ID.Number) }
+func byNumber(a, b *entry) int { return cmp.Compare(a.endpoint.ID.Number, b.endpoint.ID.Number) }
 
 func sortedIDs(set map[ID]bool) []ID { return slices.Sorted(maps.Keys(set)) }

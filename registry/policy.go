@@ -17,7 +17,7 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// PolicyName is what the file of a domain is called that says who may publish and subscribe.
+// PolicyName is the name of the policy file of a domain, which says which users may publish and subscribe.
 const PolicyName = "policy"
 
 const (
@@ -25,20 +25,20 @@ const (
 	maxRules  = 1000
 )
 
-// A Policy says which users and groups may publish and subscribe to which topics of a domain. It does not change. The zero
-// value allows everything that the mode of the directory does.
+// A Policy says which users and groups may publish on which topics of a domain and subscribe to them. It is not changed after
+// loading. The zero value allows everything that the mode of the directory allows.
 type Policy struct {
-	Path  string // empty: there is none
+	Path  string // empty: the domain has no policy
 	Rules []Rule
 }
 
-// A Rule is a line of a policy. Of each sort the first whose pattern matches a topic decides about it.
+// A Rule is a line of a policy. Of the rules of a kind the first whose pattern matches a topic decides.
 type Rule struct {
 	Line    int
-	Kind    Kind // of what it is about
+	Kind    Kind // KindPublisher: it is about publishing; KindSubscription: about subscribing
 	Pattern string
-	Users   []int // who may publish
-	Groups  []int // members of which may publish, or the one whose members may subscribe
+	Users   []int // users that may publish
+	Groups  []int // groups whose members may publish, or the one group whose members may subscribe
 }
 
 func (r Rule) String() string {
@@ -63,11 +63,11 @@ func (r Rule) String() string {
 	return verb + " " + pattern + who
 }
 
-// A PolicyError says what is wrong with a policy file. Nobody joins a domain whose policy cannot be understood.
+// A PolicyError says what is wrong with a policy file. Join refuses a domain whose policy is not valid.
 type PolicyError struct {
 	Path   string
-	Line   int    // 0: it is about the file as a whole
-	Text   string // of the line
+	Line   int    // 0: the error is about the file as a whole
+	Text   string // text of the line
 	What   string
 	Remedy string
 }
@@ -80,8 +80,8 @@ func (e *PolicyError) Error() string {
 	return s + ": " + e.What + "; " + e.Remedy
 }
 
-// LoadPolicy reads the policy of the domain in dir, and makes sure that nobody but the owner of the domain, or root, can have
-// written it or can take it away. Without a file it is the zero Policy.
+// LoadPolicy reads the policy of the domain in dir. It refuses a policy that other users than root and the owner of the domain
+// can have written or can remove. Without a file it returns the zero Policy.
 func LoadPolicy(dir string) (*Policy, error) {
 	path := filepath.Join(dir, PolicyName)
 	const remedy = "have the owner of the domain, or root, make it a plain file that everybody in the domain may read, or remove it"
@@ -135,9 +135,9 @@ func checkPolicyFile(f *shm.File, dir, path string) error {
 	return nil
 }
 
-// ParsePolicy reads a policy; path is for errors, which are *PolicyError. Names of users and groups are looked up.
+// ParsePolicy parses a policy and looks up the names of users and groups. path appears in the errors, which are *PolicyError.
 //
-//	# what begins with a number sign is a comment
+//	# a line that begins with a number sign is a comment
 //	publish   PATTERN  user:NAME-OR-NUMBER... group:NAME-OR-NUMBER...
 //	subscribe PATTERN  group:NAME-OR-NUMBER
 //	publish   PATTERN  nobody
@@ -214,7 +214,7 @@ func parseRule(line string) (r Rule, what, remedy string) {
 		}
 	}
 	if r.Kind == KindSubscription && len(r.Groups) > 1 {
-		return r, "it names several groups, and a file has one", "make one group of all who may subscribe"
+		return r, "it names several groups, and a file has one", "make one group of all users that may subscribe"
 	}
 	return r, "", ""
 }
@@ -227,7 +227,7 @@ func (r *Rule) allow(word string) (what, remedy string) {
 	case name == "" || sort != "user" && sort != "group":
 		return fmt.Sprintf("%q names nobody", word), "write user:NAME, group:NAME or, alone, nobody; numbers will do for names"
 	case sort == "user" && r.Kind == KindSubscription:
-		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group", "make a group of those who may subscribe, and write group:NAME"
+		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group", "make a group of the users that may subscribe, and write group:NAME"
 	case err == nil:
 	case sort == "user":
 		u, lerr := user.Lookup(name)

@@ -15,7 +15,7 @@ import (
 	"github.com/shmbus/shmbus/internal/process"
 )
 
-func TestAPolicySaysWhoMay(t *testing.T) {
+func TestPolicy_Rules(t *testing.T) {
 	p, err := ParsePolicy("/d/policy", []byte(`
 # comment
 publish   robot/arm/*  user:5 group:0   # and a comment
@@ -58,7 +58,7 @@ subscribe "a b/*"      nobody
 	}
 }
 
-func TestABadPolicyIsRefusedWithItsLineAndARemedy(t *testing.T) {
+func TestPolicy_Invalid(t *testing.T) {
 	for text, want := range map[string][]string{
 		"publish a user:1\nallow x user:1\n":       {"line 2", `"allow x user:1"`, "neither publish nor subscribe", "#"},
 		"publish":                                  {"line 1", "must not be empty", "for example: publish"},
@@ -131,7 +131,7 @@ func policyIn(t testing.TB, dir, text string) (path string) {
 	return path
 }
 
-func TestOnlyTheOwnerOfTheDomainMakesItsPolicy(t *testing.T) {
+func TestPolicy_Owner(t *testing.T) {
 	needsRoot(t)
 	dir := domain(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -169,7 +169,7 @@ func TestOnlyTheOwnerOfTheDomainMakesItsPolicy(t *testing.T) {
 	}
 }
 
-// sleeperAs runs a process of another user.
+// sleeperAs starts a process of another user.
 func sleeperAs(t testing.TB, uid, gid uint32, groups ...uint32) (pid int, startTime uint64) {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
@@ -185,7 +185,7 @@ func sleeperAs(t testing.TB, uid, gid uint32, groups ...uint32) (pid int, startT
 	return cmd.Process.Pid, start
 }
 
-func TestWhoMayPublishIsTheWordOfTheKernel(t *testing.T) {
+func TestPolicy_UserFromKernel(t *testing.T) {
 	needsRoot(t)
 	p, err := ParsePolicy("policy", []byte("publish a user:5001 group:6000\npublish b nobody\n"))
 	if err != nil {
@@ -202,7 +202,7 @@ func TestWhoMayPublishIsTheWordOfTheKernel(t *testing.T) {
 		{Participant{UID: 5002, PID: in, StartTime: inStart}, "a", ""},
 		{Participant{UID: 5002, PID: in, StartTime: inStart + 1}, "a", "cannot be asked for"},
 		{Participant{UID: 5003, PID: out, StartTime: outStart}, "a", "its process has group 6003"},
-		{Participant{UID: 5003, PID: in, StartTime: inStart}, "a", "acts as user 5002"}, // a liar
+		{Participant{UID: 5003, PID: in, StartTime: inStart}, "a", "acts as user 5002"}, // a false pid
 		{Participant{UID: 5001}, "b", `"publish b nobody"`},
 		{Participant{UID: 5009}, "c", ""},
 	} {

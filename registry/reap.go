@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// buryEach is how long, for each participant, all of them together may take to begin removing files of the dead.
-const buryEach = time.Millisecond
+// reapEach times the number of participants is the span in which each of them picks its moment to remove the files.
+const reapEach = time.Millisecond
 
-// reap removes the files of the dead, or returns when to. Everybody who notices does it, but not all at the same moment:
-// the participant file goes last, so where it is gone somebody else was first.
-func (r *Registry) reap(now bool) (again time.Duration) {
+// reap removes the files of dead participants, or returns the time until it must do so. Every participant that finds a dead one
+// does it, at random moments: the participant file goes last, so if it is gone, another process was first.
+func (r *Registry) reap() (again time.Duration) {
 	if len(r.dead) == 0 {
 		r.reapAt = time.Time{}
-		return lookPeriod
+		return scanPeriod
 	}
 	if r.reapAt.IsZero() {
-		r.reapAt = time.Now().Add(rand.N(buryEach * time.Duration(1+len(r.order))))
+		r.reapAt = time.Now().Add(rand.N(reapEach * time.Duration(1+len(r.order))))
 	}
-	if left := time.Until(r.reapAt); left > 0 && !now {
+	if left := time.Until(r.reapAt); left > 0 {
 		return left
 	}
 	dead := maps.Clone(r.dead)
 	clear(r.dead)
 	r.reapAt = time.Time{}
 	if r.readOnly() {
-		return lookPeriod
+		return scanPeriod
 	}
 	maps.DeleteFunc(dead, func(id ID, named bool) bool { return named && r.isUnlinked(id) })
 	if len(dead) == 0 {
-		return lookPeriod
+		return scanPeriod
 	}
 	for id := range dead {
 		dead[id] = true
@@ -41,7 +41,7 @@ func (r *Registry) reap(now bool) (again time.Duration) {
 	}
 	err := c.err()
 	if err == nil {
-		return lookPeriod
+		return scanPeriod
 	}
 	news := false
 	for id := range dead {
@@ -51,5 +51,5 @@ func (r *Registry) reap(now bool) (again time.Duration) {
 	if news {
 		r.log.Warn("not everything that the dead left could be removed", "dir", r.dir, "err", err)
 	}
-	return lookPeriod
+	return scanPeriod
 }

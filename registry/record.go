@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// A prefix is the beginning of an entity page. Two equal prefixes mean the same record.
+// A prefix is the beginning of an endpoint page. Pages with equal prefixes hold the same record.
 type prefix struct {
 	state, number uint32
 	generation    uint64
@@ -19,7 +19,7 @@ type prefix struct {
 
 func parsePrefix(b []byte) prefix {
 	return prefix{
-		state:      native.Uint32(b[offEntityState:]),
+		state:      native.Uint32(b[offEndpointState:]),
 		number:     native.Uint32(b[offNumber:]),
 		generation: native.Uint64(b[offGeneration:]),
 		length:     native.Uint32(b[offBodyLength:]),
@@ -36,13 +36,13 @@ func (p *prefix) put(page, body []byte) {
 	native.PutUint32(page[offBodyCRC:], checksum(page[offNumber:offBodyCRC], body))
 }
 
-// encodeBody makes the body of a record. It checks everything that a reader will check.
+// encodeBody returns the body of a record. It makes all checks that a reader makes.
 func encodeBody(e *Endpoint) ([]byte, error) {
-	if err := checkEntity(e); err != nil {
+	if err := checkEndpoint(e); err != nil {
 		return nil, err
 	}
 	b := make([]byte, offTexts, 256)
-	native.PutUint64(b[offEntitySince:], uint64(e.Since))
+	native.PutUint64(b[offEndpointSince:], uint64(e.Since))
 	native.PutUint64(b[offMaxPayload:], e.MaxPayload)
 	native.PutUint32(b[offSchemaSize:], uint32(len(e.Schema)))
 	native.PutUint32(b[offSchemaCRC:], checksum(e.Schema))
@@ -72,11 +72,11 @@ func encodeBody(e *Endpoint) ([]byte, error) {
 	return b, nil
 }
 
-// A schemaRef is what a record says of the schema beside it.
+// A schemaRef is the size and checksum that a record has of its schema file.
 type schemaRef struct{ size, sum uint32 }
 
-// parseRecord checks an entity page, of which b holds at least the prefix and the body it announces. The entity comes
-// without its participant and its schema.
+// parseRecord parses and checks an endpoint page. b holds at least the prefix and as many bytes of the body as the prefix
+// announces. The returned endpoint has no participant and no schema.
 func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	p := parsePrefix(b)
 	if p.length < offTexts || p.length > maxBody || int(p.length) > len(b)-offBody {
@@ -89,7 +89,7 @@ func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	e := Endpoint{
 		ID:         EndpointID{Number: p.number},
 		Kind:       Kind(body[offKind]),
-		Since:      int64(native.Uint64(body[offEntitySince:])),
+		Since:      int64(native.Uint64(body[offEndpointSince:])),
 		MaxPayload: native.Uint64(body[offMaxPayload:]),
 		Depth:      native.Uint32(body[offDepth:]),
 		History:    native.Uint32(body[offHistory:]),
@@ -128,11 +128,11 @@ func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	case uint32(e.Kind) != p.state:
 		return Endpoint{}, schemaRef{}, fmt.Errorf("the state word is %d in the record of a %v", p.state, e.Kind)
 	case p.number == 0:
-		return Endpoint{}, schemaRef{}, errors.New("the entity has number 0")
+		return Endpoint{}, schemaRef{}, errors.New("the endpoint has number 0")
 	case schema.size > MaxSchema:
 		return Endpoint{}, schemaRef{}, fmt.Errorf("the schema has %d bytes, more than %d", schema.size, MaxSchema)
 	}
-	return e, schema, checkEntity(&e)
+	return e, schema, checkEndpoint(&e)
 }
 
 func cutText(b []byte, ok bool) (string, []byte, bool) {
@@ -146,8 +146,8 @@ func cutText(b []byte, ok bool) (string, []byte, bool) {
 	return string(b[2 : 2+n]), b[2+n:], true
 }
 
-// checkEntity is the one check for what is advertised and for what is read.
-func checkEntity(e *Endpoint) error {
+// checkEndpoint checks an endpoint before it is advertised, and after it is read.
+func checkEndpoint(e *Endpoint) error {
 	switch e.Kind {
 	case KindPublisher:
 		if err := CheckTopic(e.Topic); err != nil {
@@ -171,7 +171,7 @@ func checkEntity(e *Endpoint) error {
 			}
 		}
 	default:
-		return fmt.Errorf("there is no kind of entity %d; use KindPublisher or KindSubscription", e.Kind)
+		return fmt.Errorf("there is no kind of endpoint %d; use KindPublisher or KindSubscription", e.Kind)
 	}
 	if err := checkMetadata(e); err != nil {
 		return err

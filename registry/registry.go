@@ -21,30 +21,31 @@ import (
 
 // Options say how to join a domain. The zero value joins the default domain.
 type Options struct {
-	// Dir is the directory of the domain itself, an absolute path; empty means DomainDir("", ""). It is created with mode
-	// 0700 if it is missing, and so is the directory that it is in, where that one is to be in a directory of this user. A
-	// directory that exists keeps its mode, and when that lets a group read, the files of this participant do too.
+	// Dir is the directory of the domain itself, an absolute path; empty means DomainDir("", ""). A missing directory is
+	// created with mode 0700. Its parent is created too, where the directory above the parent belongs to this user. An
+	// existing directory keeps its mode. If that mode lets a group read, so do the files of this participant.
 	Dir string
 
-	// Unit is what people call this participant; empty means the base name of the executable.
+	// Unit is the name of this participant for people; empty means the base name of the executable.
 	Unit string
 
-	// Logger hears what goes wrong in the background; nil means nobody does.
+	// Logger gets the errors of the background goroutines; nil discards them.
 	Logger *slog.Logger
 
-	// OnChange is called for everything that a look at the domain finds changed, this participant included, one call at a
-	// time and in order: a participant's Joined comes first, its Removed before its Left or Died, its Touched after the
-	// Added and Removed it announces. The calls come from goroutines of the registry, perhaps before Join has returned, and
-	// from Refresh. OnChange must not call Refresh or Close, and whoever waits for it must not hold it up.
+	// OnChange is called for every change that a scan of the domain finds, those of this participant included. The calls come
+	// one at a time and in order: a participant's Joined comes first, its Removed before its Left or Died, its Touched after
+	// the Added and Removed of the same change. The calls come from goroutines of the registry, perhaps before Join has
+	// returned, and from Sync, Discover, Watch and WatchParticipants. OnChange must not call these or Close. A goroutine that
+	// is in one of these calls must not hold a lock that OnChange needs.
 	OnChange func(Change)
 
-	// OnDemand leaves out the publishers and subscriptions of others until Know or Follow asks for them, and participants
-	// without any of these until WatchParticipants asks. In a large domain that is what nearly all work goes into.
+	// OnDemand leaves out the endpoints of other participants until Discover or Watch asks for them, and participants without
+	// such endpoints until WatchParticipants asks. In a large domain nearly all work goes into these.
 	OnDemand bool
 
-	// ReadOnly joins without leaving a trace: no file is made, nobody is woken, nobody sees this participant, and the dead are
-	// not cleaned up after. All it takes is the right to read the directory and the files in it, which must exist. Publishers
-	// cannot be advertised, and what others do is found out as by everybody.
+	// ReadOnly joins without leaving a trace: this participant creates no file, wakes no process, is seen by no process and
+	// removes no files of dead participants. It needs only the right to read the directory and the files in it, which must
+	// exist. It finds changes like any other participant, and cannot advertise publishers.
 	ReadOnly bool
 }
 
@@ -58,38 +59,37 @@ type Registry struct {
 	clock    clock.Clock
 	self     *header
 	bell     *bell
-	table    *table // nil if it is ReadOnly
+	table    *table // nil with Options.ReadOnly
 
 	numbers sync.Mutex
 	last    uint32
-	free    map[uint32]bool // handed out by Number and not advertised yet
+	free    map[uint32]bool // reserved by ReserveID and not advertised yet
 
-	interest *interest // in others
+	interest *interest // in other participants
 	own      *interest // in this participant
 
-	scanning        sync.Mutex   // held during a look, its calls of OnChange included
-	order           []*knownPeer // by looks only
-	listing         directory    // by looks only
-	hints           hints        // by looks only
-	dead            map[ID]bool  // whose files are to be removed, and whether the participant file was there; by looks only
-	reapAt          time.Time    // when; by looks only
-	nextUnasked     int          // who in order is the next to be looked at unasked; by looks only
-	refused         map[ID]bool  // files that could not be opened or removed; by looks only
-	tooManyReported bool         // too many participants, said so already; by looks only
-	scarceReported  bool         // somebody could not be looked at for want of descriptors, said so already; by looks only
+	scanning        sync.Mutex   // held during a scan, its calls of OnChange included; guards the fields up to mu
+	order           []*knownPeer // the known peers
+	listing         directory
+	hints           hints
+	dead            map[ID]bool // participants whose files are to be removed, and whether the participant file was there
+	reapAt          time.Time   // when to remove them
+	nextScheduled   int         // index in order of the next peer to examine without a hint
+	refused         map[ID]bool // participants whose files could not be opened or removed
+	tooManyReported bool        // it was logged that there are too many participants
+	scarceReported  bool        // it was logged that descriptors or memory are short
 
-	mu    sync.Mutex // guards what looks share with everybody else; never held while OnChange runs
+	mu    sync.Mutex // guards peers, which scans share with other calls; not held while OnChange runs
 	peers map[ID]*knownPeer
-	left  recentlyLeft
 
 	closing atomic.Bool
-	wake    atomic.Uint32 // the word that the goroutine of the loop sleeps on beside the bell
+	wake    atomic.Uint32 // a word that the goroutine of the loop sleeps on beside the bells
 	running sync.WaitGroup
 	closed  sync.Once
 	result  error
 }
 
-// Join makes this process a participant of a domain, after removing what dead participants left there.
+// Join makes this process a participant of a domain. Before that it removes the files of dead participants there.
 func Join(opts Options) (*Registry, error) {
 	r, err := join(opts)
 	if err != nil {
@@ -137,7 +137,7 @@ func join(opts Options) (*Registry, error) {
 		return nil, err
 	}
 	r.self = &header{self: self, unit: opts.Unit, since: r.clock.Now()}
-	const attempts = 100 // each is lost only to somebody who removes the domain meanwhile
+	const attempts = 100 // an attempt fails only when another process removes the domain meanwhile
 	enter := r.enter
 	if opts.ReadOnly {
 		enter = r.enterReading
@@ -154,8 +154,8 @@ func join(opts Options) (*Registry, error) {
 	return r, nil
 }
 
-// closedDir makes of a refusal to write a file in the directory of the domain one that is about the directory, where that may not
-// be written either.
+// closedDir turns the refusal to write a file in the domain directory into one that names the directory, if this process may
+// not write the directory either.
 func (r *Registry) closedDir(err error) error {
 	if at := (*fs.PathError)(nil); errors.As(err, &at) && filepath.Dir(at.Path) == r.dir && errors.Is(shm.MayWrite(r.dir), fs.ErrPermission) {
 		return inDirectory(err)
@@ -163,14 +163,14 @@ func (r *Registry) closedDir(err error) error {
 	return err
 }
 
-// enterReading opens what others made.
+// enterReading is enter with Options.ReadOnly. It opens only what exists.
 func (r *Registry) enterReading() (err error) {
 	info, err := os.Stat(r.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &DirError{Dir: r.dir, Reason: "it does not exist, and who only reads makes none", Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
+		return &DirError{Dir: r.dir, Reason: "it does not exist, and a participant that only reads creates none", Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
 	case err != nil:
-		return explain("the directory cannot be reached", r.dir, unexamined(r.dir, err))
+		return explain("the directory cannot be reached", r.dir, examineError(r.dir, err))
 	}
 	if err := checkDir(r.dir, info.Mode()); err != nil {
 		return err
@@ -181,15 +181,15 @@ func (r *Registry) enterReading() (err error) {
 	if r.policy, err = LoadPolicy(r.dir); err != nil {
 		return err
 	}
-	r.bell = listenTo(r.dir, r.log)
+	r.bell = openBellReadOnly(r.dir, r.log)
 	r.self.id = newID()
 	return nil
 }
 
-// readOnly reports whether this participant makes no files.
+// readOnly reports whether this participant creates no files.
 func (r *Registry) readOnly() bool { return r.table == nil }
 
-// enter does everything that leaves a trace in the domain.
+// enter does all steps of joining that create or remove files.
 func (r *Registry) enter() (err error) {
 	mode, err := prepareDomain(r.dir, r.log)
 	if err != nil {
@@ -234,7 +234,7 @@ func newID() ID {
 	}
 }
 
-// cutName makes a name that the file system allows into one that a record holds.
+// cutName turns a name that the file system allows into one that a record can hold.
 func cutName(s string, limit int) string {
 	s = strings.Map(func(c rune) rune {
 		if c < ' ' || c >= 0x7f && c < 0xa0 {
@@ -254,7 +254,7 @@ func (r *Registry) ID() ID { return r.self.id }
 // Dir returns the directory of the domain.
 func (r *Registry) Dir() string { return r.dir }
 
-// Modes returns the modes that the files of this participant must have.
+// Modes returns the modes of the files of this participant.
 func (r *Registry) Modes() Modes { return r.modes }
 
 // Path returns the path of a file of this participant, "<id>.<suffix>" in the domain directory. Files with the suffixes
@@ -264,9 +264,9 @@ func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id
 // PeerPath returns the path of a file of another participant.
 func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir, id, suffix) }
 
-// Notify tells the named participants, or without names all that follow members, that something in the files of this participant changed: they
-// look at once, and hear Touched; the others hear it when they look next. Called from OnChange for the Touched of this very
-// participant it would go on for ever.
+// Notify announces a change in the files of this participant to the given participants, or without arguments to all that watch
+// participants. They scan at once and report Touched. All others report it at their next scan. A call from OnChange for the
+// Touched of this same participant would repeat without end.
 func (r *Registry) Notify(who ...ID) {
 	if r.readOnly() {
 		return
@@ -281,14 +281,14 @@ func (r *Registry) Notify(who ...ID) {
 	failpoint.At("request.bell")
 }
 
-// Close leaves the domain: the others hear that everything was removed and that the participant left, all its files are
-// unlinked, and the memory behind Counters goes away. OnChange is not called once Close has returned. Further calls wait
-// for the first and return what it did.
+// Close leaves the domain. The other participants report that its endpoints were Removed and that it Left. All its files are
+// unlinked, and the memory of Advertisement.Counters is unmapped. OnChange is not called after Close has returned. Further
+// calls wait for the first and return its result.
 func (r *Registry) Close() error {
 	r.closed.Do(func() {
 		r.closing.Store(true)
 		r.wakeLoop()
-		r.forgetAll()
+		r.closePeers()
 		r.running.Wait()
 		if !r.readOnly() {
 			r.result = r.table.close(r.log)

@@ -29,7 +29,7 @@ func subscription(patterns ...string) Endpoint {
 	return Endpoint{Kind: KindSubscription, Patterns: patterns, Encoding: "cbor", AnyType: true, Lossless: true, History: 3}
 }
 
-func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
+func TestRegistry_AdvertiseAndWithdraw(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
 	for _, w := range []*watcher{a, b} {
@@ -43,7 +43,7 @@ func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
 		wantPub.ID, wantSub.ID = pub.ID(), sub.ID()
 		for i, want := range []Endpoint{wantPub, wantSub} {
 			if diff := cmp.Diff(want, got[i].Endpoint, cmpopts.IgnoreFields(Endpoint{}, "Since")); diff != "" {
-				t.Errorf("entity %d (-advertised +seen):\n%s", i, diff)
+				t.Errorf("endpoint %d (-advertised +seen):\n%s", i, diff)
 			}
 			if got[i].Endpoint.Since == 0 {
 				t.Error("the stamp of advertising is missing")
@@ -63,8 +63,8 @@ func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
 	}
 	a.Close()
 	b.expect(a.ID(), Removed, Left)
-	if b.Alive(a.ID()) || !b.Left(a.ID()) || b.Left(b.ID()) {
-		t.Error("one who closed counts as alive, or not as one who left")
+	if b.isAlive(a.ID()) {
+		t.Error("a closed participant is alive")
 	}
 	b.Close()
 	if diff := cmp.Diff([]string{"registry"}, files(t, dir)); diff != "" {
@@ -72,7 +72,7 @@ func TestEverybodySeesWhatIsAdvertisedAndWithdrawn(t *testing.T) {
 	}
 }
 
-func TestANewcomerHearsWhatWasThereBefore(t *testing.T) {
+func TestRegistry_LateJoiner(t *testing.T) {
 	dir := domain(t)
 	first := watch(t, dir)
 	advertise(t, first.Registry, publisher("a"))
@@ -87,16 +87,16 @@ func TestANewcomerHearsWhatWasThereBefore(t *testing.T) {
 	if e := got[1].Endpoint; e.Topic != "member/topic" || string(e.Schema) != "schema" || e.ID != (EndpointID{other.id, 1}) {
 		t.Errorf("its publisher is known as %+v", e)
 	}
-	// And the other way round: the process that was there hears of the newcomer's publisher, as first does.
+	// And the other way round: the first participant reports the late joiner.
 	first.expect(second.ID(), Joined)
 }
 
-func TestAnotherProcessLeaves(t *testing.T) {
+func TestRegistry_ProcessLeaves(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
 	other := startProcess(t, dir)
 	w.expect(other.id, Joined, Added)
-	if !w.Alive(other.id) {
+	if !w.isAlive(other.id) {
 		t.Error("a living process is not alive")
 	}
 	other.leave()
@@ -108,7 +108,7 @@ func TestAnotherProcessLeaves(t *testing.T) {
 	}
 }
 
-func TestAKilledProcessDiedAndIsCleanedUp(t *testing.T) {
+func TestRegistry_ProcessKilled(t *testing.T) {
 	dir := domain(t)
 	watchers := []*watcher{watch(t, dir), watch(t, dir), watch(t, dir)}
 	other := startProcess(t, dir)
@@ -118,12 +118,12 @@ func TestAKilledProcessDiedAndIsCleanedUp(t *testing.T) {
 	other.kill()
 	for _, w := range watchers {
 		w.expect(other.id, Removed, Died)
-		if w.Alive(other.id) || w.Left(other.id) {
-			t.Error("a killed process counts as alive or as one who left")
+		if w.isAlive(other.id) {
+			t.Error("a killed process is alive")
 		}
 	}
 	for _, w := range watchers {
-		if err := w.Refresh(); err != nil { // the look that heard of the death has cleaned when this one begins
+		if err := w.refresh(); err != nil { // the scan that found the death has removed the files when this one begins
 			t.Fatal(err)
 		}
 	}

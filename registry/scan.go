@@ -2,7 +2,6 @@ package registry
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -16,65 +15,57 @@ import (
 )
 
 const (
-	lookPeriod   = time.Second           // between looks that the bell did not ask for
-	shortPeriod  = 50 * time.Millisecond // the same while somebody's end, or the bell, cannot be heard
-	recheckPause = time.Millisecond      // between looks at the lock of a process that has ended
-	maxRechecks  = 1000                  // then the pid was not that of the process that holds the lock
-	regularly    = 32                    // participants that a periodic look asks though nothing is said of them
+	scanPeriod      = time.Second           // between periodic scans
+	shortPeriod     = 50 * time.Millisecond // between scans while there is no bell, or the end of a process cannot be waited for
+	recheckPause    = time.Millisecond      // between checks of the lock of a process that has ended
+	maxRechecks     = 1000                  // after these the pid was not that of the process that holds the lock
+	examinedPerScan = 32                    // peers that a periodic scan examines without a hint
 )
 
-// A depth says how much a look takes for granted.
+// A depth says which participants a scan examines.
 type depth int
 
 const (
-	hinted   depth = iota // only who is said to have changed something is looked at
-	regular               // everybody; the directory, if the kernel says that it changed
-	thorough              // everything
+	hinted  depth = iota // those with a hint
+	regular              // some without a hint too; and the directory is listed if it changed
 )
 
-// knownPeer is a peer as the registry follows it.
+// A knownPeer is a peer with what the registry keeps of it.
 type knownPeer struct {
 	*peer
-	own       bool // it is this very participant
+	own       bool // it is this participant
 	visited   bool // its table was read
-	leaving   bool // it says that it leaves
-	invalid   bool // it lives and its file cannot be believed: nothing is said of it but that, once
-	announced bool // OnChange heard of it; the end of the others is found by looks alone
-	unlinked  bool // its file had no name when the directory was read
+	leaving   bool // its state was seen to be leaving
+	invalid   bool // it lives and its file failed a check: only that is reported, once
+	announced bool // Joined was reported; the end of other peers is found by scans alone
+	unlinked  bool // its file had no name when the directory was listed
 
 	exit     *process.Exit
-	watched  bool        // its end will be heard
-	exited   atomic.Bool // its process has ended; its lock decides
+	watched  bool        // the end of its process is waited for
+	exited   atomic.Bool // its process has ended; the lock decides whether it is dead
 	rechecks int
 }
 
-// unchanged reports whether there is nothing to do for a peer that is not said to have changed anything.
+// unchanged reports whether a peer without a hint needs no work.
 func (k *knownPeer) unchanged() bool {
 	return k.visited && (k.watched || !k.announced) && !k.unlinked && !k.leaving && !k.torn && !k.exited.Load()
 }
 
-// Refresh looks at the whole domain now, whatever anybody says of it. OnChange has been called for everything that changed
-// when it returns.
-func (r *Registry) Refresh() error {
-	again, err := r.scan(thorough)
-	if again < lookPeriod {
-		r.wakeLoop() // the loop has to know
-	}
-	if err != nil {
-		return fmt.Errorf("look at the domain: %w", err)
-	}
-	return nil
-}
-
-// scan compares the domain with what is known of it. It returns how long the next look may wait for a bell.
+// scan finds what changed in the domain since the last scan and reports it. It returns the time until the next scan, which comes
+// earlier when a bell rings.
 func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 	r.scanning.Lock()
 	defer r.scanning.Unlock()
+	return r.scanLocked(deep)
+}
+
+// scanLocked is scan with scanning held.
+func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 	if r.closing.Load() {
-		return lookPeriod, closed.Error("the participant is closed")
+		return scanPeriod, closed.Error("the participant is closed")
 	}
 	n := r.hints.read(r.bell)
-	turns := r.scheduled(deep, n.ok)
+	due := r.scheduled(deep, n.ok)
 	found := 0
 	for _, id := range n.newcomers {
 		if r.peers[id] != nil {
@@ -88,8 +79,8 @@ func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 		case r.peers[id] != nil:
 			r.listing.present[id] = true
 			found++
-		case errors.Is(err, fs.ErrNotExist) && r.hints.left(id):
-			found += 2 // it joined and left since the last look
+		case errors.Is(err, fs.ErrNotExist) && r.hints.noteGone(id):
+			found += 2 // it joined and left since the last scan
 		}
 	}
 	for _, k := range r.order {
@@ -99,16 +90,16 @@ func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 		}
 	}
 	missed := r.hints.missed(n, found)
-	told := !n.ok || missed || deep == thorough
-	unasked := !told && deep == regular && r.listing.stale(r.dir, len(r.order))
-	listed := told || unasked
+	mustList := !n.ok || missed
+	rescan := !mustList && deep == regular && r.listing.stale(r.dir, len(r.order))
+	listed := mustList || rescan
 	if listed {
 		if err = r.listing.list(r.dir); err != nil {
 			r.hints.known = false
 			if !shm.IsOurWant(err) {
 				return shortPeriod, err
 			}
-			listed = false // those who are known are looked at all the same
+			listed = false // the known peers are examined all the same
 		} else {
 			r.hints.ahead = 0
 		}
@@ -125,13 +116,13 @@ func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 			if errors.Is(err, fs.ErrNotExist) {
 				delete(r.listing.present, id)
 			}
-			if unasked && r.peers[id] != nil {
-				r.bell.noteChange(id) // to a newcomer everybody is new, and nobody to others
+			if rescan && r.peers[id] != nil {
+				r.bell.noteChange(id) // a peer found without a hint is new to the others too
 			}
 		}
 		maps.DeleteFunc(r.refused, func(id ID, _ bool) bool { return !r.listing.present[id] && !r.listing.others[id] })
 	}
-	again = lookPeriod
+	again = scanPeriod
 	if err != nil {
 		again = shortPeriod
 	}
@@ -147,7 +138,7 @@ func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 		if members {
 			r.announce(k)
 		}
-		asked, news := turns.has(i), n.changed.has(placeOf(k.id))
+		asked, news := due.has(i), n.changed.has(placeOf(k.id))
 		if !asked && !news && k.unchanged() {
 			if k.seen != r.interest.version.Load() && !k.own {
 				r.compare(k, k.read)
@@ -164,38 +155,38 @@ func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 	if deep != hinted {
 		for id := range r.listing.others {
 			if r.refused[id] && !listed {
-				continue // nothing changed since it was tried
+				continue // nothing changed since the last attempt
 			}
 			if r.peers[id] == nil && !r.listing.present[id] && r.isUnlinked(id) {
 				r.dead[id] = false
 			}
 		}
 	}
-	return min(again, r.reap(deep == thorough)), err
+	return min(again, r.reap()), err
 }
 
-// A span is a part of a circle.
+// A span is n successive indices of `of`, modulo `of`.
 type span struct{ from, n, of int }
 
 func (s span) has(i int) bool { return (i-s.from+s.of)%max(s.of, 1) < s.n }
 
-// scheduled says whom to look at though nobody said anything: all, or at a regular look so many that the domain may be large,
-// and the next ones the next time.
+// scheduled returns the peers to examine without a hint: all if the hints are not known, and otherwise the next few in a regular
+// scan.
 func (r *Registry) scheduled(deep depth, hints bool) span {
 	all := len(r.order)
 	switch {
-	case deep == thorough || !hints:
+	case !hints:
 		return span{0, all, all}
 	case deep == regular && all > 0:
-		s := span{r.nextUnasked % all, min(all, regularly), all}
-		r.nextUnasked = (s.from + s.n) % all
+		s := span{r.nextScheduled % all, min(all, examinedPerScan), all}
+		r.nextScheduled = (s.from + s.n) % all
 		return s
 	}
 	return span{}
 }
 
-// examine looks at one participant and returns when it has to be looked at again, or that it is gone. Asked, it does so also
-// where there is no reason to doubt; otherwise it reads only where there is news.
+// examine checks one peer, and returns the time until it must be checked again, or that it is gone. Without asked it asks for the
+// lock only for a reason, and reads the table only for a hint in news or another reason.
 func (r *Registry) examine(k *knownPeer, asked, news bool) (again time.Duration, gone bool) {
 	locked, again := r.isLocked(k, asked || k.unlinked || k.leaving)
 	if !locked || k.unlinked && k.hasLeft() {
@@ -211,21 +202,21 @@ func (r *Registry) examine(k *knownPeer, asked, news bool) (again time.Duration,
 	return again, false
 }
 
-// isUnlinked makes sure that a participant file is gone, which a listing alone does not say.
+// isUnlinked asks for the name of a participant file: that a listing lacks the name does not mean that the file is gone.
 func (r *Registry) isUnlinked(id ID) bool {
 	_, err := os.Lstat(filePath(r.dir, id, participantSuffix))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// readTable reads the peer's table if it changed, and reports whether it has to be read again soon.
+// readTable reads the peer's table if it changed, and reports whether it must be read again soon.
 func (r *Registry) readTable(k *knownPeer) (soon bool) {
 	k.visited = true
 	w, err := k.words()
 	if err != nil {
-		if !k.cut {
-			k.cut = true
+		if !k.fileReported {
+			k.fileReported = true
 			r.announce(k)
-			r.dropEntities(k)
+			r.dropEndpoints(k)
 			r.report(k, Corrupt, Endpoint{}, err)
 		}
 		return false
@@ -234,7 +225,7 @@ func (r *Registry) readTable(k *knownPeer) (soon bool) {
 	return k.torn
 }
 
-// compare tells what is different from before in the table of a peer.
+// compare reports the changes in the table of a peer.
 func (r *Registry) compare(k *knownPeer, w words) {
 	in := r.interest
 	if k.own {
@@ -246,7 +237,7 @@ func (r *Registry) compare(k *knownPeer, w words) {
 	d := k.peer.compare(w, in)
 	if len(d.errs) != 0 {
 		if locked, err := k.file.Locked(); err == nil && !locked {
-			d.errs = nil // it died, which will be heard, and somebody was quicker and removed what its records speak of
+			d.errs = nil // the peer died, and another process has removed its schemas; the death will be reported
 		}
 	}
 	if len(d.added)+len(d.errs) > 0 {
@@ -259,10 +250,10 @@ func (r *Registry) compare(k *knownPeer, w words) {
 		return
 	}
 	for _, e := range d.removed {
-		r.report(k, Removed, e.entity, nil)
+		r.report(k, Removed, e.endpoint, nil)
 	}
 	for _, e := range d.added {
-		r.report(k, Added, e.entity, nil)
+		r.report(k, Added, e.endpoint, nil)
 	}
 	for _, err := range d.errs {
 		r.report(k, Corrupt, Endpoint{}, err)
@@ -272,8 +263,9 @@ func (r *Registry) compare(k *knownPeer, w words) {
 	}
 }
 
-func (r *Registry) dropEntities(k *knownPeer) {
-	lost := k.entities()
+// dropEndpoints forgets the endpoints of a peer and reports them as Removed.
+func (r *Registry) dropEndpoints(k *knownPeer) {
+	lost := k.endpoints()
 	r.mu.Lock()
 	k.forget()
 	r.mu.Unlock()

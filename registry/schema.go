@@ -15,7 +15,7 @@ func publisherSuffix(number uint32) string { return fmt.Sprintf("%s%d", SuffixPu
 
 func schemaSuffix(number uint32) string { return fmt.Sprintf("schema.%d", number) }
 
-// writeSchema publishes a schema under path. The bytes are complete before the name exists.
+// writeSchema writes a schema file. The file is complete before it gets its name.
 func writeSchema(dir, path string, schema []byte, mode fs.FileMode) (err error) {
 	f, err := shm.Create(dir, int64(len(schema)), mode)
 	if err != nil {
@@ -37,7 +37,7 @@ func writeSchema(dir, path string, schema []byte, mode fs.FileMode) (err error) 
 	return f.Publish(path)
 }
 
-// readSchema reads the schema at path, a file of the user uid, and checks that it is the one a record speaks of.
+// readSchema reads the schema file at path. It checks that the file belongs to the user uid and fits the record's reference.
 func readSchema(path string, uid int, ref schemaRef) ([]byte, error) {
 	if ref.size == 0 {
 		return nil, nil
@@ -50,7 +50,7 @@ func readSchema(path string, uid int, ref schemaRef) ([]byte, error) {
 	if err := ownedBy(f, uid); err != nil {
 		return nil, err
 	}
-	// Asked before anything is allocated: the size in the record is only a claim.
+	// The size is checked before memory is allocated: that in the record is only a claim.
 	size, err := f.Size()
 	if err != nil {
 		return nil, err

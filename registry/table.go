@@ -15,7 +15,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// A table is the participant file of this process, which nobody else writes. Its methods may be called concurrently.
+// A table is the participant file of this participant, which no other process writes. Its methods may be called concurrently.
 type table struct {
 	dir  string
 	id   ID
@@ -25,15 +25,14 @@ type table struct {
 	file       *shm.File
 	mapping    *shm.Mapping
 	b          []byte
-	used       []bool // per page that has memory: an entity is in it
-	lowest     int    // every page below it is used
-	schemas    int64  // bytes of all schemas in the domain
+	used       []bool // by page with memory: it has a record
+	lowest     int    // all pages below it are used
+	schemas    int64  // bytes of all schema files of this participant
 	generation uint64
 	closed     bool
 }
 
-// newTable creates and publishes the file. It is locked before it has a name, and a process killed before it has a name
-// leaves nothing.
+// newTable creates the file. The file is locked before it gets its name, so a process that is killed before that leaves nothing.
 func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
@@ -64,7 +63,7 @@ func newTable(dir string, mode fs.FileMode, h *header) (_ *table, err error) {
 	return t, f.Publish(filePath(dir, h.id, participantSuffix))
 }
 
-// put writes a record, its schema before it, and returns its page and the counters in it.
+// put writes the schema and then the record of an endpoint. It returns the page and the counters in it.
 func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +91,7 @@ func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err er
 	p := prefix{number: e.ID.Number, generation: t.generation}
 	p.put(b, body)
 	failpoint.At("advertise.record")
-	mem.Uint32(b, offEntityState).Store(uint32(e.Kind))
+	mem.Uint32(b, offEndpointState).Store(uint32(e.Kind))
 	failpoint.At("advertise.state")
 	mem.Uint64(t.b, indexOffset(page)+offIndexKey).Store(e.key())
 	t.index(page).Store(indexed(uint32(e.Kind), t.generation))
@@ -108,7 +107,7 @@ func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err er
 	return page, countersOf(b), nil
 }
 
-// freePage returns the lowest page without a record, with memory behind it.
+// freePage returns the lowest page without a record. The page has memory.
 func (t *table) freePage() (int, error) {
 	for t.lowest < len(t.used) && t.used[t.lowest] {
 		t.lowest++
@@ -117,8 +116,8 @@ func (t *table) freePage() (int, error) {
 		return t.lowest, nil
 	}
 	page := len(t.used)
-	if page == MaxEntities {
-		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEntities,
+	if page == MaxEndpoints {
+		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEndpoints,
 			Remedy: "close some, use patterns instead of many subscriptions, or spread them over several participants"}
 	}
 	at, end := pageOffset(page), pageOffset(page)+pageSize
@@ -133,18 +132,18 @@ func (t *table) freePage() (int, error) {
 	return page, nil
 }
 
-// remove takes a record away, and its schema after it.
+// remove removes a record and then its schema.
 func (t *table) remove(page int, number uint32, schemaSize int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return nil // close removed it
+		return nil // close has removed it
 	}
 	t.index(page).Store(0)
 	failpoint.At("unadvertise.index")
 	t.changed(page)
 	failpoint.At("unadvertise.changed")
-	mem.Uint32(t.page(page), offEntityState).Store(0)
+	mem.Uint32(t.page(page), offEndpointState).Store(0)
 	failpoint.At("unadvertise.state")
 	t.used[page] = false
 	t.lowest = min(t.lowest, page)
@@ -161,7 +160,7 @@ func (t *table) remove(page int, number uint32, schemaSize int) error {
 	return nil
 }
 
-// touch says that another file of this participant changed.
+// touch counts a change of another file of this participant.
 func (t *table) touch() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -170,8 +169,9 @@ func (t *table) touch() {
 	}
 }
 
-// close takes leave: from here on the others call what they see orderly. The lock is given back last, when there is
-// nothing left to be found without it. What somebody else put among the files is the domain's trouble, and no error.
+// close removes the records and all files of this participant. It stores the state first, so that others report Left and not
+// Died, and drops the lock last, when no file is left that could be found without it. A file of another user that stays is
+// logged and is no error.
 func (t *table) close(log *slog.Logger) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -184,7 +184,7 @@ func (t *table) close(log *slog.Logger) error {
 	for i := range t.used {
 		t.index(i).Store(0)
 		t.changed(i)
-		mem.Uint32(t.page(i), offEntityState).Store(0)
+		mem.Uint32(t.page(i), offEndpointState).Store(0)
 	}
 	failpoint.At("leave.records")
 	t.word64(offTableVersion).Add(1)
@@ -211,7 +211,7 @@ func (t *table) index(page int) *atomic.Uint64 {
 	return mem.Uint64(t.b, indexOffset(page)+offIndexWord)
 }
 
-// changed says that the index has something else for a page than before.
+// changed counts a change of the index entry of a page.
 func (t *table) changed(page int) { t.word32(offIndexChanges + 4*(page/indexGroup)).Add(1) }
 
 func (t *table) word32(off int) *atomic.Uint32 { return mem.Uint32(t.b, off) }

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// A participant that has nothing that another one wants does not wake it, is not told of, and costs it few reads, however it
-// comes and goes.
+// A participant without an endpoint that another one wants does not wake the other one, is not reported there, and costs it few
+// reads, however it comes and goes.
 func TestRegistry_UnrelatedParticipants(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, true)
 	if _, err := w.Watch(KindPublisher, "wanted"); err != nil {
 		t.Fatal(err)
 	}
-	w.lookNow(hinted)
+	w.scanNow(hinted)
 	for len(w.changes) > 0 {
 		<-w.changes
 	}
@@ -24,20 +24,20 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 	w.bell.collectWords(e, w.ID(), w.interest)
 	come := func() *watcher {
 		other := apart(t, dir, true, w)
-		advertise(t, other.Registry, publisher("other")) // whose bell is another one
+		advertise(t, other.Registry, publisher("other")) // its bell is not that of "wanted"
 		return other
 	}
 
 	come().Close()
-	if n := reads(t, func() { w.lookNow(hinted) }); n != 0 {
-		t.Errorf("%d reads for one that left before the look", n)
+	if n := reads(t, func() { w.scanNow(hinted) }); n != 0 {
+		t.Errorf("%d reads for one that left before the scan", n)
 	}
 	other := come()
-	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
+	if n := reads(t, func() { w.scanNow(hinted) }); n > 5 {
 		t.Errorf("%d reads for one that stays", n)
 	}
 	other.Close()
-	if n := reads(t, func() { w.lookNow(hinted) }); n > 5 {
+	if n := reads(t, func() { w.scanNow(hinted) }); n > 5 {
 		t.Errorf("%d reads for one that left", n)
 	}
 	if w.bell.changed(e) {
@@ -51,17 +51,17 @@ func TestRegistry_UnrelatedParticipants(t *testing.T) {
 	}
 }
 
-// What is told of a participant begins when it has something that is wanted, and with it the wait for its end.
+// The reports about a participant begin when it has an endpoint that is wanted. The wait for its end begins then too.
 func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 	for name, follow := range map[string]func(*watcher) (*Interest, error){
-		"an entity": func(w *watcher) (*Interest, error) { return w.Watch(KindPublisher, "member/topic") },
-		"members":   func(w *watcher) (*Interest, error) { return w.WatchParticipants() },
+		"an endpoint": func(w *watcher) (*Interest, error) { return w.Watch(KindPublisher, "member/topic") },
+		"members":     func(w *watcher) (*Interest, error) { return w.WatchParticipants() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := domain(t)
 			w := still(t, dir, true)
 			other := startProcess(t, dir)
-			w.lookNow(hinted)
+			w.scanNow(hinted)
 			if k := w.peers[other.id]; k == nil || k.exit != nil {
 				t.Fatalf("before it is wanted it is known as %+v", k)
 			}
@@ -69,7 +69,7 @@ func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.expect(other.id, Joined)
-			if name == "an entity" {
+			if name == "an endpoint" {
 				w.expect(other.id, Added)
 			}
 			exit := w.peers[other.id].exit
@@ -81,9 +81,9 @@ func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 				t.Error("it was not killed")
 			}
 			for w.peers[other.id] != nil {
-				w.lookNow(regular)
+				w.scanNow(regular)
 			}
-			if name == "an entity" {
+			if name == "an endpoint" {
 				w.expect(other.id, Removed)
 			}
 			w.expect(other.id, Died)
@@ -91,26 +91,26 @@ func TestRegistry_ParticipantBecomesRelated(t *testing.T) {
 	}
 }
 
-// The dead that nothing was connected to are found by the periodic looks, in a domain of any size, and their files removed.
+// Periodic scans find dead participants without a wanted endpoint, in a domain of any size, and remove their files.
 func TestRegistry_UnrelatedDeath(t *testing.T) {
 	dir := domain(t)
 	w := still(t, dir, true)
 	var all []*forger
-	for range regularly + 8 {
+	for range examinedPerScan + 8 {
 		all = append(all, forge(t, dir, nil))
 	}
-	w.lookNow(thorough)
+	w.mustRefresh()
 	for _, f := range all {
 		f.die()
 	}
-	for range 1 + len(all)/regularly {
-		w.lookNow(regular)
+	for range 1 + len(all)/examinedPerScan {
+		w.scanNow(regular)
 	}
 	if len(w.peers) != 1 {
 		t.Fatalf("%d participants are known", len(w.peers))
 	}
-	for len(w.dead) > 0 { // when they are removed is up to chance, within milliseconds
-		w.lookNow(hinted)
+	for len(w.dead) > 0 { // the moment of removal is random, within milliseconds
+		w.scanNow(hinted)
 	}
 	for _, f := range all {
 		if _, err := os.Lstat(f.path()); err == nil {

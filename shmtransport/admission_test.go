@@ -43,7 +43,7 @@ func TestLink_RefusalOfAnotherReader(t *testing.T) {
 			}
 		}
 		if refused {
-			t.Fatalf("round %d: refused, and nobody refused it", i)
+			t.Fatalf("round %d: refused without a refusal", i)
 		}
 		table.add(LinkRequest{Reader: 1}, 1)
 	}

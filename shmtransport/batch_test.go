@@ -235,13 +235,13 @@ func TestPublishBatch_RingsOnce(t *testing.T) {
 	bell := h.w.bell.Load()
 	publishBatch(t, h.w, texts(0, 5))
 	if n := h.w.bell.Load() - bell; n != 0 {
-		t.Errorf("nobody sleeps, and the bell rang %d times", n)
+		t.Errorf("without sleeping readers the bell rang %d times", n)
 	}
 	armed.Store(1)
 	publishBatch(t, h.w, texts(5, 10))
 	publishBatch(t, h.w, texts(10, 15))
 	if n := h.w.bell.Load() - bell; n != 1 {
-		t.Errorf("somebody went to sleep once, and the bell rang %d times", n)
+		t.Errorf("one reader went to sleep, and the bell rang %d times", n)
 	}
 }
 

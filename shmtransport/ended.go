@@ -13,7 +13,8 @@ import (
 const (
 	// maxCopiedBytes is the size up to which the samples of an ended publisher are copied.
 	maxCopiedBytes = 1 << 20
-	// minMappedCost is the minimum cost of a ring that stays mapped. It bounds their descriptors and mappings.
+	// minMappedCost is the minimum cost of a ring that stays mapped. It bounds the number of such rings, and so of
+	// descriptors and mappings.
 	minMappedCost = 1 << 20
 	// endedOverhead is the cost of an ended publisher beside its samples, sampleOverhead that of each sample beside
 	// its payload.

@@ -54,10 +54,10 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 
 func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	const publishers, kept = 100, 30
-	told := make(chan error, publishers)
+	reported := make(chan error, publishers)
 	r := NewReader(new(WaitSet), nil, ReaderOptions{
 		EndedLimit: kept * cost(3, 3),
-		Dropped:    func(_ any, err *DroppedError) { told <- err },
+		Dropped:    func(_ any, err *DroppedError) { reported <- err },
 	})
 	for i := range publishers {
 		publishAndClose(t, r, WriterOptions{}, fmt.Sprintf("%03d", i), fmt.Sprintf("%03d", i))
@@ -76,8 +76,8 @@ func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	}
 	for range publishers - kept {
 		var err *DroppedError
-		if !errors.As(<-told, &err) || err.Samples != 2 || err.Limit != r.opts.EndedLimit || !strings.Contains(err.Error(), "MemoryLimit") {
-			t.Errorf("told: %v", err)
+		if !errors.As(<-reported, &err) || err.Samples != 2 || err.Limit != r.opts.EndedLimit || !strings.Contains(err.Error(), "MemoryLimit") {
+			t.Errorf("Dropped got %v", err)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrLoanEnded says that a loan was committed or discarded before. The earlier call stands; this one had no effect.
-var ErrLoanEnded = errors.New("the loan has ended: it was committed or abandoned before")
+var ErrLoanEnded = errors.New("the loan has ended: it was committed or discarded before")
 
 // A TooLargeError says that a payload exceeds the publisher's limit or the loan it was written into. Nothing was
 // published.
@@ -20,7 +20,7 @@ type TooLargeError struct {
 
 func (e *TooLargeError) Error() string {
 	if e.ReadOnly {
-		return fmt.Sprintf("payload of %d bytes is larger than the %d that are copied for whoever only reads; take part in the domain to read it", e.Size, e.Limit)
+		return fmt.Sprintf("payload of %d bytes is larger than the %d that a read-only subscription copies; take part in the domain to read it", e.Size, e.Limit)
 	}
 	if e.Loan {
 		return fmt.Sprintf("payload of %d bytes does not fit the loan of %d; ask for a loan that is large enough", e.Size, e.Limit)

@@ -241,7 +241,7 @@ func FuzzPeerPage(f *testing.F) {
 		link := (*hostile.links.Load())[0]
 		page := h.w.readers[1].page
 		if mem.Uint32(page, pageOffArmed) != link.armed {
-			t.Fatal("not the hostile's page")
+			t.Fatal("not the hostile reader's page")
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		if !lossless {
@@ -295,7 +295,7 @@ func FuzzPeerPage(f *testing.F) {
 			t.Fatal("without readers:", err)
 		}
 		if n := h.w.Readers(); n != 0 {
-			t.Fatalf("%d readers after all were dismissed", n)
+			t.Fatalf("%d readers after all were removed", n)
 		}
 	})
 }

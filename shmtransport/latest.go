@@ -100,15 +100,15 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	}
 	newest := l.cursor - 1 // the minimum, whatever the head says
 	// Withdrawn samples are rare and never return, so a valid ring needs only a few loads of each entry. A ring that
-	// claims more is given up on.
+	// claims more has no latest sample.
 	budget := 4 * l.ring.depth()
-	looks := budget
+	loads := budget
 	for range 8 {
-		if looks < 0 {
+		if loads < 0 {
 			return noSample, false, nil
 		}
 		if l.ended() {
-			looks -= l.ring.depth()
+			loads -= l.ring.depth()
 			newest = max(newest, l.newest())
 		} else {
 			newest = max(newest, l.head.Load())
@@ -118,7 +118,7 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 		}
 		var back int
 		o, back, err = l.claimNewest(s, newest)
-		looks -= back
+		loads -= back
 		switch {
 		case o == sampleLost:
 			return noSample, false, nil
@@ -137,7 +137,7 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			return o, false, err
 		}
 	}
-	if budget-looks > maxLapRetries {
+	if budget-loads > maxLapRetries {
 		return noSample, false, nil // the next attempt would cost as much
 	}
 	return lapped, false, nil

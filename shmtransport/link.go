@@ -75,9 +75,11 @@ type Link struct {
 	owner *Reader               // set by addLink
 	fault atomic.Pointer[error] // the fault that a reader of a payload found
 
-	exited   atomic.Bool  // the kernel says that the publisher's process has exited
-	pins     atomic.Int64 // one for the Reader, one for all samples held, one for each load of the bell by another goroutine; at 0 the memory is unmapped
-	freePage func()       // frees the link page
+	exited atomic.Bool // the kernel says that the publisher's process has exited
+	// pins has one for the Reader, one for all samples held, and one for each load of the bell by another goroutine. At
+	// 0 the memory is unmapped.
+	pins     atomic.Int64
+	freePage func() // frees the link page
 }
 
 // openLink checks the header of a publisher's ring and maps it. The link is usable after attach.

@@ -172,12 +172,12 @@ func TestPublish_CursorThatGoesBack(t *testing.T) {
 // a minute.
 func TestPublish_TimeoutsOfStuckReadersOverlap(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
-	const readers, patience = 120, 500 * time.Millisecond
+	const readers, timeout = 120, 500 * time.Millisecond
 	for range readers {
-		h.reader(LinkRequest{Lossless: true, Timeout: patience}, ReaderOptions{})
+		h.reader(LinkRequest{Lossless: true, Timeout: timeout}, ReaderOptions{})
 	}
 	h.publish("a")
-	ctx, cancel := context.WithTimeout(t.Context(), readers*patience/2)
+	ctx, cancel := context.WithTimeout(t.Context(), readers*timeout/2)
 	defer cancel()
 	if _, err := h.w.Publish(ctx, []byte("b")); err != nil {
 		t.Fatal(err)
@@ -192,9 +192,9 @@ func TestPublish_SuspendedMachine(t *testing.T) {
 	w := h.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for look := range minStuckChecks + 1 {
+	for check := range minStuckChecks + 1 {
 		if w.suspendStuck(1) {
-			t.Fatalf("suspended at look %d", look)
+			t.Fatalf("suspended at check %d", check)
 		}
 		w.lastStuckCheck = w.lastStuckCheck.Add(-time.Hour)
 	}
@@ -205,20 +205,20 @@ func TestPublish_SuspendedMachine(t *testing.T) {
 
 // Many goroutines share a publisher. A goroutine that waits long for its turn must not suspend a slow reader.
 func TestPublish_SlowLosslessReader(t *testing.T) {
-	const goroutines, patience = 40, 200 * time.Millisecond
+	const goroutines, timeout = 40, 200 * time.Millisecond
 	h := newHeapRing(t, WriterOptions{Depth: 1})
-	r := h.reader(LinkRequest{Lossless: true, Timeout: patience}, ReaderOptions{})
+	r := h.reader(LinkRequest{Lossless: true, Timeout: timeout}, ReaderOptions{})
 	h.publish("first")
 	last, slowest := time.Now(), time.Duration(0)
 	for range goroutines {
 		go h.w.Publish(t.Context(), []byte("another"))
 	}
 	// Then all of them wait, unless this goroutine did not run for so long that they suspended the reader.
-	for h.asleep() < goroutines && time.Since(last) < patience {
+	for h.asleep() < goroutines && time.Since(last) < timeout {
 		runtime.Gosched()
 	}
 	for taken := uint64(0); taken < goroutines+1; {
-		time.Sleep(patience / 20)
+		time.Sleep(timeout / 20)
 		s, err := r.Receive(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -229,7 +229,7 @@ func TestPublish_SlowLosslessReader(t *testing.T) {
 		last = time.Now()
 		// A reader whose processor was taken away for as long as the timeout may lose samples. It took the sample
 		// before at any time of the interval before.
-		if s.Lost() != 0 && 2*slowest < patience {
+		if s.Lost() != 0 && 2*slowest < timeout {
 			t.Fatalf("%d samples lost to a lossless subscription that took one every %v at least", s.Lost(), slowest)
 		}
 	}

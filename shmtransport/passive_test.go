@@ -206,7 +206,7 @@ func TestPassiveReader_SparseFile(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 || !errors.As(failed, new(*CorruptError)) {
-		t.Errorf("it took %d bytes; given up: %v", grown, failed)
+		t.Errorf("it took %d bytes; failed: %v", grown, failed)
 	}
 }
 
@@ -226,7 +226,7 @@ func TestReader_MappedArenasLimit(t *testing.T) {
 	}
 	var limit *LimitError
 	if _, ok, err := tryReceive(r); ok || err != nil || !errors.As(failed, &limit) || limit.Limit != maxMappedArenas {
-		t.Errorf("taken: %t, %v; given up: %v", ok, err, failed)
+		t.Errorf("taken: %t, %v; failed: %v", ok, err, failed)
 	}
 	if n := waits.mappedArenas.Load(); n != maxMappedArenas {
 		t.Errorf("%d are counted", n)

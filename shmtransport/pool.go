@@ -84,16 +84,16 @@ func (p *pool) free(id slotID) {
 }
 
 // beginLoan counts the loan of an allocated slot to the application and returns its generation, for endLoan.
-func (p *pool) beginLoan(id slotID) (use uint64) {
+func (p *pool) beginLoan(id slotID) (generation uint64) {
 	n, _ := p.number(id)
 	p.loans[n]++
 	return p.loans[n]
 }
 
 // endLoan ends a loan. It returns false if that loan has ended before, whether or not the slot is on loan again.
-func (p *pool) endLoan(id slotID, use uint64) bool {
+func (p *pool) endLoan(id slotID, generation uint64) bool {
 	n, _ := p.number(id)
-	if p.loans[n] != use {
+	if p.loans[n] != generation {
 		return false
 	}
 	p.loans[n]++

@@ -78,7 +78,7 @@ func TestPool_LargestPayloadFindsFreeSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := p.alloc(n-n/8, false); !ok {
-		t.Error("it was taken for too large")
+		t.Error("the slot counts as too large")
 	}
 }
 
@@ -128,7 +128,7 @@ func TestPool_GrowingPayloadsWithinLimit(t *testing.T) {
 					t.Errorf("%d received or lost, %d published", seen, published)
 				}
 				if taken := h.w.Stats().Memory; taken > 16<<20 {
-					t.Errorf("%d bytes are taken", taken)
+					t.Errorf("%d bytes are in use", taken)
 				}
 			})
 		}
@@ -181,7 +181,7 @@ func TestPool_LargerSampleGetsMemoryOfSmallerOnes(t *testing.T) {
 	}
 	s, ok, err := tryReceive(late)
 	if !ok || err != nil || s.Sequence() != held[0].Sequence() {
-		t.Fatalf("samples were taken back in vain: %t, %v, the next is %d", ok, err, s.Sequence())
+		t.Fatalf("samples were withdrawn without success: %t, %v, the next is %d", ok, err, s.Sequence())
 	}
 	s.Release()
 	keep := held[len(held)-1]

@@ -184,7 +184,7 @@ func checkDeadRing(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, dep
 		}
 		missing += s.Lost()
 		if want += s.Lost(); s.Sequence() != want {
-			t.Errorf("sample %d of the dead, want %d", s.Sequence(), want)
+			t.Errorf("sample %d of the dead publisher, want %d", s.Sequence(), want)
 		}
 		if err := checkSmall(s); err != nil {
 			t.Error(err)

@@ -435,10 +435,10 @@ func TestWriter_KilledReader(t *testing.T) {
 		return len(w.pool.retired)
 	}
 	if n := retired(); n != holds {
-		t.Fatalf("%d slots held by the living, want %d", n, holds)
+		t.Fatalf("%d slots held by the live reader, want %d", n, holds)
 	}
 	if !p.OwnerAlive() {
-		t.Error("the reader is not known to live")
+		t.Error("the live reader counts as dead")
 	}
 	blocked := make(chan error)
 	go func() { blocked <- publish(t.Context()) }()
@@ -449,14 +449,14 @@ func TestWriter_KilledReader(t *testing.T) {
 	}
 	c.kill()
 	if p.OwnerAlive() {
-		t.Error("the reader is not known to be dead")
+		t.Error("the dead reader counts as alive")
 	}
 	w.RemoveReader(reader)
 	if err := <-blocked; err != nil {
-		t.Fatal("a publish that waited for the dead:", err)
+		t.Fatal("a publish that waited for the dead reader:", err)
 	}
 	if n := retired(); n != 0 || w.Readers() != 0 {
-		t.Fatalf("%d slots and %d subscriptions are the dead reader's", n, w.Readers())
+		t.Fatalf("%d slots and %d subscriptions belong to the dead reader", n, w.Readers())
 	}
 	before := w.Stats().Memory
 	for range 1000 {

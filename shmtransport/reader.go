@@ -93,21 +93,21 @@ type Reader struct {
 
 // NewReader makes a subscription without publishers. block holds stats.Size bytes that other processes may read, and
 // must stay mapped until Close has returned. nil keeps the statistics private.
-func NewReader(waits *WaitSet, block []byte, opts ReaderOptions) *Reader {
+func NewReader(waitSet *WaitSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
 	}
 	if opts.Clock == (clock.Clock{}) {
 		opts.Clock = clock.New()
 	}
-	mayRest := opts.Spin == 0
-	if mayRest {
+	adaptiveSpin := opts.Spin == 0
+	if adaptiveSpin {
 		opts.Spin = defaultSpin
 	}
 	if opts.EndedLimit == 0 {
 		opts.EndedLimit = 64 << 20
 	}
-	r := &Reader{opts: opts, clock: opts.Clock, waitSet: waits, lock: newRecvLock(), adaptiveSpin: mayRest, linked: map[PublisherID]bool{}}
+	r := &Reader{opts: opts, clock: opts.Clock, waitSet: waitSet, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
 	r.waiter.init(r)
 	if block == nil {
 		block = mem.Alloc(stats.Size)

@@ -61,7 +61,7 @@ func (c *truncatePair) expectFailed(t *testing.T) {
 	f := <-c.failed
 	var corrupt *CorruptError
 	if !errors.As(f.err, &corrupt) || corrupt.Where != c.path(c.truncated) || f.id != c.truncated.ID() || len(c.failed) != 0 {
-		t.Fatalf("given up: %v, and %d more", f, len(c.failed))
+		t.Fatalf("closed: %v, and %d more", f, len(c.failed))
 	}
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {

@@ -27,7 +27,7 @@ func endOpen(before sigbus.Mode, v view, err *error) {
 }
 
 func truncatedError(v view) error {
-	return &CorruptError{Where: v.name(), What: "its owner faulted the file short while it was mapped"}
+	return &CorruptError{Where: v.name(), What: "its owner cut the file short while it was mapped"}
 }
 
 // recoverFault closes the link in whose memory the fault e is, and releases the lock. given are the Samples that the

@@ -128,7 +128,7 @@ func TestAwaitConnected_TruncatedPublisherFile(t *testing.T) {
 	go func() { met <- c.r.AwaitConnected(t.Context(), 2) }()
 	var corrupt *CorruptError
 	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != c.path(c.truncated) {
-		t.Errorf("given up: %v", err)
+		t.Errorf("failed: %v", err)
 	}
 	restoreFile(t, c)
 	c.d.connect(c.r, c.f, c.d.writer(WriterOptions{}), ConnectOptions{})

@@ -34,10 +34,10 @@ func TestWriter_TruncatedReaderFile(t *testing.T) {
 		}
 		var corrupt *CorruptError
 		if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != path {
-			t.Errorf("given up for %v", err)
+			t.Errorf("removed for %v", err)
 		}
 		if n := w.Readers(); n != 1 {
-			t.Errorf("%d readers are watched", n)
+			t.Errorf("%d readers are admitted", n)
 		}
 		truncate(t, path, rdrFileSize)
 		rc.Close()
@@ -136,7 +136,7 @@ func TestPool_TruncatedReaderFileKeepsOtherMarks(t *testing.T) {
 	held, readers := w.pool.countHeld(), len(w.readers)
 	w.mu.Unlock()
 	if held != 1 || readers != 1 {
-		t.Errorf("%d slots are held, %d readers watched", held, readers)
+		t.Errorf("%d slots are held, %d readers admitted", held, readers)
 	}
 	truncate(t, path, rdrFileSize)
 	rc.Close()

@@ -72,7 +72,7 @@ func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
 	off := s.size
 	defer func() {
 		if err != nil {
-			s.file.Cut(off) // a disk file system keeps a partial reservation, and the mapping may fail after the reservation
+			s.file.Cut(off) // a disk keeps a partial reservation, and the mapping may fail after it
 		}
 	}()
 	if err := s.file.Reserve(off, n); err != nil {

@@ -78,8 +78,8 @@ func (p *waiter) wakeUp() {
 }
 
 // wakeAs ends the wait of p, which is following or in groups, with a new state. Called with mu held.
-func (w *WaitSet) wakeAs(p *waiter, at waitState) {
-	p.state = at
+func (w *WaitSet) wakeAs(p *waiter, state waitState) {
+	p.state = state
 	w.waking.Add(1)
 	p.putToken()
 }
@@ -190,17 +190,17 @@ func (w *WaitSet) sleepAlone(p *waiter) error {
 }
 
 // sleepOnBells sleeps on the first n bells of p. Called with mu held, which it releases meanwhile.
-func (w *WaitSet) sleepOnBells(p *waiter, s *futex.Waiter, n int, nap time.Duration) error {
+func (w *WaitSet) sleepOnBells(p *waiter, s *futex.Waiter, n int, bound time.Duration) error {
 	s.Reset()
-	poked := p.recheck.Load()
+	recheck := p.recheck.Load()
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	s.Append(&p.bells, 0, n) // first the words that other processes change
-	s.Add(&p.recheck, poked)
+	s.Add(&p.recheck, recheck)
 	if p.wokenUp() {
 		return nil
 	}
-	return s.Wait(nap)
+	return s.Wait(bound)
 }
 
 // poll is the wait of a warm Reader that has more bells than one system call takes.

@@ -36,16 +36,16 @@ func (w *WaitSet) joinGroups(p *waiter) {
 		if k == len(w.groups) {
 			w.addGroup()
 		}
-		r := w.groups[k]
-		j := min(n, i+groupWords-r.words)
+		g := w.groups[k]
+		j := min(n, i+groupWords-g.words)
 		if j == i && n > 0 {
 			continue
 		}
-		r.ranges = append(r.ranges, waitRange{p, i, j})
-		r.words += j - i
-		p.groups = append(p.groups, r)
-		r.recheck.Add(1)
-		futex.Wake(&r.recheck)
+		g.ranges = append(g.ranges, waitRange{p, i, j})
+		g.words += j - i
+		p.groups = append(p.groups, g)
+		g.recheck.Add(1)
+		futex.Wake(&g.recheck)
 		if i = j; n == 0 {
 			return
 		}
@@ -53,14 +53,14 @@ func (w *WaitSet) joinGroups(p *waiter) {
 }
 
 func (w *WaitSet) addGroup() {
-	var r *coldGroup
+	var g *coldGroup
 	if n := len(w.spareGroups); n > 0 {
-		r, w.spareGroups = w.spareGroups[n-1], w.spareGroups[:n-1]
+		g, w.spareGroups = w.spareGroups[n-1], w.spareGroups[:n-1]
 	} else {
-		r = &coldGroup{waitSet: w}
+		g = &coldGroup{waitSet: w}
 	}
-	w.groups = append(w.groups, r)
-	go r.run()
+	w.groups = append(w.groups, g)
+	go g.run()
 	if w.alone != nil {
 		w.alone.recheck.Add(1) // it joins a group too, and needs no thread of its own
 		futex.Wake(&w.alone.recheck)
@@ -69,16 +69,16 @@ func (w *WaitSet) addGroup() {
 
 // leaveGroups removes p from its groups. own is the group whose goroutine calls it, or nil. Called with mu held.
 func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
-	for _, r := range p.groups {
-		r.ranges = slices.DeleteFunc(r.ranges, func(s waitRange) bool {
+	for _, g := range p.groups {
+		g.ranges = slices.DeleteFunc(g.ranges, func(s waitRange) bool {
 			if s.p == p {
-				r.words -= s.j - s.i
+				g.words -= s.j - s.i
 			}
 			return s.p == p
 		})
-		if len(r.ranges) == 0 && r != own {
-			r.recheck.Add(1) // it has no bells any more
-			futex.Wake(&r.recheck)
+		if len(g.ranges) == 0 && g != own {
+			g.recheck.Add(1) // it has no bells any more
+			futex.Wake(&g.recheck)
 		}
 	}
 	clear(p.groups)
@@ -86,10 +86,10 @@ func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
 }
 
 // run sleeps on all bells of the group until it has none.
-func (r *coldGroup) run() {
-	for r.collect() {
-		r.waitSet.yieldToOthers(&r.others)
-		if err := r.sleeper.Wait(r.waitSet.sleepBound()); err != nil {
+func (g *coldGroup) run() {
+	for g.collect() {
+		g.waitSet.yieldToOthers(&g.others)
+		if err := g.sleeper.Wait(g.waitSet.sleepBound()); err != nil {
 			time.Sleep(maxPartialSleep) // the kernel refuses: poll
 		}
 	}
@@ -110,27 +110,27 @@ func (w *WaitSet) setExposed() { w.exposed.CompareAndSwap(nil, new(time.Now())) 
 
 // collect wakes the Readers whose bells rang and collects the bells of the others. It returns false if there are none;
 // the group is then no longer in use.
-func (r *coldGroup) collect() bool {
-	w := r.waitSet
+func (g *coldGroup) collect() bool {
+	w := g.waitSet
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r.sleeper.Reset()
-	poked := r.recheck.Load()
-	for k := 0; k < len(r.ranges); {
-		s := r.ranges[k]
+	g.sleeper.Reset()
+	recheck := g.recheck.Load()
+	for k := 0; k < len(g.ranges); {
+		s := g.ranges[k]
 		if s.p.bellChanged(s.i, s.j) {
-			w.leaveGroups(s.p, r)
+			w.leaveGroups(s.p, g)
 			w.wakeAs(s.p, notWaiting)
 			continue
 		}
-		r.sleeper.Append(&s.p.bells, s.i, s.j)
+		g.sleeper.Append(&s.p.bells, s.i, s.j)
 		k++
 	}
-	if len(r.ranges) > 0 {
-		r.sleeper.Add(&r.recheck, poked) // first the bells, which other processes change
+	if len(g.ranges) > 0 {
+		g.sleeper.Add(&g.recheck, recheck) // first the bells, which other processes change
 		return true
 	}
-	w.groups = slices.DeleteFunc(w.groups, func(o *coldGroup) bool { return o == r })
-	w.spareGroups = append(w.spareGroups, r)
+	w.groups = slices.DeleteFunc(w.groups, func(o *coldGroup) bool { return o == g })
+	w.spareGroups = append(w.spareGroups, g)
 	return false
 }

@@ -77,7 +77,7 @@ func (w *WaitSet) passLead() {
 func (w *WaitSet) lead(p *waiter) error {
 	c := &w.warm
 	for {
-		poked := p.recheck.Load()
+		recheck := p.recheck.Load()
 		if p.wokenUp() || p.anyBellChanged() {
 			w.passLead()
 			return nil
@@ -86,7 +86,7 @@ func (w *WaitSet) lead(p *waiter) error {
 		c.sleeper.Reset()
 		c.sleeper.Append(&p.bells, 0, p.bells.Len())
 		w.checkFollowers(now)
-		c.sleeper.Add(&p.recheck, poked) // first the bells, which other processes change
+		c.sleeper.Add(&p.recheck, recheck) // first the bells, which other processes change
 		if now >= p.warmUntil && len(c.followers) == 0 {
 			w.passLead()
 			w.enqueue(p)

@@ -37,12 +37,14 @@ type Writer struct {
 	ring       ring
 	admissions admissionTable
 
-	mu             sync.Mutex
-	pool           pool
-	inRing         []slotID // slot of each ring entry; noSlot for none
-	seq            uint64   // of the newest sample
-	readers        []*remoteReader
-	roomUntil      uint64 // samples before this one need no check of lossless readers: they replace samples that all of these have taken
+	mu      sync.Mutex
+	pool    pool
+	inRing  []slotID // slot of each ring entry; noSlot for none
+	seq     uint64   // of the newest sample
+	readers []*remoteReader
+	// roomUntil is the first sequence whose publish must check the lossless readers: earlier samples replace samples
+	// that all of these have taken.
+	roomUntil      uint64
 	loans          int
 	closed         bool
 	stats          stats.Publisher

@@ -145,10 +145,10 @@ func TestParticipant_ForgetsEndpointsThatAreGone(t *testing.T) {
 		publisher[string](t, a, "x", nil).Close()
 		publisher[pose](t, a, "x", nil).Close()
 	}
-	if err := a.reg.Refresh(); err != nil {
+	if err := a.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.reg.Refresh(); err != nil {
+	if err := b.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	for side, p := range map[string]*Participant{"publishing": a, "subscribing": b} {
@@ -157,7 +157,7 @@ func TestParticipant_ForgetsEndpointsThatAreGone(t *testing.T) {
 			t.Errorf("the %s side remembers %d mismatches", side, len(p.mismatches))
 		}
 		if len(p.endpoints) != 3 {
-			t.Errorf("the %s side remembers %d entities", side, len(p.endpoints))
+			t.Errorf("the %s side remembers %d endpoints", side, len(p.endpoints))
 		}
 		p.mu.Unlock()
 	}
@@ -451,7 +451,7 @@ func TestFilter_PanicLeavesNoFiles(t *testing.T) {
 	sub := subscriber[string](t, b, "x/a", nil)
 	send(t, pub, "y")
 	want(t, sub, "y")
-	if err := a.reg.Refresh(); err != nil {
+	if err := a.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	a.mu.Lock()

@@ -275,7 +275,8 @@ func TestEvents_UnreadableRequests(t *testing.T) {
 	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() {
 		t.Errorf("the event is %+v", e)
 	}
-	if err := p.reg.Refresh(); err != nil || len(events) != 0 {
+	q.reg.Notify()
+	if err := p.reg.Sync(); err != nil || len(events) != 0 {
 		t.Errorf("%d more events, %v", len(events), err)
 	}
 }

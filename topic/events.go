@@ -43,7 +43,7 @@ func (k EventKind) String() string {
 // An Event is a change in the domain, or a failure that this participant found.
 type Event struct {
 	Kind        EventKind
-	Participant registry.Participant // the subject, without Entities; UID, GID and PIDCheck come from the kernel
+	Participant registry.Participant // the subject, without Endpoints; UID, GID and PIDCheck come from the kernel
 	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped: the publisher or subscription; for TypeMismatch that of the other side
 	Err         error
 }

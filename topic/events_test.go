@@ -15,7 +15,7 @@ func TestEvents_PresentStateFirst(t *testing.T) {
 		publisher[string](t, a, fmt.Sprint("a/", i), nil)
 		subscriber[string](t, b, fmt.Sprint("b/", i), nil)
 	}
-	if err := b.reg.Refresh(); err != nil {
+	if err := b.reg.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -34,11 +34,11 @@ func TestEvents_PresentStateFirst(t *testing.T) {
 				cancel()
 			}
 		default:
-			t.Fatalf("%v of %v after %d entities", e.Kind, e.Participant.Unit, n)
+			t.Fatalf("%v of %v after %d endpoints", e.Kind, e.Participant.Unit, n)
 		}
 	}
 	if n != 10 || len(joined) != 2 {
-		t.Errorf("%d entities of %d participants", n, len(joined))
+		t.Errorf("%d endpoints of %d participants", n, len(joined))
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package layouttest compares three accounts of shared bytes: docs/format.md and docs/protocol.md, the tables in the comments of the
+// Package layouttest compares three descriptions of shared bytes: docs/format.md and docs/protocol.md, the tables in the comments of the
 // package that the bytes belong to, and the constants and accesses in that package's source. Only tests use it.
 //
 // A table of fields has the columns offset, size, holds in the document, and offset, size, constant, holds in a comment. The document

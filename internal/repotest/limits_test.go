@@ -112,7 +112,7 @@ func limits() (map[string]string, error) {
 		"publishers connected to one participant":           fmt.Sprint(transport.constant("MaxLinks")),
 		"samples of one publisher held at once (`MaxHeld`)": fmt.Sprintf("%d by default, up to %d", transport.standard("MaxHeld"), transport.constant("MaxHeld")),
 		"participants of a domain":                          fmt.Sprint(registry.constant("MaxParticipants")),
-		"publishers and subscriptions of one participant":   fmt.Sprint(registry.constant("MaxEntities")),
+		"publishers and subscriptions of one participant":   fmt.Sprint(registry.constant("MaxEndpoints")),
 		"bytes of a schema":                                 fmt.Sprintf("%s, all of a participant together %s", binary(registry.constant("MaxSchema")), binary(registry.constant("MaxSchemas"))),
 		"bytes of a topic's name":                           fmt.Sprint(registry.constant("MaxName")),
 	}, nil

@@ -22,7 +22,7 @@ type findingReport struct {
 	Command     string   `json:"command"`
 	Topic       string   `json:"topic"`
 	Participant string   `json:"participant"`
-	Entity      string   `json:"entity"`
+	Endpoint    string   `json:"entity"`
 	Unit        string   `json:"unit"`
 	PID         int      `json:"pid"`
 	Files       []string `json:"files"`
@@ -37,8 +37,8 @@ func reportFinding(f doctor.Finding) findingReport {
 	if f.Participant != 0 {
 		r.Participant = f.Participant.String()
 	}
-	if f.Entity != 0 {
-		r.Entity = fmt.Sprintf("%v.%d", f.Participant, f.Entity)
+	if f.Endpoint != 0 {
+		r.Endpoint = fmt.Sprintf("%v.%d", f.Participant, f.Endpoint)
 	}
 	if r.Files == nil {
 		r.Files = []string{}
@@ -170,8 +170,8 @@ func whereText(f doctor.Finding) string {
 		parts = append(parts, "topic "+f.Topic)
 	}
 	switch {
-	case f.Entity != 0:
-		parts = append(parts, fmt.Sprintf("%v.%d", f.Participant, f.Entity))
+	case f.Endpoint != 0:
+		parts = append(parts, fmt.Sprintf("%v.%d", f.Participant, f.Endpoint))
 	case f.Participant != 0:
 		parts = append(parts, "participant "+f.Participant.String())
 	}

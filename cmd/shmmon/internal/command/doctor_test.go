@@ -20,7 +20,7 @@ func TestEveryFieldOfADiagnosisIsDocumented(t *testing.T) {
 	row, _, _ = strings.Cut(row, "\n")
 	var js strings.Builder
 	r := &doctor.Report{Domain: "/d", Exists: true, Sampled: time.Second, Findings: []doctor.Finding{
-		{Severity: doctor.Problem, Fault: doctor.Corrupt, What: "x\x1b[2J", Where: doctor.Where{Participant: 0xaa, Entity: 7, Topic: "t\u202e"}}}}
+		{Severity: doctor.Problem, Fault: doctor.Corrupt, What: "x\x1b[2J", Where: doctor.Where{Participant: 0xaa, Endpoint: 7, Topic: "t\u202e"}}}}
 	if err := (&app{&cli.App{Stdout: &js}}).doctorJSON(r); err != nil {
 		t.Fatal(err)
 	}

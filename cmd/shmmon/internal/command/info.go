@@ -65,35 +65,33 @@ type subscriberReport struct {
 }
 
 func reportEndpoint(who registry.Participant, e registry.Endpoint, now int64) endpointReport {
-	r := endpointReport{
+	return endpointReport{
 		ID: e.ID.String(), identityReport: reportIdentity(who), Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
 		Type: e.TypeName, Encoding: e.Encoding,
 		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(e.Since, now),
 	}
-	if p, s := e.Publisher, e.Subscription; e.Kind == registry.KindPublisher {
-		r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = p.Messages, p.Bytes, p.LastSize, p.MaxSize, age(p.LastStamp, now)
-	} else {
-		r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = s.Messages, s.Bytes, s.LastSize, s.MaxSize, age(s.LastStamp, now)
-	}
-	return r
 }
 
 func reportPublisher(p watch.Publisher, now int64) publisherReport {
-	e, f := p.Entity, p.Entity.Publisher
-	return publisherReport{
+	e, f := p.Endpoint, p.Stats
+	r := publisherReport{
 		endpointReport: reportEndpoint(p.Owner, e, now), Rate: round(p.Rate), Bandwidth: round(p.Bandwidth), Latched: e.Latched,
 		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, Loans: f.Loans,
 		WaitedTimes: f.Waited,
 	}
+	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(f.LastStamp, now)
+	return r
 }
 
 func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
-	e, f := s.Entity, s.Entity.Subscription
-	return subscriberReport{
+	e, f := s.Endpoint, s.Stats
+	r := subscriberReport{
 		endpointReport: reportEndpoint(s.Owner, e, now), Patterns: e.Patterns, AnyType: e.AnyType, Lossless: e.Lossless,
 		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped,
 		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99),
 	}
+	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(f.LastStamp, now)
+	return r
 }
 
 func (a *app) info() *cobra.Command {
@@ -158,26 +156,26 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 	field("lost", "%s", t.LostText())
 	field("delay", "median %s, 99%% below %s", t.DelayText(t.P50), t.DelayText(t.P99))
 	for _, p := range t.Publishers {
-		fmt.Fprintf(&b, "\npublisher %s\n", p.Entity.ID)
-		ownerText(field, p.Owner, p.Entity)
-		f := p.Entity.Publisher
+		fmt.Fprintf(&b, "\npublisher %s\n", p.Endpoint.ID)
+		ownerText(field, p.Owner, p.Endpoint)
+		f := p.Stats
 		field("  published", "%d messages, %s, %s msg/s", f.Messages, text.Bytes(f.Bytes), text.Rate(p.Rate))
 		field("  trouble", "%d publishes failed, %d had to wait", f.Failed, f.Waited)
 		field("  connected", "%d subscriptions", f.Subscribers)
 		latched := ""
-		if p.Entity.Latched {
+		if p.Endpoint.Latched {
 			latched = ", latched"
 		}
-		field("  geometry", "depth %d, payloads up to %s, %s of slots%s", p.Entity.Depth, text.Bytes(p.Entity.MaxPayload), text.Bytes(f.Memory), latched)
+		field("  geometry", "depth %d, payloads up to %s, %s of slots%s", p.Endpoint.Depth, text.Bytes(p.Endpoint.MaxPayload), text.Bytes(f.Memory), latched)
 		if f.Loans > 0 {
 			field("  loans", "%d slots that the program has not published or given back", f.Loans)
 		}
 	}
 	for _, s := range t.Subscribers {
-		fmt.Fprintf(&b, "\nsubscription %s\n", s.Entity.ID)
-		ownerText(field, s.Owner, s.Entity)
-		f := s.Entity.Subscription
-		field("  asks for", "%s", strings.Join(s.Entity.Patterns, ", ")+wishes(s.Entity))
+		fmt.Fprintf(&b, "\nsubscription %s\n", s.Endpoint.ID)
+		ownerText(field, s.Owner, s.Endpoint)
+		f := s.Stats
+		field("  asks for", "%s", strings.Join(s.Endpoint.Patterns, ", ")+wishes(s.Endpoint))
 		field("  received", "%d messages, %s, %d lost, %d undecodable%s", f.Messages, text.Bytes(f.Bytes), f.Lost, f.DecodeErrors, sharedNote(s))
 		if f.Dropped > 0 {
 			field("  dropped", "%d of those lost: more was left of publishers that ended than its memory limit keeps", f.Dropped)

@@ -97,7 +97,7 @@ func reportPolicy(p *registry.Policy, dir string, v watch.View) policyReport {
 		r.Rules = append(r.Rules, ruleReport{rule.Line, verb, rule.Pattern, append([]int{}, rule.Users...), append([]int{}, rule.Groups...), rule.String()})
 	}
 	for _, who := range v.Participants {
-		for _, e := range who.Entities {
+		for _, e := range who.Endpoints {
 			if e.Kind != registry.KindPublisher {
 				continue
 			}

@@ -54,17 +54,17 @@ type participantReport struct {
 	Memory        uint64   `json:"memory"` // bytes of its publishers' slots
 }
 
-func reportParticipant(p registry.Participant, now int64) participantReport {
+func reportParticipant(p registry.Participant, stats registry.Stats, now int64) participantReport {
 	r := participantReport{
 		ID: p.ID.String(), identityReport: reportIdentity(p), Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(p.Since, now),
 	}
 	if !p.Alive {
 		r.State = "dead"
 	}
-	for _, e := range p.Entities {
+	for _, e := range p.Endpoints {
 		if e.Kind == registry.KindPublisher {
 			r.Publishers++
-			r.Memory += e.Publisher.Memory
+			r.Memory += stats.Publishers[e.ID].Memory
 		} else {
 			r.Subscriptions++
 		}
@@ -89,7 +89,7 @@ that a signal or a debugger stopped is shown as stopped: it is alive, and nothin
 			}
 			reports := make([]participantReport, len(v.Participants))
 			for i, p := range v.Participants {
-				reports[i] = reportParticipant(p, v.At)
+				reports[i] = reportParticipant(p, v.Stats, v.At)
 			}
 			if a.JSON {
 				problems := make([]string, len(v.Problems))

@@ -70,7 +70,7 @@ func (m Model) owner(add func(string, ...any), who registry.Participant, e regis
 }
 
 func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
-	e, f := p.Entity, p.Entity.Publisher
+	e, f := p.Endpoint, p.Stats
 	latched := ""
 	if e.Latched {
 		latched = "   latched"
@@ -82,7 +82,7 @@ func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
 }
 
 func (m Model) subscriber(add func(string, ...any), s watch.Subscriber) {
-	e, f := s.Entity, s.Entity.Subscription
+	e, f := s.Endpoint, s.Stats
 	more := ""
 	if e.Lossless {
 		more = "   lossless"

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ const second = int64(time.Second)
 // A script is a source whose looks are made up.
 type script struct {
 	at   int64
-	make func(at int64) []registry.Participant
+	make func(at int64) []memberFixture
 	err  error
 }
 
@@ -29,47 +30,86 @@ func (s *script) Look() (watch.Snapshot, error) {
 	if s.err != nil {
 		return watch.Snapshot{}, s.err
 	}
-	return watch.Snapshot{At: s.at, Participants: s.make(s.at)}, nil
+	return snapshot(s.at, s.make(s.at)...), nil
 }
 
-func member(id registry.ID, unit string, entities ...registry.Endpoint) registry.Participant {
-	for i := range entities {
-		entities[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
-		entities[i].Since = second
+// A fixture is an endpoint with its statistics.
+type fixture struct {
+	registry.Endpoint
+	published registry.PublisherStats
+	received  registry.SubscriptionStats
+}
+
+// A memberFixture is a participant with the statistics of its endpoints.
+type memberFixture struct {
+	registry.Participant
+	stats registry.Stats
+}
+
+func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
+	who := registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: second, Alive: true}
+	m := memberFixture{who, newStats()}
+	for i, e := range endpoints {
+		e.ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
+		e.Since = second
+		m.Endpoints = append(m.Endpoints, e.Endpoint)
+		if e.Kind == registry.KindPublisher {
+			m.stats.Publishers[e.ID] = e.published
+		} else {
+			m.stats.Subscriptions[e.ID] = e.received
+		}
 	}
-	return registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: second, Alive: true, Entities: entities}
+	return m
+}
+
+func snapshot(at int64, members ...memberFixture) watch.Snapshot {
+	s := watch.Snapshot{At: at, Stats: newStats()}
+	for _, m := range members {
+		s.Participants = append(s.Participants, m.Participant)
+		maps.Copy(s.Stats.Publishers, m.stats.Publishers)
+		maps.Copy(s.Stats.Subscriptions, m.stats.Subscriptions)
+	}
+	return s
+}
+
+func newStats() registry.Stats {
+	return registry.Stats{
+		Publishers:    map[registry.EndpointID]registry.PublisherStats{},
+		Subscriptions: map[registry.EndpointID]registry.SubscriptionStats{},
+	}
 }
 
 // publisher has published every 1/hz seconds since second 1, until stop.
-func publisher(topic, typeName, encoding string, hz float64, size uint64, at, stop int64) registry.Endpoint {
+func publisher(topic, typeName, encoding string, hz float64, size uint64, at, stop int64) fixture {
 	at = min(at, stop)
 	n := uint64(float64(at-second) * hz / 1e9)
 	last := int64(0)
 	if n > 0 {
 		last = second + int64(float64(n)/hz*1e9)
 	}
-	return registry.Endpoint{
-		Kind: registry.KindPublisher, Topic: topic, TypeName: typeName, Encoding: encoding, Depth: 16, MaxPayload: 256 << 20,
-		Publisher: stats.PublisherCounts{Messages: n, Bytes: n * size, LastStamp: last, LastSize: size, MaxSize: size + 10, Subscribers: 1, Memory: 17 * size},
+	return fixture{
+		Endpoint: registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: typeName, Encoding: encoding, Depth: 16,
+			MaxPayload: 256 << 20},
+		published: registry.PublisherStats{Messages: n, Bytes: n * size, LastStamp: last, LastSize: size, MaxSize: size + 10, Subscribers: 1, Memory: 17 * size},
 	}
 }
 
-func subscription(lost uint64, delay int64, patterns ...string) registry.Endpoint {
-	e := registry.Endpoint{
-		Kind: registry.KindSubscription, Patterns: patterns, AnyType: true,
-		Subscription: stats.SubscriptionCounts{Messages: 500, Bytes: 50_000, Lost: lost, Held: 2, Lag: 3, Publishers: 1},
+func subscription(lost uint64, delay int64, patterns ...string) fixture {
+	e := fixture{
+		Endpoint: registry.Endpoint{Kind: registry.KindSubscription, Patterns: patterns, AnyType: true},
+		received: registry.SubscriptionStats{Messages: 500, Bytes: 50_000, Lost: lost, Held: 2, Lag: 3, Publishers: 1},
 	}
 	if delay > 0 {
-		e.Subscription.Latency[stats.Bucket(delay)] = 100
+		e.received.Latency[stats.Bucket(delay)] = 100
 	}
 	return e
 }
 
-func robot(at int64) []registry.Participant {
+func robot(at int64) []memberFixture {
 	const never = 1 << 60
 	other := subscription(0, 0, "robot/odometry")
 	other.AnyType, other.TypeName, other.Encoding = false, "nav.Odometry2", "cbor"
-	return []registry.Participant{
+	return []memberFixture{
 		member(1, "driver",
 			publisher("robot/lidar/points", "sensor.PointCloud", "raw", 20, 1_048_576, at, never),
 			publisher("robot/imu", "sensor.Imu", "msgpack", 1000, 96, at, never),

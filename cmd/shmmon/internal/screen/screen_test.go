@@ -13,8 +13,6 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/shmbus/shmbus/registry"
 )
 
 var update = flag.Bool("update", false, "write the golden screens anew")
@@ -63,7 +61,7 @@ func TestScreens(t *testing.T) {
 			golden(t, c.name, press(t, m, c.keys...).View())
 		})
 	}
-	empty := &script{make: func(int64) []registry.Participant { return nil }}
+	empty := &script{make: func(int64) []memberFixture { return nil }}
 	golden(t, "empty-80x24", drive(t, empty, 80, 24, 1).View())
 }
 
@@ -146,12 +144,12 @@ func TestTheCursorStaysOnItsTopic(t *testing.T) {
 }
 
 func TestScrollingKeepsTheCursorInSight(t *testing.T) {
-	many := &script{make: func(at int64) []registry.Participant {
-		var all []registry.Endpoint
+	many := &script{make: func(at int64) []memberFixture {
+		var all []fixture
 		for i := range 100 {
 			all = append(all, publisher(fmt.Sprintf("t/%03d", i), "x", "raw", 10, 8, at, 1<<60))
 		}
-		return []registry.Participant{member(1, "u", all...)}
+		return []memberFixture{member(1, "u", all...)}
 	}}
 	m := drive(t, many, 80, 24, 2)
 	for i, k := range strings.Fields("end home pgdown pgdown down pgup end up up") {
@@ -219,7 +217,7 @@ func TestQuit(t *testing.T) {
 func TestDetailsOfATopicThatGoes(t *testing.T) {
 	s := &script{make: robot}
 	m := press(t, drive(t, s, 80, 24, 20), "down", "enter")
-	s.make = func(int64) []registry.Participant { return nil }
+	s.make = func(int64) []memberFixture { return nil }
 	m = looks(t, m, 1)
 	if !strings.Contains(m.View(), "[gone]") {
 		t.Error(m.View())
@@ -236,7 +234,7 @@ func TestDetailsOfATopicThatGoes(t *testing.T) {
 func TestTitle_GoneTopics(t *testing.T) {
 	s := &script{make: robot}
 	m := drive(t, s, 80, 24, 20)
-	s.make = func(at int64) []registry.Participant { return robot(at)[:1] }
+	s.make = func(at int64) []memberFixture { return robot(at)[:1] }
 	m = looks(t, m, 1)
 	if title, _, _ := strings.Cut(m.View(), "\n"); !strings.Contains(title, "  4 topics  1 process") || len(m.rows) != 7 {
 		t.Errorf("of 7 topics 4 are there; %q, %d rows", title, len(m.rows))
@@ -273,15 +271,15 @@ func TestOneTickLeadsToOneLook(t *testing.T) {
 
 func TestHostileNamesAreHarmless(t *testing.T) {
 	evil := "\x1b[2J\x1b]0;x\a\u202e\u009b\xff\n\r" + strings.Repeat("漢", 60)
-	s := &script{make: func(at int64) []registry.Participant {
+	s := &script{make: func(at int64) []memberFixture {
 		p := publisher(evil, evil, evil, 1e9, 1<<63, at, 1<<60)
-		p.Publisher.Subscribers, p.Publisher.Memory, p.Publisher.Failed, p.Publisher.LastStamp = 1<<64-1, 1<<64-1, 1<<64-1, 1<<63-1
+		p.published.Subscribers, p.published.Memory, p.published.Failed, p.published.LastStamp = 1<<64-1, 1<<64-1, 1<<64-1, 1<<63-1
 		p.SchemaEncoding, p.Schema, p.Since = evil, []byte(evil), -1<<63
 		sub := subscription(1<<64-1, 5, evil, "**")
 		sub.TypeName, sub.AnyType = evil, false
 		who := member(1, evil, p, sub)
 		who.Executable, who.Since = evil, -1<<63
-		return []registry.Participant{who}
+		return []memberFixture{who}
 	}}
 	m := drive(t, s, 80, 24, 4)
 	for _, k := range []string{"enter", "down", "?", "?", "esc", "/", "x", "esc", "right", "right", "r", "p"} {

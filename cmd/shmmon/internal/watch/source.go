@@ -5,10 +5,11 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// A Snapshot is who was in a domain at one moment, with everybody's counters.
+// A Snapshot is the state of a domain at one moment: its participants with their endpoints and statistics.
 type Snapshot struct {
-	At           int64 // ns of CLOCK_MONOTONIC, not before the counters were read
+	At           int64 // ns of CLOCK_MONOTONIC, not before the statistics were read
 	Participants []registry.Participant
+	Stats        registry.Stats
 	Problems     []error // what could not be believed and is left out
 	Missing      bool    // there is no directory of the domain
 }
@@ -40,7 +41,8 @@ func (d *Domain) Look() (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{At: d.clock.Now(), Participants: who, Problems: d.observer.Errors()}
+	s := Snapshot{Participants: who, Stats: d.observer.Stats(), Problems: d.observer.Errors()}
+	s.At = d.clock.Now()
 	if len(who) == 0 {
 		s.Missing, _ = registry.DomainMissing(d.dir)
 	}

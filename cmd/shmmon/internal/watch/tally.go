@@ -43,17 +43,17 @@ func (t *Tally) Add(v View) {
 		}
 		total.last = max(total.last, topic.Last)
 		for _, p := range topic.Publishers {
-			c := count{p.Entity.Publisher.Messages, p.Entity.Publisher.Bytes}
-			was, known := t.publishers[p.Entity.ID]
+			c := count{p.Stats.Messages, p.Stats.Bytes}
+			was, known := t.publishers[p.Endpoint.ID]
 			switch {
-			case !known && p.Entity.Since < t.began:
+			case !known && p.Endpoint.Since < t.began:
 				was = c // it began before the looking
 			case c.messages < was.messages || c.bytes < was.bytes:
 				was = count{} // counters never go back: their writer began anew
 			}
 			total.Messages += c.messages - was.messages
 			total.Bytes += c.bytes - was.bytes
-			now[p.Entity.ID] = c
+			now[p.Endpoint.ID] = c
 		}
 	}
 	t.publishers = now

@@ -54,13 +54,13 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
-	b := builder{tracker: t, at: s.At, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
+	b := builder{tracker: t, at: s.At, stats: s.Stats, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
 	b.publishers(s.Participants)
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
 
-	v := View{At: s.At, Participants: s.Participants, Problems: s.Problems, Missing: s.Missing}
+	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
 		b.finish(topic)
 		v.Rate += topic.Rate
@@ -111,6 +111,7 @@ func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
 type builder struct {
 	tracker *Tracker
 	at      int64
+	stats   registry.Stats
 	topics  map[string]*Topic
 	seen    map[registry.EndpointID]bool
 }
@@ -124,13 +125,13 @@ func (b *builder) topic(name string) *Topic {
 	return t
 }
 
-// unseen yields every entity of a kind once, with its owner, which is without Entities.
+// unseen yields every endpoint of a kind once, with its owner, which is without Endpoints.
 func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Seq2[registry.Participant, registry.Endpoint] {
 	return func(yield func(registry.Participant, registry.Endpoint) bool) {
 		for _, who := range all {
-			entities := who.Entities
-			who.Entities = nil
-			for _, e := range entities {
+			endpoints := who.Endpoints
+			who.Endpoints = nil
+			for _, e := range endpoints {
 				if e.Kind != kind || b.seen[e.ID] {
 					continue
 				}
@@ -145,14 +146,17 @@ func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Se
 
 func (b *builder) publishers(all []registry.Participant) {
 	for who, e := range b.unseen(all, registry.KindPublisher) {
+		f, ok := b.stats.Publishers[e.ID]
+		if !ok {
+			continue // it was withdrawn meanwhile
+		}
 		r := b.tracker.publishers[e.ID]
 		if r == nil {
 			r = &rate.Estimator{Window: b.tracker.window}
 			b.tracker.publishers[e.ID] = r
 		}
-		f := e.Publisher
 		r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
-		p := Publisher{Owner: who, Entity: e, Stopped: r.Stopped()}
+		p := Publisher{Owner: who, Endpoint: e, Stats: f, Stopped: r.Stopped()}
 		p.Rate, p.Bandwidth = r.Rate()
 
 		t := b.topic(e.Topic)
@@ -165,13 +169,17 @@ func (b *builder) publishers(all []registry.Participant) {
 func (b *builder) subscribers(all []registry.Participant) {
 	published := slices.Sorted(maps.Keys(b.topics))
 	for who, e := range b.unseen(all, registry.KindSubscription) {
+		f, ok := b.stats.Subscriptions[e.ID]
+		if !ok {
+			continue // it was withdrawn meanwhile
+		}
 		d := b.tracker.delays[e.ID]
 		if d == nil {
 			d = &delays{}
 			b.tracker.delays[e.ID] = d
 		}
-		d.look(b.at, e.Subscription.Latency)
-		s := Subscriber{Owner: who, Entity: e}
+		d.look(b.at, f.Latency)
+		s := Subscriber{Owner: who, Endpoint: e, Stats: f}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 
@@ -215,9 +223,9 @@ func (b *builder) finish(t *Topic) {
 		t.State = Waiting
 	case t.Messages == 0:
 		t.State = Quiet
-	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Entity.Publisher.Messages > 0 }):
+	case !slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return !p.Stopped && p.Stats.Messages > 0 }):
 		t.State = Stale
-		if slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return p.Entity.Latched }) {
+		if slices.ContainsFunc(t.Publishers, func(p Publisher) bool { return p.Endpoint.Latched }) {
 			t.State = Latched
 		}
 	default:
@@ -230,13 +238,13 @@ func (b *builder) sumPublishers(t *Topic) {
 	kinds := make(map[kind]bool)
 	for i, p := range t.Publishers {
 		if i == 0 {
-			t.Type, t.Encoding = p.Entity.TypeName, p.Entity.Encoding
+			t.Type, t.Encoding = p.Endpoint.TypeName, p.Endpoint.Encoding
 		}
-		kinds[kind{p.Entity.TypeName, p.Entity.Encoding}] = true
+		kinds[kind{p.Endpoint.TypeName, p.Endpoint.Encoding}] = true
 		if p.Owner.State == registry.StateStopped {
 			t.Paused++
 		}
-		f := p.Entity.Publisher
+		f := p.Stats
 		t.Rate += p.Rate
 		t.Bandwidth += p.Bandwidth
 		t.Messages += f.Messages
@@ -255,7 +263,7 @@ func (b *builder) sumSubscribers(t *Topic) {
 	for i := range t.Subscribers {
 		s := &t.Subscribers[i]
 		for _, p := range t.Publishers {
-			s.Mismatch = s.Mismatch || registry.Match(p.Entity, s.Entity) != nil
+			s.Mismatch = s.Mismatch || registry.Match(p.Endpoint, s.Endpoint) != nil
 		}
 		if s.Mismatch {
 			t.Mismatched++
@@ -263,15 +271,15 @@ func (b *builder) sumSubscribers(t *Topic) {
 		if s.Owner.State == registry.StateStopped {
 			t.Paused++
 		}
-		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Entity.AnyType {
-			t.Type, t.Encoding = s.Entity.TypeName, s.Entity.Encoding
+		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Endpoint.AnyType {
+			t.Type, t.Encoding = s.Endpoint.TypeName, s.Endpoint.Encoding
 		}
-		h := b.tracker.delays[s.Entity.ID].recent()
+		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
-			t.LostShared += s.Entity.Subscription.Lost
+			t.LostShared += s.Stats.Lost
 			merge(&shared, h)
 		} else {
-			t.Lost += s.Entity.Subscription.Lost
+			t.Lost += s.Stats.Lost
 			merge(&own, h)
 		}
 	}
@@ -280,5 +288,5 @@ func (b *builder) sumSubscribers(t *Topic) {
 		t.P50, t.P99 = quantiles(&shared)
 		t.DelayShared = t.P50 >= 0
 	}
-	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Entity.Since, b.Entity.Since) })
+	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Endpoint.Since, b.Endpoint.Since) })
 }

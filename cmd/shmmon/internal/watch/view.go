@@ -12,6 +12,7 @@ import (
 type View struct {
 	At           int64
 	Participants []registry.Participant
+	Stats        registry.Stats
 	Problems     []error
 	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
@@ -47,17 +48,19 @@ type Topic struct {
 
 // A Publisher is one publisher of a topic and whose it is.
 type Publisher struct {
-	Owner           registry.Participant // without Entities
-	Entity          registry.Endpoint
+	Owner           registry.Participant // without Endpoints
+	Endpoint        registry.Endpoint
+	Stats           registry.PublisherStats
 	Rate, Bandwidth float64
 	Stopped         bool
 }
 
 // A Subscriber is one subscription that asks for a topic and whose it is.
 type Subscriber struct {
-	Owner    registry.Participant // without Entities
-	Entity   registry.Endpoint
-	Shared   bool // its figures cover other topics as well
+	Owner    registry.Participant // without Endpoints
+	Endpoint registry.Endpoint
+	Stats    registry.SubscriptionStats
+	Shared   bool // its statistics cover other topics as well
 	Mismatch bool // it expects another type than some publisher announces
 	P50, P99 int64
 }

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"maps"
 	"math"
 	"testing"
 	"time"
@@ -11,24 +12,61 @@ import (
 
 const second = int64(time.Second)
 
-func member(id registry.ID, unit string, entities ...registry.Endpoint) registry.Participant {
-	for i := range entities {
-		entities[i].ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
-	}
-	return registry.Participant{ID: id, PID: int(id) + 100, Unit: unit, Alive: true, Since: 1, Entities: entities}
+// A fixture is an endpoint with its statistics.
+type fixture struct {
+	registry.Endpoint
+	published registry.PublisherStats
+	received  registry.SubscriptionStats
 }
 
-func publisher(topic string, n uint64, last int64) registry.Endpoint {
-	return registry.Endpoint{
-		Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: second,
-		Publisher: stats.PublisherCounts{Messages: n, Bytes: 10 * n, LastStamp: last, LastSize: 10, MaxSize: 12, Subscribers: 1},
+// A memberFixture is a participant with the statistics of its endpoints.
+type memberFixture struct {
+	registry.Participant
+	stats registry.Stats
+}
+
+func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
+	m := memberFixture{registry.Participant{ID: id, PID: int(id) + 100, Unit: unit, Alive: true, Since: 1}, newStats()}
+	for i, e := range endpoints {
+		e.ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
+		m.Endpoints = append(m.Endpoints, e.Endpoint)
+		if e.Kind == registry.KindPublisher {
+			m.stats.Publishers[e.ID] = e.published
+		} else {
+			m.stats.Subscriptions[e.ID] = e.received
+		}
+	}
+	return m
+}
+
+func snapshot(at int64, members ...memberFixture) Snapshot {
+	s := Snapshot{At: at, Stats: newStats()}
+	for _, m := range members {
+		s.Participants = append(s.Participants, m.Participant)
+		maps.Copy(s.Stats.Publishers, m.stats.Publishers)
+		maps.Copy(s.Stats.Subscriptions, m.stats.Subscriptions)
+	}
+	return s
+}
+
+func newStats() registry.Stats {
+	return registry.Stats{
+		Publishers:    map[registry.EndpointID]registry.PublisherStats{},
+		Subscriptions: map[registry.EndpointID]registry.SubscriptionStats{},
 	}
 }
 
-func subscription(lost uint64, patterns ...string) registry.Endpoint {
-	return registry.Endpoint{
-		Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: second,
-		Subscription: stats.SubscriptionCounts{Lost: lost},
+func publisher(topic string, n uint64, last int64) fixture {
+	return fixture{
+		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: second},
+		published: registry.PublisherStats{Messages: n, Bytes: 10 * n, LastStamp: last, LastSize: 10, MaxSize: 12, Subscribers: 1},
+	}
+}
+
+func subscription(lost uint64, patterns ...string) fixture {
+	return fixture{
+		Endpoint: registry.Endpoint{Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: second},
+		received: registry.SubscriptionStats{Lost: lost},
 	}
 }
 
@@ -46,10 +84,10 @@ func TestSeveralPublishersOfOneTopicAddUp(t *testing.T) {
 	var v View
 	for i := range int64(5) {
 		at := (10 + i) * second
-		v = tr.Add(Snapshot{At: at, Participants: []registry.Participant{
+		v = tr.Add(snapshot(at,
 			member(1, "a", publisher("x", uint64(100+10*i), at)),
 			member(2, "b", publisher("x", uint64(500+50*i), at), publisher("y", uint64(7*i+1), at)),
-		}})
+		))
 	}
 	x := find(t, v, "x")
 	if math.Abs(x.Rate-60) > 1 || math.Abs(x.Bandwidth-600) > 10 || x.Messages != 140+700 || len(x.Publishers) != 2 || !x.Measured {
@@ -65,8 +103,8 @@ func TestSeveralPublishersOfOneTopicAddUp(t *testing.T) {
 
 func TestARestartedPublisherIsANewOne(t *testing.T) {
 	tr := NewTracker(nil)
-	tr.Add(Snapshot{At: 10 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 1000, 10*second))}})
-	v := tr.Add(Snapshot{At: 11 * second, Participants: []registry.Participant{member(2, "a", publisher("x", 3, 11*second))}})
+	tr.Add(snapshot(10*second, member(1, "a", publisher("x", 1000, 10*second))))
+	v := tr.Add(snapshot(11*second, member(2, "a", publisher("x", 3, 11*second))))
 	if x := find(t, v, "x"); x.Rate < 0 || x.Rate > 10 || x.Messages != 3 {
 		t.Errorf("%+v", x)
 	}
@@ -78,10 +116,10 @@ func TestARestartedPublisherIsANewOne(t *testing.T) {
 func TestLossesAreBlamedOnTheRightTopic(t *testing.T) {
 	p := publisher("robot/pose", 5, second)
 	q := publisher("robot/scan", 5, second)
-	v := NewTracker(nil).Add(Snapshot{At: 2 * second, Participants: []registry.Participant{
+	v := NewTracker(nil).Add(snapshot(2*second,
 		member(1, "a", p, q),
 		member(2, "b", subscription(3, "robot/pose"), subscription(4, "robot/*"), subscription(5, "*/scan")),
-	}})
+	))
 	pose, scan := find(t, v, "robot/pose"), find(t, v, "robot/scan")
 	if pose.Lost != 3 || pose.LostShared != 4 || len(pose.Subscribers) != 2 {
 		t.Errorf("pose: %+v", pose)
@@ -94,7 +132,7 @@ func TestLossesAreBlamedOnTheRightTopic(t *testing.T) {
 func TestATypeMismatchIsSeen(t *testing.T) {
 	s := subscription(0, "x")
 	s.AnyType, s.TypeName, s.Encoding = false, "pkg.Other", "msgpack"
-	v := NewTracker(nil).Add(Snapshot{At: 2 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 1, second)), member(2, "b", s)}})
+	v := NewTracker(nil).Add(snapshot(2*second, member(1, "a", publisher("x", 1, second)), member(2, "b", s)))
 	if x := find(t, v, "x"); x.Mismatched != 1 || !x.Subscribers[0].Mismatch {
 		t.Errorf("%+v", x)
 	}
@@ -107,10 +145,10 @@ func TestStates(t *testing.T) {
 	var v View
 	for i := range int64(400) {
 		at := (10 + i) * second
-		v = tr.Add(Snapshot{At: at, Participants: []registry.Participant{
+		v = tr.Add(snapshot(at,
 			member(1, "a", publisher("live", uint64(i+5), at), publisher("quiet", 0, 0), publisher("stale", 9, 9*second), latched),
 			member(2, "b", subscription(0, "waiting")),
-		}})
+		))
 	}
 	for name, want := range map[string]State{"live": Live, "quiet": Quiet, "stale": Stale, "latched": Latched, "waiting": Waiting} {
 		if got := find(t, v, name).State; got != want {
@@ -130,14 +168,14 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 	sub := subscription(0, "x")
 	tr := NewTracker(nil)
 	look := func(at int64) Topic {
-		return find(t, tr.Add(Snapshot{At: at, Participants: []registry.Participant{member(1, "a", publisher("x", 5, second)), member(2, "b", sub)}}), "x")
+		return find(t, tr.Add(snapshot(at, member(1, "a", publisher("x", 5, second)), member(2, "b", sub))), "x")
 	}
 	if x := look(10 * second); x.P50 != -1 || x.P99 != -1 {
 		t.Fatalf("delays out of nothing: %d, %d", x.P50, x.P99)
 	}
-	h := &sub.Subscription.Latency
+	h := &sub.received.Latency
 	h[stats.Bucket(1_000_000)] = math.MaxUint32 - 50 // a slow past
-	if x := NewTracker(nil).Add(Snapshot{At: 1, Participants: []registry.Participant{member(2, "b", sub)}}).Topics[0]; x.P50 < 800_000 {
+	if x := NewTracker(nil).Add(snapshot(1, member(2, "b", sub))).Topics[0]; x.P50 < 800_000 {
 		t.Fatalf("the first look reads %d ns", x.P50)
 	}
 	look(11 * second)
@@ -161,14 +199,14 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 
 func TestTheLookerKnowsHowLongToLook(t *testing.T) {
 	tr := NewTracker(&TrackerOptions{Window: time.Second})
-	tr.Add(Snapshot{At: 20 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 10, 19*second))}})
+	tr.Add(snapshot(20*second, member(1, "a", publisher("x", 10, 19*second))))
 	if due := tr.Due(30 * second); due < 20*second || due > 23*second {
 		t.Errorf("due at %v", time.Duration(due))
 	}
 	if tr.Due(20*second) != 0 {
 		t.Error("due beyond the limit")
 	}
-	tr.Add(Snapshot{At: 21 * second, Participants: []registry.Participant{member(1, "a", publisher("x", 11, 21*second))}})
+	tr.Add(snapshot(21*second, member(1, "a", publisher("x", 11, 21*second))))
 	if tr.Due(30*second) != 0 {
 		t.Error("due though measured")
 	}

@@ -127,6 +127,7 @@ func (r *ScaleResult) list(env *harness.Environment, listings int) error {
 		if err != nil {
 			return err
 		}
+		observer.Stats()
 		if took := time.Since(began); i > 0 {
 			delays.Record(int64(took))
 		} else {
@@ -134,7 +135,7 @@ func (r *ScaleResult) list(env *harness.Environment, listings int) error {
 		}
 		r.Participants, r.Topics = len(all), 0
 		for _, p := range all {
-			r.Topics += len(p.Entities)
+			r.Topics += len(p.Endpoints)
 		}
 		if err := env.Processes.Err(); err != nil {
 			return err

@@ -4,25 +4,24 @@ import (
 	"fmt"
 
 	"github.com/shmbus/shmbus/internal/process"
-	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// Limits. Each is checked before anything is written, and again by whoever reads.
+// Limits. The writer checks each before it writes anything, and the reader checks it again.
 const (
 	MaxParticipants = 1024     // of a domain
-	MaxEntities     = 4096     // publishers and subscriptions of one participant at a time
+	MaxEndpoints    = 4096     // publishers and subscriptions of one participant at a time
 	MaxSchema       = 16 << 20 // bytes of one schema
 	MaxSchemas      = 64 << 20 // bytes of all schemas of one participant together
 	MaxMetadata     = 1024     // bytes of the metadata of one publisher, keys and values together
 )
 
-// An ID names a participant. It is random, never zero, and not used again.
+// An ID identifies a participant. It is random, not zero, and never reused.
 type ID uint64
 
-// String returns the 16 hexadecimal digits that file names begin with.
+// String returns the 16 hexadecimal digits with which the names of the participant's files begin.
 func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
 
-// MarshalText makes JSON carry the ID as its String: a number of 64 bits would lose digits there.
+// MarshalText makes JSON carry the ID as its String: JSON numbers do not hold 64 bits.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // ParseID is the reverse of String.
@@ -51,10 +50,10 @@ func parseID(s string) (id ID, ok bool) {
 	return id, true
 }
 
-// An EndpointID names a publisher or a subscription. It is not used again.
+// An EndpointID identifies a publisher or a subscription. It is never reused.
 type EndpointID struct {
 	Participant ID
-	Number      uint32 // from 1, in the order in which the participant asked for them
+	Number      uint32 // from 1, in the order of ReserveID
 }
 
 func (id EndpointID) String() string { return fmt.Sprintf("%v.%d", id.Participant, id.Number) }
@@ -62,7 +61,7 @@ func (id EndpointID) String() string { return fmt.Sprintf("%v.%d", id.Participan
 // MarshalText makes JSON carry the EndpointID as its String.
 func (id EndpointID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// Kind tells publishers from subscriptions.
+// A Kind is that of an endpoint: publisher or subscription.
 type Kind uint8
 
 const (
@@ -83,34 +82,34 @@ func (k Kind) String() string {
 // MarshalText makes JSON carry the Kind as its String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// A Participant is one member of a domain as its own file describes it. What the kernel says is Alive, UID, GID and PIDCheck;
-// everything else is what it says of itself.
+// A Participant describes one participant of a domain. Alive, State, UID, GID and PIDCheck come from the kernel. All other
+// fields come from the participant's own file.
 type Participant struct {
 	ID         ID
-	UID        int      // the user to whom its files belong
+	UID        int      // owner of its participant file
 	GID        int      // the group of its participant file
 	PID        int      // in the pid namespace of the participant
-	PIDCheck   PIDCheck // what the kernel knows of the PID
+	PIDCheck   PIDCheck // what the kernel confirms of the PID
 	StartTime  uint64   // of the process, clock ticks after boot
 	BootID     [16]byte
 	Executable string // path
 	Unit       string
 	Since      int64        // stamp of joining, ns of CLOCK_MONOTONIC
-	Alive      bool         // the kernel says that its process holds the lock
-	State      ProcessState // filled by Observer.Snapshot
-	Entities   []Endpoint
+	Alive      bool         // its process holds the lock of the participant file
+	State      ProcessState // filled in by Observer.Snapshot
+	Endpoints  []Endpoint
 }
 
-// A ProcessState is what the kernel says the process of a participant is doing. It says nothing about whether the participant
-// lives: a stopped process is as alive as one that runs, and one that cannot be seen from here may be anything.
+// A ProcessState is the state of a participant's process according to the kernel. It does not decide whether the participant
+// lives: a stopped process is alive, and the state of a process that cannot be seen from here is not known.
 type ProcessState uint8
 
 const (
-	StateUnknown ProcessState = iota // nobody asked
+	StateUnknown ProcessState = iota // not determined
 	StateRunning
 	StateStopped // by a signal or a debugger
-	StateEnded   // it ended; what holds the participant's lock is something else, or about to let it go
-	StateUnseen  // the pid is of another pid namespace, or /proc hides it
+	StateEnded   // the process ended; another process holds the lock, or the kernel is about to drop it
+	StateUnseen  // the pid is of another pid namespace, or /proc hides the process
 )
 
 func (s ProcessState) String() string {
@@ -130,7 +129,7 @@ func (s ProcessState) String() string {
 // MarshalText makes JSON carry the ProcessState as its String.
 func (s ProcessState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// stateOf asks the kernel.
+// stateOf asks the kernel for the state of a participant's process.
 func stateOf(p *Participant) ProcessState {
 	switch process.StateOf(p.PID, p.StartTime) {
 	case process.Running:
@@ -143,28 +142,25 @@ func stateOf(p *Participant) ProcessState {
 	return StateUnseen
 }
 
-// An Endpoint is one publisher or subscription. Patterns, Schema and Metadata are shared between all copies and must not be changed.
+// An Endpoint describes one publisher or subscription. All copies share Patterns, Schema and Metadata, which must not be
+// changed.
 type Endpoint struct {
 	ID             EndpointID
 	Kind           Kind
-	Topic          string   // publisher: what it publishes; subscription: empty, or what it goes by (a pattern)
-	Patterns       []string // subscription: what it wants to hear, at least one
+	Topic          string   // publisher: its topic; subscription: empty, or the pattern that it is shown under
+	Patterns       []string // subscription: at least one
 	TypeName       string
 	Encoding       string
 	SchemaEncoding string
 	Schema         []byte
-	AnyType        bool              // subscription: takes whatever type a publisher announces
-	Latched        bool              // publisher: the newest sample is for late joiners too
+	AnyType        bool              // subscription: accepts any type
+	Latched        bool              // publisher: a late subscription gets the newest sample
 	Lossless       bool              // subscription: publishers wait for it
 	Depth          uint32            // publisher: ring entries
-	History        uint32            // subscription: how many older samples it asks for
+	History        uint32            // subscription: number of past samples that it asks for
 	MaxPayload     uint64            // publisher: bytes
 	Since          int64             // stamp of advertising, ns of CLOCK_MONOTONIC
-	Metadata       map[string]string // publisher: what else it says of itself
-
-	// The counters, filled by Observer.Snapshot; the one of the entity's kind.
-	Publisher    stats.PublisherCounts
-	Subscription stats.SubscriptionCounts
+	Metadata       map[string]string // publisher: keys and values of the application
 }
 
 // Interested reports whether any pattern of the subscription matches the topic.
