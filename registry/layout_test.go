@@ -36,7 +36,7 @@ func TestLayout_DocumentAndComment(t *testing.T) {
 			"Registry file":      registrySize,
 			"Participant header": pageSize,
 			"Index entry":        indexSize,
-			"Entity page":        pageSize,
+			"Endpoint page":      pageSize,
 			"Record body":        maxBody,
 		},
 	}.Check()

@@ -8,11 +8,13 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// Between two scans the loop pauses for as long as the first one took, within these limits. So neither a burst of changes nor a
-// participant that rings without end keeps a processor busy.
+// The loop scans for at most half of the time, however often the bells ring. A scan counts with its duration, within these
+// limits. A pause follows when scans are ahead of their half by more than maxAhead. Without that allowance each scan would be
+// followed by a pause, and the shortest sleep of an idle process takes a millisecond.
 const (
-	minPause = 200 * time.Microsecond
-	maxPause = 10 * time.Millisecond
+	minCost  = 200 * time.Microsecond
+	maxCost  = 10 * time.Millisecond
+	maxAhead = 3 * time.Millisecond
 )
 
 // loop scans when a bell of this participant rings, when a watched process ends, and periodically.
@@ -20,7 +22,7 @@ func (r *Registry) loop() {
 	e := new(waitWords)
 	complained := false
 	hasBell := true
-	var nextFull time.Time
+	var nextFull, paid time.Time // scans so far have used their half of the time until paid
 	for {
 		begin := time.Now()
 		deep := hinted
@@ -46,8 +48,14 @@ func (r *Registry) loop() {
 		}
 		end := time.Now()
 		r.wait(e, earlier(nextFull, end.Add(again)))
-		pause := min(max(end.Sub(begin), minPause), maxPause)
-		time.Sleep(pause - time.Since(end))
+		cost := min(max(end.Sub(begin), minCost), maxCost)
+		if paid.Before(begin) {
+			paid = begin
+		}
+		paid = paid.Add(2 * cost)
+		if ahead := time.Until(paid); ahead > maxAhead {
+			time.Sleep(ahead)
+		}
 	}
 }
 
@@ -60,7 +68,7 @@ func (r *Registry) wait(e *waitWords, until time.Time) {
 		}
 		if err := e.waiter.Wait(left); err != nil {
 			// The registry file was truncated: its words have no memory.
-			time.Sleep(min(left, maxPause))
+			time.Sleep(min(left, maxCost))
 		}
 	}
 }

@@ -11,62 +11,64 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A LinkRequest is a reader's wish to be watched by a publisher, as found in the reader's directory.
+// A LinkRequest is a reader's request for a link, read from the reader's directory.
 type LinkRequest struct {
 	Reader       uint64 // participant id
 	Link         uint32 // index in the reader's directory
 	Generation   uint32
 	Publisher    PublisherID
 	Subscription uint32 // number within the reader's participant
-	History      uint32 // samples of the past; historyAll = all there were
+	History      uint32 // past samples that it asks for; historyAll = all
 	Lossless     bool
-	Timeout      time.Duration // how long a publish waits for this reader when it is lossless
-	Declined     bool          // the subscription does not want this publisher
+	Timeout      time.Duration // how long a publish waits for a lossless reader
+	Declined     bool          // the subscription refuses this publisher
 	Path         string        // the reader's file, for errors
 }
 
-// A peer is an admitted reader as its publisher sees it. All words are the reader's own bytes: they may say anything at
-// any time, and the worst they can cause is memory kept or time spent.
-type peer struct {
-	req     LinkRequest
-	page    []byte
-	release func()      // unmaps page
-	left    func() bool // set when the reader's participant left: reports whether its marks still mean something
-	entry   int         // in the admission table
+// A remoteReader is an admitted reader as its publisher sees it. All words are written by the reader's process and may
+// change to any value at any time. The worst effect is that memory stays in use or that a publish waits.
+type remoteReader struct {
+	req        LinkRequest
+	page       []byte
+	unmap      func()      // unmaps page
+	marksValid func() bool // set when the reader's participant left: reports whether the marks are still valid
+	entry      int         // in the admission table
 
 	armed  *atomic.Uint32
 	cursor *atomic.Uint64
 	marks  []atomic.Uint32
 
-	woken     uint32 // the armed word that was last answered with a ring of the bell
-	floor     uint64 // the first sequence that this reader, if lossless, can hold up; never goes back
-	suspended bool   // patience ran out; not waited for until it catches up
-	stuckAt   uint64 // what it was to take next when a publish that waits looked last, 0 = nobody looked
-	stuckFor  time.Duration
-	pins      int  // publishes that sleep on cursor
-	gone      bool // to be released when the last pin goes
-	broken    bool // a load from page was a fault
+	answeredArmed uint32 // the armed word for which the bell was rung last
+	floor         uint64 // if lossless: the lowest sequence that this reader can hold up; never decreases
+	suspended     bool   // its timeout ran out; publishes do not wait for it until it catches up
+	stuckAt       uint64 // its next sequence at the last check of a waiting publish, 0 before a check
+	stuckFor      time.Duration
+	pins          int  // publishes that sleep on cursor
+	removed       bool // page is unmapped when the last pin goes
+	broken        bool // a load from page was a fault
 }
 
-// current reports whether the page still belongs to the admitted link. A reader clears its marks before it takes the page
-// back, so a page that is not current names nothing of ours.
-func (r *peer) current() bool { return !r.broken && look(r, r.isCurrent, false) }
+// isCurrent reports whether the page still belongs to the admitted link. A reader clears its marks before it reuses the
+// page, so the marks of a page that is not current do not concern this publisher.
+func (r *remoteReader) isCurrent() bool { return !r.broken && loadOr(r, r.pageMatches, false) }
 
-// isCurrent is current for who has a guard.
-func (r *peer) isCurrent() bool {
+// pageMatches is isCurrent without a guard.
+func (r *remoteReader) pageMatches() bool {
 	return mem.Uint32(r.page, pageOffState).Load() == pageCurrent &&
 		mem.Uint64(r.page, pageOffPublisher).Load() == r.req.Publisher.Participant &&
 		mem.Uint32(r.page, pageOffNumber).Load() == r.req.Publisher.Number &&
 		mem.Uint32(r.page, pageOffGen).Load() == r.req.Generation
 }
 
-// stale reports whether the peer's marks mean nothing any more.
-func (r *peer) stale() bool { return !r.current() || r.left != nil && !r.left() }
+// isStale reports whether the reader's marks are no longer valid.
+func (r *remoteReader) isStale() bool {
+	return !r.isCurrent() || r.marksValid != nil && !r.marksValid()
+}
 
-// next is the sequence up to which the reader has taken everything, no further than it can have. It never goes back, or a
-// reader could make a publish wait anew for ever. Called with the Writer's mu held.
-func (r *peer) next(newest uint64) uint64 {
-	r.floor = min(max(look(r, r.cursor.Load, never), r.floor), newest+1)
+// nextSequence returns the sequence that the reader takes next, limited to the valid range. It never decreases, so a
+// reader cannot restart a publish's wait. Called with the Writer's mu held.
+func (r *remoteReader) nextSequence(newest uint64) uint64 {
+	r.floor = min(max(loadOr(r, r.cursor.Load, never), r.floor), newest+1)
 	return r.floor
 }
 
@@ -74,41 +76,42 @@ func (r *peer) next(newest uint64) uint64 {
 func (w *Writer) HasReader(req LinkRequest) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.watches(req)
+	return w.isAdmitted(req)
 }
 
-func (w *Writer) watches(req LinkRequest) bool {
-	return slices.ContainsFunc(w.readers, func(r *peer) bool {
+func (w *Writer) isAdmitted(req LinkRequest) bool {
+	return slices.ContainsFunc(w.readers, func(r *remoteReader) bool {
 		return r.req.Reader == req.Reader && r.req.Link == req.Link && r.req.Generation == req.Generation
 	})
 }
 
-// Admit begins to watch a reader's marks and tells it so. page is the reader's link page, mapped read-only, and becomes the
-// Writer's; release unmaps it. Admitting a link twice is no error. latched makes the newest sample part of the history.
+// Admit adds a reader, whose marks reclaim then respects, and announces that to the reader. page is the reader's link
+// page, mapped read-only. The Writer owns it from then on; release unmaps it. Admitting a link twice is no error.
+// latched makes the newest sample part of the history.
 //
-// The reader is in w.readers before it can see that it is admitted: whatever it marks from then on, reclaim sees.
+// The reader is in w.readers before it can see its admission, so reclaim sees every mark that it sets.
 func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.watches(req) {
+	if w.isAdmitted(req) {
 		release()
 		return nil
 	}
-	r := &peer{
-		req: req, page: page, release: release,
+	r := &remoteReader{
+		req: req, page: page, unmap: release,
 		armed:  mem.Uint32(page, pageOffArmed),
 		cursor: mem.Uint64(page, pageOffCursor),
 		marks:  mem.Uint32s(page, pageOffMarks, MaxHeld),
 	}
-	if w.closed || !r.current() {
+	if w.closed || !r.isCurrent() {
 		release()
 		if r.broken {
-			return r.cutShort()
+			return r.truncatedError()
 		}
-		return nil // either end has gone meanwhile and knows it
+		return nil // one end has closed, which is known to it
 	}
 	if len(w.readers) == MaxReaders {
-		w.removeReaders((*peer).stale) // one may have closed since the last look, and this one have come for its place
+		w.removeReaders((*remoteReader).isStale) // a reader may have closed since the last check
 	}
 	history := uint64(req.History)
 	if latched {
@@ -129,59 +132,59 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	r.entry = entry
 	if req.Lossless {
-		w.safe = min(w.safe, r.floor+uint64(w.ring.depth()))
+		w.roomUntil = min(w.roomUntil, r.floor+uint64(w.ring.depth()))
 	}
-	w.figures.SetSubscribers(len(w.readers))
+	w.stats.SetSubscribers(len(w.readers))
 	w.ringBell()
 	failpoint.At("admit.bell")
 	return nil
 }
 
-// RemoveReader stops watching every reader of a participant that is dead. Its marks mean nothing any more.
+// RemoveReader removes every reader of a participant whose process has exited. Their marks are no longer valid.
 func (w *Writer) RemoveReader(reader uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.removeReaders(func(r *peer) bool { return r.req.Reader == reader })
+	w.removeReaders(func(r *remoteReader) bool { return r.req.Reader == reader })
 }
 
-// DetachReader is for a participant that left in an orderly way. Samples that its process still holds stay valid: the marks are
-// watched as long as mapped says that they mean something.
+// DetachReader handles a participant that left the domain. Samples that its process still holds stay valid: their marks
+// count as long as mapped returns true.
 func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.readers {
 		if r.req.Reader == reader {
-			r.left = mapped
+			r.marksValid = mapped
 			r.req.Lossless = false
 		}
 	}
-	w.removeReaders((*peer).stale)
-	w.safe = 0
+	w.removeReaders((*remoteReader).isStale)
+	w.roomUntil = 0
 	w.wakeSleepers()
 }
 
-// Prune stops watching readers that took their page back.
+// Prune removes readers that have closed.
 func (w *Writer) Prune() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.removeReaders((*peer).stale)
+	w.removeReaders((*remoteReader).isStale)
 }
 
-// Readers returns how many subscriptions are connected.
+// Readers returns the number of connected subscriptions.
 func (w *Writer) Readers() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.readers)
 }
 
-func (w *Writer) removeReaders(gone func(*peer) bool) {
+func (w *Writer) removeReaders(obsolete func(*remoteReader) bool) {
 	kept := w.readers[:0]
 	for _, r := range w.readers {
-		if gone(r) {
+		if obsolete(r) {
 			w.admissions.remove(r.entry)
-			w.forget(r)
+			w.releaseReader(r)
 			if r.broken {
-				w.failed(r)
+				w.reportBroken(r)
 			}
 			continue
 		}
@@ -192,60 +195,60 @@ func (w *Writer) removeReaders(gone func(*peer) bool) {
 	}
 	clear(w.readers[len(kept):])
 	w.readers = kept
-	w.safe = 0 // look again at who must be waited for
-	w.figures.SetSubscribers(len(kept))
+	w.roomUntil = 0 // compute again for which readers to wait
+	w.stats.SetSubscribers(len(kept))
 	w.wakeSleepers()
 }
 
-// forget releases a reader's page, now or when the last publish that sleeps on it wakes.
-func (w *Writer) forget(r *peer) {
-	r.gone = true
+// releaseReader unmaps a reader's page, now or when the last publish that sleeps on it wakes.
+func (w *Writer) releaseReader(r *remoteReader) {
+	r.removed = true
 	if r.pins == 0 {
-		r.release()
+		r.unmap()
 	}
 }
 
-// noteMarks tells the pool every mark of every admitted reader. Called with mu held.
-func (w *Writer) noteMarks(p *pool) {
-	w.fence.Add(1) // the words that replaced the retired slots are stored before a mark is loaded
-	stale, whole := w.noteAll(p)
-	for !whole { // each time there is one more broken reader, which is left out
-		stale, whole = w.noteAll(p)
+// addMarks passes every mark of every admitted reader to the pool. Called with mu held.
+func (w *Writer) addMarks(p *pool) {
+	w.fence.Add(1) // the ring words that replaced the retired slots are stored before a mark is loaded
+	stale, whole := w.addAllMarks(p)
+	for !whole { // each attempt adds one broken reader, which the next one skips
+		stale, whole = w.addAllMarks(p)
 	}
 	if stale {
-		w.removeReaders((*peer).stale)
+		w.removeReaders((*remoteReader).isStale)
 	}
 }
 
-func (w *Writer) noteAll(p *pool) (stale, whole bool) {
-	defer w.endNotes(sigbus.Guard(), &whole)
+func (w *Writer) addAllMarks(p *pool) (stale, whole bool) {
+	defer w.endAddMarks(sigbus.Guard(), &whole)
 	for _, r := range w.readers {
-		if r.broken || !r.isCurrent() || r.left != nil && !r.left() {
+		if r.broken || !r.pageMatches() || r.marksValid != nil && !r.marksValid() {
 			stale = true
 			continue
 		}
 		used := min(mem.Uint32(r.page, pageOffMarksUsed).Load(), MaxHeld)
 		for i := range r.marks[:used] {
 			if m := r.marks[i].Load(); m != 0 {
-				p.note(m)
+				p.addMark(m)
 			}
 		}
 	}
 	return stale, true
 }
 
-func (w *Writer) endNotes(before sigbus.Mode, whole *bool) {
+func (w *Writer) endAddMarks(before sigbus.Mode, whole *bool) {
 	before.Restore()
 	if e := recover(); e != nil {
-		w.cut(e)
+		w.recordFault(e)
 		*whole = false
 	}
 }
 
-// taken reports whether every lossless reader that is waited for has taken seq. Called with mu held.
-func (w *Writer) taken(seq uint64) bool {
+// takenByLossless reports whether every lossless reader that is not suspended has taken seq. Called with mu held.
+func (w *Writer) takenByLossless(seq uint64) bool {
 	for _, r := range w.readers {
-		if r.req.Lossless && !r.suspended && r.next(w.seq) <= seq {
+		if r.req.Lossless && !r.suspended && r.nextSequence(w.seq) <= seq {
 			return false
 		}
 	}

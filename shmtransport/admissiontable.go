@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// admissionTable is where a publisher says whose marks it watches.
+// An admissionTable is the table in which a publisher announces the readers whose marks it respects.
 type admissionTable struct {
 	entries    []byte
 	generation *atomic.Uint32
@@ -27,8 +27,8 @@ func (t *admissionTable) entry(i int) []byte {
 	return t.entries[i*admissionEntrySize : (i+1)*admissionEntrySize]
 }
 
-// add writes an entry. The reader may look at it at any point: it takes the entry for its own only when it finds its id,
-// which is written after all it will read, and the status, which comes last.
+// add writes an entry. A reader may load from it at any moment. It recognizes its own entry by its id, which is written
+// after the fields it reads, and by the status, which is written last.
 func (t *admissionTable) add(r LinkRequest, start uint64) (int, bool) {
 	for i, used := range t.used {
 		if used {
@@ -68,8 +68,8 @@ func (t *admissionTable) remove(i int) {
 	failpoint.At("dismiss.generation")
 }
 
-// startFor returns the first sequence that a reader accounts for which asks for history samples up to newest: of those that
-// are still in the ring, or, with historyAll, of all there ever were.
+// startFor returns the first sequence that a new reader accounts for: the last history samples up to newest that are
+// still in the ring, or 1 with historyAll.
 func startFor(history, newest uint64, depth int) uint64 {
 	if history == uint64(historyAll) {
 		return 1

@@ -1,35 +1,35 @@
 package shmtransport
 
-// A slotID names a slot: arena in the upper bits, index within the arena below.
+// A slotID names a slot: the arena in the upper bits, the index within the arena in the lower.
 type slotID uint32
 
 func (id slotID) arena() int { return int(id >> slotIndexBits) }
 func (id slotID) index() int { return int(id & (maxSlots - 1)) }
 
-// An arena is a run of slots of one size. Larger payloads get new arenas; what is there never moves.
+// An arena is a run of slots of one size. Larger payloads get new arenas. An arena never moves.
 type arena struct {
 	b        []byte
 	off      int64 // in the store
 	slotSize int   // payload bytes a slot can hold
 	slots    int
-	free     []slotID // nobody reads or writes these
+	free     []slotID // slots that neither the ring, a loan nor a mark names
 	base     int      // number of the first slot among all slots of the pool
-	empty    bool     // its memory was given back, and none of its slots is free until it is taken back
+	punched  bool     // its memory is a hole in the file; its slots are not free until restoreArena
 }
 
 func (a *arena) stride() int { return slotHeaderSize + a.slotSize }
 
-// bytes is how much memory the slots take.
+// bytes is the memory that the slots take.
 func (a *arena) bytes() int64 { return int64(a.stride()) * int64(a.slots) }
 
-// suits reports whether the slots are large enough for payloads of n bytes and not far too large.
-func (a *arena) suits(n int) bool { return a.slotSize >= n && (a.slotSize-largeSlot)/4 <= n }
+// fits reports whether the slots are large enough for payloads of n bytes and not far too large.
+func (a *arena) fits(n int) bool { return a.slotSize >= n && (a.slotSize-largeSlot)/4 <= n }
 
-// unused reports whether nobody has any of the slots.
-func (a *arena) unused() bool { return !a.empty && len(a.free) == a.slots }
+// allFree reports whether all slots are free.
+func (a *arena) allFree() bool { return !a.punched && len(a.free) == a.slots }
 
-// fill makes all slots of arena k free.
-func (a *arena) fill(k int) {
+// freeAll makes all slots of arena k free.
+func (a *arena) freeAll(k int) {
 	for i := a.slots - 1; i >= 0; i-- {
 		a.free = append(a.free, slotID(k<<slotIndexBits|i))
 	}

@@ -13,22 +13,23 @@ import (
 )
 
 const (
-	// publisherSpin is how often a publish that must wait looks again before it sleeps.
+	// publisherSpin is the number of checks that a waiting publish makes before it sleeps.
 	publisherSpin = 256
-	// publisherNap bounds one sleep: a reader that is not half through its backlog yet does not wake the publisher, though
-	// there may be room for a sample.
-	publisherNap = 2 * time.Millisecond
-	// patienceLooks is how often a publish looks at least at a reader that takes nothing before it gives that one up.
-	patienceLooks = 10
+	// maxPublisherSleep bounds one sleep. A reader wakes the publisher only when it has taken half of its backlog;
+	// there may be room for a sample earlier.
+	maxPublisherSleep = 2 * time.Millisecond
+	// minStuckChecks is the minimum number of checks of a reader that takes nothing before it is suspended.
+	minStuckChecks = 10
 )
 
-// awaitTaken returns when every lossless reader has taken the sample that target names, or with ctx's error. It gives up
-// mu while it sleeps, so other publishes, admissions and deaths go on, and target is asked again. Called with mu held.
+// awaitTaken returns when every lossless reader has taken the sample of sequence target(), or with ctx's error. It
+// releases mu while it sleeps, so other publishes, admissions and deaths proceed, and then calls target again. Called
+// with mu held.
 //
-// Who writes what: the publisher stores the wake cursor, then looks at the reader's cursor once more, then sleeps on that
-// cursor's old value. The reader stores its cursor, then looks at the wake cursor, and wakes the cursor word if it got
-// there. One of the two sees the other, unless the reader looks in the moment before its store, which has no fence behind it,
-// is seen: then the publisher's nap is what ends its sleep.
+// The publisher stores the wake cursor, checks the reader's cursor once more, and sleeps on that cursor's former value.
+// The reader stores its cursor, loads the wake cursor, and wakes the cursor word if it got there. Either side sees the
+// other's store, with one exception: the reader has no fence between its store and its load. In that case the bound of
+// the publisher's sleep ends it.
 func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 	var waiter *futex.Waiter
 	spin := publisherSpin
@@ -41,9 +42,9 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 			return nil
 		}
 		if spins == 0 {
-			w.waits++
-			if w.owed {
-				w.owed = false
+			w.waitCount++
+			if w.wakePending {
+				w.wakePending = false
 				w.wakeReaders()
 			}
 		}
@@ -57,7 +58,7 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		}
 		if waiter == nil {
 			waiter = new(futex.Waiter)
-			w.figures.Waited()
+			w.stats.Waited()
 			w.beginWait()
 			defer w.endWait()
 			stop := context.AfterFunc(ctx, func() {
@@ -70,8 +71,8 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		if w.closed {
 			return closed.Error("the publisher is closed")
 		}
-		if !slowest.current() {
-			w.removeReaders(func(r *peer) bool { return !r.current() })
+		if !slowest.isCurrent() {
+			w.removeReaders(func(r *remoteReader) bool { return !r.isCurrent() })
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -80,13 +81,13 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 		if w.suspendStuck(target()) {
 			continue
 		}
-		if err := w.sleepOn(slowest, target(), waiter); err != nil {
+		if err := w.sleepOnCursor(slowest, target(), waiter); err != nil {
 			return err
 		}
 	}
 }
 
-// beginWait starts the readers' patience anew, unless another publish waits for them already.
+// beginWait restarts the timeouts of the readers, unless another publish waits already.
 func (w *Writer) beginWait() {
 	if w.waiting == 0 {
 		for _, r := range w.readers {
@@ -98,24 +99,24 @@ func (w *Writer) beginWait() {
 
 func (w *Writer) endWait() { w.waiting-- }
 
-// suspendStuck suspends the lossless readers that hold up target and took nothing for as long as their patience lasts, and
-// reports whether there were any. What counts is how long a reader was stuck, not how long this publish waited: others may
-// have been published meanwhile, and each reader's time runs beside the others'. Of the time between two looks no more than a
-// part of the patience counts: a machine that stood still is no reader that is stuck.
+// suspendStuck suspends the lossless readers that hold up target and took nothing within their timeout, and reports
+// whether there were any. The time counts from the reader's last progress, not from the beginning of this publish, and
+// the timeouts of several readers run in parallel. Of the time between two checks only a fraction of the timeout
+// counts, because a machine that was suspended does not make a reader stuck.
 func (w *Writer) suspendStuck(target uint64) (any bool) {
 	now := time.Now()
-	since := now.Sub(w.looked)
-	w.looked = now
+	since := now.Sub(w.lastStuckCheck)
+	w.lastStuckCheck = now
 	for _, r := range w.readers {
 		if !r.req.Lossless || r.suspended {
 			continue
 		}
-		n := r.next(w.seq)
+		n := r.nextSequence(w.seq)
 		switch {
 		case n != r.stuckAt || n > target && n+uint64(w.ring.depth()) > w.seq+1:
 			r.stuckAt, r.stuckFor = n, 0
 		default:
-			r.stuckFor += min(since, max(r.req.Timeout/patienceLooks, publisherNap))
+			r.stuckFor += min(since, max(r.req.Timeout/minStuckChecks, maxPublisherSleep))
 			if n <= target && r.stuckFor > r.req.Timeout {
 				r.suspended, any = true, true
 			}
@@ -124,9 +125,9 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 	return any
 }
 
-// slowest returns the lossless reader that is furthest behind and the sequence it takes next; nil and never if none is
-// waited for. It remembers up to which sequence nobody need look again.
-func (w *Writer) slowest() (slowest *peer, next uint64) {
+// slowest returns the lossless reader that is furthest behind and the sequence that it takes next, or nil and never if
+// there is no reader to wait for. It updates roomUntil.
+func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 	depth := uint64(w.ring.depth())
 	next = never
 	suspended := false
@@ -134,7 +135,7 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 		if !r.req.Lossless {
 			continue
 		}
-		n := r.next(w.seq)
+		n := r.nextSequence(w.seq)
 		if r.suspended {
 			if n+depth/2 <= w.seq {
 				suspended = true
@@ -148,25 +149,25 @@ func (w *Writer) slowest() (slowest *peer, next uint64) {
 	}
 	switch {
 	case suspended:
-		w.safe = 0 // it may catch up at any time
+		w.roomUntil = 0 // it may catch up at any time
 	case slowest != nil:
-		w.safe = next + depth
+		w.roomUntil = next + depth
 	default:
-		w.safe = never
+		w.roomUntil = never
 	}
 	return slowest, next
 }
 
-// sleepOn sleeps until the reader has taken target and half of what follows it, or the nap is over, or wakeSleepers is
-// called.
-func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
+// sleepOnCursor sleeps until the reader has taken target and half of the samples after it, until the bound of the
+// sleep, or until wakeSleepers is called.
+func (w *Writer) sleepOnCursor(r *remoteReader, target uint64, waiter *futex.Waiter) error {
 	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
 	failpoint.At("backpressure.arm")
 	w.sleepers++
 	r.pins++
 	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)
 	seen, wake := r.load32(word), w.wake.Load()
-	blocked := r.next(w.seq) <= target
+	blocked := r.nextSequence(w.seq) <= target
 	failpoint.At("backpressure.look")
 	w.mu.Unlock()
 
@@ -175,14 +176,14 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 		waiter.Reset()
 		waiter.Add(word, seen)
 		waiter.Add(&w.wake, wake)
-		err = waiter.Wait(publisherNap)
+		err = waiter.Wait(maxPublisherSleep)
 		failpoint.At("backpressure.wait")
 	}
 
 	w.mu.Lock()
 	r.pins--
-	if r.gone && r.pins == 0 {
-		r.release()
+	if r.removed && r.pins == 0 {
+		r.unmap()
 	}
 	w.sleepers--
 	if w.sleepers == 0 && !w.closed {
@@ -193,7 +194,7 @@ func (w *Writer) sleepOn(r *peer, target uint64, waiter *futex.Waiter) error {
 	return err
 }
 
-// wakeSleepers makes every publish that waits look again. Called with mu held.
+// wakeSleepers makes every waiting publish check its readers again. Called with mu held.
 func (w *Writer) wakeSleepers() {
 	if w.sleepers > 0 {
 		w.wake.Add(1)

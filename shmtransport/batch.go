@@ -9,9 +9,9 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// PublishBatch publishes each payload as a sample of its own, in their order. What costs time once for each Publish, the
-// lock, the clock and the look for sleeping readers, it does once for all, so samples of a batch may have the same stamp.
-// It returns how many were published: all of them, unless there is an error.
+// PublishBatch publishes each payload as a sample of its own, in their order. The lock, the clock reading and the check
+// for sleeping readers are shared by the batch, so its samples may have the same stamp. It returns the number of
+// samples published: all of them, unless there is an error.
 func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, err error) {
 	for n < len(payloads) && err == nil {
 		if len(payloads[n]) > copyOutsideLock {
@@ -27,71 +27,71 @@ func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, er
 	return n, err
 }
 
-// publishRun publishes payloads up to the first that should be copied without the lock.
+// publishRun publishes payloads up to the first one that is copied without the lock.
 func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	defer w.settle()
-	waits, stamp := w.waits, w.clock.Now()
+	defer w.wakeIfPending()
+	waits, stamp := w.waitCount, w.clock.Now()
 	for n, payload := range payloads {
 		if len(payload) > copyOutsideLock {
 			return n, nil
 		}
-		id, err := w.hold(ctx, payload)
+		id, err := w.fillSlot(ctx, payload)
 		if err != nil {
-			w.figures.Failed()
+			w.stats.Failed()
 			return n, err
 		}
 		if err := w.awaitRoom(ctx, id); err != nil {
 			return n, err
 		}
-		if w.waits != waits {
-			waits, stamp = w.waits, w.clock.Now()
+		if w.waitCount != waits {
+			waits, stamp = w.waitCount, w.clock.Now()
 		}
 		if id == noSlot {
-			w.ring.fill(w.seq+1, payload)
-			w.show(len(payload), stamp)
+			w.ring.fillEntry(w.seq+1, payload)
+			w.commitEntry(len(payload), stamp)
 		} else {
-			w.place(id, len(payload), stamp)
+			w.commitSlot(id, len(payload), stamp)
 		}
-		w.owed = true
+		w.wakePending = true
 	}
 	return len(payloads), nil
 }
 
-// hold copies a payload that does not fit an entry to a slot. Called with mu held.
-func (w *Writer) hold(ctx context.Context, payload []byte) (slotID, error) {
-	if len(payload) <= w.small {
-		return noSlot, w.allows(len(payload))
+// fillSlot copies a payload that does not fit into an entry to a new slot. Called with mu held.
+func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
+	if len(payload) <= w.maxInEntry {
+		return noSlot, w.checkPublish(len(payload))
 	}
-	id, err := w.slotFor(ctx, len(payload))
+	id, err := w.allocSlot(ctx, len(payload))
 	if err == nil {
-		copy(w.open(id), payload)
+		copy(w.prepareSlot(id), payload)
 		failpoint.At("publish.copy")
 	}
 	return id, err
 }
 
-// settle tells readers that sleep of what a batch placed. A wait for room in between did so before, for what was there.
-// Called with mu held.
-func (w *Writer) settle() {
-	if w.owed {
-		w.owed = false
+// wakeIfPending wakes sleeping readers for the samples that a batch committed. A wait for room within the batch does
+// so, too. Called with mu held.
+func (w *Writer) wakeIfPending() {
+	if w.wakePending {
+		w.wakePending = false
 		w.wakeReaders()
 	}
 }
 
-// ReceiveBatch waits for the next sample and takes those that are there with it, up to len(buf). Each must be released. The
-// error is as of Receive; with one there is no sample.
+// ReceiveBatch waits for the next sample and takes it and those that follow without waiting, up to len(buf). Each must
+// be released. The errors are those of Receive; with an error there is no sample.
 func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err error) {
 	if len(buf) == 0 {
 		return 0, nil
 	}
-	if err := r.turn.acquire(ctx); err != nil {
+	if err := r.lock.acquire(ctx); err != nil {
 		return 0, err
 	}
 	clear(buf)
-	r.got = 0
+	r.batchCount = 0
 	defer r.endBatch(ctx, sigbus.Guard(), buf, &n, &err)
 	for {
 		if r.closed.Load() {
@@ -102,50 +102,50 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err err
 			return 0, err
 		}
 		if o == taken {
-			r.got = 1
-			return 1 + r.more(buf[1:], buf[0]), nil
+			r.batchCount = 1
+			return 1 + r.receiveMore(buf[1:], buf[0]), nil
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if o == nothing {
-			if err := r.await(ctx); err != nil {
+		if o == noSample {
+			if err := r.awaitSample(ctx); err != nil {
 				return 0, err
 			}
 		}
 	}
 }
 
-// more takes what else is there, from one publisher after the other, beginning with what follows last.
-func (r *Reader) more(buf []Sample, last Sample) (n int) {
+// receiveMore takes further samples, from one publisher after the other, beginning with that of last.
+func (r *Reader) receiveMore(buf []Sample, last Sample) (n int) {
 	for {
 		run := last.link.takeRun(buf[n:])
 		for i := range run {
-			r.count(&buf[n+i])
-			r.got++
+			r.countSample(&buf[n+i])
+			r.batchCount++
 		}
 		n += run
 		if n == len(buf) {
 			return n
 		}
-		// What is wrong now is wrong the next time too.
+		// The next receive finds the same error.
 		if o, err := r.poll(&buf[n]); o != taken || err != nil {
 			return n
 		}
 		last = buf[n]
 		n++
-		r.got++
+		r.batchCount++
 	}
 }
 
-// takeRun takes samples that follow each other in the ring, as many as can be had by the simple way: a lap, a sample that
-// was taken back, a bad slot or the want of a mark ends it, and take finds out the next time.
+// takeRun takes consecutive samples as long as the simple path allows. It stops at a lap, a withdrawn sample, an
+// invalid slot or the lack of a mark, which take handles.
 func (l *Link) takeRun(buf []Sample) int {
 	if !l.admitted || len(buf) == 0 {
 		return 0
 	}
 	got := l.takeCopies(buf)
-	if got == 0 && !l.watching {
+	if got == 0 && !l.passive {
 		got = l.takeMarked(buf)
 	}
 	if got > 0 {
@@ -165,7 +165,7 @@ func (l *Link) takeCopies(buf []Sample) (n int) {
 		if ahead(word, l.cursor) != 0 || slot < slotInEntry || slot == slotWithdrawn {
 			break
 		}
-		if k = l.freeFrom(k); k < 0 {
+		if k = l.freeMarkFrom(k); k < 0 {
 			break
 		}
 		if o, _ := l.copyEntry(&buf[n], k, int(slot-slotInEntry)); o != taken {
@@ -176,8 +176,8 @@ func (l *Link) takeCopies(buf []Sample) (n int) {
 	return n
 }
 
-// takeMarked is takeRun for samples in slots. It is claim's protocol with one fence for all: every mark is stored before the
-// fence, every word is looked at again after it.
+// takeMarked is takeRun for samples in slots. It is the protocol of claim with one fence for all samples: every mark is
+// stored before the fence, and every word is loaded again after it.
 func (l *Link) takeMarked(buf []Sample) int {
 	n := 0
 	for k := 0; n < len(buf); n++ {
@@ -188,13 +188,13 @@ func (l *Link) takeMarked(buf []Sample) int {
 			break
 		}
 		failpoint.At("take.load")
-		if k = l.freeFrom(k); k < 0 {
+		if k = l.freeMarkFrom(k); k < 0 {
 			break
 		}
-		l.useMark(k)
+		l.raiseMarksUsed(k)
 		mem.Release32(&l.marks[k], slot+1)
 		failpoint.At("take.mark")
-		buf[n].use, buf[n].sequence = use(k), word // until it is read
+		buf[n].holding, buf[n].sequence = holding(k), word // until readSlot sets it
 		k++
 	}
 	if n == 0 {
@@ -204,15 +204,15 @@ func (l *Link) takeMarked(buf []Sample) int {
 	got := 0
 	for ; got < n; got++ {
 		s := &buf[got]
-		word, k := s.sequence, s.use.mark()
-		if l.ring.word(l.cursor).Load() != word || l.read(s, uint32(word&slotMask)) != nil {
+		word, k := s.sequence, s.holding.mark()
+		if l.ring.word(l.cursor).Load() != word || l.readSlot(s, uint32(word&slotMask)) != nil {
 			break
 		}
-		l.hand(s, k, marked)
+		l.handOut(s, k, holdsSlot)
 		l.cursor++
 	}
 	for i := got; i < n; i++ {
-		mem.Release32(&l.marks[buf[i].use.mark()], 0)
+		mem.Release32(&l.marks[buf[i].holding.mark()], 0)
 		buf[i] = Sample{}
 	}
 	return got

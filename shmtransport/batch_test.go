@@ -26,9 +26,9 @@ func publishBatch(t testing.TB, w *Writer, payloads [][]byte) {
 	}
 }
 
-func TestBatchesArriveInOrder(t *testing.T) { inSlotsAndEntries(t, testBatchesArriveInOrder) }
+func TestBatch_Order(t *testing.T) { inSlotsAndEntries(t, testBatch_Order) }
 
-func testBatchesArriveInOrder(t *testing.T, newRing ringMaker) {
+func testBatch_Order(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 64})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	publishBatch(t, h.w, texts(0, 20))
@@ -52,11 +52,11 @@ func testBatchesArriveInOrder(t *testing.T, newRing ringMaker) {
 	expectNothing(t, r)
 }
 
-func TestABatchTakesFromEveryPublisher(t *testing.T) {
-	inSlotsAndEntries(t, testABatchTakesFromEveryPublisher)
+func TestReceiveBatch_EveryPublisher(t *testing.T) {
+	inSlotsAndEntries(t, testReceiveBatch_EveryPublisher)
 }
 
-func testABatchTakesFromEveryPublisher(t *testing.T, newRing ringMaker) {
+func testReceiveBatch_EveryPublisher(t *testing.T, newRing ringMaker) {
 	one, other := newRing(t, WriterOptions{}), newRing(t, WriterOptions{})
 	r := one.reader(LinkRequest{}, ReaderOptions{})
 	other.connect(r, LinkRequest{})
@@ -78,9 +78,9 @@ func testABatchTakesFromEveryPublisher(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func TestABatchEndsWithTheMarks(t *testing.T) { inSlotsAndEntries(t, testABatchEndsWithTheMarks) }
+func TestReceiveBatch_MaxHeld(t *testing.T) { inSlotsAndEntries(t, testReceiveBatch_MaxHeld) }
 
-func testABatchEndsWithTheMarks(t *testing.T, newRing ringMaker) {
+func testReceiveBatch_MaxHeld(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 5})
 	publishBatch(t, h.w, texts(0, 8))
@@ -99,11 +99,11 @@ func testABatchEndsWithTheMarks(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func TestABatchEndsWithItsContextOrTheSubscriber(t *testing.T) {
-	inSlotsAndEntries(t, testABatchEndsWithItsContextOrTheSubscriber)
+func TestBatch_ContextAndClose(t *testing.T) {
+	inSlotsAndEntries(t, testBatch_ContextAndClose)
 }
 
-func testABatchEndsWithItsContextOrTheSubscriber(t *testing.T, newRing ringMaker) {
+func testBatch_ContextAndClose(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -146,12 +146,12 @@ func checkNumbered(s Sample) error {
 	return nil
 }
 
-// Batches of all sizes on both ends, beside a reader that holds samples for long. Whatever is handed out is whole and stays
-// so, and every sample is received or counted as lost.
-func TestBatchesUnderFire(t *testing.T) { inSlotsAndEntries(t, testBatchesUnderFire) }
+// Batches of all sizes are published and received, and the reader holds samples for long. Every sample is whole and
+// stays so, and every sample is received or counted as lost.
+func TestBatch_RandomSizesHammer(t *testing.T) { inSlotsAndEntries(t, testBatch_RandomSizesHammer) }
 
-func testBatchesUnderFire(t *testing.T, newRing ringMaker) {
-	// More than there are, so that the ends are interrupted anywhere.
+func testBatch_RandomSizesHammer(t *testing.T, newRing ringMaker) {
+	// More than there are processors, so that both ends are interrupted anywhere.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * runtime.NumCPU()))
 	for _, lossless := range []bool{false, true} {
 		for _, depth := range []int{2, 16, 128} {
@@ -228,27 +228,29 @@ func testBatchesUnderFire(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func TestABatchRingsOnce(t *testing.T) {
+func TestPublishBatch_RingsOnce(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	armed := (*r.links.Load())[0].armed
 	bell := h.w.bell.Load()
 	publishBatch(t, h.w, texts(0, 5))
 	if n := h.w.bell.Load() - bell; n != 0 {
-		t.Errorf("nobody sleeps, and the bell rang %d times", n)
+		t.Errorf("without sleeping readers the bell rang %d times", n)
 	}
 	armed.Store(1)
 	publishBatch(t, h.w, texts(5, 10))
 	publishBatch(t, h.w, texts(10, 15))
 	if n := h.w.bell.Load() - bell; n != 1 {
-		t.Errorf("somebody went to sleep once, and the bell rang %d times", n)
+		t.Errorf("one reader went to sleep, and the bell rang %d times", n)
 	}
 }
 
-// A batch that must wait for room tells the reader that sleeps of what it has placed before it waits.
-func TestABatchThatWaitsRingsFirst(t *testing.T) { inSlotsAndEntries(t, testABatchThatWaitsRingsFirst) }
+// A batch that must wait for room first wakes the sleeping reader for the samples that it has committed.
+func TestPublishBatch_RingsBeforeWait(t *testing.T) {
+	inSlotsAndEntries(t, testPublishBatch_RingsBeforeWait)
+}
 
-func testABatchThatWaitsRingsFirst(t *testing.T, newRing ringMaker) {
+func testPublishBatch_RingsBeforeWait(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	(*r.links.Load())[0].armed.Store(1)
@@ -265,9 +267,9 @@ func testABatchThatWaitsRingsFirst(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func TestBatchesAllocateNothing(t *testing.T) { inSlotsAndEntries(t, testBatchesAllocateNothing) }
+func TestBatch_NoAllocations(t *testing.T) { inSlotsAndEntries(t, testBatch_NoAllocations) }
 
-func testBatchesAllocateNothing(t *testing.T, newRing ringMaker) {
+func testBatch_NoAllocations(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	payloads, buf := texts(0, 10), make([]Sample, 10)

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Whatever goes away, in whatever order: no memory is touched after it was unmapped. A mistake is a fault, not a failure.
-func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
+// No memory is touched after it was unmapped, in whatever order the ends close. A mistake is a fault, not a failure.
+func TestClose_ConcurrentHammer(t *testing.T) {
 	d := newDomain(t)
 	for range 2000 / slowdown {
 		w := d.writer(WriterOptions{Depth: 4})
@@ -99,8 +99,9 @@ func TestClosingFromAllSidesAtOnceHammer(t *testing.T) {
 	}
 }
 
-// The last two samples of a closed subscription are released at the same moment: only one of them may be the last.
-func TestTheLastReleasesMeetHammer(t *testing.T) {
+// The last two samples of a closed subscription are released at the same moment. Only one of the releases may be the
+// last.
+func TestSample_ConcurrentLastReleasesHammer(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
 	for range 1500 / slowdown {
@@ -131,8 +132,8 @@ func TestTheLastReleasesMeetHammer(t *testing.T) {
 	}
 }
 
-// Whoever waits for connections looks at publishers' memory that a receiver may give up at any time.
-func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
+// AwaitConnected reads publishers' memory that a receiving goroutine may unmap at any time.
+func TestReader_AwaitConnectedDuringChurnHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
@@ -158,15 +159,15 @@ func TestWaitingForConnectionsWhilePublishersComeAndGoHammer(t *testing.T) {
 	wg.Wait()
 }
 
-func TestABellThatIsWaitedForStaysMapped(t *testing.T) {
+func TestReader_AwaitedBellStaysMapped(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	d.connect(r, d.readerFile(), w, ConnectOptions{})
 	w.Close()
-	p := new(parking)
+	p := new(waiter)
 	p.init(r)
-	links, _, done, err := r.look(p, 2)
+	links, _, done, err := r.countConnected(p, 2)
 	if done || err != nil {
 		t.Fatal(done, err)
 	}

@@ -6,44 +6,45 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 )
 
-// Connected returns how many publishers watch this subscription's marks, or are gone and not yet read to the end.
+// Connected returns the number of publishers that have admitted this subscription, or that have ended and still have
+// samples to take.
 func (r *Reader) Connected() int {
-	r.mu.Lock() // a link that is in r.links while mu is held is mapped
+	r.mu.Lock() // a link in r.links is mapped while mu is held
 	defer r.mu.Unlock()
 	n := len(r.ended)
 	for _, l := range *r.links.Load() {
 		connected := false
-		if l.glance(func() { connected = l.isConnected() }) && connected {
+		if l.guarded(func() { connected = l.isConnected() }) && connected {
 			n++
 		}
 	}
 	return n
 }
 
-// AwaitConnected waits until n publishers are connected, or, if n is negative, all that are linked and have room for one
-// more subscription; if there are some and none has, it returns a *LimitError. It does not take the turn: samples may be
-// received meanwhile.
+// AwaitConnected waits until n publishers are connected. If n is negative, it waits for all that are linked and have
+// room for one more subscription; if none of them has room, it returns a *LimitError. Samples may be received
+// meanwhile.
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
 	defer stop()
-	p := new(parking)
+	p := new(waiter)
 	p.init(r)
-	p.warmUntil = p.now() + int64(stayWarm)
+	p.warmUntil = p.now() + int64(warmTime)
 	for {
 		if r.closed.Load() {
 			return closed.Error("the subscriber is closed")
 		}
-		if done, err := r.lookAndWait(ctx, p, n); done || err != nil {
+		if done, err := r.checkAndWait(ctx, p, n); done || err != nil {
 			return err
 		}
 	}
 }
 
-func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool, err error) {
-	links, cut, done, err := r.look(p, n)
+func (r *Reader) checkAndWait(ctx context.Context, p *waiter, n int) (done bool, err error) {
+	links, faulted, done, err := r.countConnected(p, n)
 	defer unpinAll(links)
-	for _, l := range cut { // perhaps nobody receives, who would find out, and a bell that is gone ends every wait at once
-		l.spoil(cutShort(l.view))
+	for _, l := range faulted { // perhaps no goroutine receives and finds out, and a faulting bell ends every wait at once
+		l.setFault(truncatedError(l.view))
 	}
 	if done || err != nil {
 		return done, err
@@ -51,17 +52,17 @@ func (r *Reader) lookAndWait(ctx context.Context, p *parking, n int) (done bool,
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	_, err = r.waits.wait(p)
-	return false, err
+	return false, r.waitSet.wait(p)
 }
 
-// look counts the connected publishers and makes p ready to wait until that may have changed. The links come back
-// pinned, because the bells are in their memory and whoever has the turn may close them any time; so do those of them, again,
-// whose memory was cut away.
-func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err error) {
+// countConnected counts the connected publishers and prepares p to wait until that may have changed. It returns the
+// links pinned, because their bells are in memory that a receiving goroutine may unmap at any time. Links whose memory
+// faulted are returned again as faulted.
+func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done bool, err error) {
 	p.bells.Reset()
-	p.wake = r.wake.Load()
-	p.bells.Add(&r.wake, p.wake) // Wake calls the one who receives, and rings this for us
+	p.seenWake, p.seenGrown = r.wake.Load(), r.grown.Load()
+	p.bells.Add(&r.wake, p.seenWake) // Wake calls the receiving waiter, and changes this word for p
+	p.bells.Add(&r.grown, p.seenGrown)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links = *r.links.Load()
@@ -74,14 +75,14 @@ func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err err
 	for _, l := range links {
 		var err error
 		joined := false
-		if !l.glance(func() {
-			// The bell is read before the admission table: whatever changes there afterwards rings it.
+		if !l.guarded(func() {
+			// The bell is read before the admission table: later changes of the table ring it.
 			p.bells.Add(l.bell, l.bell.Load())
 			if joined = l.isConnected(); !joined && l.refused() {
 				err = l.refusal()
 			}
 		}) {
-			cut, err = append(cut, l), cutShort(l.view)
+			faulted, err = append(faulted, l), truncatedError(l.view)
 		}
 		switch {
 		case joined:
@@ -92,13 +93,13 @@ func (r *Reader) look(p *parking, n int) (links, cut []*Link, done bool, err err
 	}
 	switch {
 	case n >= 0:
-		return links, cut, connected >= n, nil
+		return links, faulted, connected >= n, nil
 	case connected+refused < len(links)+len(r.ended):
-		return links, cut, false, nil
+		return links, faulted, false, nil
 	case connected > 0:
-		return links, cut, true, nil // whoever takes hears of the others
+		return links, faulted, true, nil // a receiving goroutine hears of the others
 	}
-	return links, cut, refused == 0, refusal
+	return links, faulted, refused == 0, refusal
 }
 
 func unpinAll(links []*Link) {
@@ -107,11 +108,11 @@ func unpinAll(links []*Link) {
 	}
 }
 
-// isConnected is what connected reports, without beginning to take.
+// isConnected returns the result of beginIfReady without beginning to take.
 func (l *Link) isConnected() bool {
-	if l.watching {
+	if l.passive {
 		return true
 	}
-	_, ok := l.admission()
+	_, ok := l.findAdmission()
 	return ok || l.ended()
 }

@@ -5,22 +5,24 @@ import (
 	"slices"
 )
 
-// The ring of a publisher that ended does not change any more, and nobody watches the marks of its readers. What was not taken
-// of it leaves the list of links for a queue: a little is copied, and the ring, its descriptor and the link page go at once;
-// more stays where it is. So the number of ended publishers is bounded by memory alone, and those that live are found as fast
-// as without them.
+// The ring of a publisher that ended does not change any more, so marks are not needed. Its remaining samples move from
+// the list of links to a queue. A small amount is copied, and the ring, its descriptor and the link page are released
+// at once; a larger ring stays mapped. So the number of ended publishers is bounded by memory alone, and checks of live
+// publishers do not get slower.
 
 const (
-	// copiedRest is up to how many bytes of an ended publisher are copied.
-	copiedRest = 1 << 20
-	// mappedRest is what a ring that stays mapped counts at least: so few of them need no bound for descriptors and mappings.
-	mappedRest = 1 << 20
-	// restOverhead is what the rest of a publisher counts beside its samples, sampleOverhead what each of these does.
-	restOverhead   = 1 << 10
+	// maxCopiedBytes is the size up to which the samples of an ended publisher are copied.
+	maxCopiedBytes = 1 << 20
+	// minMappedCost is the minimum cost of a ring that stays mapped. It bounds the number of such rings, and so of
+	// descriptors and mappings.
+	minMappedCost = 1 << 20
+	// endedOverhead is the cost of an ended publisher beside its samples, sampleOverhead that of each sample beside
+	// its payload.
+	endedOverhead  = 1 << 10
 	sampleOverhead = 64
 )
 
-// A DroppedError says that samples of a publisher that closed or died were given up before they were taken.
+// A DroppedError says that samples of a publisher that closed or died were dropped before they were taken.
 type DroppedError struct {
 	Publisher PublisherID
 	Samples   uint64
@@ -32,84 +34,85 @@ func (e *DroppedError) Error() string {
 		e.Samples, e.Publisher, e.Limit)
 }
 
-// retire moves what is left of a publisher that ended from the links to the queue. Called with the turn.
-func (r *Reader) retire(l *Link) {
-	rest, ok := l.copyRest(r.opts.MaxHeld)
+// queueEnded moves the remaining samples of a publisher that ended from the links to the queue. Called with the lock.
+func (r *Reader) queueEnded(l *Link) {
+	remainder, ok := l.copyRemaining(r.opts.MaxHeld)
 	switch {
 	case !ok:
-		rest = l
-		l.gone.Store(true) // whatever its memory says later
+		remainder = l
+		l.exited.Store(true) // whatever its memory says later
 		l.last = l.newest()
 		backed, _ := l.view.backed()
-		l.cost = max(backed, mappedRest)
-	case len(rest.kept) == 0:
-		l.lost = rest.missing // all were taken back
-		r.end(l)
+		l.cost = max(backed, minMappedCost)
+	case len(remainder.kept) == 0:
+		l.lost = remainder.missing // all were withdrawn
+		r.endLink(l)
 		return
 	default:
-		l.lost = 0 // goes with the rest
+		l.lost = 0 // counted by the queued link
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unlink(l)
-	r.ended = append(r.ended, rest)
-	r.endedBytes += rest.cost
+	r.ended = append(r.ended, remainder)
+	r.endedBytes += remainder.cost
 	r.countPublishers()
-	if rest != l {
-		r.giveUp(l)
+	if remainder != l {
+		r.closeLink(l)
 	}
 }
 
-// makeRoom drops what is left of the publishers that ended first until the others are within the limit. The one that ended last
-// stays, however large its ring is. Called with the turn.
-func (r *Reader) makeRoom() {
+// dropOverLimit drops the publishers that ended first until the others are within the limit. The publisher that ended
+// last stays, however large its ring is. Called with the lock.
+func (r *Reader) dropOverLimit() {
 	for len(r.ended) > 1 && r.endedBytes > r.opts.EndedLimit {
 		l := r.ended[0]
-		samples, missing := l.left()
+		samples, missing := l.remaining()
 		l.lost += samples + missing
-		r.block.Dropped(samples)
-		r.end(l)
+		r.stats.Dropped(samples)
+		r.endLink(l)
 		if r.opts.Dropped != nil {
 			err := &DroppedError{Publisher: l.id, Samples: samples, Limit: r.opts.EndedLimit}
-			r.tell(func() { r.opts.Dropped(l.tag, err) })
+			r.notify(func() { r.opts.Dropped(l.tag, err) })
 		}
 	}
 }
 
-// takeEnded takes the next sample of publishers that ended, from one after the other.
+// takeEnded takes the next sample of the publishers that ended, in their order.
 func (r *Reader) takeEnded(s *Sample) (result outcome, err error) {
 	for i := 0; i < len(r.ended); {
 		l := r.ended[i]
-		if err := l.spoiled.Load(); err != nil {
-			r.fail(l, *err)
+		if err := l.fault.Load(); err != nil {
+			r.failLink(l, *err)
 			continue
 		}
-		o, failed := l.takeLeft(s)
+		o, failed := l.takeEnded(s)
 		switch {
 		case o == taken:
-			r.count(s)
+			r.countSample(s)
 			return taken, nil
 		case o == heldLimit:
 			result, err = o, r.tooManyHeld(l)
 			i++
 		case failed != nil:
-			r.fail(l, failed)
-		case l.starved || o == again:
+			r.failLink(l, failed)
+		case l.starved || o == lapped:
 			i++
 		default:
 			l.lost += l.missing
-			r.end(l)
+			r.endLink(l)
 		}
 	}
 	return result, err
 }
 
-// endPassed ends the publishers of the queue that Latest has passed over, but for that of the sample which it hands out.
-func (r *Reader) endPassed(chosen *Link) {
+// endPassedOver ends the queued publishers that Latest has passed over, except the publisher of the sample that it
+// returns.
+func (r *Reader) endPassedOver(chosen *Link) {
 	for range len(r.ended) {
 		l := r.ended[0]
-		if samples, _ := l.left(); samples == 0 && l != chosen {
-			r.end(l)
+		if samples, _ := l.remaining(); samples == 0 && l != chosen {
+			r.endLink(l)
 			continue
 		}
 		r.mu.Lock()
@@ -118,16 +121,16 @@ func (r *Reader) endPassed(chosen *Link) {
 	}
 }
 
-// takeLeft is take for a publisher that ended. What a ring says now that it did not when the publisher ended is not believed.
-func (l *Link) takeLeft(s *Sample) (outcome, error) {
+// takeEnded is take for a publisher that ended. Samples beyond the newest sequence at that time are ignored.
+func (l *Link) takeEnded(s *Sample) (outcome, error) {
 	if l.kept == nil && l.admitted && l.cursor > l.last {
-		return nothing, nil
+		return noSample, nil
 	}
 	return l.take(s)
 }
 
-// unlink takes l out of the links, or out of the queue. The next link that is looked at stays the same. Called with the turn and
-// with mu held.
+// unlink removes l from the links or from the queue. nextLink keeps its position. Called with the lock and with mu
+// held.
 func (r *Reader) unlink(l *Link) {
 	if k := slices.Index(r.ended, l); k == 0 {
 		r.ended[0] = nil
@@ -143,12 +146,13 @@ func (r *Reader) unlink(l *Link) {
 	if k := slices.Index(links, l); k >= 0 {
 		links = slices.Delete(slices.Clone(links), k, k+1)
 		delete(r.linked, l.id)
-		if k < r.next {
-			r.next--
+		if k < r.nextLink {
+			r.nextLink--
 		}
 		r.links.Store(&links)
 	}
 }
 
-// countPublishers shows how many publishers are linked or ended and not yet read to the end. Called with mu held.
-func (r *Reader) countPublishers() { r.block.SetPublishers(len(*r.links.Load()) + len(r.ended)) }
+// countPublishers updates the number of publishers that are linked, or have ended with samples left. Called with mu
+// held.
+func (r *Reader) countPublishers() { r.stats.SetPublishers(len(*r.links.Load()) + len(r.ended)) }

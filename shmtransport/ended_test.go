@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// lastWords makes a publisher that publishes payloads to r and closes. The reader hears of the end.
-func lastWords(t testing.TB, r *Reader, opts WriterOptions, payloads ...string) *heapRing {
+// publishAndClose makes a publisher that publishes payloads to r and closes, and tells the reader.
+func publishAndClose(t testing.TB, r *Reader, opts WriterOptions, payloads ...string) *heapRing {
 	t.Helper()
 	h := newEntryRing(t, opts)
 	h.connect(r, LinkRequest{Lossless: true})
@@ -20,9 +20,9 @@ func lastWords(t testing.TB, r *Reader, opts WriterOptions, payloads ...string) 
 	return h
 }
 
-// cost is what a publisher that ended counts whose samples have so many bytes.
+// cost is the cost of a publisher that ended with samples of the given sizes.
 func cost(sizes ...int) (n int64) {
-	n = restOverhead
+	n = endedOverhead
 	for _, size := range sizes {
 		n += int64(size) + sampleOverhead
 	}
@@ -34,7 +34,7 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: publishers * cost(200, 10)})
 	large := strings.Repeat("-", 190)
 	for i := range publishers {
-		lastWords(t, r, WriterOptions{Depth: 2}, fmt.Sprint(large, i), fmt.Sprint(i))
+		publishAndClose(t, r, WriterOptions{Depth: 2}, fmt.Sprint(large, i), fmt.Sprint(i))
 		if n := len(*r.links.Load()); n != 0 {
 			t.Fatalf("%d publishers that ended are among the links", n)
 		}
@@ -54,13 +54,13 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 
 func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	const publishers, kept = 100, 30
-	told := make(chan error, publishers)
+	reported := make(chan error, publishers)
 	r := NewReader(new(WaitSet), nil, ReaderOptions{
 		EndedLimit: kept * cost(3, 3),
-		Dropped:    func(_ any, err *DroppedError) { told <- err },
+		Dropped:    func(_ any, err *DroppedError) { reported <- err },
 	})
 	for i := range publishers {
-		lastWords(t, r, WriterOptions{}, fmt.Sprintf("%03d", i), fmt.Sprintf("%03d", i))
+		publishAndClose(t, r, WriterOptions{}, fmt.Sprintf("%03d", i), fmt.Sprintf("%03d", i))
 		if r.endedBytes > r.opts.EndedLimit {
 			t.Fatalf("%d bytes kept, limit %d", r.endedBytes, r.opts.EndedLimit)
 		}
@@ -76,22 +76,22 @@ func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	}
 	for range publishers - kept {
 		var err *DroppedError
-		if !errors.As(<-told, &err) || err.Samples != 2 || err.Limit != r.opts.EndedLimit || !strings.Contains(err.Error(), "MemoryLimit") {
-			t.Errorf("told: %v", err)
+		if !errors.As(<-reported, &err) || err.Samples != 2 || err.Limit != r.opts.EndedLimit || !strings.Contains(err.Error(), "MemoryLimit") {
+			t.Errorf("Dropped got %v", err)
 		}
 	}
 }
 
-// A ring with much left stays mapped, and counts.
-func TestReader_EndedRingsThatAreLarge(t *testing.T) {
+// A ring with large samples stays mapped, and counts.
+func TestReader_LargeEndedRings(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: 1})
-	large := strings.Repeat("x", copiedRest)
-	first := lastWords(t, r, WriterOptions{}, large, "first")
-	if len(r.ended) != 1 || r.ended[0].kept != nil || r.endedBytes != first.store.size || r.endedBytes < copiedRest {
+	large := strings.Repeat("x", maxCopiedBytes)
+	first := publishAndClose(t, r, WriterOptions{}, large, "first")
+	if len(r.ended) != 1 || r.ended[0].kept != nil || r.endedBytes != first.store.size || r.endedBytes < maxCopiedBytes {
 		t.Fatalf("%d kept, %d bytes", len(r.ended), r.endedBytes)
 	}
 	expect(t, r, large, 0) // though it alone is beyond the limit
-	second := lastWords(t, r, WriterOptions{}, large, large)
+	second := publishAndClose(t, r, WriterOptions{}, large, large)
 	if f := r.Stats(); f.Dropped != 1 || f.Lost != 1 || r.endedBytes != second.store.size {
 		t.Fatalf("%d dropped, %d lost, %d bytes", f.Dropped, f.Lost, r.endedBytes)
 	}
@@ -110,12 +110,12 @@ func TestReader_EndedRingsThatAreLarge(t *testing.T) {
 	held.Release()
 }
 
-// A publisher that ended may still say in its ring that it goes on.
-func TestReader_EndedRingThatGoesOn(t *testing.T) {
+// A publisher that ended may still write to its ring.
+func TestReader_EndedRingStillWritten(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
 	h.connect(r, LinkRequest{})
-	large := strings.Repeat("x", copiedRest)
+	large := strings.Repeat("x", maxCopiedBytes)
 	h.publish(large)
 	r.ParticipantExited(h.w.ID().Participant)
 	h.publish("one more")
@@ -126,8 +126,8 @@ func TestReader_EndedRingThatGoesOn(t *testing.T) {
 	}
 }
 
-// end lets a publisher publish to r and close.
-func (h *heapRing) end(r *Reader, publish func(h *heapRing)) {
+// publishAndEnd connects the publisher to r, calls publish and closes it.
+func (h *heapRing) publishAndEnd(r *Reader, publish func(h *heapRing)) {
 	h.t.Helper()
 	h.connect(r, LinkRequest{})
 	publish(h)
@@ -138,9 +138,9 @@ func (h *heapRing) end(r *Reader, publish func(h *heapRing)) {
 	}
 }
 
-func TestReader_EndedRingWithSamplesTakenBack(t *testing.T) {
+func TestReader_EndedRingWithWithdrawnSamples(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
-	newHeapRing(t, WriterOptions{Depth: 4}).end(r, func(h *heapRing) {
+	newHeapRing(t, WriterOptions{Depth: 4}).publishAndEnd(r, func(h *heapRing) {
 		for i := range 4 {
 			h.publish(fmt.Sprint(i))
 		}
@@ -155,14 +155,14 @@ func TestReader_EndedRingWithSamplesTakenBack(t *testing.T) {
 	}
 }
 
-func TestReader_WhatEndedPublishersLeave(t *testing.T) {
-	inSlotsAndEntries(t, testReader_WhatEndedPublishersLeave)
+func TestReader_SamplesOfEndedPublishers(t *testing.T) {
+	inSlotsAndEntries(t, testReader_SamplesOfEndedPublishers)
 }
 
-func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
+func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 	ended := func(r *Reader, publish func(h *heapRing)) {
 		t.Helper()
-		newRing(t, WriterOptions{Depth: 4}).end(r, publish)
+		newRing(t, WriterOptions{Depth: 4}).publishAndEnd(r, publish)
 	}
 	t.Run("after an overrun", func(t *testing.T) {
 		r := NewReader(new(WaitSet), nil, ReaderOptions{})
@@ -243,7 +243,7 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 			})
 		}
 		latest(t, r, "2").Release()
-		latest(t, r, "2").Release() // as long as nothing tidies
+		latest(t, r, "2").Release() // until the next prune
 		expectNothing(t, r)
 		if f := r.Stats(); f.Messages != 1 || f.Lost != 0 || f.Held != 0 || f.Publishers != 0 || r.endedBytes != 0 {
 			t.Errorf("%d received, %d lost, %d held, %d publishers", f.Messages, f.Lost, f.Held, f.Publishers)
@@ -251,18 +251,18 @@ func testReader_WhatEndedPublishersLeave(t *testing.T, newRing ringMaker) {
 	})
 }
 
-// Those that live get their turn however much others left.
-func TestReader_EndedPublishersLeaveTurnsToOthers(t *testing.T) {
+// Live publishers are not delayed however many samples others left.
+func TestReader_EndedPublishersDoNotStarveOthers(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
 	h.connect(r, LinkRequest{})
-	for i := range 3 * endedInARow {
-		lastWords(t, r, WriterOptions{}, fmt.Sprint(i))
+	for i := range 3 * maxEndedRun {
+		publishAndClose(t, r, WriterOptions{}, fmt.Sprint(i))
 	}
 	h.publish("alive")
-	for i := range endedInARow {
+	for i := range maxEndedRun {
 		expect(t, r, fmt.Sprint(i), 0)
 	}
 	expect(t, r, "alive", 0)
-	expect(t, r, fmt.Sprint(endedInARow), 0)
+	expect(t, r, fmt.Sprint(maxEndedRun), 0)
 }

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// A publisher rewrites the only two entries of its ring as fast as it can, and what a reader copies out of them meanwhile is of
-// one sample, its stamp too.
-func TestWhatIsCopiedIsOfOneSampleHammer(t *testing.T) {
+// A publisher rewrites the only two entries of its ring as fast as it can. What a reader copies out of them meanwhile,
+// with its stamp, is of one sample.
+func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 2})
 	l := (*r.links.Load())[0]
@@ -26,15 +26,15 @@ func TestWhatIsCopiedIsOfOneSampleHammer(t *testing.T) {
 			for i := 0; i+8 <= n; i += 8 {
 				binary.NativeEndian.PutUint64(payload[i:], seq)
 			}
-			ring.fill(seq, payload[:n])
-			ring.show(seq, int64(seq), n)
+			ring.fillEntry(seq, payload[:n])
+			ring.storeWord(seq, int64(seq), n)
 			h.w.head.Store(seq)
 			if seq%64 == 0 {
 				runtime.Gosched()
 			}
 		}
 	}()
-	if o, _ := l.connected(); !o {
+	if o, _ := l.beginIfReady(); !o {
 		t.Fatal("not connected")
 	}
 	got, lost := 0, uint64(0)
@@ -69,13 +69,13 @@ func TestWhatIsCopiedIsOfOneSampleHammer(t *testing.T) {
 }
 
 // A publisher that died while it wrote an entry has destroyed the sample before, and nothing else.
-func TestAnEntryThatWasBeingWrittenIsOneLostSample(t *testing.T) {
+func TestEntry_InterruptedWrite(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for _, p := range []string{"1", "2", "3", "4"} {
 		h.publish(p)
 	}
-	h.w.ring.fill(5, []byte("5"))
+	h.w.ring.fillEntry(5, []byte("5"))
 	r.ParticipantExited(h.w.ID().Participant)
 	expect(t, r, "2", 1)
 	expect(t, r, "3", 0)
@@ -86,9 +86,9 @@ func TestAnEntryThatWasBeingWrittenIsOneLostSample(t *testing.T) {
 	}
 }
 
-// While an entry is written there is nothing in it. Where it is the only one that would be nothing at all, for good if the
-// publisher dies.
-func TestTheOnlyEntryIsNeverWithoutASample(t *testing.T) {
+// An entry holds no sample while it is written. In a ring of one entry that would leave no sample at all, for good if
+// the publisher dies.
+func TestEntry_DepthOneUsesSlots(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 1})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for _, p := range []string{"1", "", "2"} {
@@ -100,7 +100,7 @@ func TestTheOnlyEntryIsNeverWithoutASample(t *testing.T) {
 	}
 }
 
-func TestCopiesAreValidUntilReleasedWhateverBecomesOfThePublisher(t *testing.T) {
+func TestEntry_CopiesOutlivePublisher(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 4})
 	var held []Sample
@@ -133,8 +133,8 @@ func TestCopiesAreValidUntilReleasedWhateverBecomesOfThePublisher(t *testing.T) 
 	}
 }
 
-// Small and large samples take turns in the same entries, and a reader takes them in every way there is.
-func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
+// Small and large samples alternate in the same entries, and a reader takes them in every way.
+func TestEntry_SmallAndLargeSamplesHammer(t *testing.T) {
 	for _, depth := range []int{1, 2, 4} {
 		h := newEntryRing(t, WriterOptions{Depth: depth})
 		r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 8})
@@ -146,7 +146,7 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 			size := func(seq uint64) int { return 8 + int(seq*2654435761>>7%200) }
 			for seq := uint64(1); seq <= last; {
 				if seq%5 != 0 {
-					tagged(buf[:size(seq)], seq)
+					fillTagged(buf[:size(seq)], seq)
 					if _, err := h.w.Publish(t.Context(), buf[:size(seq)]); err != nil {
 						published <- err
 						return
@@ -155,7 +155,7 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 				} else {
 					for i := range batch {
 						batch[i] = make([]byte, size(seq))
-						tagged(batch[i], seq)
+						fillTagged(batch[i], seq)
 						seq++
 					}
 					if _, err := h.w.PublishBatch(t.Context(), batch); err != nil {
@@ -170,7 +170,7 @@ func TestSmallAndLargeSamplesShareEntriesHammer(t *testing.T) {
 			h.w.Close()
 			published <- nil
 		}()
-		var at, got, lost, again uint64 // at: all up to here were received, lost or passed over
+		var at, got, lost, again uint64 // at: all up to here were received, lost or skipped
 		var passed uint64
 		check := func(s Sample) {
 			t.Helper()

@@ -7,20 +7,20 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// ErrLoanEnded says that a loan was committed or abandoned before. The earlier call stands, this one did nothing.
-var ErrLoanEnded = errors.New("the loan has ended: it was committed or abandoned before")
+// ErrLoanEnded says that a loan was committed or discarded before. The earlier call stands; this one had no effect.
+var ErrLoanEnded = errors.New("the loan has ended: it was committed or discarded before")
 
-// A TooLargeError says that a payload exceeds what the publisher allows, or the loan it was written into. Nothing was
+// A TooLargeError says that a payload exceeds the publisher's limit or the loan it was written into. Nothing was
 // published.
 type TooLargeError struct {
 	Size, Limit int64 // bytes
 	Loan        bool  // Limit is the length of the loan
-	ReadOnly    bool  // Limit is what a reader copies that only watches: it was published, and the connection given up
+	ReadOnly    bool  // Limit is that of a passive reader: the sample was published, and the connection closed
 }
 
 func (e *TooLargeError) Error() string {
 	if e.ReadOnly {
-		return fmt.Sprintf("payload of %d bytes is larger than the %d that are copied for whoever only reads; take part in the domain to read it", e.Size, e.Limit)
+		return fmt.Sprintf("payload of %d bytes is larger than the %d that a read-only subscription copies; take part in the domain to read it", e.Size, e.Limit)
 	}
 	if e.Loan {
 		return fmt.Sprintf("payload of %d bytes does not fit the loan of %d; ask for a loan that is large enough", e.Size, e.Limit)
@@ -28,18 +28,18 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("payload of %d bytes is larger than the publisher's limit of %d; raise MaxPayload or split the payload", e.Size, e.Limit)
 }
 
-// A NoSpaceError says that there was no memory for a publisher, a subscription or a connection, or no slot for a payload: the
-// publisher's memory limit is reached, or the file system is full, or this process may map no more, and readers hold everything
-// there is. Nothing was published.
+// A NoSpaceError says that there was no memory for a publisher, a subscription, a connection, or the slot of a payload.
+// For a slot, the publisher's limit is reached, the file system is full, or this process may map no more, and readers
+// hold all slots. Nothing was published.
 type NoSpaceError struct {
 	Needed    int64 // bytes, of a slot if it is for one
-	Available int64 // bytes that could still be taken
+	Available int64 // bytes that are available
 	Limit     int64 // the publisher's memory limit, bytes; 0 where it is not for a slot
 	Held      int   // slots that readers hold, in the ring and out of it
 	Err       error // a *SpaceError or a *MemoryError, nil when the publisher's own limit was reached
 }
 
-// A SpaceError is the answer of a file system that is full.
+// A SpaceError says that the file system is full.
 type SpaceError = shm.SpaceError
 
 // A MemoryError says that this process may map no more shared memory.
@@ -58,8 +58,8 @@ func (e *NoSpaceError) Error() string {
 
 func (e *NoSpaceError) Unwrap() error { return e.Err }
 
-// A CorruptError says that shared memory written by another process cannot be what it should be. The connection it came
-// over is given up; others are not touched.
+// A CorruptError says that shared memory written by another process is invalid. Its connection is closed; others are
+// not affected.
 type CorruptError struct {
 	Where string // file, and the field in it
 	What  string
@@ -78,7 +78,7 @@ func (e *VersionError) Error() string {
 		e.Path, e.Theirs, e.Ours)
 }
 
-// A LimitError says that a fixed number of things is used up.
+// A LimitError says that a fixed limit is reached.
 type LimitError struct {
 	What   string
 	Limit  int

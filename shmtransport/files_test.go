@@ -16,7 +16,7 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// domain is a directory for publisher and reader files, on a file system that can hold them.
+// A domain is a directory for publisher and reader files, on a file system that can hold them.
 type domain struct {
 	t    testing.TB
 	dir  string
@@ -64,7 +64,7 @@ func (d *domain) readerFile() *ReaderFile {
 	return f
 }
 
-// request fills in what d knows of the publisher.
+// request fills in the paths and the identity of the publisher.
 func (d *domain) request(w *Writer, q ConnectOptions) ConnectOptions {
 	q.Path, q.WakePath, q.Publisher = d.path(w.ID().Participant, "pub.1"), d.path(w.ID().Participant, "wake"), w.ID()
 	if q.Timeout == 0 {
@@ -81,7 +81,8 @@ func (d *domain) connect(r *Reader, f *ReaderFile, w *Writer, q ConnectOptions) 
 	admitAll(d.t, w, d.path(f.id, "reader"), f.id)
 }
 
-// admitAll does what a publisher's participant does when the registry tells it of a reader: read its requests, admit them.
+// admitAll reads the reader's requests and admits them, as a publisher's participant does when the registry notifies
+// it.
 func admitAll(t testing.TB, w *Writer, path string, reader uint64) {
 	t.Helper()
 	if err := admitRequests(w, path, reader); err != nil {
@@ -114,7 +115,7 @@ func admitRequests(w *Writer, path string, reader uint64) error {
 	return failed
 }
 
-// countersBlock is a block of figures that can really go away.
+// countersBlock returns a block of statistics that can be unmapped.
 func (d *domain) countersBlock() (block []byte, unmap func()) {
 	d.t.Helper()
 	f, err := shm.Create(d.dir, int64(shm.PageSize()), 0o600)
@@ -129,8 +130,8 @@ func (d *domain) countersBlock() (block []byte, unmap func()) {
 	return m.Bytes()[:stats.Size], func() { m.Unmap() }
 }
 
-// Memory that is given back and taken again is really gone and really there.
-func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T) {
+// Punched memory is freed, and restored memory is there.
+func TestPublisherFile_StaysBelowMemoryLimit(t *testing.T) {
 	const limit = 4 << 20
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4, MemoryLimit: limit})
@@ -142,7 +143,7 @@ func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T
 	for lap := range 3 {
 		for n := 70 << 10; n < len(b); n += n / 12 {
 			for _, n := range []int{n, 100, n / 8} {
-				tagged(b[:n], w.Sequence())
+				fillTagged(b[:n], w.Sequence())
 				if _, err := w.Publish(t.Context(), b[:n]); err != nil {
 					t.Fatalf("lap %d, %d bytes: %v", lap, n, err)
 				}
@@ -156,7 +157,7 @@ func TestAPublisherFileStaysBelowItsLimitWhilePayloadsGrowAndShrink(t *testing.T
 			if err := syscall.Stat(d.path(w.ID().Participant, "pub.1"), &file); err != nil {
 				t.Fatal(err)
 			}
-			// The header and what rounding to pages adds to each arena come on top.
+			// The header and the rounding to pages of each arena come on top.
 			if got := file.Blocks * 512; got > limit+MaxArenas*4096 {
 				t.Fatalf("the file has %d bytes of memory", got)
 			}

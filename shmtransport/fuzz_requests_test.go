@@ -10,10 +10,10 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// FuzzRequests lets anything stand where another participant's reader file should be, of any length.
+// FuzzRequests reads any content of any length in place of another participant's reader file.
 func FuzzRequests(f *testing.F) {
 	const reader = 9
-	entry := func(state uint32, policy uint32, patience uint64) []byte {
+	entry := func(state uint32, policy uint32, timeout uint64) []byte {
 		b := mem.Alloc(rdrOffGroups + linkEntrySize)
 		mem.Uint32(b, rdrOffUsed).Store(1)
 		mem.Uint32(b, rdrOffChanges).Store(1)
@@ -24,7 +24,7 @@ func FuzzRequests(f *testing.F) {
 		mem.Uint32(e, linkOffNumber).Store(1)
 		mem.Uint32(e, linkOffHistory).Store(historyAll)
 		mem.Uint32(e, linkOffPolicy).Store(policy)
-		mem.Uint64(e, linkOffPatience).Store(patience)
+		mem.Uint64(e, linkOffTimeout).Store(timeout)
 		return b
 	}
 	f.Add(uint32(0), []byte{})

@@ -11,11 +11,11 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// scribbles turns fuzz input into writes to shared memory: 4 bytes of offset, 8 of value, 1 that says what to write and
-// when to stop for a while.
+// scribbles turns fuzz input into writes to shared memory: 4 bytes of offset, 8 of value, 1 that selects the kind of
+// write and the pauses.
 type scribbles []byte
 
-// some makes writes to b until the input says to let the other side run, and reports whether there is more.
+// some makes writes to b until the input has a pause, and reports whether there is more.
 func (s *scribbles) some(b []byte) bool {
 	for len(*s) >= 13 {
 		rec := (*s)[:13]
@@ -30,7 +30,7 @@ func (s *scribbles) some(b []byte) bool {
 		case 2:
 			mem.Uint64(b, off&^7).Store(value)
 		case 3:
-			mem.Uint64(b, off&^7).Add(value) // a little more or less than the truth
+			mem.Uint64(b, off&^7).Add(value) // a little more or less than the valid value
 		}
 		if rec[12]&4 != 0 {
 			break
@@ -53,45 +53,45 @@ const (
 	put32 = 1
 	put64 = 2
 	add64 = 3
-	rest  = 4 // let the other side run
+	yield = 4 // let the other side run
 )
 
-// oneView is hostile memory: one stretch of bytes that anybody may have written.
-type oneView []byte
+// hostileView is one stretch of memory that another process may have written.
+type hostileView []byte
 
-func (v oneView) window(off int64, n int) ([]byte, error) {
+func (v hostileView) window(off int64, n int) ([]byte, error) {
 	if off < 0 || n < 0 || off > int64(len(v)) || int64(n) > int64(len(v))-off {
 		return nil, errors.New("outside the file")
 	}
 	return v[off:][:n:n], nil
 }
 
-func (v oneView) readAt(p []byte, off int64) error {
+func (v hostileView) readAt(p []byte, off int64) error {
 	b, err := v.window(off, len(p))
 	copy(p, b)
 	return err
 }
-func (v oneView) bell() *atomic.Uint32   { return new(atomic.Uint32) }
-func (v oneView) backed() (int64, error) { return int64(len(v)), nil }
-func (v oneView) name() string           { return "hostile" }
-func (v oneView) faulted(any) bool       { return false }
-func (v oneView) close() error           { return nil }
+func (v hostileView) bell() *atomic.Uint32   { return new(atomic.Uint32) }
+func (v hostileView) backed() (int64, error) { return int64(len(v)), nil }
+func (v hostileView) name() string           { return "hostile" }
+func (v hostileView) isFault(any) bool       { return false }
+func (v hostileView) close() error           { return nil }
 
-// readHostile takes what it can get. Nothing may panic, and every call must return.
-func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching bool, meanwhile func() bool) {
+// readHostile takes samples in every way. Nothing may panic, and every call must return.
+func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive bool, meanwhile func() bool) {
 	page := mem.Alloc(linkPageSize)
 	l, err := openLink(v, id)
 	if err != nil {
 		return
 	}
 	l.attach(page, 8)
-	l.reader, l.key, l.history = 9, linkKey(0, 1), history
-	if l.watching = watching; watching {
+	l.readerID, l.key, l.history = 9, linkKey(0, 1), history
+	if l.passive = passive; passive {
 		l.begin(startFor(uint64(history), l.newest(), l.ring.depth()))
 	}
 	r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()
-	r.add(l)
+	r.addLink(l)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	var held []Sample
@@ -138,7 +138,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, watching 
 	r.Poll()
 }
 
-// FuzzOpenLink lets anything stand where a publisher's file should be.
+// FuzzOpenLink reads any content in place of a publisher's file.
 func FuzzOpenLink(f *testing.F) {
 	id := PublisherID{Participant: 7, Number: 1}
 	valid := func(depth int) []byte {
@@ -147,7 +147,7 @@ func FuzzOpenLink(f *testing.F) {
 		if _, err := newWriter(s, id, opts); err != nil {
 			f.Fatal(err)
 		}
-		return s.pieces[0].b[:pubOffRing+ringBytes(depth)]
+		return s.chunks[0].b[:pubOffRing+ringBytes(depth)]
 	}
 	f.Add([]byte{}, []byte{})
 	f.Add(valid(1), []byte{})
@@ -156,7 +156,7 @@ func FuzzOpenLink(f *testing.F) {
 	f.Add(valid(16), scribble([3]uint64{pubOffDepth, 1 << 16, put32}))
 	f.Add(valid(16), scribble([3]uint64{pubOffMaxPayload, 1 << 63, put64}))
 	f.Fuzz(func(t *testing.T, header, writes []byte) {
-		v := oneView(mem.Alloc(min(len(header), 1<<20)/8*8 + 8))
+		v := hostileView(mem.Alloc(min(len(header), 1<<20)/8*8 + 8))
 		copy(v, header)
 		if len(v) > pubOffRing { // most inputs should get past the first checks
 			mem.Uint64(v, pubOffMagic).Store(publisherMagic)
@@ -175,14 +175,14 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(4), scribble())
 	f.Add(uint8(2), scribble([3]uint64{admission + admOffStart, 1<<64 - 1, put64}))
 	f.Add(uint8(4), scribble([3]uint64{admission + admOffStart, 0, put64}))
-	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | rest}, [3]uint64{pubOffRing + entrySize, 1<<22 + 5<<14, add64 | rest}))
-	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | rest}, [3]uint64{pubOffRing + entrySize, 8 << 22, add64}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | yield}, [3]uint64{pubOffRing + entrySize, 1<<22 + 5<<14, add64 | yield}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | yield}, [3]uint64{pubOffRing + entrySize, 8 << 22, add64}))
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
-	f.Add(uint8(0), scribble([3]uint64{pubOffState, 1, put32 | rest}, [3]uint64{pubOffState, 0, put32 | rest}, [3]uint64{pubOffFull, 1, put32}))
-	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | rest}, [3]uint64{pubOffRing + entrySize, 50, add64 | rest}))
-	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + entrySize*2, slotInEntry + smallPayload + 1 + 10<<slotBits, put64 | rest}))
-	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | rest}, [3]uint64{pubOffRing + 2*entrySize, 1<<slotBits - 1, put64 | rest}))
+	f.Add(uint8(0), scribble([3]uint64{pubOffState, 1, put32 | yield}, [3]uint64{pubOffState, 0, put32 | yield}, [3]uint64{pubOffFull, 1, put32}))
+	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | yield}, [3]uint64{pubOffRing + entrySize, 50, add64 | yield}))
+	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + entrySize*2, slotInEntry + smallPayload + 1 + 10<<slotBits, put64 | yield}))
+	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | yield}, [3]uint64{pubOffRing + 2*entrySize, 1<<slotBits - 1, put64 | yield}))
 	f.Add(uint8(32+3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
 	f.Add(uint8(32+16+8+2), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
 	f.Add(uint8(32+2), scribble([3]uint64{pubOffRing + entrySize, MaxArenas << slotIndexBits, add64}))
@@ -212,8 +212,8 @@ func FuzzTake(f *testing.F) {
 			t.Fatal(err)
 		}
 		// One stretch of all the publisher's memory, as its file would be.
-		v := oneView(mem.Alloc(int(h.store.size)))
-		for _, p := range h.store.pieces {
+		v := hostileView(mem.Alloc(int(h.store.size)))
+		for _, p := range h.store.chunks {
 			copy(v[p.off:], p.b)
 		}
 		s := scribbles(writes)
@@ -221,31 +221,31 @@ func FuzzTake(f *testing.F) {
 	})
 }
 
-// FuzzPeerPage lets a reader write anything to its own page while the publisher and another reader go on. The publisher may
-// keep memory for it and, if the reader was admitted as lossless, wait; nothing else.
+// FuzzPeerPage lets a reader write anything to its own page while the publisher and another reader go on. The worst
+// effect is that the publisher keeps memory or, if the reader was admitted as lossless, waits.
 func FuzzPeerPage(f *testing.F) {
 	f.Add(false, scribble())
-	f.Add(false, scribble([3]uint64{pageOffMarksUsed, 1<<32 - 1, put32}, [3]uint64{pageOffMarks, 1, put32}, [3]uint64{pageOffMarks + 4, 1<<32 - 1, put32 | rest}))
-	f.Add(true, scribble([3]uint64{pageOffCursor, 1<<64 - 1, put64 | rest}, [3]uint64{pageOffCursor, 1, put64 | rest}, [3]uint64{pageOffCursor, 5, put64 | rest}))
-	f.Add(true, scribble([3]uint64{pageOffState, 0, put32 | rest}, [3]uint64{pageOffState, 1, put32 | rest}))
-	f.Add(false, scribble([3]uint64{pageOffGen, 1 << 31, put32 | rest}, [3]uint64{pageOffArmed, 77, put32 | rest}))
+	f.Add(false, scribble([3]uint64{pageOffMarksUsed, 1<<32 - 1, put32}, [3]uint64{pageOffMarks, 1, put32}, [3]uint64{pageOffMarks + 4, 1<<32 - 1, put32 | yield}))
+	f.Add(true, scribble([3]uint64{pageOffCursor, 1<<64 - 1, put64 | yield}, [3]uint64{pageOffCursor, 1, put64 | yield}, [3]uint64{pageOffCursor, 5, put64 | yield}))
+	f.Add(true, scribble([3]uint64{pageOffState, 0, put32 | yield}, [3]uint64{pageOffState, 1, put32 | yield}))
+	f.Add(false, scribble([3]uint64{pageOffGen, 1 << 31, put32 | yield}, [3]uint64{pageOffArmed, 77, put32 | yield}))
 	var all [][3]uint64
 	for i := range uint64(200) {
 		all = append(all, [3]uint64{pageOffMarks + 4*i, i + 1, put32})
 	}
-	f.Add(false, scribble(append(all, [3]uint64{pageOffMarksUsed, 200, put32 | rest})...))
+	f.Add(false, scribble(append(all, [3]uint64{pageOffMarksUsed, 200, put32 | yield})...))
 	f.Fuzz(func(t *testing.T, lossless bool, writes []byte) {
 		h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 20 << 10})
 		honest := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 8, Spin: -1})
-		liar := h.reader(LinkRequest{Lossless: lossless, Timeout: 1}, ReaderOptions{})
-		link := (*liar.links.Load())[0]
+		hostile := h.reader(LinkRequest{Lossless: lossless, Timeout: 1}, ReaderOptions{})
+		link := (*hostile.links.Load())[0]
 		page := h.w.readers[1].page
 		if mem.Uint32(page, pageOffArmed) != link.armed {
-			t.Fatal("not the liar's page")
+			t.Fatal("not the hostile reader's page")
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		if !lossless {
-			cancel() // a publish that does not wait does not look at its context
+			cancel() // a publish that does not wait does not check its context
 		}
 		defer cancel()
 		s := scribbles(writes)
@@ -295,7 +295,7 @@ func FuzzPeerPage(f *testing.F) {
 			t.Fatal("without readers:", err)
 		}
 		if n := h.w.Readers(); n != 0 {
-			t.Fatalf("%d readers after all were dismissed", n)
+			t.Fatalf("%d readers after all were removed", n)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// tagged is a payload that shows it when bytes of two samples are mixed.
-func tagged(b []byte, tag uint64) {
+// fillTagged fills a payload so that a mixture of two samples shows.
+func fillTagged(b []byte, tag uint64) {
 	for i := range b {
 		b[i] = byte(tag >> (8 * (i % 8)))
 	}
@@ -32,17 +32,17 @@ func checkTagged(b []byte) error {
 	return nil
 }
 
-// A crowd is publishers and readers that do everything to one ring at the same time.
-type crowd struct {
+// A stress is publishers and readers that do everything to one ring at the same time.
+type stress struct {
 	*heapRing
 	mu       sync.Mutex // guards heapRing.links
 	released chan Sample
 	tags     atomic.Uint64
-	refused  atomic.Int64 // publishes for which there was no space
-	grow     bool         // payloads get larger
+	refused  atomic.Int64 // publishes without space
+	growing  bool         // payloads get larger
 }
 
-func (c *crowd) join(q LinkRequest, waits *WaitSet, opts ReaderOptions) *Reader {
+func (c *stress) addReader(q LinkRequest, waits *WaitSet, opts ReaderOptions) *Reader {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := NewReader(waits, nil, opts)
@@ -50,14 +50,14 @@ func (c *crowd) join(q LinkRequest, waits *WaitSet, opts ReaderOptions) *Reader 
 	return r
 }
 
-// publish publishes n samples, each in the way that chance picks.
-func (c *crowd) publish(n int) error {
+// publish publishes n samples, each in a way chosen at random.
+func (c *stress) publish(n int) error {
 	ctx := c.t.Context()
 	buf := make([]byte, 70_000)
 	for i := range n {
 		size := 8 + rand.IntN(200)
-		if c.grow {
-			size += rand.IntN(1 + 60_000*i/n) // so that slots are outgrown
+		if c.growing {
+			size += rand.IntN(1 + 60_000*i/n) // so that slots become too small
 		}
 		if rand.IntN(200) == 0 {
 			size = copyOutsideLock + 1 + rand.IntN(1000)
@@ -68,20 +68,20 @@ func (c *crowd) publish(n int) error {
 		case 0:
 			var l Loan
 			if l, err = c.w.Loan(ctx, size); err == nil {
-				tagged(l.Bytes()[:size], tag)
+				fillTagged(l.Bytes()[:size], tag)
 				_, err = l.Commit(ctx, size)
 			}
 		case 1:
 			var l Loan
 			if l, err = c.w.Loan(ctx, size); err == nil {
-				tagged(l.Bytes()[:size], tag)
+				fillTagged(l.Bytes()[:size], tag)
 				l.Discard()
 			}
 		case 2:
-			tagged(buf[:size], tag)
+			fillTagged(buf[:size], tag)
 			_, err = c.w.Publish(ctx, buf[:size/3], nil, buf[size/3:size])
 		default:
-			tagged(buf[:size], tag)
+			fillTagged(buf[:size], tag)
 			_, err = c.w.Publish(ctx, buf[:size])
 		}
 		var space *NoSpaceError
@@ -96,8 +96,8 @@ func (c *crowd) publish(n int) error {
 	return nil
 }
 
-// read takes samples until ctx ends or limit are taken, and lets go of them here, elsewhere, or later.
-func (c *crowd) read(ctx context.Context, r *Reader, q LinkRequest, limit int) error {
+// read takes samples until ctx ends or limit are taken, and releases them here, in releaseAll, or later.
+func (c *stress) read(ctx context.Context, r *Reader, q LinkRequest, limit int) error {
 	var last uint64
 	for range limit {
 		s, err := r.Receive(ctx)
@@ -124,10 +124,10 @@ func (c *crowd) read(ctx context.Context, r *Reader, q LinkRequest, limit int) e
 	return nil
 }
 
-// releaseAll holds a few samples for a while and lets them go in another order.
-func (c *crowd) releaseAll() error {
+// releaseAll holds a few samples for a while and releases them in another order.
+func (c *stress) releaseAll() error {
 	var held []Sample
-	letGo := func(i int) error {
+	release := func(i int) error {
 		s := held[i]
 		held = append(held[:i], held[i+1:]...)
 		if err := checkTagged(s.Payload()); err != nil {
@@ -140,23 +140,23 @@ func (c *crowd) releaseAll() error {
 	for s := range c.released {
 		held = append(held, s)
 		if len(held) > 6 {
-			if err := letGo(rand.IntN(len(held))); err != nil {
+			if err := release(rand.IntN(len(held))); err != nil {
 				return err
 			}
 		}
 	}
 	for len(held) > 0 {
-		if err := letGo(0); err != nil {
+		if err := release(0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// comeAndGo lets guests join, take a few samples, and leave with some of them.
-func (c *crowd) comeAndGo(ctx context.Context, waits *WaitSet) error {
+// churn connects readers that take a few samples and close with some of them held.
+func (c *stress) churn(ctx context.Context, waits *WaitSet) error {
 	for ctx.Err() == nil {
-		if err := c.guest(ctx, waits); err != nil {
+		if err := c.visit(ctx, waits); err != nil {
 			return err
 		}
 		if rand.IntN(4) == 0 {
@@ -166,9 +166,9 @@ func (c *crowd) comeAndGo(ctx context.Context, waits *WaitSet) error {
 	return nil
 }
 
-func (c *crowd) guest(ctx context.Context, waits *WaitSet) error {
+func (c *stress) visit(ctx context.Context, waits *WaitSet) error {
 	q := LinkRequest{Lossless: rand.IntN(3) == 0, History: uint32(rand.IntN(3))}
-	r := c.join(q, waits, ReaderOptions{MaxHeld: 16, Spin: -1})
+	r := c.addReader(q, waits, ReaderOptions{MaxHeld: 16, Spin: -1})
 	defer r.Close()
 	some, stop := context.WithTimeout(ctx, time.Millisecond)
 	defer stop()
@@ -183,9 +183,9 @@ func (c *crowd) guest(ctx context.Context, waits *WaitSet) error {
 	return err
 }
 
-func TestEverythingAtOnceHammer(t *testing.T) { inSlotsAndEntries(t, testEverythingAtOnceHammer) }
+func TestRing_AllOperationsHammer(t *testing.T) { inSlotsAndEntries(t, testRing_AllOperationsHammer) }
 
-func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
+func testRing_AllOperationsHammer(t *testing.T, newRing ringMaker) {
 	for _, opts := range []WriterOptions{
 		{Depth: 1},
 		{Depth: 2, MemoryLimit: 90 << 10},
@@ -194,12 +194,12 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 		{Depth: 32},
 	} {
 		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
-			c := &crowd{heapRing: newRing(t, opts), released: make(chan Sample, 4), grow: opts.MemoryLimit > 100<<10}
+			c := &stress{heapRing: newRing(t, opts), released: make(chan Sample, 4), growing: opts.MemoryLimit > 100<<10}
 			waits := new(WaitSet)
 			if opts.Depth%4 == 0 {
-				everybodySits(waits)
+				useGroupsOnly(waits)
 			}
-			var publishers, readers, guests, releaser sync.WaitGroup
+			var publishers, readers, visitors, releaser sync.WaitGroup
 			run := func(wg *sync.WaitGroup, f func() error) {
 				wg.Go(func() {
 					if err := f(); err != nil {
@@ -211,23 +211,23 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 			for i := range 5 {
 				q := LinkRequest{Lossless: i >= 3}
 				ctx, ended := context.WithCancel(t.Context())
-				r := c.join(q, waits, ReaderOptions{
+				r := c.addReader(q, waits, ReaderOptions{
 					Spin: []time.Duration{0, -1}[i/2%2], MaxHeld: 16, Ended: func(PublisherID) { ended() },
 				})
 				all = append(all, r)
 				run(&readers, func() error { return c.read(ctx, r, q, 1<<30) })
 			}
-			leave, stopGuests := context.WithCancel(t.Context())
+			leave, stopVisitors := context.WithCancel(t.Context())
 			for range 2 {
-				run(&guests, func() error { return c.comeAndGo(leave, waits) })
+				run(&visitors, func() error { return c.churn(leave, waits) })
 			}
 			run(&releaser, c.releaseAll)
 			for range 2 {
 				run(&publishers, func() error { return c.publish(min(1000*opts.Depth, 6000) / min(slowdown, 2*opts.Depth)) })
 			}
 			publishers.Wait()
-			stopGuests()
-			guests.Wait()
+			stopVisitors()
+			visitors.Wait()
 			published := c.w.Sequence()
 			c.w.Close()
 			readers.Wait()
@@ -246,7 +246,7 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 			c.checkSlots()
 			empty := 0
 			for _, a := range c.w.pool.arenas {
-				if a.empty {
+				if a.punched {
 					empty++
 				}
 			}
@@ -255,13 +255,13 @@ func testEverythingAtOnceHammer(t *testing.T, newRing ringMaker) {
 	}
 }
 
-// checkSlots checks that every slot is in exactly one place.
-func (c *crowd) checkSlots() {
+// checkSlots checks that every slot is in exactly one state.
+func (c *stress) checkSlots() {
 	c.t.Helper()
 	seen := make(map[slotID]int)
 	nowhere := 0
 	for _, a := range c.w.pool.arenas {
-		if a.empty {
+		if a.punched {
 			nowhere += a.slots
 		}
 		for _, id := range a.free {

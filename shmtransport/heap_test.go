@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// heapRing is a publisher and its subscriptions over private memory.
+// A heapRing is a publisher and its subscriptions over private memory.
 type heapRing struct {
 	t     testing.TB
 	store *heapStore
@@ -18,7 +18,7 @@ type heapRing struct {
 // ringMaker is newHeapRing or newEntryRing.
 type ringMaker func(testing.TB, WriterOptions) *heapRing
 
-// inSlotsAndEntries runs a test of what must hold for small samples wherever they are.
+// inSlotsAndEntries runs a test for small samples in slots and in entries.
 func inSlotsAndEntries(t *testing.T, test func(*testing.T, ringMaker)) {
 	t.Run("slots", func(t *testing.T) { test(t, newHeapRing) })
 	t.Run("entries", func(t *testing.T) { test(t, newEntryRing) })
@@ -70,9 +70,9 @@ func (h *heapRing) connect(r *Reader, q LinkRequest) {
 		h.t.Fatal(err)
 	}
 	l.attach(page, r.opts.MaxHeld)
-	l.reader, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
-	l.free = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
-	r.add(l)
+	l.readerID, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
+	l.freePage = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
+	r.addLink(l)
 	if err := h.w.Admit(q, page, func() {}, false); err != nil {
 		h.t.Fatal(err)
 	}

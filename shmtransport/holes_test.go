@@ -11,8 +11,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// measured returns how long a file is and how much memory it has.
-func measured(t *testing.T, path string) (size, backed int64) {
+// fileSizes returns the length of a file and its memory, in bytes.
+func fileSizes(t *testing.T, path string) (size, backed int64) {
 	t.Helper()
 	var st syscall.Stat_t
 	if err := syscall.Stat(path, &st); err != nil {
@@ -21,7 +21,7 @@ func measured(t *testing.T, path string) (size, backed int64) {
 	return st.Size, st.Blocks * 512
 }
 
-// touch reads a byte of every page of a file through a mapping, as a user can who may only read.
+// touch reads a byte of every page of a file through a mapping, as a user with read access can.
 func touch(t *testing.T, path string) {
 	t.Helper()
 	f, err := shm.Open(path)
@@ -29,7 +29,7 @@ func touch(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	size, _ := measured(t, path)
+	size, _ := fileSizes(t, path)
 	m, err := f.Map(0, int(size), false)
 	if err != nil {
 		t.Fatal(err)
@@ -49,13 +49,13 @@ func TestReaderFile_NoHoles(t *testing.T) {
 	f := d.readerFile()
 	path := d.path(f.id, "reader")
 	for links := range 2*linksPerGroup + 1 {
-		size, backed := measured(t, path)
+		size, backed := fileSizes(t, path)
 		if backed < size {
 			t.Fatalf("with %d links it has %d bytes and memory for %d", links, size, backed)
 		}
 		if links%linksPerGroup == 1 {
 			touch(t, path)
-			if _, now := measured(t, path); now != backed {
+			if _, now := fileSizes(t, path); now != backed {
 				t.Errorf("touching it took %d bytes", now-backed)
 			}
 		}
@@ -65,43 +65,43 @@ func TestReaderFile_NoHoles(t *testing.T) {
 	}
 }
 
-// A publisher that gives the memory of slots back has holes in its file. Where a process has the kernel fill them, they are made
-// again when the publisher finds no room.
-func TestPublisherFile_TouchedHolesAreGivenBack(t *testing.T) {
+// A publisher that punches holes for unused slots punches them again, when it finds no room, if another process had the
+// kernel fill them.
+func TestPublisherFile_TouchedHolesArePunchedAgain(t *testing.T) {
 	const limit = 4 << 20
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4, MemoryLimit: limit})
 	path := d.path(w.ID().Participant, "pub.1")
 	b := make([]byte, limit/4)
 	for n := 70 << 10; n < len(b); n += n / 4 {
-		tagged(b[:n], w.Sequence())
+		fillTagged(b[:n], w.Sequence())
 		if _, err := w.Publish(t.Context(), b[:n]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	empty := int64(0)
 	for _, a := range w.pool.arenas {
-		if a.empty {
+		if a.punched {
 			empty += roundToPage(a.bytes())
 		}
 	}
-	size, before := measured(t, path)
+	size, before := fileSizes(t, path)
 	if empty == 0 || size-before != empty {
 		t.Fatalf("the file has holes of %d bytes, %d were given back", size-before, empty)
 	}
 	touch(t, path)
-	if _, now := measured(t, path); now != size {
+	if _, now := fileSizes(t, path); now != size {
 		t.Fatalf("touching the whole file of %d bytes leaves it %d bytes of memory", size, now)
 	}
 	w.pool.limit *= 4
-	w.pool.store = fullOnce{w.store, new(bool)}
-	if err := w.pool.add(slotSizeFor(200<<10), 1, false); err != nil {
+	w.pool.store = failingStore{w.store, new(bool)}
+	if err := w.pool.addArena(slotSizeFor(200<<10), 1, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, now := measured(t, path); now > before+limit/4 {
+	if _, now := fileSizes(t, path); now > before+limit/4 {
 		t.Errorf("%d bytes of memory before the holes were touched, %d after the publisher found no room", before, now)
 	}
-	// The samples that are there were not touched.
+	// The remaining samples are intact.
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
 	d.connect(r, d.readerFile(), w, ConnectOptions{History: 1})
@@ -112,13 +112,13 @@ func TestPublisherFile_TouchedHolesAreGivenBack(t *testing.T) {
 	s.Release()
 }
 
-// fullOnce is a store on a file system that has no room when it is first asked.
-type fullOnce struct {
+// failingStore is a store whose first grow finds a full file system.
+type failingStore struct {
 	store
 	asked *bool
 }
 
-func (s fullOnce) grow(n int64) (int64, []byte, error) {
+func (s failingStore) grow(n int64) (int64, []byte, error) {
 	if !*s.asked {
 		*s.asked = true
 		return 0, nil, &shm.SpaceError{Path: "full", Needed: n}

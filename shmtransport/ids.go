@@ -2,7 +2,7 @@ package shmtransport
 
 import "fmt"
 
-// A PublisherID names one publisher of a domain for as long as its participant lives; it is never given to another.
+// A PublisherID names one publisher of a domain. It is never reused.
 type PublisherID struct {
 	Participant uint64
 	Number      uint32 // unique within the participant

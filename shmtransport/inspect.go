@@ -9,22 +9,22 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A PublisherState is what a publisher's file says at one moment, for whoever looks without taking part.
+// A PublisherState is the content of a publisher's file at one moment, for tools that do not take part.
 type PublisherState struct {
 	ID         PublisherID
 	Path       string
 	Depth      int
 	MaxPayload int64 // bytes
 	Closed     bool  // it publishes nothing more
-	Full       bool  // there is no place for another subscription
-	Waiting    bool  // a publish sleeps until a lossless subscription has taken more
+	Full       bool  // there is no room for another subscription
+	Waiting    bool  // a publish waits for a lossless subscription
 	Head       uint64
 	Admitted   []Admission
 	arenas     []arenaState
-	ringed     [MaxArenas]bool // arenas that ring words name
+	inRing     [MaxArenas]bool // arenas that ring words name
 }
 
-// An Admission is a link whose marks a publisher watches.
+// An Admission is a link whose marks a publisher respects.
 type Admission struct {
 	Reader           uint64 // participant id
 	Link, Generation uint32
@@ -36,7 +36,8 @@ type arenaState struct {
 	slots         uint32
 }
 
-// Slots returns how many slots a publisher has ever made, and how many bytes they take, unless memory was given back.
+// Slots returns the number of slots that a publisher has ever made, and their size in bytes, part of which may have
+// been freed.
 func (p *PublisherState) Slots() (n int, size int64) {
 	for _, a := range p.arenas {
 		n += int(a.slots)
@@ -45,7 +46,7 @@ func (p *PublisherState) Slots() (n int, size int64) {
 	return n, size
 }
 
-// InspectPublisher reads a publisher's file, without mapping it. What cannot be is a *CorruptError, another layout a
+// InspectPublisher reads a publisher's file, without mapping it. Invalid content is a *CorruptError, another layout a
 // *VersionError.
 func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	f, err := shm.Open(path)
@@ -107,7 +108,8 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	return p, p.readRing(f, corrupt)
 }
 
-// readRing checks the words of the ring as a reader would. The arenas were read before: a word may name one that is newer.
+// readRing checks the words of the ring as a reader would. The arenas were read before, so a word may name a newer
+// arena.
 func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) error) error {
 	ring := make([]byte, ringBytes(p.Depth))
 	if err := readFull(f, ring, pubOffRing); err != nil {
@@ -133,15 +135,15 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 			return corrupt("ring entry %d names slot %d of arena %d, which has %d", i, slotID(slot).index(), k, p.arenas[k].slots)
 		}
 		if k < MaxArenas {
-			p.ringed[k] = true
+			p.inRing[k] = true
 		}
 	}
 	return nil
 }
 
-// IdleBytes returns how many bytes are in arenas of which neither the ring nor any of the marks names a slot.
+// IdleBytes returns the size in bytes of the arenas without a slot that the ring or one of the marks names.
 func (p *PublisherState) IdleBytes(marks []uint32) (n int64) {
-	marked := p.ringed
+	marked := p.inRing
 	for _, m := range marks {
 		if k := slotID(m - 1).arena(); m != 0 && k < MaxArenas {
 			marked[k] = true
@@ -155,14 +157,14 @@ func (p *PublisherState) IdleBytes(marks []uint32) (n int64) {
 	return n
 }
 
-// readArenas takes the arena table as a reader would: no entry that it would not believe is in use.
+// readArenas reads the arena table with the checks of a reader.
 func (p *PublisherState) readArenas(table []byte, largest uint64, file int64, corrupt func(string, ...any) error) error {
 	for k := range MaxArenas {
 		e := table[k*arenaEntrySize:]
 		off, slotSize := binary.NativeEndian.Uint64(e[arenaOffOffset:]), binary.NativeEndian.Uint64(e[arenaOffSlotSize:])
 		slots := binary.NativeEndian.Uint32(e[arenaOffSlots:])
 		if off == 0 || slotSize == 0 || slots == 0 {
-			break // not made, or being made: the number of slots is written last
+			break // not made yet: the number of slots is written last
 		}
 		if off > 1<<50 || slotSize%slotAlign != 0 || slotSize > largest || slots > maxSlots ||
 			int64(off)+(slotHeaderSize+int64(slotSize))*int64(slots) > file {
@@ -173,14 +175,14 @@ func (p *PublisherState) readArenas(table []byte, largest uint64, file int64, co
 	return nil
 }
 
-// A HeldSlot is what a mark of a reader keeps a publisher from using.
+// A HeldSlot is a slot that a reader's mark keeps from being reused.
 type HeldSlot struct {
 	Sequence  uint64
 	Published int64 // stamp, ns of CLOCK_MONOTONIC
 	Size      int64 // bytes that the slot takes
 }
 
-// Held reads the slot that a mark names. It is false where there is none.
+// Held reads the slot that a mark names. It returns false if there is none.
 func (p *PublisherState) Held(mark uint32) (HeldSlot, bool) {
 	id := slotID(mark - 1)
 	if mark == 0 || id.arena() >= len(p.arenas) {
@@ -206,19 +208,19 @@ func (p *PublisherState) Held(mark uint32) (HeldSlot, bool) {
 	}, true
 }
 
-// A LinkState is what a reader's file says of one link, its page included.
+// A LinkState is the content of a reader's file for one link, with its page.
 type LinkState struct {
 	Reader           uint64 // participant id
 	Link, Generation uint32
 	Publisher        PublisherID
 	Subscription     uint32
 	Lossless         bool
-	Cursor           uint64   // the next sequence to take, 0 before it is admitted, all bits set when it gave the ring up
+	Cursor           uint64   // the next sequence to take, 0 before it is admitted, all bits set after it disconnected
 	Marks            []uint32 // by number, 0 = not in use
 }
 
-// InspectReader reads the reader file of a participant, without mapping it: the links that ask for samples. Links that come or
-// go meanwhile may be left out. What cannot be is a *CorruptError, another layout a *VersionError.
+// InspectReader reads the reader file of a participant, without mapping it, and returns the links that request samples.
+// Links that change meanwhile may be missing. Invalid content is a *CorruptError, another layout a *VersionError.
 func InspectReader(path string, id uint64) ([]LinkState, error) {
 	p, err := OpenPeerFile(path, id, nil)
 	if err != nil {

@@ -8,121 +8,121 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// Latest fills s with the newest sample there is, also one that was received before, and reports whether there is one. Of
-// several publishers it is that of the one that published last. What is older is passed over: it is not received later, and
-// does not count as lost. Like TryReceive it does not wait, also not for a goroutine that receives.
+// Latest fills s with the newest sample and reports whether there is one. It may be a sample that was received before.
+// With several publishers it is the sample that was published last. Older samples are skipped: they are not received
+// later and do not count as lost. Like TryReceive it does not wait, and returns false while another goroutine receives.
 func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
 	}
-	if !r.turn.tryAcquire() {
+	if !r.lock.tryAcquire() {
 		return false, nil
 	}
-	s.link, r.other.link = nil, nil
+	s.link, r.candidate.link = nil, nil
 	defer r.endLatest(sigbus.Guard(), s, &ok, &err)
-	for range lapsOfPatience {
+	for range maxLapRetries {
 		o, err := r.latest(s)
-		if o != again {
+		if o != lapped {
 			return o == taken, err
 		}
 	}
 	return false, nil
 }
 
-// latest asks every link once.
+// latest checks every link once.
 func (r *Reader) latest(s *Sample) (outcome, error) {
-	if r.untidy.Load() {
-		r.tidy()
+	if r.needsPrune.Load() {
+		r.prune()
 	}
 	links := *r.links.Load()
 	if len(r.ended) > 0 {
 		links = slices.Concat(links, r.ended)
-	} else if len(links) == 1 && links[0].repeat(s) {
-		r.changed()
+	} else if len(links) == 1 && links[0].repeatLast(s) {
+		r.statsChanged()
 		return taken, nil
 	}
-	result, newest := nothing, false
+	result, newest := noSample, false
 	for _, l := range links {
-		one := &r.other
+		one := &r.candidate
 		*one = Sample{}
 		o, fresh, err := l.latest(one)
 		switch {
 		case o == taken && result == taken && one.stamp < s.stamp:
-			one.passOver()
+			one.discard()
 		case o == taken:
 			if result == taken {
-				s.passOver()
+				s.discard()
 			}
 			*s, newest, result = *one, fresh, taken
 			*one = Sample{}
 		case err != nil:
-			r.fail(l, err)
+			r.failLink(l, err)
 		case o == heldLimit:
 			if result == taken {
-				s.passOver()
+				s.discard()
 				*s = Sample{}
 			}
 			return o, r.tooManyHeld(l)
-		case result == nothing:
+		case result == noSample:
 			result = o
 		}
 	}
 	if len(r.ended) > 0 {
-		r.endPassed(s.link)
+		r.endPassedOver(s.link)
 	}
 	switch {
 	case newest:
-		r.count(s)
+		r.countSample(s)
 	case result == taken:
-		r.changed()
+		r.statsChanged()
 	}
 	return result, nil
 }
 
-// passOver lets go of a sample that another turned out to be newer than. What was lost before it is counted with the next one.
-// Called with the turn.
-func (s *Sample) passOver() {
+// discard releases a sample that is older than another candidate. Losses before it are counted with the link's next
+// sample. Called with the lock.
+func (s *Sample) discard() {
 	s.link.lost += s.lost
 	s.Release()
 }
 
-// latest hands out the newest sample, also one that was taken before, and reports whether it was not. What it passes over is
-// not lost: nobody wants it.
+// latest returns the newest sample in s, and in fresh whether it was not taken before. Skipped samples do not count as
+// lost.
 func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	if !l.admitted {
 		if l.kept != nil {
 			o, fresh = l.latestKept(s)
 			return o, fresh, nil
 		}
-		if ok, err := l.connected(); !ok {
-			return nothing, false, err
+		if ok, err := l.beginIfReady(); !ok {
+			return noSample, false, err
 		}
 	}
-	newest := l.cursor - 1 // whatever the head says
-	// Samples that were taken back are rare, and none comes back, so nobody honest makes us look at an entry more than a few
-	// times. A ring that says so again and again has nothing that could be had.
+	newest := l.cursor - 1 // the minimum, whatever the head says
+	// Withdrawn samples are rare and never return, so a valid ring needs only a few loads of each entry. A ring that
+	// claims more has no latest sample.
 	budget := 4 * l.ring.depth()
-	looks := budget
+	loads := budget
 	for range 8 {
-		if looks < 0 {
-			return nothing, false, nil
+		if loads < 0 {
+			return noSample, false, nil
 		}
 		if l.ended() {
-			looks -= l.ring.depth()
+			loads -= l.ring.depth()
 			newest = max(newest, l.newest())
 		} else {
 			newest = max(newest, l.head.Load())
 		}
 		if newest < l.start || newest >= l.cursor+1<<40 {
-			return nothing, false, nil
+			return noSample, false, nil
 		}
 		var back int
-		o, back, err = l.claimBack(s, newest)
-		looks -= back
+		o, back, err = l.claimNewest(s, newest)
+		loads -= back
 		switch {
-		case o == gone:
-			return nothing, false, nil
-		case o == again:
+		case o == sampleLost:
+			return noSample, false, nil
+		case o == lapped:
 			if d := ahead(l.ring.word(newest).Load(), newest); d > 0 {
 				newest += uint64(d)
 			}
@@ -131,54 +131,54 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			l.advance()
 			return taken, true, nil
 		case o == taken:
-			l.lost, s.lost = s.lost, 0 // for one that counts
+			l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 			return taken, false, nil
 		default:
 			return o, false, err
 		}
 	}
-	if budget-looks > lapsOfPatience {
-		return nothing, false, nil // that was much, and would be as much again
+	if budget-loads > maxLapRetries {
+		return noSample, false, nil // the next attempt would cost as much
 	}
-	return again, false, nil
+	return lapped, false, nil
 }
 
-// claimBack claims the sample at newest or, of those that were taken back, the one before, as long as there is one. It also
-// returns how many there were.
-func (l *Link) claimBack(s *Sample, newest uint64) (_ outcome, back int, _ error) {
+// claimNewest claims the sample at newest or, if that was withdrawn, the one before it, and so on. It also returns the
+// number of samples it went back.
+func (l *Link) claimNewest(s *Sample, newest uint64) (_ outcome, back int, _ error) {
 	cursor := l.cursor
 	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at, back = at-1, back+1 {
 		word := l.ring.word(at).Load()
 		if ahead(word, at) != 0 {
-			return again, back, nil
+			return lapped, back, nil
 		}
 		l.cursor = at
 		o, err := l.claim(s, word)
 		l.cursor = cursor
 		switch {
-		case o != gone:
+		case o != sampleLost:
 			return o, back, err
 		case word&slotMask != slotWithdrawn:
-			return again, back, nil // it was overtaken, and so were those before it
+			return lapped, back, nil // it was overwritten, and so were those before it
 		}
 	}
-	return gone, back, nil
+	return sampleLost, back, nil
 }
 
-// repeat hands out once more the copy of a small sample that was made last, if nobody holds it and it is the newest still: the
-// word of the next is not in the ring. It looks at no other memory of the publisher, and that word does not change before there
-// is a newer sample, so as long as there is none neither process waits for the other's cache.
-func (l *Link) repeat(s *Sample) bool {
-	k := l.recent
+// repeatLast returns once more the copy of a small sample that was made last, if it is not held and is still the
+// newest: the word of the next sample is not in the ring. It loads no other memory of the publisher. As long as there
+// is no newer sample that word does not change, so neither process waits for the other's cache.
+func (l *Link) repeatLast(s *Sample) bool {
+	k := l.lastCopied
 	c := l.copies[k]
-	if c == nil || c.sequence == 0 || c.sequence+1 != l.cursor || use(l.uses[k].Load()).inUse() {
+	if c == nil || c.sequence == 0 || c.sequence+1 != l.cursor || holding(l.holdings[k].Load()).active() {
 		return false
 	}
 	if ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 {
 		return false
 	}
 	s.sequence, s.stamp, s.payload = c.sequence, c.stamp, mem.SpanOfWords(c.words[:], c.n)
-	l.hand(s, k, copied)
-	l.lost, s.lost = s.lost, 0 // for one that counts
+	l.handOut(s, k, holdsCopy)
+	l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 	return true
 }

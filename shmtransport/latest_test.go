@@ -18,19 +18,19 @@ func latest(t *testing.T, r *Reader, payload string) Sample {
 	return s
 }
 
-// shareClock lets publishers stamp with one clock. Their stamps say whose sample is the latest; two clocks agree to well under a
-// microsecond, and between two publishes of a test there may be less.
+// shareClock lets publishers share one clock. Their stamps decide which sample is the latest; two clocks agree to well
+// under a microsecond, but two publishes of a test may be closer than that.
 func shareClock(rings []*heapRing) {
 	for _, h := range rings {
 		h.w.clock = rings[0].w.clock
 	}
 }
 
-func TestTheLatestIsThereAgainAndAgain(t *testing.T) {
-	inSlotsAndEntries(t, testTheLatestIsThereAgainAndAgain)
+func TestLatest_Repeated(t *testing.T) {
+	inSlotsAndEntries(t, testLatest_Repeated)
 }
 
-func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
+func testLatest_Repeated(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 2})
 	latest(t, r, "")
@@ -42,7 +42,7 @@ func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
 		one.Release()
 		other.Release()
 	}
-	expectNothing(t, r) // the others were passed over
+	expectNothing(t, r) // the others were skipped
 	h.publish("10")
 	h.publish("11")
 	expect(t, r, "10", 0)
@@ -60,7 +60,7 @@ func testTheLatestIsThereAgainAndAgain(t *testing.T, newRing ringMaker) {
 	latest(t, r, "11")
 }
 
-func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
+func TestLatest_SeveralPublishers(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 3 {
@@ -79,7 +79,7 @@ func TestTheLatestOfSeveralPublishersIsThatOfTheLast(t *testing.T) {
 	}
 }
 
-func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
+func TestLatest_SkipsWithdrawnSamples(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 8})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range 5 {
@@ -88,11 +88,11 @@ func TestTheLatestIsOneThatWasNotTakenBack(t *testing.T) {
 	h.w.withdraw(5)
 	h.w.withdraw(4)
 	latest(t, r, "2").Release()
-	(*r.links.Load())[0].gone.Store(true) // and Prune was not called yet
+	(*r.links.Load())[0].exited.Store(true) // and Prune was not called yet
 	latest(t, r, "2").Release()
 }
 
-func TestTheLatestLeavesAloneWhatItsPlaceHeldBefore(t *testing.T) {
+func TestLatest_KeepsHeldSample(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publish("1")
@@ -108,11 +108,11 @@ func TestTheLatestLeavesAloneWhatItsPlaceHeldBefore(t *testing.T) {
 }
 
 // A publisher may stop for long, or for good, between the ring word and the head.
-func TestTheLatestIsNotOlderThanWhatWasReceived(t *testing.T) {
-	inSlotsAndEntries(t, testTheLatestIsNotOlderThanWhatWasReceived)
+func TestLatest_StaleHead(t *testing.T) {
+	inSlotsAndEntries(t, testLatest_StaleHead)
 }
 
-func testTheLatestIsNotOlderThanWhatWasReceived(t *testing.T, newRing ringMaker) {
+func testLatest_StaleHead(t *testing.T, newRing ringMaker) {
 	for _, depth := range []int{1, 4} {
 		h := newRing(t, WriterOptions{Depth: depth})
 		r := h.reader(LinkRequest{}, ReaderOptions{})
@@ -129,7 +129,7 @@ func testTheLatestIsNotOlderThanWhatWasReceived(t *testing.T, newRing ringMaker)
 	}
 }
 
-func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
+func TestLatest_CountsLosses(t *testing.T) {
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 2 {
@@ -149,7 +149,7 @@ func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
 	latest(t, r, "1").Release() // again
 	one.publish("3")
 	other.publish("later")
-	latest(t, r, "later").Release() // 3 is passed over
+	latest(t, r, "later").Release() // 3 is skipped
 	one.publish("4")
 	expect(t, r, "4", 1)
 	expectNothing(t, r)
@@ -158,7 +158,7 @@ func TestLossesAreCountedAlsoBesideTheLatest(t *testing.T) {
 	}
 }
 
-func TestThereIsNoLatestWhereAllWereTakenBack(t *testing.T) {
+func TestLatest_AllSamplesWithdrawn(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range uint64(4) {
@@ -166,13 +166,14 @@ func TestThereIsNoLatestWhereAllWereTakenBack(t *testing.T) {
 		h.w.withdraw(i + 1)
 	}
 	var s Sample
-	if o, _, err := (*r.links.Load())[0].latest(&s); o != nothing || err != nil {
+	if o, _, err := (*r.links.Load())[0].latest(&s); o != noSample || err != nil {
 		t.Errorf("outcome %d, %v", o, err)
 	}
 }
 
-// What is handed out again without another look at the ring is a use of its own, and ends when there is something newer.
-func TestTheLatestAgainIsAnotherUse(t *testing.T) {
+// A sample that is returned again without another check of the ring is a holding of its own, and ends when there is
+// something newer.
+func TestLatest_RepeatedIsSeparatelyHeld(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publish("1")
@@ -206,8 +207,8 @@ func TestTheLatestAgainIsAnotherUse(t *testing.T) {
 	}
 }
 
-// A ring in which samples seem to be taken back in vain, over and over, costs a few looks at each entry and no more.
-func TestAHostileRingDoesNotKeepLatestBusy(t *testing.T) {
+// A ring in which samples seem to be withdrawn over and over costs a few loads of each entry and no more.
+func TestLatest_HostileRing(t *testing.T) {
 	const depth = MaxDepth
 	h := newEntryRing(t, WriterOptions{Depth: depth})
 	r := h.reader(LinkRequest{History: 1}, ReaderOptions{})
@@ -222,7 +223,7 @@ func TestAHostileRingDoesNotKeepLatestBusy(t *testing.T) {
 	h.w.head.Store(top)
 	for range 2 {
 		var s Sample
-		if o, _, err := l.latest(&s); o != nothing || err != nil {
+		if o, _, err := l.latest(&s); o != noSample || err != nil {
 			t.Fatalf("it would look again: %v, %v", o, err)
 		}
 	}

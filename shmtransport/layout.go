@@ -1,7 +1,7 @@
 package shmtransport
 
-// Magic numbers and version of the files of this package. The version changes when a byte changes its meaning; programs
-// of different versions refuse each other with a *VersionError.
+// Magic numbers and version of the files of this package. The version changes when a byte changes its meaning. Programs of
+// different versions refuse each other with a *VersionError.
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
@@ -9,7 +9,7 @@ const (
 	LayoutVersion  = 3
 )
 
-// Publisher file. Written by the publisher alone; everybody else maps it read-only.
+// Publisher file. Written by the publisher alone; readers map it read-only.
 //
 //	offset  size      constant          holds
 //	0       8         pubOffMagic       magic
@@ -83,8 +83,8 @@ const (
 	statusAdmitted = 1
 )
 
-// Ring entry. A sample whose payload is small is in the entry; of others it has but the word. The word is written last, and
-// what else is written in its cache line just before it: readers look there all the time.
+// Ring entry. It holds a small sample, or only the word of a larger one. The word is written last, and other writes to its
+// cache line come just before it, because readers poll that line.
 //
 //	offset  size      constant       holds
 //	0       8         entryOffWord   word: sequence and place of the sample
@@ -101,7 +101,7 @@ const (
 	entryOffFront = 80
 )
 
-// smallPayload is how many bytes of payload an entry holds, smallFront how many of them in front.
+// smallPayload is the number of payload bytes that an entry holds, smallFront the part of them in front.
 const (
 	smallFront   = entrySize - entryOffFront
 	smallTail    = entryOffGuard - entryOffTail
@@ -109,7 +109,7 @@ const (
 	entryWords   = entrySize / 8
 )
 
-// SmallPayload is up to how many bytes a payload is copied, by publisher and reader, rather than kept in a slot.
+// SmallPayload is the largest payload in bytes that publisher and reader copy, rather than keep in a slot.
 const SmallPayload = smallPayload
 
 // Slot header, in front of each payload. Written before the ring word that names the slot.
@@ -125,9 +125,9 @@ const (
 	slotOffPublished = 16
 )
 
-// Reader file, one per participant that subscribes. Written by that participant alone; publishers map the link pages they
-// admitted read-only. Behind the header are groups of a directory page of 64 entries and the 64 link pages that these are about.
-// The file ends where its memory ends.
+// Reader file, one per participant that subscribes. Written by that participant alone; publishers map the link pages of
+// admitted readers read-only. Behind the header are groups of a directory page of 64 entries and the 64 link pages of these
+// entries. The file ends where its memory ends.
 //
 //	offset  size      constant       holds
 //	0       8         rdrOffMagic    magic
@@ -145,9 +145,9 @@ const (
 	rdrOffUsed    = 24
 	rdrOffChanges = 1024
 	rdrOffGroups  = 4096
-	linksPerGroup = linkPageSize / linkEntrySize // also the directory entries that a count of changes is for
+	linksPerGroup = linkPageSize / linkEntrySize // a count of changes covers as many directory entries
 	rdrGroupSize  = linkPageSize + linksPerGroup*linkPageSize
-	rdrFileSize   = rdrOffGroups + maxLinks/linksPerGroup*rdrGroupSize // the most a reader file has
+	rdrFileSize   = rdrOffGroups + maxLinks/linksPerGroup*rdrGroupSize // largest size of a reader file
 )
 
 func linkGroupOffset(link uint32) int64 { return rdrOffGroups + int64(link/linksPerGroup)*rdrGroupSize }
@@ -160,7 +160,7 @@ func linkPageOffset(link uint32) int64 {
 	return linkGroupOffset(link) + linkPageSize + int64(link%linksPerGroup)*linkPageSize
 }
 
-// Link directory entry: what a subscription answers to one publisher. The state is cleared first and written last.
+// Link directory entry: a subscription's answer to one publisher. The state is cleared first and written last.
 //
 //	offset  size      constant           holds
 //	0       4         linkOffState       state: 0 free, 1 requested, 2 declined
@@ -170,7 +170,7 @@ func linkPageOffset(link uint32) int64 {
 //	20      4         linkOffSubscriber  number of the subscription within its participant
 //	24      4         linkOffHistory     history: samples of the past it asks for, 4294967295 = all there were
 //	28      4         linkOffPolicy      policy: 0 keep-last, 1 lossless
-//	32      8         linkOffPatience    lossless timeout, ns
+//	32      8         linkOffTimeout    lossless timeout, ns
 const (
 	linkEntrySize      = 64
 	linkOffState       = 0
@@ -180,7 +180,7 @@ const (
 	linkOffSubscriber  = 20
 	linkOffHistory     = 24
 	linkOffPolicy      = 28
-	linkOffPatience    = 32
+	linkOffTimeout     = 32
 	linkStateFree      = 0
 	linkStateRequested = 1
 	linkStateDeclined  = 2
@@ -188,7 +188,7 @@ const (
 	policyLossless     = 1
 )
 
-// Link page: what a reader does with one publisher's ring, for that publisher to watch.
+// Link page: the state of a reader in one publisher's ring, which that publisher reads.
 //
 //	offset  size      constant          holds
 //	0       8         pageOffPublisher  participant id of the publisher
@@ -245,9 +245,9 @@ const (
 	maxSlots     = 1 << slotIndexBits
 	minSlotStep  = 128
 	largeSlot    = 64 << 10
-	firstGrowth  = 4 << 20 // bytes the first arena of a slot size takes at most, unless one slot is larger
+	firstGrowth  = 4 << 20 // largest first arena of a slot size, bytes, unless one slot is larger
 	defaultDepth = 16
 )
 
-// historyAll asks for everything a publisher ever published; what is no longer in the ring counts as lost.
+// historyAll asks for all samples that a publisher ever published. Those that are no longer in the ring count as lost.
 const historyAll uint32 = 1<<32 - 1

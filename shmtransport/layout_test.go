@@ -7,8 +7,8 @@ import (
 	"github.com/shmbus/shmbus/internal/layouttest"
 )
 
-// The tables are what other implementations and readers of a dump go by.
-func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
+// Other implementations and readers of a dump rely on the tables.
+func TestLayout_MatchesDocument(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "shmtransport", Root: "..", Files: []string{"layout.go"},
 		Field: regexp.MustCompile(`^(pub|arena|entry|adm|slot|rdr|link|page|wake)Off[A-Z]`),
@@ -45,7 +45,7 @@ func TestDocumentAndCommentsSayWhatTheConstantsSay(t *testing.T) {
 	}
 }
 
-func TestTheTablesOfAFileFillIt(t *testing.T) {
+func TestLayout_TablesFillTheirFiles(t *testing.T) {
 	for what, between := range map[string][2]int{
 		"arena table":     {MaxArenas * arenaEntrySize, pubOffAdmissions - pubOffArenas},
 		"admission table": {MaxReaders * admissionEntrySize, pubOffRing - pubOffAdmissions},

@@ -10,16 +10,16 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A Link is a reader's end of one publisher's ring. Everything but the link page is the publisher's memory, mapped
-// read-only: each word of it is read once, and used only after a check against what the Link itself knows.
+// A Link is a reader's end of one publisher's ring. All but the link page is the publisher's memory, mapped read-only.
+// Each word of that memory is read once, and used only after a check against what the Link itself knows.
 type Link struct {
-	id      PublisherID
-	reader  uint64 // participant id of the reader
-	key     uint64 // link index and generation
-	history uint32
-	opened  uint32 // admission generation before the publisher could see the request
-	view    view
-	tag     any
+	id         PublisherID
+	readerID   uint64 // participant id of the reader
+	key        uint64 // link index and generation
+	history    uint32
+	requestGen uint32 // admission generation before the publisher could see the request
+	view       view
+	tag        any
 
 	bell       *atomic.Uint32
 	state      *atomic.Uint32
@@ -30,7 +30,7 @@ type Link struct {
 	admissions []byte
 	arenaTable []byte
 	ring       ring
-	limit      uint64 // largest slot to believe in, bytes
+	limit      uint64 // largest valid slot, bytes
 	arenas     [MaxArenas]viewArena
 
 	cursorWord *atomic.Uint64
@@ -38,54 +38,57 @@ type Link struct {
 	armed      *atomic.Uint32
 	marksUsed  *atomic.Uint32
 	marks      []atomic.Uint32
-	uses       []atomic.Uint64 // the use of each mark
+	holdings   []atomic.Uint64 // by mark: the holding
 	copies     []*entryCopy    // by mark: a small sample
 
-	// For the goroutine that has the Reader's turn.
-	admitted  bool   // and nothing keeps us from taking
-	starved   bool   // admitted, but an arena could not be mapped for want of address space
-	checked   bool   // admitGen was looked at
-	watching  bool   // the publisher does not know of this link, and never will: see ConnectPassive
-	seenGen   uint32 // value of admitGen at the last look
-	cursor    uint64 // the next sequence to take
-	start     uint64 // the first sequence that counts
-	lost      uint64 // since the last sample taken
-	highWater uint32 // our own copy of marksUsed
-	woken     uint64 // wake cursor that was last answered
-	takes     uint64 // samples taken and marked
-	mapped    int64  // bytes of arenas
-	pieces    int64  // arenas that are mapped
-	recent    int    // the mark whose copy was made last
+	// For the goroutine that has the Reader's lock.
+	admitted           bool   // and samples may be taken
+	starved            bool   // admitted, but an arena could not be mapped for lack of address space
+	checked            bool   // admitGen was loaded before
+	passive            bool   // the publisher does not know of this link: see ConnectPassive
+	seenGen            uint32 // value of admitGen at the last check
+	cursor             uint64 // the next sequence to take
+	start              uint64 // the first sequence that counts
+	lost               uint64 // since the last sample taken
+	highWater          uint32 // private copy of marksUsed
+	answeredWakeCursor uint64 // wake cursor that was answered last
+	takes              uint64 // samples taken in slots, each with a mark
+	mappedBytes        int64  // bytes of mapped arenas
+	mappedArenas       int64  // number of mapped arenas
+	lastCopied         int    // the mark whose copy was made last
 
 	retry atomic.Bool   // a starved link may try again
 	fence atomic.Uint32 // its value means nothing
 
-	released atomic.Uint64 // marked samples released
-	usedUp   atomic.Int32  // uses at or above this index never began
-	final    atomic.Uint64 // takes + 1 when there are no more, 0 before
-	drained  atomic.Bool   // all are released, and there are no more
+	released        atomic.Uint64 // released samples that had a mark
+	holdingsUsed    atomic.Int32  // holdings at or above this index were never active
+	finalTakes      atomic.Uint64 // takes + 1 once there are no more, 0 before
+	samplesUnpinned atomic.Bool   // all are released, and there are no more
 
-	// Of a publisher that ended; see retire. What is kept makes the Link one without ring and page, and cursorWord counts in it.
+	// For a publisher that ended; see queueEnded. A Link with kept has neither ring nor page, and cursorWord is an
+	// index into kept.
 	kept    []keptSample
-	missing uint64 // samples missing after the last that is kept
-	last    uint64 // the newest in the ring
-	cost    int64  // bytes that what is left counts
+	missing uint64 // samples missing after the last one in kept
+	last    uint64 // the newest sequence in the ring
+	cost    int64  // bytes that count against EndedLimit
 
-	owner   *Reader               // set by add
-	spoiled atomic.Pointer[error] // what is wrong with the memory, says who read a payload
+	owner *Reader               // set by addLink
+	fault atomic.Pointer[error] // the fault that a reader of a payload found
 
-	gone  atomic.Bool  // the publisher's process is dead, says the kernel
-	users atomic.Int64 // the Reader, all samples held, each look at the bell from elsewhere; at 0 the memory goes
-	free  func()       // gives the link page back
+	exited atomic.Bool // the kernel says that the publisher's process has exited
+	// pins has one for the Reader, one for all samples held, and one for each load of the bell by another goroutine. At
+	// 0 the memory is unmapped.
+	pins     atomic.Int64
+	freePage func() // frees the link page
 }
 
-// openLink checks the header of a publisher's ring and maps it. The link is of use after attach.
+// openLink checks the header of a publisher's ring and maps it. The link is usable after attach.
 func openLink(v view, id PublisherID) (_ *Link, err error) {
 	defer endOpen(sigbus.Guard(), v, &err)
 	corrupt := func(format string, args ...any) error {
 		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
 	}
-	h := mem.Alloc(pubOffMaxPayload + 8) // the fields that the publisher never changes; read, so that the file is mapped once
+	h := mem.Alloc(pubOffMaxPayload + 8) // the constant fields; read rather than mapped, so that the file is mapped once
 	if err := v.readAt(h, 0); errors.Is(err, io.EOF) {
 		return nil, corrupt("it ends within the header")
 	} else if err != nil {
@@ -128,30 +131,30 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		arenaTable: whole[pubOffArenas:pubOffAdmissions],
 		ring:       newRing(whole[pubOffRing:], int(depth)),
 		limit:      limit + limit/8 + largeSlot,
-		free:       func() {},
+		freePage:   func() {},
 	}
-	l.opened = l.admitGen.Load()
-	l.users.Store(2)
+	l.requestGen = l.admitGen.Load()
+	l.pins.Store(2)
 	return l, nil
 }
 
-// attach gives the link its page in our own reader file.
+// attach gives the link its page in the participant's own reader file.
 func (l *Link) attach(page []byte, maxHeld int) {
 	l.cursorWord = mem.Uint64(page, pageOffCursor)
 	l.cursorLow = mem.Uint32(page, pageOffCursor+mem.LowHalf)
 	l.armed = mem.Uint32(page, pageOffArmed)
 	l.marksUsed = mem.Uint32(page, pageOffMarksUsed)
 	l.marks = mem.Uint32s(page, pageOffMarks, maxHeld)
-	l.uses = make([]atomic.Uint64, maxHeld)
+	l.holdings = make([]atomic.Uint64, maxHeld)
 	l.copies = make([]*entryCopy, maxHeld)
-	for k := range l.uses {
-		l.uses[k].Store(uint64(k))
+	for k := range l.holdings {
+		l.holdings[k].Store(uint64(k))
 	}
 }
 
-// rest is how many samples an ended publisher published that were not taken. A head that says more than anybody could
-// have published is not believed.
-func (l *Link) rest() uint64 {
+// untaken returns the number of samples that an ended publisher published and this link did not take. It returns 0 for
+// a head that no publisher can have reached.
+func (l *Link) untaken() uint64 {
 	if n := l.newest(); n >= l.cursor && n-l.cursor < 1<<40 {
 		return n + 1 - l.cursor
 	}

@@ -2,36 +2,36 @@ package shmtransport
 
 import "context"
 
-// A Loan is a slot that the application fills in place. It must end in exactly one Commit or Discard; a further one does
-// nothing. The zero Loan is one that has ended.
+// A Loan is a slot that the application fills in place. It ends with exactly one Commit or Discard; further calls do
+// nothing. The zero Loan has ended.
 type Loan struct {
-	w   *Writer
-	id  slotID
-	use uint64 // tells this loan of the slot from others
-	b   []byte
+	w          *Writer
+	id         slotID
+	generation uint64 // tells this loan of the slot from others
+	b          []byte
 }
 
-// Loan lends a slot for n payload bytes. The memory is not cleared: it holds what an earlier sample left.
+// Loan lends a slot for n payload bytes. The memory is not cleared: it may hold bytes of an earlier sample.
 func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 	if err := ctx.Err(); err != nil {
 		return Loan{}, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	id, err := w.slotFor(ctx, n)
+	id, err := w.allocSlot(ctx, n)
 	if err != nil {
-		w.figures.Failed()
+		w.stats.Failed()
 		return Loan{}, err
 	}
 	w.loans++
-	w.figures.SetLoans(w.loans)
-	return Loan{w: w, id: id, use: w.pool.lend(id), b: w.open(id)}, nil
+	w.stats.SetLoans(w.loans)
+	return Loan{w: w, id: id, generation: w.pool.beginLoan(id), b: w.prepareSlot(id)}, nil
 }
 
-// Bytes is the slot's payload area, at least as long as asked for. It is the caller's until Commit or Discard.
+// Bytes returns the slot's payload area, at least as long as requested. It may be used until Commit or Discard.
 func (l Loan) Bytes() []byte { return l.b }
 
-// Commit publishes the first n bytes. On error nothing is published. Either way the loan has ended.
+// Commit publishes the first n bytes and ends the loan. On error nothing is published, and the loan has ended as well.
 func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	w := l.w
 	if w == nil {
@@ -39,19 +39,19 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.pool.giveBack(l.id, l.use) {
+	if !w.pool.endLoan(l.id, l.generation) {
 		return 0, ErrLoanEnded
 	}
 	defer w.loanEnded()
 	if n < 0 || n > len(l.b) {
-		w.pool.put(l.id)
-		w.figures.Failed()
+		w.pool.free(l.id)
+		w.stats.Failed()
 		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b)), Loan: true}
 	}
-	return w.commit(ctx, l.id, n)
+	return w.publishSlot(ctx, l.id, n)
 }
 
-// Discard gives the slot back unpublished.
+// Discard ends the loan without publishing.
 func (l Loan) Discard() {
 	w := l.w
 	if w == nil {
@@ -59,15 +59,15 @@ func (l Loan) Discard() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.pool.giveBack(l.id, l.use) {
-		w.pool.put(l.id)
+	if w.pool.endLoan(l.id, l.generation) {
+		w.pool.free(l.id)
 		w.loanEnded()
 	}
 }
 
-// loanEnded lets a Close that met a loan finish. Called with mu held.
+// loanEnded counts the end of a loan. After Close the last one closes the store. Called with mu held.
 func (w *Writer) loanEnded() {
 	w.loans--
-	w.figures.SetLoans(w.loans)
+	w.stats.SetLoans(w.loans)
 	w.closeStoreIfUnused()
 }

@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// patient is a bound that no passing test reaches; it turns a publish that would wait for ever into a failure.
-func patient(t *testing.T) context.Context {
+// boundedContext returns a context with a bound that no passing test reaches. It turns a publish that would wait for
+// ever into a failure.
+func boundedContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// mustWait fails unless a publish now would wait for a lossless subscription.
-func (h *heapRing) mustWait() {
+// expectWait fails unless a publish now would wait for a lossless subscription.
+func (h *heapRing) expectWait() {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	cancel()
@@ -27,11 +28,11 @@ func (h *heapRing) mustWait() {
 	}
 }
 
-func TestALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T) {
-	inSlotsAndEntries(t, testALosslessReaderThatCaughtUpIsWaitedForAgain)
+func TestPublish_WaitsForLosslessReaderThatCaughtUp(t *testing.T) {
+	inSlotsAndEntries(t, testPublish_WaitsForLosslessReaderThatCaughtUp)
 }
 
-func testALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T, newRing ringMaker) {
+func testPublish_WaitsForLosslessReaderThatCaughtUp(t *testing.T, newRing ringMaker) {
 	for _, depth := range []int{1, 2, 4, 64} {
 		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
 			h := newRing(t, WriterOptions{Depth: depth})
@@ -52,7 +53,7 @@ func testALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T, newRing ringM
 			for i := range depth {
 				h.publish(fmt.Sprint(i))
 			}
-			h.mustWait()
+			h.expectWait()
 			for i := range depth {
 				expect(t, r, fmt.Sprint(i), 0)
 			}
@@ -60,11 +61,11 @@ func testALosslessReaderThatCaughtUpIsWaitedForAgain(t *testing.T, newRing ringM
 	}
 }
 
-func TestALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testing.T) {
-	inSlotsAndEntries(t, testALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor)
+func TestPublish_WaitsForLosslessReaderBesideSuspendedOne(t *testing.T) {
+	inSlotsAndEntries(t, testPublish_WaitsForLosslessReaderBesideSuspendedOne)
 }
 
-func testALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testing.T, newRing ringMaker) {
+func testPublish_WaitsForLosslessReaderBesideSuspendedOne(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	h.reader(LinkRequest{Lossless: true, Timeout: time.Nanosecond}, ReaderOptions{})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
@@ -77,14 +78,14 @@ func testALosslessReaderThatIsBehindWhileAnotherIsSuspendedIsWaitedFor(t *testin
 	for range 1 {
 		h.publish("last")
 	}
-	h.mustWait()
+	h.expectWait()
 }
 
-func TestAClosedLosslessReaderIsNotWaitedFor(t *testing.T) {
-	inSlotsAndEntries(t, testAClosedLosslessReaderIsNotWaitedFor)
+func TestPublish_IgnoresClosedLosslessReader(t *testing.T) {
+	inSlotsAndEntries(t, testPublish_IgnoresClosedLosslessReader)
 }
 
-func testAClosedLosslessReaderIsNotWaitedFor(t *testing.T, newRing ringMaker) {
+func testPublish_IgnoresClosedLosslessReader(t *testing.T, newRing ringMaker) {
 	for name, held := range map[string]bool{"nothing held": false, "a sample held": true} {
 		t.Run(name, func(t *testing.T) {
 			h := newRing(t, WriterOptions{Depth: 2})
@@ -100,7 +101,7 @@ func testAClosedLosslessReaderIsNotWaitedFor(t *testing.T, newRing ringMaker) {
 			}
 			r.Close()
 			for range 10 {
-				if _, err := h.w.Publish(patient(t), []byte("c")); err != nil {
+				if _, err := h.w.Publish(boundedContext(t), []byte("c")); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -113,17 +114,17 @@ func testAClosedLosslessReaderIsNotWaitedFor(t *testing.T, newRing ringMaker) {
 }
 
 // A publish that already sleeps must notice, too.
-func TestAPublishThatSleepsEndsWhenTheReaderCloses(t *testing.T) {
-	inSlotsAndEntries(t, testAPublishThatSleepsEndsWhenTheReaderCloses)
+func TestPublish_ReaderCloseEndsWait(t *testing.T) {
+	inSlotsAndEntries(t, testPublish_ReaderCloseEndsWait)
 }
 
-func testAPublishThatSleepsEndsWhenTheReaderCloses(t *testing.T, newRing ringMaker) {
+func testPublish_ReaderCloseEndsWait(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	h.publish("a")
 	h.publish("b")
 	done := make(chan error)
-	ctx := patient(t)
+	ctx := boundedContext(t)
 	go func() {
 		_, err := h.w.Publish(ctx, []byte("c"))
 		done <- err
@@ -142,15 +143,15 @@ func (h *heapRing) untilAsleep(n int) {
 	}
 }
 
-// asleep returns how many publishes wait for a lossless subscription.
+// asleep returns the number of publishes that wait for a lossless subscription.
 func (h *heapRing) asleep() int {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
 	return h.w.sleepers
 }
 
-// A cursor that goes back is a lie. It must not make the publisher begin to wait anew.
-func TestACursorThatGoesBackIsNotBelieved(t *testing.T) {
+// A cursor that goes back is invalid. It must not restart the publisher's wait.
+func TestPublish_CursorThatGoesBack(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	cursor := (*r.links.Load())[0].cursorWord
@@ -159,65 +160,65 @@ func TestACursorThatGoesBackIsNotBelieved(t *testing.T) {
 	cursor.Store(3)
 	h.publish("c")
 	cursor.Store(1)
-	if _, err := h.w.Publish(patient(t), []byte("d")); err != nil {
+	if _, err := h.w.Publish(boundedContext(t), []byte("d")); err != nil {
 		t.Fatal(err)
 	}
-	h.mustWait()
+	h.expectWait()
 	cursor.Store(math.MaxUint64)
 	h.publish("e")
 }
 
-// Every lossless reader that is stuck has been stuck for as long as the publish waits, so one patience is enough for all. One
-// after the other they would take a minute.
-func TestPatienceWithSeveralStuckReadersRunsAtOnce(t *testing.T) {
+// The timeouts of stuck readers run in parallel, so one timeout is enough for all. One after the other they would take
+// a minute.
+func TestPublish_TimeoutsOfStuckReadersOverlap(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
-	const readers, patience = 120, 500 * time.Millisecond
+	const readers, timeout = 120, 500 * time.Millisecond
 	for range readers {
-		h.reader(LinkRequest{Lossless: true, Timeout: patience}, ReaderOptions{})
+		h.reader(LinkRequest{Lossless: true, Timeout: timeout}, ReaderOptions{})
 	}
 	h.publish("a")
-	ctx, cancel := context.WithTimeout(t.Context(), readers*patience/2)
+	ctx, cancel := context.WithTimeout(t.Context(), readers*timeout/2)
 	defer cancel()
 	if _, err := h.w.Publish(ctx, []byte("b")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Where nothing ran for long, the reader did not either.
-func TestAMachineThatStoodStillIsNoReaderThatIsStuck(t *testing.T) {
+// On a machine that was suspended the reader did not run either.
+func TestPublish_SuspendedMachine(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 1})
 	h.reader(LinkRequest{Lossless: true, Timeout: time.Second}, ReaderOptions{})
 	h.publish("a")
 	w := h.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for look := range patienceLooks + 1 {
+	for check := range minStuckChecks + 1 {
 		if w.suspendStuck(1) {
-			t.Fatalf("suspended at look %d", look)
+			t.Fatalf("suspended at check %d", check)
 		}
-		w.looked = w.looked.Add(-time.Hour)
+		w.lastStuckCheck = w.lastStuckCheck.Add(-time.Hour)
 	}
 	if !w.suspendStuck(1) {
 		t.Error("a reader that takes nothing for good is waited for")
 	}
 }
 
-// Many goroutines share a publisher. The one that is unlucky in getting its turn must not take a slow reader for a stuck one.
-func TestASlowLosslessReaderIsNotTakenForAStuckOne(t *testing.T) {
-	const goroutines, patience = 40, 200 * time.Millisecond
+// Many goroutines share a publisher. A goroutine that waits long for its turn must not suspend a slow reader.
+func TestPublish_SlowLosslessReader(t *testing.T) {
+	const goroutines, timeout = 40, 200 * time.Millisecond
 	h := newHeapRing(t, WriterOptions{Depth: 1})
-	r := h.reader(LinkRequest{Lossless: true, Timeout: patience}, ReaderOptions{})
+	r := h.reader(LinkRequest{Lossless: true, Timeout: timeout}, ReaderOptions{})
 	h.publish("first")
 	last, slowest := time.Now(), time.Duration(0)
 	for range goroutines {
 		go h.w.Publish(t.Context(), []byte("another"))
 	}
-	// They all wait at once then, unless this goroutine stood still for so long that they gave the reader up.
-	for h.asleep() < goroutines && time.Since(last) < patience {
+	// Then all of them wait, unless this goroutine did not run for so long that they suspended the reader.
+	for h.asleep() < goroutines && time.Since(last) < timeout {
 		runtime.Gosched()
 	}
 	for taken := uint64(0); taken < goroutines+1; {
-		time.Sleep(patience / 20)
+		time.Sleep(timeout / 20)
 		s, err := r.Receive(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -226,9 +227,9 @@ func TestASlowLosslessReaderIsNotTakenForAStuckOne(t *testing.T) {
 		s.Release()
 		slowest = max(slowest, time.Since(last))
 		last = time.Now()
-		// Of one whose processor was taken away for as long as the patience lasts nothing is promised. It took the sample before
-		// at any time of the turn before.
-		if s.Lost() != 0 && 2*slowest < patience {
+		// A reader whose processor was taken away for as long as the timeout may lose samples. It took the sample
+		// before at any time of the interval before.
+		if s.Lost() != 0 && 2*slowest < timeout {
 			t.Fatalf("%d samples lost to a lossless subscription that took one every %v at least", s.Lost(), slowest)
 		}
 	}

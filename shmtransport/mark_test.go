@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// The heart of the protocol, as tight as it can be: a publisher replaces the word of a sample and rewrites its slot unless it
-// sees a mark, at any moment of a take. What is taken must never change.
-func TestWhatIsMarkedIsNotRewrittenHammer(t *testing.T) {
+// A publisher replaces the word of a sample and rewrites its slot unless it sees a mark, at any moment of a take. A
+// sample that was taken must never change.
+func TestMark_KeepsSlotHammer(t *testing.T) {
 	takes := map[string]func(l *Link, buf []Sample) bool{
 		"one":  func(l *Link, buf []Sample) bool { o, _ := l.take(&buf[0]); return o == taken },
 		"runs": func(l *Link, buf []Sample) bool { return l.takeRun(buf) > 0 },
@@ -59,7 +59,7 @@ func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
 		for ended.Load() != seq {
 			runtime.Gosched()
 		}
-		// A take that came too late may have found the next lap, which nobody wrote.
+		// A take that came too late may have found the next lap, which was never written.
 		if !ok || buf[0].sequence != seq {
 			buf[0].Release()
 			continue

@@ -19,17 +19,17 @@ type PeerFile struct {
 	seen [linkGroups]uint32 // the owner's counts of changes at the last call of Changes
 }
 
-// linkGroups is how many counts of changes there are.
+// linkGroups is the number of counts of changes.
 const linkGroups = MaxLinks / linksPerGroup
 
-// OpenPeerFile opens the reader file of the participant id. Accept is asked, if not nil, about the user to whom the kernel says
-// that the file belongs; with an error nothing is read of it.
+// OpenPeerFile opens the reader file of the participant id. Accept, if not nil, is called with the owner of the file,
+// as the kernel reports it; on error the file is not read.
 func OpenPeerFile(path string, id uint64, accept func(path string, uid int) error) (*PeerFile, error) {
 	f, err := shm.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := accepts(accept, f); err != nil {
+	if err := checkAccept(accept, f); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -71,14 +71,14 @@ func (p *PeerFile) each(f func(LinkRequest)) error {
 	})
 }
 
-// Changes calls f for the links that may have changed since the last call, at first for all there ever were; open tells those
-// that name a publisher from those that are free. What it reads is as much as changed, rounded up to groups of 64 links. An
-// owner that does not count its changes hides its own requests. Calls must not overlap.
+// Changes calls f for the links that may have changed since the last call, the first time for all. open tells links
+// that name a publisher from free ones. The amount of data read depends on the number of changes, rounded up to groups
+// of 64 links. An owner that does not count its changes hides only its own requests. Calls must not overlap.
 func (p *PeerFile) Changes(f func(q LinkRequest, open bool)) error { return p.changes(&p.seen, f) }
 
-// changes is Changes since the owner had counted as in seen.
+// changes is Changes relative to the counts in seen.
 func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open bool)) error {
-	// The owner stores how many entries it uses before it counts a change of a new one, so the counts are read first.
+	// The owner stores the number of entries before it counts a change of a new one, so the counts are read first.
 	var counts [4 * linkGroups]byte
 	if _, err := p.file.ReadAt(counts[:], rdrOffChanges); err != nil {
 		return &CorruptError{Where: p.file.Path(), What: err.Error()}
@@ -89,7 +89,7 @@ func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open 
 	}
 	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
 	for g := uint32(0); g*linksPerGroup < used; g++ {
-		// Read before the entries: what changes meanwhile is counted after that.
+		// Read before the entries: a change during the read is counted after it.
 		count := binary.NativeEndian.Uint32(counts[4*g:])
 		if count == seen[g] {
 			continue
@@ -102,7 +102,7 @@ func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open 
 	return nil
 }
 
-// group calls f for the links from one to before another.
+// group calls f for the links from one index to before another.
 func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) error {
 	var both [2][linksPerGroup * linkEntrySize]byte
 	size := (to - from) * linkEntrySize
@@ -112,11 +112,11 @@ func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) erro
 		}
 	}
 	for i := range to - from {
-		// A read may meet the owner halfway from one link to the next. The state is cleared first and written last and
-		// the generation changes, so what reads the same twice is of one link.
+		// A read may overlap with the owner's writes. The state is cleared first and written last and the generation
+		// changes, so bytes that read the same twice belong to one link.
 		e := both[0][i*linkEntrySize:][:linkEntrySize]
 		if !bytes.Equal(e, both[1][i*linkEntrySize:][:linkEntrySize]) {
-			continue // its owner counts when it is done, and tells the registry
+			continue // its owner counts the change and notifies when it is done
 		}
 		state := binary.NativeEndian.Uint32(e[linkOffState:])
 		f(LinkRequest{
@@ -126,7 +126,7 @@ func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) erro
 			Subscription: binary.NativeEndian.Uint32(e[linkOffSubscriber:]),
 			History:      binary.NativeEndian.Uint32(e[linkOffHistory:]),
 			Lossless:     binary.NativeEndian.Uint32(e[linkOffPolicy:]) == policyLossless,
-			Timeout:      min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffPatience:])), 0), time.Hour),
+			Timeout:      min(max(time.Duration(binary.NativeEndian.Uint64(e[linkOffTimeout:])), 0), time.Hour),
 			Declined:     state == linkStateDeclined,
 			Path:         p.file.Path(),
 		}, state == linkStateRequested || state == linkStateDeclined)
@@ -154,14 +154,14 @@ func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
 	return m.Bytes()[off-from:], func() { m.Unmap(); p.Close() }, nil
 }
 
-// OwnerAlive reports whether the reader's process still has its file in memory, that is, whether its marks may still mean
-// something after it left the domain. The kernel answers.
+// OwnerAlive reports whether the reader's process still maps its file, so that its marks may still be valid after it
+// left the domain. The kernel answers.
 func (p *PeerFile) OwnerAlive() bool {
 	held, err := p.file.Locked()
 	return held || err != nil
 }
 
-// Close gives the file back once the last page is unmapped.
+// Close closes the file once the last page is unmapped.
 func (p *PeerFile) Close() error {
 	if p.refs.Add(-1) > 0 {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A directory entry is read while its owner may give it to another link. What comes out belongs to one link, not to two.
-func TestRequestsAreNeverAMixtureHammer(t *testing.T) {
+// A directory entry may be read while its owner reuses it for another link. The result belongs to one link, not to two.
+func TestPeerFile_ConsistentRequestsHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()
 	p, err := OpenPeerFile(d.path(f.id, "reader"), f.id, nil)
@@ -30,7 +30,7 @@ func TestRequestsAreNeverAMixtureHammer(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			f.drop(s)
+			f.freeEntry(s)
 		}
 	})
 	seen := 0

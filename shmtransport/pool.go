@@ -11,25 +11,25 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// A pool owns a publisher's slots. Each is at any time in one place: free, being written, in the ring, or retired, which
-// means that it left the ring and a reader's mark may still name it. All of this is private to the publisher; no other
-// process can make the pool forget or give out a slot, only keep it retired.
+// A pool owns a publisher's slots. Each slot is in one of four states: free, being written, in the ring, or retired. A
+// retired slot has left the ring, but a reader's mark may still name it. The states are private to the publisher. The
+// worst that another process can cause is that a slot stays retired.
 type pool struct {
-	store   store
-	table   []byte // the arena table in the shared header
-	arenas  []*arena
-	total   int      // slots of all arenas
-	retired []slotID // oldest first
-	held    []bool   // what look saw, by number of the slot
-	lent    []uint64 // how often each slot was lent and given back, by number; odd while it is lent
-	taken   int64    // bytes of all arenas
-	limit   int64    // the most taken may become
-	max     int      // largest payload, bytes
-	depth   int
+	store    store
+	table    []byte // the arena table in the shared header
+	arenas   []*arena
+	total    int      // slots of all arenas
+	retired  []slotID // oldest first
+	held     []bool   // by number of the slot: scanMarks found a mark that names it
+	loans    []uint64 // by number of the slot: loans begun plus loans ended; odd during a loan
+	reserved int64    // bytes of all arenas that have memory
+	limit    int64    // upper bound of reserved
+	max      int      // largest payload, bytes
+	depth    int
 }
 
-// slotSizeFor returns the slot size given to payloads of n bytes: strides are powers of two up to 64 KiB, then steps of a
-// sixteenth, so that growing payloads need few steps and waste little.
+// slotSizeFor returns the slot size for payloads of n bytes. Strides are powers of two up to 64 KiB, then steps of a
+// sixteenth, so growing payloads need few arenas and waste little memory.
 func slotSizeFor(n int) int {
 	need := n + slotHeaderSize
 	if need <= largeSlot {
@@ -39,9 +39,9 @@ func slotSizeFor(n int) int {
 	return (need+step-1)/step*step - slotHeaderSize
 }
 
-// sizeFor is the slot size of a new arena for payloads of n bytes. The more entries of the table are used, the coarser the
-// sizes are, so that there is one left however slowly payloads grow. No reader believes in slots that are larger than the
-// largest payload needs, and where few fit below the limit none is made larger than need be.
+// sizeFor is the slot size of a new arena for payloads of n bytes. Sizes get coarser as the arena table fills, so that
+// slowly growing payloads do not use it up. No slot is larger than the largest payload needs, because readers reject
+// such slots. Where few slots fit below the limit, the size is exact.
 func (p *pool) sizeFor(n int) int {
 	size := slotSizeFor(n)
 	need := int64(n) + slotHeaderSize
@@ -56,12 +56,12 @@ func (p *pool) sizeFor(n int) int {
 	return int(max(int64(size), min(coarse, int64(slotSizeFor(p.max)))))
 }
 
-// take returns a free slot for n payload bytes without growing, or false. It prefers the tightest fit and does not use up
-// large slots for small payloads unless wasteful.
-func (p *pool) take(n int, wasteful bool) (slotID, bool) {
+// alloc returns a free slot for n payload bytes without growing, or false. It takes the tightest fit. It uses large
+// slots for small payloads only if wasteful is set.
+func (p *pool) alloc(n int, wasteful bool) (slotID, bool) {
 	best := -1
 	for i, a := range p.arenas {
-		if len(a.free) == 0 || a.slotSize < n || !wasteful && !a.suits(n) {
+		if len(a.free) == 0 || a.slotSize < n || !wasteful && !a.fits(n) {
 			continue
 		}
 		if best < 0 || a.slotSize < p.arenas[best].slotSize {
@@ -77,30 +77,30 @@ func (p *pool) take(n int, wasteful bool) (slotID, bool) {
 	return id, true
 }
 
-// put makes a slot free that no ring word and no mark names.
-func (p *pool) put(id slotID) {
+// free makes a slot free. No ring word and no mark may name it.
+func (p *pool) free(id slotID) {
 	a := p.arenas[id.arena()]
 	a.free = append(a.free, id)
 }
 
-// lend notes that the application has a slot that take returned, and returns what giveBack wants to hear.
-func (p *pool) lend(id slotID) (use uint64) {
+// beginLoan counts the loan of an allocated slot to the application and returns its generation, for endLoan.
+func (p *pool) beginLoan(id slotID) (generation uint64) {
 	n, _ := p.number(id)
-	p.lent[n]++
-	return p.lent[n]
+	p.loans[n]++
+	return p.loans[n]
 }
 
-// giveBack ends a loan. It is false when that loan ended before, whatever became of the slot since.
-func (p *pool) giveBack(id slotID, use uint64) bool {
+// endLoan ends a loan. It returns false if that loan has ended before, whether or not the slot is on loan again.
+func (p *pool) endLoan(id slotID, generation uint64) bool {
 	n, _ := p.number(id)
-	if p.lent[n] != use {
+	if p.loans[n] != generation {
 		return false
 	}
-	p.lent[n]++
+	p.loans[n]++
 	return true
 }
 
-// retire takes note that a slot left the ring. Readers that marked it before keep it.
+// retire records that a slot left the ring. Readers that marked it before keep it.
 func (p *pool) retire(id slotID) { p.retired = append(p.retired, id) }
 
 // reclaim frees the retired slots that no mark names.
@@ -108,7 +108,7 @@ func (p *pool) reclaim(from markSource) (freed int) {
 	if len(p.retired) == 0 {
 		return 0
 	}
-	p.look(from)
+	p.scanMarks(from)
 	failpoint.At("reclaim.look")
 	kept := p.retired[:0]
 	for _, id := range p.retired {
@@ -116,7 +116,7 @@ func (p *pool) reclaim(from markSource) (freed int) {
 			kept = append(kept, id)
 			continue
 		}
-		p.put(id)
+		p.free(id)
 		freed++
 	}
 	p.retired = kept
@@ -124,28 +124,29 @@ func (p *pool) reclaim(from markSource) (freed int) {
 	return freed
 }
 
-// look notes which slots marks name now.
-func (p *pool) look(from markSource) {
+// scanMarks records in held which slots the marks name now.
+func (p *pool) scanMarks(from markSource) {
 	clear(p.held)
-	from.noteMarks(p)
+	from.addMarks(p)
 }
 
-// A markSource calls note for every mark of every admitted reader. The marks are other processes' bytes and may say anything.
-type markSource interface{ noteMarks(p *pool) }
+// A markSource calls addMark for every mark of every admitted reader. Marks are written by other processes and may have
+// any value.
+type markSource interface{ addMarks(p *pool) }
 
-func (p *pool) note(mark uint32) {
+func (p *pool) addMark(mark uint32) {
 	if n, ok := p.number(slotID(mark - 1)); ok {
 		p.held[n] = true
 	}
 }
 
-// wasHeld reports whether a mark named the slot when look was called last.
+// wasHeld reports whether a mark named the slot at the last scanMarks.
 func (p *pool) wasHeld(id slotID) bool {
 	n, _ := p.number(id)
 	return p.held[n]
 }
 
-// countHeld returns how many slots marks named when look was called last.
+// countHeld returns the number of slots that marks named at the last scanMarks.
 func (p *pool) countHeld() (n int) {
 	for _, held := range p.held {
 		if held {
@@ -164,24 +165,24 @@ func (p *pool) number(id slotID) (int, bool) {
 	return a.base + id.index(), id.index() < a.slots
 }
 
-// grow adds an arena for payloads of n bytes. Few large slots are added at a time, and each step for the same size adds as
-// many as there are, so the number of steps stays small whatever readers hold. must says that there is no other way to a slot.
+// grow adds an arena for payloads of n bytes. Large slots are added a few at a time, and each further arena of the same
+// size doubles their number, so the number of arenas stays small. must says that there is no other way to get a slot.
 func (p *pool) grow(n int, must bool) error {
 	size := p.sizeFor(n)
 	stride := int64(slotHeaderSize + size)
-	if p.limit-p.taken < stride {
+	if p.limit-p.reserved < stride {
 		p.shrink(size, stride)
 	}
-	if p.refill(n) {
+	if p.restoreArena(n) {
 		return nil
 	}
 	have := 0
 	for _, a := range p.arenas {
-		if a.slotSize == size && !a.empty {
+		if a.slotSize == size && !a.punched {
 			have += a.slots
 		}
 	}
-	want := p.depth + p.spare(stride)
+	want := p.depth + p.extraSlots(stride)
 	add := have
 	switch {
 	case have == 0:
@@ -193,38 +194,38 @@ func (p *pool) grow(n int, must bool) error {
 	default:
 		add = max(1, have/2)
 	}
-	return p.add(size, min(add, maxSlots), p.sparing(n, must))
+	return p.addArena(size, min(add, maxSlots), p.wholeStepOnly(n, must))
 }
 
-// sparing reports whether a step that is smaller than it should be, for want of room, is not worth an entry of the table. On a
-// file system that is full now and then there would soon be none left, and none when there is room again.
-func (p *pool) sparing(n int, must bool) bool {
+// wholeStepOnly reports whether an arena smaller than planned, for lack of space, is not worth an entry of the table.
+// On a file system that is full from time to time, small arenas would soon use up the table.
+func (p *pool) wholeStepOnly(n int, must bool) bool {
 	used := len(p.arenas)
 	if used < MaxArenas/4 || must && used < MaxArenas/4*3 {
 		return false
 	}
-	return slices.ContainsFunc(p.arenas, func(a *arena) bool { return !a.empty && a.slotSize >= n })
+	return slices.ContainsFunc(p.arenas, func(a *arena) bool { return !a.punched && a.slotSize >= n })
 }
 
-// spare is how many slots a pool has beyond the ring's: with more of them, reclaim runs less often.
-func (p *pool) spare(stride int64) int {
+// extraSlots is the number of slots of a pool beyond the ring's depth. More of them make reclaim run less often.
+func (p *pool) extraSlots(stride int64) int {
 	if stride <= 4096 {
 		return max(8, p.depth)
 	}
 	return 4
 }
 
-// maxArena is how many bytes an arena has at most: it is one mapping, whose length, rounded to pages, is an int.
+// maxArena is the largest arena in bytes. An arena is one mapping, whose length, rounded to pages, is an int.
 const maxArena = math.MaxInt - 1<<20
 
-// add makes an arena of slots slots, or of as many as the limit and the file system allow, at least one, unless sparing says
-// that fewer are not worth it.
-func (p *pool) add(size, slots int, sparing bool) error {
+// addArena makes an arena of the given number of slots. If the limit or the file system does not allow it, the arena
+// has fewer slots, at least one, unless wholeOnly is set.
+func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 	stride := int64(slotHeaderSize + size)
 	if len(p.arenas) == MaxArenas {
 		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
 	}
-	room := p.limit - p.taken
+	room := p.limit - p.reserved
 	if fit := min(room, maxArena) / stride; fit < int64(slots) {
 		slots = int(fit)
 	}
@@ -232,19 +233,19 @@ func (p *pool) add(size, slots int, sparing bool) error {
 		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
-	if full := wanting(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.empty }) {
-		p.renew()
+	if full := asNoSpace(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.punched }) {
+		p.punchAgain()
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if full := wanting(err); full != nil && slots > 1 && !sparing {
+	if full := asNoSpace(err); full != nil && slots > 1 && !wholeOnly {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if errors.As(err, new(*SpaceError)) && !sparing && p.shrink(size, p.limit) {
+	if errors.As(err, new(*SpaceError)) && !wholeOnly && p.shrink(size, p.limit) {
 		slots = 1
 		off, b, err = p.store.grow(roundToPage(stride))
 	}
-	if full := wanting(err); full != nil {
+	if full := asNoSpace(err); full != nil {
 		full.Needed, full.Limit = stride, p.limit
 		return full
 	}
@@ -255,7 +256,7 @@ func (p *pool) add(size, slots int, sparing bool) error {
 
 	k := len(p.arenas)
 	a := &arena{b: b, off: off, slotSize: size, slots: slots, base: p.total, free: make([]slotID, 0, slots)}
-	a.fill(k)
+	a.freeAll(k)
 	e := p.table[k*arenaEntrySize:]
 	mem.Uint64(e, arenaOffOffset).Store(uint64(off))
 	mem.Uint64(e, arenaOffSlotSize).Store(uint64(size))
@@ -263,10 +264,10 @@ func (p *pool) add(size, slots int, sparing bool) error {
 	failpoint.At("grow.entry")
 	p.arenas = append(p.arenas, a)
 	p.total += slots
-	p.taken += a.bytes()
+	p.reserved += a.bytes()
 	p.held = make([]bool, p.total)
-	p.lent = append(p.lent, make([]uint64, slots)...)
-	// Room for every slot, so that retiring one never allocates.
+	p.loans = append(p.loans, make([]uint64, slots)...)
+	// Capacity for every slot, so that retire never allocates.
 	p.retired = append(make([]slotID, 0, p.total), p.retired...)
 	failpoint.At("grow.slots")
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// Memory at its limit: samples leave the ring only if that gives a slot.
-func TestSamplesThatReadersHoldAreNotTakenBackInVain(t *testing.T) {
+// At the memory limit samples leave the ring only if that gives a slot.
+func TestPool_HeldSamplesAreNotWithdrawn(t *testing.T) {
 	const size = 1 << 20
 	h := newHeapRing(t, WriterOptions{Depth: 4, MemoryLimit: 4 * (size + size/8)})
 	holder := h.reader(LinkRequest{}, ReaderOptions{})
@@ -58,12 +58,12 @@ func (s *anySize) grow(n int64) (int64, []byte, error) {
 	return 4096, nil, nil
 }
 
-// A limit may exceed what an int holds where ints are short; an arena may not.
-func TestAnArenaIsNoLargerThanAnInt(t *testing.T) {
+// A limit may exceed the largest int where ints are short. An arena may not.
+func TestPool_ArenaSizeFitsInt(t *testing.T) {
 	const size = 200 << 20
 	s := new(anySize)
 	p := &pool{store: s, table: mem.Alloc(MaxArenas * arenaEntrySize), limit: 8 << 30, depth: 16}
-	if err := p.add(slotSizeFor(size), 20, false); err != nil {
+	if err := p.addArena(slotSizeFor(size), 20, false); err != nil {
 		t.Fatal(err)
 	}
 	if s.grown[0] > math.MaxInt || s.grown[0] < int64(p.total)*size || p.total == 0 {
@@ -71,27 +71,27 @@ func TestAnArenaIsNoLargerThanAnInt(t *testing.T) {
 	}
 }
 
-func TestALargePayloadFindsASlotThatIsFree(t *testing.T) {
+func TestPool_LargestPayloadFindsFreeSlot(t *testing.T) {
 	n := int(largestPayload)
 	p := &pool{store: new(anySize), table: mem.Alloc(MaxArenas * arenaEntrySize), limit: math.MaxInt64, depth: 1}
-	if err := p.add(slotSizeFor(n), 1, false); err != nil {
+	if err := p.addArena(slotSizeFor(n), 1, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := p.take(n-n/8, false); !ok {
-		t.Error("it was taken for too large")
+	if _, ok := p.alloc(n-n/8, false); !ok {
+		t.Error("the slot counts as too large")
 	}
 }
 
-// A map that grows as a robot drives needs slots of ever new sizes; those it has outgrown are not kept at the cost of the
-// next.
-func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) {
+// The map of a driving robot grows and needs ever larger slots. Slots that have become too small must not prevent the
+// next ones.
+func TestPool_GrowingPayloadsWithinLimit(t *testing.T) {
 	const largest = 2 << 20
 	for _, depth := range []int{1, 8, 64} {
 		for _, slowly := range []int{5, 100, 1000} {
 			t.Run(fmt.Sprintf("depth %d, by a part in %d", depth, slowly), func(t *testing.T) {
 				h := newHeapRing(t, WriterOptions{Depth: depth, MemoryLimit: 16 << 20})
 				r := h.reader(LinkRequest{}, ReaderOptions{})
-				other := h.reader(LinkRequest{}, ReaderOptions{}) // looks at the end only
+				other := h.reader(LinkRequest{}, ReaderOptions{}) // receives at the end only
 				published := uint64(0)
 				for n := 100; n < largest; n += 1 + n/slowly {
 					l, err := h.w.Loan(t.Context(), n)
@@ -99,12 +99,12 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 						t.Fatalf("after %d samples, %d bytes: %v", published, n, err)
 					}
 					published++
-					spotted(l.Bytes()[:n], published)
+					numberPages(l.Bytes()[:n], published)
 					if _, err := l.Commit(t.Context(), n); err != nil {
 						t.Fatal(err)
 					}
 					s, ok, err := tryReceive(r)
-					if !ok || err != nil || s.Lost() != 0 || len(s.Payload()) != n || !isSpotted(s.Payload(), published) {
+					if !ok || err != nil || s.Lost() != 0 || len(s.Payload()) != n || !pagesHaveNumber(s.Payload(), published) {
 						t.Fatalf("sample %d: %t, %d lost, %d bytes, %v", published, ok, s.Lost(), len(s.Payload()), err)
 					}
 					s.Release()
@@ -119,7 +119,7 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 						break
 					}
 					seen += 1 + s.Lost()
-					if !isSpotted(s.Payload(), seen) {
+					if !pagesHaveNumber(s.Payload(), seen) {
 						t.Errorf("sample %d has the bytes of another", seen)
 					}
 					s.Release()
@@ -128,23 +128,23 @@ func TestPayloadsMayGrowThoughTheMemoryForAllTheirSizesIsNotThere(t *testing.T) 
 					t.Errorf("%d received or lost, %d published", seen, published)
 				}
 				if taken := h.w.Stats().Memory; taken > 16<<20 {
-					t.Errorf("%d bytes are taken", taken)
+					t.Errorf("%d bytes are in use", taken)
 				}
 			})
 		}
 	}
 }
 
-// spotted writes a number to the end of a payload and to each stretch of 4 KiB: gigabytes of payloads are written in no time,
-// and what belongs to two samples shows all the same.
-func spotted(b []byte, number uint64) {
+// numberPages writes a number to each stretch of 4 KiB and to the end of a payload. This is fast for gigabytes of
+// payloads, and a mixture of two samples still shows.
+func numberPages(b []byte, number uint64) {
 	for at := 0; at+16 <= len(b); at += 4096 {
 		binary.LittleEndian.PutUint64(b[at:], number)
 	}
 	binary.LittleEndian.PutUint64(b[len(b)-8:], number)
 }
 
-func isSpotted(b []byte, number uint64) bool {
+func pagesHaveNumber(b []byte, number uint64) bool {
 	for at := 0; at+16 <= len(b); at += 4096 {
 		if binary.LittleEndian.Uint64(b[at:]) != number {
 			return false
@@ -153,8 +153,9 @@ func isSpotted(b []byte, number uint64) bool {
 	return binary.LittleEndian.Uint64(b[len(b)-8:]) == number
 }
 
-// What smaller samples have is given to a larger one, but not what is held, and nothing in vain.
-func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
+// The memory of smaller samples goes to a larger one, except that of held samples, and none is withdrawn without
+// success.
+func TestPool_LargerSampleGetsMemoryOfSmallerOnes(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 16, MemoryLimit: 8 << 20})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	small, large := make([]byte, 700<<10), make([]byte, 3<<20)
@@ -180,7 +181,7 @@ func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
 	}
 	s, ok, err := tryReceive(late)
 	if !ok || err != nil || s.Sequence() != held[0].Sequence() {
-		t.Fatalf("samples were taken back in vain: %t, %v, the next is %d", ok, err, s.Sequence())
+		t.Fatalf("samples were withdrawn without success: %t, %v, the next is %d", ok, err, s.Sequence())
 	}
 	s.Release()
 	keep := held[len(held)-1]
@@ -203,7 +204,7 @@ func TestALargerSampleTakesTheMemoryOfSmallerOnes(t *testing.T) {
 	}
 }
 
-// scarceStore has room for one slot more at most, again and again.
+// scarceStore has room for at most one more slot each time.
 type scarceStore struct {
 	heapStore
 	scarce bool
@@ -217,7 +218,7 @@ func (s *scarceStore) grow(n int64) (int64, []byte, error) {
 	return s.heapStore.grow(n)
 }
 
-func TestWantOfRoomNowAndThenDoesNotUseUpTheStepsOfGrowth(t *testing.T) {
+func TestPool_IntermittentSpaceKeepsGrowthSteps(t *testing.T) {
 	s := &scarceStore{}
 	w, err := newWriter(s, PublisherID{1, 1}, must(WriterOptions{Depth: 16}.withDefaults()))
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// smallSize makes payloads of which nearly all fit an entry; one in 64 does not, so that entries change their kind.
+// smallSize returns payload sizes nearly all of which fit an entry. One in 64 does not, so that entries change their
+// kind.
 func smallSize(seq uint64) int {
 	n := 8 + int(seq*2654435761>>5%(smallPayload-7))
 	if seq%64 == 0 {
@@ -34,7 +35,8 @@ func checkSmall(s Sample) error {
 	return nil
 }
 
-// publishSmallRole publishes small samples until it is killed, as fast as it can: dir, publisher id, reader id, depth.
+// publishSmallRole publishes small samples as fast as it can until it is killed. Its arguments are dir, publisher id,
+// reader id, depth.
 func publishSmallRole(args []string) error {
 	endWithParent()
 	n, err := numbers(args)
@@ -58,9 +60,9 @@ func publishSmallRole(args []string) error {
 	}
 }
 
-// A publisher of small samples is stopped, goes on, and is killed, wherever it is; what it published is whole, in order and
-// accounted for. Somebody who comes after its death finds the same.
-func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
+// A publisher of small samples is stopped, continues, and is killed, at any step. What it published is whole, in order
+// and accounted for. A reader that connects after its death finds the same.
+func TestReader_KilledPublisherOfSmallSamples(t *testing.T) {
 	total := uint64(0)
 	for round := range max(36/slowdown, 6) {
 		depth := []uint64{1, 2, 16}[round%3]
@@ -121,7 +123,7 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 		if lossless && lost+after != 0 {
 			t.Fatalf("round %d: %d lost to a lossless subscription", round, lost+after)
 		}
-		checkTheDead(t, d, f, q, depth, newest)
+		checkDeadRing(t, d, f, q, depth, newest)
 		r.Close()
 		f.Close()
 		for _, s := range held {
@@ -135,8 +137,8 @@ func TestSmallSamplesOfAKilledPublisher(t *testing.T) {
 	t.Logf("%d samples taken", total)
 }
 
-// checkTheDead reads the ring of a dead publisher as a newcomer does.
-func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, depth, newest uint64) {
+// checkDeadRing reads the ring of a dead publisher with a new reader.
+func checkDeadRing(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, depth, newest uint64) {
 	t.Helper()
 	if newest == 0 {
 		return
@@ -147,7 +149,7 @@ func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, dept
 	if err := r.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
-	(*r.links.Load())[0].gone.Store(true)
+	(*r.links.Load())[0].exited.Store(true)
 	var s Sample
 	ok, err := r.Latest(&s)
 	if err != nil {
@@ -170,7 +172,7 @@ func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, dept
 	if err := again.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
-	(*again.links.Load())[0].gone.Store(true)
+	(*again.links.Load())[0].exited.Store(true)
 	want, missing := newest+1-min(newest, depth), uint64(0)
 	for {
 		s, ok, err := tryReceive(again)
@@ -182,7 +184,7 @@ func checkTheDead(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, dept
 		}
 		missing += s.Lost()
 		if want += s.Lost(); s.Sequence() != want {
-			t.Errorf("sample %d of the dead, want %d", s.Sequence(), want)
+			t.Errorf("sample %d of the dead publisher, want %d", s.Sequence(), want)
 		}
 		if err := checkSmall(s); err != nil {
 			t.Error(err)

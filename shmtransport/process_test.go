@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// roleVariable names the role that this test binary plays when it was started by a test.
+// roleVariable names the role of this test binary when a test started it.
 const roleVariable = "SHMTRANSPORT_TEST_ROLE"
 
 // emulatorVariable names the program that runs this test binary when it was built for another CPU.
@@ -52,7 +52,7 @@ type child struct {
 	in  io.WriteCloser
 }
 
-// start runs role in a process of its own; before names a program, with arguments, that runs it.
+// start runs role in a process of its own; before is a program, with arguments, that runs it.
 func start(t testing.TB, before []string, role string, args ...any) *child {
 	t.Helper()
 	exe, err := os.Executable()
@@ -83,8 +83,8 @@ func start(t testing.TB, before []string, role string, args ...any) *child {
 	return c
 }
 
-// says waits for a line of the child and returns what follows word.
-func (c *child) says(t testing.TB, word string) string {
+// expectLine waits for a line of the child and returns what follows word.
+func (c *child) expectLine(t testing.TB, word string) string {
 	t.Helper()
 	if !c.out.Scan() {
 		t.Fatalf("the child ended without saying %q", word)
@@ -96,7 +96,7 @@ func (c *child) says(t testing.TB, word string) string {
 	return strings.TrimSpace(rest)
 }
 
-// kill is SIGKILL: the child does not get to tidy up.
+// kill sends SIGKILL: the child runs no cleanup.
 func (c *child) kill() {
 	c.cmd.Process.Kill()
 	c.cmd.Wait()
@@ -110,8 +110,8 @@ func endWithParent() {
 	}()
 }
 
-// patternSize and fillPattern make a payload that only its sequence determines; one in three is about as small as fits
-// an entry, and now and then one is large.
+// patternSize and fillPattern make a payload that depends on its sequence only. One in three is about as small as fits
+// an entry, and one in a thousand is large.
 func patternSize(seq uint64) int {
 	n := int(seq * 2654435761 % 3000)
 	if seq%3 == 1 {
@@ -149,7 +149,7 @@ func checkPattern(b []byte, seq uint64) error {
 	return nil
 }
 
-// numbers are the arguments of a role behind the directory.
+// numbers parses the arguments of a role after the directory.
 func numbers(args []string) (n [3]uint64, err error) {
 	for i := range n {
 		if n[i], err = strconv.ParseUint(args[i+1], 10, 64); err != nil {
@@ -159,10 +159,10 @@ func numbers(args []string) (n [3]uint64, err error) {
 	return n, nil
 }
 
-// otherPublisher is the one in a process of its own.
+// otherPublisher is the publisher in a process of its own.
 var otherPublisher = PublisherID{Participant: 1000, Number: 1}
 
-// create makes the publisher that a role is of, and says so.
+// create makes the publisher of a role and prints a line.
 func create(dir string, participant uint64, opts WriterOptions) (*Writer, error) {
 	d := &domain{dir: dir}
 	id := PublisherID{Participant: participant, Number: 1}
@@ -189,15 +189,15 @@ func untilRead(w *Writer, dir string, reader uint64) error {
 	return nil
 }
 
-// startPublisher starts otherPublisher in one of its roles and returns it with the request for a subscription to it.
+// startPublisher starts otherPublisher in one of its roles and returns it with the options of a connection to it.
 func (d *domain) startPublisher(role string, f *ReaderFile, lossless bool, argument any) (*child, ConnectOptions) {
 	d.t.Helper()
 	c := start(d.t, nil, role, d.dir, otherPublisher.Participant, f.id, argument)
-	c.says(d.t, "open")
+	c.expectLine(d.t, "open")
 	return c, ConnectOptions{Path: d.path(otherPublisher.Participant, "pub.1"), WakePath: d.path(otherPublisher.Participant, "wake"), Publisher: otherPublisher, Lossless: lossless, Timeout: time.Hour}
 }
 
-// connectPinned connects to a publisher whose ring is to be looked at when it has ended. unpin lets go of it.
+// connectPinned connects to a publisher whose ring is read after its end. The caller must unpin the link.
 func (d *domain) connectPinned(r *Reader, f *ReaderFile, q ConnectOptions) *Link {
 	d.t.Helper()
 	if err := r.Connect(f, q); err != nil {
@@ -208,8 +208,8 @@ func (d *domain) connectPinned(r *Reader, f *ReaderFile, q ConnectOptions) *Link
 	return l
 }
 
-// publishRole publishes patterns as fast as it can: dir, publisher id, reader id, number of samples (0 = until killed).
-// It says "open" when its file is there, and "published N" at the end.
+// publishRole publishes patterns as fast as it can. Its arguments are dir, publisher id, reader id, number of samples
+// (0 = until killed). It prints "open" when its file exists, and "published N" at the end.
 func publishRole(args []string) error {
 	endWithParent()
 	n, err := numbers(args)
@@ -248,12 +248,12 @@ func publishRole(args []string) error {
 	return nil
 }
 
-// accountant checks what a subscription gets of one publisher.
-type accountant struct {
+// A sampleAccount checks the samples that a subscription gets of one publisher.
+type sampleAccount struct {
 	last, received, lost uint64
 }
 
-func (a *accountant) take(s Sample) error {
+func (a *sampleAccount) add(s Sample) error {
 	if a.last != 0 && s.Sequence() != a.last+1+s.Lost() {
 		return fmt.Errorf("sample %d after %d with %d lost", s.Sequence(), a.last, s.Lost())
 	}
@@ -263,7 +263,7 @@ func (a *accountant) take(s Sample) error {
 	return checkPattern(s.Payload(), s.Sequence())
 }
 
-func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
+func TestReader_KilledPublisher(t *testing.T) {
 	for round := range max(50/slowdown, 4) {
 		d := newDomain(t)
 		f := d.readerFile()
@@ -281,12 +281,12 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 			c.kill()
 			r.ParticipantExited(otherPublisher.Participant)
 		}()
-		var a accountant
+		var a sampleAccount
 		var held []Sample
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		for !ended.Load() {
 			s, ok, err := tryReceive(r)
-			if err == nil && !ok && !ended.Load() && !l.gone.Load() {
+			if err == nil && !ok && !ended.Load() && !l.exited.Load() {
 				awaitCtx, stop := context.WithTimeout(ctx, time.Millisecond)
 				s, err = r.Receive(awaitCtx)
 				stop()
@@ -301,7 +301,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if err := a.take(s); err != nil {
+			if err := a.add(s); err != nil {
 				t.Fatal(err)
 			}
 			if len(held) < 20 && s.Sequence()%7 == 0 {
@@ -330,7 +330,7 @@ func TestAKilledPublisherIsReadToTheEnd(t *testing.T) {
 	}
 }
 
-func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
+func TestReader_GrowingPublisherInAnotherProcess(t *testing.T) {
 	const messages = 4000
 	d := newDomain(t)
 	f := d.readerFile()
@@ -340,13 +340,13 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	if err := r.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
-	var a accountant
+	var a sampleAccount
 	for a.received < messages {
 		s, err := r.Receive(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.take(s); err != nil {
+		if err := a.add(s); err != nil {
 			t.Fatal(err)
 		}
 		s.Release()
@@ -354,7 +354,7 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	if a.last != messages || a.lost != 0 {
 		t.Fatalf("received %d, lost %d, last %d", a.received, a.lost, a.last)
 	}
-	if got := c.says(t, "published"); got != fmt.Sprint(messages) {
+	if got := c.expectLine(t, "published"); got != fmt.Sprint(messages) {
 		t.Fatal(got)
 	}
 	if err := c.cmd.Wait(); err != nil {
@@ -372,7 +372,8 @@ func TestASlowProcessGetsEverySampleOfAGrowingPublisher(t *testing.T) {
 	}
 }
 
-// holdRole subscribes, takes samples and keeps them: dir, publisher id, reader id, samples to hold, "lossless" or not.
+// holdRole subscribes, takes samples and keeps them. Its arguments are dir, publisher id, reader id, samples to hold,
+// "lossless" or not.
 func holdRole(args []string) error {
 	endWithParent()
 	n, err := numbers(args)
@@ -400,13 +401,13 @@ func holdRole(args []string) error {
 	select {}
 }
 
-func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
+func TestWriter_KilledReader(t *testing.T) {
 	const holds = 12
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4})
 	const reader = 2000
 	c := start(t, nil, "hold", d.dir, w.ID().Participant, reader, holds, "lossless")
-	c.says(t, "connected")
+	c.expectLine(t, "connected")
 	admitAll(t, w, d.path(reader, "reader"), reader)
 	p, err := OpenPeerFile(d.path(reader, "reader"), reader, nil)
 	if err != nil {
@@ -425,7 +426,7 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.says(t, "holding")
+	c.expectLine(t, "holding")
 
 	retired := func() int {
 		w.mu.Lock()
@@ -434,10 +435,10 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 		return len(w.pool.retired)
 	}
 	if n := retired(); n != holds {
-		t.Fatalf("%d slots held by the living, want %d", n, holds)
+		t.Fatalf("%d slots held by the live reader, want %d", n, holds)
 	}
 	if !p.OwnerAlive() {
-		t.Error("the reader is not known to live")
+		t.Error("the live reader counts as dead")
 	}
 	blocked := make(chan error)
 	go func() { blocked <- publish(t.Context()) }()
@@ -448,14 +449,14 @@ func TestAKilledReaderGivesItsSlotsBack(t *testing.T) {
 	}
 	c.kill()
 	if p.OwnerAlive() {
-		t.Error("the reader is not known to be dead")
+		t.Error("the dead reader counts as alive")
 	}
 	w.RemoveReader(reader)
 	if err := <-blocked; err != nil {
-		t.Fatal("a publish that waited for the dead:", err)
+		t.Fatal("a publish that waited for the dead reader:", err)
 	}
 	if n := retired(); n != 0 || w.Readers() != 0 {
-		t.Fatalf("%d slots and %d subscriptions are the dead reader's", n, w.Readers())
+		t.Fatalf("%d slots and %d subscriptions belong to the dead reader", n, w.Readers())
 	}
 	before := w.Stats().Memory
 	for range 1000 {

@@ -9,13 +9,13 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
-// Publish copies the parts, one after the other, into one sample. It returns how many subscriptions the sample reached.
-// ctx bounds the wait for lossless subscriptions; with none of them, and without error, Publish never waits.
+// Publish copies the parts, one after the other, into one sample. It returns the number of subscriptions that the
+// sample reached. ctx bounds the wait for lossless subscriptions. Without lossless subscriptions Publish does not wait.
 func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 	n := 0
 	for _, p := range parts {
 		if n > math.MaxInt-len(p) {
-			return 0, w.refuse(&TooLargeError{Size: math.MaxInt, Limit: int64(w.max)})
+			return 0, w.countRefused(&TooLargeError{Size: math.MaxInt, Limit: int64(w.maxPayload)})
 		}
 		n += len(p)
 	}
@@ -32,74 +32,75 @@ func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n <= w.small {
+	if n <= w.maxInEntry {
 		return w.publishSmall(ctx, n, parts)
 	}
-	id, err := w.slotFor(ctx, n)
+	id, err := w.allocSlot(ctx, n)
 	if err != nil {
-		w.figures.Failed()
+		w.stats.Failed()
 		return 0, err
 	}
-	b := w.open(id)
+	b := w.prepareSlot(id)
 	for _, p := range parts {
 		b = b[copy(b, p):]
 	}
-	return w.commit(ctx, id, n)
+	return w.publishSlot(ctx, id, n)
 }
 
-// publishSmall publishes what an entry of the ring has room for. Called with mu held.
+// publishSmall publishes a payload that fits into an entry of the ring. Called with mu held.
 func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, error) {
-	if err := w.allows(n); err != nil {
-		w.figures.Failed()
+	if err := w.checkPublish(n); err != nil {
+		w.stats.Failed()
 		return 0, err
 	}
 	if err := w.awaitRoom(ctx, noSlot); err != nil {
 		return 0, err
 	}
 	if len(parts) == 1 {
-		w.ring.fill(w.seq+1, parts[0])
+		w.ring.fillEntry(w.seq+1, parts[0])
 	} else {
-		w.ring.fill(w.seq+1, w.join(parts))
+		w.ring.fillEntry(w.seq+1, w.concat(parts))
 	}
-	w.show(n, w.clock.Now())
+	w.commitEntry(n, w.clock.Now())
 	w.wakeReaders()
 	return len(w.readers), nil
 }
 
-// join returns the concatenation of parts that are small together, valid until it is called again.
-func (w *Writer) join(parts [][]byte) []byte {
-	b := w.joined[:0]
+// concat returns the concatenation of parts that are small together. It is valid until the next call.
+func (w *Writer) concat(parts [][]byte) []byte {
+	b := w.concatBuffer[:0]
 	for _, p := range parts {
 		b = append(b, p...)
 	}
 	return b
 }
 
-// allows reports whether payloads of n bytes can be published at all. Called with mu held.
-func (w *Writer) allows(n int) error {
+// checkPublish returns an error if a payload of n bytes cannot be published. Called with mu held.
+func (w *Writer) checkPublish(n int) error {
 	if w.closed {
 		return closed.Error("the publisher is closed")
 	}
-	if n < 0 || n > w.max {
-		return &TooLargeError{Size: int64(n), Limit: int64(w.max)}
+	if n < 0 || n > w.maxPayload {
+		return &TooLargeError{Size: int64(n), Limit: int64(w.maxPayload)}
 	}
 	return nil
 }
 
-// refuse counts a publish that ends before it looks for a slot.
-func (w *Writer) refuse(err error) error {
+// countRefused counts a publish that fails before it looks for a slot, and returns err.
+func (w *Writer) countRefused(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.figures.Failed()
+	w.stats.Failed()
 	return err
 }
 
-// copyOutsideLock is the payload size from which other publishes and admissions need not wait for the copy.
+// copyOutsideLock is the payload size in bytes above which the copy is made without the lock, so that other publishes
+// and admissions do not wait for it.
 const copyOutsideLock = 64 << 10
 
-// open returns the payload area of a slot that is to be filled. It writes to the header, which place will fill: that takes its
-// cache line away from whoever read it last, long before anybody waits for it.
-func (w *Writer) open(id slotID) []byte {
+// prepareSlot returns the payload area of a slot that is to be filled. It also writes to the header, which commitSlot
+// will fill: this fetches the cache line from the last reader's processor early.
+func (w *Writer) prepareSlot(id slotID) []byte {
 	failpoint.At("publish.slot")
 	s := w.slot(id)
 	binary.NativeEndian.PutUint64(s[slotOffSequence:], 0)
@@ -108,44 +109,44 @@ func (w *Writer) open(id slotID) []byte {
 
 func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
 
-// commit makes what a filled slot holds the newest sample. It may give up mu while it waits for lossless readers. Called with mu held;
-// the slot is the pool's or the ring's again afterwards.
-func (w *Writer) commit(ctx context.Context, id slotID, n int) (int, error) {
+// publishSlot makes the n bytes in a filled slot the newest sample. It may release mu while it waits for lossless
+// readers. Called with mu held. The slot belongs to the pool or the ring afterwards.
+func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error) {
 	failpoint.At("publish.copy")
 	if err := w.awaitRoom(ctx, id); err != nil {
 		return 0, err
 	}
-	if n <= w.small {
-		w.ring.fill(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
-		w.pool.put(id)
-		w.show(n, w.clock.Now())
+	if n <= w.maxInEntry {
+		w.ring.fillEntry(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
+		w.pool.free(id)
+		w.commitEntry(n, w.clock.Now())
 	} else {
-		w.place(id, n, w.clock.Now())
+		w.commitSlot(id, n, w.clock.Now())
 	}
 	w.wakeReaders()
 	return len(w.readers), nil
 }
 
-// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error the slot, if there
-// is one, is free again. Called with mu held.
+// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error it frees the
+// slot, if there is one. Called with mu held.
 func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
-	if w.seq+1 >= w.safe {
+	if w.seq+1 >= w.roomUntil {
 		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.depth())) }); err != nil {
-			w.giveUp(id)
-			w.figures.Failed()
+			w.freeUnpublished(id)
+			w.stats.Failed()
 			return err
 		}
 	}
 	if w.closed {
-		w.giveUp(id)
+		w.freeUnpublished(id)
 		return closed.Error("the publisher is closed")
 	}
 	return nil
 }
 
-// giveUp makes a slot free that was to be published, if there is one.
-func (w *Writer) giveUp(id slotID) {
+// freeUnpublished frees a slot that is not published after all, if there is one.
+func (w *Writer) freeUnpublished(id slotID) {
 	if id != noSlot {
-		w.pool.put(id)
+		w.pool.free(id)
 	}
 }

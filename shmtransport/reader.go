@@ -13,128 +13,130 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// ReaderOptions say how a subscription takes. The zero value is right for most.
+// ReaderOptions are the limits and the callbacks of a subscription. The zero value is right for most.
 type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
-	Spin    time.Duration // how long a wait looks by itself before it sleeps; default 20 µs, negative = not at all
+	Spin    time.Duration // how long a wait polls before it sleeps; default 20 µs, negative = not at all
 
-	// Clock measures how old samples are; default a new one, as in WriterOptions.
+	// Clock measures the latency of samples; default a new one, as in WriterOptions.
 	Clock clock.Clock
 
-	// EndedLimit is how many bytes are kept of publishers that ended, until they are taken; default 64 MiB. A subscription that
-	// nothing is received from would else keep the memory of each publisher there ever was. Up to 1 MiB of a publisher is
-	// copied, and counts as its samples, each 64 bytes more, and 1 KiB; of a larger one the ring stays mapped, and counts as
-	// the memory of its file, but at least 1 MiB. Beyond the limit what ended first is dropped, and counts as lost and as
-	// dropped; the publisher that ended last is kept whatever its size.
+	// EndedLimit is the number of bytes kept of publishers that ended, until their samples are taken; default 64 MiB.
+	// Without it a subscription that receives nothing would keep the memory of every past publisher. Up to 1 MiB of a
+	// publisher is copied; it counts as the bytes of its samples plus 64 bytes for each sample plus 1 KiB. A larger
+	// ring stays mapped and counts as the memory of its file, but at least 1 MiB. Beyond the limit the publisher that
+	// ended first is dropped, and its samples count as lost and as dropped. The publisher that ended last is kept
+	// whatever its size.
 	EndedLimit int64
-	// Dropped is called, if set, about each publisher of which samples were dropped, under the conditions of Failed. tag is
-	// that of the Request.
+	// Dropped is called, if set, for each publisher whose samples were dropped, under the conditions of Failed. tag is
+	// that of ConnectOptions.
 	Dropped func(tag any, err *DroppedError)
 
-	// Failed is called, if set, when a publisher's memory turned out to be unusable, or has no room for one more subscription
-	// (a *LimitError), and its link was given up. With a *MemoryError the link was not given up: this process may map no more of
-	// that publisher's memory, and tries again after Retry. It runs within Receive, TryReceive, ReceiveBatch or Latest and must
-	// not call back into the Reader, except to Retry. Errors found by ParticipantExited or Prune are
-	// reported on a separate goroutine, possibly after Close, because their caller may hold locks that Failed needs.
+	// Failed is called, if set, when a link was closed because the publisher's memory is unusable or has no room for
+	// one more subscription (a *LimitError). With a *MemoryError the link stays: this process may map no more of that
+	// publisher's memory, and tries again after Retry. Failed runs within Receive, TryReceive, ReceiveBatch or Latest
+	// and must not call the Reader, except Retry. Errors found by ParticipantExited or Prune are reported on a
+	// separate goroutine, possibly after Close, because their caller may hold locks that Failed needs.
 	Failed func(PublisherID, error)
-	// Ended is called, if set, when everything of a publisher that is gone has been taken or given up, within the same and
-	// within ParticipantExited and Prune. It must not call back into the Reader.
+	// Ended is called, if set, when all samples of a publisher that ended have been taken or dropped. It runs within
+	// the same methods, ParticipantExited or Prune, and must not call the Reader.
 	Ended func(PublisherID)
 }
 
-// A Reader is one subscription: it takes from the rings of all publishers linked to it, one from each in turn, so a busy
-// one never starves a quiet one. Order is kept per publisher.
+// A Reader is one subscription. It takes samples from the rings of all linked publishers, one from each in turn, so a
+// busy publisher does not starve a quiet one. Order is kept for each publisher.
 //
-// Receive, TryReceive, Connect, ParticipantExited, Close and Sample.Release may be called from any goroutine. One goroutine takes at a
-// time; the others wait for their turn.
+// Receive, TryReceive, Connect, ParticipantExited, Close and Sample.Release may be called from any goroutine. One
+// goroutine takes at a time; others wait for the lock.
 type Reader struct {
-	opts  ReaderOptions
-	clock clock.Clock
-	waits *WaitSet
+	opts    ReaderOptions
+	clock   clock.Clock
+	waitSet *WaitSet
 
-	turn  turn
-	next  int                // link to look at first; for who has the turn
-	epoch uint32             // last value stored in the armed words; for who has the turn
-	taken uint64             // samples taken; for who has the turn
-	block stats.Subscription // for who has the turn, but for SetPublishers and what countUp sets
-	stale atomic.Bool        // countUp is to be called for what changed
+	lock       recvLock
+	nextLink   int                // link to check first; needs lock
+	epoch      uint32             // last value stored in the armed words; needs lock
+	takenCount uint64             // samples taken; needs lock
+	stats      stats.Subscription // needs lock, but for SetPublishers and what updateStats sets
+	statsStale atomic.Bool        // updateStats must be called
 
-	nextStale *Reader // see staleFigures
+	nextStale *Reader // see staleStats
 
-	parking parking // where it waits
-	mayRest bool    // whether waits may do without spinning
-	vain    int     // how many looks in a row found nothing; for who has the turn
+	waiter       waiter // the Reader's place in waitSet
+	adaptiveSpin bool   // whether waits without success may skip spinning
+	failedSpins  int    // number of polls in a row that found nothing; needs lock
 
-	watched   <-chan struct{} // Done of the context whose end wakes the reader; for who has the turn
-	stopWatch func() bool     // ends that; for who has the turn
+	wakeDone       <-chan struct{} // Done of the context whose end wakes the Reader; needs lock
+	stopWakeOnDone func() bool     // ends that; needs lock
 
-	bytes  []byte        // what block is a view of
-	former []*Link       // given up, with samples that were not released then; guarded by mu
-	wrong  atomic.Uint64 // samples that could not be decoded
+	statsBlock   []byte        // the memory of stats
+	closedLinks  []*Link       // closed links with samples that were not released then; guarded by mu
+	decodeErrors atomic.Uint64 // samples that could not be decoded
 
-	ended      []*Link // publishers that ended, with samples left, in that order; changed with the turn and mu, read with either
+	ended      []*Link // publishers that ended, with samples left, in that order; written with lock and mu, read with either
 	endedBytes int64   // sum of their cost; the same
-	inARow     int     // samples of ended since a link was asked; for who has the turn
+	endedRun   int     // samples of ended taken since a link was checked; needs lock
 
-	got   int    // samples of a batch that are counted; for who has the turn
-	other Sample // of Latest, while it compares two; for who has the turn
+	batchCount int    // samples of a batch that are counted; needs lock
+	candidate  Sample // the sample that Latest compares with; needs lock
 
-	links  atomic.Pointer[[]*Link] // replaced, never changed; a longer one may share its memory
-	mu     sync.Mutex              // serialises replacements
-	linked map[PublisherID]bool    // the publishers of links; guarded by mu
-	soon   *time.Timer             // will call Wake for links that came; guarded by mu
-	wake   atomic.Uint32           // changes when a sleeper must look again
-	closed atomic.Bool
+	links     atomic.Pointer[[]*Link] // replaced, never changed; a longer list may share the memory of a shorter one
+	mu        sync.Mutex              // serializes replacements
+	linked    map[PublisherID]bool    // the publishers of links; guarded by mu
+	wakeTimer *time.Timer             // will change grown for new links; guarded by mu
+	wake      atomic.Uint32           // changes when a sleeper must check again
+	grown     atomic.Uint32           // changes when a sleeper must arm new links
+	closed    atomic.Bool
 
-	untidy atomic.Bool // tidy is to be called: a publisher ended, or a link is spoiled
+	needsPrune atomic.Bool // prune must be called: a publisher ended, or a link has a fault
 }
 
-// NewReader makes a subscription without publishers. block holds stats.Size bytes, for others to read, and must stay
-// mapped until Close has returned; nil keeps the figures private.
-func NewReader(waits *WaitSet, block []byte, opts ReaderOptions) *Reader {
+// NewReader makes a subscription without publishers. block holds stats.Size bytes that other processes may read, and
+// must stay mapped until Close has returned. nil keeps the statistics private.
+func NewReader(waitSet *WaitSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
 	}
 	if opts.Clock == (clock.Clock{}) {
 		opts.Clock = clock.New()
 	}
-	mayRest := opts.Spin == 0
-	if mayRest {
+	adaptiveSpin := opts.Spin == 0
+	if adaptiveSpin {
 		opts.Spin = defaultSpin
 	}
 	if opts.EndedLimit == 0 {
 		opts.EndedLimit = 64 << 20
 	}
-	r := &Reader{opts: opts, clock: opts.Clock, waits: waits, turn: newTurn(), mayRest: mayRest, linked: map[PublisherID]bool{}}
-	r.parking.init(r)
+	r := &Reader{opts: opts, clock: opts.Clock, waitSet: waitSet, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
+	r.waiter.init(r)
 	if block == nil {
 		block = mem.Alloc(stats.Size)
 	}
-	r.countIn(block)
+	r.useStatsBlock(block)
 	r.links.Store(new([]*Link))
 	return r
 }
 
-func (r *Reader) countIn(block []byte) {
-	r.bytes, r.block = block, stats.NewSubscription(block)
+func (r *Reader) useStatsBlock(block []byte) {
+	r.statsBlock, r.stats = block, stats.NewSubscription(block)
 }
 
-// Stats returns what the subscription has counted.
+// Stats returns the subscription's statistics.
 func (r *Reader) Stats() stats.SubscriptionCounts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.countUp()
-	return stats.ReadSubscription(figuresNow(r.bytes)) // whoever has the turn goes on counting
+	r.updateStats()
+	return stats.ReadSubscription(copyStats(r.statsBlock)) // a receiving goroutine goes on counting
 }
 
 // CountDecodeError counts a sample whose payload was not of the subscription's type.
 func (r *Reader) CountDecodeError() {
-	r.wrong.Add(1)
-	r.changed()
+	r.decodeErrors.Add(1)
+	r.statsChanged()
 }
 
-// add makes a link one of those that Receive looks at.
-func (r *Reader) add(l *Link) {
+// addLink adds a link to those that Receive polls.
+func (r *Reader) addLink(l *Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed.Load() {
@@ -142,92 +144,94 @@ func (r *Reader) add(l *Link) {
 		return
 	}
 	l.owner = r
-	links := append(*r.links.Load(), l) // behind what others may look at
+	links := append(*r.links.Load(), l) // behind the part that other goroutines may read
 	r.links.Store(&links)
 	r.linked[l.id] = true
 	r.countPublishers()
 	if len(links) < manyLinks {
 		r.Wake()
 	} else {
-		r.wakeSoon(len(links))
+		r.wakeLater(len(links))
 	}
 }
 
-// manyLinks is how many links a look may be at without being put off.
+// manyLinks is the number of links from which on a check for new ones is delayed.
 const manyLinks = futex.MaxWords
 
-// lookPause is what a look at n links is put off, or is repeated after: a multiple of what it takes, so that it is done for
-// several links that come one after the other, and many links do not keep a processor busy.
-func lookPause(n int) time.Duration { return max(crowdNap, time.Duration(n)*time.Microsecond) }
+// scanDelay is the delay, or the interval, of a check of n links: a multiple of its duration. One check then covers
+// several new links, and many links do not keep a processor busy.
+func scanDelay(n int) time.Duration { return max(maxPartialSleep, time.Duration(n)*time.Microsecond) }
 
-// wakeSoon is Wake for links that came. Called with mu held.
-func (r *Reader) wakeSoon(links int) {
-	if r.soon == nil {
-		r.soon = time.AfterFunc(lookPause(links), r.wakeNow)
+// wakeLater lets a sleeper arm new links, several at once. Called with mu held.
+func (r *Reader) wakeLater(links int) {
+	if r.wakeTimer == nil {
+		r.wakeTimer = time.AfterFunc(scanDelay(links), r.wakeNow)
 	}
 }
 
 func (r *Reader) wakeNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.soon = nil
-	r.Wake()
+	r.wakeTimer = nil
+	r.grown.Add(1)
+	futex.Wake(&r.grown) // for AwaitConnected
+	r.waiter.wakeUp()
 }
 
-// remove takes a link out. Called with the turn.
-func (r *Reader) remove(l *Link) {
+// removeLink removes and closes a link. Called with the lock.
+func (r *Reader) removeLink(l *Link) {
 	r.mu.Lock()
 	r.unlink(l)
 	r.countPublishers()
-	r.giveUp(l)
+	r.closeLink(l)
 	r.mu.Unlock()
-	r.Wake() // whoever waits for connections has one fewer to wait for
+	r.Wake() // AwaitConnected has one link fewer to wait for
 }
 
-// giveUp closes a link. Its samples that are held still count. Called with the turn and with mu held.
-func (r *Reader) giveUp(l *Link) {
+// closeLink closes a link. Its held samples still count as held. Called with the lock and with mu held.
+func (r *Reader) closeLink(l *Link) {
 	if l.lost > 0 {
-		r.block.Lost(l.lost)
+		r.stats.Lost(l.lost)
 	}
 	if l.unreleased() > 0 {
-		r.former = append(r.former, l)
+		r.closedLinks = append(r.closedLinks, l)
 	}
 	l.close()
-	r.changed()
+	r.statsChanged()
 }
 
-// end removes the link of a publisher that is gone.
-func (r *Reader) end(l *Link) {
-	r.remove(l)
+// endLink removes the link of a publisher that ended.
+func (r *Reader) endLink(l *Link) {
+	r.removeLink(l)
 	if r.opts.Ended != nil {
 		r.opts.Ended(l.id)
 	}
 }
 
-// Close ends the subscription. A Receive that waits returns os.ErrClosed. Samples that are held stay valid until they are
-// released.
+// Close ends the subscription. A waiting Receive returns os.ErrClosed. Held samples stay valid until they are released.
 func (r *Reader) Close() {
 	if r.closed.Swap(true) {
 		return
 	}
 	r.Wake()
-	// The context only bounds waiting for the turn, and whoever has it leaves at once now that closed is set.
-	_ = r.turn.acquire(context.Background())
-	defer r.turn.release()
-	r.unwatch()
+	// The context only bounds the wait for the lock, and a goroutine that has it returns at once now that closed is
+	// set.
+	_ = r.lock.acquire(context.Background())
+	defer r.lock.release()
+	r.cancelWakeOnDone()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.soon != nil {
-		r.soon.Stop()
+	if r.wakeTimer != nil {
+		r.wakeTimer.Stop()
 	}
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
 	clear(r.linked)
 	for _, l := range slices.Concat(links, r.ended) {
-		r.giveUp(l)
+		r.closeLink(l)
 	}
 	r.ended, r.endedBytes = nil, 0
-	r.block.SetPublishers(0)
-	r.countUp()
-	r.countIn(slices.Clone(r.bytes)) // the shared block goes away
+	r.stats.SetPublishers(0)
+	r.updateStats()
+	r.useStatsBlock(slices.Clone(r.statsBlock)) // the shared block may be unmapped after Close
 }

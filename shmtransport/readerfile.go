@@ -13,8 +13,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A ReaderFile is where a participant keeps the marks and cursors of all its subscriptions, and where it tells publishers
-// which of them it wants to read. Its methods may be called concurrently.
+// A ReaderFile holds the marks and cursors of all subscriptions of a participant, and its requests to publishers. Its
+// methods may be called concurrently.
 type ReaderFile struct {
 	id   uint64
 	file *shm.File
@@ -45,7 +45,8 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 			f.Close()
 		}
 	}()
-	// Held as long as this process maps the file, so that publishers know of marks that outlive the participant.
+	// The lock is held as long as this process maps the file, so that publishers know of marks that outlive the
+	// participant.
 	if err := f.Lock(); err != nil {
 		return nil, err
 	}
@@ -63,19 +64,20 @@ func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderF
 	return r, f.Publish(path)
 }
 
-// A linkSlot is one entry of the link directory with its page.
-type linkSlot struct {
+// A linkEntry is one entry of the link directory with its page.
+type linkEntry struct {
 	index, generation uint32
 	page              []byte
 }
 
-// request takes an entry, fills entry and page, and makes it visible. The publisher looks when the registry tells it to.
-func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
+// request allocates an entry, fills entry and page, and makes it visible. The publisher reads it when the registry
+// notifies it.
+func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s, err := f.take()
+	s, err := f.allocEntry()
 	if err != nil {
-		return linkSlot{}, err
+		return linkEntry{}, err
 	}
 	p := s.page
 	clear(p[pageOffArmed:])
@@ -97,7 +99,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 		policy = policyLossless
 	}
 	mem.Uint32(e, linkOffPolicy).Store(policy)
-	mem.Uint64(e, linkOffPatience).Store(uint64(q.Timeout))
+	mem.Uint64(e, linkOffTimeout).Store(uint64(q.Timeout))
 	failpoint.At("request.entry")
 	state := uint32(linkStateRequested)
 	if q.Declined {
@@ -105,15 +107,15 @@ func (f *ReaderFile) request(q LinkRequest) (linkSlot, error) {
 	}
 	mem.Uint32(e, linkOffState).Store(state)
 	failpoint.At("request.state")
-	f.changed(s.index)
+	f.countChange(s.index)
 	failpoint.At("request.changed")
 	return s, nil
 }
 
-// take finds an unused entry and backs it with memory before anybody touches it.
-func (f *ReaderFile) take() (linkSlot, error) {
+// allocEntry returns an unused entry whose page has memory.
+func (f *ReaderFile) allocEntry() (linkEntry, error) {
 	if f.closed {
-		return linkSlot{}, closed.Error("the participant is closed")
+		return linkEntry{}, closed.Error("the participant is closed")
 	}
 	var i uint32
 	if n := len(f.free); n > 0 {
@@ -121,7 +123,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 		f.free = f.free[:n-1]
 	} else {
 		if f.used == MaxLinks {
-			return linkSlot{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
+			return linkEntry{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
 		}
 		i = f.used
 		at, end := linkPageOffset(i), linkPageOffset(i)+linkPageSize
@@ -129,7 +131,7 @@ func (f *ReaderFile) take() (linkSlot, error) {
 			at = linkGroupOffset(i)
 		}
 		if err := f.file.Reserve(at, end-at); err != nil {
-			return linkSlot{}, noSpace(err)
+			return linkEntry{}, noSpace(err)
 		}
 		failpoint.At("request.reserve")
 		f.used++
@@ -140,18 +142,18 @@ func (f *ReaderFile) take() (linkSlot, error) {
 	f.open++
 	f.generations[i]++
 	off := linkPageOffset(i)
-	return linkSlot{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
+	return linkEntry{index: i, generation: f.generations[i], page: f.b[off : off+linkPageSize : off+linkPageSize]}, nil
 }
 
-// drop takes an entry back. No mark of its page may be set.
-func (f *ReaderFile) drop(s linkSlot) {
+// freeEntry frees an entry. No mark of its page may be set.
+func (f *ReaderFile) freeEntry(s linkEntry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mem.Uint32(f.entry(s.index), linkOffState).Store(linkStateFree)
 	failpoint.At("disconnect.entry")
 	mem.Uint32(s.page, pageOffState).Store(pageUnused)
 	failpoint.At("disconnect.page")
-	f.changed(s.index)
+	f.countChange(s.index)
 	failpoint.At("disconnect.changed")
 	f.free = append(f.free, s.index)
 	f.open--
@@ -165,8 +167,8 @@ func (f *ReaderFile) unmapIfUnused() error {
 	return nil
 }
 
-// changed says that an entry or its page is another one than before.
-func (f *ReaderFile) changed(i uint32) {
+// countChange counts a change of an entry or of its page.
+func (f *ReaderFile) countChange(i uint32) {
 	mem.Uint32(f.b, rdrOffChanges+4*int(i/linksPerGroup)).Add(1)
 }
 
@@ -175,7 +177,7 @@ func (f *ReaderFile) entry(i uint32) []byte {
 	return f.b[off : off+linkEntrySize : off+linkEntrySize]
 }
 
-// Close takes the file's name away. The memory goes when the last link has ended, which a sample that is still held delays.
+// Close removes the file's name. The memory is unmapped when the last link has ended, which a held sample delays.
 func (f *ReaderFile) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -191,35 +193,35 @@ func (f *ReaderFile) Close() error {
 	return errors.Join(err, f.unmapIfUnused())
 }
 
-// ConnectOptions says how a subscription wants to read a publisher.
+// ConnectOptions are the files of a publisher and the delivery that a subscription asks of it.
 type ConnectOptions struct {
 	Path         string // publisher file
 	WakePath     string // wake file of its participant; ConnectPassive needs none
 	Publisher    PublisherID
 	Subscription uint32 // its number within this participant
-	History      int    // samples of the past
-	AllHistory   bool   // whatever the publisher ever published counts, though it may be lost
+	History      int    // past samples
+	AllHistory   bool   // every sample ever published counts, though it may be lost
 	Lossless     bool
 	Timeout      time.Duration
-	Tag          any // what Sample.Tag returns
+	Tag          any // result of Sample.Tag
 
-	// Accept is asked, if set, about the user to whom the kernel says that one of these files belongs. With an error nothing is
-	// read of it.
+	// Accept is called, if set, with the owner of each of these files, as the kernel reports it. On error the file is
+	// not read.
 	Accept func(path string, uid int) error
 }
 
-// Connect links a publisher to a subscription: the publisher's participant sees the request once it looks, and samples come
-// when it has admitted it. A publisher that is linked already is left alone.
+// Connect links a publisher to a subscription. The publisher's participant sees the request at its next scan; samples
+// arrive after it has admitted it. Connect does nothing for a publisher that is linked already.
 func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	if r.isLinked(q.Publisher) {
 		return nil
 	}
-	// The wake file is there before the files of publishers and goes after them: if it is missing, so are they.
+	// The wake file exists longer than the publisher files of its participant: without it these are removed, too.
 	wake, missing := f.wakes.acquire(q.WakePath, q.Publisher.Participant, q.Accept)
 	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
 		return missing
 	}
-	l, err := q.open(wake)
+	l, err := q.openPublisher(wake)
 	if err != nil {
 		return err
 	}
@@ -229,7 +231,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	}
 	failpoint.At("request.open")
 	if wake.exposed {
-		r.waits.expose()
+		r.waitSet.setExposed()
 	}
 	history := q.history()
 	s, err := f.request(LinkRequest{
@@ -241,18 +243,18 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	}
 	l.attach(s.page, r.opts.MaxHeld)
 	l.tag = q.Tag
-	l.reader, l.key, l.history = f.id, linkKey(s.index, s.generation), history
-	l.free = func() { f.drop(s) }
-	r.add(l)
+	l.readerID, l.key, l.history = f.id, linkKey(s.index, s.generation), history
+	l.freePage = func() { f.freeEntry(s) }
+	r.addLink(l)
 	return nil
 }
 
-// Decline tells a publisher that a subscription which its topic might interest does not want it. The returned function
-// takes the answer back.
+// Decline announces to a publisher that a subscription which its topic might match refuses it. The returned function
+// withdraws the answer.
 func (f *ReaderFile) Decline(publisher PublisherID, subscription uint32) (func(), error) {
 	s, err := f.request(LinkRequest{Publisher: publisher, Subscription: subscription, Declined: true})
 	if err != nil {
 		return nil, err
 	}
-	return func() { f.drop(s) }, nil
+	return func() { f.freeEntry(s) }, nil
 }

@@ -10,33 +10,34 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// TryReceive fills s with the next sample if there is one now and no other goroutine is waiting for it, and reports that.
+// TryReceive fills s with the next sample and reports whether there is one. It does not wait; it returns false also if
+// another goroutine is receiving.
 func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
 		return false, closed.Error("the subscriber is closed")
 	}
-	if !r.turn.tryAcquire() {
+	if !r.lock.tryAcquire() {
 		return false, nil
 	}
 	s.link = nil
-	defer r.endTry(sigbus.Guard(), s, &ok, &err)
-	for range lapsOfPatience {
+	defer r.endTryReceive(sigbus.Guard(), s, &ok, &err)
+	for range maxLapRetries {
 		o, err := r.poll(s)
-		if o != again {
+		if o != lapped {
 			return o == taken, err
 		}
 	}
 	return false, nil
 }
 
-// lapsOfPatience is how often TryReceive looks anew when publishers overtake it while it looks. Only one that spoils its own
-// ring can do so that often.
-const lapsOfPatience = 64
+// maxLapRetries is the number of retries of TryReceive when publishers overtake it. Only a publisher that corrupts its
+// own ring can do so more often.
+const maxLapRetries = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
-// publisher are held and one more of that publisher is there.
+// publisher are held and that publisher has one more.
 func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
-	if err := r.turn.acquire(ctx); err != nil {
+	if err := r.lock.acquire(ctx); err != nil {
 		return Sample{}, err
 	}
 	defer r.endReceive(ctx, sigbus.Guard(), &s, &err)
@@ -54,47 +55,48 @@ func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 		if err := ctx.Err(); err != nil {
 			return Sample{}, err
 		}
-		if o == nothing {
-			if err := r.await(ctx); err != nil {
+		if o == noSample {
+			if err := r.awaitSample(ctx); err != nil {
 				return Sample{}, err
 			}
 		}
 	}
 }
 
-// endedInARow is how many samples of publishers that ended may keep those that live waiting for their turn.
-const endedInARow = 64
+// maxEndedRun is the number of samples of ended publishers that may be taken before a sample of a live one.
+const maxEndedRun = 64
 
-// poll looks once at every link, and at publishers that ended. These come first: theirs is mostly the older sample.
+// poll checks every link once, and the publishers that ended. These come first, because their samples are usually
+// older.
 func (r *Reader) poll(s *Sample) (outcome, error) {
-	if r.untidy.Load() {
-		r.tidy()
+	if r.needsPrune.Load() {
+		r.prune()
 	}
 	if len(r.ended) == 0 {
 		return r.pollLinks(s)
 	}
-	if r.inARow++; r.inARow <= endedInARow {
+	if r.endedRun++; r.endedRun <= maxEndedRun {
 		if o, _ := r.takeEnded(s); o == taken {
 			return taken, nil
 		}
 	}
-	r.inARow = 0
+	r.endedRun = 0
 	o, err := r.pollLinks(s)
-	if o == nothing {
+	if o == noSample {
 		o, err = r.takeEnded(s)
 	}
 	return o, err
 }
 
-// pollLinks looks once at every link, beginning after the one that gave the last sample.
+// pollLinks checks every link once, beginning after the one that gave the last sample.
 func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	list := r.links.Load()
 	links := *list
-	if r.next > len(links) {
-		r.next = 0
+	if r.nextLink > len(links) {
+		r.nextLink = 0
 	}
-	begin := r.next // remove moves it
-	result := nothing
+	begin := r.nextLink // removeLink changes it
+	result := noSample
 	var full *Link
 	for i := range links {
 		k := begin + i
@@ -103,11 +105,11 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 		}
 		l := links[k]
 		o, err := l.take(s)
-		if o == nothing && err == nil {
+		if o == noSample && err == nil {
 			if !l.ended() || l.starved {
 				continue
 			}
-			// It may have published before it ended and after we looked.
+			// It may have published between the check and its end.
 			o, err = l.take(s)
 		}
 		switch {
@@ -115,17 +117,17 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 			if now := r.links.Load(); now != list {
 				k = slices.Index(*now, l)
 			}
-			r.next = k + 1
-			r.count(s)
+			r.nextLink = k + 1
+			r.countSample(s)
 			return taken, nil
 		case o == heldLimit:
 			result, full = heldLimit, l
-		case o == again:
-			result = again
+		case o == lapped:
+			result = lapped
 		case err != nil:
-			r.fail(l, err)
+			r.failLink(l, err)
 		default:
-			r.end(l)
+			r.endLink(l)
 		}
 	}
 	if result == heldLimit {
@@ -134,21 +136,21 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// fail gives up a link that is of no use. One whose memory there is no room for is kept for later.
-func (r *Reader) fail(l *Link, err error) {
+// failLink removes a link that is unusable. With a *MemoryError the link stays and is tried again later.
+func (r *Reader) failLink(l *Link, err error) {
 	if errors.As(err, new(*MemoryError)) {
 		l.starve()
 	} else {
-		r.remove(l)
+		r.removeLink(l)
 	}
 	if r.opts.Failed != nil {
-		r.tell(func() { r.opts.Failed(l.id, err) })
+		r.notify(func() { r.opts.Failed(l.id, err) })
 	}
 }
 
-// tell calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f wants.
-func (r *Reader) tell(f func()) {
-	if r.turn.isTidying() {
+// notify calls f, on a goroutine of its own where the caller of the Reader may hold a lock that f needs.
+func (r *Reader) notify(f func()) {
+	if r.lock.isPruning() {
 		go f()
 	} else {
 		f()

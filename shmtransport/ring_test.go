@@ -14,9 +14,9 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-func TestSamplesArriveInOrder(t *testing.T) { inSlotsAndEntries(t, testSamplesArriveInOrder) }
+func TestRing_Order(t *testing.T) { inSlotsAndEntries(t, testRing_Order) }
 
-func testSamplesArriveInOrder(t *testing.T, newRing ringMaker) {
+func testRing_Order(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range 10 {
@@ -28,11 +28,11 @@ func testSamplesArriveInOrder(t *testing.T, newRing ringMaker) {
 	expectNothing(t, r)
 }
 
-func TestASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T) {
-	inSlotsAndEntries(t, testASlowReaderLosesTheOldestAndKnowsHowMany)
+func TestRing_SlowReaderCountsLosses(t *testing.T) {
+	inSlotsAndEntries(t, testRing_SlowReaderCountsLosses)
 }
 
-func testASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T, newRing ringMaker) {
+func testRing_SlowReaderCountsLosses(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for i := range 10 {
@@ -45,11 +45,11 @@ func testASlowReaderLosesTheOldestAndKnowsHowMany(t *testing.T, newRing ringMake
 	expectNothing(t, r)
 }
 
-func TestAHeldSampleStaysWhileTheRingWraps(t *testing.T) {
-	inSlotsAndEntries(t, testAHeldSampleStaysWhileTheRingWraps)
+func TestRing_HeldSampleStaysWhole(t *testing.T) {
+	inSlotsAndEntries(t, testRing_HeldSampleStaysWhole)
 }
 
-func testAHeldSampleStaysWhileTheRingWraps(t *testing.T, newRing ringMaker) {
+func testRing_HeldSampleStaysWhole(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publish("held")
@@ -68,9 +68,9 @@ func testAHeldSampleStaysWhileTheRingWraps(t *testing.T, newRing ringMaker) {
 	expect(t, r, "other 998", 998)
 }
 
-func TestPayloadsGrowWithoutLoss(t *testing.T) { inSlotsAndEntries(t, testPayloadsGrowWithoutLoss) }
+func TestRing_GrowingPayloads(t *testing.T) { inSlotsAndEntries(t, testRing_GrowingPayloads) }
 
-func testPayloadsGrowWithoutLoss(t *testing.T, newRing ringMaker) {
+func testRing_GrowingPayloads(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 32})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	var sizes []int
@@ -100,11 +100,11 @@ func testPayloadsGrowWithoutLoss(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func TestLateJoinersGetTheHistoryTheyAskFor(t *testing.T) {
-	inSlotsAndEntries(t, testLateJoinersGetTheHistoryTheyAskFor)
+func TestRing_HistoryOfLateReaders(t *testing.T) {
+	inSlotsAndEntries(t, testRing_HistoryOfLateReaders)
 }
 
-func testLateJoinersGetTheHistoryTheyAskFor(t *testing.T, newRing ringMaker) {
+func testRing_HistoryOfLateReaders(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	for i := range 6 {
 		h.publish(fmt.Sprint(i))
@@ -116,11 +116,11 @@ func testLateJoinersGetTheHistoryTheyAskFor(t *testing.T, newRing ringMaker) {
 	expect(t, h.reader(LinkRequest{History: historyAll}, ReaderOptions{}), "2", 2)
 }
 
-func TestNothingIsLostToALosslessReader(t *testing.T) {
-	inSlotsAndEntries(t, testNothingIsLostToALosslessReader)
+func TestRing_LosslessReaders(t *testing.T) {
+	inSlotsAndEntries(t, testRing_LosslessReaders)
 }
 
-func testNothingIsLostToALosslessReader(t *testing.T, newRing ringMaker) {
+func testRing_LosslessReaders(t *testing.T, newRing ringMaker) {
 	const messages = 20_000 / slowdown
 	h := newRing(t, WriterOptions{Depth: 8})
 	readers := []*Reader{
@@ -154,11 +154,11 @@ func testNothingIsLostToALosslessReader(t *testing.T, newRing ringMaker) {
 	wg.Wait()
 }
 
-func TestAPublishThatWaitsEndsWithItsContext(t *testing.T) {
-	inSlotsAndEntries(t, testAPublishThatWaitsEndsWithItsContext)
+func TestPublish_ContextEndsWait(t *testing.T) {
+	inSlotsAndEntries(t, testPublish_ContextEndsWait)
 }
 
-func testAPublishThatWaitsEndsWithItsContext(t *testing.T, newRing ringMaker) {
+func testPublish_ContextEndsWait(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
 	h.publish("a")
@@ -174,11 +174,11 @@ func testAPublishThatWaitsEndsWithItsContext(t *testing.T, newRing ringMaker) {
 	expect(t, r, "d", 0)
 }
 
-func TestPatienceWithALosslessReaderEnds(t *testing.T) {
-	inSlotsAndEntries(t, testPatienceWithALosslessReaderEnds)
+func TestPublish_LosslessTimeout(t *testing.T) {
+	inSlotsAndEntries(t, testPublish_LosslessTimeout)
 }
 
-func testPatienceWithALosslessReaderEnds(t *testing.T, newRing ringMaker) {
+func testPublish_LosslessTimeout(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{Lossless: true, Timeout: time.Millisecond}, ReaderOptions{})
 	for i := range 100 {
@@ -188,11 +188,11 @@ func testPatienceWithALosslessReaderEnds(t *testing.T, newRing ringMaker) {
 	expect(t, r, "99", 0)
 }
 
-func TestReceivedAndLostAddUpUnderFire(t *testing.T) {
-	inSlotsAndEntries(t, testReceivedAndLostAddUpUnderFire)
+func TestRing_ReceivedPlusLostHammer(t *testing.T) {
+	inSlotsAndEntries(t, testRing_ReceivedPlusLostHammer)
 }
 
-func testReceivedAndLostAddUpUnderFire(t *testing.T, newRing ringMaker) {
+func testRing_ReceivedPlusLostHammer(t *testing.T, newRing ringMaker) {
 	const messages = 50_000 / slowdown
 	h := newRing(t, WriterOptions{Depth: 16})
 	var wg sync.WaitGroup
@@ -245,7 +245,7 @@ func testReceivedAndLostAddUpUnderFire(t *testing.T, newRing ringMaker) {
 	wg.Wait()
 }
 
-func TestAFullPoolSaysSoAndTakesBackOldSamplesFirst(t *testing.T) {
+func TestPool_FullWithdrawsOldestSamples(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 8, MemoryLimit: 4 << 20})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	big := make([]byte, 1<<20-4096)
@@ -294,7 +294,7 @@ func TestAFullPoolSaysSoAndTakesBackOldSamplesFirst(t *testing.T) {
 	}
 }
 
-func TestWhatWasTakenBackDoesNotHideWhatIsThere(t *testing.T) {
+func TestRing_WithdrawnSamplesAreSkipped(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 64, MemoryLimit: 1 << 20})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for range 200 {
@@ -307,11 +307,11 @@ func TestWhatWasTakenBackDoesNotHideWhatIsThere(t *testing.T) {
 	s.Release()
 }
 
-func TestLoansArePublishedOrAbandoned(t *testing.T) {
-	inSlotsAndEntries(t, testLoansArePublishedOrAbandoned)
+func TestLoan_CommitAndDiscard(t *testing.T) {
+	inSlotsAndEntries(t, testLoan_CommitAndDiscard)
 }
 
-func testLoansArePublishedOrAbandoned(t *testing.T, newRing ringMaker) {
+func testLoan_CommitAndDiscard(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	a, err := h.w.Loan(t.Context(), 5)
@@ -333,9 +333,9 @@ func testLoansArePublishedOrAbandoned(t *testing.T, newRing ringMaker) {
 	expectNothing(t, r)
 }
 
-func TestALoanEndsOnce(t *testing.T) { inSlotsAndEntries(t, testALoanEndsOnce) }
+func TestLoan_EndsOnce(t *testing.T) { inSlotsAndEntries(t, testLoan_EndsOnce) }
 
-func testALoanEndsOnce(t *testing.T, newRing ringMaker) {
+func testLoan_EndsOnce(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	a, err := h.w.Loan(t.Context(), 10)
@@ -374,22 +374,23 @@ func testALoanEndsOnce(t *testing.T, newRing ringMaker) {
 	expectNothing(t, r)
 }
 
-// A slot is reused under a reader whose marks nobody watches, so only a ring that does not change any more is read like that.
-func TestNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T) {
-	inSlotsAndEntries(t, testNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone)
+// A slot may be reused under a reader whose marks are not respected, so a reader without admission reads only a ring
+// that does not change any more.
+func TestLink_NoSampleBeforeAdmission(t *testing.T) {
+	inSlotsAndEntries(t, testLink_NoSampleBeforeAdmission)
 }
 
-func testNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T, newRing ringMaker) {
+func testLink_NoSampleBeforeAdmission(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	l, err := openLink(h.store, h.w.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.attach(mem.Alloc(linkPageSize), 8)
-	l.reader, l.history = 9, 1
+	l.readerID, l.history = 9, 1
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	defer r.Close()
-	r.add(l)
+	r.addLink(l)
 	h.publish("a")
 	h.publish("b")
 	r.Prune()
@@ -400,11 +401,11 @@ func testNothingIsTakenBeforeAdmissionUnlessThePublisherIsGone(t *testing.T, new
 	expectNothing(t, r)
 }
 
-func TestAClosedPublisherIsReadToTheEnd(t *testing.T) {
-	inSlotsAndEntries(t, testAClosedPublisherIsReadToTheEnd)
+func TestReader_ClosedPublisher(t *testing.T) {
+	inSlotsAndEntries(t, testReader_ClosedPublisher)
 }
 
-func testAClosedPublisherIsReadToTheEnd(t *testing.T, newRing ringMaker) {
+func testReader_ClosedPublisher(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	var ended []PublisherID
 	r := h.reader(LinkRequest{}, ReaderOptions{Ended: func(id PublisherID) { ended = append(ended, id) }})
@@ -422,11 +423,11 @@ func testAClosedPublisherIsReadToTheEnd(t *testing.T, newRing ringMaker) {
 	}
 }
 
-func TestPublishAndTakeAllocateNothing(t *testing.T) {
-	inSlotsAndEntries(t, testPublishAndTakeAllocateNothing)
+func TestRing_NoAllocations(t *testing.T) {
+	inSlotsAndEntries(t, testRing_NoAllocations)
 }
 
-func testPublishAndTakeAllocateNothing(t *testing.T, newRing ringMaker) {
+func testRing_NoAllocations(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	payload := []byte("payload")
@@ -444,8 +445,8 @@ func testPublishAndTakeAllocateNothing(t *testing.T, newRing ringMaker) {
 	allocatesNothing(t, 1000, step)
 }
 
-// allocatesNothing fails if a step, which is made so many times at once, allocates after the first ones. All allocations of the
-// process count, and fewer than there are runs, which something else makes now and then, do not.
+// allocatesNothing fails if a step allocates. It makes 100 steps first, then runs of so many steps. All allocations of
+// the process count; fewer than one for each run are tolerated, because another goroutine may make them.
 func allocatesNothing(t *testing.T, times int, step func()) {
 	t.Helper()
 	for range 100 {
@@ -461,7 +462,7 @@ func allocatesNothing(t *testing.T, times int, step func()) {
 	}
 }
 
-func TestFiguresTellWhatHappened(t *testing.T) {
+func TestStats_Counts(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{Depth: 4})
 	block := mem.Alloc(stats.Size)
 	h.w.SetStats(block)
@@ -501,11 +502,11 @@ func BenchmarkPublishTake(b *testing.B) {
 	}
 }
 
-func TestPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T) {
-	inSlotsAndEntries(t, testPublishersThatEndDoNotChangeTheOrderOfTheOthers)
+func TestReader_OrderWhilePublishersEnd(t *testing.T) {
+	inSlotsAndEntries(t, testReader_OrderWhilePublishersEnd)
 }
 
-func testPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T, newRing ringMaker) {
+func testReader_OrderWhilePublishersEnd(t *testing.T, newRing ringMaker) {
 	const n = 6
 	r := NewReader(new(WaitSet), nil, ReaderOptions{})
 	var rings []*heapRing
@@ -520,16 +521,16 @@ func testPublishersThatEndDoNotChangeTheOrderOfTheOthers(t *testing.T, newRing r
 	}
 	for i := range n {
 		expect(t, r, fmt.Sprint(i), 0)
-		r.Prune() // as when the registry hears of the end
+		r.Prune() // as when the registry learns of the end
 	}
 	expectNothing(t, r)
 }
 
-func TestALoanThatWasNotGivenCanBeEnded(t *testing.T) {
-	inSlotsAndEntries(t, testALoanThatWasNotGivenCanBeEnded)
+func TestLoan_EndAfterFailure(t *testing.T) {
+	inSlotsAndEntries(t, testLoan_EndAfterFailure)
 }
 
-func testALoanThatWasNotGivenCanBeEnded(t *testing.T, newRing ringMaker) {
+func testLoan_EndAfterFailure(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{MaxPayload: 10})
 	l, err := h.w.Loan(t.Context(), 11)
 	if !errors.As(err, new(*TooLargeError)) {

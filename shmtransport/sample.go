@@ -6,60 +6,60 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A Sample is one message, in place in its publisher's memory, or, when it is small, a copy of it. The payload is valid until
-// Release; after that something else may be written there. A Sample is a small value; copies stand for the same message.
+// A Sample is one message: in place in its publisher's memory or, if it is small, a copy. The payload is valid until
+// Release; the memory may be reused afterwards. A Sample is a small value; copies of it stand for the same message.
 type Sample struct {
 	link     *Link
 	payload  mem.Span
 	sequence uint64
 	stamp    int64
 	lost     uint64
-	use      use
+	holding  holding
 
-	// Samples are copied from function to function, in moves of 16 bytes. A processor waits where one move reads what several
-	// wrote: where the last two of 56 bytes overlap, and where a result went through registers, as it does without an array.
-	// That was up to a third of what it costs to take a small sample.
+	// The padding keeps copies of a Sample fast. They are made in moves of 16 bytes, and a processor stalls where one
+	// move reads what several wrote: where the last two of 56 bytes overlap, and where a result went through
+	// registers, as it does without an array. That was up to a third of the cost of taking a small sample.
 	_ [2]uint32
 }
 
-// A use is one time that a sample is held, by the name of a mark: which mark in the lower bits, then how, and above that how
-// often the name was used before.
-type use uint64
+// A holding identifies one time that the application holds a sample: the mark in the lower bits, then the kind, and
+// above that a count of the mark's earlier holdings.
+type holding uint64
 
 const (
-	markBits = 10                       // enough for MaxHeld
-	marked   = use(1) << markBits       // the sample is in a slot, and the mark is set
-	copied   = use(1) << (markBits + 1) // the sample was copied
-	oneUse   = use(1) << (markBits + 2)
+	markBits   = 10                           // enough for MaxHeld
+	holdsSlot  = holding(1) << markBits       // the sample is in a slot, and the mark is set
+	holdsCopy  = holding(1) << (markBits + 1) // the sample was copied
+	oneHolding = holding(1) << (markBits + 2)
 )
 
-func (u use) mark() int   { return int(u & (marked - 1)) }
-func (u use) inUse() bool { return u&(marked|copied) != 0 }
+func (u holding) mark() int    { return int(u & (holdsSlot - 1)) }
+func (u holding) active() bool { return u&(holdsSlot|holdsCopy) != 0 }
 
-// next is what follows when the use has ended.
-func (u use) next() use { return u&^(marked|copied) + oneUse }
+// next returns the value for the end of the holding.
+func (u holding) next() holding { return u&^(holdsSlot|holdsCopy) + oneHolding }
 
-// Payload returns the message's bytes, nil after Release. They are not to be written to; those in place are read-only memory,
-// where that is a fault. So is reading those in place when the publisher's process cuts its file short, which ends this one;
-// Read and AppendTo make that an error.
+// Payload returns the message's bytes, nil after Release. They must not be written. A payload in place is read-only
+// memory: a write is a fault that ends the process, and so is a read after the publisher truncated its file. Read and
+// AppendTo return an error in that case.
 func (s Sample) Payload() []byte {
-	if s.link == nil || use(s.link.uses[s.use.mark()].Load()) != s.use {
+	if s.link == nil || holding(s.link.holdings[s.holding.mark()].Load()) != s.holding {
 		return nil
 	}
 	return s.payload.Bytes()
 }
 
-// Read calls f with the message's bytes, which are not to be written to nor kept, and returns what f returns. A publisher may
-// cut its file short while it is read; then f does not come to its end, and the error is a *CorruptError that names the file.
-// After Release the error is os.ErrClosed. Small payloads, which are copies, cannot be taken away.
+// Read calls f with the message's bytes, which must not be written or kept, and returns f's result. If the publisher
+// truncates its file meanwhile, f is aborted and the error is a *CorruptError that names the file. After Release the
+// error is os.ErrClosed. Small payloads are copies and not affected.
 //
-// Like at a panic, what f deferred is done. f must be able to bear that anywhere it looks at the bytes.
+// f may be aborted at any access to the payload; its deferred calls run.
 func (s Sample) Read(f func(payload []byte) error) error {
 	b := s.Payload()
 	switch {
 	case b == nil:
 		return closed.Error("the sample was released")
-	case s.use&copied != 0:
+	case s.holding&holdsCopy != 0:
 		return f(b)
 	}
 	return s.readInPlace(b, f)
@@ -72,14 +72,14 @@ func (s Sample) readInPlace(b []byte, f func([]byte) error) (err error) {
 			if !sigbus.In(e, b) || s.Payload() == nil { // after Release the fault is the application's
 				panic(e)
 			}
-			err = cutShort(s.link.view)
-			s.link.spoil(err)
+			err = truncatedError(s.link.view)
+			s.link.setFault(err)
 		}
 	}(sigbus.Guard())
 	return f(b)
 }
 
-// AppendTo appends the message's bytes to dst, with the errors of Read. On error it returns dst as it was.
+// AppendTo appends the message's bytes to dst, with the errors of Read. On error it returns dst unchanged.
 func (s Sample) AppendTo(dst []byte) ([]byte, error) {
 	whole := dst
 	err := s.Read(func(payload []byte) error {
@@ -92,16 +92,16 @@ func (s Sample) AppendTo(dst []byte) ([]byte, error) {
 	return whole, nil
 }
 
-// Sequence is the message's position among its publisher's, from 1.
+// Sequence returns the message's position among its publisher's, from 1.
 func (s Sample) Sequence() uint64 { return s.sequence }
 
-// Stamp is when it was published, in nanoseconds of CLOCK_MONOTONIC.
+// Stamp returns the time of publishing, in nanoseconds of CLOCK_MONOTONIC.
 func (s Sample) Stamp() int64 { return s.stamp }
 
-// Lost is how many of this publisher's messages were lost just before this one: overwritten unread, or taken back.
+// Lost returns the number of this publisher's messages that were lost just before this one: overwritten or withdrawn.
 func (s Sample) Lost() uint64 { return s.lost }
 
-// Publisher says who published it.
+// Publisher returns the identity of the publisher.
 func (s Sample) Publisher() PublisherID {
 	if s.link == nil {
 		return PublisherID{}
@@ -109,7 +109,7 @@ func (s Sample) Publisher() PublisherID {
 	return s.link.id
 }
 
-// Tag is what Request.Tag was when the publisher was connected.
+// Tag returns ConnectOptions.Tag of the publisher's connection.
 func (s Sample) Tag() any {
 	if s.link == nil {
 		return nil
@@ -117,9 +117,10 @@ func (s Sample) Tag() any {
 	return s.link.tag
 }
 
-// Release lets the memory be reused. Only the first call on a message does anything; any goroutine may make it.
+// Release allows the memory to be reused. It may be called from any goroutine. Only the first call for a message has an
+// effect.
 func (s Sample) Release() {
 	if s.link != nil {
-		s.link.release(s.use)
+		s.link.release(s.holding)
 	}
 }

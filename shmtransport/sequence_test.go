@@ -7,11 +7,11 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-func TestSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T) {
-	inSlotsAndEntries(t, testSequencesPassTheEndOfTheirBitsInTheRing)
+func TestRing_SequenceBitsWrap(t *testing.T) {
+	inSlotsAndEntries(t, testRing_SequenceBitsWrap)
 }
 
-func testSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T, newRing ringMaker) {
+func testRing_SequenceBitsWrap(t *testing.T, newRing ringMaker) {
 	const depth = 8
 	for _, first := range []uint64{1<<41 - 20, 1<<42 - 20, 1<<43 - 20, 1<<63 - 20} {
 		h := newRing(t, WriterOptions{Depth: depth})
@@ -34,7 +34,7 @@ func testSequencesPassTheEndOfTheirBitsInTheRing(t *testing.T, newRing ringMaker
 					expect(t, slow, fmt.Sprint(i-k), 0)
 				}
 			}
-			// Those that nobody admitted find the newest by the ring when the head lags behind.
+			// Links without admission find the newest by the ring when the head is behind.
 			l := (*fast.links.Load())[0]
 			newest := h.w.seq
 			mem.Set64(h.w.head, newest-1)

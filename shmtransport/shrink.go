@@ -2,80 +2,80 @@ package shmtransport
 
 import "github.com/shmbus/shmbus/internal/failpoint"
 
-// Payloads that grow leave slots behind that are too small for what comes. At the limit their memory is given back, and taken
-// again when small payloads need it. The arena keeps its place in the file and its entry in the table, so readers notice
-// nothing.
+// Growing payloads leave slots behind that are too small. At the limit the memory of such slots is freed, and reserved
+// again when small payloads need it. The arena keeps its range in the file and its entry in the table, so readers are
+// not affected.
 
-// shrink gives the memory of arenas of slots smaller than size back, as long as nobody has any of these slots and there are
-// not need bytes below the limit. It reports whether there is more room than before.
+// shrink punches holes for arenas of slots smaller than size, all of whose slots are free, until need bytes are
+// available below the limit. It reports whether anything was freed.
 //
-// No reader reads these slots: no ring word names them, and reclaim saw no mark of who found them in the ring before.
+// No reader reads these slots: no ring word names them, and reclaim found no mark on them.
 func (p *pool) shrink(size int, need int64) (more bool) {
 	for _, a := range p.arenas {
-		if p.limit-p.taken >= need {
+		if p.limit-p.reserved >= need {
 			break
 		}
-		if a.slotSize >= size || !a.unused() {
+		if a.slotSize >= size || !a.allFree() {
 			continue
 		}
-		if p.store.giveBack(a.off, roundToPage(a.bytes())) != nil {
+		if p.store.punchHole(a.off, roundToPage(a.bytes())) != nil {
 			continue
 		}
 		failpoint.At("shrink.hole")
-		a.free, a.empty = a.free[:0], true
-		p.taken -= a.bytes()
+		a.free, a.punched = a.free[:0], true
+		p.reserved -= a.bytes()
 		more = true
 	}
 	return more
 }
 
-// renew gives the memory of arenas that are empty back once more. A process that touches a hole makes the kernel fill it, and a
-// user who may only read can do so. Errors do not matter: there is no less room than before.
-func (p *pool) renew() {
+// punchAgain punches the holes of punched arenas once more. A process that touches a hole makes the kernel fill it, and
+// read access is enough for that. Errors are ignored: there is no less space than before.
+func (p *pool) punchAgain() {
 	for _, a := range p.arenas {
-		if a.empty {
-			_ = p.store.giveBack(a.off, roundToPage(a.bytes()))
+		if a.punched {
+			_ = p.store.punchHole(a.off, roundToPage(a.bytes()))
 		}
 	}
 }
 
-// yielding tells the arenas of smaller slots than payloads of n bytes need, none of whose slots a reader or a loan has,
-// as far as look saw. It returns nil if the memory of all of them would not do. systemFull says that it is not the limit
-// that is in the way.
-func (p *pool) yielding(n int, systemFull bool) []bool {
+// evictable returns which arenas have smaller slots than payloads of n bytes need and no slot on loan or marked at the
+// last scanMarks. It returns nil if the memory of all of them is not enough. systemFull says that the file system is
+// full and not the limit reached.
+func (p *pool) evictable(n int, systemFull bool) []bool {
 	if len(p.arenas) == MaxArenas {
 		return nil
 	}
 	size := p.sizeFor(n)
-	room := p.limit - p.taken
+	room := p.limit - p.reserved
 	if systemFull {
 		room = 0
 	}
-	yields := make([]bool, len(p.arenas))
+	candidates := make([]bool, len(p.arenas))
 	for k, a := range p.arenas {
-		if a.empty || a.slotSize >= size {
+		if a.punched || a.slotSize >= size {
 			continue
 		}
-		yields[k] = true
+		candidates[k] = true
 		for i := a.base; i < a.base+a.slots; i++ {
-			yields[k] = yields[k] && !p.held[i] && p.lent[i]%2 == 0
+			candidates[k] = candidates[k] && !p.held[i] && p.loans[i]%2 == 0
 		}
-		if yields[k] {
+		if candidates[k] {
 			room += a.bytes()
 		}
 	}
 	if room < int64(slotHeaderSize+size) {
 		return nil
 	}
-	return yields
+	return candidates
 }
 
-// refill takes memory back for an arena without it whose slots suit payloads of n bytes. That needs no new entry in the
-// table, and readers notice nothing. When no entry is left, slots that are far too large will do.
-func (p *pool) refill(n int) bool {
+// restoreArena reserves memory again for a punched arena whose slots fit payloads of n bytes. That needs no new entry
+// in the table and does not affect readers. When the table is full, slots that are far too large are used as well.
+func (p *pool) restoreArena(n int) bool {
 	best, last := -1, len(p.arenas) == MaxArenas
 	for k, a := range p.arenas {
-		if a.empty && (a.suits(n) || last && a.slotSize >= n) && p.taken+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
+		if a.punched && (a.fits(n) || last && a.slotSize >= n) && p.reserved+a.bytes() <= p.limit && (best < 0 || a.slotSize < p.arenas[best].slotSize) {
 			best = k
 		}
 	}
@@ -83,13 +83,13 @@ func (p *pool) refill(n int) bool {
 		return false
 	}
 	a := p.arenas[best]
-	if p.store.takeBack(a.off, roundToPage(a.bytes())) != nil {
+	if p.store.fillHole(a.off, roundToPage(a.bytes())) != nil {
 		return false
 	}
 	failpoint.At("shrink.reserve")
-	a.empty = false
-	a.fill(best)
-	p.taken += a.bytes()
+	a.punched = false
+	a.freeAll(best)
+	p.reserved += a.bytes()
 	failpoint.At("shrink.slots")
 	return true
 }

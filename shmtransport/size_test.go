@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSlotSizesHoldTheirPayloadAndWasteLittle(t *testing.T) {
+func TestSlotSize_FitsAndWastesLittle(t *testing.T) {
 	for _, n := range []int{0, 1, 63, 64, 65, largeSlot - 1, largeSlot, largeSlot + 1, 1 << 20, 1<<20 + 1, 256 << 20, 1<<30 - 1, int(largestPayload)} {
 		size := slotSizeFor(n)
 		if size < n || size%slotAlign != 0 || int64(size) > int64(n)+int64(n)/8+largeSlot {
@@ -14,7 +14,7 @@ func TestSlotSizesHoldTheirPayloadAndWasteLittle(t *testing.T) {
 	}
 }
 
-func TestAnyPayloadThatOptionsAllowCanBeSized(t *testing.T) {
+func TestWriterOptions_LargestPayload(t *testing.T) {
 	if _, err := (WriterOptions{MaxPayload: int(largestPayload) + 1}).withDefaults(); err == nil {
 		t.Errorf("a payload of %d bytes is allowed", largestPayload+1)
 	}
@@ -23,8 +23,8 @@ func TestAnyPayloadThatOptionsAllowCanBeSized(t *testing.T) {
 	}
 }
 
-// Parts may be the same bytes many times over, so their sum can exceed what an int holds where ints are short.
-func TestPartsThatAddUpToTooMuchAreRefused(t *testing.T) {
+// Parts may be the same bytes many times over, so their sum can exceed the largest int where ints are short.
+func TestPublish_PartsLargerThanInt(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	part := make([]byte, 64<<20)

@@ -2,6 +2,6 @@
 
 package shmtransport
 
-// slowdown divides the work of long tests: the race detector and emulators make it many times slower, and of a 32-bit program on
-// a 64-bit processor it is the arithmetic that is tested.
+// slowdown divides the work of long tests. The race detector and emulators make them many times slower. For a 32-bit
+// program on a 64-bit processor only the arithmetic is under test.
 const slowdown = 10

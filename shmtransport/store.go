@@ -13,45 +13,47 @@ import (
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
-// A store is the memory a publisher's ring lives in. The ring itself does not care whether others can see it.
+// A store is the memory of a publisher's ring. It may be shared with other processes or private.
 type store interface {
-	// grow adds n bytes (whole pages, see roundToPage) at the end and returns where they are.
+	// grow adds n bytes (whole pages, see roundToPage) at the end and returns their offset and memory.
 	grow(n int64) (off int64, b []byte, err error)
-	// giveBack frees the memory of what grow returned, whose bytes must not be touched until takeBack has reserved it again.
-	giveBack(off, n int64) error
-	takeBack(off, n int64) error
+	// punchHole frees memory that grow returned. The bytes must not be touched until fillHole has reserved memory for
+	// them again.
+	punchHole(off, n int64) error
+	fillHole(off, n int64) error
 	// bell is the word on which readers of the ring sleep.
 	bell() *atomic.Uint32
-	// close takes the memory out of this process; nothing of it may be touched afterwards.
+	// close unmaps the memory. The store must not be used afterwards.
 	close() error
 }
 
-// A view is somebody else's store, for reading only.
+// A view is the read-only side of a store that another process may own.
 type view interface {
-	// window returns n bytes at off, or an error when the store does not have them.
+	// window returns n bytes at off, or an error if the store is too short.
 	window(off int64, n int) ([]byte, error)
-	// readAt copies len(p) bytes at off, which the owner may be writing, to p.
+	// readAt copies len(p) bytes at off to p. The owner may be writing them meanwhile.
 	readAt(p []byte, off int64) error
-	// bell is the store's, or a word that never changes where nobody rings.
+	// bell is the store's bell. A passive view has a word that never changes instead.
 	bell() *atomic.Uint32
-	// backed is how many bytes of memory the store takes, which its owner cannot lie about.
+	// backed is the number of bytes of memory that the store takes, as the kernel counts them.
 	backed() (int64, error)
-	// name says what it is, for errors.
+	// name identifies the store in errors.
 	name() string
-	// faulted reports whether what recover returned is a fault in a window, which the owner of a file may have cut away.
-	faulted(recovered any) bool
+	// isFault reports whether the recovered value is a fault in a window, which the owner of a file causes by
+	// truncating it.
+	isFault(recovered any) bool
 	close() error
 }
 
-// fileStore is a store that other processes can open.
+// fileStore is a store in a file that other processes can open.
 type fileStore struct {
-	file *shm.File
-	wake *atomic.Uint32 // in the participant's WakeFile
-	size int64
-	maps []*shm.Mapping
+	file     *shm.File
+	bellWord *atomic.Uint32 // in the participant's WakeFile
+	size     int64
+	maps     []*shm.Mapping
 }
 
-// newFileStore makes a file without a name, of the given group if that is positive.
+// newFileStore makes a file without a name. It belongs to group if that is positive.
 func newFileStore(dir string, mode fs.FileMode, group int, bell *atomic.Uint32) (*fileStore, error) {
 	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
@@ -63,14 +65,14 @@ func newFileStore(dir string, mode fs.FileMode, group int, bell *atomic.Uint32) 
 			return nil, err
 		}
 	}
-	return &fileStore{file: f, wake: bell}, nil
+	return &fileStore{file: f, bellWord: bell}, nil
 }
 
 func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
 	off := s.size
 	defer func() {
 		if err != nil {
-			s.file.Cut(off) // a disk keeps the part that it had room for, and a mapping may fail after the room was found
+			s.file.Cut(off) // a disk keeps a partial reservation, and the mapping may fail after it
 		}
 	}()
 	if err := s.file.Reserve(off, n); err != nil {
@@ -85,11 +87,11 @@ func (s *fileStore) grow(n int64) (_ int64, _ []byte, err error) {
 	return off, m.Bytes(), nil
 }
 
-func (s *fileStore) giveBack(off, n int64) error { return s.file.Release(off, n) }
-func (s *fileStore) bell() *atomic.Uint32        { return s.wake }
-func (s *fileStore) close() error                { return closeMapped(s.file, s.maps) }
+func (s *fileStore) punchHole(off, n int64) error { return s.file.Release(off, n) }
+func (s *fileStore) bell() *atomic.Uint32         { return s.bellWord }
+func (s *fileStore) close() error                 { return closeMapped(s.file, s.maps) }
 
-func (s *fileStore) takeBack(off, n int64) error {
+func (s *fileStore) fillHole(off, n int64) error {
 	err := s.file.Reserve(off, n)
 	if err != nil {
 		s.file.Release(off, n) // as in grow
@@ -97,13 +99,13 @@ func (s *fileStore) takeBack(off, n int64) error {
 	return err
 }
 
-// fileView is a view of another process's fileStore, or of one in this process through the same door.
+// fileView is a view of a fileStore, usually of another process.
 type fileView struct {
-	file  *shm.File
-	wake  *atomic.Uint32
-	wakes *wakeMap   // in which wake is; nil where nobody rings
-	mu    sync.Mutex // guards maps: whoever reads a payload may ask while another arena is mapped
-	maps  []*shm.Mapping
+	file     *shm.File
+	bellWord *atomic.Uint32
+	wakeMap  *wakeMap   // the mapping that holds bellWord; nil in a passive view
+	mu       sync.Mutex // guards maps: one goroutine may read a payload while another maps an arena
+	maps     []*shm.Mapping
 }
 
 func openFileView(path string) (*fileView, error) {
@@ -111,16 +113,17 @@ func openFileView(path string) (*fileView, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fileView{file: f, wake: new(atomic.Uint32)}, nil
+	return &fileView{file: f, bellWord: new(atomic.Uint32)}, nil
 }
 
-// ringBy makes the bell of a publisher the view's, which releases the mapping of the wake file when it is closed.
-func (v *fileView) ringBy(m *wakeMap, number uint32) { v.wakes, v.wake = m, m.bell(number) }
+// useBell makes the bell of a publisher the view's. The view releases the wakeMap when it is closed.
+func (v *fileView) useBell(m *wakeMap, number uint32) { v.wakeMap, v.bellWord = m, m.bell(number) }
 
-func (v *fileView) bell() *atomic.Uint32 { return v.wake }
+func (v *fileView) bell() *atomic.Uint32 { return v.bellWord }
 
 func (v *fileView) window(off int64, n int) ([]byte, error) {
-	// All of it was reserved once, so more than the whole file system is a lie, however long the file is.
+	// The owner reserved all of the file once, so a range larger than the whole file system cannot be valid, whatever
+	// the file's length.
 	room, err := v.file.Capacity()
 	if err != nil {
 		return nil, err
@@ -147,8 +150,8 @@ func (v *fileView) backed() (int64, error) { return v.file.Backed() }
 
 func (v *fileView) name() string { return v.file.Path() }
 
-func (v *fileView) faulted(recovered any) bool {
-	if v.wakes != nil && sigbus.In(recovered, v.wakes.m.Bytes()) {
+func (v *fileView) isFault(recovered any) bool {
+	if v.wakeMap != nil && sigbus.In(recovered, v.wakeMap.m.Bytes()) {
 		return true
 	}
 	v.mu.Lock()
@@ -156,7 +159,9 @@ func (v *fileView) faulted(recovered any) bool {
 	return slices.ContainsFunc(v.maps, func(m *shm.Mapping) bool { return sigbus.In(recovered, m.Bytes()) })
 }
 
-func (v *fileView) close() error { return errors.Join(closeMapped(v.file, v.maps), v.wakes.release()) }
+func (v *fileView) close() error {
+	return errors.Join(closeMapped(v.file, v.maps), v.wakeMap.release())
+}
 
 func closeMapped(f *shm.File, maps []*shm.Mapping) error {
 	var first error
@@ -171,16 +176,16 @@ func closeMapped(f *shm.File, maps []*shm.Mapping) error {
 	return first
 }
 
-// heapStore is a store and its view in one: private memory, so that the race detector and the fuzzer see every access.
+// heapStore is a store and its view in private memory, in which the race detector and the fuzzer see every access.
 type heapStore struct {
-	mu     sync.Mutex
-	pieces []heapPiece
-	size   int64
-	limit  int64 // grow fails beyond it; 0 = no limit
-	wake   atomic.Uint32
+	mu       sync.Mutex
+	chunks   []heapChunk
+	size     int64
+	limit    int64 // grow fails beyond it; 0 = no limit
+	bellWord atomic.Uint32
 }
 
-type heapPiece struct {
+type heapChunk struct {
 	off int64
 	b   []byte
 }
@@ -191,8 +196,8 @@ func (s *heapStore) grow(n int64) (int64, []byte, error) {
 	if s.limit > 0 && s.size+n > s.limit {
 		return 0, nil, &shm.SpaceError{Path: "heap", Needed: n, Available: s.limit - s.size}
 	}
-	p := heapPiece{off: s.size, b: mem.Alloc(int(n))}
-	s.pieces = append(s.pieces, p)
+	p := heapChunk{off: s.size, b: mem.Alloc(int(n))}
+	s.chunks = append(s.chunks, p)
 	s.size += n
 	return p.off, p.b, nil
 }
@@ -200,7 +205,7 @@ func (s *heapStore) grow(n int64) (int64, []byte, error) {
 func (s *heapStore) window(off int64, n int) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.pieces {
+	for _, p := range s.chunks {
 		if off >= p.off && n >= 0 && off+int64(n) <= p.off+int64(len(p.b)) {
 			return p.b[off-p.off:][:n:n], nil
 		}
@@ -216,14 +221,14 @@ func (s *heapStore) readAt(p []byte, off int64) error {
 	return err
 }
 
-// giveBack clears the bytes, as the kernel does, so that whoever still reads them is found out.
-func (s *heapStore) giveBack(off, n int64) error {
+// punchHole clears the bytes, as the kernel does, so that tests notice a late read.
+func (s *heapStore) punchHole(off, n int64) error {
 	b, err := s.window(off, int(n))
 	clear(b)
 	return err
 }
 
-func (s *heapStore) takeBack(int64, int64) error { return nil }
+func (s *heapStore) fillHole(int64, int64) error { return nil }
 
 func (s *heapStore) backed() (int64, error) {
 	s.mu.Lock()
@@ -231,12 +236,12 @@ func (s *heapStore) backed() (int64, error) {
 	return s.size, nil
 }
 
-func (s *heapStore) bell() *atomic.Uint32 { return &s.wake }
+func (s *heapStore) bell() *atomic.Uint32 { return &s.bellWord }
 func (s *heapStore) name() string         { return "heap" }
-func (s *heapStore) faulted(any) bool     { return false }
+func (s *heapStore) isFault(any) bool     { return false }
 func (s *heapStore) close() error         { return nil }
 
-// roundToPage returns the number of bytes of the whole pages that hold n.
+// roundToPage returns n rounded up to whole pages.
 func roundToPage(n int64) int64 {
 	page := int64(shm.PageSize())
 	return (n + page - 1) / page * page

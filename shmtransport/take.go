@@ -8,19 +8,19 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// outcome is what an attempt to take a sample came to.
+// outcome is the result of an attempt to take a sample.
 type outcome int
 
 const (
-	nothing   outcome = iota // no sample yet
-	taken                    //
-	gone                     // the sample at the cursor cannot be had any more
-	again                    // the publisher laps us; there is something, but not in this attempt
-	heldLimit                // every mark is in use
+	noSample   outcome = iota // no sample yet
+	taken                     //
+	sampleLost                // the sample at the cursor is lost
+	lapped                    // the publisher overtook this attempt; there is something to take
+	heldLimit                 // every mark is in use
 )
 
-// waiting reports whether take would come to something.
-func (l *Link) waiting() bool {
+// isReady reports whether take would have a result other than noSample.
+func (l *Link) isReady() bool {
 	if !l.admitted {
 		switch {
 		case l.kept != nil:
@@ -33,25 +33,24 @@ func (l *Link) waiting() bool {
 	return ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
 }
 
-// take hands out the next sample. It is the ring word that says where that is; when the publisher laps us meanwhile, the word
-// is another one afterwards.
+// take returns the next sample in s. The ring word locates it; a publisher that overtakes the reader changes the word.
 func (l *Link) take(s *Sample) (outcome, error) {
 	if !l.admitted {
 		if l.kept != nil {
 			return l.takeKept(s), nil
 		}
-		if ok, err := l.connected(); !ok {
-			return nothing, err
+		if ok, err := l.beginIfReady(); !ok {
+			return noSample, err
 		}
 	}
-	for try, takenBack := 0, 0; try < 8 && takenBack < l.ring.depth(); {
+	for try, withdrawn := 0, 0; try < 8 && withdrawn < l.ring.depth(); {
 		word := l.ring.word(l.cursor).Load()
 		switch d := ahead(word, l.cursor); {
 		case d < 0:
-			return nothing, nil
+			return noSample, nil
 		case d > 0:
 			if err := l.skip(d, try); err != nil {
-				return nothing, err
+				return noSample, err
 			}
 			try++
 			continue
@@ -61,25 +60,26 @@ func (l *Link) take(s *Sample) (outcome, error) {
 		case taken:
 			l.advance()
 			return taken, nil
-		case gone:
+		case sampleLost:
 			l.lost++
 			l.advance()
-			takenBack++
-		case again:
+			withdrawn++
+		case lapped:
 			try++
 		default:
 			return o, err
 		}
 	}
-	return again, nil
+	return lapped, nil
 }
 
-// claim makes the sample at the cursor, which word names, the application's, or fails because it is there no more.
+// claim acquires the sample at the cursor, which word names, for the application. It fails if the sample is no longer
+// there.
 func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	failpoint.At("take.load")
 	slot := uint32(word & slotMask)
 	if slot == slotWithdrawn {
-		return gone, nil
+		return sampleLost, nil
 	}
 	k := l.freeMark()
 	if k < 0 {
@@ -88,30 +88,30 @@ func (l *Link) claim(s *Sample, word uint64) (outcome, error) {
 	if slot >= slotInEntry {
 		return l.copyEntry(s, k, int(slot-slotInEntry))
 	}
-	if l.watching {
+	if l.passive {
 		return l.copySlot(s, k, word)
 	}
-	// Unchanged after the mark, the word says that the slot was in the ring when the mark was there to be seen; and a slot that
-	// leaves the ring later is not reused before the publisher has looked at the marks.
-	l.useMark(k)
+	// The word is unchanged after the mark was stored, so the slot was in the ring while the mark was visible. A slot
+	// that leaves the ring later is not reused before the publisher has read the marks.
+	l.raiseMarksUsed(k)
 	l.marks[k].Store(slot + 1)
 	failpoint.At("take.mark")
 	if l.ring.word(l.cursor).Load() != word {
 		l.marks[k].Store(0)
-		return again, nil
+		return lapped, nil
 	}
-	if err := l.read(s, slot); err != nil {
+	if err := l.readSlot(s, slot); err != nil {
 		l.marks[k].Store(0)
-		return nothing, err
+		return noSample, err
 	}
-	l.hand(s, k, marked)
+	l.handOut(s, k, holdsSlot)
 	return taken, nil
 }
 
 // copyEntry copies a small sample of n bytes out of its entry.
 func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
 	if n > smallPayload {
-		return nothing, l.corrupt("sample %d has %d bytes in an entry", l.cursor, n)
+		return noSample, l.corrupt("sample %d has %d bytes in an entry", l.cursor, n)
 	}
 	c := l.copies[k]
 	if c == nil {
@@ -119,31 +119,31 @@ func (l *Link) copyEntry(s *Sample, k, n int) (outcome, error) {
 		l.copies[k] = c
 	}
 	c.sequence = 0
-	if !l.ring.read(l.cursor, c, n) {
-		return gone, nil
+	if !l.ring.readEntry(l.cursor, c, n) {
+		return sampleLost, nil
 	}
 	failpoint.At("copy.check")
-	c.sequence, c.n, l.recent = l.cursor, n, k
+	c.sequence, c.n, l.lastCopied = l.cursor, n, k
 	s.sequence, s.stamp, s.payload = l.cursor, c.stamp, mem.SpanOfWords(c.words[:], n)
-	l.hand(s, k, copied)
+	l.handOut(s, k, holdsCopy)
 	return taken, nil
 }
 
-// hand makes s the application's, which is read and stands for a use of mark k.
-func (l *Link) hand(s *Sample, k int, how use) {
-	s.link, s.use = l, use(l.uses[k].Load())|how
-	mem.Set64(&l.uses[k], uint64(s.use)) // whoever cleared it before is done with it
+// handOut gives s, whose payload is set, to the application as a new holding of mark k.
+func (l *Link) handOut(s *Sample, k int, how holding) {
+	s.link, s.holding = l, holding(l.holdings[k].Load())|how
+	mem.Set64(&l.holdings[k], uint64(s.holding)) // the goroutine that ended the last holding is done with it
 	s.lost, l.lost = l.lost, 0
-	if how == marked {
+	if how == holdsSlot {
 		l.takes++
 	}
-	if n := int32(k + 1); n > l.usedUp.Load() {
-		l.usedUp.Store(n)
+	if n := int32(k + 1); n > l.holdingsUsed.Load() {
+		l.holdingsUsed.Store(n)
 	}
 }
 
-// skip moves the cursor to a sample that is still in the ring and counts what it passes. d is how far the entry at the
-// cursor is ahead of it. After each lap within one take it leaves the publisher more room.
+// skip moves the cursor to a sample that is still in the ring and counts the samples in between as lost. d is how far
+// the entry at the cursor is ahead of it. Each further lap within one take leaves the publisher more room.
 func (l *Link) skip(d int64, try int) error {
 	depth := uint64(l.ring.depth())
 	if uint64(d)&(depth-1) != 0 {
@@ -175,16 +175,16 @@ func (l *Link) advance() {
 	failpoint.At("take.wake")
 }
 
-// wakePublisher wakes a publisher that waits for this reader to get this far.
+// wakePublisher wakes a publisher that waits for this reader's cursor, if the cursor got there.
 func (l *Link) wakePublisher() {
-	if at := l.wakeCursor.Load(); at != 0 && l.cursor >= at && at != l.woken {
-		l.woken = at
+	if at := l.wakeCursor.Load(); at != 0 && l.cursor >= at && at != l.answeredWakeCursor {
+		l.answeredWakeCursor = at
 		futex.Wake(l.cursorLow)
 	}
 }
 
-// read fills s from a marked slot.
-func (l *Link) read(s *Sample, slot uint32) error {
+// readSlot fills s from a marked slot.
+func (l *Link) readSlot(s *Sample, slot uint32) error {
 	failpoint.At("take.check")
 	k := int(slot >> slotIndexBits)
 	if k >= MaxArenas {

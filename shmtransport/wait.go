@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
@@ -10,31 +11,31 @@ import (
 )
 
 const (
-	// defaultSpin is how long a wait looks by itself before it sleeps: several times what a wake-up costs.
+	// defaultSpin is the time that a wait polls before it sleeps: several times the cost of a wake-up.
 	defaultSpin = 20 * time.Microsecond
-	// vainSpins is how many looks in a row may find nothing before a wait does without them, and how many waits do without
-	// before one tries again.
-	vainSpins = 16
-	// longNap bounds a sleep. Nothing depends on it but what a lost wake-up would cost.
-	longNap = time.Minute
-	// exposedNap bounds a sleep on a bell that members of a group may open. One of them can move the sleeper to another word, where
-	// nothing wakes it.
-	exposedNap = time.Second
-	// crowdNap bounds a sleep that does not hear of everything.
-	crowdNap = time.Millisecond
+	// maxFailedSpins is the number of polls in a row without a sample after which waits skip polling, and the number
+	// of waits that skip it before one tries again.
+	maxFailedSpins = 16
+	// maxSleep bounds a sleep. It limits the effect of a lost wake-up, which should not happen.
+	maxSleep = time.Minute
+	// maxExposedSleep bounds a sleep on a bell that members of a group may open. Such a process can move the sleeper
+	// to another word, where it is not woken.
+	maxExposedSleep = time.Second
+	// maxPartialSleep bounds a sleep that does not cover all bells.
+	maxPartialSleep = time.Millisecond
 )
 
-// await returns when a link has something, when Wake was called, or with ctx's error; it may return early. Called with the
-// turn.
-func (r *Reader) await(ctx context.Context) error {
+// awaitSample returns when a link has something to take, when Wake was called, or with ctx's error. It may return
+// early. Called with the lock.
+func (r *Reader) awaitSample(ctx context.Context) error {
 	if r.spin(ctx) {
 		return nil
 	}
 	wake := r.wake.Load()
-	r.watch(ctx)
-	p := &r.parking
-	p.wake = wake
-	p.warmUntil = r.clock.Now() + int64(stayWarm)
+	r.wakeOnDone(ctx)
+	p := &r.waiter
+	p.seenWake = wake
+	p.warmUntil = r.clock.Now() + int64(warmTime)
 	for {
 		if r.closed.Load() || r.wake.Load() != wake {
 			return nil
@@ -48,99 +49,98 @@ func (r *Reader) await(ctx context.Context) error {
 	}
 }
 
-// watch arranges that the end of ctx wakes the reader. That takes memory, so it is kept for the next wait, which mostly has
-// the same ctx. Called with the turn.
-func (r *Reader) watch(ctx context.Context) {
-	if r.watched == ctx.Done() {
+// wakeOnDone makes the end of ctx wake the Reader. That allocates memory, so it is kept for the next wait, which
+// usually has the same ctx. Called with the lock.
+func (r *Reader) wakeOnDone(ctx context.Context) {
+	if r.wakeDone == ctx.Done() {
 		return
 	}
-	r.unwatch()
+	r.cancelWakeOnDone()
 	if ctx.Done() != nil {
-		r.watched, r.stopWatch = ctx.Done(), context.AfterFunc(ctx, r.Wake)
+		r.wakeDone, r.stopWakeOnDone = ctx.Done(), context.AfterFunc(ctx, r.Wake)
 	}
 }
 
-func (r *Reader) unwatch() {
-	if r.stopWatch != nil {
-		r.stopWatch()
+func (r *Reader) cancelWakeOnDone() {
+	if r.stopWakeOnDone != nil {
+		r.stopWakeOnDone()
 	}
-	r.watched, r.stopWatch = nil, nil
+	r.wakeDone, r.stopWakeOnDone = nil, nil
 }
 
-// Wake makes a Receive that sleeps look again.
+// Wake makes a sleeping Receive check again.
 func (r *Reader) Wake() {
 	r.wake.Add(1)
 	futex.Wake(&r.wake) // for AwaitConnected
-	r.parking.call()
+	r.waiter.wakeUp()
 }
 
-// spin looks for a while without sleeping and reports whether something came. Unless the application said how long, it is
-// given up while it is in vain: samples that come one by one are not worth a processor.
+// spin polls for a while without sleeping and reports whether something came. Unless the application set the time,
+// polling is skipped while it has no success, because samples at long intervals are not worth a processor.
 func (r *Reader) spin(ctx context.Context) bool {
 	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
-		return r.anyWaiting()
+		return false // sleep checks too
 	}
-	if r.mayRest && r.vain >= vainSpins {
-		if r.vain++; r.vain < 2*vainSpins {
-			return r.anyWaiting()
+	if r.adaptiveSpin && r.failedSpins >= maxFailedSpins {
+		if r.failedSpins++; r.failedSpins < 2*maxFailedSpins {
+			return false
 		}
-		r.vain = vainSpins - 1
+		r.failedSpins = maxFailedSpins - 1
 	}
 	began := r.clock.Now()
 	for {
 		for range max(1, 64/max(1, len(*r.links.Load()))) {
-			if r.anyWaiting() {
-				r.vain = 0
+			if r.anyReady() {
+				r.failedSpins = 0
 				return true
 			}
 		}
 		if r.closed.Load() || ctx.Err() != nil || r.clock.Now()-began > int64(r.opts.Spin) {
-			r.vain++
+			r.failedSpins++
 			return false
 		}
 		runtime.Gosched()
 	}
 }
 
-func (r *Reader) anyWaiting() bool {
+func (r *Reader) anyReady() bool {
 	for _, l := range *r.links.Load() {
-		if l.waiting() {
+		if l.isReady() {
 			return true
 		}
 	}
 	for _, l := range r.ended {
-		if l.waiting() {
+		if l.isReady() {
 			return true
 		}
 	}
 	return false
 }
 
-// sleep arms every link, looks once more, and sleeps until a bell rings. The bells' values are read before the links are
-// armed, so a publisher that sees us armed changes a value that we compare.
+// sleep arms every link, checks all once more, and sleeps until a link has something or Wake was called. New links are armed
+// meanwhile; no link is removed, because the caller has the lock. After the first check only links whose bell changed are
+// checked, so a wake-up costs little beside many links.
 func (r *Reader) sleep() (ready bool, err error) {
-	links := *r.links.Load()
-	p := &r.parking
+	p := &r.waiter
 	p.bells.Reset()
-	for _, l := range links {
-		p.bells.Add(l.bell, l.bell.Load())
-	}
-	failpoint.At("sleep.bells")
-	r.epoch++
-	if r.epoch == 0 {
-		r.epoch = 1
-	}
-	for _, l := range links {
-		l.armed.Store(r.epoch)
-		l.wakePublisher() // it may not have been seen to wait when the cursor was stored
-	}
-	failpoint.At("sleep.arm")
-	if ready = r.anyWaiting(); !ready {
+	p.seenGrown = r.grown.Load() // before the links
+	links := *r.links.Load()
+	r.nextEpoch()
+	r.arm(links)
+	if ready = r.anyReady(); !ready {
 		failpoint.At("sleep.look")
-		for again := true; again && err == nil && !ready; {
-			again, err = r.waits.wait(p)
-			failpoint.At("sleep.wait")
-			ready = r.anyWaiting()
+	}
+	for !ready && err == nil && r.wake.Load() == p.seenWake {
+		err = r.waitSet.wait(p)
+		failpoint.At("sleep.wait")
+		ready = r.anyRang(links)
+		if grown := r.grown.Load(); grown != p.seenGrown {
+			p.seenGrown = grown
+			p.warmUntil = r.clock.Now() + int64(warmTime)
+			known := len(links)
+			links = *r.links.Load()
+			r.arm(links[known:])
+			ready = ready || slices.ContainsFunc(links[known:], (*Link).isReady)
 		}
 	}
 	for _, l := range links {
@@ -148,4 +148,42 @@ func (r *Reader) sleep() (ready bool, err error) {
 	}
 	failpoint.At("sleep.disarm")
 	return ready, err
+}
+
+func (r *Reader) nextEpoch() {
+	if r.epoch++; r.epoch == 0 {
+		r.epoch = 1
+	}
+}
+
+// arm arms links. The bells are loaded before, so a publisher that sees an armed link changes a value that the sleep compares.
+func (r *Reader) arm(links []*Link) {
+	for _, l := range links {
+		r.waiter.bells.Add(l.bell, l.bell.Load())
+	}
+	failpoint.At("sleep.bells")
+	for _, l := range links {
+		l.armed.Store(r.epoch)
+		l.wakePublisher() // the publisher may have begun to wait after the cursor was stored
+	}
+	failpoint.At("sleep.arm")
+}
+
+// anyRang reports whether a link whose bell changed has something, and lets poll begin with that link. A publisher rings once
+// for each number that a link is armed with, so these links are armed with another number.
+func (r *Reader) anyRang(links []*Link) (ready bool) {
+	first := true
+	for i := range r.waiter.bells.Changes() {
+		if first {
+			r.nextEpoch()
+			first = false
+		}
+		l := links[i]
+		l.armed.Store(r.epoch)
+		l.tryBegin()
+		if !ready && l.isReady() {
+			ready, r.nextLink = true, i
+		}
+	}
+	return ready
 }

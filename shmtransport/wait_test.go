@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestAReceiveThatSpinsEndsWithItsContext(t *testing.T) {
+func TestReceive_ContextAndCloseEndSpin(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{Spin: time.Hour})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -24,11 +24,13 @@ func TestAReceiveThatSpinsEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Nobody may sleep through a sample: each message waits for the answer to the one before, so every take sleeps or spins. What
-// is lost is noticed by this test taking as long as the longest sleep.
-func TestNoWakeUpIsLostHammer(t *testing.T) { inSlotsAndEntries(t, testNoWakeUpIsLostHammer) }
+// Each message waits for the answer to the one before, so every take sleeps or spins. A lost wake-up makes this test
+// take as long as the longest sleep.
+func TestReceive_NoLostWakeUpsHammer(t *testing.T) {
+	inSlotsAndEntries(t, testReceive_NoLostWakeUpsHammer)
+}
 
-func testNoWakeUpIsLostHammer(t *testing.T, newRing ringMaker) {
+func testReceive_NoLostWakeUpsHammer(t *testing.T, newRing ringMaker) {
 	for name, c := range map[string]struct {
 		opts  ReaderOptions
 		set   func(*WaitSet)
@@ -38,10 +40,10 @@ func testNoWakeUpIsLostHammer(t *testing.T, newRing ringMaker) {
 		"warm":           {opts: ReaderOptions{Spin: -1}, pairs: 1, turns: 20_000},
 		"spinning first": {opts: ReaderOptions{Spin: 2 * time.Microsecond}, pairs: 1, turns: 20_000},
 		"many warm":      {opts: ReaderOptions{Spin: -1}, pairs: 10, turns: 2000},
-		"some warm":      {opts: ReaderOptions{Spin: -1}, set: func(w *WaitSet) { w.warm.words = rowWords - 4 }, pairs: 10, turns: 2000},
-		"alone":          {opts: ReaderOptions{Spin: -1}, set: nobodyIsWarm, pairs: 1, turns: 10_000},
-		"seated":         {opts: ReaderOptions{Spin: -1}, set: everybodySits, pairs: 1, turns: 10_000},
-		"many seated":    {opts: ReaderOptions{Spin: -1}, set: everybodySits, pairs: 10, turns: 1000},
+		"some warm":      {opts: ReaderOptions{Spin: -1}, set: func(w *WaitSet) { w.warm.words = groupWords - 4 }, pairs: 10, turns: 2000},
+		"alone":          {opts: ReaderOptions{Spin: -1}, set: fillWarmSet, pairs: 1, turns: 10_000},
+		"groups":         {opts: ReaderOptions{Spin: -1}, set: useGroupsOnly, pairs: 1, turns: 10_000},
+		"many in groups": {opts: ReaderOptions{Spin: -1}, set: useGroupsOnly, pairs: 10, turns: 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			waits := new(WaitSet)
@@ -78,18 +80,20 @@ func testNoWakeUpIsLostHammer(t *testing.T, newRing ringMaker) {
 	}
 }
 
-// nobodyIsWarm leaves no room for warm Readers.
-func nobodyIsWarm(w *WaitSet) { w.warm.words = rowWords + 1 }
+// fillWarmSet leaves no room for warm Readers.
+func fillWarmSet(w *WaitSet) { w.warm.words = groupWords + 1 }
 
-// everybodySits leaves nothing but rows.
-func everybodySits(w *WaitSet) {
-	nobodyIsWarm(w)
-	w.rows = append(w.rows, &row{waits: w, words: rowWords})
+// useGroupsOnly leaves nothing but groups.
+func useGroupsOnly(w *WaitSet) {
+	fillWarmSet(w)
+	w.groups = append(w.groups, &coldGroup{waitSet: w, words: groupWords})
 }
 
-func TestWaitingAllocatesNothing(t *testing.T) { inSlotsAndEntries(t, testWaitingAllocatesNothing) }
+func TestReceive_WaitWithoutAllocations(t *testing.T) {
+	inSlotsAndEntries(t, testReceive_WaitWithoutAllocations)
+}
 
-func testWaitingAllocatesNothing(t *testing.T, newRing ringMaker) {
+func testReceive_WaitWithoutAllocations(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{})
 	r := h.reader(LinkRequest{}, ReaderOptions{Spin: -1})
 	armed := (*r.links.Load())[0].armed

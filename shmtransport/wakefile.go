@@ -15,9 +15,9 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A WakeFile holds the bells of a participant's publishers. It is apart from their files because a process that may read a
-// bell can move those who sleep on it to another word, so only processes that take part may open it. Its methods may be called
-// concurrently.
+// A WakeFile holds the bells of a participant's publishers. It is separate from the publisher files because read access
+// to a bell is enough to move sleepers to another word, so only processes that take part may open it. Its methods may
+// be called concurrently.
 type WakeFile struct {
 	file *shm.File
 	m    *shm.Mapping
@@ -54,12 +54,12 @@ func CreateWakeFile(path, dir string, mode fs.FileMode, id uint64) (_ *WakeFile,
 	return w, f.Publish(path)
 }
 
-// bell returns the bell of a publisher. Its Writer must be closed before the file is.
+// bell returns the bell of a publisher. The publisher's Writer must be closed before the file is.
 func (w *WakeFile) bell(number uint32) *atomic.Uint32 {
 	return mem.Uint32(w.m.Bytes(), bellOffset(number))
 }
 
-// Close takes the file's name and memory away. Readers that have it mapped keep theirs.
+// Close removes the file's name and unmaps it. Mappings of readers stay valid.
 func (w *WakeFile) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,15 +75,15 @@ func (w *WakeFile) Close() error {
 	return errors.Join(err, w.m.Unmap(), w.file.Close())
 }
 
-// bellOffset is where in a wake file the bell of a publisher is. Publishers that follow each other have bells in different
-// cache lines; those that share one have their readers look once more than they need.
+// bellOffset returns the offset of a publisher's bell in a wake file. Publishers with consecutive numbers have bells in
+// different cache lines. Publishers that share a bell cause each other's readers to check once more than needed.
 func bellOffset(number uint32) int {
 	const perLine = 64 / 4
 	return wakeOffBells + int(number%wakeLines)*64 + int(number/wakeLines%perLine)*4
 }
 
-// InspectWakeFile checks the wake file of a participant, without mapping it. What cannot be is a *CorruptError, another layout a
-// *VersionError.
+// InspectWakeFile checks the wake file of a participant, without mapping it. Invalid content is a *CorruptError,
+// another layout a *VersionError.
 func InspectWakeFile(path string, id uint64) error {
 	f, err := shm.Open(path)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// wakeMaps are the wake files of other participants that one participant has mapped: each once, however many of its publishers
-// are linked. The zero value is ready to use. Its methods may be called concurrently.
+// wakeMaps are the wake files of other participants that one participant has mapped, each once for all links to its
+// publishers. The zero value is ready to use. The methods may be called concurrently.
 type wakeMaps struct {
 	mu sync.Mutex
 	of map[uint64]*wakeMap // by participant
@@ -25,8 +25,8 @@ type wakeMap struct {
 	uses    int  // guarded by mu of owners
 }
 
-// acquire maps the wake file of the participant id, or counts one more use of the mapping that is there. Accept is asked about the
-// owner of the file, if not nil. The caller releases the mapping.
+// acquire maps the wake file of the participant id, or adds a use to an existing mapping. Accept, if not nil, is called
+// with the owner of the file. The caller must release the mapping.
 func (w *wakeMaps) acquire(path string, id uint64, accept func(path string, uid int) error) (*wakeMap, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

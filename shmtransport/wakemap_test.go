@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The links to all publishers of a participant share one mapping of its wake file, which goes with the last of them. The owner of
-// the file is checked for each link.
+// The links to all publishers of a participant share one mapping of its wake file, which the last of them unmaps. The
+// owner of the file is checked for each link.
 func TestWakeFile_MappedOncePerParticipant(t *testing.T) {
 	d := newDomain(t)
 	id := d.writer(WriterOptions{}).ID().Participant

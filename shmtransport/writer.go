@@ -16,19 +16,19 @@ import (
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
-// A Writer is a publisher's end of a ring: it alone writes the publisher file. All methods may be called concurrently.
+// A Writer is a publisher's end of a ring. It alone writes the publisher file. All methods may be called concurrently.
 //
-// The order of a publish is: fill a free slot; store the ring word; store the head; look at the readers' armed words and
-// ring the bell if one sleeps. Up to the ring word nobody can see the sample, so a death before it leaves nothing; after it
-// the sample is complete. The slot that the word replaced is retired, not free: reclaim looks at the marks first.
+// A publish fills a free slot, stores the ring word, stores the head, loads the readers' armed words, and rings the
+// bell if a reader sleeps. The ring word makes the sample visible: a death before it leaves nothing, a death after it
+// leaves a complete sample. The slot of the replaced sample is retired, not free: reclaim checks the marks first.
 type Writer struct {
-	id    PublisherID
-	clock clock.Clock
-	store store
-	path  string // empty on the heap
-	opts  WriterOptions
-	max   int
-	small int // payloads of so many bytes go into the ring's entries
+	id         PublisherID
+	clock      clock.Clock
+	store      store
+	path       string // empty on the heap
+	opts       WriterOptions
+	maxPayload int
+	maxInEntry int // largest payload that goes into an entry of the ring, bytes
 
 	bell       *atomic.Uint32
 	head       *atomic.Uint64
@@ -37,31 +37,33 @@ type Writer struct {
 	ring       ring
 	admissions admissionTable
 
-	mu       sync.Mutex
-	pool     pool
-	inRing   []slotID // slot of each ring entry, noSlot before the first lap
-	seq      uint64   // of the newest sample
-	readers  []*peer
-	safe     uint64 // every lossless reader has taken what is below: no need to look before
-	loans    int
-	closed   bool
-	figures  stats.Publisher
-	bytes    []byte             // what figures is a view of
-	wake     atomic.Uint32      // changes when a publish that waits for readers must look again
-	waiting  int                // publishes in that wait
-	sleepers int                // those of them that sleep
-	waits    uint64             // how often a publish began such a wait
-	looked   time.Time          // when a publish in such a wait looked for readers that are stuck
-	joined   [smallPayload]byte // for join
-	fence    atomic.Uint32      // its value means nothing
-	owed     bool               // a batch placed samples that readers who sleep were not told of
+	mu      sync.Mutex
+	pool    pool
+	inRing  []slotID // slot of each ring entry; noSlot for none
+	seq     uint64   // of the newest sample
+	readers []*remoteReader
+	// roomUntil is the first sequence whose publish must check the lossless readers: earlier samples replace samples
+	// that all of these have taken.
+	roomUntil      uint64
+	loans          int
+	closed         bool
+	stats          stats.Publisher
+	statsBlock     []byte             // the memory of stats
+	wake           atomic.Uint32      // changes when a waiting publish must check its readers again
+	waiting        int                // publishes that wait for lossless readers
+	sleepers       int                // those of them that sleep
+	waitCount      uint64             // waits for lossless readers that were begun
+	lastStuckCheck time.Time          // time of the last check for stuck readers
+	concatBuffer   [smallPayload]byte // for concat
+	fence          atomic.Uint32      // its value means nothing
+	wakePending    bool               // a batch committed samples for which sleeping readers were not woken yet
 }
 
-// noSlot stands where no slot is.
+// noSlot means no slot.
 const noSlot slotID = slotWithdrawn
 
-// CreateWriter makes a publisher file at path, which must not exist, in a directory on a file system with anonymous files. wake is
-// the participant's, and open until the Writer is closed.
+// CreateWriter makes a publisher file at path, which must not exist, in a directory on a file system with anonymous
+// files. wake belongs to the same participant and must stay open until the Writer is closed.
 func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id PublisherID, opts WriterOptions) (*Writer, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -84,7 +86,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id Publish
 	return w, nil
 }
 
-// newWriter lays out an empty ring in s. opts are checked and complete.
+// newWriter lays out an empty ring in s. opts must be complete and valid.
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	_, b, err := s.grow(roundToPage(int64(pubOffRing + ringBytes(opts.Depth))))
 	if err != nil {
@@ -102,7 +104,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: opts.Clock, store: s, opts: opts, max: opts.MaxPayload, small: smallPayload,
+		id: id, clock: opts.Clock, store: s, opts: opts, maxPayload: opts.MaxPayload, maxInEntry: smallPayload,
 		bell:       s.bell(),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
@@ -111,22 +113,22 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		admissions: newAdmissionTable(b),
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
-		safe:       never,
+		roomUntil:  never,
 	}
 	switch {
 	case opts.Depth == 1:
-		w.small = -1 // while an entry is written there is nothing in it, and there is no other
+		w.maxInEntry = -1 // an entry holds no sample while it is written, and this ring has no other
 	case opts.slotsOnly:
-		w.small = 0
+		w.maxInEntry = 0
 	}
-	w.countIn(mem.Alloc(stats.Size))
+	w.useStatsBlock(mem.Alloc(stats.Size))
 	for i := range w.inRing {
 		w.inRing[i] = noSlot
 	}
-	if opts.InitialSampleSize > max(w.small, 0) {
+	if opts.InitialSampleSize > max(w.maxInEntry, 0) {
 		size := slotSizeFor(opts.InitialSampleSize)
 		stride := int64(slotHeaderSize + size)
-		if err := w.pool.add(size, min(opts.Depth+w.pool.spare(stride), maxSlots), false); err != nil {
+		if err := w.pool.addArena(size, min(opts.Depth+w.pool.extraSlots(stride), maxSlots), false); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +139,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 func (w *Writer) Depth() int { return w.ring.depth() }
 
 // MaxPayload returns the largest payload, in bytes.
-func (w *Writer) MaxPayload() int { return w.max }
+func (w *Writer) MaxPayload() int { return w.maxPayload }
 
 // ID returns the publisher's identity.
 func (w *Writer) ID() PublisherID { return w.id }
@@ -159,8 +161,8 @@ func (w *Writer) Sequence() uint64 {
 	return w.seq
 }
 
-// Close ends the publisher: its file loses its name, readers take what is in the ring and then know that no more comes.
-// Publishes that wait return os.ErrClosed. Loans stay valid memory until they end, and can no longer be committed.
+// Close ends the publisher and removes its file's name. Readers take the samples in the ring and then know that there
+// are no more. Waiting publishes return os.ErrClosed. Loans remain valid memory until they end, but Commit fails.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -174,11 +176,11 @@ func (w *Writer) Close() error {
 	failpoint.At("close.bell")
 	w.wakeSleepers()
 	for _, r := range w.readers {
-		w.forget(r)
+		w.releaseReader(r)
 	}
 	w.readers = nil
-	w.figures.SetSubscribers(0)
-	w.countIn(slices.Clone(w.bytes)) // the shared block goes away
+	w.stats.SetSubscribers(0)
+	w.useStatsBlock(slices.Clone(w.statsBlock)) // the shared block may be unmapped after Close
 	failpoint.At("close.figures")
 	var err error
 	if w.path != "" {

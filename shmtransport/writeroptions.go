@@ -12,20 +12,21 @@ import (
 type WriterOptions struct {
 	Depth             int   // ring entries, a power of two up to MaxDepth; default 16
 	MaxPayload        int   // bytes; default 256 MiB
-	InitialSampleSize int   // payload bytes to reserve slots for at once; default: when the first sample comes
+	InitialSampleSize int   // payload bytes of the slots reserved at once; default: none before the first sample
 	MemoryLimit       int64 // bytes of slots; default 1 GiB
 	Group             int   // group of the file, of which this process must be a member; 0 = that of the directory
 
-	// Clock stamps the samples; default a new one. A participant's publishers share one: making one reads files of the kernel.
+	// Clock stamps the samples. The default is a new one. Publishers of one participant share a clock, because making
+	// one reads files of the kernel.
 	Clock clock.Clock
 
-	// Failed is called, if set, when a reader cut its file short, which ends its being watched. It runs on a goroutine of its own.
+	// Failed is called, if set, on a goroutine of its own when the Writer removes a reader that truncated its file.
 	Failed func(LinkRequest, error)
 
 	slotsOnly bool // small payloads get slots too unless they are empty, for tests
 }
 
-// largestPayload is MaxPayload, or what leaves room to size a slot where an int has 32 bits.
+// largestPayload is MaxPayload, or less where an int has 32 bits, so that slot sizes do not overflow.
 const largestPayload int64 = min(MaxPayload, math.MaxInt/2)
 
 func (o WriterOptions) withDefaults() (WriterOptions, error) {

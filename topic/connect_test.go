@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
@@ -480,4 +481,16 @@ func TestSubscriber_PatternWithOneFullPublisher(t *testing.T) {
 	want(t, sub, "y")
 	sub.TryReceive()
 	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.Topic == "x/full" })
+}
+
+func TestConnectContext_Ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		ctx, cancel := connectContext()
+		defer cancel()
+		<-ctx.Done()
+		if took := time.Since(begin); took != connectTimeout {
+			t.Errorf("it took %v", took)
+		}
+	})
 }

@@ -23,7 +23,7 @@ func ExampleSubscriber_Latest() {
 	for range 2 { // as often as it is needed, whether there is a new one or not
 		sample, ok := sub.Latest()
 		if !ok {
-			fmt.Println("nobody has published yet")
+			fmt.Println("nothing was published yet")
 			continue
 		}
 		charge, err := sample.Value()

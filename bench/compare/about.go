@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// about says what was measured on, and with which versions.
+// about describes the machine and the versions.
 func about(o options) []fact {
 	rounds := strconv.Itoa(o.rounds)
 	if o.smoke {
@@ -42,7 +42,7 @@ func model() string {
 	return runtime.GOARCH
 }
 
-// packages are the versions that Debian's package manager knows of.
+// packages are the versions of the Debian packages.
 func packages() string {
 	names := []string{"gcc", "ucx-utils", "libzmq3-dev", "redis-server", "libhiredis-dev", "cyclonedds-tools", "iceoryx", "liblmdb-dev"}
 	out, err := exec.Command("dpkg-query", append([]string{"-W", "-f", "${Package} ${Version}\n"}, names...)...).Output()
@@ -52,7 +52,7 @@ func packages() string {
 	return strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), ", ")
 }
 
-// A fact about the comparison.
+// A fact is a line above the table.
 type fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`

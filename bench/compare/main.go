@@ -1,3 +1,8 @@
+// Compare runs shmbus and others side by side, on the same work and in turns, and prints a table of medians and ratios.
+//
+//	go run ./compare
+//
+// README.md lists the required programs, and says what each figure is and what is fair about it.
 package main
 
 import (
@@ -13,12 +18,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/shmbus/shmbus/bench/internal/lab"
-	"github.com/shmbus/shmbus/bench/internal/native"
-	"github.com/shmbus/shmbus/bench/internal/nats"
+	"github.com/shmbus/shmbus/bench/internal/env"
+	"github.com/shmbus/shmbus/bench/internal/peers"
 	"github.com/shmbus/shmbus/bench/internal/plan"
-	"github.com/shmbus/shmbus/bench/internal/rounds"
-	"github.com/shmbus/shmbus/bench/internal/self"
 	"github.com/shmbus/shmbus/bench/internal/table"
 )
 
@@ -35,7 +37,7 @@ const usage = `compare runs shmbus and others side by side, in turns, and prints
 Exit codes: 0 done, 1 something did not work (or was missing, with --all), 2 wrong usage, 130 interrupted.
 `
 
-// What the command line asks for.
+// options are the flags of the command line.
 type options struct {
 	rounds     int
 	only, skip []string
@@ -54,7 +56,7 @@ func main() {
 	os.Exit(code)
 }
 
-// parse returns a code to exit with, or -1 to go on.
+// parse returns the options and -1, or an exit code.
 func parse(args []string) (o options, code int) {
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
@@ -89,17 +91,17 @@ func parse(args []string) (o options, code int) {
 }
 
 func run(ctx context.Context, o options) (code int) {
-	if _, err := plan.Choose((&plan.Cast{}).Workloads(), o.only, o.skip); err != nil {
+	if _, err := plan.Select((&plan.Programs{}).Workloads(), o.only, o.skip); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		return 2
 	}
-	l, err := lab.Open(ctx, o.smoke)
+	e, err := env.Open(ctx, o.smoke)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		return 1
 	}
-	code, err = compare(ctx, o, l)
-	err = errors.Join(err, l.Close())
+	code, err = compare(ctx, o, e)
+	err = errors.Join(err, e.Close())
 	switch {
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "compare: interrupted")
@@ -111,19 +113,16 @@ func run(ctx context.Context, o options) (code int) {
 	return code
 }
 
-func compare(ctx context.Context, o options, l *lab.Lab) (code int, err error) {
-	cast := plan.Cast{Lab: l, NATS: nats.New(l)}
-	if cast.Workshop, err = native.New(l.Bin); err != nil {
+func compare(ctx context.Context, o options, e *env.Environment) (code int, err error) {
+	programs := plan.Programs{Env: e, NATS: peers.NewNATS(e)}
+	if programs.Shmperf, err = peers.BuildShmperf(ctx, e); err != nil {
 		return 1, err
 	}
-	if cast.Shmperf, err = self.Build(ctx, l); err != nil {
-		return 1, err
-	}
-	workloads, err := plan.Choose(cast.Workloads(), o.only, o.skip)
+	workloads, err := plan.Select(programs.Workloads(), o.only, o.skip)
 	if err != nil {
 		return 2, err
 	}
-	results, err := rounds.Play(ctx, workloads, o.rounds, func(s string) { fmt.Fprintln(os.Stderr, s) })
+	results, err := plan.Interleave(ctx, workloads, o.rounds, func(s string) { fmt.Fprintln(os.Stderr, s) })
 	if err != nil {
 		return 1, err
 	}
@@ -134,7 +133,7 @@ func compare(ctx context.Context, o options, l *lab.Lab) (code int, err error) {
 	return r.verdict(o.all), nil
 }
 
-// A report is all that was found out.
+// A report is the result of a comparison.
 type report struct {
 	About []fact      `json:"about"`
 	Rows  []table.Row `json:"rows"`
@@ -163,7 +162,7 @@ func (r report) print(o options) error {
 	return e.Encode(r)
 }
 
-// verdict is the exit code. Bars have no part in it: whether they are met is for who reads the table.
+// verdict is the exit code. It does not depend on the bars, which only the table shows.
 func (r report) verdict(all bool) int {
 	if slices.ContainsFunc(r.Rows, func(row table.Row) bool { return row.Error != "" || all && row.Missing != "" }) {
 		return 1

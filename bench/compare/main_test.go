@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/table"
 )
 
-func TestParse(t *testing.T) {
+func TestParse_Flags(t *testing.T) {
 	o, code := parse([]string{"--only", "ucx,polled", "--only", "lmdb", "--skip", "nats", "--rounds", "7", "--json"})
 	if code != -1 || o.rounds != 7 || !o.json || !slices.Equal(o.only, []string{"ucx", "polled", "lmdb"}) || !slices.Equal(o.skip, []string{"nats"}) {
 		t.Errorf("got %+v, %d", o, code)
@@ -22,7 +22,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestVerdict(t *testing.T) {
+func TestVerdict_ExitCode(t *testing.T) {
 	no := false
 	for name, c := range map[string]struct {
 		row       table.Row
@@ -30,7 +30,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		"a bar that is not met": {table.Row{Met: &no}, 0, 0},
 		"a failure":             {table.Row{Error: "no such luck"}, 1, 1},
-		"somebody missing":      {table.Row{Missing: "gcc"}, 0, 1},
+		"a missing peer":        {table.Row{Missing: "gcc"}, 0, 1},
 	} {
 		r := report{Rows: []table.Row{{}, c.row}}
 		if got, all := r.verdict(false), r.verdict(true); got != c.code || all != c.all {

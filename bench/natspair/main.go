@@ -1,3 +1,6 @@
+// Natspair measures NATS as a Go program would use it between two processes of one machine: a server embedded in the publisher's
+// process, which the publisher reaches without a socket, and a subscriber in a second process, which it starts itself, over loopback TCP.
+// It prints a JSON object. The comparison builds and runs it.
 package main
 
 import (
@@ -10,8 +13,8 @@ import (
 	"time"
 )
 
-// An order is what is measured.
-type order struct {
+// options are the flags.
+type options struct {
 	size     int
 	rate     float64 // messages per second; 0 is as fast as it goes
 	duration time.Duration
@@ -21,7 +24,7 @@ type order struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var o order
+	var o options
 	flag.IntVar(&o.size, "size", 64, "bytes of a payload")
 	flag.Float64Var(&o.rate, "rate", 0, "messages per second (default: as fast as it goes)")
 	flag.DurationVar(&o.duration, "duration", time.Second, "how long to measure")

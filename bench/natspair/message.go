@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	data  = "bench.data"  // what is measured
-	ready = "bench.ready" // the subscriber is there
-	acks  = "bench.acks"  // how many messages it has
+	data  = "bench.data"  // measured messages
+	ready = "bench.ready" // the subscriber is connected
+	acks  = "bench.acks"  // number of messages it has received
 
 	headSize = 16      // bytes of a payload that hold a stamp and a number
 	last     = 1 << 63 // of a number: no message follows
@@ -18,7 +18,7 @@ const (
 	ackStep  = window / 4
 )
 
-// now is the wall clock, which both processes read. It would have to be set within the second that is measured to do harm.
+// now is the wall clock, which both processes read. A change of the clock within the measured second would falsify the result.
 func now() int64 { return time.Now().UnixNano() }
 
 func setHead(b []byte, stamp int64, number uint64) {

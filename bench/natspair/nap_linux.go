@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// nap sleeps in the kernel: the runtime's timers are too coarse for thousands of turns per second.
+// nap sleeps in the kernel. The runtime's timers are too coarse for thousands of turns per second.
 func nap(d time.Duration) {
 	ts := syscall.NsecToTimespec(int64(d))
-	syscall.Nanosleep(&ts, nil) // who asked looks at the clock again
+	syscall.Nanosleep(&ts, nil) // the caller reads the clock again
 }

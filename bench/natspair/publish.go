@@ -17,7 +17,7 @@ import (
 )
 
 // publish is the process with the server.
-func publish(ctx context.Context, o order) error {
+func publish(ctx context.Context, o options) error {
 	if o.size < headSize {
 		return fmt.Errorf("a payload of %d bytes has no room for a stamp: at least %d", o.size, headSize)
 	}
@@ -71,7 +71,7 @@ func publish(ctx context.Context, o order) error {
 	return err
 }
 
-func (o order) send(ctx context.Context, c *nats.Conn, got *atomic.Uint64) error {
+func (o options) send(ctx context.Context, c *nats.Conn, got *atomic.Uint64) error {
 	b := make([]byte, o.size)
 	end, next := time.Now().Add(o.duration+o.duration/5), time.Now()
 	for n := uint64(1); ; n++ {
@@ -98,7 +98,7 @@ func (o order) send(ctx context.Context, c *nats.Conn, got *atomic.Uint64) error
 	}
 }
 
-// pause sleeps until a period after the last turn, or a whole one for who is late.
+// pause sleeps until a period after the last turn. A late caller sleeps for a whole period.
 func pause(turn time.Time, period time.Duration) time.Time {
 	turn = turn.Add(period)
 	if !time.Now().Before(turn) {

@@ -11,25 +11,25 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A tally is what the subscriber found out.
-type tally struct {
-	order  order
-	delays []int64
-	number uint64 // of the last message
-	before uint64 // messages that do not count
-	began  int64
-	read   uint64 // sum of all bytes, so that they are read
-	ended  int64
+// A recorder is the figures of the subscriber.
+type recorder struct {
+	options options
+	delays  []int64
+	number  uint64 // of the last message
+	before  uint64 // messages of the warm-up
+	began   int64
+	read    uint64 // sum of all bytes, so that they are read
+	ended   int64
 }
 
 // subscribe is the process without the server.
-func subscribe(ctx context.Context, o order) error {
+func subscribe(ctx context.Context, o options) error {
 	c, err := nats.Connect(o.server)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	t := &tally{order: o, delays: make([]int64, 0, 1<<16)}
+	t := &recorder{options: o, delays: make([]int64, 0, 1<<16)}
 	done := make(chan error, 1)
 	sub, err := c.Subscribe(data, func(m *nats.Msg) {
 		end, err := t.take(c, m.Data)
@@ -63,7 +63,7 @@ func subscribe(ctx context.Context, o order) error {
 	return json.NewEncoder(os.Stdout).Encode(t.result())
 }
 
-func (t *tally) take(c *nats.Conn, b []byte) (end bool, err error) {
+func (t *recorder) take(c *nats.Conn, b []byte) (end bool, err error) {
 	stamp, flagged, err := head(b)
 	if err != nil {
 		return false, err
@@ -77,13 +77,13 @@ func (t *tally) take(c *nats.Conn, b []byte) (end bool, err error) {
 		t.read += uint64(c)
 	}
 	switch {
-	case t.order.rate > 0 && number > warm:
+	case t.options.rate > 0 && number > warm:
 		t.delays = append(t.delays, now()-stamp)
-	case t.order.rate == 0:
+	case t.options.rate == 0:
 		t.ended = now()
 		if number == 1 {
 			t.began = t.ended
-		} else if t.before == 0 && t.ended-t.began > int64(t.order.duration/5) {
+		} else if t.before == 0 && t.ended-t.began > int64(t.options.duration/5) {
 			t.before, t.began = number, t.ended
 		}
 	}
@@ -93,10 +93,10 @@ func (t *tally) take(c *nats.Conn, b []byte) (end bool, err error) {
 	return flagged&last != 0, err
 }
 
-func (t *tally) result() map[string]float64 {
-	if t.order.rate == 0 {
+func (t *recorder) result() map[string]float64 {
+	if t.options.rate == 0 {
 		perS := float64(t.number-t.before) * 1e9 / float64(max(1, t.ended-t.began))
-		return map[string]float64{"count": float64(t.number - t.before), "msgs_per_s": perS, "bytes_per_s": perS * float64(t.order.size)}
+		return map[string]float64{"count": float64(t.number - t.before), "msgs_per_s": perS, "bytes_per_s": perS * float64(t.options.size)}
 	}
 	slices.Sort(t.delays)
 	at := func(share float64) float64 { return float64(t.delays[int(share*float64(len(t.delays)))]) }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-func TestMessagesOutOfOrderAreNoticed(t *testing.T) {
+func TestRecorder_MessagesOutOfOrder(t *testing.T) {
 	b := make([]byte, headSize)
-	t1 := &tally{order: order{duration: time.Second}}
+	t1 := &recorder{options: options{duration: time.Second}}
 	for _, c := range []struct {
 		number uint64
 		end    bool
@@ -23,8 +23,8 @@ func TestMessagesOutOfOrderAreNoticed(t *testing.T) {
 	}
 }
 
-func TestPercentilesOfDelays(t *testing.T) {
-	d := &tally{order: order{rate: 1}}
+func TestRecorder_PercentilesOfDelays(t *testing.T) {
+	d := &recorder{options: options{rate: 1}}
 	for i := range int64(100) {
 		d.delays = append(d.delays, 100-i)
 	}

@@ -1,3 +1,14 @@
+// Command shmmon watches the topics of a shmbus domain: a live table in the terminal, and one-shot commands for scripts.
+//
+//	shmmon                    the live table
+//	shmmon list               the topics
+//	shmmon ps                 the participants
+//	shmmon info TOPIC         the publishers and subscriptions of a topic
+//	shmmon echo TOPIC         the samples of a topic as they arrive
+//	shmmon pub TOPIC JSON     publish a sample
+//	shmmon doctor             faults of the domain
+//
+// docs/shmmon.md lists all commands and shows five common tasks.
 package main
 
 import (

@@ -1,3 +1,10 @@
+// Command shmperf measures shmbus on the machine it runs on, with processes that it starts itself.
+//
+//	shmperf latency --size 64 --wait poll    delay from one process to another
+//	shmperf stream --batch 32                messages per second
+//	shmperf floor spin                       what the machine does without a bus
+//
+// docs/shmperf.md describes all commands.
 package main
 
 import (

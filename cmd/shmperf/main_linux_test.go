@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// asProgram makes the test binary be shmperf, also where shmperf starts itself.
+// asProgram is the variable with which the test binary runs as shmperf. The processes that shmperf starts inherit it.
 const asProgram = "SHMPERF_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// place is a directory of shared memory of the test's own, which must be empty at its end.
+// place returns a new directory of shared memory, which must be empty at the end of the test.
 func place(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
@@ -73,7 +73,7 @@ type result map[string]any
 var keys = []string{"workload", "size", "wait", "count", "lost", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns", "msgs_per_s",
 	"bytes_per_s", "allocs_per_msg", "syscalls_per_msg", "cpu_s", "kernel", "cpus", "cpu_model", "gomaxprocs", "go_version"}
 
-// measure runs a command with --json, and checks what holds for every report.
+// measure runs a command with --json, and checks the report.
 func measure(t *testing.T, args string) result {
 	t.Helper()
 	code, stdout, stderr := run(t, args+" --json")
@@ -115,7 +115,7 @@ func (r result) check(t *testing.T, args string) {
 	}
 }
 
-// want compares figures; nil is null.
+// want compares figures. Nil is null.
 func (r result) want(t *testing.T, figures result) {
 	t.Helper()
 	for k, v := range figures {
@@ -125,7 +125,7 @@ func (r result) want(t *testing.T, figures result) {
 	}
 }
 
-// known wants figures to be there.
+// known checks that figures are known.
 func (r result) known(t *testing.T, keys ...string) {
 	t.Helper()
 	for _, k := range keys {
@@ -135,7 +135,7 @@ func (r result) known(t *testing.T, keys ...string) {
 	}
 }
 
-func TestCSVIsWhatJSONIs(t *testing.T) {
+func TestReport_CSVHasTheKeysOfJSON(t *testing.T) {
 	code, stdout, stderr := run(t, "stream --count 100 --csv")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -152,14 +152,14 @@ func TestCSVIsWhatJSONIs(t *testing.T) {
 	r.want(t, result{"count": "100", "lost": "0", "p50_ns": ""})
 }
 
-func TestPeopleGetATable(t *testing.T) {
+func TestReport_TableByDefault(t *testing.T) {
 	code, stdout, stderr := run(t, "stream --count 100")
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "\nmsgs/s ") || !strings.Contains(stdout, "\nkernel ") {
 		t.Errorf("exit code %d, %s: %s", code, stderr, stdout)
 	}
 }
 
-func TestWrongUsage(t *testing.T) {
+func TestUsage_WrongFlags(t *testing.T) {
 	for _, args := range []string{"", "speed", "latency now", "latency --wait long", "latency --size 0", "latency --size 1000000000",
 		"latency --rate -1", "latency --rate NaN", "latency --depth 3", "latency --duration -1s", "latency --json --csv", "latency --touch two",
 		"latency --against-size -1", "stream --batch 0", "stream --batch 257", "stream --batch 8 --loan", "stream --batch 8 --wait poll",
@@ -173,7 +173,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// long is for what must happen; no passing test comes near it.
+// long bounds a wait. No passing test comes near it.
 const long = time.Minute
 
 // begun waits until a measurement has made its directory.
@@ -187,7 +187,7 @@ func begun(t *testing.T, dir string) {
 	t.Fatal("the measurement does not begin")
 }
 
-func TestCtrlCLeavesNothing(t *testing.T) {
+func TestInterrupt_LeavesNothing(t *testing.T) {
 	for _, pause := range []time.Duration{0, 200 * time.Millisecond} {
 		dir := place(t)
 		cmd := program(t, dir, "stream --duration 1h")
@@ -207,7 +207,7 @@ func TestCtrlCLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAMissingDirectoryIsAnError(t *testing.T) {
+func TestDirectory_Missing(t *testing.T) {
 	cmd := program(t, "/dev/shm/shmbus-test-missing/here", "stream --count 1")
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "directory to measure in") {

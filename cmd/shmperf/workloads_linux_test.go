@@ -17,11 +17,11 @@ func TestLatency(t *testing.T) {
 	}
 }
 
-func TestALatencyOfPayloadsWithoutRoomForAStampHasNoTotal(t *testing.T) {
+func TestLatency_TinyPayloadHasNoTotal(t *testing.T) {
 	measure(t, "latency --count 10 --size 7").want(t, result{"count": 10.0, "size": 7.0, "total_p50_ns": nil})
 }
 
-func TestAStreamLosesNothingWhereNobodyAllowsIt(t *testing.T) {
+func TestStream_LosslessLosesNothing(t *testing.T) {
 	for _, args := range []string{"", "--wait spin --size 1", "--wait block", "--size 100001 --loan", "--copy-out --touch one",
 		"--batch 1", "--batch 7", "--batch 256 --size 100000", "--batch 32 --wait block --depth 32"} {
 		t.Run(args, func(t *testing.T) {
@@ -32,14 +32,14 @@ func TestAStreamLosesNothingWhereNobodyAllowsIt(t *testing.T) {
 	}
 }
 
-func TestAStreamAccountsForWhatItLoses(t *testing.T) {
+func TestStream_KeepLastCountsLost(t *testing.T) {
 	r := measure(t, "stream --policy keep-last --depth 2 --count 5000")
 	if n := r["count"].(float64) + r["lost"].(float64); n != 5000 {
 		t.Errorf("%v messages received or lost of 5000", n)
 	}
 }
 
-func TestADurationEndsAMeasurement(t *testing.T) {
+func TestDuration_EndsAMeasurement(t *testing.T) {
 	for _, args := range []string{"latency", "latency --wait block", "stream", "stream --policy keep-last", "stream --batch 100"} {
 		r := measure(t, args+" --duration 20ms")
 		if r["count"].(float64) < 1 {
@@ -48,7 +48,7 @@ func TestADurationEndsAMeasurement(t *testing.T) {
 	}
 }
 
-func TestFloors(t *testing.T) {
+func TestFloor_Kinds(t *testing.T) {
 	r := measure(t, "floor spin --count 50")
 	r.want(t, result{"count": 50.0, "lost": 0.0, "floor": "spin", "wait": "poll"})
 	r.known(t, "p50_ns", "max_ns", "msgs_per_s", "cpu_s")
@@ -63,7 +63,7 @@ func TestFloors(t *testing.T) {
 	r.known(t, "msgs_per_s", "bytes_per_s")
 }
 
-func TestAFloorIsMeasuredBeside(t *testing.T) {
+func TestFloor_BesideAWorkload(t *testing.T) {
 	for args, kind := range map[string]string{"latency": "spin", "latency --wait block": "futex", "stream": "memcpy"} {
 		r := measure(t, args+" --count 100 --floor")
 		r.want(t, result{"count": 100.0, "rounds": 5.0, "floor": kind})
@@ -87,13 +87,13 @@ func TestFanout(t *testing.T) {
 	}
 }
 
-func TestFanoutToSubscribersThatNeverReceiveMeasuresPublishOnly(t *testing.T) {
+func TestFanout_WaitNoneMeasuresPublishOnly(t *testing.T) {
 	r := measure(t, "fanout --count 200 --wait none --subscribers 3")
 	r.want(t, result{"count": 200.0, "lost": nil, "p50_ns": nil, "subscribers": 3.0})
 	r.known(t, "publish_p50_ns", "publish_max_ns", "msgs_per_s")
 }
 
-func TestOneSizeIsMeasuredAgainstAnother(t *testing.T) {
+func TestLatency_AgainstSize(t *testing.T) {
 	r := measure(t, "latency --loan --touch one --count 50 --size 1000000 --against-size 64 --floor")
 	r.want(t, result{"count": 50.0, "size": 1e6, "against_size": 64.0, "rounds": 5.0})
 	r.known(t, "against_p50_ns", "against_total_p50_ns", "ratio_against_p50", "ratio_against_total_p50", "ratio_p50")
@@ -102,7 +102,7 @@ func TestOneSizeIsMeasuredAgainstAnother(t *testing.T) {
 	r.want(t, result{"against_size": nil, "against_p50_ns": nil, "ratio_against_p50": nil})
 }
 
-func TestManySubscribersAreMeasuredAgainstFew(t *testing.T) {
+func TestFanout_AgainstFewerSubscribers(t *testing.T) {
 	r := measure(t, "fanout --count 50 --wait none --subscribers 3 --against 1")
 	r.want(t, result{"count": 50.0, "subscribers": 3.0, "against_subscribers": 1.0, "rounds": 5.0, "ratio_against_p50": nil})
 	r.known(t, "against_publish_p50_ns", "ratio_against_publish_p50", "ratio_against_publish_p99", "publish_mean_ns", "ratio_against_publish_mean")
@@ -112,7 +112,7 @@ func TestManySubscribersAreMeasuredAgainstFew(t *testing.T) {
 	r.known(t, "against_p50_ns", "ratio_against_p50", "floor_p50_ns", "ratio_p50")
 }
 
-func TestDiscoveryIsMeasuredBesideAFloor(t *testing.T) {
+func TestDiscovery_BesideAFloor(t *testing.T) {
 	r := measure(t, "discovery --count 5 --deaths 0 --floor")
 	r.want(t, result{"count": 5.0, "rounds": 5.0, "floor": "futex"})
 	r.known(t, "floor_p50_ns", "ratio_p50", "ratio_p99")
@@ -137,7 +137,7 @@ func TestIdle(t *testing.T) {
 	r.known(t, "cpu_s", "cpu_percent", "context_switches_voluntary_per_s", "context_switches_involuntary_per_s")
 }
 
-func TestScaleListsAll(t *testing.T) {
+func TestScale_ListsAll(t *testing.T) {
 	r := measure(t, "scale --topics 30 --participants 6 --count 3 --listings 2")
 	r.want(t, result{"count": 3.0, "topics_listed": 30.0, "participants_listed": 6.0})
 	r.known(t, "p50_ns", "list_first_ns", "list_p50_ns", "made_s", "made_cpu_s")
@@ -150,7 +150,7 @@ func TestScale_WildcardsAndVisits(t *testing.T) {
 	r.known(t, "visit_cpu_s", "idle_cpu_percent", "made_cpu_s")
 }
 
-func TestTheLastValueIsNeverTorn(t *testing.T) {
+func TestLastValue_NeverTorn(t *testing.T) {
 	for _, args := range []string{"", "--readers 3 --size 16", "--size 1001 --depth 1", "--floor"} {
 		r := measure(t, "lastvalue --count 5000 "+args)
 		r.want(t, result{"count": 5000.0, "torn": 0.0, "older": 0.0, "lost": nil, "p50_ns": nil})
@@ -161,7 +161,7 @@ func TestTheLastValueIsNeverTorn(t *testing.T) {
 	}
 }
 
-func TestHopsAreMeasuredWithReceiversAndWithout(t *testing.T) {
+func TestHop_WithAndWithoutReceivers(t *testing.T) {
 	for _, args := range []string{"--receivers 0", "--receivers 1 --wait block", "--receivers 4 --rate 1000 --procs 3", "--receivers 2 --pause 1ms"} {
 		r := measure(t, "hop --count 500 "+args)
 		r.want(t, result{"count": 500.0, "rounds": 5.0, "lost": nil})
@@ -170,7 +170,7 @@ func TestHopsAreMeasuredWithReceiversAndWithout(t *testing.T) {
 	measure(t, "hop --duration 50ms").known(t, "p99_ns")
 }
 
-func TestCodecsAreMeasuredBesideTheirLibraries(t *testing.T) {
+func TestCodec_BesideItsLibrary(t *testing.T) {
 	figures := []string{"size", "bus_ns", "alone_ns", "serde_ns", "ratio", "ratio_serde", "bus_allocs_per_msg", "alone_allocs_per_msg", "serde_allocs_per_msg"}
 	r := measure(t, "codec --count 30")
 	r.want(t, result{"size": nil, "rounds": 15.0, "count": 4 * 30.0})
@@ -184,7 +184,7 @@ func TestCodecsAreMeasuredBesideTheirLibraries(t *testing.T) {
 	r.known(t, "imu_cbor_ratio")
 }
 
-func TestMemoryOfTopics(t *testing.T) {
+func TestMemory_OfTopics(t *testing.T) {
 	r := measure(t, "memory --topics 3")
 	r.want(t, result{"topics": 3.0, "subscribers": 1.0, "depth": 2.0, "size": 64.0, "p50_ns": nil})
 	for _, k := range []string{"topic_bytes", "first_topic_bytes", "empty_bytes", "shm_bytes", "rss_bytes", "subscriber_rss_bytes", "threads"} {
@@ -196,7 +196,7 @@ func TestMemoryOfTopics(t *testing.T) {
 	r.want(t, result{"topic_bytes": r["first_topic_bytes"], "subscriber_rss_bytes": nil})
 }
 
-func TestSystemCallsAreCountedByStraceOnly(t *testing.T) {
+func TestStrace_CountsSystemCalls(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)

@@ -1,3 +1,13 @@
+// Command shmrec records the topics of a shmbus domain to an MCAP file, plays MCAP files of any tool back into a domain, and shows what
+// a file contains.
+//
+//	shmrec record -o FILE.mcap    record topics
+//	shmrec info FILE.mcap         show the topics and times of a file
+//	shmrec play FILE.mcap         publish the messages of a file at their recorded times
+//
+// The tools and libraries of the MCAP project read the files.
+//
+// docs/recording.md describes the commands and the files.
 package main
 
 import (

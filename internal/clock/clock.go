@@ -1,3 +1,10 @@
+// Package clock reads the time that all processes of a machine share: nanoseconds of CLOCK_MONOTONIC.
+//
+// A time namespace (time_namespaces(7)) adds an offset to that clock, which this package subtracts.
+//
+// Samples are stamped with this time because it never jumps and costs one clock read. A Wall converts stamps to wall-clock time with
+// the offset at the time of the stamp, as far as this process has observed it: the wall clock may be set at any moment, and it continues
+// while the machine is suspended.
 package clock
 
 import (

@@ -1,3 +1,4 @@
+// Package closed has the error for a use after Close. It matches os.ErrClosed and says what is closed.
 package closed
 
 import "os"

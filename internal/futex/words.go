@@ -1,6 +1,12 @@
+// Package futex waits until a 32-bit word in memory changes, and wakes waiters. It is the only package that makes futex calls.
+//
+// A Waiter sleeps on many words at once, in this process's memory and in read-only mappings of other processes. The kernel compares
+// every word with the value that the caller saw before it sleeps, so no change in between is missed. A word that is unmapped during the
+// sleep counts as changed. Every return may be spurious: the caller checks its condition again.
 package futex
 
 import (
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -41,4 +47,18 @@ func (w *Words) Changed(i, j int) bool {
 		}
 	}
 	return false
+}
+
+// Changes yields the index of each word that no longer has its value, and takes its new one for that before.
+func (w *Words) Changes() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, word := range w.words {
+			if v := word.Load(); v != w.values[i] {
+				w.values[i] = v
+				if !yield(i) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -11,13 +11,12 @@ import (
 
 const goodDocument = "" +
 	"## File (`p`)\n\n" +
-	"| offset | size | constant | holds |\n|---|---|---|---|\n" +
-	"| 0 | 4 | `offState` | state |\n| 8 | 8 | `offHead` | head |\n| 16 | 16 | `offName` | name |\n| 32 | 8*depth | `offRing` | ring |\n\n" +
-	"| value | constant | means |\n|---|---|---|\n" +
-	"| 0x20 | `entry`, `other` | bytes |\n| `abc` | `magic` | text |\n\n" +
+	"| offset | size | holds |\n|---|---|---|\n" +
+	"| 0 | 4 | state: `open` = 0 |\n| 8 | 8 | head |\n| 16 | 16 | ″ |\n| 32 | 8*depth | ring |\n\n" +
+	"`entry` = 0x20 bytes, `other` =\n32. `magic` = `abc`, `name` = text.\n\n" +
 	"## Steps\n\n" +
-	"| step | process | bytes | what the other side may see | if the process dies here |\n|---|---|---|---|---|\n" +
-	"| 1 `publish.copy` | publisher | payload | nothing | nothing happened |\n"
+	"| step | writes | seen | left |\n|---|---|---|---|\n" +
+	"| `publish.copy` | payload | - | - |\n| `publish.word` | ring word | the sample | ″ |\n"
 
 const goodSource = `package p
 
@@ -26,7 +25,7 @@ import "example.org/absent"
 // A file.
 //
 //	offset  size     constant  holds
-//	0       4        offState  state
+//	0       4        offState  state: 0 open
 //	8       8        offHead   head
 //	16      16       offName   name
 //	32      8*depth  offRing   ring
@@ -40,8 +39,10 @@ const (
 )
 
 const (
+	open  = iota
 	entry = 1 << 5
 	other = entry
+	twice = 2 * entry
 	magic = "abc"
 )
 
@@ -85,34 +86,43 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 	source := strings.Replace(goodSource, "const foreign = absent.Constant\n", "", 1)
 	for name, c := range map[string]struct{ document, source, want string }{
 		"a constant that moved":                {goodDocument, strings.Replace(source, "2 * 4", "3 * 4", 1), "offHead is at 8 here, the constant is 12"},
-		"a constant that is not known here":    {goodDocument, goodSource, "no table of values in the document has foreign"},
-		"an offset that nobody listed":         {goodDocument, source + "\nconst offNew = 4\n", "no table of fields in the document has offNew"},
-		"an offset not in a comment":           {strings.Replace(goodDocument, "| 8 |", "| 4 | 4 | `offNew` | new |\n| 8 |", 1), source + "\nconst offNew = 4\n", "no table in a comment has offNew"},
-		"a value that nobody listed":           {goodDocument, source + "\nconst fresh = 4\n", "no table of values in the document has fresh"},
+		"a constant that is not known here":    {goodDocument, goodSource, "the document has no value of foreign"},
+		"an offset that nobody listed":         {goodDocument, source + "\nconst offNew = 4\n", "no table in a comment has offNew"},
+		"an offset not in a comment":           {strings.Replace(goodDocument, "| 8 |", "| 4 | 4 | new |\n| 8 |", 1), source + "\nconst offNew = 4\n", "has 5 rows"},
+		"a value that nobody listed":           {goodDocument, source + "\nconst fresh = 4\n", "the document has no value of fresh"},
 		"a value that differs":                 {strings.Replace(goodDocument, "0x20", "31", 1), source, "entry is 31 here, the constant is 32"},
 		"a text that differs":                  {strings.Replace(goodDocument, "`abc`", "`abd`", 1), source, "magic is abd here"},
 		"a value without a constant":           {strings.Replace(goodDocument, "`other`", "`gone`", 1), source, "there is no constant gone"},
-		"a field without a constant":           {strings.Replace(goodDocument, "`offHead`", "`offTail`", 1), source, "there is no constant offTail"},
-		"a field that is no offset":            {strings.Replace(goodDocument, "`offHead`", "`entry`", 1), source, "entry is not an offset"},
-		"a size unlike the access":             {strings.Replace(goodDocument, "| 8 | 8 |", "| 8 | 4 |", 1), source, "offHead has 4 bytes here, the access at"},
-		"a size unlike Sizes":                  {strings.Replace(goodDocument, "| 16 | 16 |", "| 16 | 8 |", 1), source, "offName has 8 bytes here, and 16"},
-		"words of another width":               {strings.Replace(goodDocument, "8*depth", "4*depth", 1), source, "is to words of 8"},
+		"a value in a table that differs":      {strings.Replace(goodDocument, "`open` = 0", "`open` = 1", 1), source, "open is 1 here, the constant is 0"},
+		"a value on the next line":             {strings.Replace(goodDocument, "=\n32", "=\n33", 1), source, "other is 33 here, the constant is 32"},
+		"a value that is computed and differs": {goodDocument + "\n## More (`p`)\n\n`twice` = 65\n", source, "twice is 65 here, the constant is 64"},
+		"a value of no package":                {goodDocument + "\n`other` = 32\n", source, "no heading says which package other is in"},
+		"a field without a constant":           {goodDocument, strings.Replace(source, "offHead   head", "offTail   head", 1), "there is no constant offTail"},
+		"a field that is no offset":            {goodDocument, strings.Replace(source, "offHead   head", "entry     head", 1), "entry is not an offset"},
+		"a size unlike the access":             {goodDocument, strings.Replace(source, "8       8        offHead", "8       4        offHead", 1), "offHead has 4 bytes here, the access at"},
+		"a size unlike Sizes":                  {goodDocument, strings.Replace(source, "16      16 ", "16      8  ", 1), "offName has 8 bytes here, and 16"},
+		"words of another width":               {goodDocument, strings.Replace(source, "32      8*depth", "32      4*depth", 1), "is to words of 8"},
+		"a size unlike the comment":            {strings.Replace(goodDocument, "| 8 | 8 |", "| 8 | 4 |", 1), source, "8 4 , but"},
+		"a label unlike the comment":           {strings.Replace(goodDocument, "state:", "status:", 1), source, "0 4 status:, but"},
 		"a size that nothing proves":           {goodDocument, strings.Replace(source, "word32(offState)", "", 1), "nothing says how many bytes offState has"},
 		"fields that overlap":                  {strings.Replace(goodDocument, "| 0 | 4 |", "| 0 | 12 |", 1), source, "begins within the field before it"},
-		"a field that is not aligned":          {strings.Replace(goodDocument, "| 8 | 8 |", "| 9 | 8 |", 1), source, "offHead at 9 is not aligned"},
+		"a field that is not aligned":          {goodDocument, strings.Replace(source, "8       8        offHead", "9       8        offHead", 1), "offHead at 9 is not aligned"},
 		"a field with no end in the middle":    {strings.Replace(goodDocument, "| 8 | 8 |", "| 8 | - |", 1), source, "has no fixed size and is not the last"},
 		"a field beyond the end":               {strings.Replace(goodDocument, "8*depth", "8", 1), source, "ends after the 32 bytes"},
 		"a table under an unknown heading":     {strings.Replace(goodDocument, "## File", "## Pile", 1), source, `nothing says how long a "Pile" is`},
 		"a heading without its table":          {strings.Replace(goodDocument, "## File", "## Pile", 1), source, `no table of fields under the heading "File"`},
-		"a comment that differs":               {goodDocument, strings.Replace(source, "16      16 ", "16      12 ", 1), "16 16 offName, but"},
+		"a comment that differs":               {goodDocument, strings.Replace(source, "16      16 ", "16      12 ", 1), "16 16 , but"},
 		"a comment with a row less":            {goodDocument, strings.Replace(source, "//	8       8        offHead   head\n", "", 1), "has 4 rows"},
 		"a comment without a table":            {goodDocument, strings.Replace(source, "offset  size     constant", "offset  size     field", 1), "the comments have 0"},
-		"an empty table":                       {goodDocument + "\n## File (`p`)\n\n| offset | size | constant | holds |\n|---|---|---|---|\n", source, "the table is empty"},
-		"other columns":                        {strings.Replace(goodDocument, "| holds |", "| has |", 1), source, "has the columns"},
+		"an empty table":                       {goodDocument + "\n## File (`p`)\n\n| offset | size | holds |\n|---|---|---|\n", source, "the table is empty"},
+		"other columns":                        {strings.Replace(goodDocument, "| holds |", "| has |", 1), source, "a table of fields has the columns"},
+		"other columns of steps":               {strings.Replace(goodDocument, "| left |", "| dead |", 1), source, "a table of steps has the columns"},
 		"a table of no package":                {strings.Replace(goodDocument, " (`p`)", "", 1), source, "no heading says which package"},
 		"an offset that is no number":          {strings.Replace(goodDocument, "| 8 | 8 |", "| x | 8 |", 1), source, `"x" is not an offset`},
-		"a row with too few cells":             {strings.Replace(goodDocument, " | head |\n", " |\n", 1), source, "3 cells in a table of 4 columns"},
-		"a step without a name":                {strings.Replace(goodDocument, "`publish.copy`", "copies", 1), source, "not a number and the name of a step"},
+		"a row with too few cells":             {strings.Replace(goodDocument, " | head |\n", " |\n", 1), source, "2 cells in a table of 3 columns"},
+		"an empty cell":                        {strings.Replace(goodDocument, "| ring |", "| |", 1), source, "a cell is empty"},
+		"a first row that repeats":             {strings.Replace(goodDocument, "| payload |", "| ″ |", 1), source, "there is no cell above"},
+		"a step without a name":                {strings.Replace(goodDocument, "`publish.copy`", "copies", 1), source, "not the name of a step"},
 		"a row in a comment that is no row":    {goodDocument, strings.Replace(source, "//	8       8        offHead   head\n", "//	8 head\n", 1), "not a row of a table"},
 		"a row in a comment without an offset": {goodDocument, strings.Replace(source, "//	8       8        offHead", "//	eight   8        offHead", 1), `"eight" is not an offset`},
 	} {

@@ -17,6 +17,7 @@ import (
 type source struct {
 	constants map[string]constant.Value
 	declared  map[string]string // constant to base name of its file
+	computed  map[string]bool   // from other constants of the package
 	at        map[string]string // constant to file and line
 	accesses  map[string][]access
 	tables    []table // in comments, in the order of the package's files
@@ -51,7 +52,7 @@ func readSource(dir string) (*source, error) {
 	pkg, _ := config.Check(list.Name, fset, files, info)
 
 	s := &source{constants: map[string]constant.Value{}, declared: map[string]string{}, at: map[string]string{},
-		accesses: map[string][]access{}}
+		computed: map[string]bool{}, accesses: map[string][]access{}}
 	for _, o := range info.Defs {
 		c, ok := o.(*types.Const)
 		if !ok || c.Parent() != pkg.Scope() || c.Name() == "_" {
@@ -70,10 +71,32 @@ func readSource(dir string) (*source, error) {
 		s.tables = append(s.tables, found...)
 		ast.Inspect(f, func(n ast.Node) bool {
 			s.look(fset, info, n)
+			s.noteComputed(pkg, info, n)
 			return true
 		})
 	}
 	return s, nil
+}
+
+// noteComputed takes note of the constants whose expressions name other constants of the package.
+func (s *source) noteComputed(pkg *types.Package, info *types.Info, n ast.Node) {
+	spec, ok := n.(*ast.ValueSpec)
+	if !ok {
+		return
+	}
+	for i, expression := range spec.Values {
+		if o := info.Defs[spec.Names[i]]; o == nil || o.Parent() != pkg.Scope() {
+			continue
+		}
+		ast.Inspect(expression, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				if c, ok := info.Uses[id].(*types.Const); ok && c.Parent() == pkg.Scope() {
+					s.computed[spec.Names[i].Name] = true
+				}
+			}
+			return true
+		})
+	}
 }
 
 type noImports struct{}

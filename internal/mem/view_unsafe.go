@@ -1,3 +1,7 @@
+// Package mem has typed atomic views over bytes that may be shared with other processes. It is one of the few packages with unsafe.
+//
+// Every view is checked against the length of its slice and the alignment of its address, so a wrong offset is a panic in this process
+// and never a stray access. Addresses are always a slice plus an offset. No address is stored as a number.
 package mem
 
 import (

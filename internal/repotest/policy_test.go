@@ -1,3 +1,4 @@
+// Package repotest holds the tests of the repository as a whole: its documents, its commands and the rules that its code follows.
 package repotest
 
 import (
@@ -67,16 +68,22 @@ func (s *source) imports() map[string]ast.Node {
 	return all
 }
 
-// struck reports whether the file is only in programs that tests build to end them at named steps.
-func (s *source) struck() bool {
+// constraint returns the build constraint of the file, nil without one.
+func (s *source) constraint() constraint.Expr {
 	for _, group := range s.file.Comments {
 		for _, c := range group.List {
 			if e, err := constraint.Parse(c.Text); err == nil && c.Pos() < s.file.Package {
-				return !e.Eval(func(tag string) bool { return tag != "shmbus_failpoints" })
+				return e
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// struck reports whether the file is only in programs that tests build to end them at named steps.
+func (s *source) struck() bool {
+	e := s.constraint()
+	return e != nil && !e.Eval(func(tag string) bool { return tag != "shmbus_failpoints" })
 }
 
 // A rule looks at all files and says what is wrong.
@@ -107,6 +114,8 @@ func rules() []rule {
 		{"what is for tests is in no program", perFile(testsApart)},
 		{"models have tests and no program", perFile(modelsApart)},
 		{"every package says once what it is", packageComments},
+		{"packages are few", fewPackages},
+		{"files are not tiny", perFile(tinyFiles)},
 		{"nothing runs before main", perFile(noInit)},
 		{"files are named for what is in them", fileNames},
 		{"no package-level state", perFile(noState)},
@@ -189,30 +198,6 @@ func modelsApart(s *source) []string {
 		return []string{s.path + " is Go that is no test, in the folder of the models"}
 	}
 	return nil
-}
-
-// packageComments wants one package comment per package, in doc.go.
-func packageComments(files []*source) (wrong []string) {
-	comments := map[string][]string{}
-	for _, s := range files {
-		if s.file == nil || s.test() {
-			continue
-		}
-		found := comments[s.dir()]
-		if s.file.Doc != nil && strings.TrimSpace(s.file.Doc.Text()) != "" {
-			found = append(found, s.path)
-			if path.Base(s.path) != "doc.go" {
-				wrong = append(wrong, s.path+" has the package comment; it belongs into doc.go")
-			}
-		}
-		comments[s.dir()] = found
-	}
-	for dir, found := range comments {
-		if len(found) != 1 {
-			wrong = append(wrong, fmt.Sprintf("package %s has %d package comments: %v", dir, len(found), found))
-		}
-	}
-	return wrong
 }
 
 func noInit(s *source) (wrong []string) {
@@ -390,6 +375,15 @@ func tree(t *testing.T) (files []*source) {
 	return files
 }
 
+// The tests name files from the root of the module.
+func TestMain(m *testing.M) {
+	if err := os.Chdir("../.."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
 func TestPolicy(t *testing.T) {
 	files := tree(t)
 	for _, r := range rules() {
@@ -401,7 +395,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func TestEveryRuleCanFail(t *testing.T) {
+func TestRules_CanFail(t *testing.T) {
 	type files map[string]string
 	cases := map[string]struct{ breaks, keeps []files }{
 		"imports go down the layers": {
@@ -462,13 +456,27 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"every package says once what it is": {
 			breaks: []files{
 				{"topic/a.go": "package topic"},
-				{"topic/a.go": "// Package topic is.\npackage topic"},
-				{"topic/doc.go": "// Package topic is.\npackage topic", "topic/a.go": "// Package topic is.\npackage topic"},
+				{"topic/a.go": "// Package topic is.\npackage topic", "topic/b.go": "// Package topic is.\npackage topic"},
 				{"topic/doc.go": "package topic"},
 			},
 			keeps: []files{
 				{"topic/doc.go": "// Package topic is.\npackage topic", "topic/a.go": "package topic"},
+				{"topic/a.go": "// Package topic is.\npackage topic", "topic/b.go": "package topic"},
 				{"integration/a_test.go": "package integration"},
+			},
+		},
+		"packages are few": {
+			breaks: []files{folders("cmd/", maxPackages+1)},
+			keeps:  []files{folders("cmd/", maxPackages), folders("bench/", maxPackages+1)},
+		},
+		"files are not tiny": {
+			breaks: []files{
+				{"topic/a.go": "package topic" + strings.Repeat("\n", minLines-1)}, {"topic/doc.go": "// Package topic is.\npackage topic\n"},
+				{"topic/a_test.go": "package topic\n"}, {"topic/a_solaris.go": "package topic\n\n//go:build no\n"},
+			},
+			keeps: []files{
+				{"topic/a.go": "package topic" + strings.Repeat("\n", minLines)}, {"topic/a_linux.go": "package topic\n"},
+				{"topic/a_linux_test.go": "package topic\n"}, {"topic/a.go": "//go:build !linux\n\npackage topic\n"},
 			},
 		},
 		"nothing runs before main": {

@@ -1,3 +1,17 @@
+// Demo shows all of shmbus in one command: real data is published, watched, recorded, replayed and compared.
+//
+//	go run ./samples/demo
+//
+// It starts hostmetrics, a subscriber and a lossless recorder as processes in a new private domain, and shows what the subscriber
+// receives. It then replays the recording at its own pace into a second new domain with another recorder and another subscriber, and
+// compares the two recordings message by message. The numbers of messages published, received, recorded, replayed and recorded again
+// must be equal on every topic.
+//
+// It ends with one line "demo ok: ..." and exit code 0, or prints the difference and exits with 1. It leaves no process and no domain
+// behind, except that SIGKILL of the parent leaves the empty domains and the files.
+//
+// The processes are this program started again. The parent sends each a request as the first line of its standard input, and closes
+// the input to stop it. A child therefore also ends when its parent ends. Children reply with lines of JSON.
 package main
 
 import (

@@ -1,3 +1,11 @@
+// Hostmetrics publishes the figures of this machine as they change: load, CPUs, memory, disks, network, processes. It is a source for
+// shmmon and shmrec. Package metrics lists the topics.
+//
+//	go run ./samples/hostmetrics                       until it is interrupted
+//	go run ./samples/hostmetrics --list                list the topics of this machine
+//	go run ./samples/hostmetrics --duration 10s --report json
+//
+// The report at the end has the publishers' own counts and rates, which other measurements can be compared with.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// Package figures has the result of one run of a runner: numbers by name, with the same names for all runners.
 package figures
 
 import (
@@ -7,7 +8,7 @@ import (
 	"strings"
 )
 
-// The names are those of shmperf's JSON: what ends in _ns are nanoseconds, in _per_s things per second.
+// The names are those of shmperf's JSON. The end _ns is nanoseconds, _per_s is per second.
 const (
 	P50     = "p50_ns"
 	P99     = "p99_ns"
@@ -19,10 +20,10 @@ const (
 	Updates = "updates_per_s"
 )
 
-// Figures are numbers by name. What was not measured is not in it.
+// Figures are numbers by name. A figure that was not measured is absent.
 type Figures map[string]float64
 
-// Parse reads a JSON object and keeps what is a number.
+// Parse reads a JSON object and keeps the numbers.
 func Parse(text []byte) (Figures, error) {
 	var all map[string]any
 	if err := json.Unmarshal(bytes.TrimSpace(text), &all); err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestParseKeepsNumbers(t *testing.T) {
+func TestParse_KeepsNumbers(t *testing.T) {
 	got, err := Parse([]byte(`{"workload":"latency","size":64,"p50_ns":43935,"p99_ns":null,"loan":false,"msgs_per_s":1998.98}` + "\n"))
 	want := Figures{"size": 64, P50: 43935, Msgs: 1998.98}
 	if err != nil || !maps.Equal(got, want) {
@@ -13,7 +13,7 @@ func TestParseKeepsNumbers(t *testing.T) {
 	}
 }
 
-func TestParseSaysWhatItCouldNotRead(t *testing.T) {
+func TestParse_OtherText(t *testing.T) {
 	for _, text := range []string{"", "usage: x", "[1]", `{"a":`} {
 		if got, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%q: got %v and no error", text, got)
@@ -21,7 +21,7 @@ func TestParseSaysWhatItCouldNotRead(t *testing.T) {
 	}
 }
 
-func TestShow(t *testing.T) {
+func TestShow_Units(t *testing.T) {
 	cases := []struct {
 		name string
 		v    float64

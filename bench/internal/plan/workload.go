@@ -1,3 +1,4 @@
+// Package plan says what is compared: the workloads, the peers of each, and the bars that shmbus should meet. It runs them in turns.
 package plan
 
 import (
@@ -7,18 +8,18 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/figures"
 )
 
-// A Runner does a workload once.
+// A Runner runs a workload once.
 type Runner struct {
 	Name string
 	Run  func(ctx context.Context) (figures.Figures, error)
-	// Installed returns nil, or what is missing; nil needs nothing.
+	// Installed returns nil, or what is missing. A nil Installed needs nothing.
 	Installed func(ctx context.Context) error
 }
 
-// A Peer is somebody who does what we do, or a floor below which nobody gets.
+// A Peer is another transport with the same workload, or a floor.
 type Peer struct {
 	Runner
-	Key     string // what the peer is selected by
+	Key     string // selects the peer
 	Against []Comparison
 }
 
@@ -26,16 +27,16 @@ type Peer struct {
 type Comparison struct {
 	Metric string
 	Ours   string // name of our runner
-	Bar    *Bar   // nil: it is only shown
+	Bar    *Bar   // nil: the ratio is only shown
 }
 
-// A Bar is what the ratio should be.
+// A Bar is a limit that the ratio should meet.
 type Bar struct {
 	AtMost bool // otherwise at least
 	Limit  float64
 }
 
-// Met reports whether a ratio is as it should be.
+// Met reports whether a ratio meets the bar.
 func (b *Bar) Met(ratio float64) bool {
 	if b.AtMost {
 		return ratio <= b.Limit
@@ -50,7 +51,7 @@ func (b *Bar) String() string {
 	return fmt.Sprintf(">= %.2f", b.Limit)
 }
 
-// A Workload is something that we and others do.
+// A Workload is work that shmbus and its peers do.
 type Workload struct {
 	Key   string
 	Title string
@@ -58,7 +59,7 @@ type Workload struct {
 	Peers []Peer
 }
 
-// Metrics are the figures of one of our runners that are compared with anything, in order.
+// Metrics are the figures of one of our runners that are compared with a peer, in order.
 func (w *Workload) Metrics(ours string) (all []string) {
 	seen := map[string]bool{}
 	for _, p := range w.Peers {

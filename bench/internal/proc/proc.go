@@ -1,3 +1,5 @@
+// Package proc runs programs so that nothing of them stays behind. Each runs in a process group of its own, which ends when its time is
+// up, when the comparison is interrupted, and when the process that started it dies. It also chooses their CPUs.
 package proc
 
 import (
@@ -11,7 +13,7 @@ import (
 	"time"
 )
 
-// Grace is how long a program that was asked to end may take to tidy up.
+// Grace is the time that a program has to end after the request to end.
 const Grace = 3 * time.Second
 
 // A Process is a program that was started.
@@ -25,8 +27,8 @@ type Process struct {
 	err    error
 }
 
-// Start starts a program that ends when ctx does, if not before. Env is what it has in its environment besides ours; dir is where it
-// runs, empty for here.
+// Start starts a program that ends at the latest with ctx. It adds env to the environment of this process. An empty dir is the
+// current directory.
 func Start(ctx context.Context, dir string, env []string, name string, args ...string) (*Process, error) {
 	p := &Process{name: name[strings.LastIndexByte(name, '/')+1:], ctx: ctx, done: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, name, args...)
@@ -41,13 +43,13 @@ func Start(ctx context.Context, dir string, env []string, name string, args ...s
 	}
 	go func() {
 		p.err = p.cmd.Wait()
-		signalGroup(p.cmd.Process, syscall.SIGKILL) // what it started and left behind
+		signalGroup(p.cmd.Process, syscall.SIGKILL) // what the program started and left behind
 		close(p.done)
 	}()
 	return p, nil
 }
 
-// Run runs a program to its end and returns what it printed on standard output.
+// Run runs a program to its end and returns its standard output.
 func Run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
 	p, err := Start(ctx, dir, env, name, args...)
 	if err != nil {
@@ -56,24 +58,24 @@ func Run(ctx context.Context, dir string, env []string, name string, args ...str
 	return p.Wait()
 }
 
-// ID is the number of the process.
+// ID is the ID of the process.
 func (p *Process) ID() int { return p.cmd.Process.Pid }
 
-// Wait waits until the program has ended and returns what it printed on standard output.
+// Wait waits until the program has ended and returns its standard output.
 func (p *Process) Wait() ([]byte, error) {
 	<-p.done
 	switch {
 	case p.ctx.Err() == context.DeadlineExceeded:
-		return nil, fmt.Errorf("%s was not done in time%s", p.name, p.said())
+		return nil, fmt.Errorf("%s was not done in time%s", p.name, p.output())
 	case p.ctx.Err() != nil:
 		return nil, p.ctx.Err()
 	case p.err != nil:
-		return nil, fmt.Errorf("%s: %w%s", p.name, p.err, p.said())
+		return nil, fmt.Errorf("%s: %w%s", p.name, p.err, p.output())
 	}
 	return p.stdout.Bytes(), nil
 }
 
-// Stop asks the program to end, and ends it after [Grace].
+// Stop asks the program to end, and kills it after [Grace].
 func (p *Process) Stop() {
 	signalGroup(p.cmd.Process, syscall.SIGTERM)
 	select {
@@ -84,21 +86,21 @@ func (p *Process) Stop() {
 	}
 }
 
-// Ended reports whether the program has ended, and if so, with what.
+// Ended reports whether the program has ended. The error is then never nil and says how.
 func (p *Process) Ended() (bool, error) {
 	select {
 	case <-p.done:
 		if p.err == nil {
-			return true, fmt.Errorf("%s ended%s", p.name, p.said())
+			return true, fmt.Errorf("%s ended%s", p.name, p.output())
 		}
-		return true, fmt.Errorf("%s: %w%s", p.name, p.err, p.said())
+		return true, fmt.Errorf("%s: %w%s", p.name, p.err, p.output())
 	default:
 		return false, nil
 	}
 }
 
-// said is the end of what the program had to say about what went wrong.
-func (p *Process) said() string {
+// output is the end of what the program printed, for an error.
+func (p *Process) output() string {
 	text := p.stderr.String()
 	if strings.TrimSpace(text) == "" {
 		text = p.stdout.String()
@@ -114,9 +116,9 @@ func (p *Process) said() string {
 	return ": " + strings.Join(lines, "; ")
 }
 
-// WaitUntil asks every few milliseconds whether something is so, while the program runs that should make it so.
-func (p *Process) WaitUntil(ctx context.Context, so func() bool) error {
-	for !so() {
+// WaitUntil polls a condition every few milliseconds while the program runs.
+func (p *Process) WaitUntil(ctx context.Context, condition func() bool) error {
+	for !condition() {
 		if ended, err := p.Ended(); ended {
 			return err
 		}

@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-func TestRunReturnsWhatWasPrinted(t *testing.T) {
+func TestRun_ReturnsOutput(t *testing.T) {
 	out, err := Run(t.Context(), "", []string{"GREETING=hello"}, "/bin/sh", "-c", `echo "$GREETING"; echo noise >&2`)
 	if err != nil || string(out) != "hello\n" {
 		t.Errorf("got %q, %v", out, err)
 	}
 }
 
-func TestRunSaysWhatTheProgramSaid(t *testing.T) {
+func TestRun_ErrorHasOutput(t *testing.T) {
 	_, err := Run(t.Context(), "", nil, "/bin/sh", "-c", "echo one >&2; echo no such thing >&2; exit 3")
 	if err == nil || !strings.Contains(err.Error(), "no such thing") || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestTheEndOfTimeIsNamed(t *testing.T) {
+func TestRun_Timeout(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := Run(ctx, "", nil, "/bin/sh", "-c", "sleep 60")
@@ -35,11 +35,11 @@ func TestTheEndOfTimeIsNamed(t *testing.T) {
 	}
 }
 
-func TestNobodyIsLeftBehind(t *testing.T) {
+func TestProcess_NoDescendantsStay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	for name, script := range map[string]string{
-		"by a program that ends": "sleep 60 >/dev/null 2>&1 & echo $! > " + file,
-		"by one that is stopped": "sleep 60 >/dev/null 2>&1 & echo $! > " + file + ".new; mv " + file + ".new " + file + "; wait",
+		"by a program that ends":       "sleep 60 >/dev/null 2>&1 & echo $! > " + file,
+		"by a program that is stopped": "sleep 60 >/dev/null 2>&1 & echo $! > " + file + ".new; mv " + file + ".new " + file + "; wait",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := Start(t.Context(), "", nil, "/bin/sh", "-c", script)
@@ -72,7 +72,7 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 	}
 }
 
-// alive reports whether a process runs; one that waits for its parent to notice that it ended does not.
+// alive reports whether a process runs. A zombie does not.
 func alive(t *testing.T, pid int) bool {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false
@@ -88,7 +88,7 @@ func alive(t *testing.T, pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-func TestWaitUntilNoticesTheEnd(t *testing.T) {
+func TestWaitUntil_EndOfTheProgram(t *testing.T) {
 	p, err := Start(t.Context(), "", nil, "/bin/sh", "-c", "echo taken >&2; exit 1")
 	if err != nil {
 		t.Fatal(err)

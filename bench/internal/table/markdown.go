@@ -10,7 +10,7 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/figures"
 )
 
-// Markdown writes rows as a table that also reads well as it is.
+// Markdown writes rows as a table that is readable as plain text, too.
 func Markdown(out io.Writer, rows []Row) error {
 	lines := [][]string{{"workload", "who", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
 	last := ""
@@ -78,17 +78,17 @@ func (row Row) verdict() string {
 	return "NOT met"
 }
 
-// clean keeps a text in its cell.
+// clean removes characters that would break a cell.
 func clean(s string) string { return strings.NewReplacer("|", "/", "\n", " ", "\x1b", "").Replace(s) }
 
-// widest is how far cells are filled up; a longer message runs over.
-const widest = 64
+// maxWidth is the width up to which cells are padded. A longer text is not cut.
+const maxWidth = 64
 
 func write(out io.Writer, lines [][]string) error {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
 		for i, cell := range line {
-			widths[i] = max(widths[i], min(utf8.RuneCountInString(cell), widest))
+			widths[i] = max(widths[i], min(utf8.RuneCountInString(cell), maxWidth))
 		}
 	}
 	var b strings.Builder

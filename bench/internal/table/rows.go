@@ -1,3 +1,4 @@
+// Package table makes a table of all rounds: medians, ratios, and whether the bars are met.
 package table
 
 import (
@@ -5,10 +6,9 @@ import (
 
 	"github.com/shmbus/shmbus/bench/internal/figures"
 	"github.com/shmbus/shmbus/bench/internal/plan"
-	"github.com/shmbus/shmbus/bench/internal/rounds"
 )
 
-// A Row is one figure of somebody, and how ours relates to it.
+// A Row is one figure of a runner, and the ratio of the figure of shmbus to it.
 type Row struct {
 	Workload string    `json:"workload"`
 	Title    string    `json:"title"`
@@ -16,17 +16,17 @@ type Row struct {
 	Metric   string    `json:"metric,omitempty"`
 	Median   float64   `json:"median,omitempty"`
 	Values   []float64 `json:"values,omitempty"` // of all turns
-	Ours     string    `json:"ours,omitempty"`   // who of us is compared with it
+	Ours     string    `json:"ours,omitempty"`   // the runner of shmbus that is compared with it
 	Ratio    float64   `json:"ratio,omitempty"`  // ours divided by it: median of the rounds
 	Ratios   []float64 `json:"ratios,omitempty"`
 	Bar      string    `json:"bar,omitempty"`
 	Met      *bool     `json:"met,omitempty"`     // nil if there is no bar or no ratio
 	Missing  string    `json:"missing,omitempty"` // what is not installed, with the Debian package that has it
-	Error    string    `json:"error,omitempty"`   // what went wrong
+	Error    string    `json:"error,omitempty"`   // the error of the runner
 }
 
-// Rows makes rows of all rounds.
-func Rows(workloads []plan.Workload, r rounds.Results) (rows []Row) {
+// Rows returns the rows of all rounds.
+func Rows(workloads []plan.Workload, r plan.Results) (rows []Row) {
 	for _, w := range workloads {
 		for _, o := range w.Ours {
 			rows = append(rows, ours(&w, o, r)...)
@@ -38,7 +38,7 @@ func Rows(workloads []plan.Workload, r rounds.Results) (rows []Row) {
 	return rows
 }
 
-func ours(w *plan.Workload, o plan.Runner, r rounds.Results) (rows []Row) {
+func ours(w *plan.Workload, o plan.Runner, r plan.Results) (rows []Row) {
 	record, row := take(w, o.Name, r)
 	if record == nil {
 		return []Row{row}
@@ -49,7 +49,7 @@ func ours(w *plan.Workload, o plan.Runner, r rounds.Results) (rows []Row) {
 	return rows
 }
 
-func peer(w *plan.Workload, p plan.Peer, r rounds.Results) (rows []Row) {
+func peer(w *plan.Workload, p plan.Peer, r plan.Results) (rows []Row) {
 	record, row := take(w, p.Name, r)
 	if record == nil {
 		if len(p.Against) > 0 && p.Against[0].Bar != nil {
@@ -60,7 +60,7 @@ func peer(w *plan.Workload, p plan.Peer, r rounds.Results) (rows []Row) {
 	for _, c := range p.Against {
 		row := row.with(c.Metric, record)
 		row.Ours = c.Ours
-		if our := r[rounds.Key{Workload: w.Key, Who: c.Ours}]; our != nil {
+		if our := r[plan.Key{Workload: w.Key, Runner: c.Ours}]; our != nil {
 			row.Ratios = ratios(c.Metric, our.Turns, record.Turns)
 		}
 		if len(row.Ratios) > 0 {
@@ -78,10 +78,10 @@ func peer(w *plan.Workload, p plan.Peer, r rounds.Results) (rows []Row) {
 	return rows
 }
 
-// take returns somebody's record and a row without figures. Without a record the row says why.
-func take(w *plan.Workload, who string, r rounds.Results) (*rounds.Record, Row) {
+// take returns the record of a runner and a row without figures. If the record is nil, the row says why.
+func take(w *plan.Workload, who string, r plan.Results) (*plan.Record, Row) {
 	row := Row{Workload: w.Key, Title: w.Title, Who: who}
-	record := r[rounds.Key{Workload: w.Key, Who: who}]
+	record := r[plan.Key{Workload: w.Key, Runner: who}]
 	switch {
 	case record == nil:
 		row.Error = "had no turn"
@@ -95,7 +95,7 @@ func take(w *plan.Workload, who string, r rounds.Results) (*rounds.Record, Row) 
 	return nil, row
 }
 
-func (row Row) with(metric string, record *rounds.Record) Row {
+func (row Row) with(metric string, record *plan.Record) Row {
 	row.Metric = metric
 	for _, t := range record.Turns {
 		if v, ok := t.Figures[metric]; ok {
@@ -110,8 +110,8 @@ func (row Row) with(metric string, record *rounds.Record) Row {
 	return row
 }
 
-// ratios divides each turn of ours by the neighbouring one of theirs.
-func ratios(metric string, ours, theirs []rounds.Turn) (all []float64) {
+// ratios divides each turn of shmbus by the neighbouring turn of the peer.
+func ratios(metric string, ours, theirs []plan.Turn) (all []float64) {
 	for _, t := range theirs {
 		for _, o := range ours {
 			a, okA := o.Figures[metric]

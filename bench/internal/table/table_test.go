@@ -7,19 +7,18 @@ import (
 	"testing"
 
 	"github.com/shmbus/shmbus/bench/internal/figures"
-	"github.com/shmbus/shmbus/bench/internal/missing"
 	"github.com/shmbus/shmbus/bench/internal/plan"
-	"github.com/shmbus/shmbus/bench/internal/rounds"
+	"github.com/shmbus/shmbus/bench/internal/proc"
 )
 
-func turns(group int, values ...float64) (all []rounds.Turn) {
+func turns(group int, values ...float64) (all []plan.Turn) {
 	for round, v := range values {
-		all = append(all, rounds.Turn{Round: round, Group: group, Figures: figures.Figures{figures.P50: v}})
+		all = append(all, plan.Turn{Round: round, Group: group, Figures: figures.Figures{figures.P50: v}})
 	}
 	return all
 }
 
-func example() ([]plan.Workload, rounds.Results) {
+func example() ([]plan.Workload, plan.Results) {
 	against := func(bar *plan.Bar) []plan.Comparison {
 		return []plan.Comparison{{Metric: figures.P50, Ours: "us", Bar: bar}}
 	}
@@ -29,16 +28,16 @@ func example() ([]plan.Workload, rounds.Results) {
 		{Key: "c", Runner: plan.Runner{Name: "c"}, Against: against(&plan.Bar{AtMost: true, Limit: 2})},
 		{Key: "d", Runner: plan.Runner{Name: "d"}, Against: against(nil)},
 	}}
-	return []plan.Workload{w}, rounds.Results{
-		{Workload: "polled", Who: "us"}: {Turns: slices.Concat(turns(0, 100, 300, 200), turns(1, 50, 60, 70))},
-		{Workload: "polled", Who: "a"}:  {Turns: turns(0, 200, 300, 500)},
-		{Workload: "polled", Who: "b"}:  {Turns: turns(1, 100, 30, 140)},
-		{Workload: "polled", Who: "c"}:  {Missing: &missing.Error{What: "c.h", Package: "libc-dev"}},
-		{Workload: "polled", Who: "d"}:  {Err: errors.New("a | b\nc")},
+	return []plan.Workload{w}, plan.Results{
+		{Workload: "polled", Runner: "us"}: {Turns: slices.Concat(turns(0, 100, 300, 200), turns(1, 50, 60, 70))},
+		{Workload: "polled", Runner: "a"}:  {Turns: turns(0, 200, 300, 500)},
+		{Workload: "polled", Runner: "b"}:  {Turns: turns(1, 100, 30, 140)},
+		{Workload: "polled", Runner: "c"}:  {Missing: &proc.MissingError{What: "c.h", Package: "libc-dev"}},
+		{Workload: "polled", Runner: "d"}:  {Err: errors.New("a | b\nc")},
 	}
 }
 
-func TestRatiosAreOfNeighbours(t *testing.T) {
+func TestRows_RatiosAreOfNeighbours(t *testing.T) {
 	rows := Rows(example())
 	find := func(who string) Row { return rows[slices.IndexFunc(rows, func(r Row) bool { return r.Who == who })] }
 	if a := find("a"); !slices.Equal(a.Ratios, []float64{0.5, 1, 0.4}) || a.Ratio != 0.5 || a.Met == nil || !*a.Met || a.Median != 300 {
@@ -52,7 +51,7 @@ func TestRatiosAreOfNeighbours(t *testing.T) {
 	}
 }
 
-func TestMarkdown(t *testing.T) {
+func TestMarkdown_Cells(t *testing.T) {
 	var b strings.Builder
 	if err := Markdown(&b, Rows(example())); err != nil {
 		t.Fatal(err)

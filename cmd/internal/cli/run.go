@@ -1,3 +1,8 @@
+// Package cli is the frame of every command line of this module: start and end of a program, the flags of all commands, and the forms
+// of output.
+//
+// Only the result goes to standard output. Everything else goes to standard error, escaped. When the reader of the result closes the
+// pipe early, the program ends without an error.
 package cli
 
 import (

@@ -1,3 +1,7 @@
+// Package text turns names and figures of other processes into text that a terminal may show.
+//
+// Other processes choose names, units and payloads. A terminal obeys control characters. They are written as escapes, as are the
+// invisible characters that reorder or hide text.
 package text
 
 import (

@@ -1,3 +1,4 @@
+// Subscriber prints the lines that are published on the topic "hello" until it is interrupted.
 package main
 
 import (

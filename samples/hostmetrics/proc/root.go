@@ -1,3 +1,8 @@
+// Package proc reads the figures of the machine from the files under /proc.
+//
+// Every parser is a pure function from the text of a file to figures. The text is not trusted: sizes, counts and names are bounded, and
+// text that differs from proc(5) is an error and never a panic. Files that a machine does not have (a container without disks, a kernel
+// without pressure figures) are reported as fs.ErrNotExist.
 package proc
 
 import (

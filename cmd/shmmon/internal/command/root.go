@@ -1,3 +1,7 @@
+// Package command is the command line of shmmon: the live table and the one-shot commands, as functions of a context, arguments and
+// output streams.
+//
+// Only results go to standard output. Text from other processes is escaped before it is printed.
 package command
 
 import (

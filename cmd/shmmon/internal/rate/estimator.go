@@ -1,3 +1,12 @@
+// Package rate computes the rates of a publisher from observations of its counters.
+//
+// An observation has the numbers of messages and bytes published, and the stamp of the newest message. A rate is the number of messages
+// in one window divided by the length of that window, which is at least that of the Estimator. A window begins after a message that was
+// the newest one at some observation and ends with the newest message, so its count is exact for any times of observation: a topic with
+// one message in five seconds reads 0.2 at every observation, not 0 and 1 in turns, and bursts count together with the silence between
+// them. When the silence after the newest message is longer than any silence in the window, the window ends at the observation.
+//
+// The figures come from another process and are bounded here. Wrong figures give a wrong rate and do no other harm.
 package rate
 
 import "time"

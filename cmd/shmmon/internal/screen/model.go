@@ -1,3 +1,8 @@
+// Package screen is the live table of shmmon.
+//
+// The Model is a reducer: snapshots of the domain arrive as messages with their own time, and View is a function of what arrived. A test
+// therefore needs no terminal, clock or domain. At most one snapshot is under way, and the next is requested one interval after the
+// previous one arrived. Nothing is drawn in between, so an idle table uses almost no CPU time.
 package screen
 
 import (

@@ -1,3 +1,7 @@
+// Package watch turns snapshots of a domain into topics with rates, delays and losses.
+//
+// A Source yields snapshots. A Tracker compares each with earlier ones and makes a View of it. The package subscribes to nothing and
+// reads no clock: it costs the observed processes nothing, and tests choose their own snapshots and times.
 package watch
 
 import (

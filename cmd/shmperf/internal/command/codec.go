@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/codec"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 // Rounds and messages of codec.
@@ -17,34 +17,34 @@ const (
 	codecCount  = 300_000 // of each value, encoding and way, over all rounds
 )
 
-// everything is the flag's value that leaves nothing out.
-const everything = "all"
+// allOf is the value of a flag that selects everything.
+const allOf = "all"
 
-// A codecRun is what to measure, and what was found for each pair of a value and an encoding.
+// A codecRun is a measurement and its results by value and encoding.
 type codecRun struct {
 	value, encoding string
 	extent          extent
-	found           map[combination]codec.Result
+	found           map[combination]workload.CodecResult
 }
 
 type combination struct{ value, encoding string }
 
 func (c combination) key(figure string) string { return c.value + "_" + c.encoding + "_" + figure }
 
-// combinations are all that can be measured, in the order in which they are printed.
+// combinations are all values and encodings, in the order in which they are printed.
 func combinations() (all []combination) {
-	for _, value := range []string{codec.Small, codec.Large} {
-		for _, encoding := range []string{codec.CBOR, codec.MsgPack} {
+	for _, value := range []string{workload.SmallValue, workload.LargeValue} {
+		for _, encoding := range []string{workload.CBOR, workload.MsgPack} {
 			all = append(all, combination{value, encoding})
 		}
 	}
 	return all
 }
 
-// chosen are those that the flags ask for.
-func (c *codecRun) chosen() (all []combination) {
+// selected are the combinations that the flags select.
+func (c *codecRun) selected() (all []combination) {
 	for _, one := range combinations() {
-		if (c.value == everything || c.value == one.value) && (c.encoding == everything || c.encoding == one.encoding) {
+		if (c.value == allOf || c.value == one.value) && (c.encoding == allOf || c.encoding == one.encoding) {
 			all = append(all, one)
 		}
 	}
@@ -52,7 +52,7 @@ func (c *codecRun) chosen() (all []combination) {
 }
 
 func (a *app) codec() *cobra.Command {
-	c := codecRun{found: map[combination]codec.Result{}}
+	c := codecRun{found: map[combination]workload.CodecResult{}}
 	cmd := &cobra.Command{
 		Use:   "codec",
 		Short: "Measure what typed messages cost beside their serialization",
@@ -79,8 +79,8 @@ imu has 10 fields, some of them structs; objects are 20 objects with strings, pa
 	}
 	c.extent.flags(cmd, 0, "300000 of each value and encoding in each way")
 	f := cmd.Flags()
-	f.StringVar(&c.value, "value", everything, "imu, objects, or all")
-	f.StringVar(&c.encoding, "encoding", everything, "cbor, msgpack, or all")
+	f.StringVar(&c.value, "value", allOf, "imu, objects, or all")
+	f.StringVar(&c.encoding, "encoding", allOf, "cbor, msgpack, or all")
 	return cmd
 }
 
@@ -88,21 +88,21 @@ func (a *app) codecCheck(cmd *cobra.Command, c *codecRun) error {
 	if err := a.check(cmd); err != nil {
 		return err
 	}
-	if err := oneOf(cmd, "value", c.value, everything, codec.Small, codec.Large); err != nil {
+	if err := oneOf(cmd, "value", c.value, allOf, workload.SmallValue, workload.LargeValue); err != nil {
 		return err
 	}
-	if err := oneOf(cmd, "encoding", c.encoding, everything, codec.CBOR, codec.MsgPack); err != nil {
+	if err := oneOf(cmd, "encoding", c.encoding, allOf, workload.CBOR, workload.MsgPack); err != nil {
 		return err
 	}
-	return c.extent.settle(cmd, codecCount, enough)
+	return c.extent.complete(cmd, codecCount, maxDuration)
 }
 
-// ways is how many ways a message goes.
+// ways is the number of ways that are measured.
 const ways = 3
 
 func (a *app) codecRounds(ctx context.Context, c *codecRun) error {
-	all := c.chosen()
-	o := codec.Order{Rounds: codecRounds}
+	all := c.selected()
+	o := workload.Codec{Rounds: codecRounds}
 	if c.extent.count > 0 {
 		o.Count = max(1, c.extent.count/codecRounds)
 	}
@@ -111,7 +111,7 @@ func (a *app) codecRounds(ctx context.Context, c *codecRun) error {
 	}
 	for _, one := range all {
 		o.Value, o.Encoding = one.value, one.encoding
-		r, err := codec.Run(ctx, a.place(), o)
+		r, err := o.Run(ctx, a.dir())
 		if err != nil {
 			return err
 		}
@@ -140,15 +140,15 @@ func (c *codecRun) figures() report.Figures {
 	return f
 }
 
-// codecFields are the figures of a value and an encoding, unknown where nothing was measured.
-func codecFields(c combination, r *codec.Result) []report.Field {
+// codecFields are the figures of a value and an encoding, unknown if they were not measured.
+func codecFields(c combination, r *workload.CodecResult) []report.Field {
 	var size, bus, serde, alone, busAllocs, serdeAllocs, aloneAllocs any
 	if r != nil {
-		nanos := func(way func(codec.Round) codec.Way) any {
-			return medianOf(r.Rounds, func(x codec.Round) float64 { return float64(way(x).Nanos) / float64(way(x).Count) })
+		nanos := func(way func(workload.CodecRound) workload.CodecWay) any {
+			return medianOf(r.Rounds, func(x workload.CodecRound) float64 { return float64(way(x).Nanos) / float64(way(x).Count) })
 		}
-		allocs := func(way func(codec.Round) codec.Way) any {
-			return medianOf(r.Rounds, func(x codec.Round) float64 { return float64(way(x).Allocs) / float64(way(x).Count) })
+		allocs := func(way func(workload.CodecRound) workload.CodecWay) any {
+			return medianOf(r.Rounds, func(x workload.CodecRound) float64 { return float64(way(x).Allocs) / float64(way(x).Count) })
 		}
 		size = r.Bytes
 		bus, busAllocs = nanos(busOf), allocs(busOf)
@@ -164,6 +164,6 @@ func codecFields(c combination, r *codec.Result) []report.Field {
 	}
 }
 
-func busOf(r codec.Round) codec.Way   { return r.Bus }
-func serdeOf(r codec.Round) codec.Way { return r.Serde }
-func aloneOf(r codec.Round) codec.Way { return r.Alone }
+func busOf(r workload.CodecRound) workload.CodecWay   { return r.Bus }
+func serdeOf(r workload.CodecRound) workload.CodecWay { return r.Serde }
+func aloneOf(r workload.CodecRound) workload.CodecWay { return r.Alone }

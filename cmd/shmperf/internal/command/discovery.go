@@ -6,12 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 const (
@@ -20,17 +18,17 @@ const (
 	maxDeaths  = 10_000
 )
 
-// matchFloorRate is how often the floor wakes: its sleeper is as fast asleep as the subscriber.
+// matchFloorRate is the rate of the floor. Its receiver sleeps as deeply as the subscriber.
 const matchFloorRate = 200
 
-// A discoveryRun is what to measure, and what was found.
+// A discoveryRun is a measurement and its results.
 type discoveryRun struct {
-	order     meeting.Order
+	options   workload.Discovery
 	victims   int
 	withFloor bool
-	found     []meeting.Matches
-	deaths    *distribution.Percentiles
-	floors    []pair.Result
+	found     []workload.Matches
+	deaths    *measure.Percentiles
+	floors    []workload.LinkResult
 }
 
 func (a *app) discovery() *cobra.Command {
@@ -48,13 +46,13 @@ death_p50_ns and its like are the time from before SIGKILL of a process until Ev
 			if err := a.check(cmd); err != nil {
 				return err
 			}
-			if err := e.settle(cmd, matchCount, enough); err != nil {
+			if err := e.complete(cmd, matchCount, maxDuration); err != nil {
 				return err
 			}
 			if d.victims < 0 || d.victims > maxDeaths {
 				return cli.Usagef(cmd, "--deaths %d is not between 0 and %d", d.victims, maxDeaths)
 			}
-			d.order = meeting.Order{Count: e.count, Warm: matchWarm, Duration: e.duration}
+			d.options = workload.Discovery{Count: e.count, Warm: matchWarm, Duration: e.duration}
 			if err := a.discover(cmd.Context(), &d); err != nil {
 				return ended(cmd.Context(), err)
 			}
@@ -67,28 +65,25 @@ death_p50_ns and its like are the time from before SIGKILL of a process until Ev
 	return cmd
 }
 
-// discover measures matches, in turns with the floor if asked, and then deaths.
+// discover measures matches, with --floor in turns with the floor, and then deaths.
 func (a *app) discover(ctx context.Context, d *discoveryRun) error {
-	own := d.order
-	var under *floor.Order
+	own := d.options
+	var under *floor.Options
 	if d.withFloor {
 		own.Count, own.Duration = share(own.Count), share(own.Duration)
-		under = &floor.Order{Kind: floor.Futex, Count: own.Count, Warm: own.Warm, Duration: own.Duration, Rate: matchFloorRate}
+		under = &floor.Options{Kind: floor.Futex, Count: own.Count, Warm: own.Warm, Duration: own.Duration, Rate: matchFloorRate}
 	}
 	match := func() error {
-		return stage.On(ctx, a.place(), func(st *stage.Stage) error {
-			m, err := meeting.Match(st, own)
-			d.found = append(d.found, m)
-			return err
-		})
-	}
-	if err := inTurns(roundsOf(d.withFloor), a.floors(ctx, under, &d.floors), match); err != nil || d.victims == 0 {
+		m, err := own.Run(ctx, a.dir())
+		d.found = append(d.found, m)
 		return err
 	}
-	return stage.On(ctx, a.place(), func(st *stage.Stage) (err error) {
-		d.deaths, err = meeting.Deaths(st, d.victims)
+	err := inTurns(roundsOf(d.withFloor), a.floors(ctx, under, &d.floors), match)
+	if err != nil || d.victims == 0 {
 		return err
-	})
+	}
+	d.deaths, err = workload.Deaths(ctx, a.dir(), d.victims)
+	return err
 }
 
 func (d *discoveryRun) figures() report.Figures {
@@ -101,8 +96,8 @@ func (d *discoveryRun) figures() report.Figures {
 		n += m.Count
 		cpu += m.Usage.CPU
 	}
-	seen := of(d.found, func(m meeting.Matches) *distribution.Percentiles { return m.Seen })
-	made := of(d.found, func(m meeting.Matches) *distribution.Percentiles { return m.Made })
+	seen := medians(d.found, func(m workload.Matches) *measure.Percentiles { return m.Seen })
+	made := medians(d.found, func(m workload.Matches) *measure.Percentiles { return m.Made })
 	f := report.Figures{
 		Workload: "discovery", Count: n, Delays: seen, CPU: cpu,
 		More: []report.Field{
@@ -111,6 +106,6 @@ func (d *discoveryRun) figures() report.Figures {
 			{Key: "death_max_ns", Value: most}, {Key: "rounds", Value: len(d.found)},
 		},
 	}
-	f.More = append(f.More, floorFields(floor.Futex, seen, of(d.floors, delaysOf))...)
+	f.More = append(f.More, floorFields(floor.Futex, seen, medians(d.floors, delaysOf))...)
 	return f
 }

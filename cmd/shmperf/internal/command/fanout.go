@@ -6,12 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/fanout"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/harness"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 // Defaults of fanout.
@@ -27,7 +26,7 @@ func (a *app) fanout() *cobra.Command {
 	var e extent
 	var fan fanoutRun
 	var withCalls bool
-	o := &fan.order
+	o := &fan.options
 	cmd := &cobra.Command{
 		Use:   "fanout",
 		Short: "Measure one publisher and many subscribers",
@@ -45,14 +44,14 @@ of the medians are printed: ratio_against_publish_p50 for what Publish costs, ra
   shmperf fanout --subscribers 4 --wait block --floor`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.fanoutOrder(cmd, &e, &fan); err != nil {
+			if err := a.fanoutOptions(cmd, &e, &fan); err != nil {
 				return err
 			}
 			if err := a.fanoutRounds(cmd.Context(), &fan); err != nil {
 				return ended(cmd.Context(), err)
 			}
 			f := fan.figures()
-			if err := a.publisherCalls(cmd.Context(), *o, withCalls, &f); err != nil {
+			if err := a.fanoutCalls(cmd.Context(), *o, withCalls, &f); err != nil {
 				return ended(cmd.Context(), err)
 			}
 			if err := a.print(f); err != nil {
@@ -64,33 +63,33 @@ of the medians are printed: ratio_against_publish_p50 for what Publish costs, ra
 	e.flags(cmd, 64, "20000; with --wait none 10000000")
 	f := cmd.Flags()
 	f.IntVar(&o.Subscribers, "subscribers", 4, "processes that subscribe")
-	f.StringVar(&o.Wait, "wait", pair.Block, waitUsage+", none (nobody receives)")
+	f.StringVar(&o.Wait, "wait", workload.WaitBlock, waitUsage+", none (nobody receives)")
 	f.Float64Var(&o.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 1000)")
-	f.IntVar(&o.Depth, "depth", usualDepth, "samples that the publisher keeps")
+	f.IntVar(&o.Depth, "depth", defaultDepth, "samples that the publisher keeps")
 	f.IntVar(&fan.against, "against", 0, "measure so many subscribers too, in turns, and print the ratios to them")
 	callsFlag(cmd, &withCalls)
 	floorFlag(cmd, &fan.withFloor, "spin or, with --wait block, futex, with as many processes that wait for one word")
 	return cmd
 }
 
-// A fanoutRun is what to measure, and what was found.
+// A fanoutRun is a measurement and its results.
 type fanoutRun struct {
-	order         fanout.Order
+	options       workload.FanOut
 	against       int // subscribers, 0: none
 	withFloor     bool
-	found, others []fanout.Result
-	floors        []pair.Result
+	found, others []workload.FanOutResult
+	floors        []workload.LinkResult
 }
 
-// fanoutRounds measures everything in turns.
+// fanoutRounds measures in turns what the flags ask for.
 func (a *app) fanoutRounds(ctx context.Context, fan *fanoutRun) error {
-	n, own := roundsOf(fan.withFloor || fan.against > 0), fan.order
+	n, own := roundsOf(fan.withFloor || fan.against > 0), fan.options
 	if n > 1 {
 		own.Count, own.Duration = share(own.Count), share(own.Duration)
 	}
-	one := func(o fanout.Order, found *[]fanout.Result) func() error {
+	one := func(o workload.FanOut, found *[]workload.FanOutResult) func() error {
 		return func() error {
-			r, err := fanout.Run(ctx, a.place(), o)
+			r, err := o.Run(ctx, a.dir())
 			*found = append(*found, r)
 			return err
 		}
@@ -104,29 +103,29 @@ func (a *app) fanoutRounds(ctx context.Context, fan *fanoutRun) error {
 	return inTurns(n, a.floors(ctx, fan.floor(own), &fan.floors), one(own, &fan.found), other)
 }
 
-// floor is as many processes that wait for a word without a bus, nil if nobody asked.
-func (fan *fanoutRun) floor(o fanout.Order) *floor.Order {
+// floor is the same number of processes that wait for a number without a bus, nil without --floor.
+func (fan *fanoutRun) floor(o workload.FanOut) *floor.Options {
 	if !fan.withFloor {
 		return nil
 	}
-	return &floor.Order{
+	return &floor.Options{
 		Kind: floorOf(o.Wait), Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate, Receivers: o.Subscribers,
 	}
 }
 
-func lostByAll(rs []fanout.Result) (n uint64) {
+func lostByAll(rs []workload.FanOutResult) (n uint64) {
 	for _, r := range rs {
 		n += r.Lost
 	}
 	return n
 }
 
-func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, fan *fanoutRun) error {
-	o := &fan.order
+func (a *app) fanoutOptions(cmd *cobra.Command, e *extent, fan *fanoutRun) error {
+	o := &fan.options
 	if err := a.check(cmd); err != nil {
 		return err
 	}
-	if err := checkWait(cmd, o.Wait, fanout.Absent); err != nil {
+	if err := checkWait(cmd, o.Wait, workload.WaitNone); err != nil {
 		return err
 	}
 	if err := checkRate(cmd, o.Rate); err != nil {
@@ -135,25 +134,25 @@ func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, fan *fanoutRun) error {
 	if err := checkDepth(cmd, o.Depth); err != nil {
 		return err
 	}
-	if most := min(fanoutMost, board.Seats); o.Subscribers < 1 || o.Subscribers > most {
+	if most := min(fanoutMost, harness.MaxReceivers); o.Subscribers < 1 || o.Subscribers > most {
 		return cli.Usagef(cmd, "--subscribers %d is not between 1 and %d", o.Subscribers, most)
 	}
-	if most := min(fanoutMost, board.Seats); fan.against < 0 || fan.against > most {
+	if most := min(fanoutMost, harness.MaxReceivers); fan.against < 0 || fan.against > most {
 		return cli.Usagef(cmd, "--against %d is not between 1 and %d", fan.against, most)
 	}
-	if fan.withFloor && o.Wait == fanout.Absent {
+	if fan.withFloor && o.Wait == workload.WaitNone {
 		return cli.Usagef(cmd, "--floor and --wait none: no floor is about what Publish costs; --against compares it")
 	}
 	count := uint64(fanoutCount)
 	switch o.Wait {
-	case pair.Block:
+	case workload.WaitBlock:
 		if o.Rate == 0 {
 			o.Rate = fanoutRate
 		}
-	case fanout.Absent:
+	case workload.WaitNone:
 		count = absentCount
 	}
-	if err := e.settle(cmd, count, enough); err != nil {
+	if err := e.complete(cmd, count, maxDuration); err != nil {
 		return err
 	}
 	o.Size, o.Count, o.Duration, o.Warm = e.size, e.count, e.duration, e.warm(10, fanoutWarming)
@@ -161,15 +160,15 @@ func (a *app) fanoutOrder(cmd *cobra.Command, e *extent, fan *fanoutRun) error {
 }
 
 func (fan *fanoutRun) figures() report.Figures {
-	o, n := fan.order, uint64(0)
+	o, n := fan.options, uint64(0)
 	used := fan.found[0].Usage.Since(fan.found[0].Usage)
 	for _, r := range fan.found {
 		n += r.Sent.Count
 		used = used.Plus(r.Usage)
 	}
-	last, publish := of(fan.found, lastOf), of(fan.found, publishOf)
-	otherLast, otherPublish := of(fan.others, lastOf), of(fan.others, publishOf)
-	perSecond := medianOf(fan.found, func(r fanout.Result) float64 { return float64(r.Sent.Count) / r.Sent.Seconds })
+	last, publish := medians(fan.found, lastOf), medians(fan.found, publishOf)
+	otherLast, otherPublish := medians(fan.others, lastOf), medians(fan.others, publishOf)
+	perSecond := medianOf(fan.found, func(r workload.FanOutResult) float64 { return float64(r.Sent.Count) / r.Sent.Seconds })
 	per := float64(n)
 	f := report.Figures{
 		Workload: "fanout", Size: o.Size, Wait: o.Wait, Count: n, Delays: last,
@@ -179,8 +178,8 @@ func (fan *fanoutRun) figures() report.Figures {
 			{Key: "publish_p50_ns", Value: publish.P50}, {Key: "publish_p90_ns", Value: publish.P90},
 			{Key: "publish_p99_ns", Value: publish.P99}, {Key: "publish_max_ns", Value: publish.Max},
 			{Key: "publish_mean_ns", Value: publish.Mean},
-			{Key: "rate_per_s", Value: unless0(o.Rate)}, {Key: "depth", Value: o.Depth}, {Key: "rounds", Value: len(fan.found)},
-			{Key: "against_subscribers", Value: unless0(fan.against)},
+			{Key: "rate_per_s", Value: knownUnless0(o.Rate)}, {Key: "depth", Value: o.Depth}, {Key: "rounds", Value: len(fan.found)},
+			{Key: "against_subscribers", Value: knownUnless0(fan.against)},
 			{Key: "against_publish_p50_ns", Value: p50(otherPublish)}, {Key: "against_publish_p99_ns", Value: p99(otherPublish)},
 			{Key: "against_publish_mean_ns", Value: mean(otherPublish)}, {Key: "against_p50_ns", Value: p50(otherLast)},
 			{Key: "ratio_against_publish_p50", Value: ratio(publish.P50, p50(otherPublish))},
@@ -191,12 +190,12 @@ func (fan *fanoutRun) figures() report.Figures {
 			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / per},
 		},
 	}
-	f.More = append(f.More, floorFields(floorOf(o.Wait), last, of(fan.floors, delaysOf))...)
-	if o.Wait != fanout.Absent {
+	f.More = append(f.More, floorFields(floorOf(o.Wait), last, medians(fan.floors, delaysOf))...)
+	if o.Wait != workload.WaitNone {
 		f.Lost = lostByAll(fan.found)
 	}
 	return f
 }
 
-func lastOf(r fanout.Result) *distribution.Percentiles    { return r.Sent.Last }
-func publishOf(r fanout.Result) *distribution.Percentiles { return r.Sent.Publish }
+func lastOf(r workload.FanOutResult) *measure.Percentiles    { return r.Sent.Last }
+func publishOf(r workload.FanOutResult) *measure.Percentiles { return r.Sent.Publish }

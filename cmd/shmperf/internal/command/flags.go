@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
-// extent is how much to measure.
+// extent is the size, count and duration of a measurement.
 type extent struct {
 	size     int
 	count    uint64
@@ -26,7 +26,7 @@ const (
 	maxCount = 1 << 40
 )
 
-// flags adds the flags, without one for the size where that is 0.
+// flags adds the flags. For a size of 0 it adds no flag for the size.
 func (e *extent) flags(cmd *cobra.Command, size int, sized string) {
 	f := cmd.Flags()
 	if size > 0 {
@@ -36,11 +36,11 @@ func (e *extent) flags(cmd *cobra.Command, size int, sized string) {
 	f.DurationVar(&e.duration, "duration", 0, "end after this long, for example 5s")
 }
 
-// enough ends what neither --count nor --duration limits, on a machine that is too busy for the default count.
-const enough = 3 * time.Second
+// maxDuration ends a measurement without --count and --duration on a machine that is too busy for the default count.
+const maxDuration = 3 * time.Second
 
-// settle checks the flags and puts in the defaults where neither flag limits the measurement.
-func (e *extent) settle(cmd *cobra.Command, count uint64, duration time.Duration) error {
+// complete checks the flags and sets the defaults if neither flag limits the measurement.
+func (e *extent) complete(cmd *cobra.Command, count uint64, duration time.Duration) error {
 	switch {
 	case cmd.Flags().Lookup("size") != nil && (e.size < 1 || e.size > maxSize):
 		return cli.Usagef(cmd, "--size %d is not between 1 and %d", e.size, maxSize)
@@ -55,7 +55,7 @@ func (e *extent) settle(cmd *cobra.Command, count uint64, duration time.Duration
 	return nil
 }
 
-// warm is how many messages come before those that count: a tenth, within bounds.
+// warm is the number of messages of the warm-up: a tenth of the count, within bounds.
 func (e *extent) warm(least, most uint64) uint64 {
 	if e.count == 0 {
 		return most
@@ -73,7 +73,7 @@ func oneOf(cmd *cobra.Command, flag, value string, allowed ...string) error {
 const waitUsage = "how the receiver waits: poll (TryReceive in a loop), spin (Receive that never sleeps), block (Receive that sleeps at once)"
 
 func checkWait(cmd *cobra.Command, wait string, more ...string) error {
-	return oneOf(cmd, "wait", wait, append([]string{pair.Poll, pair.Spin, pair.Block}, more...)...)
+	return oneOf(cmd, "wait", wait, append([]string{workload.WaitPoll, workload.WaitSpin, workload.WaitBlock}, more...)...)
 }
 
 func checkRate(cmd *cobra.Command, rate float64) error {
@@ -92,20 +92,20 @@ func checkDepth(cmd *cobra.Command, depth int) error {
 	return nil
 }
 
-// usualDepth is how many samples a publisher keeps where nothing else is said.
-const usualDepth = 16
+// defaultDepth is the number of samples that a publisher keeps by default.
+const defaultDepth = 16
 
-// pacedDepth is how many samples a publisher that does not wait for its receiver keeps, so that a receiver which has no
-// processor for a quarter of a second loses none: messages of that time, but no more than 64 MiB of payload.
+// pacedDepth is the number of samples that a publisher keeps if it does not wait for its receiver. A receiver without a processor for a
+// quarter of a second then loses no message, unless the messages of that time are more than 64 MiB of payload.
 func pacedDepth(rate float64, size int) int {
 	const late, most = 0.25, 64 << 20 // seconds, bytes
-	return powerOfTwo(max(usualDepth, min(int(rate*late), most/size)))
+	return powerOfTwo(max(defaultDepth, min(int(rate*late), most/size)))
 }
 
-// powerOfTwo is the first that is not less than n.
+// powerOfTwo is the smallest power of two that is at least n.
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
 
-// lostUnduly says that messages are missing that nobody allowed to be.
+// lostUnduly returns an error for messages that were lost without permission.
 func lostUnduly(n uint64) error {
 	if n == 0 {
 		return nil
@@ -113,7 +113,7 @@ func lostUnduly(n uint64) error {
 	return cli.Lossyf("%d messages were lost: the receiver fell behind", n)
 }
 
-// account checks that every message is accounted for.
+// account checks that every message was received or lost.
 func account(sent, got, lost uint64) error {
 	if sent != got+lost {
 		return fmt.Errorf("%d messages were sent, %d received and %d lost: that does not add up", sent, got, lost)

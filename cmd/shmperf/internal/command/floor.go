@@ -5,8 +5,8 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 func (a *app) floor() *cobra.Command {
@@ -24,14 +24,14 @@ func (a *app) floor() *cobra.Command {
 		Example: "  shmperf floor spin\n  shmperf floor futex --rate 1000 --json\n  shmperf floor memcpy --size 1048576",
 		Args:    cli.Args("the kind of floor"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := a.floorOrder(cmd, args[0], &e, hz)
+			o, err := a.floorOptions(cmd, args[0], &e, hz)
 			if err != nil {
 				return err
 			}
 			if o.Program = receiver; receiver != "" && o.Kind == floor.Memcpy {
 				return cli.Usagef(cmd, "memcpy has no --receiver")
 			}
-			r, err := floor.Run(cmd.Context(), a.place(), o)
+			r, err := floor.Run(cmd.Context(), a.dir(), o)
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
@@ -44,9 +44,9 @@ func (a *app) floor() *cobra.Command {
 	return cmd
 }
 
-func (a *app) floorOrder(cmd *cobra.Command, kind string, e *extent, hz float64) (floor.Order, error) {
+func (a *app) floorOptions(cmd *cobra.Command, kind string, e *extent, hz float64) (floor.Options, error) {
 	if err := a.check(cmd); err != nil {
-		return floor.Order{}, err
+		return floor.Options{}, err
 	}
 	count := uint64(latencyCount)
 	switch kind {
@@ -58,40 +58,40 @@ func (a *app) floorOrder(cmd *cobra.Command, kind string, e *extent, hz float64)
 	case floor.Memcpy:
 		count = min(streamCount, streamBytes/uint64(max(1, e.size)))
 		if hz != 0 {
-			return floor.Order{}, cli.Usagef(cmd, "memcpy has no --rate")
+			return floor.Options{}, cli.Usagef(cmd, "memcpy has no --rate")
 		}
 	default:
-		return floor.Order{}, cli.Usagef(cmd, "there is no floor %q; there are spin, futex, memcpy", kind)
+		return floor.Options{}, cli.Usagef(cmd, "there is no floor %q; there are spin, futex, memcpy", kind)
 	}
 	if err := checkRate(cmd, hz); err != nil {
-		return floor.Order{}, err
+		return floor.Options{}, err
 	}
 	if hz > 0 {
 		count = min(count, max(1, uint64(hz*pacedSeconds)))
 	}
-	if err := e.settle(cmd, count, enough); err != nil {
-		return floor.Order{}, err
+	if err := e.complete(cmd, count, maxDuration); err != nil {
+		return floor.Options{}, err
 	}
-	o := floor.Order{Kind: kind, Size: e.size, Ring: ringOf(e.size), Count: e.count, Duration: e.duration, Rate: hz, Warm: e.warm(100, 10_000)}
+	o := floor.Options{Kind: kind, Size: e.size, Ring: ringOf(e.size), Count: e.count, Duration: e.duration, Rate: hz, Warm: e.warm(100, 10_000)}
 	if hz > 0 {
 		o.Warm = e.warm(10, max(10, uint64(hz/10)))
 	}
 	return o, nil
 }
 
-func floorFigures(o floor.Order, r pair.Result) report.Figures {
-	used, n := r.Sent.Usage.Plus(r.Got.Usage), float64(r.Got.Count)
+func floorFigures(o floor.Options, r workload.LinkResult) report.Figures {
+	used, n := r.Sent.Usage.Plus(r.Received.Usage), float64(r.Received.Count)
 	perSecond := n / r.Seconds()
 	f := report.Figures{
-		Workload: "floor", Count: r.Got.Count, Lost: r.Got.Lost, Delays: r.Got.Delays, MessagesPerS: perSecond,
+		Workload: "floor", Count: r.Received.Count, Lost: r.Received.Lost, Delays: r.Received.Delays, MessagesPerS: perSecond,
 		AllocsPerMsg: float64(used.Allocs) / n, CPU: used.CPU,
-		More: []report.Field{{Key: "floor", Value: o.Kind}, {Key: "rate_per_s", Value: unless0(o.Rate)}},
+		More: []report.Field{{Key: "floor", Value: o.Kind}, {Key: "rate_per_s", Value: knownUnless0(o.Rate)}},
 	}
 	switch o.Kind {
 	case floor.Spin:
-		f.Wait = pair.Poll
+		f.Wait = workload.WaitPoll
 	case floor.Futex:
-		f.Wait = pair.Block
+		f.Wait = workload.WaitBlock
 	case floor.Memcpy:
 		f.Size, f.BytesPerS = o.Size, perSecond*float64(o.Size)
 	}

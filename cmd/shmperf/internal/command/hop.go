@@ -7,10 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/hop"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 // Defaults of hop.
@@ -20,13 +19,13 @@ const (
 	hopMost    = 1000 // receivers
 )
 
-// adaptive is the way to wait that a subscriber has without options.
+// adaptive is the way to wait of a subscriber without options.
 const adaptive = "default"
 
-// A hopRun is what to measure, and what was found with receivers and without.
+// A hopRun is a measurement and its results with receivers and without.
 type hopRun struct {
-	order        hop.Order
-	found, alone []hop.Result
+	options      workload.Hop
+	found, alone []workload.HopResult
 }
 
 func (a *app) hop() *cobra.Command {
@@ -47,7 +46,7 @@ process runs but what waits.`,
 		Example: "  shmperf hop --receivers 4\n  shmperf hop --receivers 1 --rate 1000 --json",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.hopOrder(cmd, &e, &h); err != nil {
+			if err := a.hopOptions(cmd, &e, &h); err != nil {
 				return err
 			}
 			if err := a.hopRounds(cmd.Context(), &h); err != nil {
@@ -58,20 +57,20 @@ process runs but what waits.`,
 	}
 	e.flags(cmd, 64, "2000000 hops")
 	f := cmd.Flags()
-	f.IntVar(&h.order.Receivers, "receivers", 1, "goroutines that wait, 0 to 1000")
-	f.IntVar(&h.order.Procs, "procs", 2, "GOMAXPROCS of the process in which they wait")
-	f.Float64Var(&h.order.Rate, "rate", 0, "messages per second and topic (default: none)")
-	f.DurationVar(&h.order.Pause, "pause", 0, "sleep this long before each message that is sent back, for example 1ms")
-	f.StringVar(&h.order.Wait, "wait", adaptive, "how the receivers wait: default (what a subscriber does by itself), spin (Receive that never sleeps), block (Receive that sleeps at once)")
+	f.IntVar(&h.options.Receivers, "receivers", 1, "goroutines that wait, 0 to 1000")
+	f.IntVar(&h.options.Procs, "procs", 2, "GOMAXPROCS of the process in which they wait")
+	f.Float64Var(&h.options.Rate, "rate", 0, "messages per second and topic (default: none)")
+	f.DurationVar(&h.options.Pause, "pause", 0, "sleep this long before each message that is sent back, for example 1ms")
+	f.StringVar(&h.options.Wait, "wait", adaptive, "how the receivers wait: default (what a subscriber does by itself), spin (Receive that never sleeps), block (Receive that sleeps at once)")
 	return cmd
 }
 
-func (a *app) hopOrder(cmd *cobra.Command, e *extent, h *hopRun) error {
-	o := &h.order
+func (a *app) hopOptions(cmd *cobra.Command, e *extent, h *hopRun) error {
+	o := &h.options
 	if err := a.check(cmd); err != nil {
 		return err
 	}
-	if err := oneOf(cmd, "wait", o.Wait, adaptive, pair.Spin, pair.Block); err != nil {
+	if err := oneOf(cmd, "wait", o.Wait, adaptive, workload.WaitSpin, workload.WaitBlock); err != nil {
 		return err
 	}
 	if err := checkRate(cmd, o.Rate); err != nil {
@@ -85,7 +84,7 @@ func (a *app) hopOrder(cmd *cobra.Command, e *extent, h *hopRun) error {
 	case o.Pause < 0 || o.Pause > time.Minute:
 		return cli.Usagef(cmd, "--pause %v is not between 0 and 1m", o.Pause)
 	}
-	if err := e.settle(cmd, hopCount, enough); err != nil {
+	if err := e.complete(cmd, hopCount, maxDuration); err != nil {
 		return err
 	}
 	o.Size, o.Count, o.Duration, o.Warm, o.Topics = e.size, share(e.count), share(e.duration), e.warm(10, hopWarming), o.Receivers
@@ -96,37 +95,37 @@ func (a *app) hopOrder(cmd *cobra.Command, e *extent, h *hopRun) error {
 }
 
 func (a *app) hopRounds(ctx context.Context, h *hopRun) error {
-	measure := func(o hop.Order, found *[]hop.Result) func() error {
+	measure := func(o workload.Hop, found *[]workload.HopResult) func() error {
 		return func() error {
-			r, err := hop.Run(ctx, a.place(), o)
+			r, err := o.Run(ctx, a.dir())
 			*found = append(*found, r)
 			return err
 		}
 	}
-	alone := h.order
+	alone := h.options
 	alone.Receivers = 0
-	return inTurns(beside, measure(alone, &h.alone), measure(h.order, &h.found))
+	return inTurns(comparedRounds, measure(alone, &h.alone), measure(h.options, &h.found))
 }
 
 func (h *hopRun) figures() report.Figures {
-	o, n := h.order, uint64(0)
+	o, n := h.options, uint64(0)
 	used := h.found[0].Usage.Since(h.found[0].Usage)
 	for _, r := range h.found {
 		n += r.Count
 		used = used.Plus(r.Usage)
 	}
-	perSecond := func(count func(hop.Result) uint64) float64 {
-		return medianOf(h.found, func(r hop.Result) float64 { return float64(count(r)) / r.Seconds })
+	perSecond := func(count func(workload.HopResult) uint64) float64 {
+		return medianOf(h.found, func(r workload.HopResult) float64 { return float64(count(r)) / r.Seconds })
 	}
-	hops := func(r hop.Result) *distribution.Percentiles { return r.Hops }
-	with, alone := of(h.found, hops), of(h.alone, hops)
+	hops := func(r workload.HopResult) *measure.Percentiles { return r.Hops }
+	with, alone := medians(h.found, hops), medians(h.alone, hops)
 	return report.Figures{
-		Workload: "hop", Size: o.Size, Wait: o.Wait, Count: n, Delays: with, MessagesPerS: perSecond(func(r hop.Result) uint64 { return r.Count }),
+		Workload: "hop", Size: o.Size, Wait: o.Wait, Count: n, Delays: with, MessagesPerS: perSecond(func(r workload.HopResult) uint64 { return r.Count }),
 		AllocsPerMsg: float64(used.Allocs) / float64(n), CPU: used.CPU,
 		More: []report.Field{
-			{Key: "receivers", Value: o.Receivers}, {Key: "procs", Value: o.Procs}, {Key: "rate_per_s", Value: unless0(o.Rate)},
+			{Key: "receivers", Value: o.Receivers}, {Key: "procs", Value: o.Procs}, {Key: "rate_per_s", Value: knownUnless0(o.Rate)},
 			{Key: "pause_ns", Value: int64(o.Pause)},
-			{Key: "received_per_s", Value: perSecond(func(r hop.Result) uint64 { return r.Received })}, {Key: "rounds", Value: len(h.found)},
+			{Key: "received_per_s", Value: perSecond(func(r workload.HopResult) uint64 { return r.Received })}, {Key: "rounds", Value: len(h.found)},
 			{Key: "alone_p50_ns", Value: p50(alone)}, {Key: "alone_p99_ns", Value: p99(alone)}, {Key: "alone_max_ns", Value: alone.Max},
 			{Key: "ratio_p50", Value: ratio(p50(with), p50(alone))}, {Key: "ratio_p99", Value: ratio(p99(with), p99(alone))},
 		},

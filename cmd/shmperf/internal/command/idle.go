@@ -6,14 +6,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/idle"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 const idleFor = 3 * time.Second
 
 func (a *app) idle() *cobra.Command {
-	var o idle.Order
+	var o workload.Idle
 	cmd := &cobra.Command{
 		Use:   "idle",
 		Short: "Measure what a process costs while nothing happens",
@@ -26,10 +26,10 @@ wait for publishers that never come. Every subscription has a goroutine that rec
 		Example: "  shmperf idle --topics 1 --subscriptions 0\n  shmperf idle --subscriptions 1000 --duration 60s --json",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.idleOrder(cmd, &o); err != nil {
+			if err := a.idleOptions(cmd, &o); err != nil {
 				return err
 			}
-			r, err := idle.Run(cmd.Context(), a.place(), o)
+			r, err := o.Run(cmd.Context(), a.dir())
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
@@ -45,7 +45,7 @@ wait for publishers that never come. Every subscription has a goroutine that rec
 	return cmd
 }
 
-func (a *app) idleOrder(cmd *cobra.Command, o *idle.Order) error {
+func (a *app) idleOptions(cmd *cobra.Command, o *workload.Idle) error {
 	if err := a.check(cmd); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a *app) idleOrder(cmd *cobra.Command, o *idle.Order) error {
 	return checkDepth(cmd, o.Depth)
 }
 
-func idleFigures(o idle.Order, r idle.Result) report.Figures {
+func idleFigures(o workload.Idle, r workload.IdleResult) report.Figures {
 	return report.Figures{
 		Workload: "idle", Size: o.Size, CPU: r.Usage.CPU,
 		More: []report.Field{

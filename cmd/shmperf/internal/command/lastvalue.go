@@ -7,11 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/board"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/lastvalue"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/harness"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 // Defaults of lastvalue.
@@ -21,12 +20,12 @@ const (
 	valueWarming = 10_000
 )
 
-// A valueRun is what to measure, and what was found.
+// A valueRun is a measurement and its results.
 type valueRun struct {
-	order     lastvalue.Order
+	options   workload.LastValue
 	withFloor bool
-	found     []lastvalue.Result
-	floors    []pair.Result
+	found     []workload.LastValueResult
+	floors    []workload.LinkResult
 }
 
 func (a *app) lastvalue() *cobra.Command {
@@ -43,7 +42,7 @@ A value that is torn, or older than the one before, is an error: the exit code i
 		Example: "  shmperf lastvalue\n  shmperf lastvalue --readers 4 --duration 2s --json",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.valueOrder(cmd, &e, &v); err != nil {
+			if err := a.valueOptions(cmd, &e, &v); err != nil {
 				return err
 			}
 			if err := a.valueRounds(cmd.Context(), &v); err != nil {
@@ -60,25 +59,25 @@ A value that is torn, or older than the one before, is an error: the exit code i
 	}
 	e.flags(cmd, valueSize, "20000000 updates")
 	f := cmd.Flags()
-	f.IntVar(&v.order.Readers, "readers", 1, "processes that read")
-	f.IntVar(&v.order.Depth, "depth", usualDepth, "samples that the publisher keeps")
+	f.IntVar(&v.options.Readers, "readers", 1, "processes that read")
+	f.IntVar(&v.options.Depth, "depth", defaultDepth, "samples that the publisher keeps")
 	floorFlag(cmd, &v.withFloor, "memcpy of as many bytes, which the updates are compared with")
 	return cmd
 }
 
-func (a *app) valueOrder(cmd *cobra.Command, e *extent, v *valueRun) error {
+func (a *app) valueOptions(cmd *cobra.Command, e *extent, v *valueRun) error {
 	if err := a.check(cmd); err != nil {
 		return err
 	}
-	if err := e.settle(cmd, valueCount, enough); err != nil {
+	if err := e.complete(cmd, valueCount, maxDuration); err != nil {
 		return err
 	}
-	o := &v.order
-	if most := min(fanoutMost, board.Seats); o.Readers < 1 || o.Readers > most {
+	o := &v.options
+	if most := min(fanoutMost, harness.MaxReceivers); o.Readers < 1 || o.Readers > most {
 		return cli.Usagef(cmd, "--readers %d is not between 1 and %d", o.Readers, most)
 	}
-	if e.size < lastvalue.MinSize {
-		return cli.Usagef(cmd, "--size %d is less than %d: a value has its number twice at least, so that a torn one shows", e.size, lastvalue.MinSize)
+	if e.size < workload.MinValueSize {
+		return cli.Usagef(cmd, "--size %d is less than %d: a value has its number twice at least, so that a torn one shows", e.size, workload.MinValueSize)
 	}
 	if err := checkDepth(cmd, o.Depth); err != nil {
 		return err
@@ -88,21 +87,21 @@ func (a *app) valueOrder(cmd *cobra.Command, e *extent, v *valueRun) error {
 }
 
 func (a *app) valueRounds(ctx context.Context, v *valueRun) error {
-	o := v.order
-	var under *floor.Order
+	o := v.options
+	var under *floor.Options
 	if v.withFloor {
 		o.Count, o.Duration = share(o.Count), share(o.Duration)
 		under = copyFloor(o.Size, o.Depth, o.Count, o.Warm, o.Duration)
 	}
 	return inTurns(roundsOf(v.withFloor), a.floors(ctx, under, &v.floors), func() error {
-		r, err := lastvalue.Run(ctx, a.place(), o)
+		r, err := o.Run(ctx, a.dir())
 		v.found = append(v.found, r)
 		return err
 	})
 }
 
-// sum adds the rounds up.
-func (v *valueRun) sum() (all lastvalue.Result) {
+// sum is the sum of the rounds.
+func (v *valueRun) sum() (all workload.LastValueResult) {
 	for _, r := range v.found {
 		all.Add(r)
 	}
@@ -110,21 +109,21 @@ func (v *valueRun) sum() (all lastvalue.Result) {
 }
 
 func (v *valueRun) figures() report.Figures {
-	o, all := v.order, v.sum()
+	o, all := v.options, v.sum()
 	used := all.Written.Usage.Plus(all.Read.Usage)
-	perSecond := func(count func(lastvalue.Result) uint64) float64 {
-		return medianOf(v.found, func(r lastvalue.Result) float64 { return float64(count(r)) / r.Written.Seconds })
+	perSecond := func(count func(workload.LastValueResult) uint64) float64 {
+		return medianOf(v.found, func(r workload.LastValueResult) float64 { return float64(count(r)) / r.Written.Seconds })
 	}
-	updates := perSecond(func(r lastvalue.Result) uint64 { return r.Written.Count })
+	updates := perSecond(func(r workload.LastValueResult) uint64 { return r.Written.Count })
 	f := report.Figures{
 		Workload: "lastvalue", Size: o.Size, Count: all.Written.Count, MessagesPerS: updates, BytesPerS: updates * float64(o.Size),
 		AllocsPerMsg: float64(used.Allocs) / float64(all.Written.Count+all.Read.Count), CPU: used.CPU,
 		More: []report.Field{
 			{Key: "readers", Value: o.Readers},
 			{Key: "reads", Value: all.Read.Count},
-			{Key: "reads_per_s", Value: perSecond(func(r lastvalue.Result) uint64 { return r.Read.Count })},
+			{Key: "reads_per_s", Value: perSecond(func(r workload.LastValueResult) uint64 { return r.Read.Count })},
 			{Key: "updates_per_s", Value: updates},
-			{Key: "fresh_per_s", Value: perSecond(func(r lastvalue.Result) uint64 { return r.Read.Fresh })},
+			{Key: "fresh_per_s", Value: perSecond(func(r workload.LastValueResult) uint64 { return r.Read.Fresh })},
 			{Key: "torn", Value: all.Read.Torn}, {Key: "older", Value: all.Read.Older},
 			{Key: "depth", Value: o.Depth}, {Key: "rounds", Value: len(v.found)},
 		},

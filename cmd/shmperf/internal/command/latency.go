@@ -6,15 +6,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
-// Defaults of latency: what ends within a few seconds.
+// Defaults of latency, which end within a few seconds.
 const (
-	latencyCount = 200_000 // messages that are answered
+	latencyCount = 200_000 // answered messages
 	latencyRate  = 2000    // per second, for a receiver that sleeps
 	pacedSeconds = 2
 )
@@ -41,14 +41,14 @@ ratios of the medians are printed: ratio_against_p50 and, with the time of writi
   shmperf latency --loan --touch one --size 8388608 --against-size 64`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.latencyOrder(cmd, &e, &l, touch); err != nil {
+			if err := a.latencyOptions(cmd, &e, &l, touch); err != nil {
 				return err
 			}
 			if err := a.latencyRounds(cmd.Context(), &l); err != nil {
 				return ended(cmd.Context(), err)
 			}
 			f := l.figures()
-			if err := a.calls(cmd.Context(), l.order, withCalls, &f); err != nil {
+			if err := a.linkCalls(cmd.Context(), l.options, withCalls, &f); err != nil {
 				return ended(cmd.Context(), err)
 			}
 			if err := a.print(f); err != nil {
@@ -59,51 +59,51 @@ ratios of the medians are printed: ratio_against_p50 and, with the time of writi
 	}
 	e.flags(cmd, 64, "200000; with --rate two seconds' worth")
 	f := cmd.Flags()
-	f.StringVar(&l.order.Wait, "wait", pair.Poll, waitUsage)
-	f.Float64Var(&l.order.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
-	f.IntVar(&l.order.Depth, "depth", 0, "samples that the publisher keeps (default 16; with a rate a quarter of a second's)")
+	f.StringVar(&l.options.Wait, "wait", workload.WaitPoll, waitUsage)
+	f.Float64Var(&l.options.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
+	f.IntVar(&l.options.Depth, "depth", 0, "samples that the publisher keeps (default 16; with a rate a quarter of a second's)")
 	f.IntVar(&l.againstSize, "against-size", 0, "measure payloads of this size too, in turns, and print the ratios to them")
-	payloadFlags(cmd, &l.order, &touch)
+	payloadFlags(cmd, &l.options, &touch)
 	callsFlag(cmd, &withCalls)
 	floorFlag(cmd, &l.withFloor, "spin or, with --wait block, futex")
 	return cmd
 }
 
-// A latencyRun is what to measure, and what was found.
+// A latencyRun is a measurement and its results.
 type latencyRun struct {
-	order          pair.Order
+	options        workload.Link
 	againstSize    int
 	withFloor      bool
-	found, against []pair.Result
-	floors         []pair.Result
+	found, against []workload.LinkResult
+	floors         []workload.LinkResult
 }
 
-// latencyRounds measures everything in turns.
+// latencyRounds measures in turns what the flags ask for.
 func (a *app) latencyRounds(ctx context.Context, l *latencyRun) error {
 	n := roundsOf(l.withFloor || l.againstSize > 0)
-	own := l.order
+	own := l.options
 	if n > 1 {
 		own.Count, own.Duration = share(own.Count), share(own.Duration)
 	}
-	var other *pair.Order
+	var other *workload.Link
 	if l.againstSize > 0 {
 		o := own
 		o.Size = l.againstSize
 		other = &o
 	}
-	return inTurns(n, a.floors(ctx, l.floor(own), &l.floors), a.pairs(ctx, &own, &l.found), a.pairs(ctx, other, &l.against))
+	return inTurns(n, a.floors(ctx, l.floor(own), &l.floors), a.links(ctx, &own, &l.found), a.links(ctx, other, &l.against))
 }
 
-// payloadFlags are about what both ends do with the bytes.
-func payloadFlags(cmd *cobra.Command, o *pair.Order, touch *string) {
+// payloadFlags adds the flags for the access of both processes to the payload.
+func payloadFlags(cmd *cobra.Command, o *workload.Link, touch *string) {
 	f := cmd.Flags()
 	f.StringVar(touch, "touch", "all", "bytes that the receiver reads, and the sender writes with --loan: all, or one (the sender its stamp of 8)")
 	f.BoolVar(&o.Loan, "loan", false, "write the payload in place, in a loan, rather than have Publish copy it")
 	f.BoolVar(&o.Copy, "copy-out", false, "copy the payload out of the sample before it is read")
 }
 
-func (a *app) latencyOrder(cmd *cobra.Command, e *extent, l *latencyRun, touch string) error {
-	o := &l.order
+func (a *app) latencyOptions(cmd *cobra.Command, e *extent, l *latencyRun, touch string) error {
+	o := &l.options
 	if err := a.check(cmd); err != nil {
 		return err
 	}
@@ -119,14 +119,14 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, l *latencyRun, touch s
 	if l.againstSize < 0 || l.againstSize > maxSize {
 		return cli.Usagef(cmd, "--against-size %d is not between 1 and %d", l.againstSize, maxSize)
 	}
-	if o.Rate == 0 && o.Wait == pair.Block {
+	if o.Rate == 0 && o.Wait == workload.WaitBlock {
 		o.Rate = latencyRate
 	}
 	count := uint64(latencyCount)
 	if o.Rate > 0 {
 		count = min(count, max(1, uint64(o.Rate*pacedSeconds)))
 	}
-	if err := e.settle(cmd, count, enough); err != nil {
+	if err := e.complete(cmd, count, maxDuration); err != nil {
 		return err
 	}
 	if !cmd.Flags().Changed("depth") {
@@ -144,46 +144,46 @@ func (a *app) latencyOrder(cmd *cobra.Command, e *extent, l *latencyRun, touch s
 	return nil
 }
 
-// floor is what the same receiver does without a bus, nil if nobody asked.
-func (l *latencyRun) floor(o pair.Order) *floor.Order {
+// floor is the same wait without a bus, nil without --floor.
+func (l *latencyRun) floor(o workload.Link) *floor.Options {
 	if !l.withFloor {
 		return nil
 	}
-	return &floor.Order{Kind: floorOf(o.Wait), Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate}
+	return &floor.Options{Kind: floorOf(o.Wait), Count: o.Count, Warm: o.Warm, Duration: o.Duration, Rate: o.Rate}
 }
 
-// floorOf is the kind of floor that is under a way to wait.
+// floorOf is the kind of floor for a way to wait.
 func floorOf(wait string) string {
-	if wait == pair.Block {
+	if wait == workload.WaitBlock {
 		return floor.Futex
 	}
 	return floor.Spin
 }
 
 func (l *latencyRun) figures() report.Figures {
-	f := pairFigures(l.order, l.found)
+	f := linkFigures(l.options, l.found)
 	f.Workload = "latency"
-	totals := func(r pair.Result) *distribution.Percentiles { return r.Got.Totals }
-	total, publish := of(l.found, totals), of(l.found, func(r pair.Result) *distribution.Percentiles { return r.Sent.Took })
-	other, otherTotal := of(l.against, delaysOf), of(l.against, totals)
+	totals := func(r workload.LinkResult) *measure.Percentiles { return r.Received.Totals }
+	total, publish := medians(l.found, totals), medians(l.found, func(r workload.LinkResult) *measure.Percentiles { return r.Sent.Took })
+	other, otherTotal := medians(l.against, delaysOf), medians(l.against, totals)
 	more := []report.Field{
 		{Key: "total_p50_ns", Value: p50(total)}, {Key: "total_p99_ns", Value: p99(total)},
 		{Key: "publish_p50_ns", Value: p50(publish)}, {Key: "publish_p99_ns", Value: p99(publish)}, {Key: "rounds", Value: len(l.found)},
 	}
-	more = append(more, floorFields(floorOf(l.order.Wait), f.Delays, of(l.floors, delaysOf))...)
+	more = append(more, floorFields(floorOf(l.options.Wait), f.Delays, medians(l.floors, delaysOf))...)
 	f.More = append(append(more, []report.Field{
-		{Key: "against_size", Value: unless0(l.againstSize)},
+		{Key: "against_size", Value: knownUnless0(l.againstSize)},
 		{Key: "against_p50_ns", Value: p50(other)}, {Key: "against_p99_ns", Value: p99(other)},
 		{Key: "against_total_p50_ns", Value: p50(otherTotal)},
 		{Key: "ratio_against_p50", Value: ratio(p50(f.Delays), p50(other))}, {Key: "ratio_against_p99", Value: ratio(p99(f.Delays), p99(other))},
 		{Key: "ratio_against_total_p50", Value: ratio(p50(total), p50(otherTotal))},
-		{Key: "rate_per_s", Value: unless0(l.order.Rate)},
+		{Key: "rate_per_s", Value: knownUnless0(l.options.Rate)},
 	}...), f.More...)
 	return f
 }
 
-// floorFields compares delays with those of a floor, if that was measured.
-func floorFields(kind string, delays, under *distribution.Percentiles) []report.Field {
+// floorFields compares delays with those of a floor, if it was measured.
+func floorFields(kind string, delays, under *measure.Percentiles) []report.Field {
 	which := any(nil)
 	if under != nil {
 		which = kind
@@ -194,4 +194,4 @@ func floorFields(kind string, delays, under *distribution.Percentiles) []report.
 	}
 }
 
-func delaysOf(r pair.Result) *distribution.Percentiles { return r.Got.Delays }
+func delaysOf(r workload.LinkResult) *measure.Percentiles { return r.Received.Delays }

@@ -4,12 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/footprint"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 func (a *app) memory() *cobra.Command {
-	var o footprint.Order
+	var o workload.Memory
 	cmd := &cobra.Command{
 		Use:   "memory",
 		Short: "Measure how much memory a topic takes",
@@ -23,10 +23,10 @@ is that of the first one that subscribes. Both have the shared memory in them th
 		Example: "  shmperf memory\n  shmperf memory --depth 2 --size 64 --topics 100 --json",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.memoryOrder(cmd, &o); err != nil {
+			if err := a.memoryOptions(cmd, &o); err != nil {
 				return err
 			}
-			r, err := footprint.Run(cmd.Context(), a.place(), o)
+			r, err := o.Run(cmd.Context(), a.dir())
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
@@ -41,7 +41,7 @@ is that of the first one that subscribes. Both have the shared memory in them th
 	return cmd
 }
 
-func (a *app) memoryOrder(cmd *cobra.Command, o *footprint.Order) error {
+func (a *app) memoryOptions(cmd *cobra.Command, o *workload.Memory) error {
 	const mostTopics, mostSubscribers = 4000, 64
 	if err := a.check(cmd); err != nil {
 		return err
@@ -57,10 +57,10 @@ func (a *app) memoryOrder(cmd *cobra.Command, o *footprint.Order) error {
 	return checkDepth(cmd, o.Depth)
 }
 
-func memoryFigures(o footprint.Order, r footprint.Result) report.Figures {
-	var readerRSS, readerThreads any
+func memoryFigures(o workload.Memory, r workload.MemoryResult) report.Figures {
+	var subscriberRSS, subscriberThreads any
 	if o.Subscribers > 0 {
-		readerRSS, readerThreads = r.Reader.RSS, r.Reader.Threads
+		subscriberRSS, subscriberThreads = r.Subscriber.RSS, r.Subscriber.Threads
 	}
 	return report.Figures{
 		Workload: "memory", Size: o.Size, Count: uint64(o.Topics),
@@ -69,7 +69,7 @@ func memoryFigures(o footprint.Order, r footprint.Result) report.Figures {
 			{Key: "topic_bytes", Value: r.All / uint64(o.Topics)}, {Key: "first_topic_bytes", Value: r.First},
 			{Key: "empty_bytes", Value: r.Empty}, {Key: "shm_bytes", Value: r.Empty + r.All},
 			{Key: "rss_bytes", Value: r.Publisher.RSS}, {Key: "threads", Value: r.Publisher.Threads},
-			{Key: "subscriber_rss_bytes", Value: readerRSS}, {Key: "subscriber_threads", Value: readerThreads},
+			{Key: "subscriber_rss_bytes", Value: subscriberRSS}, {Key: "subscriber_threads", Value: subscriberThreads},
 		},
 	}
 }

@@ -1,3 +1,4 @@
+// Package command is the command line of shmperf.
 package command
 
 import (
@@ -5,17 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/machine"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/harness"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
+	"github.com/shmbus/shmbus/internal/subproc"
 )
 
 // Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
-// usage, 3 done but messages were lost that should not. It ends early when ctx does.
+// usage, 3 done but messages were lost that should not be. It ends early when ctx does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{App: a}).root() })
 }
@@ -45,12 +50,12 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that sho
 	}
 	root.PersistentFlags().BoolVar(&a.csv, "csv", false, "print CSV: a line of names, which are those of --json, and a line of figures")
 	root.AddCommand(a.latency(), a.stream(), a.fanout(), a.lastvalue(), a.discovery(), a.scale(), a.idle(), a.memory(), a.hop(), a.codec(),
-		a.floor(), a.role())
+		a.floor(), a.worker())
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		f := root.PersistentFlags()
 		if dir := f.Lookup("dir"); dir != nil {
-			dir.Usage = "directory of a tmpfs to measure in (default " + stage.Default + ")"
+			dir.Usage = "directory of a tmpfs to measure in (default " + harness.DefaultDir + ")"
 		}
 		if domain := f.Lookup("domain"); domain != nil {
 			domain.Hidden = true
@@ -60,15 +65,15 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that sho
 	return root
 }
 
-// place is where stages are made.
-func (a *app) place() string {
+// dir is the directory for environments.
+func (a *app) dir() string {
 	if a.Dir == "" {
-		return stage.Default
+		return harness.DefaultDir
 	}
 	return a.Dir
 }
 
-// check refuses what no command of this program can do.
+// check refuses flags that no command of this program has.
 func (a *app) check(cmd *cobra.Command) error {
 	switch {
 	case a.Domain != "":
@@ -79,9 +84,9 @@ func (a *app) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// print says what was measured.
+// print prints the figures.
 func (a *app) print(f report.Figures) error {
-	r := report.New(f, machine.This())
+	r := report.New(f, measure.ThisMachine())
 	switch {
 	case a.JSON:
 		return a.Document(r)
@@ -91,7 +96,7 @@ func (a *app) print(f report.Figures) error {
 	return r.Print(a.Stdout)
 }
 
-// ended makes of the error of a measurement what a person should read.
+// ended returns the error of a measurement as the user should read it.
 func ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return cli.ErrInterrupted
@@ -100,4 +105,23 @@ func ended(ctx context.Context, err error) error {
 		return fmt.Errorf("measure: %w", err)
 	}
 	return nil
+}
+
+// worker is the command of the processes of a measurement.
+func (a *app) worker() *cobra.Command {
+	roles := workload.Roles()
+	maps.Copy(roles, floor.Roles())
+	return &cobra.Command{
+		Use:    subproc.Command + " NAME",
+		Short:  "Be one of the processes of a measurement",
+		Hidden: true,
+		Args:   cli.Args("the name of the role"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			role, ok := roles[args[0]]
+			if !ok {
+				return cli.Usage(cmd, fmt.Errorf("there is no role %q", args[0]))
+			}
+			return subproc.Serve(cmd.Context(), subproc.Input(), a.Stdout, role)
+		},
+	}
 }

@@ -6,21 +6,21 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
-// beside is how many rounds a measurement is cut into that is compared with another one: one moment says little of a machine
-// that others use too.
-const beside = 5
+// comparedRounds is the number of rounds of a measurement that is compared with another one. The figures of a shared machine change
+// from one moment to the next.
+const comparedRounds = 5
 
 func floorFlag(cmd *cobra.Command, wanted *bool, which string) {
 	cmd.Flags().BoolVar(wanted, "floor", false, "measure the floor too, in turns, and print medians of 5 rounds and their ratio: "+which)
 }
 
-// inTurns measures one thing after the other, and that several times. What is nil is not measured.
+// inTurns measures one after the other, in several rounds. It skips nil.
 func inTurns(rounds int, each ...func() error) error {
 	for range rounds {
 		for _, measure := range each {
@@ -35,62 +35,62 @@ func inTurns(rounds int, each ...func() error) error {
 	return nil
 }
 
-// roundsOf is how many rounds a measurement has that is compared with another one, or is not.
+// roundsOf is the number of rounds of a measurement.
 func roundsOf(compared bool) int {
 	if compared {
-		return beside
+		return comparedRounds
 	}
 	return 1
 }
 
-// pairs measures a pair, and adds what it found to what was found before; nil for none.
-func (a *app) pairs(ctx context.Context, o *pair.Order, found *[]pair.Result) func() error {
+// links measures a link and appends the result to found. For a nil link it returns nil.
+func (a *app) links(ctx context.Context, o *workload.Link, found *[]workload.LinkResult) func() error {
 	if o == nil {
 		return nil
 	}
 	return func() error {
-		r, err := pair.Run(ctx, a.place(), *o, nil)
+		r, err := o.Run(ctx, a.dir(), nil)
 		if err == nil {
-			err = account(r.Sent.Count, r.Got.Count, r.Got.Lost)
+			err = account(r.Sent.Count, r.Received.Count, r.Received.Lost)
 		}
 		*found = append(*found, r)
 		return err
 	}
 }
 
-// floors is pairs for a floor.
-func (a *app) floors(ctx context.Context, o *floor.Order, found *[]pair.Result) func() error {
+// floors measures a floor and appends the result to found. For nil options it returns nil.
+func (a *app) floors(ctx context.Context, o *floor.Options, found *[]workload.LinkResult) func() error {
 	if o == nil {
 		return nil
 	}
 	return func() error {
-		r, err := floor.Run(ctx, a.place(), *o)
+		r, err := floor.Run(ctx, a.dir(), *o)
 		*found = append(*found, r)
 		return err
 	}
 }
 
-// share is the part of one round of a whole that is not 0.
+// share is the part of one round in a count or duration. Only the share of 0 is 0.
 func share[N uint64 | time.Duration](whole N) N {
 	if whole == 0 {
 		return 0
 	}
-	return max(1, whole/beside)
+	return max(1, whole/comparedRounds)
 }
 
-// pairFigures is what two processes found between them, in one round or several.
-func pairFigures(o pair.Order, rs []pair.Result) report.Figures {
+// linkFigures are the figures of a link, in one or several rounds.
+func linkFigures(o workload.Link, rs []workload.LinkResult) report.Figures {
 	used, n, waited, memory := rs[0].Sent.Usage.Since(rs[0].Sent.Usage), uint64(0), uint64(0), uint64(0)
 	for _, r := range rs {
-		used = used.Plus(r.Sent.Usage).Plus(r.Got.Usage)
-		n += r.Got.Count
+		used = used.Plus(r.Sent.Usage).Plus(r.Received.Usage)
+		n += r.Received.Count
 		waited += r.Sent.Waited
 		memory = max(memory, r.Sent.Memory)
 	}
 	perSecond := medianRate(rs)
 	return report.Figures{
 		Size: o.Size, Wait: o.Wait, Count: n, Lost: lostOf(rs),
-		Delays:       of(rs, delaysOf),
+		Delays:       medians(rs, delaysOf),
 		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size),
 		AllocsPerMsg: float64(used.Allocs) / float64(n), CPU: used.CPU,
 		More: []report.Field{
@@ -98,7 +98,7 @@ func pairFigures(o pair.Order, rs []pair.Result) report.Figures {
 			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / float64(n)},
 			{Key: "publishes_that_waited", Value: waited},
 			{Key: "touch", Value: touched(o.TouchOne)}, {Key: "loan", Value: o.Loan}, {Key: "copy_out", Value: o.Copy},
-			{Key: "batch", Value: unless0(o.Batch)}, {Key: "depth", Value: o.Depth}, {Key: "memory_bytes", Value: memory},
+			{Key: "batch", Value: knownUnless0(o.Batch)}, {Key: "depth", Value: o.Depth}, {Key: "memory_bytes", Value: memory},
 		},
 	}
 }
@@ -110,16 +110,16 @@ func touched(one bool) string {
 	return "all"
 }
 
-func lostOf(rs []pair.Result) (n uint64) {
+func lostOf(rs []workload.LinkResult) (n uint64) {
 	for _, r := range rs {
-		n += r.Got.Lost
+		n += r.Received.Lost
 	}
 	return n
 }
 
-// medianRate is messages per second.
-func medianRate(rs []pair.Result) float64 {
-	return medianOf(rs, func(r pair.Result) float64 { return float64(r.Got.Count) / r.Seconds() })
+// medianRate is the median of the messages per second.
+func medianRate(rs []workload.LinkResult) float64 {
+	return medianOf(rs, func(r workload.LinkResult) float64 { return float64(r.Received.Count) / r.Seconds() })
 }
 
 // medianOf is the median of a figure over several rounds.
@@ -128,50 +128,50 @@ func medianOf[R any](rs []R, figure func(R) float64) float64 {
 	for _, r := range rs {
 		all = append(all, figure(r))
 	}
-	return distribution.Median(all)
+	return measure.Median(all)
 }
 
-// of is the medians of delays over several rounds, nil where there were none.
-func of[R any](rs []R, delays func(R) *distribution.Percentiles) *distribution.Percentiles {
-	var all []*distribution.Percentiles
+// medians are the medians of delays over several rounds, nil without delays.
+func medians[R any](rs []R, delays func(R) *measure.Percentiles) *measure.Percentiles {
+	var all []*measure.Percentiles
 	for _, r := range rs {
 		if p := delays(r); p != nil {
 			all = append(all, p)
 		}
 	}
-	return distribution.Medians(all)
+	return measure.Medians(all)
 }
 
-func p50(p *distribution.Percentiles) any {
+func p50(p *measure.Percentiles) any {
 	if p == nil {
 		return nil
 	}
 	return p.P50
 }
 
-func mean(p *distribution.Percentiles) any {
+func mean(p *measure.Percentiles) any {
 	if p == nil {
 		return nil
 	}
 	return p.Mean
 }
 
-func p99(p *distribution.Percentiles) any {
+func p99(p *measure.Percentiles) any {
 	if p == nil {
 		return nil
 	}
 	return p.P99
 }
 
-// unless0 is a number, unknown where it is 0.
-func unless0[N int | float64](n N) any {
+// knownUnless0 is a number, nil for 0.
+func knownUnless0[N int | float64](n N) any {
 	if n == 0 {
 		return nil
 	}
 	return n
 }
 
-// ratio is how many times b goes into a, unknown where one of them is.
+// ratio is a divided by b, nil if one of them is unknown.
 func ratio(a, b any) any {
 	x, y := number(a), number(b)
 	if y == 0 {

@@ -4,14 +4,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/crowd"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/meeting"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 func (a *app) scale() *cobra.Command {
 	var e extent
-	var o crowd.Order
+	var o workload.Scale
 	listings := 20
 	cmd := &cobra.Command{
 		Use:   "scale",
@@ -28,7 +27,7 @@ that waits has a new publisher: that is what the percentiles are of.`,
 			if err := a.check(cmd); err != nil {
 				return err
 			}
-			if err := e.settle(cmd, matchCount, enough); err != nil {
+			if err := e.complete(cmd, matchCount, maxDuration); err != nil {
 				return err
 			}
 			const most, each = 1000, 4000 // a domain has room for 1024 participants, each for 4096 publishers
@@ -44,8 +43,8 @@ that waits has a new publisher: that is what the percentiles are of.`,
 			case o.Visits < 0 || o.Visits > 1000:
 				return cli.Usagef(cmd, "--visits %d is not between 0 and 1000", o.Visits)
 			}
-			m := meeting.Order{Count: e.count, Warm: matchWarm, Duration: e.duration}
-			r, err := crowd.Run(cmd.Context(), a.place(), o, listings, m)
+			m := workload.Discovery{Count: e.count, Warm: matchWarm, Duration: e.duration}
+			r, err := o.Run(cmd.Context(), a.dir(), listings, m)
 			if err != nil {
 				return ended(cmd.Context(), err)
 			}
@@ -62,7 +61,7 @@ that waits has a new publisher: that is what the percentiles are of.`,
 	return cmd
 }
 
-func scaleFigures(o crowd.Order, r crowd.Result) report.Figures {
+func scaleFigures(o workload.Scale, r workload.ScaleResult) report.Figures {
 	var visitCPU, idleCPU any
 	if r.Visits.Count > 0 {
 		visitCPU, idleCPU = r.Visits.CPU, 100*r.Visits.Idle
@@ -71,7 +70,7 @@ func scaleFigures(o crowd.Order, r crowd.Result) report.Figures {
 		Workload: "scale", Count: r.Match.Count, Delays: r.Match.Seen, CPU: r.Match.Usage.CPU,
 		More: []report.Field{
 			{Key: "topics", Value: o.Topics}, {Key: "participants", Value: o.Participants},
-			{Key: "topics_listed", Value: r.Found}, {Key: "participants_listed", Value: r.Members},
+			{Key: "topics_listed", Value: r.Topics}, {Key: "participants_listed", Value: r.Participants},
 			{Key: "list_first_ns", Value: int64(r.First)},
 			{Key: "list_p50_ns", Value: p50(r.List)}, {Key: "list_p99_ns", Value: p99(r.List)},
 			{Key: "new_publisher_p50_ns", Value: p50(r.Match.Made)}, {Key: "new_publisher_p99_ns", Value: p99(r.Match.Made)},

@@ -9,14 +9,14 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/floor"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
 	"github.com/shmbus/shmbus/cmd/shmperf/internal/report"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 )
 
 // Defaults of stream.
 const (
 	streamCount = 5_000_000
-	streamBytes = 4 << 30 // of all messages together
+	streamBytes = 4 << 30 // of all messages
 	ringBytes   = 4 << 20 // of the samples that the publisher keeps
 )
 
@@ -30,7 +30,7 @@ func (a *app) stream() *cobra.Command {
 	var e extent
 	var touch, policy string
 	var withFloor, withCalls bool
-	var o pair.Order
+	var o workload.Link
 	cmd := &cobra.Command{
 		Use:   "stream",
 		Short: "Count messages from one process to another",
@@ -48,7 +48,7 @@ ReceiveBatch, which waits as Receive does: --wait is then spin or block.`,
   shmperf stream --policy keep-last --duration 2s`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.streamOrder(cmd, &e, &o, touch, policy); err != nil {
+			if err := a.streamOptions(cmd, &e, &o, touch, policy); err != nil {
 				return err
 			}
 			rs, fs, err := a.streamRounds(cmd.Context(), o, withFloor)
@@ -57,7 +57,7 @@ ReceiveBatch, which waits as Receive does: --wait is then spin or block.`,
 			}
 			f := streamFigures(o, rs, fs)
 			f.More = append([]report.Field{{Key: "policy", Value: policy}}, f.More...)
-			if err := a.calls(cmd.Context(), o, withCalls, &f); err != nil {
+			if err := a.linkCalls(cmd.Context(), o, withCalls, &f); err != nil {
 				return ended(cmd.Context(), err)
 			}
 			if err := a.print(f); err != nil || !o.Lossless {
@@ -68,7 +68,7 @@ ReceiveBatch, which waits as Receive does: --wait is then spin or block.`,
 	}
 	e.flags(cmd, 64, "5000000, but no more than 4 GiB of payload")
 	f := cmd.Flags()
-	f.StringVar(&o.Wait, "wait", pair.Poll, waitUsage+"; with --batch spin unless you say block")
+	f.StringVar(&o.Wait, "wait", workload.WaitPoll, waitUsage+"; with --batch spin unless you say block")
 	f.StringVar(&policy, "policy", lossless, "lossless or keep-last")
 	f.IntVar(&o.Depth, "depth", 0, "samples that the publisher keeps (default 4 MiB of payload, but 4 to 256 samples, and a batch)")
 	f.IntVar(&o.Batch, "batch", 0, "publish and receive so many messages at once, 1 to 256 (default: each by itself)")
@@ -78,21 +78,21 @@ ReceiveBatch, which waits as Receive does: --wait is then spin or block.`,
 	return cmd
 }
 
-// streamRounds measures a stream and, if asked, the floor.
-func (a *app) streamRounds(ctx context.Context, o pair.Order, withFloor bool) (rs, floors []pair.Result, err error) {
-	var under *floor.Order
+// streamRounds measures a stream and, with --floor, the floor.
+func (a *app) streamRounds(ctx context.Context, o workload.Link, withFloor bool) (rs, floors []workload.LinkResult, err error) {
+	var under *floor.Options
 	if withFloor {
 		o.Count, o.Duration = share(o.Count), share(o.Duration)
 		under = copyFloor(o.Size, o.Depth, o.Count, o.Warm, o.Duration)
 	}
-	err = inTurns(roundsOf(withFloor), a.floors(ctx, under, &floors), a.pairs(ctx, &o, &rs))
+	err = inTurns(roundsOf(withFloor), a.floors(ctx, under, &floors), a.links(ctx, &o, &rs))
 	return rs, floors, err
 }
 
-// ringOf is how many samples of a size a stream keeps by default.
+// ringOf is the number of samples of a size that a stream keeps by default.
 func ringOf(size int) int { return 1 << (bits.Len(uint(min(max(ringBytes/size, 4), 256))) - 1) }
 
-func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, policy string) error {
+func (a *app) streamOptions(cmd *cobra.Command, e *extent, o *workload.Link, touch, policy string) error {
 	if err := a.check(cmd); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 	if err := oneOf(cmd, "touch", touch, "all", "one"); err != nil {
 		return err
 	}
-	if err := e.settle(cmd, min(streamCount, streamBytes/uint64(max(1, e.size))), enough); err != nil {
+	if err := e.complete(cmd, min(streamCount, streamBytes/uint64(max(1, e.size))), maxDuration); err != nil {
 		return err
 	}
 	if err := checkBatch(cmd, o); err != nil {
@@ -126,8 +126,8 @@ func (a *app) streamOrder(cmd *cobra.Command, e *extent, o *pair.Order, touch, p
 	return nil
 }
 
-// checkBatch refuses what cannot be done in batches.
-func checkBatch(cmd *cobra.Command, o *pair.Order) error {
+// checkBatch refuses flags that --batch excludes.
+func checkBatch(cmd *cobra.Command, o *workload.Link) error {
 	const most = 256 // samples that a subscriber may hold at once by default
 	given := cmd.Flags().Changed
 	switch {
@@ -137,29 +137,29 @@ func checkBatch(cmd *cobra.Command, o *pair.Order) error {
 		return cli.Usagef(cmd, "--batch %d is not between 1 and %d", o.Batch, most)
 	case o.Loan:
 		return cli.Usagef(cmd, "--loan and --batch: choose one; a batch is copied, a loan is one message")
-	case given("wait") && o.Wait == pair.Poll:
+	case given("wait") && o.Wait == workload.WaitPoll:
 		return cli.Usagef(cmd, "--wait poll and --batch: ReceiveBatch waits as Receive does; choose spin or block")
 	case !given("wait"):
-		o.Wait = pair.Spin
+		o.Wait = workload.WaitSpin
 	}
 	return nil
 }
 
-// copyFloor is one process copying the same payloads into as much shared memory.
-func copyFloor(size, ring int, count, warm uint64, duration time.Duration) *floor.Order {
-	return &floor.Order{Kind: floor.Memcpy, Size: size, Ring: ring, Count: count, Warm: warm, Duration: duration}
+// copyFloor is one process that copies the same payloads into a ring of the same size.
+func copyFloor(size, ring int, count, warm uint64, duration time.Duration) *floor.Options {
+	return &floor.Options{Kind: floor.Memcpy, Size: size, Ring: ring, Count: count, Warm: warm, Duration: duration}
 }
 
-func streamFigures(o pair.Order, rs, floors []pair.Result) report.Figures {
-	f := pairFigures(o, rs)
+func streamFigures(o workload.Link, rs, floors []workload.LinkResult) report.Figures {
+	f := linkFigures(o, rs)
 	f.Workload = "stream"
 	more := append([]report.Field{{Key: "rounds", Value: len(rs)}}, copyFields(o.Size, medianRate(rs), floors)...)
 	f.More = append(more, f.More...)
 	return f
 }
 
-// copyFields compares messages per second with copies per second, if those were measured.
-func copyFields(size int, perSecond float64, floors []pair.Result) []report.Field {
+// copyFields compares messages per second with copies per second, if the floor was measured.
+func copyFields(size int, perSecond float64, floors []workload.LinkResult) []report.Field {
 	var kind, under, bytes, times any
 	if len(floors) > 0 {
 		copies := medianRate(floors)

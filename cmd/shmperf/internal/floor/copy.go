@@ -3,19 +3,16 @@ package floor
 import (
 	"context"
 
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/pair"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/stage"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/usage"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/harness"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/workload"
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/shm"
-	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-// Copy is the role of the process that copies into shared memory.
-func Copy(ctx context.Context, d *subproc.Parent) error { return stage.Play(ctx, d, "", copies) }
-
-func copies(ctx context.Context, at *stage.Post[Order]) (any, error) {
-	o := at.Order
+// copyBlocks copies blocks into shared memory.
+func copyBlocks(ctx context.Context, w *harness.Worker[Options]) (any, error) {
+	o := w.Request
 	size := int64(o.Size) * int64(o.Ring)
 	f, err := shm.Create(o.Dir, size, 0o600)
 	if err != nil {
@@ -33,12 +30,12 @@ func copies(ctx context.Context, at *stage.Post[Order]) (any, error) {
 	return o.copy(ctx, m.Bytes())
 }
 
-func (o *Order) copy(ctx context.Context, to []byte) (pair.Result, error) {
+func (o *Options) copy(ctx context.Context, to []byte) (workload.LinkResult, error) {
 	c, from := clock.New(), make([]byte, o.Size)
 	for i := range from {
 		from[i] = byte(i)
 	}
-	var before usage.Usage
+	var before measure.Usage
 	began := int64(0)
 	elapsed := func() int64 { return c.Now() - began }
 	n, off := uint64(0), 0
@@ -46,8 +43,8 @@ func (o *Order) copy(ctx context.Context, to []byte) (pair.Result, error) {
 		n++
 		if n == o.Warm+1 {
 			var err error
-			if before, err = usage.Now(); err != nil {
-				return pair.Result{}, err
+			if before, err = measure.ReadUsage(); err != nil {
+				return workload.LinkResult{}, err
 			}
 			began = c.Now()
 		}
@@ -55,15 +52,15 @@ func (o *Order) copy(ctx context.Context, to []byte) (pair.Result, error) {
 		if off += o.Size; off == len(to) {
 			off = 0
 			if ctx.Err() != nil {
-				return pair.Result{}, ctx.Err()
+				return workload.LinkResult{}, ctx.Err()
 			}
 		}
 		last = n > o.Warm && o.isLast(n, elapsed)
 	}
 	ended := c.Now()
-	after, err := usage.Now()
-	return pair.Result{
-		Sent: pair.Sent{Count: n - o.Warm, Began: began, Usage: after.Since(before)},
-		Got:  pair.Got{Count: n - o.Warm, Ended: ended},
+	after, err := measure.ReadUsage()
+	return workload.LinkResult{
+		Sent:     workload.LinkSent{Count: n - o.Warm, Began: began, Usage: after.Since(before)},
+		Received: workload.LinkReceived{Count: n - o.Warm, Ended: ended},
 	}, err
 }

@@ -1,3 +1,4 @@
+// Package report prints the figures of a measurement as a table, as JSON or as CSV, with the machine they were measured on.
 package report
 
 import (
@@ -10,38 +11,37 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/distribution"
-	"github.com/shmbus/shmbus/cmd/shmperf/internal/machine"
+	"github.com/shmbus/shmbus/cmd/shmperf/internal/measure"
 )
 
-// A Field is one figure or fact. Keys that end in _s, _ns, _bytes and _per_s say in which unit it is.
+// A Field is one figure or fact. The end of the key gives the unit: _s, _ns, _bytes or _per_s.
 type Field struct {
 	Key   string
 	Value any // string, bool, int, int64, uint64, float64, or nil for unknown
 }
 
-// Figures are what every workload reports. Nil is unknown or without meaning there.
+// Figures are what every workload reports. Nil is unknown or does not apply.
 type Figures struct {
 	Workload       string
 	Size           any
 	Wait           any
 	Count          any
 	Lost           any
-	Delays         *distribution.Percentiles
+	Delays         *measure.Percentiles
 	MessagesPerS   any
 	BytesPerS      any
 	AllocsPerMsg   any
 	SyscallsPerMsg any
-	CPU            any // seconds of all processes of the measurement but the one that started them
+	CPU            any // seconds of all processes of the measurement except the one that started them
 	More           []Field
 }
 
-// A Report is figures and what they were measured on, in the order in which they are printed.
+// A Report is the figures and the machine they were measured on, in the order in which they are printed.
 type Report []Field
 
-// New puts a report together.
-func New(f Figures, m machine.Machine) Report {
-	delay := func(of func(*distribution.Percentiles) int64) any {
+// New makes a report.
+func New(f Figures, m measure.Machine) Report {
+	delay := func(of func(*measure.Percentiles) int64) any {
 		if f.Delays == nil {
 			return nil
 		}
@@ -49,11 +49,11 @@ func New(f Figures, m machine.Machine) Report {
 	}
 	r := Report{
 		{"workload", f.Workload}, {"size", f.Size}, {"wait", f.Wait}, {"count", f.Count}, {"lost", f.Lost},
-		{"p50_ns", delay(func(p *distribution.Percentiles) int64 { return p.P50 })},
-		{"p90_ns", delay(func(p *distribution.Percentiles) int64 { return p.P90 })},
-		{"p99_ns", delay(func(p *distribution.Percentiles) int64 { return p.P99 })},
-		{"p999_ns", delay(func(p *distribution.Percentiles) int64 { return p.P999 })},
-		{"max_ns", delay(func(p *distribution.Percentiles) int64 { return p.Max })},
+		{"p50_ns", delay(func(p *measure.Percentiles) int64 { return p.P50 })},
+		{"p90_ns", delay(func(p *measure.Percentiles) int64 { return p.P90 })},
+		{"p99_ns", delay(func(p *measure.Percentiles) int64 { return p.P99 })},
+		{"p999_ns", delay(func(p *measure.Percentiles) int64 { return p.P999 })},
+		{"max_ns", delay(func(p *measure.Percentiles) int64 { return p.Max })},
 		{"msgs_per_s", f.MessagesPerS}, {"bytes_per_s", f.BytesPerS},
 		{"allocs_per_msg", f.AllocsPerMsg}, {"syscalls_per_msg", f.SyscallsPerMsg}, {"cpu_s", f.CPU},
 	}
@@ -69,7 +69,7 @@ func known(s string) any {
 	return s
 }
 
-// MarshalJSON makes one object of the report, with the keys in order.
+// MarshalJSON makes one object of the report, with the keys in the order of the report.
 func (r Report) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	for i, f := range r {
@@ -83,7 +83,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// CSV writes the report as a line of values, below a line of keys.
+// CSV writes the report as a line of keys and a line of values.
 func (r Report) CSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	keys, values := make([]string, len(r)), make([]string, len(r))
@@ -96,7 +96,7 @@ func (r Report) CSV(w io.Writer) error {
 	return out.WriteAll([][]string{keys, values})
 }
 
-// Print writes the report for people.
+// Print writes the report as a table.
 func (r Report) Print(w io.Writer) error {
 	g := cli.NewGrid("FIGURE", ">VALUE")
 	for _, f := range r {

@@ -1,3 +1,4 @@
+// Package command is the command line of shmrec: its flags, its output and its exit codes.
 package command
 
 import (

@@ -1,0 +1,117 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/shmbus/shmbus/bench/internal/env"
+	"github.com/shmbus/shmbus/bench/internal/figures"
+	"github.com/shmbus/shmbus/bench/internal/peers"
+	"github.com/shmbus/shmbus/bench/internal/proc"
+)
+
+// Programs are the programs that the workloads run.
+type Programs struct {
+	Env     *env.Environment
+	Shmperf *peers.Shmperf
+	NATS    *peers.NATS
+}
+
+func (p *Programs) ours(name string, d time.Duration, args ...string) Runner {
+	return p.oursOn(proc.AnyCPU, name, d, args...)
+}
+
+func (p *Programs) oursOn(cpus proc.Affinity, name string, d time.Duration, args ...string) Runner {
+	return Runner{Name: name, Installed: func(context.Context) error { return cpus.Possible() },
+		Run: func(ctx context.Context) (figures.Figures, error) { return p.Shmperf.Run(ctx, cpus, d, args...) }}
+}
+
+// native runs a program of this module in C. Its arguments may contain a directory, which is removed after the run.
+func (p *Programs) native(name string, program env.Program, args func(dir string) []string) Runner {
+	return p.nativeOn(proc.AnyCPU, name, program, args)
+}
+
+func (p *Programs) nativeOn(cpus proc.Affinity, name string, program env.Program, args func(dir string) []string) Runner {
+	return Runner{
+		Name: name,
+		Installed: func(ctx context.Context) error {
+			_, err := p.Env.Compile(ctx, program)
+			return cmp.Or(err, cpus.Possible())
+		},
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			path, err := p.Env.Compile(ctx, program)
+			if err != nil {
+				return nil, err
+			}
+			dir, remove, err := p.Env.NewDir()
+			if err != nil {
+				return nil, err
+			}
+			defer remove()
+			out, err := proc.Run(ctx, dir, cpus.Env(), path, args(dir)...)
+			if err != nil {
+				return nil, err
+			}
+			return figures.Parse(out)
+		},
+	}
+}
+
+func (p *Programs) stdio(kind string, size, rate int, d time.Duration) Runner {
+	return p.stdioOn(proc.AnyCPU, kind, size, rate, d)
+}
+
+func (p *Programs) stdioOn(cpus proc.Affinity, kind string, size, rate int, d time.Duration) Runner {
+	name := map[string]string{"pipe": "pipe", "unix": "unix socket", "tcp": "TCP loopback"}[kind]
+	return p.nativeOn(cpus, name, env.Stream, func(string) []string {
+		return []string{kind, strconv.Itoa(size), strconv.Itoa(rate), p.Env.Milliseconds(d)}
+	})
+}
+
+func (p *Programs) zeromq(size, rate int, d time.Duration) Runner {
+	return p.native("ZeroMQ ipc", env.ZeroMQ, func(dir string) []string {
+		return []string{"ipc://" + dir + "/zeromq", strconv.Itoa(size), strconv.Itoa(rate), p.Env.Milliseconds(d)}
+	})
+}
+
+func (p *Programs) ucx(name string, t peers.UCX) Runner {
+	return Runner{Name: name, Installed: func(context.Context) error { return t.Installed() },
+		Run: func(ctx context.Context) (figures.Figures, error) { return t.Run(ctx, p.Env) }}
+}
+
+func (p *Programs) cycloneLatency(size int) Runner {
+	return p.cyclone(func(ctx context.Context) (figures.Figures, error) {
+		return peers.CycloneLatency(ctx, p.Env, size, rate)
+	})
+}
+
+func (p *Programs) cycloneRate(size int) Runner {
+	return p.cyclone(func(ctx context.Context) (figures.Figures, error) { return peers.CycloneRate(ctx, p.Env, size) })
+}
+
+func (p *Programs) cyclone(run func(context.Context) (figures.Figures, error)) Runner {
+	return Runner{Name: "Cyclone DDS, loopback", Installed: func(context.Context) error { return peers.CycloneInstalled() }, Run: run}
+}
+
+func (p *Programs) redis(rate int, d time.Duration) Runner {
+	return Runner{Name: "Redis, unix socket", Installed: func(ctx context.Context) error { return peers.RedisInstalled(ctx, p.Env) },
+		Run: func(ctx context.Context) (figures.Figures, error) { return peers.Redis(ctx, p.Env, small, rate, d) }}
+}
+
+func (p *Programs) nats(rate int, d time.Duration) Runner {
+	return Runner{Name: "NATS, embedded", Installed: p.NATS.Build,
+		Run: func(ctx context.Context) (figures.Figures, error) { return p.NATS.Run(ctx, small, rate, d) }}
+}
+
+func (p *Programs) iceoryx(name, mode string, size, rate int, d time.Duration) Runner {
+	return p.iceoryxOn(proc.AnyCPU, name, mode, size, rate, d)
+}
+
+func (p *Programs) iceoryxOn(cpus proc.Affinity, name, mode string, size, rate int, d time.Duration) Runner {
+	return Runner{Name: name, Installed: func(ctx context.Context) error { return peers.IceoryxInstalled(ctx, p.Env) },
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			return peers.Iceoryx(ctx, p.Env, cpus, mode, size, rate, d)
+		}}
+}

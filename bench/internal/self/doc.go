@@ -1,2 +1,0 @@
-// Package self builds and runs shmperf, which measures shmbus.
-package self

@@ -1,2 +1,0 @@
-// Package command is the command line of shmperf.
-package command

@@ -1,2 +1,0 @@
-// Package distribution collects delays and says how they are distributed.
-package distribution

@@ -1,2 +1,0 @@
-// Package machine says what a measurement was made on.
-package machine

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package measure
+
+import "time"
+
+// Nap sleeps.
+func Nap(d time.Duration) { time.Sleep(d) }

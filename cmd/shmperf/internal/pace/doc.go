@@ -1,2 +1,0 @@
-// Package pace is how a sender of a measurement waits: for its next turn, or for a word of the board.
-package pace

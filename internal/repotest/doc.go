@@ -1,2 +1,0 @@
-// Package repotest holds the tests of the repository as a whole: its documents, its commands and the rules that its code follows.
-package repotest

@@ -1,0 +1,81 @@
+package repotest
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// packageComments wants one package comment in every package.
+func packageComments(files []*source) (wrong []string) {
+	comments := map[string][]string{}
+	for _, s := range files {
+		if s.file == nil || s.test() {
+			continue
+		}
+		found := comments[s.dir()]
+		if s.file.Doc != nil && strings.TrimSpace(s.file.Doc.Text()) != "" {
+			found = append(found, s.path)
+		}
+		comments[s.dir()] = found
+	}
+	for dir, found := range comments {
+		if len(found) != 1 {
+			wrong = append(wrong, fmt.Sprintf("package %s has %d package comments: %v", dir, len(found), found))
+		}
+	}
+	return wrong
+}
+
+const maxPackages = 60
+
+// fewPackages bounds the packages of the module. The comparison in bench is a module of its own.
+func fewPackages(files []*source) []string {
+	packages := map[string]bool{}
+	for _, s := range files {
+		if s.file != nil && !s.under("bench") && !strings.Contains(s.path, "/testdata/") {
+			packages[s.dir()] = true
+		}
+	}
+	if len(packages) > maxPackages {
+		return []string{fmt.Sprintf("there are %d packages, more than %d: merge packages of one idea", len(packages), maxPackages)}
+	}
+	return nil
+}
+
+const minLines = 20
+
+// tinyFiles wants the content of a tiny file in a neighbour, unless the file is only for some builds.
+func tinyFiles(s *source) []string {
+	n := bytes.Count(s.text, []byte("\n"))
+	if n >= minLines || s.constraint() != nil || forOnePlatform(s.path) || strings.Contains(s.path, "/testdata/") || slices.Contains(tinyForNow(), s.path) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s has %d lines, less than %d: merge it into a neighbour", s.path, n, minLines)}
+}
+
+// forOnePlatform reports whether the name of a Go file ends with an operating system or an architecture.
+func forOnePlatform(name string) bool {
+	parts := strings.Split(strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".go"), "_test"), "_")
+	platforms := []string{"linux", "darwin", "windows", "freebsd", "386", "amd64", "arm", "arm64", "wasm"}
+	return len(parts) > 1 && slices.Contains(platforms, parts[len(parts)-1])
+}
+
+// tinyForNow are the tiny files that remain to be merged.
+func tinyForNow() []string {
+	return []string{
+		"integration/doc.go", "integration/mcapjs/doc.go", "internal/closed/closed.go", "registry/doc.go", "shmtransport/doc.go",
+		"shmtransport/ids.go",
+	}
+}
+
+// folders are n packages below a folder.
+func folders(below string, n int) map[string]string {
+	files := map[string]string{}
+	for i := range n {
+		files[fmt.Sprintf("%s%d/a.go", below, i)] = "package a"
+	}
+	return files
+}

@@ -1,2 +1,0 @@
-// Subscriber prints what is published on the topic "hello" until it is interrupted.
-package main

@@ -1,0 +1,120 @@
+package shmtransport
+
+import (
+	"context"
+	"errors"
+
+	"github.com/shmbus/shmbus/internal/failpoint"
+)
+
+// allocSlot finds a slot for n payload bytes. In this order it tries a free slot, a slot that readers have released,
+// new memory, and the slots of the oldest samples in the ring or their memory. Such samples count as lost for readers
+// that have not taken them. Called with mu held.
+func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
+	for {
+		if err := w.checkPublish(n); err != nil {
+			return 0, err
+		}
+		if id, ok := w.pool.alloc(n, false); ok {
+			return id, nil
+		}
+		w.pool.reclaim(w)
+		if id, ok := w.pool.alloc(n, false); ok {
+			return id, nil
+		}
+		err := w.pool.grow(n, false)
+		w.stats.SetMemory(w.pool.reserved)
+		if id, ok := w.pool.alloc(n, err != nil); ok {
+			return id, nil
+		}
+		var limit *LimitError
+		var space *NoSpaceError
+		if !errors.As(err, &limit) && !errors.As(err, &space) {
+			return 0, err
+		}
+		id, untaken := w.withdrawFor(n)
+		if id == noSlot && untaken == 0 && space != nil {
+			id, untaken = w.withdrawSmaller(n, space.Err)
+		}
+		if id != noSlot {
+			return id, nil
+		}
+		if untaken == 0 {
+			if space != nil {
+				space.Held = w.pool.countHeld()
+			}
+			return 0, err
+		}
+		if err := w.awaitTaken(ctx, func() uint64 { return untaken }); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// withdrawFor withdraws samples, oldest first, until a slot for n bytes is free. Samples that a reader holds stay,
+// because withdrawing them gives no slot. At the first sample that a lossless reader has not taken yet, it returns the
+// sample's sequence. Called with mu held.
+func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
+	depth := uint64(w.ring.depth())
+	w.pool.scanMarks(w)
+	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
+		id := w.inRing[w.ring.index(seq)]
+		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
+			continue
+		}
+		if !w.takenByLossless(seq) {
+			return noSlot, seq
+		}
+		w.withdraw(seq)
+		if id, ok := w.pool.alloc(n, true); ok {
+			return id, 0
+		}
+	}
+	return noSlot, 0
+}
+
+// withdrawSmaller withdraws samples in smaller slots, oldest first, until the memory of unused slots is enough for a
+// slot of n bytes. Without it a publisher whose limit was reached by small payloads could never publish a larger one.
+// It follows a withdrawFor without success and has the same results.
+//
+// It does nothing if cause is a *MemoryError: punching holes frees memory but no address space.
+func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64) {
+	if errors.As(cause, new(*MemoryError)) {
+		return noSlot, 0
+	}
+	depth := uint64(w.ring.depth())
+	evictable := w.pool.evictable(n, cause != nil)
+	if evictable == nil {
+		return noSlot, 0
+	}
+	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
+		id := w.inRing[w.ring.index(seq)]
+		if id == noSlot || !evictable[id.arena()] {
+			continue
+		}
+		if !w.takenByLossless(seq) {
+			return noSlot, seq
+		}
+		w.withdraw(seq)
+		err := w.pool.grow(n, true)
+		w.stats.SetMemory(w.pool.reserved)
+		if err != nil {
+			continue
+		}
+		if id, ok := w.pool.alloc(n, true); ok {
+			return id, 0
+		}
+	}
+	return noSlot, 0
+}
+
+// withdraw takes back a sample that is in the ring.
+func (w *Writer) withdraw(seq uint64) {
+	i := w.ring.index(seq)
+	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
+	failpoint.At("takeback.word")
+	w.pool.retire(w.inRing[i])
+	w.inRing[i] = noSlot
+	failpoint.At("takeback.retire")
+	w.pool.reclaim(w)
+}

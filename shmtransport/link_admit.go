@@ -1,0 +1,102 @@
+package shmtransport
+
+import (
+	"fmt"
+
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// ended reports whether the publisher will never publish again: it has closed, or its process has exited. Its ring does
+// not change any more.
+func (l *Link) ended() bool { return l.exited.Load() || l.state.Load() == stateClosed }
+
+// beginIfReady reports whether samples may be taken. The first time that is so it sets the cursor.
+func (l *Link) beginIfReady() (bool, error) {
+	if l.admitted {
+		return true, nil
+	}
+	if l.starved {
+		if !l.retry.Swap(false) {
+			return false, nil
+		}
+		l.starved, l.admitted = false, true
+		return true, nil
+	}
+	ended := l.ended()
+	gen := l.admitGen.Load()
+	if !ended && l.checked && gen == l.seenGen {
+		return false, nil
+	}
+	l.checked, l.seenGen = true, gen
+	if start, ok := l.findAdmission(); ok {
+		l.begin(start)
+		return true, nil
+	}
+	if ended {
+		// No slot is reused any more, so marks are not needed.
+		l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
+		return true, nil
+	}
+	if l.refused() {
+		return false, l.refusal()
+	}
+	return false, nil
+}
+
+// tryBegin is beginIfReady for a check that takes nothing: take finds the error again.
+func (l *Link) tryBegin() {
+	if l.admitted || l.kept != nil || l.starved {
+		return
+	}
+	if _, err := l.beginIfReady(); err != nil {
+		l.checked = false
+	}
+}
+
+// refused reports whether the publisher had no room for another reader after it could see this one's request. An
+// earlier full was for another reader and may be outdated: a publisher that removes a reader clears full before it
+// changes the generation.
+func (l *Link) refused() bool { return l.admitGen.Load() != l.requestGen && l.full.Load() != 0 }
+
+func (l *Link) refusal() error {
+	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
+}
+
+// findAdmission looks for this link's entry in the publisher's admission table and returns its start.
+func (l *Link) findAdmission() (start uint64, ok bool) {
+	for i := range MaxReaders {
+		e := l.admissions[i*admissionEntrySize : (i+1)*admissionEntrySize]
+		if mem.Uint64(e, admOffReader).Load() != l.readerID || mem.Uint64(e, admOffLink).Load() != l.key {
+			continue
+		}
+		start = mem.Uint64(e, admOffStart).Load()
+		if mem.Uint32(e, admOffStatus).Load() == statusAdmitted {
+			return start, true
+		}
+	}
+	return 0, false
+}
+
+func (l *Link) begin(start uint64) {
+	l.admitted = true
+	l.start = max(start, 1)
+	l.cursor = l.start
+	l.cursorWord.Store(l.cursor)
+	failpoint.At("admit.begin")
+}
+
+// newest returns the sequence of the newest sample of a ring that no longer changes. The head may be behind the ring,
+// if the publisher died between the two stores.
+func (l *Link) newest() uint64 {
+	head := l.head.Load()
+	newest := head
+	for i := range l.ring.depth() {
+		if w := l.ring.word(uint64(i)).Load(); w != 0 {
+			if d := ahead(w, head); d > 0 && d <= int64(l.ring.depth()) {
+				newest = max(newest, head+uint64(d))
+			}
+		}
+	}
+	return newest
+}

@@ -1,0 +1,103 @@
+package shmtransport
+
+import (
+	"math"
+
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// freeMark returns an unused mark, or -1. Only the goroutine that has the lock sets marks. A goroutine that clears one
+// ends its holding first.
+func (l *Link) freeMark() int { return l.freeMarkFrom(0) }
+
+// freeMarkFrom is freeMark for marks from number k on.
+func (l *Link) freeMarkFrom(k int) int {
+	for ; k < len(l.holdings); k++ {
+		if !holding(l.holdings[k].Load()).active() && l.marks[k].Load() == 0 {
+			return k
+		}
+	}
+	return -1
+}
+
+// raiseMarksUsed makes the publisher check mark k, before it is set.
+func (l *Link) raiseMarksUsed(k int) {
+	if uint32(k) >= l.highWater {
+		l.highWater = uint32(k) + 1
+		l.marksUsed.Store(l.highWater)
+		failpoint.At("take.used")
+	}
+}
+
+// release ends a holding. It may be called from any goroutine. Page and ring are touched only for a sample in a slot,
+// because only these keep them mapped.
+func (l *Link) release(u holding) {
+	k := u.mark()
+	if !l.holdings[k].CompareAndSwap(uint64(u), uint64(u.next())) {
+		return // released before
+	}
+	if l.owner != nil {
+		l.owner.statsChanged()
+	}
+	if u&holdsSlot == 0 {
+		return
+	}
+	mem.Release32(&l.marks[k], 0)
+	failpoint.At("take.release")
+	if n := l.released.Add(1); n+1 == l.finalTakes.Load() {
+		l.unpinSamples()
+	}
+}
+
+// unreleased returns the number of samples that the application holds. It may be called from any goroutine.
+func (l *Link) unreleased() (n int64) {
+	for k := range l.holdingsUsed.Load() {
+		if holding(l.holdings[k].Load()).active() {
+			n++
+		}
+	}
+	return n
+}
+
+// unpinSamples removes the pin that all samples share. Close and the last release may both call it.
+func (l *Link) unpinSamples() {
+	if l.samplesUnpinned.CompareAndSwap(false, true) {
+		l.unpin()
+	}
+}
+
+// close disconnects from the ring. Held samples stay valid; the memory is unmapped when the last one is released.
+// Called once, by the goroutine that has the lock, or when there is none any more.
+func (l *Link) close() {
+	if l.kept != nil {
+		return
+	}
+	// The cursor is beyond any sequence, so no publisher waits for this subscription while a sample of it is held. The
+	// wake is unconditional: the wake cursor is in memory that may be the reason for closing the link.
+	l.cursorWord.Store(math.MaxUint64)
+	failpoint.At("disconnect.cursor")
+	futex.Wake(l.cursorLow)
+	failpoint.At("disconnect.wake")
+	l.finalTakes.Store(l.takes + 1)
+	if l.released.Load() == l.takes {
+		l.unpinSamples()
+	}
+	l.unpin()
+}
+
+// pin keeps page and ring mapped until unpin. They must be mapped.
+func (l *Link) pin() { l.pins.Add(1) }
+
+// unpin ends a pin. Another goroutine may unmap page and ring at once, so the caller must not touch them afterwards.
+func (l *Link) unpin() {
+	if l.pins.Add(-1) == 0 {
+		if r := l.owner; r != nil {
+			r.waitSet.mappedBytes.Add(-l.mappedBytes)
+			r.waitSet.mappedArenas.Add(-l.mappedArenas)
+		}
+		l.freePage()
+		l.view.close()
+	}
+}

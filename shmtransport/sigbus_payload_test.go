@@ -1,0 +1,78 @@
+//go:build linux
+
+package shmtransport
+
+import (
+	"errors"
+	"os"
+	"testing"
+)
+
+// Reading a payload in place ends with an error when the file is truncated. A small payload is a copy and stays.
+func TestSample_TruncatedPayload(t *testing.T) {
+	c := newTruncatePair(t)
+	c.publish(t, c.truncated, []byte("small"))
+	c.publish(t, c.truncated, large())
+	small, err := c.r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	truncate(t, c.path(c.truncated), c.truncated.pool.arenas[0].off)
+	if b, err := small.AppendTo(nil); err != nil || string(b) != "small" {
+		t.Errorf("%q, %v", b, err)
+	}
+	b, err := s.AppendTo([]byte("before"))
+	var corrupt *CorruptError
+	if !errors.As(err, &corrupt) || corrupt.Where != c.path(c.truncated) || string(b) != "before" {
+		t.Fatalf("%q, %v", b, err)
+	}
+	c.publish(t, c.honest, []byte("honest"))
+	expect(t, c.r, "honest", 0)
+	small.Release()
+	s.Release()
+	c.expectFailed(t)
+	if err := s.Read(func([]byte) error { return nil }); !errors.Is(err, os.ErrClosed) {
+		t.Error("after Release:", err)
+	}
+	restoreFile(t, c)
+}
+
+// Panics and faults elsewhere are the application's own.
+func TestSample_ReadPassesOtherPanics(t *testing.T) {
+	c := newTruncatePair(t)
+	c.publish(t, c.honest, large())
+	s, err := c.r.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	for name, f := range map[string]func(){
+		"a panic":        func() { panic("own") },
+		"a fault before": func() { _ = *c.r.firstByteOf(c.truncated) },
+	} {
+		truncate(t, c.path(c.truncated), 0)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s was swallowed", name)
+				}
+			}()
+			s.Read(func([]byte) error { f(); return nil })
+		}()
+	}
+	restoreFile(t, c)
+}
+
+// firstByteOf returns the first byte of a publisher's file as the Reader mapped it.
+func (r *Reader) firstByteOf(w *Writer) *byte {
+	for _, l := range *r.links.Load() {
+		if l.id == w.ID() {
+			return &l.arenaTable[0]
+		}
+	}
+	return nil
+}
