@@ -123,13 +123,16 @@ func (e *AccessError) remedy(dir string) string {
 	case mine:
 		return "chmod u+rwx it"
 	case member && perm&0o050 == 0o050 && perm&0o020 == 0:
-		return "the group may only read here (ReadOnly, which shmmon echo and shmrec record choose by themselves); to take part, run as its owner or have that one chmod 2770 it"
+		return "the group may only read here (ReadOnly, which shmmon echo and shmrec record choose by themselves); " +
+			"to take part, run as its owner or have that one chmod 2770 it"
 	case member && perm&0o070 == 0o070:
 		return "the directory is sticky: run as the owner of the file or of the directory"
 	case perm&0o050 == 0o050:
-		return "have this user put into that group and start the program anew, run as its owner, or choose another domain (SHMBUS_DIR, SHMBUS_DOMAIN)"
+		return "have this user put into that group and start the program anew, run as its owner, " +
+			"or choose another domain (SHMBUS_DIR, SHMBUS_DOMAIN)"
 	}
-	return "it is its owner's alone: run as that user, have it shared (chgrp GROUP and chmod 2770; 2750 lets the group read), or choose another domain (SHMBUS_DIR, SHMBUS_DOMAIN)"
+	return "it is its owner's alone: run as that user, have it shared (chgrp GROUP and chmod 2770; 2750 lets the group read), " +
+		"or choose another domain (SHMBUS_DIR, SHMBUS_DOMAIN)"
 }
 
 // A PIDCheck says what the kernel confirms of the pid in a participant's file. The kernel vouches for the owner of the file.
@@ -173,6 +176,7 @@ func CheckOwner(path string, owner, want int) error {
 	if owner == want {
 		return nil
 	}
-	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, so another user put it there; mode 3770 of the directory prevents that",
+	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, "+
+		"so another user put it there; mode 3770 of the directory prevents that",
 		userName(owner), userName(want))}
 }

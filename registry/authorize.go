@@ -60,7 +60,8 @@ func (p *Policy) AuthorizePublish(who Participant, topic string) error {
 	if !ok || r.allows(who.UID, nil) {
 		return nil
 	}
-	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(who.UID), Policy: p.Path, Rule: r, Remedy: "add user:NAME to that line or run the publisher as another user"}
+	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(who.UID), Policy: p.Path, Rule: r,
+		Remedy: "add user:NAME to that line or run the publisher as another user"}
 	if len(r.Groups) == 0 {
 		return e
 	}
@@ -107,7 +108,8 @@ func (r *Registry) Policy() *Policy { return r.policy }
 // process may not publish on the topic: all subscribers would refuse the publisher.
 func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err error) {
 	if rule, ok := r.policy.RuleFor(KindPublisher, topic); ok && !rule.allows(os.Geteuid(), ownGroups()) {
-		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
+		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()),
+			Policy: r.policy.Path, Rule: rule,
 			Remedy: "run as one of these, have the user put into one of these groups and start anew, or have that line changed"}
 	}
 	rule, ok := r.policy.RuleFor(KindSubscription, topic)
@@ -117,7 +119,8 @@ func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err
 	case len(rule.Groups) == 0 || rule.Groups[0] == 0:
 		return 0o600, 0, nil // root reads it whatever its mode
 	case os.Geteuid() != 0 && !slices.Contains(ownGroups(), rule.Groups[0]):
-		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()), Policy: r.policy.Path, Rule: rule,
+		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()),
+			Policy: r.policy.Path, Rule: rule,
 			Reason: "and only a member can give files to " + groupName(rule.Groups[0]),
 			Remedy: "have the publisher's user put into the group of the users that may subscribe, and start it anew"}
 	}
@@ -137,7 +140,8 @@ func (r *Registry) ExplainOpen(topic string, err error) error {
 	if len(rule.Groups) != 0 {
 		remedy = "have this user put into that group and start the program anew, or " + remedy
 	}
-	return &ForbiddenError{Topic: topic, Kind: KindSubscription, Who: userName(access.User) + groupNames(access.Groups), Policy: r.policy.Path, Rule: rule,
+	return &ForbiddenError{Topic: topic, Kind: KindSubscription, Who: userName(access.User) + groupNames(access.Groups),
+		Policy: r.policy.Path, Rule: rule,
 		Reason: fmt.Sprintf("so the file has mode %s and belongs to %s, %s", octal(access.Mode), userName(access.UID), groupName(access.GID)),
 		Remedy: remedy, Err: err}
 }

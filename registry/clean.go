@@ -117,7 +117,8 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // another process cleans too
 			case err != nil && info != nil && ownerOf(info) != uid:
-				what := fmt.Sprintf("%s, which %s put among the files of the dead, cannot be removed", filepath.Base(path), userName(ownerOf(info)))
+				what := fmt.Sprintf("%s, which %s put among the files of the dead, cannot be removed",
+					filepath.Base(path), userName(ownerOf(info)))
 				planted = append(planted, cannotRemove(what, dir, err))
 			case err != nil:
 				own = append(own, cannotRemove("files of the dead cannot be removed", dir, err))

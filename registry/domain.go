@@ -96,7 +96,8 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 		return 0, explain("the directory cannot be created", dir, inDirectory(err))
 	}
 	if !isMade(err) {
-		return 0, &DirError{Dir: dir, Reason: "it cannot be created", Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
+		return 0, &DirError{Dir: dir, Reason: "it cannot be created",
+			Remedy: "check the rights on " + parent + ", or choose another (SHMBUS_DIR)", Err: err}
 	}
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrPermission) {
@@ -108,7 +109,8 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if err := checkDir(dir, info.Mode()); err != nil {
 		return 0, err
 	}
-	if FileModes(info.Mode()).Read&0o040 != 0 && info.Mode()&fs.ModeSetgid == 0 && os.Geteuid() != 0 && !slices.Contains(ownGroups(), groupOf(info)) {
+	groupReads := FileModes(info.Mode()).Read&0o040 != 0
+	if groupReads && info.Mode()&fs.ModeSetgid == 0 && os.Geteuid() != 0 && !slices.Contains(ownGroups(), groupOf(info)) {
 		log.Warn("the group of the domain directory cannot read the files of this process; set the directory's mode to 2770",
 			"dir", dir)
 	}

@@ -46,7 +46,8 @@ type VersionError struct {
 }
 
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("%s has layout version %d, this program speaks version %d: build both programs with the same release of shmbus, or keep them in different domains (SHMBUS_DOMAIN)",
+	return fmt.Sprintf("%s has layout version %d, this program speaks version %d: "+
+		"build both programs with the same release of shmbus, or keep them in different domains (SHMBUS_DOMAIN)",
 		e.Path, e.Found, e.Known)
 }
 

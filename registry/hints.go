@@ -58,7 +58,8 @@ func (h *hints) read(b *bell) (n changesSeen) {
 	return n
 }
 
-// noteGone notes that a participant is gone, and reports whether that is new. From here on its id in the newcomer word is ignored.
+// noteGone notes that a participant is gone, and reports whether that is new. From here on its id in the newcomer word is
+// ignored.
 func (h *hints) noteGone(id ID) bool {
 	was := h.gone[placeOf(id)]
 	h.gone[placeOf(id)] = id

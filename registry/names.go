@@ -33,6 +33,20 @@ func checkUnit(unit string) error {
 	return nil
 }
 
+// cutName turns a name that the file system allows into one that a record can hold.
+func cutName(s string, limit int) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c >= 0x7f && c < 0xa0 {
+			return '?'
+		}
+		return c
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
+}
+
 func brokenRule(name string, wildcards bool) string {
 	if rule := brokenText(name); rule != "" {
 		return rule

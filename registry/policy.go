@@ -87,7 +87,8 @@ func LoadPolicy(dir string) (*Policy, error) {
 	const remedy = "have the owner of the domain, or root, make it a plain file that everybody in the domain may read, or remove it"
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, &PolicyError{Path: path, What: fmt.Sprintf("it is a %s of %s", shm.SortOf(info.Mode()), userName(ownerOf(info))), Remedy: remedy}
+		what := fmt.Sprintf("it is a %s of %s", shm.SortOf(info.Mode()), userName(ownerOf(info)))
+		return nil, &PolicyError{Path: path, What: what, Remedy: remedy}
 	}
 	f, err := shm.Open(path)
 	switch {
@@ -227,7 +228,8 @@ func (r *Rule) allow(word string) (what, remedy string) {
 	case name == "" || sort != "user" && sort != "group":
 		return fmt.Sprintf("%q names nobody", word), "write user:NAME, group:NAME or, alone, nobody; numbers will do for names"
 	case sort == "user" && r.Kind == KindSubscription:
-		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group", "make a group of the users that may subscribe, and write group:NAME"
+		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group",
+			"make a group of the users that may subscribe, and write group:NAME"
 	case err == nil:
 	case sort == "user":
 		u, lerr := user.Lookup(name)

@@ -216,7 +216,8 @@ func checkMetadata(e *Endpoint) error {
 		}
 	}
 	if size > MaxMetadata {
-		return &LimitError{What: "bytes in the metadata of one publisher", Limit: MaxMetadata, Remedy: "publish what is long on a topic of its own"}
+		return &LimitError{What: "bytes in the metadata of one publisher", Limit: MaxMetadata,
+			Remedy: "publish what is long on a topic of its own"}
 	}
 	return nil
 }

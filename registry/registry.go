@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,7 +167,8 @@ func (r *Registry) enterReading() (err error) {
 	info, err := os.Stat(r.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &DirError{Dir: r.dir, Reason: "it does not exist, and a participant that only reads creates none", Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
+		return &DirError{Dir: r.dir, Reason: "it does not exist, and a participant that only reads creates none",
+			Remedy: "start a program that takes part, or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
 	case err != nil:
 		return explain("the directory cannot be reached", r.dir, examineError(r.dir, err))
 	}
@@ -200,7 +200,8 @@ func (r *Registry) enter() (err error) {
 		return err
 	}
 	if !shm.InMemory(r.dir) {
-		r.log.Warn("the domain is not on a tmpfs: the kernel writes samples to a disk, which takes its time and may make publishers wait", "dir", r.dir)
+		r.log.Warn("the domain is not on a tmpfs: the kernel writes samples to a disk, which takes its time and may make publishers wait",
+			"dir", r.dir)
 	}
 	removed, living, err := clean(r.dir, false)
 	if err != nil {
@@ -232,20 +233,6 @@ func newID() ID {
 			return id
 		}
 	}
-}
-
-// cutName turns a name that the file system allows into one that a record can hold.
-func cutName(s string, limit int) string {
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c >= 0x7f && c < 0xa0 {
-			return '?'
-		}
-		return c
-	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "")
-	}
-	return s
 }
 
 // ID returns the id of this participant.

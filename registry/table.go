@@ -80,7 +80,8 @@ func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err er
 	if len(e.Schema) != 0 {
 		path := filePath(t.dir, t.id, schemaSuffix(e.ID.Number))
 		if err := writeSchema(t.dir, path, e.Schema, t.mode); err != nil {
-			return 0, nil, fmt.Errorf("publish the schema: %w", ExplainNameConflict(path, "try again, which takes another name, and remove", err))
+			return 0, nil, fmt.Errorf("publish the schema: %w",
+				ExplainNameConflict(path, "try again, which takes another name, and remove", err))
 		}
 		failpoint.At("advertise.schema")
 	}
