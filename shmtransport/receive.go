@@ -13,21 +13,28 @@ import (
 // TryReceive fills s with the next sample and reports whether there is one. It does not wait; it returns false also if
 // another goroutine is receiving.
 func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
+	var buf [1]Sample
+	for faulted := true; faulted; {
+		ok, faulted, err = r.tryReceive(buf[:])
+	}
+	*s = buf[0]
+	return ok, err
+}
+
+func (r *Reader) tryReceive(buf []Sample) (ok, faulted bool, err error) {
 	if r.closed.Load() {
-		return false, closed.Error("the subscriber is closed")
+		return false, false, closed.Error("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
-		return false, nil
+		return false, false, nil
 	}
-	s.link = nil
-	defer r.endTryReceive(sigbus.Guard(), s, &ok, &err)
+	defer r.endGuarded(sigbus.Guard(), buf, new(int), &faulted)
 	for range maxLapRetries {
-		o, err := r.poll(s)
-		if o != lapped {
-			return o == taken, err
+		if o, err := r.poll(&buf[0]); o != lapped {
+			return o == taken, false, err
 		}
 	}
-	return false, nil
+	return false, false, nil
 }
 
 // maxLapRetries is the number of retries of TryReceive when publishers overtake it. Only a publisher that corrupts its
@@ -36,30 +43,67 @@ const maxLapRetries = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
 // publisher are held and that publisher has one more.
-func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
-	if err := r.lock.acquire(ctx); err != nil {
-		return Sample{}, err
+func (r *Reader) Receive(ctx context.Context) (_ Sample, err error) {
+	var buf [1]Sample
+	for faulted := true; faulted; {
+		_, faulted, err = r.receive(ctx, buf[:])
 	}
-	defer r.endReceive(ctx, sigbus.Guard(), &s, &err)
+	return buf[0], err
+}
+
+// ReceiveBatch waits for the next sample and takes it and those that follow without waiting, up to len(buf). Each must
+// be released. The errors are those of Receive; with an error there is no sample.
+func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err error) {
+	clear(buf)
+	for faulted := len(buf) > 0; faulted && n == 0; {
+		n, faulted, err = r.receive(ctx, buf)
+	}
+	return n, err
+}
+
+// receive waits for the next sample and takes up to len(buf). After a fault, n samples were taken before.
+func (r *Reader) receive(ctx context.Context, buf []Sample) (n int, faulted bool, err error) {
+	if err := r.lock.acquire(ctx); err != nil {
+		return 0, false, err
+	}
+	defer r.endGuarded(sigbus.Guard(), buf, &n, &faulted)
 	for {
 		if r.closed.Load() {
-			return Sample{}, closed.Error("the subscriber is closed")
+			return 0, false, closed.Error("the subscriber is closed")
 		}
-		o, err := r.poll(&s)
+		o, err := r.poll(&buf[0])
 		if err != nil {
-			return Sample{}, err
+			return 0, false, err
 		}
 		if o == taken {
-			return s, nil
+			n = 1
+			if len(buf) > 1 {
+				r.receiveMore(buf, &n)
+			}
+			return n, false, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return Sample{}, err
+			return 0, false, err
 		}
 		if o == noSample {
 			if err := r.awaitSample(ctx); err != nil {
-				return Sample{}, err
+				return 0, false, err
 			}
 		}
+	}
+}
+
+// receiveMore takes samples that are there after the n-th, from one publisher after the other. The next receive finds
+// any error.
+func (r *Reader) receiveMore(buf []Sample, n *int) {
+	for l, mark := buf[0].link, buf[0].holding.mark(); *n < len(buf); *n++ {
+		s := &buf[*n]
+		if o, err := l.take(s, mark+1); o == taken && err == nil {
+			r.countSample(s)
+		} else if o, err := r.poll(s); o != taken || err != nil {
+			return
+		}
+		l, mark = s.link, s.holding.mark()
 	}
 }
 
@@ -104,13 +148,13 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 			k -= len(links)
 		}
 		l := links[k]
-		o, err := l.take(s)
+		o, err := l.take(s, 0)
 		if o == noSample && err == nil {
-			if !l.ended() || l.starved {
+			if !l.ended() || l.phase == linkStarved {
 				continue
 			}
 			// It may have published between the check and its end.
-			o, err = l.take(s)
+			o, err = l.take(s, 0)
 		}
 		switch {
 		case o == taken:
