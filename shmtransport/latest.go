@@ -12,24 +12,24 @@ import (
 // With several publishers it is the sample that was published last. Older samples are skipped: they are not received
 // later and do not count as lost. Like TryReceive it does not wait, and returns false while another goroutine receives.
 func (r *Reader) Latest(s *Sample) (ok bool, err error) {
-	var found [2]Sample // the newest one, and a candidate
+	s.link = nil
 	for faulted := true; faulted; {
-		ok, faulted, err = r.tryLatest(found[:])
+		ok, faulted, err = r.tryLatest(s)
 	}
-	*s = found[0]
 	return ok, err
 }
 
-func (r *Reader) tryLatest(found []Sample) (ok, faulted bool, err error) {
+func (r *Reader) tryLatest(s *Sample) (ok, faulted bool, err error) {
 	if r.closed.Load() {
 		return false, false, closed.Error("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
 		return false, false, nil
 	}
-	defer r.endGuarded(sigbus.Guard(), found, new(int), &faulted)
+	var candidate [1]Sample
+	defer r.endGuarded(sigbus.Guard(), s, candidate[:], nil, &faulted)
 	for range maxLapRetries {
-		if o, err := r.latest(&found[0], &found[1]); o != lapped {
+		if o, err := r.latest(s, &candidate[0]); o != lapped {
 			return o == taken, false, err
 		}
 	}

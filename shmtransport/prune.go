@@ -30,7 +30,7 @@ func (r *Reader) Prune() {
 
 func (r *Reader) tryPrune() (faulted bool) {
 	if r.lock.tryAcquireToPrune() {
-		defer r.endGuarded(sigbus.Guard(), nil, new(int), &faulted)
+		defer r.endGuarded(sigbus.Guard(), new(Sample), nil, nil, &faulted)
 		r.prune()
 	}
 	return false

@@ -13,24 +13,23 @@ import (
 // TryReceive fills s with the next sample and reports whether there is one. It does not wait; it returns false also if
 // another goroutine is receiving.
 func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
-	var buf [1]Sample
+	s.link = nil
 	for faulted := true; faulted; {
-		ok, faulted, err = r.tryReceive(buf[:])
+		ok, faulted, err = r.tryReceive(s)
 	}
-	*s = buf[0]
 	return ok, err
 }
 
-func (r *Reader) tryReceive(buf []Sample) (ok, faulted bool, err error) {
+func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 	if r.closed.Load() {
 		return false, false, closed.Error("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
 		return false, false, nil
 	}
-	defer r.endGuarded(sigbus.Guard(), buf, new(int), &faulted)
+	defer r.endGuarded(sigbus.Guard(), s, nil, nil, &faulted)
 	for range maxLapRetries {
-		if o, err := r.poll(&buf[0]); o != lapped {
+		if o, err := r.poll(s); o != lapped {
 			return o == taken, false, err
 		}
 	}
@@ -43,12 +42,11 @@ const maxLapRetries = 64
 
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
 // publisher are held and that publisher has one more.
-func (r *Reader) Receive(ctx context.Context) (_ Sample, err error) {
-	var buf [1]Sample
+func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	for faulted := true; faulted; {
-		_, faulted, err = r.receive(ctx, buf[:])
+		_, faulted, err = r.receive(ctx, &s, nil)
 	}
-	return buf[0], err
+	return s, err
 }
 
 // ReceiveBatch waits for the next sample and takes it and those that follow without waiting, up to len(buf). Each must
@@ -56,29 +54,30 @@ func (r *Reader) Receive(ctx context.Context) (_ Sample, err error) {
 func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err error) {
 	clear(buf)
 	for faulted := len(buf) > 0; faulted && n == 0; {
-		n, faulted, err = r.receive(ctx, buf)
+		n, faulted, err = r.receive(ctx, &buf[0], buf[1:])
 	}
 	return n, err
 }
 
-// receive waits for the next sample and takes up to len(buf). After a fault, n samples were taken before.
-func (r *Reader) receive(ctx context.Context, buf []Sample) (n int, faulted bool, err error) {
+// receive waits for the next sample, for s, and takes those that follow without waiting, for more. After a fault it
+// returns the number of samples taken before.
+func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, faulted bool, err error) {
 	if err := r.lock.acquire(ctx); err != nil {
 		return 0, false, err
 	}
-	defer r.endGuarded(sigbus.Guard(), buf, &n, &faulted)
+	defer r.endGuarded(sigbus.Guard(), s, more, &n, &faulted)
 	for {
 		if r.closed.Load() {
 			return 0, false, closed.Error("the subscriber is closed")
 		}
-		o, err := r.poll(&buf[0])
+		o, err := r.poll(s)
 		if err != nil {
 			return 0, false, err
 		}
 		if o == taken {
 			n = 1
-			if len(buf) > 1 {
-				r.receiveMore(buf, &n)
+			if len(more) > 0 {
+				r.receiveMore(*s, more, &n)
 			}
 			return n, false, nil
 		}
@@ -93,16 +92,18 @@ func (r *Reader) receive(ctx context.Context, buf []Sample) (n int, faulted bool
 	}
 }
 
-// receiveMore takes samples that are there after the n-th, from one publisher after the other. The next receive finds
-// any error.
-func (r *Reader) receiveMore(buf []Sample, n *int) {
-	for l, mark := buf[0].link, buf[0].holding.mark(); *n < len(buf); *n++ {
-		s := &buf[*n]
+// receiveMore takes samples that are there after the first, from one publisher after the other, and counts them in n.
+// The next receive finds any error.
+func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
+	l, mark := first.link, first.holding.mark()
+	for i := range more {
+		s := &more[i]
 		if o, err := l.take(s, mark+1); o == taken && err == nil {
 			r.countSample(s)
 		} else if o, err := r.poll(s); o != taken || err != nil {
 			return
 		}
+		*n++
 		l, mark = s.link, s.holding.mark()
 	}
 }

@@ -30,20 +30,24 @@ func truncatedError(v view) error {
 }
 
 // endGuarded ends a section that has the lock and a guard. After a fault it closes the link in whose memory the fault
-// is and sets faulted; the caller then tries again, with one publisher less. given are the Samples that the section
-// fills, of which the first n are complete: the others are discarded. Other panics continue.
-func (r *Reader) endGuarded(before sigbus.Mode, given []Sample, n *int, faulted *bool) {
+// is and sets faulted; the caller then tries again, with one publisher less. s and more are the Samples that the section
+// fills. If n is not nil, the first *n of them are complete; the others are discarded. Other panics continue.
+func (r *Reader) endGuarded(before sigbus.Mode, s *Sample, more []Sample, n *int, faulted *bool) {
 	before.Restore()
 	e := recover()
 	if e == nil {
 		r.lock.release()
 		return
 	}
-	r.recoverFault(e, given[*n:])
+	if n != nil && *n > 0 {
+		r.recoverFault(e, new(Sample), more[*n-1:])
+	} else {
+		r.recoverFault(e, s, more)
+	}
 	*faulted = true
 }
 
-func (r *Reader) recoverFault(e any, given []Sample) {
+func (r *Reader) recoverFault(e any, s *Sample, more []Sample) {
 	defer r.lock.release()
 	var faulted *Link
 	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
@@ -55,18 +59,23 @@ func (r *Reader) recoverFault(e any, given []Sample) {
 	if faulted == nil {
 		panic(e)
 	}
-	for i := range given {
-		s := &given[i]
-		if s.link == nil {
-			continue
-		}
-		if s.link == faulted {
-			faulted.lost++
-		}
-		s.discard()
-		*s = Sample{}
+	s.discardFaulted(faulted)
+	for i := range more {
+		more[i].discardFaulted(faulted)
 	}
 	r.failLink(faulted, truncatedError(faulted.view))
+}
+
+// discardFaulted discards a sample that a section interrupted by a fault has filled, if it did.
+func (s *Sample) discardFaulted(faulted *Link) {
+	if s.link == nil {
+		return
+	}
+	if s.link == faulted {
+		faulted.lost++
+	}
+	s.discard()
+	*s = Sample{}
 }
 
 // guarded calls f, which loads from the link without the lock, and reports whether that succeeded. After a fault the

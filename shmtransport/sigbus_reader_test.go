@@ -155,23 +155,23 @@ func TestReader_TruncatedFileAfterTake(t *testing.T) {
 	c := newTruncatePair(t)
 	c.publish(t, c.truncated, large())
 	link := (*c.r.links.Load())[0]
-	s := make([]Sample, 1)
+	var s Sample
 	if err := c.r.lock.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if o, err := link.take(&s[0], 0); o != taken || err != nil {
+	if o, err := link.take(&s, 0); o != taken || err != nil {
 		t.Fatal(o, err)
 	}
 	truncate(t, c.path(c.truncated), 0)
 	func() {
 		defer func(before sigbus.Mode) {
 			before.Restore()
-			c.r.recoverFault(recover(), s)
+			c.r.recoverFault(recover(), &s, nil)
 		}(sigbus.Guard())
 		link.wakePublisher()
 	}()
 	c.expectFailed(t)
-	if f := c.r.Stats(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s[0].Payload() != nil {
+	if f := c.r.Stats(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
 		t.Errorf("%d held, %d links in use, %d lost", f.Held, c.f.open, f.Lost)
 	}
 	restoreFile(t, c)

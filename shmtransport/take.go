@@ -91,7 +91,13 @@ func (l *Link) advance() {
 
 // wakePublisher wakes a publisher that waits for this reader's cursor, if the cursor got there.
 func (l *Link) wakePublisher() {
-	if at := l.wakeCursor.Load(); at != 0 && l.cursor >= at && at != l.answeredWakeCursor {
+	if at := l.wakeCursor.Load(); at != 0 {
+		l.answerWakeCursor(at)
+	}
+}
+
+func (l *Link) answerWakeCursor(at uint64) {
+	if l.cursor >= at && at != l.answeredWakeCursor {
 		l.answeredWakeCursor = at
 		futex.Wake(l.cursorLow)
 	}
