@@ -47,10 +47,8 @@ func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error)
 		}
 		if id == noSlot {
 			w.ring.fillEntry(w.seq+1, payload)
-			w.commitEntry(len(payload), stamp)
-		} else {
-			w.commitSlot(id, len(payload), stamp)
 		}
+		w.commit(id, len(payload), stamp)
 		w.wakePending = true
 	}
 	return len(payloads), nil
@@ -59,7 +57,7 @@ func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error)
 // fillSlot copies a payload that does not fit into an entry to a new slot. Called with mu held.
 func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
 	if len(payload) <= w.maxInEntry {
-		return noSlot, w.checkPublish(len(payload))
+		return noSlot, nil
 	}
 	id, err := w.allocSlot(ctx, len(payload))
 	if err == nil {
