@@ -5,6 +5,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // outcome is the result of an attempt to acquire a sample.
@@ -23,24 +24,24 @@ const (
 // locates the sample. A publisher that overtakes the reader changes the word, so the sample is valid if the word is the
 // same after the mark was stored, or the copy was made.
 func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
-	word := l.ring.word(seq).Load()
-	switch d := ahead(word, seq); {
+	word := l.ring.Word(seq).Load()
+	switch d := ring.Ahead(word, seq); {
 	case d < 0:
 		return noSample, nil
 	case d > 0:
 		return lapped, nil
 	}
 	failpoint.At("take.load")
-	slot := uint32(word & slotMask)
-	if slot == slotWithdrawn {
+	slot := uint32(word & ring.SlotMask)
+	if slot == ring.Withdrawn {
 		return withdrawn, nil
 	}
 	k := l.freeMark(from)
 	if k < 0 {
 		return heldLimit, nil
 	}
-	if slot >= slotInEntry {
-		return l.copyEntry(s, k, seq, int(slot-slotInEntry))
+	if slot >= ring.InEntry {
+		return l.copyEntry(s, k, seq, int(slot-ring.InEntry))
 	}
 	if l.passive {
 		return l.copySlot(s, k, seq, word)
@@ -50,7 +51,7 @@ func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
 	l.raiseMarksUsed(k)
 	l.marks[k].Store(slot + 1)
 	failpoint.At("take.mark")
-	if l.ring.word(seq).Load() != word {
+	if l.ring.Word(seq).Load() != word {
 		l.marks[k].Store(0)
 		return lapped, nil
 	}
@@ -64,21 +65,21 @@ func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
 
 // copyEntry copies a small sample of n bytes out of its entry.
 func (l *Link) copyEntry(s *Sample, k int, seq uint64, n int) (outcome, error) {
-	if n > smallPayload {
+	if n > ring.SmallPayload {
 		return noSample, l.corrupt("sample %d has %d bytes in an entry", seq, n)
 	}
 	c := l.copies[k]
 	if c == nil {
-		c = new(entryCopy)
+		c = new(ring.Copy)
 		l.copies[k] = c
 	}
-	c.sequence = 0
-	if !l.ring.readEntry(seq, c, n) {
+	c.Sequence = 0
+	if !l.ring.Read(seq, c, n) {
 		return overwritten, nil
 	}
 	failpoint.At("copy.check")
-	c.sequence, c.n, l.lastCopied = seq, n, k
-	s.sequence, s.stamp, s.payload = seq, c.stamp, mem.SpanOfWords(c.words[:], n)
+	c.Sequence, c.N, l.lastCopied = seq, n, k
+	s.sequence, s.stamp, s.payload = seq, c.Stamp, mem.SpanOfWords(c.Words[:], n)
 	l.handOut(s, k, holdsCopy)
 	return taken, nil
 }
@@ -99,7 +100,7 @@ func (l *Link) handOut(s *Sample, k int, how holding) {
 // readSlot fills s from a marked slot.
 func (l *Link) readSlot(s *Sample, seq uint64, slot uint32) error {
 	failpoint.At("take.check")
-	k := int(slot >> slotIndexBits)
+	k := int(slot >> ring.SlotIndexBits)
 	if k >= MaxArenas {
 		return l.corrupt("arena %d of at most %d", k, MaxArenas)
 	}

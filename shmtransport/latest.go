@@ -6,6 +6,7 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // Latest fills s with the newest sample and reports whether there is one. It may be a sample that was received before.
@@ -107,14 +108,14 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	newest := l.cursor - 1 // the minimum, whatever the head says
 	// Withdrawn samples are rare and never return, so a valid ring needs only a few loads of each entry. A ring that
 	// claims more has no latest sample.
-	budget := 4 * l.ring.depth()
+	budget := 4 * l.ring.Depth()
 	loads := budget
 	for range 8 {
 		if loads < 0 {
 			return noSample, false, nil
 		}
 		if l.ended() {
-			loads -= l.ring.depth()
+			loads -= l.ring.Depth()
 			newest = max(newest, l.newest())
 		} else {
 			newest = max(newest, l.head.Load())
@@ -129,7 +130,7 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 		case o == withdrawn:
 			return noSample, false, nil
 		case o == lapped:
-			if d := ahead(l.ring.word(newest).Load(), newest); d > 0 {
+			if d := ring.Ahead(l.ring.Word(newest).Load(), newest); d > 0 {
 				newest += uint64(d)
 			}
 		case o == taken && s.sequence >= l.cursor:
@@ -152,7 +153,7 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 // acquireNewest acquires the sample at newest or, if that was withdrawn, the one before it, and so on. It also returns
 // the number of samples it went back.
 func (l *Link) acquireNewest(s *Sample, newest uint64) (_ outcome, back int, _ error) {
-	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at, back = at-1, back+1 {
+	for at := newest; at >= l.start && newest-at < uint64(l.ring.Depth()); at, back = at-1, back+1 {
 		o, err := l.acquire(s, at, 0)
 		switch {
 		case err != nil || o == taken || o == heldLimit:
@@ -170,13 +171,13 @@ func (l *Link) acquireNewest(s *Sample, newest uint64) (_ outcome, back int, _ e
 func (l *Link) repeatLast(s *Sample) bool {
 	k := l.lastCopied
 	c := l.copies[k]
-	if c == nil || c.sequence == 0 || c.sequence+1 != l.cursor || holding(l.holdings[k].Load()).active() {
+	if c == nil || c.Sequence == 0 || c.Sequence+1 != l.cursor || holding(l.holdings[k].Load()).active() {
 		return false
 	}
-	if ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 {
+	if ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor) >= 0 {
 		return false
 	}
-	s.sequence, s.stamp, s.payload = c.sequence, c.stamp, mem.SpanOfWords(c.words[:], c.n)
+	s.sequence, s.stamp, s.payload = c.Sequence, c.Stamp, mem.SpanOfWords(c.Words[:], c.N)
 	l.handOut(s, k, holdsCopy)
 	l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 	return true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // A Link is a reader's end of one publisher's ring. All but the link page is the publisher's memory, mapped read-only.
@@ -29,7 +30,7 @@ type Link struct {
 	full       *atomic.Uint32
 	admissions []byte
 	arenaTable []byte
-	ring       ring
+	ring       ring.Ring
 	limit      uint64 // largest valid slot, bytes
 	arenas     [MaxArenas]viewArena
 
@@ -39,7 +40,7 @@ type Link struct {
 	marksUsed  *atomic.Uint32
 	marks      []atomic.Uint32
 	holdings   []atomic.Uint64 // by mark: the holding
-	copies     []*entryCopy    // by mark: a small sample
+	copies     []*ring.Copy    // by mark: a small sample
 
 	// For the goroutine that has the Reader's lock.
 	phase              linkPhase
@@ -120,7 +121,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 	if limit > MaxPayload {
 		return nil, corrupt("largest payload %d", limit)
 	}
-	whole, err := v.window(0, pubOffRing+ringBytes(int(depth)))
+	whole, err := v.window(0, pubOffRing+ring.Bytes(int(depth)))
 	if errors.As(err, new(*MemoryError)) {
 		return nil, noSpace(err)
 	}
@@ -137,7 +138,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		full:       mem.Uint32(whole, pubOffFull),
 		admissions: whole[pubOffAdmissions:pubOffRing],
 		arenaTable: whole[pubOffArenas:pubOffAdmissions],
-		ring:       newRing(whole[pubOffRing:], int(depth)),
+		ring:       ring.New(whole[pubOffRing:], int(depth)),
 		limit:      limit + limit/8 + largeSlot,
 		freePage:   func() {},
 	}
@@ -155,7 +156,7 @@ func (l *Link) attach(page []byte, maxHeld int) {
 	l.marksUsed = mem.Uint32(page, pageOffMarksUsed)
 	l.marks = mem.Uint32s(page, pageOffMarks, maxHeld)
 	l.holdings = make([]atomic.Uint64, maxHeld)
-	l.copies = make([]*entryCopy, maxHeld)
+	l.copies = make([]*ring.Copy, maxHeld)
 	for k := range l.holdings {
 		l.holdings[k].Store(uint64(k))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // ended reports whether the publisher will never publish again: it has closed, or its process has exited. Its ring does
@@ -35,7 +36,7 @@ func (l *Link) beginIfReady() (bool, error) {
 	}
 	if ended {
 		// No slot is reused any more, so marks are not needed.
-		l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
+		l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth()))
 		return true, nil
 	}
 	if l.refused() {
@@ -91,9 +92,9 @@ func (l *Link) begin(start uint64) {
 func (l *Link) newest() uint64 {
 	head := l.head.Load()
 	newest := head
-	for i := range l.ring.depth() {
-		if w := l.ring.word(uint64(i)).Load(); w != 0 {
-			if d := ahead(w, head); d > 0 && d <= int64(l.ring.depth()) {
+	for i := range l.ring.Depth() {
+		if w := l.ring.Word(uint64(i)).Load(); w != 0 {
+			if d := ring.Ahead(w, head); d > 0 && d <= int64(l.ring.Depth()) {
 				newest = max(newest, head+uint64(d))
 			}
 		}

@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"encoding/binary"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -28,7 +29,7 @@ func TestMark_KeepsSlotHammer(t *testing.T) {
 				runtime.Gosched()
 			}
 			pause(rand.IntN(80))
-			l.ring.word(seq).Store(ringWord(seq+4, id+1))
+			l.ring.Word(seq).Store(ring.Word(seq+4, id+1))
 			if l.marks[0].Load() == 0 {
 				binary.NativeEndian.PutUint64(payload, 0)
 			}
@@ -41,7 +42,7 @@ func TestMark_KeepsSlotHammer(t *testing.T) {
 		binary.NativeEndian.PutUint64(slot[slotOffSequence:], seq)
 		binary.NativeEndian.PutUint64(slot[slotOffLength:], 8)
 		binary.NativeEndian.PutUint64(payload, seq)
-		l.ring.word(seq).Store(ringWord(seq, id))
+		l.ring.Word(seq).Store(ring.Word(seq, id))
 		begun.Store(seq)
 		pause(rand.IntN(80))
 		var s Sample

@@ -6,6 +6,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // maxPassiveSample is the largest sample that is copied for a passive link, bytes. A size in the publisher's memory
@@ -30,7 +31,7 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	l.tag = q.Tag
 	l.passive = true
 	l.history = q.history()
-	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth())) }) {
+	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth())) }) {
 		err := truncatedError(l.view)
 		l.view.close()
 		return err
@@ -56,7 +57,7 @@ func (r *Reader) anyPassiveReady() bool {
 		news := false
 		if !l.guarded(func() {
 			at := l.cursorWord.Load()
-			news = ahead(l.ring.word(at).Load(), at) >= 0 || l.ended()
+			news = ring.Ahead(l.ring.Word(at).Load(), at) >= 0 || l.ended()
 		}) || news {
 			return true // a receiving goroutine finds errors, too
 		}
@@ -77,9 +78,9 @@ const PollInterval = time.Millisecond
 func (l *Link) copySlot(s *Sample, k int, seq, word uint64) (outcome, error) {
 	unchanged := func() bool {
 		l.fence.Add(1) // the reads come before the load of the word
-		return l.ring.word(seq).Load() == word
+		return l.ring.Word(seq).Load() == word
 	}
-	a, off, err := l.slotAt(uint32(word & slotMask))
+	a, off, err := l.slotAt(uint32(word & ring.SlotMask))
 	if err != nil {
 		return noSample, err
 	}
@@ -125,7 +126,7 @@ func (l *Link) copySlot(s *Sample, k int, seq, word uint64) (outcome, error) {
 
 // slotAt returns the arena of a slot and the slot's offset in the file.
 func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
-	k := int(slot >> slotIndexBits)
+	k := int(slot >> ring.SlotIndexBits)
 	if k >= MaxArenas {
 		return nil, 0, l.corrupt("arena %d of at most %d", k, MaxArenas)
 	}

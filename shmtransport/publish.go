@@ -8,6 +8,7 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // Publish copies the parts, one after the other, into one sample. It returns the number of subscriptions that the
@@ -56,9 +57,9 @@ func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, 
 		return 0, err
 	}
 	if len(parts) == 1 {
-		w.ring.fillEntry(w.seq+1, parts[0])
+		w.ring.Fill(w.seq+1, parts[0])
 	} else {
-		w.ring.fillEntry(w.seq+1, w.concat(parts))
+		w.ring.Fill(w.seq+1, w.concat(parts))
 	}
 	w.commit(noSlot, n, w.clock.Now())
 	w.wakeReaders()
@@ -88,7 +89,7 @@ func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error)
 		return 0, err
 	}
 	if n <= w.maxInEntry {
-		w.ring.fillEntry(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
+		w.ring.Fill(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
 		w.pool.free(id)
 		id = noSlot
 	}
@@ -101,7 +102,7 @@ func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error)
 // slot, if there is one. Called with mu held.
 func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
 	if w.seq+1 >= w.roomUntil {
-		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.depth())) }); err != nil {
+		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.Depth())) }); err != nil {
 			w.freeUnpublished(id)
 			w.stats.Failed()
 			return err
@@ -126,7 +127,7 @@ func (w *Writer) freeUnpublished(id slotID) {
 func (w *Writer) commit(id slotID, n int, stamp int64) {
 	seq := w.seq + 1
 	if id == noSlot {
-		w.ring.storeWord(seq, stamp, n)
+		w.ring.Store(seq, stamp, n)
 	} else {
 		failpoint.At("publish.wait")
 		h := w.slot(id)[:slotHeaderSize]
@@ -134,13 +135,13 @@ func (w *Writer) commit(id slotID, n int, stamp int64) {
 		binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
 		binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
 		failpoint.At("publish.header")
-		mem.Release64(w.ring.word(seq), ringWord(seq, uint32(id)))
+		mem.Release64(w.ring.Word(seq), ring.Word(seq, uint32(id)))
 		failpoint.At("publish.word")
 	}
 	w.seq = seq
 	mem.Release64(w.head, seq)
 	failpoint.At("publish.head")
-	i := w.ring.index(seq)
+	i := w.ring.Index(seq)
 	if old := w.inRing[i]; old != noSlot {
 		w.pool.retire(old)
 	}

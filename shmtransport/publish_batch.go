@@ -46,7 +46,7 @@ func (w *Writer) publishRun(ctx context.Context, payloads [][]byte) (int, error)
 			waits, stamp = w.waitCount, w.clock.Now()
 		}
 		if id == noSlot {
-			w.ring.fillEntry(w.seq+1, payload)
+			w.ring.Fill(w.seq+1, payload)
 		}
 		w.commit(id, len(payload), stamp)
 		w.wakePending = true

@@ -49,7 +49,7 @@ func (l *Link) lag() (n uint64) {
 	l.guarded(func() {
 		next, head := l.cursorWord.Load(), l.head.Load()
 		if next != 0 && head >= next {
-			n = min(head+1-next, uint64(l.ring.depth()))
+			n = min(head+1-next, uint64(l.ring.Depth()))
 		}
 	})
 	return n

@@ -4,13 +4,14 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // isReady reports whether take would have a result other than noSample.
 func (l *Link) isReady() bool {
 	switch l.phase {
 	case linkAdmitted:
-		return ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
+		return ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
 	case linkStarved:
 		return l.retry.Load()
 	case linkKept:
@@ -30,7 +31,7 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 			return noSample, err
 		}
 	}
-	for laps, lost := 0, 0; laps < 8 && lost < l.ring.depth(); {
+	for laps, lost := 0, 0; laps < 8 && lost < l.ring.Depth(); {
 		o, err := l.acquire(s, l.cursor, from)
 		switch o {
 		case taken:
@@ -55,8 +56,8 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 // skip moves the cursor to a sample that is still in the ring, if the sample at the cursor is not, and counts the
 // samples in between as lost. Each further lap within one take leaves the publisher more room.
 func (l *Link) skip(laps int) error {
-	depth := uint64(l.ring.depth())
-	d := ahead(l.ring.word(l.cursor).Load(), l.cursor)
+	depth := uint64(l.ring.Depth())
+	d := ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor)
 	if d <= 0 {
 		return nil
 	}
