@@ -41,14 +41,14 @@ func TestPolicy_EnforcedOnSubscribers(t *testing.T) {
 				t.Errorf("the %s may subscribe, read-only %t: %s", who.Name, readOnly, r.Error)
 			}
 		}
-		// The kernel refuses those whom the line does not name: they cannot open the file.
+		// The kernel refuses users that the line does not name: they cannot open the file.
 		wantRefusal(t, agent.As(w, harness.Member(), agent.SubscribeTen{Topic: "load", ReadOnly: readOnly}), true, "user 5002", `"load"`, "line 1", "subscribe load group:6100", "mode 0640", "user 5001, group 6100", "put into that group")
 		wantRefusal(t, agent.As(w, harness.Insider(), agent.SubscribeTen{Topic: "mine", ReadOnly: readOnly}), true, "line 2", "subscribe mine nobody", "mode 0600")
 		if r := agent.As(w, harness.Owner(), agent.SubscribeTen{Topic: "mine", ReadOnly: readOnly}); r.Error != "" {
 			t.Errorf("the owner may subscribe, read-only %t: %s", readOnly, r.Error)
 		}
 	}
-	// A publisher that cannot give its file to the group of the subscribers says so, rather than publish for nobody or for all.
+	// A publisher that cannot give its file to the group of the subscribers says so, and does not publish.
 	wantRefusal(t, agent.As(w, harness.Member(), agent.PublishTen{Topic: "load"}), false, "line 1", "only a member can give files to group 6100")
 	pub.Finish()
 	mine.Finish()
@@ -65,7 +65,7 @@ func TestPolicy_EnforcedOnPublishers(t *testing.T) {
 	}
 	wantRefusal(t, agent.As(w, harness.Member(), agent.PublishTen{Topic: "load"}), false, "user 5002, group 6000, group 6002 may not publish", "line 1")
 
-	// It goes unheard beside others, whom the line names, or a group of theirs.
+	// Its samples are not received, beside those of publishers that the line names by user or group.
 	p, err := topic.Join(&topic.Options{Dir: w.Dir, Domain: "d"})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 	"unsafe"
 
 	"github.com/shmbus/shmbus/integration/internal/agent"
-	"github.com/shmbus/shmbus/topic"
 )
 
 // tamper receives a sample and then tries everything to change it. What works is an error. It returns the rights of all mappings of
@@ -23,15 +22,11 @@ import (
 type tamper struct{ Topic string }
 
 func (c tamper) Run(ctx context.Context, _ *agent.State) (found []string, _ error) {
-	p, err := topic.Join(nil)
+	sub, leave, err := agent.JoinAndSubscribe(c.Topic, false)
 	if err != nil {
 		return nil, err
 	}
-	defer p.Close()
-	sub, err := topic.NewSubscriber[[]byte](p, c.Topic, nil)
-	if err != nil {
-		return nil, err
-	}
+	defer leave()
 	s, err := sub.Receive(ctx)
 	if err != nil {
 		return found, err
@@ -53,7 +48,7 @@ func (c tamper) Run(ctx context.Context, _ *agent.State) (found []string, _ erro
 			found = append(found, strings.Fields(line)[1])
 		}
 	}
-	paths, err := filepath.Glob(filepath.Join(domainDir(), "*.pub.*"))
+	paths, err := filepath.Glob(filepath.Join(agent.DomainDir(), "*.pub.*"))
 	if err != nil {
 		return found, err
 	}
@@ -79,7 +74,7 @@ func (c tamper) Run(ctx context.Context, _ *agent.State) (found []string, _ erro
 type replaceFiles struct{}
 
 func (replaceFiles) Run(context.Context, *agent.State) ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(domainDir(), "*.pub.*"))
+	paths, err := filepath.Glob(filepath.Join(agent.DomainDir(), "*.pub.*"))
 	for _, path := range paths {
 		b, rerr := os.ReadFile(path)
 		if err = errors.Join(err, rerr, os.Remove(path)); err == nil {
@@ -88,8 +83,6 @@ func (replaceFiles) Run(context.Context, *agent.State) ([]string, error) {
 	}
 	return nil, err
 }
-
-func domainDir() string { return filepath.Join(os.Getenv("SHMBUS_DIR"), os.Getenv("SHMBUS_DOMAIN")) }
 
 // faults reports whether the hardware refuses what fn does.
 func faults(fn func()) (refused bool) {

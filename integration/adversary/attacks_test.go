@@ -21,16 +21,15 @@ type attack struct {
 	name string
 	run  func(*attacker)
 
-	// harmless says why nobody need hear of it; empty: whoever does it is named.
+	// harmless says why no event needs to name the adversary; empty: an event names it.
 	harmless string
 
-	// refused says why newcomers may be refused until somebody mends what was attacked, with an error that names the registry
-	// file; empty: whoever joins then, joins.
+	// refused says why joiners may be refused until the registry file is repaired, with an error that names it; empty: no joiner is
+	// refused.
 	refused string
 }
 
-// What keeps newcomers out is done to the registry file, which is everybody's: whoever may join may write to it, and to the
-// directory.
+// Only attacks on the registry file keep joiners out. Every process that may join may write to it, and to the directory.
 const (
 	spoiled  = "the registry file is spoiled"
 	cut      = "the registry file is cut short, or too long"
@@ -53,7 +52,7 @@ func attacks() []attack {
 		{"payloads", func(a *attacker) { a.scribble(a.file(".pub."), 12288, 1<<20) },
 			"what it says is the publisher's own affair: a value that cannot be decoded is an error of that sample", ""},
 		{"requests", func(a *attacker) { a.scribble(a.file(".reader"), 0, 4096+64*8) },
-			"the file is checked when it is opened; a request for what nobody publishes is nobody's", ""},
+			"the file is checked when it is opened; a request for a topic without a publisher has no effect", ""},
 		{"marks", func(a *attacker) { a.scribble(a.file(".reader"), 8192, 8192+4*4096) },
 			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for as long as its patience", ""},
 		{"counters", func(a *attacker) { a.scribble(a.file(".participant"), 8192+3200, 8192+3840) },
@@ -66,7 +65,7 @@ func attacks() []attack {
 			a.scribble(a.file(".participant"), 64, 72)            // the table version, or no process looks
 		}, "", ""},
 		{"registry", func(a *attacker) { a.scribble(a.file("registry"), 0, 20480) },
-			"the file is nobody's and holds hints: looks at intervals do without", spoiled},
+			"the file holds hints, and scans at intervals do without", spoiled},
 		{"truncate", func(a *attacker) { a.truncate(false) }, "", cut},
 		{"size", func(a *attacker) { a.truncate(true) }, "", cut},
 		{"delete", func(a *attacker) { a.replace(func(string) {}) }, "", ""},
@@ -78,7 +77,7 @@ func attacks() []attack {
 		{"fifo", func(a *attacker) { a.replace(func(path string) { syscall.Mkfifo(path, 0o600) }) }, "", replaced},
 		{"device", func(a *attacker) {
 			a.replace(func(path string) {
-				if syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5) != nil { // /dev/zero, for who may
+				if syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5) != nil { // /dev/zero, if it may
 					os.Symlink("/dev/zero", path)
 				}
 			})

@@ -245,7 +245,7 @@ func (w *growthHarness) churn(more int) {
 	reconnected.Done()
 }
 
-// settle waits until all who stay have heard of all who left or died.
+// settle waits until the permanent processes have heard of all that left or died.
 func (w *growthHarness) settle() {
 	w.t.Helper()
 	for _, c := range w.members() {

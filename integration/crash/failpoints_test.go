@@ -18,7 +18,7 @@ import (
 // sameCode are the steps without a point of their own, with the step whose code takes them.
 func sameCode() map[string]string {
 	return map[string]string{
-		"leave.files":       "clean.files",       // who leaves removes its own files in the way in which those of the dead are removed
+		"leave.files":       "clean.files",       // a leaving process removes its files as those of the dead are removed
 		"leave.participant": "clean.participant", // the same
 	}
 }

@@ -62,12 +62,12 @@ func (c *coverage) complete(t *testing.T) {
 	for _, s := range steps {
 		if as := sameCode()[s]; as != "" {
 			if !c.leaving[as] {
-				t.Errorf("nobody who left was struck after %s, which is %s", as, s)
+				t.Errorf("no trigger fired after %s while leaving, which is %s", as, s)
 			}
 			continue
 		}
 		if !c.steps[s] {
-			t.Errorf("nobody was struck after %s", s)
+			t.Errorf("no trigger fired after %s", s)
 		}
 	}
 	if !t.Failed() {
@@ -77,7 +77,7 @@ func (c *coverage) complete(t *testing.T) {
 
 // cells are the triggers of one scenario, given how often it passes each step: at most each of one step, the latest passes, except
 // where files are made. Where the number of passes depends on timing, the trigger is early enough to be reached.
-func cells(life string, passes map[string]int, each int) (all []trigger) {
+func cells(scenario string, passes map[string]int, each int) (all []trigger) {
 	for _, step := range slices.Sorted(maps.Keys(passes)) {
 		n := passes[step]
 		at := []int{1}
@@ -98,7 +98,7 @@ func cells(life string, passes map[string]int, each int) (all []trigger) {
 				at = append(at, n/3)
 			}
 		}
-		switch life {
+		switch scenario {
 		case "crowded":
 			if !strings.HasPrefix(step, "refuse.") && !strings.HasPrefix(step, "dismiss.") {
 				continue
@@ -144,14 +144,14 @@ func sections[S any](all []S, n int) (parts [][]S) {
 }
 
 // count runs a scenario to its end and returns how often it passes each step.
-func count(t *testing.T, life string) (n map[string]int) {
+func count(t *testing.T, scenario string) (n map[string]int) {
 	t.Helper()
-	if slices.Contains(standalone, life) {
-		runStandalone(t, life, trigger{Step: "leave.bell", Pass: -1}, func(_ string, _ []string, c *victimProcess) { n = c.passes() })
+	if slices.Contains(standalone, scenario) {
+		runStandalone(t, scenario, trigger{Step: "leave.bell", Pass: -1}, func(_ string, _ []string, c *victimProcess) { n = c.passes() })
 		return n
 	}
 	s := newFailpointHarness(t)
-	c := startVictim(t, s.dir, life, trigger{}, noTimeout)
+	c := startVictim(t, s.dir, scenario, trigger{}, noTimeout)
 	n = c.passes()
 	s.checkSurvivors(t, 0, c)
 	s.close(t)
@@ -160,19 +160,19 @@ func count(t *testing.T, life string) (n map[string]int) {
 
 // The death of a process after any step of any protocol costs other processes nothing.
 func TestKillMatrix(t *testing.T) {
-	struck := newCoverage()
+	covered := newCoverage()
 	begin := time.Now()
-	t.Run("lives", func(t *testing.T) {
-		for _, life := range besideSurvivors {
-			t.Run(life, func(t *testing.T) {
+	t.Run("scenarios", func(t *testing.T) {
+		for _, scenario := range besideSurvivors {
+			t.Run(scenario, func(t *testing.T) {
 				t.Parallel()
 				s := newFailpointHarness(t)
-				for _, k := range cells(life, count(t, life), 5) {
+				for _, k := range cells(scenario, count(t, scenario), 5) {
 					k.Signal = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.Step, k.Pass), func(t *testing.T) {
-						c := startVictim(t, s.dir, life, k, noTimeout)
+						c := startVictim(t, s.dir, scenario, k, noTimeout)
 						if c.waitHit(t, k) {
-							struck.add(t, k, c)
+							covered.add(t, k, c)
 							c.waitDead(t)
 						}
 						s.checkSurvivors(t, 0, c)
@@ -184,15 +184,15 @@ func TestKillMatrix(t *testing.T) {
 				s.close(t)
 			})
 		}
-		for _, life := range standalone {
-			t.Run(life, func(t *testing.T) {
+		for _, scenario := range standalone {
+			t.Run(scenario, func(t *testing.T) {
 				t.Parallel()
-				for _, k := range cells(life, count(t, life), 5) {
+				for _, k := range cells(scenario, count(t, scenario), 5) {
 					k.Signal = syscall.SIGKILL
 					t.Run(fmt.Sprintf("%s/%d", k.Step, k.Pass), func(t *testing.T) {
-						runStandalone(t, life, k, func(_ string, _ []string, c *victimProcess) {
+						runStandalone(t, scenario, k, func(_ string, _ []string, c *victimProcess) {
 							if c.waitHit(t, k) {
-								struck.add(t, k, c)
+								covered.add(t, k, c)
 								c.waitDead(t)
 							}
 						})
@@ -202,7 +202,7 @@ func TestKillMatrix(t *testing.T) {
 		}
 	})
 	if !t.Failed() {
-		struck.complete(t)
+		covered.complete(t)
 	}
 	t.Logf("in %v", time.Since(begin).Round(time.Second))
 }

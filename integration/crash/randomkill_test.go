@@ -89,7 +89,7 @@ func TestRandomKills(t *testing.T) {
 	n := rounds(t)
 	f := &killStats{scenarios: map[string]int{}, phases: map[string]int{}, protocols: map[string]int{}}
 	begin := time.Now()
-	t.Run("scenes", func(t *testing.T) {
+	t.Run("domains", func(t *testing.T) {
 		for i := range 3 {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				t.Parallel()
@@ -120,8 +120,8 @@ func killAtRandom(t *testing.T, s *failpointHarness, f *killStats) {
 		{"publisher"}, {"crowded"},
 	}[rand.IntN(8)]
 	var victims []*victimProcess
-	for _, life := range chosen {
-		victims = append(victims, startVictim(t, s.dir, life, trigger{}, noTimeout))
+	for _, scenario := range chosen {
+		victims = append(victims, startVictim(t, s.dir, scenario, trigger{}, noTimeout))
 	}
 	victims[0].waitRandomMoment()
 	for _, i := range rand.Perm(len(victims)) {

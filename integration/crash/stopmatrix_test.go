@@ -56,22 +56,22 @@ func stops(t *testing.T, number int, all []trigger) (lasting []stop) {
 // While a process is stopped after any step of any protocol, other processes go on, and none treats the stopped process as dead. The
 // process continues where it was stopped, checks and accounts for all its samples, and ends without an error.
 func TestStopMatrix(t *testing.T) {
-	struck := newCoverage()
+	covered := newCoverage()
 	begin := time.Now()
-	t.Run("lives", func(t *testing.T) {
-		for number, life := range besideSurvivors {
-			all := stops(t, number, cells(life, count(t, life), 1))
+	t.Run("scenarios", func(t *testing.T) {
+		for number, scenario := range besideSurvivors {
+			all := stops(t, number, cells(scenario, count(t, scenario), 1))
 			for i, part := range sections(all, 6) {
-				t.Run(fmt.Sprintf("%s/%d", life, i), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%d", scenario, i), func(t *testing.T) {
 					t.Parallel()
 					s := newFailpointHarness(t)
 					for _, k := range part {
 						t.Run(fmt.Sprintf("%s/%d", k.Step, k.Pass), func(t *testing.T) {
-							c := startVictim(t, s.dir, life, k.trigger, readerTimeout)
+							c := startVictim(t, s.dir, scenario, k.trigger, readerTimeout)
 							if c.waitHit(t, k.trigger) {
-								struck.add(t, k.trigger, c)
+								covered.add(t, k.trigger, c)
 								s.besideStopped(t, c, k)
-								struck.account(t, c)
+								covered.account(t, c)
 							}
 							s.checkSurvivors(t, 0, c)
 						})
@@ -83,16 +83,16 @@ func TestStopMatrix(t *testing.T) {
 				})
 			}
 		}
-		for number, life := range standalone {
-			all := stops(t, number, cells(life, count(t, life), 1))
+		for number, scenario := range standalone {
+			all := stops(t, number, cells(scenario, count(t, scenario), 1))
 			for i, part := range sections(all, 3) {
-				t.Run(fmt.Sprintf("%s/%d", life, i), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%d", scenario, i), func(t *testing.T) {
 					t.Parallel()
 					for _, k := range part {
 						t.Run(fmt.Sprintf("%s/%d", k.Step, k.Pass), func(t *testing.T) {
-							runStandalone(t, life, k.trigger, func(dir string, dead []string, c *victimProcess) {
+							runStandalone(t, scenario, k.trigger, func(dir string, dead []string, c *victimProcess) {
 								if c.waitHit(t, k.trigger) {
-									struck.add(t, k.trigger, c)
+									covered.add(t, k.trigger, c)
 									checkNewParticipantsBesideStopped(t, dir, dead, c, k)
 								}
 							})
@@ -103,12 +103,12 @@ func TestStopMatrix(t *testing.T) {
 		}
 	})
 	if !t.Failed() {
-		struck.complete(t)
-		if struck.lapped == 0 {
-			t.Error("nobody who was stopped found anything lost")
+		covered.complete(t)
+		if covered.lapped == 0 {
+			t.Error("no stopped process found a loss")
 		}
 	}
-	t.Logf("%d of those who had been stopped found what they lost counted, in %v", struck.lapped, time.Since(begin).Round(time.Second))
+	t.Logf("%d stopped processes found their losses counted, in %v", covered.lapped, time.Since(begin).Round(time.Second))
 }
 
 // Of what comes to survivors while a victim is stopped: how much at least in a long stop, and for how much a short one is waited.

@@ -14,7 +14,7 @@ import (
 
 // The wall clock may be set at any moment. A time.Time of time.Now has the monotonic clock with it, and differences are of that,
 // so the only way to depend on the wall clock is to turn it into a number or to take a number for it. That is done where
-// somebody asks for the wall time of a sample, as a recorder does, and where the times of a recording are shown. The
+// a caller asks for the wall time of a sample, as a recorder does, and where the times of a recording are shown. The
 // kernel's stamps of a directory are compared with each other for being the same, and with no clock.
 func TestWallClock_NothingInTheCoreDependsOnIt(t *testing.T) {
 	allowed := map[string][]string{

@@ -82,8 +82,8 @@ func publishCounted(_ context.Context, parent *subproc.Parent, _ counted) error 
 		return err
 	}
 	syscall.Getppid()
-	// The first are not counted: a sleeper whose processor is taken away may not yet have got up for what was published before,
-	// and whoever was woken is not woken again.
+	// The first are not counted: a sleeper without a processor may still have to wake up for an earlier sample, and is not woken
+	// again.
 	var links armedLinks
 	for range settling {
 		if err := links.await(ctx); err != nil {

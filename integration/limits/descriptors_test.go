@@ -3,12 +3,12 @@
 package limits
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/shmbus/shmbus/integration/internal/agent"
 	"github.com/shmbus/shmbus/integration/internal/harness"
+	"github.com/shmbus/shmbus/topic"
 )
 
 func TestDescriptors_MadeUpForLater(t *testing.T) {
@@ -67,47 +67,49 @@ func TestDescriptors_PublisherFailsAndLeavesNothing(t *testing.T) {
 	sub.Finish()
 }
 
-func TestSpace_FullUntilFreed(t *testing.T) {
-	dir := harness.NewSmallDomain(t, "1m")
-	sub, pub := agent.Start(t, dir), agent.Start(t, dir)
-	sub.Subscribe("s", "t")
+func TestDescriptors_EveryCallFailsAndNoPeerIsBlamed(t *testing.T) {
+	dir := harness.NewDomain(t)
+	poor, pub := agent.Start(t, dir), agent.Start(t, dir)
+	poor.Subscribe("s", "t")
+	poor.Advertise("p", "u")
 	pub.Advertise("p", "t")
-	pub.Send("p", 1, 64)
-	sub.Take("s", 1)
-	filler := filepath.Join(dir, "filler")
-	harness.FillUp(t, filler)
+	pub.WaitPeers("p", 1)
+	pub.Send("p", 1, 50)
+	poor.Take("s", 1)
+	poor.ForbidDescriptors()
+	victim, newcomer := agent.Start(t, dir), agent.Start(t, dir)
+	newcomer.Subscribe("s", "u")
+	newcomer.Advertise("n", "t")
 	was := harness.CountFiles(t, dir)
 	for range 5 {
-		// A publish may find room in what the publisher has; nothing else can.
-		wantNoSpace(t, pub, agent.Advertise{Name: "q", Topic: "t"})
-		wantNoSpace(t, pub, agent.Advertise{Name: "q", Topic: "t", InitialSize: 4096})
-		wantNoSpace(t, pub, agent.Send{Publisher: "p", N: 1, Size: 200000})
-		wantNoSpace(t, pub, agent.Subscribe{Name: "q", Pattern: "u"})
+		agent.MustLack(poor, harness.Descriptors, 0, agent.Advertise{Name: "q", Topic: "q"})
+		agent.MustLack(poor, harness.Descriptors, 0, agent.Advertise{Name: "q", Topic: "q", Latched: true})
+		agent.MustLack(poor, harness.Descriptors, 0, agent.Record{Path: filepath.Join(t.TempDir(), "a.mcap")})
 	}
 	if n := harness.CountFiles(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
 	stranger := agent.New(t, dir)
-	wantNoSpace(t, stranger, agent.Join{})
+	stranger.ForbidDescriptors()
+	agent.MustLack(stranger, harness.Descriptors, 0, agent.Join{})
 	stranger.Finish()
-	pub.Send("p", 1, 64)
-	sub.Take("s", 1)
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
+	// What is connected goes on.
+	pub.Send("p", 300, 5000)
+	poor.Take("s", 300)
+	poor.Send("p", 3, 5000)
+	victim.Kill()
+	for _, c := range []agent.Agent{pub, newcomer} {
+		c.Hear(topic.Died, 1)
 	}
-	pub.Send("p", 1, 200000)
-	pub.Advertise("q", "t")
-	pub.WaitPeers("q", 1)
-	pub.Send("q", 1, 8)
-	sub.Take("s", 2)
-	pub.Finish()
-	sub.Finish()
-}
-
-// wantNoSpace makes a call that must find no space.
-func wantNoSpace[R any](t *testing.T, a agent.Agent, call harness.Call[*agent.State, R]) {
-	t.Helper()
-	if _, f := harness.Try(a.Child, call); f == nil || f.Lacks != harness.Space {
-		t.Errorf("%T%+v: %+v", call, call, f)
+	poor.LimitDescriptors(500)
+	poor.Hear(topic.Died, 0)
+	poor.WaitPeers("s", 2)
+	poor.WaitPeers("p", 1)
+	newcomer.Send("n", 1, 50)
+	poor.Take("s", 1)
+	poor.Hear(topic.Joined, 3) // itself, the two
+	if a := poor.Hear(topic.Unavailable, 0); a.Count != 0 {
+		t.Errorf("%d peers were called unusable", a.Count)
 	}
+	agent.Finish(poor, pub, newcomer)
 }

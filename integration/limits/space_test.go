@@ -92,6 +92,51 @@ func TestSpace_EveryCallFailsAndLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestSpace_FullUntilFreed(t *testing.T) {
+	dir := harness.NewSmallDomain(t, "1m")
+	sub, pub := agent.Start(t, dir), agent.Start(t, dir)
+	sub.Subscribe("s", "t")
+	pub.Advertise("p", "t")
+	pub.Send("p", 1, 64)
+	sub.Take("s", 1)
+	filler := filepath.Join(dir, "filler")
+	harness.FillUp(t, filler)
+	was := harness.CountFiles(t, dir)
+	for range 5 {
+		// A publish may find room in what the publisher has; nothing else can.
+		wantNoSpace(t, pub, agent.Advertise{Name: "q", Topic: "t"})
+		wantNoSpace(t, pub, agent.Advertise{Name: "q", Topic: "t", InitialSize: 4096})
+		wantNoSpace(t, pub, agent.Send{Publisher: "p", N: 1, Size: 200000})
+		wantNoSpace(t, pub, agent.Subscribe{Name: "q", Pattern: "u"})
+	}
+	if n := harness.CountFiles(t, dir); n != was {
+		t.Errorf("%d files, before it were %d", n, was)
+	}
+	stranger := agent.New(t, dir)
+	wantNoSpace(t, stranger, agent.Join{})
+	stranger.Finish()
+	pub.Send("p", 1, 64)
+	sub.Take("s", 1)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	pub.Send("p", 1, 200000)
+	pub.Advertise("q", "t")
+	pub.WaitPeers("q", 1)
+	pub.Send("q", 1, 8)
+	sub.Take("s", 2)
+	pub.Finish()
+	sub.Finish()
+}
+
+// wantNoSpace makes a call that must find no space.
+func wantNoSpace[R any](t *testing.T, a agent.Agent, call harness.Call[*agent.State, R]) {
+	t.Helper()
+	if _, f := harness.Try(a.Child, call); f == nil || f.Lacks != harness.Space {
+		t.Errorf("%T%+v: %+v", call, call, f)
+	}
+}
+
 func TestSpace_RecordingFillsItsDisk(t *testing.T) {
 	dir, disk := harness.NewDomain(t), t.TempDir()
 	harness.Mount(t, disk, "tmpfs", 0, "size=1m")

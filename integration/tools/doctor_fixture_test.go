@@ -5,6 +5,7 @@ package tools
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/shmbus/shmbus/integration/internal/harness"
 	"github.com/shmbus/shmbus/internal/subproc"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -34,7 +36,7 @@ type fixture struct {
 	Pause    time.Duration // after each taken sample
 	Hold     int           // samples to take first and keep
 	Many     int           // subscriptions besides
-	Linger   bool          // start a process that keeps the lock, and reply with its pid, before and after the process is ready
+	Linger   bool          // start programs that outlive the process, and reply with their pids
 }
 
 // takes says which samples a fixture takes.
@@ -56,12 +58,12 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 		return err
 	}
 	defer p.Close()
-	var lingering int
 	if r.Linger {
-		if lingering, err = startLockHolder(p.Dir()); err != nil {
+		all, err := startLingering(p.Dir())
+		if err != nil {
 			return err
 		}
-		if err := parent.Reply(lingering); err != nil {
+		if err := parent.Reply(all); err != nil {
 			return err
 		}
 	}
@@ -145,33 +147,23 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 			}
 		})
 	}
-	if err := parent.Ready(); err != nil {
-		return err
-	}
-	if r.Linger {
-		if err := parent.Reply(lingering); err != nil {
-			return err
-		}
-	}
-	select {
-	case <-stop.Done():
-	case err := <-ill:
-		return err
-	}
-	cancel()
-	work.Wait()
-	return nil
+	return harness.WorkUntilAsked(stop, parent, cancel, &work, ill)
 }
 
-// startLockHolder starts a process that has the participant file open, as a child that was forked without exec would, and returns its pid.
-func startLockHolder(dir string) (pid int, _ error) {
+// lingering are the pids of programs that outlive the fixture which started them.
+type lingering struct {
+	Lock   int // has the participant file open, as a child that was forked without exec would
+	Output int // has the standard output, so that the test's process does not reap the fixture before this program ends
+}
+
+func startLingering(dir string) (all lingering, _ error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.participant"))
 	if err != nil || len(files) != 1 {
-		return 0, fmt.Errorf("files of participants: %q, %w", files, err)
+		return all, fmt.Errorf("files of participants: %q, %w", files, err)
 	}
 	ours, err := os.Stat(files[0])
 	if err != nil {
-		return 0, err
+		return all, err
 	}
 	for n := range 100 {
 		if open, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", n)); err != nil || !os.SameFile(open, ours) {
@@ -179,16 +171,17 @@ func startLockHolder(dir string) (pid int, _ error) {
 		}
 		copied, err := syscall.Dup(n)
 		if err != nil {
-			return 0, err
+			return all, err
 		}
 		f := os.NewFile(uintptr(copied), files[0])
 		defer f.Close()
-		cmd := exec.Command("sleep", "60")
-		cmd.ExtraFiles = []*os.File{f}
-		if err := cmd.Start(); err != nil {
-			return 0, err
+		lock, output := exec.Command("sleep", "60"), exec.Command("sleep", "60")
+		lock.ExtraFiles = []*os.File{f}
+		output.Stdout = os.Stdout
+		if err := errors.Join(lock.Start(), output.Start()); err != nil {
+			return all, err
 		}
-		return cmd.Process.Pid, nil
+		return lingering{lock.Process.Pid, output.Process.Pid}, nil
 	}
-	return 0, fmt.Errorf("no descriptor is of %s", files[0])
+	return all, fmt.Errorf("no descriptor is of %s", files[0])
 }

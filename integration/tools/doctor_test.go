@@ -107,7 +107,7 @@ func TestDoctor_StoppedAreNotDead(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	// Neither whoever cleans nor whoever joins takes them for dead.
+	// Neither a cleanup nor a joining participant takes them for dead.
 	if names, err := registry.Clean(filepath.Join(dir, "d"), false); err != nil || len(names) > 0 {
 		t.Errorf("removed %q, %v", names, err)
 	}
@@ -229,19 +229,20 @@ func TestDoctor_UnseenProcess(t *testing.T) {
 func TestDoctor_LockThatOutlivesItsProcess(t *testing.T) {
 	dir := harness.NewDomain(t)
 	c := harness.Start(t, dir, fixture{Linger: true})
-	var lingering int
-	c.Expect(&lingering)
-	t.Cleanup(func() { syscall.Kill(lingering, syscall.SIGKILL) })
+	var programs lingering
+	c.Expect(&programs)
+	t.Cleanup(func() { syscall.Kill(programs.Lock, syscall.SIGKILL); syscall.Kill(programs.Output, syscall.SIGKILL) })
 	c.Ready()
-	c.KillOnly() // it can be seen, as it is not reaped before its last reply is read
+	c.KillOnly() // and not reaped yet: it can be seen
 	for deadline := time.Now().Add(harness.WaitLimit); len(harness.Examine(t, dir, harness.ShortSample).Findings) == 0 && time.Now().Before(deadline); {
 	}
 	if f := checkFaults(t, harness.Examine(t, dir, harness.ShortSample), doctor.Ended)[doctor.Ended]; f.Severity != doctor.Warning || f.PID != c.PID() {
 		t.Errorf("%+v", f)
 	}
-	c.Kill()
+	syscall.Kill(programs.Output, syscall.SIGKILL)
+	c.Wait()
 	checkFaults(t, harness.Examine(t, dir, harness.ShortSample), doctor.Unseen)
-	syscall.Kill(lingering, syscall.SIGKILL)
+	syscall.Kill(programs.Lock, syscall.SIGKILL)
 	for deadline := time.Now().Add(harness.WaitLimit); harness.Examine(t, dir, harness.ShortSample).Dead == 0 && time.Now().Before(deadline); {
 	}
 	checkFaults(t, harness.Examine(t, dir, harness.ShortSample), doctor.Dead)
@@ -257,7 +258,7 @@ func TestDoctor_FilesRemovedByHand(t *testing.T) {
 		t.Run(pattern, func(t *testing.T) {
 			dir := harness.NewDomain(t)
 			c := harness.Start(t, dir, fixture{Pub: "t", Sub: "t", Interval: 10 * time.Millisecond, Depth: 4096}).Ready()
-			// Stopped meanwhile, or it would have to be quick: programs clean up after those that nobody can see.
+			// The process is stopped meanwhile, because a program cleans up after a participant without a participant file.
 			if pattern == "*.participant" {
 				c.Suspend()
 			}
@@ -312,7 +313,7 @@ func TestDoctor_GoneSubscriptionsStillAdmitted(t *testing.T) {
 	pub.Finish()
 }
 
-// Root reads everything, so it is a member of the group who examines.
+// Root reads everything, so a member of the group examines.
 func TestDoctor_UnreadableFiles(t *testing.T) {
 	w := harness.NewUserDomain(t, 0o770|fs.ModeSetgid)
 	w.Build("shmmon")

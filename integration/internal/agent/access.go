@@ -46,8 +46,8 @@ func GoAs(w *harness.UserDomain, who harness.User, umask int, call harness.Call[
 	}
 }
 
-// domainDir is the directory of the process's domain.
-func domainDir() string {
+// DomainDir is the directory of the process's domain.
+func DomainDir() string {
 	return filepath.Join(os.Getenv("SHMBUS_DIR"), os.Getenv("SHMBUS_DOMAIN"))
 }
 
@@ -67,7 +67,7 @@ func (c PublishTen) Run(ctx context.Context, _ *State) (found []string, _ error)
 	if err := pub.WaitSubscribers(ctx, 1); err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(domainDir(), "*"))
+	files, err := filepath.Glob(filepath.Join(DomainDir(), "*"))
 	for _, f := range files {
 		info, serr := os.Stat(f)
 		if err = errors.Join(err, serr); serr == nil {
@@ -95,15 +95,11 @@ type SubscribeTen struct {
 }
 
 func (c SubscribeTen) Run(ctx context.Context, _ *State) ([]string, error) {
-	p, err := topic.Join(&topic.Options{ReadOnly: c.ReadOnly})
+	sub, leave, err := JoinAndSubscribe(c.Topic, c.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
-	defer p.Close()
-	sub, err := topic.NewSubscriber[[]byte](p, c.Topic, nil)
-	if err != nil {
-		return nil, err
-	}
+	defer leave()
 	last := uint64(0)
 	for range 10 {
 		s, err := sub.Receive(ctx)
@@ -122,11 +118,23 @@ func (c SubscribeTen) Run(ctx context.Context, _ *State) ([]string, error) {
 	return nil, nil
 }
 
+// JoinAndSubscribe joins with one subscriber. leave closes the participant.
+func JoinAndSubscribe(name string, readOnly bool) (sub *topic.Subscriber[[]byte], leave func() error, err error) {
+	p, err := topic.Join(&topic.Options{ReadOnly: readOnly})
+	if err != nil {
+		return nil, nil, err
+	}
+	if sub, err = topic.NewSubscriber[[]byte](p, name, nil); err != nil {
+		return nil, nil, errors.Join(err, p.Close())
+	}
+	return sub, p.Close, nil
+}
+
 // ListTopics returns the topics of all endpoints.
 type ListTopics struct{}
 
 func (ListTopics) Run(context.Context, *State) (found []string, _ error) {
-	o, err := registry.Observe(domainDir())
+	o, err := registry.Observe(DomainDir())
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +191,7 @@ func (c RecordTen) Run(ctx context.Context, _ *State) ([]string, error) {
 type Clean struct{}
 
 func (Clean) Run(context.Context, *State) ([]string, error) {
-	return registry.Clean(domainDir(), false)
+	return registry.Clean(DomainDir(), false)
 }
 
 // Record records until its context or the disk ends it.

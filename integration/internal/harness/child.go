@@ -116,7 +116,7 @@ func (c *Child) Kill() {
 	c.process.Wait()
 }
 
-// KillOnly ends the process with SIGKILL. The process is reaped when its last reply is read.
+// KillOnly ends the process with SIGKILL, without waiting.
 func (c *Child) KillOnly() { _ = c.process.Kill() } // fails only after the end of the process
 
 // Wait waits for the end of the process and returns its state.

@@ -33,17 +33,7 @@ func churnMembers(stop context.Context, parent *subproc.Parent, r MemberChurn) e
 			}
 		})
 	}
-	if err := parent.Ready(); err != nil {
-		return err
-	}
-	select {
-	case <-stop.Done():
-	case err := <-ill:
-		return err
-	}
-	cancel()
-	work.Wait()
-	return nil
+	return WorkUntilAsked(stop, parent, cancel, &work, ill)
 }
 
 // joinBriefly is one stay of one member in the domain.

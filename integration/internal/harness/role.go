@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/subproc"
@@ -58,6 +59,22 @@ func Main(m *testing.M, roles ...Role) {
 func Exit(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// WorkUntilAsked reports that the process is ready and waits until the parent asks it to end or until a goroutine of the work fails. It
+// cancels the work and waits for its end.
+func WorkUntilAsked(ctx context.Context, parent *subproc.Parent, cancel context.CancelFunc, work *sync.WaitGroup, failed <-chan error) error {
+	if err := parent.Ready(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		return err
+	}
+	cancel()
+	work.Wait()
+	return nil
 }
 
 // NextMessage waits for the parent's next message. It returns false when the parent asks the process to end.

@@ -58,7 +58,7 @@ type victim struct {
 	losslessTimeout time.Duration // of lossless subscriptions
 
 	p    *topic.Participant
-	reg  *registry.Registry // of who takes part without topics
+	reg  *registry.Registry // of a participant without topics
 	pub  *topic.Publisher[[]byte]
 	subs []*topic.Subscriber[[]byte]
 	seq  uint64

@@ -121,7 +121,7 @@ func (v *victim) atTheLimit() error {
 	return nil
 }
 
-// connectReader has somebody subscribe and go again.
+// connectReader has another participant subscribe and leave.
 func (v *victim) connectReader() error {
 	guest, err := topic.Join(&topic.Options{Unit: "guest"})
 	if err != nil {
@@ -138,7 +138,7 @@ func (v *victim) connectReader() error {
 	if err := errors.Join(sub.Close(), guest.Close()); err != nil {
 		return err
 	}
-	for v.passed("dismiss.generation") == dismissed { // other victims come and go too, so that counting who is there would not do
+	for v.passed("dismiss.generation") == dismissed { // other victims join and leave too, so that the number of readers says nothing
 		if err := v.pause(); err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (v *victim) pause() error {
 	return v.ctx.Err()
 }
 
-// slowReader publishes to somebody lossless who is slow.
+// slowReader publishes to a slow lossless reader.
 func (v *victim) slowReader() error {
 	v.count(false)
 	slow, err := topic.NewPublisher(v.p, "slow", &topic.PublisherOptions[[]byte]{Depth: 4})
