@@ -193,7 +193,7 @@ func (s *adversaryHarness) end() {
 	e.check(t, s.runs)
 }
 
-func (e peerReport) check(t *testing.T, lives int) {
+func (e peerReport) check(t *testing.T, runs int) {
 	t.Helper()
 	caught := 0
 	for _, k := range []string{"ring entry", "slot of sequence", "in a slot of", "arena"} {
@@ -201,8 +201,8 @@ func (e peerReport) check(t *testing.T, lives int) {
 	}
 	was, is := e.Before, e.After
 	switch {
-	case e.Named < lives/10 || len(e.Unattributed) > 0:
-		t.Errorf("%d processes of %d are named; no process by %q", e.Named, lives, e.Unattributed)
+	case e.Named < runs/10 || len(e.Unattributed) > 0:
+		t.Errorf("%d processes of %d are named; no process by %q", e.Named, runs, e.Unattributed)
 	case harness.CutsSurvived && e.Kinds["cut the file short"] == 0 || caught == 0:
 		t.Error("no process was caught cutting a file short, or with a false ring")
 	case e.Received == 0:

@@ -167,13 +167,13 @@ func runStandalone(t *testing.T, scenario string, k trigger, during func(dir str
 		dead = harness.Files(t, dir)
 	}
 	c := startVictim(t, dir, scenario, k, noTimeout)
-	if scenario == "burier" {
+	if scenario == "reaper" {
 		c.Ready()
 		its := harness.Files(t, dir)
-		corpse := startWithEndpoints(t, dir)
+		other := startWithEndpoints(t, dir)
 		dead = slices.DeleteFunc(harness.Files(t, dir), func(name string) bool { return slices.Contains(its, name) })
 		c.Ready() // it sees the other participant
-		corpse.Kill()
+		other.Kill()
 	}
 	during(dir, dead, c)
 	checkNewParticipants(t, dir)

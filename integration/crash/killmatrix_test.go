@@ -18,7 +18,7 @@ import (
 // Scenarios beside survivors, and scenarios without other participants.
 var (
 	besideSurvivors = []string{"publisher", "subscriber", "lossless", "crowded"}
-	standalone      = []string{"first", "cleaner", "burier", "leaver"}
+	standalone      = []string{"first", "cleaner", "reaper", "leaver"}
 )
 
 // noTimeout is the timeout of lossless subscriptions of victims that are killed. A publisher that misses such a death waits for longer
@@ -112,7 +112,7 @@ func cells(scenario string, passes map[string]int, each int) (all []trigger) {
 			if protocol(step) != "leave" && step != "clean.files" && step != "clean.participant" {
 				continue
 			}
-		case "burier":
+		case "reaper":
 			if step != "clean.again" && step != "clean.files" && step != "clean.participant" { // the others begin a joining
 				continue
 			}

@@ -47,7 +47,7 @@ func scenarios() []scenario {
 		{"first", []phase{join, {"advertise", (*victim).advertise}, {"subscribe", (*victim).subscribe}, {"close", (*victim).close}, leave}},
 		{"cleaner", []phase{join, leave, {"remove", (*victim).remove}}},
 		{"leaver", []phase{{"enter", (*victim).joinRegistry}, {"leave", (*victim).leaveRegistry}}},
-		{"burier", []phase{join, {"bury", (*victim).awaitCleanup}, leave}},
+		{"reaper", []phase{join, {"reap", (*victim).awaitCleanup}, leave}},
 	}
 }
 

@@ -28,7 +28,7 @@ func (s trigger) String() string { return fmt.Sprintf("%s pass %d", s.Step, s.Pa
 // What a victim leaves behind in a file, which outlives it.
 const (
 	tracePublished = 8 * iota // ring words that it stored on the topic "load"
-	tracePhase                // of its life
+	tracePhase                // of its scenario
 	traceTaken                // samples that it took after it was stopped
 	traceLapped               // what the first of these, firstTaken, say that it lost
 	traceLast                 // length of the name of the step it came to last, and that

@@ -107,6 +107,8 @@ func reuseVictimsPID(ctx context.Context, parent *subproc.Parent, _ reusePID) er
 	}
 	group := subproc.New(ctx, nil)
 	defer group.StopAll()
+	ctx, cancel := context.WithTimeout(ctx, 2*harness.WaitLimit)
+	defer cancel()
 	s := agent.NewState()
 	if _, err := (agent.Join{}).Run(ctx, s); err != nil {
 		return err

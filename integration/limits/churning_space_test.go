@@ -185,7 +185,7 @@ func joinWithoutSpace(ctx context.Context, parent *subproc.Parent, _ noSpaceJoin
 	}
 }
 
-// joinOnce is a short life of a participant.
+// joinOnce joins, uses two topics and leaves.
 func joinOnce() (err error) {
 	p, err := topic.Join(nil)
 	if err != nil {
@@ -228,7 +228,7 @@ func TestSpace_FullNowAndThen(t *testing.T) {
 			filler.Finish()
 			pub.Stop()
 			pub.Expect(&sent)
-			t.Logf("%d published, %d refused; of %d lives of a participant %d were cut short", sent.Succeeded, sent.Refused, made.Succeeded+made.Refused, made.Refused)
+			t.Logf("%d published, %d refused; of %d participants %d found no space", sent.Succeeded, sent.Refused, made.Succeeded+made.Refused, made.Refused)
 			for _, s := range []harness.Subscriber{witness, other} {
 				if got := s.EndAfter(sent.Succeeded); got.Received+got.Lost != sent.Succeeded {
 					t.Errorf("received %d and lost %d of %d", got.Received, got.Lost, sent.Succeeded)
