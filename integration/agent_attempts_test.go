@@ -15,7 +15,6 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/record"
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -57,8 +56,8 @@ func (a *attemptResult) classify(err error) {
 	}
 	a.Text = err.Error()
 	var room *shmtransport.NoSpaceError
-	var space *registry.SpaceError
-	var memory *registry.MemoryError
+	var space *topic.SpaceError
+	var memory *topic.MemoryError
 	if errors.As(err, &room) {
 		a.Needed, a.Available = room.Needed, room.Available
 	}
@@ -75,7 +74,7 @@ func (a *attemptResult) classify(err error) {
 		}
 	case errors.Is(err, syscall.EMFILE):
 		a.Want = "files"
-	case errors.As(err, new(*registry.LimitError)), errors.As(err, new(*shmtransport.LimitError)):
+	case errors.As(err, new(*topic.LimitError)):
 		a.Want = "places"
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -91,7 +90,7 @@ func fillRole(args []string) error {
 
 // isNoSpace reports whether an error is one of those that want of room may cause.
 func isNoSpace(err error) bool {
-	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*registry.SpaceError))
+	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*topic.SpaceError))
 }
 
 // noSpacePublishRole publishes samples of all sizes, some of which find no room, and reports how many did and did not.

@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"context"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
@@ -95,7 +95,7 @@ func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err err
 	defer r.endBatch(ctx, sigbus.Guard(), buf, &n, &err)
 	for {
 		if r.closed.Load() {
-			return 0, closed.Error("the subscriber is closed")
+			return 0, errdefs.Closed("the subscriber is closed")
 		}
 		o, err := r.poll(&buf[0])
 		if err != nil {

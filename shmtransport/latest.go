@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
@@ -13,7 +13,7 @@ import (
 // later and do not count as lost. Like TryReceive it does not wait, and returns false while another goroutine receives.
 func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 	if r.closed.Load() {
-		return false, closed.Error("the subscriber is closed")
+		return false, errdefs.Closed("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
 		return false, nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
@@ -86,7 +87,7 @@ type Link struct {
 func openLink(v view, id PublisherID) (_ *Link, err error) {
 	defer endOpen(sigbus.Guard(), v, &err)
 	corrupt := func(format string, args ...any) error {
-		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
+		return &errdefs.CorruptError{Path: v.name(), What: fmt.Sprintf(format, args...)}
 	}
 	h := mem.Alloc(pubOffMaxPayload + 8) // the constant fields; read rather than mapped, so that the file is mapped once
 	if err := v.readAt(h, 0); errors.Is(err, io.EOF) {
@@ -98,7 +99,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		return nil, corrupt("magic %#x is not a publisher's", magic)
 	}
 	if theirs := mem.Uint32(h, pubOffVersion).Load(); theirs != LayoutVersion {
-		return nil, &VersionError{Path: v.name(), Theirs: theirs, Ours: LayoutVersion}
+		return nil, &errdefs.VersionError{Path: v.name(), Found: theirs, Known: LayoutVersion}
 	}
 	depth := mem.Uint32(h, pubOffDepth).Load()
 	if depth == 0 || depth > MaxDepth || depth&(depth-1) != 0 {
@@ -113,8 +114,8 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		return nil, corrupt("largest payload %d", limit)
 	}
 	whole, err := v.window(0, pubOffRing+ringBytes(int(depth)))
-	if errors.As(err, new(*MemoryError)) {
-		return nil, noSpace(err)
+	if errors.As(err, new(*errdefs.MemoryError)) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, corrupt("%v", err)
@@ -162,5 +163,5 @@ func (l *Link) untaken() uint64 {
 }
 
 func (l *Link) corrupt(format string, args ...any) error {
-	return &CorruptError{Where: l.view.name(), What: fmt.Sprintf(format, args...)}
+	return &errdefs.CorruptError{Path: l.view.name(), What: fmt.Sprintf(format, args...)}
 }

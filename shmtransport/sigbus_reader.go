@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
@@ -27,7 +28,7 @@ func endOpen(before sigbus.Mode, v view, err *error) {
 }
 
 func truncatedError(v view) error {
-	return &CorruptError{Where: v.name(), What: "its owner cut the file short while it was mapped"}
+	return &errdefs.CorruptError{Path: v.name(), What: "its owner cut the file short while it was mapped"}
 }
 
 // recoverFault closes the link in whose memory the fault e is, and releases the lock. given are the Samples that the
