@@ -47,9 +47,9 @@ type Subscriber[T any] struct {
 // publishers are connected, or after a second if one of them does not answer. If there are publishers and none can be
 // connected, it fails:
 //
-//   - with a *registry.TypeMismatchError if none has the subscriber's type
-//   - with a *shmtransport.LimitError if none can admit another subscription
-//   - with a *registry.AccessError or *registry.ForbiddenError if the kernel or the policy denies access to all of them
+//   - with a *TypeMismatchError if none has the subscriber's type
+//   - with a *LimitError if none can admit another subscription
+//   - with a *AccessError or *ForbiddenError if the kernel or the policy denies access to all of them
 //
 // A later publisher that has another type, is full or denies access is not connected; an Event reports it.
 func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
@@ -99,7 +99,7 @@ func endedLimit(lossless bool) int64 {
 }
 
 // Receive waits for the next sample. The caller releases it. The error is that of ctx, os.ErrClosed, or a
-// *shmtransport.LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
+// *LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
 func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	m, err := s.core.reader.Receive(ctx)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Subscriber[T]) Latest() (Sample[T], bool) {
 
 // Samples yields each sample and releases it after the loop body. A non-nil error, that of ctx or os.ErrClosed, is yielded
 // once and ends the loop. If a publisher's process truncates its file while the body reads the payload, the body ends in a
-// panic with a *shmtransport.CorruptError. Handle continues in this case.
+// panic with a *CorruptError. Handle continues in this case.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
 	return func(yield func(Sample[T], error) bool) {
 		for {

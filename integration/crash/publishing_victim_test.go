@@ -186,7 +186,7 @@ func (v *victim) exceedReaders() error {
 		}
 		v.subs = append(v.subs, sub)
 	}
-	if _, err := topic.NewSubscriber[[]byte](guests, "crowd", nil); !errors.As(err, new(*shmtransport.LimitError)) {
+	if _, err := topic.NewSubscriber[[]byte](guests, "crowd", nil); !errors.As(err, new(*topic.LimitError)) {
 		return fmt.Errorf("one too many got %v", err)
 	}
 	if n, err := pub.Publish(v.ctx, []byte("all")); n != shmtransport.MaxReaders || err != nil {
