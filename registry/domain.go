@@ -138,7 +138,7 @@ func checkDir(dir string, mode fs.FileMode) error {
 	case !mode.IsDir():
 		return &DirError{Dir: dir, Reason: "it is not a directory", Remedy: "remove it or choose another (SHMBUS_DIR, SHMBUS_DOMAIN)"}
 	case mode&0o002 != 0:
-		return &DirError{Dir: dir, Reason: fmt.Sprintf("everybody may write into it (mode %s)", octal(mode)),
+		return &DirError{Dir: dir, Reason: fmt.Sprintf("every user may write into it (mode %s)", octal(mode)),
 			Remedy: "chmod o-w it; to share a domain, give it a group and mode 2770"}
 	}
 	return nil

@@ -56,7 +56,7 @@ func TestWall_StepsOfTheClock(t *testing.T) {
 		}
 	}
 	if (*before).Wall(301*second)-301*second != 56*year {
-		t.Error("offsets changed that somebody holds")
+		t.Error("offsets changed that a caller holds")
 	}
 }
 

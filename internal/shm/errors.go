@@ -26,7 +26,7 @@ func Explain(err error) error {
 }
 
 // IsOurWant reports whether err says that this process, or the system, is short of something: descriptors, memory, address
-// space. That is nobody else's fault, and may be over the next time.
+// space. No other process causes it, and the next attempt may succeed.
 func IsOurWant(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) ||
 		errors.As(err, new(*MemoryError))
@@ -55,7 +55,7 @@ func (e *SpaceError) Error() string {
 
 func (e *SpaceError) Unwrap() error { return e.Err }
 
-// A MemoryError says that this process may not map what was asked for: the fault is here, and not with whoever wrote the
+// A MemoryError says that this process may not map what was asked for: the fault is here, and not with the writer of the
 // file. Nothing was taken.
 type MemoryError struct {
 	Path      string // the file that was to be mapped

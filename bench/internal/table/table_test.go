@@ -39,7 +39,7 @@ func example() ([]plan.Workload, plan.Results) {
 
 func TestRows_RatiosAreOfNeighbours(t *testing.T) {
 	rows := Rows(example())
-	find := func(who string) Row { return rows[slices.IndexFunc(rows, func(r Row) bool { return r.Who == who })] }
+	find := func(runner string) Row { return rows[slices.IndexFunc(rows, func(r Row) bool { return r.Runner == runner })] }
 	if a := find("a"); !slices.Equal(a.Ratios, []float64{0.5, 1, 0.4}) || a.Ratio != 0.5 || a.Met == nil || !*a.Met || a.Median != 300 {
 		t.Errorf("got %+v", a)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// An unknownError says that nobody publishes or asks for a topic.
+// An unknownError says that a topic has no publisher and no subscription.
 type unknownError struct {
 	name, dir string
 	close     []string // known names like it

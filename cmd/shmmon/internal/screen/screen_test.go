@@ -226,7 +226,7 @@ func TestDetailsOfATopicThatGoes(t *testing.T) {
 	if !strings.Contains(m.View(), "is gone") {
 		t.Error(m.View())
 	}
-	if m = press(t, m, "esc"); !strings.Contains(m.View(), "nobody is in this domain") {
+	if m = press(t, m, "esc"); !strings.Contains(m.View(), "no participants in this domain") {
 		t.Error(m.View())
 	}
 }

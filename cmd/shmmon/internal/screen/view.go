@@ -72,7 +72,7 @@ func (m Model) nothing() string {
 	if m.view.Missing {
 		return "no such directory yet: " + text.Escape(m.opts.Domain)
 	}
-	return "no topics, nobody is in this domain"
+	return "no topics, no participants in this domain"
 }
 
 func (m Model) titleLine() string {

@@ -157,7 +157,7 @@ func TestStates(t *testing.T) {
 	}
 	v = tr.Add(Snapshot{At: v.At + second})
 	if got := find(t, v, "live"); got.State != Gone || got.Rate != 0 || len(v.Topics) != 5 {
-		t.Errorf("after everybody left: %+v", v.Topics)
+		t.Errorf("after all left: %+v", v.Topics)
 	}
 	if v = tr.Add(Snapshot{At: v.At + 20*second}); len(v.Topics) != 0 {
 		t.Errorf("gone topics stay: %v", v.Topics)
