@@ -282,8 +282,8 @@ func TestParticipant_FailedConnectionIsRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub := subscriber[string](t, b, "x", nil)
-	isUnusable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
-	h.until("the failure", isUnusable)
+	isUnavailable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
+	h.until("the failure", isUnavailable)
 	b.retryConnections()
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
@@ -295,7 +295,7 @@ func TestParticipant_FailedConnectionIsRetried(t *testing.T) {
 	}
 	send(t, pub, "y")
 	want(t, sub, "y")
-	if n := h.count(isUnusable); n != 1 {
+	if n := h.count(isUnavailable); n != 1 {
 		t.Errorf("the failure was reported %d times", n)
 	}
 }

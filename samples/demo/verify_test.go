@@ -42,7 +42,7 @@ func TestAGoodRunHasNoDifferences(t *testing.T) {
 func TestEveryDifferenceIsNamed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		spoil  func(*results)
+		damage func(*results)
 		expect string
 	}{
 		{"a message not recorded", func(r *results) { r.recorded.Topics[0].Messages-- }, "a: 20 messages published, 19 in the recording"},
@@ -67,7 +67,7 @@ func TestEveryDifferenceIsNamed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := good()
-			c.spoil(r)
+			c.damage(r)
 			if got := r.differences(); !slices.Contains(got, c.expect) {
 				t.Fatalf("got %q, want %q among them", got, c.expect)
 			}

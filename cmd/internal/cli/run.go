@@ -123,7 +123,7 @@ func (a *App) equip(root *cobra.Command) {
 // DomainDir returns the directory of the domain that the flags and the environment name.
 func (a *App) DomainDir() (string, error) { return registry.DomainDir(a.Dir, a.Domain) }
 
-// CheckedDir is DomainDir for a command that looks at the domain, or cleans it, without joining: it refuses what Join refuses, such
+// CheckedDir is DomainDir for a command that observes the domain, or cleans it, without joining: it refuses what Join refuses, such
 // as a directory in which every user may write, because its content proves nothing.
 func (a *App) CheckedDir() (string, error) {
 	dir, err := a.DomainDir()

@@ -135,7 +135,7 @@ func lossy(lost uint64) error {
 
 // mustExist returns an *unknownError when the topic has no publisher and no subscription.
 func (a *app) mustExist(pattern string) error {
-	v, dir, err := a.look()
+	v, dir, err := a.snapshot()
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]stri
 	if len(args) > 0 && cmd.Name() != "list" {
 		return nil, none
 	}
-	v, _, err := a.look()
+	v, _, err := a.snapshot()
 	if err != nil {
 		return nil, none
 	}

@@ -60,7 +60,7 @@ another file that is checked against the domain, before it becomes the policy. T
 			if err != nil {
 				return err
 			}
-			v, _, err := a.look()
+			v, _, err := a.snapshot()
 			if err != nil {
 				return err
 			}

@@ -83,7 +83,7 @@ that a signal or a debugger stopped is shown as stopped: it is alive, and nothin
 		Example: "  shmmon ps\n  shmmon ps --json",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			v, dir, err := a.look()
+			v, dir, err := a.snapshot()
 			if err != nil {
 				return err
 			}
