@@ -18,7 +18,7 @@ type keptSample struct {
 // copyRemaining copies the remaining samples of a publisher that ended to a Link without a ring. It fails where they
 // are too many or something is invalid, which a later take reports. The link itself does not change.
 func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
-	remainder := &Link{id: l.id, readerID: l.readerID, tag: l.tag, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
+	remainder := &Link{phase: linkKept, id: l.id, readerID: l.readerID, tag: l.tag, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
 	newest := l.newest()
 	at := l.cursor
 	if depth := uint64(l.ring.depth()); newest >= at && newest-at >= depth {
@@ -121,7 +121,7 @@ func (l *Link) latestKept(s *Sample) (_ outcome, fresh bool) {
 
 // handOutKept gives the i-th kept sample to the application.
 func (l *Link) handOutKept(s *Sample, i uint64) outcome {
-	m := l.freeMark()
+	m := l.freeMark(0)
 	if m < 0 {
 		return heldLimit
 	}
@@ -134,7 +134,7 @@ func (l *Link) handOutKept(s *Sample, i uint64) outcome {
 // remaining returns the number of samples of an ended publisher that were not taken, and of those that are missing
 // among them.
 func (l *Link) remaining() (samples, missing uint64) {
-	if l.kept == nil {
+	if l.phase != linkKept {
 		n := l.untaken()
 		samples = min(n, uint64(l.ring.depth()))
 		return samples, n - samples

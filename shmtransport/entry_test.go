@@ -40,7 +40,7 @@ func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 	got, lost := 0, uint64(0)
 	var s Sample
 	for l.cursor <= last {
-		o, err := l.take(&s)
+		o, err := l.take(&s, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,11 +42,9 @@ type Link struct {
 	copies     []*entryCopy    // by mark: a small sample
 
 	// For the goroutine that has the Reader's lock.
-	admitted           bool   // and samples may be taken
-	starved            bool   // admitted, but an arena could not be mapped for lack of address space
-	checked            bool   // admitGen was loaded before
+	phase              linkPhase
 	passive            bool   // the publisher does not know of this link: see ConnectPassive
-	seenGen            uint32 // value of admitGen at the last check
+	seenGen            uint32 // value of admitGen at the last check, or another value if there was none
 	cursor             uint64 // the next sequence to take
 	start              uint64 // the first sequence that counts
 	lost               uint64 // since the last sample taken
@@ -81,6 +79,16 @@ type Link struct {
 	pins     atomic.Int64
 	freePage func() // frees the link page
 }
+
+// A linkPhase says from where take gets samples.
+type linkPhase int
+
+const (
+	linkRequested linkPhase = iota // from nowhere: the publisher has not admitted the link
+	linkAdmitted                   // from the ring
+	linkStarved                    // from the ring, when the memory for an arena can be mapped; see Retry
+	linkKept                       // from kept: the publisher ended
+)
 
 // openLink checks the header of a publisher's ring and maps it. The link is usable after attach.
 func openLink(v view, id PublisherID) (_ *Link, err error) {
@@ -134,6 +142,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		freePage:   func() {},
 	}
 	l.requestGen = l.admitGen.Load()
+	l.seenGen = l.requestGen - 1
 	l.pins.Store(2)
 	return l, nil
 }

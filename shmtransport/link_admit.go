@@ -13,22 +13,22 @@ func (l *Link) ended() bool { return l.exited.Load() || l.state.Load() == stateC
 
 // beginIfReady reports whether samples may be taken. The first time that is so it sets the cursor.
 func (l *Link) beginIfReady() (bool, error) {
-	if l.admitted {
+	switch l.phase {
+	case linkAdmitted:
 		return true, nil
-	}
-	if l.starved {
+	case linkStarved:
 		if !l.retry.Swap(false) {
 			return false, nil
 		}
-		l.starved, l.admitted = false, true
+		l.phase = linkAdmitted
 		return true, nil
 	}
 	ended := l.ended()
 	gen := l.admitGen.Load()
-	if !ended && l.checked && gen == l.seenGen {
+	if !ended && gen == l.seenGen {
 		return false, nil
 	}
-	l.checked, l.seenGen = true, gen
+	l.seenGen = gen
 	if start, ok := l.findAdmission(); ok {
 		l.begin(start)
 		return true, nil
@@ -46,11 +46,11 @@ func (l *Link) beginIfReady() (bool, error) {
 
 // tryBegin is beginIfReady for a check that takes nothing: take finds the error again.
 func (l *Link) tryBegin() {
-	if l.admitted || l.kept != nil || l.starved {
+	if l.phase != linkRequested {
 		return
 	}
 	if _, err := l.beginIfReady(); err != nil {
-		l.checked = false
+		l.seenGen--
 	}
 }
 
@@ -79,7 +79,7 @@ func (l *Link) findAdmission() (start uint64, ok bool) {
 }
 
 func (l *Link) begin(start uint64) {
-	l.admitted = true
+	l.phase = linkAdmitted
 	l.start = max(start, 1)
 	l.cursor = l.start
 	l.cursorWord.Store(l.cursor)

@@ -29,7 +29,9 @@ func (r *ring) depth() int { return int(r.mask) + 1 }
 func (r *ring) index(seq uint64) int { return int(seq & r.mask) }
 
 // word returns the ring word of a sequence's entry. It holds the sequence and the location of the sample in the entry.
-func (r *ring) word(seq uint64) *atomic.Uint64 { return r.wordAt(seq, entryOffWord) }
+func (r *ring) word(seq uint64) *atomic.Uint64 {
+	return &r.words[int(seq&r.mask)*entryWords+entryOffWord/8]
+}
 
 func (r *ring) wordAt(seq uint64, off int) *atomic.Uint64 {
 	return &r.words[r.index(seq)*entryWords+off/8]

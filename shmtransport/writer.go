@@ -113,7 +113,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: opts.Clock, store: s, opts: opts, maxPayload: opts.MaxPayload, maxInEntry: smallPayload,
+		id: id, clock: opts.Clock, store: s, opts: opts, maxPayload: opts.MaxPayload, maxInEntry: min(smallPayload, opts.MaxPayload),
 		bell:       s.bell(),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
