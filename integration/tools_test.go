@@ -110,7 +110,7 @@ func TestShmmonShowsAndChecksThePolicy(t *testing.T) {
 	w.policy("subscribe load group:6100\n")
 	want("shmmon policy", 1, "members of group 6000 may not subscribe", "start the publisher anew")
 	w.policy("publish load user:5001\nsubscribe load\n")
-	want("shmmon policy", 1, "line 2", "names no user")
+	want("shmmon policy", 1, "line 2", "does not say who")
 	candidate := filepath.Join(w.files, "candidate")
 	if err := os.WriteFile(candidate, []byte("publish ** user:5002\n"), 0o644); err != nil {
 		t.Fatal(err)

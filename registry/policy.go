@@ -205,7 +205,7 @@ func parseRule(line string) (r Rule, what, remedy string) {
 	}
 	switch {
 	case len(words) == 0:
-		return r, "it names no user", "add user:NAME, group:NAME or nobody"
+		return r, "it does not say who may " + verb, "add user:NAME, group:NAME or nobody"
 	case len(words) == 1 && words[0] == "nobody":
 		return r, "", ""
 	}

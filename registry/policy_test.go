@@ -63,7 +63,7 @@ func TestPolicy_Invalid(t *testing.T) {
 		"publish a user:1\nallow x user:1\n":       {"line 2", `"allow x user:1"`, "neither publish nor subscribe", "#"},
 		"publish":                                  {"line 1", "must not be empty", "for example: publish"},
 		"publish a/*b user:1":                      {"line 1", "whole segment"},
-		"publish a":                                {"names no user", "nobody"},
+		"publish a":                                {"does not say who may publish", "nobody"},
 		"publish a 5":                              {`"5" names no user`, "user:NAME"},
 		"publish a user:":                          {`"user:" names no user`},
 		"publish a nobody user:1":                  {`"nobody" names no user`, "alone"},

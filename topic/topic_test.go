@@ -200,7 +200,7 @@ func TestHistory_AndLatched(t *testing.T) {
 	want(t, sub, "3")
 	want(t, sub, "4")
 	if _, ok := subscriber[string](t, b, "plain", nil).TryReceive(); ok {
-		t.Fatal("history that was not asked for")
+		t.Fatal("history that nobody asked for")
 	}
 }
 

@@ -431,7 +431,7 @@ func TestRules_CanFail(t *testing.T) {
 		"words are those of the glossary": {
 			breaks: []files{
 				{"topic/a.go": "package topic\n\n// An Acquaintance is.\n"}, {"docs/a.md": "a siege"},
-				{"topic/a.go": "package topic\n\n// Whoever reads.\n"}, {"topic/a.go": "package topic\n\nconst a = `nobody reads`\n"},
+				{"topic/a.go": "package topic\n\n// Whoever reads.\n"}, {"serde/a.go": "package serde\n\nconst a = `nobody reads`\n"},
 				{"docs/a.md": "a process who reads"}, {".ci/run": "# with everybody"}, {"CHANGELOG.md": "of somebody"},
 				{"registry/a.go": "package registry\n\nfunc giveUpAll() {}\n"}, {"registry/a.go": "package registry\n\nvar maxEars2 int\n"},
 				{"registry/a_test.go": "package registry\n\nfunc TestScan_OneLook(t *T) {}\n"}, {"registry/burial.go": "package registry\n"},

@@ -64,6 +64,7 @@ func leftForNow() map[string]string {
 		"integration": "who whoever whom somebody nobody anybody everybody corpse crowd dismissed look looked looks patience spoil spoiled " +
 			"stranger strangers struck tally tallies witness unusable ears deed obey storm patient planted",
 		"shmtransport": "tag",
+		"topic":        "nobody",
 	}
 }
 
