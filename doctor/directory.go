@@ -27,7 +27,7 @@ func (x *examination) directory() (exists bool, _ error) {
 	case err != nil && refused != nil:
 		return false, nil // already reported
 	case errors.Is(err, fs.ErrNotExist):
-		x.absent("nobody has joined it yet, or it was removed")
+		x.absent("no program has joined it yet, or it was removed")
 		return false, nil
 	case err != nil:
 		return false, err
@@ -98,7 +98,7 @@ func (x *examination) checkFree(free float64, what string) {
 	}
 	x.add(Finding{Severity: severity, Fault: NearlyFull, What: what,
 		Why:     "What does not fit is refused: publishers that need more memory fail, and programs cannot join.",
-		Remedy:  "Remove what is not needed, or give the file system more; 'shmmon ps' and 'shmmon info' say who takes how much.",
+		Remedy:  "Remove what is not needed, or give the file system more; 'shmmon ps' and 'shmmon info' show what each process takes.",
 		Command: "findmnt -T " + quote(x.dir)})
 }
 
@@ -111,7 +111,7 @@ func (x *examination) registryFile() {
 		return
 	}
 	x.add(Finding{Severity: Warning, Fault: NoBell, What: "there is no registry file, though programs run", Where: Where{}.files(registry.RegistryFile),
-		Why:    "Nobody hears at once of what others do: programs meet and part late.",
+		Why:    "Changes are not announced: programs connect and part late.",
 		Remedy: "Programs that run make it anew within seconds unless they are stopped or may not; then restart them. Do not remove files by hand."})
 }
 

@@ -94,7 +94,7 @@ func TestExamine_MissingRegistryFile(t *testing.T) {
 	only(t, examine(t, w.dir), NotAFile, Problem)
 }
 
-// litter leaves the files of participants that nobody locks.
+// litter leaves the files of participants, without locks.
 func litter(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -126,7 +126,7 @@ func TestExamine_DeadParticipants(t *testing.T) {
 	}
 	r := examine(t, dir)
 	f := only(t, r, Dead, Warning)
-	if r.Dead != 1 || f.Unit != "ward" || !strings.Contains(f.What, "another boot") || !strings.Contains(f.Why, "Nobody lives here") {
+	if r.Dead != 1 || f.Unit != "ward" || !strings.Contains(f.What, "another boot") || !strings.Contains(f.Why, "No program is left here") {
 		t.Errorf("%+v", f)
 	}
 	// Nothing of it can be read, and it is dead all the same.

@@ -190,7 +190,7 @@ func TestExamine_TruncatedFile(t *testing.T) {
 			r := examine(t, w.dir)
 			want := Corrupt
 			if end == ".participant" {
-				want = Dead // nobody has locked that
+				want = Dead // without a lock
 			}
 			if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Fault == want }) {
 				t.Errorf("%+v", r.Findings)

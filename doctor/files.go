@@ -43,7 +43,7 @@ func (x *examination) fileFinding(name string, err error, w Where) Finding {
 	case errors.As(err, &version):
 	case errors.Is(err, fs.ErrPermission):
 		return Finding{Severity: Warning, Fault: Unreadable, What: fmt.Sprintf("%s cannot be read: %v", name, err),
-			Why:    "Whoever may not read it does not see that program, and this examination does not either.",
+			Why:    "Programs that may not read it do not see that program, and neither does this examination.",
 			Remedy: "See what is said of modes, owners and groups; or look again as the user that the file belongs to.", Where: w}
 	default:
 		return Finding{Severity: Problem, Fault: Corrupt, What: err.Error(),
@@ -83,7 +83,7 @@ func (x *examination) missing() {
 				}
 				said[name] = true
 				x.add(Finding{Severity: Problem, Fault: MissingFile, What: fmt.Sprintf("%s is missing, though its program runs and says that it is there", name),
-					Why:    "Those who have it open go on, and nobody else can connect.",
+					Why:    "Programs that have it open go on; no other can connect.",
 					Remedy: "Restart that program. Do not remove files by hand while programs run.", Where: whereEndpoint(p, e).files(name)})
 			}
 		}

@@ -37,7 +37,7 @@ func (x *examination) reportDead(id registry.ID, names []string) {
 	if x.lockedWithoutFile(id) {
 		x.add(Finding{Severity: Problem, Fault: Nameless, Where: w,
 			What:   fmt.Sprintf("the participant file of %v is gone, but its program runs: its reader file is locked", id),
-			Why:    "Nobody sees that program any more, and whoever joins takes it for dead and removes its other files.",
+			Why:    "No other program sees that program, and the next one that joins takes it for dead and removes its other files.",
 			Remedy: "Restart that program. Do not remove files by hand while programs run.", Command: "fuser -v " + x.path(id.String()+"."+registry.SuffixReader)})
 		return
 	}
@@ -73,7 +73,7 @@ func (x *examination) reportDead(id registry.ID, names []string) {
 	why := "It takes memory. Marks of the dead hold nothing up."
 	switch alive := x.aliveInBoth(); {
 	case len(alive) == 0:
-		why += " Nobody lives here who would remove it; the next program that joins does."
+		why += " No program is left here that would remove it; the next one that joins does."
 	case slices.ContainsFunc(alive, func(p registry.Participant) bool { return !x.stopped(p.ID) }):
 		why += " Programs that run here should have removed it by now: perhaps they may not (see modes and owners)."
 	default:

@@ -76,7 +76,7 @@ func (x *examination) link(p registry.Participant, e registry.Endpoint, link shm
 		x.add(Finding{Severity: Warning, Fault: HoldingUp, Where: w,
 			What:   fmt.Sprintf("%s takes nothing, and the publisher of %s waits for it", label(p, e), w.Topic),
 			Why:    "It is lossless: each publish waits for it, up to its timeout; then it is an ordinary subscription until it has caught up.",
-			Remedy: "See why that program does not receive. If nobody has to wait for it, subscribe without Lossless."})
+			Remedy: "See why that program does not receive. If no publisher has to wait for it, subscribe without Lossless."})
 	case took == 0 && came > 0 && !x.skipsMessages(p, e):
 		x.add(Finding{Severity: Warning, Fault: NotTaking, Where: w,
 			What:   fmt.Sprintf("%s took nothing in %s; %s came from the publisher of %s, and %d are not taken", label(p, e), formatDuration(x.report.Sampled), plural(int(came), "message"), w.Topic, lag),

@@ -95,7 +95,7 @@ func (x *examination) directoryMode() {
 		say(Problem, "does not let its owner do everything", "Its owner's programs cannot join.", "Give the owner all rights.", "u+rwx")
 	}
 	if mode&0o005 != 0 && mode&0o002 == 0 {
-		say(Note, "may be listed or entered by everybody", "They see who takes part, though not what is published.",
+		say(Note, "may be listed or entered by every user", "They see the participants, though not what is published.",
 			"Take these rights away, unless that is meant.", "o-rx")
 	}
 	if group := mode & 0o070; group != 0 && group != 0o050 && group != 0o070 {
@@ -103,11 +103,11 @@ func (x *examination) directoryMode() {
 			"Use 2750 for a group that looks and 2770 for one that takes part.", "g+rx")
 	}
 	if mode&fs.ModeSticky != 0 && mode&0o020 != 0 {
-		say(Note, "is sticky", "Nobody removes files of others; what a dead program left can be removed by its own user and the directory's owner alone.",
+		say(Note, "is sticky", "No user can remove files of others; what a dead program left can be removed by its own user and the directory's owner alone.",
 			"Let root clean up now and then (shmmon clean), or take the sticky bit away.", "-t")
 	}
 	if mode&0o040 != 0 && mode&fs.ModeSetgid == 0 {
-		say(Note, "is for a group, but does not hand its group to files", "Files have the group of whoever makes them.",
+		say(Note, "is for a group, but does not hand its group to files", "Files have the group of the process that makes them.",
 			"Set the setgid bit.", "g+s")
 	}
 }
@@ -156,8 +156,8 @@ func (x *examination) owners() {
 		w := whereParticipant(x.now.members[id])
 		w.Participant = id
 		x.add(Finding{Severity: Problem, Fault: FileOwner, What: fmt.Sprintf("%s of participant %v belong to another user than its participant file", plural(len(mixed[id]), "file"), id),
-			Why: "A program's files are made by it alone: somebody put these there.",
-			Remedy: "Find out who did it, and remove them; in a sticky directory that takes the files' owner, the directory's, or root. " +
+			Why: "A program's files are made by it alone: another user put these there.",
+			Remedy: "Find out which user did it, and remove them; in a sticky directory that takes the files' owner, the directory's, or root. " +
 				"If one of them is in the place of a file of that program, restart the program.", Where: w.files(mixed[id]...)})
 	}
 }
@@ -190,11 +190,11 @@ func (x *examination) unexpectedFiles() {
 			severity = Problem // no process can create the registry file
 		}
 		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no file but a %s", name, shm.SortOf(f.info.Mode())),
-			Why:    "shmbus makes files only, and opens nothing else: somebody put this there, and whoever should have that name cannot.",
-			Remedy: "Find out who did it, and remove it.", Command: "ls -ld " + x.path(name), Where: Where{Participant: f.owner}.files(name)})
+			Why:    "shmbus makes files only, and opens nothing else: another program put this there, and the rightful owner of the name cannot use it.",
+			Remedy: "Find out which user did it, and remove it.", Command: "ls -ld " + x.path(name), Where: Where{Participant: f.owner}.files(name)})
 	}
 	if x.now.truncated {
 		x.add(Finding{Severity: Problem, Fault: Foreign, What: fmt.Sprintf("the directory has more than %d files", maxFiles),
-			Why: "So many no domain has. The others were not looked at.", Remedy: "Find out who makes them."})
+			Why: "So many no domain has. The others were not looked at.", Remedy: "Find out which program makes them."})
 	}
 }

@@ -32,13 +32,13 @@ func (x *examination) publisher(p registry.Participant, e registry.Endpoint, was
 	if n := increase(was.Failed, now.Failed); n > 0 {
 		x.add(Finding{Severity: Warning, Fault: Failing, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s failed to publish %s in %s", who, plural(int(min(n, 1<<30)), "time"), formatDuration(x.report.Sampled)),
-			Why:    "These messages were not published, and nobody counts them as lost. The program has the error.",
+			Why:    "These messages were not published, and no subscription counts them as lost. The program has the error.",
 			Remedy: "See what it says. Mostly there is no memory (see nearly-full, held and loans), or the message is larger than MaxPayload."})
 	}
 	if a, b := was.Loans, now.Loans; min(a, b) >= minLoans {
 		x.add(Finding{Severity: Warning, Fault: Loans, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
-			Why:    "Nobody uses these slots, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
+			Why:    "These slots are not in use, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
 			Remedy: "End each loan, on every path: Commit it or Discard it."})
 	}
 	ring, before := x.now.rings[e.ID], x.before.rings[e.ID]
@@ -48,8 +48,8 @@ func (x *examination) publisher(p registry.Participant, e registry.Endpoint, was
 	if ring.Full && before.Full {
 		x.add(Finding{Severity: Warning, Fault: NoPlace, Where: whereEndpoint(p, e),
 			What:   fmt.Sprintf("%s has no place for another subscription: %s are connected", who, plural(len(ring.Admitted), "subscription")),
-			Why:    "Whoever subscribes now hears nothing of it, and has an error that says so.",
-			Remedy: "Close subscriptions that nobody needs, or publish the same on another topic for some of them."})
+			Why:    "A new subscription gets nothing from it, and an error that says so.",
+			Remedy: "Close subscriptions that are not needed, or publish the same on another topic for some of them."})
 	}
 	idle := min(x.idleBytes(e.ID), int64(min(now.Memory, math.MaxInt64)))
 	if idle >= minIdleBytes && len(x.now.inaccessible) == 0 && idle >= int64(now.Memory/2) && was.Messages >= uint64(ring.Depth) {

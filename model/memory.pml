@@ -11,12 +11,12 @@
  * A cell has one writer, and no process loads a cell of its own: it knows what it stored, as in the code. So no load has to
  * look into its own queue. A load is one step, in its place: loads that may change places are written so where they are used.
  *
- * A process may die before each of its stores. What it does between two stores nobody else sees, so these are all the deaths
+ * A process may die before each of its stores. No other process sees what it does between two stores, so these are all the deaths
  * there are: a death somewhere else looks like the one before the next store. What it stored is seen all the same.
  *
  * These are macros, not inlines, so that spin reports the line of the model that uses them.
  *
- * Who uses this defines CELLS, WRITERS, QUEUE and MORTAL before: whether a process may die. One that may has a label dead.
+ * A model that includes this defines CELLS, WRITERS, QUEUE and MORTAL before: whether a process may die. One that may has a label dead.
  */
 #define sc   1
 #define tso  2

@@ -28,8 +28,8 @@ func (r run) String() string {
 }
 
 const (
-	// patience bounds each program of a run.
-	patience = 2 * time.Minute
+	// runTimeout bounds each program of a run.
+	runTimeout = 2 * time.Minute
 	// memory bounds what one run takes, in MiB.
 	memory = 1024
 )
@@ -49,7 +49,7 @@ func need(t *testing.T) {
 // command runs a program in dir and returns what it says.
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -79,7 +79,7 @@ type result struct {
 	lines    map[string]bool // of statements, such as slots.pml:12, and whether one of them was reached
 }
 
-// explore makes the verifier of a run and lets it look at every state.
+// explore makes the verifier of a run and lets it explore every state.
 func explore(t *testing.T, r run) result {
 	dir := t.TempDir()
 	began := time.Now()
@@ -91,7 +91,7 @@ func explore(t *testing.T, r run) result {
 	if said := command(t, dir, "spin", "-a", file); strings.Contains(said, "warning") {
 		t.Fatalf("spin warns:\n%s", said)
 	}
-	optimize := "-O1" // worth its time where there is much to look at
+	optimize := "-O1" // worth its time where there are many states
 	if r.caught != "" {
 		optimize = "-O0"
 	}
@@ -99,7 +99,7 @@ func explore(t *testing.T, r run) result {
 	said := command(t, dir, "./pan", "-m50000", "-w20")
 	for _, bad := range []string{"max search depth too small", "out of memory", "Search not completed", "-DMEMLIM"} {
 		if strings.Contains(said, bad) && (r.caught == "" || bad != "Search not completed") {
-			t.Fatalf("not everything was looked at: %s\n%s", bad, said)
+			t.Fatalf("not every state was explored: %s\n%s", bad, said)
 		}
 	}
 	m, s, u := figures.FindStringSubmatch(said), stored.FindStringSubmatch(said), used.FindStringSubmatch(said)
@@ -152,7 +152,7 @@ func inPlace(whole, file string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// TestModels looks at every state of every model as the code is, and of every model that is broken in one way. The first must
+// TestModels explores every state of every model as the code is, and of every model that is broken in one way. The first must
 // keep all promises, each of the others must be caught, and for the reason that is expected.
 func TestModels(t *testing.T) {
 	need(t)

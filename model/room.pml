@@ -1,7 +1,7 @@
 /*
  * A lossless publisher that sleeps until its reader made room, and a reader that may sleep meanwhile until there is a sample.
  *
- * No sleep has a timeout, but for the publisher's nap where NAP is 1. Who sleeps for ever is an invalid end state. Where
+ * No sleep has a timeout, but for the publisher's nap where NAP is 1. A process that sleeps forever is an invalid end state. Where
  * PAUSES is 1 the reader may do something else for ever at any time: then the publisher may wait for it for ever, but only if
  * it has not made room. The ring is a count of samples. "step" in a comment names the step of docs/protocol.md that the line is.
  */
@@ -64,13 +64,13 @@ bool pauses;                        /* the reader's application does something e
 bool overwritten;
 
 /*
- * FUTEX_WAKE. The kernel has a full fence in it, between what its caller stored and the look at who sleeps, so whoever is about to
+ * FUTEX_WAKE. The kernel has a full fence in it, between what its caller stored and the look at the sleepers, so a process that is about to
  * sleep and is not seen compares a value that is stored. A reader wakes once for each wake cursor, and rests on that.
  */
 #if BROKEN == wake_not_fenced
-#define wake(p, who) who = false
+#define wake(p, sleeping) sleeping = false
 #else
-#define wake(p, who) d_step { drained(p) -> who = false }
+#define wake(p, sleeping) d_step { drained(p) -> sleeping = false }
 #endif
 
 /* publish.armed, publish.bell and publish.wake */
@@ -114,7 +114,7 @@ inline awaittaken(target) {
 #endif
 		if
 		:: next <= target ->
-			/* The kernel compares and sleeps in one step; who dismisses the reader wakes us. */
+			/* The kernel compares and sleeps in one step; the process that removes the reader wakes us. */
 			d_step { publishersleeps = memory[CURSOR] == seen && !readergone }; /* step backpressure.wait */
 			if
 			:: !publishersleeps

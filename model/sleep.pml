@@ -1,6 +1,6 @@
 /*
  * A reader that sleeps until one of PUBLISHERS publishers has something for it: bells, arm, look, wait, and the publishers'
- * look at who is armed.
+ * look at the armed words.
  *
  * A sleep has no timeout here, so a wake-up that is lost is a reader that sleeps for ever, which spin reports as an invalid
  * end state. Every publisher admits the reader, publishes PUBLISHES samples, one by one or as a batch, and then closes or does
@@ -68,7 +68,7 @@
 #include "memory.pml"
 
 bool gone[PUBLISHERS];           /* the reader's process heard of the death */
-bool asleepon[PUBLISHERS];       /* who sleeps on which bell, as the kernel has it */
+bool asleepon[PUBLISHERS];       /* whether a reader sleeps on a bell, as the kernel has it */
 bool asleep;
 byte calls;                      /* changes when the reader's process calls the sleeper: Reader.Wake */
 
@@ -155,7 +155,7 @@ proctype publisher(byte me) {
 	goto end;
 dead:
 	drained(me);
-	/* The kernel tells the reader's process, which calls whoever sleeps. */
+	/* The kernel tells the reader's process, which calls its sleeper. */
 #if BROKEN == death_not_told
 	gone[me] = true;
 #else

@@ -228,7 +228,7 @@ inline grow() {
 	slot = GROWN                                                 /* step grow.slots */
 }
 
-/* Memory of an arena nobody has: the kernel takes it away, and gives it back zeroed. */
+/* Memory of an arena that is not in use: the kernel takes it away, and gives it back zeroed. */
 inline shrink() {
 	atomic {
 		drained(PUB) ->                                          /* step shrink.hole */

@@ -52,7 +52,7 @@ func protocols() []string {
 }
 
 // notOfSamples are the other tables of steps, which no model is of, and why. What they have in common is that each of their
-// steps leaves what the next who comes can go on from, in any order; that is shown by killing and stopping processes after each.
+// steps leaves a state that the next process can continue from, in any order; that is shown by killing and stopping processes after each.
 func notOfSamples() map[string]string {
 	const system = "system calls on files, which the kernel orders"
 	const record = "a record that is read twice, and again when its version changes: there is no order of stores to rely on"
@@ -78,7 +78,7 @@ func notModelled() map[string]string {
 		"admit.reader":       "an entry belongs to one reader from the start",
 		"dismiss.reader":     "the same",
 		"dismiss.full":       "there are as many entries as readers",
-		"dismiss.generation": "nobody waits for an entry that was refused",
+		"dismiss.generation": "no process waits for an entry that was refused",
 		"publish.head":       "a hint: a reader that skips takes any number it may find there",
 		"publish.count":      "figures, on which nothing rests",
 		"take.count":         "the same",
@@ -87,7 +87,7 @@ func notModelled() map[string]string {
 		"disconnect.page":    "the same",
 		"disconnect.changed": "a hint where to look",
 		"close.figures":      "figures, on which nothing rests",
-		"close.name":         "who has the file open does not notice",
+		"close.name":         "a process that has the file open does not notice",
 	}
 }
 

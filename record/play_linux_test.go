@@ -146,7 +146,7 @@ func TestPlay_RenameAndExclude(t *testing.T) {
 	}
 }
 
-// late plays a file as far as its first message on "clock", which comes after those that matter, and returns what one who
+// late plays a file as far as its first message on "clock", which comes after those that matter, and returns what a subscriber that
 // subscribes to a topic then gets at once.
 func late(t *testing.T, path string, name string, o PlayOptions) []string {
 	t.Helper()
@@ -177,7 +177,7 @@ func late(t *testing.T, path string, name string, o PlayOptions) []string {
 	return latchedNow(t, p, name)
 }
 
-// latchedNow returns what one who subscribes gets at once.
+// latchedNow returns what a new subscriber gets at once.
 func latchedNow(t *testing.T, p *topic.Participant, name string) []string {
 	t.Helper()
 	// A subscriber returns when the publishers that exist are connected, and what they have latched is there then.

@@ -362,7 +362,7 @@ func TestRecorder_StepsOfTheWallClock(t *testing.T) {
 	s := newSink(t, wall)
 	step := func(by int64) int64 {
 		stamp, offset = c.Now(), offset+by
-		wall.Look()
+		wall.Refresh()
 		return stamp
 	}
 	d, id := raw("a"), publisherID(0)

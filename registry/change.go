@@ -11,13 +11,13 @@ const (
 	Died                                  // a participant ended without closing; its endpoints were Removed before
 	Added                                 // a publisher or subscription was advertised
 	Removed                               // a publisher or subscription is gone
-	Touched                               // a participant changed something; comes after its Added and Removed
+	Updated                               // a participant changed something; comes after its Added and Removed
 	Corrupt                               // a file of a participant fails a check, and that part is ignored: Err
 	VersionMismatch                       // a participant has another layout version and is ignored: Err is a *errdefs.VersionError
 )
 
 var changeNames = [...]string{
-	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed", Touched: "touched",
+	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed", Updated: "updated",
 	Corrupt: "corrupt", VersionMismatch: "incompatible",
 }
 
@@ -33,6 +33,6 @@ type Change struct {
 	Kind        ChangeKind
 	Participant Participant // the subject, without Endpoints; for VersionMismatch and Corrupt perhaps only the ID
 	Endpoint    Endpoint    // Added, Removed
-	Files       bool        // Touched: the participant's reader file may have changed too
+	Files       bool        // Updated: the participant's reader file may have changed too
 	Err         error       // Corrupt, VersionMismatch
 }

@@ -65,7 +65,7 @@ func TestRegistry_ConvergesAfterKills(t *testing.T) {
 					if endpoints[c.Endpoint.ID] = true; c.Kind == Removed {
 						delete(endpoints, c.Endpoint.ID)
 					}
-				case Touched:
+				case Updated:
 				default:
 					t.Fatalf("%v of %v: %v", c.Kind, id, c.Err)
 				}

@@ -81,7 +81,7 @@ func TestModes_FollowDirectory(t *testing.T) {
 	}
 }
 
-func TestDomain_UnusableDirectories(t *testing.T) {
+func TestDomain_UnsuitableDirectories(t *testing.T) {
 	base := filepath.Dir(domain(t))
 	open := base + "/open"
 	file := base + "/file"
@@ -134,7 +134,7 @@ func TestDomain_PipeFailsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, do := range map[string]func(dir string) error{
-		"look": func(dir string) error {
+		"observe": func(dir string) error {
 			o, err := Observe(dir)
 			if err != nil {
 				return err
@@ -340,7 +340,7 @@ func TestObserver_ChangesNothing(t *testing.T) {
 		t.Errorf("no domain: %v, %v", all, err)
 	}
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("looking created the domain")
+		t.Error("observing created the domain")
 	}
 	if _, err := Observe("relative"); err == nil {
 		t.Error("a relative path is observed")
@@ -380,7 +380,7 @@ func TestObserver_ChangesNothing(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(dead.path()); err != nil {
-		t.Error("looking removed the dead")
+		t.Error("observing removed the dead")
 	}
 	o.Close()
 	if _, err := o.Snapshot(); !errors.Is(err, os.ErrClosed) {

@@ -149,12 +149,12 @@ func TestPeer_CorruptRecord(t *testing.T) {
 	f.advertise(publisher("good"))
 	f.page(bad)[offBody] ^= 1
 	w := watch(t, dir)
-	got := w.expect(f.id, Joined, Added, Corrupt, Touched)
+	got := w.expect(f.id, Joined, Added, Corrupt, Updated)
 	if got[1].Endpoint.Topic != "good" {
 		t.Errorf("believed is %q", got[1].Endpoint.Topic)
 	}
 	f.touch()
-	w.quiet(f.id, Touched) // the record was reported once
+	w.quiet(f.id, Updated) // the record was reported once
 	f.die()
 	w.refresh()
 	w.expect(f.id, Removed, Died)
@@ -314,7 +314,7 @@ func TestPeer_TruncatedWhileKnown(t *testing.T) {
 	f := forge(t, dir, nil)
 	f.advertise(publisher("a"))
 	w := watch(t, dir)
-	w.expect(f.id, Joined, Added, Touched)
+	w.expect(f.id, Joined, Added, Updated)
 	if err := os.Truncate(f.path(), 10); err != nil {
 		t.Fatal(err)
 	}

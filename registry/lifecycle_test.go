@@ -190,11 +190,11 @@ func TestCounters_ReadByObserver(t *testing.T) {
 func TestNotify_TouchedEverywhere(t *testing.T) {
 	dir := domain(t)
 	a, b := watch(t, dir), watch(t, dir)
-	a.expect(a.ID(), Joined, Touched)
-	b.expect(a.ID(), Joined, Touched)
+	a.expect(a.ID(), Joined, Updated)
+	b.expect(a.ID(), Joined, Updated)
 	a.Notify()
-	a.expect(a.ID(), Touched)
-	b.expect(a.ID(), Touched)
+	a.expect(a.ID(), Updated)
+	b.expect(a.ID(), Updated)
 }
 
 func TestOnChange_CallsBack(t *testing.T) {
@@ -304,7 +304,7 @@ func TestOnChange_OrderUnderLoad(t *testing.T) {
 			} else {
 				delete(endpoints, c.Endpoint.ID)
 			}
-		case Touched:
+		case Updated:
 		default:
 			t.Errorf("%v of %v: %v", c.Kind, id, c.Err)
 		}

@@ -56,7 +56,7 @@ func TestLiveness_UnwatchedDeath(t *testing.T) {
 			f := forge(t, dir, alter)
 			f.advertise(publisher("a"))
 			w.refresh()
-			w.expect(f.id, Joined, Added, Touched)
+			w.expect(f.id, Joined, Added, Updated)
 			w.quiet(f.id)
 			if !w.isAlive(f.id) {
 				t.Error("the holder of the lock is not alive")
@@ -84,7 +84,7 @@ func TestLiveness_EndOfAnotherProcess(t *testing.T) {
 	}
 	f := forge(t, dir, func(h *header) { h.self.PID, h.self.StartTime = pid, start })
 	w := watch(t, dir)
-	w.expect(f.id, Joined, Touched)
+	w.expect(f.id, Joined, Updated)
 	other.leave()
 	w.quiet(f.id)
 	if !w.isAlive(f.id) {
@@ -124,7 +124,7 @@ func TestLiveness_KilledWhileLeaving(t *testing.T) {
 	dir := domain(t)
 	f := forge(t, dir, nil)
 	w := watch(t, dir)
-	w.expect(f.id, Joined, Touched)
+	w.expect(f.id, Joined, Updated)
 	f.word32(offState).Store(stateLeaving)
 	f.die()
 	w.refresh()
@@ -191,7 +191,7 @@ func churn(dir string) int {
 }
 
 func TestBell_FileRemovedOrReplaced(t *testing.T) {
-	for name, spoil := range map[string]func(path string) error{
+	for name, damage := range map[string]func(path string) error{
 		"removed":   os.Remove,
 		"cut short": func(path string) error { return os.Truncate(path, 0) },
 		"replaced": func(path string) error {
@@ -210,7 +210,7 @@ func TestBell_FileRemovedOrReplaced(t *testing.T) {
 			a, b := watch(t, dir), watch(t, dir)
 			for round := range 3 {
 				if round == 1 {
-					if err := spoil(dir + "/registry"); err != nil {
+					if err := damage(dir + "/registry"); err != nil {
 						t.Fatal(err)
 					}
 				}

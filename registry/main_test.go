@@ -160,12 +160,12 @@ func (w *watcher) next(id ID) Change {
 	}
 }
 
-// expect waits for exactly these changes of the participant in this order. Further Touched may come in between.
+// expect waits for exactly these changes of the participant in this order. Further Updated may come in between.
 func (w *watcher) expect(id ID, kinds ...ChangeKind) (changes []Change) {
 	w.t.Helper()
 	for _, want := range kinds {
 		c := w.next(id)
-		for c.Kind == Touched && want != Touched {
+		for c.Kind == Updated && want != Updated {
 			c = w.next(id)
 		}
 		if c.Kind != want {

@@ -140,8 +140,8 @@ func (p *peer) tableChanged(w words, in *interest) bool {
 	return w.version != p.read.version || p.torn || in.version.Load() != p.seen
 }
 
-// touched reports whether Touched must be reported.
-func (d *difference) touched() bool { return d.files || len(d.added)+len(d.removed) > 0 }
+// updated reports whether Updated must be reported.
+func (d *difference) updated() bool { return d.files || len(d.added)+len(d.removed) > 0 }
 
 // compare reads the difference of the table to what was adopted last: of a new table version, the groups of the index whose
 // counts changed, and then the records that are new and wanted. It changes no field that other goroutines may read; adopt does.

@@ -15,7 +15,7 @@ func openedPeer(t *testing.T, dir string, id ID) *peer {
 }
 
 // A record that could not be read under its table version, for example for want of a descriptor for its schema, is read later
-// under the same version. Then Touched must be reported too: callers act on Added when Touched comes.
+// under the same version. Then Updated must be reported too: callers act on Added when Updated comes.
 func TestPeer_RecordReadLater(t *testing.T) {
 	dir := domain(t)
 	w := watch(t, dir)
@@ -27,8 +27,8 @@ func TestPeer_RecordReadLater(t *testing.T) {
 	}
 	p.adopt(difference{}, now)
 	p.torn = true
-	if d := p.compare(now, everything()); len(d.added) != 1 || !d.touched() || !d.files {
-		t.Errorf("%d added, touched %v", len(d.added), d.touched())
+	if d := p.compare(now, everything()); len(d.added) != 1 || !d.updated() || !d.files {
+		t.Errorf("%d added, updated %v", len(d.added), d.updated())
 	}
 }
 

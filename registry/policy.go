@@ -84,7 +84,7 @@ func (e *PolicyError) Error() string {
 // can have written or can remove. Without a file it returns the zero Policy.
 func LoadPolicy(dir string) (*Policy, error) {
 	path := filepath.Join(dir, PolicyName)
-	const remedy = "have the owner of the domain, or root, make it a plain file that everybody in the domain may read, or remove it"
+	const remedy = "have the owner of the domain, or root, make it a plain file that all users of the domain may read, or remove it"
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		what := fmt.Sprintf("it is a %s of %s", shm.SortOf(info.Mode()), userName(ownerOf(info)))
@@ -197,7 +197,7 @@ func parseRule(line string) (r Rule, what, remedy string) {
 		r.Pattern, rest = cutWord(rest)
 	}
 	if err := CheckPattern(r.Pattern); err != nil {
-		return r, err.Error(), "write " + verb + " PATTERN WHO, for example: " + verb + " robot/** group:drivers"
+		return r, err.Error(), "write " + verb + " PATTERN USERS, for example: " + verb + " robot/** group:drivers"
 	}
 	words := strings.Fields(rest)
 	if i := slices.IndexFunc(words, func(w string) bool { return w[0] == '#' }); i >= 0 {
@@ -205,7 +205,7 @@ func parseRule(line string) (r Rule, what, remedy string) {
 	}
 	switch {
 	case len(words) == 0:
-		return r, "it does not say who", "add user:NAME, group:NAME or nobody"
+		return r, "it does not say who may " + verb, "add user:NAME, group:NAME or nobody"
 	case len(words) == 1 && words[0] == "nobody":
 		return r, "", ""
 	}
@@ -226,7 +226,7 @@ func (r *Rule) allow(word string) (what, remedy string) {
 	id, err := strconv.ParseUint(name, 10, 31)
 	switch {
 	case name == "" || sort != "user" && sort != "group":
-		return fmt.Sprintf("%q names nobody", word), "write user:NAME, group:NAME or, alone, nobody; numbers will do for names"
+		return fmt.Sprintf("%q names no user", word), "write user:NAME, group:NAME or, alone, nobody; numbers will do for names"
 	case sort == "user" && r.Kind == KindSubscription:
 		return "users cannot be told apart by the mode of a publisher's file, only its owner and one group",
 			"make a group of the users that may subscribe, and write group:NAME"

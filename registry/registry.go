@@ -33,7 +33,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	// OnChange is called for every change that a scan of the domain finds, those of this participant included. The calls come
-	// one at a time and in order: a participant's Joined comes first, its Removed before its Left or Died, its Touched after
+	// one at a time and in order: a participant's Joined comes first, its Removed before its Left or Died, its Updated after
 	// the Added and Removed of the same change. The calls come from goroutines of the registry, perhaps before Join has
 	// returned, and from Sync, Discover, Watch and WatchParticipants. OnChange must not call these or Close. A goroutine that
 	// is in one of these calls must not hold a lock that OnChange needs.
@@ -253,8 +253,8 @@ func (r *Registry) Path(suffix string) string { return filePath(r.dir, r.self.id
 func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir, id, suffix) }
 
 // Notify announces a change in the files of this participant to the given participants, or without arguments to all that watch
-// participants. They scan at once and report Touched. All others report it at their next scan. A call from OnChange for the
-// Touched of this same participant would repeat without end.
+// participants. They scan at once and report Updated. All others report it at their next scan. A call from OnChange for the
+// Updated of this same participant would repeat without end.
 func (r *Registry) Notify(who ...ID) {
 	if r.readOnly() {
 		return

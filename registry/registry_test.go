@@ -78,8 +78,8 @@ func TestRegistry_LateJoiner(t *testing.T) {
 	advertise(t, first.Registry, publisher("a"))
 	other := startProcess(t, dir)
 	second := watch(t, dir)
-	second.expect(first.ID(), Joined, Added, Touched)
-	got := second.expect(other.id, Joined, Added, Touched)
+	second.expect(first.ID(), Joined, Added, Updated)
+	got := second.expect(other.id, Joined, Added, Updated)
 	if p := got[0].Participant; p.Unit != "member" || p.PID != other.cmd.Process.Pid || !p.Alive || p.Executable == "" ||
 		p.StartTime == 0 || p.Since == 0 {
 		t.Errorf("the other process is known as %+v", p)

@@ -257,8 +257,8 @@ func (r *Registry) compare(k *knownPeer, w words) {
 	for _, err := range d.errs {
 		r.report(k, Corrupt, Endpoint{}, err)
 	}
-	if d.touched() {
-		r.onChange(Change{Kind: Touched, Participant: k.alive(), Files: d.files})
+	if d.updated() {
+		r.onChange(Change{Kind: Updated, Participant: k.alive(), Files: d.files})
 	}
 }
 

@@ -65,7 +65,7 @@ func hostileMsgPack() map[string][]byte {
 		"arrays too deep":             chain(MaxDepth+1, "\x91", 0xc0),
 		"arrays much too deep":        chain(1<<20, "\x91", 0xc0),
 		"maps much too deep":          field("Loose", chain(1<<20, "\x81\xa0", 0xc0)...),
-		"unknown field much too deep": field("Nobody", chain(1<<20, "\x91", 0xc0)...),
+		"unknown field much too deep": field("Unknown", chain(1<<20, "\x91", 0xc0)...),
 		"reserved code":               field("Loose", 0xc1),
 		"key that is not text":        field("Loose", 0x81, 0x01, 0x02),
 		"key that cannot be one":      field("Loose", 0x81, 0x91, 0x01, 0x02),

@@ -1,6 +1,7 @@
 package shmtransport
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -11,6 +12,14 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
+
+// A PublisherID names one publisher of a domain. It is never reused.
+type PublisherID struct {
+	Participant uint64
+	Number      uint32 // unique within the participant
+}
+
+func (id PublisherID) String() string { return fmt.Sprintf("%016x.%d", id.Participant, id.Number) }
 
 // A LinkRequest is a reader's request for a link, read from the reader's directory.
 type LinkRequest struct {

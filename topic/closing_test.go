@@ -12,7 +12,7 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// Whoever closes a participant need not know that somebody else is closing, or using, one of its ends at that moment.
+// Close of a participant may run while another goroutine closes or uses one of its endpoints.
 func TestParticipant_CloseWhileEndpointsAreUsedAndClosed(t *testing.T) {
 	o := domain(t)
 	const ends, rounds = 12, 8

@@ -96,7 +96,7 @@ func TestEvents_TypeMismatchOnceOnBothSides(t *testing.T) {
 				}
 			}
 			for _, p := range []*Participant{a, b} {
-				listen(t, p).until("the mismatch, by who listens later,", isMismatch)
+				listen(t, p).until("the mismatch, by a later listener,", isMismatch)
 			}
 		})
 	}
@@ -189,7 +189,7 @@ func TestParticipant_ConnectedEndpointsOutliveTheirFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// All at once: who looks while one file after the other is removed makes the registry file anew.
+	// All at once: a process that scans while one file after the other is removed makes the registry file anew.
 	if err := errors.Join(os.Rename(o.Dir+"/d", o.Dir+"/gone"), os.RemoveAll(o.Dir+"/gone")); err != nil {
 		t.Fatal(err)
 	}
@@ -282,8 +282,8 @@ func TestParticipant_FailedConnectionIsRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub := subscriber[string](t, b, "x", nil)
-	isUnusable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
-	h.until("the failure", isUnusable)
+	isUnavailable := func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.ID == pub.ID() }
+	h.until("the failure", isUnavailable)
 	b.retryConnections()
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
@@ -295,7 +295,7 @@ func TestParticipant_FailedConnectionIsRetried(t *testing.T) {
 	}
 	send(t, pub, "y")
 	want(t, sub, "y")
-	if n := h.count(isUnusable); n != 1 {
+	if n := h.count(isUnavailable); n != 1 {
 		t.Errorf("the failure was reported %d times", n)
 	}
 }
@@ -312,7 +312,7 @@ func TestParticipant_ClosedCreatesNothing(t *testing.T) {
 			if err := p.Close(); err != nil {
 				t.Error(err)
 			}
-			// Whoever called it, it is done now.
+			// It is done now, whatever called it.
 			if left, _ := os.ReadDir(o.Dir + "/d"); len(left) != 1 {
 				t.Errorf("%d files are left after Close", len(left))
 			}
@@ -422,7 +422,7 @@ func TestLatched_PublisherEndsBeforeAdmission(t *testing.T) {
 	pub := publisher(t, a, "map", &PublisherOptions[string]{Latched: true})
 	send(t, pub, "old")
 	send(t, pub, "new")
-	a.mu.Lock() // so that it admits nobody
+	a.mu.Lock() // so that it admits no reader
 	sub := subscriber[string](t, b, "map", nil)
 	err := pub.core.writer.Close()
 	a.mu.Unlock()

@@ -48,12 +48,12 @@ func (p *Participant) onChange(c registry.Change) {
 	case registry.Added:
 		p.emit(Event{Kind: Added, Participant: c.Participant, Endpoint: c.Endpoint})
 		p.endpointAdded(&c.Endpoint)
-		return // its Touched comes
+		return // its Updated comes
 	case registry.Removed:
 		p.endpointRemoved(c.Endpoint)
 		p.emit(Event{Kind: Removed, Participant: c.Participant, Endpoint: c.Endpoint})
-		return // a Touched, or the end of the participant, follows
-	case registry.Touched:
+		return // an Updated, or the end of the participant, follows
+	case registry.Updated:
 		if c.Files {
 			p.admitFrom(id)
 		}

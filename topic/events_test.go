@@ -97,7 +97,7 @@ func TestEvents_AddedComesFirst(t *testing.T) {
 			return isMismatch(e) && !added[e.Endpoint.ID]
 		})
 		if early != 0 {
-			t.Errorf("%s side hears of a mismatch with somebody it has not heard of", side)
+			t.Errorf("%s side hears of a mismatch with a participant it has not heard of", side)
 		}
 	}
 }

@@ -28,6 +28,6 @@ func ExampleOptions_readOnly() {
 	defer sample.Release()
 	state, err := sample.Value()
 	check(err)
-	fmt.Println(state, "and nobody knows:", pub.Subscribers())
-	// Output: ready and nobody knows: 0
+	fmt.Println(state, "and subscribers:", pub.Subscribers())
+	// Output: ready and subscribers: 0
 }

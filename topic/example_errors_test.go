@@ -71,7 +71,7 @@ func ExampleSubscriberOptions_losslessTimeout() {
 	sub, err := topic.NewSubscriber(p, "steps", &topic.SubscriberOptions[string]{Lossless: true, LosslessTimeout: time.Minute})
 	check(err)
 
-	for range 4 { // nobody takes them, so there is room for Depth of them only
+	for range 4 { // they are not received, so there is room for Depth of them only
 		_, err := pub.Publish(context.Background(), "step")
 		check(err)
 	}
@@ -80,7 +80,7 @@ func ExampleSubscriberOptions_losslessTimeout() {
 	_, err = pub.Publish(ctx, "step")
 	fmt.Println(pub.Stats().Messages, errors.Is(err, context.DeadlineExceeded)) // the fifth was not published
 	check(sub.Close())
-	_, err = pub.Publish(context.Background(), "step") // there is nobody to wait for any more
+	_, err = pub.Publish(context.Background(), "step") // there is no subscription to wait for any more
 	fmt.Println(err)
 	// Output:
 	// 4 true

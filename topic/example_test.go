@@ -14,7 +14,7 @@ import (
 // Pose is where a robot is and where it looks.
 type Pose struct{ X, Y, Heading float64 }
 
-// join makes this process a participant of a new domain that nobody else knows. A program calls topic.Join(nil), which is
+// join makes this process a participant of a new domain of its own. A program calls topic.Join(nil), which is
 // the default domain, and Close at the end.
 func join() (p *topic.Participant, leave func()) {
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-example-")

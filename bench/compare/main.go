@@ -26,11 +26,11 @@ import (
 
 const usage = `compare runs shmbus and others side by side, in turns, and prints a table of medians and ratios.
 
-  --rounds N       how often everybody has a turn (default 5)
+  --rounds N       runs of each workload per system (default 5)
   --only NAME,...  only these peers or workloads
   --skip NAME,...  without these
   --smoke          one very short round, to see that everything works; its figures mean nothing
-  --all            who is not installed is a failure
+  --all            a system that is not installed is a failure
   --json           print JSON
   --out FILE       write the table to a file too
 

@@ -21,7 +21,7 @@ import (
 var rates = map[string]float64{"live/fast": 500, "live/steady": 20, "live/slow": 2}
 
 // lasting is how many messages the rings of all others than live/fast hold: of a topic of 20 Hz those of nearly a minute, so that
-// nobody who stands still for a moment loses any.
+// a reader that stops for a moment loses none.
 const lasting = 1024
 
 const long = time.Minute // for what must happen; no passing test comes near it

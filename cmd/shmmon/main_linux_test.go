@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"shmmon": main, "litter": litter})
 }
 
-// litter leaves what a participant that died leaves: files that nobody locks.
+// litter leaves what a participant that died leaves: files without a lock.
 func litter() {
 	for _, name := range os.Args[2:] {
 		if err := os.WriteFile(filepath.Join(os.Args[1], name), make([]byte, 4096), 0o600); err != nil {

@@ -52,7 +52,7 @@ func openTerminal(ctx context.Context, t *testing.T, dir string) *terminal {
 
 	p := &terminal{t: t, ctx: ctx, keys: keys, screen: screen, output: make(chan string, 1000), cmd: exec.CommandContext(ctx, os.Args[0], "--dir", dir)}
 	ioctl(t, screen, syscall.TCGETS, &p.settings)
-	p.cmd.Env = append(os.Environ(), "SHMMON_TEST_TABLE=1", "GORACE=atexit_sleep_ms=0", "TERM=screen") // one that is asked nothing, for nobody would answer
+	p.cmd.Env = append(os.Environ(), "SHMMON_TEST_TABLE=1", "GORACE=atexit_sleep_ms=0", "TERM=screen") // a terminal that gets no queries, because the test does not answer
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = screen, screen, screen
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
@@ -61,7 +61,7 @@ func openTerminal(ctx context.Context, t *testing.T, dir string) *terminal {
 	go func() {
 		defer close(p.output)
 		b := make([]byte, 4096)
-		for n, err := keys.Read(b); err == nil; n, err = keys.Read(b) { // it fails when nobody has the other side any more
+		for n, err := keys.Read(b); err == nil; n, err = keys.Read(b) { // it fails when the other side is closed
 			p.output <- string(b[:n])
 		}
 	}()
@@ -105,7 +105,7 @@ func (p *terminal) finish() {
 }
 
 // hangUpEnds lets SIGHUP end the processes that are started, also where nohup makes this one ignore it: what a process ignores,
-// those that it starts ignore too, and what it takes note of does to them what it does to everybody.
+// those that it starts ignore too, and what it takes note of has its usual effect on them.
 func hangUpEnds(t *testing.T) {
 	if signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
@@ -113,7 +113,7 @@ func hangUpEnds(t *testing.T) {
 	}
 }
 
-// Whoever ends the table finds the terminal as it was, in order and soon, whatever asks for it.
+// The terminal is restored, in order and soon, whatever ends the table.
 func TestTheTableLeavesTheTerminalAsItWas(t *testing.T) {
 	typed := func(keys string) func(*terminal) {
 		return func(p *terminal) {

@@ -51,10 +51,10 @@ func (o Offsets) Wall(stamp int64) int64 {
 // and when the machine was suspended, and not when the clock is slewed, since that concerns both clocks. It is safe for
 // concurrent use.
 type Wall struct {
-	read    func() Reading
-	mu      sync.Mutex // held while offsets are replaced
-	offsets atomic.Pointer[Offsets]
-	looked  atomic.Int64 // a stamp at which the last of offsets held
+	read     func() Reading
+	mu       sync.Mutex // held while offsets are replaced
+	offsets  atomic.Pointer[Offsets]
+	verified atomic.Int64 // a stamp at which the last of offsets held
 }
 
 // keptOffsets is how many offsets are kept; stamps of before are turned with the oldest one.
@@ -68,15 +68,15 @@ func NewWall(read func() Reading) *Wall {
 	w := &Wall{read: read}
 	r := read()
 	w.offsets.Store(&Offsets{{Since: r.Stamp, NS: r.Wall - r.Stamp}})
-	w.looked.Store(r.Stamp)
+	w.verified.Store(r.Stamp)
 	return w
 }
 
 // Offsets returns the offsets known so far: the same pointer until there is another one. It reads no clock.
 func (w *Wall) Offsets() *Offsets { return w.offsets.Load() }
 
-// Look reads the clocks and reports whether the offset has changed. If so the new one holds for stamps from now on.
-func (w *Wall) Look() bool {
+// Refresh reads the clocks and reports whether the offset has changed. If so the new one holds for stamps from now on.
+func (w *Wall) Refresh() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.read()
@@ -91,11 +91,11 @@ func (w *Wall) Time(stamp int64) time.Time {
 	offsets := *w.offsets.Load()
 	if step := r.Wall - r.Stamp - offsets[len(offsets)-1].NS; step > tolerance+r.Span || step < -tolerance-r.Span {
 		w.mu.Lock()
-		w.changed(r, w.looked.Load()+1)
+		w.changed(r, w.verified.Load()+1)
 		w.mu.Unlock()
 		offsets = *w.offsets.Load()
 	} else {
-		w.looked.Store(r.Stamp)
+		w.verified.Store(r.Stamp)
 	}
 	return time.Unix(0, offsets.Wall(stamp))
 }
@@ -110,6 +110,6 @@ func (w *Wall) changed(r Reading, since int64) bool {
 	}
 	offsets := append(slices.Clone(old[max(0, len(old)+1-keptOffsets):]), Offset{Since: max(since, last.Since), NS: last.NS + step})
 	w.offsets.Store(&offsets)
-	w.looked.Store(r.Stamp)
+	w.verified.Store(r.Stamp)
 	return true
 }

@@ -35,17 +35,17 @@ func TestWall_StepsOfTheClock(t *testing.T) {
 	m := &machine{stamp: 100 * second}
 	w := NewWall(m.read)
 	at := func(stamp int64) int64 { return (*w.Offsets()).Wall(stamp) }
-	if w.Look() || at(7) != 7 {
+	if w.Refresh() || at(7) != 7 {
 		t.Errorf("a clock that was not set: %d", at(7))
 	}
 	// Set from 1970 to 2026, and later back by an hour.
 	m.stamp, m.offset = 200*second, 56*year
-	if !w.Look() || w.Look() {
+	if !w.Refresh() || w.Refresh() {
 		t.Error("one step is to be seen once")
 	}
 	m.stamp, m.offset = 300*second, 56*year-3600*second
 	before := w.Offsets()
-	if !w.Look() || w.Offsets() == before {
+	if !w.Refresh() || w.Offsets() == before {
 		t.Error("a step back was not seen")
 	}
 	for stamp, offset := range map[int64]int64{
@@ -56,7 +56,7 @@ func TestWall_StepsOfTheClock(t *testing.T) {
 		}
 	}
 	if (*before).Wall(301*second)-301*second != 56*year {
-		t.Error("offsets changed that somebody holds")
+		t.Error("offsets changed that a caller holds")
 	}
 }
 
@@ -69,7 +69,7 @@ func TestWall_ReadingsThatDifferAreNoSteps(t *testing.T) {
 		{Stamp: 103 * second, Wall: 103*second + 5*tolerance, Span: 4 * tolerance}, // something came between the two readings
 	} {
 		w.read = func() Reading { return r }
-		if w.Look() || w.Time(r.Stamp) != time.Unix(0, r.Stamp) {
+		if w.Refresh() || w.Time(r.Stamp) != time.Unix(0, r.Stamp) {
 			t.Errorf("%+v: a step", r)
 		}
 	}
@@ -95,7 +95,7 @@ func TestWall_KeepsTheNewestOffsets(t *testing.T) {
 	w := NewWall(m.read)
 	for i := range int64(3 * keptOffsets) {
 		m.stamp, m.offset = i*second, i*year
-		w.Look()
+		w.Refresh()
 	}
 	if n := len(*w.Offsets()); n != keptOffsets {
 		t.Errorf("%d offsets", n)
@@ -127,7 +127,7 @@ func TestWall_StepsAreSeenWithoutTheKernelsNotice(t *testing.T) {
 		go w.poll(ctx)
 		synctest.Wait()
 		m.set(200*second, year)
-		time.Sleep(lookInterval) // of the bubble's clock
+		time.Sleep(scanInterval) // of the bubble's clock
 		synctest.Wait()
 		if n := len(*w.Offsets()); n != 2 {
 			t.Errorf("%d offsets", n)

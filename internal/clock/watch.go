@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// lookInterval is how often Watch looks where the kernel does not tell.
-const lookInterval = time.Second
+// scanInterval is how often Watch polls where the kernel does not tell.
+const scanInterval = time.Second
 
-// Watch looks whenever the kernel says that the wall clock was set or the machine was resumed, until ctx ends. Where the
-// kernel cannot be asked for that, it looks once a second.
+// Watch calls Refresh whenever the kernel says that the wall clock was set or the machine was resumed, until ctx ends. Where the
+// kernel cannot be asked for that, it does so once a second.
 func (w *Wall) Watch(ctx context.Context) {
 	n, err := newNotifier()
 	if err != nil {
@@ -18,7 +18,7 @@ func (w *Wall) Watch(ctx context.Context) {
 	}
 	defer n.close()
 	defer context.AfterFunc(ctx, n.close)()
-	w.Look() // it may have been set before there was a notifier
+	w.Refresh() // it may have been set before there was a notifier
 	for {
 		err := n.wait()
 		if ctx.Err() != nil {
@@ -28,17 +28,17 @@ func (w *Wall) Watch(ctx context.Context) {
 			w.poll(ctx)
 			return
 		}
-		w.Look()
+		w.Refresh()
 	}
 }
 
 func (w *Wall) poll(ctx context.Context) {
-	tick := time.NewTicker(lookInterval)
+	tick := time.NewTicker(scanInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			w.Look()
+			w.Refresh()
 		case <-ctx.Done():
 			return
 		}

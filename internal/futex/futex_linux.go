@@ -47,7 +47,7 @@ func (w *Waiter) Reset() {
 	w.n = 0
 }
 
-// Add makes the next Wait return at once if the word no longer holds val, and wakes it when somebody wakes the word.
+// Add makes the next Wait return at once if the word no longer holds val, and wakes it when the word is woken.
 // It reports false, and adds nothing, when MaxWords words are there already.
 func (w *Waiter) Add(word *atomic.Uint32, val uint32) bool {
 	if w.n == MaxWords {
@@ -120,7 +120,7 @@ func (w *Waiter) waitFirst(timeout time.Duration, call syscall6) unix.Errno {
 	return errno
 }
 
-// Wake wakes everybody who sleeps on the word, in any process. The word may be in a read-only mapping. It never blocks.
+// Wake wakes all sleepers on the word, in any process. The word may be in a read-only mapping. It never blocks.
 func Wake(word *atomic.Uint32) {
 	// The only errors are those of a bad address, and word is a live pointer.
 	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, math.MaxInt32, 0, 0, 0)

@@ -87,9 +87,9 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 	for name, c := range map[string]struct{ document, source, want string }{
 		"a constant that moved":                {goodDocument, strings.Replace(source, "2 * 4", "3 * 4", 1), "offHead is at 8 here, the constant is 12"},
 		"a constant that is not known here":    {goodDocument, goodSource, "the document has no value of foreign"},
-		"an offset that nobody listed":         {goodDocument, source + "\nconst offNew = 4\n", "no table in a comment has offNew"},
+		"an offset that is not listed":         {goodDocument, source + "\nconst offNew = 4\n", "no table in a comment has offNew"},
 		"an offset not in a comment":           {strings.Replace(goodDocument, "| 8 |", "| 4 | 4 | new |\n| 8 |", 1), source + "\nconst offNew = 4\n", "has 5 rows"},
-		"a value that nobody listed":           {goodDocument, source + "\nconst fresh = 4\n", "the document has no value of fresh"},
+		"a value that is not listed":           {goodDocument, source + "\nconst fresh = 4\n", "the document has no value of fresh"},
 		"a value that differs":                 {strings.Replace(goodDocument, "0x20", "31", 1), source, "entry is 31 here, the constant is 32"},
 		"a text that differs":                  {strings.Replace(goodDocument, "`abc`", "`abd`", 1), source, "magic is abd here"},
 		"a value without a constant":           {strings.Replace(goodDocument, "`other`", "`gone`", 1), source, "there is no constant gone"},

@@ -70,7 +70,7 @@ func readSource(dir string) (*source, error) {
 		}
 		s.tables = append(s.tables, found...)
 		ast.Inspect(f, func(n ast.Node) bool {
-			s.look(fset, info, n)
+			s.record(fset, info, n)
 			s.noteComputed(pkg, info, n)
 			return true
 		})
@@ -106,8 +106,8 @@ func (noImports) Import(string) (*types.Package, error) { return nil, errors.New
 // wordFunc matches the functions that take a word at an offset, such as mem.Uint32, PutUint64 and word32.
 var wordFunc = regexp.MustCompile(`(?:Uint|word)(16|32|64)(s?)$`)
 
-// look takes note of an access such as mem.Uint32(b, off), native.PutUint16(b[off:], n), or b[off].
-func (s *source) look(fset *token.FileSet, info *types.Info, n ast.Node) {
+// record takes note of an access such as mem.Uint32(b, off), native.PutUint16(b[off:], n), or b[off].
+func (s *source) record(fset *token.FileSet, info *types.Info, n ast.Node) {
 	note := func(e ast.Expr, width int, array bool) {
 		id, ok := e.(*ast.Ident)
 		if !ok {

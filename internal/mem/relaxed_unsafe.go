@@ -21,7 +21,7 @@ func Set64(w *atomic.Uint64, v uint64) {
 	*p = v
 }
 
-// Release32 stores v behind everything that the caller read and wrote before: who loads v atomically may rely on that. A
+// Release32 stores v behind everything that the caller read and wrote before: a process that loads v atomically may rely on that. A
 // later load of the caller may come before the store; where that matters use an atomic store.
 func Release32(w *atomic.Uint32, v uint32) { release32(w, v) }
 

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// CredentialsOf asks the kernel as whom the process with that pid and start time acts. It fails when there is no such process
-// to be seen from here. Everybody may ask.
+// CredentialsOf asks the kernel for the credentials of the process with that pid and start time. It fails when there is no such process
+// visible here. Every user may ask.
 func CredentialsOf(pid int, startTime uint64) (Credentials, error) {
 	if err := isRunning(pid, startTime); err != nil {
 		return Credentials{}, err
@@ -28,7 +28,7 @@ func (e *Exit) Credentials() (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	if over, err := e.ended(); err != nil || over { // while it has not, its pid is nobody else's
+	if over, err := e.ended(); err != nil || over { // while it has not, no other process has its pid
 		return Credentials{}, errors.Join(fmt.Errorf("process %d has ended", e.pid), err)
 	}
 	return c, nil
@@ -57,7 +57,7 @@ func isRunning(pid int, startTime uint64) error {
 }
 
 // parseStatus finds the user that files of the process belong to, and the groups it was given: not the effective one, which
-// a setgid program has whoever starts it.
+// a setgid program has for every user that starts it.
 func parseStatus(status []byte) (c Credentials, err error) {
 	found := 0
 	for line := range bytes.Lines(status) {

@@ -141,7 +141,7 @@ func TestAWatchTellsAsWhomTheProcessActsWhileItLives(t *testing.T) {
 	if err := w.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.Credentials(); err == nil { // it is not reaped, so its pid says as whom it acted
+	if got, err := w.Credentials(); err == nil { // it is not reaped, so its pid still has its credentials
 		t.Errorf("%+v of a process that has ended", got)
 	}
 }

@@ -1,4 +1,4 @@
-// Package process asks the kernel about processes: who this process is, and when another one ends.
+// Package process asks the kernel about processes: the identity of this process, and the end of another.
 package process
 
 // Identity distinguishes a process from all others of this machine, also after its PID was given to another process.

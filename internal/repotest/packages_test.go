@@ -100,8 +100,6 @@ func forOnePlatform(name string) bool {
 // tinyForNow are the tiny files that remain to be merged.
 func tinyForNow() []string {
 	return []string{
-		"internal/closed/closed.go", "registry/doc.go", "shmtransport/doc.go",
-		"shmtransport/ids.go",
 	}
 }
 

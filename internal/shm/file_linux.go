@@ -54,7 +54,7 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 }
 
 // followGroup gives a new file the group of its directory, which the kernel does by itself only where the directory is
-// setgid. Who is not in that group may not: then the file keeps the group of this process.
+// setgid. A process outside that group may not: then the file keeps the group of this process.
 func (s *File) followGroup(dir string) {
 	var d unix.Stat_t
 	if unix.Stat(dir, &d) != nil {
@@ -73,17 +73,17 @@ func (s *File) SetGroup(gid int) error {
 	return nil
 }
 
-// GiveTo makes somebody else the file's owner, which only root may.
+// GiveTo makes another user the file's owner, which only root may.
 func (s *File) GiveTo(uid int) error { return unix.Fchown(s.fd(), uid, -1) }
 
-// An Owner is whom the kernel calls the owner of a file, and what mode it has.
+// An Owner is the owner of a file by the kernel's word, and the mode of the file.
 type Owner struct {
 	UID, GID int
 	Mode     fs.FileMode
 	Dev, Ino uint64
 }
 
-// Owner asks the kernel who owns the file. Nothing in the file can change the answer.
+// Owner asks the kernel for the owner of the file. Nothing in the file can change the answer.
 func (s *File) Owner() (Owner, error) {
 	info, err := s.f.Stat()
 	if err != nil {
@@ -122,7 +122,7 @@ func ownerIn(info fs.FileInfo) Owner {
 // Open opens an existing file for reading only.
 func Open(path string) (*File, error) { return open(path, os.O_RDONLY) }
 
-// OpenShared opens an existing file for reading and writing: only for the one file that nobody owns.
+// OpenShared opens an existing file for reading and writing: only for the one file that all participants write.
 func OpenShared(path string) (*File, error) { return open(path, os.O_RDWR) }
 
 func open(path string, flags int) (*File, error) {
@@ -141,8 +141,8 @@ func open(path string, flags int) (*File, error) {
 	return &File{f: f, path: path}, nil
 }
 
-// OpenDir opens a directory to be listed. Whatever else has that name is an error at once: a pipe would else have it wait for
-// somebody who writes.
+// OpenDir opens a directory to be listed. Any other kind of file is an error at once: the open of a pipe would wait for
+// a writer.
 func OpenDir(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	return f, errdefs.Explain(err)
@@ -216,7 +216,7 @@ func (s *File) Release(off, n int64) error {
 	return nil
 }
 
-// Cut gives back what lies behind the first size bytes. Nobody may have been told of it.
+// Cut gives back what lies behind the first size bytes. No other process may know of it.
 func (s *File) Cut(size int64) error { return s.f.Truncate(size) }
 
 // ReadAt reads without mapping, so a file that its owner cut short is an error and not a signal.
@@ -241,7 +241,7 @@ func Lock(f *os.File) error {
 }
 
 // Locked reports whether another open of the file holds the lock. It asks for what would hinder reading, which is only the
-// lock of somebody who may write the file: whoever may only read it can hold a lock too, and would else keep the dead alive.
+// lock of a process that may write the file: a process that may only read it can hold a lock, too, and must not keep the dead alive.
 func (s *File) Locked() (bool, error) {
 	lk := unix.Flock_t{Type: unix.F_RDLCK}
 	if err := unix.FcntlFlock(uintptr(s.fd()), unix.F_OFD_GETLK, &lk); err != nil {

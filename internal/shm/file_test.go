@@ -129,7 +129,7 @@ func TestALockOfAMereReaderDoesNotKeepTheDeadAlive(t *testing.T) {
 	}
 	defer other.Close()
 	if held, err := other.Locked(); err != nil || held {
-		t.Fatalf("held %v, %v, by somebody who can only read; want false", held, err)
+		t.Fatalf("held %v, %v, by a process that can only read; want false", held, err)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestAFaultIsToldFromEverythingElse(t *testing.T) {
 func TestGuardsNest(t *testing.T) {
 	b := cut(t, 2)
 	e := during(func() {
-		sigbus.Guard().Restore() // as of somebody called in between
+		sigbus.Guard().Restore() // as in a function called in between
 		_ = mem.Uint32(b, shm.PageSize()).Load()
 	})
 	if !sigbus.In(e, b) {

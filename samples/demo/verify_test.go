@@ -42,13 +42,13 @@ func TestAGoodRunHasNoDifferences(t *testing.T) {
 func TestEveryDifferenceIsNamed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		spoil  func(*results)
+		damage func(*results)
 		expect string
 	}{
 		{"a message not recorded", func(r *results) { r.recorded.Topics[0].Messages-- }, "a: 20 messages published, 19 in the recording"},
 		{"a topic not recorded", func(r *results) { r.recorded.Topics = r.recorded.Topics[1:] }, "a: 20 messages published, 0 in the recording"},
 		{"a message recorded twice", func(r *results) { r.recorded.Topics[1].Messages++ }, "b: 10 messages published, 11 in the recording"},
-		{"a topic that nobody published", func(r *results) {
+		{"a topic that was not published", func(r *results) {
 			r.recorded.Topics = append(r.recorded.Topics, record.TopicSummary{Topic: "c", Messages: 1})
 		}, "c: 0 messages published, 1 in the recording"},
 		{"a message not replayed", func(r *results) { r.replayed.Topics[1].Messages-- }, "b: 10 messages published, 9 replayed"},
@@ -58,8 +58,8 @@ func TestEveryDifferenceIsNamed(t *testing.T) {
 		{"a sum of the recorder", func(r *results) { r.recorded.Messages++ }, "30 messages published, the recorder counted 31"},
 		{"a sum of the player", func(r *results) { r.replayed.Messages-- }, "30 messages published, the player counted 29"},
 		{"a sum of the second recorder", func(r *results) { r.rerecorded.Messages-- }, "30 messages published, the second recorder counted 29"},
-		{"a loss that nobody counted", func(r *results) { r.received.Lost = 0 }, "30 messages published, the live subscriber received or lost 29"},
-		{"a loss in the replay that nobody counted", func(r *results) { r.seen.Messages-- }, "30 messages published, the subscriber of the replay received or lost 29"},
+		{"a loss that was not counted", func(r *results) { r.received.Lost = 0 }, "30 messages published, the live subscriber received or lost 29"},
+		{"a loss in the replay that was not counted", func(r *results) { r.seen.Messages-- }, "30 messages published, the subscriber of the replay received or lost 29"},
 		{"a short comparison", func(r *results) { r.difference.Messages = 10 }, "30 messages published, the comparison covered 10"},
 		{"other bytes on a topic", func(r *results) { r.difference.Topics[1].Equal = false }, "b: the two recordings differ (10 and 10 messages)"},
 		{"other bytes", func(r *results) { r.difference.Equal, r.difference.First = false, "message 7 of b" }, "the recordings are not equal: message 7 of b"},
@@ -67,7 +67,7 @@ func TestEveryDifferenceIsNamed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := good()
-			c.spoil(r)
+			c.damage(r)
 			if got := r.differences(); !slices.Contains(got, c.expect) {
 				t.Fatalf("got %q, want %q among them", got, c.expect)
 			}

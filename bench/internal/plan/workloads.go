@@ -169,7 +169,7 @@ func (p *Programs) loan() Workload {
 
 func (p *Programs) fanout() Workload {
 	const us = "shmbus, 16 subscribers"
-	return Workload{Key: "fanout", Title: "cost of Publish, 64 B, nobody asleep",
+	return Workload{Key: "fanout", Title: "cost of Publish, 64 B, no sleeping reader",
 		Ours: []Runner{p.ours(us, briefly, "fanout", "--wait", "none", "--subscribers", "16")},
 		Peers: []Peer{{Key: "self", Runner: p.ours("shmbus, 1 subscriber", briefly, "fanout", "--wait", "none", "--subscribers", "1"),
 			Against: []Comparison{{figures.Publish, us, atMost(1.5)}, {figures.Msgs, us, nil}}}}}

@@ -12,14 +12,14 @@ import (
 
 // Markdown writes rows as a table that is readable as plain text, too.
 func Markdown(out io.Writer, rows []Row) error {
-	lines := [][]string{{"workload", "who", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
+	lines := [][]string{{"workload", "system", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
 	last := ""
 	for _, row := range rows {
 		title := ""
 		if row.Workload != last {
 			title, last = row.Title, row.Workload
 		}
-		line := []string{title, row.Who, label(row.Metric)}
+		line := []string{title, row.Runner, label(row.Metric)}
 		switch {
 		case row.Missing != "":
 			line = append(line, "missing", row.Missing, "", "", row.Bar, "", "")

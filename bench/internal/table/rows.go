@@ -12,7 +12,7 @@ import (
 type Row struct {
 	Workload string    `json:"workload"`
 	Title    string    `json:"title"`
-	Who      string    `json:"who"`
+	Runner   string    `json:"runner"`
 	Metric   string    `json:"metric,omitempty"`
 	Median   float64   `json:"median,omitempty"`
 	Values   []float64 `json:"values,omitempty"` // of all turns
@@ -79,9 +79,9 @@ func peer(w *plan.Workload, p plan.Peer, r plan.Results) (rows []Row) {
 }
 
 // take returns the record of a runner and a row without figures. If the record is nil, the row says why.
-func take(w *plan.Workload, who string, r plan.Results) (*plan.Record, Row) {
-	row := Row{Workload: w.Key, Title: w.Title, Who: who}
-	record := r[plan.Key{Workload: w.Key, Runner: who}]
+func take(w *plan.Workload, runner string, r plan.Results) (*plan.Record, Row) {
+	row := Row{Workload: w.Key, Title: w.Title, Runner: runner}
+	record := r[plan.Key{Workload: w.Key, Runner: runner}]
 	switch {
 	case record == nil:
 		row.Error = "had no turn"

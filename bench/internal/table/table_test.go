@@ -39,7 +39,9 @@ func example() ([]plan.Workload, plan.Results) {
 
 func TestRows_RatiosAreOfNeighbours(t *testing.T) {
 	rows := Rows(example())
-	find := func(who string) Row { return rows[slices.IndexFunc(rows, func(r Row) bool { return r.Who == who })] }
+	find := func(runner string) Row {
+		return rows[slices.IndexFunc(rows, func(r Row) bool { return r.Runner == runner })]
+	}
 	if a := find("a"); !slices.Equal(a.Ratios, []float64{0.5, 1, 0.4}) || a.Ratio != 0.5 || a.Met == nil || !*a.Met || a.Median != 300 {
 		t.Errorf("got %+v", a)
 	}
@@ -57,7 +59,7 @@ func TestMarkdown_Cells(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| one way  | us  | p50    | 85.0 ns |",
+		"| one way  | us     | p50    | 85.0 ns |",
 		"| 200 ns .. 500 ns ",
 		"| 0.50      | 0.40 .. 1.00 | <= 0.65 | met | us      |",
 		"c.h is missing: apt-get install libc-dev",

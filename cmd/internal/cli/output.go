@@ -53,13 +53,13 @@ func (a *App) Streaming(ctx context.Context) (stop func()) {
 	if !ok {
 		return func() {}
 	}
-	const look = 200 * time.Millisecond
+	const pollTime = 200 * time.Millisecond
 	ctx, stop = context.WithCancel(ctx)
 	go func() {
 		for ctx.Err() == nil {
-			if begin := time.Now(); left(file, look) {
+			if begin := time.Now(); left(file, pollTime) {
 				a.out.fail(syscall.EPIPE)
-			} else if time.Since(begin) < look/2 {
+			} else if time.Since(begin) < pollTime/2 {
 				return // nothing to wait for
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// left waits up to d for the readers of a pipe to go away. Of files that are something else nobody goes away.
+// left waits up to d for the readers of a pipe to go away. For other files it waits for d.
 func left(f *os.File, d time.Duration) bool {
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
@@ -22,7 +22,7 @@ func left(f *os.File, d time.Duration) bool {
 	word := size / len(set.Bits)
 	for end := time.Now().Add(d); ; {
 		set.Bits[fd/word] |= 1 << (fd % word)
-		// The end of a pipe that one can only write to becomes readable when nobody has the other end any more.
+		// The end of a pipe that one can only write to becomes readable when the other end is closed.
 		t := syscall.NsecToTimeval(max(0, time.Until(end)).Nanoseconds())
 		n, err := syscall.Select(fd+1, &set, nil, nil, &t)
 		if err != syscall.EINTR { // as by the signals that the runtime sends to its own threads

@@ -25,7 +25,7 @@ import (
 // Main gives run the arguments and streams of the process and a context that the signals end which ask a program to stop, and
 // returns its exit code. The first signal lets run end in order; should that hang, the second one kills.
 func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) int {
-	// Writing to a pipe that nobody reads is an error like any other, so that what was joined is left and closed.
+	// Writing to a pipe without readers is an error like any other, so that what was joined is left and closed.
 	signal.Ignore(syscall.SIGPIPE)
 	asked := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // by nohup
@@ -57,7 +57,7 @@ type App struct {
 }
 
 // Run executes one command line, without the program's name in args, and returns the exit code. The command and what all
-// commands have in common is added to what build returns. It ends early when ctx does, or when nobody reads stdout any more.
+// commands have in common is added to what build returns. It ends early when ctx does, or when the reader of stdout is gone.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build func(*App) *cobra.Command) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -99,7 +99,7 @@ func terminal(w io.Writer) *os.File {
 	return nil
 }
 
-// IsTerminal reports whether somebody sits behind f.
+// IsTerminal reports whether f is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(f.Fd()) }
 
 // equip adds to the commands what they all have.
@@ -123,8 +123,8 @@ func (a *App) equip(root *cobra.Command) {
 // DomainDir returns the directory of the domain that the flags and the environment name.
 func (a *App) DomainDir() (string, error) { return registry.DomainDir(a.Dir, a.Domain) }
 
-// CheckedDir is DomainDir for a command that looks at the domain, or cleans it, without joining: it refuses what Join refuses, such
-// as a directory in which everybody may write, so that nobody is believed there.
+// CheckedDir is DomainDir for a command that observes the domain, or cleans it, without joining: it refuses what Join refuses, such
+// as a directory in which every user may write, because its content proves nothing.
 func (a *App) CheckedDir() (string, error) {
 	dir, err := a.DomainDir()
 	if err != nil {

@@ -44,7 +44,7 @@ func (o *outlet[T]) topic() string    { return o.name }
 func (o *outlet[T]) encoding() string { return o.codec.Type().Encoding }
 
 // open keeps half a second of samples in the ring, so that a subscriber that is held up for that long loses nothing. What is
-// published rarely is latched: who comes late need not wait for it.
+// published rarely is latched: a late subscription need not wait for it.
 func (o *outlet[T]) open(p *topic.Participant, rate float64) (err error) {
 	const least, most = 16, 1024
 	depth := 1 << bits.Len(uint(min(max(rate/2, least), most))-1)

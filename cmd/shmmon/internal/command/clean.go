@@ -18,7 +18,7 @@ func (a *app) clean() *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what dead processes left in the domain",
 		Long: `Remove what dead processes left in the domain. Participants do so themselves when they join and when they notice a death;
-this is for a domain that nobody uses any more. Files of the living are never touched.`,
+this is for a domain that is not in use any more. Files of the living are never touched.`,
 		Example: "  shmmon clean --dry-run\n  shmmon clean",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {

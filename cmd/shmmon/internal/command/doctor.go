@@ -60,11 +60,11 @@ func (a *app) doctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find out what is wrong with the domain, and what helps",
-		Long: `Find out what is wrong with the domain, explain it, and say what helps: dead and stopped processes, slots that nobody
-uses and nobody frees, slow subscriptions, modes and owners, a full file system, damaged and foreign files, other versions.
+		Long: `Find out what is wrong with the domain, explain it, and say what helps: dead and stopped processes, slots that are
+neither used nor freed, slow subscriptions, modes and owners, a full file system, damaged and foreign files, other versions.
 
-It looks twice, --sample apart, and reports what was so at both looks, and what was lost in between. It changes nothing,
-takes no part in the domain, and waits for nobody. A finding is a problem, a warning, or a note.
+It scans twice, --sample apart, and reports what was so at both scans, and what was lost in between. It changes nothing,
+takes no part in the domain, and waits for no process. A finding is a problem, a warning, or a note.
 
 Exit codes: 0 nothing or notes only, 1 the domain could not be examined, 2 wrong usage, 3 problems or warnings.`,
 		Example: `  shmmon doctor
@@ -98,7 +98,7 @@ Exit codes: 0 nothing or notes only, 1 the domain could not be examined, 2 wrong
 			return err
 		},
 	}
-	cmd.Flags().DurationVar(&sample, "sample", time.Second, "how long to look for losses and failures")
+	cmd.Flags().DurationVar(&sample, "sample", time.Second, "how long to wait for losses and failures")
 	return cmd
 }
 

@@ -133,9 +133,9 @@ func lossy(lost uint64) error {
 	return cli.Lossyf("lost %s", text.Many(lost, "message"))
 }
 
-// mustExist returns an *unknownError when nobody publishes or asks for the topic.
+// mustExist returns an *unknownError when the topic has no publisher and no subscription.
 func (a *app) mustExist(pattern string) error {
-	v, dir, err := a.look()
+	v, dir, err := a.snapshot()
 	if err != nil {
 		return err
 	}

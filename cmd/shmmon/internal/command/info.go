@@ -98,7 +98,7 @@ func (a *app) info() *cobra.Command {
 	var measure time.Duration
 	cmd := &cobra.Command{
 		Use:   "info TOPIC",
-		Short: "Show one topic: its types, and who publishes and subscribes",
+		Short: "Show one topic: its types, publishers and subscriptions",
 		Example: `  shmmon info robot/pose
   shmmon info robot/pose --json`,
 		Args:              cobra.MatchAll(cli.Args("TOPIC"), firstIsTopic),
@@ -216,7 +216,7 @@ func proofText(who registry.Participant) string {
 	case registry.PIDOfUser:
 		return "whose process has this pid, says the kernel"
 	}
-	return "and nobody but the process itself says that it has this pid"
+	return "and only the process itself says that it has this pid"
 }
 
 func wishes(e registry.Endpoint) string {

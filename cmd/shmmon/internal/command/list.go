@@ -14,8 +14,8 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
 
-// patience is how many times --measure a measurement may take for the sake of slow topics.
-const patience = 5
+// maxExtension is how many times --measure a measurement may take for the sake of slow topics.
+const maxExtension = 5
 
 // measureFlag adds the flag that says how long to measure.
 func measureFlag(cmd *cobra.Command, d *time.Duration) {
@@ -23,7 +23,7 @@ func measureFlag(cmd *cobra.Command, d *time.Duration) {
 		"how long to measure rates, up to 5 times as long for slow topics; 0 is the average of each publisher's life")
 }
 
-// measure looks at the domain for about d and returns the last view.
+// measure observes the domain for about d and returns the last view.
 func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, error) {
 	if d < 0 || d > time.Hour {
 		return watch.View{}, "", cli.Usagef(cmd, "--measure %v is not between 0 and 1h", d)
@@ -37,7 +37,7 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 	step := min(max(d/10, 10*time.Millisecond), time.Second)
 	var start int64
 	for {
-		s, err := source.Look()
+		s, err := source.Snapshot()
 		if err != nil {
 			return watch.View{}, "", err
 		}
@@ -46,7 +46,7 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 			start = s.At
 		}
 		elapsed := time.Duration(s.At - start)
-		if elapsed >= d && (len(v.Topics) == 0 || s.At >= tracker.Due(start+int64(patience*d))) {
+		if elapsed >= d && (len(v.Topics) == 0 || s.At >= tracker.Due(start+int64(maxExtension*d))) {
 			return v, dir, nil
 		}
 		if err := pause(cmd.Context(), step); err != nil {
@@ -194,7 +194,7 @@ func stateText(t watch.Topic) string {
 	return s
 }
 
-// warn says on standard error what the look left out.
+// warn says on standard error what the scan left out.
 func (a *app) warn(v watch.View) {
 	var said []string
 	for _, p := range v.Problems {

@@ -14,7 +14,7 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// An unknownError says that nobody publishes or asks for a topic.
+// An unknownError says that a topic has no publisher and no subscription.
 type unknownError struct {
 	name, dir string
 	close     []string // known names like it
@@ -135,7 +135,7 @@ func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]stri
 	if len(args) > 0 && cmd.Name() != "list" {
 		return nil, none
 	}
-	v, _, err := a.look()
+	v, _, err := a.snapshot()
 	if err != nil {
 		return nil, none
 	}

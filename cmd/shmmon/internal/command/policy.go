@@ -45,8 +45,8 @@ func (a *app) policy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Show and check who may publish and subscribe",
-		Long: `Show the policy of the domain with users and groups as numbers, and check it: that its lines can be understood, that nobody
-but the owner of the domain can change it, that the publishers there are may publish what they do, and that none of them
+		Long: `Show the policy of the domain with users and groups as numbers, and check it: that its lines can be understood, that only
+the owner of the domain can change it, that the publishers there are may publish what they do, and that none of them
 can be read by others than it says. With --file it is
 another file that is checked against the domain, before it becomes the policy. The exit code is 1 where something is wrong.`,
 		Example: "  shmmon policy\n  shmmon policy --file policy.new",
@@ -60,7 +60,7 @@ another file that is checked against the domain, before it becomes the policy. T
 			if err != nil {
 				return err
 			}
-			v, _, err := a.look()
+			v, _, err := a.snapshot()
 			if err != nil {
 				return err
 			}
@@ -118,7 +118,7 @@ func (a *app) showPolicy(r policyReport) error {
 		return err
 	}
 	if r.Policy == "" {
-		_, err := fmt.Fprintf(a.Stdout, "no policy: whom the mode of %s lets in may publish and subscribe to everything (a file %s would say more)\n",
+		_, err := fmt.Fprintf(a.Stdout, "no policy: each user admitted by the mode of %s may publish and subscribe to everything (a file %s would say more)\n",
 			text.Escape(r.Domain), text.Escape(filepath.Join(r.Domain, registry.PolicyName)))
 		return err
 	}

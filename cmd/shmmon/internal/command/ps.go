@@ -12,7 +12,7 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// An identityReport is who a process is. The kernel says uid, gid and pid_proof; the pid is the process's own word, of which
+// An identityReport identifies a process. The kernel says uid, gid and pid_proof; the pid is the process's own word, of which
 // pid_proof says what the kernel knows.
 type identityReport struct {
 	PID   int               `json:"pid"`
@@ -76,14 +76,14 @@ func (a *app) ps() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ps",
 		Short: "List the processes of the domain",
-		Long: `List the processes of the domain, the dead included whose files nobody has removed yet. USER is whom the kernel calls the
+		Long: `List the processes of the domain, with dead ones whose files are not removed yet. USER is, as the kernel says, the
 owner of its file. PID is what the process says; with a question mark the kernel does not confirm it: there is no process
 of that user with this pid and start to be seen from here, as with one in another pid namespace. A process
 that a signal or a debugger stopped is shown as stopped: it is alive, and nothing of it is removed.`,
 		Example: "  shmmon ps\n  shmmon ps --json",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			v, dir, err := a.look()
+			v, dir, err := a.snapshot()
 			if err != nil {
 				return err
 			}

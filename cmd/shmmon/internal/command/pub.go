@@ -135,7 +135,7 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 
 // pubType returns the type to announce: what the flags say, and for the rest what the topic has.
 func (a *app) pubType(name string, o pubOptions) (serde.Type, error) {
-	v, _, err := a.look()
+	v, _, err := a.snapshot()
 	if err != nil {
 		return serde.Type{}, err
 	}

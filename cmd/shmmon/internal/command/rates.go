@@ -59,7 +59,7 @@ func (s *series) add(v float64, measured bool) {
 	}
 }
 
-// A figures is what hz and bw have in common in JSON: the mean is of all windows together, which is what came over the time looked at.
+// A figures is what hz and bw have in common in JSON: the mean is of all windows together, which is what came over the time observed.
 type figures struct {
 	Mean       float64 `json:"mean"`
 	Min        float64 `json:"min"`
@@ -104,13 +104,13 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 	}
 	defer source.Close()
 	tracker := watch.NewTracker(&watch.TrackerOptions{Window: w.length})
-	s, err := source.Look()
+	s, err := source.Snapshot()
 	if err != nil {
 		return err
 	}
-	var tally watch.Tally
+	var totals watch.Totals
 	v := tracker.Add(s)
-	tally.Add(v)
+	totals.Add(v)
 	if _, err := choose(v, dir, pattern); err != nil {
 		return err
 	}
@@ -120,19 +120,19 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 		// The windows end where they would if nothing took time.
 		end := s.At + int64(i+1)*int64(w.length)
 		for {
-			now, err := source.Look()
+			now, err := source.Snapshot()
 			if err != nil {
 				return err
 			}
 			v := tracker.Add(now)
-			tally.Add(v)
+			totals.Add(v)
 			if now.At >= end {
 				// A topic may go and come back; to have said nothing at all is an error.
 				topics, gone := choose(v, dir, pattern)
 				if shown = shown || gone == nil; !shown && i == w.n-1 {
 					return gone
 				}
-				if err := reportAll(topics, &tally, report); err != nil {
+				if err := reportAll(topics, &totals, report); err != nil {
 					return err
 				}
 				break
@@ -148,13 +148,13 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 	return nil
 }
 
-func reportAll(topics []watch.Topic, tally *watch.Tally, report func(name string, t watch.Topic, total watch.Total) error) error {
+func reportAll(topics []watch.Topic, totals *watch.Totals, report func(name string, t watch.Topic, total watch.Total) error) error {
 	width := 0
 	for _, t := range topics {
 		width = max(width, text.Width(text.Escape(t.Name)))
 	}
 	for _, t := range topics {
-		if err := report(text.Left(text.Escape(t.Name), width), t, tally.Of(t.Name)); err != nil {
+		if err := report(text.Left(text.Escape(t.Name), width), t, totals.Of(t.Name)); err != nil {
 			return err
 		}
 	}
@@ -188,7 +188,7 @@ func (a *app) meter(cmd *cobra.Command, figure func(watch.Topic) float64, mean f
 }
 
 const windowsLong = `Each window gives one line: the figure in it, and the mean, least and greatest of all windows so far. The mean is what came over
-the time looked at. A window with fewer than three messages is made longer, back to where it has three. TOPIC may be a pattern.`
+the time observed. A window with fewer than three messages is made longer, back to where it has three. TOPIC may be a pattern.`
 
 func (a *app) hz() *cobra.Command {
 	cmd := &cobra.Command{

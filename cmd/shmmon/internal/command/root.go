@@ -51,7 +51,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost ('echo')
 			return a.table(cmd.Context(), interval)
 		},
 	}
-	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two looks of the live table")
+	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
 	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.doctor(), a.policy())
 	return root
 }
@@ -69,7 +69,7 @@ func (a *app) table(ctx context.Context, interval time.Duration) error {
 	return screen.Run(ctx, source, a.Screen, &screen.Options{Domain: dir, Interval: interval})
 }
 
-// open prepares to look at the domain that the flags and the environment name.
+// open prepares to observe the domain that the flags and the environment name.
 func (a *app) open() (*watch.Domain, string, error) {
 	dir, err := a.CheckedDir()
 	if err != nil {
@@ -79,14 +79,14 @@ func (a *app) open() (*watch.Domain, string, error) {
 	return source, dir, err
 }
 
-// look looks at the domain once.
-func (a *app) look() (watch.View, string, error) {
+// snapshot scans the domain once.
+func (a *app) snapshot() (watch.View, string, error) {
 	source, dir, err := a.open()
 	if err != nil {
 		return watch.View{}, "", err
 	}
 	defer source.Close()
-	s, err := source.Look()
+	s, err := source.Snapshot()
 	if err != nil {
 		return watch.View{}, "", err
 	}

@@ -19,16 +19,16 @@ const (
 	// grain is the part of the window that is told apart within it, so that maxPoints are enough for two windows.
 	grain = 16
 
-	// A silence of giveUp usual gaps is a pause. A usual gap is at least minGap.
-	giveUp = 5
-	minGap = int64(time.Second)
+	// A silence of pauseGaps usual gaps is a pause. A usual gap is at least minGap.
+	pauseGaps = 5
+	minGap    = int64(time.Second)
 	// loneGap is how long one message without a known predecessor stands for a slow topic.
 	loneGap = int64(time.Minute)
 )
 
-// Figures is one look at a publisher's counters.
+// Figures is one reading of a publisher's counters.
 type Figures struct {
-	At       int64 // when the look was, ns of CLOCK_MONOTONIC
+	At       int64 // when they were read, ns of CLOCK_MONOTONIC
 	Since    int64 // when the publisher began
 	Messages uint64
 	Bytes    uint64
@@ -41,20 +41,20 @@ type Estimator struct {
 	// Window is the shortest time a rate is taken over. Zero means three seconds.
 	Window time.Duration
 
-	at     int64   // of the newest look; 0 before the first
+	at     int64   // of the newest reading; 0 before the first
 	since  int64   // when the counters were 0
-	points []point // the first look, and looks at which something had come, oldest first
+	points []point // the first reading, and those with new messages, oldest first
 }
 
 // A point is a count of messages and when it was so.
 type point struct {
 	messages, bytes uint64
 	stamp           int64 // of the newest message; of the beginning where there was none
-	seen, quiet     int64 // first and last look at this count: nothing came between stamp and quiet
+	seen, quiet     int64 // first and last reading of this count: nothing came between stamp and quiet
 }
 
-// Look takes in one look. Looks must come in order of time.
-func (e *Estimator) Look(f Figures) {
+// Add takes one reading of the counters. Readings must come in order of time.
+func (e *Estimator) Add(f Figures) {
 	before := e.at
 	e.at = f.At
 	if len(e.points) == 0 {
@@ -65,7 +65,7 @@ func (e *Estimator) Look(f Figures) {
 	tail := e.tail()
 	switch {
 	case f.Messages < tail.messages || f.Bytes < tail.bytes:
-		// Counters never go back: their writer began anew after the look before this one.
+		// Counters never go back: their writer restarted after the previous reading.
 		e.since = before
 		e.points = append(e.points[:0], point{stamp: before, seen: before, quiet: before})
 		if f.Messages > 0 {
@@ -78,7 +78,7 @@ func (e *Estimator) Look(f Figures) {
 	}
 }
 
-// newPoint is what a look saw, with a stamp after the one before.
+// newPoint is made of a reading, with a stamp after the one before.
 func newPoint(f Figures, before int64) point {
 	p := point{f.Messages, f.Bytes, f.Last, f.At, f.At}
 	switch {
@@ -146,7 +146,7 @@ func (e *Estimator) longest(i int) (gap int64) {
 func (e *Estimator) length(i int) int64 {
 	p, tail := e.points[i], e.tail()
 	from := p.stamp
-	if others := max(minGap, e.longest(i+1)); tail.messages-p.messages >= minMessages && p.quiet-from > giveUp*others {
+	if others := max(minGap, e.longest(i+1)); tail.messages-p.messages >= minMessages && p.quiet-from > pauseGaps*others {
 		// A pause after the point. Only as much of it as the window needs is part of the rate of what came after it.
 		from = max(from, min(p.quiet, tail.stamp-e.window()))
 	}
@@ -187,7 +187,7 @@ func (e *Estimator) Span() Span {
 // life is the window since the publisher began, while there is none of the present.
 func (e *Estimator) life() Span {
 	tail := e.tail()
-	if tail.messages < 2 || e.at-tail.stamp > giveUp*e.period() {
+	if tail.messages < 2 || e.at-tail.stamp > pauseGaps*e.period() {
 		return Span{}
 	}
 	return Span{tail.messages, tail.bytes, time.Duration(max(e.window(), e.at-e.since))}
@@ -208,7 +208,7 @@ func (e *Estimator) Measured() bool {
 	return ok
 }
 
-// Rate returns messages and bytes per second as of the newest look.
+// Rate returns messages and bytes per second as of the newest reading.
 func (e *Estimator) Rate() (messages, bytes float64) {
 	s := e.Span()
 	if s.Length <= 0 {
@@ -224,9 +224,9 @@ func (e *Estimator) Stopped() bool {
 	}
 	silence := e.at - e.tail().stamp
 	if i, ok := e.start(); ok {
-		return silence > max(e.length(i), giveUp*max(minGap, e.longest(i)))
+		return silence > max(e.length(i), pauseGaps*max(minGap, e.longest(i)))
 	}
-	return silence > giveUp*e.period()
+	return silence > pauseGaps*e.period()
 }
 
 // Due returns until when it is worth looking on for a first measured rate; zero when it is not.

@@ -29,7 +29,7 @@ func periodOf(hz float64) int64 { return int64(float64(second) / hz) }
 
 func near(got, want, share float64) bool { return math.Abs(got-want) <= want*share }
 
-func TestEveryLookReadsTheTrueRate(t *testing.T) {
+func TestEstimator_EveryReadingHasTheTrueRate(t *testing.T) {
 	for _, hz := range []float64{0.2, 0.5, 0.9, 1, 1.1, 3, 10, 100, 1234, 10_000, 2_000_000} {
 		for seed := range uint64(20) {
 			r := rand.New(rand.NewPCG(seed, 1))
@@ -39,7 +39,7 @@ func TestEveryLookReadsTheTrueRate(t *testing.T) {
 			now := p.begin + r.Int64N(3*second)
 			first := now
 			for range 60 {
-				e.Look(p.at(now))
+				e.Add(p.at(now))
 				if !e.Measured() && now > first+2*period+5*second {
 					t.Fatalf("%v Hz: nothing measured in %v", hz, time.Duration(now-first))
 				}
@@ -47,19 +47,19 @@ func TestEveryLookReadsTheTrueRate(t *testing.T) {
 				if m, b := e.Rate(); now > first+2*period+5*second && (!near(m, hz, 0.05) || !near(b, hz*100, 0.05)) {
 					t.Fatalf("%v Hz reads %.3f Hz and %.1f B/s, %v after the start (seed %d)", hz, m, b, time.Duration(now-p.begin), seed)
 				}
-				// The looker's own timer is off by up to a fifth.
+				// The observer's own timer is off by up to a fifth.
 				now += second*4/5 + r.Int64N(second*2/5)
 			}
 		}
 	}
 }
 
-func TestAShortLookIsEnough(t *testing.T) {
+func TestEstimator_ShortObservation(t *testing.T) {
 	for _, hz := range []float64{2, 10, 1000, 10_000} {
 		p := publisher{begin: 7 * second, period: periodOf(hz), size: 1}
 		e := Estimator{Window: time.Second}
 		for i := range int64(11) {
-			e.Look(p.at(100*second + i*second/10))
+			e.Add(p.at(100*second + i*second/10))
 		}
 		if m, _ := e.Rate(); !near(m, hz, 0.05) || !e.Measured() {
 			t.Errorf("%v Hz reads %v after one second, measured %t", hz, m, e.Measured())
@@ -67,11 +67,11 @@ func TestAShortLookIsEnough(t *testing.T) {
 	}
 }
 
-func TestTheFirstLookReadsTheAverageOfALife(t *testing.T) {
+func TestEstimator_FirstReadingIsAverage(t *testing.T) {
 	for _, phase := range []int64{0, 10 * second} {
 		p := publisher{begin: second, phase: phase, period: 10 * second, size: 8}
 		var e Estimator
-		e.Look(p.at(125 * second))
+		e.Add(p.at(125 * second))
 		if m, _ := e.Rate(); !near(m, 0.1, 0.05) || e.Measured() {
 			t.Errorf("0.1 Hz reads %v", m)
 		}
@@ -81,7 +81,7 @@ func TestTheFirstLookReadsTheAverageOfALife(t *testing.T) {
 func TestOneMessageIsNoRate(t *testing.T) {
 	var e Estimator
 	for i := range int64(10) {
-		e.Look(Figures{At: (i + 1) * second, Since: second / 2, Messages: 1, Bytes: 9, Last: second/2 + 1})
+		e.Add(Figures{At: (i + 1) * second, Since: second / 2, Messages: 1, Bytes: 9, Last: second/2 + 1})
 		if m, b := e.Rate(); m != 0 || b != 0 {
 			t.Fatalf("one message reads %v Hz", m)
 		}
@@ -92,7 +92,7 @@ func TestASlowTopicDoesNotFlip(t *testing.T) {
 	p := publisher{begin: second, phase: 5 * second, period: 5 * second, size: 1}
 	var e Estimator
 	for now := 2 * second; now < 200*second; now += second {
-		e.Look(p.at(now))
+		e.Add(p.at(now))
 		if m, _ := e.Rate(); now > 12*second && !near(m, 0.2, 0.01) {
 			t.Fatalf("0.2 Hz reads %v at %v", m, time.Duration(now))
 		}
@@ -105,13 +105,13 @@ func TestTheRateOfAStoppedPublisherFadesToZero(t *testing.T) {
 		var e Estimator
 		now := 2 * second
 		for ; now < 60*second; now += second {
-			e.Look(p.at(now))
+			e.Add(p.at(now))
 		}
 		f, before := p.at(now), math.Inf(1)
 		stop := now
 		for ; !e.Stopped(); now += second {
 			f.At = now
-			e.Look(f)
+			e.Add(f)
 			m, _ := e.Rate()
 			if m > before {
 				t.Fatalf("%v Hz: the rate rises from %v to %v in silence", hz, before, m)
@@ -142,7 +142,7 @@ func TestARateChangeShowsWithinSeconds(t *testing.T) {
 			last += period
 			n++
 		}
-		e.Look(Figures{At: now, Since: second, Messages: n, Bytes: n, Last: last})
+		e.Add(Figures{At: now, Since: second, Messages: n, Bytes: n, Last: last})
 		if m, _ := e.Rate(); now > 26*second && !near(m, 5, 0.05) {
 			t.Fatalf("%v after the change the rate reads %v", time.Duration(now-20*second), m)
 		}
@@ -158,7 +158,7 @@ func TestCountersThatGoBackStartAnew(t *testing.T) {
 		if now > again.begin {
 			p, want = again, 20.0
 		}
-		e.Look(p.at(now))
+		e.Add(p.at(now))
 		m, b := e.Rate()
 		if m < 0 || b < 0 || m > 60 {
 			t.Fatalf("a restart reads %v Hz, %v B/s", m, b)
@@ -190,7 +190,7 @@ func TestNonsenseGivesAFiniteRate(t *testing.T) {
 		}
 		for range 200 {
 			now += r.Int64N(3 * second)
-			e.Look(Figures{At: now, Since: odd(), Messages: uint64(odd()), Bytes: uint64(odd()), Last: odd()})
+			e.Add(Figures{At: now, Since: odd(), Messages: uint64(odd()), Bytes: uint64(odd()), Last: odd()})
 			m, b := e.Rate()
 			for _, v := range []float64{m, b} {
 				if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
@@ -203,7 +203,7 @@ func TestNonsenseGivesAFiniteRate(t *testing.T) {
 	}
 }
 
-func TestDueSaysHowLongToLook(t *testing.T) {
+func TestDue_Wait(t *testing.T) {
 	for _, c := range []struct {
 		hz   float64
 		want int64
@@ -213,7 +213,7 @@ func TestDueSaysHowLongToLook(t *testing.T) {
 			now := 100*second + second/7
 			f := p.at(now)
 			var e Estimator
-			e.Look(f)
+			e.Add(f)
 			if due := e.Due(); due < f.Last+c.want || due > f.Last+2*c.want {
 				t.Fatalf("due %v after the newest message, period %v", time.Duration(due-f.Last), time.Duration(p.period))
 			}

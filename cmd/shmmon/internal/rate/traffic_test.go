@@ -29,7 +29,7 @@ func (tr traffic) count(t int64) (n, last int64) {
 	return n, last
 }
 
-func (tr traffic) look(t int64) Figures {
+func (tr traffic) read(t int64) Figures {
 	n, last := tr.count(t)
 	return Figures{At: t, Since: second, Messages: uint64(n), Bytes: uint64(10 * n), Last: last}
 }
@@ -88,7 +88,7 @@ func TestEstimator_NoRateThatNoWindowHad(t *testing.T) {
 					r := rand.New(rand.NewPCG(seed, 3))
 					e := Estimator{Window: time.Duration(window)}
 					for now := second + r.Int64N(20*second); now < end; now += step*4/5 + r.Int64N(step*2/5) {
-						e.Look(tr.look(now))
+						e.Add(tr.read(now))
 						s := e.Span()
 						m, b := e.Rate()
 						if s.Length != 0 && int64(s.Length) < window || !near(b, 10*m, 1e-9) {
@@ -119,7 +119,7 @@ func TestEstimator_RegularBursts(t *testing.T) {
 			e := Estimator{Window: time.Duration(window)}
 			first := 20*second + r.Int64N(10*second)
 			for now := first; now < end; now += second*4/5 + r.Int64N(second*2/5) {
-				e.Look(tr.look(now))
+				e.Add(tr.read(now))
 				inside := (now-2*second)%(3*second) < 50*20_000
 				share := 0.05
 				if now < first+window+6*second {
@@ -140,7 +140,7 @@ func TestEstimator_StoppedPublisherGoesOn(t *testing.T) {
 		tr := traffic{{2 * second, 2000, 10 * ms}, {52 * second, waiting, 1000}, {52*second + 10*ms, 10_000, 10 * ms}}
 		var e Estimator
 		for now := 3 * second; now < 100*second; now += second {
-			e.Look(tr.look(now))
+			e.Add(tr.read(now))
 			m, _ := e.Rate()
 			then, _ := tr.count(now - 3*second)
 			n, _ := tr.count(now)
@@ -157,7 +157,7 @@ func TestEstimator_FewSamplesOfSlowTopic(t *testing.T) {
 			tr := traffic{{2 * second, 100, periodOf(hz)}}
 			e := Estimator{Window: time.Duration(window)}
 			for now := 3*second + second/3; now < 100*second; now += second {
-				e.Look(tr.look(now))
+				e.Add(tr.read(now))
 				if n, _ := tr.count(now); n > 1 {
 					if m, _ := e.Rate(); !near(m, hz, 0.001) {
 						t.Fatalf("%v Hz reads %v after %d messages", hz, m, n)
@@ -172,7 +172,7 @@ func TestEstimator_FirstWindowOfLife(t *testing.T) {
 	tr := traffic{{2 * second, 10_000, 10 * ms}}
 	var e Estimator
 	for i, want := range []float64{101.0 / 3, 201.0 / 3, 100, 100} {
-		e.Look(Figures{At: int64(i+3) * second, Since: 2 * second, Messages: tr.look(int64(i+3) * second).Messages, Last: int64(i+3) * second})
+		e.Add(Figures{At: int64(i+3) * second, Since: 2 * second, Messages: tr.read(int64(i+3) * second).Messages, Last: int64(i+3) * second})
 		if m, _ := e.Rate(); !near(m, want, 0.02) {
 			t.Errorf("after %d s a new publisher of 100 Hz reads %.1f", i+1, m)
 		}

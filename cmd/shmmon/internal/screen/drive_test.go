@@ -18,14 +18,14 @@ import (
 
 const second = int64(time.Second)
 
-// A script is a source whose looks are made up.
+// A script is a source whose snapshots are made up.
 type script struct {
 	at   int64
 	make func(at int64) []memberFixture
 	err  error
 }
 
-func (s *script) Look() (watch.Snapshot, error) {
+func (s *script) Snapshot() (watch.Snapshot, error) {
 	s.at += second
 	if s.err != nil {
 		return watch.Snapshot{}, s.err
@@ -123,18 +123,18 @@ func robot(at int64) []memberFixture {
 	}
 }
 
-// drive makes a Model, gives it a size and n looks.
+// drive makes a Model, gives it a size and n scans.
 func drive(t *testing.T, s *script, width, height, n int) Model {
 	t.Helper()
 	m := New(s, &Options{Domain: "/dev/shm/shmbus-1000/default"})
 	m = send(t, m, tea.WindowSizeMsg{Width: width, Height: height})
-	return looks(t, m, n)
+	return scans(t, m, n)
 }
 
-func looks(t *testing.T, m Model, n int) Model {
+func scans(t *testing.T, m Model, n int) Model {
 	t.Helper()
 	for range n {
-		m = send(t, m, m.look()())
+		m = send(t, m, m.scan()())
 	}
 	return m
 }

@@ -23,7 +23,7 @@ import (
 // Options say what the table shows and how. The zero value is right.
 type Options struct {
 	Domain   string             // shown above the table
-	Interval time.Duration      // between looks; zero means a second
+	Interval time.Duration      // between scans; zero means a second
 	Renderer *lipgloss.Renderer // nil means one without colours
 }
 
@@ -67,8 +67,8 @@ type Model struct {
 
 	width, height int
 	view          watch.View
-	looked        bool
-	err           error // of the newest look
+	loaded        bool
+	err           error // of the newest scan
 	paused        bool
 	mode          mode
 	before        mode // what the help covers
@@ -104,23 +104,23 @@ func New(source watch.Source, opts *Options) Model {
 	return m
 }
 
-// A tickMsg says that it is time to look.
+// A tickMsg says that it is time to scan.
 type tickMsg struct{}
 
-// A lookMsg is a look at the domain.
-type lookMsg struct {
+// A snapshotMsg is a snapshot of the domain.
+type snapshotMsg struct {
 	snapshot watch.Snapshot
 	err      error
 }
 
 // Init implements tea.Model.
-func (m Model) Init() tea.Cmd { return m.look() }
+func (m Model) Init() tea.Cmd { return m.scan() }
 
-func (m Model) look() tea.Cmd {
+func (m Model) scan() tea.Cmd {
 	source := m.source
 	return func() tea.Msg {
-		s, err := source.Look()
-		return lookMsg{s, err}
+		s, err := source.Snapshot()
+		return snapshotMsg{s, err}
 	}
 }
 

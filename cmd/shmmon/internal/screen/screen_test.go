@@ -129,7 +129,7 @@ func TestTheCursorStaysOnItsTopic(t *testing.T) {
 	m := drive(t, &script{make: robot}, 80, 24, 90)
 	m = press(t, m, "down", "down")
 	picked := m.picked
-	m = looks(t, press(t, m, "right", "right", "right", "r"), 3)
+	m = scans(t, press(t, m, "right", "right", "right", "r"), 3)
 	if m.picked != picked || m.rows[m.cursor].Name != picked {
 		t.Errorf("the cursor moved from %s to %s", picked, m.picked)
 	}
@@ -195,11 +195,11 @@ func TestFilter(t *testing.T) {
 func TestPauseHoldsTheFiguresAndNotTheRates(t *testing.T) {
 	m := press(t, drive(t, &script{make: robot}, 80, 24, 20), "p")
 	before := m.View()
-	m = looks(t, m, 30)
+	m = scans(t, m, 30)
 	if m.View() != before {
 		t.Error("a paused table moves")
 	}
-	m = looks(t, press(t, m, "p"), 1)
+	m = scans(t, press(t, m, "p"), 1)
 	if imu, _ := m.view.Find("robot/imu"); imu.Rate < 950 || imu.Rate > 1050 || m.view.At == 0 {
 		t.Errorf("after the pause: %v Hz", imu.Rate)
 	}
@@ -218,15 +218,15 @@ func TestDetailsOfATopicThatGoes(t *testing.T) {
 	s := &script{make: robot}
 	m := press(t, drive(t, s, 80, 24, 20), "down", "enter")
 	s.make = func(int64) []memberFixture { return nil }
-	m = looks(t, m, 1)
+	m = scans(t, m, 1)
 	if !strings.Contains(m.View(), "[gone]") {
 		t.Error(m.View())
 	}
-	m = looks(t, m, 30)
+	m = scans(t, m, 30)
 	if !strings.Contains(m.View(), "is gone") {
 		t.Error(m.View())
 	}
-	if m = press(t, m, "esc"); !strings.Contains(m.View(), "nobody is in this domain") {
+	if m = press(t, m, "esc"); !strings.Contains(m.View(), "no participants in this domain") {
 		t.Error(m.View())
 	}
 }
@@ -235,7 +235,7 @@ func TestTitle_GoneTopics(t *testing.T) {
 	s := &script{make: robot}
 	m := drive(t, s, 80, 24, 20)
 	s.make = func(at int64) []memberFixture { return robot(at)[:1] }
-	m = looks(t, m, 1)
+	m = scans(t, m, 1)
 	if title, _, _ := strings.Cut(m.View(), "\n"); !strings.Contains(title, "  4 topics  1 process") || len(m.rows) != 7 {
 		t.Errorf("of 7 topics 4 are there; %q, %d rows", title, len(m.rows))
 	}
@@ -244,28 +244,28 @@ func TestTitle_GoneTopics(t *testing.T) {
 	}
 }
 
-func TestALookThatFailsIsShownAndTriedAgain(t *testing.T) {
+func TestModel_FailedScan(t *testing.T) {
 	s := &script{make: robot}
 	m := drive(t, s, 80, 24, 2)
-	s.err = errors.New("look at the domain: no \x1b[2J permission")
-	next, cmd := m.Update(m.look()())
+	s.err = errors.New("scan the domain: no \x1b[2J permission")
+	next, cmd := m.Update(m.scan()())
 	if m = next.(Model); !strings.Contains(m.View(), `no \x1b[2J permission`) || cmd == nil {
 		t.Error(m.View())
 	}
 	s.err = nil
-	if m = looks(t, m, 1); strings.Contains(m.View(), "permission") {
+	if m = scans(t, m, 1); strings.Contains(m.View(), "permission") {
 		t.Error("the error stays")
 	}
 }
 
-func TestOneTickLeadsToOneLook(t *testing.T) {
+func TestModel_OneScanPerTick(t *testing.T) {
 	m := drive(t, &script{make: robot}, 80, 24, 1)
 	_, cmd := m.Update(tickMsg{})
 	if cmd == nil {
-		t.Fatal("no look after a tick")
+		t.Fatal("no scan after a tick")
 	}
-	if _, ok := cmd().(lookMsg); !ok {
-		t.Fatal("a tick leads to something else than a look")
+	if _, ok := cmd().(snapshotMsg); !ok {
+		t.Fatal("a tick leads to something else than a scan")
 	}
 }
 
@@ -283,7 +283,7 @@ func TestHostileNamesAreHarmless(t *testing.T) {
 	}}
 	m := drive(t, s, 80, 24, 4)
 	for _, k := range []string{"enter", "down", "?", "?", "esc", "/", "x", "esc", "right", "right", "r", "p"} {
-		m = looks(t, press(t, m, k), 1)
+		m = scans(t, press(t, m, k), 1)
 	}
 }
 

@@ -18,8 +18,8 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.moveTo(m.cursor)
 		m.scroll = 0
 	case tickMsg:
-		return m, m.look()
-	case lookMsg:
+		return m, m.scan()
+	case snapshotMsg:
 		m.take(msg)
 		return m, tea.Tick(m.opts.Interval, tick)
 	case tea.KeyMsg:
@@ -39,17 +39,17 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// take takes in a look. While the table is paused the looks go on, so that rates are right when it moves again.
-func (m *Model) take(l lookMsg) {
+// take takes a snapshot. Scans go on while the table is paused, so that rates are right when it moves again.
+func (m *Model) take(l snapshotMsg) {
 	m.err = l.err
 	if l.err != nil {
 		return
 	}
 	view := m.tracker.Add(l.snapshot)
-	if m.paused && m.looked {
+	if m.paused && m.loaded {
 		return
 	}
-	m.view, m.looked = view, true
+	m.view, m.loaded = view, true
 	m.arrange()
 }
 

@@ -62,7 +62,7 @@ func (m Model) tableView() string {
 // nothing says why there are no rows.
 func (m Model) nothing() string {
 	switch {
-	case !m.looked:
+	case !m.loaded:
 		return "looking…"
 	case len(m.view.Topics) > 0:
 		return "no topic matches the filter; esc clears it"
@@ -72,7 +72,7 @@ func (m Model) nothing() string {
 	if m.view.Missing {
 		return "no such directory yet: " + text.Escape(m.opts.Domain)
 	}
-	return "no topics, nobody is in this domain"
+	return "no topics, no participants in this domain"
 }
 
 func (m Model) titleLine() string {

@@ -26,7 +26,7 @@ type pastHistogram struct {
 	h  histogram
 }
 
-func (d *delays) look(at int64, h histogram) {
+func (d *delays) add(at int64, h histogram) {
 	d.now = h
 	if n := len(d.past); n == 0 || at-d.past[n-1].at >= latencyStep {
 		d.past = append(d.past, pastHistogram{at, h})

@@ -14,19 +14,19 @@ type Snapshot struct {
 	Missing      bool    // there is no directory of the domain
 }
 
-// A Source yields snapshots. Look must not be called concurrently.
+// A Source yields snapshots. Snapshot must not be called concurrently.
 type Source interface {
-	Look() (Snapshot, error)
+	Snapshot() (Snapshot, error)
 }
 
-// A Domain is the Source that looks at a real domain directory.
+// A Domain is the Source that observes a real domain directory.
 type Domain struct {
 	dir      string
 	observer *registry.Observer
 	clock    clock.Clock
 }
 
-// Open prepares to look at a domain directory, which need not exist. The caller closes the Domain.
+// Open prepares to observe a domain directory, which need not exist. The caller closes the Domain.
 func Open(dir string) (*Domain, error) {
 	o, err := registry.Observe(dir)
 	if err != nil {
@@ -35,8 +35,8 @@ func Open(dir string) (*Domain, error) {
 	return &Domain{dir: dir, observer: o, clock: clock.New()}, nil
 }
 
-// Look implements Source.
-func (d *Domain) Look() (Snapshot, error) {
+// Snapshot implements Source.
+func (d *Domain) Snapshot() (Snapshot, error) {
 	who, err := d.observer.Snapshot()
 	if err != nil {
 		return Snapshot{}, err

@@ -155,7 +155,7 @@ func (b *builder) publishers(all []registry.Participant) {
 			r = &rate.Estimator{Window: b.tracker.window}
 			b.tracker.publishers[e.ID] = r
 		}
-		r.Look(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
+		r.Add(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
 		p := Publisher{Owner: who, Endpoint: e, Stats: f, Stopped: r.Stopped()}
 		p.Rate, p.Bandwidth = r.Rate()
 
@@ -178,7 +178,7 @@ func (b *builder) subscribers(all []registry.Participant) {
 			d = &delays{}
 			b.tracker.delays[e.ID] = d
 		}
-		d.look(b.at, f.Latency)
+		d.add(b.at, f.Latency)
 		s := Subscriber{Owner: who, Endpoint: e, Stats: f}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)

@@ -75,7 +75,7 @@ const (
 	Latched State = "latched" // a latched topic at rest
 	Stale   State = "stale"   // messages used to come and do not any more
 	Waiting State = "waiting" // subscriptions and no publisher
-	Gone    State = "gone"    // nobody publishes or subscribes any more
+	Gone    State = "gone"    // the last publisher and subscription ended
 )
 
 // Present returns how many of the topics have a publisher or a subscription.

@@ -157,7 +157,7 @@ func TestStates(t *testing.T) {
 	}
 	v = tr.Add(Snapshot{At: v.At + second})
 	if got := find(t, v, "live"); got.State != Gone || got.Rate != 0 || len(v.Topics) != 5 {
-		t.Errorf("after everybody left: %+v", v.Topics)
+		t.Errorf("after all left: %+v", v.Topics)
 	}
 	if v = tr.Add(Snapshot{At: v.At + 20*second}); len(v.Topics) != 0 {
 		t.Errorf("gone topics stay: %v", v.Topics)
@@ -167,27 +167,27 @@ func TestStates(t *testing.T) {
 func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 	sub := subscription(0, "x")
 	tr := NewTracker(nil)
-	look := func(at int64) Topic {
+	read := func(at int64) Topic {
 		return find(t, tr.Add(snapshot(at, member(1, "a", publisher("x", 5, second)), member(2, "b", sub))), "x")
 	}
-	if x := look(10 * second); x.P50 != -1 || x.P99 != -1 {
+	if x := read(10 * second); x.P50 != -1 || x.P99 != -1 {
 		t.Fatalf("delays out of nothing: %d, %d", x.P50, x.P99)
 	}
 	h := &sub.received.Latency
 	h[stats.Bucket(1_000_000)] = math.MaxUint32 - 50 // a slow past
 	if x := NewTracker(nil).Add(snapshot(1, member(2, "b", sub))).Topics[0]; x.P50 < 800_000 {
-		t.Fatalf("the first look reads %d ns", x.P50)
+		t.Fatalf("the first snapshot reads %d ns", x.P50)
 	}
-	look(11 * second)
+	read(11 * second)
 	for i := range int64(30) {
 		h[stats.Bucket(2000)] += 100
-		x := look((12 + i) * second)
+		x := read((12 + i) * second)
 		if i > 15 && (x.P50 < 1500 || x.P50 > 2500 || x.P99 > 2500) {
 			t.Fatalf("p50 %d, p99 %d", x.P50, x.P99)
 		}
 	}
 	h[stats.Bucket(2000)] += math.MaxUint32 - 100 // the word wraps
-	if x := look(43 * second); x.P50 < 1500 || x.P50 > 2500 {
+	if x := read(43 * second); x.P50 < 1500 || x.P50 > 2500 {
 		t.Fatalf("after the wrap p50 reads %d", x.P50)
 	}
 	for _, d := range tr.delays {
@@ -197,7 +197,7 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 	}
 }
 
-func TestTheLookerKnowsHowLongToLook(t *testing.T) {
+func TestTracker_DueAfterSlowTopics(t *testing.T) {
 	tr := NewTracker(&TrackerOptions{Window: time.Second})
 	tr.Add(snapshot(20*second, member(1, "a", publisher("x", 10, 19*second))))
 	if due := tr.Due(30 * second); due < 20*second || due > 23*second {

@@ -63,7 +63,7 @@ of the medians are printed: ratio_against_publish_p50 for what Publish costs, ra
 	e.flags(cmd, 64, "20000; with --wait none 10000000")
 	f := cmd.Flags()
 	f.IntVar(&o.Subscribers, "subscribers", 4, "processes that subscribe")
-	f.StringVar(&o.Wait, "wait", workload.WaitBlock, waitUsage+", none (nobody receives)")
+	f.StringVar(&o.Wait, "wait", workload.WaitBlock, waitUsage+", none (no receiver)")
 	f.Float64Var(&o.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 1000)")
 	f.IntVar(&o.Depth, "depth", defaultDepth, "samples that the publisher keeps")
 	f.IntVar(&fan.against, "against", 0, "measure so many subscribers too, in turns, and print the ratios to them")

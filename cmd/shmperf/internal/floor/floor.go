@@ -45,7 +45,7 @@ type Options struct {
 	Duration  time.Duration `json:"duration"`  // 0: until Count is reached
 	Rate      float64       `json:"rate"`      // of changes per second, 0: the next when the receiver has seen the previous one
 	Receivers int           `json:"receivers"` // of changes, 0: one; with several, a delay ends when the last of them has seen the change
-	Index     int           `json:"seat"`      // of a receiver
+	Index     int           `json:"index"`     // of a receiver
 	Program   string        `json:"-"`         // runs as the receivers instead of this program, if not empty
 }
 

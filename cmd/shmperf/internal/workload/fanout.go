@@ -25,7 +25,7 @@ const fanOutTopic = "perf/fanout"
 type FanOut struct {
 	harness.Location
 	Subscribers int           `json:"subscribers"`
-	Index       int           `json:"seat"` // of a subscriber
+	Index       int           `json:"index"` // of a subscriber
 	Size        int           `json:"size"`
 	Depth       int           `json:"depth"`
 	Count       uint64        `json:"count"`    // after the warm-up, 0: until Duration ends

@@ -34,7 +34,7 @@ const (
 type LastValue struct {
 	harness.Location
 	Readers  int           `json:"readers"`
-	Index    int           `json:"seat"` // of a reader
+	Index    int           `json:"index"` // of a reader
 	Size     int           `json:"size"`
 	Depth    int           `json:"depth"`
 	Count    uint64        `json:"count"`    // of updates after the warm-up, 0: until Duration ends

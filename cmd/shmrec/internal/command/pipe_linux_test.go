@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Opening a pipe that nobody writes to would keep a command for ever.
+// Opening a pipe without a writer would block a command forever.
 func TestAPipeIsNoRecording(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe.mcap")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

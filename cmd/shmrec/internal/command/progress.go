@@ -13,7 +13,7 @@ import (
 
 // A progressLine is the line on a terminal that tells that something goes on. In a pipe it is silent.
 type progressLine struct {
-	screen *os.File // nil: nobody looks
+	screen *os.File // nil: not a terminal
 	render func(record.Progress) string
 
 	mu    sync.Mutex

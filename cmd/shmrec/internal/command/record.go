@@ -25,7 +25,7 @@ func (a *app) record() *cobra.Command {
 		Long: `record writes what is published in the domain to a new MCAP file, also on topics that appear later, until Ctrl-C,
 SIGTERM, SIGHUP or --duration; it then takes what was published before, and closes the file.
 
-It slows nobody: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
+It slows no publisher: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
 With --lossless publishers wait for it instead; that is for tests.
 
 What is not a file must be a pipe, which is streamed to; what is said of the recording then goes to standard error, if

@@ -187,7 +187,7 @@ func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
 	}
 }
 
-// Whoever hears that a publisher is gone finds out, now and then, that its file is, too.
+// A subscriber that learns that a publisher is gone sometimes finds that its file is gone, too.
 func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
@@ -229,7 +229,7 @@ func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 	}
 }
 
-// Who spoils the file of its subscriptions before anybody read it is named by everybody who would.
+// Every participant that reads a damaged reader file names its owner.
 func TestEvents_UnreadableRequests(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
@@ -280,7 +280,7 @@ func TestEvents_UnreadableRequests(t *testing.T) {
 	}
 }
 
-// Who is corrupt when somebody joins is named to whoever listens later, and forgotten with its file.
+// A corrupt participant found at joining is reported to later listeners, and forgotten with its file.
 func TestEvents_CorruptFromTheBeginning(t *testing.T) {
 	o := domain(t)
 	q := join(t, o)

@@ -6,9 +6,9 @@ import (
 	"github.com/shmbus/shmbus/registry"
 )
 
-// A Tally counts what topics publish while they are looked at, publishers that come and go included. The zero Tally is ready. It is
+// Totals count what topics publish during an observation, publishers that come and go included. The zero value is ready. It is
 // for one goroutine at a time.
-type Tally struct {
+type Totals struct {
 	began, at  int64
 	publishers map[registry.EndpointID]count // as of the newest view
 	topics     map[string]*Total
@@ -16,16 +16,16 @@ type Tally struct {
 
 type count struct{ messages, bytes uint64 }
 
-// A Total is what a topic published while it was looked at.
+// A Total is what a topic published during the observation.
 type Total struct {
 	Messages, Bytes uint64
-	Looked          time.Duration
+	Observed        time.Duration
 	before, last    int64 // stamps of the newest message when the looking began, and now
 	began           int64
 }
 
 // Add takes in a view, which must not be older than the one before.
-func (t *Tally) Add(v View) {
+func (t *Totals) Add(v View) {
 	first := t.topics == nil
 	if first {
 		t.began, t.topics = v.At, make(map[string]*Total)
@@ -60,25 +60,25 @@ func (t *Tally) Add(v View) {
 }
 
 // Of returns what a topic published since the first view.
-func (t *Tally) Of(topic string) Total {
+func (t *Totals) Of(topic string) Total {
 	if total := t.topics[topic]; total != nil {
 		all := *total
-		all.Looked = time.Duration(t.at - t.began)
+		all.Observed = time.Duration(t.at - t.began)
 		return all
 	}
-	return Total{Looked: time.Duration(t.at - t.began)}
+	return Total{Observed: time.Duration(t.at - t.began)}
 }
 
 // Length returns the time that the mean is taken over: that of looking. Its ends move to the newest messages then where these are no
 // further away than messages usually are, so that a regular topic has a regular mean.
 func (t Total) Length() time.Duration {
 	if t.Messages == 0 || t.before <= 0 {
-		return t.Looked
+		return t.Observed
 	}
-	usual := int64(t.Looked) / int64(min(t.Messages, 1<<40))
-	lead, silence := t.began-t.before, t.began+int64(t.Looked)-t.last
+	usual := int64(t.Observed) / int64(min(t.Messages, 1<<40))
+	lead, silence := t.began-t.before, t.began+int64(t.Observed)-t.last
 	if lead < 0 || lead > usual || silence < 0 || silence > usual || t.last <= t.before {
-		return t.Looked
+		return t.Observed
 	}
 	return time.Duration(t.last - t.before)
 }
