@@ -99,8 +99,7 @@ func forOnePlatform(name string) bool {
 
 // tinyForNow are the tiny files that remain to be merged.
 func tinyForNow() []string {
-	return []string{
-	}
+	return []string{}
 }
 
 // folders are n packages below a folder.
