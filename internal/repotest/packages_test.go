@@ -100,7 +100,7 @@ func forOnePlatform(name string) bool {
 // tinyForNow are the tiny files that remain to be merged.
 func tinyForNow() []string {
 	return []string{
-		"integration/doc.go", "integration/mcapjs/doc.go", "registry/doc.go", "shmtransport/doc.go",
+		"registry/doc.go", "shmtransport/doc.go",
 		"shmtransport/ids.go",
 	}
 }
