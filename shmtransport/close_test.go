@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/shmbus/shmbus/shmtransport/internal/waitset"
 )
 
 // No memory is touched after it was unmapped, in whatever order the ends close. A mistake is a fault, not a failure.
@@ -19,7 +21,7 @@ func TestClose_ConcurrentHammer(t *testing.T) {
 		w := d.writer(WriterOptions{Depth: 4})
 		f := d.readerFile()
 		block, unmap := d.countersBlock()
-		r := NewReader(new(WaitSet), block, ReaderOptions{Spin: -1})
+		r := NewReader(new(ReaderSet), block, ReaderOptions{Spin: -1})
 		d.connect(r, f, w, ConnectOptions{})
 		var held []Sample
 		for range 4 {
@@ -106,7 +108,7 @@ func TestSample_ConcurrentLastReleasesHammer(t *testing.T) {
 	w := d.writer(WriterOptions{})
 	for range 1500 / slowdown {
 		f := d.readerFile()
-		r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: MaxHeld})
+		r := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: MaxHeld})
 		d.connect(r, f, w, ConnectOptions{})
 		var held [2]Sample
 		for i := range held {
@@ -136,7 +138,7 @@ func TestSample_ConcurrentLastReleasesHammer(t *testing.T) {
 func TestReader_AwaitConnectedDuringChurnHammer(t *testing.T) {
 	d := newDomain(t)
 	f := d.readerFile()
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
@@ -162,11 +164,10 @@ func TestReader_AwaitConnectedDuringChurnHammer(t *testing.T) {
 func TestReader_AwaitedBellStaysMapped(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	d.connect(r, d.readerFile(), w, ConnectOptions{})
 	w.Close()
-	p := new(waiter)
-	p.init(r)
+	p := waitset.NewWaiter(r.clock)
 	links, _, done, err := r.countConnected(p, 2)
 	if done || err != nil {
 		t.Fatal(done, err)
@@ -174,6 +175,6 @@ func TestReader_AwaitedBellStaysMapped(t *testing.T) {
 	if _, ok, err := tryReceive(r); ok || err != nil || r.Connected() != 0 {
 		t.Fatal("the link should have ended:", ok, err)
 	}
-	p.bells.Changed(1, p.bells.Len()) // the first is the Reader's own word
+	p.Bells.Changed(2, p.Bells.Len()) // the first two are the Reader's own words
 	unpinAll(links)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/shmtransport/internal/waitset"
 )
 
 // Connected returns the number of publishers that have admitted this subscription, or that have ended and still have
@@ -27,9 +28,8 @@ func (r *Reader) Connected() int {
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
 	defer stop()
-	p := new(waiter)
-	p.init(r)
-	p.warmUntil = p.now() + int64(warmTime)
+	p := waitset.NewWaiter(r.clock)
+	p.KeepWarm()
 	for {
 		if r.closed.Load() {
 			return errdefs.Closed("the subscriber is closed")
@@ -40,7 +40,7 @@ func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	}
 }
 
-func (r *Reader) checkAndWait(ctx context.Context, p *waiter, n int) (done bool, err error) {
+func (r *Reader) checkAndWait(ctx context.Context, p *waitset.Waiter, n int) (done bool, err error) {
 	links, faulted, done, err := r.countConnected(p, n)
 	defer unpinAll(links)
 	for _, l := range faulted { // perhaps no goroutine receives and finds out, and a faulting bell ends every wait at once
@@ -52,17 +52,18 @@ func (r *Reader) checkAndWait(ctx context.Context, p *waiter, n int) (done bool,
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	return false, r.waitSet.wait(p)
+	return false, r.set.waits.Wait(p)
 }
 
 // countConnected counts the connected publishers and prepares p to wait until that may have changed. It returns the
 // links pinned, because their bells are in memory that a receiving goroutine may unmap at any time. Links whose memory
 // faulted are returned again as faulted.
-func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done bool, err error) {
-	p.bells.Reset()
-	p.seenWake, p.seenGrown = r.wake.Load(), r.grown.Load()
-	p.bells.Add(&r.wake, p.seenWake) // Wake calls the receiving waiter, and changes this word for p
-	p.bells.Add(&r.grown, p.seenGrown)
+func (r *Reader) countConnected(p *waitset.Waiter, n int) (links, faulted []*Link, done bool, err error) {
+	wake, grown := r.wake.Load(), r.grown.Load()
+	r.setCalls(p, wake, grown)
+	p.Bells.Reset()
+	p.Bells.Add(&r.wake, wake) // Wake wakes the receiving waiter, and the sleepers on this word
+	p.Bells.Add(&r.grown, grown)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	links = *r.links.Load()
@@ -77,7 +78,7 @@ func (r *Reader) countConnected(p *waiter, n int) (links, faulted []*Link, done 
 		joined := false
 		if !l.guarded(func() {
 			// The bell is read before the admission table: later changes of the table ring it.
-			p.bells.Add(l.bell, l.bell.Load())
+			p.Bells.Add(l.bell, l.bell.Load())
 			if joined = l.isConnected(); !joined && l.refused() {
 				err = l.refusal()
 			}

@@ -33,7 +33,7 @@ func cost(sizes ...int) (n int64) {
 
 func TestReader_ManyEndedPublishers(t *testing.T) {
 	const publishers = 5000
-	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: publishers * cost(200, 10)})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{EndedLimit: publishers * cost(200, 10)})
 	large := strings.Repeat("-", 190)
 	for i := range publishers {
 		publishAndClose(t, r, WriterOptions{Depth: 2}, fmt.Sprint(large, i), fmt.Sprint(i))
@@ -57,7 +57,7 @@ func TestReader_ManyEndedPublishers(t *testing.T) {
 func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 	const publishers, kept = 100, 30
 	reported := make(chan error, publishers)
-	r := NewReader(new(WaitSet), nil, ReaderOptions{
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{
 		EndedLimit: kept * cost(3, 3),
 		Dropped:    func(_ any, err *DroppedError) { reported <- err },
 	})
@@ -86,7 +86,7 @@ func TestReader_EndedPublishersBeyondTheLimit(t *testing.T) {
 
 // A ring with large samples stays mapped, and counts.
 func TestReader_LargeEndedRings(t *testing.T) {
-	r := NewReader(new(WaitSet), nil, ReaderOptions{EndedLimit: 1})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{EndedLimit: 1})
 	large := strings.Repeat("x", maxCopiedBytes)
 	first := publishAndClose(t, r, WriterOptions{}, large, "first")
 	if len(r.ended) != 1 || r.ended[0].kept != nil || r.endedBytes != first.store.size || r.endedBytes < maxCopiedBytes {
@@ -114,7 +114,7 @@ func TestReader_LargeEndedRings(t *testing.T) {
 
 // A publisher that ended may still write to its ring.
 func TestReader_EndedRingStillWritten(t *testing.T) {
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
 	h.connect(r, LinkRequest{})
 	large := strings.Repeat("x", maxCopiedBytes)
@@ -141,7 +141,7 @@ func (h *heapRing) publishAndEnd(r *Reader, publish func(h *heapRing)) {
 }
 
 func TestReader_EndedRingWithWithdrawnSamples(t *testing.T) {
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	newHeapRing(t, WriterOptions{Depth: 4}).publishAndEnd(r, func(h *heapRing) {
 		for i := range 4 {
 			h.publish(fmt.Sprint(i))
@@ -167,7 +167,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 		newRing(t, WriterOptions{Depth: 4}).publishAndEnd(r, publish)
 	}
 	t.Run("after an overrun", func(t *testing.T) {
-		r := NewReader(new(WaitSet), nil, ReaderOptions{})
+		r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 		ended(r, func(h *heapRing) {
 			for i := range 10 {
 				h.publish(fmt.Sprint(i))
@@ -180,7 +180,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 		expectNothing(t, r)
 	})
 	t.Run("while samples are held", func(t *testing.T) {
-		r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 2})
+		r := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: 2})
 		var held []Sample
 		take := func() {
 			t.Helper()
@@ -218,7 +218,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 		}
 	})
 	t.Run("to a batch", func(t *testing.T) {
-		r := NewReader(new(WaitSet), nil, ReaderOptions{})
+		r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 		for range 2 {
 			ended(r, func(h *heapRing) {
 				h.publish("a")
@@ -237,7 +237,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 		}
 	})
 	t.Run("to Latest", func(t *testing.T) {
-		r := NewReader(new(WaitSet), nil, ReaderOptions{})
+		r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 		for i := range 3 {
 			ended(r, func(h *heapRing) {
 				h.publish("older")
@@ -255,7 +255,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 
 // Live publishers are not delayed however many samples others left.
 func TestReader_EndedPublishersDoNotStarveOthers(t *testing.T) {
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	h := newEntryRing(t, WriterOptions{})
 	h.connect(r, LinkRequest{})
 	for i := range 3 * maxEndedRun {

@@ -136,7 +136,7 @@ func TestPublisherFile_StaysBelowMemoryLimit(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{Depth: 4, MemoryLimit: limit})
 	f := d.readerFile()
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	defer r.Close()
 	d.connect(r, f, w, ConnectOptions{})
 	b := make([]byte, limit/4)

@@ -91,7 +91,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 	if l.passive = passive; passive {
 		l.begin(startFor(uint64(history), l.newest(), l.ring.Depth()))
 	}
-	r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()
 	r.addLink(l)
 	cancelled, cancel := context.WithCancel(t.Context())

@@ -42,7 +42,7 @@ type stress struct {
 	growing  bool         // payloads get larger
 }
 
-func (c *stress) addReader(q LinkRequest, waits *WaitSet, opts ReaderOptions) *Reader {
+func (c *stress) addReader(q LinkRequest, waits *ReaderSet, opts ReaderOptions) *Reader {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := NewReader(waits, nil, opts)
@@ -154,7 +154,7 @@ func (c *stress) releaseAll() error {
 }
 
 // churn connects readers that take a few samples and close with some of them held.
-func (c *stress) churn(ctx context.Context, waits *WaitSet) error {
+func (c *stress) churn(ctx context.Context, waits *ReaderSet) error {
 	for ctx.Err() == nil {
 		if err := c.visit(ctx, waits); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (c *stress) churn(ctx context.Context, waits *WaitSet) error {
 	return nil
 }
 
-func (c *stress) visit(ctx context.Context, waits *WaitSet) error {
+func (c *stress) visit(ctx context.Context, waits *ReaderSet) error {
 	q := LinkRequest{Lossless: rand.IntN(3) == 0, History: uint32(rand.IntN(3))}
 	r := c.addReader(q, waits, ReaderOptions{MaxHeld: 16, Spin: -1})
 	defer r.Close()
@@ -195,9 +195,10 @@ func testRing_AllOperationsHammer(t *testing.T, newRing ringMaker) {
 	} {
 		t.Run(fmt.Sprintf("depth %d, limit %d", opts.Depth, opts.MemoryLimit), func(t *testing.T) {
 			c := &stress{heapRing: newRing(t, opts), released: make(chan Sample, 4), growing: opts.MemoryLimit > 100<<10}
-			waits := new(WaitSet)
+			waits := new(ReaderSet)
+			idle := 0
 			if opts.Depth%4 == 0 {
-				useGroupsOnly(waits)
+				idle = mostIdle
 			}
 			var publishers, readers, visitors, releaser sync.WaitGroup
 			run := func(wg *sync.WaitGroup, f func() error) {
@@ -214,6 +215,7 @@ func testRing_AllOperationsHammer(t *testing.T, newRing ringMaker) {
 				r := c.addReader(q, waits, ReaderOptions{
 					Spin: []time.Duration{0, -1}[i/2%2], MaxHeld: 16, Ended: func(PublisherID) { ended() },
 				})
+				c.addIdleLinks(r, idle)
 				all = append(all, r)
 				run(&readers, func() error { return c.read(ctx, r, q, 1<<30) })
 			}

@@ -48,7 +48,7 @@ func newEntryRing(t testing.TB, opts WriterOptions) *heapRing {
 // reader links a new subscription. The zero LinkRequest is a keep-last one without history.
 func (h *heapRing) reader(q LinkRequest, opts ReaderOptions) *Reader {
 	h.t.Helper()
-	r := NewReader(new(WaitSet), nil, opts)
+	r := NewReader(new(ReaderSet), nil, opts)
 	h.connect(r, q)
 	return r
 }

@@ -103,7 +103,7 @@ func TestPublisherFile_TouchedHolesArePunchedAgain(t *testing.T) {
 		t.Errorf("%d bytes of memory before the holes were touched, %d after the publisher found no room", before, now)
 	}
 	// The remaining samples are intact.
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	defer r.Close()
 	d.connect(r, d.readerFile(), w, ConnectOptions{History: 1})
 	s, ok, err := tryReceive(r)

@@ -62,7 +62,7 @@ func testLatest_Repeated(t *testing.T, newRing ringMaker) {
 }
 
 func TestLatest_SeveralPublishers(t *testing.T) {
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 3 {
 		h := newEntryRing(t, WriterOptions{})
@@ -131,7 +131,7 @@ func testLatest_StaleHead(t *testing.T, newRing ringMaker) {
 }
 
 func TestLatest_CountsLosses(t *testing.T) {
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for range 2 {
 		h := newHeapRing(t, WriterOptions{Depth: 4})

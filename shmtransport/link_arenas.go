@@ -69,8 +69,8 @@ func (l *Link) addMapped(n, arenas int64) (allBytes, allArenas int64) {
 	if l.owner == nil {
 		return l.mappedBytes, l.mappedArenas
 	}
-	w := l.owner.waitSet
-	return w.mappedBytes.Add(n), w.mappedArenas.Add(arenas)
+	s := l.owner.set
+	return s.mappedBytes.Add(n), s.mappedArenas.Add(arenas)
 }
 
 // readArena reads and checks, once, the position and the size of an arena.

@@ -91,8 +91,8 @@ func (l *Link) pin() { l.pins.Add(1) }
 func (l *Link) unpin() {
 	if l.pins.Add(-1) == 0 {
 		if r := l.owner; r != nil {
-			r.waitSet.mappedBytes.Add(-l.mappedBytes)
-			r.waitSet.mappedArenas.Add(-l.mappedArenas)
+			r.set.mappedBytes.Add(-l.mappedBytes)
+			r.set.mappedArenas.Add(-l.mappedArenas)
 		}
 		l.freePage()
 		l.view.close()

@@ -19,7 +19,7 @@ import (
 // passiveReader connects a passive reader to a publisher.
 func (d *domain) passiveReader(w *Writer, q ConnectOptions, opts ReaderOptions) *Reader {
 	d.t.Helper()
-	r := NewReader(new(WaitSet), nil, opts)
+	r := NewReader(new(ReaderSet), nil, opts)
 	if err := r.ConnectPassive(d.request(w, q)); err != nil {
 		d.t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestReader_FileOfAnotherUser(t *testing.T) {
 		}
 		return refused
 	}
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	defer r.Close()
 	q := d.request(w, ConnectOptions{Accept: accept})
 	for what, err := range map[string]error{"Connect": r.Connect(f, q), "Watch": r.ConnectPassive(q)} {
@@ -217,7 +217,7 @@ func TestPassiveReader_SparseFile(t *testing.T) {
 func TestReader_MappedArenasLimit(t *testing.T) {
 	d := newDomain(t)
 	w := d.writer(WriterOptions{})
-	waits := new(WaitSet)
+	waits := new(ReaderSet)
 	waits.mappedArenas.Store(maxMappedArenas)
 	var failed error
 	r := NewReader(waits, nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed = err }})

@@ -75,7 +75,7 @@ func TestReader_KilledPublisherOfSmallSamples(t *testing.T) {
 			Spin: []time.Duration{0, -1}[round/6%2], MaxHeld: 32,
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
 		}
-		r := NewReader(new(WaitSet), nil, options)
+		r := NewReader(new(ReaderSet), nil, options)
 		l := d.connectPinned(r, f, q)
 		go func() {
 			for range 3 {
@@ -144,7 +144,7 @@ func checkDeadRing(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, dep
 	if newest == 0 {
 		return
 	}
-	r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 32})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: 32})
 	defer r.Close()
 	q.Lossless, q.History = false, int(depth)
 	if err := r.Connect(f, q); err != nil {
@@ -168,7 +168,7 @@ func checkDeadRing(t *testing.T, d *domain, f *ReaderFile, q ConnectOptions, dep
 		t.Error("there is no latest")
 	}
 
-	again := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 32})
+	again := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: 32})
 	defer again.Close()
 	if err := again.Connect(f, q); err != nil {
 		t.Fatal(err)

@@ -271,7 +271,7 @@ func TestReader_KilledPublisher(t *testing.T) {
 		c, q := d.startPublisher("publish", f, round%4 < 2, 0)
 
 		var ended atomic.Bool
-		r := NewReader(new(WaitSet), nil, ReaderOptions{
+		r := NewReader(new(ReaderSet), nil, ReaderOptions{
 			Spin:   []time.Duration{0, -1}[round%2],
 			Ended:  func(PublisherID) { ended.Store(true) },
 			Failed: func(_ PublisherID, err error) { t.Error(err) },
@@ -337,7 +337,7 @@ func TestReader_GrowingPublisherInAnotherProcess(t *testing.T) {
 	f := d.readerFile()
 	c, q := d.startPublisher("publish", f, true, messages)
 	ended := false
-	r := NewReader(new(WaitSet), nil, ReaderOptions{Ended: func(PublisherID) { ended = true }})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{Ended: func(PublisherID) { ended = true }})
 	if err := r.Connect(f, q); err != nil {
 		t.Fatal(err)
 	}
@@ -386,7 +386,7 @@ func holdRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	id := PublisherID{Participant: n[0], Number: 1}
 	err = r.Connect(f, ConnectOptions{Path: d.path(n[0], "pub.1"), WakePath: d.path(n[0], "wake"), Publisher: id, Lossless: args[4] == "lossless", Timeout: time.Hour})
 	if err != nil {

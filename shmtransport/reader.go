@@ -11,6 +11,7 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
+	"github.com/shmbus/shmbus/shmtransport/internal/waitset"
 )
 
 // ReaderOptions are the limits and the callbacks of a subscription. The zero value is right for most.
@@ -49,9 +50,9 @@ type ReaderOptions struct {
 // Receive, TryReceive, Connect, ParticipantExited, Close and Sample.Release may be called from any goroutine. One
 // goroutine takes at a time; others wait for the lock.
 type Reader struct {
-	opts    ReaderOptions
-	clock   clock.Clock
-	waitSet *WaitSet
+	opts  ReaderOptions
+	clock clock.Clock
+	set   *ReaderSet
 
 	lock       recvLock
 	nextLink   int                // link to check first; needs lock
@@ -62,9 +63,9 @@ type Reader struct {
 
 	nextStale *Reader // see staleStats
 
-	waiter       waiter // the Reader's place in waitSet
-	adaptiveSpin bool   // whether waits without success may skip spinning
-	failedSpins  int    // number of polls in a row that found nothing; needs lock
+	waiter       *waitset.Waiter // of the goroutine that has the lock
+	adaptiveSpin bool            // whether waits without success may skip spinning
+	failedSpins  int             // number of polls in a row that found nothing; needs lock
 
 	wakeDone       <-chan struct{} // Done of the context whose end wakes the Reader; needs lock
 	stopWakeOnDone func() bool     // ends that; needs lock
@@ -90,7 +91,7 @@ type Reader struct {
 
 // NewReader makes a subscription without publishers. block holds stats.Size bytes that other processes may read, and
 // must stay mapped until Close has returned. nil keeps the statistics private.
-func NewReader(waitSet *WaitSet, block []byte, opts ReaderOptions) *Reader {
+func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.MaxHeld == 0 {
 		opts.MaxHeld = 256
 	}
@@ -104,8 +105,8 @@ func NewReader(waitSet *WaitSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.EndedLimit == 0 {
 		opts.EndedLimit = 64 << 20
 	}
-	r := &Reader{opts: opts, clock: opts.Clock, waitSet: waitSet, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
-	r.waiter.init(r)
+	r := &Reader{opts: opts, clock: opts.Clock, set: set, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
+	r.waiter = waitset.NewWaiter(r.clock)
 	if block == nil {
 		block = mem.Alloc(stats.Size)
 	}
@@ -155,14 +156,10 @@ func (r *Reader) addLink(l *Link) {
 // manyLinks is the number of links from which on a check for new ones is delayed.
 const manyLinks = futex.MaxWords
 
-// scanDelay is the delay, or the interval, of a check of n links: a multiple of its duration. One check then covers
-// several new links, and many links do not keep a processor busy.
-func scanDelay(n int) time.Duration { return max(maxPartialSleep, time.Duration(n)*time.Microsecond) }
-
 // wakeLater lets a sleeper arm new links, several at once. Called with mu held.
 func (r *Reader) wakeLater(links int) {
 	if r.wakeTimer == nil {
-		r.wakeTimer = time.AfterFunc(scanDelay(links), r.wakeNow)
+		r.wakeTimer = time.AfterFunc(waitset.ScanDelay(links), r.wakeNow)
 	}
 }
 
@@ -172,7 +169,7 @@ func (r *Reader) wakeNow() {
 	r.wakeTimer = nil
 	r.grown.Add(1)
 	futex.Wake(&r.grown) // for AwaitConnected
-	r.waiter.wakeUp()
+	r.waiter.WakeUp()
 }
 
 // removeLink removes and closes a link. Called with the lock.

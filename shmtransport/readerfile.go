@@ -230,7 +230,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	}
 	failpoint.At("request.open")
 	if wake.exposed {
-		r.waitSet.setExposed()
+		r.set.waits.SetExposed()
 	}
 	history := q.history()
 	s, err := f.request(LinkRequest{

@@ -388,7 +388,7 @@ func testLink_NoSampleBeforeAdmission(t *testing.T, newRing ringMaker) {
 	}
 	l.attach(mem.Alloc(linkPageSize), 8)
 	l.readerID, l.history = 9, 1
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	defer r.Close()
 	r.addLink(l)
 	h.publish("a")
@@ -467,7 +467,7 @@ func TestStats_Counts(t *testing.T) {
 	block := mem.Alloc(stats.Size)
 	h.w.SetStats(block)
 	sub := mem.Alloc(stats.Size)
-	r := NewReader(new(WaitSet), sub, ReaderOptions{})
+	r := NewReader(new(ReaderSet), sub, ReaderOptions{})
 	h.connect(r, LinkRequest{})
 	for range 10 {
 		h.publish("12345")
@@ -508,7 +508,7 @@ func TestReader_OrderWhilePublishersEnd(t *testing.T) {
 
 func testReader_OrderWhilePublishersEnd(t *testing.T, newRing ringMaker) {
 	const n = 6
-	r := NewReader(new(WaitSet), nil, ReaderOptions{})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	var rings []*heapRing
 	for i := range n {
 		h := newRing(t, WriterOptions{})

@@ -118,7 +118,7 @@ func TestReader_SparsePublisherFile(t *testing.T) {
 	expect(t, c.r, "honest", 0)
 	expectNothing(t, c.r)
 	c.expectFailed(t)
-	if n := c.r.waitSet.mappedBytes.Load(); n != 0 {
+	if n := c.r.set.mappedBytes.Load(); n != 0 {
 		t.Errorf("%d bytes count as mapped", n)
 	}
 	truncate(t, c.path(c.truncated), size)
@@ -129,7 +129,7 @@ func TestPassiveReader_TruncatedPublisherFile(t *testing.T) {
 	d := newDomain(t)
 	honest, truncated := d.writer(WriterOptions{}), d.writer(WriterOptions{})
 	failed := make(chan error, 1)
-	r := NewReader(new(WaitSet), nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed <- err }})
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{Failed: func(_ PublisherID, err error) { failed <- err }})
 	defer r.Close()
 	for _, w := range []*Writer{truncated, honest} {
 		if err := r.ConnectPassive(d.request(w, ConnectOptions{})); err != nil {

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/shmtransport/internal/waitset"
 )
 
 // Several goroutines wait in one process, so one loads the bells of others.
-func TestWaitSet_TruncatedPublisherFile(t *testing.T) {
+func TestReceive_TruncatedFileOfOtherSleeper(t *testing.T) {
 	for _, cold := range []bool{false, true} {
-		waits := new(WaitSet)
+		waits := new(ReaderSet)
 		d := newDomain(t)
 		f := d.readerFile()
 		honest, truncated := d.writer(WriterOptions{}), d.writer(WriterOptions{})
@@ -36,9 +37,9 @@ func TestWaitSet_TruncatedPublisherFile(t *testing.T) {
 			}()
 		}
 		if cold {
-			time.Sleep(3 * warmTime)
+			time.Sleep(3 * waitset.WarmTime)
 		} else {
-			time.Sleep(warmTime / 4)
+			time.Sleep(waitset.WarmTime / 4)
 		}
 		size := truncated.store.(*fileStore).size
 		path := d.path(truncated.ID().Participant, "pub.1")
@@ -66,7 +67,7 @@ func TestConnect_TruncatedPublisherFile(t *testing.T) {
 	}
 	c.r.Prune()
 	c.expectFailed(t)
-	other := NewReader(new(WaitSet), nil, ReaderOptions{})
+	other := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	defer other.Close()
 	if err := other.Connect(c.f, c.d.request(c.truncated, ConnectOptions{})); err == nil {
 		t.Error("connected with a file of 0 bytes")

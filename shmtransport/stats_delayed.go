@@ -22,7 +22,7 @@ type staleStats struct {
 // pending this is the whole cost of a release.
 func (r *Reader) statsChanged() {
 	if !r.statsStale.Load() {
-		r.waitSet.staleStats.add(r)
+		r.set.staleStats.add(r)
 	}
 }
 

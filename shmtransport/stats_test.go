@@ -47,7 +47,7 @@ func testReader_StatsAfterLastRelease(t *testing.T, newRing ringMaker) {
 	const samples = 100
 	h := newRing(t, WriterOptions{Depth: 128})
 	block := mem.Alloc(stats.Size)
-	r := NewReader(new(WaitSet), block, ReaderOptions{})
+	r := NewReader(new(ReaderSet), block, ReaderOptions{})
 	h.connect(r, LinkRequest{})
 	for range samples + 3 {
 		h.publish("x")
@@ -102,7 +102,7 @@ func (r *Reader) expectStats(t *testing.T, held, lag, undecodable uint64) {
 func TestReader_SharedStatsFollow(t *testing.T) {
 	h := newHeapRing(t, WriterOptions{})
 	block := mem.Alloc(stats.Size)
-	r := NewReader(new(WaitSet), block, ReaderOptions{})
+	r := NewReader(new(ReaderSet), block, ReaderOptions{})
 	h.connect(r, LinkRequest{})
 	ctx := boundedContext(t)
 	follow := func(held uint64) {

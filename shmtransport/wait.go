@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/shmtransport/internal/waitset"
 )
 
 const (
@@ -15,14 +16,6 @@ const (
 	// maxFailedSpins is the number of polls in a row without a sample after which waits skip polling, and the number
 	// of waits that skip it before one tries again.
 	maxFailedSpins = 16
-	// maxSleep bounds a sleep, at whose end the bells are compared again. It limits the effect of a ring that the kernel
-	// does not pass on, which should not happen.
-	maxSleep = time.Minute
-	// maxExposedSleep bounds a sleep on a bell that members of a group may open. Such a process can move the sleeper
-	// to another word, where it is not woken.
-	maxExposedSleep = time.Second
-	// maxPartialSleep bounds a sleep that does not cover all bells.
-	maxPartialSleep = time.Millisecond
 )
 
 // awaitSample returns when a link has something to take, when Wake was called, or with ctx's error. It may return
@@ -33,9 +26,7 @@ func (r *Reader) awaitSample(ctx context.Context) error {
 	}
 	wake := r.wake.Load()
 	r.wakeOnDone(ctx)
-	p := &r.waiter
-	p.seenWake = wake
-	p.warmUntil = r.clock.Now() + int64(warmTime)
+	r.waiter.KeepWarm()
 	for {
 		// needsPrune may have been set, with a call of Wake, before wake was loaded.
 		if r.closed.Load() || r.needsPrune.Load() || r.wake.Load() != wake {
@@ -44,7 +35,7 @@ func (r *Reader) awaitSample(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if ready, err := r.sleep(); ready || err != nil {
+		if ready, err := r.sleep(wake); ready || err != nil {
 			return err
 		}
 	}
@@ -73,7 +64,7 @@ func (r *Reader) cancelWakeOnDone() {
 func (r *Reader) Wake() {
 	r.wake.Add(1)
 	futex.Wake(&r.wake) // for AwaitConnected
-	r.waiter.wakeUp()
+	r.waiter.WakeUp()
 }
 
 // spin polls for a while without sleeping and reports whether something came. Unless the application set the time,
@@ -118,26 +109,27 @@ func (r *Reader) anyReady() bool {
 	return false
 }
 
-// sleep arms every link, checks all once more, and sleeps until a link has something or Wake was called. New links are armed
+// sleep arms every link, checks all once more, and sleeps until a link has something or r.wake is not wake. New links are armed
 // meanwhile; no link is removed, because the caller has the lock. After the first check only links whose bell changed are
 // checked, so a wake-up costs little beside many links.
-func (r *Reader) sleep() (ready bool, err error) {
-	p := &r.waiter
-	p.bells.Reset()
-	p.seenGrown = r.grown.Load() // before the links
+func (r *Reader) sleep(wake uint32) (ready bool, err error) {
+	grown := r.grown.Load() // before the links
+	r.setCalls(r.waiter, wake, grown)
+	r.waiter.Bells.Reset()
 	links := *r.links.Load()
 	r.nextEpoch()
 	r.arm(links)
 	if ready = r.anyReady(); !ready {
 		failpoint.At("sleep.look")
 	}
-	for !ready && err == nil && r.wake.Load() == p.seenWake {
-		err = r.waitSet.wait(p)
+	for !ready && err == nil && r.wake.Load() == wake {
+		err = r.set.waits.Wait(r.waiter)
 		failpoint.At("sleep.wait")
 		ready = r.anyRang(links)
-		if grown := r.grown.Load(); grown != p.seenGrown {
-			p.seenGrown = grown
-			p.warmUntil = r.clock.Now() + int64(warmTime)
+		if now := r.grown.Load(); now != grown {
+			grown = now
+			r.setCalls(r.waiter, wake, grown)
+			r.waiter.KeepWarm()
 			known := len(links)
 			links = *r.links.Load()
 			r.arm(links[known:])
@@ -154,6 +146,13 @@ func (r *Reader) sleep() (ready bool, err error) {
 	return ready, err
 }
 
+// setCalls gives p the words that change before it must check again, with the values that its goroutine has loaded.
+func (r *Reader) setCalls(p *waitset.Waiter, wake, grown uint32) {
+	p.Calls.Reset()
+	p.Calls.Add(&r.wake, wake)
+	p.Calls.Add(&r.grown, grown)
+}
+
 func (r *Reader) nextEpoch() {
 	if r.epoch++; r.epoch == 0 {
 		r.epoch = 1
@@ -163,7 +162,7 @@ func (r *Reader) nextEpoch() {
 // arm arms links. The bells are loaded before, so a publisher that sees an armed link changes a value that the sleep compares.
 func (r *Reader) arm(links []*Link) {
 	for _, l := range links {
-		r.waiter.bells.Add(l.bell, l.bell.Load())
+		r.waiter.Bells.Add(l.bell, l.bell.Load())
 	}
 	failpoint.At("sleep.bells")
 	for _, l := range links {
@@ -177,7 +176,7 @@ func (r *Reader) arm(links []*Link) {
 // for each number that a link is armed with, so these links are armed with another number.
 func (r *Reader) anyRang(links []*Link) (ready bool) {
 	first := true
-	for i := range r.waiter.bells.Changes() {
+	for i := range r.waiter.Bells.Changes() {
 		if first {
 			r.nextEpoch()
 			first = false

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
@@ -36,27 +37,26 @@ func TestReceive_NoLostWakeUpsHammer(t *testing.T) {
 func testReceive_NoLostWakeUpsHammer(t *testing.T, newRing ringMaker) {
 	for name, c := range map[string]struct {
 		opts  ReaderOptions
-		set   func(*WaitSet)
+		idle  int // links of each Reader that have nothing
 		pairs int
 		turns int
 	}{
 		"warm":           {opts: ReaderOptions{Spin: -1}, pairs: 1, turns: 20_000},
 		"spinning first": {opts: ReaderOptions{Spin: 2 * time.Microsecond}, pairs: 1, turns: 20_000},
 		"many warm":      {opts: ReaderOptions{Spin: -1}, pairs: 10, turns: 2000},
-		"some warm":      {opts: ReaderOptions{Spin: -1}, set: func(w *WaitSet) { w.warm.words = groupWords - 4 }, pairs: 10, turns: 2000},
-		"alone":          {opts: ReaderOptions{Spin: -1}, set: fillWarmSet, pairs: 1, turns: 10_000},
-		"groups":         {opts: ReaderOptions{Spin: -1}, set: useGroupsOnly, pairs: 1, turns: 10_000},
-		"many in groups": {opts: ReaderOptions{Spin: -1}, set: useGroupsOnly, pairs: 10, turns: 1000},
+		"some warm":      {opts: ReaderOptions{Spin: -1}, idle: 10, pairs: 10, turns: 1000},
+		"alone":          {opts: ReaderOptions{Spin: -1}, idle: mostIdle, pairs: 1, turns: 5000},
+		"many in groups": {opts: ReaderOptions{Spin: -1}, idle: mostIdle, pairs: 10, turns: 300},
+		"many links":     {opts: ReaderOptions{Spin: -1}, idle: manyLinks, pairs: 1, turns: 300},
 	} {
 		t.Run(name, func(t *testing.T) {
-			waits := new(WaitSet)
-			if c.set != nil {
-				c.set(waits)
-			}
+			waits := new(ReaderSet)
 			var players sync.WaitGroup
 			for range c.pairs {
 				ping, pong := newRing(t, WriterOptions{Depth: 2}), newRing(t, WriterOptions{Depth: 1})
 				left, right := NewReader(waits, nil, c.opts), NewReader(waits, nil, c.opts)
+				ping.addIdleLinks(left, c.idle)
+				ping.addIdleLinks(right, c.idle)
 				ping.connect(right, LinkRequest{Lossless: true})
 				pong.connect(left, LinkRequest{})
 				play := func(r *Reader, w *Writer, serve bool) {
@@ -92,7 +92,7 @@ func TestReceive_FaultBeforeSleep(t *testing.T) {
 			fault := errors.New("a fault in a payload")
 			var r *Reader
 			var failed []error
-			r = NewReader(new(WaitSet), nil, ReaderOptions{Spin: spin, Failed: func(_ PublisherID, err error) {
+			r = NewReader(new(ReaderSet), nil, ReaderOptions{Spin: spin, Failed: func(_ PublisherID, err error) {
 				if failed = append(failed, err); len(failed) == 1 {
 					(*r.links.Load())[0].setFault(fault) // needs no lock that Receive has
 				} else {
@@ -113,13 +113,24 @@ func TestReceive_FaultBeforeSleep(t *testing.T) {
 	}
 }
 
-// fillWarmSet leaves no room for warm Readers.
-func fillWarmSet(w *WaitSet) { w.warm.words = groupWords + 1 }
+// mostIdle is so many idle links that only one Reader of a ReaderSet is warm. The others sleep alone or in groups.
+const mostIdle = 100
 
-// useGroupsOnly leaves nothing but groups.
-func useGroupsOnly(w *WaitSet) {
-	fillWarmSet(w)
-	w.groups = append(w.groups, &coldGroup{waitSet: w, words: groupWords})
+// addIdleLinks adds links of another publisher, which never admits them.
+func (h *heapRing) addIdleLinks(r *Reader, n int) {
+	h.t.Helper()
+	if n == 0 {
+		return
+	}
+	idle := newHeapRing(h.t, WriterOptions{})
+	for range n {
+		l, err := openLink(idle.store, idle.w.ID())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		l.attach(mem.Alloc(linkPageSize), 1)
+		r.addLink(l)
+	}
 }
 
 func TestReceive_WaitWithoutAllocations(t *testing.T) {
@@ -151,4 +162,45 @@ func testReceive_WaitWithoutAllocations(t *testing.T, newRing ringMaker) {
 		s.Release()
 	}
 	allocatesNothing(t, 100, step)
+}
+
+func TestReceive_ContextAndCloseEndSleep(t *testing.T) {
+	for name, c := range map[string]struct {
+		idle    int // links of each Reader that have nothing
+		readers int
+	}{
+		"leader":     {0, 1},
+		"followers":  {0, 4},
+		"alone":      {mostIdle, 2},
+		"groups":     {mostIdle, 4},
+		"many links": {manyLinks, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waits := new(ReaderSet)
+			h := newHeapRing(t, WriterOptions{})
+			for _, end := range []func(*Reader, func()){
+				func(_ *Reader, cancel func()) { cancel() },
+				func(r *Reader, _ func()) { r.Close() },
+			} {
+				var wg sync.WaitGroup
+				for range c.readers {
+					r := NewReader(waits, nil, ReaderOptions{Spin: -1})
+					h.connect(r, LinkRequest{})
+					h.addIdleLinks(r, c.idle)
+					ctx, cancel := context.WithCancel(t.Context())
+					asleep := make(chan struct{})
+					wg.Go(func() {
+						defer cancel()
+						close(asleep)
+						if _, err := r.Receive(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, os.ErrClosed) {
+							t.Errorf("got %v", err)
+						}
+					})
+					<-asleep
+					time.AfterFunc(3*time.Millisecond, func() { end(r, cancel) })
+				}
+				wg.Wait()
+			}
+		})
+	}
 }

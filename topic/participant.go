@@ -36,7 +36,7 @@ type Participant struct {
 	log      *slog.Logger
 	clock    clock.Clock
 	wall     *clock.Wall
-	waitSet  shmtransport.WaitSet
+	readers  shmtransport.ReaderSet
 	pollStop chan struct{} // closed by Close; ends pollLoop
 	ready    chan struct{} // closed when reg is set
 

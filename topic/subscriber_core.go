@@ -88,7 +88,7 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 		return nil, err
 	}
 	opts.Clock = p.clock
-	sub.reader = shmtransport.NewReader(&p.waitSet, sub.ad.Counters(), opts)
+	sub.reader = shmtransport.NewReader(&p.readers, sub.ad.Counters(), opts)
 	made := false
 	defer func() {
 		if !made { // also when the filter panics

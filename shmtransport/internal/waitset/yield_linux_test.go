@@ -1,4 +1,4 @@
-package shmtransport
+package waitset
 
 import (
 	"runtime"
@@ -20,14 +20,14 @@ func voluntarySwitches(t *testing.T) int64 {
 
 // A receiver that goes to sleep beside an idle processor keeps its thread. A yield there would move the goroutine to
 // another thread of the process, with two context switches for each sample and the tail of the delay that they cause.
-func TestWaitSet_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
+func TestSet_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 	if runtime.GOMAXPROCS(0) == 1 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	const calls = 1000
-	var w WaitSet
+	var w Set
 	var others runnableProbe
 	before := voluntarySwitches(t)
 	for range calls {
@@ -41,10 +41,10 @@ func TestWaitSet_NoThreadChangeWithoutRunnableGoroutines(t *testing.T) {
 // A goroutine that is ready and has no processor runs before the receiver sleeps. The runtime's scheduler checks its
 // global queue, where a goroutine that yields is put, before the local one at one of 61 turns (runtime/proc.go,
 // findRunnable); such a yield comes back at once.
-func TestWaitSet_YieldsToRunnableGoroutines(t *testing.T) {
+func TestSet_YieldsToRunnableGoroutines(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const calls = 200
-	var w WaitSet
+	var w Set
 	var others runnableProbe
 	var ran atomic.Int32
 	first := 0

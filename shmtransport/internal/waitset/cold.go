@@ -1,4 +1,4 @@
-package shmtransport
+package waitset
 
 import (
 	"slices"
@@ -8,20 +8,20 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// A coldGroup is a goroutine that sleeps on the bells of cold Readers, as many as one system call takes.
+// A coldGroup is a goroutine that sleeps on the bells of cold waiters, as many as one system call takes.
 type coldGroup struct {
-	waitSet *WaitSet
-	ranges  []waitRange   // guarded by mu of WaitSet
-	words   int           // number of bells of all ranges; guarded by mu of WaitSet
+	set     *Set
+	ranges  []waitRange   // guarded by mu of Set
+	words   int           // number of bells of all ranges; guarded by mu of Set
 	recheck atomic.Uint32 // changes when a range was added
 
 	sleeper futex.Waiter  // of the goroutine
 	others  runnableProbe // for the goroutine
 }
 
-// A waitRange is a part of the bells of a Reader: from the i-th to before the j-th.
+// A waitRange is a part of the bells of a waiter: from the i-th to before the j-th.
 type waitRange struct {
-	p    *waiter
+	p    *Waiter
 	i, j int
 }
 
@@ -29,9 +29,9 @@ type waitRange struct {
 const groupWords = futex.MaxWords - 1
 
 // joinGroups adds all bells of p to groups. Called with mu held.
-func (w *WaitSet) joinGroups(p *waiter) {
+func (w *Set) joinGroups(p *Waiter) {
 	p.state = inGroups
-	n := p.bells.Len()
+	n := p.Bells.Len()
 	for i, k := 0, 0; i < n || i == 0; k++ {
 		if k == len(w.groups) {
 			w.addGroup()
@@ -52,12 +52,12 @@ func (w *WaitSet) joinGroups(p *waiter) {
 	}
 }
 
-func (w *WaitSet) addGroup() {
+func (w *Set) addGroup() {
 	var g *coldGroup
 	if n := len(w.spareGroups); n > 0 {
 		g, w.spareGroups = w.spareGroups[n-1], w.spareGroups[:n-1]
 	} else {
-		g = &coldGroup{waitSet: w}
+		g = &coldGroup{set: w}
 	}
 	w.groups = append(w.groups, g)
 	go g.run()
@@ -68,7 +68,7 @@ func (w *WaitSet) addGroup() {
 }
 
 // leaveGroups removes p from its groups. own is the group whose goroutine calls it, or nil. Called with mu held.
-func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
+func (w *Set) leaveGroups(p *Waiter, own *coldGroup) {
 	for _, g := range p.groups {
 		g.ranges = slices.DeleteFunc(g.ranges, func(s waitRange) bool {
 			if s.p == p {
@@ -88,30 +88,17 @@ func (w *WaitSet) leaveGroups(p *waiter, own *coldGroup) {
 // run sleeps on all bells of the group until it has none.
 func (g *coldGroup) run() {
 	for g.collect() {
-		g.waitSet.yieldToOthers(&g.others)
-		if err := g.sleeper.Wait(g.waitSet.sleepBound()); err != nil {
+		g.set.yieldToOthers(&g.others)
+		if err := g.sleeper.Wait(g.set.sleepBound()); err != nil {
 			time.Sleep(maxPartialSleep) // the kernel refuses: poll
 		}
 	}
 }
 
-// sleepBound is the bound of a sleep. Sleeps on exposed bells end together, so that the process wakes once and not once
-// for each.
-func (w *WaitSet) sleepBound() time.Duration {
-	exposed := w.exposed.Load()
-	if exposed == nil {
-		return maxSleep
-	}
-	return maxExposedSleep - time.Since(*exposed)%maxExposedSleep
-}
-
-// setExposed records that members of a wake file's group may open it.
-func (w *WaitSet) setExposed() { w.exposed.CompareAndSwap(nil, new(time.Now())) }
-
-// collect wakes the Readers whose bells rang and collects the bells of the others. It returns false if there are none;
+// collect wakes the waiters whose bells rang and collects the bells of the others. It returns false if there are none;
 // the group is then no longer in use.
 func (g *coldGroup) collect() bool {
-	w := g.waitSet
+	w := g.set
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	g.sleeper.Reset()
@@ -123,7 +110,7 @@ func (g *coldGroup) collect() bool {
 			w.wakeAs(s.p, notWaiting)
 			continue
 		}
-		g.sleeper.Append(&s.p.bells, s.i, s.j)
+		g.sleeper.Append(&s.p.Bells, s.i, s.j)
 		k++
 	}
 	if len(g.ranges) > 0 {

@@ -1,4 +1,4 @@
-package shmtransport
+package waitset
 
 import (
 	"runtime"
@@ -16,12 +16,12 @@ const (
 	shortYield = 20 * time.Microsecond
 )
 
-// A warmSet is the warm Readers of a process. One of them is the leader: it sleeps on the bells of all and keeps its
-// processor, which halves the time to wake up. When the bell of another Reader rings, the leader wakes it. When the
-// leader's own bell rings, another Reader becomes the leader. A cold leader goes on while another Reader is warm.
+// A warmSet is the warm waiters of a process. One of them is the leader: it sleeps on the bells of all and keeps its
+// processor, which halves the time to wake up. When the bell of another waiter rings, the leader wakes it. When the
+// leader's own bell rings, another waiter becomes the leader. A cold leader goes on while another waiter is warm.
 type warmSet struct {
-	leader    *waiter
-	followers []*waiter
+	leader    *Waiter
+	followers []*Waiter
 	words     int           // number of bells of all
 	asleep    atomic.Bool   // the leader is asleep or about to sleep
 	sleeper   futex.Waiter  // of the leader
@@ -29,9 +29,9 @@ type warmSet struct {
 }
 
 // add makes p the leader or a follower, if there is a processor to keep and room for its bells. Called with mu of
-// WaitSet held.
-func (c *warmSet) add(p *waiter) bool {
-	n := p.bells.Len()
+// Set held.
+func (c *warmSet) add(p *Waiter) bool {
+	n := p.Bells.Len()
 	if c.words+n >= futex.MaxWords || runtime.GOMAXPROCS(0) == 1 {
 		return false
 	}
@@ -51,17 +51,17 @@ func (c *warmSet) add(p *waiter) bool {
 }
 
 // remove removes a follower.
-func (c *warmSet) remove(p *waiter) {
+func (c *warmSet) remove(p *Waiter) {
 	if i := slices.Index(c.followers, p); i >= 0 {
 		c.followers = slices.Delete(c.followers, i, i+1)
-		c.words -= p.bells.Len()
+		c.words -= p.Bells.Len()
 	}
 }
 
-// passLead makes another Reader the leader. Called with mu held.
-func (w *WaitSet) passLead() {
+// passLead makes another waiter the leader. Called with mu held.
+func (w *Set) passLead() {
 	c := &w.warm
-	c.words -= c.leader.bells.Len()
+	c.words -= c.leader.Bells.Len()
 	c.leader.state = notWaiting
 	c.leader = nil
 	if len(c.followers) > 0 {
@@ -74,7 +74,7 @@ func (w *WaitSet) passLead() {
 
 // lead sleeps for the warm set until p, its leader, has to check its links, or is cold without followers and has
 // another state. Called with mu held, which it releases meanwhile.
-func (w *WaitSet) lead(p *waiter) error {
+func (w *Set) lead(p *Waiter) error {
 	c := &w.warm
 	for {
 		recheck := p.recheck.Load()
@@ -82,9 +82,9 @@ func (w *WaitSet) lead(p *waiter) error {
 			w.passLead()
 			return nil
 		}
-		now := p.now()
+		now := p.clock.Now()
 		c.sleeper.Reset()
-		c.sleeper.Append(&p.bells, 0, p.bells.Len())
+		c.sleeper.Append(&p.Bells, 0, p.Bells.Len())
 		w.checkFollowers(now)
 		c.sleeper.Add(&p.recheck, recheck) // first the bells, which other processes change
 		if now >= p.warmUntil && len(c.followers) == 0 {
@@ -104,7 +104,7 @@ func (w *WaitSet) lead(p *waiter) error {
 
 // checkFollowers wakes the followers whose bells rang, moves the cold ones to groups, and lets the leader sleep on the
 // bells of the others. Called with mu held.
-func (w *WaitSet) checkFollowers(now int64) {
+func (w *Set) checkFollowers(now int64) {
 	c := &w.warm
 	for i := 0; i < len(c.followers); {
 		f := c.followers[i]
@@ -116,18 +116,18 @@ func (w *WaitSet) checkFollowers(now int64) {
 			c.remove(f)
 			w.joinGroups(f)
 		default:
-			c.sleeper.Append(&f.bells, 0, f.bells.Len())
+			c.sleeper.Append(&f.Bells, 0, f.Bells.Len())
 			i++
 		}
 	}
 }
 
-// sleepForAll first lets other goroutines run, woken Readers and any other work. If that took long there is more work
+// sleepForAll first lets other goroutines run, woken waiters and any other work. If that took long there is more work
 // than processors, and the leader does not keep one.
-func (w *WaitSet) sleepForAll(p *waiter, now int64) error {
+func (w *Set) sleepForAll(p *Waiter, now int64) error {
 	c := &w.warm
 	free := w.yieldToOthers(&c.others)
-	began := p.now()
+	began := p.clock.Now()
 	free = free && time.Duration(began-now) < shortYield
 	c.asleep.Store(true)
 	defer c.asleep.Store(false)

@@ -1,0 +1,81 @@
+package waitset
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/sigbus"
+)
+
+// WarmTime is the time that a waiter stays warm.
+const WarmTime = 10 * time.Millisecond
+
+// A Waiter is what one goroutine waits for. Bells and Calls belong to that goroutine; it changes them between waits.
+type Waiter struct {
+	Bells futex.Words // words that other processes change and wake
+	Calls futex.Words // words of this process that change before a call of WakeUp
+
+	clock     clock.Clock
+	warmUntil int64         // on clock
+	ready     chan struct{} // holds one token
+	recheck   atomic.Uint32 // changes when a sleeper must check again
+
+	state      waitState     // guarded by mu of Set
+	groups     []*coldGroup  // its groups; guarded by mu of Set
+	ownSleeper *futex.Waiter // for more bells than a shared one takes; made when needed
+}
+
+// A waitState is how a waiter waits.
+type waitState int
+
+const (
+	notWaiting    waitState = iota
+	leading                 // in the warm set, asleep for all
+	following               // in the warm set
+	polling                 // warm, with more bells than the warm set takes
+	sleepingAlone           // cold, asleep for itself
+	inGroups                // cold, in groups
+)
+
+// NewWaiter returns a Waiter that measures time with c.
+func NewWaiter(c clock.Clock) *Waiter { return &Waiter{clock: c, ready: make(chan struct{}, 1)} }
+
+// KeepWarm makes p warm for WarmTime from now on. It is called between waits.
+func (p *Waiter) KeepWarm() { p.warmUntil = p.clock.Now() + int64(WarmTime) }
+
+// WakeUp ends the wait, if there is one. One of Calls must have changed before. It may be called from any goroutine.
+func (p *Waiter) WakeUp() {
+	p.recheck.Add(1)
+	futex.Wake(&p.recheck)
+	p.putToken()
+}
+
+// putToken puts the token that ends a wait on the channel.
+func (p *Waiter) putToken() {
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+// wokenUp reports whether one of Calls changed, as it does before each WakeUp.
+func (p *Waiter) wokenUp() bool { return p.Calls.Changed(0, p.Calls.Len()) }
+
+func (p *Waiter) anyBellChanged() bool { return p.bellChanged(0, p.Bells.Len()) }
+
+// bellChanged reports whether one of the bells from the i-th to before the j-th rang. A bell whose memory faults counts
+// as rung, because its waiter has to check it.
+func (p *Waiter) bellChanged(i, j int) (rang bool) {
+	defer func(before sigbus.Mode) {
+		before.Restore()
+		if e := recover(); e != nil {
+			if !p.Bells.In(i, j, e) {
+				panic(e)
+			}
+			rang = true
+		}
+	}(sigbus.Guard())
+	return p.Bells.Changed(i, j)
+}

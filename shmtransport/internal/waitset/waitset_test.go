@@ -1,0 +1,252 @@
+//go:build linux
+
+package waitset
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/futex"
+)
+
+// An endpoint waits for bells that others ring.
+type endpoint struct {
+	*Waiter
+	set   *Set
+	bells []atomic.Uint32
+	calls atomic.Uint32
+}
+
+func newEndpoint(s *Set, bells int) *endpoint {
+	e := &endpoint{Waiter: NewWaiter(clock.New()), set: s, bells: make([]atomic.Uint32, bells)}
+	e.Calls.Add(&e.calls, 0)
+	for i := range e.bells {
+		e.Bells.Add(&e.bells[i], 0)
+	}
+	return e
+}
+
+func (e *endpoint) ring(i int) {
+	e.bells[i].Add(1)
+	futex.Wake(&e.bells[i])
+}
+
+// next waits until a bell rings and returns its index. It returns -1 if WakeUp was called first.
+func (e *endpoint) next(t *testing.T) int {
+	e.KeepWarm()
+	for {
+		for i := range e.Bells.Changes() {
+			return i
+		}
+		if e.wokenUp() {
+			return -1
+		}
+		if err := e.set.Wait(e.Waiter); err != nil {
+			t.Error(err)
+			return -1
+		}
+	}
+}
+
+// groupCounts returns the number of waiters in groups and the number of groups.
+func (w *Set) groupCounts() (waiters, groups int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[*Waiter]bool{}
+	for _, g := range w.groups {
+		for _, r := range g.ranges {
+			seen[r.p] = true
+		}
+	}
+	return len(seen), len(w.groups)
+}
+
+func (w *Set) awaitGroups(done func(waiters, groups int) bool) {
+	for !done(w.groupCounts()) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// fillWarmSet leaves no room for warm waiters.
+func fillWarmSet(w *Set) { w.warm.words = groupWords + 1 }
+
+// useGroupsOnly leaves nothing but groups.
+func useGroupsOnly(w *Set) {
+	fillWarmSet(w)
+	w.groups = append(w.groups, &coldGroup{set: w, words: groupWords})
+}
+
+// threads returns the number of threads of this process.
+func threads(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(status, []byte("\nThreads:\t"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, err := strconv.Atoi(string(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSet_ManyIdleWaiters(t *testing.T) {
+	const waiters, rounds = 300, 3
+	set := new(Set)
+	all := make([]*endpoint, waiters)
+	before := threads(t)
+	var wg sync.WaitGroup
+	for i := range all {
+		all[i] = newEndpoint(set, 1)
+		wg.Go(func() {
+			for all[i].bells[0].Load() < rounds {
+				if got := all[i].next(t); got != 0 {
+					t.Errorf("waiter %d: got bell %d", i, got)
+				}
+			}
+		})
+	}
+	for range rounds {
+		set.awaitGroups(func(n, groups int) bool { return n == waiters && groups == 3 })
+		if more := threads(t) - before; more > 12 {
+			t.Errorf("%d idle waiters take %d threads more", waiters, more)
+		}
+		for _, e := range all {
+			e.ring(0)
+		}
+	}
+	wg.Wait()
+	set.awaitGroups(func(_, groups int) bool { return groups == 0 })
+}
+
+// A waiter may have more bells than one system call can wait for. Each of them wakes it.
+func TestSet_WaiterInSeveralGroups(t *testing.T) {
+	set := new(Set)
+	e := newEndpoint(set, 2*groupWords+50)
+	got := make(chan int)
+	go func() {
+		for i := 0; i >= 0; {
+			i = e.next(t)
+			got <- i
+		}
+	}()
+	for _, i := range []int{0, groupWords, len(e.bells) - 1, 1} {
+		set.awaitGroups(func(n, groups int) bool { return n == 1 && groups == 3 })
+		e.ring(i)
+		if n := <-got; n != i {
+			t.Errorf("got bell %d, want %d", n, i)
+		}
+	}
+	set.awaitGroups(func(n, _ int) bool { return n == 1 })
+	e.calls.Add(1)
+	e.WakeUp()
+	if n := <-got; n != -1 {
+		t.Errorf("got bell %d, want none", n)
+	}
+	set.awaitGroups(func(_, groups int) bool { return groups == 0 })
+}
+
+// Each ring waits for the answer to the one before, so each wait sleeps. A lost wake-up makes this test take as long as
+// the longest sleep.
+func TestSet_NoLostWakeUpsHammer(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*Set)
+		pairs   int
+		bells   int
+		turns   int
+	}{
+		"warm":           {func(*Set) {}, 1, 1, 20_000},
+		"many warm":      {func(*Set) {}, 10, 1, 2000},
+		"some warm":      {func(w *Set) { w.warm.words = groupWords - 4 }, 10, 1, 2000},
+		"alone":          {fillWarmSet, 1, 1, 10_000},
+		"groups":         {useGroupsOnly, 1, 1, 10_000},
+		"many in groups": {useGroupsOnly, 10, 1, 1000},
+		"many bells":     {func(*Set) {}, 1, futex.MaxWords + 2, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := new(Set)
+			c.prepare(set)
+			var players sync.WaitGroup
+			for range c.pairs {
+				left, right := newEndpoint(set, c.bells), newEndpoint(set, c.bells)
+				play := func(e, other *endpoint, serve bool) {
+					for k := range c.turns {
+						i := k % c.bells
+						if serve {
+							other.ring(i)
+						}
+						if got := e.next(t); got != i {
+							t.Errorf("got bell %d, want %d", got, i)
+						}
+						if !serve {
+							other.ring(i)
+						}
+					}
+				}
+				players.Go(func() { play(left, right, true) })
+				players.Go(func() { play(right, left, false) })
+			}
+			players.Wait()
+		})
+	}
+}
+
+func TestWaiter_WakeUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*Set)
+		waiters int
+		bells   int
+		state   waitState // of at least one
+	}{
+		"leading":   {func(*Set) {}, 1, 1, leading},
+		"following": {func(*Set) {}, 4, 1, following},
+		"alone":     {fillWarmSet, 1, 1, sleepingAlone},
+		"in groups": {useGroupsOnly, 4, 1, inGroups},
+		"polling":   {func(*Set) {}, 2, futex.MaxWords + 2, inGroups},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				set := new(Set)
+				c.prepare(set)
+				var all []*endpoint
+				var wg sync.WaitGroup
+				for range c.waiters {
+					e := newEndpoint(set, c.bells)
+					all = append(all, e)
+					wg.Go(func() {
+						if got := e.next(t); got != -1 {
+							t.Errorf("got bell %d, want none", got)
+						}
+					})
+				}
+				for !anyIn(set, all, c.state) {
+					time.Sleep(100 * time.Microsecond)
+				}
+				for _, e := range all {
+					e.calls.Add(1)
+					e.WakeUp()
+				}
+				wg.Wait()
+			}
+		})
+	}
+}
+
+func anyIn(w *Set, all []*endpoint, state waitState) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range all {
+		if e.state == state {
+			return true
+		}
+	}
+	return false
+}
