@@ -148,7 +148,7 @@ func (w *accountingSubscriber) latest(x *accountedSubscription) {
 	newest := map[topic.PublisherID]uint64{}
 	for {
 		time.Sleep(200 * time.Microsecond)
-		s, ok := x.sub.Latest()
+		s, ok, _ := x.sub.Latest()
 		if !ok {
 			continue
 		}

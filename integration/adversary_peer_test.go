@@ -40,7 +40,7 @@ func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 		if sub, err := topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{History: 16}); err == nil {
 			var b []byte
 			for range 64 {
-				if s, ok := sub.TryReceive(); ok {
+				if s, ok, _ := sub.TryReceive(); ok {
 					b, _ = s.AppendTo(b[:0])
 					s.Release()
 				}
@@ -122,11 +122,11 @@ func adversaryPeerRole([]string) error {
 		subscribe(func(ctx context.Context, sub *topic.Subscriber[[]byte]) error {
 			var b []byte
 			for ctx.Err() == nil {
-				if s, ok := sub.Latest(); ok {
+				if s, ok, _ := sub.Latest(); ok {
 					b, _ = s.AppendTo(b[:0])
 					s.Release()
 				}
-				if s, ok := sub.TryReceive(); ok {
+				if s, ok, _ := sub.TryReceive(); ok {
 					b, _ = s.AppendTo(b[:0])
 					s.Release()
 					count(1)

@@ -181,7 +181,7 @@ func (o *attemptAgent) attempt(words []string, a *attemptResult) error {
 		}
 		return nil
 	case "latest": // NAME
-		s, ok := o.subs[name].Latest()
+		s, ok, _ := o.subs[name].Latest()
 		if !ok {
 			return errors.New("there is none")
 		}
@@ -197,7 +197,7 @@ func (o *attemptAgent) attempt(words []string, a *attemptResult) error {
 		a.Stamp, a.Lost, a.At = s.Stamp(), s.Lost(), clock.New().Now()
 		return nil
 	case "none": // NAME: there is no sample now
-		if s, ok := o.subs[name].TryReceive(); ok {
+		if s, ok, _ := o.subs[name].TryReceive(); ok {
 			defer s.Release()
 			return fmt.Errorf("sample %d is there, %d were lost", s.Sequence(), s.Lost())
 		}

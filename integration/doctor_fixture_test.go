@@ -109,7 +109,7 @@ func doctorFixtureRole(args []string) error {
 		work.Go(func() {
 			for ctx.Err() == nil {
 				if *take == "newest" {
-					if one, ok := s.Latest(); ok {
+					if one, ok, _ := s.Latest(); ok {
 						one.Release()
 					}
 					time.Sleep(*pause)

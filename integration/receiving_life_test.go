@@ -85,7 +85,7 @@ func (v *victim) latest() error {
 	}
 	newest := map[topic.PublisherID]uint64{}
 	for n := 0; n < 40; {
-		m, ok := s.Latest()
+		m, ok, _ := s.Latest()
 		if !ok {
 			if err := v.pause(); err != nil {
 				return err

@@ -188,7 +188,10 @@ func latchedNow(t *testing.T, p *topic.Participant, name string) []string {
 	defer sub.Close()
 	var got []string
 	for {
-		s, ok := sub.TryReceive()
+		s, ok, err := sub.TryReceive()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !ok {
 			slices.Sort(got)
 			return got

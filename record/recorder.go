@@ -64,9 +64,9 @@ const maxNewerSamples = 4096
 func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
 	stop := r.clock.Now()
 	for newer := 0; newer < maxNewerSamples; {
-		s, ok := sub.TryReceive()
+		s, ok, err := sub.TryReceive()
 		if !ok {
-			return nil
+			return err
 		}
 		if s.Stamp() > stop {
 			s.Release()

@@ -479,7 +479,9 @@ func TestSubscriber_PatternWithOneFullPublisher(t *testing.T) {
 	sub := subscriber[string](t, b, "x/*", nil)
 	send(t, other, "y")
 	want(t, sub, "y")
-	sub.TryReceive()
+	if _, _, err := sub.TryReceive(); err != nil {
+		t.Error(err)
+	}
 	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.Topic == "x/full" })
 }
 

@@ -28,7 +28,8 @@ func ExampleSample_Lost() {
 	type count struct{ received, lost uint64 }
 	counts := map[topic.PublisherID]count{}
 	for {
-		sample, ok := sub.TryReceive()
+		sample, ok, err := sub.TryReceive()
+		check(err)
 		if !ok {
 			break
 		}

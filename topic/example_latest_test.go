@@ -21,7 +21,8 @@ func ExampleSubscriber_Latest() {
 	check(err)
 
 	for range 2 { // as often as it is needed, whether there is a new one or not
-		sample, ok := sub.Latest()
+		sample, ok, err := sub.Latest()
+		check(err)
 		if !ok {
 			fmt.Println("nothing was published yet")
 			continue

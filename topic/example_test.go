@@ -132,7 +132,8 @@ func ExampleSubscriber_TryReceive() {
 			_, err := pub.Publish(context.Background(), "stop")
 			check(err)
 		}
-		sample, ok := sub.TryReceive()
+		sample, ok, err := sub.TryReceive()
+		check(err)
 		if !ok {
 			fmt.Println("turn", turn, "no command")
 			continue

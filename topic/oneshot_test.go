@@ -60,8 +60,8 @@ func TestSubscriber_ManyOneShotPublishers(t *testing.T) {
 				want(t, sub, fmt.Sprint(i))
 				want(t, sub, fmt.Sprint(large, i))
 			}
-			if _, ok := sub.TryReceive(); ok {
-				t.Error("there is more")
+			if _, ok, err := sub.TryReceive(); ok || err != nil {
+				t.Errorf("another sample: %v, error %v", ok, err)
 			}
 			if s := sub.Stats(); s.Messages != uint64(2*publishers) || s.Lost != 0 || s.Dropped != 0 || s.Publishers != 0 {
 				t.Errorf("%d received, %d lost, %d dropped, %d publishers left", s.Messages, s.Lost, s.Dropped, s.Publishers)

@@ -108,24 +108,27 @@ func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	return Sample[T]{m}, nil
 }
 
-// TryReceive returns the next sample if one is available. The caller releases it.
-func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
-	var m shmtransport.Sample
-	if ok, err := s.core.reader.TryReceive(&m); !ok || err != nil {
-		return Sample[T]{}, false
+// TryReceive returns the next sample without waiting. ok is true if there is a sample, which the caller then releases. If
+// no sample is available, or another goroutine is receiving, ok is false and err is nil. If err is not nil, ok is false; the
+// error is os.ErrClosed, or a *shmtransport.LimitError when MaxHeld samples of a publisher are held.
+func (s *Subscriber[T]) TryReceive() (sample Sample[T], ok bool, err error) {
+	ok, err = s.core.reader.TryReceive(&sample.m)
+	if !ok {
+		return Sample[T]{}, false, err
 	}
-	return Sample[T]{m}, true
+	return sample, true, nil
 }
 
 // Latest returns the newest sample, even if it was received before. With several publishers it is the sample of the
 // publisher that published last. Older samples are skipped: they are not received later and do not count as lost. The
 // caller releases the sample. Latest is for values of which only the current one matters, such as those of a latched topic.
-func (s *Subscriber[T]) Latest() (Sample[T], bool) {
-	var m shmtransport.Sample
-	if ok, err := s.core.reader.Latest(&m); !ok || err != nil {
-		return Sample[T]{}, false
+// Latest does not wait. ok and err are as for TryReceive.
+func (s *Subscriber[T]) Latest() (sample Sample[T], ok bool, err error) {
+	ok, err = s.core.reader.Latest(&sample.m)
+	if !ok {
+		return Sample[T]{}, false, err
 	}
-	return Sample[T]{m}, true
+	return sample, true, nil
 }
 
 // Samples yields each sample and releases it after the loop body. A non-nil error, that of ctx or os.ErrClosed, is yielded

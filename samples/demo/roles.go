@@ -135,7 +135,14 @@ func subscribe(ctx context.Context, p *topic.Participant, say func(reply)) (_ re
 			say(reply{Values: seen.values()})
 		}
 	}
-	for sample, ok := sub.TryReceive(); ok; sample, ok = sub.TryReceive() {
+	for {
+		sample, ok, err := sub.TryReceive()
+		if err != nil {
+			return received{}, err
+		}
+		if !ok {
+			break
+		}
 		seen.take(sample)
 	}
 	say(reply{Values: seen.values()})

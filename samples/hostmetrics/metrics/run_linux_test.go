@@ -59,7 +59,11 @@ func TestTheReportIsWhatASubscriberReceives(t *testing.T) {
 		for s, err := sub.Receive(ctx); err == nil; s, err = sub.Receive(ctx) {
 			take(s)
 		}
-		for s, ok := sub.TryReceive(); ok; s, ok = sub.TryReceive() {
+		for s, ok, err := sub.TryReceive(); ok || err != nil; s, ok, err = sub.TryReceive() {
+			if err != nil {
+				t.Error(err)
+				break
+			}
 			take(s)
 		}
 		received <- counts

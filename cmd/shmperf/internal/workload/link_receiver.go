@@ -89,11 +89,14 @@ func (r *linkReceiver) receive(ctx context.Context) (uint64, error) {
 func (r *linkReceiver) poll(ctx context.Context) (uint64, error) {
 	for {
 		for range harness.PollsPerCheck {
-			s, ok := r.sub.TryReceive()
+			s, ok, err := r.sub.TryReceive()
+			if err != nil {
+				return 0, err
+			}
 			if !ok {
 				continue
 			}
-			err := r.read(s.Bytes(), s.Stamp(), s.Lost())
+			err = r.read(s.Bytes(), s.Stamp(), s.Lost())
 			s.Release()
 			return s.Sequence(), err
 		}
