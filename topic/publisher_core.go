@@ -212,6 +212,7 @@ func (pub *publisherCore) end() error {
 		pub.result = pub.writer.Close()
 		pub.p.mu.Lock()
 		ad := pub.ad
+		pub.p.signal() // WaitSubscribers returns
 		pub.p.mu.Unlock()
 		if ad != nil {
 			pub.result = errors.Join(pub.result, ad.Withdraw())
