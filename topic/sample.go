@@ -41,9 +41,9 @@ func (s Sample[T]) Value() (v T, err error) {
 // Bytes returns the payload. It is valid until Release; after Release Bytes returns nil. The caller must not write to it. A
 // large payload is in place, in read-only memory. A small payload, of up to shmtransport.SmallPayload bytes, is a copy.
 //
-// A publisher's process may truncate its file while a payload is read in place. The access then faults (SIGBUS). Outside
-// the functions below, the fault ends the program. Within Subscriber.Handle it ends only the called function. In a loop
-// over Samples it is a panic out of the loop. Read and AppendTo return it as an error.
+// A publisher's process may truncate its file while a payload is read in place. The access then faults (SIGBUS), which ends
+// the program. Within Subscriber.Handle it ends only the called function. In a loop over Samples the payload is a copy. Read
+// and AppendTo return the fault as an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
 // Read calls f with the payload and returns the result of f. f must not write to the payload or keep it. If the publisher's

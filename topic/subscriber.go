@@ -131,35 +131,36 @@ func (s *Subscriber[T]) Latest() (sample Sample[T], ok bool, err error) {
 	return sample, true, nil
 }
 
-// Samples yields each sample and releases it after the loop body. A non-nil error, that of ctx or os.ErrClosed, is yielded
-// once and ends the loop. If a publisher's process truncates its file while the body reads the payload, the body ends in a
-// panic with a *shmtransport.CorruptError. Handle continues in this case.
+// Samples yields each sample and releases it after the loop body. The payload is a private copy in a buffer that the next
+// sample uses again, so the body cannot fault; Receive and Handle give access in place. If the publisher's process truncates
+// its file before the copy is made, Samples yields a *shmtransport.CorruptError and continues with the samples of other
+// publishers. Every other error is as for Receive and ends the loop. Decoding errors are returned by Sample.Value. Samples
+// itself does not panic.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
 	return func(yield func(Sample[T], error) bool) {
+		var buf []byte
 		for {
 			m, err := s.Receive(ctx)
 			if err != nil {
 				yield(Sample[T]{}, err)
 				return
 			}
-			if !yieldAndRelease(m, yield) {
+			if !yieldCopy(m, &buf, yield) {
 				return
 			}
 		}
 	}
 }
 
-// yieldAndRelease releases the sample also when the loop body panics.
-func yieldAndRelease[T any](m Sample[T], yield func(Sample[T], error) bool) (goOn bool) {
+// yieldCopy releases the sample also when the loop body panics.
+func yieldCopy[T any](m Sample[T], buf *[]byte, yield func(Sample[T], error) bool) (goOn bool) {
 	defer m.Release()
-	err := m.m.Read(func([]byte) error {
-		goOn = yield(m, nil)
-		return nil
-	})
-	if err != nil { // an iterator must not hide that the body was aborted
-		panic(err)
+	private, err := m.m.Copy(buf)
+	if err != nil {
+		m.Release() // the body may wait for other samples of this publisher
+		return yield(Sample[T]{}, err)
 	}
-	return goOn
+	return yield(Sample[T]{private}, nil)
 }
 
 // Handle calls fn for each sample and releases the sample afterwards, until ctx is done or the subscriber closes. It
