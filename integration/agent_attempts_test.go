@@ -194,7 +194,7 @@ func (o *attemptAgent) attempt(words []string, a *attemptResult) error {
 			return err
 		}
 		defer s.Release()
-		a.Stamp, a.Lost, a.At = s.Stamp(), s.Lost(), clock.New().Now()
+		a.Stamp, a.Lost, a.At = int64(s.Stamp()), s.Lost(), clock.New().Now()
 		return nil
 	case "none": // NAME: there is no sample now
 		if s, ok, _ := o.subs[name].TryReceive(); ok {

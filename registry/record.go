@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/shmbus/shmbus/internal/clock"
 )
 
 // A prefix is the beginning of an endpoint page. Pages with equal prefixes hold the same record.
@@ -89,7 +91,7 @@ func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	e := Endpoint{
 		ID:         EndpointID{Number: p.number},
 		Kind:       Kind(body[offKind]),
-		Since:      int64(native.Uint64(body[offEndpointSince:])),
+		Since:      clock.Stamp(native.Uint64(body[offEndpointSince:])),
 		MaxPayload: native.Uint64(body[offMaxPayload:]),
 		Depth:      native.Uint32(body[offDepth:]),
 		History:    native.Uint32(body[offHistory:]),

@@ -57,7 +57,7 @@ func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptio
 	}()
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
-	e.Since = p.clock.Now()
+	e.Since = Stamp(p.clock.Now())
 	defer func() {
 		if err != nil {
 			p.reg.ReleaseID(e.ID.Number)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -84,7 +85,7 @@ func (s Sample[T]) source() *source {
 	return new(source)
 }
 
-// Time returns the time of publishing as wall-clock time. After a clock step or a suspend of the machine, the offset that
+// Time returns the time of publishing as wall-clock time. Unlike Stamp.Time it follows the wall clock: after a clock step or a suspend of the machine, the offset that
 // held when the sample was published is used, provided that this participant existed then. A step is detected by the first
 // call of Time after it.
 func (s Sample[T]) Time() time.Time {
@@ -95,8 +96,14 @@ func (s Sample[T]) Time() time.Time {
 	return src.wall.Time(s.m.Stamp())
 }
 
-// Stamp returns the time of publishing in nanoseconds of CLOCK_MONOTONIC.
-func (s Sample[T]) Stamp() int64 { return s.m.Stamp() }
+// Stamp returns the time of publishing.
+func (s Sample[T]) Stamp() Stamp { return Stamp(s.m.Stamp()) }
+
+// A Stamp is a moment in nanoseconds of CLOCK_MONOTONIC, which all processes of one boot share. The difference of two stamps
+// is a duration. Its method Time returns wall-clock time by the present offset between the clocks; Sample.Time uses the
+// offset at the time of publishing. The samples, Event.Participant.Since, Event.Endpoint.Since and the field LastStamp of the
+// statistics have stamps.
+type Stamp = clock.Stamp
 
 // Sequence returns the position of the sample among those of its publisher, from 1.
 func (s Sample[T]) Sequence() uint64 { return s.m.Sequence() }

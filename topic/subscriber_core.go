@@ -72,7 +72,7 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 	}()
 	e.Kind = registry.KindSubscription
 	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
-	e.Since = p.clock.Now()
+	e.Since = Stamp(p.clock.Now())
 	sub := &subscriberCore{
 		p: p, owner: owner, endpoint: e, interest: interest, filter: filter, ended: ended, timeout: timeout,
 		accepted: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},

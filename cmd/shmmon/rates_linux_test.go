@@ -44,7 +44,7 @@ func publishBursts() int {
 			if _, err := pub.Publish(context.Background(), i); err != nil {
 				panic(err)
 			}
-			sent.At = append(sent.At, pub.Stats().LastStamp)
+			sent.At = append(sent.At, int64(pub.Stats().LastStamp))
 		}
 		select {
 		case <-closed:

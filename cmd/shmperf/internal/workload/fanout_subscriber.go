@@ -35,7 +35,7 @@ func (f *FanOut) receiveAll(ctx context.Context, page *harness.Page, sub *topic.
 			return fanOutReceived{}, err
 		}
 		read += sum(s.Bytes()) // 0: the payload is zeros
-		delay, seq := c.Now()-s.Stamp(), s.Sequence()
+		delay, seq := c.Now()-int64(s.Stamp()), s.Sequence()
 		got.Count++
 		got.Lost += s.Lost()
 		s.Release()

@@ -80,7 +80,7 @@ func (r *linkReceiver) receive(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = r.read(s.Bytes(), s.Stamp(), s.Lost())
+	err = r.read(s.Bytes(), int64(s.Stamp()), s.Lost())
 	s.Release()
 	return s.Sequence(), err
 }
@@ -96,7 +96,7 @@ func (r *linkReceiver) poll(ctx context.Context) (uint64, error) {
 			if !ok {
 				continue
 			}
-			err = r.read(s.Bytes(), s.Stamp(), s.Lost())
+			err = r.read(s.Bytes(), int64(s.Stamp()), s.Lost())
 			s.Release()
 			return s.Sequence(), err
 		}
@@ -114,7 +114,7 @@ func (r *linkReceiver) receiveBatch(ctx context.Context) (uint64, error) {
 	}
 	for i := range r.samples[:n] {
 		s := &r.samples[i]
-		if err := r.read(s.Bytes(), s.Stamp(), s.Lost()); err != nil {
+		if err := r.read(s.Bytes(), int64(s.Stamp()), s.Lost()); err != nil {
 			return 0, err
 		}
 		s.Release()
