@@ -79,7 +79,7 @@ func (a *accessAgent) publish(ctx context.Context) error {
 		return err
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher[[]byte](p, a.topic, nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, p, a.topic, nil)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (a *accessAgent) newSubscriber() (sub *topic.Subscriber[[]byte], leave func
 	if err != nil {
 		return nil, nil, err
 	}
-	if sub, err = topic.NewSubscriber[[]byte](p, a.topic, nil); err != nil {
+	if sub, err = topic.NewSubscriber[[]byte](context.Background(), p, a.topic, nil); err != nil {
 		return nil, nil, errors.Join(err, p.Close())
 	}
 	return sub, p.Close, nil
@@ -183,7 +183,7 @@ func (a *accessAgent) record(ctx context.Context) error {
 	defer enough()
 	tenMore := func() {
 		defer enough()
-		sub, err := topic.NewSubscriber[[]byte](p, a.topic, nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, a.topic, nil)
 		if err != nil {
 			return
 		}

@@ -48,7 +48,7 @@ func accountingRole([]string) error {
 		{"lossless", "load", true, w.receive}, {"keep-last", "load", false, w.receiveBatches}, {"latest", "load", false, w.latest},
 		{"slow", "slow", true, w.receiveSlowly},
 	} {
-		sub, err := topic.NewSubscriber(p, o.topic, &topic.SubscriberOptions[[]byte]{Lossless: o.lossless})
+		sub, err := topic.NewSubscriber(context.Background(), p, o.topic, &topic.SubscriberOptions[[]byte]{Lossless: o.lossless})
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func shareTopics(until <-chan uint64) error {
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(p, peerTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{targetTopic}, Lossless: true})
+	sub, err := topic.NewSubscriber(context.Background(), p, peerTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{targetTopic}, Lossless: true})
 	if err != nil {
 		return err
 	}
@@ -116,15 +116,15 @@ func joinAndLeave() (err error) {
 		defer func() { err = errors.Join(err, p.Close()) }()
 		two[i] = p
 	}
-	pub, err := topic.NewPublisher[[]byte](two[0], "visit", nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, two[0], "visit", nil)
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(two[1], "visit", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	sub, err := topic.NewSubscriber(ctx, two[1], "visit", &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		return err
 	}
-	old, err := topic.NewSubscriber(two[1], peerTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
+	old, err := topic.NewSubscriber(ctx, two[1], peerTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 				}
 			}
 		}()
-		if sub, err := topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{History: 16}); err == nil {
+		if sub, err := topic.NewSubscriber(ctx, p, "hostile/**", &topic.SubscriberOptions[[]byte]{History: 16}); err == nil {
 			var b []byte
 			for range 64 {
 				if s, ok, _ := sub.TryReceive(); ok {
@@ -82,7 +82,7 @@ func adversaryPeerRole([]string) error {
 		e.Received += uint64(n)
 	}
 	subscribe := func(take func(ctx context.Context, sub *topic.Subscriber[[]byte]) error) error {
-		sub, err := topic.NewSubscriber[[]byte](p, "hostile/**", nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "hostile/**", nil)
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func adversaryPeerRole([]string) error {
 	if err != nil {
 		return err
 	}
-	values, err := topic.NewSubscriber[typedText](p, "hostile/typed", nil)
+	values, err := topic.NewSubscriber[typedText](ctx, p, "hostile/typed", nil)
 	if err != nil {
 		return err
 	}

@@ -107,19 +107,19 @@ func (o *attemptAgent) attempt(words []string, a *attemptResult) error {
 	}
 	switch words[0] {
 	case "deep": // NAME TOPIC DEPTH
-		pub, err := topic.NewPublisher(o.p, words[2], &topic.PublisherOptions[[]byte]{Depth: number(3)})
+		pub, err := topic.NewPublisher(ctx, o.p, words[2], &topic.PublisherOptions[[]byte]{Depth: number(3)})
 		if err == nil {
 			o.pubs[name] = pub
 		}
 		return err
 	case "latch": // NAME TOPIC
-		pub, err := topic.NewPublisher(o.p, words[2], &topic.PublisherOptions[[]byte]{Latched: true})
+		pub, err := topic.NewPublisher(ctx, o.p, words[2], &topic.PublisherOptions[[]byte]{Latched: true})
 		if err == nil {
 			o.pubs[name] = pub
 		}
 		return err
 	case "past": // NAME PATTERN HISTORY
-		sub, err := topic.NewSubscriber(o.p, words[2], &topic.SubscriberOptions[[]byte]{History: number(3)})
+		sub, err := topic.NewSubscriber(ctx, o.p, words[2], &topic.SubscriberOptions[[]byte]{History: number(3)})
 		if err == nil {
 			o.subs[name] = sub
 		}

@@ -127,14 +127,14 @@ func (o *agent) execute(words []string, a *agentReply) error {
 		o.p = nil
 		return p.Close()
 	case "pub": // NAME TOPIC [SIZE]
-		pub, err := topic.NewPublisher(o.p, word(2), &topic.PublisherOptions[[]byte]{InitialSampleSize: number(3)})
+		pub, err := topic.NewPublisher(ctx, o.p, word(2), &topic.PublisherOptions[[]byte]{InitialSampleSize: number(3)})
 		if err == nil {
 			o.pubs[name] = pub
 		}
 		return err
 	case "pubs": // NAME N: many topics, one sample on each
 		for i := range number(2) {
-			pub, err := topic.NewPublisher[[]byte](o.p, fmt.Sprintf("%s/%d", name, i), nil)
+			pub, err := topic.NewPublisher[[]byte](ctx, o.p, fmt.Sprintf("%s/%d", name, i), nil)
 			if err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func (o *agent) execute(words []string, a *agentReply) error {
 		return nil
 	case "sub": // NAME PATTERN [lossless [TIMEOUT]]
 		timeout, _ := time.ParseDuration(word(4))
-		sub, err := topic.NewSubscriber(o.p, word(2), &topic.SubscriberOptions[[]byte]{Lossless: word(3) == "lossless", LosslessTimeout: timeout})
+		sub, err := topic.NewSubscriber(ctx, o.p, word(2), &topic.SubscriberOptions[[]byte]{Lossless: word(3) == "lossless", LosslessTimeout: timeout})
 		if err == nil {
 			o.subs[name] = sub
 		}
@@ -206,7 +206,7 @@ func (o *agent) execute(words []string, a *agentReply) error {
 		return nil
 	case "churnpub": // TOPIC N
 		for range number(2) {
-			pub, err := topic.NewPublisher[[]byte](o.p, name, nil)
+			pub, err := topic.NewPublisher[[]byte](ctx, o.p, name, nil)
 			if err != nil {
 				return err
 			}
@@ -220,7 +220,7 @@ func (o *agent) execute(words []string, a *agentReply) error {
 		return nil
 	case "churnsub": // PATTERN N
 		for range number(2) {
-			sub, err := topic.NewSubscriber[[]byte](o.p, name, nil)
+			sub, err := topic.NewSubscriber[[]byte](ctx, o.p, name, nil)
 			if err != nil {
 				return err
 			}

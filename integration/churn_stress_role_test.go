@@ -251,7 +251,7 @@ func visit(i int, each []uint64) (err error) {
 	if i%3 != 0 {
 		return receiveOnce(p, flowTopic(at), i%3 == 1, new(agentReply))
 	}
-	pub, err := topic.NewPublisher[[]byte](p, visitorTopic(at), nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, p, visitorTopic(at), nil)
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func visit(i int, each []uint64) (err error) {
 func receiveOnce(p *topic.Participant, name string, lossless bool, a *agentReply) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	sub, err := topic.NewSubscriber(p, name, &topic.SubscriberOptions[[]byte]{Lossless: lossless})
+	sub, err := topic.NewSubscriber(ctx, p, name, &topic.SubscriberOptions[[]byte]{Lossless: lossless})
 	if err != nil {
 		return err
 	}

@@ -53,12 +53,12 @@ func doctorFixtureRole(args []string) error {
 	}
 	var s *topic.Subscriber[[]byte]
 	if *sub != "" {
-		if s, err = topic.NewSubscriber(p, *sub, &topic.SubscriberOptions[[]byte]{Lossless: *lossless}); err != nil {
+		if s, err = topic.NewSubscriber(ctx, p, *sub, &topic.SubscriberOptions[[]byte]{Lossless: *lossless}); err != nil {
 			return err
 		}
 	}
 	for range *many {
-		if _, err := topic.NewSubscriber(p, *pub, &topic.SubscriberOptions[[]byte]{}); err != nil {
+		if _, err := topic.NewSubscriber(ctx, p, *pub, &topic.SubscriberOptions[[]byte]{}); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func doctorFixtureRole(args []string) error {
 	ill := make(chan error, 2)
 	turns := make(chan struct{}, 1<<16)
 	if *pub != "" {
-		b, err := topic.NewPublisher(p, *pub, &topic.PublisherOptions[[]byte]{Depth: *depth, MemoryLimit: *limit})
+		b, err := topic.NewPublisher(ctx, p, *pub, &topic.PublisherOptions[[]byte]{Depth: *depth, MemoryLimit: *limit})
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func joinBriefly(ctx context.Context, i, n int) error {
 	stay, cancel := context.WithTimeout(ctx, time.Duration(50+37*(i+n)%250)*time.Millisecond)
 	defer cancel()
 	if i%2 == 0 {
-		pub, err := topic.NewPublisher(p, name, &topic.PublisherOptions[[]byte]{Depth: 1024})
+		pub, err := topic.NewPublisher(ctx, p, name, &topic.PublisherOptions[[]byte]{Depth: 1024})
 		if err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func joinBriefly(ctx context.Context, i, n int) error {
 		}
 		return nil
 	}
-	sub, err := topic.NewSubscriber(p, name, &topic.SubscriberOptions[[]byte]{Lossless: n%2 == 0})
+	sub, err := topic.NewSubscriber(ctx, p, name, &topic.SubscriberOptions[[]byte]{Lossless: n%2 == 0})
 	if err != nil {
 		return err
 	}

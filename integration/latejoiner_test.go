@@ -25,11 +25,11 @@ func lateJoinerRole([]string) error {
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(p, "load", &topic.SubscriberOptions[[]byte]{})
+	sub, err := topic.NewSubscriber(ctx, p, "load", &topic.SubscriberOptions[[]byte]{})
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "load", &topic.PublisherOptions[[]byte]{})
+	pub, err := topic.NewPublisher(ctx, p, "load", &topic.PublisherOptions[[]byte]{})
 	if err != nil {
 		return err
 	}

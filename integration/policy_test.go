@@ -85,7 +85,7 @@ func TestAPolicyIsEnforcedOnWhoPublishes(t *testing.T) {
 	}()
 	for _, who := range []user{owner(), insider()} {
 		pub := w.run(who, "publish", "-pause", "1ms", "-size", "1000").ready()
-		sub, err := topic.NewSubscriber[[]byte](p, "load", nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "load", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestAFileThatSomebodyElsePutThereIsNotRead(t *testing.T) {
 		}
 	}()
 	<-listening
-	sub, err := topic.NewSubscriber[[]byte](p, "load", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "load", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func publishRole(args []string) error {
 		return err
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher(p, *name, &topic.PublisherOptions[[]byte]{Depth: *depth, MemoryLimit: *limit})
+	pub, err := topic.NewPublisher(context.Background(), p, *name, &topic.PublisherOptions[[]byte]{Depth: *depth, MemoryLimit: *limit})
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func subscribeRole(args []string) error {
 		return err
 	}
 	defer p.Close()
-	sub, err := topic.NewSubscriber(p, *name, &topic.SubscriberOptions[[]byte]{Lossless: *lossless})
+	sub, err := topic.NewSubscriber(context.Background(), p, *name, &topic.SubscriberOptions[[]byte]{Lossless: *lossless})
 	if err != nil {
 		return err
 	}

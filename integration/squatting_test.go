@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -46,10 +47,10 @@ func squattedRole([]string) error {
 	for range told {
 		var t squattedReport
 		for range 2 {
-			if _, err := topic.NewPublisher[pose](p, "pose", nil); err != nil {
+			if _, err := topic.NewPublisher[pose](context.Background(), p, "pose", nil); err != nil {
 				t.Errors = append(t.Errors, err.Error())
 			}
-			if _, err := topic.NewSubscriber[pose](p, "pose", nil); err != nil {
+			if _, err := topic.NewSubscriber[pose](context.Background(), p, "pose", nil); err != nil {
 				t.Errors = append(t.Errors, err.Error())
 			}
 		}

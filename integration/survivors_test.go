@@ -55,7 +55,7 @@ func steadyRole([]string) error {
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "load", &topic.PublisherOptions[[]byte]{MemoryLimit: steadySlots * steadySlot})
+	pub, err := topic.NewPublisher(context.Background(), p, "load", &topic.PublisherOptions[[]byte]{MemoryLimit: steadySlots * steadySlot})
 	if err != nil {
 		return err
 	}

@@ -46,11 +46,11 @@ func countedRole([]string) error {
 	defer p.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	awake, err := topic.NewPublisher[[]byte](p, "awake", nil)
+	awake, err := topic.NewPublisher[[]byte](ctx, p, "awake", nil)
 	if err != nil {
 		return err
 	}
-	asleep, err := topic.NewPublisher[[]byte](p, "asleep", nil)
+	asleep, err := topic.NewPublisher[[]byte](ctx, p, "asleep", nil)
 	if err != nil {
 		return err
 	}
@@ -166,10 +166,10 @@ func TestAPublishMakesOneSystemCallIfSomebodySleepsAndElseNone(t *testing.T) {
 	defer receivers.Wait()
 	defer stop()
 	for range sleepers {
-		if _, err := topic.NewSubscriber[[]byte](p, "awake", nil); err != nil { // nobody receives from it
+		if _, err := topic.NewSubscriber[[]byte](ctx, p, "awake", nil); err != nil { // nobody receives from it
 			t.Fatal(err)
 		}
-		sub, err := topic.NewSubscriber[[]byte](p, "asleep", nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "asleep", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 // cutting makes a publisher whose file cut makes too short for its slots, and whole again at the end.
 func cutting[T any](t *testing.T, p *Participant, name string) (pub *Publisher[T], cut func()) {
 	t.Helper()
-	pub, err := NewPublisher[T](p, name, nil)
+	pub, err := NewPublisher[T](t.Context(), p, name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 			}
 		}
 	}()
-	sub, err := NewSubscriber[string](p, "t/**", nil)
+	sub, err := NewSubscriber[string](t.Context(), p, "t/**", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 	<-events
 
 	// Handle reads in place, a loop a copy.
-	honest, err := NewPublisher[string](p, "t/honest", nil)
+	honest, err := NewPublisher[string](t.Context(), p, "t/honest", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,11 +179,11 @@ func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
 		}
 	}()
 	<-ready
-	pub, err := NewPublisher[[]byte](p, "t", nil)
+	pub, err := NewPublisher[[]byte](t.Context(), p, "t", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sub, err := NewSubscriber[[]byte](q, "t", nil)
+	sub, err := NewSubscriber[[]byte](t.Context(), q, "t", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 	p, q := join(t, o), join(t, o)
 	events := make(chan Event, 100)
 	pub, cut := cutting[[]byte](t, q, "t")
-	if _, err := NewSubscriber[[]byte](p, "t", nil); err != nil {
+	if _, err := NewSubscriber[[]byte](t.Context(), p, "t", nil); err != nil {
 		t.Fatal(err)
 	}
 	ready := make(chan struct{})
@@ -256,7 +256,7 @@ func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 func TestEvents_UnreadableRequests(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
-	if _, err := NewSubscriber[[]byte](q, "t", nil); err != nil {
+	if _, err := NewSubscriber[[]byte](t.Context(), q, "t", nil); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(p.Dir(), q.ID().String()+".reader")
@@ -289,7 +289,7 @@ func TestEvents_UnreadableRequests(t *testing.T) {
 	}()
 	<-ready
 	for _, name := range []string{"t", "u"} {
-		if _, err := NewPublisher[[]byte](p, name, nil); err != nil {
+		if _, err := NewPublisher[[]byte](t.Context(), p, name, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

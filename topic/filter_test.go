@@ -31,7 +31,7 @@ func TestFilter_PanicNamesTheSubscriber(t *testing.T) {
 				}()
 				f()
 			}
-			named("NewSubscriber", func() { NewSubscriber(b, "robot/*", &SubscriberOptions[string]{Filter: filter}) })
+			named("NewSubscriber", func() { NewSubscriber(t.Context(), b, "robot/*", &SubscriberOptions[string]{Filter: filter}) })
 
 			// The participant goes on. What its goroutine does when a publisher comes is done here, or it would end the test.
 			sub := subscriber(t, b, "robot/*", &SubscriberOptions[string]{Filter: func(string) bool { return true }})

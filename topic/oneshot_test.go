@@ -132,7 +132,7 @@ func TestSubscriber_OneShotPublishersBeyondTheMemoryLimit(t *testing.T) {
 }
 
 func TestSubscriber_NegativeMemoryLimit(t *testing.T) {
-	_, err := NewSubscriber(join(t, domain(t)), "t", &SubscriberOptions[string]{MemoryLimit: -1})
+	_, err := NewSubscriber(t.Context(), join(t, domain(t)), "t", &SubscriberOptions[string]{MemoryLimit: -1})
 	if err == nil || !strings.Contains(err.Error(), "MemoryLimit") {
 		t.Error(err)
 	}

@@ -44,15 +44,16 @@ type Subscriber[T any] struct {
 }
 
 // NewSubscriber creates a subscriber of one topic, or of all topics that match a pattern. It returns when the existing
-// publishers are connected, or after a second if one of them does not answer. If there are publishers and none can be
-// connected, it fails:
+// publishers are connected, or after a second if one of them does not answer. ctx bounds only this wait: if it ends before,
+// the error is that of ctx, and no subscriber remains. If there are publishers and none can be connected, NewSubscriber
+// fails:
 //
 //   - with a *registry.TypeMismatchError if none has the subscriber's type
 //   - with a *shmtransport.LimitError if none can admit another subscription
 //   - with a *registry.AccessError or *registry.ForbiddenError if the kernel or the policy denies access to all of them
 //
 // A later publisher that has another type, is full or denies access is not connected; an Event reports it.
-func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
+func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
 	if opts == nil {
 		opts = new(SubscriberOptions[T])
 	}
@@ -75,7 +76,7 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	}
 	t := codec.Type()
 	sub := &Subscriber[T]{decoder: codec.Decoder(), value: new(T)}
-	core, err := p.subscribe(sub, registry.Endpoint{
+	core, err := p.subscribe(ctx, sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,

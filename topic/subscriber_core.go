@@ -52,11 +52,14 @@ type source struct {
 }
 
 // subscribe announces a subscription and waits until the existing publishers have admitted it.
-func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(string) bool, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
+func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpoint, filter func(string) bool, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	p.lifecycle.RLock()
 	defer p.lifecycle.RUnlock()
@@ -99,9 +102,13 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 	if err := sub.connectAll(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := connectContext()
+	waitCtx, cancel := connectContext(ctx)
 	defer cancel()
-	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.Canceled) {
+	err = sub.reader.AwaitConnected(waitCtx, -1)
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		err = nil // a publisher did not answer within connectTimeout
+	}
+	if err != nil {
 		return nil, err
 	}
 	made = true

@@ -54,7 +54,7 @@ func join(t testing.TB, o *Options) *Participant {
 
 func publisher[T any](t testing.TB, p *Participant, name string, opts *PublisherOptions[T]) *Publisher[T] {
 	t.Helper()
-	pub, err := NewPublisher(p, name, opts)
+	pub, err := NewPublisher(t.Context(), p, name, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func publisher[T any](t testing.TB, p *Participant, name string, opts *Publisher
 
 func subscriber[T any](t testing.TB, p *Participant, pattern string, opts *SubscriberOptions[T]) *Subscriber[T] {
 	t.Helper()
-	sub, err := NewSubscriber(p, pattern, opts)
+	sub, err := NewSubscriber(t.Context(), p, pattern, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestSubscriber_TypeMismatchNamesBothSides(t *testing.T) {
 	o := domain(t)
 	a, b := join(t, o), join(t, o)
 	publisher[pose](t, a, "pose", nil)
-	_, err := NewSubscriber[string](b, "pose", nil)
+	_, err := NewSubscriber[string](t.Context(), b, "pose", nil)
 	var mismatch *registry.TypeMismatchError
 	if !errors.As(err, &mismatch) {
 		t.Fatalf("got %v", err)
@@ -334,7 +334,7 @@ func TestClose_WhileEndpointsAreCreatedAndUsed(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 3 {
 			wg.Go(func() {
-				pub, err := NewPublisher[string](p, fmt.Sprint("x/", i), nil)
+				pub, err := NewPublisher[string](t.Context(), p, fmt.Sprint("x/", i), nil)
 				for err == nil {
 					_, err = pub.Publish(context.Background(), "x")
 				}
@@ -343,7 +343,7 @@ func TestClose_WhileEndpointsAreCreatedAndUsed(t *testing.T) {
 				}
 			})
 			wg.Go(func() {
-				sub, err := NewSubscriber[string](p, "x/*", nil)
+				sub, err := NewSubscriber[string](t.Context(), p, "x/*", nil)
 				for err == nil {
 					var s Sample[string]
 					if s, err = sub.Receive(context.Background()); err == nil {

@@ -46,7 +46,7 @@ func publishUntilClosed() int {
 		if name == "live/fast" {
 			opts = nil
 		}
-		pub, err := topic.NewPublisher(p, name, opts)
+		pub, err := topic.NewPublisher(ctx, p, name, opts)
 		if err != nil {
 			fmt.Println(err)
 			return 1

@@ -26,7 +26,7 @@ func publishBursts() int {
 		return 1
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher(p, "bursts", &topic.PublisherOptions[int]{})
+	pub, err := topic.NewPublisher(context.Background(), p, "bursts", &topic.PublisherOptions[int]{})
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -36,7 +36,7 @@ func vehicle() *proc.Root {
 
 func TestTheReportIsWhatASubscriberReceives(t *testing.T) {
 	p := join(t)
-	sub, err := topic.NewSubscriber[[]byte](p, "**", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	sub, err := topic.NewSubscriber[[]byte](t.Context(), p, "**", &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error 
 		return err
 	}
 	defer self.Close()
-	sub, err := topic.NewSubscriber(self, pattern, &topic.SubscriberOptions[[]byte]{History: o.history})
+	sub, err := topic.NewSubscriber(ctx, self, pattern, &topic.SubscriberOptions[[]byte]{History: o.history})
 	if err != nil {
 		return err
 	}

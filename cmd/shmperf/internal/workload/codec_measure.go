@@ -48,11 +48,11 @@ func measureCodec[T any](ctx context.Context, w *harness.Worker[Codec], v T) (an
 	if err != nil {
 		return nil, err
 	}
-	pub, err := topic.NewPublisher(w.Participant, codecTopic, &topic.PublisherOptions[T]{Codec: codec})
+	pub, err := topic.NewPublisher(ctx, w.Participant, codecTopic, &topic.PublisherOptions[T]{Codec: codec})
 	if err != nil {
 		return nil, err
 	}
-	sub, err := topic.NewSubscriber(w.Participant, codecTopic, &topic.SubscriberOptions[T]{Codec: codec})
+	sub, err := topic.NewSubscriber(ctx, w.Participant, codecTopic, &topic.SubscriberOptions[T]{Codec: codec})
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 func subscribeFanOut(ctx context.Context, w *harness.Worker[FanOut]) (any, error) {
 	opts := topic.SubscriberOptions[[]byte]{Spin: spinTime(w.Request.Wait)}
-	sub, err := topic.NewSubscriber(w.Participant, fanOutTopic, &opts)
+	sub, err := topic.NewSubscriber(ctx, w.Participant, fanOutTopic, &opts)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type valueReader struct {
 }
 
 func readValues(ctx context.Context, w *harness.Worker[LastValue]) (any, error) {
-	sub, err := topic.NewSubscriber[[]byte](w.Participant, lastValueTopic, nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, w.Participant, lastValueTopic, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func receiveLink(ctx context.Context, w *harness.Worker[Link]) (any, error) {
 	}
 	opts := topic.SubscriberOptions[[]byte]{Lossless: r.Lossless, Spin: spinTime(r.Wait)}
 	var err error
-	if r.sub, err = topic.NewSubscriber(w.Participant, linkTopic, &opts); err != nil {
+	if r.sub, err = topic.NewSubscriber(ctx, w.Participant, linkTopic, &opts); err != nil {
 		return nil, err
 	}
 	if err := w.Ready(); err != nil {
