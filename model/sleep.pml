@@ -5,6 +5,10 @@
  * A sleep has no timeout here, so a wake-up that is lost is a reader that sleeps for ever, which spin reports as an invalid
  * end state. Every publisher admits the reader, publishes PUBLISHES samples, one by one or as a batch, and then closes or does
  * nothing any more. The ring is a count of samples. "step" in a comment names the step of docs/protocol.md that the line is.
+ *
+ * A reader that wakes looks only at links whose bell changed, and arms these with another number; the other links stay armed. A
+ * bell rings in vain for a sample that the reader took before, and for an admission without a sample. With GROWS the link of the
+ * last publisher comes at any time; a reader that sleeps arms it beside the others.
  */
 #define fence_left_out           1
 #define armed_after_look         2
@@ -19,6 +23,11 @@
 #define death_not_told          11
 #define batch_not_told          12
 #define bell_after_wake         13
+#define not_armed_again         14
+#define bell_after_armed_again  15
+#define armed_again_after_look  16
+#define grown_after_links       17
+#define grown_silently          18
 
 #ifndef BROKEN
 #define BROKEN 0
@@ -31,6 +40,9 @@
 #endif
 #ifndef PUBLISHERDIES
 #define PUBLISHERDIES 0
+#endif
+#ifndef GROWS
+#define GROWS 0
 #endif
 #ifndef SPURIOUS
 #define SPURIOUS 1               /* sleeps that end for no reason */
@@ -59,6 +71,20 @@ bool gone[PUBLISHERS];           /* the reader's process heard of the death */
 bool asleepon[PUBLISHERS];       /* who sleeps on which bell, as the kernel has it */
 bool asleep;
 byte calls;                      /* changes when the reader's process calls the sleeper: Reader.Wake */
+
+#if GROWS
+byte links = PUBLISHERS - 1;     /* the reader's links; the last one comes later */
+byte grown;                      /* changes after a link came */
+
+proctype newlink() {
+	links = PUBLISHERS;
+#if BROKEN != grown_silently
+	d_step { grown++; asleep = false }
+#endif
+}
+#else
+#define linked PUBLISHERS
+#endif
 
 /* FUTEX_WAKE on a bell, in which the kernel has a full fence. */
 #define wake(p) \
@@ -109,7 +135,7 @@ proctype publisher(byte me) {
 		release(me, WORD(me), n);                                /* step publish.word */
 		if
 		:: lookforsleepers(); owed = false
-		:: owed = true                                           /* the batch goes on */
+		:: PUBLISHES > 1 -> owed = true                          /* the batch goes on */
 		fi
 	:: break                                                     /* it closes before, or is done */
 	od;
@@ -141,23 +167,25 @@ end:
 
 #define ended(p) (gone[p] || memory[STATE(p)] == 1)
 
-inline loadbells() {
-	i = 0;
+/* Loads the bells of the links from the given one on. */
+inline loadbells(from) {
+	i = from;
 	do
-	:: i < PUBLISHERS -> load(READER, BELL(i), bell[i]); i++     /* step sleep.bells */
+	:: i < linked -> load(READER, BELL(i), bell[i]); i++         /* step sleep.bells */
 	:: else -> break
 	od;
 	i = 0
 }
 
-inline arm(number) {
-	i = 0;
+/* Arms the links from the given one on. */
+inline arm(from) {
+	i = from;
 	do
-	:: i < PUBLISHERS ->
+	:: i < linked ->
 #if BROKEN == arm_not_fenced
-		release(READER, ARMED(i), number);
+		release(READER, ARMED(i), epoch);
 #else
-		store(READER, ARMED(i), number);                         /* step sleep.arm */
+		store(READER, ARMED(i), epoch);                          /* step sleep.arm */
 #endif
 		i++
 	:: else -> break
@@ -165,52 +193,140 @@ inline arm(number) {
 	i = 0
 }
 
-/* Whether a link has something: ready. Links that ended and were read are left out. */
+/* Whether link i has something: ready. Links that ended and were read are left out. */
+inline lookatlink() {
+	if
+	:: over[i] -> skip
+	:: !over[i] && !admitted[i] -> d_step { released(READER) -> ready = ready || memory[ADMIT(i)] == 1 }
+	:: !over[i] && admitted[i] -> d_step { released(READER) -> ready = ready || memory[WORD(i)] >= cursor[i] } /* step sleep.look */
+	fi;
+	if
+	:: !over[i] -> d_step { released(READER) -> ready = ready || ended(i) } /* step sleep.look */
+	:: else
+	fi
+}
+
 inline lookatlinks() {
 	i = 0;
 	do
-	:: i < PUBLISHERS ->
+	:: i < linked -> lookatlink(); i++
+	:: else -> break
+	od;
+	i = 0
+}
+
+/* An admission alone is no news for a reader that sleeps, except where nothing is published. */
+inline lookagain() {
+	d_step {
+		released(READER) ->
+		admitted[i] = admitted[i] || memory[ADMIT(i)] == 1 || ended(i);
+		ready = ready || admitted[i] && cursor[i] > PUBLISHES
+	}
+	lookatlink()
+}
+
+inline newepoch() {
+	if
+	:: BROKEN != number_not_new || epoch == 0 -> epoch++
+	:: else
+	fi
+}
+
+/* Looks at the links whose bell changed. */
+inline lookatrung() {
+	i = 0;
+	do
+	:: i < linked ->
+		d_step {                                                 /* step sleep.bells */
+			released(READER) ->
+			if
+			:: !over[i] && memory[BELL(i)] != bell[i] -> rang = true; bell[i] = memory[BELL(i)]
+			:: else
+			fi
+		}
 		if
-		:: over[i] -> skip
-		:: !over[i] && !admitted[i] -> d_step { released(READER) -> ready = ready || memory[ADMIT(i)] == 1 }
-		:: !over[i] && admitted[i] -> d_step { released(READER) -> ready = ready || memory[WORD(i)] >= cursor[i] } /* step sleep.look */
-		fi;
-		if
-		:: !over[i] -> d_step { released(READER) -> ready = ready || ended(i) } /* step sleep.look */
+		:: rang ->
+			rang = false;
+#if BROKEN == armed_again_after_look
+			lookagain();
+#endif
+#if BROKEN != not_armed_again
+			if
+			:: !fresh -> newepoch(); fresh = true
+			:: fresh
+			fi;
+			store(READER, ARMED(i), epoch);                      /* step sleep.arm */
+#endif
+#if BROKEN != armed_again_after_look
+			lookagain();
+#endif
+#if BROKEN == bell_after_armed_again
+			load(READER, BELL(i), bell[i]);
+#endif
 		:: else
 		fi;
 		i++
 	:: else -> break
 	od;
-	i = 0
+	i = 0;
+	fresh = false
 }
+
+#if GROWS
+/* Arms links that came during the sleep. */
+inline lookatnew() {
+	if
+	:: grown != seengrown ->
+		seengrown = grown;
+		known = linked;
+		linked = links;
+		loadbells(known);
+		arm(known);
+		i = known;
+		do
+		:: i < linked -> lookagain(); i++
+		:: else -> break
+		od;
+		i = 0;
+		known = 0
+	:: else
+	fi
+}
+#endif
 
 inline sleep() {
 	seen = calls;
-	if
-	:: BROKEN != number_not_new || epoch == 0 -> epoch++
-	:: else
-	fi;
+#if GROWS && BROKEN == grown_after_links
+	linked = links;
+	seengrown = grown;
+#elif GROWS
+	seengrown = grown;
+	linked = links;
+#endif
+	newepoch();
 #if BROKEN != bells_after_look
-	loadbells();
+	loadbells(0);
 #endif
 #if BROKEN != armed_after_look
-	arm(epoch);
+	arm(0);
 #endif
 	lookatlinks();
 #if BROKEN == armed_after_look
-	arm(epoch);
+	arm(0);
 #endif
 #if BROKEN == bells_after_look
-	loadbells();
+	loadbells(0);
 #endif
-	if
-	:: !ready ->
+	do
+	:: !ready && calls == seen ->
 		/* The kernel compares and sleeps in one step, with all bells of the links. */
 		d_step {                                                 /* step sleep.wait */
 			asleep = calls == seen;
+#if GROWS
+			asleep = asleep && grown == seengrown;
+#endif
 			do
-			:: i < PUBLISHERS ->
+			:: i < linked ->
 				asleepon[i] = !over[i];
 				if
 				:: !over[i] && memory[BELL(i)] != bell[i] -> asleep = false
@@ -226,12 +342,17 @@ inline sleep() {
 		:: spurious > 0 && asleep -> spurious--; asleep = false
 		fi;
 		d_step { asleepon[0] = false; asleepon[PUBLISHERS - 1] = false }
-	:: else
-	fi;
-	d_step { ready = false; seen = 0; bell[0] = 0; bell[PUBLISHERS - 1] = 0 }
+		lookatrung();
+#if GROWS
+		lookatnew()
+#endif
+	:: else -> break
+	od;
+	ready = false;
+	d_step { seen = 0; bell[0] = 0; bell[PUBLISHERS - 1] = 0 }
 	i = 0;
 	do
-	:: i < PUBLISHERS -> store(READER, ARMED(i), 0); i++         /* step sleep.disarm */
+	:: i < linked -> store(READER, ARMED(i), 0); i++             /* step sleep.disarm */
 	:: else -> break
 	od;
 	i = 0
@@ -263,15 +384,27 @@ proctype reader() {
 	byte cursor[PUBLISHERS], bell[PUBLISHERS];
 	bool admitted[PUBLISHERS], over[PUBLISHERS];
 	byte i, w, seen, epoch, spurious;
-	bool ready, found, sawend;
+	bool ready, found, sawend, rang, fresh;
+#if GROWS
+	byte linked, known, seengrown;
+#endif
 	d_step { cursor[0] = 1; cursor[PUBLISHERS - 1] = 1; spurious = SPURIOUS }
 	do
 	:: over[0] && over[PUBLISHERS - 1] -> break
 	:: else ->
 		found = false;
-		take(0);
+#if GROWS
+		linked = links;
+		if
+		:: linked > PUBLISHERS - 1 -> take(PUBLISHERS - 1)
+		:: else
+		fi;
+		linked = 0;
+#else
+		take(PUBLISHERS - 1);
+#endif
 #if PUBLISHERS > 1
-		take(1);
+		take(0);
 #endif
 		if
 		:: !found -> sleep()
@@ -297,6 +430,9 @@ init {
 		:: else -> break
 		od;
 		i = 0;
+#if GROWS
+		run newlink();
+#endif
 		run reader()
 	}
 }

@@ -117,8 +117,8 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	if latched {
 		history = max(history, 1)
 	}
-	start := startFor(history, w.seq, w.ring.depth())
-	r.floor = max(start, w.seq+1-min(w.seq, uint64(w.ring.depth())))
+	start := startFor(history, w.seq, w.ring.Depth())
+	r.floor = max(start, w.seq+1-min(w.seq, uint64(w.ring.Depth())))
 
 	w.readers = append(w.readers, r)
 	failpoint.At("admit.watch")
@@ -132,7 +132,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 	}
 	r.entry = entry
 	if req.Lossless {
-		w.roomUntil = min(w.roomUntil, r.floor+uint64(w.ring.depth()))
+		w.roomUntil = min(w.roomUntil, r.floor+uint64(w.ring.Depth()))
 	}
 	w.stats.SetSubscribers(len(w.readers))
 	w.ringBell()

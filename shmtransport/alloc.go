@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // allocSlot finds a slot for n payload bytes. In this order it tries a free slot, a slot that readers have released,
@@ -55,10 +56,10 @@ func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 // because withdrawing them gives no slot. At the first sample that a lossless reader has not taken yet, it returns the
 // sample's sequence. Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
-	depth := uint64(w.ring.depth())
+	depth := uint64(w.ring.Depth())
 	w.pool.scanMarks(w)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
-		id := w.inRing[w.ring.index(seq)]
+		id := w.inRing[w.ring.Index(seq)]
 		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
 			continue
 		}
@@ -82,13 +83,13 @@ func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64)
 	if errors.As(cause, new(*MemoryError)) {
 		return noSlot, 0
 	}
-	depth := uint64(w.ring.depth())
+	depth := uint64(w.ring.Depth())
 	evictable := w.pool.evictable(n, cause != nil)
 	if evictable == nil {
 		return noSlot, 0
 	}
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
-		id := w.inRing[w.ring.index(seq)]
+		id := w.inRing[w.ring.Index(seq)]
 		if id == noSlot || !evictable[id.arena()] {
 			continue
 		}
@@ -110,8 +111,8 @@ func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64)
 
 // withdraw takes back a sample that is in the ring.
 func (w *Writer) withdraw(seq uint64) {
-	i := w.ring.index(seq)
-	w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
+	i := w.ring.Index(seq)
+	w.ring.Word(seq).Store(ring.Word(seq, ring.Withdrawn))
 	failpoint.At("takeback.word")
 	w.pool.retire(w.inRing[i])
 	w.inRing[i] = noSlot

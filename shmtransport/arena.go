@@ -1,9 +1,11 @@
 package shmtransport
 
+import "github.com/shmbus/shmbus/shmtransport/internal/ring"
+
 // A slotID names a slot: the arena in the upper bits, the index within the arena in the lower.
 type slotID uint32
 
-func (id slotID) arena() int { return int(id >> slotIndexBits) }
+func (id slotID) arena() int { return int(id >> ring.SlotIndexBits) }
 func (id slotID) index() int { return int(id & (maxSlots - 1)) }
 
 // An arena is a run of slots of one size. Larger payloads get new arenas. An arena never moves.
@@ -31,7 +33,7 @@ func (a *arena) allFree() bool { return !a.punched && len(a.free) == a.slots }
 // freeAll makes all slots of arena k free.
 func (a *arena) freeAll(k int) {
 	for i := a.slots - 1; i >= 0; i-- {
-		a.free = append(a.free, slotID(k<<slotIndexBits|i))
+		a.free = append(a.free, slotID(k<<ring.SlotIndexBits|i))
 	}
 }
 

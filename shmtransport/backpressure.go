@@ -113,7 +113,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 		}
 		n := r.nextSequence(w.seq)
 		switch {
-		case n != r.stuckAt || n > target && n+uint64(w.ring.depth()) > w.seq+1:
+		case n != r.stuckAt || n > target && n+uint64(w.ring.Depth()) > w.seq+1:
 			r.stuckAt, r.stuckFor = n, 0
 		default:
 			r.stuckFor += min(since, max(r.req.Timeout/minStuckChecks, maxPublisherSleep))
@@ -128,7 +128,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 // slowest returns the lossless reader that is furthest behind and the sequence that it takes next, or nil and never if
 // there is no reader to wait for. It updates roomUntil.
 func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
-	depth := uint64(w.ring.depth())
+	depth := uint64(w.ring.Depth())
 	next = never
 	suspended := false
 	for _, r := range w.readers {

@@ -96,7 +96,7 @@ func (r *Reader) takeEnded(s *Sample) (result outcome, err error) {
 			i++
 		case failed != nil:
 			r.failLink(l, failed)
-		case l.starved || o == lapped:
+		case l.phase == linkStarved || o == lapped:
 			i++
 		default:
 			l.lost += l.missing
@@ -123,10 +123,10 @@ func (r *Reader) endPassedOver(chosen *Link) {
 
 // takeEnded is take for a publisher that ended. Samples beyond the newest sequence at that time are ignored.
 func (l *Link) takeEnded(s *Sample) (outcome, error) {
-	if l.kept == nil && l.admitted && l.cursor > l.last {
+	if l.phase == linkAdmitted && l.cursor > l.last {
 		return noSample, nil
 	}
-	return l.take(s)
+	return l.take(s, 0)
 }
 
 // unlink removes l from the links or from the queue. nextLink keeps its position. Called with the lock and with mu

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // A keptSample is a copy of a sample from the ring of a publisher that ended.
@@ -18,24 +19,24 @@ type keptSample struct {
 // copyRemaining copies the remaining samples of a publisher that ended to a Link without a ring. It fails where they
 // are too many or something is invalid, which a later take reports. The link itself does not change.
 func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
-	remainder := &Link{id: l.id, readerID: l.readerID, tag: l.tag, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
+	remainder := &Link{phase: linkKept, id: l.id, readerID: l.readerID, tag: l.tag, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
 	newest := l.newest()
 	at := l.cursor
-	if depth := uint64(l.ring.depth()); newest >= at && newest-at >= depth {
+	if depth := uint64(l.ring.Depth()); newest >= at && newest-at >= depth {
 		remainder.missing += newest + 1 - depth - at
 		at = newest + 1 - depth
 	}
 	for ; at <= newest; at++ {
-		word := l.ring.word(at).Load()
-		slot := uint32(word & slotMask)
-		if ahead(word, at) != 0 || slot == slotWithdrawn {
+		word := l.ring.Word(at).Load()
+		slot := uint32(word & ring.SlotMask)
+		if ring.Ahead(word, at) != 0 || slot == ring.Withdrawn {
 			remainder.missing++
 			continue
 		}
 		k := keptSample{sequence: at, lost: remainder.missing}
 		var whole bool
-		if slot >= slotInEntry {
-			whole = l.copyEntryTo(&k, int(slot-slotInEntry))
+		if slot >= ring.InEntry {
+			whole = l.copyEntryTo(&k, int(slot-ring.InEntry))
 		} else {
 			whole = l.copySlotTo(&k, slot, maxCopiedBytes-remainder.cost)
 		}
@@ -55,16 +56,16 @@ func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
 }
 
 func (l *Link) copyEntryTo(k *keptSample, n int) bool {
-	if n > smallPayload {
+	if n > ring.SmallPayload {
 		return false
 	}
-	var c entryCopy
-	if !l.ring.readEntry(k.sequence, &c, n) {
+	var c ring.Copy
+	if !l.ring.Read(k.sequence, &c, n) {
 		return false
 	}
 	payload := mem.Alloc(n)
-	copy(payload, mem.SpanOfWords(c.words[:], n).Bytes())
-	k.stamp, k.payload = c.stamp, mem.SpanOf(payload)
+	copy(payload, mem.SpanOfWords(c.Words[:], n).Bytes())
+	k.stamp, k.payload = c.Stamp, mem.SpanOf(payload)
 	return true
 }
 
@@ -121,7 +122,7 @@ func (l *Link) latestKept(s *Sample) (_ outcome, fresh bool) {
 
 // handOutKept gives the i-th kept sample to the application.
 func (l *Link) handOutKept(s *Sample, i uint64) outcome {
-	m := l.freeMark()
+	m := l.freeMark(0)
 	if m < 0 {
 		return heldLimit
 	}
@@ -134,9 +135,9 @@ func (l *Link) handOutKept(s *Sample, i uint64) outcome {
 // remaining returns the number of samples of an ended publisher that were not taken, and of those that are missing
 // among them.
 func (l *Link) remaining() (samples, missing uint64) {
-	if l.kept == nil {
+	if l.phase != linkKept {
 		n := l.untaken()
-		samples = min(n, uint64(l.ring.depth()))
+		samples = min(n, uint64(l.ring.Depth()))
 		return samples, n - samples
 	}
 	kept := l.kept[l.cursorWord.Load():]

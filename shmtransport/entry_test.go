@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 	"runtime"
 	"slices"
 	"testing"
@@ -15,19 +16,19 @@ func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 2})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 2})
 	l := (*r.links.Load())[0]
-	ring := &h.w.ring
+	entries := &h.w.ring
 	last := uint64(3_000_000 / slowdown)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		payload := make([]byte, smallPayload)
+		payload := make([]byte, ring.SmallPayload)
 		for seq := uint64(1); seq <= last; seq++ {
-			n := smallPayload - int(seq%3)*smallTail/2
+			n := ring.SmallPayload - int(seq%3)*ring.SmallTail/2
 			for i := 0; i+8 <= n; i += 8 {
 				binary.NativeEndian.PutUint64(payload[i:], seq)
 			}
-			ring.fillEntry(seq, payload[:n])
-			ring.storeWord(seq, int64(seq), n)
+			entries.Fill(seq, payload[:n])
+			entries.Store(seq, int64(seq), n)
 			h.w.head.Store(seq)
 			if seq%64 == 0 {
 				runtime.Gosched()
@@ -40,7 +41,7 @@ func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 	got, lost := 0, uint64(0)
 	var s Sample
 	for l.cursor <= last {
-		o, err := l.take(&s)
+		o, err := l.take(&s, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 		got++
 		lost += s.lost
 		b := s.Payload()
-		if len(b) != smallPayload-int(s.sequence%3)*smallTail/2 || s.stamp != int64(s.sequence) {
+		if len(b) != ring.SmallPayload-int(s.sequence%3)*ring.SmallTail/2 || s.stamp != int64(s.sequence) {
 			t.Fatalf("sample %d has %d bytes and stamp %d", s.sequence, len(b), s.stamp)
 		}
 		for ; len(b) >= 8; b = b[8:] {
@@ -75,7 +76,7 @@ func TestEntry_InterruptedWrite(t *testing.T) {
 	for _, p := range []string{"1", "2", "3", "4"} {
 		h.publish(p)
 	}
-	h.w.ring.fillEntry(5, []byte("5"))
+	h.w.ring.Fill(5, []byte("5"))
 	r.ParticipantExited(h.w.ID().Participant)
 	expect(t, r, "2", 1)
 	expect(t, r, "3", 0)
@@ -93,7 +94,7 @@ func TestEntry_DepthOneUsesSlots(t *testing.T) {
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	for _, p := range []string{"1", "", "2"} {
 		h.publish(p)
-		if slot := h.w.ring.word(h.w.seq).Load() & slotMask; slot >= slotInEntry {
+		if slot := h.w.ring.Word(h.w.seq).Load() & ring.SlotMask; slot >= ring.InEntry {
 			t.Errorf("%q is in the only entry", p)
 		}
 		expect(t, r, p, 0)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // scribbles turns fuzz input into writes to shared memory: 4 bytes of offset, 8 of value, 1 that selects the kind of
@@ -87,7 +88,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 	l.attach(page, 8)
 	l.readerID, l.key, l.history = 9, linkKey(0, 1), history
 	if l.passive = passive; passive {
-		l.begin(startFor(uint64(history), l.newest(), l.ring.depth()))
+		l.begin(startFor(uint64(history), l.newest(), l.ring.Depth()))
 	}
 	r := NewReader(new(WaitSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()
@@ -147,7 +148,7 @@ func FuzzOpenLink(f *testing.F) {
 		if _, err := newWriter(s, id, opts); err != nil {
 			f.Fatal(err)
 		}
-		return s.chunks[0].b[:pubOffRing+ringBytes(depth)]
+		return s.chunks[0].b[:pubOffRing+ring.Bytes(depth)]
 	}
 	f.Add([]byte{}, []byte{})
 	f.Add(valid(1), []byte{})
@@ -175,21 +176,21 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(4), scribble())
 	f.Add(uint8(2), scribble([3]uint64{admission + admOffStart, 1<<64 - 1, put64}))
 	f.Add(uint8(4), scribble([3]uint64{admission + admOffStart, 0, put64}))
-	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | yield}, [3]uint64{pubOffRing + entrySize, 1<<22 + 5<<14, add64 | yield}))
-	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | yield}, [3]uint64{pubOffRing + entrySize, 8 << 22, add64}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffRing, 1 << 63, put64 | yield}, [3]uint64{pubOffRing + ring.EntrySize, 1<<22 + 5<<14, add64 | yield}))
+	f.Add(uint8(3), scribble([3]uint64{pubOffHead, 1 << 50, add64 | yield}, [3]uint64{pubOffRing + ring.EntrySize, 8 << 22, add64}))
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
 	f.Add(uint8(3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
 	f.Add(uint8(0), scribble([3]uint64{pubOffState, 1, put32 | yield}, [3]uint64{pubOffState, 0, put32 | yield}, [3]uint64{pubOffFull, 1, put32}))
-	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + entryOffGuard, 1, add64 | yield}, [3]uint64{pubOffRing + entrySize, 50, add64 | yield}))
-	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + entrySize*2, slotInEntry + smallPayload + 1 + 10<<slotBits, put64 | yield}))
-	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | yield}, [3]uint64{pubOffRing + 2*entrySize, 1<<slotBits - 1, put64 | yield}))
+	f.Add(uint8(8+3), scribble([3]uint64{pubOffRing + ring.OffGuard, 1, add64 | yield}, [3]uint64{pubOffRing + ring.EntrySize, 50, add64 | yield}))
+	f.Add(uint8(8+2), scribble([3]uint64{pubOffRing + ring.EntrySize*2, ring.InEntry + ring.SmallPayload + 1 + 10<<ring.SlotBits, put64 | yield}))
+	f.Add(uint8(16+8+3), scribble([3]uint64{pubOffHead, 1, add64 | yield}, [3]uint64{pubOffRing + 2*ring.EntrySize, 1<<ring.SlotBits - 1, put64 | yield}))
 	f.Add(uint8(32+3), scribble([3]uint64{pubOffArenas + arenaOffOffset, 1<<63 - 4096, put64}))
 	f.Add(uint8(32+16+8+2), scribble([3]uint64{pubOffArenas + arenaOffSlotSize, 1 << 40, put64}, [3]uint64{pubOffArenas + arenaOffSlots, 1<<14 - 1, put32}))
-	f.Add(uint8(32+2), scribble([3]uint64{pubOffRing + entrySize, MaxArenas << slotIndexBits, add64}))
-	arena := uint64(roundToPage(int64(pubOffRing + ringBytes(4))))
+	f.Add(uint8(32+2), scribble([3]uint64{pubOffRing + ring.EntrySize, MaxArenas << ring.SlotIndexBits, add64}))
+	arena := uint64(roundToPage(int64(pubOffRing + ring.Bytes(4))))
 	f.Add(uint8(2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
 	f.Add(uint8(32+2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
-	f.Add(uint8(2), scribble([3]uint64{pubOffRing + entrySize, MaxArenas << slotIndexBits, add64}))
+	f.Add(uint8(2), scribble([3]uint64{pubOffRing + ring.EntrySize, MaxArenas << ring.SlotIndexBits, add64}))
 	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
 		newRing := newHeapRing
 		if depth&8 != 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // A PublisherState is the content of a publisher's file at one moment, for tools that do not take part.
@@ -83,7 +84,7 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if int64(pubOffRing+ringBytes(int(depth))) > size {
+	if int64(pubOffRing+ring.Bytes(int(depth))) > size {
 		return nil, corrupt("it ends after %d bytes, inside the ring", size)
 	}
 	p := &PublisherState{
@@ -111,21 +112,21 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 // readRing checks the words of the ring as a reader would. The arenas were read before, so a word may name a newer
 // arena.
 func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) error) error {
-	ring := make([]byte, ringBytes(p.Depth))
-	if err := readFull(f, ring, pubOffRing); err != nil {
+	entries := make([]byte, ring.Bytes(p.Depth))
+	if err := readFull(f, entries, pubOffRing); err != nil {
 		return corrupt("the ring cannot be read: %v", err)
 	}
 	for i := range p.Depth {
-		word := binary.NativeEndian.Uint64(ring[i*entrySize+entryOffWord:])
-		slot := uint32(word & slotMask)
-		if word == 0 || slot == slotWithdrawn {
+		word := binary.NativeEndian.Uint64(entries[i*ring.EntrySize+ring.OffWord:])
+		slot := uint32(word & ring.SlotMask)
+		if word == 0 || slot == ring.Withdrawn {
 			continue
 		}
-		if at := int(word>>slotBits) & (p.Depth - 1); at != i {
+		if at := int(word>>ring.SlotBits) & (p.Depth - 1); at != i {
 			return corrupt("ring entry %d holds a sequence of entry %d", i, at)
 		}
-		if slot >= slotInEntry {
-			if n := slot - slotInEntry; n > smallPayload {
+		if slot >= ring.InEntry {
+			if n := slot - ring.InEntry; n > ring.SmallPayload {
 				return corrupt("ring entry %d has %d bytes in it", i, n)
 			}
 			continue

@@ -6,31 +6,39 @@ import (
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // Latest fills s with the newest sample and reports whether there is one. It may be a sample that was received before.
 // With several publishers it is the sample that was published last. Older samples are skipped: they are not received
 // later and do not count as lost. Like TryReceive it does not wait, and returns false while another goroutine receives.
 func (r *Reader) Latest(s *Sample) (ok bool, err error) {
-	if r.closed.Load() {
-		return false, closed.Error("the subscriber is closed")
+	s.link = nil
+	for faulted := true; faulted; {
+		ok, faulted, err = r.tryLatest(s)
 	}
-	if !r.lock.tryAcquire() {
-		return false, nil
-	}
-	s.link, r.candidate.link = nil, nil
-	defer r.endLatest(sigbus.Guard(), s, &ok, &err)
-	for range maxLapRetries {
-		o, err := r.latest(s)
-		if o != lapped {
-			return o == taken, err
-		}
-	}
-	return false, nil
+	return ok, err
 }
 
-// latest checks every link once.
-func (r *Reader) latest(s *Sample) (outcome, error) {
+func (r *Reader) tryLatest(s *Sample) (ok, faulted bool, err error) {
+	if r.closed.Load() {
+		return false, false, closed.Error("the subscriber is closed")
+	}
+	if !r.lock.tryAcquire() {
+		return false, false, nil
+	}
+	var candidate [1]Sample
+	defer r.endGuarded(sigbus.Guard(), s, candidate[:], nil, &faulted)
+	for range maxLapRetries {
+		if o, err := r.latest(s, &candidate[0]); o != lapped {
+			return o == taken, false, err
+		}
+	}
+	return false, false, nil
+}
+
+// latest checks every link once. It returns the newest sample in s and uses one for the others.
+func (r *Reader) latest(s, one *Sample) (outcome, error) {
 	if r.needsPrune.Load() {
 		r.prune()
 	}
@@ -43,7 +51,6 @@ func (r *Reader) latest(s *Sample) (outcome, error) {
 	}
 	result, newest := noSample, false
 	for _, l := range links {
-		one := &r.candidate
 		*one = Sample{}
 		o, fresh, err := l.latest(one)
 		switch {
@@ -89,8 +96,8 @@ func (s *Sample) discard() {
 // latest returns the newest sample in s, and in fresh whether it was not taken before. Skipped samples do not count as
 // lost.
 func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
-	if !l.admitted {
-		if l.kept != nil {
+	if l.phase != linkAdmitted {
+		if l.phase == linkKept {
 			o, fresh = l.latestKept(s)
 			return o, fresh, nil
 		}
@@ -101,14 +108,14 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	newest := l.cursor - 1 // the minimum, whatever the head says
 	// Withdrawn samples are rare and never return, so a valid ring needs only a few loads of each entry. A ring that
 	// claims more has no latest sample.
-	budget := 4 * l.ring.depth()
+	budget := 4 * l.ring.Depth()
 	loads := budget
 	for range 8 {
 		if loads < 0 {
 			return noSample, false, nil
 		}
 		if l.ended() {
-			loads -= l.ring.depth()
+			loads -= l.ring.Depth()
 			newest = max(newest, l.newest())
 		} else {
 			newest = max(newest, l.head.Load())
@@ -117,13 +124,13 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 			return noSample, false, nil
 		}
 		var back int
-		o, back, err = l.claimNewest(s, newest)
+		o, back, err = l.acquireNewest(s, newest)
 		loads -= back
 		switch {
-		case o == sampleLost:
+		case o == withdrawn:
 			return noSample, false, nil
 		case o == lapped:
-			if d := ahead(l.ring.word(newest).Load(), newest); d > 0 {
+			if d := ring.Ahead(l.ring.Word(newest).Load(), newest); d > 0 {
 				newest += uint64(d)
 			}
 		case o == taken && s.sequence >= l.cursor:
@@ -143,26 +150,19 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 	return lapped, false, nil
 }
 
-// claimNewest claims the sample at newest or, if that was withdrawn, the one before it, and so on. It also returns the
-// number of samples it went back.
-func (l *Link) claimNewest(s *Sample, newest uint64) (_ outcome, back int, _ error) {
-	cursor := l.cursor
-	for at := newest; at >= l.start && newest-at < uint64(l.ring.depth()); at, back = at-1, back+1 {
-		word := l.ring.word(at).Load()
-		if ahead(word, at) != 0 {
-			return lapped, back, nil
-		}
-		l.cursor = at
-		o, err := l.claim(s, word)
-		l.cursor = cursor
+// acquireNewest acquires the sample at newest or, if that was withdrawn, the one before it, and so on. It also returns
+// the number of samples it went back.
+func (l *Link) acquireNewest(s *Sample, newest uint64) (_ outcome, back int, _ error) {
+	for at := newest; at >= l.start && newest-at < uint64(l.ring.Depth()); at, back = at-1, back+1 {
+		o, err := l.acquire(s, at, 0)
 		switch {
-		case o != sampleLost:
+		case err != nil || o == taken || o == heldLimit:
 			return o, back, err
-		case word&slotMask != slotWithdrawn:
-			return lapped, back, nil // it was overwritten, and so were those before it
+		case o != withdrawn:
+			return lapped, back, nil // it is not there, or no longer, and so were those before it
 		}
 	}
-	return sampleLost, back, nil
+	return withdrawn, back, nil
 }
 
 // repeatLast returns once more the copy of a small sample that was made last, if it is not held and is still the
@@ -171,13 +171,13 @@ func (l *Link) claimNewest(s *Sample, newest uint64) (_ outcome, back int, _ err
 func (l *Link) repeatLast(s *Sample) bool {
 	k := l.lastCopied
 	c := l.copies[k]
-	if c == nil || c.sequence == 0 || c.sequence+1 != l.cursor || holding(l.holdings[k].Load()).active() {
+	if c == nil || c.Sequence == 0 || c.Sequence+1 != l.cursor || holding(l.holdings[k].Load()).active() {
 		return false
 	}
-	if ahead(l.ring.word(l.cursor).Load(), l.cursor) >= 0 {
+	if ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor) >= 0 {
 		return false
 	}
-	s.sequence, s.stamp, s.payload = c.sequence, c.stamp, mem.SpanOfWords(c.words[:], c.n)
+	s.sequence, s.stamp, s.payload = c.Sequence, c.Stamp, mem.SpanOfWords(c.Words[:], c.N)
 	l.handOut(s, k, holdsCopy)
 	l.lost, s.lost = s.lost, 0 // counted with the next fresh sample
 	return true

@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"fmt"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 	"testing"
 )
 
@@ -218,7 +219,7 @@ func TestLatest_HostileRing(t *testing.T) {
 	l := (*r.links.Load())[0]
 	top := uint64(2 * depth)
 	for seq := top - depth + 2; seq <= top; seq++ {
-		h.w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
+		h.w.ring.Word(seq).Store(ring.Word(seq, ring.Withdrawn))
 	}
 	h.w.head.Store(top)
 	for range 2 {

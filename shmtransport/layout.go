@@ -83,35 +83,6 @@ const (
 	statusAdmitted = 1
 )
 
-// Ring entry. It holds a small sample, or only the word of a larger one. The word is written last, and other writes to its
-// cache line come just before it, because readers poll that line.
-//
-//	offset  size      constant       holds
-//	0       8         entryOffWord   word: sequence and place of the sample
-//	8       56        entryOffTail   payload of a small sample from its byte 48 on
-//	64      8         entryOffGuard  guard: sequence of the small sample that is, or is being, written here; written first
-//	72      8         entryOffStamp  publish stamp of that sample, ns of CLOCK_MONOTONIC
-//	80      48        entryOffFront  the first 48 bytes of its payload
-const (
-	entrySize     = 128
-	entryOffWord  = 0
-	entryOffTail  = 8
-	entryOffGuard = 64
-	entryOffStamp = 72
-	entryOffFront = 80
-)
-
-// smallPayload is the number of payload bytes that an entry holds, smallFront the part of them in front.
-const (
-	smallFront   = entrySize - entryOffFront
-	smallTail    = entryOffGuard - entryOffTail
-	smallPayload = smallFront + smallTail
-	entryWords   = entrySize / 8
-)
-
-// SmallPayload is the largest payload in bytes that publisher and reader copy, rather than keep in a slot.
-const SmallPayload = smallPayload
-
 // Slot header, in front of each payload. Written before the ring word that names the slot.
 //
 //	offset  size      constant          holds
@@ -242,7 +213,7 @@ const (
 	MaxPayload   = 1 << 40 // bytes of one sample
 	maxLinks     = MaxLinks
 	slotAlign    = 64
-	maxSlots     = 1 << slotIndexBits
+	maxSlots     = 1 << 14 // as ring.SlotIndexBits has it
 	minSlotStep  = 128
 	largeSlot    = 64 << 10
 	firstGrowth  = 4 << 20 // largest first arena of a slot size, bytes, unless one slot is larger

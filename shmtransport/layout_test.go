@@ -5,31 +5,26 @@ import (
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/layouttest"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // Other implementations and readers of a dump rely on the tables.
 func TestLayout_MatchesDocument(t *testing.T) {
 	wrong, err := layouttest.Package{
 		Name: "shmtransport", Root: "..", Files: []string{"layout.go"},
-		Field: regexp.MustCompile(`^(pub|arena|entry|adm|slot|rdr|link|page|wake)Off[A-Z]`),
+		Field: regexp.MustCompile(`^(pub|arena|adm|slot|rdr|link|page|wake)Off[A-Z]`),
 		Sizes: map[string]int{
 			"pubOffArenas":     MaxArenas * arenaEntrySize,
 			"pubOffAdmissions": MaxReaders * admissionEntrySize,
-			"entryOffWord":     8,
-			"entryOffTail":     smallTail,
-			"entryOffGuard":    8,
-			"entryOffStamp":    8,
-			"entryOffFront":    smallFront,
 			"rdrOffChanges":    MaxLinks / linksPerGroup * 4,
 			"rdrOffGroups":     MaxLinks * (linkEntrySize + linkPageSize),
 			"wakeOffBells":     wakeFileSize - wakeOffBells,
 			"pageOffMarks":     MaxHeld * 4,
 		},
 		Ends: map[string]int{
-			"Publisher header":      pubOffRing + entrySize*MaxDepth,
+			"Publisher header":      pubOffRing + ring.EntrySize*MaxDepth,
 			"Arena table entry":     arenaEntrySize,
 			"Admission table entry": admissionEntrySize,
-			"Ring entry":            entrySize,
 			"Slot header":           slotHeaderSize,
 			"Reader header":         rdrFileSize,
 			"Wake file":             wakeFileSize,
@@ -59,7 +54,7 @@ func TestLayout_TablesFillTheirFiles(t *testing.T) {
 			t.Errorf("the %s takes %d bytes and has %d", what, between[0], between[1])
 		}
 	}
-	if slotInEntry>>slotIndexBits < MaxArenas || slotInEntry+smallPayload >= slotWithdrawn || slotWithdrawn > slotMask {
+	if maxSlots != 1<<ring.SlotIndexBits || ring.InEntry>>ring.SlotIndexBits < MaxArenas || ring.InEntry+ring.SmallPayload >= ring.Withdrawn || ring.Withdrawn > ring.SlotMask {
 		t.Error("a ring word does not hold the number of every slot")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // A Link is a reader's end of one publisher's ring. All but the link page is the publisher's memory, mapped read-only.
@@ -29,7 +30,7 @@ type Link struct {
 	full       *atomic.Uint32
 	admissions []byte
 	arenaTable []byte
-	ring       ring
+	ring       ring.Ring
 	limit      uint64 // largest valid slot, bytes
 	arenas     [MaxArenas]viewArena
 
@@ -39,14 +40,12 @@ type Link struct {
 	marksUsed  *atomic.Uint32
 	marks      []atomic.Uint32
 	holdings   []atomic.Uint64 // by mark: the holding
-	copies     []*entryCopy    // by mark: a small sample
+	copies     []*ring.Copy    // by mark: a small sample
 
 	// For the goroutine that has the Reader's lock.
-	admitted           bool   // and samples may be taken
-	starved            bool   // admitted, but an arena could not be mapped for lack of address space
-	checked            bool   // admitGen was loaded before
+	phase              linkPhase
 	passive            bool   // the publisher does not know of this link: see ConnectPassive
-	seenGen            uint32 // value of admitGen at the last check
+	seenGen            uint32 // value of admitGen at the last check, or another value if there was none
 	cursor             uint64 // the next sequence to take
 	start              uint64 // the first sequence that counts
 	lost               uint64 // since the last sample taken
@@ -82,6 +81,16 @@ type Link struct {
 	freePage func() // frees the link page
 }
 
+// A linkPhase says from where take gets samples.
+type linkPhase int
+
+const (
+	linkRequested linkPhase = iota // from nowhere: the publisher has not admitted the link
+	linkAdmitted                   // from the ring
+	linkStarved                    // from the ring, when the memory for an arena can be mapped; see Retry
+	linkKept                       // from kept: the publisher ended
+)
+
 // openLink checks the header of a publisher's ring and maps it. The link is usable after attach.
 func openLink(v view, id PublisherID) (_ *Link, err error) {
 	defer endOpen(sigbus.Guard(), v, &err)
@@ -112,7 +121,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 	if limit > MaxPayload {
 		return nil, corrupt("largest payload %d", limit)
 	}
-	whole, err := v.window(0, pubOffRing+ringBytes(int(depth)))
+	whole, err := v.window(0, pubOffRing+ring.Bytes(int(depth)))
 	if errors.As(err, new(*MemoryError)) {
 		return nil, noSpace(err)
 	}
@@ -129,11 +138,12 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		full:       mem.Uint32(whole, pubOffFull),
 		admissions: whole[pubOffAdmissions:pubOffRing],
 		arenaTable: whole[pubOffArenas:pubOffAdmissions],
-		ring:       newRing(whole[pubOffRing:], int(depth)),
+		ring:       ring.New(whole[pubOffRing:], int(depth)),
 		limit:      limit + limit/8 + largeSlot,
 		freePage:   func() {},
 	}
 	l.requestGen = l.admitGen.Load()
+	l.seenGen = l.requestGen - 1
 	l.pins.Store(2)
 	return l, nil
 }
@@ -146,7 +156,7 @@ func (l *Link) attach(page []byte, maxHeld int) {
 	l.marksUsed = mem.Uint32(page, pageOffMarksUsed)
 	l.marks = mem.Uint32s(page, pageOffMarks, maxHeld)
 	l.holdings = make([]atomic.Uint64, maxHeld)
-	l.copies = make([]*entryCopy, maxHeld)
+	l.copies = make([]*ring.Copy, maxHeld)
 	for k := range l.holdings {
 		l.holdings[k].Store(uint64(k))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // ended reports whether the publisher will never publish again: it has closed, or its process has exited. Its ring does
@@ -13,29 +14,29 @@ func (l *Link) ended() bool { return l.exited.Load() || l.state.Load() == stateC
 
 // beginIfReady reports whether samples may be taken. The first time that is so it sets the cursor.
 func (l *Link) beginIfReady() (bool, error) {
-	if l.admitted {
+	switch l.phase {
+	case linkAdmitted:
 		return true, nil
-	}
-	if l.starved {
+	case linkStarved:
 		if !l.retry.Swap(false) {
 			return false, nil
 		}
-		l.starved, l.admitted = false, true
+		l.phase = linkAdmitted
 		return true, nil
 	}
 	ended := l.ended()
 	gen := l.admitGen.Load()
-	if !ended && l.checked && gen == l.seenGen {
+	if !ended && gen == l.seenGen {
 		return false, nil
 	}
-	l.checked, l.seenGen = true, gen
+	l.seenGen = gen
 	if start, ok := l.findAdmission(); ok {
 		l.begin(start)
 		return true, nil
 	}
 	if ended {
 		// No slot is reused any more, so marks are not needed.
-		l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth()))
+		l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth()))
 		return true, nil
 	}
 	if l.refused() {
@@ -46,11 +47,11 @@ func (l *Link) beginIfReady() (bool, error) {
 
 // tryBegin is beginIfReady for a check that takes nothing: take finds the error again.
 func (l *Link) tryBegin() {
-	if l.admitted || l.kept != nil || l.starved {
+	if l.phase != linkRequested {
 		return
 	}
 	if _, err := l.beginIfReady(); err != nil {
-		l.checked = false
+		l.seenGen--
 	}
 }
 
@@ -79,7 +80,7 @@ func (l *Link) findAdmission() (start uint64, ok bool) {
 }
 
 func (l *Link) begin(start uint64) {
-	l.admitted = true
+	l.phase = linkAdmitted
 	l.start = max(start, 1)
 	l.cursor = l.start
 	l.cursorWord.Store(l.cursor)
@@ -91,9 +92,9 @@ func (l *Link) begin(start uint64) {
 func (l *Link) newest() uint64 {
 	head := l.head.Load()
 	newest := head
-	for i := range l.ring.depth() {
-		if w := l.ring.word(uint64(i)).Load(); w != 0 {
-			if d := ahead(w, head); d > 0 && d <= int64(l.ring.depth()) {
+	for i := range l.ring.Depth() {
+		if w := l.ring.Word(uint64(i)).Load(); w != 0 {
+			if d := ring.Ahead(w, head); d > 0 && d <= int64(l.ring.Depth()) {
 				newest = max(newest, head+uint64(d))
 			}
 		}

@@ -17,7 +17,7 @@ type viewArena struct {
 
 // starve suspends the link until retry is set. Its cursor stays; samples replaced meanwhile count as lost, as for every
 // late reader.
-func (l *Link) starve() { l.admitted, l.starved = false, true }
+func (l *Link) starve() { l.phase = linkStarved }
 
 // maxMappedBytes is the number of bytes of publishers' slots that one participant maps: half of the addresses of a
 // 32-bit program, an eighth of those of a 64-bit program. A sparse file can claim more at no cost to its owner, and

@@ -8,12 +8,9 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// freeMark returns an unused mark, or -1. Only the goroutine that has the lock sets marks. A goroutine that clears one
-// ends its holding first.
-func (l *Link) freeMark() int { return l.freeMarkFrom(0) }
-
-// freeMarkFrom is freeMark for marks from number k on.
-func (l *Link) freeMarkFrom(k int) int {
+// freeMark returns an unused mark from number k on, or -1. Only the goroutine that has the lock sets marks. A goroutine
+// that clears one ends its holding first.
+func (l *Link) freeMark(k int) int {
 	for ; k < len(l.holdings); k++ {
 		if !holding(l.holdings[k].Load()).active() && l.marks[k].Load() == 0 {
 			return k
@@ -71,7 +68,7 @@ func (l *Link) unpinSamples() {
 // close disconnects from the ring. Held samples stay valid; the memory is unmapped when the last one is released.
 // Called once, by the goroutine that has the lock, or when there is none any more.
 func (l *Link) close() {
-	if l.kept != nil {
+	if l.phase == linkKept {
 		return
 	}
 	// The cursor is beyond any sequence, so no publisher waits for this subscription while a sample of it is held. The

@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"encoding/binary"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -11,16 +12,6 @@ import (
 // A publisher replaces the word of a sample and rewrites its slot unless it sees a mark, at any moment of a take. A
 // sample that was taken must never change.
 func TestMark_KeepsSlotHammer(t *testing.T) {
-	takes := map[string]func(l *Link, buf []Sample) bool{
-		"one":  func(l *Link, buf []Sample) bool { o, _ := l.take(&buf[0]); return o == taken },
-		"runs": func(l *Link, buf []Sample) bool { return l.takeRun(buf) > 0 },
-	}
-	for name, take := range takes {
-		t.Run(name, func(t *testing.T) { markHammer(t, take) })
-	}
-}
-
-func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
 	h := newHeapRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{}, ReaderOptions{MaxHeld: 1})
 	h.publish("12345678")
@@ -38,7 +29,7 @@ func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
 				runtime.Gosched()
 			}
 			pause(rand.IntN(80))
-			l.ring.word(seq).Store(ringWord(seq+4, id+1))
+			l.ring.Word(seq).Store(ring.Word(seq+4, id+1))
 			if l.marks[0].Load() == 0 {
 				binary.NativeEndian.PutUint64(payload, 0)
 			}
@@ -51,24 +42,24 @@ func markHammer(t *testing.T, take func(l *Link, buf []Sample) bool) {
 		binary.NativeEndian.PutUint64(slot[slotOffSequence:], seq)
 		binary.NativeEndian.PutUint64(slot[slotOffLength:], 8)
 		binary.NativeEndian.PutUint64(payload, seq)
-		l.ring.word(seq).Store(ringWord(seq, id))
+		l.ring.Word(seq).Store(ring.Word(seq, id))
 		begun.Store(seq)
 		pause(rand.IntN(80))
-		buf := make([]Sample, 1)
-		ok := take(l, buf)
+		var s Sample
+		o, _ := l.take(&s, 0)
 		for ended.Load() != seq {
 			runtime.Gosched()
 		}
 		// A take that came too late may have found the next lap, which was never written.
-		if !ok || buf[0].sequence != seq {
-			buf[0].Release()
+		if o != taken || s.sequence != seq {
+			s.Release()
 			continue
 		}
 		got++
-		if n := binary.NativeEndian.Uint64(buf[0].Payload()); n != seq {
+		if n := binary.NativeEndian.Uint64(s.Payload()); n != seq {
 			t.Fatalf("sample %d became %d", seq, n)
 		}
-		buf[0].Release()
+		s.Release()
 	}
 	t.Logf("%d were taken in time", got)
 }

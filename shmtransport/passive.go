@@ -6,6 +6,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // maxPassiveSample is the largest sample that is copied for a passive link, bytes. A size in the publisher's memory
@@ -30,7 +31,7 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	l.tag = q.Tag
 	l.passive = true
 	l.history = q.history()
-	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.depth())) }) {
+	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth())) }) {
 		err := truncatedError(l.view)
 		l.view.close()
 		return err
@@ -56,7 +57,7 @@ func (r *Reader) anyPassiveReady() bool {
 		news := false
 		if !l.guarded(func() {
 			at := l.cursorWord.Load()
-			news = ahead(l.ring.word(at).Load(), at) >= 0 || l.ended()
+			news = ring.Ahead(l.ring.Word(at).Load(), at) >= 0 || l.ended()
 		}) || news {
 			return true // a receiving goroutine finds errors, too
 		}
@@ -68,18 +69,18 @@ func (r *Reader) anyPassiveReady() bool {
 // in that time.
 const PollInterval = time.Millisecond
 
-// copySlot copies the sample at the cursor out of the slot that word names. The publisher may reuse the slot meanwhile,
+// copySlot copies the sample of a sequence out of the slot that word names. The publisher may reuse the slot meanwhile,
 // but not before it has replaced the ring word. If the ring has the same word after the copy, the copy is of the sample
 // that it names.
 //
 // The slot is read through the file and not a mapping: a punched slot has no memory, and an access through a mapping
 // would allocate some or fail.
-func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
+func (l *Link) copySlot(s *Sample, k int, seq, word uint64) (outcome, error) {
 	unchanged := func() bool {
 		l.fence.Add(1) // the reads come before the load of the word
-		return l.ring.word(l.cursor).Load() == word
+		return l.ring.Word(seq).Load() == word
 	}
-	a, off, err := l.slotAt(uint32(word & slotMask))
+	a, off, err := l.slotAt(uint32(word & ring.SlotMask))
 	if err != nil {
 		return noSample, err
 	}
@@ -89,13 +90,13 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	case !unchanged():
 		return lapped, nil
 	case err != nil:
-		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+		return noSample, l.corrupt("slot of sequence %d: %v", seq, err)
 	}
-	seq := binary.NativeEndian.Uint64(h[slotOffSequence:])
+	holds := binary.NativeEndian.Uint64(h[slotOffSequence:])
 	n := binary.NativeEndian.Uint64(h[slotOffLength:])
 	switch {
-	case seq != l.cursor:
-		return noSample, l.corrupt("slot of sequence %d holds sequence %d", l.cursor, seq)
+	case holds != seq:
+		return noSample, l.corrupt("slot of sequence %d holds sequence %d", seq, holds)
 	case n > a.slotSize:
 		return noSample, l.corrupt("sample %d has %d bytes in a slot of %d", seq, n, a.slotSize)
 	case n > maxPassiveSample:
@@ -106,7 +107,7 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	case !unchanged():
 		return lapped, nil // the slot may have been punched
 	case err != nil:
-		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+		return noSample, l.corrupt("slot of sequence %d: %v", seq, err)
 	case int64(n) > backed:
 		return noSample, l.corrupt("sample %d has %d bytes, and the whole file takes %d", seq, n, backed)
 	}
@@ -116,7 +117,7 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 	case !unchanged():
 		return lapped, nil
 	case err != nil:
-		return noSample, l.corrupt("slot of sequence %d: %v", l.cursor, err)
+		return noSample, l.corrupt("slot of sequence %d: %v", seq, err)
 	}
 	s.sequence, s.stamp, s.payload = seq, int64(binary.NativeEndian.Uint64(h[slotOffPublished:])), mem.SpanOf(payload)
 	l.handOut(s, k, holdsCopy)
@@ -125,7 +126,7 @@ func (l *Link) copySlot(s *Sample, k int, word uint64) (outcome, error) {
 
 // slotAt returns the arena of a slot and the slot's offset in the file.
 func (l *Link) slotAt(slot uint32) (*viewArena, int64, error) {
-	k := int(slot >> slotIndexBits)
+	k := int(slot >> ring.SlotIndexBits)
 	if k >= MaxArenas {
 		return nil, 0, l.corrupt("arena %d of at most %d", k, MaxArenas)
 	}

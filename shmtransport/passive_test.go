@@ -194,8 +194,8 @@ func TestPassiveReader_SparseFile(t *testing.T) {
 	defer f.Close()
 	word := func(v uint64) []byte { return binary.NativeEndian.AppendUint64(nil, v) }
 	_, err1 := f.WriteAt(word(claim), pubOffArenas+arenaOffSlotSize)
-	_, err2 := f.WriteAt(word(claim), w.pool.arenas[0].off+int64(w.inRing[w.ring.index(1)].index())*int64(slotHeaderSize+claim)+slotOffLength)
-	_, err3 := f.WriteAt(word(1), w.pool.arenas[0].off+int64(w.inRing[w.ring.index(1)].index())*int64(slotHeaderSize+claim)+slotOffSequence)
+	_, err2 := f.WriteAt(word(claim), w.pool.arenas[0].off+int64(w.inRing[w.ring.Index(1)].index())*int64(slotHeaderSize+claim)+slotOffLength)
+	_, err3 := f.WriteAt(word(1), w.pool.arenas[0].off+int64(w.inRing[w.ring.Index(1)].index())*int64(slotHeaderSize+claim)+slotOffSequence)
 	if err := errors.Join(err1, err2, err3, f.Truncate(1<<32)); err != nil {
 		t.Fatal(err)
 	}

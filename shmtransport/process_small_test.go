@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -15,9 +16,9 @@ import (
 // smallSize returns payload sizes nearly all of which fit an entry. One in 64 does not, so that entries change their
 // kind.
 func smallSize(seq uint64) int {
-	n := 8 + int(seq*2654435761>>5%(smallPayload-7))
+	n := 8 + int(seq*2654435761>>5%(ring.SmallPayload-7))
 	if seq%64 == 0 {
-		n += smallPayload
+		n += ring.SmallPayload
 	}
 	return n
 }
@@ -50,7 +51,7 @@ func publishSmallRole(args []string) error {
 	if err := untilRead(w, args[0], n[1]); err != nil {
 		return err
 	}
-	payload := make([]byte, 2*smallPayload)
+	payload := make([]byte, 2*ring.SmallPayload)
 	for seq := uint64(1); ; seq++ {
 		b := payload[:smallSize(seq)]
 		fillPattern(b, seq)

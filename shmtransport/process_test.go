@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -115,7 +116,7 @@ func endWithParent() {
 func patternSize(seq uint64) int {
 	n := int(seq * 2654435761 % 3000)
 	if seq%3 == 1 {
-		n %= 2 * smallPayload
+		n %= 2 * ring.SmallPayload
 	}
 	if seq%1000 == 999 {
 		n += int(seq) % (1 << 20)
@@ -416,7 +417,7 @@ func TestWriter_KilledReader(t *testing.T) {
 	defer p.Close()
 	publish := func(ctx context.Context) error {
 		seq := w.Sequence() + 1
-		b := make([]byte, smallPayload+1)
+		b := make([]byte, ring.SmallPayload+1)
 		binary.LittleEndian.PutUint64(b, seq)
 		_, err := w.Publish(ctx, b)
 		return err

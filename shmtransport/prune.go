@@ -23,10 +23,17 @@ func (r *Reader) ParticipantExited(participant uint64) {
 func (r *Reader) Prune() {
 	r.needsPrune.Store(true)
 	r.Wake()
+	for faulted := true; faulted; {
+		faulted = r.tryPrune()
+	}
+}
+
+func (r *Reader) tryPrune() (faulted bool) {
 	if r.lock.tryAcquireToPrune() {
-		defer r.endPrune(sigbus.Guard())
+		defer r.endGuarded(sigbus.Guard(), new(Sample), nil, nil, &faulted)
 		r.prune()
 	}
+	return false
 }
 
 // Retry makes the Reader try again the publishers for which Failed was called with a *MemoryError.
@@ -54,7 +61,7 @@ func (r *Reader) prune() {
 		switch {
 		case ok && l.untaken() == 0:
 			r.endLink(l)
-		case ok || l.starved:
+		case ok || l.phase == linkStarved:
 			r.queueEnded(l)
 		}
 	}

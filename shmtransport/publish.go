@@ -7,28 +7,16 @@ import (
 
 	"github.com/shmbus/shmbus/internal/closed"
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // Publish copies the parts, one after the other, into one sample. It returns the number of subscriptions that the
 // sample reached. ctx bounds the wait for lossless subscriptions. Without lossless subscriptions Publish does not wait.
 func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
-	n := 0
-	for _, p := range parts {
-		if n > math.MaxInt-len(p) {
-			return 0, w.countRefused(&TooLargeError{Size: math.MaxInt, Limit: int64(w.maxPayload)})
-		}
-		n += len(p)
-	}
-	if n > copyOutsideLock {
-		loan, err := w.Loan(ctx, n)
-		if err != nil {
-			return 0, err
-		}
-		b := loan.Bytes()
-		for _, p := range parts {
-			b = b[copy(b, p):]
-		}
-		return loan.Commit(ctx, n)
+	n, err := w.sumSizes(parts)
+	if err != nil {
+		return 0, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -40,31 +28,143 @@ func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
 		w.stats.Failed()
 		return 0, err
 	}
-	b := w.prepareSlot(id)
-	for _, p := range parts {
-		b = b[copy(b, p):]
+	if n > copyOutsideLock {
+		w.loans++
+		w.stats.SetLoans(w.loans)
+		defer w.loanEnded()
 	}
+	w.copyToSlot(id, n, parts)
 	return w.publishSlot(ctx, id, n)
+}
+
+// sumSizes returns the number of bytes of all parts.
+func (w *Writer) sumSizes(parts [][]byte) (n int, err error) {
+	for _, p := range parts {
+		if n > math.MaxInt-len(p) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.stats.Failed()
+			return 0, &TooLargeError{Size: math.MaxInt, Limit: int64(w.maxPayload)}
+		}
+		n += len(p)
+	}
+	return n, nil
 }
 
 // publishSmall publishes a payload that fits into an entry of the ring. Called with mu held.
 func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, error) {
-	if err := w.checkPublish(n); err != nil {
-		w.stats.Failed()
-		return 0, err
-	}
 	if err := w.awaitRoom(ctx, noSlot); err != nil {
 		return 0, err
 	}
 	if len(parts) == 1 {
-		w.ring.fillEntry(w.seq+1, parts[0])
+		w.ring.Fill(w.seq+1, parts[0])
 	} else {
-		w.ring.fillEntry(w.seq+1, w.concat(parts))
+		w.ring.Fill(w.seq+1, w.concat(parts))
 	}
-	w.commitEntry(n, w.clock.Now())
+	w.commit(noSlot, n, w.clock.Now())
 	w.wakeReaders()
 	return len(w.readers), nil
 }
+
+// copyToSlot copies the parts, of n bytes together, to a new slot. For a large payload it releases mu meanwhile; the slot
+// then counts as lent. Called with mu held.
+func (w *Writer) copyToSlot(id slotID, n int, parts [][]byte) {
+	b := w.prepareSlot(id)
+	if n > copyOutsideLock {
+		generation := w.pool.beginLoan(id)
+		defer w.pool.endLoan(id, generation)
+		w.mu.Unlock()
+		defer w.mu.Lock()
+	}
+	for _, p := range parts {
+		b = b[copy(b, p):]
+	}
+}
+
+// publishSlot makes the n bytes in a filled slot the newest sample. It may release mu while it waits for lossless
+// readers. Called with mu held. The slot belongs to the pool or the ring afterwards.
+func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error) {
+	failpoint.At("publish.copy")
+	if err := w.awaitRoom(ctx, id); err != nil {
+		return 0, err
+	}
+	if n <= w.maxInEntry {
+		w.ring.Fill(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
+		w.pool.free(id)
+		id = noSlot
+	}
+	w.commit(id, n, w.clock.Now())
+	w.wakeReaders()
+	return len(w.readers), nil
+}
+
+// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error it frees the
+// slot, if there is one. Called with mu held.
+func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
+	if w.seq+1 >= w.roomUntil {
+		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.Depth())) }); err != nil {
+			w.freeUnpublished(id)
+			w.stats.Failed()
+			return err
+		}
+	}
+	if w.closed {
+		w.freeUnpublished(id)
+		return closed.Error("the publisher is closed")
+	}
+	return nil
+}
+
+// freeUnpublished frees a slot that is not published after all, if there is one.
+func (w *Writer) freeUnpublished(id slotID) {
+	if id != noSlot {
+		w.pool.free(id)
+	}
+}
+
+// commit makes n bytes the newest sample: those in a filled slot or, with noSlot, in the next entry of the ring. It does
+// not wake readers. Called with mu held.
+func (w *Writer) commit(id slotID, n int, stamp int64) {
+	seq := w.seq + 1
+	if id == noSlot {
+		w.ring.Store(seq, stamp, n)
+	} else {
+		failpoint.At("publish.wait")
+		h := w.slot(id)[:slotHeaderSize]
+		binary.NativeEndian.PutUint64(h[slotOffSequence:], seq)
+		binary.NativeEndian.PutUint64(h[slotOffLength:], uint64(n))
+		binary.NativeEndian.PutUint64(h[slotOffPublished:], uint64(stamp))
+		failpoint.At("publish.header")
+		mem.Release64(w.ring.Word(seq), ring.Word(seq, uint32(id)))
+		failpoint.At("publish.word")
+	}
+	w.seq = seq
+	mem.Release64(w.head, seq)
+	failpoint.At("publish.head")
+	i := w.ring.Index(seq)
+	if old := w.inRing[i]; old != noSlot {
+		w.pool.retire(old)
+	}
+	w.inRing[i] = id
+	failpoint.At("publish.retire")
+	w.stats.Published(n, stamp)
+	failpoint.At("publish.count")
+}
+
+// copyOutsideLock is the payload size in bytes above which the copy is made without the lock, so that other publishes
+// and admissions do not wait for it.
+const copyOutsideLock = 64 << 10
+
+// prepareSlot returns the payload area of a slot that is to be filled. It also writes to the header, which commit
+// will fill: this fetches the cache line from the last reader's processor early.
+func (w *Writer) prepareSlot(id slotID) []byte {
+	failpoint.At("publish.slot")
+	s := w.slot(id)
+	binary.NativeEndian.PutUint64(s[slotOffSequence:], 0)
+	return s[slotHeaderSize:]
+}
+
+func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
 
 // concat returns the concatenation of parts that are small together. It is valid until the next call.
 func (w *Writer) concat(parts [][]byte) []byte {
@@ -84,69 +184,4 @@ func (w *Writer) checkPublish(n int) error {
 		return &TooLargeError{Size: int64(n), Limit: int64(w.maxPayload)}
 	}
 	return nil
-}
-
-// countRefused counts a publish that fails before it looks for a slot, and returns err.
-func (w *Writer) countRefused(err error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stats.Failed()
-	return err
-}
-
-// copyOutsideLock is the payload size in bytes above which the copy is made without the lock, so that other publishes
-// and admissions do not wait for it.
-const copyOutsideLock = 64 << 10
-
-// prepareSlot returns the payload area of a slot that is to be filled. It also writes to the header, which commitSlot
-// will fill: this fetches the cache line from the last reader's processor early.
-func (w *Writer) prepareSlot(id slotID) []byte {
-	failpoint.At("publish.slot")
-	s := w.slot(id)
-	binary.NativeEndian.PutUint64(s[slotOffSequence:], 0)
-	return s[slotHeaderSize:]
-}
-
-func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
-
-// publishSlot makes the n bytes in a filled slot the newest sample. It may release mu while it waits for lossless
-// readers. Called with mu held. The slot belongs to the pool or the ring afterwards.
-func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error) {
-	failpoint.At("publish.copy")
-	if err := w.awaitRoom(ctx, id); err != nil {
-		return 0, err
-	}
-	if n <= w.maxInEntry {
-		w.ring.fillEntry(w.seq+1, w.slot(id)[slotHeaderSize:slotHeaderSize+n])
-		w.pool.free(id)
-		w.commitEntry(n, w.clock.Now())
-	} else {
-		w.commitSlot(id, n, w.clock.Now())
-	}
-	w.wakeReaders()
-	return len(w.readers), nil
-}
-
-// awaitRoom waits until every lossless reader has taken the sample that the next one replaces. On error it frees the
-// slot, if there is one. Called with mu held.
-func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
-	if w.seq+1 >= w.roomUntil {
-		if err := w.awaitTaken(ctx, func() uint64 { return w.seq + 1 - min(w.seq+1, uint64(w.ring.depth())) }); err != nil {
-			w.freeUnpublished(id)
-			w.stats.Failed()
-			return err
-		}
-	}
-	if w.closed {
-		w.freeUnpublished(id)
-		return closed.Error("the publisher is closed")
-	}
-	return nil
-}
-
-// freeUnpublished frees a slot that is not published after all, if there is one.
-func (w *Writer) freeUnpublished(id slotID) {
-	if id != noSlot {
-		w.pool.free(id)
-	}
 }

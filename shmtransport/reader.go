@@ -77,9 +77,6 @@ type Reader struct {
 	endedBytes int64   // sum of their cost; the same
 	endedRun   int     // samples of ended taken since a link was checked; needs lock
 
-	batchCount int    // samples of a batch that are counted; needs lock
-	candidate  Sample // the sample that Latest compares with; needs lock
-
 	links     atomic.Pointer[[]*Link] // replaced, never changed; a longer list may share the memory of a shorter one
 	mu        sync.Mutex              // serializes replacements
 	linked    map[PublisherID]bool    // the publishers of links; guarded by mu

@@ -43,13 +43,13 @@ func (r *Reader) updateStats() {
 
 // lag returns the number of samples in the ring that are not taken yet, according to the head. The link must be mapped.
 func (l *Link) lag() (n uint64) {
-	if l.kept != nil {
+	if l.phase == linkKept {
 		return uint64(len(l.kept)) - l.cursorWord.Load()
 	}
 	l.guarded(func() {
 		next, head := l.cursorWord.Load(), l.head.Load()
 		if next != 0 && head >= next {
-			n = min(head+1-next, uint64(l.ring.depth()))
+			n = min(head+1-next, uint64(l.ring.Depth()))
 		}
 	})
 	return n

@@ -13,21 +13,27 @@ import (
 // TryReceive fills s with the next sample and reports whether there is one. It does not wait; it returns false also if
 // another goroutine is receiving.
 func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
+	s.link = nil
+	for faulted := true; faulted; {
+		ok, faulted, err = r.tryReceive(s)
+	}
+	return ok, err
+}
+
+func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 	if r.closed.Load() {
-		return false, closed.Error("the subscriber is closed")
+		return false, false, closed.Error("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
-		return false, nil
+		return false, false, nil
 	}
-	s.link = nil
-	defer r.endTryReceive(sigbus.Guard(), s, &ok, &err)
+	defer r.endGuarded(sigbus.Guard(), s, nil, nil, &faulted)
 	for range maxLapRetries {
-		o, err := r.poll(s)
-		if o != lapped {
-			return o == taken, err
+		if o, err := r.poll(s); o != lapped {
+			return o == taken, false, err
 		}
 	}
-	return false, nil
+	return false, false, nil
 }
 
 // maxLapRetries is the number of retries of TryReceive when publishers overtake it. Only a publisher that corrupts its
@@ -37,29 +43,68 @@ const maxLapRetries = 64
 // Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
 // publisher are held and that publisher has one more.
 func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
-	if err := r.lock.acquire(ctx); err != nil {
-		return Sample{}, err
+	for faulted := true; faulted; {
+		_, faulted, err = r.receive(ctx, &s, nil)
 	}
-	defer r.endReceive(ctx, sigbus.Guard(), &s, &err)
+	return s, err
+}
+
+// ReceiveBatch waits for the next sample and takes it and those that follow without waiting, up to len(buf). Each must
+// be released. The errors are those of Receive; with an error there is no sample.
+func (r *Reader) ReceiveBatch(ctx context.Context, buf []Sample) (n int, err error) {
+	clear(buf)
+	for faulted := len(buf) > 0; faulted && n == 0; {
+		n, faulted, err = r.receive(ctx, &buf[0], buf[1:])
+	}
+	return n, err
+}
+
+// receive waits for the next sample, for s, and takes those that follow without waiting, for more. After a fault it
+// returns the number of samples taken before.
+func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, faulted bool, err error) {
+	if err := r.lock.acquire(ctx); err != nil {
+		return 0, false, err
+	}
+	defer r.endGuarded(sigbus.Guard(), s, more, &n, &faulted)
 	for {
 		if r.closed.Load() {
-			return Sample{}, closed.Error("the subscriber is closed")
+			return 0, false, closed.Error("the subscriber is closed")
 		}
-		o, err := r.poll(&s)
+		o, err := r.poll(s)
 		if err != nil {
-			return Sample{}, err
+			return 0, false, err
 		}
 		if o == taken {
-			return s, nil
+			n = 1
+			if len(more) > 0 {
+				r.receiveMore(*s, more, &n)
+			}
+			return n, false, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return Sample{}, err
+			return 0, false, err
 		}
 		if o == noSample {
 			if err := r.awaitSample(ctx); err != nil {
-				return Sample{}, err
+				return 0, false, err
 			}
 		}
+	}
+}
+
+// receiveMore takes samples that are there after the first, from one publisher after the other, and counts them in n.
+// The next receive finds any error.
+func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
+	l, mark := first.link, first.holding.mark()
+	for i := range more {
+		s := &more[i]
+		if o, err := l.take(s, mark+1); o == taken && err == nil {
+			r.countSample(s)
+		} else if o, err := r.poll(s); o != taken || err != nil {
+			return
+		}
+		*n++
+		l, mark = s.link, s.holding.mark()
 	}
 }
 
@@ -104,13 +149,13 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 			k -= len(links)
 		}
 		l := links[k]
-		o, err := l.take(s)
+		o, err := l.take(s, 0)
 		if o == noSample && err == nil {
-			if !l.ended() || l.starved {
+			if !l.ended() || l.phase == linkStarved {
 				continue
 			}
 			// It may have published between the check and its end.
-			o, err = l.take(s)
+			o, err = l.take(s, 0)
 		}
 		switch {
 		case o == taken:

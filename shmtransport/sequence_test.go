@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 func TestRing_SequenceBitsWrap(t *testing.T) {
@@ -17,9 +18,9 @@ func testRing_SequenceBitsWrap(t *testing.T, newRing ringMaker) {
 		h := newRing(t, WriterOptions{Depth: depth})
 		h.w.seq = first
 		mem.Set64(h.w.head, first)
-		for i := range h.w.ring.depth() { // as if everything before had been published and withdrawn
+		for i := range h.w.ring.Depth() { // as if everything before had been published and withdrawn
 			seq := first - uint64(depth-1) + uint64(i)
-			h.w.ring.word(seq).Store(ringWord(seq, slotWithdrawn))
+			h.w.ring.Word(seq).Store(ring.Word(seq, ring.Withdrawn))
 		}
 		fast := h.reader(LinkRequest{}, ReaderOptions{})
 		slow := h.reader(LinkRequest{}, ReaderOptions{})

@@ -1,15 +1,14 @@
 package shmtransport
 
 import (
-	"context"
 	"slices"
 
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
 // A publisher may truncate its file while readers have it mapped; then any load from it may fault. Code that reads
-// links therefore runs under a guard, one for each public call. At its end a fault is handled: the lock is released,
-// and the link of the truncated file is closed like any other link to invalid memory.
+// links therefore runs under a guard, one for each public call. At its end endGuarded handles a fault: the lock is
+// released, and the link of the truncated file is closed like any other link to invalid memory.
 //
 // A fault may interrupt any step. State that is half updated is either the link's, which is removed, or repaired here:
 // samples that the call was about to return. Everything else is written anew each time (armed words, bells, the wait
@@ -30,13 +29,29 @@ func truncatedError(v view) error {
 	return &CorruptError{Where: v.name(), What: "its owner cut the file short while it was mapped"}
 }
 
-// recoverFault closes the link in whose memory the fault e is, and releases the lock. given are the Samples that the
-// interrupted call may have filled and not counted. Other panics continue.
-func (r *Reader) recoverFault(e any, given ...*Sample) {
+// endGuarded ends a section that has the lock and a guard. After a fault it closes the link in whose memory the fault
+// is and sets faulted; the caller then tries again, with one publisher less. s and more are the Samples that the section
+// fills. If n is not nil, the first *n of them are complete; the others are discarded. Other panics continue.
+func (r *Reader) endGuarded(before sigbus.Mode, s *Sample, more []Sample, n *int, faulted *bool) {
+	before.Restore()
+	e := recover()
+	if e == nil {
+		r.lock.release()
+		return
+	}
+	if n != nil && *n > 0 {
+		r.recoverFault(e, new(Sample), more[*n-1:])
+	} else {
+		r.recoverFault(e, s, more)
+	}
+	*faulted = true
+}
+
+func (r *Reader) recoverFault(e any, s *Sample, more []Sample) {
 	defer r.lock.release()
 	var faulted *Link
 	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
-		if l.kept == nil && l.view.isFault(e) {
+		if l.phase != linkKept && l.view.isFault(e) {
 			faulted = l
 			break
 		}
@@ -44,86 +59,23 @@ func (r *Reader) recoverFault(e any, given ...*Sample) {
 	if faulted == nil {
 		panic(e)
 	}
-	for _, s := range given {
-		switch {
-		case s.link == nil:
-			continue
-		case s.link == faulted:
-			faulted.lost++
-		}
-		s.discard()
-		*s = Sample{}
+	s.discardFaulted(faulted)
+	for i := range more {
+		more[i].discardFaulted(faulted)
 	}
 	r.failLink(faulted, truncatedError(faulted.view))
 }
 
-// endTryReceive ends TryReceive. After a fault it tries the other publishers. Each fault leaves one publisher less.
-func (r *Reader) endTryReceive(before sigbus.Mode, s *Sample, ok *bool, err *error) {
-	before.Restore()
-	e := recover()
-	if e == nil {
-		r.lock.release()
+// discardFaulted discards a sample that a section interrupted by a fault has filled, if it did.
+func (s *Sample) discardFaulted(faulted *Link) {
+	if s.link == nil {
 		return
 	}
-	r.recoverFault(e, s)
-	*ok, *err = r.TryReceive(s)
-}
-
-// endLatest ends Latest.
-func (r *Reader) endLatest(before sigbus.Mode, s *Sample, ok *bool, err *error) {
-	before.Restore()
-	e := recover()
-	if e == nil {
-		r.lock.release()
-		return
+	if s.link == faulted {
+		faulted.lost++
 	}
-	r.recoverFault(e, s, &r.candidate)
-	*ok, *err = r.Latest(s)
-}
-
-// endReceive ends Receive.
-func (r *Reader) endReceive(ctx context.Context, before sigbus.Mode, s *Sample, err *error) {
-	before.Restore()
-	e := recover()
-	if e == nil {
-		r.lock.release()
-		return
-	}
-	r.recoverFault(e, s)
-	*s, *err = r.Receive(ctx)
-}
-
-// endBatch ends ReceiveBatch. After a fault it returns the samples that were counted before.
-func (r *Reader) endBatch(ctx context.Context, before sigbus.Mode, buf []Sample, n *int, err *error) {
-	before.Restore()
-	e := recover()
-	if e == nil {
-		r.lock.release()
-		return
-	}
-	given := make([]*Sample, 0, len(buf))
-	got := r.batchCount
-	for i := range buf[got:] {
-		given = append(given, &buf[got+i])
-	}
-	r.recoverFault(e, given...)
-	if got > 0 {
-		*n, *err = got, nil
-		return
-	}
-	*n, *err = r.ReceiveBatch(ctx, buf)
-}
-
-// endPrune ends Prune.
-func (r *Reader) endPrune(before sigbus.Mode) {
-	before.Restore()
-	e := recover()
-	if e == nil {
-		r.lock.release()
-		return
-	}
-	r.recoverFault(e)
-	r.Prune()
+	s.discard()
+	*s = Sample{}
 }
 
 // guarded calls f, which loads from the link without the lock, and reports whether that succeeded. After a fault the

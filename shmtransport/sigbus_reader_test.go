@@ -159,14 +159,14 @@ func TestReader_TruncatedFileAfterTake(t *testing.T) {
 	if err := c.r.lock.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if o, err := link.take(&s); o != taken || err != nil {
+	if o, err := link.take(&s, 0); o != taken || err != nil {
 		t.Fatal(o, err)
 	}
 	truncate(t, c.path(c.truncated), 0)
 	func() {
 		defer func(before sigbus.Mode) {
 			before.Restore()
-			c.r.recoverFault(recover(), &s)
+			c.r.recoverFault(recover(), &s, nil)
 		}(sigbus.Guard())
 		link.wakePublisher()
 	}()

@@ -3,7 +3,6 @@ package shmtransport
 import (
 	"context"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
@@ -16,7 +15,8 @@ const (
 	// maxFailedSpins is the number of polls in a row without a sample after which waits skip polling, and the number
 	// of waits that skip it before one tries again.
 	maxFailedSpins = 16
-	// maxSleep bounds a sleep. It limits the effect of a lost wake-up, which should not happen.
+	// maxSleep bounds a sleep, at whose end the bells are compared again. It limits the effect of a ring that the kernel
+	// does not pass on, which should not happen.
 	maxSleep = time.Minute
 	// maxExposedSleep bounds a sleep on a bell that members of a group may open. Such a process can move the sleeper
 	// to another word, where it is not woken.
@@ -37,7 +37,8 @@ func (r *Reader) awaitSample(ctx context.Context) error {
 	p.seenWake = wake
 	p.warmUntil = r.clock.Now() + int64(warmTime)
 	for {
-		if r.closed.Load() || r.wake.Load() != wake {
+		// needsPrune may have been set, with a call of Wake, before wake was loaded.
+		if r.closed.Load() || r.needsPrune.Load() || r.wake.Load() != wake {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -140,7 +141,10 @@ func (r *Reader) sleep() (ready bool, err error) {
 			known := len(links)
 			links = *r.links.Load()
 			r.arm(links[known:])
-			ready = ready || slices.ContainsFunc(links[known:], (*Link).isReady)
+			for _, l := range links[known:] {
+				l.tryBegin() // an unchecked link counts as ready
+				ready = ready || l.isReady()
+			}
 		}
 	}
 	for _, l := range links {

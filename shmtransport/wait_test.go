@@ -80,6 +80,36 @@ func testReceive_NoLostWakeUpsHammer(t *testing.T, newRing ringMaker) {
 	}
 }
 
+// A fault that another goroutine finds between the check of the links and the sleep is handled without another event.
+func TestReceive_FaultBeforeSleep(t *testing.T) {
+	for name, spin := range map[string]time.Duration{"sleeping": -1, "spinning first": time.Microsecond} {
+		t.Run(name, func(t *testing.T) {
+			corrupt, faulted := newHeapRing(t, WriterOptions{}), newHeapRing(t, WriterOptions{})
+			ctx, cancel := context.WithCancel(t.Context())
+			fault := errors.New("a fault in a payload")
+			var r *Reader
+			var failed []error
+			r = NewReader(new(WaitSet), nil, ReaderOptions{Spin: spin, Failed: func(_ PublisherID, err error) {
+				if failed = append(failed, err); len(failed) == 1 {
+					(*r.links.Load())[0].setFault(fault) // needs no lock that Receive has
+				} else {
+					cancel()
+				}
+			}})
+			defer r.Close()
+			faulted.connect(r, LinkRequest{})
+			corrupt.connect(r, LinkRequest{})
+			corrupt.w.ring.word(1).Store(ringWord(2, 0)) // an entry holds every depth-th sequence
+			if _, err := r.Receive(ctx); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			if len(failed) != 2 || !errors.As(failed[0], new(*CorruptError)) || failed[1] != fault {
+				t.Errorf("failed: %v", failed)
+			}
+		})
+	}
+}
+
 // fillWarmSet leaves no room for warm Readers.
 func fillWarmSet(w *WaitSet) { w.warm.words = groupWords + 1 }
 

@@ -153,7 +153,16 @@ func TestReader_ManyLinksGrowWhileAsleep(t *testing.T) {
 	}()
 	for i := range 20 {
 		waits.awaitGroups(func(readers, _ int) bool { return readers == 1 })
+		other := (*r.links.Load())[0].armed
+		number := other.Load()
 		grow()
+		for (*r.links.Load())[len(rings)-1].armed.Load() == 0 {
+			runtime.Gosched()
+		}
+		waits.awaitGroups(func(readers, _ int) bool { return readers == 1 })
+		if now := other.Load(); now != number {
+			t.Errorf("a new link changed the armed word of another one from %d to %d", number, now)
+		}
 		for _, k := range []int{len(rings) - 1, i, len(rings) - 1} {
 			armed := (*r.links.Load())[k].armed
 			for armed.Load() == 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // A Writer is a publisher's end of a ring. It alone writes the publisher file. All methods may be called concurrently.
@@ -34,7 +35,7 @@ type Writer struct {
 	head       *atomic.Uint64
 	wakeCursor *atomic.Uint64
 	state      *atomic.Uint32
-	ring       ring
+	ring       ring.Ring
 	admissions admissionTable
 
 	mu      sync.Mutex
@@ -48,19 +49,19 @@ type Writer struct {
 	loans          int
 	closed         bool
 	stats          stats.Publisher
-	statsBlock     []byte             // the memory of stats
-	wake           atomic.Uint32      // changes when a waiting publish must check its readers again
-	waiting        int                // publishes that wait for lossless readers
-	sleepers       int                // those of them that sleep
-	waitCount      uint64             // waits for lossless readers that were begun
-	lastStuckCheck time.Time          // time of the last check for stuck readers
-	concatBuffer   [smallPayload]byte // for concat
-	fence          atomic.Uint32      // its value means nothing
-	wakePending    bool               // a batch committed samples for which sleeping readers were not woken yet
+	statsBlock     []byte                  // the memory of stats
+	wake           atomic.Uint32           // changes when a waiting publish must check its readers again
+	waiting        int                     // publishes that wait for lossless readers
+	sleepers       int                     // those of them that sleep
+	waitCount      uint64                  // waits for lossless readers that were begun
+	lastStuckCheck time.Time               // time of the last check for stuck readers
+	concatBuffer   [ring.SmallPayload]byte // for concat
+	fence          atomic.Uint32           // its value means nothing
+	wakePending    bool                    // a batch committed samples for which sleeping readers were not woken yet
 }
 
 // noSlot means no slot.
-const noSlot slotID = slotWithdrawn
+const noSlot slotID = ring.Withdrawn
 
 // CreateWriter makes a publisher file at path, which must not exist, in a directory on a file system with anonymous
 // files. wake belongs to the same participant and must stay open until the Writer is closed.
@@ -88,9 +89,9 @@ func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id Publish
 
 // newWriter lays out an empty ring in s. opts must be complete and valid.
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
-	_, b, err := s.grow(roundToPage(int64(pubOffRing + ringBytes(opts.Depth))))
+	_, b, err := s.grow(roundToPage(int64(pubOffRing + ring.Bytes(opts.Depth))))
 	if err != nil {
-		if opts.InitialSampleSize > smallPayload {
+		if opts.InitialSampleSize > ring.SmallPayload {
 			alsoNeed(err, int64(slotHeaderSize+slotSizeFor(opts.InitialSampleSize)))
 		}
 		return nil, noSpace(err)
@@ -104,12 +105,12 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
-		id: id, clock: opts.Clock, store: s, opts: opts, maxPayload: opts.MaxPayload, maxInEntry: smallPayload,
+		id: id, clock: opts.Clock, store: s, opts: opts, maxPayload: opts.MaxPayload, maxInEntry: min(ring.SmallPayload, opts.MaxPayload),
 		bell:       s.bell(),
 		head:       mem.Uint64(b, pubOffHead),
 		wakeCursor: mem.Uint64(b, pubOffWakeCursor),
 		state:      mem.Uint32(b, pubOffState),
-		ring:       newRing(b[pubOffRing:], opts.Depth),
+		ring:       ring.New(b[pubOffRing:], opts.Depth),
 		admissions: newAdmissionTable(b),
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
@@ -136,7 +137,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 }
 
 // Depth returns the number of ring entries.
-func (w *Writer) Depth() int { return w.ring.depth() }
+func (w *Writer) Depth() int { return w.ring.Depth() }
 
 // MaxPayload returns the largest payload, in bytes.
 func (w *Writer) MaxPayload() int { return w.maxPayload }

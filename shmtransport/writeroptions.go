@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
@@ -54,3 +55,6 @@ func (o WriterOptions) withDefaults() (WriterOptions, error) {
 	}
 	return o, nil
 }
+
+// SmallPayload is the largest payload in bytes that publisher and reader copy, rather than keep in a slot.
+const SmallPayload = ring.SmallPayload

@@ -1,3 +1,5 @@
+// Package mcapjs holds a test: what shmbus records is read by the MCAP project's own JavaScript library. It needs node, and
+// `npm ci` in this folder.
 package mcapjs
 
 import (
@@ -102,7 +104,7 @@ var channels = []mcapfile.Channel{
 	{Topic: "a schema and no name", Encoding: "x", Schema: []byte("text")},
 }
 
-func TestOurRecordingsReadCleanlyWithTheirLibrary(t *testing.T) {
+func TestRecordings_ReadByTheMCAPLibrary(t *testing.T) {
 	for name, opts := range map[string]*mcapfile.WriterOptions{"one chunk": nil, "many chunks": {ChunkSize: 2000}} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "ours.mcap")

@@ -13,7 +13,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-func TestARecordingOfLiveTopicsReadsCleanlyToo(t *testing.T) {
+func TestRecordingOfLiveTopics_ReadByTheMCAPLibrary(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
 	if err != nil {
 		t.Fatal(err)

@@ -66,7 +66,7 @@ func forOnePlatform(name string) bool {
 // tinyForNow are the tiny files that remain to be merged.
 func tinyForNow() []string {
 	return []string{
-		"integration/doc.go", "integration/mcapjs/doc.go", "internal/closed/closed.go", "registry/doc.go", "shmtransport/doc.go",
+		"internal/closed/closed.go", "registry/doc.go", "shmtransport/doc.go",
 		"shmtransport/ids.go",
 	}
 }

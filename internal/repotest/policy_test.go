@@ -182,8 +182,11 @@ func noCgo(s *source) []string {
 	return nil
 }
 
-// testsApart keeps out of programs what only tests need.
+// testsApart keeps out of programs what only tests need. No program is below integration, whose harness is used by tests only.
 func testsApart(s *source) (wrong []string) {
+	if s.under("integration") {
+		return nil
+	}
 	for _, name := range []string{"testing", module + "/internal/layouttest"} {
 		if spec := s.imports()[name]; spec != nil && !s.test() {
 			wrong = append(wrong, fmt.Sprintf("%s imports %s, which is for tests", s.at(spec), name))
@@ -447,7 +450,7 @@ func TestRules_CanFail(t *testing.T) {
 		},
 		"what is for tests is in no program": {
 			breaks: []files{{"registry/a.go": imports(module + "/internal/layouttest")}, {"topic/a.go": imports("testing")}},
-			keeps:  []files{{"registry/a_test.go": imports(module + "/internal/layouttest")}},
+			keeps:  []files{{"registry/a_test.go": imports(module + "/internal/layouttest")}, {"integration/internal/harness/a.go": imports("testing")}},
 		},
 		"models have tests and no program": {
 			breaks: []files{{"model/a.go": "package model"}},

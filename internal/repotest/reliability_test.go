@@ -17,10 +17,14 @@ var (
 	goRun    = regexp.MustCompile(`-(?:run|fuzz) '?([^' ]+)'?`)
 )
 
-// functions are the tests and fuzz targets of packages, which are written like "./topic".
+// functions are the tests and fuzz targets of packages, which are written like "./topic", or "./integration/..." for those in the folder.
 func functions(packages []string) (all []string, err error) {
 	for _, dir := range packages {
-		files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		pattern := filepath.Join(dir, "*_test.go")
+		if parent, ok := strings.CutSuffix(dir, "/..."); ok {
+			pattern = filepath.Join(parent, "*", "*_test.go")
+		}
+		files, _ := filepath.Glob(pattern)
 		if len(files) == 0 {
 			return nil, fmt.Errorf("%s has no tests", dir)
 		}
@@ -76,7 +80,7 @@ func promised(cell string) error {
 		}
 	}
 	if packages == nil {
-		packages = []string{"./integration"}
+		packages = []string{"./integration/..."}
 	}
 	if pattern == "" {
 		return fmt.Errorf("%q names no test", cell)

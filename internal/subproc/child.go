@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -21,13 +22,15 @@ type Child struct {
 	replies chan json.RawMessage
 	done    chan struct{} // closed when it has ended and is reaped
 	killed  atomic.Bool   // by Kill
+
+	complaint *limitedBuffer // its standard error
 }
 
 // PID is the process's id.
 func (ch *Child) PID() int { return ch.cmd.Process.Pid }
 
 // readReplies passes the process's replies on and reaps the process when it ends.
-func (ch *Child) readReplies(stdout io.Reader, complaint *limitedBuffer) {
+func (ch *Child) readReplies(stdout io.Reader) {
 	defer close(ch.done)
 	dec := json.NewDecoder(stdout)
 	for {
@@ -44,7 +47,7 @@ func (ch *Child) readReplies(stdout io.Reader, complaint *limitedBuffer) {
 	if err == nil || ch.killed.Load() {
 		return
 	}
-	if text := complaint.String(); text != "" {
+	if text := ch.complaint.String(); text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}
 	ch.group.cancel(fmt.Errorf("the %s failed: %w", ch.role, err))
@@ -109,18 +112,34 @@ func (ch *Child) Kill() error {
 	return ch.cmd.Process.Kill()
 }
 
-// limitedBuffer keeps the beginning of what a process writes to its standard error, where the first cause is.
-type limitedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+// Signal sends the process a signal.
+func (ch *Child) Signal(s os.Signal) error { return ch.cmd.Process.Signal(s) }
+
+// Wait waits until the process has ended and is reaped, discards its remaining replies, and returns how it ended.
+func (ch *Child) Wait() *os.ProcessState {
+	for {
+		select {
+		case <-ch.done:
+			return ch.cmd.ProcessState
+		case <-ch.replies:
+		}
+	}
 }
 
-const maxErrorText = 4096
+// ErrorText returns the beginning of what the process wrote to its standard error.
+func (ch *Child) ErrorText() string { return ch.complaint.String() }
+
+// limitedBuffer keeps the beginning of what a process writes to its standard error, where the first cause is.
+type limitedBuffer struct {
+	limit int
+	mu    sync.Mutex
+	buf   bytes.Buffer
+}
 
 func (h *limitedBuffer) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.buf.Write(p[:min(len(p), maxErrorText-h.buf.Len())])
+	h.buf.Write(p[:min(len(p), h.limit-h.buf.Len())])
 	return len(p), nil
 }
 

@@ -4,6 +4,7 @@
 package subproc
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,12 @@ type Options struct {
 	// KillWithParent has the kernel kill the processes when their parent ends. It is for processes that may be too busy to notice
 	// the end of their standard input. Files of killed processes stay behind.
 	KillWithParent bool
+
+	// ErrorText is the number of bytes kept of what a process writes to its standard error, from the beginning. 0 means 4096.
+	ErrorText int
 }
+
+const defaultErrorText = 4096
 
 // A Group is processes that work together. When one of them fails, the context of all ends, with the failure as its cause.
 type Group struct {
@@ -43,6 +49,7 @@ type Group struct {
 	cancel         context.CancelCauseFunc
 	wg             sync.WaitGroup
 	killWithParent bool
+	errorText      int
 }
 
 // New returns a group without processes. The end of ctx ends them all. Nil options are the defaults.
@@ -50,7 +57,7 @@ func New(ctx context.Context, opts *Options) *Group {
 	if opts == nil {
 		opts = new(Options)
 	}
-	c := &Group{killWithParent: opts.KillWithParent}
+	c := &Group{killWithParent: opts.KillWithParent, errorText: cmp.Or(opts.ErrorText, defaultErrorText)}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
 }
@@ -67,6 +74,11 @@ func (c *Group) StopAll() {
 	c.wg.Wait()
 }
 
+// Command returns a command for StartCommand. The caller may change its environment, folder, attributes and files.
+func (c *Group) Command(argv ...string) *exec.Cmd {
+	return exec.CommandContext(c.ctx, argv[0], argv[1:]...)
+}
+
 // Start runs a process with a role and sends it the request. A wrap that is not empty is a program with its arguments that runs the
 // process.
 func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) {
@@ -74,13 +86,18 @@ func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) 
 	if err != nil {
 		return nil, err
 	}
+	return c.StartCommand(c.Command(append(append([]string(nil), wrap...), self)...), role, request)
+}
+
+// StartCommand is Start with a command that Command returned. The command runs this program or one with the same roles, and gets the
+// role as its last arguments.
+func (c *Group) StartCommand(cmd *exec.Cmd, role string, request any) (*Child, error) {
 	line, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	argv := append(append([]string(nil), wrap...), self, Command, role)
-	cmd := exec.CommandContext(c.ctx, argv[0], argv[1:]...)
-	complaint := &limitedBuffer{}
+	cmd.Args = append(cmd.Args, Command, role)
+	complaint := &limitedBuffer{limit: c.errorText}
 	cmd.Stderr = complaint
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -101,8 +118,8 @@ func (c *Group) Start(role string, request any, wrap ...string) (*Child, error) 
 		}
 		return nil, fmt.Errorf("start the %s: %w", role, err)
 	}
-	ch := &Child{group: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{})}
-	c.wg.Go(func() { ch.readReplies(stdout, complaint) })
+	ch := &Child{group: c, role: role, cmd: cmd, stdin: stdin, replies: make(chan json.RawMessage), done: make(chan struct{}), complaint: complaint}
+	c.wg.Go(func() { ch.readReplies(stdout) })
 	_, _ = stdin.Write(append(line, '\n')) // fails only when the process has ended, which readReplies reports with its cause
 	return ch, nil
 }

@@ -8,5 +8,8 @@ import (
 // killWithParent has the kernel kill the process when the thread that starts it ends. Go ends a thread
 // before the process only if a goroutine locked the thread and did not unlock it, which no caller does.
 func killWithParent(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 }

@@ -1,0 +1,89 @@
+package subproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// echoVariable is in the environment of the children of these tests.
+const echoVariable = "SHMBUS_SUBPROC_ECHO"
+
+// emulatorVariable names the program that runs this test binary when it was built for another CPU.
+const emulatorVariable = "SHMBUS_TEST_EMULATOR"
+
+func TestMain(m *testing.M) {
+	role, child := Role(os.Args[1:])
+	if !child {
+		os.Exit(m.Run())
+	}
+	fmt.Fprintln(os.Stderr, "this is the", role, strings.Repeat("x", 100))
+	err := Serve(context.Background(), Input(), os.Stdout, func(ctx context.Context, p *Parent) error {
+		var w words
+		if err := errors.Join(p.Request(&w), p.Reply(words{w.Text + os.Getenv(echoVariable)}), p.Reply(words{"unread"})); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return io.ErrUnexpectedEOF
+	})
+	if err != nil {
+		os.Exit(7)
+	}
+}
+
+func startEcho(t *testing.T, g *Group) *Child {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := g.Command(append(strings.Fields(os.Getenv(emulatorVariable)), self)...)
+	cmd.Env = append(os.Environ(), echoVariable+"=echo")
+	c, err := g.StartCommand(cmd, "echo", words{"an "})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w words
+	if err := c.Next(&w); err != nil || w.Text != "an echo" {
+		t.Fatalf("%q, %v", w.Text, err)
+	}
+	return c
+}
+
+func TestChild_FailureAfterUnreadReply(t *testing.T) {
+	g := New(t.Context(), &Options{ErrorText: 20})
+	defer g.StopAll()
+	c := startEcho(t, g)
+	c.Stop()
+	if state := c.Wait(); state.ExitCode() != 7 {
+		t.Errorf("it ended with %v", state)
+	}
+	if text := c.ErrorText(); text != "this is the echo xxx" {
+		t.Errorf("its standard error is %q", text)
+	}
+	if err := c.Finish(); err == nil || !strings.Contains(err.Error(), "the echo failed") {
+		t.Errorf("its failure is %v", err)
+	}
+}
+
+func TestChild_KilledIsNoFailure(t *testing.T) {
+	g := New(t.Context(), nil)
+	defer g.StopAll()
+	c := startEcho(t, g)
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if state := c.Wait(); state.Success() {
+		t.Errorf("it ended with %v", state)
+	}
+	if err := g.Err(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Signal(os.Kill); err == nil {
+		t.Error("a process that has ended got a signal")
+	}
+}

@@ -1,0 +1,42 @@
+package shmtransport
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkReceive measures one goroutine that publishes and receives, per sample: small samples and samples in slots, one
+// by one and in batches.
+func BenchmarkReceive(b *testing.B) {
+	for _, size := range []int{64, 1024} {
+		for _, batch := range []int{1, 64} {
+			b.Run(fmt.Sprintf("size=%d/batch=%d", size, batch), func(b *testing.B) {
+				h := newEntryRing(b, WriterOptions{Depth: 128, MaxPayload: size})
+				r := h.reader(LinkRequest{}, ReaderOptions{})
+				payloads := make([][]byte, batch)
+				for i := range payloads {
+					payloads[i] = make([]byte, size)
+				}
+				buf := make([]Sample, batch)
+				b.ResetTimer()
+				for range b.N / batch {
+					h.w.PublishBatch(b.Context(), payloads)
+					var n int
+					var err error
+					if batch == 1 {
+						buf[0], err = r.Receive(b.Context())
+						n = 1
+					} else {
+						n, err = r.ReceiveBatch(b.Context(), buf)
+					}
+					if n != batch || err != nil {
+						b.Fatal(n, err)
+					}
+					for _, s := range buf {
+						s.Release()
+					}
+				}
+			})
+		}
+	}
+}
