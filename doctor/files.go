@@ -7,8 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/shmtransport"
 )
 
 // files reports files that are invalid or cannot be read. Files of dead participants have a finding of their own.
@@ -38,14 +38,9 @@ func verb(n int, what, one, many string) string {
 }
 
 func (x *examination) fileFinding(name string, err error, w Where) Finding {
-	found, known := uint32(0), uint32(0)
-	var a *registry.VersionError
-	var b *shmtransport.VersionError
+	var version *errdefs.VersionError
 	switch {
-	case errors.As(err, &a):
-		found, known = a.Found, a.Known
-	case errors.As(err, &b):
-		found, known = b.Theirs, b.Ours
+	case errors.As(err, &version):
 	case errors.Is(err, fs.ErrPermission):
 		return Finding{Severity: Warning, Fault: Unreadable, What: fmt.Sprintf("%s cannot be read: %v", name, err),
 			Why:    "Whoever may not read it does not see that program, and this examination does not either.",
@@ -56,7 +51,7 @@ func (x *examination) fileFinding(name string, err error, w Where) Finding {
 			Remedy: "Restart the program that the file belongs to. If it happens again, it has a fault, or something else writes into its files.", Where: w}
 	}
 	f := Finding{Severity: Problem, Fault: OtherVersion, Where: w,
-		What:    fmt.Sprintf("%s has layout version %d; this program speaks version %d", name, found, known),
+		What:    fmt.Sprintf("%s has layout version %d; this program speaks version %d", name, version.Found, version.Known),
 		Why:     "Programs of different layout versions do not hear each other, though they are in one domain.",
 		Remedy:  "Build all programs of the domain with the same release of shmbus, or give them different domains (SHMBUS_DOMAIN).",
 		Command: "fuser -v " + x.path(name)}

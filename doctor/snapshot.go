@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -210,8 +211,8 @@ func (l *snapshot) setFault(name string, err error) {
 
 // attribute records an error of the observer for the file that it concerns.
 func (l *snapshot) attribute(err error) {
-	var version *registry.VersionError
-	var damaged *registry.CorruptError
+	var version *errdefs.VersionError
+	var damaged *errdefs.CorruptError
 	var path *fs.PathError
 	switch {
 	case errors.As(err, &version):

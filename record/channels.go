@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
@@ -80,7 +81,7 @@ func (c *channelTable) add(key channelKey, like *mcapfile.Channel) (*channel, er
 	definition.Metadata[keyStream] = ch.stream
 	var err error
 	ch.Channel, err = c.w.AddChannel(definition)
-	if errors.As(err, new(*mcapfile.CapacityError)) {
+	if errors.As(err, new(*errdefs.LimitError)) {
 		return nil, nil
 	}
 	if err != nil {

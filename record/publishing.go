@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
@@ -80,7 +81,7 @@ func firstOf(errs []error) (first error) {
 
 // isFull reports whether the participant has reached its limit of publishers and subscriptions.
 func isFull(err error) bool {
-	var limit *registry.LimitError
+	var limit *errdefs.LimitError
 	return errors.As(err, &limit) && limit.Limit == registry.MaxEndpoints
 }
 

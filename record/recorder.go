@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
-	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -164,7 +164,7 @@ func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err err
 	case errors.As(err, new(*mcapfile.MessageSizeError)):
 		lost++
 		src.summary.TooLarge++
-	case errors.As(err, new(*shmtransport.CorruptError)):
+	case errors.As(err, new(*errdefs.CorruptError)):
 		lost++ // the publisher truncated its file before the payload was copied
 	default:
 		return err

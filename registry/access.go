@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -171,12 +172,12 @@ func ownedBy(f *shm.File, uid int) error {
 	return CheckOwner(f.Path(), owner.UID, uid)
 }
 
-// CheckOwner returns a *CorruptError when the owner of a participant's file is not the user of that participant.
+// CheckOwner returns a *errdefs.CorruptError when the owner of a participant's file is not the user of that participant.
 func CheckOwner(path string, owner, want int) error {
 	if owner == want {
 		return nil
 	}
-	return &CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, "+
+	return &errdefs.CorruptError{Path: path, What: fmt.Sprintf("it belongs to %s and its participant to %s, "+
 		"so another user put it there; mode 3770 of the directory prevents that",
 		userName(owner), userName(want))}
 }

@@ -43,7 +43,7 @@ func (r *Registry) conflicting(number uint32) bool {
 // Advertise makes a publisher or subscription known to the domain. When it returns, the record can be read and the bell has
 // been rung. The number in e.ID comes from ReserveID and is used up on success. The participant in e.ID is ignored. A Since of
 // zero stands for now. With Options.ReadOnly no other process sees the endpoint, and a publisher is refused. Errors are
-// *NameError, *LimitError, *SpaceError, and os.ErrClosed after Close.
+// *NameError, *errdefs.LimitError, *errdefs.SpaceError, and os.ErrClosed after Close.
 func (r *Registry) Advertise(e Endpoint) (*Advertisement, error) {
 	a, err := r.advertise(&e)
 	if err != nil {

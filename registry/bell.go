@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -159,7 +160,7 @@ func readRegistryFile(f *shm.File, path string) (nonce []byte, err error) {
 	if size, err := f.Size(); err != nil {
 		return nil, err
 	} else if n < len(b) || size != registrySize {
-		return nil, &CorruptError{Path: path, What: fmt.Sprintf("it has %d bytes instead of %d", size, registrySize)}
+		return nil, &errdefs.CorruptError{Path: path, What: fmt.Sprintf("it has %d bytes instead of %d", size, registrySize)}
 	}
 	return b[offNonce:], nil
 }
@@ -186,7 +187,7 @@ func (b *bell) check() bool {
 			return true
 		}
 	}
-	if b.all != nil && shm.IsOurWant(err) {
+	if b.all != nil && errdefs.IsLocalShortage(err) {
 		return true // descriptors or memory are short, which says nothing about the file
 	}
 	had := b.all != nil

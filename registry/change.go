@@ -13,7 +13,7 @@ const (
 	Removed                               // a publisher or subscription is gone
 	Touched                               // a participant changed something; comes after its Added and Removed
 	Corrupt                               // a file of a participant fails a check, and that part is ignored: Err
-	VersionMismatch                       // a participant has another layout version and is ignored: Err is a *VersionError
+	VersionMismatch                       // a participant has another layout version and is ignored: Err is a *errdefs.VersionError
 )
 
 var changeNames = [...]string{

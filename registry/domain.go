@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -89,7 +90,7 @@ func prepareDomain(dir string, log *slog.Logger) (fs.FileMode, error) {
 	if _, missing := os.Stat(parent); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return 0, examineError(parent, missing)
 	}
-	if errors.As(err, new(*SpaceError)) || errors.As(err, new(*NameConflictError)) {
+	if errors.As(err, new(*errdefs.SpaceError)) || errors.As(err, new(*NameConflictError)) {
 		return 0, err
 	}
 	if errors.Is(err, fs.ErrPermission) {
@@ -243,7 +244,7 @@ func RemoveDomain(dir string) error {
 		return &InUseError{Dir: dir, Participants: sortedIDs(living)}
 	}
 	bell := filepath.Join(dir, registryName)
-	if err := checkRegistryFile(bell); err != nil && !errors.As(err, new(*VersionError)) && !errors.Is(err, fs.ErrNotExist) {
+	if err := checkRegistryFile(bell); err != nil && !errors.As(err, new(*errdefs.VersionError)) && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the domain: %w", err)
 	}
 	// A participant may join from here on. Then the directory is not empty and stays. At its next periodic scan the new

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 func wantText(t testing.TB, err error, parts ...string) {
@@ -373,7 +375,7 @@ func TestObserver_ChangesNothing(t *testing.T) {
 			t.Errorf("there are %+v", all)
 		}
 		problems := errors.Join(o.Errors()...)
-		if len(o.Errors()) != 2 || !errors.As(problems, new(*VersionError)) || !errors.As(problems, new(*CorruptError)) {
+		if len(o.Errors()) != 2 || !errors.As(problems, new(*errdefs.VersionError)) || !errors.As(problems, new(*errdefs.CorruptError)) {
 			t.Errorf("the problems are %v", problems)
 		}
 	}

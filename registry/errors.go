@@ -10,12 +10,6 @@ import (
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
-// A SpaceError says that the file system of the domain is full. Nothing was allocated.
-type SpaceError = shm.SpaceError
-
-// A MemoryError says that this process may map no more shared memory. Nothing was allocated.
-type MemoryError = shm.MemoryError
-
 // A NameError says that a name breaks a rule for names of its kind.
 type NameError struct {
 	What string // "topic name", "topic pattern", "domain name", "unit name", ...
@@ -26,47 +20,6 @@ type NameError struct {
 func (e *NameError) Error() string {
 	return fmt.Sprintf("%.300q is not a valid %s: %s", e.Name, e.What, e.Rule)
 }
-
-// A LimitError says that a fixed limit was reached. Nothing was changed.
-type LimitError struct {
-	What   string // what there would be too much of
-	Limit  int64
-	Remedy string
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("too many %s: the limit is %d; %s", e.What, e.Limit, e.Remedy)
-}
-
-// A VersionError says that a file was written by a program with another version of the shared layout.
-type VersionError struct {
-	Path  string
-	Found uint32 // the version of the file
-	Known uint32 // the version of this program
-}
-
-func (e *VersionError) Error() string {
-	return fmt.Sprintf("%s has layout version %d, this program speaks version %d: "+
-		"build both programs with the same release of shmbus, or keep them in different domains (SHMBUS_DOMAIN)",
-		e.Path, e.Found, e.Known)
-}
-
-// A CorruptError says that the content of a shared file fails a check.
-type CorruptError struct {
-	Path string
-	What string // what is wrong, and where in the file
-	Err  error  // the cause, or nil
-}
-
-func (e *CorruptError) Error() string {
-	s := fmt.Sprintf("%s is damaged: %s", e.Path, e.What)
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s + "; restart the program that wrote it, or remove the file once no program of the domain runs"
-}
-
-func (e *CorruptError) Unwrap() error { return e.Err }
 
 // A NameConflictError says that a foreign file has a name that shmbus needs for a file of its own. In a shared domain, each
 // user that may create files in the directory can cause that.

@@ -17,9 +17,6 @@ func TestErrors_NameLimitAndRemedy(t *testing.T) {
 		want []string
 	}{
 		{&NameError{What: "topic name", Name: "a//b", Rule: "the rule"}, []string{"topic name", `"a//b"`, "the rule"}},
-		{&LimitError{What: "things", Limit: 42, Remedy: "use fewer"}, []string{"too many things", "42", "use fewer"}},
-		{&VersionError{Path: "/p", Found: 9, Known: 1}, []string{"/p", "version 9", "version 1", "same release", "SHMBUS_DOMAIN"}},
-		{&CorruptError{Path: "/p", What: "page 3", Err: cause}, []string{"/p", "page 3", "the cause", "restart", "remove"}},
 		{&DirError{Dir: "/d", Reason: "too open", Remedy: "chmod it", Err: cause}, []string{`"/d"`, "too open", "chmod it", "the cause"}},
 		{&InUseError{Dir: "/d", Participants: []ID{1, 2, 3, 4, 5, 6}}, []string{"/d", "6 participants", "0000000000000005, ...", "end those"}},
 		{mismatch, []string{`"a/b"`, "pkg.Old", "msgpack", "6b86b273ff34fce1", "0000000000000001.2", "pkg.New", "cbor",
@@ -31,7 +28,7 @@ func TestErrors_NameLimitAndRemedy(t *testing.T) {
 			}
 		}
 	}
-	if !errors.Is(&CorruptError{Err: cause}, cause) || !errors.Is(&DirError{Err: cause}, cause) {
+	if !errors.Is(&DirError{Err: cause}, cause) {
 		t.Error("a cause cannot be asked for")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/process"
 )
 
@@ -40,7 +41,7 @@ func (h *header) put(b []byte) {
 // parseHeader parses and checks the first page of the participant file of id at path.
 func parseHeader(b []byte, path string, id ID) (*header, error) {
 	bad := func(format string, a ...any) error {
-		return &CorruptError{Path: path, What: fmt.Sprintf(format, a...)}
+		return &errdefs.CorruptError{Path: path, What: fmt.Sprintf(format, a...)}
 	}
 	if len(b) < pageSize {
 		return nil, bad("it ends after %d bytes, inside the header", len(b))
@@ -77,7 +78,7 @@ func parseHeader(b []byte, path string, id ID) (*header, error) {
 		return nil, bad("the path of the executable is not valid UTF-8")
 	}
 	if err := checkUnit(h.unit); err != nil {
-		return nil, &CorruptError{Path: path, What: "the header", Err: err}
+		return nil, &errdefs.CorruptError{Path: path, What: "the header", Err: err}
 	}
 	return h, nil
 }
@@ -85,10 +86,10 @@ func parseHeader(b []byte, path string, id ID) (*header, error) {
 // checkVersion checks the magic and the layout version, with which every shared file begins.
 func checkVersion(b []byte, path, magic string) error {
 	if string(b[offMagic:offMagic+len(magic)]) != magic {
-		return &CorruptError{Path: path, What: fmt.Sprintf("it does not begin with %q", magic)}
+		return &errdefs.CorruptError{Path: path, What: fmt.Sprintf("it does not begin with %q", magic)}
 	}
 	if v := native.Uint32(b[offVersion:]); v != layoutVersion {
-		return &VersionError{Path: path, Found: v, Known: layoutVersion}
+		return &errdefs.VersionError{Path: path, Found: v, Known: layoutVersion}
 	}
 	return nil
 }

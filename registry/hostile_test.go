@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // readAll reads a participant file as a scan does. A torn record is an error.
@@ -109,7 +111,7 @@ func TestPeer_CorruptHeader(t *testing.T) {
 	f.b[offID] ^= 1
 	w := watch(t, dir)
 	c := w.expect(f.id, Corrupt)[0]
-	if !errors.As(c.Err, new(*CorruptError)) {
+	if !errors.As(c.Err, new(*errdefs.CorruptError)) {
 		t.Errorf("the error is %T", c.Err)
 	}
 	w.quiet(f.id)
@@ -133,7 +135,7 @@ func TestPeer_AnotherLayoutVersion(t *testing.T) {
 	f := forge(t, dir, nil)
 	native.PutUint32(f.b[offVersion:], 7)
 	w := watch(t, dir)
-	var version *VersionError
+	var version *errdefs.VersionError
 	if c := w.expect(f.id, VersionMismatch)[0]; !errors.As(c.Err, &version) || version.Found != 7 || version.Known != layoutVersion {
 		t.Errorf("the error is %v", c.Err)
 	}
@@ -219,7 +221,7 @@ func TestPeer_InvalidRecordsRejected(t *testing.T) {
 			f.advertise(publisher("liar"))
 			lie(f)
 			p, errs := readAll(dir, f.id)
-			if len(errs) == 0 || !errors.As(errs[0], new(*CorruptError)) {
+			if len(errs) == 0 || !errors.As(errs[0], new(*errdefs.CorruptError)) {
 				t.Errorf("the errors are %v", errs)
 			}
 			topics := ""

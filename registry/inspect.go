@@ -20,8 +20,8 @@ const (
 // is RegistryFile or foreign.
 func ParseFileName(name string) (owner ID, suffix string, ok bool) { return parseFileName(name) }
 
-// CheckRegistryFile reads the beginning of the registry file of a domain and checks it. It returns a *VersionError, a
-// *CorruptError, or the error of reading.
+// CheckRegistryFile reads the beginning of the registry file of a domain and checks it. It returns a *errdefs.VersionError, a
+// *errdefs.CorruptError, or the error of reading.
 func CheckRegistryFile(dir string) error { return checkRegistryFile(filepath.Join(dir, registryName)) }
 
 // IsDead asks the kernel whether a participant is gone for good: its participant file is not locked, or is missing. A

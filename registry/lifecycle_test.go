@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/stats"
 )
 
@@ -59,7 +60,7 @@ func TestAdvertise_TwoHundred(t *testing.T) {
 func TestAdvertise_Limits(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir).Registry
-	var limit *LimitError
+	var limit *errdefs.LimitError
 	try := func(what string, e Endpoint) {
 		t.Helper()
 		e.ID.Number = r.ReserveID()

@@ -9,9 +9,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/process"
-	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // An Observer reads a domain without taking part: it creates no file, wakes no process, and no process sees it. Its methods may
@@ -39,7 +38,7 @@ func Observe(dir string) (*Observer, error) {
 	}
 	self, err := process.Self()
 	if err != nil {
-		return nil, fmt.Errorf("observe the domain: %w", shm.Explain(err))
+		return nil, fmt.Errorf("observe the domain: %w", errdefs.Explain(err))
 	}
 	return &Observer{dir: filepath.Clean(dir), interest: everything(), self: self, peers: make(map[ID]*peer)}, nil
 }
@@ -51,7 +50,7 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, fmt.Errorf("scan the domain: %w", closed.Error("the observer is closed"))
+		return nil, fmt.Errorf("scan the domain: %w", errdefs.Closed("the observer is closed"))
 	}
 	o.problems = nil
 	present := make(map[ID]bool)
@@ -83,7 +82,7 @@ func bySince(a, b Participant) int {
 	return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID, b.ID))
 }
 
-// Errors returns an error for each part that the last Snapshot left out: a *VersionError, a *CorruptError, or the error of
+// Errors returns an error for each part that the last Snapshot left out: a *errdefs.VersionError, a *errdefs.CorruptError, or the error of
 // reading a file.
 func (o *Observer) Errors() []error {
 	o.mu.Lock()
@@ -142,7 +141,7 @@ func (o *Observer) addPeer(id ID) (*peer, error) {
 	}
 	if len(o.peers) >= MaxParticipants {
 		p.file.Close()
-		return nil, &LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
+		return nil, &errdefs.LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
 	p.checkPID(&o.self, nil, true)
 	o.peers[id] = p

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
 )
@@ -57,13 +58,13 @@ func openPeer(dir string, id ID) (*peer, error) {
 	}
 	p := &peer{dir: dir, id: id, file: f, info: Participant{ID: id}, numbers: make(map[uint32]bool)}
 	if p.owner, err = f.Owner(); err != nil {
-		return p, &CorruptError{Path: path, What: "its owner cannot be asked for", Err: err}
+		return p, &errdefs.CorruptError{Path: path, What: "its owner cannot be asked for", Err: err}
 	}
 	p.info.UID, p.info.GID = p.owner.UID, p.owner.GID
 	b := make([]byte, pageSize)
 	n, err := f.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return p, &CorruptError{Path: path, What: "the header cannot be read", Err: err}
+		return p, &errdefs.CorruptError{Path: path, What: "the header cannot be read", Err: err}
 	}
 	if p.head, err = parseHeader(b[:n], path, id); err != nil {
 		return p, err
@@ -120,7 +121,7 @@ func (p *peer) words() (words, error) {
 }
 
 func (p *peer) corrupt(what string, err error) error {
-	return &CorruptError{Path: filePath(p.dir, p.id, participantSuffix), What: what, Err: err}
+	return &errdefs.CorruptError{Path: filePath(p.dir, p.id, participantSuffix), What: what, Err: err}
 }
 
 // A difference is the result of reading a table again.

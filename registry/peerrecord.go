@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // shortRecord is the number of bytes that are read of a page at first. Nearly all records are shorter.
@@ -44,7 +44,7 @@ func (p *peer) load(page int, word uint64) (*entry, error) {
 			}
 			return &entry{page: page, word: word, endpoint: e}, nil
 		}
-		if errors.Is(err, errTorn) || shm.IsOurWant(err) {
+		if errors.Is(err, errTorn) || errdefs.IsLocalShortage(err) {
 			return nil, errTorn // the budget is used up, or this process lacks descriptors or memory
 		}
 		if bytes.Equal(b, last) {

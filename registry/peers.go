@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/process"
-	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // addPeer opens the file of a new participant. It reports whether the participant is dead, and returns the error of opening the
@@ -29,7 +29,7 @@ func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 	if p == nil {
 		switch {
 		case errors.Is(bad, fs.ErrNotExist):
-		case shm.IsOurWant(bad): // this process lacks descriptors or memory: it tries again
+		case errdefs.IsLocalShortage(bad): // this process lacks descriptors or memory: it tries again
 			if !r.scarceReported {
 				r.scarceReported = true
 				r.log.Warn("not every participant can be examined now", "participant", id, "err", bad)
@@ -55,7 +55,7 @@ func (r *Registry) addPeer(id ID, full bool) (dead bool, err error) {
 		if k.own || r.interest.followsMembers() {
 			r.announce(k)
 		}
-	case errors.As(bad, new(*VersionError)):
+	case errors.As(bad, new(*errdefs.VersionError)):
 		r.report(k, VersionMismatch, Endpoint{}, bad)
 	default:
 		r.report(k, Corrupt, Endpoint{}, bad)

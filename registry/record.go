@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // A prefix is the beginning of an endpoint page. Pages with equal prefixes hold the same record.
@@ -68,7 +69,7 @@ func encodeBody(e *Endpoint) ([]byte, error) {
 		b = append(native.AppendUint16(b, uint16(len(text))), text...)
 	}
 	if len(b) > maxBody {
-		return nil, &LimitError{What: "bytes in the names of one " + e.Kind.String(), Limit: maxBody - offTexts,
+		return nil, &errdefs.LimitError{What: "bytes in the names of one " + e.Kind.String(), Limit: maxBody - offTexts,
 			Remedy: "use shorter names, or spread the patterns over several subscriptions"}
 	}
 	return b, nil
@@ -189,7 +190,7 @@ func checkEndpoint(e *Endpoint) error {
 		}
 	}
 	if len(e.Schema) > MaxSchema {
-		return &LimitError{What: "bytes of schema of one " + e.Kind.String(), Limit: MaxSchema,
+		return &errdefs.LimitError{What: "bytes of schema of one " + e.Kind.String(), Limit: MaxSchema,
 			Remedy: "leave out what the type does not use, or send the schema on a topic of its own"}
 	}
 	return nil
@@ -218,7 +219,7 @@ func checkMetadata(e *Endpoint) error {
 		}
 	}
 	if size > MaxMetadata {
-		return &LimitError{What: "bytes in the metadata of one publisher", Limit: MaxMetadata,
+		return &errdefs.LimitError{What: "bytes in the metadata of one publisher", Limit: MaxMetadata,
 			Remedy: "publish what is long on a topic of its own"}
 	}
 	return nil

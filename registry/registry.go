@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -126,7 +127,7 @@ func join(opts Options) (*Registry, error) {
 	}
 	self, err := process.Self()
 	if err != nil {
-		return nil, shm.Explain(err)
+		return nil, errdefs.Explain(err)
 	}
 	self.Executable = cutName(self.Executable, maxExecutable)
 	if opts.Unit == "" {
@@ -211,7 +212,7 @@ func (r *Registry) enter() (err error) {
 	}
 	failpoint.At("join.clean")
 	if living >= MaxParticipants {
-		return &LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
+		return &errdefs.LimitError{What: "participants in " + r.dir, Limit: MaxParticipants,
 			Remedy: "end some, or spread them over several domains (SHMBUS_DOMAIN)"}
 	}
 	if r.bell, err = openBell(r.dir, r.modes.Registry, r.log); err != nil {

@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/process"
-	"github.com/shmbus/shmbus/internal/shm"
 )
 
 const (
@@ -62,7 +61,7 @@ func (r *Registry) scan(deep depth) (again time.Duration, err error) {
 // scanLocked is scan with scanning held.
 func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 	if r.closing.Load() {
-		return scanPeriod, closed.Error("the participant is closed")
+		return scanPeriod, errdefs.Closed("the participant is closed")
 	}
 	n := r.hints.read(r.bell)
 	due := r.scheduled(deep, n.ok)
@@ -96,7 +95,7 @@ func (r *Registry) scanLocked(deep depth) (again time.Duration, err error) {
 	if listed {
 		if err = r.listing.list(r.dir); err != nil {
 			r.hints.known = false
-			if !shm.IsOurWant(err) {
+			if !errdefs.IsLocalShortage(err) {
 				return shortPeriod, err
 			}
 			listed = false // the known peers are examined all the same

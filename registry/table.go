@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -68,10 +68,10 @@ func (t *table) put(e *Endpoint, body []byte) (page int, counters []byte, err er
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return 0, nil, closed.Error("the participant is closed")
+		return 0, nil, errdefs.Closed("the participant is closed")
 	}
 	if t.schemas+int64(len(e.Schema)) > MaxSchemas {
-		return 0, nil, &LimitError{What: "bytes of schemas of one participant", Limit: MaxSchemas,
+		return 0, nil, &errdefs.LimitError{What: "bytes of schemas of one participant", Limit: MaxSchemas,
 			Remedy: "advertise fewer publishers and subscriptions with large schemas in one process"}
 	}
 	if page, err = t.freePage(); err != nil {
@@ -118,7 +118,7 @@ func (t *table) freePage() (int, error) {
 	}
 	page := len(t.used)
 	if page == MaxEndpoints {
-		return 0, &LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEndpoints,
+		return 0, &errdefs.LimitError{What: "publishers and subscriptions of one participant", Limit: MaxEndpoints,
 			Remedy: "close some, use patterns instead of many subscriptions, or spread them over several participants"}
 	}
 	at, end := pageOffset(page), pageOffset(page)+pageSize

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
@@ -128,7 +129,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		release()
 		w.ringBell()
 		failpoint.At("refuse.bell")
-		return &LimitError{What: "subscriptions of one publisher", Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
+		return &errdefs.LimitError{What: "subscriptions of one publisher", Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 	}
 	r.entry = entry
 	if req.Lossless {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
@@ -28,7 +29,7 @@ func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 		if id, ok := w.pool.alloc(n, err != nil); ok {
 			return id, nil
 		}
-		var limit *LimitError
+		var limit *errdefs.LimitError
 		var space *NoSpaceError
 		if !errors.As(err, &limit) && !errors.As(err, &space) {
 			return 0, err
@@ -78,9 +79,9 @@ func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 // slot of n bytes. Without it a publisher whose limit was reached by small payloads could never publish a larger one.
 // It follows a withdrawFor without success and has the same results.
 //
-// It does nothing if cause is a *MemoryError: punching holes frees memory but no address space.
+// It does nothing if cause is a *errdefs.MemoryError: punching holes frees memory but no address space.
 func (w *Writer) withdrawSmaller(n int, cause error) (id slotID, untaken uint64) {
-	if errors.As(cause, new(*MemoryError)) {
+	if errors.As(cause, new(*errdefs.MemoryError)) {
 		return noSlot, 0
 	}
 	depth := uint64(w.ring.Depth())

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -69,7 +69,7 @@ func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 			defer stop()
 		}
 		if w.closed {
-			return closed.Error("the publisher is closed")
+			return errdefs.Closed("the publisher is closed")
 		}
 		if !slowest.isCurrent() {
 			w.removeReaders(func(r *remoteReader) bool { return !r.isCurrent() })

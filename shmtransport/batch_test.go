@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 func texts(from, to int) (payloads [][]byte) {
@@ -89,7 +91,7 @@ func testReceiveBatch_MaxHeld(t *testing.T, newRing ringMaker) {
 	if n != 5 || err != nil {
 		t.Fatalf("%d samples, %v", n, err)
 	}
-	if _, err := r.ReceiveBatch(t.Context(), buf[n:]); !errors.As(err, new(*LimitError)) {
+	if _, err := r.ReceiveBatch(t.Context(), buf[n:]); !errors.As(err, new(*errdefs.LimitError)) {
 		t.Fatalf("got %v", err)
 	}
 	buf[1].Release()

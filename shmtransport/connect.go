@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"context"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // Connected returns the number of publishers that have admitted this subscription, or that have ended and still have
@@ -22,7 +22,7 @@ func (r *Reader) Connected() int {
 }
 
 // AwaitConnected waits until n publishers are connected. If n is negative, it waits for all that are linked and have
-// room for one more subscription; if none of them has room, it returns a *LimitError. Samples may be received
+// room for one more subscription; if none of them has room, it returns a *errdefs.LimitError. Samples may be received
 // meanwhile.
 func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	stop := context.AfterFunc(ctx, r.Wake)
@@ -32,7 +32,7 @@ func (r *Reader) AwaitConnected(ctx context.Context, n int) error {
 	p.warmUntil = p.now() + int64(warmTime)
 	for {
 		if r.closed.Load() {
-			return closed.Error("the subscriber is closed")
+			return errdefs.Closed("the subscriber is closed")
 		}
 		if done, err := r.checkAndWait(ctx, p, n); done || err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // publishAndClose makes a publisher that publishes payloads to r and closes, and tells the reader.
@@ -196,7 +198,7 @@ func testReader_SamplesOfEndedPublishers(t *testing.T, newRing ringMaker) {
 		})
 		take()
 		take()
-		if _, _, err := tryReceive(r); !errors.As(err, new(*LimitError)) {
+		if _, _, err := tryReceive(r); !errors.As(err, new(*errdefs.LimitError)) {
 			t.Fatalf("more are held than may be: %v", err)
 		}
 		if f := r.Stats(); f.Held != 3 {

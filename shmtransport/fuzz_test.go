@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
@@ -124,7 +125,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 		if n := r.Stats().Held; n != uint64(len(held)) {
 			t.Fatalf("%d samples are held, not %d", n, len(held))
 		}
-		var limit *LimitError
+		var limit *errdefs.LimitError
 		if len(held) > 5 || errors.As(err, &limit) {
 			for _, s := range held {
 				s.Release()

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
-	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // heapStore is a store and its view in private memory, in which the race detector and the fuzzer see every access.
@@ -27,7 +27,7 @@ func (s *heapStore) grow(n int64) (int64, []byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.limit > 0 && s.size+n > s.limit {
-		return 0, nil, &shm.SpaceError{Path: "heap", Needed: n, Available: s.limit - s.size}
+		return 0, nil, &errdefs.SpaceError{Path: "heap", Needed: n, Available: s.limit - s.size}
 	}
 	p := heapChunk{off: s.size, b: mem.Alloc(int(n))}
 	s.chunks = append(s.chunks, p)

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -121,7 +122,7 @@ type failingStore struct {
 func (s failingStore) grow(n int64) (int64, []byte, error) {
 	if !*s.asked {
 		*s.asked = true
-		return 0, nil, &shm.SpaceError{Path: "full", Needed: n}
+		return 0, nil, &errdefs.SpaceError{Path: "full", Needed: n}
 	}
 	return s.store.grow(n)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
@@ -47,8 +48,8 @@ func (p *PublisherState) Slots() (n int, size int64) {
 	return n, size
 }
 
-// InspectPublisher reads a publisher's file, without mapping it. Invalid content is a *CorruptError, another layout a
-// *VersionError.
+// InspectPublisher reads a publisher's file, without mapping it. Invalid content is a *errdefs.CorruptError, another layout a
+// *errdefs.VersionError.
 func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	f, err := shm.Open(path)
 	if err != nil {
@@ -56,7 +57,7 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	}
 	defer f.Close()
 	corrupt := func(format string, args ...any) error {
-		return &CorruptError{Where: path, What: fmt.Sprintf(format, args...)}
+		return &errdefs.CorruptError{Path: path, What: fmt.Sprintf(format, args...)}
 	}
 	h := make([]byte, pubOffRing)
 	if err := readFull(f, h, 0); err != nil {
@@ -66,7 +67,7 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 		return nil, corrupt("magic %#x is not a publisher's", magic)
 	}
 	if v := binary.NativeEndian.Uint32(h[pubOffVersion:]); v != LayoutVersion {
-		return nil, &VersionError{Path: path, Theirs: v, Ours: LayoutVersion}
+		return nil, &errdefs.VersionError{Path: path, Found: v, Known: LayoutVersion}
 	}
 	owner := PublisherID{binary.NativeEndian.Uint64(h[pubOffOwner:]), binary.NativeEndian.Uint32(h[pubOffNumber:])}
 	if owner != id {
@@ -221,7 +222,7 @@ type LinkState struct {
 }
 
 // InspectReader reads the reader file of a participant, without mapping it, and returns the links that request samples.
-// Links that change meanwhile may be missing. Invalid content is a *CorruptError, another layout a *VersionError.
+// Links that change meanwhile may be missing. Invalid content is a *errdefs.CorruptError, another layout a *errdefs.VersionError.
 func InspectReader(path string, id uint64) ([]LinkState, error) {
 	p, err := OpenPeerFile(path, id, nil)
 	if err != nil {
@@ -231,7 +232,7 @@ func InspectReader(path string, id uint64) ([]LinkState, error) {
 	if size, err := p.file.Size(); err != nil {
 		return nil, err
 	} else if size < rdrOffGroups {
-		return nil, &CorruptError{Where: path, What: fmt.Sprintf("it ends after %d bytes, inside the header", size)}
+		return nil, &errdefs.CorruptError{Path: path, What: fmt.Sprintf("it ends after %d bytes, inside the header", size)}
 	}
 	var links []LinkState
 	var head [pageOffMarks]byte

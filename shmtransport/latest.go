@@ -3,7 +3,7 @@ package shmtransport
 import (
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
@@ -22,7 +22,7 @@ func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 
 func (r *Reader) tryLatest(s *Sample) (ok, faulted bool, err error) {
 	if r.closed.Load() {
-		return false, false, closed.Error("the subscriber is closed")
+		return false, false, errdefs.Closed("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
 		return false, false, nil

@@ -1,7 +1,7 @@
 package shmtransport
 
 // Magic numbers and version of the files of this package. The version changes when a byte changes its meaning. Programs of
-// different versions refuse each other with a *VersionError.
+// different versions refuse each other with a *errdefs.VersionError.
 const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"

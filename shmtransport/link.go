@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
@@ -95,7 +96,7 @@ const (
 func openLink(v view, id PublisherID) (_ *Link, err error) {
 	defer endOpen(sigbus.Guard(), v, &err)
 	corrupt := func(format string, args ...any) error {
-		return &CorruptError{Where: v.name(), What: fmt.Sprintf(format, args...)}
+		return &errdefs.CorruptError{Path: v.name(), What: fmt.Sprintf(format, args...)}
 	}
 	h := mem.Alloc(pubOffMaxPayload + 8) // the constant fields; read rather than mapped, so that the file is mapped once
 	if err := v.readAt(h, 0); errors.Is(err, io.EOF) {
@@ -107,7 +108,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		return nil, corrupt("magic %#x is not a publisher's", magic)
 	}
 	if theirs := mem.Uint32(h, pubOffVersion).Load(); theirs != LayoutVersion {
-		return nil, &VersionError{Path: v.name(), Theirs: theirs, Ours: LayoutVersion}
+		return nil, &errdefs.VersionError{Path: v.name(), Found: theirs, Known: LayoutVersion}
 	}
 	depth := mem.Uint32(h, pubOffDepth).Load()
 	if depth == 0 || depth > MaxDepth || depth&(depth-1) != 0 {
@@ -122,8 +123,8 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		return nil, corrupt("largest payload %d", limit)
 	}
 	whole, err := v.window(0, pubOffRing+ring.Bytes(int(depth)))
-	if errors.As(err, new(*MemoryError)) {
-		return nil, noSpace(err)
+	if errors.As(err, new(*errdefs.MemoryError)) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, corrupt("%v", err)
@@ -172,5 +173,5 @@ func (l *Link) untaken() uint64 {
 }
 
 func (l *Link) corrupt(format string, args ...any) error {
-	return &CorruptError{Where: l.view.name(), What: fmt.Sprintf(format, args...)}
+	return &errdefs.CorruptError{Path: l.view.name(), What: fmt.Sprintf(format, args...)}
 }

@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"fmt"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
@@ -61,7 +62,7 @@ func (l *Link) tryBegin() {
 func (l *Link) refused() bool { return l.admitGen.Load() != l.requestGen && l.full.Load() != 0 }
 
 func (l *Link) refusal() error {
-	return &LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
+	return &errdefs.LimitError{What: fmt.Sprintf("subscriptions of publisher %v", l.id), Limit: MaxReaders, Remedy: "close some, or publish for them on another topic"}
 }
 
 // findAdmission looks for this link's entry in the publisher's admission table and returns its start.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -37,16 +38,16 @@ func (l *Link) mapArena(k int, a *viewArena) error {
 	switch {
 	case arenas > maxMappedArenas:
 		l.addMapped(-int64(n), -1)
-		return &LimitError{What: fmt.Sprintf("pieces of memory of publishers, with one more of %v", l.id), Limit: maxMappedArenas, Remedy: "subscribe to fewer publishers in one process, or set their SampleSize"}
+		return &errdefs.LimitError{What: fmt.Sprintf("pieces of memory of publishers, with one more of %v", l.id), Limit: maxMappedArenas, Remedy: "subscribe to fewer publishers in one process, or set their SampleSize"}
 	case all > maxMappedBytes:
 		l.addMapped(-int64(n), -1)
-		return &LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMappedBytes, Remedy: "subscribe to fewer publishers in one process"}
+		return &errdefs.LimitError{What: fmt.Sprintf("bytes of memory of publishers, with %d of %v", n, l.id), Limit: maxMappedBytes, Remedy: "subscribe to fewer publishers in one process"}
 	}
 	b, err := l.view.window(int64(a.off), int(n))
 	if err != nil {
 		l.addMapped(-int64(n), -1)
 	}
-	if errors.As(err, new(*MemoryError)) {
+	if errors.As(err, new(*errdefs.MemoryError)) {
 		return err // this process lacks memory; the publisher is not at fault
 	}
 	if err != nil {

@@ -2,20 +2,14 @@ package shmtransport
 
 import (
 	"errors"
-)
 
-// noSpace converts an error for lack of memory that is not for a slot to a *NoSpaceError.
-func noSpace(err error) error {
-	if full := asNoSpace(err); full != nil {
-		return full
-	}
-	return err
-}
+	"github.com/shmbus/shmbus/internal/errdefs"
+)
 
 // alsoNeed adds n bytes to the need that an error for lack of memory reports, for the next step.
 func alsoNeed(err error, n int64) {
-	var space *SpaceError
-	var memory *MemoryError
+	var space *errdefs.SpaceError
+	var memory *errdefs.MemoryError
 	switch {
 	case errors.As(err, &space):
 		space.Needed += n
@@ -26,11 +20,11 @@ func alsoNeed(err error, n int64) {
 
 // asNoSpace returns an error for lack of memory as a *NoSpaceError, or nil for other errors.
 func asNoSpace(err error) *NoSpaceError {
-	var space *SpaceError
+	var space *errdefs.SpaceError
 	if errors.As(err, &space) {
 		return &NoSpaceError{Needed: space.Needed, Available: space.Available, Err: err}
 	}
-	var memory *MemoryError
+	var memory *errdefs.MemoryError
 	if errors.As(err, &memory) {
 		return &NoSpaceError{Needed: memory.Needed, Available: max(memory.Available, 0), Err: err}
 	}

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // passiveReader connects a passive reader to a publisher.
@@ -205,7 +207,7 @@ func TestPassiveReader_SparseFile(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(s.Payload()), err)
 	}
 	runtime.ReadMemStats(&after)
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 || !errors.As(failed, new(*CorruptError)) {
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 || !errors.As(failed, new(*errdefs.CorruptError)) {
 		t.Errorf("it took %d bytes; failed: %v", grown, failed)
 	}
 }
@@ -224,7 +226,7 @@ func TestReader_MappedArenasLimit(t *testing.T) {
 	if _, err := w.Publish(t.Context(), make([]byte, 5000)); err != nil {
 		t.Fatal(err)
 	}
-	var limit *LimitError
+	var limit *errdefs.LimitError
 	if _, ok, err := tryReceive(r); ok || err != nil || !errors.As(failed, &limit) || limit.Limit != maxMappedArenas {
 		t.Errorf("taken: %t, %v; failed: %v", ok, err, failed)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/shm"
 )
 
@@ -36,17 +37,17 @@ func OpenPeerFile(path string, id uint64, accept func(path string, uid int) erro
 	var h [rdrOffUsed]byte
 	if _, err := f.ReadAt(h[:], 0); err != nil {
 		f.Close()
-		return nil, &CorruptError{Where: path, What: err.Error()}
+		return nil, &errdefs.CorruptError{Path: path, What: err.Error()}
 	}
 	bad := func(err error) (*PeerFile, error) { f.Close(); return nil, err }
 	if magic := binary.NativeEndian.Uint64(h[rdrOffMagic:]); magic != readerMagic {
-		return bad(&CorruptError{Where: path, What: fmt.Sprintf("magic %#x is not a reader's", magic)})
+		return bad(&errdefs.CorruptError{Path: path, What: fmt.Sprintf("magic %#x is not a reader's", magic)})
 	}
 	if v := binary.NativeEndian.Uint32(h[rdrOffVersion:]); v != LayoutVersion {
-		return bad(&VersionError{Path: path, Theirs: v, Ours: LayoutVersion})
+		return bad(&errdefs.VersionError{Path: path, Found: v, Known: LayoutVersion})
 	}
 	if owner := binary.NativeEndian.Uint64(h[rdrOffOwner:]); owner != id {
-		return bad(&CorruptError{Where: path, What: fmt.Sprintf("it belongs to participant %016x", owner)})
+		return bad(&errdefs.CorruptError{Path: path, What: fmt.Sprintf("it belongs to participant %016x", owner)})
 	}
 	p := &PeerFile{id: id, file: f}
 	p.refs.Store(1)
@@ -81,11 +82,11 @@ func (p *PeerFile) changes(seen *[linkGroups]uint32, f func(q LinkRequest, open 
 	// The owner stores the number of entries before it counts a change of a new one, so the counts are read first.
 	var counts [4 * linkGroups]byte
 	if _, err := p.file.ReadAt(counts[:], rdrOffChanges); err != nil {
-		return &CorruptError{Where: p.file.Path(), What: err.Error()}
+		return &errdefs.CorruptError{Path: p.file.Path(), What: err.Error()}
 	}
 	var word [4]byte
 	if _, err := p.file.ReadAt(word[:], rdrOffUsed); err != nil {
-		return &CorruptError{Where: p.file.Path(), What: err.Error()}
+		return &errdefs.CorruptError{Path: p.file.Path(), What: err.Error()}
 	}
 	used := min(binary.NativeEndian.Uint32(word[:]), MaxLinks)
 	for g := uint32(0); g*linksPerGroup < used; g++ {
@@ -108,7 +109,7 @@ func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) erro
 	size := (to - from) * linkEntrySize
 	for i := range both {
 		if _, err := p.file.ReadAt(both[i][:size], linkEntryOffset(from)); err != nil {
-			return &CorruptError{Where: p.file.Path(), What: err.Error()}
+			return &errdefs.CorruptError{Path: p.file.Path(), What: err.Error()}
 		}
 	}
 	for i := range to - from {
@@ -137,13 +138,13 @@ func (p *PeerFile) group(from, to uint32, f func(q LinkRequest, open bool)) erro
 // Page maps the page of a link, read-only. The returned function unmaps it.
 func (p *PeerFile) Page(link uint32) (page []byte, release func(), err error) {
 	if link >= MaxLinks {
-		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d", link)}
+		return nil, nil, &errdefs.CorruptError{Path: p.file.Path(), What: fmt.Sprintf("it has no link %d", link)}
 	}
 	off := linkPageOffset(link)
 	if size, err := p.file.Size(); err != nil {
 		return nil, nil, err
 	} else if off+linkPageSize > size {
-		return nil, nil, &CorruptError{Where: p.file.Path(), What: fmt.Sprintf("link %d is behind the end, at %d bytes", link, size)}
+		return nil, nil, &errdefs.CorruptError{Path: p.file.Path(), What: fmt.Sprintf("link %d is behind the end, at %d bytes", link, size)}
 	}
 	from := off / int64(shm.PageSize()) * int64(shm.PageSize())
 	m, err := p.file.Map(from, int(off-from)+linkPageSize, false)

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -223,7 +224,7 @@ const maxArena = math.MaxInt - 1<<20
 func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 	stride := int64(slotHeaderSize + size)
 	if len(p.arenas) == MaxArenas {
-		return &LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
+		return &errdefs.LimitError{What: "growth steps of one publisher", Limit: MaxArenas, Remedy: "set SampleSize to the size of the largest sample"}
 	}
 	room := p.limit - p.reserved
 	if fit := min(room, maxArena) / stride; fit < int64(slots) {
@@ -241,7 +242,7 @@ func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if errors.As(err, new(*SpaceError)) && !wholeOnly && p.shrink(size, p.limit) {
+	if errors.As(err, new(*errdefs.SpaceError)) && !wholeOnly && p.shrink(size, p.limit) {
 		slots = 1
 		off, b, err = p.store.grow(roundToPage(stride))
 	}

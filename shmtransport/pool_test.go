@@ -7,6 +7,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
@@ -213,7 +214,7 @@ type scarceStore struct {
 
 func (s *scarceStore) grow(n int64) (int64, []byte, error) {
 	if s.scarce && n > s.slot {
-		return 0, nil, &SpaceError{Path: "heap", Needed: n, Available: s.slot}
+		return 0, nil, &errdefs.SpaceError{Path: "heap", Needed: n, Available: s.slot}
 	}
 	return s.heapStore.grow(n)
 }

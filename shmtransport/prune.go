@@ -36,7 +36,7 @@ func (r *Reader) tryPrune() (faulted bool) {
 	return false
 }
 
-// Retry makes the Reader try again the publishers for which Failed was called with a *MemoryError.
+// Retry makes the Reader try again the publishers for which Failed was called with a *errdefs.MemoryError.
 func (r *Reader) Retry() {
 	r.mu.Lock()
 	for _, l := range slices.Concat(*r.links.Load(), r.ended) {

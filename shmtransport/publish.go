@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
@@ -110,7 +110,7 @@ func (w *Writer) awaitRoom(ctx context.Context, id slotID) error {
 	}
 	if w.closed {
 		w.freeUnpublished(id)
-		return closed.Error("the publisher is closed")
+		return errdefs.Closed("the publisher is closed")
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (w *Writer) concat(parts [][]byte) []byte {
 // checkPublish returns an error if a payload of n bytes cannot be published. Called with mu held.
 func (w *Writer) checkPublish(n int) error {
 	if w.closed {
-		return closed.Error("the publisher is closed")
+		return errdefs.Closed("the publisher is closed")
 	}
 	if n < 0 || n > w.maxPayload {
 		return &TooLargeError{Size: int64(n), Limit: int64(w.maxPayload)}

@@ -33,7 +33,7 @@ type ReaderOptions struct {
 	Dropped func(tag any, err *DroppedError)
 
 	// Failed is called, if set, when a link was closed because the publisher's memory is unusable or has no room for
-	// one more subscription (a *LimitError). With a *MemoryError the link stays: this process may map no more of that
+	// one more subscription (a *errdefs.LimitError). With a *errdefs.MemoryError the link stays: this process may map no more of that
 	// publisher's memory, and tries again after Retry. Failed runs within Receive, TryReceive, ReceiveBatch or Latest
 	// and must not call the Reader, except Retry. Errors found by ParticipantExited or Prune are reported on a
 	// separate goroutine, possibly after Close, because their caller may hold locks that Failed needs.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -33,7 +33,6 @@ type ReaderFile struct {
 
 // CreateReaderFile makes the file at path, which must not exist. It grows by a page when a link is first used.
 func CreateReaderFile(path, dir string, mode fs.FileMode, id uint64) (_ *ReaderFile, err error) {
-	defer func() { err = noSpace(err) }()
 	f, err := shm.Create(dir, 0, mode)
 	if err != nil {
 		return nil, err
@@ -115,7 +114,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 // allocEntry returns an unused entry whose page has memory.
 func (f *ReaderFile) allocEntry() (linkEntry, error) {
 	if f.closed {
-		return linkEntry{}, closed.Error("the participant is closed")
+		return linkEntry{}, errdefs.Closed("the participant is closed")
 	}
 	var i uint32
 	if n := len(f.free); n > 0 {
@@ -123,7 +122,7 @@ func (f *ReaderFile) allocEntry() (linkEntry, error) {
 		f.free = f.free[:n-1]
 	} else {
 		if f.used == MaxLinks {
-			return linkEntry{}, &LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
+			return linkEntry{}, &errdefs.LimitError{What: "publishers connected to the subscriptions of one participant", Limit: MaxLinks, Remedy: "join the domain as another participant for some of the subscriptions"}
 		}
 		i = f.used
 		at, end := linkPageOffset(i), linkPageOffset(i)+linkPageSize
@@ -131,7 +130,7 @@ func (f *ReaderFile) allocEntry() (linkEntry, error) {
 			at = linkGroupOffset(i)
 		}
 		if err := f.file.Reserve(at, end-at); err != nil {
-			return linkEntry{}, noSpace(err)
+			return linkEntry{}, err
 		}
 		failpoint.At("request.reserve")
 		f.used++
@@ -227,7 +226,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	}
 	if missing != nil {
 		l.view.close()
-		return &CorruptError{Where: q.WakePath, What: "it was removed while its publishers are there"}
+		return &errdefs.CorruptError{Path: q.WakePath, What: "it was removed while its publishers are there"}
 	}
 	failpoint.At("request.open")
 	if wake.exposed {

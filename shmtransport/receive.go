@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
@@ -22,7 +22,7 @@ func (r *Reader) TryReceive(s *Sample) (ok bool, err error) {
 
 func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 	if r.closed.Load() {
-		return false, false, closed.Error("the subscriber is closed")
+		return false, false, errdefs.Closed("the subscriber is closed")
 	}
 	if !r.lock.tryAcquire() {
 		return false, false, nil
@@ -40,7 +40,7 @@ func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 // own ring can do so more often.
 const maxLapRetries = 64
 
-// Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *LimitError when MaxHeld samples of a
+// Receive waits for the next sample. It returns ctx's error, os.ErrClosed, or a *errdefs.LimitError when MaxHeld samples of a
 // publisher are held and that publisher has one more.
 func (r *Reader) Receive(ctx context.Context) (s Sample, err error) {
 	for faulted := true; faulted; {
@@ -68,7 +68,7 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 	defer r.endGuarded(sigbus.Guard(), s, more, &n, &faulted)
 	for {
 		if r.closed.Load() {
-			return 0, false, closed.Error("the subscriber is closed")
+			return 0, false, errdefs.Closed("the subscriber is closed")
 		}
 		o, err := r.poll(s)
 		if err != nil {
@@ -181,9 +181,9 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// failLink removes a link that is unusable. With a *MemoryError the link stays and is tried again later.
+// failLink removes a link that is unusable. With a *errdefs.MemoryError the link stays and is tried again later.
 func (r *Reader) failLink(l *Link, err error) {
-	if errors.As(err, new(*MemoryError)) {
+	if errors.As(err, new(*errdefs.MemoryError)) {
 		l.starve()
 	} else {
 		r.removeLink(l)
@@ -203,5 +203,5 @@ func (r *Reader) notify(f func()) {
 }
 
 func (r *Reader) tooManyHeld(l *Link) error {
-	return &LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: len(l.marks), Remedy: "release some, or raise MaxHeld"}
+	return &errdefs.LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: int64(len(l.marks)), Remedy: "release some, or raise MaxHeld"}
 }

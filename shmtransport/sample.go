@@ -1,7 +1,7 @@
 package shmtransport
 
 import (
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
@@ -50,7 +50,7 @@ func (s Sample) Payload() []byte {
 }
 
 // Read calls f with the message's bytes, which must not be written or kept, and returns f's result. If the publisher
-// truncates its file meanwhile, f is aborted and the error is a *CorruptError that names the file. After Release the
+// truncates its file meanwhile, f is aborted and the error is a *errdefs.CorruptError that names the file. After Release the
 // error is os.ErrClosed. Small payloads are copies and not affected.
 //
 // f may be aborted at any access to the payload; its deferred calls run.
@@ -58,7 +58,7 @@ func (s Sample) Read(f func(payload []byte) error) error {
 	b := s.Payload()
 	switch {
 	case b == nil:
-		return closed.Error("the sample was released")
+		return errdefs.Closed("the sample was released")
 	case s.holding&holdsCopy != 0:
 		return f(b)
 	}

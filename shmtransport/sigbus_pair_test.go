@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // large returns a payload that is kept in a slot.
@@ -59,8 +61,8 @@ func (c *truncatePair) publish(t *testing.T, w *Writer, payload []byte) {
 func (c *truncatePair) expectFailed(t *testing.T) {
 	t.Helper()
 	f := <-c.failed
-	var corrupt *CorruptError
-	if !errors.As(f.err, &corrupt) || corrupt.Where != c.path(c.truncated) || f.id != c.truncated.ID() || len(c.failed) != 0 {
+	var corrupt *errdefs.CorruptError
+	if !errors.As(f.err, &corrupt) || corrupt.Path != c.path(c.truncated) || f.id != c.truncated.ID() || len(c.failed) != 0 {
 		t.Fatalf("closed: %v, and %d more", f, len(c.failed))
 	}
 	maps, err := os.ReadFile("/proc/self/maps")

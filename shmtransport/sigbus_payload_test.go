@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // Reading a payload in place ends with an error when the file is truncated. A small payload is a copy and stays.
@@ -26,8 +28,8 @@ func TestSample_TruncatedPayload(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 	b, err := s.AppendTo([]byte("before"))
-	var corrupt *CorruptError
-	if !errors.As(err, &corrupt) || corrupt.Where != c.path(c.truncated) || string(b) != "before" {
+	var corrupt *errdefs.CorruptError
+	if !errors.As(err, &corrupt) || corrupt.Path != c.path(c.truncated) || string(b) != "before" {
 		t.Fatalf("%q, %v", b, err)
 	}
 	c.publish(t, c.honest, []byte("honest"))

@@ -3,6 +3,7 @@ package shmtransport
 import (
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
@@ -26,7 +27,7 @@ func endOpen(before sigbus.Mode, v view, err *error) {
 }
 
 func truncatedError(v view) error {
-	return &CorruptError{Where: v.name(), What: "its owner cut the file short while it was mapped"}
+	return &errdefs.CorruptError{Path: v.name(), What: "its owner cut the file short while it was mapped"}
 }
 
 // endGuarded ends a section that has the lock and a guard. After a fault it closes the link in whose memory the fault

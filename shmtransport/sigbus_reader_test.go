@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/internal/sigbus"
@@ -144,7 +145,7 @@ func TestPassiveReader_TruncatedPublisherFile(t *testing.T) {
 	r.Poll()
 	expect(t, r, string(large()), 0)
 	expectNothing(t, r)
-	if err := <-failed; !errors.As(err, new(*CorruptError)) {
+	if err := <-failed; !errors.As(err, new(*errdefs.CorruptError)) {
 		t.Error(err)
 	}
 	truncate(t, path, truncated.store.(*fileStore).size)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // Several goroutines wait in one process, so one loads the bells of others.
@@ -103,7 +105,7 @@ func TestPrune_TruncatedFileWithLockHeld(t *testing.T) {
 			mu.Lock()
 			prune(c.r, c)
 			mu.Unlock()
-			if err := <-failed; !errors.As(err, new(*CorruptError)) {
+			if err := <-failed; !errors.As(err, new(*errdefs.CorruptError)) {
 				t.Error(err)
 			}
 			c.publish(t, c.honest, []byte("honest"))
@@ -126,8 +128,8 @@ func TestAwaitConnected_TruncatedPublisherFile(t *testing.T) {
 	truncate(t, c.path(c.truncated), 0)
 	met := make(chan error)
 	go func() { met <- c.r.AwaitConnected(t.Context(), 2) }()
-	var corrupt *CorruptError
-	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != c.path(c.truncated) {
+	var corrupt *errdefs.CorruptError
+	if err := <-failed; !errors.As(err, &corrupt) || corrupt.Path != c.path(c.truncated) {
 		t.Errorf("failed: %v", err)
 	}
 	restoreFile(t, c)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
@@ -48,5 +49,5 @@ func (w *Writer) reportBroken(r *remoteReader) {
 }
 
 func (r *remoteReader) truncatedError() error {
-	return &CorruptError{Where: r.req.Path, What: "its owner cut the file short while it was mapped"}
+	return &errdefs.CorruptError{Path: r.req.Path, What: "its owner cut the file short while it was mapped"}
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // No publish waits for a lossless reader that truncated its file, its marks do not count, and Failed is called.
@@ -32,8 +34,8 @@ func TestWriter_TruncatedReaderFile(t *testing.T) {
 			cancel()
 			expect(t, r, string(b), 0)
 		}
-		var corrupt *CorruptError
-		if err := <-failed; !errors.As(err, &corrupt) || corrupt.Where != path {
+		var corrupt *errdefs.CorruptError
+		if err := <-failed; !errors.As(err, &corrupt) || corrupt.Path != path {
 			t.Errorf("removed for %v", err)
 		}
 		if n := w.Readers(); n != 1 {

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 func TestReceive_ContextAndCloseEndSpin(t *testing.T) {
@@ -99,11 +102,11 @@ func TestReceive_FaultBeforeSleep(t *testing.T) {
 			defer r.Close()
 			faulted.connect(r, LinkRequest{})
 			corrupt.connect(r, LinkRequest{})
-			corrupt.w.ring.word(1).Store(ringWord(2, 0)) // an entry holds every depth-th sequence
+			corrupt.w.ring.Word(1).Store(ring.Word(2, 0)) // an entry holds every depth-th sequence
 			if _, err := r.Receive(ctx); !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
-			if len(failed) != 2 || !errors.As(failed[0], new(*CorruptError)) || failed[1] != fault {
+			if len(failed) != 2 || !errors.As(failed[0], new(*errdefs.CorruptError)) || failed[1] != fault {
 				t.Errorf("failed: %v", failed)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/shm"
@@ -28,7 +29,6 @@ type WakeFile struct {
 
 // CreateWakeFile makes the file at path, which must not exist.
 func CreateWakeFile(path, dir string, mode fs.FileMode, id uint64) (_ *WakeFile, err error) {
-	defer func() { err = noSpace(err) }()
 	f, err := shm.Create(dir, wakeFileSize, mode)
 	if err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func bellOffset(number uint32) int {
 	return wakeOffBells + int(number%wakeLines)*64 + int(number/wakeLines%perLine)*4
 }
 
-// InspectWakeFile checks the wake file of a participant, without mapping it. Invalid content is a *CorruptError,
-// another layout a *VersionError.
+// InspectWakeFile checks the wake file of a participant, without mapping it. Invalid content is a *errdefs.CorruptError,
+// another layout a *errdefs.VersionError.
 func InspectWakeFile(path string, id uint64) error {
 	f, err := shm.Open(path)
 	if err != nil {
@@ -99,13 +99,13 @@ func checkWakeFile(f *shm.File, id uint64) error {
 		return err
 	}
 	corrupt := func(format string, args ...any) error {
-		return &CorruptError{Where: f.Path(), What: fmt.Sprintf(format, args...)}
+		return &errdefs.CorruptError{Path: f.Path(), What: fmt.Sprintf(format, args...)}
 	}
 	if magic := binary.NativeEndian.Uint64(h[wakeOffMagic:]); magic != wakeMagic {
 		return corrupt("magic %#x is not that of a wake file", magic)
 	}
 	if v := binary.NativeEndian.Uint32(h[wakeOffVersion:]); v != LayoutVersion {
-		return &VersionError{Path: f.Path(), Theirs: v, Ours: LayoutVersion}
+		return &errdefs.VersionError{Path: f.Path(), Found: v, Known: LayoutVersion}
 	}
 	if owner := binary.NativeEndian.Uint64(h[wakeOffOwner:]); owner != id {
 		return corrupt("it belongs to participant %016x", owner)

@@ -90,7 +90,7 @@ func mapWakeFile(path string, id uint64, accept func(path string, uid int) error
 	}
 	m, err := f.Map(0, wakeFileSize, false)
 	if err != nil {
-		return nil, noSpace(err)
+		return nil, err
 	}
 	return &wakeMap{id: id, m: m, uid: owner.UID, exposed: owner.Mode&0o077 != 0}, nil
 }

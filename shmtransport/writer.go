@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
@@ -72,7 +72,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id Publish
 	}
 	s, err := newFileStore(dir, mode, opts.Group, wake.bell(id.Number))
 	if err != nil {
-		return nil, noSpace(err)
+		return nil, err
 	}
 	w, err := newWriter(s, id, opts)
 	if err != nil {
@@ -81,7 +81,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id Publish
 	}
 	if err := s.file.Publish(path); err != nil {
 		s.close()
-		return nil, noSpace(err)
+		return nil, err
 	}
 	w.path = path
 	return w, nil
@@ -94,7 +94,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		if opts.InitialSampleSize > ring.SmallPayload {
 			alsoNeed(err, int64(slotHeaderSize+slotSizeFor(opts.InitialSampleSize)))
 		}
-		return nil, noSpace(err)
+		return nil, err
 	}
 	failpoint.At("file.reserve")
 	mem.Uint32(b, pubOffVersion).Store(LayoutVersion)
@@ -150,7 +150,7 @@ func (w *Writer) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return closed.Error("the publisher is closed")
+		return errdefs.Closed("the publisher is closed")
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -140,7 +140,7 @@ func (p *Participant) prune(r *requester, q shmtransport.LinkRequest) {
 // reportUnreadable reports once that the requests of a participant cannot be read. A lack of descriptors or memory in this
 // process is retried and not reported, because the other participant is not its cause. Called with mu held.
 func (p *Participant) reportUnreadable(id registry.ID, err error) {
-	if shm.IsOurWant(err) {
+	if errdefs.IsLocalShortage(err) {
 		return
 	}
 	if _, reported := p.unreadable[id]; reported || p.participants[id].ID != id {

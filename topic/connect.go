@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/shmtransport"
 )
 
 // connect connects one of this participant's subscriptions with a publisher that its patterns match, or declines the
@@ -49,7 +48,7 @@ func (p *Participant) connect(sub *subscriberCore, pub registry.Endpoint) {
 
 // isAccessDenied reports whether the kernel or the policy of the domain denies the connection.
 func isAccessDenied(err error) bool {
-	return errors.As(err, new(*registry.AccessError)) || errors.As(err, new(*registry.ForbiddenError))
+	return errors.As(err, new(*AccessError)) || errors.As(err, new(*ForbiddenError))
 }
 
 // reportUnavailable reports once that a publisher cannot be read. Called with mu held.
@@ -78,8 +77,7 @@ const retryInterval = time.Second
 
 // scheduleRetry schedules another attempt after err, unless err is permanent. Called with mu held.
 func (p *Participant) scheduleRetry(err error) {
-	if p.closed || p.retryTimer != nil || errors.As(err, new(*shmtransport.CorruptError)) || errors.As(err, new(*shmtransport.VersionError)) ||
-		errors.As(err, new(*registry.CorruptError)) {
+	if p.closed || p.retryTimer != nil || errors.As(err, new(*CorruptError)) || errors.As(err, new(*VersionError)) {
 		return
 	}
 	p.retryTimer = time.AfterFunc(retryInterval, p.retryConnections)

@@ -68,7 +68,7 @@ func (h *hearing) until(what string, match func(Event) bool) {
 }
 
 func isMismatch(e Event) bool {
-	return e.Kind == TypeMismatch && errors.As(e.Err, new(*registry.TypeMismatchError))
+	return e.Kind == TypeMismatch && errors.As(e.Err, new(*TypeMismatchError))
 }
 
 func TestEvents_TypeMismatchOnceOnBothSides(t *testing.T) {
@@ -218,7 +218,7 @@ func TestPublisher_SubscriptionLimit(t *testing.T) {
 	}
 	full := func() {
 		t.Helper()
-		if _, err := NewSubscriber[string](t.Context(), b, "x", nil); !errors.As(err, new(*shmtransport.LimitError)) {
+		if _, err := NewSubscriber[string](t.Context(), b, "x", nil); !errors.As(err, new(*LimitError)) {
 			t.Errorf("one more subscriber: %v", err)
 		}
 	}
@@ -245,7 +245,7 @@ func TestSubscriber_RefusedOneGetsFreedPlace(t *testing.T) {
 		go sub.Handle(t.Context(), func(Sample[string]) { got <- sub })
 	}
 	pub := publisher[string](t, a, "x", nil)
-	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && errors.As(e.Err, new(*shmtransport.LimitError)) })
+	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && errors.As(e.Err, new(*LimitError)) })
 	send(t, pub, "y")
 	served := map[*Subscriber[string]]bool{}
 	for range shmtransport.MaxReaders {

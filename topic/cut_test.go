@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/shmtransport"
 )
 
 // cutting makes a publisher whose file cut makes too short for its slots, and whole again at the end.
@@ -38,8 +37,8 @@ func cutting[T any](t *testing.T, p *Participant, name string) (pub *Publisher[T
 }
 
 func isCut(err error) bool {
-	var corrupt *shmtransport.CorruptError
-	return errors.As(err, &corrupt) && corrupt.Where != ""
+	var corrupt *CorruptError
+	return errors.As(err, &corrupt) && corrupt.Path != ""
 }
 
 func TestSample_ReadOfTruncatedPayload(t *testing.T) {
@@ -242,7 +241,7 @@ func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 	if err := pub.core.ad.Withdraw(); err != nil {
 		t.Fatal(err)
 	}
-	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() || e.Err.(*shmtransport.CorruptError).Where != path {
+	if e := <-events; !isCut(e.Err) || e.Participant.ID != q.ID() || e.Err.(*CorruptError).Path != path {
 		t.Errorf("the event is %+v", e)
 	}
 	p.mu.Lock()
@@ -319,7 +318,7 @@ func TestEvents_CorruptFromTheBeginning(t *testing.T) {
 	p := join(t, o)
 	for e := range p.Events(t.Context()) {
 		if e.Kind == Unavailable {
-			var corrupt *registry.CorruptError
+			var corrupt *CorruptError
 			if !errors.As(e.Err, &corrupt) || corrupt.Path != path || e.Participant.ID != q.ID() {
 				t.Errorf("the event is %+v", e)
 			}

@@ -25,7 +25,7 @@
 // memory, mapped read-only, or a copy: of a small payload, or in a loop over Samples. A decoded value is a copy without that
 // limit, except a value of type []byte, which is the payload itself. If the publisher's process truncates its file, reading a
 // payload in place through Bytes faults and ends the program. Value, Read and AppendTo return a
-// *shmtransport.CorruptError instead, Handle goes on with the next sample, and Samples yields the error if the copy cannot be
+// *CorruptError instead, Handle goes on with the next sample, and Samples yields the error if the copy cannot be
 // made. The bytes of a Loan belong to the caller until Commit or Discard.
 //
 // # Concurrency
@@ -35,14 +35,19 @@
 //
 // # Errors
 //
-// Errors of ctx, and os.ErrClosed after Close, may be wrapped: test for them with errors.Is. The following errors say what
-// failed, the limit and the remedy:
+// Errors of ctx, and os.ErrClosed after Close, may be wrapped: test for them with errors.Is. Each other condition has one
+// type, for errors.As, wherever the error comes from; the types are in this package and in serde. Their texts say what failed,
+// the limit and the remedy:
 //
-//   - *registry.NameError, *registry.TypeMismatchError, *registry.PolicyError
-//   - *registry.AccessError: the kernel denies this user access
-//   - *registry.ForbiddenError: the policy of the domain denies it
-//   - *registry.SpaceError: the file system is full
-//   - *registry.MemoryError: no address space is left
-//   - *shmtransport.TooLargeError, *shmtransport.NoSpaceError, *shmtransport.LimitError, *shmtransport.CorruptError
-//   - *registry.VersionError, *shmtransport.VersionError
+//   - *NameError, *DirError, *PolicyError: an argument, a directory or a policy file is not valid
+//   - *AccessError: the kernel denies this user access
+//   - *ForbiddenError: the policy of the domain denies it
+//   - *TypeMismatchError: publisher and subscription have different types
+//   - *LimitError: a fixed limit is reached
+//   - *SpaceError: the file system is full
+//   - *MemoryError: no address space is left
+//   - *NoSpaceError: no slot for a payload is left
+//   - *TooLargeError: a payload exceeds a limit
+//   - *VersionError, *CorruptError: a shared file has another layout version, or is not valid
+//   - *serde.DecodeError: a payload is not valid for its type
 package topic

@@ -22,10 +22,10 @@ const (
 	Died                               // a participant's process ended without leaving
 	Added                              // a publisher or subscription was made
 	Removed                            // a publisher or subscription is gone
-	TypeMismatch                       // the types of a publisher and a subscription, one of them of this participant, differ: Err is a *registry.TypeMismatchError
+	TypeMismatch                       // the types of a publisher and a subscription, one of them of this participant, differ: Err is a *TypeMismatchError
 	Unavailable                        // shared memory of another participant is corrupt, of another version, beyond a limit or not accessible, or this process lacks memory for it: Err
 	EventsDropped                      // the listener was too slow; Err gives the number of lost events
-	Dropped                            // samples of a publisher that closed or died were discarded, beyond the MemoryLimit of a subscriber of this participant: Err is a *shmtransport.DroppedError
+	Dropped                            // samples of a publisher that closed or died were discarded, beyond the MemoryLimit of a subscriber of this participant: Err is a *DroppedError
 )
 
 var eventNames = [...]string{

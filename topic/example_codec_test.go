@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -43,7 +42,7 @@ func ExampleNewSubscriber_typeMismatch() {
 	check(err)
 	_, err = topic.NewSubscriber[string](ctx, p, "robot/pose", nil)
 
-	var mismatch *registry.TypeMismatchError
+	var mismatch *topic.TypeMismatchError
 	if errors.As(err, &mismatch) {
 		fmt.Println("published: ", mismatch.Publisher.TypeName, mismatch.Publisher.Encoding)
 		fmt.Println("subscribed:", mismatch.Subscription.TypeName, mismatch.Subscription.Encoding)

@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -21,7 +19,7 @@ func ExamplePublisher_Publish_errors() {
 	check(err)
 	_, err = pub.Publish(ctx, make([]byte, 1001))
 	fmt.Println(err)
-	var large *shmtransport.TooLargeError
+	var large *topic.TooLargeError
 	if errors.As(err, &large) {
 		fmt.Println("by bytes:", large.Size-large.Limit)
 	}
@@ -56,7 +54,7 @@ func ExamplePublisherOptions_memoryLimit() {
 		check(err)
 		held++
 	}
-	var space *shmtransport.NoSpaceError
+	var space *topic.NoSpaceError
 	fmt.Println(held, "held,", errors.As(err, &space))
 	fmt.Println("a slot takes", space.Needed, "bytes, there are", space.Available, "left of", space.Limit)
 	// Output:
@@ -109,7 +107,7 @@ func ExampleSubscriberOptions_maxHeld() {
 	_, err = sub.Receive(ctx)
 	check(err)
 	_, err = sub.Receive(ctx) // a third one would be held
-	var limit *shmtransport.LimitError
+	var limit *topic.LimitError
 	fmt.Println(errors.As(err, &limit), limit.Limit)
 
 	first.Release()
@@ -127,7 +125,7 @@ func ExampleJoin_errors() {
 	_, err = topic.Join(&topic.Options{Dir: "/dev/shm/no-such/directory", Domain: "default"})
 	fmt.Println(err)
 	_, err = topic.Join(&topic.Options{Domain: "a/b"})
-	var name *registry.NameError
+	var name *topic.NameError
 	fmt.Println(errors.As(err, &name), err)
 	// Output:
 	// "robots" cannot be used as a domain directory: it is a relative path, which means another directory in every process; use an absolute one

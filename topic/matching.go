@@ -3,7 +3,7 @@ package topic
 import (
 	"fmt"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -20,7 +20,7 @@ func (sub *subscriberCore) connectKnown() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return closed.Error("the participant is closed")
+		return errdefs.Closed("the participant is closed")
 	}
 	p.subs[sub.endpoint.ID.Number] = sub
 	p.ownSubs.add(sub.endpoint.Patterns, sub.endpoint.ID.Number, sub)

@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/shmbus/shmbus/shmtransport"
 )
 
 // inUse is how many descriptors this process has and how many files of domains it maps.
@@ -102,7 +100,7 @@ func TestSubscriber_OneShotPublishersBeyondTheMemoryLimit(t *testing.T) {
 	for range publishers - kept {
 		select {
 		case e := <-dropped:
-			var err *shmtransport.DroppedError
+			var err *DroppedError
 			if !errors.As(e.Err, &err) || err.Samples != 1 || e.Participant.ID != a.ID() {
 				t.Errorf("event: %v of %v", e.Err, e.Participant.ID)
 			}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -214,7 +214,7 @@ func (p *Participant) await(ctx context.Context, done func() (bool, error)) erro
 // readerFile returns the file of this participant's links, creating it on first use. Called with mu held.
 func (p *Participant) readerFile() (*shmtransport.ReaderFile, error) {
 	if p.closed {
-		return nil, closed.Error("the participant is closed")
+		return nil, errdefs.Closed("the participant is closed")
 	}
 	if p.reader == nil && !p.readOnly {
 		path := p.reg.Path(registry.SuffixReader)
@@ -233,7 +233,7 @@ func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, closed.Error("the participant is closed")
+		return nil, errdefs.Closed("the participant is closed")
 	}
 	if p.wake == nil {
 		path := p.reg.Path(registry.SuffixWake)

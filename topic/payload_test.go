@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/shmbus/shmbus/shmtransport"
 )
 
 func TestPublisher_EstimateAfterOneLargeSample(t *testing.T) {
@@ -42,7 +40,7 @@ func TestPublisher_TooLargeTakesNoMemory(t *testing.T) {
 	_, err4 := raw.PublishV(t.Context(), []byte(long[:limit]), []byte("x"))
 	_, err5 := raw.Loan(t.Context(), limit+1)
 	for i, err := range []error{err1, err2, err3, err4, err5} {
-		var large *shmtransport.TooLargeError
+		var large *TooLargeError
 		if !errors.As(err, &large) || large.Limit != limit || large.Size <= limit {
 			t.Errorf("%d: %v", i, err)
 		}
@@ -66,7 +64,7 @@ func TestPayload_LargestArrives(t *testing.T) {
 	pub := publisher[[]byte](t, a, "huge", nil)
 	sub := subscriber[[]byte](t, b, "huge", nil)
 	l, err := pub.Loan(t.Context(), limit)
-	if errors.As(err, new(*shmtransport.NoSpaceError)) && os.Getenv("CI") == "" {
+	if errors.As(err, new(*NoSpaceError)) && os.Getenv("CI") == "" {
 		t.Skip("it takes 256 MiB of shared memory: ", err)
 	}
 	if err != nil {
@@ -84,7 +82,7 @@ func TestPayload_LargestArrives(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(v), err)
 	}
 	s.Release()
-	if _, err := pub.Loan(t.Context(), limit+1); !errors.As(err, new(*shmtransport.TooLargeError)) {
+	if _, err := pub.Loan(t.Context(), limit+1); !errors.As(err, new(*TooLargeError)) {
 		t.Errorf("one byte more: %v", err)
 	}
 }
@@ -187,7 +185,7 @@ func TestSubscriber_MaxHeldReached(t *testing.T) {
 		held = append(held, s)
 	}
 	send(t, pub, "more")
-	if _, err := sub.Receive(t.Context()); !errors.As(err, new(*shmtransport.LimitError)) {
+	if _, err := sub.Receive(t.Context()); !errors.As(err, new(*LimitError)) {
 		t.Fatalf("got %v", err)
 	}
 	send(t, other, "of another")

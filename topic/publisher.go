@@ -215,7 +215,7 @@ func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
 }
 
 // A Loan is shared memory of the publisher that the application fills. It ends with exactly one Commit or Discard. After
-// that, Commit returns shmtransport.ErrLoanEnded and Discard does nothing.
+// that, Commit returns ErrLoanEnded and Discard does nothing.
 type Loan struct{ l shmtransport.Loan }
 
 // Bytes returns the memory, at least the requested number of bytes.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -36,7 +36,7 @@ func (p *Participant) publish(ctx context.Context, e registry.Endpoint, opts shm
 	p.lifecycle.RLock()
 	defer p.lifecycle.RUnlock()
 	if p.isClosed() {
-		return nil, closed.Error("the participant is closed")
+		return nil, errdefs.Closed("the participant is closed")
 	}
 	if p.readOnly {
 		return nil, fmt.Errorf("publish on %q: this participant only reads; join without ReadOnly", e.Topic)
@@ -110,7 +110,7 @@ func (pub *publisherCore) register() error {
 	pub.p.mu.Lock()
 	defer pub.p.mu.Unlock()
 	if pub.p.closed {
-		return closed.Error("the participant is closed")
+		return errdefs.Closed("the participant is closed")
 	}
 	pub.p.pubs[pub.endpoint.ID.Number] = pub
 	pub.p.ownPubs.add(pub.endpoint.Topic, pub.endpoint.ID.Number, pub)

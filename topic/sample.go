@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/closed"
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -16,12 +16,12 @@ type Sample[T any] struct {
 	m shmtransport.Sample
 }
 
-// Value decodes the payload. An error concerns this sample only: a *serde.DecodeError, a *shmtransport.CorruptError if the
+// Value decodes the payload. An error concerns this sample only: a *serde.DecodeError, a *CorruptError if the
 // publisher's process truncated its file meanwhile, or os.ErrClosed after Release. A []byte value is the payload itself,
 // with the lifetime and the fault behavior of Bytes. Every other value is a copy.
 func (s Sample[T]) Value() (v T, err error) {
 	if s.m.Payload() == nil {
-		return v, closed.Error("the sample was released")
+		return v, errdefs.Closed("the sample was released")
 	}
 	sub := s.source().sub.(*Subscriber[T])
 	sub.mu.Lock()
@@ -29,7 +29,7 @@ func (s Sample[T]) Value() (v T, err error) {
 	var zero T
 	err = s.m.Read(func(b []byte) error { return sub.decoder.Decode(b, sub.value) })
 	if err != nil {
-		if errors.As(err, new(*shmtransport.CorruptError)) {
+		if errors.As(err, new(*CorruptError)) {
 			*sub.value = zero // partly decoded
 		}
 		sub.core.reader.CountDecodeError()
@@ -49,10 +49,10 @@ func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
 // Read calls f with the payload and returns the result of f. f must not write to the payload or keep it. If the publisher's
 // process truncates its file meanwhile, f is aborted at the access, its deferred calls run as in a panic, and the error is
-// a *shmtransport.CorruptError. After Release the error is os.ErrClosed.
+// a *CorruptError. After Release the error is os.ErrClosed.
 func (s Sample[T]) Read(f func(payload []byte) error) error { return s.m.Read(f) }
 
-// AppendTo appends the payload to dst and returns the result. The error is a *shmtransport.CorruptError if the publisher's
+// AppendTo appends the payload to dst and returns the result. The error is a *CorruptError if the publisher's
 // process truncated its file meanwhile, or os.ErrClosed after Release. On error AppendTo returns dst unchanged.
 func (s Sample[T]) AppendTo(dst []byte) ([]byte, error) { return s.m.AppendTo(dst) }
 

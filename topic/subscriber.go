@@ -48,9 +48,9 @@ type Subscriber[T any] struct {
 // the error is that of ctx, and no subscriber remains. If there are publishers and none can be connected, NewSubscriber
 // fails:
 //
-//   - with a *registry.TypeMismatchError if none has the subscriber's type
-//   - with a *shmtransport.LimitError if none can admit another subscription
-//   - with a *registry.AccessError or *registry.ForbiddenError if the kernel or the policy denies access to all of them
+//   - with a *TypeMismatchError if none has the subscriber's type
+//   - with a *LimitError if none can admit another subscription
+//   - with a *AccessError or *ForbiddenError if the kernel or the policy denies access to all of them
 //
 // A later publisher that has another type, is full or denies access is not connected; an Event reports it.
 func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
@@ -100,7 +100,7 @@ func endedLimit(lossless bool) int64 {
 }
 
 // Receive waits for the next sample. The caller releases it. The error is that of ctx, os.ErrClosed, or a
-// *shmtransport.LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
+// *LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
 func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	m, err := s.core.reader.Receive(ctx)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 
 // TryReceive returns the next sample without waiting. ok is true if there is a sample, which the caller then releases. If
 // no sample is available, or another goroutine is receiving, ok is false and err is nil. If err is not nil, ok is false; the
-// error is os.ErrClosed, or a *shmtransport.LimitError when MaxHeld samples of a publisher are held.
+// error is os.ErrClosed, or a *LimitError when MaxHeld samples of a publisher are held.
 func (s *Subscriber[T]) TryReceive() (sample Sample[T], ok bool, err error) {
 	ok, err = s.core.reader.TryReceive(&sample.m)
 	if !ok {
@@ -134,7 +134,7 @@ func (s *Subscriber[T]) Latest() (sample Sample[T], ok bool, err error) {
 
 // Samples yields each sample and releases it after the loop body. The payload is a private copy in a buffer that the next
 // sample uses again, so the body cannot fault; Receive and Handle give access in place. If the publisher's process truncates
-// its file before the copy is made, Samples yields a *shmtransport.CorruptError and continues with the samples of other
+// its file before the copy is made, Samples yields a *CorruptError and continues with the samples of other
 // publishers. Every other error is as for Receive and ends the loop. Decoding errors are returned by Sample.Value. Samples
 // itself does not panic.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {

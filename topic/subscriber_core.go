@@ -204,10 +204,10 @@ func (sub *subscriberCore) failed(id shmtransport.PublisherID, err error) {
 	key := publisherID(id)
 	p.reportUnavailable(sub, p.endpoint(key), err)
 	switch {
-	case errors.As(err, new(*shmtransport.LimitError)):
+	case errors.As(err, new(*LimitError)):
 		sub.forgetPublisher(key)
 		p.scheduleRetry(err)
-	case errors.As(err, new(*shmtransport.MemoryError)):
+	case errors.As(err, new(*MemoryError)):
 		p.scheduleRetry(err)
 	case sub.ended != nil:
 		sub.ended(key)
@@ -216,7 +216,7 @@ func (sub *subscriberCore) failed(id shmtransport.PublisherID, err error) {
 
 // dropped is called by the reader when samples of an ended publisher were discarded. The publisher's record may be long
 // gone.
-func (sub *subscriberCore) dropped(tag any, err *shmtransport.DroppedError) {
+func (sub *subscriberCore) dropped(tag any, err *DroppedError) {
 	p, src := sub.p, tag.(*source)
 	p.mu.Lock()
 	defer p.mu.Unlock()

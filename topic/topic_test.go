@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 )
 
@@ -209,7 +208,7 @@ func TestSubscriber_TypeMismatchNamesBothSides(t *testing.T) {
 	a, b := join(t, o), join(t, o)
 	publisher[pose](t, a, "pose", nil)
 	_, err := NewSubscriber[string](t.Context(), b, "pose", nil)
-	var mismatch *registry.TypeMismatchError
+	var mismatch *TypeMismatchError
 	if !errors.As(err, &mismatch) {
 		t.Fatalf("got %v", err)
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 	"testing"
-
-	"github.com/shmbus/shmbus/shmtransport"
 )
 
 // Both calls tell that there is no sample from an error that keeps samples from being received.
@@ -28,7 +26,7 @@ func TestSubscriber_TryReceiveAndLatestErrors(t *testing.T) {
 				t.Fatalf("first sample: %v, error %v", ok, err)
 			}
 			send(t, pub, "2")
-			var limit *shmtransport.LimitError
+			var limit *LimitError
 			if _, ok, err := try(sub); ok || !errors.As(err, &limit) || limit.Limit != 1 {
 				t.Errorf("with MaxHeld samples held: %v, error %v", ok, err)
 			}

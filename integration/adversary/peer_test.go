@@ -20,8 +20,8 @@ func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 	for ctx.Err() == nil {
 		p, err := topic.Join(&topic.Options{Unit: "newcomer"})
 		if err != nil {
-			var registryFile *registry.CorruptError // the harness repairs the registry file
-			var version *registry.VersionError
+			var registryFile *topic.CorruptError // the harness repairs the registry file
+			var version *topic.VersionError
 			if errors.As(err, &registryFile) || errors.As(err, &version) || strings.Contains(err.Error(), "/registry") {
 				time.Sleep(time.Millisecond)
 				continue

@@ -187,7 +187,7 @@ func (v *victim) exceedReaders() error {
 		}
 		v.subs = append(v.subs, sub)
 	}
-	if _, err := topic.NewSubscriber[[]byte](context.Background(), guests, "crowd", nil); !errors.As(err, new(*shmtransport.LimitError)) {
+	if _, err := topic.NewSubscriber[[]byte](context.Background(), guests, "crowd", nil); !errors.As(err, new(*topic.LimitError)) {
 		return fmt.Errorf("one too many got %v", err)
 	}
 	if n, err := pub.Publish(v.ctx, []byte("all")); n != shmtransport.MaxReaders || err != nil {

@@ -54,7 +54,7 @@ func TestVersions_FilesOfAnother(t *testing.T) {
 		registryFile := filepath.Join(dir, "d", "registry")
 		patch(t, registryFile, olderVersion)
 		p, err := topic.Join(&topic.Options{Dir: dir, Domain: "d"})
-		var version *registry.VersionError
+		var version *topic.VersionError
 		if !errors.As(err, &version) || version.Found != olderVersion || version.Known != thisVersion || !strings.Contains(err.Error(), "SHMBUS_DOMAIN") {
 			t.Errorf("joined %v: %v", p, err)
 		}

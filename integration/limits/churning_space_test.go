@@ -15,7 +15,6 @@ import (
 	"github.com/shmbus/shmbus/integration/internal/agent"
 	"github.com/shmbus/shmbus/integration/internal/harness"
 	"github.com/shmbus/shmbus/internal/subproc"
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -92,7 +91,7 @@ func fillRepeatedly(ctx context.Context, _ *subproc.Parent, _ fill) error {
 
 // isNoSpace reports whether an error is one of those that want of room may cause.
 func isNoSpace(err error) bool {
-	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*registry.SpaceError))
+	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*topic.SpaceError))
 }
 
 // noSpacePublish is the request of a process that publishes samples of all sizes, some of which find no space. It replies with an

@@ -3,14 +3,15 @@
 package futex
 
 import (
-	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 const MaxWords = 128
 
-var errUnsupported = errors.New("waiting on shared words needs Linux")
+const errUnsupported = errdefs.Unsupported("waiting on shared words needs Linux")
 
 // Waiter cannot sleep here; every wait is an error.
 type Waiter struct{}

@@ -2,9 +2,9 @@
 
 package process
 
-import "errors"
+import "github.com/shmbus/shmbus/internal/errdefs"
 
-var errUnsupported = errors.New("process identities need Linux")
+const errUnsupported = errdefs.Unsupported("process identities need Linux")
 
 // Exit cannot be had here.
 type Exit struct{}

@@ -3,6 +3,8 @@ package repotest
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
+	"go/token"
 	"path"
 	"slices"
 	"strings"
@@ -43,6 +45,38 @@ func fewPackages(files []*source) []string {
 		return []string{fmt.Sprintf("there are %d packages, more than %d: merge packages of one idea", len(packages), maxPackages)}
 	}
 	return nil
+}
+
+// errorTypes wants one exported type for each error condition: no second type of the same name, and aliases only where
+// package topic lists the errors for applications.
+func errorTypes(files []*source) (wrong []string) {
+	first := map[string]string{}
+	for _, s := range files {
+		if s.file == nil || s.test() || s.under("bench") {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			decl, ok := d.(*ast.GenDecl)
+			if !ok || decl.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range decl.Specs {
+				t := spec.(*ast.TypeSpec)
+				name := t.Name.Name
+				switch {
+				case !t.Name.IsExported() || !strings.HasSuffix(name, "Error"):
+				case t.Assign.IsValid() && s.path == "topic/errors.go":
+				case t.Assign.IsValid():
+					wrong = append(wrong, fmt.Sprintf("%s: %s is another name of an error type; use the type itself", s.at(t), name))
+				case first[name] != "":
+					wrong = append(wrong, fmt.Sprintf("%s: %s is a second error type of that name, after %s", s.at(t), name, first[name]))
+				default:
+					first[name] = s.at(t)
+				}
+			}
+		}
+	}
+	return wrong
 }
 
 const minLines = 20

@@ -115,6 +115,7 @@ func rules() []rule {
 		{"models have tests and no program", perFile(modelsApart)},
 		{"every package says once what it is", packageComments},
 		{"packages are few", fewPackages},
+		{"each error condition has one type", errorTypes},
 		{"files are not tiny", perFile(tinyFiles)},
 		{"nothing runs before main", perFile(noInit)},
 		{"files are named for what is in them", fileNames},
@@ -471,6 +472,16 @@ func TestRules_CanFail(t *testing.T) {
 		"packages are few": {
 			breaks: []files{folders("cmd/", maxPackages+1)},
 			keeps:  []files{folders("cmd/", maxPackages), folders("bench/", maxPackages+1)},
+		},
+		"each error condition has one type": {
+			breaks: []files{
+				{"a/a.go": "package a\n\ntype LimitError struct{}\n", "b/b.go": "package b\n\ntype LimitError struct{}\n"},
+				{"a/a.go": "package a\n\ntype LimitError = b.LimitError\n"},
+			},
+			keeps: []files{
+				{"a/a.go": "package a\n\ntype LimitError struct{}\n", "topic/errors.go": "package topic\n\ntype LimitError = a.LimitError\n"},
+				{"a/a.go": "package a\n\ntype limitError struct{}\n", "b/b.go": "package b\n\ntype limitError struct{}\n"},
+			},
 		},
 		"files are not tiny": {
 			breaks: []files{

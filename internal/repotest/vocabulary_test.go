@@ -9,7 +9,8 @@ import (
 
 // oldWords are words and names that something in the tree once had, and that docs/glossary.md replaces by terms of the field.
 var oldWords = regexp.MustCompile(`(?i)\b(killpoints?|shmbus_killpoints|acquaintance|lament|siege|chronicler|squeezed|obey|deed|tryall|` +
-	`OwnWord|PIDProof|TakenError|ExplainTaken|FollowMembers|CatchUp|Abandon|PeekInterval|meetAll|unmeet|entities|EntityID|MaxEntities)\b`)
+	`OwnWord|PIDProof|TakenError|ExplainTaken|FollowMembers|CatchUp|Abandon|PeekInterval|meetAll|unmeet|entities|EntityID|MaxEntities|` +
+	`IsOurWant|CapacityError)\b`)
 
 // vocabulary wants none of these words in programs and documents. The history of changes may name them.
 func vocabulary(files []*source) (wrong []string) {

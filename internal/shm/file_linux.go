@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
 )
 
@@ -31,7 +32,7 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 		return nil, space
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create a file in %s: %w", dir, Explain(err))
+		return nil, fmt.Errorf("create a file in %s: %w", dir, errdefs.Explain(err))
 	}
 	file := &File{f: f, path: dir}
 	defer func() {
@@ -46,7 +47,7 @@ func Create(dir string, size int64, mode fs.FileMode) (_ *File, err error) {
 		file.followGroup(dir)
 	}
 	if err := f.Truncate(size); err != nil {
-		return nil, fmt.Errorf("size a new file in %s: %w", dir, Explain(err))
+		return nil, fmt.Errorf("size a new file in %s: %w", dir, errdefs.Explain(err))
 	}
 	failpoint.At("file.create")
 	return file, nil
@@ -127,7 +128,7 @@ func OpenShared(path string) (*File, error) { return open(path, os.O_RDWR) }
 func open(path string, flags int) (*File, error) {
 	f, err := os.OpenFile(path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, Explain(err)
+		return nil, errdefs.Explain(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -144,7 +145,7 @@ func open(path string, flags int) (*File, error) {
 // somebody who writes.
 func OpenDir(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	return f, Explain(err)
+	return f, errdefs.Explain(err)
 }
 
 // Publish gives the file its name. It fails with fs.ErrExist when the name is taken.

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 func TestAFileHasNoNameUntilItIsPublished(t *testing.T) {
@@ -155,9 +157,9 @@ func TestReserveSaysWhatIsMissing(t *testing.T) {
 	}
 	defer f.Close()
 	const huge = 1 << 50
-	var space *SpaceError
+	var space *errdefs.SpaceError
 	if err := f.Reserve(0, huge); !errors.As(err, &space) {
-		t.Fatalf("got %v, want a *SpaceError", err)
+		t.Fatalf("got %v, want a *errdefs.SpaceError", err)
 	}
 	if space.Needed != huge || space.Available <= 0 || space.Available >= huge {
 		t.Fatalf("implausible figures: %+v", space)

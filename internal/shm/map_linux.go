@@ -14,7 +14,7 @@ type Mapping struct {
 
 // Map maps n bytes at off for reading, or for writing too. off is rounded to pages by the caller. The range must lie
 // inside the file as it is now; the check is made here, because touching a page behind the end is a SIGBUS.
-// A *MemoryError says that this process may map no more.
+// A *errdefs.MemoryError says that this process may map no more.
 func (s *File) Map(off int64, n int, writable bool) (*Mapping, error) {
 	size, err := s.Size()
 	if err != nil {

@@ -7,7 +7,7 @@
 // lock lasts as long as the owner lives and keeps the File open or mapped. Every process may ask whether the lock is held, without the
 // right to signal, trace or see the owner's PID.
 //
-// Memory is reserved with fallocate before it is mapped. A full file system is therefore a *SpaceError here, and not a SIGBUS in the
+// Memory is reserved with fallocate before it is mapped. A full file system is therefore a *errdefs.SpaceError here, and not a SIGBUS in the
 // middle of a store.
 package shm
 

@@ -8,16 +8,18 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
-// full turns what the kernel says of a file system, or a quota, that is used up into a *SpaceError; other errors stay nil.
+// full turns what the kernel says of a file system, or a quota, that is used up into a *errdefs.SpaceError; other errors stay nil.
 func full(path string, needed int64, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG), errors.Is(err, unix.ENOMEM):
 	default:
 		return nil
 	}
-	e := &SpaceError{Path: path, Needed: needed, Err: err}
+	e := &errdefs.SpaceError{Path: path, Needed: needed, Err: err}
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) == nil {
 		e.Available = int64(st.Bavail) * int64(st.Bsize)
@@ -26,7 +28,7 @@ func full(path string, needed int64, err error) error {
 	return e
 }
 
-// Full returns a *SpaceError if err says that the file system has no room for a new file or directory at path, else err.
+// Full returns a *errdefs.SpaceError if err says that the file system has no room for a new file or directory at path, else err.
 func Full(path string, err error) error {
 	if space := full(filepath.Dir(path), 0, err); space != nil {
 		return space
@@ -43,13 +45,13 @@ func InMemory(dir string) bool {
 	return int64(st.Type) == unix.TMPFS_MAGIC || int64(st.Type) == unix.RAMFS_MAGIC
 }
 
-// scarce turns what the kernel says of a mapping that this process may not have into a *MemoryError; other errors stay nil.
+// scarce turns what the kernel says of a mapping that this process may not have into a *errdefs.MemoryError; other errors stay nil.
 // EAGAIN is a limit of locked memory (mlockall).
 func scarce(path string, needed int64, err error) error {
 	if !errors.Is(err, unix.ENOMEM) && !errors.Is(err, unix.EAGAIN) {
 		return nil
 	}
-	e := &MemoryError{Path: path, Needed: needed, Available: -1, Err: err}
+	e := &errdefs.MemoryError{Path: path, Needed: needed, Available: -1, Err: err}
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
 		e.Available = max(0, int64(limit.Cur)-number("/proc/self/statm")*int64(os.Getpagesize()))

@@ -123,7 +123,7 @@ func (r *Reader) dataEnd() error {
 		return err
 	}
 	if r.part.sum.crc != want {
-		r.part.sumError = &CorruptError{Offset: r.part.base, Record: "the data section that begins", Err: errSum}
+		r.part.sumError = &InvalidRecordError{Offset: r.part.base, Record: "the data section that begins", Err: errSum}
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (r *Reader) footer() error {
 		if got, err := r.file.sumOf(from, end-4); err != nil {
 			return err
 		} else if got != want {
-			r.note(mcap.OpFooter, &CorruptError{Offset: from, Record: "the summary", Err: errSum})
+			r.note(mcap.OpFooter, &InvalidRecordError{Offset: from, Record: "the summary", Err: errSum})
 		}
 	}
 	return r.endPart(end + int64(len(mcap.Magic)))

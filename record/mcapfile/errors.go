@@ -19,28 +19,28 @@ func (e *TruncatedError) Error() string {
 	return fmt.Sprintf("the recording was not closed: %s at byte %d; everything before that was read", e.Reason, e.Offset)
 }
 
-// A CorruptError says that a record is invalid or does not match its CRC. The Reader continues after it.
-type CorruptError struct {
+// An InvalidRecordError says that a record is invalid or does not match its CRC. The Reader continues after it.
+type InvalidRecordError struct {
 	Offset int64 // of the record, or of the chunk that holds it
 	Record string
 	Err    error
 }
 
-func (e *CorruptError) Error() string {
+func (e *InvalidRecordError) Error() string {
 	return fmt.Sprintf("%s at byte %d is damaged: %v", e.Record, e.Offset, e.Err)
 }
 
-func (e *CorruptError) Unwrap() error { return e.Err }
+func (e *InvalidRecordError) Unwrap() error { return e.Err }
 
-// A LimitError says that a record needs more memory than Limits allow. The Reader continues after it.
-type LimitError struct {
+// A MemoryLimitError says that a record needs more memory than Limits allow. The Reader continues after it.
+type MemoryLimitError struct {
 	Offset int64 // of the record, or of the chunk that holds it
 	What   string
 	Size   uint64 // bytes; the value of Limits.Memory with which the record could be read
 	Limit  uint64 // bytes
 }
 
-func (e *LimitError) Error() string {
+func (e *MemoryLimitError) Error() string {
 	remedy := "allow more (--memory)"
 	if e.What == "a message" && e.Limit == MaxMessage {
 		remedy = "no reader takes more"
@@ -56,16 +56,6 @@ type TrailingError struct {
 
 func (e *TrailingError) Error() string {
 	return fmt.Sprintf("%d bytes follow the end of the recording at byte %d, and are none", e.Bytes, e.Offset)
-}
-
-// A CapacityError says that an MCAP file has no room for another channel or schema.
-type CapacityError struct {
-	What  string
-	Limit int
-}
-
-func (e *CapacityError) Error() string {
-	return fmt.Sprintf("an MCAP file holds at most %d %s; record fewer topics, or into several files", e.Limit, e.What)
 }
 
 // A MessageSizeError says that a message is larger than the Writer accepts. The message is not in the file, and the Writer
@@ -96,8 +86,8 @@ func (e *WriteError) Unwrap() error { return e.Err }
 
 // Recoverable reports whether a Reader can continue after err.
 func Recoverable(err error) bool {
-	var corrupt *CorruptError
-	var limit *LimitError
+	var corrupt *InvalidRecordError
+	var limit *MemoryLimitError
 	var trailing *TrailingError
 	return errors.As(err, &corrupt) || errors.As(err, &limit) || errors.As(err, &trailing)
 }

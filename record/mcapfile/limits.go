@@ -10,7 +10,7 @@ const DefaultMemory = 256 << 20
 // Limits bounds the memory of a reader. The zero value means the defaults.
 type Limits struct {
 	// Memory is in bytes. 0 = DefaultMemory plus, once, the need of the largest message that is returned. With another
-	// value, a message of more than half of it is a *LimitError too.
+	// value, a message of more than half of it is a *MemoryLimitError too.
 	Memory uint64
 
 	block uint64 // for tests: bytes of a block
@@ -72,7 +72,7 @@ const (
 func (b *budget) room(n uint64) error {
 	need := b.held + n
 	if need < n || need > b.memory/keptShare {
-		return &LimitError{What: "the schemas, channels and metadata up to the record", Size: saturate(need, n, keptShare), Limit: b.memory}
+		return &MemoryLimitError{What: "the schemas, channels and metadata up to the record", Size: saturate(need, n, keptShare), Limit: b.memory}
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func TestReader_ChunkThatUnpacksToMuch(t *testing.T) {
 	}
 
 	plan, err := NewPlan(bytes.NewReader(file), int64(len(file)), &Limits{Memory: 64 << 20}, nil)
-	var limit *LimitError
+	var limit *MemoryLimitError
 	if err != nil || !errors.As(plan.Damage, &limit) || limit.Size != 2*size || limit.Limit != 64<<20 || limit.Offset != int64(len(mcap.Magic)) {
 		t.Errorf("with 64 MiB: %v, %v", plan.Damage, err)
 	}
@@ -104,7 +104,7 @@ func TestReader_ManyDefinitions(t *testing.T) {
 		file = append(file, record(mcap.OpSchema, append(body, make([]byte, 30<<20)...))...)
 	}
 	file = append(file, record(mcap.OpDataEnd, make([]byte, 4))...)
-	var limit *LimitError
+	var limit *MemoryLimitError
 	if _, errs := readAllOf(t, file, &Limits{Memory: 160 << 20}); len(errs) < 2 || !errors.As(errs[0], &limit) || limit.Limit != 160<<20 {
 		t.Fatalf("got %v", errs)
 	}
@@ -124,7 +124,7 @@ func TestReader_FalseLengths(t *testing.T) {
 	} {
 		file := slices.Concat(mcap.Magic, body, record(mcap.OpDataEnd, make([]byte, 4)), record(mcap.OpFooter, make([]byte, 20)), mcap.Magic)
 		taken := allocated(func() {
-			var corrupt *CorruptError
+			var corrupt *InvalidRecordError
 			if _, errs := readAllOf(t, file, nil); len(errs) == 0 || !errors.As(errs[0], &corrupt) {
 				t.Errorf("%s: %v", what, errs)
 			}

@@ -150,7 +150,7 @@ func (p *Plan) add(r *Reader, b *block, m *Message, size uint64) (*block, error)
 	// A block spans several chunks only while they are small: the times of one chunk lie close together.
 	if b == nil || b.defs != r.part.defs || b.bytes+bytes > p.limits.block || r.at.off != b.from.off && b.bytes > p.limits.block/8 {
 		if err := r.kept.take(blockCost); err != nil {
-			err.(*LimitError).Offset = r.at.off
+			err.(*MemoryLimitError).Offset = r.at.off
 			return nil, err
 		}
 		p.blocks = append(p.blocks, block{from: r.at, defs: r.part.defs, first: m.LogTime})

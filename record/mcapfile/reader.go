@@ -154,7 +154,7 @@ func (r *Reader) fits(size uint64) error {
 		return nil
 	}
 	r.part.damaged = true
-	limit := &LimitError{Offset: r.at.off, What: "a message", Size: size, Limit: MaxMessage}
+	limit := &MemoryLimitError{Offset: r.at.off, What: "a message", Size: size, Limit: MaxMessage}
 	if r.limits.message < MaxMessage && size <= MaxMessage {
 		limit.Size, limit.Limit = saturate(size, 0, messageShare), r.limits.memory
 	}
@@ -202,7 +202,7 @@ func (r *Reader) Skim(m *Message) (size uint64, err error) {
 
 // note queues an error for Skim. It is the last one unless it is recoverable.
 func (r *Reader) note(op mcap.OpCode, err error) {
-	var limit *LimitError
+	var limit *MemoryLimitError
 	switch {
 	case errors.As(err, &limit):
 		limit.Offset = r.at.off
@@ -214,13 +214,13 @@ func (r *Reader) note(op mcap.OpCode, err error) {
 		r.err = err
 		r.stats.Closed = false
 		return
-	case errors.As(err, new(*CorruptError)):
+	case errors.As(err, new(*InvalidRecordError)):
 		r.part.damaged = true
 	default:
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 			err = errors.New("its fields do not fit")
 		}
-		err = &CorruptError{Offset: r.at.off, Record: op.String() + " record", Err: err}
+		err = &InvalidRecordError{Offset: r.at.off, Record: op.String() + " record", Err: err}
 		r.part.damaged = true
 	}
 	r.pending = append(r.pending, err)

@@ -170,7 +170,7 @@ func TestReader_FlippedBitInAChunk(t *testing.T) {
 	bad := slices.Clone(file)
 	bad[middle.end-10] ^= 1
 	got, errs := readAllOf(t, bad, nil)
-	var corrupt *CorruptError
+	var corrupt *InvalidRecordError
 	if len(errs) == 0 || !errors.As(errs[0], &corrupt) || corrupt.Offset != middle.off {
 		t.Fatalf("got %v", errs)
 	}
@@ -233,7 +233,7 @@ func TestReader_RecordsOverTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines, errs := readAllOf(t, file.Bytes(), &Limits{Memory: 190_000})
-	var limit *LimitError
+	var limit *MemoryLimitError
 	if len(lines) != 2 || len(errs) != 1 || !errors.As(errs[0], &limit) || limit.Limit != 190_000 || limit.Size < 200_000 {
 		t.Errorf("%d messages, %v", len(lines), errs)
 	}

@@ -80,7 +80,7 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 	} else if is && at > r.part.base {
 		r.stats.Closed = false
 		r.begin(at)
-		return 0, &CorruptError{Offset: at, Record: "the recording before the one", Err: errors.New("it was not closed")}
+		return 0, &InvalidRecordError{Offset: at, Record: "the recording before the one", Err: errors.New("it was not closed")}
 	}
 	from := at
 	if r.part.suspect > 0 {
@@ -96,7 +96,7 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 	}
 	r.part.suspect = 0
 	r.seek(to)
-	return 0, &CorruptError{Offset: from, Record: "a record", Err: fmt.Errorf("%s; reading goes on at byte %d", reason, to)}
+	return 0, &InvalidRecordError{Offset: from, Record: "a record", Err: fmt.Errorf("%s; reading goes on at byte %d", reason, to)}
 }
 
 // shrunk makes an error final: a file that became shorter during reading ends here.

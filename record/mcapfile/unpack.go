@@ -73,7 +73,7 @@ func (u *unpacker) checkWindow(packed *bufio.Reader) error {
 		need = h.FrameContentSize
 	}
 	if need > max(u.limits.window, zstd.MinWindowSize) {
-		return &LimitError{What: "the zstd window of a chunk", Size: saturate(need, 0, windowShare), Limit: u.limits.memory}
+		return &MemoryLimitError{What: "the zstd window of a chunk", Size: saturate(need, 0, windowShare), Limit: u.limits.memory}
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (u *unpacker) checkWindow(packed *bufio.Reader) error {
 // failed wraps an error of a decompressor.
 func (u *unpacker) failed(err error) error {
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		return &LimitError{What: "the zstd window of a chunk", Size: 2 * u.limits.memory, Limit: u.limits.memory}
+		return &MemoryLimitError{What: "the zstd window of a chunk", Size: 2 * u.limits.memory, Limit: u.limits.memory}
 	}
 	return err
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/foxglove/mcap/go/mcap"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
 // WriterOptions: the zero value suits recording.
@@ -90,13 +92,16 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	return f, nil
 }
 
-// AddChannel adds a channel. The channel is written with its first message, or with the next chunk if it has no message by
+// capacityRemedy ends the text of the errors for the 16-bit numbers of channels and schemas.
+const capacityRemedy = "record fewer topics, or into several files"
+
+// AddChannel adds a channel, or returns a *errdefs.LimitError. The channel is written with its first message, or with the next chunk if it has no message by
 // then. The Writer keeps the channel and its slices; they must not be changed any more.
 func (w *Writer) AddChannel(c Channel) (*Channel, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.channels) > math.MaxUint16 {
-		return nil, &CapacityError{What: "channels", Limit: math.MaxUint16 + 1}
+		return nil, &errdefs.LimitError{What: "channels in an MCAP file", Limit: math.MaxUint16 + 1, Remedy: capacityRemedy}
 	}
 	if _, err := w.schemaOf(&c); err != nil {
 		return nil, err
@@ -120,7 +125,7 @@ func (w *Writer) schemaOf(c *Channel) (uint16, error) {
 		return w.schemas[i].ID, nil
 	}
 	if len(w.schemas) == math.MaxUint16 {
-		return 0, &CapacityError{What: "schemas", Limit: math.MaxUint16}
+		return 0, &errdefs.LimitError{What: "schemas in an MCAP file", Limit: math.MaxUint16, Remedy: capacityRemedy}
 	}
 	s := &mcap.Schema{ID: uint16(len(w.schemas) + 1), Name: c.SchemaName, Encoding: c.SchemaEncoding, Data: c.Schema}
 	w.schemas = append(w.schemas, s)

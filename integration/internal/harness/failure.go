@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // A Failure is the error of a call, with all that an application can read from its type.
@@ -43,8 +44,8 @@ func failureOf(err error) *Failure {
 		Forbidden: errors.As(err, new(*registry.ForbiddenError)),
 	}
 	var room *shmtransport.NoSpaceError
-	var space *registry.SpaceError
-	var memory *registry.MemoryError
+	var space *topic.SpaceError
+	var memory *topic.MemoryError
 	if errors.As(err, &room) {
 		f.Needed, f.Available = room.Needed, room.Available
 	}
@@ -61,7 +62,7 @@ func failureOf(err error) *Failure {
 		}
 	case errors.Is(err, syscall.EMFILE):
 		f.Lacks = Descriptors
-	case errors.As(err, new(*registry.LimitError)), errors.As(err, new(*shmtransport.LimitError)):
+	case errors.As(err, new(*topic.LimitError)):
 		f.Lacks = Places
 	}
 	return f
