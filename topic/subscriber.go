@@ -19,7 +19,7 @@ import (
 type SubscriberOptions[T any] struct {
 	Codec           serde.Codec[T]          // default serde.Default[T](); a subscriber of []byte without one takes any type
 	Patterns        []string                // further patterns; a sample is delivered once even where they overlap
-	Filter          func(topic string) bool // selects among the matching topics; called once for each publisher, never concurrently, mostly on a goroutine of the library, where a panic ends the program; must not use the Participant
+	Filter          func(topic string) bool // selects among the matching topics; called once for each publisher, never concurrently, mostly on a goroutine of the library, where a panic ends the program; may use the Participant, but a NewPublisher that the subscriber matches waits a second for it
 	History         int                     // number of samples published before the subscription to receive, as far as they are still in the ring
 	Lossless        bool                    // publishers wait instead of overwriting samples that it has not received
 	LosslessTimeout time.Duration           // longest wait of a publisher; default 10 s. After that the subscriber loses samples until it has caught up
@@ -28,7 +28,8 @@ type SubscriberOptions[T any] struct {
 	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, negative: none
 
 	// Ended is called when a publisher is gone or can no longer be read, and all of its samples were received or discarded.
-	// It runs on any goroutine, also within methods of the subscriber, and must not use the Participant or its subscribers.
+	// It runs on any goroutine, also within methods of the subscriber, without concurrent calls of Ended or Filter. It may use
+	// the Participant and its endpoints, and close them. One call may still run when Close returns.
 	Ended func(PublisherID)
 }
 
@@ -103,6 +104,7 @@ func endedLimit(lossless bool) int64 {
 // *LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
 func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	m, err := s.core.reader.Receive(ctx)
+	s.core.calls.flush()
 	if err != nil {
 		return Sample[T]{}, err
 	}
@@ -114,6 +116,7 @@ func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 // error is os.ErrClosed, or a *LimitError when MaxHeld samples of a publisher are held.
 func (s *Subscriber[T]) TryReceive() (sample Sample[T], ok bool, err error) {
 	ok, err = s.core.reader.TryReceive(&sample.m)
+	s.core.calls.flush()
 	if !ok {
 		return Sample[T]{}, false, err
 	}
@@ -126,6 +129,7 @@ func (s *Subscriber[T]) TryReceive() (sample Sample[T], ok bool, err error) {
 // Latest does not wait. ok and err are as for TryReceive.
 func (s *Subscriber[T]) Latest() (sample Sample[T], ok bool, err error) {
 	ok, err = s.core.reader.Latest(&sample.m)
+	s.core.calls.flush()
 	if !ok {
 		return Sample[T]{}, false, err
 	}
@@ -205,4 +209,8 @@ func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Stats() }
 
 // Close closes the subscriber. A waiting Receive returns os.ErrClosed. Held samples stay valid until released. Further
 // calls do nothing.
-func (s *Subscriber[T]) Close() error { return s.core.close() }
+func (s *Subscriber[T]) Close() error {
+	err := s.core.close()
+	s.core.calls.flush()
+	return err
+}
