@@ -37,10 +37,10 @@ func admit(t *testing.T, parent, name string) *ward {
 	}
 	w := &ward{t: t, dir: p.Dir(), p: p}
 	t.Cleanup(func() { p.Close() })
-	if w.pub, err = topic.NewPublisher[[]byte](p, "t", nil); err != nil {
+	if w.pub, err = topic.NewPublisher[[]byte](t.Context(), p, "t", nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := topic.NewSubscriber[[]byte](p, "elsewhere", nil); err != nil {
+	if _, err := topic.NewSubscriber[[]byte](t.Context(), p, "elsewhere", nil); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {

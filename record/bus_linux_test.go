@@ -36,7 +36,7 @@ func publish[T any](t testing.TB, pub *topic.Publisher[T], values ...T) {
 
 func publisher[T any](t testing.TB, p *topic.Participant, name string, opts *topic.PublisherOptions[T]) *topic.Publisher[T] {
 	t.Helper()
-	pub, err := topic.NewPublisher(p, name, opts)
+	pub, err := topic.NewPublisher(t.Context(), p, name, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestPlay_LoopUntilContextEnds(t *testing.T) {
 	path := file(t, spec{0, 1, 0, "x"}, spec{1, 1 + uint64(minPassDuration), 0, "y"})
 	d := domain(t)
 	p := join(t, d)
-	sub, err := topic.NewSubscriber(p, "b", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	sub, err := topic.NewSubscriber(t.Context(), p, "b", &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestPlay_WaitSubscribers(t *testing.T) {
 		_, err := Play(t.Context(), join(t, d), path, &PlayOptions{WaitSubscribers: 1})
 		played <- err
 	}()
-	sub, err := topic.NewSubscriber[[]byte](p, "b", nil)
+	sub, err := topic.NewSubscriber[[]byte](t.Context(), p, "b", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func late(t *testing.T, path string, name string, o PlayOptions) []string {
 	t.Helper()
 	d := domain(t)
 	p := join(t, d)
-	clock, err := topic.NewSubscriber(p, "clock", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	clock, err := topic.NewSubscriber(t.Context(), p, "clock", &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,14 +181,17 @@ func late(t *testing.T, path string, name string, o PlayOptions) []string {
 func latchedNow(t *testing.T, p *topic.Participant, name string) []string {
 	t.Helper()
 	// A subscriber returns when the publishers that exist are connected, and what they have latched is there then.
-	sub, err := topic.NewSubscriber[[]byte](p, name, nil)
+	sub, err := topic.NewSubscriber[[]byte](t.Context(), p, name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer sub.Close()
 	var got []string
 	for {
-		s, ok := sub.TryReceive()
+		s, ok, err := sub.TryReceive()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !ok {
 			slices.Sort(got)
 			return got

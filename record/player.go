@@ -96,7 +96,7 @@ func (pl *player) pass(ctx context.Context) error {
 }
 
 func (pl *player) publish(ctx context.Context, m *mcapfile.Message) error {
-	p, err := pl.publisherFor(m)
+	p, err := pl.publisherFor(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (pl *player) open(ctx context.Context) error {
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
-			made[i], errs[i] = pl.newPublisher(st)
+			made[i], errs[i] = pl.newPublisher(ctx, st)
 		})
 	}
 	wg.Wait()
@@ -104,7 +104,7 @@ func (pl *player) awaitSubscribers(ctx context.Context) error {
 	return nil
 }
 
-func (pl *player) newPublisher(st *replayStream) (*replayPublisher, error) {
+func (pl *player) newPublisher(ctx context.Context, st *replayStream) (*replayPublisher, error) {
 	largest := int(min(st.largest, math.MaxInt))
 	opts := &topic.PublisherOptions[[]byte]{
 		Codec: serde.Opaque(st.kind), Depth: depthFor(st.largest, st.messages, pl.opened), Latched: st.latched, Metadata: st.metadata,
@@ -114,7 +114,7 @@ func (pl *player) newPublisher(st *replayStream) (*replayPublisher, error) {
 		opts.MaxPayload = largest
 		opts.MemoryLimit = 8 * int64(largest)
 	}
-	p, err := topic.NewPublisher(pl.participant, st.topic.played, opts)
+	p, err := topic.NewPublisher(ctx, pl.participant, st.topic.played, opts)
 	if err != nil {
 		return nil, fmt.Errorf("publish %s: %w", st.topic.played, err)
 	}
@@ -150,7 +150,7 @@ func (pl *player) rewind() {
 
 // publisherFor returns the publisher for a message. It closes the publishers of its topic that are gone now and have a
 // latched sample.
-func (pl *player) publisherFor(m *mcapfile.Message) (*replayPublisher, error) {
+func (pl *player) publisherFor(ctx context.Context, m *mcapfile.Message) (*replayPublisher, error) {
 	src := pl.source(m)
 	if m.LogTime > src.ended {
 		src.ended = math.MaxUint64 // the recorded end is wrong
@@ -162,7 +162,7 @@ func (pl *player) publisherFor(m *mcapfile.Message) (*replayPublisher, error) {
 	}
 	if !known {
 		var err error
-		if src.publisher, err = pl.assignPublisher(src, m.LogTime); err != nil {
+		if src.publisher, err = pl.assignPublisher(ctx, src, m.LogTime); err != nil {
 			return nil, err
 		}
 	}
@@ -173,7 +173,7 @@ func (pl *player) publisherFor(m *mcapfile.Message) (*replayPublisher, error) {
 }
 
 // assignPublisher finds or creates a publisher for a source.
-func (pl *player) assignPublisher(src *replaySource, t uint64) (*replayPublisher, error) {
+func (pl *player) assignPublisher(ctx context.Context, src *replaySource, t uint64) (*replayPublisher, error) {
 	st := src.stream
 	var oldest *replayPublisher
 	for _, p := range st.publishers {
@@ -188,9 +188,9 @@ func (pl *player) assignPublisher(src *replaySource, t uint64) (*replayPublisher
 	if len(st.publishers) >= st.maxPublishers {
 		return oldest, nil
 	}
-	p, err := pl.newPublisher(st)
+	p, err := pl.newPublisher(ctx, st)
 	for isFull(err) && pl.closeOldest() {
-		p, err = pl.newPublisher(st)
+		p, err = pl.newPublisher(ctx, st)
 	}
 	if err != nil {
 		return nil, err

@@ -65,7 +65,8 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 		return summary, err
 	}
 	c, sources := clock.New(), newSources()
-	sub, err := topic.NewSubscriber(p, "**", &topic.SubscriberOptions[[]byte]{
+	// The end of ctx is the regular end of a recording, also of an empty one.
+	sub, err := topic.NewSubscriber(context.WithoutCancel(ctx), p, "**", &topic.SubscriberOptions[[]byte]{
 		Filter: o.wants, Lossless: o.Lossless, Ended: func(id topic.PublisherID) { sources.end(id, c.Now()) },
 	})
 	if err != nil {

@@ -64,11 +64,11 @@ const maxNewerSamples = 4096
 func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
 	stop := r.clock.Now()
 	for newer := 0; newer < maxNewerSamples; {
-		s, ok := sub.TryReceive()
+		s, ok, err := sub.TryReceive()
 		if !ok {
-			return nil
+			return err
 		}
-		if s.Stamp() > stop {
+		if int64(s.Stamp()) > stop {
 			s.Release()
 			newer++
 			continue
@@ -84,7 +84,7 @@ func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
 // take writes one sample and releases it.
 func (r *recorder) take(s topic.Sample[[]byte]) error {
 	defer s.Release()
-	a := sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: s.Stamp(), lost: s.Lost()}
+	a := sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp()), lost: s.Lost()}
 	src, m, err := r.begin(&a, func() description { return descriptionOf(&s) })
 	if err != nil {
 		return err

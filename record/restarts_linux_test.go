@@ -78,7 +78,7 @@ func TestRecord_SilentTopics(t *testing.T) {
 func TestRecorder_AllocatesNothingForAMessage(t *testing.T) {
 	o := domain(t)
 	pub := publisher[[]byte](t, join(t, o), "a", nil)
-	sub, err := topic.NewSubscriber[[]byte](join(t, o), "**", nil)
+	sub, err := topic.NewSubscriber[[]byte](t.Context(), join(t, o), "**", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

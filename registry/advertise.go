@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
@@ -56,7 +57,7 @@ func (r *Registry) Advertise(e Endpoint) (*Advertisement, error) {
 func (r *Registry) advertise(e *Endpoint) (*Advertisement, error) {
 	e.ID.Participant = r.self.id
 	if e.Since == 0 {
-		e.Since = r.clock.Now()
+		e.Since = clock.Stamp(r.clock.Now())
 	}
 	body, err := encodeBody(e)
 	if err != nil {

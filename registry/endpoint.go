@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/process"
 )
 
@@ -94,7 +95,7 @@ type Participant struct {
 	BootID     [16]byte
 	Executable string // path
 	Unit       string
-	Since      int64        // stamp of joining, ns of CLOCK_MONOTONIC
+	Since      clock.Stamp  // moment of joining
 	Alive      bool         // its process holds the lock of the participant file
 	State      ProcessState // filled in by Observer.Snapshot
 	Endpoints  []Endpoint
@@ -159,7 +160,7 @@ type Endpoint struct {
 	Depth          uint32            // publisher: ring entries
 	History        uint32            // subscription: number of past samples that it asks for
 	MaxPayload     uint64            // publisher: bytes
-	Since          int64             // stamp of advertising, ns of CLOCK_MONOTONIC
+	Since          clock.Stamp       // moment of advertising
 	Metadata       map[string]string // publisher: keys and values of the application
 }
 

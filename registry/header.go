@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/process"
 )
@@ -96,6 +97,6 @@ func checkVersion(b []byte, path, magic string) error {
 func (h *header) participant() Participant {
 	return Participant{
 		ID: h.id, PID: h.self.PID, StartTime: h.self.StartTime, BootID: h.self.BootID,
-		Executable: h.self.Executable, Unit: h.unit, Since: h.since,
+		Executable: h.self.Executable, Unit: h.unit, Since: clock.Stamp(h.since),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
 )
 
@@ -91,7 +92,7 @@ func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 	e := Endpoint{
 		ID:         EndpointID{Number: p.number},
 		Kind:       Kind(body[offKind]),
-		Since:      int64(native.Uint64(body[offEndpointSince:])),
+		Since:      clock.Stamp(native.Uint64(body[offEndpointSince:])),
 		MaxPayload: native.Uint64(body[offMaxPayload:]),
 		Depth:      native.Uint32(body[offDepth:]),
 		History:    native.Uint32(body[offHistory:]),

@@ -92,6 +92,20 @@ func (s Sample) AppendTo(dst []byte) ([]byte, error) {
 	return whole, nil
 }
 
+// Copy returns the sample with its payload in private memory, in *buf, whose earlier content is overwritten. It is released
+// like s. A small payload is a copy already and stays where it is. The errors are those of AppendTo.
+func (s Sample) Copy(buf *[]byte) (Sample, error) {
+	if s.holding&holdsCopy != 0 {
+		return s, nil
+	}
+	b, err := s.AppendTo((*buf)[:0])
+	if err != nil {
+		return Sample{}, err
+	}
+	*buf, s.payload = b, mem.SpanOf(b)
+	return s, nil
+}
+
 // Sequence returns the message's position among its publisher's, from 1.
 func (s Sample) Sequence() uint64 { return s.sequence }
 

@@ -35,6 +35,7 @@ func (s *Subscriber[T]) ReceiveBatch(ctx context.Context, buf []Sample[T]) (int,
 	}
 	taken := (*scratch)[:len(buf)]
 	n, err := s.core.reader.ReceiveBatch(ctx, taken)
+	s.core.calls.flush()
 	for i, m := range taken[:n] {
 		buf[i] = Sample[T]{m}
 	}

@@ -110,3 +110,29 @@ func TestPublisher_ContextEndsPublishBehindWaitingOne(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The record is withdrawn only after the wait has ended, so that no change in the registry ends it.
+func TestPublisher_CloseEndsWaitSubscribers(t *testing.T) {
+	p := join(t, domain(t))
+	pub := publisher[string](t, p, "x", nil)
+	if err := p.reg.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	ad := pub.core.ad
+	pub.core.ad = nil
+	changed := p.changed // what WaitSubscribers waits for
+	p.mu.Unlock()
+	waited := make(chan error, 1)
+	go func() { waited <- pub.WaitSubscribers(t.Context(), 1) }()
+	if err := pub.Close(); err != nil {
+		t.Error(err)
+	}
+	<-changed
+	if err := <-waited; !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	if err := ad.Withdraw(); err != nil {
+		t.Error(err)
+	}
+}

@@ -14,7 +14,11 @@ func (p *Participant) connect(sub *subscriberCore, pub registry.Endpoint) {
 	if sub.knows(pub.ID) || sub.refused[pub.ID] != nil {
 		return
 	}
-	wanted := sub.accepts(pub)
+	wanted, asked := sub.accepts(pub)
+	if !asked {
+		sub.queueFilter(pub)
+		return
+	}
 	if wanted {
 		if err := p.reg.Match(pub, sub.endpoint); err != nil {
 			p.reportMismatch(pair{pub.ID, sub.endpoint.ID}, pub, err)

@@ -218,7 +218,7 @@ func TestPublisher_SubscriptionLimit(t *testing.T) {
 	}
 	full := func() {
 		t.Helper()
-		if _, err := NewSubscriber[string](b, "x", nil); !errors.As(err, new(*LimitError)) {
+		if _, err := NewSubscriber[string](t.Context(), b, "x", nil); !errors.As(err, new(*LimitError)) {
 			t.Errorf("one more subscriber: %v", err)
 		}
 	}
@@ -322,10 +322,10 @@ func TestParticipant_ClosedCreatesNothing(t *testing.T) {
 	if err := os.RemoveAll(o.Dir + "/d"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewPublisher[string](p, "x", nil); !errors.Is(err, os.ErrClosed) {
+	if _, err := NewPublisher[string](t.Context(), p, "x", nil); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("NewPublisher: %v", err)
 	}
-	if _, err := NewSubscriber[string](p, "x", nil); !errors.Is(err, os.ErrClosed) {
+	if _, err := NewSubscriber[string](t.Context(), p, "x", nil); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("NewSubscriber: %v", err)
 	}
 	for e := range p.Events(t.Context()) {
@@ -440,7 +440,7 @@ func TestFilter_PanicLeavesNoFiles(t *testing.T) {
 	asked := 0
 	func() {
 		defer func() { recover() }()
-		NewSubscriber(b, "x/*", &SubscriberOptions[string]{Filter: func(string) bool {
+		NewSubscriber(t.Context(), b, "x/*", &SubscriberOptions[string]{Filter: func(string) bool {
 			if asked++; asked == 2 {
 				panic("no")
 			}
@@ -479,18 +479,57 @@ func TestSubscriber_PatternWithOneFullPublisher(t *testing.T) {
 	sub := subscriber[string](t, b, "x/*", nil)
 	send(t, other, "y")
 	want(t, sub, "y")
-	sub.TryReceive()
+	if _, _, err := sub.TryReceive(); err != nil {
+		t.Error(err)
+	}
 	h.until("the refusal", func(e Event) bool { return e.Kind == Unavailable && e.Endpoint.Topic == "x/full" })
 }
 
 func TestConnectContext_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		ctx, cancel := connectContext()
+		ctx, cancel := connectContext(t.Context())
 		defer cancel()
 		<-ctx.Done()
 		if took := time.Since(begin); took != connectTimeout {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+// A waitCanceled context ends when a wait for it begins.
+type waitCanceled struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+func (c waitCanceled) Done() <-chan struct{} {
+	c.cancel()
+	return c.Context.Done()
+}
+
+func TestConstructors_EndWithTheirContext(t *testing.T) {
+	o := domain(t)
+	p, silent := join(t, o), join(t, o)
+	publisher[string](t, silent, "from", nil)
+	subscriber[string](t, silent, "to", nil)
+	silent.mu.Lock() // it answers nothing
+	defer silent.mu.Unlock()
+	for name, construct := range map[string]func(context.Context) error{
+		"publisher":  func(ctx context.Context) error { _, err := NewPublisher[string](ctx, p, "to", nil); return err },
+		"subscriber": func(ctx context.Context) error { _, err := NewSubscriber[string](ctx, p, "from", nil); return err },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := construct(waitCanceled{ctx, cancel}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, context canceled during the wait: error %v", name, err)
+		}
+		if err := construct(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, context canceled before: error %v", name, err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pubs) != 0 || len(p.subs) != 0 {
+		t.Errorf("%d publishers and %d subscribers remain", len(p.pubs), len(p.subs))
+	}
 }

@@ -21,9 +21,12 @@
 //
 // # Lifetime of memory
 //
-// The bytes of a Sample are the publisher's shared memory, mapped read-only. They are valid until Release. A decoded value
-// is a copy without that limit. The exception is a value of type []byte, which is the payload itself. The bytes of a Loan
-// belong to the caller until Commit or Discard.
+// A payload is valid until Release, also after Close of the Subscriber and the Participant. It is the publisher's shared
+// memory, mapped read-only, or a copy: of a small payload, or in a loop over Samples. A decoded value is a copy without that
+// limit, except a value of type []byte, which is the payload itself. If the publisher's process truncates its file, reading a
+// payload in place through Bytes faults and ends the program. Value, Read and AppendTo return a
+// *CorruptError instead, Handle goes on with the next sample, and Samples yields the error if the copy cannot be
+// made. The bytes of a Loan belong to the caller until Commit or Discard.
 //
 // # Concurrency
 //

@@ -21,7 +21,7 @@ func TestEvents_PresentStateFirst(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	joined := map[registry.ID]bool{}
-	var last int64
+	var last Stamp
 	n := 0
 	for e := range b.Events(ctx) {
 		id := e.Participant.ID

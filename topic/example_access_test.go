@@ -11,9 +11,9 @@ import (
 func ExampleOptions_readOnly() {
 	robot, leave := join()
 	defer leave()
-	pub, err := topic.NewPublisher[string](robot, "robot/state", &topic.PublisherOptions[string]{Latched: true})
-	check(err)
 	ctx := context.Background()
+	pub, err := topic.NewPublisher[string](ctx, robot, "robot/state", &topic.PublisherOptions[string]{Latched: true})
+	check(err)
 	_, err = pub.Publish(ctx, "ready")
 	check(err)
 
@@ -21,7 +21,7 @@ func ExampleOptions_readOnly() {
 	p, err := topic.Join(&topic.Options{Dir: dir, Domain: domain, ReadOnly: true})
 	check(err)
 	defer p.Close()
-	sub, err := topic.NewSubscriber[string](p, "robot/state", nil)
+	sub, err := topic.NewSubscriber[string](ctx, p, "robot/state", nil)
 	check(err)
 	sample, err := sub.Receive(ctx)
 	check(err)

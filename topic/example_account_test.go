@@ -12,11 +12,11 @@ func ExampleSample_Lost() {
 	defer leave()
 	ctx := context.Background()
 
-	sub, err := topic.NewSubscriber[string](p, "log", nil)
+	sub, err := topic.NewSubscriber[string](ctx, p, "log", nil)
 	check(err)
 	var pubs []*topic.Publisher[string]
 	for _, lines := range []int{3, 100} { // two publishers of one topic
-		pub, err := topic.NewPublisher[string](p, "log", nil)
+		pub, err := topic.NewPublisher[string](ctx, p, "log", nil)
 		check(err)
 		pubs = append(pubs, pub)
 		for range lines {
@@ -28,7 +28,8 @@ func ExampleSample_Lost() {
 	type count struct{ received, lost uint64 }
 	counts := map[topic.PublisherID]count{}
 	for {
-		sample, ok := sub.TryReceive()
+		sample, ok, err := sub.TryReceive()
+		check(err)
 		if !ok {
 			break
 		}
@@ -54,13 +55,13 @@ func ExampleSubscriberOptions_filter() {
 	defer leave()
 	ctx := context.Background()
 
-	sub, err := topic.NewSubscriber(p, "robot/**", &topic.SubscriberOptions[[]byte]{
+	sub, err := topic.NewSubscriber(ctx, p, "robot/**", &topic.SubscriberOptions[[]byte]{
 		Patterns: []string{"clock"},
 		Filter:   func(name string) bool { return name != "robot/debug" },
 	})
 	check(err)
 	for _, name := range []string{"robot/debug", "robot/state", "clock", "weather"} {
-		pub, err := topic.NewPublisher[string](p, name, nil)
+		pub, err := topic.NewPublisher[string](ctx, p, name, nil)
 		check(err)
 		reached, err := pub.Publish(ctx, "something")
 		check(err)

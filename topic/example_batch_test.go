@@ -11,9 +11,9 @@ func ExampleSubscriber_ReceiveBatch() {
 	p, leave := join()
 	defer leave()
 	ctx := context.Background()
-	pub, err := topic.NewPublisher[[]byte](p, "robot/encoder", nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, p, "robot/encoder", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[[]byte](p, "robot/encoder", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "robot/encoder", nil)
 	check(err)
 
 	ticks := [][]byte{[]byte("left 1"), []byte("right 1"), []byte("left 2")}

@@ -17,9 +17,9 @@ func ExamplePublisherOptions_codec() {
 	ctx := context.Background()
 
 	codec := serde.CBOR[Pose]()
-	pub, err := topic.NewPublisher(p, "robot/pose", &topic.PublisherOptions[Pose]{Codec: codec})
+	pub, err := topic.NewPublisher(ctx, p, "robot/pose", &topic.PublisherOptions[Pose]{Codec: codec})
 	check(err)
-	sub, err := topic.NewSubscriber(p, "robot/pose", &topic.SubscriberOptions[Pose]{Codec: codec})
+	sub, err := topic.NewSubscriber(ctx, p, "robot/pose", &topic.SubscriberOptions[Pose]{Codec: codec})
 	check(err)
 
 	_, err = pub.Publish(ctx, Pose{X: 1, Heading: math.Pi})
@@ -36,10 +36,11 @@ func ExamplePublisherOptions_codec() {
 func ExampleNewSubscriber_typeMismatch() {
 	p, leave := join()
 	defer leave()
+	ctx := context.Background()
 
-	_, err := topic.NewPublisher[Pose](p, "robot/pose", nil)
+	_, err := topic.NewPublisher[Pose](ctx, p, "robot/pose", nil)
 	check(err)
-	_, err = topic.NewSubscriber[string](p, "robot/pose", nil)
+	_, err = topic.NewSubscriber[string](ctx, p, "robot/pose", nil)
 
 	var mismatch *topic.TypeMismatchError
 	if errors.As(err, &mismatch) {
@@ -56,9 +57,9 @@ func ExampleSample_Value_damaged() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[Pose](p, "robot/pose", nil)
+	pub, err := topic.NewPublisher[Pose](ctx, p, "robot/pose", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[Pose](p, "robot/pose", nil)
+	sub, err := topic.NewSubscriber[Pose](ctx, p, "robot/pose", nil)
 	check(err)
 	_, err = pub.PublishV(ctx, []byte("no MessagePack")) // PublishV takes encoded bytes, unchecked
 	check(err)
@@ -91,9 +92,9 @@ func ExamplePublisherOptions_opaque() {
 		Name: "nav.Odometry", Encoding: "protobuf",
 		SchemaEncoding: "protobuf", Schema: []byte("a FileDescriptorSet"),
 	})
-	pub, err := topic.NewPublisher(p, "robot/odometry", &topic.PublisherOptions[[]byte]{Codec: odometry})
+	pub, err := topic.NewPublisher(ctx, p, "robot/odometry", &topic.PublisherOptions[[]byte]{Codec: odometry})
 	check(err)
-	sub, err := topic.NewSubscriber[[]byte](p, "robot/odometry", nil) // takes any type
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "robot/odometry", nil) // takes any type
 	check(err)
 
 	_, err = pub.Publish(ctx, []byte{0x08, 0x01}) // made by your own proto.Marshal
@@ -136,9 +137,9 @@ func ExamplePublisherOptions_ownCodec() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher(p, "robot/pose", &topic.PublisherOptions[Pose]{Codec: poseCodec{}})
+	pub, err := topic.NewPublisher(ctx, p, "robot/pose", &topic.PublisherOptions[Pose]{Codec: poseCodec{}})
 	check(err)
-	sub, err := topic.NewSubscriber(p, "robot/pose", &topic.SubscriberOptions[Pose]{Codec: poseCodec{}})
+	sub, err := topic.NewSubscriber(ctx, p, "robot/pose", &topic.SubscriberOptions[Pose]{Codec: poseCodec{}})
 	check(err)
 	_, err = pub.Publish(ctx, Pose{X: 1, Y: 2, Heading: 3})
 	check(err)
@@ -157,9 +158,9 @@ func ExampleSample_Bytes_json() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[Pose](p, "robot/pose", nil)
+	pub, err := topic.NewPublisher[Pose](ctx, p, "robot/pose", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[[]byte](p, "**", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "**", nil)
 	check(err)
 	_, err = pub.Publish(ctx, Pose{X: 1, Y: 2})
 	check(err)

@@ -15,7 +15,7 @@ func ExamplePublisher_Publish_errors() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher(p, "camera/front", &topic.PublisherOptions[[]byte]{MaxPayload: 1000, MemoryLimit: 1 << 20})
+	pub, err := topic.NewPublisher(ctx, p, "camera/front", &topic.PublisherOptions[[]byte]{MaxPayload: 1000, MemoryLimit: 1 << 20})
 	check(err)
 	_, err = pub.Publish(ctx, make([]byte, 1001))
 	fmt.Println(err)
@@ -24,7 +24,7 @@ func ExamplePublisher_Publish_errors() {
 		fmt.Println("by bytes:", large.Size-large.Limit)
 	}
 
-	_, err = topic.NewPublisher[string](p, "robot//pose", nil)
+	_, err = topic.NewPublisher[string](ctx, p, "robot//pose", nil)
 	fmt.Println(err)
 
 	check(pub.Close())
@@ -42,9 +42,9 @@ func ExamplePublisherOptions_memoryLimit() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher(p, "camera/front", &topic.PublisherOptions[[]byte]{MemoryLimit: 4 << 20})
+	pub, err := topic.NewPublisher(ctx, p, "camera/front", &topic.PublisherOptions[[]byte]{MemoryLimit: 4 << 20})
 	check(err)
-	sub, err := topic.NewSubscriber[[]byte](p, "camera/front", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "camera/front", nil)
 	check(err)
 
 	image := make([]byte, 1<<20)
@@ -65,17 +65,18 @@ func ExamplePublisherOptions_memoryLimit() {
 func ExampleSubscriberOptions_losslessTimeout() {
 	p, leave := join()
 	defer leave()
+	ctx := context.Background()
 
-	pub, err := topic.NewPublisher(p, "steps", &topic.PublisherOptions[string]{Depth: 4})
+	pub, err := topic.NewPublisher(ctx, p, "steps", &topic.PublisherOptions[string]{Depth: 4})
 	check(err)
-	sub, err := topic.NewSubscriber(p, "steps", &topic.SubscriberOptions[string]{Lossless: true, LosslessTimeout: time.Minute})
+	sub, err := topic.NewSubscriber(ctx, p, "steps", &topic.SubscriberOptions[string]{Lossless: true, LosslessTimeout: time.Minute})
 	check(err)
 
 	for range 4 { // they are not received, so there is room for Depth of them only
-		_, err := pub.Publish(context.Background(), "step")
+		_, err := pub.Publish(ctx, "step")
 		check(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	_, err = pub.Publish(ctx, "step")
 	fmt.Println(pub.Stats().Messages, errors.Is(err, context.DeadlineExceeded)) // the fifth was not published
@@ -92,9 +93,9 @@ func ExampleSubscriberOptions_maxHeld() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[string](p, "log", nil)
+	pub, err := topic.NewPublisher[string](ctx, p, "log", nil)
 	check(err)
-	sub, err := topic.NewSubscriber(p, "log", &topic.SubscriberOptions[string]{MaxHeld: 2})
+	sub, err := topic.NewSubscriber(ctx, p, "log", &topic.SubscriberOptions[string]{MaxHeld: 2})
 	check(err)
 	for range 3 {
 		_, err := pub.Publish(ctx, "line")

@@ -38,9 +38,9 @@ func Example() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[Pose](p, "robot/pose", nil)
+	pub, err := topic.NewPublisher[Pose](ctx, p, "robot/pose", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[Pose](p, "robot/pose", nil)
+	sub, err := topic.NewSubscriber[Pose](ctx, p, "robot/pose", nil)
 	check(err)
 
 	reached, err := pub.Publish(ctx, Pose{X: 1, Y: 2})
@@ -63,9 +63,9 @@ func ExampleSubscriber_Samples() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher(p, "robot/battery", &topic.PublisherOptions[string]{Depth: 4})
+	pub, err := topic.NewPublisher(ctx, p, "robot/battery", &topic.PublisherOptions[string]{Depth: 4})
 	check(err)
-	sub, err := topic.NewSubscriber[string](p, "robot/battery", nil)
+	sub, err := topic.NewSubscriber[string](ctx, p, "robot/battery", nil)
 	check(err)
 	for percent := 100; percent > 90; percent-- { // more than the publisher keeps
 		_, err := pub.Publish(ctx, fmt.Sprint(percent, " %"))
@@ -94,9 +94,9 @@ func ExampleSubscriber_Handle() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 
-	pub, err := topic.NewPublisher[string](p, "log", nil)
+	pub, err := topic.NewPublisher[string](ctx, p, "log", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[string](p, "log", nil)
+	sub, err := topic.NewSubscriber[string](ctx, p, "log", nil)
 	check(err)
 	for _, line := range []string{"starting", "ready"} {
 		_, err := pub.Publish(ctx, line)
@@ -121,18 +121,20 @@ func ExampleSubscriber_Handle() {
 func ExampleSubscriber_TryReceive() {
 	p, leave := join()
 	defer leave()
+	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[string](p, "command", nil)
+	pub, err := topic.NewPublisher[string](ctx, p, "command", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[string](p, "command", nil)
+	sub, err := topic.NewSubscriber[string](ctx, p, "command", nil)
 	check(err)
 
 	for turn := range 3 { // a control loop must not wait
 		if turn == 1 {
-			_, err := pub.Publish(context.Background(), "stop")
+			_, err := pub.Publish(ctx, "stop")
 			check(err)
 		}
-		sample, ok := sub.TryReceive()
+		sample, ok, err := sub.TryReceive()
+		check(err)
 		if !ok {
 			fmt.Println("turn", turn, "no command")
 			continue
@@ -154,9 +156,9 @@ func ExamplePublisher_Loan() {
 	ctx := context.Background()
 
 	const width, height = 640, 480
-	pub, err := topic.NewPublisher(p, "camera/front", &topic.PublisherOptions[[]byte]{InitialSampleSize: width * height})
+	pub, err := topic.NewPublisher(ctx, p, "camera/front", &topic.PublisherOptions[[]byte]{InitialSampleSize: width * height})
 	check(err)
-	sub, err := topic.NewSubscriber[[]byte](p, "camera/front", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "camera/front", nil)
 	check(err)
 
 	loan, err := pub.Loan(ctx, width*height)
@@ -181,9 +183,9 @@ func ExamplePublisher_PublishV() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[[]byte](p, "lidar/packets", nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, p, "lidar/packets", nil)
 	check(err)
-	sub, err := topic.NewSubscriber[[]byte](p, "lidar/packets", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "lidar/packets", nil)
 	check(err)
 
 	header, points := []byte("scan 7:"), []byte("points")
@@ -202,13 +204,13 @@ func ExampleNewSubscriber_pattern() {
 	defer leave()
 	ctx := context.Background()
 
-	sub, err := topic.NewSubscriber[[]byte](p, "robot/**", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "robot/**", nil)
 	check(err)
 
 	// Topics that come later are covered too, whatever their type.
-	poses, err := topic.NewPublisher[Pose](p, "robot/arm/pose", nil)
+	poses, err := topic.NewPublisher[Pose](ctx, p, "robot/arm/pose", nil)
 	check(err)
-	states, err := topic.NewPublisher[string](p, "robot/state", nil)
+	states, err := topic.NewPublisher[string](ctx, p, "robot/state", nil)
 	check(err)
 	_, err = poses.Publish(ctx, Pose{X: 1})
 	check(err)
@@ -232,14 +234,14 @@ func ExamplePublisherOptions_latched() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher(p, "robot/map", &topic.PublisherOptions[string]{Latched: true})
+	pub, err := topic.NewPublisher(ctx, p, "robot/map", &topic.PublisherOptions[string]{Latched: true})
 	check(err)
 	_, err = pub.Publish(ctx, "the old hall")
 	check(err)
 	_, err = pub.Publish(ctx, "the new hall")
 	check(err)
 
-	sub, err := topic.NewSubscriber[string](p, "robot/map", nil) // comes late
+	sub, err := topic.NewSubscriber[string](ctx, p, "robot/map", nil) // comes late
 	check(err)
 	sample, err := sub.Receive(ctx)
 	check(err)
@@ -253,14 +255,14 @@ func ExampleSubscriberOptions_history() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[string](p, "log", nil) // keeps the last 16
+	pub, err := topic.NewPublisher[string](ctx, p, "log", nil) // keeps the last 16
 	check(err)
 	for i := range 5 {
 		_, err := pub.Publish(ctx, fmt.Sprint("line ", i))
 		check(err)
 	}
 
-	sub, err := topic.NewSubscriber(p, "log", &topic.SubscriberOptions[string]{History: 2})
+	sub, err := topic.NewSubscriber(ctx, p, "log", &topic.SubscriberOptions[string]{History: 2})
 	check(err)
 	for range 2 {
 		sample, err := sub.Receive(ctx)
@@ -278,9 +280,9 @@ func ExampleSubscriberOptions_lossless() {
 	defer leave()
 	ctx := context.Background()
 
-	pub, err := topic.NewPublisher[string](p, "steps", nil)
+	pub, err := topic.NewPublisher[string](ctx, p, "steps", nil)
 	check(err)
-	sub, err := topic.NewSubscriber(p, "steps", &topic.SubscriberOptions[string]{
+	sub, err := topic.NewSubscriber(ctx, p, "steps", &topic.SubscriberOptions[string]{
 		Lossless:        true,
 		LosslessTimeout: time.Minute, // a publish waits no longer for a subscriber that takes nothing
 	})
@@ -308,7 +310,7 @@ func ExampleParticipant_Events() {
 	defer leave()
 	ctx := context.Background()
 
-	_, err := topic.NewSubscriber[string](p, "robot/state", nil)
+	_, err := topic.NewSubscriber[string](ctx, p, "robot/state", nil)
 	check(err)
 
 	seen := 0
@@ -323,7 +325,7 @@ func ExampleParticipant_Events() {
 		}
 		switch seen++; seen {
 		case 2:
-			_, err := topic.NewPublisher[Pose](p, "robot/state", nil) // not of the subscriber's type
+			_, err := topic.NewPublisher[Pose](ctx, p, "robot/state", nil) // not of the subscriber's type
 			check(err)
 		case 4:
 			return
@@ -342,12 +344,12 @@ func ExamplePublisher_WaitSubscribers() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 
-	pub, err := topic.NewPublisher[string](p, "orders", nil)
+	pub, err := topic.NewPublisher[string](ctx, p, "orders", nil)
 	check(err)
 	made := make(chan struct{})
 	go func() {
 		defer close(made)
-		_, err := topic.NewSubscriber[string](p, "orders", nil)
+		_, err := topic.NewSubscriber[string](ctx, p, "orders", nil)
 		check(err)
 	}()
 	check(pub.WaitSubscribers(ctx, 1))

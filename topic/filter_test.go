@@ -31,16 +31,14 @@ func TestFilter_PanicNamesTheSubscriber(t *testing.T) {
 				}()
 				f()
 			}
-			named("NewSubscriber", func() { NewSubscriber(b, "robot/*", &SubscriberOptions[string]{Filter: filter}) })
+			named("NewSubscriber", func() { NewSubscriber(t.Context(), b, "robot/*", &SubscriberOptions[string]{Filter: filter}) })
 
 			// The participant goes on. What its goroutine does when a publisher comes is done here, or it would end the test.
 			sub := subscriber(t, b, "robot/*", &SubscriberOptions[string]{Filter: func(string) bool { return true }})
 			sub.core.filter = filter
 			pub := registry.Endpoint{Kind: registry.KindPublisher, ID: registry.EndpointID{Participant: a.ID(), Number: 77}, Topic: "robot/pose"}
-			named("onChange", func() { b.onChange(registry.Change{Kind: registry.Added, Endpoint: pub}) })
+			named("decide", func() { sub.core.decide(pub) })
 			b.mu.Lock() // was given back
-			delete(b.endpoints, pub.ID)
-			b.publishers.remove(pub.Topic, pub.ID)
 			b.mu.Unlock()
 		})
 	}

@@ -35,7 +35,7 @@ func (sub *subscriberCore) connectKnown() error {
 // Called with p.mu held.
 func (sub *subscriberCore) denied() (err error) {
 	for _, e := range sub.p.publishers.matching(sub.endpoint.Patterns) {
-		if !sub.accepts(*e) {
+		if accepted, asked := sub.accepts(*e); asked && !accepted {
 			continue
 		}
 		if sub.refused[e.ID] == nil {
@@ -57,7 +57,7 @@ func (sub *subscriberCore) checkMatch() error {
 	}
 	var mismatch error
 	for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
-		if !sub.accepts(*e) {
+		if accepted, _ := sub.accepts(*e); !accepted {
 			continue
 		}
 		err := p.reg.Match(*e, sub.endpoint)
@@ -69,17 +69,56 @@ func (sub *subscriberCore) checkMatch() error {
 	return mismatch
 }
 
-// accepts returns the filter's result for a publisher, calling the filter once for each. Called with p.mu held.
-func (sub *subscriberCore) accepts(pub registry.Endpoint) bool {
+// accepts returns the filter's result for a publisher, and whether the filter was called for it. Called with p.mu held.
+func (sub *subscriberCore) accepts(pub registry.Endpoint) (accepted, asked bool) {
 	if sub.filter == nil {
-		return true
+		return true, true
 	}
-	accepted, asked := sub.accepted[pub.ID]
-	if !asked {
-		accepted = sub.callFilter(pub.Topic)
+	accepted, asked = sub.accepted[pub.ID]
+	return accepted, asked
+}
+
+// askFilter calls the filter for every known publisher, before the subscription is announced.
+func (sub *subscriberCore) askFilter() {
+	p := sub.p
+	if sub.filter == nil {
+		return
+	}
+	p.mu.Lock()
+	var known []registry.Endpoint
+	for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
+		known = append(known, *e)
+	}
+	p.mu.Unlock()
+	for _, e := range known {
+		accepted := sub.callFilter(e.Topic)
+		p.mu.Lock()
+		sub.accepted[e.ID] = accepted
+		p.mu.Unlock()
+	}
+}
+
+// queueFilter queues a call of the filter, after which the publisher is connected or declined. Called with p.mu held.
+func (sub *subscriberCore) queueFilter(pub registry.Endpoint) {
+	if !sub.asking[pub.ID] {
+		sub.asking[pub.ID] = true
+		sub.calls.add(func() { sub.decide(pub) })
+	}
+}
+
+// decide calls the filter for a publisher and connects or declines it.
+func (sub *subscriberCore) decide(pub registry.Endpoint) {
+	accepted := sub.callFilter(pub.Topic)
+	p := sub.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(sub.asking, pub.ID)
+	if p.subs[sub.endpoint.ID.Number] == sub && p.endpoints[pub.ID] != nil { // neither has closed
 		sub.accepted[pub.ID] = accepted
+		p.connect(sub, pub)
+		p.notifyPending()
 	}
-	return accepted
+	p.signal()
 }
 
 // callFilter calls the filter. A panic of the filter propagates, as for the function of Handle. Mostly it happens on a

@@ -58,8 +58,8 @@ func TestSubscriber_ManyOneShotPublishers(t *testing.T) {
 				want(t, sub, fmt.Sprint(i))
 				want(t, sub, fmt.Sprint(large, i))
 			}
-			if _, ok := sub.TryReceive(); ok {
-				t.Error("there is more")
+			if _, ok, err := sub.TryReceive(); ok || err != nil {
+				t.Errorf("another sample: %v, error %v", ok, err)
 			}
 			if s := sub.Stats(); s.Messages != uint64(2*publishers) || s.Lost != 0 || s.Dropped != 0 || s.Publishers != 0 {
 				t.Errorf("%d received, %d lost, %d dropped, %d publishers left", s.Messages, s.Lost, s.Dropped, s.Publishers)
@@ -130,7 +130,7 @@ func TestSubscriber_OneShotPublishersBeyondTheMemoryLimit(t *testing.T) {
 }
 
 func TestSubscriber_NegativeMemoryLimit(t *testing.T) {
-	_, err := NewSubscriber(join(t, domain(t)), "t", &SubscriberOptions[string]{MemoryLimit: -1})
+	_, err := NewSubscriber(t.Context(), join(t, domain(t)), "t", &SubscriberOptions[string]{MemoryLimit: -1})
 	if err == nil || !strings.Contains(err.Error(), "MemoryLimit") {
 		t.Error(err)
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
 	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
 	Unit   string       // name of this participant for people; default the executable's name
-	Logger *slog.Logger // logs background failures, on goroutines of the library: a panic of its handler ends the program; must not use the Participant; default none
+	Logger *slog.Logger // logs background failures; its handler runs mostly on goroutines of the library, where a panic ends the program, and may use the Participant; one call may still run when Close returns; default none
 
 	// ReadOnly joins without write access: for a user with read permission only, or for an observer that must stay
 	// invisible. Other participants do not see this participant or its subscribers, and no publisher waits for them. Each
@@ -34,6 +34,7 @@ type Participant struct {
 	reg      *registry.Registry
 	readOnly bool
 	log      *slog.Logger
+	logCalls callbacks // of the handler of log
 	clock    clock.Clock
 	wall     *clock.Wall
 	readers  shmtransport.ReaderSet
@@ -88,7 +89,6 @@ func Join(opts *Options) (*Participant, error) {
 		return nil, err
 	}
 	p := &Participant{
-		log:   opts.Logger,
 		clock: clock.New(),
 		ready: make(chan struct{}), pollStop: make(chan struct{}), readOnly: opts.ReadOnly,
 		pubs: map[uint32]*publisherCore{}, subs: map[uint32]*subscriberCore{},
@@ -102,10 +102,12 @@ func Join(opts *Options) (*Participant, error) {
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},
 	}
 	p.wall = clock.NewWall(p.clock.Read)
-	if p.log == nil {
-		p.log = slog.New(slog.DiscardHandler)
+	p.log = slog.New(slog.DiscardHandler)
+	if opts.Logger != nil {
+		p.log = slog.New(queuedHandler{opts.Logger.Handler(), &p.logCalls})
 	}
-	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: opts.Logger, OnChange: p.onChange, OnDemand: true, ReadOnly: opts.ReadOnly})
+	defer p.logCalls.flush()
+	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: p.log, OnChange: p.onChange, OnDemand: true, ReadOnly: opts.ReadOnly})
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +129,7 @@ func (p *Participant) Dir() string { return p.reg.Dir() }
 // its result.
 func (p *Participant) Close() error {
 	p.closing.Do(func() { p.result = p.leave() })
+	p.logCalls.flush()
 	return p.result
 }
 

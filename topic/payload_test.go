@@ -217,7 +217,7 @@ func TestLatched_NewestOfEachPublisher(t *testing.T) {
 		got[v] = true
 		s.Release()
 	}
-	if s, ok := sub.TryReceive(); ok || !got[19] || !got[119] || !got[219] {
+	if s, ok, err := sub.TryReceive(); ok || err != nil || !got[19] || !got[119] || !got[219] {
 		t.Errorf("got %v and %q", got, s.Bytes())
 	}
 }

@@ -44,8 +44,8 @@ type Publisher[T any] struct {
 }
 
 // NewPublisher creates a publisher. It returns when the existing subscriptions are connected, or after a second if one of
-// them does not answer.
-func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T]) (*Publisher[T], error) {
+// them does not answer. ctx bounds only this wait: if it ends before, the error is that of ctx, and no publisher remains.
+func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts *PublisherOptions[T]) (*Publisher[T], error) {
 	if opts == nil {
 		opts = new(PublisherOptions[T])
 	}
@@ -54,7 +54,7 @@ func NewPublisher[T any](p *Participant, name string, opts *PublisherOptions[T])
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
-	core, err := p.publish(registry.Endpoint{
+	core, err := p.publish(ctx, registry.Endpoint{
 		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched, Metadata: maps.Clone(opts.Metadata),
 	}, shmtransport.WriterOptions{
 		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit,

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,9 +26,12 @@ type publisherCore struct {
 }
 
 // publish announces a publisher and waits until the existing subscriptions are connected.
-func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptions) (_ *publisherCore, err error) {
+func (p *Participant) publish(ctx context.Context, e registry.Endpoint, opts shmtransport.WriterOptions) (_ *publisherCore, err error) {
 	if err := registry.CheckTopic(e.Topic); err != nil {
 		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
 	}
 	p.lifecycle.RLock()
 	defer p.lifecycle.RUnlock()
@@ -57,7 +61,7 @@ func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptio
 	}()
 	e.Kind = registry.KindPublisher
 	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
-	e.Since = p.clock.Now()
+	e.Since = Stamp(p.clock.Now())
 	defer func() {
 		if err != nil {
 			p.reg.ReleaseID(e.ID.Number)
@@ -95,7 +99,9 @@ func (p *Participant) publish(e registry.Endpoint, opts shmtransport.WriterOptio
 	if err := p.reg.Sync(); err != nil {
 		return nil, err
 	}
-	pub.awaitAnswers()
+	if err := pub.awaitAnswers(ctx); err != nil {
+		return nil, fmt.Errorf("publish on %q: %w", e.Topic, err)
+	}
 	return pub, nil
 }
 
@@ -113,10 +119,10 @@ func (pub *publisherCore) register() error {
 
 // awaitAnswers waits until every live subscription that matches the topic has been admitted or has declined. A subscription
 // that once missed the timeout is not waited for until it answers some publisher. Otherwise a stopped process would delay
-// every new publisher by the whole timeout.
-func (pub *publisherCore) awaitAnswers() {
+// every new publisher by the whole timeout. The error is that of ctx.
+func (pub *publisherCore) awaitAnswers(ctx context.Context) error {
 	p := pub.p
-	ctx, cancel := connectContext()
+	waitCtx, cancel := connectContext(ctx)
 	defer cancel()
 	for {
 		p.mu.Lock()
@@ -126,11 +132,14 @@ func (pub *publisherCore) awaitAnswers() {
 		}
 		p.mu.Unlock()
 		if len(open) == 0 {
-			return
+			return nil
 		}
 		select {
 		case <-changed:
-		case <-ctx.Done():
+		case <-waitCtx.Done():
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			p.mu.Lock()
 			open = pub.unanswered()
 			for _, sub := range open {
@@ -138,7 +147,7 @@ func (pub *publisherCore) awaitAnswers() {
 			}
 			p.mu.Unlock()
 			p.log.Warn("not every subscription answered in time", "topic", pub.endpoint.Topic, "after", connectTimeout, "missing", len(open))
-			return
+			return nil
 		}
 	}
 }
@@ -212,6 +221,7 @@ func (pub *publisherCore) end() error {
 		pub.result = pub.writer.Close()
 		pub.p.mu.Lock()
 		ad := pub.ad
+		pub.p.signal() // WaitSubscribers returns
 		pub.p.mu.Unlock()
 		if ad != nil {
 			pub.result = errors.Join(pub.result, ad.Withdraw())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
@@ -41,9 +42,9 @@ func (s Sample[T]) Value() (v T, err error) {
 // Bytes returns the payload. It is valid until Release; after Release Bytes returns nil. The caller must not write to it. A
 // large payload is in place, in read-only memory. A small payload, of up to shmtransport.SmallPayload bytes, is a copy.
 //
-// A publisher's process may truncate its file while a payload is read in place. The access then faults (SIGBUS). Outside
-// the functions below, the fault ends the program. Within Subscriber.Handle it ends only the called function. In a loop
-// over Samples it is a panic out of the loop. Read and AppendTo return it as an error.
+// A publisher's process may truncate its file while a payload is read in place. The access then faults (SIGBUS), which ends
+// the program. Within Subscriber.Handle it ends only the called function. In a loop over Samples the payload is a copy. Read
+// and AppendTo return the fault as an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
 // Read calls f with the payload and returns the result of f. f must not write to the payload or keep it. If the publisher's
@@ -84,7 +85,7 @@ func (s Sample[T]) source() *source {
 	return new(source)
 }
 
-// Time returns the time of publishing as wall-clock time. After a clock step or a suspend of the machine, the offset that
+// Time returns the time of publishing as wall-clock time. Unlike Stamp.Time it follows the wall clock: after a clock step or a suspend of the machine, the offset that
 // held when the sample was published is used, provided that this participant existed then. A step is detected by the first
 // call of Time after it.
 func (s Sample[T]) Time() time.Time {
@@ -95,8 +96,14 @@ func (s Sample[T]) Time() time.Time {
 	return src.wall.Time(s.m.Stamp())
 }
 
-// Stamp returns the time of publishing in nanoseconds of CLOCK_MONOTONIC.
-func (s Sample[T]) Stamp() int64 { return s.m.Stamp() }
+// Stamp returns the time of publishing.
+func (s Sample[T]) Stamp() Stamp { return Stamp(s.m.Stamp()) }
+
+// A Stamp is a moment in nanoseconds of CLOCK_MONOTONIC, which all processes of one boot share. The difference of two stamps
+// is a duration. Its method Time returns wall-clock time by the present offset between the clocks; Sample.Time uses the
+// offset at the time of publishing. The samples, Event.Participant.Since, Event.Endpoint.Since and the field LastStamp of the
+// statistics have stamps.
+type Stamp = clock.Stamp
 
 // Sequence returns the position of the sample among those of its publisher, from 1.
 func (s Sample[T]) Sequence() uint64 { return s.m.Sequence() }

@@ -19,7 +19,7 @@ import (
 type SubscriberOptions[T any] struct {
 	Codec           serde.Codec[T]          // default serde.Default[T](); a subscriber of []byte without one takes any type
 	Patterns        []string                // further patterns; a sample is delivered once even where they overlap
-	Filter          func(topic string) bool // selects among the matching topics; called once for each publisher, never concurrently, mostly on a goroutine of the library, where a panic ends the program; must not use the Participant
+	Filter          func(topic string) bool // selects among the matching topics; called once for each publisher, never concurrently, mostly on a goroutine of the library, where a panic ends the program; may use the Participant, but a NewPublisher that the subscriber matches waits a second for it
 	History         int                     // number of samples published before the subscription to receive, as far as they are still in the ring
 	Lossless        bool                    // publishers wait instead of overwriting samples that it has not received
 	LosslessTimeout time.Duration           // longest wait of a publisher; default 10 s. After that the subscriber loses samples until it has caught up
@@ -28,7 +28,8 @@ type SubscriberOptions[T any] struct {
 	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, negative: none
 
 	// Ended is called when a publisher is gone or can no longer be read, and all of its samples were received or discarded.
-	// It runs on any goroutine, also within methods of the subscriber, and must not use the Participant or its subscribers.
+	// It runs on any goroutine, also within methods of the subscriber, without concurrent calls of Ended or Filter. It may use
+	// the Participant and its endpoints, and close them. One call may still run when Close returns.
 	Ended func(PublisherID)
 }
 
@@ -44,15 +45,16 @@ type Subscriber[T any] struct {
 }
 
 // NewSubscriber creates a subscriber of one topic, or of all topics that match a pattern. It returns when the existing
-// publishers are connected, or after a second if one of them does not answer. If there are publishers and none can be
-// connected, it fails:
+// publishers are connected, or after a second if one of them does not answer. ctx bounds only this wait: if it ends before,
+// the error is that of ctx, and no subscriber remains. If there are publishers and none can be connected, NewSubscriber
+// fails:
 //
 //   - with a *TypeMismatchError if none has the subscriber's type
 //   - with a *LimitError if none can admit another subscription
 //   - with a *AccessError or *ForbiddenError if the kernel or the policy denies access to all of them
 //
 // A later publisher that has another type, is full or denies access is not connected; an Event reports it.
-func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
+func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, opts *SubscriberOptions[T]) (*Subscriber[T], error) {
 	if opts == nil {
 		opts = new(SubscriberOptions[T])
 	}
@@ -75,7 +77,7 @@ func NewSubscriber[T any](p *Participant, pattern string, opts *SubscriberOption
 	}
 	t := codec.Type()
 	sub := &Subscriber[T]{decoder: codec.Decoder(), value: new(T)}
-	core, err := p.subscribe(sub, registry.Endpoint{
+	core, err := p.subscribe(ctx, sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
@@ -102,61 +104,68 @@ func endedLimit(lossless bool) int64 {
 // *LimitError when MaxHeld samples are held. Decoding errors are returned by Sample.Value, never by Receive.
 func (s *Subscriber[T]) Receive(ctx context.Context) (Sample[T], error) {
 	m, err := s.core.reader.Receive(ctx)
+	s.core.calls.flush()
 	if err != nil {
 		return Sample[T]{}, err
 	}
 	return Sample[T]{m}, nil
 }
 
-// TryReceive returns the next sample if one is available. The caller releases it.
-func (s *Subscriber[T]) TryReceive() (Sample[T], bool) {
-	var m shmtransport.Sample
-	if ok, err := s.core.reader.TryReceive(&m); !ok || err != nil {
-		return Sample[T]{}, false
+// TryReceive returns the next sample without waiting. ok is true if there is a sample, which the caller then releases. If
+// no sample is available, or another goroutine is receiving, ok is false and err is nil. If err is not nil, ok is false; the
+// error is os.ErrClosed, or a *LimitError when MaxHeld samples of a publisher are held.
+func (s *Subscriber[T]) TryReceive() (sample Sample[T], ok bool, err error) {
+	ok, err = s.core.reader.TryReceive(&sample.m)
+	s.core.calls.flush()
+	if !ok {
+		return Sample[T]{}, false, err
 	}
-	return Sample[T]{m}, true
+	return sample, true, nil
 }
 
 // Latest returns the newest sample, even if it was received before. With several publishers it is the sample of the
 // publisher that published last. Older samples are skipped: they are not received later and do not count as lost. The
 // caller releases the sample. Latest is for values of which only the current one matters, such as those of a latched topic.
-func (s *Subscriber[T]) Latest() (Sample[T], bool) {
-	var m shmtransport.Sample
-	if ok, err := s.core.reader.Latest(&m); !ok || err != nil {
-		return Sample[T]{}, false
+// Latest does not wait. ok and err are as for TryReceive.
+func (s *Subscriber[T]) Latest() (sample Sample[T], ok bool, err error) {
+	ok, err = s.core.reader.Latest(&sample.m)
+	s.core.calls.flush()
+	if !ok {
+		return Sample[T]{}, false, err
 	}
-	return Sample[T]{m}, true
+	return sample, true, nil
 }
 
-// Samples yields each sample and releases it after the loop body. A non-nil error, that of ctx or os.ErrClosed, is yielded
-// once and ends the loop. If a publisher's process truncates its file while the body reads the payload, the body ends in a
-// panic with a *CorruptError. Handle continues in this case.
+// Samples yields each sample and releases it after the loop body. The payload is a private copy in a buffer that the next
+// sample uses again, so the body cannot fault; Receive and Handle give access in place. If the publisher's process truncates
+// its file before the copy is made, Samples yields a *CorruptError and continues with the samples of other
+// publishers. Every other error is as for Receive and ends the loop. Decoding errors are returned by Sample.Value. Samples
+// itself does not panic.
 func (s *Subscriber[T]) Samples(ctx context.Context) iter.Seq2[Sample[T], error] {
 	return func(yield func(Sample[T], error) bool) {
+		var buf []byte
 		for {
 			m, err := s.Receive(ctx)
 			if err != nil {
 				yield(Sample[T]{}, err)
 				return
 			}
-			if !yieldAndRelease(m, yield) {
+			if !yieldCopy(m, &buf, yield) {
 				return
 			}
 		}
 	}
 }
 
-// yieldAndRelease releases the sample also when the loop body panics.
-func yieldAndRelease[T any](m Sample[T], yield func(Sample[T], error) bool) (goOn bool) {
+// yieldCopy releases the sample also when the loop body panics.
+func yieldCopy[T any](m Sample[T], buf *[]byte, yield func(Sample[T], error) bool) (goOn bool) {
 	defer m.Release()
-	err := m.m.Read(func([]byte) error {
-		goOn = yield(m, nil)
-		return nil
-	})
-	if err != nil { // an iterator must not hide that the body was aborted
-		panic(err)
+	private, err := m.m.Copy(buf)
+	if err != nil {
+		m.Release() // the body may wait for other samples of this publisher
+		return yield(Sample[T]{}, err)
 	}
-	return goOn
+	return yield(Sample[T]{private}, nil)
 }
 
 // Handle calls fn for each sample and releases the sample afterwards, until ctx is done or the subscriber closes. It
@@ -200,4 +209,8 @@ func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Stats() }
 
 // Close closes the subscriber. A waiting Receive returns os.ErrClosed. Held samples stay valid until released. Further
 // calls do nothing.
-func (s *Subscriber[T]) Close() error { return s.core.close() }
+func (s *Subscriber[T]) Close() error {
+	err := s.core.close()
+	s.core.calls.flush()
+	return err
+}

@@ -23,11 +23,13 @@ type subscriberCore struct {
 	interest *registry.Interest // in publishers
 	filter   func(string) bool
 	ended    func(PublisherID) // may be nil
+	calls    callbacks         // of filter and ended
 	timeout  time.Duration
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
 
 	accepted map[registry.EndpointID]bool  // result of filter for each publisher; guarded by p.mu
+	asking   map[registry.EndpointID]bool  // publishers for which a call of filter is queued; guarded by p.mu
 	refused  map[registry.EndpointID]error // publishers that may not be read; guarded by p.mu
 
 	ending sync.Once
@@ -52,11 +54,14 @@ type source struct {
 }
 
 // subscribe announces a subscription and waits until the existing publishers have admitted it.
-func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(string) bool, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
+func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpoint, filter func(string) bool, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	p.lifecycle.RLock()
 	defer p.lifecycle.RUnlock()
@@ -72,17 +77,18 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 	}()
 	e.Kind = registry.KindSubscription
 	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
-	e.Since = p.clock.Now()
+	e.Since = Stamp(p.clock.Now())
 	sub := &subscriberCore{
 		p: p, owner: owner, endpoint: e, interest: interest, filter: filter, ended: ended, timeout: timeout,
-		accepted: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
+		accepted: map[registry.EndpointID]bool{}, asking: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
 	}
+	sub.askFilter()
 	if err := sub.checkMatch(); err != nil {
 		return nil, err
 	}
 	opts.Failed, opts.Dropped = sub.failed, sub.dropped
 	if ended != nil {
-		opts.Ended = func(id shmtransport.PublisherID) { ended(publisherID(id)) }
+		opts.Ended = func(id shmtransport.PublisherID) { sub.calls.add(func() { ended(publisherID(id)) }) }
 	}
 	if sub.ad, err = p.reg.Advertise(e); err != nil {
 		return nil, err
@@ -99,9 +105,20 @@ func (p *Participant) subscribe(owner any, e registry.Endpoint, filter func(stri
 	if err := sub.connectAll(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := connectContext()
+	waitCtx, cancel := connectContext(ctx)
 	defer cancel()
-	if err := sub.reader.AwaitConnected(ctx, -1); err != nil && !errors.Is(err, context.Canceled) {
+	err = p.await(waitCtx, func() (bool, error) { // what Sync delivered
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(sub.asking) == 0 || p.closed, nil
+	})
+	if err == nil {
+		err = sub.reader.AwaitConnected(waitCtx, -1)
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		err = nil // a publisher did not answer within connectTimeout
+	}
+	if err != nil {
 		return nil, err
 	}
 	made = true
@@ -203,7 +220,7 @@ func (sub *subscriberCore) failed(id shmtransport.PublisherID, err error) {
 	case errors.As(err, new(*MemoryError)):
 		p.scheduleRetry(err)
 	case sub.ended != nil:
-		sub.ended(key)
+		sub.calls.add(func() { sub.ended(key) })
 	}
 }
 

@@ -12,11 +12,11 @@ const (
 	connectTicks   = 20
 )
 
-// connectContext returns a context that ends after connectTimeout of time in which this process could run. The time is
+// connectContext returns a context that ends with parent, or after connectTimeout of time in which this process could run. The time is
 // counted in ticks, because a suspended machine gives the other side no chance to answer: a suspension of any length counts
 // as one tick.
-func connectContext() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
+func connectContext(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
 	ticks := 0
 	var tick func()
 	tick = func() {

@@ -17,7 +17,7 @@ import (
 // cutting makes a publisher whose file cut makes too short for its slots, and whole again at the end.
 func cutting[T any](t *testing.T, p *Participant, name string) (pub *Publisher[T], cut func()) {
 	t.Helper()
-	pub, err := NewPublisher[T](p, name, nil)
+	pub, err := NewPublisher[T](t.Context(), p, name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 			}
 		}
 	}()
-	sub, err := NewSubscriber[string](p, "t/**", nil)
+	sub, err := NewSubscriber[string](t.Context(), p, "t/**", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 	s.Release()
 	<-events
 
-	// The rest is read by Handle and by a loop, in place.
-	honest, err := NewPublisher[string](p, "t/honest", nil)
+	// Handle reads in place, a loop a copy.
+	honest, err := NewPublisher[string](t.Context(), p, "t/honest", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,18 +122,40 @@ func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 	if _, err := pub.Publish(t.Context(), text); err != nil {
 		t.Fatal(err)
 	}
-	func() {
-		defer func() {
-			if err, _ := recover().(error); !isCut(err) {
-				t.Error("the loop ended with", err)
-			}
-		}()
-		for s := range sub.Samples(t.Context()) {
-			cut()
-			bytes.Count(s.Bytes(), []byte("text"))
+	for s, err := range sub.Samples(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	if f := sub.Stats(); f.Held != 0 && f.Held != 1 {
+		if s.Publisher() == pub.ID() { // the payload is a copy
+			cut()
+			if _, err := honest.Publish(t.Context(), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if v, err := s.Value(); v != text || err != nil || string(s.Bytes()) != text {
+			t.Errorf("not the payload in a loop; error %v", err)
+		}
+		if s.Publisher() == honest.ID() {
+			break
+		}
+	}
+
+	s, cut = receive("copy")
+	cut()
+	var yielded []error
+	for range 2 {
+		again := yieldCopy(s, new([]byte), func(s Sample[string], err error) bool {
+			yielded = append(yielded, err)
+			return s.Sequence() == 0
+		})
+		if !again {
+			t.Error("the loop does not continue after a truncated payload")
+		}
+	}
+	if !isCut(yielded[0]) || !errors.Is(yielded[1], os.ErrClosed) {
+		t.Errorf("yielded %v", yielded)
+	}
+	if f := sub.Stats(); f.Held != 0 {
 		t.Errorf("%d are held", f.Held)
 	}
 }
@@ -156,11 +178,11 @@ func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
 		}
 	}()
 	<-ready
-	pub, err := NewPublisher[[]byte](p, "t", nil)
+	pub, err := NewPublisher[[]byte](t.Context(), p, "t", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sub, err := NewSubscriber[[]byte](q, "t", nil)
+	sub, err := NewSubscriber[[]byte](t.Context(), q, "t", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +215,7 @@ func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 	p, q := join(t, o), join(t, o)
 	events := make(chan Event, 100)
 	pub, cut := cutting[[]byte](t, q, "t")
-	if _, err := NewSubscriber[[]byte](p, "t", nil); err != nil {
+	if _, err := NewSubscriber[[]byte](t.Context(), p, "t", nil); err != nil {
 		t.Fatal(err)
 	}
 	ready := make(chan struct{})
@@ -233,7 +255,7 @@ func TestEvents_RemovedPublisherTruncatedItsFile(t *testing.T) {
 func TestEvents_UnreadableRequests(t *testing.T) {
 	o := domain(t)
 	p, q := join(t, o), join(t, o)
-	if _, err := NewSubscriber[[]byte](q, "t", nil); err != nil {
+	if _, err := NewSubscriber[[]byte](t.Context(), q, "t", nil); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(p.Dir(), q.ID().String()+".reader")
@@ -266,7 +288,7 @@ func TestEvents_UnreadableRequests(t *testing.T) {
 	}()
 	<-ready
 	for _, name := range []string{"t", "u"} {
-		if _, err := NewPublisher[[]byte](p, name, nil); err != nil {
+		if _, err := NewPublisher[[]byte](t.Context(), p, name, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -46,7 +46,7 @@ func publishUntilClosed() int {
 		if name == "live/fast" {
 			opts = nil
 		}
-		pub, err := topic.NewPublisher(p, name, opts)
+		pub, err := topic.NewPublisher(ctx, p, name, opts)
 		if err != nil {
 			fmt.Println(err)
 			return 1
@@ -66,7 +66,7 @@ func publishUntilClosed() int {
 				if _, err := pub.Publish(context.Background(), map[string]int{"n": len(p.At) + 1}); err != nil {
 					panic(err)
 				}
-				p.At = append(p.At, pub.Stats().LastStamp)
+				p.At = append(p.At, int64(pub.Stats().LastStamp))
 			}
 		}()
 	}

@@ -26,7 +26,7 @@ func publishBursts() int {
 		return 1
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher(p, "bursts", &topic.PublisherOptions[int]{})
+	pub, err := topic.NewPublisher(context.Background(), p, "bursts", &topic.PublisherOptions[int]{})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -44,7 +44,7 @@ func publishBursts() int {
 			if _, err := pub.Publish(context.Background(), i); err != nil {
 				panic(err)
 			}
-			sent.At = append(sent.At, pub.Stats().LastStamp)
+			sent.At = append(sent.At, int64(pub.Stats().LastStamp))
 		}
 		select {
 		case <-closed:

@@ -83,7 +83,7 @@ func TestPolicy_EnforcedOnPublishers(t *testing.T) {
 	}()
 	for _, who := range []harness.User{harness.Owner(), harness.Insider()} {
 		pub := w.Publish(who, harness.Publish{Pause: time.Millisecond, Size: 1000})
-		sub, err := topic.NewSubscriber[[]byte](p, "load", nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "load", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestFile_PutThereByAnotherUser(t *testing.T) {
 		}
 	}()
 	<-listening
-	sub, err := topic.NewSubscriber[[]byte](p, "load", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "load", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

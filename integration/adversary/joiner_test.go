@@ -61,7 +61,7 @@ func shareTopics(ctx context.Context, connected chan<- struct{}) error {
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(p, peerTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{targetTopic}, Lossless: true})
+	sub, err := topic.NewSubscriber(ctx, p, peerTopic, &topic.SubscriberOptions[[]byte]{Patterns: []string{targetTopic}, Lossless: true})
 	if err != nil {
 		return err
 	}
@@ -127,15 +127,15 @@ func joinAndLeave() (err error) {
 		defer func() { err = errors.Join(err, p.Close()) }()
 		two[i] = p
 	}
-	pub, err := topic.NewPublisher[[]byte](two[0], "visit", nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, two[0], "visit", nil)
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(two[1], "visit", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	sub, err := topic.NewSubscriber(ctx, two[1], "visit", &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		return err
 	}
-	old, err := topic.NewSubscriber(two[1], peerTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
+	old, err := topic.NewSubscriber(ctx, two[1], peerTopic, &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		return err
 	}

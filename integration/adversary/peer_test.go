@@ -37,10 +37,10 @@ func (w *eventRecorder) joinRepeatedly(ctx context.Context) error {
 				}
 			}
 		}()
-		if sub, err := topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{History: 16}); err == nil {
+		if sub, err := topic.NewSubscriber(ctx, p, "hostile/**", &topic.SubscriberOptions[[]byte]{History: 16}); err == nil {
 			var b []byte
 			for range 64 {
-				if s, ok := sub.TryReceive(); ok {
+				if s, ok, _ := sub.TryReceive(); ok {
 					b, _ = s.AppendTo(b[:0])
 					s.Release()
 				}
@@ -116,7 +116,7 @@ func runPeer(stop context.Context, parent *subproc.Parent, _ peerRequest) error 
 		e.Received += uint64(n)
 	}
 	subscribe := func(take func(ctx context.Context, sub *topic.Subscriber[[]byte]) error) error {
-		sub, err := topic.NewSubscriber[[]byte](p, "hostile/**", nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "hostile/**", nil)
 		if err != nil {
 			return err
 		}
@@ -156,11 +156,11 @@ func runPeer(stop context.Context, parent *subproc.Parent, _ peerRequest) error 
 		subscribe(func(ctx context.Context, sub *topic.Subscriber[[]byte]) error {
 			var b []byte
 			for ctx.Err() == nil {
-				if s, ok := sub.Latest(); ok {
+				if s, ok, _ := sub.Latest(); ok {
 					b, _ = s.AppendTo(b[:0])
 					s.Release()
 				}
-				if s, ok := sub.TryReceive(); ok {
+				if s, ok, _ := sub.TryReceive(); ok {
 					b, _ = s.AppendTo(b[:0])
 					s.Release()
 					count(1)
@@ -174,7 +174,7 @@ func runPeer(stop context.Context, parent *subproc.Parent, _ peerRequest) error 
 	if err != nil {
 		return err
 	}
-	values, err := topic.NewSubscriber[typedText](p, "hostile/typed", nil)
+	values, err := topic.NewSubscriber[typedText](ctx, p, "hostile/typed", nil)
 	if err != nil {
 		return err
 	}

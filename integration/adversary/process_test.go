@@ -40,21 +40,21 @@ func runAdversary(stop context.Context, parent *subproc.Parent, r adversaryReque
 		return err
 	}
 	ctx := context.Background()
-	sub, err := topic.NewSubscriber(p, peerTopic, &topic.SubscriberOptions[[]byte]{
+	sub, err := topic.NewSubscriber(ctx, p, peerTopic, &topic.SubscriberOptions[[]byte]{
 		Patterns: []string{targetTopic}, Lossless: r.Seed%2 == 0, LosslessTimeout: 20 * time.Millisecond,
 	})
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "hostile/raw", &topic.PublisherOptions[[]byte]{Latched: true})
+	pub, err := topic.NewPublisher(ctx, p, "hostile/raw", &topic.PublisherOptions[[]byte]{Latched: true})
 	if err != nil {
 		return err
 	}
-	typed, err := topic.NewPublisher(p, "hostile/typed", &topic.PublisherOptions[typedText]{})
+	typed, err := topic.NewPublisher(ctx, p, "hostile/typed", &topic.PublisherOptions[typedText]{})
 	if err != nil {
 		return err
 	}
-	described, err := topic.NewPublisher(p, "hostile/described", &topic.PublisherOptions[[]byte]{
+	described, err := topic.NewPublisher(ctx, p, "hostile/described", &topic.PublisherOptions[[]byte]{
 		Codec: serde.Opaque(serde.Type{Name: "t", Encoding: "cdr", SchemaEncoding: "ros2msg", Schema: []byte("string data")}),
 	})
 	if err != nil {

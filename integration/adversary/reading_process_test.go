@@ -183,11 +183,11 @@ func visitOnce() (err error) {
 		}
 		defer both[i].Close()
 	}
-	sub, err := topic.NewSubscriber[[]byte](both[0], "new", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, both[0], "new", nil)
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher[[]byte](both[1], "new", nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, both[1], "new", nil)
 	if err != nil {
 		return err
 	}

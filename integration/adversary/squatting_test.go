@@ -59,10 +59,10 @@ type makeEndpoints struct{}
 func (makeEndpoints) Run(_ context.Context, s *squatted) (errs []string, _ error) {
 	type pose struct{ X float64 }
 	for range 2 {
-		if _, err := topic.NewPublisher[pose](s.p, "pose", nil); err != nil {
+		if _, err := topic.NewPublisher[pose](context.Background(), s.p, "pose", nil); err != nil {
 			errs = append(errs, err.Error())
 		}
-		if _, err := topic.NewSubscriber[pose](s.p, "pose", nil); err != nil {
+		if _, err := topic.NewSubscriber[pose](context.Background(), s.p, "pose", nil); err != nil {
 			errs = append(errs, err.Error())
 		}
 	}

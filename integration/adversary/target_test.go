@@ -29,10 +29,10 @@ type adversaryTarget struct {
 func newAdversaryTarget(p *topic.Participant) (*adversaryTarget, error) {
 	h := new(adversaryTarget)
 	var err error
-	if h.sub, err = topic.NewSubscriber(p, "hostile/**", &topic.SubscriberOptions[[]byte]{Lossless: true}); err != nil {
+	if h.sub, err = topic.NewSubscriber(context.Background(), p, "hostile/**", &topic.SubscriberOptions[[]byte]{Lossless: true}); err != nil {
 		return nil, err
 	}
-	h.pub, err = topic.NewPublisher(p, peerTopic, &topic.PublisherOptions[[]byte]{MemoryLimit: 16 << 20})
+	h.pub, err = topic.NewPublisher(context.Background(), p, peerTopic, &topic.PublisherOptions[[]byte]{MemoryLimit: 16 << 20})
 	return h, err
 }
 

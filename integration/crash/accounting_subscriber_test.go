@@ -53,7 +53,7 @@ func runAccounting(ctx context.Context, parent *subproc.Parent, _ accounting) er
 		{"lossless", "load", true, w.receive}, {"keep-last", "load", false, w.receiveBatches}, {"latest", "load", false, w.latest},
 		{"slow", "slow", true, w.receiveSlowly},
 	} {
-		sub, err := topic.NewSubscriber(p, o.topic, &topic.SubscriberOptions[[]byte]{Lossless: o.lossless})
+		sub, err := topic.NewSubscriber(ctx, p, o.topic, &topic.SubscriberOptions[[]byte]{Lossless: o.lossless})
 		if err != nil {
 			return err
 		}
@@ -156,7 +156,10 @@ func (w *accountingSubscriber) latest(x *accountedSubscription) {
 	newest := map[topic.PublisherID]uint64{}
 	for {
 		time.Sleep(200 * time.Microsecond)
-		s, ok := x.sub.Latest()
+		s, ok, err := x.sub.Latest()
+		if err != nil {
+			harness.Exit(err)
+		}
 		if !ok {
 			continue
 		}

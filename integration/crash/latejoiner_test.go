@@ -30,11 +30,11 @@ func joinLate(_ context.Context, parent *subproc.Parent, _ lateJoiner) error {
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber(p, "load", &topic.SubscriberOptions[[]byte]{})
+	sub, err := topic.NewSubscriber(ctx, p, "load", &topic.SubscriberOptions[[]byte]{})
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "load", &topic.PublisherOptions[[]byte]{})
+	pub, err := topic.NewPublisher(ctx, p, "load", &topic.PublisherOptions[[]byte]{})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package crash
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 func (v *victim) advertise() (err error) {
-	v.pub, err = topic.NewPublisher(v.p, "load", &topic.PublisherOptions[[]byte]{
+	v.pub, err = topic.NewPublisher(context.Background(), v.p, "load", &topic.PublisherOptions[[]byte]{
 		Codec: serde.Opaque(serde.Type{Name: "octets", Encoding: "octets", SchemaEncoding: "text", Schema: bytes.Repeat([]byte("eight "), 500)}),
 		// Room for two sorts of small slots and seven large ones, or for eight large ones and one sort of small slots.
 		MemoryLimit: 640_000,
@@ -127,7 +128,7 @@ func (v *victim) connectReader() error {
 	if err != nil {
 		return err
 	}
-	sub, err := topic.NewSubscriber[[]byte](guest, "load", nil)
+	sub, err := topic.NewSubscriber[[]byte](context.Background(), guest, "load", nil)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (v *victim) pause() error {
 // slowReader publishes to a slow lossless reader.
 func (v *victim) slowReader() error {
 	v.count(false)
-	slow, err := topic.NewPublisher(v.p, "slow", &topic.PublisherOptions[[]byte]{Depth: 4})
+	slow, err := topic.NewPublisher(context.Background(), v.p, "slow", &topic.PublisherOptions[[]byte]{Depth: 4})
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (v *victim) slowReader() error {
 
 // exceedReaders has more subscribe than there are places for.
 func (v *victim) exceedReaders() error {
-	pub, err := topic.NewPublisher[[]byte](v.p, "crowd", nil)
+	pub, err := topic.NewPublisher[[]byte](context.Background(), v.p, "crowd", nil)
 	if err != nil {
 		return err
 	}
@@ -180,13 +181,13 @@ func (v *victim) exceedReaders() error {
 		return err
 	}
 	for range shmtransport.MaxReaders {
-		sub, err := topic.NewSubscriber[[]byte](guests, "crowd", nil)
+		sub, err := topic.NewSubscriber[[]byte](context.Background(), guests, "crowd", nil)
 		if err != nil {
 			return err
 		}
 		v.subs = append(v.subs, sub)
 	}
-	if _, err := topic.NewSubscriber[[]byte](guests, "crowd", nil); !errors.As(err, new(*topic.LimitError)) {
+	if _, err := topic.NewSubscriber[[]byte](context.Background(), guests, "crowd", nil); !errors.As(err, new(*topic.LimitError)) {
 		return fmt.Errorf("one too many got %v", err)
 	}
 	if n, err := pub.Publish(v.ctx, []byte("all")); n != shmtransport.MaxReaders || err != nil {

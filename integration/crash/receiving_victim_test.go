@@ -3,6 +3,7 @@
 package crash
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -16,7 +17,7 @@ func (v *victim) subscribeLossless() error {
 }
 
 func (v *victim) sub(opts *topic.SubscriberOptions[[]byte]) error {
-	s, err := topic.NewSubscriber(v.p, "load", opts)
+	s, err := topic.NewSubscriber(context.Background(), v.p, "load", opts)
 	v.subs = append(v.subs, s)
 	return err
 }
@@ -80,13 +81,16 @@ func (v *victim) takeBatches() error {
 
 // latest asks for the newest sample on a subscription of its own.
 func (v *victim) latest() error {
-	s, err := topic.NewSubscriber[[]byte](v.p, "load", nil)
+	s, err := topic.NewSubscriber[[]byte](context.Background(), v.p, "load", nil)
 	if err != nil {
 		return err
 	}
 	newest := map[topic.PublisherID]uint64{}
 	for n := 0; n < 40; {
-		m, ok := s.Latest()
+		m, ok, err := s.Latest()
+		if err != nil {
+			return err
+		}
 		if !ok {
 			if err := v.pause(); err != nil {
 				return err

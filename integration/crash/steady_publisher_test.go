@@ -47,7 +47,7 @@ func runSteady(ctx context.Context, parent *subproc.Parent, _ steady) error {
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "load", &topic.PublisherOptions[[]byte]{MemoryLimit: steadySlots * steadySlot})
+	pub, err := topic.NewPublisher(ctx, p, "load", &topic.PublisherOptions[[]byte]{MemoryLimit: steadySlots * steadySlot})
 	if err != nil {
 		return err
 	}

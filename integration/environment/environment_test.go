@@ -154,11 +154,11 @@ func exchange(opts *topic.Options) error {
 		return err
 	}
 	defer b.Close()
-	sub, err := topic.NewSubscriber[[]byte](a, "t", nil)
+	sub, err := topic.NewSubscriber[[]byte](context.Background(), a, "t", nil)
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher[[]byte](b, "t", nil)
+	pub, err := topic.NewPublisher[[]byte](context.Background(), b, "t", nil)
 	if err != nil {
 		return err
 	}
@@ -190,10 +190,10 @@ func modes() error {
 		return err
 	}
 	defer p.Close()
-	if _, err := topic.NewPublisher[[]byte](p, "t", nil); err != nil {
+	if _, err := topic.NewPublisher[[]byte](context.Background(), p, "t", nil); err != nil {
 		return err
 	}
-	if _, err := topic.NewSubscriber[[]byte](p, "t", nil); err != nil {
+	if _, err := topic.NewSubscriber[[]byte](context.Background(), p, "t", nil); err != nil {
 		return err
 	}
 	files := 0

@@ -77,7 +77,7 @@ func receiveQuietly(stop context.Context, parent *subproc.Parent, r quiet) error
 	defer cancel()
 	got := make(chan struct{})
 	for i := range r.Topics {
-		sub, err := topic.NewSubscriber[[]byte](p, fmt.Sprintf("quiet/%d", i), nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, fmt.Sprintf("quiet/%d", i), nil)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func TestOldKernel_IdleProcess(t *testing.T) {
 			}
 			var pubs []*topic.Publisher[[]byte]
 			for i := range topics {
-				pub, err := topic.NewPublisher[[]byte](p, fmt.Sprintf("quiet/%d", i), nil)
+				pub, err := topic.NewPublisher[[]byte](t.Context(), p, fmt.Sprintf("quiet/%d", i), nil)
 				if err != nil {
 					t.Fatal(err)
 				}

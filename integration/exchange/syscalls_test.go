@@ -51,11 +51,11 @@ func publishCounted(_ context.Context, parent *subproc.Parent, _ counted) error 
 	defer p.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), harness.WaitLimit)
 	defer cancel()
-	awake, err := topic.NewPublisher[[]byte](p, "awake", nil)
+	awake, err := topic.NewPublisher[[]byte](ctx, p, "awake", nil)
 	if err != nil {
 		return err
 	}
-	asleep, err := topic.NewPublisher[[]byte](p, "asleep", nil)
+	asleep, err := topic.NewPublisher[[]byte](ctx, p, "asleep", nil)
 	if err != nil {
 		return err
 	}
@@ -171,10 +171,10 @@ func TestPublish_SystemCalls(t *testing.T) {
 	defer receivers.Wait()
 	defer stop()
 	for range sleepers {
-		if _, err := topic.NewSubscriber[[]byte](p, "awake", nil); err != nil { // no goroutine receives from it
+		if _, err := topic.NewSubscriber[[]byte](ctx, p, "awake", nil); err != nil { // no goroutine receives from it
 			t.Fatal(err)
 		}
-		sub, err := topic.NewSubscriber[[]byte](p, "asleep", nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "asleep", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

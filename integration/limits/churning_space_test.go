@@ -109,7 +109,7 @@ func publishWithoutSpace(stop context.Context, parent *subproc.Parent, r noSpace
 		return err
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher[[]byte](p, "load", nil)
+	pub, err := topic.NewPublisher[[]byte](context.Background(), p, "load", nil)
 	if err != nil {
 		return err
 	}
@@ -191,11 +191,11 @@ func joinOnce() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	sub, err := topic.NewSubscriber[[]byte](p, "mine", nil)
+	sub, err := topic.NewSubscriber[[]byte](context.Background(), p, "mine", nil)
 	if err != nil {
 		return err
 	}
-	pub, err := topic.NewPublisher(p, "mine", &topic.PublisherOptions[[]byte]{InitialSampleSize: rand.IntN(20000)})
+	pub, err := topic.NewPublisher(context.Background(), p, "mine", &topic.PublisherOptions[[]byte]{InitialSampleSize: rand.IntN(20000)})
 	if err != nil {
 		return err
 	}

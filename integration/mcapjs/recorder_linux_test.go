@@ -38,11 +38,11 @@ func TestRecordingOfLiveTopics_ReadByTheMCAPLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	type reading struct{ Value int }
-	words, err := topic.NewPublisher[string](p, "words", nil)
+	words, err := topic.NewPublisher[string](ctx, p, "words", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	readings, err := topic.NewPublisher[reading](p, "readings", nil)
+	readings, err := topic.NewPublisher[reading](ctx, p, "readings", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

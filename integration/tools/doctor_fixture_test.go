@@ -69,12 +69,12 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 	}
 	var s *topic.Subscriber[[]byte]
 	if r.Sub != "" {
-		if s, err = topic.NewSubscriber(p, r.Sub, &topic.SubscriberOptions[[]byte]{Lossless: r.Lossless}); err != nil {
+		if s, err = topic.NewSubscriber(ctx, p, r.Sub, &topic.SubscriberOptions[[]byte]{Lossless: r.Lossless}); err != nil {
 			return err
 		}
 	}
 	for range r.Many {
-		if _, err := topic.NewSubscriber(p, r.Pub, &topic.SubscriberOptions[[]byte]{}); err != nil {
+		if _, err := topic.NewSubscriber(ctx, p, r.Pub, &topic.SubscriberOptions[[]byte]{}); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 	ill := make(chan error, 2)
 	turns := make(chan struct{}, 1<<16)
 	if r.Pub != "" {
-		b, err := topic.NewPublisher(p, r.Pub, &topic.PublisherOptions[[]byte]{Depth: cmp.Or(r.Depth, 16), MemoryLimit: r.Limit})
+		b, err := topic.NewPublisher(ctx, p, r.Pub, &topic.PublisherOptions[[]byte]{Depth: cmp.Or(r.Depth, 16), MemoryLimit: r.Limit})
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 		work.Go(func() {
 			for ctx.Err() == nil {
 				if r.Take == takeNewest {
-					if one, ok := s.Latest(); ok {
+					if one, ok, _ := s.Latest(); ok {
 						one.Release()
 					}
 					time.Sleep(r.Pause)

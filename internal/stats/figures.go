@@ -3,27 +3,29 @@ package stats
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/shmbus/shmbus/internal/clock"
 )
 
 // PublisherCounts is a copy of a publisher's block.
 type PublisherCounts struct {
-	Messages    uint64 `json:"messages"`
-	Bytes       uint64 `json:"bytes"`
-	LastStamp   int64  `json:"last_stamp"` // ns of CLOCK_MONOTONIC, 0 before the first message
-	LastSize    uint64 `json:"last_size"`
-	MaxSize     uint64 `json:"max_size"`
-	Failed      uint64 `json:"failed"`
-	Waited      uint64 `json:"waited"`
-	Subscribers uint64 `json:"subscribers"`
-	Memory      uint64 `json:"memory"` // bytes
-	Loans       uint64 `json:"loans"`
+	Messages    uint64      `json:"messages"`
+	Bytes       uint64      `json:"bytes"`
+	LastStamp   clock.Stamp `json:"last_stamp"` // 0 before the first message
+	LastSize    uint64      `json:"last_size"`
+	MaxSize     uint64      `json:"max_size"`
+	Failed      uint64      `json:"failed"`
+	Waited      uint64      `json:"waited"`
+	Subscribers uint64      `json:"subscribers"`
+	Memory      uint64      `json:"memory"` // bytes
+	Loans       uint64      `json:"loans"`
 }
 
 // SubscriptionCounts is a copy of a subscription's block.
 type SubscriptionCounts struct {
 	Messages     uint64          `json:"messages"`
 	Bytes        uint64          `json:"bytes"`
-	LastStamp    int64           `json:"last_stamp"`
+	LastStamp    clock.Stamp     `json:"last_stamp"`
 	LastSize     uint64          `json:"last_size"`
 	MaxSize      uint64          `json:"max_size"`
 	Lost         uint64          `json:"lost"`
@@ -42,7 +44,7 @@ func ReadPublisher(b []byte) PublisherCounts {
 	}
 	at := func(off int) uint64 { return binary.NativeEndian.Uint64(b[off:]) }
 	return PublisherCounts{
-		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
+		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: clock.Stamp(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Failed: at(offFailed), Waited: at(offWaited), Subscribers: at(offPeers), Memory: at(offMemory),
 		Loans: at(offLoans),
 	}
@@ -55,7 +57,7 @@ func ReadSubscription(b []byte) SubscriptionCounts {
 	}
 	at := func(off int) uint64 { return binary.NativeEndian.Uint64(b[off:]) }
 	f := SubscriptionCounts{
-		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: int64(at(offLast)), LastSize: at(offLastSize),
+		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: clock.Stamp(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Lost: at(offLost), DecodeErrors: at(offDecode), Publishers: at(offPeers),
 		Held: at(offHeld), Lag: at(offLag), Dropped: at(offDropped),
 	}

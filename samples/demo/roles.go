@@ -113,7 +113,7 @@ const refresh = 250 * time.Millisecond
 
 // subscribe receives every topic of the domain, whatever its type, until ctx ends, and then what is still in the rings.
 func subscribe(ctx context.Context, p *topic.Participant, say func(reply)) (_ received, err error) {
-	sub, err := topic.NewSubscriber[[]byte](p, "**", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "**", nil)
 	if err != nil {
 		return received{}, err
 	}
@@ -135,7 +135,14 @@ func subscribe(ctx context.Context, p *topic.Participant, say func(reply)) (_ re
 			say(reply{Values: seen.values()})
 		}
 	}
-	for sample, ok := sub.TryReceive(); ok; sample, ok = sub.TryReceive() {
+	for {
+		sample, ok, err := sub.TryReceive()
+		if err != nil {
+			return received{}, err
+		}
+		if !ok {
+			break
+		}
 		seen.take(sample)
 	}
 	say(reply{Values: seen.values()})

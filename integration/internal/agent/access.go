@@ -60,7 +60,7 @@ func (c PublishTen) Run(ctx context.Context, _ *State) (found []string, _ error)
 		return nil, err
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher[[]byte](p, c.Topic, nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, p, c.Topic, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func JoinAndSubscribe(name string, readOnly bool) (sub *topic.Subscriber[[]byte]
 	if err != nil {
 		return nil, nil, err
 	}
-	if sub, err = topic.NewSubscriber[[]byte](p, name, nil); err != nil {
+	if sub, err = topic.NewSubscriber[[]byte](context.Background(), p, name, nil); err != nil {
 		return nil, nil, errors.Join(err, p.Close())
 	}
 	return sub, p.Close, nil
@@ -166,7 +166,7 @@ func (c RecordTen) Run(ctx context.Context, _ *State) ([]string, error) {
 	defer enough()
 	tenMore := func() {
 		defer enough()
-		sub, err := topic.NewSubscriber[[]byte](p, c.Topic, nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, c.Topic, nil)
 		if err != nil {
 			return
 		}

@@ -19,9 +19,9 @@ type Advertise struct {
 	Latched     bool
 }
 
-func (c Advertise) Run(_ context.Context, s *State) (Timing, error) {
+func (c Advertise) Run(ctx context.Context, s *State) (Timing, error) {
 	return timed(func() error {
-		pub, err := topic.NewPublisher(s.Participant, c.Topic,
+		pub, err := topic.NewPublisher(ctx, s.Participant, c.Topic,
 			&topic.PublisherOptions[[]byte]{InitialSampleSize: c.InitialSize, Depth: c.Depth, Latched: c.Latched})
 		if err == nil {
 			s.publishers[c.Name] = pub
@@ -36,11 +36,11 @@ type AdvertiseMany struct {
 	N      int
 }
 
-func (c AdvertiseMany) Run(_ context.Context, s *State) (Timing, error) {
+func (c AdvertiseMany) Run(ctx context.Context, s *State) (Timing, error) {
 	return timed(func() error {
 		for i := range c.N {
 			name := Numbered(c.Prefix, i)
-			pub, err := topic.NewPublisher[[]byte](s.Participant, name, nil)
+			pub, err := topic.NewPublisher[[]byte](ctx, s.Participant, name, nil)
 			if err != nil {
 				return err
 			}
@@ -198,7 +198,7 @@ type ChurnPublishers struct {
 func (c ChurnPublishers) Run(ctx context.Context, s *State) (Timing, error) {
 	return timed(func() error {
 		for range c.N {
-			pub, err := topic.NewPublisher[[]byte](s.Participant, c.Topic, nil)
+			pub, err := topic.NewPublisher[[]byte](ctx, s.Participant, c.Topic, nil)
 			if err != nil {
 				return err
 			}

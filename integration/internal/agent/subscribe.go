@@ -20,9 +20,9 @@ type Subscribe struct {
 	History       int
 }
 
-func (c Subscribe) Run(_ context.Context, s *State) (Timing, error) {
+func (c Subscribe) Run(ctx context.Context, s *State) (Timing, error) {
 	return timed(func() error {
-		sub, err := topic.NewSubscriber(s.Participant, c.Pattern,
+		sub, err := topic.NewSubscriber(ctx, s.Participant, c.Pattern,
 			&topic.SubscriberOptions[[]byte]{Lossless: c.Lossless, LosslessTimeout: c.Timeout, History: c.History})
 		if err == nil {
 			s.subscribers[c.Name] = sub
@@ -92,7 +92,10 @@ func (c Drain) Run(ctx context.Context, s *State) (got Received, _ error) {
 type TakeLatest struct{ Subscriber string }
 
 func (c TakeLatest) Run(_ context.Context, s *State) (size int, _ error) {
-	sample, ok := s.subscribers[c.Subscriber].Latest()
+	sample, ok, err := s.subscribers[c.Subscriber].Latest()
+	if err != nil {
+		return 0, err
+	}
 	if !ok {
 		return 0, errors.New("there is no newest sample")
 	}
@@ -115,18 +118,19 @@ func (c TakeStamped) Run(ctx context.Context, s *State) (got Stamped, _ error) {
 		return got, err
 	}
 	defer sample.Release()
-	return Stamped{sample.Stamp(), clock.New().Now(), sample.Lost()}, nil
+	return Stamped{int64(sample.Stamp()), clock.New().Now(), sample.Lost()}, nil
 }
 
 // TakeNone fails if a sample is there.
 type TakeNone struct{ Subscriber string }
 
 func (c TakeNone) Run(_ context.Context, s *State) (none, error) {
-	if sample, ok := s.subscribers[c.Subscriber].TryReceive(); ok {
+	sample, ok, err := s.subscribers[c.Subscriber].TryReceive()
+	if ok {
 		defer sample.Release()
 		return none{}, fmt.Errorf("sample %d is there, %d were lost", sample.Sequence(), sample.Lost())
 	}
-	return none{}, nil
+	return none{}, err
 }
 
 // Stats returns what a subscriber counted so far.
@@ -143,10 +147,10 @@ type ChurnSubscribers struct {
 	N       int
 }
 
-func (c ChurnSubscribers) Run(_ context.Context, s *State) (Timing, error) {
+func (c ChurnSubscribers) Run(ctx context.Context, s *State) (Timing, error) {
 	return timed(func() error {
 		for range c.N {
-			sub, err := topic.NewSubscriber[[]byte](s.Participant, c.Pattern, nil)
+			sub, err := topic.NewSubscriber[[]byte](ctx, s.Participant, c.Pattern, nil)
 			if err != nil {
 				return err
 			}

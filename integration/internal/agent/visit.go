@@ -54,7 +54,7 @@ func visit(i int, published []uint64) (err error) {
 	if i%3 != 0 {
 		return receiveThree(p, FlowTopic(at), i%3 == 1, new(Received))
 	}
-	pub, err := topic.NewPublisher[[]byte](p, VisitorTopic(at), nil)
+	pub, err := topic.NewPublisher[[]byte](ctx, p, VisitorTopic(at), nil)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c Reconnect) Run(_ context.Context, s *State) (got Received, _ error) {
 func receiveThree(p *topic.Participant, name string, lossless bool, got *Received) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), harness.WaitLimit)
 	defer cancel()
-	sub, err := topic.NewSubscriber(p, name, &topic.SubscriberOptions[[]byte]{Lossless: lossless})
+	sub, err := topic.NewSubscriber(ctx, p, name, &topic.SubscriberOptions[[]byte]{Lossless: lossless})
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func joinBriefly(ctx context.Context, i, n int) error {
 	stay, cancel := context.WithTimeout(ctx, time.Duration(50+37*(i+n)%250)*time.Millisecond)
 	defer cancel()
 	if i%2 == 0 {
-		pub, err := topic.NewPublisher(p, name, &topic.PublisherOptions[[]byte]{Depth: 1024})
+		pub, err := topic.NewPublisher(ctx, p, name, &topic.PublisherOptions[[]byte]{Depth: 1024})
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func joinBriefly(ctx context.Context, i, n int) error {
 		}
 		return nil
 	}
-	sub, err := topic.NewSubscriber(p, name, &topic.SubscriberOptions[[]byte]{Lossless: n%2 == 0})
+	sub, err := topic.NewSubscriber(ctx, p, name, &topic.SubscriberOptions[[]byte]{Lossless: n%2 == 0})
 	if err != nil {
 		return err
 	}

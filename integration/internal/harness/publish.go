@@ -62,7 +62,7 @@ func publish(ctx context.Context, parent *subproc.Parent, r Publish) error {
 		return err
 	}
 	defer p.Close()
-	pub, err := topic.NewPublisher(p, cmp.Or(r.Topic, "load"), &topic.PublisherOptions[[]byte]{Depth: cmp.Or(r.Depth, 16), MemoryLimit: r.MemoryLimit})
+	pub, err := topic.NewPublisher(ctx, p, cmp.Or(r.Topic, "load"), &topic.PublisherOptions[[]byte]{Depth: cmp.Or(r.Depth, 16), MemoryLimit: r.MemoryLimit})
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func subscribe(ctx context.Context, parent *subproc.Parent, r Subscribe) error {
 		return err
 	}
 	defer p.Close()
-	sub, err := topic.NewSubscriber(p, cmp.Or(r.Topic, "load"), &topic.SubscriberOptions[[]byte]{Lossless: r.Lossless})
+	sub, err := topic.NewSubscriber(ctx, p, cmp.Or(r.Topic, "load"), &topic.SubscriberOptions[[]byte]{Lossless: r.Lossless})
 	if err != nil {
 		return err
 	}

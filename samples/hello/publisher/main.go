@@ -19,7 +19,7 @@ func main() {
 	p, err := topic.Join(nil)
 	check(err)
 	defer p.Close()
-	pub, err := topic.NewPublisher[string](p, "hello", nil)
+	pub, err := topic.NewPublisher[string](ctx, p, "hello", nil)
 	check(err)
 	for n := 1; ctx.Err() == nil; n++ {
 		reached, err := pub.Publish(ctx, fmt.Sprintf("hello %d", n))

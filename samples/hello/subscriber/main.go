@@ -17,7 +17,7 @@ func main() {
 	p, err := topic.Join(nil)
 	check(err)
 	defer p.Close()
-	sub, err := topic.NewSubscriber[string](p, "hello", nil)
+	sub, err := topic.NewSubscriber[string](ctx, p, "hello", nil)
 	check(err)
 	for sample, err := range sub.Samples(ctx) {
 		if err != nil {

@@ -30,7 +30,7 @@ type sent struct {
 type channel interface {
 	topic() string
 	encoding() string
-	open(p *topic.Participant, rate float64) error
+	open(ctx context.Context, p *topic.Participant, rate float64) error
 	waitSubscribers(ctx context.Context, n int) error
 	close() error
 	report() TopicReport
@@ -45,10 +45,10 @@ func (o *outlet[T]) encoding() string { return o.codec.Type().Encoding }
 
 // open keeps half a second of samples in the ring, so that a subscriber that is held up for that long loses nothing. What is
 // published rarely is latched: a late subscription need not wait for it.
-func (o *outlet[T]) open(p *topic.Participant, rate float64) (err error) {
+func (o *outlet[T]) open(ctx context.Context, p *topic.Participant, rate float64) (err error) {
 	const least, most = 16, 1024
 	depth := 1 << bits.Len(uint(min(max(rate/2, least), most))-1)
-	o.pub, err = topic.NewPublisher(p, o.name, &topic.PublisherOptions[T]{Codec: o.codec, Depth: depth, Latched: rate <= 1})
+	o.pub, err = topic.NewPublisher(ctx, p, o.name, &topic.PublisherOptions[T]{Codec: o.codec, Depth: depth, Latched: rate <= 1})
 	return err
 }
 

@@ -92,8 +92,8 @@ func Run(ctx context.Context, p *topic.Participant, opts *Options) (_ Report, er
 	defer func() { err = errors.Join(err, closeAll(all)) }()
 	for _, s := range list {
 		for _, c := range s.channels {
-			if err := c.open(p, s.rate); err != nil {
-				return Report{}, err
+			if err := c.open(ctx, p, s.rate); err != nil {
+				return Report{}, unlessEnded(ctx, err)
 			}
 		}
 	}

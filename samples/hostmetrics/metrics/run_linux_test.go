@@ -36,7 +36,7 @@ func vehicle() *proc.Root {
 
 func TestTheReportIsWhatASubscriberReceives(t *testing.T) {
 	p := join(t)
-	sub, err := topic.NewSubscriber[[]byte](p, "**", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	sub, err := topic.NewSubscriber[[]byte](t.Context(), p, "**", &topic.SubscriberOptions[[]byte]{Lossless: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,11 @@ func TestTheReportIsWhatASubscriberReceives(t *testing.T) {
 		for s, err := sub.Receive(ctx); err == nil; s, err = sub.Receive(ctx) {
 			take(s)
 		}
-		for s, ok := sub.TryReceive(); ok; s, ok = sub.TryReceive() {
+		for s, ok, err := sub.TryReceive(); ok || err != nil; s, ok, err = sub.TryReceive() {
+			if err != nil {
+				t.Error(err)
+				break
+			}
 			take(s)
 		}
 		received <- counts

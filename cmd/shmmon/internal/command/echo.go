@@ -83,7 +83,7 @@ func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error 
 		return err
 	}
 	defer self.Close()
-	sub, err := topic.NewSubscriber(self, pattern, &topic.SubscriberOptions[[]byte]{History: o.history})
+	sub, err := topic.NewSubscriber(ctx, self, pattern, &topic.SubscriberOptions[[]byte]{History: o.history})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 	if a.JSON {
 		return a.Line(sampleReport{
 			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),
-			Sequence: s.Sequence(), Time: s.Time(), Stamp: s.Stamp(), Lost: s.Lost(), Size: len(payload),
+			Sequence: s.Sequence(), Time: s.Time(), Stamp: int64(s.Stamp()), Lost: s.Lost(), Size: len(payload),
 			payloadReport: reportPayload(s.Type(), payload, full),
 		})
 	}

@@ -68,7 +68,7 @@ func reportEndpoint(who registry.Participant, e registry.Endpoint, now int64) en
 	return endpointReport{
 		ID: e.ID.String(), identityReport: reportIdentity(who), Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
 		Type: e.TypeName, Encoding: e.Encoding,
-		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(e.Since, now),
+		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(int64(e.Since), now),
 	}
 }
 
@@ -79,7 +79,7 @@ func reportPublisher(p watch.Publisher, now int64) publisherReport {
 		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, Loans: f.Loans,
 		WaitedTimes: f.Waited,
 	}
-	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(f.LastStamp, now)
+	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(int64(f.LastStamp), now)
 	return r
 }
 
@@ -90,7 +90,7 @@ func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
 		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped,
 		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99),
 	}
-	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(f.LastStamp, now)
+	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(int64(f.LastStamp), now)
 	return r
 }
 

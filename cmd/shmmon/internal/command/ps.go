@@ -56,7 +56,7 @@ type participantReport struct {
 
 func reportParticipant(p registry.Participant, stats registry.Stats, now int64) participantReport {
 	r := participantReport{
-		ID: p.ID.String(), identityReport: reportIdentity(p), Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(p.Since, now),
+		ID: p.ID.String(), identityReport: reportIdentity(p), Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(int64(p.Since), now),
 	}
 	if !p.Alive {
 		r.State = "dead"
@@ -114,7 +114,7 @@ that a signal or a debugger stopped is shown as stopped: it is alive, and nothin
 				if p := v.Participants[i]; !p.Alive || p.State == registry.StateStopped || p.State == registry.StateEnded {
 					alive = r.State
 				}
-				g.Add(pidOf(v.Participants[i]), userOf(r.UID), r.Unit, alive, text.Duration(v.At-v.Participants[i].Since), strconv.Itoa(r.Publishers),
+				g.Add(pidOf(v.Participants[i]), userOf(r.UID), r.Unit, alive, text.Duration(v.At-int64(v.Participants[i].Since)), strconv.Itoa(r.Publishers),
 					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, r.Executable)
 			}
 			return g.Print(a.Stdout)

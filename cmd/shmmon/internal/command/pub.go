@@ -116,7 +116,7 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 		return err
 	}
 	defer self.Close()
-	pub, err := topic.NewPublisher(self, name, &topic.PublisherOptions[[]byte]{Codec: serde.Opaque(kind)})
+	pub, err := topic.NewPublisher(ctx, self, name, &topic.PublisherOptions[[]byte]{Codec: serde.Opaque(kind)})
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (m Model) owner(add func(string, ...any), who registry.Participant, e regis
 		stopped = "  STOPPED"
 	}
 	add("  %s  pid %d%s  %s", text.Escape(who.Unit), who.PID, stopped, text.Escape(who.Executable))
-	add("    %s   up %s", kind, text.Duration(m.view.At-e.Since))
+	add("    %s   up %s", kind, text.Duration(m.view.At-int64(e.Since)))
 }
 
 func (m Model) publisher(add func(string, ...any), p watch.Publisher) {

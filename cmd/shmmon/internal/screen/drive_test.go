@@ -12,6 +12,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 )
@@ -47,11 +48,11 @@ type memberFixture struct {
 }
 
 func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
-	who := registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: second, Alive: true}
+	who := registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: clock.Stamp(second), Alive: true}
 	m := memberFixture{who, newStats()}
 	for i, e := range endpoints {
 		e.ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
-		e.Since = second
+		e.Since = clock.Stamp(second)
 		m.Endpoints = append(m.Endpoints, e.Endpoint)
 		if e.Kind == registry.KindPublisher {
 			m.stats.Publishers[e.ID] = e.published
@@ -90,7 +91,7 @@ func publisher(topic, typeName, encoding string, hz float64, size uint64, at, st
 	return fixture{
 		Endpoint: registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: typeName, Encoding: encoding, Depth: 16,
 			MaxPayload: 256 << 20},
-		published: registry.PublisherStats{Messages: n, Bytes: n * size, LastStamp: last, LastSize: size, MaxSize: size + 10, Subscribers: 1, Memory: 17 * size},
+		published: registry.PublisherStats{Messages: n, Bytes: n * size, LastStamp: clock.Stamp(last), LastSize: size, MaxSize: size + 10, Subscribers: 1, Memory: 17 * size},
 	}
 }
 

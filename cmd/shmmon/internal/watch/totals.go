@@ -46,7 +46,7 @@ func (t *Totals) Add(v View) {
 			c := count{p.Stats.Messages, p.Stats.Bytes}
 			was, known := t.publishers[p.Endpoint.ID]
 			switch {
-			case !known && p.Endpoint.Since < t.began:
+			case !known && int64(p.Endpoint.Since) < t.began:
 				was = c // it began before the looking
 			case c.messages < was.messages || c.bytes < was.bytes:
 				was = count{} // counters never go back: their writer began anew

@@ -155,7 +155,7 @@ func (b *builder) publishers(all []registry.Participant) {
 			r = &rate.Estimator{Window: b.tracker.window}
 			b.tracker.publishers[e.ID] = r
 		}
-		r.Add(rate.Figures{At: b.at, Since: e.Since, Messages: f.Messages, Bytes: f.Bytes, Last: f.LastStamp})
+		r.Add(rate.Figures{At: b.at, Since: int64(e.Since), Messages: f.Messages, Bytes: f.Bytes, Last: int64(f.LastStamp)})
 		p := Publisher{Owner: who, Endpoint: e, Stats: f, Stopped: r.Stopped()}
 		p.Rate, p.Bandwidth = r.Rate()
 
@@ -250,7 +250,7 @@ func (b *builder) sumPublishers(t *Topic) {
 		t.Messages += f.Messages
 		t.Bytes += f.Bytes
 		t.MaxSize = max(t.MaxSize, f.MaxSize)
-		if last := min(f.LastStamp, b.at); last > t.Last {
+		if last := min(int64(f.LastStamp), b.at); last > t.Last {
 			t.Last, t.Size = last, f.LastSize
 		}
 		t.Connected = max(t.Connected, int(min(f.Subscribers, 1<<20)))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 )
@@ -58,14 +59,14 @@ func newStats() registry.Stats {
 
 func publisher(topic string, n uint64, last int64) fixture {
 	return fixture{
-		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: second},
-		published: registry.PublisherStats{Messages: n, Bytes: 10 * n, LastStamp: last, LastSize: 10, MaxSize: 12, Subscribers: 1},
+		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: clock.Stamp(second)},
+		published: registry.PublisherStats{Messages: n, Bytes: 10 * n, LastStamp: clock.Stamp(last), LastSize: 10, MaxSize: 12, Subscribers: 1},
 	}
 }
 
 func subscription(lost uint64, patterns ...string) fixture {
 	return fixture{
-		Endpoint: registry.Endpoint{Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: second},
+		Endpoint: registry.Endpoint{Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: clock.Stamp(second)},
 		received: registry.SubscriptionStats{Lost: lost},
 	}
 }

@@ -48,11 +48,11 @@ func measureCodec[T any](ctx context.Context, w *harness.Worker[Codec], v T) (an
 	if err != nil {
 		return nil, err
 	}
-	pub, err := topic.NewPublisher(w.Participant, codecTopic, &topic.PublisherOptions[T]{Codec: codec})
+	pub, err := topic.NewPublisher(ctx, w.Participant, codecTopic, &topic.PublisherOptions[T]{Codec: codec})
 	if err != nil {
 		return nil, err
 	}
-	sub, err := topic.NewSubscriber(w.Participant, codecTopic, &topic.SubscriberOptions[T]{Codec: codec})
+	sub, err := topic.NewSubscriber(ctx, w.Participant, codecTopic, &topic.SubscriberOptions[T]{Codec: codec})
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +79,13 @@ func measureCodec[T any](ctx context.Context, w *harness.Worker[Codec], v T) (an
 		if _, err := pub.Publish(ctx, v); err != nil {
 			return err
 		}
-		s, ok := sub.TryReceive()
+		s, ok, err := sub.TryReceive()
+		if err != nil {
+			return err
+		}
 		if !ok {
 			return errors.New("what was published is not there")
 		}
-		var err error
 		*out, err = s.Value()
 		s.Release()
 		return err

@@ -97,7 +97,7 @@ func publishRepeatedly(ctx context.Context, w *harness.Worker[Discovery]) (any, 
 			w.Page.Last().Store(n)
 		}
 		start := c.Now()
-		pub, err := topic.NewPublisher[[]byte](w.Participant, discoveryTopic, nil)
+		pub, err := topic.NewPublisher[[]byte](ctx, w.Participant, discoveryTopic, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +118,7 @@ func publishRepeatedly(ctx context.Context, w *harness.Worker[Discovery]) (any, 
 }
 
 func awaitPublishers(ctx context.Context, w *harness.Worker[Discovery]) (any, error) {
-	sub, err := topic.NewSubscriber[[]byte](w.Participant, discoveryTopic, nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, w.Participant, discoveryTopic, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,10 @@ func awaitPublishers(ctx context.Context, w *harness.Worker[Discovery]) (any, er
 		added.Delay.Store(uint64(c.Now())) // a stamp in this workload
 		added.Done.Store(n)
 		for sub.Publishers() > 0 {
-			sub.TryReceive() // removes a closed publisher; there is nothing to receive
+			// TryReceive removes a closed publisher. There is no sample.
+			if _, _, err := sub.TryReceive(); err != nil {
+				return nil, err
+			}
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}

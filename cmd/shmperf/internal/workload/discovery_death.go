@@ -93,8 +93,8 @@ func watchEvents(ctx context.Context, w *harness.Worker[Discovery]) (any, error)
 	return nil, nil
 }
 
-func awaitKill(_ context.Context, w *harness.Worker[Discovery]) (any, error) {
-	if _, err := topic.NewPublisher[[]byte](w.Participant, "perf/victim", nil); err != nil {
+func awaitKill(ctx context.Context, w *harness.Worker[Discovery]) (any, error) {
+	if _, err := topic.NewPublisher[[]byte](ctx, w.Participant, "perf/victim", nil); err != nil {
 		return nil, err
 	}
 	return nil, w.Ready()

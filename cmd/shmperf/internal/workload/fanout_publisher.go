@@ -28,7 +28,7 @@ func publishFanOut(ctx context.Context, w *harness.Worker[FanOut]) (any, error) 
 	}
 	var err error
 	opts := topic.PublisherOptions[[]byte]{Depth: p.Depth, InitialSampleSize: p.Size}
-	if p.pub, err = topic.NewPublisher(w.Participant, fanOutTopic, &opts); err != nil {
+	if p.pub, err = topic.NewPublisher(ctx, w.Participant, fanOutTopic, &opts); err != nil {
 		return nil, err
 	}
 	if err := p.pub.WaitSubscribers(ctx, p.Subscribers); err != nil {

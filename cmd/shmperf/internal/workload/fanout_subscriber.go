@@ -11,7 +11,7 @@ import (
 
 func subscribeFanOut(ctx context.Context, w *harness.Worker[FanOut]) (any, error) {
 	opts := topic.SubscriberOptions[[]byte]{Spin: spinTime(w.Request.Wait)}
-	sub, err := topic.NewSubscriber(w.Participant, fanOutTopic, &opts)
+	sub, err := topic.NewSubscriber(ctx, w.Participant, fanOutTopic, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (f *FanOut) receiveAll(ctx context.Context, page *harness.Page, sub *topic.
 			return fanOutReceived{}, err
 		}
 		read += sum(s.Bytes()) // 0: the payload is zeros
-		delay, seq := c.Now()-s.Stamp(), s.Sequence()
+		delay, seq := c.Now()-int64(s.Stamp()), s.Sequence()
 		got.Count++
 		got.Lost += s.Lost()
 		s.Release()

@@ -73,7 +73,7 @@ func publishHop(ctx context.Context, w *harness.Worker[Hop]) (any, error) {
 	for i := range all {
 		opts := topic.PublisherOptions[[]byte]{InitialSampleSize: h.Size}
 		var err error
-		if all[i], err = topic.NewPublisher(w.Participant, hopTopic(i), &opts); err != nil {
+		if all[i], err = topic.NewPublisher(ctx, w.Participant, hopTopic(i), &opts); err != nil {
 			return nil, err
 		}
 	}

@@ -24,7 +24,7 @@ func hop(ctx context.Context, w *harness.Worker[Hop]) (any, error) {
 	received := make([]atomic.Uint64, h.Receivers)
 	for i := range h.Receivers {
 		opts := topic.SubscriberOptions[[]byte]{Spin: spinTime(h.Wait)}
-		sub, err := topic.NewSubscriber(w.Participant, hopTopic(i), &opts)
+		sub, err := topic.NewSubscriber(ctx, w.Participant, hopTopic(i), &opts)
 		if err != nil {
 			return nil, err
 		}

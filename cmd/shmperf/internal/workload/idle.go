@@ -55,7 +55,7 @@ func stayIdle(ctx context.Context, w *harness.Worker[Idle]) (any, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	for i := range o.Subscriptions {
-		sub, err := topic.NewSubscriber[[]byte](p, o.topicName(i), nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, o.topicName(i), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (o *Idle) topicName(i int) string {
 func (o *Idle) publish(ctx context.Context, p *topic.Participant) error {
 	payload := make([]byte, o.Size)
 	for i := range o.Topics {
-		pub, err := topic.NewPublisher(p, o.topicName(i), &topic.PublisherOptions[[]byte]{Depth: o.Depth})
+		pub, err := topic.NewPublisher(ctx, p, o.topicName(i), &topic.PublisherOptions[[]byte]{Depth: o.Depth})
 		if err != nil {
 			return err
 		}

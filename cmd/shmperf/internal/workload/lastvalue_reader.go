@@ -20,7 +20,7 @@ type valueReader struct {
 }
 
 func readValues(ctx context.Context, w *harness.Worker[LastValue]) (any, error) {
-	sub, err := topic.NewSubscriber[[]byte](w.Participant, lastValueTopic, nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, w.Participant, lastValueTopic, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +76,9 @@ const readsPerCheck = 16
 
 // once reads the newest value, if there is one, and checks whether it is torn.
 func (r *valueReader) once() error {
-	s, ok := r.sub.Latest()
+	s, ok, err := r.sub.Latest()
 	if !ok {
-		return nil
+		return err
 	}
 	size := copy(r.value, s.Bytes())
 	s.Release()

@@ -13,7 +13,7 @@ import (
 func writeValues(ctx context.Context, w *harness.Worker[LastValue]) (any, error) {
 	o, c := w.Request, clock.New()
 	opts := topic.PublisherOptions[[]byte]{Depth: o.Depth, InitialSampleSize: o.Size, Latched: true}
-	pub, err := topic.NewPublisher(w.Participant, lastValueTopic, &opts)
+	pub, err := topic.NewPublisher(ctx, w.Participant, lastValueTopic, &opts)
 	if err != nil {
 		return nil, err
 	}

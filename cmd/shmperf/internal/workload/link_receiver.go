@@ -32,7 +32,7 @@ func receiveLink(ctx context.Context, w *harness.Worker[Link]) (any, error) {
 	}
 	opts := topic.SubscriberOptions[[]byte]{Lossless: r.Lossless, Spin: spinTime(r.Wait)}
 	var err error
-	if r.sub, err = topic.NewSubscriber(w.Participant, linkTopic, &opts); err != nil {
+	if r.sub, err = topic.NewSubscriber(ctx, w.Participant, linkTopic, &opts); err != nil {
 		return nil, err
 	}
 	if err := w.Ready(); err != nil {
@@ -80,7 +80,7 @@ func (r *linkReceiver) receive(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = r.read(s.Bytes(), s.Stamp(), s.Lost())
+	err = r.read(s.Bytes(), int64(s.Stamp()), s.Lost())
 	s.Release()
 	return s.Sequence(), err
 }
@@ -89,11 +89,14 @@ func (r *linkReceiver) receive(ctx context.Context) (uint64, error) {
 func (r *linkReceiver) poll(ctx context.Context) (uint64, error) {
 	for {
 		for range harness.PollsPerCheck {
-			s, ok := r.sub.TryReceive()
+			s, ok, err := r.sub.TryReceive()
+			if err != nil {
+				return 0, err
+			}
 			if !ok {
 				continue
 			}
-			err := r.read(s.Bytes(), s.Stamp(), s.Lost())
+			err = r.read(s.Bytes(), int64(s.Stamp()), s.Lost())
 			s.Release()
 			return s.Sequence(), err
 		}
@@ -111,7 +114,7 @@ func (r *linkReceiver) receiveBatch(ctx context.Context) (uint64, error) {
 	}
 	for i := range r.samples[:n] {
 		s := &r.samples[i]
-		if err := r.read(s.Bytes(), s.Stamp(), s.Lost()); err != nil {
+		if err := r.read(s.Bytes(), int64(s.Stamp()), s.Lost()); err != nil {
 			return 0, err
 		}
 		s.Release()

@@ -31,7 +31,7 @@ func sendLink(ctx context.Context, w *harness.Worker[Link]) (any, error) {
 	}
 	var err error
 	opts := topic.PublisherOptions[[]byte]{Depth: s.Depth, InitialSampleSize: s.Size}
-	if s.pub, err = topic.NewPublisher(w.Participant, linkTopic, &opts); err != nil {
+	if s.pub, err = topic.NewPublisher(ctx, w.Participant, linkTopic, &opts); err != nil {
 		return nil, err
 	}
 	if err := s.pub.WaitSubscribers(ctx, 1); err != nil {

@@ -110,7 +110,7 @@ func publishMemory(ctx context.Context, w *harness.Worker[Memory]) (any, error) 
 	m, payload := w.Request, make([]byte, w.Request.Size)
 	return nil, addTopics(ctx, w, func(i int) error {
 		opts := topic.PublisherOptions[[]byte]{Depth: m.Depth, InitialSampleSize: m.Size}
-		pub, err := topic.NewPublisher(w.Participant, memoryTopic(i), &opts)
+		pub, err := topic.NewPublisher(ctx, w.Participant, memoryTopic(i), &opts)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func publishMemory(ctx context.Context, w *harness.Worker[Memory]) (any, error) 
 func subscribeMemory(ctx context.Context, w *harness.Worker[Memory]) (any, error) {
 	return nil, addTopics(ctx, w, func(i int) error {
 		// The sample may be older than the subscription. Without history the subscriber could wait for it forever.
-		sub, err := topic.NewSubscriber(w.Participant, memoryTopic(i), &topic.SubscriberOptions[[]byte]{History: 1})
+		sub, err := topic.NewSubscriber(ctx, w.Participant, memoryTopic(i), &topic.SubscriberOptions[[]byte]{History: 1})
 		if err != nil {
 			return err
 		}

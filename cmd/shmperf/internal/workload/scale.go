@@ -158,7 +158,7 @@ func joinParticipants(ctx context.Context, parent *subproc.Parent) error {
 		}
 		defer p.Close()
 		for n := i; n < o.Topics && ctx.Err() == nil; n += o.Participants {
-			if _, err := topic.NewPublisher[[]byte](p, fmt.Sprintf("perf/scale/%d", n), nil); err != nil {
+			if _, err := topic.NewPublisher[[]byte](ctx, p, fmt.Sprintf("perf/scale/%d", n), nil); err != nil {
 				return err
 			}
 		}
@@ -180,7 +180,7 @@ func subscribeAll(ctx context.Context, parent *subproc.Parent) error {
 		return err
 	}
 	defer p.Close()
-	sub, err := topic.NewSubscriber[[]byte](p, "**", nil)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "**", nil)
 	if err != nil {
 		return err
 	}

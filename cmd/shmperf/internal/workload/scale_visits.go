@@ -67,7 +67,7 @@ func visitDomain(ctx context.Context, parent *subproc.Parent) error {
 		if err != nil {
 			return err
 		}
-		if _, err := topic.NewPublisher[[]byte](p, "perf/visit", nil); err != nil {
+		if _, err := topic.NewPublisher[[]byte](ctx, p, "perf/visit", nil); err != nil {
 			return err
 		}
 		time.AfterFunc(visitDuration, func() { left <- p.Close() })

@@ -61,8 +61,8 @@ func receive(ctx context.Context, sub *topic.Subscriber[[]byte], wait string) (t
 	}
 	for {
 		for range harness.PollsPerCheck {
-			if s, ok := sub.TryReceive(); ok {
-				return s, nil
+			if s, ok, err := sub.TryReceive(); ok || err != nil {
+				return s, err
 			}
 		}
 		if ctx.Err() != nil {

@@ -1,0 +1,79 @@
+package topic
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// callbacks are calls of functions of the application, made one after the other with no lock held: on a goroutine of their
+// own, or within flush. The zero value is ready for use.
+type callbacks struct {
+	pending atomic.Bool // queue is not empty
+	mu      sync.Mutex
+	queue   []func()
+	running bool
+}
+
+// add queues a call. It may be used with locks held.
+func (c *callbacks) add(f func()) {
+	c.mu.Lock()
+	c.queue = append(c.queue, f)
+	c.pending.Store(true)
+	c.mu.Unlock()
+	go c.flush()
+}
+
+// flush makes the queued calls, unless another goroutine is making calls, which then makes these too. It must be used with
+// no lock held. It may be used within a call.
+func (c *callbacks) flush() {
+	if c.pending.Load() {
+		c.run()
+	}
+}
+
+func (c *callbacks) run() {
+	for {
+		c.mu.Lock()
+		if c.running || len(c.queue) == 0 {
+			c.mu.Unlock()
+			return
+		}
+		f := c.queue[0]
+		c.queue = c.queue[1:]
+		c.pending.Store(len(c.queue) > 0)
+		c.running = true
+		c.mu.Unlock()
+		c.call(f)
+	}
+}
+
+func (c *callbacks) call(f func()) {
+	defer func() { // also when f panics
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.running = false
+	}()
+	f()
+}
+
+// A queuedHandler passes log records to an application's handler through callbacks.
+type queuedHandler struct {
+	slog.Handler
+	calls *callbacks
+}
+
+func (h queuedHandler) Handle(ctx context.Context, r slog.Record) error {
+	r = r.Clone()
+	h.calls.add(func() { _ = h.Handler.Handle(ctx, r) }) // slog.Logger ignores the error, too
+	return nil
+}
+
+func (h queuedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return queuedHandler{h.Handler.WithAttrs(attrs), h.calls}
+}
+
+func (h queuedHandler) WithGroup(name string) slog.Handler {
+	return queuedHandler{h.Handler.WithGroup(name), h.calls}
+}

@@ -1,0 +1,126 @@
+package topic
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+)
+
+// useAll uses a participant as an application may do in a callback.
+func useAll(t *testing.T, p *Participant, name string) {
+	pub, err := NewPublisher[string](t.Context(), p, name, nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	sub, err := NewSubscriber[string](t.Context(), p, name, &SubscriberOptions[string]{Filter: func(string) bool { return true }})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if n, err := pub.Publish(t.Context(), "x"); n != 1 || err != nil {
+		t.Errorf("reached %d, error %v", n, err)
+	}
+	if s, err := sub.Receive(t.Context()); err != nil {
+		t.Error(err)
+	} else {
+		s.Release()
+	}
+	for range p.Events(t.Context()) {
+		break
+	}
+	if err := sub.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := pub.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCallbacks_FilterUsesTheParticipant(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	publisher[string](t, a, "x/early", nil)
+	asked := make(chan string, 9)
+	sub := subscriber(t, b, "x/*", &SubscriberOptions[string]{Filter: func(name string) bool {
+		useAll(t, b, "filter")
+		asked <- name
+		return true
+	}})
+	if name := <-asked; name != "x/early" || sub.Publishers() != 1 {
+		t.Errorf("called for %q, %d publishers", name, sub.Publishers())
+	}
+	publisher[string](t, a, "x/late", nil)
+	publisher[string](t, b, "x/own", nil)
+	if err := sub.WaitPublishers(t.Context(), 3); err != nil || len(asked) != 2 {
+		t.Errorf("%d more calls, error %v", len(asked), err)
+	}
+}
+
+func TestCallbacks_EndedClosesItsSubscriber(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	pub := publisher[string](t, a, "x", nil)
+	var sub *Subscriber[string]
+	ended := make(chan PublisherID, 1)
+	sub = subscriber(t, b, "x", &SubscriberOptions[string]{Ended: func(id PublisherID) {
+		useAll(t, b, "ended")
+		if _, ok, err := sub.TryReceive(); ok || err != nil {
+			t.Errorf("another sample: %v, error %v", ok, err)
+		}
+		if err := sub.Close(); err != nil {
+			t.Error(err)
+		}
+		ended <- id
+	}})
+	id := pub.ID()
+	if err := pub.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for len(ended) == 0 {
+		if _, ok, err := sub.TryReceive(); ok {
+			t.Fatalf("a sample, error %v", err)
+		}
+	}
+	if got := <-ended; got != id {
+		t.Errorf("%v ended, not %v", got, id)
+	}
+}
+
+// A usingHandler uses its participant.
+type usingHandler struct {
+	slog.Handler
+	use func()
+}
+
+func (h usingHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h usingHandler) Handle(context.Context, slog.Record) error {
+	h.use()
+	return nil
+}
+
+func TestCallbacks_LoggerClosesItsParticipant(t *testing.T) {
+	o := domain(t)
+	a := join(t, o)
+	var b *Participant
+	joined, closed := make(chan struct{}), make(chan error, 1)
+	first := true
+	withLogger := *o
+	withLogger.Logger = slog.New(usingHandler{slog.DiscardHandler, func() {
+		if !first {
+			return
+		}
+		first = false
+		<-joined
+		useAll(t, b, "logger")
+		closed <- b.Close()
+	}})
+	b = join(t, &withLogger)
+	close(joined)
+	subscriber[string](t, b, "x", nil)
+	publisher[pose](t, a, "x", nil) // of another type, which is logged
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
