@@ -90,18 +90,30 @@ func TestTheReportIsWhatASubscriberReceives(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheContextIsAnOrderlyEnd(t *testing.T) {
-	for name, subscribers := range map[string]int{"while publishing": 0, "while waiting for subscribers": 1} {
-		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			opts := &Options{Root: vehicle(), Subscribers: subscribers, Started: func(int) { cancel() }}
-			if subscribers > 0 {
-				cancel()
+func TestRun_EndOfContext(t *testing.T) {
+	t.Run("while publishing", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		report, err := Run(ctx, join(t), &Options{Root: vehicle(), Started: func(int) { cancel() }})
+		if err != nil || len(report.Topics) != 16 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+	})
+	t.Run("while waiting for subscribers", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := join(t)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, "**", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer cancel()
+			if err := sub.WaitPublishers(ctx, 16); err != nil {
+				t.Error(err)
 			}
-			report, err := Run(ctx, join(t), opts)
-			if err != nil || len(report.Topics) != 16 {
-				t.Fatalf("%+v, %v", report, err)
-			}
-		})
-	}
+		}()
+		report, err := Run(ctx, p, &Options{Root: vehicle(), Subscribers: 2})
+		if err != nil || report.Messages != 0 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+	})
 }
