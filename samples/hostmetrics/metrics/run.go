@@ -93,7 +93,7 @@ func Run(ctx context.Context, p *topic.Participant, opts *Options) (_ Report, er
 	for _, s := range list {
 		for _, c := range s.channels {
 			if err := c.open(ctx, p, s.rate); err != nil {
-				return Report{}, unlessEnded(ctx, err)
+				return report(list), unlessEnded(ctx, err)
 			}
 		}
 	}
