@@ -96,11 +96,17 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 // The next receive finds any error.
 func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 	l, mark := first.link, first.holding.mark()
-	for i := range more {
+	for i := 0; i < len(more); i++ {
+		for range l.takeRun(more[i:], mark+1) {
+			r.countSample(&more[i])
+			*n++
+			i++
+		}
+		if i == len(more) {
+			return
+		}
 		s := &more[i]
-		if o, err := l.take(s, mark+1); o == taken && err == nil {
-			r.countSample(s)
-		} else if o, err := r.poll(s); o != taken || err != nil {
+		if o, err := r.poll(s); o != taken || err != nil {
 			return
 		}
 		*n++

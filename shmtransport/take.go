@@ -53,6 +53,30 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 	return lapped, nil
 }
 
+// takeRun takes consecutive samples, under marks from number from on, and stores the cursor once. It stops at a sample that
+// needs more than that, which take handles.
+func (l *Link) takeRun(buf []Sample, from int) (n int) {
+	if l.phase != linkAdmitted {
+		return 0
+	}
+	n = l.acquireRun(buf, from)
+	l.cursor += uint64(n)
+	for ; n < len(buf); n++ {
+		if n > 0 {
+			from = buf[n-1].holding.mark() + 1
+		}
+		if o, err := l.acquire(&buf[n], l.cursor, from); o != taken || err != nil {
+			break
+		}
+		l.cursor++
+	}
+	if n > 0 {
+		l.cursor--
+		l.advance()
+	}
+	return n
+}
+
 // skip moves the cursor to a sample that is still in the ring, if the sample at the cursor is not, and counts the
 // samples in between as lost. Each further lap within one take leaves the publisher more room.
 func (l *Link) skip(laps int) error {
