@@ -38,8 +38,8 @@ func TestFilter_PanicNamesTheSubscriber(t *testing.T) {
 			sub.core.filter = filter
 			pub := registry.Endpoint{Kind: registry.KindPublisher, ID: registry.EndpointID{Participant: a.ID(), Number: 77}, Topic: "robot/pose"}
 			named("decide", func() { sub.core.decide(pub) })
-			b.mu.Lock() // was given back
-			b.mu.Unlock()
+			b.mu.Lock() // the panic left it unlocked
+			defer b.mu.Unlock()
 		})
 	}
 }
