@@ -157,6 +157,9 @@ func (w *accountingSubscriber) latest(x *accountedSubscription) {
 	for {
 		time.Sleep(200 * time.Microsecond)
 		s, ok, err := x.sub.Latest()
+		if errors.Is(err, os.ErrClosed) {
+			return // the participant left
+		}
 		if err != nil {
 			harness.Exit(err)
 		}
