@@ -67,8 +67,15 @@ func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, 
 }
 
 // copyToSlot copies the parts, of n bytes together, to a new slot. For a large payload it releases mu meanwhile; the slot
-// then counts as lent. Called with mu held.
+// then counts as lent. A part may be a payload in a file that its owner truncates: the panic of that fault continues, and
+// the slot is free again. Called with mu held.
 func (w *Writer) copyToSlot(id slotID, n int, parts [][]byte) {
+	copied := false
+	defer func() {
+		if !copied {
+			w.pool.free(id)
+		}
+	}()
 	b := w.prepareSlot(id)
 	if n > copyOutsideLock {
 		generation := w.pool.beginLoan(id)
@@ -79,6 +86,7 @@ func (w *Writer) copyToSlot(id slotID, n int, parts [][]byte) {
 	for _, p := range parts {
 		b = b[copy(b, p):]
 	}
+	copied = true
 }
 
 // publishSlot makes the n bytes in a filled slot the newest sample. It may release mu while it waits for lossless

@@ -43,6 +43,41 @@ func TestSample_TruncatedPayload(t *testing.T) {
 	restoreFile(t, c)
 }
 
+// A payload that is published again in place may be in a truncated file. The publisher keeps no slot and no loan for it.
+func TestWriter_PublishTruncatedPayload(t *testing.T) {
+	for name, payload := range map[string][]byte{"with the lock": large(), "without the lock": make([]byte, 2*copyOutsideLock)} {
+		t.Run(name, func(t *testing.T) {
+			c := newTruncatePair(t)
+			c.publish(t, c.truncated, payload)
+			s, err := c.r.Receive(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			truncate(t, c.path(c.truncated), c.truncated.pool.arenas[0].off)
+			err = s.Read(func(b []byte) error {
+				_, err := c.honest.Publish(t.Context(), b)
+				return err
+			})
+			if !errors.As(err, new(*errdefs.CorruptError)) {
+				t.Fatal(err)
+			}
+			w := c.honest
+			for i, a := range w.pool.arenas {
+				if !a.allFree() {
+					t.Errorf("%d of %d slots of arena %d are free", len(a.free), a.slots, i)
+				}
+			}
+			if w.loans != 0 || w.seq != 0 {
+				t.Errorf("%d loans, %d samples", w.loans, w.seq)
+			}
+			s.Release()
+			c.publish(t, w, []byte("honest"))
+			expect(t, c.r, "honest", 0)
+			restoreFile(t, c)
+		})
+	}
+}
+
 // Panics and faults elsewhere are the application's own.
 func TestSample_ReadPassesOtherPanics(t *testing.T) {
 	c := newTruncatePair(t)

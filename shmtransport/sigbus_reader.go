@@ -64,6 +64,7 @@ func (r *Reader) recoverFault(e any, s *Sample, more []Sample) {
 	for i := range more {
 		more[i].discardFaulted(faulted)
 	}
+	r.needsPrune.Store(true) // the fault may have interrupted prune
 	r.failLink(faulted, truncatedError(faulted.view))
 }
 

@@ -89,7 +89,7 @@ func attacks() []attack {
 			all[a.rand.IntN(len(all)-1)].run(a)
 		}, "", "all of these"},
 	}
-	if !harness.CutsSurvived {
+	if !harness.SurvivesTruncation {
 		all = slices.DeleteFunc(all, func(a attack) bool { return a.refused == cut })
 	}
 	return all

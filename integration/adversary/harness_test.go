@@ -203,7 +203,7 @@ func (e peerReport) check(t *testing.T, runs int) {
 	switch {
 	case e.Named < runs/10 || len(e.Unattributed) > 0:
 		t.Errorf("%d processes of %d are named; no process by %q", e.Named, runs, e.Unattributed)
-	case harness.CutsSurvived && e.Kinds["cut the file short"] == 0 || caught == 0:
+	case harness.SurvivesTruncation && e.Kinds["cut the file short"] == 0 || caught == 0:
 		t.Error("no process was caught cutting a file short, or with a false ring")
 	case e.Received == 0:
 		t.Error("the exposed process did nothing")

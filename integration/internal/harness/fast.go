@@ -5,5 +5,5 @@ package harness
 // Slowdown divides the work of long tests.
 const Slowdown = 1
 
-// CutsSurvived is whether a program outlives every file that is cut while it reads it.
-const CutsSurvived = true
+// SurvivesTruncation says that a program survives the truncation of every file that it reads.
+const SurvivesTruncation = true
