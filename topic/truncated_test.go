@@ -160,9 +160,9 @@ func TestSample_ReadOfTruncatedPayload(t *testing.T) {
 	}
 }
 
-func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
-	o := domain(t)
-	p, q := join(t, o), join(t, o)
+// unavailable returns the Unavailable events of a participant, from now on.
+func unavailable(t *testing.T, p *Participant) <-chan Event {
+	t.Helper()
 	events := make(chan Event, 100)
 	ready := make(chan struct{})
 	go func() {
@@ -178,6 +178,13 @@ func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
 		}
 	}()
 	<-ready
+	return events
+}
+
+func TestEvents_SubscriberTruncatesItsFile(t *testing.T) {
+	o := domain(t)
+	p, q := join(t, o), join(t, o)
+	events := unavailable(t, p)
 	pub, err := NewPublisher[[]byte](t.Context(), p, "t", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -272,21 +279,7 @@ func TestEvents_UnreadableRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.WriteAt(was, 0)
-	events := make(chan Event, 100)
-	ready := make(chan struct{})
-	go func() {
-		first := true
-		for e := range p.Events(t.Context()) {
-			if first {
-				close(ready)
-				first = false
-			}
-			if e.Kind == Unavailable {
-				events <- e
-			}
-		}
-	}()
-	<-ready
+	events := unavailable(t, p)
 	for _, name := range []string{"t", "u"} {
 		if _, err := NewPublisher[[]byte](t.Context(), p, name, nil); err != nil {
 			t.Fatal(err)
