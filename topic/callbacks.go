@@ -5,7 +5,11 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
+
+// logTimeout is how long Close waits for the log handler. Only a handler that closes the participant makes it wait that long.
+const logTimeout = time.Second
 
 // callbacks are calls of functions of the application, made one after the other with no lock held: on a goroutine of their
 // own, or within flush. The zero value is ready for use.
@@ -14,6 +18,7 @@ type callbacks struct {
 	mu      sync.Mutex
 	queue   []func()
 	running bool
+	idle    chan struct{} // closed at the end of the call that runs, nil while none does
 }
 
 // add queues a call. It may be used with locks held.
@@ -43,7 +48,7 @@ func (c *callbacks) run() {
 		f := c.queue[0]
 		c.queue = c.queue[1:]
 		c.pending.Store(len(c.queue) > 0)
-		c.running = true
+		c.running, c.idle = true, make(chan struct{})
 		c.mu.Unlock()
 		c.call(f)
 	}
@@ -53,9 +58,31 @@ func (c *callbacks) call(f func()) {
 	defer func() { // also when f panics
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.running = false
+		close(c.idle)
+		c.running, c.idle = false, nil
 	}()
 	f()
+}
+
+// finish makes the queued calls and waits for the one that runs on another goroutine, at most for limit: within a call it
+// would wait for itself.
+func (c *callbacks) finish(limit time.Duration) {
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	for {
+		c.flush()
+		c.mu.Lock()
+		idle := c.idle
+		c.mu.Unlock()
+		if idle == nil {
+			return
+		}
+		select {
+		case <-idle:
+		case <-end.C:
+			return
+		}
+	}
 }
 
 // A queuedHandler passes log records to an application's handler through callbacks.

@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"testing"
 )
 
@@ -122,5 +123,28 @@ func TestCallbacks_LoggerClosesItsParticipant(t *testing.T) {
 	publisher[pose](t, a, "x", nil) // of another type, which is logged
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+}
+
+// A record that was logged before the end of Close is with the handler when Close returns: the program may exit then.
+func TestCallbacks_CloseFinishesTheLog(t *testing.T) {
+	for range 100 {
+		o := *domain(t)
+		handled := 0
+		o.Logger = slog.New(usingHandler{slog.DiscardHandler, func() {
+			for range 100 {
+				runtime.Gosched()
+			}
+			handled++
+		}})
+		p := join(t, &o)
+		p.log.Warn("a record")
+		p.log.Warn("another one")
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if handled != 2 {
+			t.Fatalf("%d records handled", handled)
+		}
 	}
 }

@@ -125,11 +125,11 @@ func (p *Participant) ID() registry.ID { return p.reg.ID() }
 func (p *Participant) Dir() string { return p.reg.Dir() }
 
 // Close closes every publisher and subscriber of the participant and leaves the domain. All files of the participant are
-// removed. The memory of held samples stays valid until they are released. Further calls wait for the first call and return
-// its result.
+// removed. The memory of held samples stays valid until they are released. The log handler has got all records when Close
+// returns, unless it takes more than a second. Further calls wait for the first call and return its result.
 func (p *Participant) Close() error {
 	p.closing.Do(func() { p.result = p.leave() })
-	p.logCalls.flush()
+	p.logCalls.finish(logTimeout)
 	return p.result
 }
 
