@@ -68,7 +68,7 @@ func (l *Link) unpinSamples() {
 // close disconnects from the ring. Held samples stay valid; the memory is unmapped when the last one is released.
 // Called once, by the goroutine that has the lock, or when there is none any more.
 func (l *Link) close() {
-	if l.phase == linkKept {
+	if l.kept != nil {
 		return
 	}
 	// The cursor is beyond any sequence, so no publisher waits for this subscription while a sample of it is held. The

@@ -43,7 +43,7 @@ func (r *Reader) updateStats() {
 
 // lag returns the number of samples in the ring that are not taken yet, according to the head. The link must be mapped.
 func (l *Link) lag() (n uint64) {
-	if l.phase == linkKept {
+	if l.kept != nil { // the phase needs the lock
 		return uint64(len(l.kept)) - l.cursorWord.Load()
 	}
 	l.guarded(func() {
