@@ -388,7 +388,11 @@ func TestRecorder_StepsOfTheWallClock(t *testing.T) {
 			}
 		}
 	}
-	if info.Chunks[0].Chunks != 3 {
+	chunks := 0
+	for _, c := range info.Chunks { // a small chunk may take less space without compression
+		chunks += int(c.Chunks)
+	}
+	if chunks != 3 {
 		t.Errorf("%+v", info.Chunks)
 	}
 	var steps []map[string]string
