@@ -9,6 +9,9 @@
  * A reader that wakes looks only at links whose bell changed, and arms these with another number; the other links stay armed. A
  * bell rings in vain for a sample that the reader took before, and for an admission without a sample. With GROWS the link of the
  * last publisher comes at any time; a reader that sleeps arms it beside the others.
+ *
+ * An armed word is 0 while the reader polls, 1 while it is awake and may arm at any time, and more while it is armed. A reader
+ * that polled issues a heavy fence between its next arm and its look: membarrier, a full fence of every processor.
  */
 #define fence_left_out           1
 #define armed_after_look         2
@@ -28,6 +31,10 @@
 #define armed_again_after_look  16
 #define grown_after_links       17
 #define grown_silently          18
+#define heavy_fence_left_out    19
+#define heavy_fence_before_arm  20
+#define polls_after_sleep       21
+#define awake_not_fenced        22
 
 #ifndef BROKEN
 #define BROKEN 0
@@ -43,6 +50,9 @@
 #endif
 #ifndef GROWS
 #define GROWS 0
+#endif
+#ifndef POLLS
+#define POLLS 0                  /* how often the reader begins to poll */
 #endif
 #ifndef SPURIOUS
 #define SPURIOUS 1               /* sleeps that end for no reason */
@@ -104,16 +114,29 @@ proctype newlink() {
 #define ring(p) add(p, BELL(p)) wake(p)
 #endif
 
-inline lookforsleepers() {
-#if BROKEN != fence_left_out
-	fence(me);
+#if BROKEN == awake_not_fenced
+#define needsfence(a) (a > 1)
+#else
+#define needsfence(a) (a > 0)
 #endif
+
+inline lookforsleepers() {
 #if BROKEN != armed_read_first
-	load(me, ARMED(me), a);                                      /* step publish.armed */
+	load(me, ARMED(me), a);                                      /* step publish.polls */
 #endif
 	if
-	:: a != woken && a != 0 -> woken = a; ring(me) /* step publish.bell */ /* step publish.wake */
-	:: a != woken && a == 0 -> woken = 0
+	:: needsfence(a) ->
+#if BROKEN != fence_left_out
+		fence(me);
+#endif
+#if BROKEN != armed_read_first
+		load(me, ARMED(me), a);                                  /* step publish.armed */
+#endif
+		if
+		:: a != woken && a > 1 -> woken = a; ring(me) /* step publish.bell */ /* step publish.wake */
+		:: a != woken && a <= 1 -> woken = 0
+		:: else
+		fi
 	:: else
 	fi;
 	a = 0
@@ -193,6 +216,33 @@ inline arm(from) {
 	i = 0
 }
 
+/* membarrier: every processor has a full fence after it begins and before it ends. */
+inline heavyfence() {
+	drained(READER);
+	drained(0);
+	drained(PUBLISHERS - 1)
+}
+
+/* Arms the links for a sleep. */
+inline armall() {
+#if POLLS && BROKEN == heavy_fence_before_arm
+	if
+	:: polls -> heavyfence()
+	:: else
+	fi;
+#endif
+	arm(0);
+#if POLLS && BROKEN != heavy_fence_left_out && BROKEN != heavy_fence_before_arm
+	if
+	:: polls -> heavyfence()                                     /* step sleep.fence */
+	:: else
+	fi;
+#endif
+#if POLLS
+	polls = false
+#endif
+}
+
 /* Whether link i has something: ready. Links that ended and were read are left out. */
 inline lookatlink() {
 	if
@@ -227,7 +277,7 @@ inline lookagain() {
 
 inline newepoch() {
 	if
-	:: BROKEN != number_not_new || epoch == 0 -> epoch++
+	:: BROKEN != number_not_new || epoch == 1 -> epoch++
 	:: else
 	fi
 }
@@ -308,11 +358,11 @@ inline sleep() {
 	loadbells(0);
 #endif
 #if BROKEN != armed_after_look
-	arm(0);
+	armall();
 #endif
 	lookatlinks();
 #if BROKEN == armed_after_look
-	arm(0);
+	armall();
 #endif
 #if BROKEN == bells_after_look
 	loadbells(0);
@@ -352,7 +402,13 @@ inline sleep() {
 	d_step { seen = 0; bell[0] = 0; bell[PUBLISHERS - 1] = 0 }
 	i = 0;
 	do
-	:: i < linked -> store(READER, ARMED(i), 0); i++             /* step sleep.disarm */
+	:: i < linked ->
+#if BROKEN == polls_after_sleep
+		store(READER, ARMED(i), 0);
+#else
+		store(READER, ARMED(i), 1);                              /* step sleep.disarm */
+#endif
+		i++
 	:: else -> break
 	od;
 	i = 0
@@ -385,13 +441,26 @@ proctype reader() {
 	bool admitted[PUBLISHERS], over[PUBLISHERS];
 	byte i, w, seen, epoch, spurious;
 	bool ready, found, sawend, rang, fresh;
+#if POLLS
+	bool polls;
+	byte begins = POLLS;
+#endif
 #if GROWS
 	byte linked, known, seengrown;
 #endif
-	d_step { cursor[0] = 1; cursor[PUBLISHERS - 1] = 1; spurious = SPURIOUS }
+	d_step { cursor[0] = 1; cursor[PUBLISHERS - 1] = 1; spurious = SPURIOUS; epoch = 1 }
 	do
 	:: over[0] && over[PUBLISHERS - 1] -> break
-	:: else ->
+#if POLLS
+	:: begins > 0 && !polls && !(over[0] && over[PUBLISHERS - 1]) ->
+		begins--;
+		release(READER, ARMED(0), 0);                            /* step take.polls */
+#if PUBLISHERS > 1
+		release(READER, ARMED(PUBLISHERS - 1), 0);
+#endif
+		polls = true
+#endif
+	:: !(over[0] && over[PUBLISHERS - 1]) ->
 		found = false;
 #if GROWS
 		linked = links;
@@ -418,6 +487,8 @@ dead:
 init {
 	byte i;
 	atomic {
+		memory[ARMED(0)] = 1;
+		memory[ARMED(PUBLISHERS - 1)] = 1;
 #if MEMORY != sc
 		do
 		:: i < WRITERS -> run processor(i); i++

@@ -79,7 +79,7 @@ func (c *stress) publish(n int) error {
 			}
 		case 2:
 			fillTagged(buf[:size], tag)
-			_, err = c.w.Publish(ctx, buf[:size/3], nil, buf[size/3:size])
+			_, err = c.w.PublishV(ctx, buf[:size/3], nil, buf[size/3:size])
 		default:
 			fillTagged(buf[:size], tag)
 			_, err = c.w.Publish(ctx, buf[:size])

@@ -11,18 +11,51 @@ import (
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
-// Publish copies the parts, one after the other, into one sample. It returns the number of subscriptions that the
-// sample reached. ctx bounds the wait for lossless subscriptions. Without lossless subscriptions Publish does not wait.
-func (w *Writer) Publish(ctx context.Context, parts ...[]byte) (int, error) {
+// Publish copies the payload into one sample. It returns the number of subscriptions that the sample reached. ctx bounds the
+// wait for lossless subscriptions. Without lossless subscriptions Publish does not wait.
+func (w *Writer) Publish(ctx context.Context, payload []byte) (int, error) {
+	if len(payload) <= w.maxInEntry {
+		return w.publishSmall(ctx, payload)
+	}
+	return w.publishLarge(ctx, len(payload), payload)
+}
+
+// PublishV is Publish for a payload in several parts, which it copies one after the other.
+func (w *Writer) PublishV(ctx context.Context, parts ...[]byte) (int, error) {
 	n, err := w.sumSizes(parts)
 	if err != nil {
 		return 0, err
 	}
+	if n <= w.maxInEntry {
+		var room [ring.SmallPayload]byte
+		b := room[:0]
+		for _, p := range parts {
+			b = append(b, p...)
+		}
+		return w.publishSmall(ctx, b)
+	}
+	return w.publishLarge(ctx, n, parts...)
+}
+
+// publishSmall publishes a payload that fits into an entry of the ring.
+func (w *Writer) publishSmall(ctx context.Context, payload []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n <= w.maxInEntry {
-		return w.publishSmall(ctx, n, parts)
+	if err := w.awaitRoom(ctx, noSlot); err != nil {
+		return 0, err
 	}
+	w.ring.Fill(w.seq+1, payload)
+	w.commit(noSlot, len(payload), w.clock.Now())
+	if len(w.readers) > 0 {
+		w.wakeReaders()
+	}
+	return len(w.readers), nil
+}
+
+// publishLarge publishes a payload of n bytes in a slot.
+func (w *Writer) publishLarge(ctx context.Context, n int, parts ...[]byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	id, err := w.allocSlot(ctx, n)
 	if err != nil {
 		w.stats.Failed()
@@ -42,28 +75,13 @@ func (w *Writer) sumSizes(parts [][]byte) (n int, err error) {
 	for _, p := range parts {
 		if n > math.MaxInt-len(p) {
 			w.mu.Lock()
-			defer w.mu.Unlock()
 			w.stats.Failed()
+			w.mu.Unlock()
 			return 0, &TooLargeError{Size: math.MaxInt, Limit: int64(w.maxPayload)}
 		}
 		n += len(p)
 	}
 	return n, nil
-}
-
-// publishSmall publishes a payload that fits into an entry of the ring. Called with mu held.
-func (w *Writer) publishSmall(ctx context.Context, n int, parts [][]byte) (int, error) {
-	if err := w.awaitRoom(ctx, noSlot); err != nil {
-		return 0, err
-	}
-	if len(parts) == 1 {
-		w.ring.Fill(w.seq+1, parts[0])
-	} else {
-		w.ring.Fill(w.seq+1, w.concat(parts))
-	}
-	w.commit(noSlot, n, w.clock.Now())
-	w.wakeReaders()
-	return len(w.readers), nil
 }
 
 // copyToSlot copies the parts, of n bytes together, to a new slot. For a large payload it releases mu meanwhile; the slot
@@ -173,15 +191,6 @@ func (w *Writer) prepareSlot(id slotID) []byte {
 }
 
 func (w *Writer) slot(id slotID) []byte { return w.pool.arenas[id.arena()].slot(id.index()) }
-
-// concat returns the concatenation of parts that are small together. It is valid until the next call.
-func (w *Writer) concat(parts [][]byte) []byte {
-	b := w.concatBuffer[:0]
-	for _, p := range parts {
-		b = append(b, p...)
-	}
-	return b
-}
 
 // checkPublish returns an error if a payload of n bytes cannot be published. Called with mu held.
 func (w *Writer) checkPublish(n int) error {

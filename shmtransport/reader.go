@@ -211,7 +211,7 @@ func (r *Reader) Close() {
 	// The context only bounds the wait for the lock, and a goroutine that has it returns at once now that closed is
 	// set.
 	_ = r.lock.acquire(context.Background())
-	defer r.lock.release()
+	defer r.lock.Unlock()
 	r.cancelWakeOnDone()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -37,7 +37,7 @@ func (r *Reader) endGuarded(before sigbus.Mode, s *Sample, more []Sample, n *int
 	before.Restore()
 	e := recover()
 	if e == nil {
-		r.lock.release()
+		r.lock.Unlock()
 		return
 	}
 	if n != nil && *n > 0 {
@@ -49,7 +49,7 @@ func (r *Reader) endGuarded(before sigbus.Mode, s *Sample, more []Sample, n *int
 }
 
 func (r *Reader) recoverFault(e any, s *Sample, more []Sample) {
-	defer r.lock.release()
+	defer r.lock.Unlock()
 	var faulted *Link
 	for _, l := range slices.Concat(*r.links.Load(), r.ended) {
 		if l.phase != linkKept && l.view.isFault(e) {

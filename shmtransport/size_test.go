@@ -33,7 +33,7 @@ func TestPublish_PartsLargerThanInt(t *testing.T) {
 		parts[i] = part
 	}
 	var large *TooLargeError
-	if _, err := h.w.Publish(t.Context(), parts...); !errors.As(err, &large) || large.Size <= large.Limit {
+	if _, err := h.w.PublishV(t.Context(), parts...); !errors.As(err, &large) || large.Size <= large.Limit {
 		t.Fatalf("got %v, want a *TooLargeError", err)
 	}
 	expectNothing(t, r)

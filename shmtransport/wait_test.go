@@ -62,7 +62,7 @@ func testReceive_NoLostWakeUpsHammer(t *testing.T, newRing ringMaker) {
 				play := func(r *Reader, w *Writer, serve bool) {
 					for range c.turns / slowdown {
 						if serve {
-							w.Publish(t.Context())
+							w.Publish(t.Context(), nil)
 						}
 						s, err := r.Receive(t.Context())
 						if err != nil {
@@ -71,7 +71,7 @@ func testReceive_NoLostWakeUpsHammer(t *testing.T, newRing ringMaker) {
 						}
 						s.Release()
 						if !serve {
-							w.Publish(t.Context())
+							w.Publish(t.Context(), nil)
 						}
 					}
 				}

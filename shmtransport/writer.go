@@ -14,7 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"sync"
+
 	"sync/atomic"
 	"time"
 
@@ -47,7 +47,7 @@ type Writer struct {
 	ring       ring.Ring
 	admissions admissionTable
 
-	mu      sync.Mutex
+	mu      lock
 	pool    pool
 	inRing  []slotID // slot of each ring entry; noSlot for none
 	seq     uint64   // of the newest sample
@@ -58,15 +58,14 @@ type Writer struct {
 	loans          int
 	closed         bool
 	stats          stats.Publisher
-	statsBlock     []byte                  // the memory of stats
-	wake           atomic.Uint32           // changes when a waiting publish must check its readers again
-	waiting        int                     // publishes that wait for lossless readers
-	sleepers       int                     // those of them that sleep
-	waitCount      uint64                  // waits for lossless readers that were begun
-	lastStuckCheck time.Time               // time of the last check for stuck readers
-	concatBuffer   [ring.SmallPayload]byte // for concat
-	fence          atomic.Uint32           // its value means nothing
-	wakePending    bool                    // a batch committed samples for which sleeping readers were not woken yet
+	statsBlock     []byte        // the memory of stats
+	wake           atomic.Uint32 // changes when a waiting publish must check its readers again
+	waiting        int           // publishes that wait for lossless readers
+	sleepers       int           // those of them that sleep
+	waitCount      uint64        // waits for lossless readers that were begun
+	lastStuckCheck time.Time     // time of the last check for stuck readers
+	fence          atomic.Uint32 // its value means nothing
+	wakePending    bool          // a batch committed samples for which sleeping readers were not woken yet
 }
 
 // noSlot means no slot.
@@ -121,6 +120,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		state:      mem.Uint32(b, pubOffState),
 		ring:       ring.New(b[pubOffRing:], opts.Depth),
 		admissions: newAdmissionTable(b),
+		mu:         newLock(),
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
 		roomUntil:  never,

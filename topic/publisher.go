@@ -65,7 +65,7 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	pub := &Publisher[T]{core: core, encoder: codec.Encoder()}
 	pub.sizeEstimate.Store(int64(max(opts.InitialSampleSize, 1)))
 	if serde.IsOpaque(codec) {
-		pub.direct, _ = any(core.publishBytes).(func(context.Context, T) (int, error))
+		pub.direct, _ = any(core.writer.Publish).(func(context.Context, T) (int, error))
 		pub.directBatch, _ = any(core.writer.PublishBatch).(func(context.Context, []T) (int, error))
 	}
 	switch size := any(&pub.size).(type) {
@@ -75,10 +75,6 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 		*size = func(s string) int { return len(s) }
 	}
 	return pub, nil
-}
-
-func (pub *publisherCore) publishBytes(ctx context.Context, b []byte) (int, error) {
-	return pub.writer.Publish(ctx, b)
 }
 
 // Publish encodes v directly into shared memory and publishes it. It returns the number of subscriptions that the sample
@@ -204,7 +200,7 @@ func (p *Publisher[T]) updateEstimate(n int) {
 // PublishV publishes one sample whose payload is the concatenation of parts, which are already encoded. The bytes are
 // copied once.
 func (p *Publisher[T]) PublishV(ctx context.Context, parts ...[]byte) (int, error) {
-	return p.core.writer.Publish(ctx, parts...)
+	return p.core.writer.PublishV(ctx, parts...)
 }
 
 // Loan returns memory for a payload of size bytes, to be filled in place and committed. ctx bounds the wait for lossless
