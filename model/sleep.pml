@@ -122,7 +122,7 @@ proctype newlink() {
 
 inline lookforsleepers() {
 #if BROKEN != armed_read_first
-	load(me, ARMED(me), a);                                      /* step publish.polls */
+	load(me, ARMED(me), a);                                      /* step publish.polling */
 #endif
 	if
 	:: needsfence(a) ->
@@ -454,7 +454,7 @@ proctype reader() {
 #if POLLS
 	:: begins > 0 && !polls && !(over[0] && over[PUBLISHERS - 1]) ->
 		begins--;
-		release(READER, ARMED(0), 0);                            /* step take.polls */
+		release(READER, ARMED(0), 0);                            /* step sleep.polling */
 #if PUBLISHERS > 1
 		release(READER, ARMED(PUBLISHERS - 1), 0);
 #endif

@@ -129,7 +129,7 @@ const (
 )
 
 const (
-	layoutVersion    = 3
+	layoutVersion    = 4
 	registryMagic    = "shmbus-r"
 	participantMagic = "shmbus-p"
 

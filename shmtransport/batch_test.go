@@ -239,7 +239,7 @@ func TestPublishBatch_RingsOnce(t *testing.T) {
 	if n := h.w.bell.Load() - bell; n != 0 {
 		t.Errorf("without sleeping readers the bell rang %d times", n)
 	}
-	armed.Store(1)
+	armed.Store(armedFirst)
 	publishBatch(t, h.w, texts(5, 10))
 	publishBatch(t, h.w, texts(10, 15))
 	if n := h.w.bell.Load() - bell; n != 1 {
@@ -255,7 +255,7 @@ func TestPublishBatch_RingsBeforeWait(t *testing.T) {
 func testPublishBatch_RingsBeforeWait(t *testing.T, newRing ringMaker) {
 	h := newRing(t, WriterOptions{Depth: 4})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{})
-	(*r.links.Load())[0].armed.Store(1)
+	(*r.links.Load())[0].armed.Store(armedFirst)
 	bell := h.w.bell.Load()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {

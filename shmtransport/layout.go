@@ -6,7 +6,7 @@ const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
 	wakeMagic      = 0x314b415753554253 // "SBUSWAK1"
-	LayoutVersion  = 3
+	LayoutVersion  = 4
 )
 
 // Publisher file. Written by the publisher alone; readers map it read-only.
@@ -166,7 +166,7 @@ const (
 //	8       4         pageOffNumber     number of the publisher
 //	12      4         pageOffGen        generation, as in the directory entry
 //	16      4         pageOffState      state: 0 unused, 1 in use
-//	64      4         pageOffArmed      armed: 0 awake, else a number that is new each time the reader goes to sleep
+//	64      4         pageOffArmed      armed: 0 polling, 1 awake, else a number that is new each time the reader goes to sleep
 //	128     8         pageOffCursor     cursor: the next sequence the reader will take
 //	192     4         pageOffMarksUsed  marks in use: marks at or above this index are 0
 //	256     3840      pageOffMarks      marks, 960 words: slot + 1 of a sample the reader holds, or 0
@@ -185,6 +185,13 @@ const (
 const (
 	pageUnused  = 0
 	pageCurrent = 1
+)
+
+// Values of the armed word. A reader that polls issues a heavy fence after it arms, so its publisher needs no fence.
+const (
+	armedPolling = 0
+	armedAwake   = 1
+	armedFirst   = 2 // the lowest number of a sleep
 )
 
 // Wake file, one per participant that publishes. Written by that participant alone; readers of its publishers map it read-only.

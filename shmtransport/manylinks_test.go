@@ -59,7 +59,7 @@ func receiveAll(t *testing.T, r *Reader) <-chan string {
 
 // awaitArmed waits until the k-th link is armed, and returns the number.
 func (r *Reader) awaitArmed(k int) (number uint32) {
-	for number == 0 {
+	for number < armedFirst {
 		runtime.Gosched()
 		if links := *r.links.Load(); k < len(links) {
 			number = links[k].armed.Load()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/fence"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
@@ -58,6 +59,8 @@ type Reader struct {
 	nextLink   int                // link to check first; needs lock
 	epoch      uint32             // last value stored in the armed words; needs lock
 	takenCount uint64             // samples taken; needs lock
+	awakeSince uint64             // takenCount at the last sleep, or when the links began to poll; needs lock
+	canFence   bool               // heavy fences work; needs lock
 	stats      stats.Subscription // needs lock, but for SetPublishers and what updateStats sets
 	statsStale atomic.Bool        // updateStats must be called
 
@@ -107,6 +110,7 @@ func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 	}
 	r := &Reader{opts: opts, clock: opts.Clock, set: set, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
 	r.waiter = waitset.NewWaiter(r.clock)
+	r.canFence = fence.Heavy() == nil
 	if block == nil {
 		block = mem.Alloc(stats.Size)
 	}

@@ -13,6 +13,9 @@ const latencyEvery = 16
 func (r *Reader) countSample(s *Sample) {
 	if r.takenCount%latencyEvery == 0 {
 		r.stats.Latency(r.clock.Now() - s.stamp)
+		if r.takenCount-r.awakeSince >= pollingAfter {
+			r.beginPolling()
+		}
 	}
 	r.stats.Received(s.payload.Len(), s.stamp, s.lost)
 	r.takenCount++

@@ -80,6 +80,7 @@ func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 	}
 	p := s.page
 	clear(p[pageOffArmed:])
+	mem.Uint32(p, pageOffArmed).Store(armedAwake)
 	mem.Uint64(p, pageOffPublisher).Store(q.Publisher.Participant)
 	mem.Uint32(p, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(p, pageOffGen).Store(s.generation)

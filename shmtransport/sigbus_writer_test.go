@@ -93,7 +93,7 @@ func TestPublish_TruncatedReaderFileLosesNoWakeUp(t *testing.T) {
 		got <- err
 	}()
 	link := (*r.links.Load())[0]
-	for link.armed.Load() == 0 {
+	for link.armed.Load() < armedFirst {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(20 * time.Millisecond) // asleep

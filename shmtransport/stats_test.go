@@ -71,7 +71,7 @@ func testReader_StatsAfterLastRelease(t *testing.T, newRing ringMaker) {
 	})
 	defer wg.Wait()
 	defer r.Close()
-	for link := (*r.links.Load())[0]; link.armed.Load() == 0; {
+	for link := (*r.links.Load())[0]; link.armed.Load() < armedFirst; {
 		runtime.Gosched()
 	}
 	for i, s := range held {

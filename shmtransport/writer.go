@@ -21,6 +21,7 @@ import (
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/fence"
 	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
@@ -65,6 +66,7 @@ type Writer struct {
 	waitCount      uint64        // waits for lossless readers that were begun
 	lastStuckCheck time.Time     // time of the last check for stuck readers
 	fence          atomic.Uint32 // its value means nothing
+	registered     bool          // heavy fences act on this process
 	wakePending    bool          // a batch committed samples for which sleeping readers were not woken yet
 }
 
@@ -121,6 +123,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		ring:       ring.New(b[pubOffRing:], opts.Depth),
 		admissions: newAdmissionTable(b),
 		mu:         newLock(),
+		registered: fence.Register() == nil,
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),
 		roomUntil:  never,
