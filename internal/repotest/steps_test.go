@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"maps"
 	"os"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,7 +13,7 @@ import (
 	"testing"
 )
 
-// stepsIn returns the rows of the table of docs/protocol.md that says where the steps are: first word of a step, file, functions.
+// stepsIn returns the rows of the table of CONTRIBUTING.md that says where the steps are: first word of a step, file, functions.
 func stepsIn(files []*source) []string {
 	functions := map[[2]string][]string{} // by first word and file
 	for _, s := range files {
@@ -91,7 +90,7 @@ func missingSteps(document string, want []string) (wrong []string) {
 }
 
 func TestProtocol_FunctionsOfTheSteps(t *testing.T) {
-	text, err := os.ReadFile(path.Join("docs", "protocol.md"))
+	text, err := os.ReadFile("CONTRIBUTING.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +99,7 @@ func TestProtocol_FunctionsOfTheSteps(t *testing.T) {
 		t.Fatalf("only %d pairs of steps and files were found", len(want))
 	}
 	for _, w := range missingSteps(string(text), want) {
-		t.Error("docs/protocol.md: " + w)
+		t.Error("CONTRIBUTING.md: " + w)
 	}
 	const document = "<!-- steps -->\n| steps | file | functions |\n|---|---|---|\n| a |\n| b |\n\ntext\n"
 	for _, c := range []struct {
