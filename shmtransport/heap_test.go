@@ -61,6 +61,7 @@ func (h *heapRing) connect(r *Reader, q LinkRequest) {
 	}
 	h.links++
 	page := mem.Alloc(linkPageSize)
+	mem.Uint32(page, pageOffArmed).Store(armedAwake) // as request does
 	mem.Uint64(page, pageOffPublisher).Store(q.Publisher.Participant)
 	mem.Uint32(page, pageOffNumber).Store(q.Publisher.Number)
 	mem.Uint32(page, pageOffGen).Store(q.Generation)

@@ -18,7 +18,7 @@ import (
 // Scenarios beside survivors, and scenarios without other participants.
 var (
 	besideSurvivors = []string{"publisher", "subscriber", "lossless", "crowded"}
-	standalone      = []string{"first", "cleaner", "reaper", "leaver"}
+	standalone      = []string{"first", "polling", "cleaner", "reaper", "leaver"}
 )
 
 // noTimeout is the timeout of lossless subscriptions of victims that are killed. A publisher that misses such a death waits for longer
@@ -106,6 +106,10 @@ func cells(scenario string, passes map[string]int, each int) (all []trigger) {
 			at = at[:1]
 		case "first":
 			if p := protocol(step); p != "file" && p != "join" && p != "bell" && p != "advertise" {
+				continue
+			}
+		case "polling":
+			if step != "sleep.polling" && step != "sleep.fence" && step != "publish.polling" {
 				continue
 			}
 		case "leaver":

@@ -4,6 +4,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,15 +52,50 @@ func (v *victim) check(s topic.Sample[[]byte], keep int) error {
 
 func (v *victim) take() error {
 	for range 100 {
-		s, err := v.subs[0].Receive(v.ctx)
-		if err != nil {
+		if err := v.takeOne(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// poll publishes samples and takes each without a sleep, so that the subscription begins to poll, and then sleeps.
+func (v *victim) poll() error {
+	for range 1100 {
+		if err := v.publish(8); err != nil {
+			return err
+		}
+		s, ok, err := v.subs[0].TryReceive()
+		if !ok || err != nil {
+			return fmt.Errorf("the sample that was published: %t, %w", ok, err)
 		}
 		if err := v.check(s, 6); err != nil {
 			return err
 		}
 	}
+	for range 2 {
+		ctx, cancel := context.WithTimeout(v.ctx, 5*time.Millisecond)
+		_, err := v.subs[0].Receive(ctx)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("receive after the last sample: %w", err)
+		}
+		if err := v.publish(8); err != nil {
+			return err
+		}
+		if err := v.takeOne(); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (v *victim) takeOne() error {
+	s, err := v.subs[0].Receive(v.ctx)
+	if err != nil {
+		return err
+	}
+	return v.check(s, 6)
 }
 
 func (v *victim) takeBatches() error {

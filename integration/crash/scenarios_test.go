@@ -45,6 +45,7 @@ func scenarios() []scenario {
 			{"subscribe", (*victim).subscribeLossless}, {"take", (*victim).take}, {"batches", (*victim).takeBatches}, {"dawdle", (*victim).receiveSlowly},
 			{"hold", (*victim).hold}, {"close", (*victim).close}, leave}},
 		{"first", []phase{join, {"advertise", (*victim).advertise}, {"subscribe", (*victim).subscribe}, {"close", (*victim).close}, leave}},
+		{"polling", []phase{join, {"advertise", (*victim).advertise}, {"subscribe", (*victim).subscribe}, {"poll", (*victim).poll}, {"close", (*victim).close}, leave}},
 		{"cleaner", []phase{join, leave, {"remove", (*victim).remove}}},
 		{"leaver", []phase{{"enter", (*victim).joinRegistry}, {"leave", (*victim).leaveRegistry}}},
 		{"reaper", []phase{join, {"reap", (*victim).awaitCleanup}, leave}},
