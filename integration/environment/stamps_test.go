@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/integration/internal/harness"
 	"github.com/shmbus/shmbus/internal/clock"
@@ -16,25 +17,27 @@ import (
 	"github.com/shmbus/shmbus/internal/subproc"
 )
 
-// comparisonsVariable holds how many readings are compared, in thousands; default is fewComparisons.
+// comparisonsVariable holds how many readings are compared; default is fewComparisons.
 const comparisonsVariable = "SHMBUS_TEST_COMPARISONS"
 
-const fewComparisons = 1000
+const fewComparisons = 5_000_000
 
-// compareReadings is the request of a process that compares readings of the clock with the newest one of all processes, which is the
-// first word of the file. The reply is a comparison.
+// compareReadings is the request of a process that compares its readings of the clock with the newest one of all processes, which is the
+// first word of the file. The second word is the number of processes that began. The reply is a comparison.
 type compareReadings struct {
-	Path string
-	N    int
+	Path      string
+	N         int
+	Processes uint64
 }
 
-// A comparison is how many readings of a process were less than one that had been made before, and by how many ns at most.
+// A comparison is how many readings of a process were compared with another process's reading of before, how many were less, and by
+// how many ns at most.
 type comparison struct {
-	Less  int
-	Worst int64
+	Others, Less int
+	Worst        int64
 }
 
-func runCompareReadings(_ context.Context, parent *subproc.Parent, r compareReadings) error {
+func runCompareReadings(ctx context.Context, parent *subproc.Parent, r compareReadings) error {
 	f, err := os.OpenFile(r.Path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -44,20 +47,34 @@ func runCompareReadings(_ context.Context, parent *subproc.Parent, r compareRead
 	if err != nil {
 		return err
 	}
-	newest, c := mem.Uint64(b, 0), clock.New()
+	newest, begun, c := mem.Uint64(b, 0), mem.Uint64(b, 8), clock.New()
 	if err := parent.Ready(); err != nil {
 		return err
 	}
 	<-parent.Messages()
+	for begun.Add(1); begun.Load() < r.Processes; time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 	var found comparison
+	var own int64
 	for range r.N {
 		before := int64(newest.Load())
-		if now := c.Now(); now < before {
+		for i := 0; i < 100 && before == own; i++ { // a process that runs at the same time stores meanwhile
+			before = int64(newest.Load())
+		}
+		now := c.Now()
+		if before != own {
+			found.Others++
+		}
+		if now < before {
 			found.Less++
 			found.Worst = max(found.Worst, before-now)
-		} else {
-			newest.Store(uint64(now))
+			continue
 		}
+		newest.Store(uint64(now))
+		own = now
 	}
 	return parent.Reply(found)
 }
@@ -66,13 +83,13 @@ func comparisons(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv(comparisonsVariable)
 	if text == "" {
-		return fewComparisons * 1000
+		return fewComparisons
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("%s is %q, must be a number of thousands", comparisonsVariable, text)
+		t.Fatalf("%s is %q, must be a number", comparisonsVariable, text)
 	}
-	return n * 1000
+	return n
 }
 
 func TestStamps_OrderBetweenProcesses(t *testing.T) {
@@ -87,7 +104,7 @@ func TestStamps_OrderBetweenProcesses(t *testing.T) {
 		if i%2 == 1 {
 			o = inTimeNamespace(t, strconv.Itoa(1000*i))
 		}
-		all = append(all, harness.StartWith(t, "", compareReadings{path, comparisons(t) / processes}, o))
+		all = append(all, harness.StartWith(t, "", compareReadings{path, comparisons(t) / processes, processes}, o))
 	}
 	for _, c := range all {
 		c.Ready()
@@ -95,11 +112,17 @@ func TestStamps_OrderBetweenProcesses(t *testing.T) {
 	for _, c := range all {
 		c.Send(struct{}{})
 	}
+	others := 0
 	for i, c := range all {
 		var found comparison
 		c.Expect(&found)
+		others += found.Others
 		if found.Less != 0 {
 			t.Errorf("process %d: %d readings were less than one before, by up to %d ns", i, found.Less, found.Worst)
 		}
+	}
+	t.Logf("%d comparisons with another process's reading", others)
+	if others == 0 {
+		t.Error("no two processes ran at the same time")
 	}
 }
