@@ -24,7 +24,7 @@ static int receive(struct page *b) {
         store(&b->got, n);
         if (last) break;
     }
-    delays_print(&d);
+    delays_print(&d, &d);
     return 0;
 }
 
