@@ -17,6 +17,7 @@ const (
 	latencyCount = 200_000 // answered messages
 	latencyRate  = 2000    // per second, for a receiver that sleeps
 	pacedSeconds = 2
+	warmBytes    = 256 << 20 // of the messages of the warm-up, unless they are few
 )
 
 func (a *app) latency() *cobra.Command {
@@ -137,7 +138,7 @@ func (a *app) latencyOptions(cmd *cobra.Command, e *extent, l *latencyRun, touch
 	}
 	o.Size, o.Count, o.Duration = e.size, e.count, e.duration
 	o.Timed, o.Answered, o.TouchOne = true, o.Rate == 0, touch == "one"
-	o.Warm = e.warm(100, 10_000)
+	o.Warm = e.warm(100, min(10_000, max(100, warmBytes/uint64(e.size))))
 	if o.Rate > 0 {
 		o.Warm = e.warm(10, max(10, uint64(o.Rate/10)))
 	}
