@@ -23,9 +23,9 @@ type report struct {
 
 // A section is the rows of one regime.
 type section struct {
-	Regime plan.Regime `json:"regime"`
-	Spins  []float64   `json:"spins_ns"`
-	Rows   []table.Row `json:"rows"`
+	Regime plan.Regime   `json:"regime"`
+	Probes []plan.Probed `json:"probes"`
+	Rows   []table.Row   `json:"rows"`
 }
 
 // newReport returns the rows of each regime in which there were turns, or of the unknown regime if there were none.
@@ -36,7 +36,7 @@ func newReport(o options, workloads []plan.Workload, results plan.Results) repor
 		regimes = []plan.Regime{plan.Unknown}
 	}
 	for _, regime := range regimes {
-		r.Regimes = append(r.Regimes, section{regime, results.In(regime).Spins(), table.Rows(workloads, results, regime)})
+		r.Regimes = append(r.Regimes, section{regime, results.In(regime).Probes(), table.Rows(workloads, results, regime)})
 	}
 	r.Bars = history.Judge(workloads, r.entries(o.rounds))
 	return r
@@ -48,8 +48,10 @@ func (r report) entries(rounds int) (all []history.Entry) {
 		if s.Regime == plan.Unknown {
 			continue
 		}
+		probe := table.MedianProbe(s.Probes)
 		all = append(all, history.Entry{
-			Date: time.Now().UTC().Format(time.DateOnly), Regime: s.Regime, Spin: table.Median(s.Spins), Rounds: rounds, Figures: history.Of(s.Rows),
+			Date: time.Now().UTC().Format(time.DateOnly), Regime: s.Regime, Spin: probe.Spin, Undisturbed: probe.Undisturbed, Rounds: rounds,
+			Figures: history.Of(s.Rows),
 		})
 	}
 	return all
@@ -62,7 +64,7 @@ func (r report) print(o options) error {
 	}
 	for _, s := range r.Regimes {
 		text.WriteString("\n")
-		if err := table.Markdown(&text, s.Rows, s.Regime, s.Spins); err != nil {
+		if err := table.Markdown(&text, s.Rows, s.Regime, s.Probes); err != nil {
 			return err
 		}
 	}
@@ -71,6 +73,9 @@ func (r report) print(o options) error {
 		return err
 	}
 	text.WriteString("\n" + bars)
+	if slices.ContainsFunc(r.entries(o.rounds), history.Entry.Busy) {
+		text.WriteString("\nThe machine had other work: the history does not count these figures.\n")
+	}
 	if o.out != "" {
 		if err := os.WriteFile(o.out, []byte(text.String()), 0o644); err != nil {
 			return err

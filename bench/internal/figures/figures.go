@@ -20,6 +20,9 @@ const (
 	Updates = "updates_per_s"
 	CPU     = "receiver_cpu_ns_per_msg" // of the receiving process
 
+	// Undisturbed is the share of the time in which both processes of a probe had a processor.
+	Undisturbed = "undisturbed"
+
 	// One goroutine, per call.
 	OnePublish = "publish_ns"
 	OneEmpty   = "try_receive_empty_ns"

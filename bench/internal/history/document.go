@@ -21,10 +21,15 @@ func Bars(verdicts []Verdict) (string, error) {
 	return text.String(), err
 }
 
-// Document writes the runs and the verdicts on the bars of the workloads.
+// Document writes the runs and the verdicts on the bars of the workloads, without the runs on a busy machine.
 func Document(workloads []plan.Workload, entries []Entry) (string, error) {
-	bars, err := Bars(Judge(workloads, entries))
-	return runs(entries) + "\n\n" + bars, err
+	quiet := slices.DeleteFunc(slices.Clone(entries), Entry.Busy)
+	text := runs(quiet)
+	if n := len(entries) - len(quiet); n > 0 {
+		text += fmt.Sprintf(" Not counted, because of other work: %d.", n)
+	}
+	bars, err := Bars(Judge(workloads, quiet))
+	return text + "\n\n" + bars, err
 }
 
 // runs says how many runs were in each regime, and when.

@@ -16,12 +16,19 @@ import (
 
 // An Entry is what one run measured in one regime. It does not name the machine.
 type Entry struct {
-	Date    string      `json:"date"`
-	Regime  plan.Regime `json:"regime"`
-	Spin    float64     `json:"spin_ns"` // median of the probes
-	Rounds  int         `json:"rounds"`
-	Figures []Figure    `json:"figures"`
+	Date        string      `json:"date"`
+	Regime      plan.Regime `json:"regime"`
+	Spin        float64     `json:"spin_ns"`     // median of the probes
+	Undisturbed float64     `json:"undisturbed"` // median of the probes
+	Rounds      int         `json:"rounds"`
+	Figures     []Figure    `json:"figures"`
 }
+
+// leastUndisturbed is the share below which a machine had so much other work that figures say nothing.
+const leastUndisturbed = 0.8
+
+// Busy reports whether the machine had other work.
+func (e Entry) Busy() bool { return e.Undisturbed < leastUndisturbed }
 
 // A Figure is the median of a runner and, where Ours is a runner of shmbus, the median of the ratios of its figure to this one.
 type Figure struct {

@@ -12,7 +12,7 @@ import (
 )
 
 func entry(regime plan.Regime, ratio, alone float64) Entry {
-	return Entry{Date: "2026-01-02", Regime: regime, Spin: 60, Rounds: 5, Figures: []Figure{
+	return Entry{Date: "2026-01-02", Regime: regime, Spin: 60, Undisturbed: 0.9, Rounds: 5, Figures: []Figure{
 		{Workload: "w", Runner: "shmbus", Metric: figures.P50, Median: alone},
 		{Workload: "w", Runner: "peer", Metric: figures.P50, Median: 100, Ours: "shmbus", Ratio: ratio},
 	}}
@@ -54,12 +54,14 @@ func TestJudge_MedianOfRunsInEachRegime(t *testing.T) {
 }
 
 func TestDocument_OneLineForEachBar(t *testing.T) {
-	text, err := Document(workloads(), []Entry{entry(plan.Near, 0.7, 40)})
+	busy := entry(plan.Far, 0.1, 1)
+	busy.Undisturbed = 0.1
+	text, err := Document(workloads(), []Entry{entry(plan.Near, 0.7, 40), busy})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Runs of 2026-01-02; near: 1, C spin 60.0 ns; far: none.\n\n", "| w: p50        | <= 35: 40.0 ns |            | not met  |\n",
+		"Runs of 2026-01-02; near: 1, C spin 60.0 ns; far: none. Not counted, because of other work: 1.\n\n", "| w: p50        | <= 35: 40.0 ns |            | not met  |\n",
 		"| w: p50 / peer | <= 0.80: 0.70  | <= 0.50: – | not seen |\n",
 	} {
 		if !strings.Contains(text, want) {

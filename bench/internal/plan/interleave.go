@@ -20,7 +20,7 @@ type Key struct{ Workload, Runner string }
 // A Turn is one run. Turns of one round and group follow each other immediately.
 type Turn struct {
 	Round, Group int
-	Spin         float64 // of the probe before the group, 0 if it failed
+	Probed       Probed // before the group
 	Figures      figures.Figures
 }
 
@@ -52,17 +52,17 @@ func Interleave(ctx context.Context, workloads []Workload, rounds int, probe Pro
 	for round := range rounds {
 		for i, w := range workloads {
 			for group, runners := range groupsOf(w.Ours, present[i], round%2 == 1) {
-				spin, err := probe(ctx)
+				probed, err := probe(ctx)
 				if err != nil {
-					spin = 0
+					probed = Probed{}
 				}
-				at := Turn{Round: round, Group: group, Spin: spin}
+				at := Turn{Round: round, Group: group, Probed: probed}
 				for _, runner := range runners {
 					if ctx.Err() != nil {
 						return r, ctx.Err()
 					}
 					r.turn(ctx, turnTimeout, Key{w.Key, runner.Name}, runner, at, func(said string) {
-						say(fmt.Sprintf("%d/%d %s %s: %s: %s", round+1, rounds, RegimeOf(spin), w.Key, runner.Name, said))
+						say(fmt.Sprintf("%d/%d %s %s: %s: %s", round+1, rounds, RegimeOf(probed.Spin), w.Key, runner.Name, said))
 					})
 				}
 			}

@@ -32,7 +32,7 @@ func (s *log) workload(peers ...string) Workload {
 
 func silent(string) {}
 
-func nearby(context.Context) (float64, error) { return 60, nil }
+func nearby(context.Context) (Probed, error) { return Probed{Spin: 60, Undisturbed: 1}, nil }
 
 func TestInterleave_EveryPeerIsNextToUs(t *testing.T) {
 	s := &log{}
@@ -79,7 +79,7 @@ func TestInterleave_LatePeerRunsAgain(t *testing.T) {
 		}
 		results := Results{}
 		for round := range 2 {
-			results.turn(t.Context(), time.Nanosecond, Key{"w", "peer"}, w.Peers[0].Runner, Turn{Round: round, Spin: 60}, silent)
+			results.turn(t.Context(), time.Nanosecond, Key{"w", "peer"}, w.Peers[0].Runner, Turn{Round: round}, silent)
 		}
 		results.end()
 		got := results[Key{"w", "peer"}]

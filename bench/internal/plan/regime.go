@@ -29,13 +29,19 @@ func RegimeOf(spin float64) Regime {
 	return Far
 }
 
-// A Probe measures the delay of one cache line between two processes in C, in nanoseconds.
-type Probe func(ctx context.Context) (float64, error)
+// Probed is the state of the machine, the zero value if it is unknown.
+type Probed struct {
+	Spin        float64 // delay of one cache line between two processes in C, in nanoseconds
+	Undisturbed float64 // share of the time in which both processes had a processor
+}
+
+// A Probe measures the state of the machine.
+type Probe func(ctx context.Context) (Probed, error)
 
 // Regimes returns the regimes in which turns were taken.
 func (r Results) Regimes() (all []Regime) {
 	for _, regime := range []Regime{Near, Far, Unknown} {
-		if len(r.In(regime).Spins()) > 0 {
+		if len(r.In(regime).Probes()) > 0 {
 			all = append(all, regime)
 		}
 	}
@@ -47,17 +53,17 @@ func (r Results) In(regime Regime) Results {
 	part := Results{}
 	for key, record := range r {
 		kept := *record
-		kept.Turns = slices.DeleteFunc(slices.Clone(record.Turns), func(t Turn) bool { return RegimeOf(t.Spin) != regime })
+		kept.Turns = slices.DeleteFunc(slices.Clone(record.Turns), func(t Turn) bool { return RegimeOf(t.Probed.Spin) != regime })
 		part[key] = &kept
 	}
 	return part
 }
 
-// Spins returns what the probes before the turns measured, in nanoseconds, one for each turn.
-func (r Results) Spins() (all []float64) {
+// Probes returns what the probes before the turns measured, one for each turn.
+func (r Results) Probes() (all []Probed) {
 	for _, record := range r {
 		for _, t := range record.Turns {
-			all = append(all, t.Spin)
+			all = append(all, t.Probed)
 		}
 	}
 	return all

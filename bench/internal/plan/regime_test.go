@@ -17,13 +17,13 @@ func TestRegimeOf_Delays(t *testing.T) {
 
 func TestInterleave_EveryGroupHasItsRegime(t *testing.T) {
 	s, spins := &log{}, []float64{60, 300, 70}
-	probe := func(context.Context) (float64, error) {
+	probe := func(context.Context) (Probed, error) {
 		if len(spins) == 0 {
-			return 0, errors.New("no compiler")
+			return Probed{}, errors.New("no compiler")
 		}
 		spin := spins[0]
 		spins = spins[1:]
-		return spin, nil
+		return Probed{Spin: spin}, nil
 	}
 	r, err := Interleave(t.Context(), []Workload{s.workload("a", "b", "c")}, 2, probe, silent)
 	if err != nil {

@@ -24,9 +24,9 @@ type Programs struct {
 const probeTime = 50 * time.Millisecond
 
 // Probe is a [Probe]: one cache line, on two processors.
-func (p *Programs) Probe(ctx context.Context) (float64, error) {
+func (p *Programs) Probe(ctx context.Context) (Probed, error) {
 	f, err := p.nativeOn(proc.TwoCPUs, "probe", env.Spin, func(string) []string { return []string{p.Env.Milliseconds(probeTime)} }).Run(ctx)
-	return f[figures.P50], err
+	return Probed{Spin: f[figures.P50], Undisturbed: f[figures.Undisturbed]}, err
 }
 
 func (p *Programs) ours(name string, d time.Duration, args ...string) Runner {

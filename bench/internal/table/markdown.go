@@ -11,11 +11,12 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/plan"
 )
 
-// Markdown writes the rows of a regime as a table that is readable as plain text, too. The spins are what its probes measured.
-func Markdown(out io.Writer, rows []Row, regime plan.Regime, spins []float64) error {
+// Markdown writes the rows of a regime as a table that is readable as plain text, too. The probes are of the same regime.
+func Markdown(out io.Writer, rows []Row, regime plan.Regime, probes []plan.Probed) error {
 	heading := string(regime)
 	if regime != plan.Unknown {
-		heading += ", C spin " + figures.Show(figures.P50, Median(spins))
+		p := MedianProbe(probes)
+		heading += fmt.Sprintf(", C spin %s, undisturbed %.0f %%", figures.Show(figures.P50, p.Spin), 100*p.Undisturbed)
 	}
 	lines := [][]string{{"workload (" + heading + ")", "system", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
 	last := ""

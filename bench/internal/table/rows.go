@@ -156,3 +156,12 @@ func (row Row) span() string {
 	}
 	return figures.Show(row.Metric, slices.Min(row.Values)) + " .. " + figures.Show(row.Metric, slices.Max(row.Values))
 }
+
+// MedianProbe has the medians of several probes.
+func MedianProbe(probes []plan.Probed) plan.Probed {
+	var spins, shares []float64
+	for _, p := range probes {
+		spins, shares = append(spins, p.Spin), append(shares, p.Undisturbed)
+	}
+	return plan.Probed{Spin: Median(spins), Undisturbed: Median(shares)}
+}

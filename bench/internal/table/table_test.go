@@ -13,7 +13,7 @@ import (
 
 func turns(group int, values ...float64) (all []plan.Turn) {
 	for round, v := range values {
-		all = append(all, plan.Turn{Round: round, Group: group, Spin: 60, Figures: figures.Figures{figures.P50: v}})
+		all = append(all, plan.Turn{Round: round, Group: group, Probed: plan.Probed{Spin: 60}, Figures: figures.Figures{figures.P50: v}})
 	}
 	return all
 }
@@ -74,12 +74,12 @@ func TestRows_RatiosAreOfNeighbours(t *testing.T) {
 
 func TestMarkdown_Cells(t *testing.T) {
 	var b strings.Builder
-	if err := Markdown(&b, near(example()), plan.Near, []float64{60}); err != nil {
+	if err := Markdown(&b, near(example()), plan.Near, []plan.Probed{{Spin: 60, Undisturbed: 0.5}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| workload (near, C spin 60.0 ns) |",
-		"| one way                         | us     | p50    | 85.0 ns |",
+		"| workload (near, C spin 60.0 ns, undisturbed 50 %) |",
+		"| one way                                           | us     | p50    | 85.0 ns |",
 		"| 200 ns .. 500 ns ",
 		"| 0.50      | 0.40 .. 1.00 | <= 0.65 | met | us      |",
 		"c.h is missing: apt-get install libc-dev",
