@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/shmbus/shmbus/bench/internal/peers"
 )
 
 // about describes the machine and the versions.
@@ -21,6 +23,7 @@ func about(o options) []fact {
 		{"system", strings.TrimSpace("Linux " + line("/proc/sys/kernel/osrelease"))},
 		{"compiler", runtime.Version()},
 		{"packages", packages()},
+		{"UCX_TLS", peers.UCXTransports},
 		{"rounds", rounds},
 	}
 }

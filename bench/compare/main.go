@@ -7,21 +7,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/shmbus/shmbus/bench/internal/env"
+	"github.com/shmbus/shmbus/bench/internal/history"
 	"github.com/shmbus/shmbus/bench/internal/peers"
 	"github.com/shmbus/shmbus/bench/internal/plan"
-	"github.com/shmbus/shmbus/bench/internal/table"
 )
 
 const usage = `compare runs shmbus and others side by side, in turns, and prints a table of medians and ratios.
@@ -33,6 +31,8 @@ const usage = `compare runs shmbus and others side by side, in turns, and prints
   --all            a system that is not installed is a failure
   --json           print JSON
   --out FILE       write the table to a file too
+  --history FILE   add the figures of a full run to this file (default history.jsonl; empty: do not)
+  --document       run nothing; write the bars and the figures of the history into ../docs/performance.md
 
 Exit codes: 0 done, 1 something did not work (or was missing, with --all), 2 wrong usage, 130 interrupted.
 `
@@ -44,6 +44,13 @@ type options struct {
 	smoke, all bool
 	json       bool
 	out        string
+	history    string
+	document   bool
+}
+
+// full reports whether the run belongs into the history.
+func (o options) full() bool {
+	return !o.smoke && len(o.only) == 0 && len(o.skip) == 0 && o.history != ""
 }
 
 func main() {
@@ -70,6 +77,8 @@ func parse(args []string) (o options, code int) {
 	f.BoolVar(&o.all, "all", false, "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.out, "out", "", "")
+	f.StringVar(&o.history, "history", "history.jsonl", "")
+	f.BoolVar(&o.document, "document", false, "")
 	err := f.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -91,6 +100,13 @@ func parse(args []string) (o options, code int) {
 }
 
 func run(ctx context.Context, o options) (code int) {
+	if o.document {
+		if err := document(performance, o.history); err != nil {
+			fmt.Fprintln(os.Stderr, "compare:", err)
+			return 1
+		}
+		return 0
+	}
 	if _, err := plan.Select((&plan.Programs{}).Workloads(), o.only, o.skip); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		return 2
@@ -114,7 +130,7 @@ func run(ctx context.Context, o options) (code int) {
 }
 
 func compare(ctx context.Context, o options, e *env.Environment) (code int, err error) {
-	programs := plan.Programs{Env: e, NATS: peers.NewNATS(e)}
+	programs := plan.Programs{Env: e, NATS: peers.NewNATS(e), OneThread: peers.NewOneThread(e)}
 	if programs.Shmperf, err = peers.BuildShmperf(ctx, e); err != nil {
 		return 1, err
 	}
@@ -122,50 +138,16 @@ func compare(ctx context.Context, o options, e *env.Environment) (code int, err 
 	if err != nil {
 		return 2, err
 	}
-	results, err := plan.Interleave(ctx, workloads, o.rounds, func(s string) { fmt.Fprintln(os.Stderr, s) })
+	results, err := plan.Interleave(ctx, workloads, o.rounds, programs.Probe, func(s string) { fmt.Fprintln(os.Stderr, s) })
 	if err != nil {
 		return 1, err
 	}
-	r := report{About: about(o), Rows: table.Rows(workloads, results)}
+	r := newReport(o, workloads, results)
 	if err := r.print(o); err != nil {
 		return 1, err
 	}
-	return r.verdict(o.all), nil
-}
-
-// A report is the result of a comparison.
-type report struct {
-	About []fact      `json:"about"`
-	Rows  []table.Row `json:"rows"`
-}
-
-func (r report) print(o options) error {
-	var text strings.Builder
-	for _, a := range r.About {
-		fmt.Fprintf(&text, "%s: %s\n", a.Name, a.Value)
+	if o.full() {
+		err = history.Append(o.history, r.entries(o.rounds))
 	}
-	text.WriteString("\n")
-	if err := table.Markdown(&text, r.Rows); err != nil {
-		return err
-	}
-	if o.out != "" {
-		if err := os.WriteFile(o.out, []byte(text.String()), 0o644); err != nil {
-			return err
-		}
-	}
-	if !o.json {
-		_, err := io.WriteString(os.Stdout, text.String())
-		return err
-	}
-	e := json.NewEncoder(os.Stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
-
-// verdict is the exit code. It does not depend on the bars, which only the table shows.
-func (r report) verdict(all bool) int {
-	if slices.ContainsFunc(r.Rows, func(row table.Row) bool { return row.Error != "" || all && row.Missing != "" }) {
-		return 1
-	}
-	return 0
+	return r.verdict(o.all), err
 }

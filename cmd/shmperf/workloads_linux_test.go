@@ -7,12 +7,12 @@ import (
 )
 
 func TestLatency(t *testing.T) {
-	for _, args := range []string{"--wait poll", "--wait spin", "--wait block --rate 2000", "--wait poll --rate 1000 --size 5000",
+	for _, args := range []string{"--wait poll", "--wait spin", "--wait block --rate 2000", "--wait default --rate 2000", "--wait poll --rate 1000 --size 5000",
 		"--loan --touch one --size 7", "--loan --copy-out", "--loan --touch one --size 100000"} {
 		t.Run(args, func(t *testing.T) {
 			r := measure(t, "latency --count 30 "+args)
 			r.want(t, result{"count": 30.0, "lost": 0.0, "syscalls_per_msg": nil})
-			r.known(t, "p50_ns", "max_ns", "msgs_per_s", "bytes_per_s", "allocs_per_msg", "cpu_s", "publish_p50_ns")
+			r.known(t, "p50_ns", "max_ns", "msgs_per_s", "bytes_per_s", "allocs_per_msg", "cpu_s", "publish_p50_ns", "receiver_cpu_ns_per_msg")
 		})
 	}
 }
@@ -64,7 +64,7 @@ func TestFloor_Kinds(t *testing.T) {
 }
 
 func TestFloor_BesideAWorkload(t *testing.T) {
-	for args, kind := range map[string]string{"latency": "spin", "latency --wait block": "futex", "stream": "memcpy"} {
+	for args, kind := range map[string]string{"latency": "spin", "latency --wait block": "futex", "latency --wait default": "futex", "stream": "memcpy"} {
 		r := measure(t, args+" --count 100 --floor")
 		r.want(t, result{"count": 100.0, "rounds": 5.0, "floor": kind})
 		ratio := "ratio_p50"

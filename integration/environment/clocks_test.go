@@ -18,9 +18,8 @@ import (
 // kernel's stamps of a directory are compared with each other for being the same, and with no clock.
 func TestWallClock_NothingInTheCoreDependsOnIt(t *testing.T) {
 	allowed := map[string][]string{
-		"internal/clock/wall.go":            {"UnixNano", "Unix", "Unix"},
-		"internal/clock/monotonic_other.go": {"UnixNano"},
-		"record/info.go":                    {"Unix"}, // of a recording's stamps, to show them
+		"internal/clock/wall.go": {"UnixNano", "Unix", "Unix"},
+		"record/info.go":         {"Unix"}, // of a recording's stamps, to show them
 
 		// These are not of a time, but of a duration that is shown, of a number, and of a file.
 		"doctor/readers.go":                    {"Round"},

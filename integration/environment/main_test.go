@@ -16,5 +16,5 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == oldKernel {
 		harness.Exit(execOnOldKernel(os.Args[2:]))
 	}
-	harness.Main(m, agent.Role(), harness.RoleOf(useDefaultDomain), harness.RoleOf(reuseVictimsPID), harness.RoleOf(receiveQuietly))
+	harness.Main(m, agent.Role(), harness.RoleOf(useDefaultDomain), harness.RoleOf(reuseVictimsPID), harness.RoleOf(receiveQuietly), harness.RoleOf(runCompareReadings))
 }

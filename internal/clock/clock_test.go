@@ -5,16 +5,14 @@ import (
 	"time"
 )
 
-// Each is read between two readings of the other, however long a machine takes for that. What is allowed beside is what two
-// calibrations may differ by.
-func TestTwoClocksAgree(t *testing.T) {
-	a, b := New(), New()
-	before := a.Now()
-	between := b.Now()
-	after := a.Now()
-	const slack = int64(time.Millisecond)
-	if between < before-slack || between > after+slack {
-		t.Fatalf("between %v and %v of one clock, the other says %v", time.Duration(before), time.Duration(after), time.Duration(between))
+// A difference between two clocks would be a difference between the stamps of two processes.
+func TestClock_AllAreEqual(t *testing.T) {
+	a := New()
+	if b := New(); a != b {
+		t.Errorf("%+v and %+v", a, b)
+	}
+	if a == (Clock{}) {
+		t.Error("a Clock is the zero Clock")
 	}
 }
 
@@ -43,7 +41,7 @@ func TestStamp_TimeIsWallClockTime(t *testing.T) {
 	if at := Stamp(0).Time(); !at.IsZero() {
 		t.Errorf("stamp 0 is %v", at)
 	}
-	const slack = time.Millisecond // two calibrations differ by less
+	const slack = time.Millisecond // two readings of both clocks differ by less
 	now := Stamp(New().Now())
 	before := time.Now()
 	for _, earlier := range []time.Duration{0, time.Hour, -time.Hour} {

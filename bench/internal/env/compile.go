@@ -26,6 +26,16 @@ func (e *Environment) BuildGo(ctx context.Context, module, dir string) (string, 
 	return path, nil
 }
 
+// BuildTest compiles the test program of a package. The directory dir is relative to its module.
+func (e *Environment) BuildTest(ctx context.Context, module, dir string) (string, error) {
+	path := filepath.Join(e.bin, filepath.Base(dir)+".test")
+	_, err := proc.Run(ctx, module, []string{"CGO_ENABLED=0", "GOWORK=off"}, "go", "test", "-c", "-o", path, "./"+dir)
+	if err != nil {
+		return "", fmt.Errorf("build the tests of %s: %w", dir, err)
+	}
+	return path, nil
+}
+
 // copySources writes the C and C++ sources into a directory of their own.
 func (e *Environment) copySources() error {
 	src, err := fs.Sub(sources, "src")

@@ -20,6 +20,7 @@ var (
 	Spin     = Program{Name: "spin", Suffix: ".c"}
 	Futex    = Program{Name: "futex", Suffix: ".c"}
 	Receiver = Program{Name: "receiver", Suffix: ".c"}
+	Ring     = Program{Name: "ring", Suffix: ".c"}
 	Memcpy   = Program{Name: "memcpy", Suffix: ".c"}
 	Stream   = Program{Name: "stream", Suffix: ".c"}
 	ZeroMQ   = Program{Name: "zeromq", Suffix: ".c", Header: "zmq.h", Package: "libzmq3-dev", Libs: []string{"zmq"}}

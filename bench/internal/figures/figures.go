@@ -18,6 +18,16 @@ const (
 	Bytes   = "bytes_per_s"
 	Reads   = "reads_per_s"
 	Updates = "updates_per_s"
+	CPU     = "receiver_cpu_ns_per_msg" // of the receiving process
+
+	// Undisturbed is the share of the time in which both processes of a probe had a processor.
+	Undisturbed = "undisturbed"
+
+	// One goroutine, per call.
+	OnePublish = "publish_ns"
+	OneEmpty   = "try_receive_empty_ns"
+	OnePair    = "publish_try_receive_release_ns"
+	OneLatest  = "latest_unchanged_ns"
 )
 
 // Figures are numbers by name. A figure that was not measured is absent.
@@ -43,7 +53,7 @@ func start(text []byte) string { return strings.ToValidUTF8(string(text[:min(len
 // Show writes a figure with a unit.
 func Show(name string, v float64) string {
 	switch {
-	case strings.HasSuffix(name, "_ns"):
+	case strings.HasSuffix(name, "_ns") || name == CPU:
 		return scaled(v, " ns", " us", " ms", " s")
 	case name == Bytes:
 		return scaled(v, " B/s", " kB/s", " MB/s", " GB/s")

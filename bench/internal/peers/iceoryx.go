@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,7 +17,12 @@ import (
 )
 
 //go:embed roudi.toml
-var roudiConfig []byte
+var roudiConfig string
+
+// roudiMemory is the size of the pool in bytes, except for very small and very large payloads.
+const roudiMemory = 32 << 20
+
+func roudiChunks(size int) int { return min(max(roudiMemory/size, 12), 1024) }
 
 // IceoryxInstalled returns nil, or what is missing.
 func IceoryxInstalled(ctx context.Context, e *env.Environment) error {
@@ -59,7 +65,7 @@ func Iceoryx(ctx context.Context, e *env.Environment, cpus proc.Affinity, mode s
 	}
 	defer remove()
 	toml := filepath.Join(dir, "roudi.toml")
-	if err := os.WriteFile(toml, roudiConfig, 0o600); err != nil {
+	if err := os.WriteFile(toml, fmt.Appendf(nil, roudiConfig, size, roudiChunks(size)), 0o600); err != nil {
 		return nil, err
 	}
 	roudi, err := proc.Start(ctx, dir, nil, "iox-roudi", "-c", toml, "-m", "off")

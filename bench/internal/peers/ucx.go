@@ -13,9 +13,13 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/proc"
 )
 
+// UCXTransports are the transports that UCX may use: shared memory. Without the restriction it has one process read the memory of the
+// other through the kernel.
+const UCXTransports = "posix,self"
+
 // UCX is one run of ucx_perftest, UCX's own measuring program, between two processes over the shared memory transport.
 type UCX struct {
-	Name  string // tag_lat or tag_bw
+	Name  string // tag_lat, ucp_am_lat or tag_bw
 	Size  int
 	Count int
 	Warm  int
@@ -38,7 +42,7 @@ func (t UCX) Run(ctx context.Context, e *env.Environment) (figures.Figures, erro
 	if t.Sleep {
 		args = append(args, "-E", "sleep")
 	}
-	environ := []string{"UCX_TLS=posix,self", "UCX_LOG_LEVEL=warn"}
+	environ := []string{"UCX_TLS=" + UCXTransports, "UCX_LOG_LEVEL=warn"}
 	server, err := proc.Start(ctx, e.Dir, environ, "ucx_perftest", args...)
 	if err != nil {
 		return nil, err
@@ -48,7 +52,7 @@ func (t UCX) Run(ctx context.Context, e *env.Environment) (figures.Figures, erro
 	for {
 		out, err := proc.Run(ctx, e.Dir, environ, "ucx_perftest", args...)
 		if err == nil {
-			return parseUCX(out, t.Name == "tag_lat")
+			return parseUCX(out, strings.HasSuffix(t.Name, "_lat"))
 		}
 		if !strings.Contains(err.Error(), "refused") {
 			return nil, err
@@ -72,7 +76,7 @@ func freePort() (string, error) {
 }
 
 // parseUCX reads the last line: iterations, median, average and overall time of one in microseconds, average and overall bandwidth in
-// MiB/s, average and overall messages per second. A latency is half of a round trip.
+// MiB/s, average and overall messages per second. A latency is half of a round trip, which begins before the message is written.
 func parseUCX(out []byte, latency bool) (figures.Figures, error) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	fields := strings.Fields(lines[len(lines)-1])
@@ -87,7 +91,7 @@ func parseUCX(out []byte, latency bool) (figures.Figures, error) {
 		}
 	}
 	if latency {
-		return figures.Figures{figures.P50: v[1] * 1e3}, nil
+		return figures.Figures{figures.P50: v[1] * 1e3, figures.Total: v[1] * 1e3}, nil
 	}
 	return figures.Figures{figures.Msgs: v[7], figures.Bytes: v[5] * (1 << 20)}, nil
 }

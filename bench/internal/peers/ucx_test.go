@@ -21,7 +21,7 @@ func TestParseUCX_Output(t *testing.T) {
 		want    figures.Figures
 	}{
 		{"                      500000      0.496     0.523     0.523      116.64     116.64     1910987     1910987\n", true,
-			figures.Figures{figures.P50: 496}},
+			figures.Figures{figures.P50: 496, figures.Total: 496}},
 		{"                        2000      0.131    91.561    91.561    10921.63   10921.63       10922       10922\n", false,
 			figures.Figures{figures.Msgs: 10922, figures.Bytes: 10921.63 * 1048576}},
 	}

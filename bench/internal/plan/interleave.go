@@ -20,6 +20,7 @@ type Key struct{ Workload, Runner string }
 // A Turn is one run. Turns of one round and group follow each other immediately.
 type Turn struct {
 	Round, Group int
+	Probed       Probed // before the group
 	Figures      figures.Figures
 }
 
@@ -28,15 +29,17 @@ type Record struct {
 	Turns   []Turn
 	Missing *proc.MissingError
 	Err     error
+	late    error // of a turn that took too long
 }
 
 // Results are the records of all runners.
 type Results map[Key]*Record
 
 // Interleave runs the workloads in rounds. Each peer runs immediately before or after shmbus, and all workloads take turns in each round:
-// a machine that becomes slower becomes slower for all. A runner whose turn fails has no further turn, and its error is in the results.
-// The error is that of a context that ended. Interleave calls say after each turn.
-func Interleave(ctx context.Context, workloads []Workload, rounds int, say func(string)) (Results, error) {
+// a machine that becomes slower becomes slower for all. A runner whose turn fails has no further turn, and its error is in the results. A turn that takes too long, on a
+// machine with other work, is left out; without any other turn of the runner that is its error.
+// The probe runs before each group. The error is that of a context that ended. Interleave calls say after each turn.
+func Interleave(ctx context.Context, workloads []Workload, rounds int, probe Probe, say func(string)) (Results, error) {
 	r := Results{}
 	present := make([][]Peer, len(workloads))
 	for i, w := range workloads {
@@ -49,18 +52,33 @@ func Interleave(ctx context.Context, workloads []Workload, rounds int, say func(
 	for round := range rounds {
 		for i, w := range workloads {
 			for group, runners := range groupsOf(w.Ours, present[i], round%2 == 1) {
+				probed, err := probe(ctx)
+				if err != nil {
+					probed = Probed{}
+				}
+				at := Turn{Round: round, Group: group, Probed: probed}
 				for _, runner := range runners {
 					if ctx.Err() != nil {
 						return r, ctx.Err()
 					}
-					r.turn(ctx, Key{w.Key, runner.Name}, runner, round, group, func(said string) {
-						say(fmt.Sprintf("%d/%d %s: %s: %s", round+1, rounds, w.Key, runner.Name, said))
+					r.turn(ctx, turnTimeout, Key{w.Key, runner.Name}, runner, at, func(said string) {
+						say(fmt.Sprintf("%d/%d %s %s: %s: %s", round+1, rounds, RegimeOf(probed.Spin), w.Key, runner.Name, said))
 					})
 				}
 			}
 		}
 	}
+	r.end()
 	return r, ctx.Err()
+}
+
+// end makes late turns the error of runners that had no other turns.
+func (r Results) end() {
+	for _, record := range r {
+		if len(record.Turns) == 0 && record.Err == nil {
+			record.Err = record.late
+		}
+	}
 }
 
 func (r Results) record(k Key) *Record {
@@ -102,28 +120,32 @@ func groupsOf(ours []Runner, peers []Peer, backwards bool) (groups [][]Runner) {
 	return groups
 }
 
-func (r Results) turn(ctx context.Context, k Key, runner Runner, round, group int, say func(string)) {
+func (r Results) turn(ctx context.Context, timeout time.Duration, k Key, runner Runner, at Turn, say func(string)) {
 	record := r.record(k)
 	if record.Err != nil {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, turnTimeout)
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	f, err := runner.Run(limited)
 	switch {
 	case ctx.Err() != nil: // the cause of every other error
+	case err != nil && limited.Err() != nil:
+		record.late = fmt.Errorf("round %d: %w", at.Round+1, err)
+		say(err.Error())
 	case err != nil:
-		record.Err = fmt.Errorf("round %d: %w", round+1, err)
+		record.Err = fmt.Errorf("round %d: %w", at.Round+1, err)
 		say(err.Error())
 	default:
-		record.Turns = append(record.Turns, Turn{Round: round, Group: group, Figures: f})
+		at.Figures = f
+		record.Turns = append(record.Turns, at)
 		say(shown(f))
 	}
 }
 
 // shown is the first of these figures that was measured.
 func shown(f figures.Figures) string {
-	for _, name := range []string{figures.P50, figures.Publish, figures.Reads, figures.Msgs} {
+	for _, name := range []string{figures.P50, figures.Publish, figures.Reads, figures.Msgs, figures.OnePair} {
 		if v, ok := f[name]; ok {
 			return figures.Show(name, v)
 		}

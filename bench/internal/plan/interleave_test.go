@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/bench/internal/figures"
 	"github.com/shmbus/shmbus/bench/internal/proc"
@@ -31,9 +32,11 @@ func (s *log) workload(peers ...string) Workload {
 
 func silent(string) {}
 
+func nearby(context.Context) (Probed, error) { return Probed{Spin: 60, Undisturbed: 1}, nil }
+
 func TestInterleave_EveryPeerIsNextToUs(t *testing.T) {
 	s := &log{}
-	r, err := Interleave(t.Context(), []Workload{s.workload("a", "b", "c")}, 2, silent)
+	r, err := Interleave(t.Context(), []Workload{s.workload("a", "b", "c")}, 2, nearby, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +57,7 @@ func TestInterleave_FailedPeerRunsOnce(t *testing.T) {
 	w := s.workload("good", "bad")
 	calls := 0
 	w.Peers[1].Run = func(context.Context) (figures.Figures, error) { calls++; return nil, errors.New("no such luck") }
-	r, err := Interleave(t.Context(), []Workload{w}, 3, silent)
+	r, err := Interleave(t.Context(), []Workload{w}, 3, nearby, silent)
 	if err != nil || calls != 1 || len(r[Key{"w", "good"}].Turns) != 3 {
 		t.Errorf("got %v, %d calls, %+v", err, calls, r[Key{"w", "good"}])
 	}
@@ -63,11 +66,34 @@ func TestInterleave_FailedPeerRunsOnce(t *testing.T) {
 	}
 }
 
+func TestInterleave_LatePeerRunsAgain(t *testing.T) {
+	for name, late := range map[string]int{"once": 1, "always": 2} {
+		s := &log{}
+		w, calls := s.workload("peer"), 0
+		w.Peers[0].Run = func(ctx context.Context) (figures.Figures, error) {
+			if calls++; calls <= late {
+				<-ctx.Done()
+				return nil, errors.New("not done in time")
+			}
+			return figures.Figures{figures.P50: 1}, nil
+		}
+		results := Results{}
+		for round := range 2 {
+			results.turn(t.Context(), time.Nanosecond, Key{"w", "peer"}, w.Peers[0].Runner, Turn{Round: round}, silent)
+		}
+		results.end()
+		got := results[Key{"w", "peer"}]
+		if calls != 2 || len(got.Turns) != 2-late || (got.Err != nil) != (late == 2) {
+			t.Errorf("late %s: %d calls, %+v", name, calls, got)
+		}
+	}
+}
+
 func TestInterleave_MissingPeer(t *testing.T) {
 	s := &log{}
 	w := s.workload("gone")
 	w.Peers[0].Installed = func(context.Context) error { return &proc.MissingError{What: "gone", Package: "gone-tools"} }
-	r, err := Interleave(t.Context(), []Workload{w}, 1, silent)
+	r, err := Interleave(t.Context(), []Workload{w}, 1, nearby, silent)
 	if got := r[Key{"w", "gone"}]; err != nil || got.Missing == nil || got.Missing.Package != "gone-tools" || got.Err != nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -81,7 +107,7 @@ func TestInterleave_EndOfContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := s.workload("a", "b")
 	w.Peers[0].Run = func(context.Context) (figures.Figures, error) { cancel(); return nil, errors.New("killed") }
-	r, err := Interleave(ctx, []Workload{w}, 5, silent)
+	r, err := Interleave(ctx, []Workload{w}, 5, nearby, silent)
 	if !errors.Is(err, context.Canceled) || len(s.order) != 0 || r[Key{"w", "a"}].Err != nil {
 		t.Errorf("got %v, %q, %+v", err, s.order, r[Key{"w", "a"}])
 	}

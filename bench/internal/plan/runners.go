@@ -14,9 +14,19 @@ import (
 
 // Programs are the programs that the workloads run.
 type Programs struct {
-	Env     *env.Environment
-	Shmperf *peers.Shmperf
-	NATS    *peers.NATS
+	Env       *env.Environment
+	Shmperf   *peers.Shmperf
+	NATS      *peers.NATS
+	OneThread *peers.OneThread
+}
+
+// probeTime is the length of a probe.
+const probeTime = 50 * time.Millisecond
+
+// Probe is a [Probe]: one cache line, on two processors.
+func (p *Programs) Probe(ctx context.Context) (Probed, error) {
+	f, err := p.nativeOn(proc.TwoCPUs, "probe", env.Spin, func(string) []string { return []string{p.Env.Milliseconds(probeTime)} }).Run(ctx)
+	return Probed{Spin: f[figures.P50], Undisturbed: f[figures.Undisturbed]}, err
 }
 
 func (p *Programs) ours(name string, d time.Duration, args ...string) Runner {
@@ -76,7 +86,11 @@ func (p *Programs) zeromq(size, rate int, d time.Duration) Runner {
 	})
 }
 
-func (p *Programs) ucx(name string, t peers.UCX) Runner {
+func (p *Programs) ucx(t peers.UCX) Runner {
+	name := "UCX " + t.Name + " " + peers.UCXTransports
+	if t.Sleep {
+		name += " -E sleep"
+	}
 	return Runner{Name: name, Installed: func(context.Context) error { return t.Installed() },
 		Run: func(ctx context.Context) (figures.Figures, error) { return t.Run(ctx, p.Env) }}
 }

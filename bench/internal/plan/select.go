@@ -7,7 +7,8 @@ import (
 )
 
 // Select returns the workloads and peers in only, or all if only is empty, without those in skip. A name is the key of a peer or of a
-// workload. A peer in only is compared in all selected workloads. A workload without peers is left out.
+// workload. A peer in only is compared in all selected workloads. A workload without selected peers is left out,
+// unless its figures are compared with none.
 func Select(all []Workload, only, skip []string) ([]Workload, error) {
 	known := map[string]bool{}
 	for _, w := range all {
@@ -33,7 +34,7 @@ func Select(all []Workload, only, skip []string) ([]Workload, error) {
 				kept = append(kept, p)
 			}
 		}
-		if len(kept) > 0 {
+		if len(kept) > 0 || len(w.Alone) > 0 && len(peers) == 0 {
 			w.Peers = kept
 			selected = append(selected, w)
 		}

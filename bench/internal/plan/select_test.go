@@ -55,16 +55,21 @@ func TestSelect_UnknownName(t *testing.T) {
 
 func TestBar_Met(t *testing.T) {
 	for _, c := range []struct {
-		bar   *Bar
-		ratio float64
-		met   bool
-		text  string
+		bar    *Bar
+		regime Regime
+		ratio  float64
+		met    bool
+		text   string
 	}{
-		{atMost(1.3), 1.3, true, "<= 1.30"}, {atMost(1.3), 1.31, false, "<= 1.30"}, {atLeast(0.65), 0.65, true, ">= 0.65"},
-		{atLeast(5), 4.9, false, ">= 5.00"},
+		{atMost(1.3, 2), Near, 1.3, true, "<= 1.30"}, {atMost(1.3, 2), Near, 1.31, false, "<= 1.30"}, {atMost(1.3, 2), Far, 1.31, true, "<= 2.00"},
+		{atLeast(0.65, 1), Near, 0.65, true, ">= 0.65"}, {atLeast(0.65, 5), Far, 4.9, false, ">= 5.00"}, {atMost(35, 0), Near, 36, false, "<= 35"},
 	} {
-		if c.bar.Met(c.ratio) != c.met || c.bar.String() != c.text {
-			t.Errorf("%s with %v: %v", c.bar, c.ratio, c.bar.Met(c.ratio))
+		if !c.bar.In(c.regime) || c.bar.Met(c.regime, c.ratio) != c.met || c.bar.Text(c.regime) != c.text {
+			t.Errorf("%+v in %s with %v: %v, %s", c.bar, c.regime, c.ratio, c.bar.Met(c.regime, c.ratio), c.bar.Text(c.regime))
 		}
+	}
+	var none *Bar
+	if none.In(Near) || atMost(35, 0).In(Far) || atMost(1, 1).In(Unknown) {
+		t.Error("there is a limit where none was set")
 	}
 }

@@ -30,25 +30,36 @@ type Comparison struct {
 	Bar    *Bar   // nil: the ratio is only shown
 }
 
-// A Bar is a limit that the ratio should meet.
+// A Bar is a limit that a ratio or a figure should meet in each regime.
 type Bar struct {
-	AtMost bool // otherwise at least
-	Limit  float64
+	AtMost    bool    // otherwise at least
+	Near, Far float64 // 0: none in that regime
 }
 
-// Met reports whether a ratio meets the bar.
-func (b *Bar) Met(ratio float64) bool {
+// limit is 0 where there is none.
+func (b *Bar) limit(r Regime) float64 { return map[Regime]float64{Near: b.Near, Far: b.Far}[r] }
+
+// In reports whether there is a limit in a regime. A nil bar has none.
+func (b *Bar) In(r Regime) bool { return b != nil && b.limit(r) > 0 }
+
+// Met reports whether a ratio meets the limit of a regime that has one.
+func (b *Bar) Met(r Regime, ratio float64) bool {
 	if b.AtMost {
-		return ratio <= b.Limit
+		return ratio <= b.limit(r)
 	}
-	return ratio >= b.Limit
+	return ratio >= b.limit(r)
 }
 
-func (b *Bar) String() string {
+// Text is the limit of a regime that has one.
+func (b *Bar) Text(r Regime) string {
+	sign := ">="
 	if b.AtMost {
-		return fmt.Sprintf("<= %.2f", b.Limit)
+		sign = "<="
 	}
-	return fmt.Sprintf(">= %.2f", b.Limit)
+	if limit := b.limit(r); limit >= 10 {
+		return fmt.Sprintf("%s %.0f", sign, limit)
+	}
+	return fmt.Sprintf("%s %.2f", sign, b.limit(r))
 }
 
 // A Workload is work that shmbus and its peers do.
@@ -57,6 +68,7 @@ type Workload struct {
 	Title string
 	Ours  []Runner
 	Peers []Peer
+	Alone []Comparison // of ours with the bar itself, where the figure and not a ratio should meet it
 }
 
 // Metrics are the figures of one of our runners that are compared with a peer, in order.
@@ -70,8 +82,13 @@ func (w *Workload) Metrics(ours string) (all []string) {
 			}
 		}
 	}
+	for _, c := range w.Alone {
+		if c.Ours == ours {
+			all = append(all, c.Metric)
+		}
+	}
 	return all
 }
 
-func atMost(limit float64) *Bar  { return &Bar{AtMost: true, Limit: limit} }
-func atLeast(limit float64) *Bar { return &Bar{Limit: limit} }
+func atMost(near, far float64) *Bar  { return &Bar{AtMost: true, Near: near, Far: far} }
+func atLeast(near, far float64) *Bar { return &Bar{Near: near, Far: far} }

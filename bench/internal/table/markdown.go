@@ -8,18 +8,24 @@ import (
 	"unicode/utf8"
 
 	"github.com/shmbus/shmbus/bench/internal/figures"
+	"github.com/shmbus/shmbus/bench/internal/plan"
 )
 
-// Markdown writes rows as a table that is readable as plain text, too.
-func Markdown(out io.Writer, rows []Row) error {
-	lines := [][]string{{"workload", "system", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
+// Markdown writes the rows of a regime as a table that is readable as plain text, too. The probes are of the same regime.
+func Markdown(out io.Writer, rows []Row, regime plan.Regime, probes []plan.Probed) error {
+	heading := string(regime)
+	if regime != plan.Unknown {
+		p := MedianProbe(probes)
+		heading += fmt.Sprintf(", C spin %s, undisturbed %.0f %%", figures.Show(figures.P50, p.Spin), 100*p.Undisturbed)
+	}
+	lines := [][]string{{"workload (" + heading + ")", "system", "figure", "median", "min .. max", "ours / it", "min .. max", "bar", "", "ours is"}}
 	last := ""
 	for _, row := range rows {
 		title := ""
 		if row.Workload != last {
 			title, last = row.Title, row.Workload
 		}
-		line := []string{title, row.Runner, label(row.Metric)}
+		line := []string{title, row.Runner, Label(row.Metric)}
 		switch {
 		case row.Missing != "":
 			line = append(line, "missing", row.Missing, "", "", row.Bar, "", "")
@@ -30,18 +36,22 @@ func Markdown(out io.Writer, rows []Row) error {
 		}
 		lines = append(lines, line)
 	}
-	return write(out, lines)
+	return Write(out, lines)
 }
 
-// label is a figure's name without its unit.
-func label(metric string) string {
+// Label is a figure's name without its unit.
+func Label(metric string) string {
 	switch metric {
 	case figures.P50, figures.P99:
 		return metric[:3]
 	case figures.Total:
-		return "p50 with loan"
+		return "p50 with writing"
 	case figures.Publish:
 		return "Publish p50"
+	case figures.CPU:
+		return "receiver CPU/msg"
+	case figures.OnePublish, figures.OneEmpty, figures.OnePair, figures.OneLatest:
+		return strings.ReplaceAll(strings.TrimSuffix(metric, "_ns"), "_", " ")
 	}
 	return strings.TrimSuffix(metric, "_per_s")
 }
@@ -50,7 +60,7 @@ func (row Row) ratio() string {
 	if len(row.Ratios) == 0 {
 		return ""
 	}
-	return quotient(row.Ratio)
+	return Quotient(row.Ratio)
 }
 
 // spread is the smallest and the largest ratio.
@@ -58,10 +68,11 @@ func (row Row) spread() string {
 	if len(row.Ratios) == 0 {
 		return ""
 	}
-	return quotient(slices.Min(row.Ratios)) + " .. " + quotient(slices.Max(row.Ratios))
+	return Quotient(slices.Min(row.Ratios)) + " .. " + Quotient(slices.Max(row.Ratios))
 }
 
-func quotient(v float64) string {
+// Quotient writes a ratio.
+func Quotient(v float64) string {
 	if v >= 99.995 {
 		return fmt.Sprintf("%.0f", v)
 	}
@@ -84,7 +95,8 @@ func clean(s string) string { return strings.NewReplacer("|", "/", "\n", " ", "\
 // maxWidth is the width up to which cells are padded. A longer text is not cut.
 const maxWidth = 64
 
-func write(out io.Writer, lines [][]string) error {
+// Write writes lines of cells, of which the first is the heading, with cells of one width.
+func Write(out io.Writer, lines [][]string) error {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
 		for i, cell := range line {

@@ -25,37 +25,63 @@ type Row struct {
 	Error    string    `json:"error,omitempty"`   // the error of the runner
 }
 
-// Rows returns the rows of all rounds.
-func Rows(workloads []plan.Workload, r plan.Results) (rows []Row) {
+// Rows returns the rows of all rounds in one regime. A runner without turns in that regime has no row.
+func Rows(workloads []plan.Workload, r plan.Results, regime plan.Regime) (rows []Row) {
+	r = r.In(regime)
 	for _, w := range workloads {
 		for _, o := range w.Ours {
-			rows = append(rows, ours(&w, o, r)...)
+			rows = append(rows, ours(&w, o, r, regime)...)
 		}
 		for _, p := range w.Peers {
-			rows = append(rows, peer(&w, p, r)...)
+			rows = append(rows, peer(&w, p, r, regime)...)
 		}
 	}
 	return rows
 }
 
-func ours(w *plan.Workload, o plan.Runner, r plan.Results) (rows []Row) {
+func ours(w *plan.Workload, o plan.Runner, r plan.Results, regime plan.Regime) (rows []Row) {
 	record, row := take(w, o.Name, r)
 	if record == nil {
 		return []Row{row}
 	}
+	if len(record.Turns) == 0 {
+		return nil
+	}
 	for _, metric := range w.Metrics(o.Name) {
-		rows = append(rows, row.with(metric, record))
+		row := row.with(metric, record)
+		for _, c := range w.Alone {
+			if c.Ours == o.Name && c.Metric == metric {
+				row = row.judged(c.Bar, regime, row.Values)
+			}
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }
 
-func peer(w *plan.Workload, p plan.Peer, r plan.Results) (rows []Row) {
+// judged adds a bar to the row, and whether the median of some values meets it.
+func (row Row) judged(bar *plan.Bar, regime plan.Regime, values []float64) Row {
+	if !bar.In(regime) {
+		return row
+	}
+	row.Bar = bar.Text(regime)
+	if len(values) > 0 {
+		met := bar.Met(regime, Median(values))
+		row.Met = &met
+	}
+	return row
+}
+
+func peer(w *plan.Workload, p plan.Peer, r plan.Results, regime plan.Regime) (rows []Row) {
 	record, row := take(w, p.Name, r)
 	if record == nil {
-		if len(p.Against) > 0 && p.Against[0].Bar != nil {
-			row.Bar = p.Against[0].Bar.String()
+		if len(p.Against) > 0 {
+			row = row.judged(p.Against[0].Bar, regime, nil)
 		}
 		return []Row{row}
+	}
+	if len(record.Turns) == 0 {
+		return nil
 	}
 	for _, c := range p.Against {
 		row := row.with(c.Metric, record)
@@ -64,16 +90,9 @@ func peer(w *plan.Workload, p plan.Peer, r plan.Results) (rows []Row) {
 			row.Ratios = ratios(c.Metric, our.Turns, record.Turns)
 		}
 		if len(row.Ratios) > 0 {
-			row.Ratio = median(row.Ratios)
+			row.Ratio = Median(row.Ratios)
 		}
-		if c.Bar != nil {
-			row.Bar = c.Bar.String()
-			if len(row.Ratios) > 0 {
-				met := c.Bar.Met(row.Ratio)
-				row.Met = &met
-			}
-		}
-		rows = append(rows, row)
+		rows = append(rows, row.judged(c.Bar, regime, row.Ratios))
 	}
 	return rows
 }
@@ -106,7 +125,7 @@ func (row Row) with(metric string, record *plan.Record) Row {
 		row.Error = "has no figure " + metric
 		return row
 	}
-	row.Median = median(row.Values)
+	row.Median = Median(row.Values)
 	return row
 }
 
@@ -124,7 +143,8 @@ func ratios(metric string, ours, theirs []plan.Turn) (all []float64) {
 	return all
 }
 
-func median(v []float64) float64 {
+// Median is the middle value, or the mean of the two in the middle. There must be a value.
+func Median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
@@ -135,4 +155,13 @@ func (row Row) span() string {
 		return ""
 	}
 	return figures.Show(row.Metric, slices.Min(row.Values)) + " .. " + figures.Show(row.Metric, slices.Max(row.Values))
+}
+
+// MedianProbe has the medians of several probes.
+func MedianProbe(probes []plan.Probed) plan.Probed {
+	var spins, shares []float64
+	for _, p := range probes {
+		spins, shares = append(spins, p.Spin), append(shares, p.Undisturbed)
+	}
+	return plan.Probed{Spin: Median(spins), Undisturbed: Median(shares)}
 }

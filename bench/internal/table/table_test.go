@@ -13,7 +13,7 @@ import (
 
 func turns(group int, values ...float64) (all []plan.Turn) {
 	for round, v := range values {
-		all = append(all, plan.Turn{Round: round, Group: group, Figures: figures.Figures{figures.P50: v}})
+		all = append(all, plan.Turn{Round: round, Group: group, Probed: plan.Probed{Spin: 60}, Figures: figures.Figures{figures.P50: v}})
 	}
 	return all
 }
@@ -23,9 +23,9 @@ func example() ([]plan.Workload, plan.Results) {
 		return []plan.Comparison{{Metric: figures.P50, Ours: "us", Bar: bar}}
 	}
 	w := plan.Workload{Key: "polled", Title: "one way", Ours: []plan.Runner{{Name: "us"}}, Peers: []plan.Peer{
-		{Key: "a", Runner: plan.Runner{Name: "a"}, Against: against(&plan.Bar{AtMost: true, Limit: 0.65})},
+		{Key: "a", Runner: plan.Runner{Name: "a"}, Against: against(&plan.Bar{AtMost: true, Near: 0.65})},
 		{Key: "b", Runner: plan.Runner{Name: "b"}, Against: against(nil)},
-		{Key: "c", Runner: plan.Runner{Name: "c"}, Against: against(&plan.Bar{AtMost: true, Limit: 2})},
+		{Key: "c", Runner: plan.Runner{Name: "c"}, Against: against(&plan.Bar{AtMost: true, Near: 2})},
 		{Key: "d", Runner: plan.Runner{Name: "d"}, Against: against(nil)},
 	}}
 	return []plan.Workload{w}, plan.Results{
@@ -37,8 +37,27 @@ func example() ([]plan.Workload, plan.Results) {
 	}
 }
 
+func near(w []plan.Workload, r plan.Results) []Row { return Rows(w, r, plan.Near) }
+
+func TestRows_OtherRegime(t *testing.T) {
+	w, r := example()
+	for _, row := range Rows(w, r, plan.Far) {
+		if row.Missing == "" && row.Error == "" {
+			t.Errorf("a row without turns: %+v", row)
+		}
+	}
+}
+
+func TestRows_FigureWithBar(t *testing.T) {
+	w, r := example()
+	w[0].Alone = []plan.Comparison{{Metric: figures.P50, Ours: "us", Bar: &plan.Bar{AtMost: true, Near: 80}}}
+	if us := near(w, r)[0]; us.Runner != "us" || us.Bar != "<= 80" || us.Met == nil || *us.Met {
+		t.Errorf("got %+v", us)
+	}
+}
+
 func TestRows_RatiosAreOfNeighbours(t *testing.T) {
-	rows := Rows(example())
+	rows := near(example())
 	find := func(runner string) Row {
 		return rows[slices.IndexFunc(rows, func(r Row) bool { return r.Runner == runner })]
 	}
@@ -55,11 +74,12 @@ func TestRows_RatiosAreOfNeighbours(t *testing.T) {
 
 func TestMarkdown_Cells(t *testing.T) {
 	var b strings.Builder
-	if err := Markdown(&b, Rows(example())); err != nil {
+	if err := Markdown(&b, near(example()), plan.Near, []plan.Probed{{Spin: 60, Undisturbed: 0.5}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| one way  | us     | p50    | 85.0 ns |",
+		"| workload (near, C spin 60.0 ns, undisturbed 50 %) |",
+		"| one way                                           | us     | p50    | 85.0 ns |",
 		"| 200 ns .. 500 ns ",
 		"| 0.50      | 0.40 .. 1.00 | <= 0.65 | met | us      |",
 		"c.h is missing: apt-get install libc-dev",

@@ -37,7 +37,7 @@ static int receive(struct page *b) {
         if (seen > WARM) delays_add(&d, now - s->stamp);
         if (load(&b->last) == seen) break;
     }
-    delays_print(&d);
+    delays_print(&d, &d);
     return 0;
 }
 

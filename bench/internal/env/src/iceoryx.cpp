@@ -12,7 +12,7 @@
 #include "measure.h" // last: its load and store are macros
 
 struct head {
-    uint64_t stamp, number;
+    uint64_t began, stamp, number;
 };
 
 struct page {
@@ -41,7 +41,7 @@ static int receive(struct page *page, bool block, bool stream, size_t size) {
     while (subscriber.getSubscriptionState() != iox::SubscribeState::SUBSCRIBED) nap(1000000);
     store(&page->ready, 1);
 
-    struct delays d = delays_new(stream ? 1 : 1 << 21);
+    struct delays d = delays_new(stream ? 1 : 1 << 21), totals = delays_new(stream ? 1 : 1 << 21);
     volatile uint64_t read = 0;
     for (uint64_t expected = 0;;) {
         if (block) waitset.wait();
@@ -53,7 +53,10 @@ static int receive(struct page *page, bool block, bool stream, size_t size) {
                 const struct head *h = (const struct head *)payload;
                 read += sum(payload, size);
                 uint64_t number = h->number & ~LAST, now = stream ? 0 : now_ns();
-                if (!stream && number > WARM) delays_add(&d, now - h->stamp);
+                if (!stream && number > WARM) {
+                    delays_add(&d, now - h->stamp);
+                    delays_add(&totals, now - h->began);
+                }
                 last = h->number & LAST;
                 subscriber.release(payload);
                 if (number != ++expected) {
@@ -67,7 +70,7 @@ static int receive(struct page *page, bool block, bool stream, size_t size) {
         if (stream) {
             rate_print(expected - load(&page->before), size, now_ns() - load(&page->began));
         } else {
-            delays_print(&d);
+            delays_print(&d, &totals);
         }
         fflush(stdout);
         return 0;
@@ -92,10 +95,12 @@ static void send(struct page *page, bool stream, size_t size, double rate, uint6
             store(&page->began, now);
         }
         last = now > end && number > 2 * WARM;
+        uint64_t began = stream ? 0 : now_ns();
         publisher.loan((uint32_t)size)
             .and_then([&](void *payload) {
                 struct head *h = (struct head *)payload;
                 memset(payload, 0x5a, size);
+                h->began = began;
                 h->number = number | (last ? LAST : 0);
                 if (!stream) h->stamp = now_ns();
                 publisher.publish(payload);

@@ -42,7 +42,7 @@ static int receive_delays(const struct transport *t, struct page *page, size_t s
         if (number > WARM) delays_add(&d, now - h->stamp);
         if (h->number & LAST) break;
     }
-    delays_print(&d);
+    delays_print(&d, &d);
     return 0;
 }
 

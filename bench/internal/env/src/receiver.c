@@ -4,6 +4,7 @@
 #include "measure.h"
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 enum { LAST = 0, SIGNAL = 128, RECEIVER = 256, SIZE = 4096 };
@@ -41,6 +42,13 @@ static unsigned char *page(const char *request) {
     return (unsigned char *)p;
 }
 
+// cpu is the processor time of this process in seconds.
+static double cpu(void) {
+    struct rusage r;
+    if (getrusage(RUSAGE_SELF, &r)) die("getrusage");
+    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
 int main(void) {
     char request[8192];
     if (fgets(request, sizeof request, stdin) == NULL) die("read the request");
@@ -54,6 +62,7 @@ int main(void) {
     fflush(stdout);
     uint64_t now = 0;
     int warming = 1;
+    double before = 0;
     for (uint32_t seen = 0;;) {
         uint32_t n = load(&signal->number);
         if (n == seen) {
@@ -67,14 +76,16 @@ int main(void) {
         if (warming && n >= warm) {
             warming = 0;
             d.n = 0;
+            before = cpu();
             store(&words->warm, 1);
         }
         words->delay = delay;
         store(&words->done, n);
         if (load(last) != 0 && n >= load(last)) break;
     }
+    double used = cpu() - before;
     delays_sort(&d);
-    printf("{\"count\":%zu,\"ended\":%llu,\"delays\":{\"p50\":%llu,\"p90\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n", d.n, (unsigned long long)now,
+    printf("{\"count\":%zu,\"ended\":%llu,\"usage\":{\"cpu_s\":%.9f},\"delays\":{\"p50\":%llu,\"p90\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n", d.n, (unsigned long long)now, used,
            (unsigned long long)d.v[d.n / 2], (unsigned long long)d.v[d.n * 9 / 10], (unsigned long long)d.v[d.n * 99 / 100],
            (unsigned long long)d.v[d.n * 999 / 1000], (unsigned long long)d.v[d.n - 1]);
     return 0;

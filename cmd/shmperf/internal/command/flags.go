@@ -76,6 +76,9 @@ func checkWait(cmd *cobra.Command, wait string, more ...string) error {
 	return oneOf(cmd, "wait", wait, append([]string{workload.WaitPoll, workload.WaitSpin, workload.WaitBlock}, more...)...)
 }
 
+// sleeps reports whether a receiver that waits in that way sleeps when no message comes.
+func sleeps(wait string) bool { return wait == workload.WaitBlock || wait == workload.WaitDefault }
+
 func checkRate(cmd *cobra.Command, rate float64) error {
 	if math.IsNaN(rate) || rate < 0 || rate > 1e6 {
 		return cli.Usagef(cmd, "--rate %v is not between 0 and 1000000", rate)

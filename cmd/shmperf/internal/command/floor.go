@@ -85,7 +85,8 @@ func floorFigures(o floor.Options, r workload.LinkResult) report.Figures {
 	f := report.Figures{
 		Workload: "floor", Count: r.Received.Count, Lost: r.Received.Lost, Delays: r.Received.Delays, MessagesPerS: perSecond,
 		AllocsPerMsg: float64(used.Allocs) / n, CPU: used.CPU,
-		More: []report.Field{{Key: "floor", Value: o.Kind}, {Key: "rate_per_s", Value: knownUnless0(o.Rate)}},
+		More: []report.Field{{Key: "floor", Value: o.Kind}, {Key: "rate_per_s", Value: knownUnless0(o.Rate)},
+			{Key: "receiver_cpu_ns_per_msg", Value: receiverCPU([]workload.LinkResult{r})}},
 	}
 	switch o.Kind {
 	case floor.Spin:

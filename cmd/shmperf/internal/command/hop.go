@@ -19,9 +19,6 @@ const (
 	hopMost    = 1000 // receivers
 )
 
-// adaptive is the way to wait of a subscriber without options.
-const adaptive = "default"
-
 // A hopRun is a measurement and its results with receivers and without.
 type hopRun struct {
 	options      workload.Hop
@@ -61,7 +58,7 @@ process runs but what waits.`,
 	f.IntVar(&h.options.Procs, "procs", 2, "GOMAXPROCS of the process in which they wait")
 	f.Float64Var(&h.options.Rate, "rate", 0, "messages per second and topic (default: none)")
 	f.DurationVar(&h.options.Pause, "pause", 0, "sleep this long before each message that is sent back, for example 1ms")
-	f.StringVar(&h.options.Wait, "wait", adaptive, "how the receivers wait: default (what a subscriber does by itself), spin (Receive that never sleeps), block (Receive that sleeps at once)")
+	f.StringVar(&h.options.Wait, "wait", workload.WaitDefault, "how the receivers wait: default (what a subscriber does by itself), spin (Receive that never sleeps), block (Receive that sleeps at once)")
 	return cmd
 }
 
@@ -70,7 +67,7 @@ func (a *app) hopOptions(cmd *cobra.Command, e *extent, h *hopRun) error {
 	if err := a.check(cmd); err != nil {
 		return err
 	}
-	if err := oneOf(cmd, "wait", o.Wait, adaptive, workload.WaitSpin, workload.WaitBlock); err != nil {
+	if err := oneOf(cmd, "wait", o.Wait, workload.WaitDefault, workload.WaitSpin, workload.WaitBlock); err != nil {
 		return err
 	}
 	if err := checkRate(cmd, o.Rate); err != nil {

@@ -17,6 +17,7 @@ const (
 	latencyCount = 200_000 // answered messages
 	latencyRate  = 2000    // per second, for a receiver that sleeps
 	pacedSeconds = 2
+	warmBytes    = 256 << 20 // of the messages of the warm-up, unless they are few
 )
 
 func (a *app) latency() *cobra.Command {
@@ -32,7 +33,7 @@ is written, until the receiver has read every byte. total_p50_ns and total_p99_n
 written; publish_p50_ns is what the sender spends.
 
 Without --rate the sender publishes as soon as the receiver is done with the message before. A receiver that
-sleeps (--wait block) would not be asleep by then: its rate is 2000 messages per second unless you say otherwise.
+sleeps (--wait block, default) would not be asleep by then: its rate is 2000 messages per second unless you say otherwise.
 
 With --against-size payloads of that size are measured in turns with those of --size, in 5 rounds each, and the
 ratios of the medians are printed: ratio_against_p50 and, with the time of writing, ratio_against_total_p50.`,
@@ -59,13 +60,13 @@ ratios of the medians are printed: ratio_against_p50 and, with the time of writi
 	}
 	e.flags(cmd, 64, "200000; with --rate two seconds' worth")
 	f := cmd.Flags()
-	f.StringVar(&l.options.Wait, "wait", workload.WaitPoll, waitUsage)
-	f.Float64Var(&l.options.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; with --wait block 2000)")
+	f.StringVar(&l.options.Wait, "wait", workload.WaitPoll, waitUsage+", default (Receive without options: spins, then sleeps)")
+	f.Float64Var(&l.options.Rate, "rate", 0, "messages per second (default: the next when the last has arrived; where the receiver sleeps 2000)")
 	f.IntVar(&l.options.Depth, "depth", 0, "samples that the publisher keeps (default 16; with a rate a quarter of a second's)")
 	f.IntVar(&l.againstSize, "against-size", 0, "measure payloads of this size too, in turns, and print the ratios to them")
 	payloadFlags(cmd, &l.options, &touch)
 	callsFlag(cmd, &withCalls)
-	floorFlag(cmd, &l.withFloor, "spin or, with --wait block, futex")
+	floorFlag(cmd, &l.withFloor, "spin or, where the receiver sleeps, futex")
 	return cmd
 }
 
@@ -107,7 +108,7 @@ func (a *app) latencyOptions(cmd *cobra.Command, e *extent, l *latencyRun, touch
 	if err := a.check(cmd); err != nil {
 		return err
 	}
-	if err := checkWait(cmd, o.Wait); err != nil {
+	if err := checkWait(cmd, o.Wait, workload.WaitDefault); err != nil {
 		return err
 	}
 	if err := oneOf(cmd, "touch", touch, "all", "one"); err != nil {
@@ -119,7 +120,7 @@ func (a *app) latencyOptions(cmd *cobra.Command, e *extent, l *latencyRun, touch
 	if l.againstSize < 0 || l.againstSize > maxSize {
 		return cli.Usagef(cmd, "--against-size %d is not between 1 and %d", l.againstSize, maxSize)
 	}
-	if o.Rate == 0 && o.Wait == workload.WaitBlock {
+	if o.Rate == 0 && sleeps(o.Wait) {
 		o.Rate = latencyRate
 	}
 	count := uint64(latencyCount)
@@ -137,7 +138,7 @@ func (a *app) latencyOptions(cmd *cobra.Command, e *extent, l *latencyRun, touch
 	}
 	o.Size, o.Count, o.Duration = e.size, e.count, e.duration
 	o.Timed, o.Answered, o.TouchOne = true, o.Rate == 0, touch == "one"
-	o.Warm = e.warm(100, 10_000)
+	o.Warm = e.warm(100, min(10_000, max(100, warmBytes/uint64(e.size))))
 	if o.Rate > 0 {
 		o.Warm = e.warm(10, max(10, uint64(o.Rate/10)))
 	}
@@ -154,7 +155,7 @@ func (l *latencyRun) floor(o workload.Link) *floor.Options {
 
 // floorOf is the kind of floor for a way to wait.
 func floorOf(wait string) string {
-	if wait == workload.WaitBlock {
+	if sleeps(wait) {
 		return floor.Futex
 	}
 	return floor.Spin
@@ -171,6 +172,7 @@ func (l *latencyRun) figures() report.Figures {
 		{Key: "publish_p50_ns", Value: p50(publish)}, {Key: "publish_p99_ns", Value: p99(publish)}, {Key: "rounds", Value: len(l.found)},
 	}
 	more = append(more, floorFields(floorOf(l.options.Wait), f.Delays, medians(l.floors, delaysOf))...)
+	more = append(more, report.Field{Key: "floor_receiver_cpu_ns_per_msg", Value: receiverCPU(l.floors)})
 	f.More = append(append(more, []report.Field{
 		{Key: "against_size", Value: knownUnless0(l.againstSize)},
 		{Key: "against_p50_ns", Value: p50(other)}, {Key: "against_p99_ns", Value: p99(other)},

@@ -94,6 +94,7 @@ func linkFigures(o workload.Link, rs []workload.LinkResult) report.Figures {
 		MessagesPerS: perSecond, BytesPerS: perSecond * float64(o.Size),
 		AllocsPerMsg: float64(used.Allocs) / float64(n), CPU: used.CPU,
 		More: []report.Field{
+			{Key: "receiver_cpu_ns_per_msg", Value: receiverCPU(rs)},
 			{Key: "context_switches_voluntary_per_msg", Value: float64(used.Voluntary) / float64(n)},
 			{Key: "context_switches_involuntary_per_msg", Value: float64(used.Involuntary) / float64(n)},
 			{Key: "publishes_that_waited", Value: waited},
@@ -115,6 +116,19 @@ func lostOf(rs []workload.LinkResult) (n uint64) {
 		n += r.Received.Lost
 	}
 	return n
+}
+
+// receiverCPU is the CPU time of the receiver per message in nanoseconds, nil if it is unknown.
+func receiverCPU(rs []workload.LinkResult) any {
+	cpu, n := 0.0, uint64(0)
+	for _, r := range rs {
+		cpu += r.Received.Usage.CPU
+		n += r.Received.Count
+	}
+	if n == 0 || cpu == 0 {
+		return nil
+	}
+	return cpu * 1e9 / float64(n)
 }
 
 // medianRate is the median of the messages per second.

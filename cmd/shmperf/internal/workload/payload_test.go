@@ -1,6 +1,9 @@
 package workload
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestPayload_EveryByteIsChecked(t *testing.T) {
 	piece := newBlock()
@@ -26,5 +29,21 @@ func TestPayload_EveryByteIsChecked(t *testing.T) {
 				i = max(i, size-100)
 			}
 		}
+	}
+}
+
+// BenchmarkPayloadReader measures the reading of a payload in the cache. It should be several times as fast as a stream.
+func BenchmarkPayloadReader(b *testing.B) {
+	for _, size := range []int{16 << 10, 64 << 10, 256 << 10, 1 << 20} {
+		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+			payload, r := make([]byte, size), newPayloadReader(Link{Size: size})
+			fillPayload(payload, r.piece)
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				if err := r.read(payload); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

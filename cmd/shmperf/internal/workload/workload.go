@@ -38,9 +38,10 @@ func Roles() map[string]harness.Role {
 
 // The ways to wait for a message.
 const (
-	WaitPoll  = "poll"  // TryReceive in a loop
-	WaitSpin  = "spin"  // Receive that never sleeps
-	WaitBlock = "block" // Receive that sleeps at once
+	WaitPoll    = "poll"    // TryReceive in a loop
+	WaitSpin    = "spin"    // Receive that never sleeps
+	WaitBlock   = "block"   // Receive that sleeps at once
+	WaitDefault = "default" // Receive of a subscriber without options
 )
 
 // spinTime returns the subscriber option that makes Receive wait in that way.

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package clock
+
+func namespaceOffset() int64 { return 0 }
