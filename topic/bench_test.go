@@ -8,7 +8,7 @@ import (
 // BenchmarkOneThread measures the public calls of one goroutine, per call: a sample of 64 bytes, everything in its caches,
 // nobody asleep. Published has a connected subscription, Alone has none.
 func BenchmarkOneThread(b *testing.B) {
-	p := join(b, nil)
+	p := join(b, domain(b))
 	ctx := context.Background()
 	payload := make([]byte, 64)
 	newPair := func(b *testing.B, name string, subscribe bool) (*Publisher[[]byte], *Subscriber[[]byte]) {
