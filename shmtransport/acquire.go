@@ -130,9 +130,6 @@ func (l *Link) handOut(s *Sample, k int, how holding) {
 	s.link, s.holding = l, holding(l.holdings[k].Load())|how
 	mem.Set64(&l.holdings[k], uint64(s.holding)) // the goroutine that ended the last holding is done with it
 	s.lost, l.lost = l.lost, 0
-	if how == holdsSlot {
-		l.takes++
-	}
 	if n := int32(k + 1); n > l.holdingsUsed.Load() {
 		l.holdingsUsed.Store(n)
 	}

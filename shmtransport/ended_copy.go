@@ -48,7 +48,7 @@ func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
 		remainder.kept = append(remainder.kept, k)
 	}
 	n := min(len(remainder.kept), maxHeld)
-	remainder.holdings, remainder.marks = make([]atomic.Uint64, n), make([]atomic.Uint32, n)
+	remainder.holdings = make([]atomic.Uint64, n)
 	for k := range remainder.holdings {
 		remainder.holdings[k].Store(uint64(k))
 	}

@@ -40,7 +40,7 @@ type Link struct {
 	armed      *atomic.Uint32
 	marksUsed  *atomic.Uint32
 	marks      []atomic.Uint32
-	holdings   []atomic.Uint64 // by mark: the holding
+	holdings   []atomic.Uint64 // by mark: whether and how the application holds a sample
 	copies     []*ring.Copy    // by mark: a small sample
 
 	// For the goroutine that has the Reader's lock.
@@ -53,7 +53,6 @@ type Link struct {
 	lost               uint64 // since the last sample taken
 	highWater          uint32 // private copy of marksUsed
 	answeredWakeCursor uint64 // wake cursor that was answered last
-	takes              uint64 // samples taken in slots, each with a mark
 	mappedBytes        int64  // bytes of mapped arenas
 	mappedArenas       int64  // number of mapped arenas
 	lastCopied         int    // the mark whose copy was made last
@@ -61,10 +60,8 @@ type Link struct {
 	retry atomic.Bool   // a starved link may try again
 	fence atomic.Uint32 // its value means nothing
 
-	released        atomic.Uint64 // released samples that had a mark
-	holdingsUsed    atomic.Int32  // holdings at or above this index were never active
-	finalTakes      atomic.Uint64 // takes + 1 once there are no more, 0 before
-	samplesUnpinned atomic.Bool   // all are released, and there are no more
+	holdingsUsed atomic.Int32 // holdings at or above this index were never active
+	drains       atomic.Bool  // the link is closed, and the pin of the samples held remains
 
 	// For a publisher that ended; see queueEnded. A Link with kept has neither ring nor page, and cursorWord is an
 	// index into kept.

@@ -8,11 +8,11 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// freeMark returns an unused mark from number k on, or -1. Only the goroutine that has the lock sets marks. A goroutine
-// that clears one ends its holding first.
+// freeMark returns an unused mark from number k on, or -1. Only the goroutine that has the lock sets marks. Each is clear
+// when its holding is not active.
 func (l *Link) freeMark(k int) int {
 	for ; k < len(l.holdings); k++ {
-		if !holding(l.holdings[k].Load()).active() && l.marks[k].Load() == 0 {
+		if !holding(l.holdings[k].Load()).active() {
 			return k
 		}
 	}
@@ -31,36 +31,42 @@ func (l *Link) raiseMarksUsed(k int) {
 // release ends a holding. It may be called from any goroutine. Page and ring are touched only for a sample in a slot,
 // because only these keep them mapped.
 func (l *Link) release(u holding) {
-	k := u.mark()
-	if !l.holdings[k].CompareAndSwap(uint64(u), uint64(u.next())) {
+	k, inSlot := u.mark(), u&holdsSlot != 0
+	after := u.next()
+	if inSlot {
+		after = u.ending()
+	}
+	if !l.holdings[k].CompareAndSwap(uint64(u), uint64(after)) {
 		return // released before
+	}
+	if inSlot {
+		mem.Release32(&l.marks[k], 0)
+		failpoint.At("take.release")
+		l.holdings[k].Store(uint64(u.next()))
+		l.unpinSamples()
 	}
 	if l.owner != nil {
 		l.owner.statsChanged()
 	}
-	if u&holdsSlot == 0 {
-		return
-	}
-	mem.Release32(&l.marks[k], 0)
-	failpoint.At("take.release")
-	if n := l.released.Add(1); n+1 == l.finalTakes.Load() {
-		l.unpinSamples()
-	}
 }
 
 // unreleased returns the number of samples that the application holds. It may be called from any goroutine.
-func (l *Link) unreleased() (n int64) {
+func (l *Link) unreleased() int64 { return l.count(holdsSlot | holdsCopy) }
+
+// count returns the number of holdings of some kinds.
+func (l *Link) count(kinds holding) (n int64) {
 	for k := range l.holdingsUsed.Load() {
-		if holding(l.holdings[k].Load()).active() {
+		if holding(l.holdings[k].Load())&kinds != 0 {
 			n++
 		}
 	}
 	return n
 }
 
-// unpinSamples removes the pin that all samples share. Close and the last release may both call it.
+// unpinSamples removes the pin that all samples in slots share, if the link drains and none is held any more. Close and a
+// release may both find that; one of them ends the draining.
 func (l *Link) unpinSamples() {
-	if l.samplesUnpinned.CompareAndSwap(false, true) {
+	if l.drains.Load() && l.count(holdsSlot) == 0 && l.drains.CompareAndSwap(true, false) {
 		l.unpin()
 	}
 }
@@ -77,10 +83,8 @@ func (l *Link) close() {
 	failpoint.At("disconnect.cursor")
 	futex.Wake(l.cursorLow)
 	failpoint.At("disconnect.wake")
-	l.finalTakes.Store(l.takes + 1)
-	if l.released.Load() == l.takes {
-		l.unpinSamples()
-	}
+	l.drains.Store(true)
+	l.unpinSamples()
 	l.unpin()
 }
 

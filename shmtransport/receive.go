@@ -209,5 +209,5 @@ func (r *Reader) notify(f func()) {
 }
 
 func (r *Reader) tooManyHeld(l *Link) error {
-	return &errdefs.LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: int64(len(l.marks)), Remedy: "release some, or raise MaxHeld"}
+	return &errdefs.LimitError{What: fmt.Sprintf("samples of publisher %v held", l.id), Limit: int64(len(l.holdings)), Remedy: "release some, or raise MaxHeld"}
 }

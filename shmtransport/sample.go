@@ -36,7 +36,10 @@ const (
 func (u holding) mark() int    { return int(u & (holdsSlot - 1)) }
 func (u holding) active() bool { return u&(holdsSlot|holdsCopy) != 0 }
 
-// next returns the value for the end of the holding.
+// ending returns the value while the mark of a released sample is being cleared. It is active, and no Sample has it.
+func (u holding) ending() holding { return u + oneHolding }
+
+// next returns the value after the holding.
 func (u holding) next() holding { return u&^(holdsSlot|holdsCopy) + oneHolding }
 
 // Payload returns the message's bytes, nil after Release. They must not be written. A payload in place is read-only

@@ -3,7 +3,6 @@ package topic
 import (
 	"context"
 	"maps"
-	"sync"
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/stats"
@@ -36,11 +35,8 @@ type Publisher[T any] struct {
 	// size returns the encoded length of v; nil if it is known only after encoding.
 	size func(v T) int
 
-	sizeEstimate atomic.Int64                                    // expected payload bytes of the next sample
-	scratch      atomic.Pointer[[shmtransport.SmallPayload]byte] // buffer for encoding small samples; nil while in use
-
-	mu      sync.Mutex // guards encoder, and is never held while a publish waits
-	encoder serde.Encoder[T]
+	sizeEstimate atomic.Int64 // expected payload bytes of the next sample
+	encoders     freeList[encoder[T]]
 }
 
 // NewPublisher creates a publisher. It returns when the existing subscriptions are connected, or after a second if one of
@@ -62,7 +58,8 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	if err != nil {
 		return nil, err
 	}
-	pub := &Publisher[T]{core: core, encoder: codec.Encoder()}
+	pub := &Publisher[T]{core: core}
+	pub.encoders.init(func() *encoder[T] { return &encoder[T]{Encoder: codec.Encoder()} })
 	pub.sizeEstimate.Store(int64(max(opts.InitialSampleSize, 1)))
 	if serde.IsOpaque(codec) {
 		pub.direct, _ = any(core.writer.Publish).(func(context.Context, T) (int, error))
@@ -110,27 +107,17 @@ func (p *Publisher[T]) publishSmall(ctx context.Context, v T) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	room := p.scratch.Swap(nil)
-	if room == nil {
-		room = new([shmtransport.SmallPayload]byte)
+	e := p.encoders.take()
+	encoded, err := e.Append(e.small[:0], v)
+	n := 0
+	if err == nil {
+		if len(encoded) <= p.core.writer.MaxPayload() {
+			p.updateEstimate(len(encoded))
+		}
+		n, err = p.core.writer.Publish(ctx, encoded)
 	}
-	encoded, err := p.append(room[:0], v)
-	if err != nil {
-		return 0, err
-	}
-	n, err := p.core.writer.Publish(ctx, encoded)
-	p.scratch.Store(room)
+	p.encoders.put(e)
 	return n, err
-}
-
-func (p *Publisher[T]) append(dst []byte, v T) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out, err := p.encoder.Append(dst, v)
-	if err == nil && len(out) <= p.core.writer.MaxPayload() {
-		p.updateEstimate(len(out))
-	}
-	return out, err
 }
 
 // encodedLoan is a loan and the length of its payload.
@@ -158,9 +145,9 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ encodedLoan, encoded 
 		}
 	}()
 	b := loan.Bytes()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out, err := p.encoder.Append(b[:0], v)
+	e := p.encoders.take()
+	out, err := e.Append(b[:0], v)
+	p.encoders.put(e)
 	if err != nil {
 		return encodedLoan{}, nil, err
 	}
@@ -181,7 +168,7 @@ func (p *Publisher[T]) encode(ctx context.Context, v T) (_ encodedLoan, encoded 
 // estimate may take a whole ring of memory.
 const largeEstimate = 1 << 20
 
-// updateEstimate adapts the estimate to a sample of n bytes. Called with mu held.
+// updateEstimate adapts the estimate to a sample of n bytes.
 func (p *Publisher[T]) updateEstimate(n int) {
 	guess, size := p.sizeEstimate.Load(), int64(n)
 	switch {

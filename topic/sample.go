@@ -24,18 +24,18 @@ func (s Sample[T]) Value() (v T, err error) {
 		return v, errdefs.Closed("the sample was released")
 	}
 	sub := s.source().sub.(*Subscriber[T])
-	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	var zero T
-	err = s.m.Read(func(b []byte) error { return sub.decoder.Decode(b, sub.value) })
+	d := sub.decoders.take()
+	err = s.m.Read(func(b []byte) error { return d.Decode(b, &d.value) })
 	if err != nil {
-		if errors.As(err, new(*CorruptError)) {
-			*sub.value = zero // partly decoded
+		if !errors.As(err, new(*CorruptError)) { // which interrupts the decoder
+			sub.decoders.put(d)
 		}
 		sub.core.reader.CountDecodeError()
 		return v, err
 	}
-	v, *sub.value = *sub.value, zero // the subscriber must not keep the value alive
+	var zero T
+	v, d.value = d.value, zero // the subscriber must not keep the value alive
+	sub.decoders.put(d)
 	return v, nil
 }
 

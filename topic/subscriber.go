@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,12 +35,9 @@ type SubscriberOptions[T any] struct {
 // A Subscriber receives the samples of every topic that its patterns match, including topics and publishers that appear
 // later.
 type Subscriber[T any] struct {
-	core    *subscriberCore
-	scratch atomic.Pointer[[]shmtransport.Sample] // for ReceiveBatch; nil while in use
-
-	mu      sync.Mutex // guards what follows
-	decoder serde.Decoder[T]
-	value   *T // target of the decoder; one allocation instead of one for each sample
+	core     *subscriberCore
+	scratch  atomic.Pointer[[]shmtransport.Sample] // for ReceiveBatch; nil while in use
+	decoders freeList[decoder[T]]
 }
 
 // NewSubscriber creates a subscriber of one topic, or of all topics that match a pattern. It returns when the existing
@@ -76,7 +72,8 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
-	sub := &Subscriber[T]{decoder: codec.Decoder(), value: new(T)}
+	sub := new(Subscriber[T])
+	sub.decoders.init(func() *decoder[T] { return &decoder[T]{Decoder: codec.Decoder()} })
 	core, err := p.subscribe(ctx, sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
