@@ -135,7 +135,7 @@ inline lookatmarks() {
 	:: r < READERS ->
 #if BROKEN != dead_reader_watched
 		if
-		:: watched[r] && readergone[r] -> watched[r] = false /* step dismiss.status */
+		:: watched[r] && readergone[r] -> watched[r] = false /* step removereader.status */
 		:: watched[r] && readergone[r] && !closing -> skip   /* it was not heard of yet */
 		:: !watched[r] || !readergone[r] -> skip
 		fi;

@@ -151,7 +151,7 @@ func (sub *subscriberCore) connect(f *shmtransport.ReaderFile, path string, pub 
 		AllHistory:   sub.endpoint.Since <= pub.Since,
 		Lossless:     sub.endpoint.Lossless,
 		Timeout:      sub.timeout,
-		Tag: &source{
+		UserData: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
 			typ:      serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},

@@ -89,10 +89,10 @@ func TestDescriptors_EveryCallFailsAndNoPeerIsBlamed(t *testing.T) {
 	if n := harness.CountFiles(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
-	stranger := agent.New(t, dir)
-	stranger.ForbidDescriptors()
-	agent.MustLack(stranger, harness.Descriptors, 0, agent.Join{})
-	stranger.Finish()
+	joiner := agent.New(t, dir)
+	joiner.ForbidDescriptors()
+	agent.MustLack(joiner, harness.Descriptors, 0, agent.Join{})
+	joiner.Finish()
 	// What is connected goes on.
 	pub.Send("p", 300, 5000)
 	poor.Take("s", 300)

@@ -19,7 +19,7 @@ func TestTools_ReadWhereTheyMayNotWrite(t *testing.T) {
 	w.Build("shmmon", "shmrec")
 	pub := w.Publish(harness.Owner(), harness.Publish{Pause: time.Millisecond, Size: 1000})
 	for _, tc := range []struct {
-		who            harness.User
+		user           harness.User
 		line           string
 		code           int
 		stdout, stderr string
@@ -34,9 +34,9 @@ func TestTools_ReadWhereTheyMayNotWrite(t *testing.T) {
 		{harness.Outsider(), "shmmon clean", 1, "", "this process is user 5003"},
 		{harness.Outsider(), "shmmon ps", 1, "", "mode 2750"},
 	} {
-		stdout, stderr, code := w.Run(tc.who, tc.line)
+		stdout, stderr, code := w.Run(tc.user, tc.line)
 		if code != tc.code && (tc.code != 0 || code != 3) || !strings.Contains(stdout, tc.stdout) || !strings.Contains(stderr, tc.stderr) {
-			t.Errorf("%s by the %s: exit code %d\n%s\n%s", tc.line, tc.who.Name, code, stdout, stderr)
+			t.Errorf("%s by the %s: exit code %d\n%s\n%s", tc.line, tc.user.Name, code, stdout, stderr)
 		}
 	}
 	stdout, stderr, _ := w.Run(harness.Member(), "shmmon ps --json")

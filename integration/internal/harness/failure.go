@@ -43,7 +43,7 @@ func failureOf(err error) *Failure {
 		Access:    errors.As(err, new(*registry.AccessError)),
 		Forbidden: errors.As(err, new(*registry.ForbiddenError)),
 	}
-	var room *shmtransport.NoSpaceError
+	var room *shmtransport.NoSlotError
 	var space *topic.SpaceError
 	var memory *topic.MemoryError
 	if errors.As(err, &room) {
