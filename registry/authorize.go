@@ -55,22 +55,22 @@ func (r Rule) allows(uid int, groups []int) bool {
 // AuthorizePublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. User and groups of
 // the participant come from the kernel: the user is the owner of its file, and the groups are those of its process, which must
 // be visible from here unless the rule names the user.
-func (p *Policy) AuthorizePublish(who Participant, topic string) error {
+func (p *Policy) AuthorizePublish(from Participant, topic string) error {
 	r, ok := p.RuleFor(KindPublisher, topic)
-	if !ok || r.allows(who.UID, nil) {
+	if !ok || r.allows(from.UID, nil) {
 		return nil
 	}
-	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, User: userName(who.UID), Policy: p.Path, Rule: r,
+	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, User: userName(from.UID), Policy: p.Path, Rule: r,
 		Remedy: "add user:NAME to that line or run the publisher as another user"}
 	if len(r.Groups) == 0 {
 		return e
 	}
-	as, err := process.CredentialsOf(who.PID, who.StartTime)
+	as, err := process.CredentialsOf(from.PID, from.StartTime)
 	switch {
 	case err != nil:
 		e.Err, e.Reason, e.Remedy = err, "and its groups cannot be asked for ("+err.Error()+")",
 			"name users for publishers whose process is not to be seen by subscribers, as in other pid namespaces"
-	case as.UID != who.UID:
+	case as.UID != from.UID:
 		e.Reason = "and the process that it says it is acts as " + userName(as.UID)
 	case r.allows(as.UID, as.Groups):
 		return nil
@@ -84,8 +84,8 @@ func (p *Policy) AuthorizePublish(who Participant, topic string) error {
 // CheckPublisher returns a *ForbiddenError when a publisher of the domain in dir violates the policy. Either AuthorizePublish
 // forbids it, or its file can be read by others than the rule for subscriptions names, for example because the publisher is
 // older than the policy.
-func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
-	if err := p.AuthorizePublish(who, e.Topic); err != nil {
+func (p *Policy) CheckPublisher(dir string, from Participant, e Endpoint) error {
+	if err := p.AuthorizePublish(from, e.Topic); err != nil {
 		return err
 	}
 	r, ok := p.RuleFor(KindSubscription, e.Topic)

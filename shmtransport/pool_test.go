@@ -31,7 +31,7 @@ func TestPool_HeldSamplesAreNotWithdrawn(t *testing.T) {
 	}
 	var full *NoSlotError
 	if _, err := h.w.Publish(t.Context(), payload); !errors.As(err, &full) {
-		t.Fatalf("got %v, want a *NoSpaceError", err)
+		t.Fatalf("got %v, want a *NoSlotError", err)
 	}
 	for i := range 4 {
 		s, ok, err := tryReceive(other)

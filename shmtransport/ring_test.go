@@ -284,7 +284,7 @@ func TestPool_FullWithdrawsOldestSamples(t *testing.T) {
 		}
 	}
 	if full == nil || full.Limit != 4<<20 {
-		t.Fatalf("got %+v, want a *NoSpaceError with the limit", full)
+		t.Fatalf("got %+v, want a *NoSlotError with the limit", full)
 	}
 	for _, s := range held {
 		s.Release()

@@ -31,7 +31,7 @@ func callOf(w *harness.UserDomain, right string) harness.Call[*agent.State, []st
 }
 
 // What each user may do, by the mode of the domain's directory. All else is refused.
-func TestMode_SaysWhoMayDoWhat(t *testing.T) {
+func TestMode_DecidesRights(t *testing.T) {
 	everything, reading := rights(), []string{"watch", "list", "record"}
 	for _, tc := range []struct {
 		mode          fs.FileMode

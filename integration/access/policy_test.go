@@ -171,7 +171,7 @@ func TestStickyDomain_FilesOfOthersStay(t *testing.T) {
 	pub.Finish()
 }
 
-func TestKernelSays_WhoPublishesAndSubscribes(t *testing.T) {
+func TestKernelSays_EndpointOwners(t *testing.T) {
 	w := harness.NewUserDomain(t, 0o770|fs.ModeSetgid)
 	pub := w.Publish(harness.Owner(), harness.Publish{Pause: time.Millisecond, Size: 1000})
 	sub := w.Subscribe(harness.Member(), harness.Subscribe{})

@@ -83,7 +83,7 @@ func TestShmmon_Policy(t *testing.T) {
 	w.Policy("subscribe load group:6100\n")
 	want("shmmon policy", 1, "members of group 6000 may not subscribe", "start the publisher anew")
 	w.Policy("publish load user:5001\nsubscribe load\n")
-	want("shmmon policy", 1, "line 2", "does not say who")
+	want("shmmon policy", 1, "line 2", "does not say who may subscribe")
 	candidate := filepath.Join(w.Files, "candidate")
 	if err := os.WriteFile(candidate, []byte("publish ** user:5002\n"), 0o644); err != nil {
 		t.Fatal(err)
