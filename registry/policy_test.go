@@ -194,9 +194,9 @@ func TestPolicy_UserFromKernel(t *testing.T) {
 	in, inStart := sleeperAs(t, 5002, 6002, 6000)
 	out, outStart := sleeperAs(t, 5003, 6003)
 	for _, tc := range []struct {
-		participant   Participant
-		topic string
-		want  string
+		participant Participant
+		topic       string
+		want        string
 	}{
 		{Participant{UID: 5001}, "a", ""},
 		{Participant{UID: 5002, PID: in, StartTime: inStart}, "a", ""},

@@ -38,9 +38,9 @@ type NoSlotError struct {
 
 func (e *NoSlotError) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("no space for a slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
+		return fmt.Sprintf("no slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
 	}
-	return fmt.Sprintf("no space for a slot of %d bytes: %d available of the publisher's limit of %d, %d slots held by readers; raise MemoryLimit or release samples earlier",
+	return fmt.Sprintf("no slot of %d bytes: %d bytes available of the publisher's limit of %d, %d slots held by readers; raise MemoryLimit or release samples earlier",
 		e.Needed, e.Available, e.Limit, e.Held)
 }
 

@@ -202,7 +202,7 @@ type ConnectOptions struct {
 	AllHistory   bool   // every sample ever published counts, though it may be lost
 	Lossless     bool
 	Timeout      time.Duration
-	UserData     any // result of Sample.UserData
+	UserData     any // result of Sample.UserData; the Reader does not use it
 
 	// Accept is called, if set, with the owner of each of these files, as the kernel reports it. On error the file is
 	// not read.

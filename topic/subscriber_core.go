@@ -226,8 +226,8 @@ func (sub *subscriberCore) failed(id shmtransport.PublisherID, err error) {
 
 // dropped is called by the reader when samples of an ended publisher were discarded. The publisher's record may be long
 // gone.
-func (sub *subscriberCore) dropped(tag any, err *DroppedError) {
-	p, src := sub.p, tag.(*source)
+func (sub *subscriberCore) dropped(userData any, err *DroppedError) {
+	p, src := sub.p, userData.(*source)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -93,7 +93,7 @@ func lateForAddressSpace(t *testing.T, lean harness.Options) {
 		t.Errorf("with room again it lost %d", a.Lost)
 	}
 	if a := poor.Hear(topic.Unavailable, 0); a.Count != 1 {
-		t.Errorf("it heard of %d unusable publishers", a.Count)
+		t.Errorf("it heard of %d unavailable publishers", a.Count)
 	}
 	agent.Finish(poor, pub, late)
 }

@@ -109,7 +109,7 @@ func TestDescriptors_EveryCallFailsAndNoPeerIsBlamed(t *testing.T) {
 	poor.Take("s", 1)
 	poor.Hear(topic.Joined, 3) // itself, the two
 	if a := poor.Hear(topic.Unavailable, 0); a.Count != 0 {
-		t.Errorf("%d peers were called unusable", a.Count)
+		t.Errorf("%d peers were called unavailable", a.Count)
 	}
 	agent.Finish(poor, pub, newcomer)
 }

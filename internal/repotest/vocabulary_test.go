@@ -16,7 +16,7 @@ import (
 var oldWords = regexp.MustCompile(`(?i)\b(killpoints?|shmbus_killpoints|acquaintances?|laments?|siege|chroniclers?|squeezed|deeds?|tryall|` +
 	`OwnWord|PIDProof|TakenError|ExplainTaken|FollowMembers|CatchUp|Abandon|PeekInterval|meetAll|unmeet|entities|EntityID|MaxEntities|IsOurWant|CapacityError|` +
 	`burials?|corpses?|glance[ds]?|heed(?:s|ed)?|poked|untidy|tall(?:y|ies)|obey|dismiss(?:es|ed)?|spoil(?:s|ed)?|witness(?:es)?|strangers?|crowd(?:s|ed)?|` +
-	`NoSpaceError|SHMBUS_TEST_STORM)\b`)
+	`unusable|NoSpaceError|SHMBUS_TEST_STORM)\b`)
 
 // pronouns stand for processes and users where a noun should. The rights of users may be asked for with who.
 var (
