@@ -8,8 +8,8 @@ import (
 	"github.com/shmbus/shmbus/internal/futex"
 )
 
-// The loop scans for at most half of the time, however often the bells ring. A scan counts with its duration, within these
-// limits. A pause follows when scans are ahead of their half by more than maxAhead. Without that allowance each scan would be
+// The loop scans for at most two thirds of the time, however often the bells ring. A scan counts with its duration, within these
+// limits. A pause follows when scans are ahead of their share by more than maxAhead. Without that allowance each scan would be
 // followed by a pause, and the shortest sleep of an idle process takes a millisecond.
 const (
 	minCost  = 200 * time.Microsecond
@@ -22,7 +22,7 @@ func (r *Registry) loop() {
 	e := new(waitWords)
 	complained := false
 	hasBell := true
-	var nextFull, paid time.Time // scans so far have used their half of the time until paid
+	var nextFull, paid time.Time // scans so far have used their share of the time until paid
 	for {
 		begin := time.Now()
 		deep := hinted
@@ -52,7 +52,7 @@ func (r *Registry) loop() {
 		if paid.Before(begin) {
 			paid = begin
 		}
-		paid = paid.Add(2 * cost)
+		paid = paid.Add(cost + cost/2)
 		if ahead := time.Until(paid); ahead > maxAhead {
 			time.Sleep(ahead)
 		}
