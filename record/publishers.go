@@ -70,7 +70,13 @@ func (s *sources) add(src *source) {
 	defer s.mu.Unlock()
 	s.byID[src.id] = src
 	if at, ok := s.earlyEnds[src.id]; ok {
-		src.ended = at
+		s.addGone(src, at)
+	}
+}
+
+func (s *sources) addGone(src *source, stamp int64) {
+	if src.ended == 0 {
+		src.ended = stamp
 		s.gone = append(s.gone, src)
 	}
 }
@@ -81,14 +87,25 @@ func (s *sources) end(id topic.PublisherID, stamp int64) {
 	defer s.mu.Unlock()
 	s.changed.Store(true)
 	if src := s.byID[id]; src != nil {
-		src.ended = stamp
-		s.gone = append(s.gone, src)
+		s.addGone(src, stamp)
 		return
 	}
 	if len(s.earlyEnds) >= maxEarlyEnds {
 		clear(s.earlyEnds)
 	}
 	s.earlyEnds[id] = stamp
+}
+
+// endAbsent is end for all publishers that are not present. The subscription's last reports may come after its Close.
+func (s *sources) endAbsent(present map[topic.PublisherID]bool, stamp int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, src := range s.byID {
+		if !present[id] {
+			s.changed.Store(true)
+			s.addGone(src, stamp)
+		}
+	}
 }
 
 // takeGone removes and returns the sources that are gone. Every received sample must have been recorded.

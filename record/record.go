@@ -90,7 +90,7 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
 		defer cancel()
 	}
-	err = r.addIdleTopics(p.Dir(), o.wants)
+	_, err = r.addIdleTopics(p.Dir(), o.wants)
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() { wall.Watch(background) })
@@ -111,7 +111,10 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 	summary.Dropped = stats.Dropped
 	sub.Close()
 	if err == nil {
-		err = r.addIdleTopics(p.Dir(), o.wants)
+		var present map[topic.PublisherID]bool
+		if present, err = r.addIdleTopics(p.Dir(), o.wants); present != nil {
+			sources.endAbsent(present, r.end)
+		}
 	}
 	if cerr := r.close(); err == nil {
 		err = cerr

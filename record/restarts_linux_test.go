@@ -34,8 +34,7 @@ func TestRecord_RestartedPublishers(t *testing.T) {
 	if err != nil || len(info.Topics) != 1 || info.SequenceGaps != 0 {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	// The last ones may still be there for the recorder when it ends.
-	if topic := info.Topics[0]; topic.Publishers != n || topic.PublishersGone < n/2 {
+	if topic := info.Topics[0]; topic.Publishers != n || topic.PublishersGone != n {
 		t.Errorf("%d publishers, %d gone", topic.Publishers, topic.PublishersGone)
 	}
 	for _, m := range messages(t, path) {
@@ -119,4 +118,34 @@ func declared(t testing.TB, path string) []*mcapfile.Channel {
 		t.Fatal(err)
 	}
 	return r.Channels()
+}
+
+// The publishers close right before the recording ends, so that it may end before the subscription reports them.
+func TestRecord_PublishersGoneAtTheStop(t *testing.T) {
+	o := domain(t)
+	node, p := join(t, o), join(t, o)
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "f.mcap")
+		r := start(t, p, path, RecordOptions{})
+		const n = 20
+		var pubs []*topic.Publisher[string]
+		for range n {
+			pub := publisher[string](t, node, "a", nil)
+			publish(t, pub, "x")
+			pubs = append(pubs, pub)
+		}
+		for _, pub := range pubs {
+			if err := pub.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.stop()
+		info, err := ReadInfo(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Topics[0]; got.Publishers != n || got.PublishersGone != n {
+			t.Fatalf("%d publishers, %d gone", got.Publishers, got.PublishersGone)
+		}
+	}
 }

@@ -20,7 +20,8 @@ type Type struct {
 	Schema         []byte
 }
 
-// A Codec creates encoders and decoders for values of T. It is immutable and may be used concurrently.
+// A Codec creates encoders and decoders for values of T. It is immutable and may be used concurrently. A publisher or
+// subscriber has as many encoders or decoders as it uses at once. It calls them without a lock held, so they may use it.
 type Codec[T any] interface {
 	Type() Type
 	Encoder() Encoder[T]

@@ -197,7 +197,7 @@ func FuzzTake(f *testing.F) {
 		if depth&8 != 0 {
 			newRing = newEntryRing
 		}
-		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), InitialSampleSize: 100})
+		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), InitialSampleSize: SmallPayload + 1})
 		page := mem.Alloc(linkPageSize)
 		mem.Uint64(page, pageOffPublisher).Store(h.w.ID().Participant)
 		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)

@@ -24,11 +24,13 @@ func inSlotsAndEntries(t *testing.T, test func(*testing.T, ringMaker)) {
 	t.Run("entries", func(t *testing.T) { test(t, newEntryRing) })
 }
 
-// newHeapRing makes a publisher that puts small samples into slots too, which keeps tests of slots small.
+// newHeapRing makes a publisher that puts small samples into slots too, unless they are empty. This keeps tests of slots
+// small.
 func newHeapRing(t testing.TB, opts WriterOptions) *heapRing {
 	t.Helper()
-	opts.slotsOnly = true
-	return newEntryRing(t, opts)
+	h := newEntryRing(t, opts)
+	h.w.maxInEntry = min(h.w.maxInEntry, 0)
+	return h
 }
 
 func newEntryRing(t testing.TB, opts WriterOptions) *heapRing {

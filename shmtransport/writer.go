@@ -128,11 +128,8 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		inRing:     make([]slotID, opts.Depth),
 		roomUntil:  never,
 	}
-	switch {
-	case opts.Depth == 1:
+	if opts.Depth == 1 {
 		w.maxInEntry = -1 // an entry holds no sample while it is written, and this ring has no other
-	case opts.slotsOnly:
-		w.maxInEntry = 0
 	}
 	w.useStatsBlock(mem.Alloc(stats.Size))
 	for i := range w.inRing {

@@ -23,8 +23,6 @@ type WriterOptions struct {
 
 	// Failed is called, if set, on a goroutine of its own when the Writer removes a reader that truncated its file.
 	Failed func(LinkRequest, error)
-
-	slotsOnly bool // small payloads get slots too unless they are empty, for tests
 }
 
 // largestPayload is MaxPayload, or less where an int has 32 bits, so that slot sizes do not overflow.

@@ -85,15 +85,43 @@ func (c *callbacks) finish(limit time.Duration) {
 	}
 }
 
-// A queuedHandler passes log records to an application's handler through callbacks.
+// logBacklog is the number of log records that may wait for the handler.
+const logBacklog = 1000
+
+// logCalls are the calls of an application's log handler.
+type logCalls struct {
+	callbacks
+
+	backlog sync.Mutex // guards what follows
+	waiting int        // records in the queue
+	dropped int        // records dropped since the last one that was queued
+}
+
+// A queuedHandler passes log records to an application's handler through logCalls.
 type queuedHandler struct {
 	slog.Handler
-	calls *callbacks
+	calls *logCalls
 }
 
 func (h queuedHandler) Handle(ctx context.Context, r slog.Record) error {
+	c := h.calls
+	c.backlog.Lock()
+	defer c.backlog.Unlock()
+	if c.waiting == logBacklog {
+		c.dropped++
+		return nil
+	}
 	r = r.Clone()
-	h.calls.add(func() { _ = h.Handler.Handle(ctx, r) }) // slog.Logger ignores the error, too
+	if c.dropped > 0 {
+		r.AddAttrs(slog.Int("dropped_before", c.dropped))
+	}
+	c.waiting, c.dropped = c.waiting+1, 0
+	c.add(func() {
+		c.backlog.Lock()
+		c.waiting--
+		c.backlog.Unlock()
+		_ = h.Handler.Handle(ctx, r) // slog.Logger ignores the error, too
+	})
 	return nil
 }
 

@@ -148,3 +148,64 @@ func TestCallbacks_CloseFinishesTheLog(t *testing.T) {
 		}
 	}
 }
+
+// A backlogHandler notes the records that it gets after it may continue.
+type backlogHandler struct {
+	slog.Handler
+	continues chan struct{}
+	got       *[]slog.Record
+}
+
+func (h backlogHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h backlogHandler) Handle(_ context.Context, r slog.Record) error {
+	<-h.continues
+	*h.got = append(*h.got, r)
+	return nil
+}
+
+func TestCallbacks_LogBacklogIsBounded(t *testing.T) {
+	o := *domain(t)
+	var got []slog.Record
+	h := backlogHandler{slog.DiscardHandler, make(chan struct{}), &got}
+	o.Logger = slog.New(h)
+	p := join(t, &o)
+	p.log.Warn("in the handler")
+	for handling := false; !handling; {
+		p.logCalls.backlog.Lock()
+		handling = p.logCalls.waiting == 0
+		p.logCalls.backlog.Unlock()
+		runtime.Gosched()
+	}
+	const dropped = 7
+	for range logBacklog + dropped {
+		p.log.Warn("waits")
+	}
+	h.continues <- struct{}{}
+	for taken := false; !taken; {
+		p.logCalls.backlog.Lock()
+		taken = p.logCalls.waiting < logBacklog
+		p.logCalls.backlog.Unlock()
+		runtime.Gosched()
+	}
+	p.log.Warn("after")
+	close(h.continues)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1+logBacklog+1 {
+		t.Fatalf("%d records", len(got))
+	}
+	for i, r := range got {
+		says := int64(0)
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "dropped_before" {
+				says = a.Value.Int64()
+			}
+			return true
+		})
+		if want := int64(dropped * (i / (1 + logBacklog))); says != want {
+			t.Errorf("record %d, %q, says that %d were dropped before, not %d", i, r.Message, says, want)
+		}
+	}
+}

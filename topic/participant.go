@@ -20,7 +20,7 @@ type Options struct {
 	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
 	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
 	Unit   string       // name of this participant for people; default the executable's name
-	Logger *slog.Logger // logs background failures; its handler runs mostly on goroutines of the library, where a panic ends the program, and may use the Participant; one call may still run when Close returns; default none
+	Logger *slog.Logger // logs background failures; its handler runs mostly on goroutines of the library, where a panic ends the program, and may use the Participant; 1000 records wait for it, further ones are dropped, and the next has their number as dropped_before; one call may still run when Close returns; default none
 
 	// ReadOnly joins without write access: for a user with read permission only, or for an observer that must stay
 	// invisible. Other participants do not see this participant or its subscribers, and no publisher waits for them. Each
@@ -34,7 +34,7 @@ type Participant struct {
 	reg      *registry.Registry
 	readOnly bool
 	log      *slog.Logger
-	logCalls callbacks // of the handler of log
+	logCalls logCalls // of the handler of log
 	clock    clock.Clock
 	wall     *clock.Wall
 	readers  shmtransport.ReaderSet
