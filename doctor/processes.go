@@ -52,9 +52,9 @@ func (x *examination) reportDead(id registry.ID, names []string) {
 			slots += n
 		}
 	}
-	who := fmt.Sprintf("participant %v", id)
+	name := fmt.Sprintf("participant %v", id)
 	if known {
-		who = fmt.Sprintf("%s (pid %d)", p.Unit, p.PID)
+		name = fmt.Sprintf("%s (pid %d)", p.Unit, p.PID)
 	}
 	var more []string
 	if slots > 0 {
@@ -63,7 +63,7 @@ func (x *examination) reportDead(id registry.ID, names []string) {
 	if n := x.marks(id); n > 0 {
 		more = append(more, "marks on "+plural(n, "sample")+" of others")
 	}
-	what := fmt.Sprintf("%s is dead, and left %s, %s", who, plural(len(names), "file"), formatSize(bytes))
+	what := fmt.Sprintf("%s is dead, and left %s, %s", name, plural(len(names), "file"), formatSize(bytes))
 	if len(more) > 0 {
 		what += ", with " + strings.Join(more, " and ")
 	}
@@ -146,7 +146,7 @@ func (x *examination) processes() {
 		if p.State != x.before.members[p.ID].State {
 			continue
 		}
-		who := fmt.Sprintf("%s (pid %d)", p.Unit, p.PID)
+		name := fmt.Sprintf("%s (pid %d)", p.Unit, p.PID)
 		switch p.State {
 		case registry.StateStopped:
 			pubs, subs := 0, 0
@@ -158,19 +158,19 @@ func (x *examination) processes() {
 				}
 			}
 			x.add(Finding{Severity: Warning, Fault: Stopped, Where: whereParticipant(p),
-				What: fmt.Sprintf("%s is stopped, by a signal or a debugger, with %s and %s", who, plural(pubs, "publisher"), plural(subs, "subscription")),
+				What: fmt.Sprintf("%s is stopped, by a signal or a debugger, with %s and %s", name, plural(pubs, "publisher"), plural(subs, "subscription")),
 				Why: "It is alive, so nothing of it is removed. It publishes and receives nothing, admits no new subscriptions, keeps the samples " +
 					"that it holds, and publishers wait for it if it is lossless, up to its timeout.",
 				Remedy: "Let it go on, or end it. It counts as lost what it missed.", Command: fmt.Sprintf("kill -CONT %d", p.PID)})
 		case registry.StateEnded:
 			x.add(Finding{Severity: Warning, Fault: Ended, Where: whereParticipant(p),
-				What:    fmt.Sprintf("%s has ended, but something holds the lock that says it lives", who),
+				What:    fmt.Sprintf("%s has ended, but something holds the lock that says it lives", name),
 				Why:     "Others take it for alive, and its files stay. The lock goes with the last process that has the file open or mapped.",
 				Remedy:  "End what has the file open: mostly a child that it forked without exec.",
 				Command: "fuser -v " + x.path(p.ID.String()+"."+registry.SuffixParticipant)})
 		case registry.StateUnseen:
 			x.add(Finding{Severity: Note, Fault: Unseen, Where: whereParticipant(p),
-				What: fmt.Sprintf("%s lives, and its process cannot be seen from here", who),
+				What: fmt.Sprintf("%s lives, and its process cannot be seen from here", name),
 				Why: "Mostly it is in another pid namespace (a container), or /proc hides it. The lock on its file says that it lives. Its death " +
 					"is noticed after some 50 ms instead of at once, and whether it is stopped cannot be told.",
 				Remedy: "Nothing needs to be done. Inside its container its pid is the one it says."})

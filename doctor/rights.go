@@ -35,7 +35,7 @@ func (x *examination) modes() {
 	for d, names := range wider {
 		severity, why := Warning, "Users who should not can read what is published, or move processes that sleep to where nothing wakes them."
 		if d.is&^d.want&0o022 != 0 {
-			severity, why = Problem, "Users who should not can write into these files, and so spoil what others publish and receive."
+			severity, why = Problem, "Users who should not can write into these files, and so corrupt what others publish and receive."
 		}
 		x.add(Finding{Severity: severity, Fault: WiderMode, What: modeDifference(d.is, d.want, names), Why: why, Remedy: remedy,
 			Command: x.chmod(d.want, names), Where: Where{}.files(names...)})

@@ -28,16 +28,16 @@ func (x *examination) publishers() {
 }
 
 func (x *examination) publisher(p registry.Participant, e registry.Endpoint, was, now registry.PublisherStats) {
-	who := fmt.Sprintf("the publisher of %s in %s (pid %d)", e.Topic, p.Unit, p.PID)
+	subject := fmt.Sprintf("the publisher of %s in %s (pid %d)", e.Topic, p.Unit, p.PID)
 	if n := increase(was.Failed, now.Failed); n > 0 {
 		x.add(Finding{Severity: Warning, Fault: Failing, Where: whereEndpoint(p, e),
-			What:   fmt.Sprintf("%s failed to publish %s in %s", who, plural(int(min(n, 1<<30)), "time"), formatDuration(x.report.Sampled)),
+			What:   fmt.Sprintf("%s failed to publish %s in %s", subject, plural(int(min(n, 1<<30)), "time"), formatDuration(x.report.Sampled)),
 			Why:    "These messages were not published, and no subscription counts them as lost. The program has the error.",
 			Remedy: "See what it says. Mostly there is no memory (see nearly-full, held and loans), or the message is larger than MaxPayload."})
 	}
 	if a, b := was.Loans, now.Loans; min(a, b) >= minLoans {
 		x.add(Finding{Severity: Warning, Fault: Loans, Where: whereEndpoint(p, e),
-			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", who, b),
+			What:   fmt.Sprintf("%s has lent its program %d slots that were neither published nor given back", subject, b),
 			Why:    "These slots are not in use, and they are not free: a loan that is forgotten costs its memory until the publisher closes.",
 			Remedy: "End each loan, on every path: Commit it or Discard it."})
 	}
@@ -47,14 +47,14 @@ func (x *examination) publisher(p registry.Participant, e registry.Endpoint, was
 	}
 	if ring.Full && before.Full {
 		x.add(Finding{Severity: Warning, Fault: NoPlace, Where: whereEndpoint(p, e),
-			What:   fmt.Sprintf("%s has no place for another subscription: %s are connected", who, plural(len(ring.Admitted), "subscription")),
+			What:   fmt.Sprintf("%s has no place for another subscription: %s are connected", subject, plural(len(ring.Admitted), "subscription")),
 			Why:    "A new subscription gets nothing from it, and an error that says so.",
 			Remedy: "Close subscriptions that are not needed, or publish the same on another topic for some of them."})
 	}
 	idle := min(x.idleBytes(e.ID), int64(min(now.Memory, math.MaxInt64)))
 	if idle >= minIdleBytes && len(x.now.inaccessible) == 0 && idle >= int64(now.Memory/2) && was.Messages >= uint64(ring.Depth) {
 		x.add(Finding{Severity: Note, Fault: IdleMemory, Where: whereEndpoint(p, e),
-			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", who, formatSize(idle)),
+			What:   fmt.Sprintf("%s has %s in slots of sizes that nothing it has published lately needs", subject, formatSize(idle)),
 			Why:    "Messages were larger once. Slots of that size stay until the publisher closes or comes to its MemoryLimit.",
 			Remedy: "If it matters, give that publisher a MemoryLimit, or publish the large messages on a topic of their own."})
 	}
@@ -125,8 +125,8 @@ func (x *examination) deadReader(p registry.Participant, e registry.Endpoint, re
 		remedy, command = "Let it go on.", fmt.Sprintf("kill -CONT %d", p.PID)
 	}
 	dead := fmt.Sprintf("participant %v", reader)
-	if who, ok := x.now.members[reader]; ok {
-		dead = fmt.Sprintf("%s (pid %d)", who.Unit, who.PID)
+	if p, ok := x.now.members[reader]; ok {
+		dead = fmt.Sprintf("%s (pid %d)", p.Unit, p.PID)
 	}
 	x.add(Finding{Severity: Warning, Fault: DeadReader, Where: whereEndpoint(p, e), Why: why, Remedy: remedy, Command: command,
 		What: fmt.Sprintf("the publisher of %s in %s (pid %d) keeps %s marked for %s, which is dead", e.Topic, p.Unit, p.PID, plural(n, "slot"), dead)})

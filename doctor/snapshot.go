@@ -68,12 +68,12 @@ func takeSnapshot(ctx context.Context, dir string, observer *registry.Observer) 
 	if info, err := os.Stat(dir); err == nil {
 		l.groupReadOnly = info.Mode()&0o060 == 0o040
 	}
-	who, err := observer.Snapshot()
+	observed, err := observer.Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	l.stats = observer.Stats()
-	for _, p := range who {
+	for _, p := range observed {
 		l.members[p.ID] = p
 		for _, e := range p.Endpoints {
 			l.topics[e.ID] = e.Topic

@@ -59,7 +59,7 @@
 #include "memory.pml"
 
 bool publishersleeps, readersleeps; /* as the kernel has it */
-bool readergone;                    /* the publisher heard of the death, and dismissed the reader */
+bool readergone;                    /* the publisher heard of the death, and removed the reader */
 bool pauses;                        /* the reader's application does something else */
 bool overwritten;
 

@@ -135,7 +135,7 @@ inline lookatmarks() {
 	:: r < READERS ->
 #if BROKEN != dead_reader_watched
 		if
-		:: watched[r] && readergone[r] -> watched[r] = false /* step dismiss.status */
+		:: watched[r] && readergone[r] -> watched[r] = false /* step removereader.status */
 		:: watched[r] && readergone[r] && !closing -> skip   /* it was not heard of yet */
 		:: !watched[r] || !readergone[r] -> skip
 		fi;
@@ -617,10 +617,10 @@ inline letgo(m) {
 }
 
 /* Whether what a mark holds is not what it was taken for. */
-#define spoilt(m) (heldseq[m] > 0 && \
+#define overwritten(m) (heldseq[m] > 0 && \
 	(memory[PAYLOAD(heldslot[m])] != heldseq[m] || memory[HEADER(heldslot[m])] != heldseq[m]))
 
-inline look(m) { d_step { torn = torn || spoilt(m) } assert(!torn) }
+inline look(m) { d_step { torn = torn || overwritten(m) } assert(!torn) }
 
 proctype reader(byte me) {
 	byte cursor, w, v, k, high, lost, received;
@@ -651,7 +651,7 @@ proctype reader(byte me) {
 #endif
 		:: k == MARKS -> k = 0
 		fi
-	:: spoilt(0) || spoilt(MARKS - 1) -> torn = true; assert(!torn)      /* at any time while it is held */
+	:: overwritten(0) || overwritten(MARKS - 1) -> torn = true; assert(!torn)      /* at any time while it is held */
 	:: heldseq[0] > 0 -> letgo(0)
 	:: heldseq[MARKS - 1] > 0 -> letgo(MARKS - 1)
 	:: over && heldseq[0] == 0 && heldseq[MARKS - 1] == 0 -> miscounted = received + lost != published; break

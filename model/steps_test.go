@@ -47,7 +47,7 @@ func marks(t *testing.T) (all []mark) {
 
 // protocols are the tables of steps that are modelled, by the first part of the steps' names.
 func protocols() []string {
-	return []string{"admit", "dismiss", "publish", "small", "reclaim", "takeback", "grow", "shrink", "take", "copy", "skip",
+	return []string{"admit", "removereader", "publish", "small", "reclaim", "takeback", "grow", "shrink", "take", "copy", "skip",
 		"sleep", "backpressure", "disconnect", "close"}
 }
 
@@ -76,9 +76,9 @@ func notModelled() map[string]string {
 		"admit.start":        "the reader asks for all there ever was: it is 1",
 		"admit.link":         "there is one link between the two",
 		"admit.reader":       "an entry belongs to one reader from the start",
-		"dismiss.reader":     "the same",
-		"dismiss.full":       "there are as many entries as readers",
-		"dismiss.generation": "no process waits for an entry that was refused",
+		"removereader.reader":     "the same",
+		"removereader.full":       "there are as many entries as readers",
+		"removereader.generation": "no process waits for an entry that was refused",
 		"publish.head":       "a hint: a reader that skips takes any number it may find there",
 		"publish.count":      "figures, on which nothing rests",
 		"take.count":         "the same",

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// whoIs returns a participant as an observer and as another participant see it.
-func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
+// seenAs returns a participant as an observer and as another participant see it.
+func seenAs(t *testing.T, dir string, id ID) (observed, met Participant) {
 	t.Helper()
 	o, err := Observe(dir)
 	if err != nil {
@@ -50,7 +50,7 @@ func whoIs(t *testing.T, dir string, id ID) (observed, met Participant) {
 func TestParticipant_UserAndPIDFromKernel(t *testing.T) {
 	dir := domain(t)
 	r := watch(t, dir)
-	observed, met := whoIs(t, dir, r.ID())
+	observed, met := seenAs(t, dir, r.ID())
 	for _, p := range []Participant{observed, met} {
 		if p.UID != os.Geteuid() || p.GID != os.Getegid() || p.PID != os.Getpid() {
 			t.Errorf("%+v", p)
@@ -76,7 +76,7 @@ func TestPIDCheck_FalsePID(t *testing.T) {
 		"a process of another boot":      {func(h *header) { h.self.BootID[3]++ }, PIDUnverified},
 	} {
 		f := forge(t, dir, tc.alter)
-		observed, met := whoIs(t, dir, f.id)
+		observed, met := seenAs(t, dir, f.id)
 		if observed.ID != f.id || observed.PIDCheck != tc.want || met.PIDCheck != tc.want || observed.UID != 0 {
 			t.Errorf("%s: %v and %v of user %d, want %v", what, observed.PIDCheck, met.PIDCheck, observed.UID, tc.want)
 		}

@@ -14,7 +14,7 @@ import (
 type ForbiddenError struct {
 	Topic  string
 	Kind   Kind // KindPublisher: publishing is forbidden; KindSubscription: subscribing
-	Who    string
+	User   string
 	Policy string // path of the file
 	Rule   Rule   // the line that decides
 	Reason string // more about the cause, or empty
@@ -27,7 +27,7 @@ func (e *ForbiddenError) Error() string {
 	if e.Kind == KindSubscription {
 		verb = "subscribe to"
 	}
-	s := fmt.Sprintf("%s may not %s %q: %s, line %d, says %q", e.Who, verb, e.Topic, e.Policy, e.Rule.Line, e.Rule)
+	s := fmt.Sprintf("%s may not %s %q: %s, line %d, says %q", e.User, verb, e.Topic, e.Policy, e.Rule.Line, e.Rule)
 	if e.Reason != "" {
 		s += ", " + e.Reason
 	}
@@ -55,22 +55,22 @@ func (r Rule) allows(uid int, groups []int) bool {
 // AuthorizePublish returns a *ForbiddenError when the policy does not let a participant publish on a topic. User and groups of
 // the participant come from the kernel: the user is the owner of its file, and the groups are those of its process, which must
 // be visible from here unless the rule names the user.
-func (p *Policy) AuthorizePublish(who Participant, topic string) error {
+func (p *Policy) AuthorizePublish(from Participant, topic string) error {
 	r, ok := p.RuleFor(KindPublisher, topic)
-	if !ok || r.allows(who.UID, nil) {
+	if !ok || r.allows(from.UID, nil) {
 		return nil
 	}
-	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(who.UID), Policy: p.Path, Rule: r,
+	e := &ForbiddenError{Topic: topic, Kind: KindPublisher, User: userName(from.UID), Policy: p.Path, Rule: r,
 		Remedy: "add user:NAME to that line or run the publisher as another user"}
 	if len(r.Groups) == 0 {
 		return e
 	}
-	as, err := process.CredentialsOf(who.PID, who.StartTime)
+	as, err := process.CredentialsOf(from.PID, from.StartTime)
 	switch {
 	case err != nil:
 		e.Err, e.Reason, e.Remedy = err, "and its groups cannot be asked for ("+err.Error()+")",
 			"name users for publishers whose process is not to be seen by subscribers, as in other pid namespaces"
-	case as.UID != who.UID:
+	case as.UID != from.UID:
 		e.Reason = "and the process that it says it is acts as " + userName(as.UID)
 	case r.allows(as.UID, as.Groups):
 		return nil
@@ -84,8 +84,8 @@ func (p *Policy) AuthorizePublish(who Participant, topic string) error {
 // CheckPublisher returns a *ForbiddenError when a publisher of the domain in dir violates the policy. Either AuthorizePublish
 // forbids it, or its file can be read by others than the rule for subscriptions names, for example because the publisher is
 // older than the policy.
-func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
-	if err := p.AuthorizePublish(who, e.Topic); err != nil {
+func (p *Policy) CheckPublisher(dir string, from Participant, e Endpoint) error {
+	if err := p.AuthorizePublish(from, e.Topic); err != nil {
 		return err
 	}
 	r, ok := p.RuleFor(KindSubscription, e.Topic)
@@ -96,7 +96,7 @@ func (p *Policy) CheckPublisher(dir string, who Participant, e Endpoint) error {
 	if err != nil || own.Mode.Perm()&0o077 == 0 || own.Mode.Perm()&0o037 == 0 && slices.Contains(r.Groups, own.GID) {
 		return nil // the publisher is gone, or its file is closed enough
 	}
-	return &ForbiddenError{Topic: e.Topic, Kind: KindSubscription, Who: "members of " + groupName(own.GID), Policy: p.Path, Rule: r,
+	return &ForbiddenError{Topic: e.Topic, Kind: KindSubscription, User: "members of " + groupName(own.GID), Policy: p.Path, Rule: r,
 		Reason: fmt.Sprintf("but can: the publisher's file has mode %s", octal(own.Mode)), Remedy: "start the publisher anew"}
 }
 
@@ -108,7 +108,7 @@ func (r *Registry) Policy() *Policy { return r.policy }
 // process may not publish on the topic: all subscribers would refuse the publisher.
 func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err error) {
 	if rule, ok := r.policy.RuleFor(KindPublisher, topic); ok && !rule.allows(os.Geteuid(), ownGroups()) {
-		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()),
+		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, User: userName(os.Geteuid()) + groupNames(ownGroups()),
 			Policy: r.policy.Path, Rule: rule,
 			Remedy: "run as one of these, have the user put into one of these groups and start anew, or have that line changed"}
 	}
@@ -119,7 +119,7 @@ func (r *Registry) PublisherFile(topic string) (mode fs.FileMode, group int, err
 	case len(rule.Groups) == 0 || rule.Groups[0] == 0:
 		return 0o600, 0, nil // root reads it whatever its mode
 	case os.Geteuid() != 0 && !slices.Contains(ownGroups(), rule.Groups[0]):
-		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, Who: userName(os.Geteuid()) + groupNames(ownGroups()),
+		return 0, 0, &ForbiddenError{Topic: topic, Kind: KindPublisher, User: userName(os.Geteuid()) + groupNames(ownGroups()),
 			Policy: r.policy.Path, Rule: rule,
 			Reason: "and only a member can give files to " + groupName(rule.Groups[0]),
 			Remedy: "have the publisher's user put into the group of the users that may subscribe, and start it anew"}
@@ -140,7 +140,7 @@ func (r *Registry) ExplainOpen(topic string, err error) error {
 	if len(rule.Groups) != 0 {
 		remedy = "have this user put into that group and start the program anew, or " + remedy
 	}
-	return &ForbiddenError{Topic: topic, Kind: KindSubscription, Who: userName(access.User) + groupNames(access.Groups),
+	return &ForbiddenError{Topic: topic, Kind: KindSubscription, User: userName(access.User) + groupNames(access.Groups),
 		Policy: r.policy.Path, Rule: rule,
 		Reason: fmt.Sprintf("so the file has mode %s and belongs to %s, %s", octal(access.Mode), userName(access.UID), groupName(access.GID)),
 		Remedy: remedy, Err: err}

@@ -18,7 +18,7 @@ const (
 
 var changeNames = [...]string{
 	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed", Updated: "updated",
-	Corrupt: "corrupt", VersionMismatch: "incompatible",
+	Corrupt: "corrupt", VersionMismatch: "version mismatch",
 }
 
 func (k ChangeKind) String() string {

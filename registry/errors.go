@@ -56,11 +56,11 @@ func nameConflict(path, remedy string, err error) error {
 	if serr != nil {
 		return err // the file is gone
 	}
-	who := "its owner"
+	owner := "its owner"
 	if uid := ownerOf(info); uid >= 0 {
-		who = userName(uid)
+		owner = userName(uid)
 	}
-	remedy += " " + path + ", as " + who + ", as the owner of the directory or as root"
+	remedy += " " + path + ", as " + owner + ", as the owner of the directory or as root"
 	return &NameConflictError{Path: path, Mode: info.Mode(), UID: ownerOf(info), Remedy: remedy, Err: err}
 }
 

@@ -101,20 +101,20 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 			return Participant{}, false
 		}
 	}
-	who := p.info
+	info := p.info
 	locked, err := p.file.Locked()
-	who.Alive = err != nil || locked
-	if !who.Alive {
+	info.Alive = err != nil || locked
+	if !info.Alive {
 		p.forget()
-		return who, true
+		return info, true
 	}
-	if who.State = StateUnseen; p.head.self.Namespace == o.self.Namespace {
-		who.State = stateOf(&who)
+	if info.State = StateUnseen; p.head.self.Namespace == o.self.Namespace {
+		info.State = stateOf(&info)
 	}
 	w, err := p.words()
 	if err != nil {
 		o.problems = append(o.problems, err)
-		return who, true
+		return info, true
 	}
 	if p.tableChanged(w, o.interest) {
 		// Every Snapshot names all that is wrong now, also what an earlier one reported.
@@ -127,8 +127,8 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 		p.errs = d.errs
 	}
 	o.problems = append(o.problems, p.errs...)
-	who.Endpoints = p.endpoints()
-	return who, true
+	info.Endpoints = p.endpoints()
+	return info, true
 }
 
 func (o *Observer) addPeer(id ID) (*peer, error) {

@@ -46,21 +46,21 @@ func (r Rule) String() string {
 	if r.Kind == KindSubscription {
 		verb = "subscribe"
 	}
-	who := ""
+	allowed := ""
 	for _, uid := range r.Users {
-		who += fmt.Sprintf(" user:%d", uid)
+		allowed += fmt.Sprintf(" user:%d", uid)
 	}
 	for _, gid := range r.Groups {
-		who += fmt.Sprintf(" group:%d", gid)
+		allowed += fmt.Sprintf(" group:%d", gid)
 	}
-	if who == "" {
-		who = " nobody"
+	if allowed == "" {
+		allowed = " nobody"
 	}
 	pattern := r.Pattern
 	if strings.ContainsFunc(pattern, unicode.IsSpace) || strings.ContainsAny(pattern, `"#`) {
 		pattern = strconv.Quote(pattern)
 	}
-	return verb + " " + pattern + who
+	return verb + " " + pattern + allowed
 }
 
 // A PolicyError says what is wrong with a policy file. Join refuses a domain whose policy is not valid.

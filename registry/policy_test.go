@@ -194,9 +194,9 @@ func TestPolicy_UserFromKernel(t *testing.T) {
 	in, inStart := sleeperAs(t, 5002, 6002, 6000)
 	out, outStart := sleeperAs(t, 5003, 6003)
 	for _, tc := range []struct {
-		who   Participant
-		topic string
-		want  string
+		participant Participant
+		topic       string
+		want        string
 	}{
 		{Participant{UID: 5001}, "a", ""},
 		{Participant{UID: 5002, PID: in, StartTime: inStart}, "a", ""},
@@ -206,7 +206,7 @@ func TestPolicy_UserFromKernel(t *testing.T) {
 		{Participant{UID: 5001}, "b", `"publish b nobody"`},
 		{Participant{UID: 5009}, "c", ""},
 	} {
-		err := p.AuthorizePublish(tc.who, tc.topic)
+		err := p.AuthorizePublish(tc.participant, tc.topic)
 		if (err == nil) != (tc.want == "") || err != nil && !errors.As(err, new(*ForbiddenError)) {
 			t.Errorf("%+v: %v", tc, err)
 		}

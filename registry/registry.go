@@ -255,16 +255,16 @@ func (r *Registry) PeerPath(id ID, suffix string) string { return filePath(r.dir
 // Notify announces a change in the files of this participant to the given participants, or without arguments to all that watch
 // participants. They scan at once and report Updated. All others report it at their next scan. A call from OnChange for the
 // Updated of this same participant would repeat without end.
-func (r *Registry) Notify(who ...ID) {
+func (r *Registry) Notify(to ...ID) {
 	if r.readOnly() {
 		return
 	}
 	r.table.touch()
 	failpoint.At("request.version")
-	if len(who) == 0 {
+	if len(to) == 0 {
 		r.bell.wakeAll(r.self.id)
 	} else {
-		r.bell.wakeParticipant(r.self.id, who)
+		r.bell.wakeParticipant(r.self.id, to)
 	}
 	failpoint.At("request.bell")
 }

@@ -58,14 +58,14 @@ func (t *admissionTable) add(r LinkRequest, start uint64) (int, bool) {
 func (t *admissionTable) remove(i int) {
 	e := t.entry(i)
 	mem.Uint32(e, admOffStatus).Store(statusFree)
-	failpoint.At("dismiss.status")
+	failpoint.At("removereader.status")
 	mem.Uint64(e, admOffReader).Store(0)
-	failpoint.At("dismiss.reader")
+	failpoint.At("removereader.reader")
 	t.used[i] = false
 	t.full.Store(0)
-	failpoint.At("dismiss.full")
+	failpoint.At("removereader.full")
 	t.generation.Add(1)
-	failpoint.At("dismiss.generation")
+	failpoint.At("removereader.generation")
 }
 
 // startFor returns the first sequence that a new reader accounts for: the last history samples up to newest that are

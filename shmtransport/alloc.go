@@ -30,7 +30,7 @@ func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 			return id, nil
 		}
 		var limit *errdefs.LimitError
-		var space *NoSpaceError
+		var space *NoSlotError
 		if !errors.As(err, &limit) && !errors.As(err, &space) {
 			return 0, err
 		}

@@ -73,7 +73,7 @@ func (r *Reader) dropOverLimit() {
 		r.endLink(l)
 		if r.opts.Dropped != nil {
 			err := &DroppedError{Publisher: l.id, Samples: samples, Limit: r.opts.EndedLimit}
-			r.notify(func() { r.opts.Dropped(l.tag, err) })
+			r.notify(func() { r.opts.Dropped(l.userData, err) })
 		}
 	}
 }

@@ -26,9 +26,9 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("payload of %d bytes is larger than the publisher's limit of %d; raise MaxPayload or split the payload", e.Size, e.Limit)
 }
 
-// A NoSpaceError says that a publisher has no slot for a payload: its memory limit is reached, the file system is full, or
+// A NoSlotError says that a publisher has no slot for a payload: its memory limit is reached, the file system is full, or
 // this process may map no more, and readers hold all slots. Nothing was published.
-type NoSpaceError struct {
+type NoSlotError struct {
 	Needed    int64 // bytes of the slot
 	Available int64 // bytes that are available
 	Limit     int64 // the publisher's memory limit, bytes
@@ -36,12 +36,12 @@ type NoSpaceError struct {
 	Err       error // a *SpaceError or *MemoryError of errdefs; nil when the publisher's own limit was reached
 }
 
-func (e *NoSpaceError) Error() string {
+func (e *NoSlotError) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("no space for a slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
+		return fmt.Sprintf("no slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
 	}
-	return fmt.Sprintf("no space for a slot of %d bytes: %d available of the publisher's limit of %d, %d slots held by readers; raise MemoryLimit or release samples earlier",
+	return fmt.Sprintf("no slot of %d bytes: %d bytes available of the publisher's limit of %d, %d slots held by readers; raise MemoryLimit or release samples earlier",
 		e.Needed, e.Available, e.Limit, e.Held)
 }
 
-func (e *NoSpaceError) Unwrap() error { return e.Err }
+func (e *NoSlotError) Unwrap() error { return e.Err }

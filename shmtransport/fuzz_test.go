@@ -262,7 +262,7 @@ func FuzzPeerPage(f *testing.F) {
 				b[k] = byte(seq)
 			}
 			_, err := h.w.Publish(ctx, b)
-			var space *NoSpaceError
+			var space *NoSlotError
 			if err != nil && !errors.As(err, &space) {
 				t.Fatal(err)
 			}

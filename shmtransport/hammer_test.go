@@ -84,7 +84,7 @@ func (c *stress) publish(n int) error {
 			fillTagged(buf[:size], tag)
 			_, err = c.w.Publish(ctx, buf[:size])
 		}
-		var space *NoSpaceError
+		var space *NoSlotError
 		if errors.As(err, &space) {
 			c.refused.Add(1)
 			continue

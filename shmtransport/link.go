@@ -21,7 +21,7 @@ type Link struct {
 	history    uint32
 	requestGen uint32 // admission generation before the publisher could see the request
 	view       view
-	tag        any
+	userData   any
 
 	bell       *atomic.Uint32
 	state      *atomic.Uint32

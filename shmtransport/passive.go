@@ -28,7 +28,7 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 		return err
 	}
 	l.attach(mem.Alloc(linkPageSize), r.opts.MaxHeld)
-	l.tag = q.Tag
+	l.userData = q.UserData
 	l.passive = true
 	l.history = q.history()
 	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth())) }) {

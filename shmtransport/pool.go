@@ -231,14 +231,14 @@ func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 		slots = int(fit)
 	}
 	if slots < 1 {
-		return &NoSpaceError{Needed: stride, Available: max(room, 0), Limit: p.limit}
+		return &NoSlotError{Needed: stride, Available: max(room, 0), Limit: p.limit}
 	}
 	off, b, err := p.store.grow(roundToPage(stride * int64(slots)))
-	if full := asNoSpace(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.punched }) {
+	if full := asNoSlot(err); full != nil && slices.ContainsFunc(p.arenas, func(a *arena) bool { return a.punched }) {
 		p.punchAgain()
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
-	if full := asNoSpace(err); full != nil && slots > 1 && !wholeOnly {
+	if full := asNoSlot(err); full != nil && slots > 1 && !wholeOnly {
 		slots = int(min(int64(slots-1), max(1, full.Available/stride/2)))
 		off, b, err = p.store.grow(roundToPage(stride * int64(slots)))
 	}
@@ -246,7 +246,7 @@ func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 		slots = 1
 		off, b, err = p.store.grow(roundToPage(stride))
 	}
-	if full := asNoSpace(err); full != nil {
+	if full := asNoSlot(err); full != nil {
 		full.Needed, full.Limit = stride, p.limit
 		return full
 	}

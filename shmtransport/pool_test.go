@@ -29,9 +29,9 @@ func TestPool_HeldSamplesAreNotWithdrawn(t *testing.T) {
 		}
 		held = append(held, s)
 	}
-	var full *NoSpaceError
+	var full *NoSlotError
 	if _, err := h.w.Publish(t.Context(), payload); !errors.As(err, &full) {
-		t.Fatalf("got %v, want a *NoSpaceError", err)
+		t.Fatalf("got %v, want a *NoSlotError", err)
 	}
 	for i := range 4 {
 		s, ok, err := tryReceive(other)
@@ -176,7 +176,7 @@ func TestPool_LargerSampleGetsMemoryOfSmallerOnes(t *testing.T) {
 		}
 	}
 	late := h.reader(LinkRequest{History: 10}, ReaderOptions{})
-	var full *NoSpaceError
+	var full *NoSlotError
 	if _, err := h.w.Publish(t.Context(), large); !errors.As(err, &full) {
 		t.Fatalf("with everything held: %v", err)
 	}
@@ -233,7 +233,7 @@ func TestPool_IntermittentSpaceKeepsGrowthSteps(t *testing.T) {
 		if i%3 == 0 {
 			s.slot = 0
 		}
-		var full *NoSpaceError
+		var full *NoSlotError
 		if _, err := w.Publish(t.Context(), payload[:n]); err != nil && !errors.As(err, &full) {
 			t.Fatalf("sample %d of %d bytes: %v", i, n, err)
 		}

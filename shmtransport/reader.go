@@ -30,11 +30,11 @@ type ReaderOptions struct {
 	// ended first is dropped, and its samples count as lost and as dropped. The publisher that ended last is kept
 	// whatever its size.
 	EndedLimit int64
-	// Dropped is called, if set, for each publisher whose samples were dropped, under the conditions of Failed. tag is
+	// Dropped is called, if set, for each publisher whose samples were dropped, under the conditions of Failed. userData is
 	// that of ConnectOptions.
-	Dropped func(tag any, err *DroppedError)
+	Dropped func(userData any, err *DroppedError)
 
-	// Failed is called, if set, when a link was closed because the publisher's memory is unusable or has no room for
+	// Failed is called, if set, when a link was closed because the publisher's memory cannot be used or has no room for
 	// one more subscription (a *errdefs.LimitError). With a *errdefs.MemoryError the link stays: this process may map no more of that
 	// publisher's memory, and tries again after Retry. Failed runs within Receive, TryReceive, ReceiveBatch or Latest
 	// and must not call the Reader, except Retry. Errors found by ParticipantExited or Prune are reported on a

@@ -203,7 +203,7 @@ type ConnectOptions struct {
 	AllHistory   bool   // every sample ever published counts, though it may be lost
 	Lossless     bool
 	Timeout      time.Duration
-	Tag          any // result of Sample.Tag
+	UserData     any // result of Sample.UserData; the Reader does not use it
 
 	// Accept is called, if set, with the owner of each of these files, as the kernel reports it. On error the file is
 	// not read.
@@ -242,7 +242,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 		return err
 	}
 	l.attach(s.page, r.opts.MaxHeld)
-	l.tag = q.Tag
+	l.userData = q.UserData
 	l.readerID, l.key, l.history = f.id, linkKey(s.index, s.generation), history
 	l.freePage = func() { f.freeEntry(s) }
 	r.addLink(l)

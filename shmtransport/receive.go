@@ -187,7 +187,7 @@ func (r *Reader) pollLinks(s *Sample) (outcome, error) {
 	return result, nil
 }
 
-// failLink removes a link that is unusable. With a *errdefs.MemoryError the link stays and is tried again later.
+// failLink removes a link that cannot be used. With a *errdefs.MemoryError the link stays and is tried again later.
 func (r *Reader) failLink(l *Link, err error) {
 	if errors.As(err, new(*errdefs.MemoryError)) {
 		l.starve()

@@ -274,7 +274,7 @@ func TestPool_FullWithdrawsOldestSamples(t *testing.T) {
 	if total != 5 {
 		t.Fatalf("%d received and lost, 5 published", total)
 	}
-	var full *NoSpaceError
+	var full *NoSlotError
 	for range 8 {
 		_, err := h.w.Publish(t.Context(), big)
 		if errors.As(err, &full) {
@@ -285,7 +285,7 @@ func TestPool_FullWithdrawsOldestSamples(t *testing.T) {
 		}
 	}
 	if full == nil || full.Limit != 4<<20 {
-		t.Fatalf("got %+v, want a *NoSpaceError with the limit", full)
+		t.Fatalf("got %+v, want a *NoSlotError with the limit", full)
 	}
 	for _, s := range held {
 		s.Release()

@@ -126,12 +126,12 @@ func (s Sample) Publisher() PublisherID {
 	return s.link.id
 }
 
-// Tag returns ConnectOptions.Tag of the publisher's connection.
-func (s Sample) Tag() any {
+// UserData returns ConnectOptions.UserData of the publisher's connection.
+func (s Sample) UserData() any {
 	if s.link == nil {
 		return nil
 	}
-	return s.link.tag
+	return s.link.userData
 }
 
 // Release allows the memory to be reused. It may be called from any goroutine. Only the first call for a message has an

@@ -28,7 +28,8 @@ func (r *Reader) awaitSample(ctx context.Context) error {
 	}
 	wake := r.wake.Load()
 	r.wakeOnDone(ctx)
-	r.waiter.KeepWarm()
+	r.waiter.Begin()
+	defer r.waiter.End()
 	for {
 		// needsPrune may have been set, with a call of Wake, before wake was loaded.
 		if r.closed.Load() || r.needsPrune.Load() || r.wake.Load() != wake {

@@ -6,7 +6,7 @@ import (
 )
 
 // BenchmarkOneThread measures the public calls of one goroutine, per call: a sample of 64 bytes, everything in its caches,
-// nobody asleep. Published has a connected subscription, Alone has none.
+// no reader asleep.
 func BenchmarkOneThread(b *testing.B) {
 	p := join(b, domain(b))
 	ctx := context.Background()

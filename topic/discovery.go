@@ -61,7 +61,7 @@ func (p *Participant) onChange(c registry.Change) {
 	case registry.Corrupt, registry.VersionMismatch:
 		p.log.Warn("a participant cannot be understood", "participant", id, "unit", c.Participant.Unit, "err", c.Err)
 		e := Event{Kind: Unavailable, Participant: c.Participant, Err: c.Err}
-		p.rememberIncompatible(e)
+		p.rememberUnparsable(e)
 		p.emit(e)
 	}
 	p.signal()
@@ -84,18 +84,18 @@ func (p *Participant) removeParticipant(id registry.ID) {
 	delete(p.linked, id)
 	delete(p.pendingNotify, id)
 	delete(p.unreadable, id)
-	delete(p.incompatible, id)
+	delete(p.unparsable, id)
 }
 
-// rememberIncompatible keeps the error about a participant for later listeners. The registry does not report the end of a
+// rememberUnparsable keeps the error about a participant for later listeners. The registry does not report the end of a
 // participant that cannot be parsed. When the map is full, entries whose participant file is gone are therefore deleted.
 // Called with mu held.
-func (p *Participant) rememberIncompatible(e Event) {
-	if len(p.incompatible) >= registry.MaxParticipants {
-		maps.DeleteFunc(p.incompatible, func(id registry.ID, _ Event) bool { return p.fileMissing(id) })
+func (p *Participant) rememberUnparsable(e Event) {
+	if len(p.unparsable) >= registry.MaxParticipants {
+		maps.DeleteFunc(p.unparsable, func(id registry.ID, _ Event) bool { return p.fileMissing(id) })
 	}
-	if len(p.incompatible) < registry.MaxParticipants {
-		p.incompatible[e.Participant.ID] = e
+	if len(p.unparsable) < registry.MaxParticipants {
+		p.unparsable[e.Participant.ID] = e
 	}
 }
 

@@ -46,7 +46,7 @@
 //   - *LimitError: a fixed limit is reached
 //   - *SpaceError: the file system is full
 //   - *MemoryError: no address space is left
-//   - *NoSpaceError: no slot for a payload is left
+//   - *NoSlotError: no slot for a payload is left
 //   - *TooLargeError: a payload exceeds a limit
 //   - *VersionError, *CorruptError: a shared file has another layout version, or is not valid
 //   - *serde.DecodeError: a payload is not valid for its type

@@ -64,10 +64,10 @@ type (
 	// allocated.
 	MemoryError = errdefs.MemoryError
 
-	// A NoSpaceError says that a publisher has no slot for a payload: bytes Needed and Available, the publisher's Limit, and
+	// A NoSlotError says that a publisher has no slot for a payload: bytes Needed and Available, the publisher's Limit, and
 	// the number of slots Held by readers. Err is a *SpaceError, a *MemoryError, or nil if MemoryLimit was reached. Nothing
 	// was published.
-	NoSpaceError = shmtransport.NoSpaceError
+	NoSlotError = shmtransport.NoSlotError
 
 	// A TooLargeError says that a payload of Size bytes exceeds a Limit: MaxPayload of the publisher, the length of the loan
 	// (Loan), or the size that a read-only participant copies (ReadOnly). Nothing was published, except in the last case, in

@@ -24,13 +24,13 @@ const (
 	Removed                            // a publisher or subscription is gone
 	TypeMismatch                       // the types of a publisher and a subscription, one of them of this participant, differ: Err is a *TypeMismatchError
 	Unavailable                        // shared memory of another participant is corrupt, of another version, beyond a limit or not accessible, or this process lacks memory for it: Err
-	EventsDropped                      // the listener was too slow; Err gives the number of lost events
+	EventsDropped                      // the listener was too slow; Err gives the number of dropped events
 	Dropped                            // samples of a publisher that closed or died were discarded, beyond the MemoryLimit of a subscriber of this participant: Err is a *DroppedError
 )
 
 var eventNames = [...]string{
 	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed",
-	TypeMismatch: "type mismatch", Unavailable: "unusable", EventsDropped: "missed", Dropped: "dropped",
+	TypeMismatch: "type mismatch", Unavailable: "unavailable", EventsDropped: "events dropped", Dropped: "dropped",
 }
 
 func (k EventKind) String() string {
@@ -98,11 +98,11 @@ func (p *Participant) currentEvents() []Event {
 	}) {
 		events = append(events, Event{Kind: Joined, Participant: u})
 	}
-	for id, e := range p.incompatible {
+	for id, e := range p.unparsable {
 		if !p.fileMissing(id) {
 			events = append(events, e)
 		} else {
-			delete(p.incompatible, id)
+			delete(p.unparsable, id)
 		}
 	}
 	for _, e := range slices.SortedFunc(maps.Values(p.endpoints), func(a, b *registry.Endpoint) int {
@@ -118,8 +118,8 @@ func (p *Participant) currentEvents() []Event {
 }
 
 // Events yields the present state first: participants as Joined, endpoints as Added, mismatched types as TypeMismatch, and
-// unusable memory as Unavailable. Then it yields changes as they happen, until ctx is done, the participant closes, or the
-// caller leaves the loop. Changes of this participant are included. Each call has a queue of its own. A loop that falls
+// shared memory that cannot be used as Unavailable. Then it yields changes as they happen, until ctx is done, the participant
+// closes, or the caller leaves the loop. Changes of this participant are included. Each call has a queue of its own. A loop that falls
 // more than a few thousand events behind loses the newest of them; an EventsDropped gives their number.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
@@ -151,7 +151,7 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 		}()
 		for {
 			p.mu.Lock()
-			batch, missed, ended := l.queue, l.dropped, l.ended
+			batch, dropped, ended := l.queue, l.dropped, l.ended
 			l.queue, l.capacity, l.dropped = nil, eventBacklog, 0
 			p.mu.Unlock()
 			for _, e := range batch {
@@ -159,7 +159,7 @@ func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {
 					return
 				}
 			}
-			if missed > 0 && !yield(Event{Kind: EventsDropped, Err: fmt.Errorf("%d events were missed: more than %d were waiting", missed, eventBacklog)}) {
+			if dropped > 0 && !yield(Event{Kind: EventsDropped, Err: fmt.Errorf("%d events were dropped: more than %d were waiting", dropped, eventBacklog)}) {
 				return
 			}
 			if ended {

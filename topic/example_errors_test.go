@@ -54,7 +54,7 @@ func ExamplePublisherOptions_memoryLimit() {
 		check(err)
 		held++
 	}
-	var space *topic.NoSpaceError
+	var space *topic.NoSlotError
 	fmt.Println(held, "held,", errors.As(err, &space))
 	fmt.Println("a slot takes", space.Needed, "bytes, there are", space.Available, "left of", space.Limit)
 	// Output:

@@ -58,7 +58,7 @@ type Participant struct {
 	ownPubs       byTopic[uint32, *publisherCore]
 	ownSubs       byPattern[uint32, *subscriberCore]
 	participants  map[registry.ID]registry.Participant
-	incompatible  map[registry.ID]Event                      // participants whose records cannot be parsed, or only in part
+	unparsable    map[registry.ID]Event                      // participants whose records cannot be parsed, or only in part
 	unreadable    map[registry.ID]Event                      // participants whose requests cannot be read; reported already
 	endpoints     map[registry.EndpointID]*registry.Endpoint // of all participants; the kinds that are watched
 	publishers    byTopic[registry.EndpointID, *registry.Endpoint]
@@ -96,7 +96,7 @@ func Join(opts *Options) (*Participant, error) {
 		participants: map[registry.ID]registry.Participant{}, endpoints: map[registry.EndpointID]*registry.Endpoint{},
 		publishers: byTopic[registry.EndpointID, *registry.Endpoint]{}, interested: newByPattern[registry.EndpointID, *registry.Endpoint](),
 		peers: map[registry.ID]*requester{}, linked: map[registry.ID]map[uint32]*publisherCore{},
-		incompatible: map[registry.ID]Event{}, unreadable: map[registry.ID]Event{},
+		unparsable: map[registry.ID]Event{}, unreadable: map[registry.ID]Event{},
 		toPrune: map[uint32]*publisherCore{}, mismatches: map[pair]Event{},
 		unavailable: map[pair]Event{}, unresponsive: map[registry.EndpointID]bool{}, pendingNotify: map[registry.ID]bool{},
 		changed: make(chan struct{}), listeners: map[*listener]struct{}{},

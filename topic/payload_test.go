@@ -64,7 +64,7 @@ func TestPayload_LargestArrives(t *testing.T) {
 	pub := publisher[[]byte](t, a, "huge", nil)
 	sub := subscriber[[]byte](t, b, "huge", nil)
 	l, err := pub.Loan(t.Context(), limit)
-	if errors.As(err, new(*NoSpaceError)) && os.Getenv("CI") == "" {
+	if errors.As(err, new(*NoSlotError)) && os.Getenv("CI") == "" {
 		t.Skip("it takes 256 MiB of shared memory: ", err)
 	}
 	if err != nil {

@@ -79,7 +79,7 @@ func (s Sample[T]) Unit() string { return s.source().unit }
 func (s Sample[T]) PID() int { return s.source().pid }
 
 func (s Sample[T]) source() *source {
-	if src, ok := s.m.Tag().(*source); ok {
+	if src, ok := s.m.UserData().(*source); ok {
 		return src
 	}
 	return new(source)

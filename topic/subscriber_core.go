@@ -151,7 +151,7 @@ func (sub *subscriberCore) connect(f *shmtransport.ReaderFile, path string, pub 
 		AllHistory:   sub.endpoint.Since <= pub.Since,
 		Lossless:     sub.endpoint.Lossless,
 		Timeout:      sub.timeout,
-		Tag: &source{
+		UserData: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
 			typ:      serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
@@ -226,8 +226,8 @@ func (sub *subscriberCore) failed(id shmtransport.PublisherID, err error) {
 
 // dropped is called by the reader when samples of an ended publisher were discarded. The publisher's record may be long
 // gone.
-func (sub *subscriberCore) dropped(tag any, err *DroppedError) {
-	p, src := sub.p, tag.(*source)
+func (sub *subscriberCore) dropped(userData any, err *DroppedError) {
+	p, src := sub.p, userData.(*source)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

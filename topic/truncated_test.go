@@ -323,7 +323,7 @@ func TestEvents_CorruptFromTheBeginning(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left := p.currentEvents(); len(p.incompatible) != 0 {
+	if left := p.currentEvents(); len(p.unparsable) != 0 {
 		t.Errorf("remembered: %v", left)
 	}
 }

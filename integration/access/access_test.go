@@ -31,7 +31,7 @@ func callOf(w *harness.UserDomain, right string) harness.Call[*agent.State, []st
 }
 
 // What each user may do, by the mode of the domain's directory. All else is refused.
-func TestMode_SaysWhoMayDoWhat(t *testing.T) {
+func TestMode_DecidesRights(t *testing.T) {
 	everything, reading := rights(), []string{"watch", "list", "record"}
 	for _, tc := range []struct {
 		mode          fs.FileMode
@@ -45,11 +45,11 @@ func TestMode_SaysWhoMayDoWhat(t *testing.T) {
 		{0o770 | fs.ModeSetgid | fs.ModeSticky, everything, slices.DeleteFunc(rights(), func(s string) bool { return s == "clean" })},
 	} {
 		t.Run(octal(tc.mode), func(t *testing.T) {
-			for _, who := range []harness.User{harness.Owner(), harness.Member(), harness.Outsider()} {
-				allowed := map[string][]string{"owner": tc.owner, "member": tc.member}[who.Name]
+			for _, user := range []harness.User{harness.Owner(), harness.Member(), harness.Outsider()} {
+				allowed := map[string][]string{"owner": tc.owner, "member": tc.member}[user.Name]
 				w := harness.NewUserDomain(t, tc.mode)
 				dead := w.LeaveDead() // there is no participant that would clean
-				checkRight(t, w, who, "clean", tc.mode, slices.Contains(allowed, "clean"), agent.As(w, who, agent.Clean{}))
+				checkRight(t, w, user, "clean", tc.mode, slices.Contains(allowed, "clean"), agent.As(w, user, agent.Clean{}))
 				os.Remove(dead)
 
 				pub := w.Publish(harness.Owner(), harness.Publish{Pause: time.Millisecond, Size: 1000})
@@ -59,15 +59,15 @@ func TestMode_SaysWhoMayDoWhat(t *testing.T) {
 						continue
 					}
 					may := slices.Contains(allowed, right)
-					r := agent.As(w, who, callOf(w, right))
-					checkRight(t, w, who, right, tc.mode, may, r)
+					r := agent.As(w, user, callOf(w, right))
+					checkRight(t, w, user, right, tc.mode, may, r)
 					switch {
 					case right == "publish" && may:
-						if got := sub.NextTally(); got.Received != 10 || got.Lost != 0 {
-							t.Errorf("%s publishes, and of 10 came %+v", who.Name, got)
+						if got := sub.NextReport(); got.Received != 10 || got.Lost != 0 {
+							t.Errorf("%s publishes, and of 10 came %+v", user.Name, got)
 						}
 					case right == "list" && may && !slices.Equal(slices.Sorted(slices.Values(r.Found)), []string{"load", "up"}):
-						t.Errorf("%s lists %v", who.Name, r.Found)
+						t.Errorf("%s lists %v", user.Name, r.Found)
 					}
 				}
 				pub.Finish()
@@ -89,22 +89,22 @@ func octal(mode fs.FileMode) string {
 }
 
 // checkRight wants what is allowed to work, and what is not to be refused by the kernel and to be explained.
-func checkRight(t *testing.T, w *harness.UserDomain, who harness.User, right string, mode fs.FileMode, may bool, r agent.Attempt) {
+func checkRight(t *testing.T, w *harness.UserDomain, user harness.User, right string, mode fs.FileMode, may bool, r agent.Attempt) {
 	t.Helper()
-	t.Logf("%s %s: %s", who.Name, right, r.Error)
+	t.Logf("%s %s: %s", user.Name, right, r.Error)
 	if may {
 		if r.Error != "" {
-			t.Errorf("the %s may %s: %s", who.Name, right, r.Error)
+			t.Errorf("the %s may %s: %s", user.Name, right, r.Error)
 		}
 		return
 	}
 	if !r.Kernel || !r.Access {
-		t.Errorf("the %s may not %s, and the kernel (%t) says %+v", who.Name, right, r.Kernel, r)
+		t.Errorf("the %s may not %s, and the kernel (%t) says %+v", user.Name, right, r.Kernel, r)
 	}
-	parts := []string{w.Path(), "mode " + octal(mode), "belongs to user 5001", fmt.Sprintf("this process is user %d", who.UID)}
+	parts := []string{w.Path(), "mode " + octal(mode), "belongs to user 5001", fmt.Sprintf("this process is user %d", user.UID)}
 	for _, part := range parts {
 		if !strings.Contains(r.Error, part) {
-			t.Errorf("the %s may not %s; the error does not say %q: %s", who.Name, right, part, r.Error)
+			t.Errorf("the %s may not %s; the error does not say %q: %s", user.Name, right, part, r.Error)
 		}
 	}
 	if strings.Count(r.Error, ";") < 2 {

@@ -36,9 +36,9 @@ func TestPolicy_EnforcedOnSubscribers(t *testing.T) {
 	pub := w.Publish(harness.Owner(), harness.Publish{Pause: time.Millisecond, Size: 1000})
 	mine := w.Publish(harness.Owner(), harness.Publish{Topic: "mine", Pause: time.Millisecond})
 	for _, readOnly := range []bool{false, true} {
-		for _, who := range []harness.User{harness.Owner(), harness.Insider()} {
-			if r := agent.As(w, who, agent.SubscribeTen{Topic: "load", ReadOnly: readOnly}); r.Error != "" {
-				t.Errorf("the %s may subscribe, read-only %t: %s", who.Name, readOnly, r.Error)
+		for _, user := range []harness.User{harness.Owner(), harness.Insider()} {
+			if r := agent.As(w, user, agent.SubscribeTen{Topic: "load", ReadOnly: readOnly}); r.Error != "" {
+				t.Errorf("the %s may subscribe, read-only %t: %s", user.Name, readOnly, r.Error)
 			}
 		}
 		// The kernel refuses users that the line does not name: they cannot open the file.
@@ -81,14 +81,14 @@ func TestPolicy_EnforcedOnPublishers(t *testing.T) {
 			}
 		}
 	}()
-	for _, who := range []harness.User{harness.Owner(), harness.Insider()} {
-		pub := w.Publish(who, harness.Publish{Pause: time.Millisecond, Size: 1000})
+	for _, user := range []harness.User{harness.Owner(), harness.Insider()} {
+		pub := w.Publish(user, harness.Publish{Pause: time.Millisecond, Size: 1000})
 		sub, err := topic.NewSubscriber[[]byte](ctx, p, "load", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if n := sub.Publishers(); n != 1 {
-			t.Errorf("%d publishers beside the one that may not, want that of the %s", n, who.Name)
+			t.Errorf("%d publishers beside the one that may not, want that of the %s", n, user.Name)
 		}
 		sub.Close()
 		pub.Finish()
@@ -171,7 +171,7 @@ func TestStickyDomain_FilesOfOthersStay(t *testing.T) {
 	pub.Finish()
 }
 
-func TestKernelSays_WhoPublishesAndSubscribes(t *testing.T) {
+func TestKernelSays_EndpointOwners(t *testing.T) {
 	w := harness.NewUserDomain(t, 0o770|fs.ModeSetgid)
 	pub := w.Publish(harness.Owner(), harness.Publish{Pause: time.Millisecond, Size: 1000})
 	sub := w.Subscribe(harness.Member(), harness.Subscribe{})
@@ -192,12 +192,12 @@ func TestKernelSays_WhoPublishesAndSubscribes(t *testing.T) {
 		}
 	}
 	for kind, want := range map[registry.Kind]struct {
-		c   *harness.Child
-		who harness.User
+		c    *harness.Child
+		user harness.User
 	}{registry.KindPublisher: {pub.Child, harness.Owner()}, registry.KindSubscription: {sub.Child, harness.Member()}} {
 		got := seen[kind]
-		if got.UID != int(want.who.UID) || got.GID != harness.SharedGroup || got.PID != want.c.PID() || got.PIDCheck != registry.PIDOfUser {
-			t.Errorf("%v: user %d, group %d, pid %d (%v), want the %s, pid %d", kind, got.UID, got.GID, got.PID, got.PIDCheck, want.who.Name, want.c.PID())
+		if got.UID != int(want.user.UID) || got.GID != harness.SharedGroup || got.PID != want.c.PID() || got.PIDCheck != registry.PIDOfUser {
+			t.Errorf("%v: user %d, group %d, pid %d (%v), want the %s, pid %d", kind, got.UID, got.GID, got.PID, got.PIDCheck, want.user.Name, want.c.PID())
 		}
 	}
 	o, err := registry.Observe(w.Path())
@@ -209,9 +209,9 @@ func TestKernelSays_WhoPublishesAndSubscribes(t *testing.T) {
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	for _, who := range all {
-		if who.PIDCheck != registry.PIDOfFile {
-			t.Errorf("root is told of %s of user %d: %v", who.Unit, who.UID, who.PIDCheck)
+	for _, user := range all {
+		if user.PIDCheck != registry.PIDOfFile {
+			t.Errorf("root is told of %s of user %d: %v", user.Unit, user.UID, user.PIDCheck)
 		}
 	}
 	pub.Finish()

@@ -31,30 +31,30 @@ type attack struct {
 
 // Only attacks on the registry file keep joiners out. Every process that may join may write to it, and to the directory.
 const (
-	spoiled  = "the registry file is spoiled"
-	cut      = "the registry file is cut short, or too long"
-	replaced = "something else has the registry file's name"
+	corrupted = "the registry file is corrupted"
+	cut       = "the registry file is cut short, or too long"
+	replaced  = "something else has the registry file's name"
 )
 
 // attacks are in the order in which the test tries them, the mix of all last.
 func attacks() []attack {
 	all := []attack{
 		{"headers", func(a *attacker) { a.scribble(a.file(".pub."), 0, 64) }, "", ""},
-		{"bells", func(a *attacker) { a.scribble(a.file(".wake"), 64, 4096) }, "a bell that rings costs a look", ""},
+		{"bells", func(a *attacker) { a.scribble(a.file(".wake"), 64, 4096) }, "a bell that rings costs one scan", ""},
 		{"states", func(a *attacker) { a.scribble(a.file(".pub."), 64, 280) },
 			"a ring that says it is closed, or full, is left alone; the head is a hint", ""},
 		{"arenas", func(a *attacker) { a.scribble(a.file(".pub."), 280, 280+8*24) }, "", ""},
 		{"admissions", func(a *attacker) { a.scribble(a.file(".pub."), 3328, 7424) },
 			"the publisher believes its own table; a reader that it does not name is not watched, and one that it does has its marks to lose", ""},
 		{"descriptors", func(a *attacker) { a.scribble(a.file(".pub."), 7424, 7424+16*128) }, "", ""},
-		{"sequences", func(a *attacker) { a.spoilSlots(0) }, "", ""},
-		{"lengths", func(a *attacker) { a.spoilSlots(8) }, "", ""},
+		{"sequences", func(a *attacker) { a.corruptSlots(0) }, "", ""},
+		{"lengths", func(a *attacker) { a.corruptSlots(8) }, "", ""},
 		{"payloads", func(a *attacker) { a.scribble(a.file(".pub."), 12288, 1<<20) },
 			"what it says is the publisher's own affair: a value that cannot be decoded is an error of that sample", ""},
 		{"requests", func(a *attacker) { a.scribble(a.file(".reader"), 0, 4096+64*8) },
 			"the file is checked when it is opened; a request for a topic without a publisher has no effect", ""},
 		{"marks", func(a *attacker) { a.scribble(a.file(".reader"), 8192, 8192+4*4096) },
-			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for as long as its patience", ""},
+			"marks keep slots, up to the limit of the publisher that is read; a cursor is believed as far as it can be true, and waited for until the timeout", ""},
 		{"counters", func(a *attacker) { a.scribble(a.file(".participant"), 8192+3200, 8192+3840) },
 			"they are shown as they are", ""},
 		{"identity", func(a *attacker) { a.scribble(a.file(".participant"), 0, 64) }, "", ""},
@@ -62,10 +62,10 @@ func attacks() []attack {
 			a.scribble(a.file(".participant"), 4096, 4096+128)    // the index
 			a.scribble(a.file(".participant"), 8192, 8192+4*4096) // the records
 			a.scribble(a.file(".participant"), 3840, 3844)        // the count of changes of the index
-			a.scribble(a.file(".participant"), 64, 72)            // the table version, or no process looks
+			a.scribble(a.file(".participant"), 64, 72)            // the table version, without which no process reads the table
 		}, "", ""},
 		{"registry", func(a *attacker) { a.scribble(a.file("registry"), 0, 20480) },
-			"the file holds hints, and scans at intervals do without", spoiled},
+			"the file holds hints, and scans at intervals do without", corrupted},
 		{"truncate", func(a *attacker) { a.truncate(false) }, "", cut},
 		{"size", func(a *attacker) { a.truncate(true) }, "", cut},
 		{"delete", func(a *attacker) { a.replace(func(string) {}) }, "", ""},
@@ -148,8 +148,8 @@ func (a *attacker) truncate(back bool) {
 	}
 }
 
-// spoilSlots writes to one word of the headers of all slots of a publisher.
-func (a *attacker) spoilSlots(word int64) {
+// corruptSlots writes to one word of the headers of all slots of a publisher.
+func (a *attacker) corruptSlots(word int64) {
 	f := a.file(".pub.")
 	var table [8 * 24]byte
 	if _, err := f.ReadAt(table[:], 280); err != nil {

@@ -18,7 +18,7 @@ import (
 // peerReport is what a peer has been through.
 type peerReport struct {
 	Received, Published uint64
-	Target              harness.Tally  // of the target's publisher
+	Target              harness.Report // of the target's publisher
 	Named               int            // adversaries that an event or its error names
 	Unattributed        []string       // events that name no adversary
 	Kinds               map[string]int // errors by phrase

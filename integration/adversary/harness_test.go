@@ -166,7 +166,7 @@ func (s *adversaryHarness) observe(b *observedProcess) harness.ProcStat {
 func (s *adversaryHarness) end() {
 	t := s.t
 	published := make([]uint64, len(s.pairs))
-	got := make([]harness.Tally, len(s.pairs))
+	got := make([]harness.Report, len(s.pairs))
 	for i, p := range s.pairs {
 		if p.pub != s.peer {
 			published[i] = harness.Publisher{Child: p.pub}.End()

@@ -16,7 +16,7 @@ const readingTime = 3 * time.Second
 
 // A user of the group may read in the domain and not make files. It attacks every word of every file that it may open, and touches
 // every byte, while others publish, receive, join and leave. It finds no word on which a process sleeps, and no hole.
-func TestUserWhoMayOnlyRead_EveryWordOfEveryFile(t *testing.T) {
+func TestReadOnlyUser_EveryWordOfEveryFile(t *testing.T) {
 	w := harness.NewUserDomain(t, 0o750|fs.ModeSetgid)
 	during := readingTime
 	if v := os.Getenv("SHMBUS_TEST_HOSTILE"); v != "" {

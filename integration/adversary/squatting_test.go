@@ -24,11 +24,11 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A squatRequest starts the victim of planted files. It joins and replies with its id. When the parent asks it to end, it closes and replies
-// with the log of closing.
+// A squatRequest starts the process whose file names the member squats. It joins and replies with its id. When the parent asks it to end,
+// it closes and replies with the log of closing.
 type squatRequest struct{}
 
-// A squatted process is one whose files' names are taken.
+// A squatted process finds the names of its files taken.
 type squatted struct{ p *topic.Participant }
 
 func runSquatted(ctx context.Context, parent *subproc.Parent, _ squatRequest) error {
@@ -69,8 +69,8 @@ func (makeEndpoints) Run(_ context.Context, s *squatted) (errs []string, _ error
 	return errs, nil
 }
 
-// newStickyUserDomain makes a sticky domain that belongs to neither of the users who meet in it: the insider has it, the owner is the
-// victim, and the member plants files.
+// newStickyUserDomain makes a sticky domain that belongs to neither of the users who meet in it: the insider has it, the owner runs the
+// squatted process, and the member creates files with its names.
 func newStickyUserDomain(t *testing.T) *harness.UserDomain {
 	t.Helper()
 	w := harness.NewUserDomain(t, harness.Sticky)
@@ -80,7 +80,7 @@ func newStickyUserDomain(t *testing.T) *harness.UserDomain {
 	return w
 }
 
-// startSquatted starts the victim and returns its id.
+// startSquatted starts the squatted process and returns its id.
 func startSquatted(w *harness.UserDomain) (c *harness.Child, id string) {
 	w.T.Helper()
 	c = w.Start(harness.Owner(), squatRequest{})
@@ -99,7 +99,7 @@ func squat(w *harness.UserDomain, name string, mode fs.FileMode) string {
 	case mode&fs.ModeNamedPipe != 0:
 		err = syscall.Mkfifo(path, 0o600)
 	default:
-		err = os.WriteFile(path, []byte("planted"), mode)
+		err = os.WriteFile(path, []byte("squatted"), mode)
 	}
 	if err = errors.Join(err, os.Chown(path, int(harness.Member().UID), harness.SharedGroup)); err != nil {
 		w.T.Fatal(err)
@@ -130,7 +130,7 @@ func wantLeft(t *testing.T, w *harness.UserDomain, want ...string) {
 }
 
 // A foreign file with the name of a dead participant's file does not stop the cleanup, even if it comes first and may not be removed.
-func TestPlantedFile_KeepsNothingOfTheDead(t *testing.T) {
+func TestSquattedName_DoesNotStopCleanup(t *testing.T) {
 	for name, clean := range map[string]func(w *harness.UserDomain){
 		"a participant that joins": func(w *harness.UserDomain) { w.Publish(harness.Owner(), harness.Publish{}).Finish() },
 		"clean": func(w *harness.UserDomain) {
@@ -150,19 +150,19 @@ func TestPlantedFile_KeepsNothingOfTheDead(t *testing.T) {
 			}
 			squat(w, id+".pub.0", 0o644)
 			squat(w, id+".schema.0", 0o644)
-			var witness harness.Publisher
+			var running harness.Publisher
 			if clean == nil {
-				witness = w.Publish(harness.Owner(), harness.Publish{Topic: "other", Pause: time.Millisecond})
+				running = w.Publish(harness.Owner(), harness.Publish{Topic: "other", Pause: time.Millisecond})
 			}
 			c.Kill()
 			if clean != nil {
 				clean(w)
 			} else {
 				w.Publish(harness.Owner(), harness.Publish{}).Finish() // its joining cleans, unless the first has done so
-				witness.Finish()
+				running.Finish()
 			}
-			planted := []string{id + ".pub.0", id + ".schema.0"}
-			wantLeft(t, w, planted...)
+			squatNames := []string{id + ".pub.0", id + ".schema.0"}
+			wantLeft(t, w, squatNames...)
 
 			// The remaining files do not count as a participant, and a cleanup with permission removes them.
 			r := harness.Examine(t, w.Dir, harness.ShortSample)
@@ -184,7 +184,7 @@ func TestPlantedFile_KeepsNothingOfTheDead(t *testing.T) {
 	}
 }
 
-func TestPlantedFile_LetsItsParticipantLeave(t *testing.T) {
+func TestSquattedName_OwnerLeaves(t *testing.T) {
 	w := newStickyUserDomain(t)
 	c, id := startSquatted(w)
 	if errs := harness.Do(c, makeEndpoints{}); len(errs) > 0 {
@@ -224,7 +224,7 @@ func TestFilesOfTheDead_MayNotRemove(t *testing.T) {
 }
 
 // The names are taken before their owner uses them.
-func TestPlantedNames_PassedOver(t *testing.T) {
+func TestSquattedNames_Skipped(t *testing.T) {
 	for what, mode := range map[string]fs.FileMode{"files": 0o644, "directories": fs.ModeDir | 0o700, "pipes": fs.ModeNamedPipe} {
 		t.Run(what, func(t *testing.T) {
 			w := newStickyUserDomain(t)
@@ -241,7 +241,7 @@ func TestPlantedNames_PassedOver(t *testing.T) {
 	}
 }
 
-func TestPlantedReaderFile_Explained(t *testing.T) {
+func TestSquattedReaderFile_Explained(t *testing.T) {
 	w := newStickyUserDomain(t)
 	c, id := startSquatted(w)
 	path := squat(w, id+".reader", fs.ModeDir|0o700)
@@ -257,7 +257,7 @@ func TestPlantedReaderFile_Explained(t *testing.T) {
 	c.Finish()
 }
 
-func TestPlantedNames_OfTheDomainExplained(t *testing.T) {
+func TestSquattedNames_OfTheDomainExplained(t *testing.T) {
 	for _, mode := range []fs.FileMode{fs.ModeDir | 0o700, fs.ModeNamedPipe} {
 		for name, parts := range map[string][]string{
 			registry.RegistryFile: {"is taken by", "remove", "as the owner of the directory"},

@@ -23,7 +23,7 @@ type adversaryTarget struct {
 	sub       *topic.Subscriber[[]byte] // of the targets and the adversaries, lossless
 	published uint64
 	accounted atomic.Uint64 // samples received and lost
-	got       harness.Tally
+	got       harness.Report
 }
 
 func newAdversaryTarget(p *topic.Participant) (*adversaryTarget, error) {
@@ -55,7 +55,7 @@ func (h *adversaryTarget) publish(ctx context.Context) error {
 		brief, stop := context.WithTimeout(ctx, 50*time.Millisecond)
 		_, err := h.pub.Publish(brief, b[:n])
 		stop()
-		var space *shmtransport.NoSpaceError
+		var space *shmtransport.NoSlotError
 		switch {
 		case err == nil:
 			h.published++

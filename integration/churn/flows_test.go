@@ -18,7 +18,7 @@ import (
 
 // stressVariable holds how often each of the visitors joins and leaves; a subscriber reconnects four times as often, and twice
 // as many processes come that join once. Default is fewVisits.
-const stressVariable = "SHMBUS_TEST_STORM"
+const stressVariable = "SHMBUS_TEST_STRESS"
 
 const (
 	flowReaders = 2 // of each flow, that stay
@@ -157,14 +157,14 @@ func (s *stressHarness) checkResources(dir string, before []processSize, filesBe
 }
 
 // runVisitors lets visitors join and leave so many times each, while others come that join once, and adds to blown what all published.
-func runVisitors(t *testing.T, dir string, crowd []agent.Agent, each int, blown []uint64) {
+func runVisitors(t *testing.T, dir string, agents []agent.Agent, each int, blown []uint64) {
 	t.Helper()
 	begin := time.Now()
 	var visits []*harness.Pending[[]uint64]
-	for i, c := range crowd {
+	for i, c := range agents {
 		visits = append(visits, harness.Go(c.Child, agent.Visit{N: each, First: i}))
 	}
-	newcomers := 2 * each * len(crowd) / visitors
+	newcomers := 2 * each * len(agents) / visitors
 	for i := range newcomers {
 		c := agent.New(t, dir)
 		addCounts(blown, harness.Do(c.Child, agent.Visit{N: 1, First: i}))
@@ -176,7 +176,7 @@ func runVisitors(t *testing.T, dir string, crowd []agent.Agent, each int, blown 
 	}
 	took := time.Since(begin)
 	t.Logf("%d processes joined, met and left %d times each in %v, and %d once each in the first %v of it: %.0f joins a second",
-		len(crowd), each, took.Round(time.Millisecond), newcomers, once.Round(time.Millisecond), float64(len(crowd)*each+newcomers)/took.Seconds())
+		len(agents), each, took.Round(time.Millisecond), newcomers, once.Round(time.Millisecond), float64(len(agents)*each+newcomers)/took.Seconds())
 }
 
 // addCounts adds what one visitor published to what all did.
@@ -191,24 +191,24 @@ func TestChurn_HundredProcessesBesideFlows(t *testing.T) {
 	dir := harness.NewDomain(t)
 	s := newStressHarness(t, dir, 2*time.Millisecond)
 	before, files := s.figures(dir)
-	var crowd []agent.Agent
+	var agents []agent.Agent
 	for range visitors {
 		c := agent.New(t, dir)
 		c.ForgetEvents() // it is there
-		crowd = append(crowd, c)
+		agents = append(agents, c)
 	}
 	// As each looks at each, a join takes as long as there are others. All are there at once, then a quarter of them.
 	together := min(each, manyTogether)
 	blown := make([]uint64, agent.FlowTopics)
-	runVisitors(t, dir, crowd, together, blown)
+	runVisitors(t, dir, agents, together, blown)
 	if each > together {
-		for part := range slices.Chunk(crowd, visitors/4) {
+		for part := range slices.Chunk(agents, visitors/4) {
 			runVisitors(t, dir, part, each-together, blown)
 		}
 	}
 	s.checkResources(dir, before, files)
 	s.stopAndCheck(blown)
-	agent.Finish(crowd...)
+	agent.Finish(agents...)
 }
 
 func TestChurn_FiftySubscribersReconnect(t *testing.T) {
@@ -216,13 +216,13 @@ func TestChurn_FiftySubscribersReconnect(t *testing.T) {
 	times := 4 * visits(t)
 	dir := harness.NewDomain(t)
 	s := newStressHarness(t, dir, time.Millisecond)
-	var crowd []agent.Agent
+	var agents []agent.Agent
 	for range subscribers {
-		crowd = append(crowd, agent.Start(t, dir))
+		agents = append(agents, agent.Start(t, dir))
 	}
 	begin := time.Now()
 	var connections []*harness.Pending[agent.Received]
-	for _, c := range crowd {
+	for _, c := range agents {
 		connections = append(connections, harness.Go(c.Child, agent.Reconnect{Topic: agent.FlowTopic(0), N: times}))
 	}
 	var received, lost uint64
@@ -234,7 +234,7 @@ func TestChurn_FiftySubscribersReconnect(t *testing.T) {
 	took := time.Since(begin)
 	t.Logf("%d subscribers connected %d times each in %v, %.0f a second: %d samples received, %d lost by those that may lose", subscribers, times, took, float64(subscribers*times)/took.Seconds(), received, lost)
 	s.processes[0].WaitReadersAtMost("f", flowReaders)
-	agent.Finish(crowd...)
+	agent.Finish(agents...)
 	s.stopAndCheck(make([]uint64, agent.FlowTopics))
 }
 

@@ -26,11 +26,11 @@ const (
 	longPeriod = 2400 * time.Millisecond // with time for what is done unasked, once a second
 
 	// What happens in each cycle. Of nothing there is less than soakRarest, in no process that is measured.
-	soakVisitors = 2
-	soakVisits   = 30 // of each, by turns one of three kinds
-	soakLooks    = 10
-	soakKills    = 10
-	soakRarest   = 10
+	soakVisitors   = 2
+	soakVisits     = 30 // of each, by turns one of three kinds
+	soakReconnects = 10
+	soakKills      = 10
+	soakRarest     = 10
 )
 
 func soakTime(t *testing.T) time.Duration {
@@ -175,7 +175,7 @@ func TestSoak_NothingGrows(t *testing.T) {
 		w.measure(cycles >= warmUp)
 	}
 	t.Logf("%d cycles in %v, each of %d participants that visit, %d connections, %d processes that are killed; the first %d are not judged",
-		cycles, time.Since(begin).Round(time.Second), soakVisitors*soakVisits, soakLooks, soakKills, warmUp)
+		cycles, time.Since(begin).Round(time.Second), soakVisitors*soakVisits, soakReconnects, soakKills, warmUp)
 	for _, s := range w.all {
 		s.check(t, leaks)
 	}
@@ -222,7 +222,7 @@ func (w *growthHarness) members() []agent.Agent {
 	return append(slices.Clone(w.stress.processes), w.reconnecting)
 }
 
-// churn is what comes and goes in one cycle, more times as often as soakVisits and soakLooks say.
+// churn is what comes and goes in one cycle, more times as often as soakVisits and soakReconnects say.
 func (w *growthHarness) churn(more int) {
 	w.t.Helper()
 	var victims []*harness.Child
@@ -233,7 +233,7 @@ func (w *growthHarness) churn(more int) {
 	for i, c := range w.visitors {
 		visits = append(visits, harness.Go(c.Child, agent.Visit{N: more * soakVisits, First: 3 * i}))
 	}
-	reconnected := harness.Go(w.reconnecting.Child, agent.Reconnect{Topic: agent.FlowTopic(0), N: more * soakLooks})
+	reconnected := harness.Go(w.reconnecting.Child, agent.Reconnect{Topic: agent.FlowTopic(0), N: more * soakReconnects})
 	for _, v := range victims {
 		v.Ready()
 		harness.RandomDelay()

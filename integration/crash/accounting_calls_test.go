@@ -42,7 +42,7 @@ type countReceived struct{ Publisher string }
 func (c countReceived) Run(_ context.Context, w *accountingSubscriber) (account, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range w.subscriptions[0].tally {
+	for _, a := range w.subscriptions[0].accounts {
 		if a.Publisher == c.Publisher {
 			return *a, nil
 		}
@@ -97,7 +97,7 @@ func (w *accountingSubscriber) waitUntil(done func() bool) error {
 func (w *accountingSubscriber) lastOf(x *accountedSubscription, publisher string) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range x.tally {
+	for _, a := range x.accounts {
 		if a.Publisher == publisher {
 			return a.Last
 		}
@@ -109,7 +109,7 @@ func (w *accountingSubscriber) lastOf(x *accountedSubscription, publisher string
 func (w *accountingSubscriber) others(x *accountedSubscription, but string) (n uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range x.tally {
+	for _, a := range x.accounts {
 		if a.Publisher != but {
 			n += a.Received + a.Lost
 		}
@@ -132,10 +132,10 @@ func (w *accountingSubscriber) settle(but string) (all []account) {
 	for _, x := range w.subscriptions[:2] {
 		all = append(all, account{Subscription: x.name, Lost: w.tailLoss(x)})
 		x.reported += w.tailLoss(x)
-		for id, a := range maps.Clone(x.tally) {
+		for id, a := range maps.Clone(x.accounts) {
 			all = append(all, *a)
 			if a.Publisher != but {
-				delete(x.tally, id)
+				delete(x.accounts, id)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ type accountingSubscriber struct {
 type accountedSubscription struct {
 	name     string
 	sub      *topic.Subscriber[[]byte]
-	tally    map[topic.PublisherID]*account
+	accounts map[topic.PublisherID]*account
 	received uint64
 	gaps     uint64
 	reported uint64 // losses that were reported
@@ -57,7 +57,7 @@ func runAccounting(ctx context.Context, parent *subproc.Parent, _ accounting) er
 		if err != nil {
 			return err
 		}
-		x := &accountedSubscription{name: o.name, sub: sub, tally: map[topic.PublisherID]*account{}}
+		x := &accountedSubscription{name: o.name, sub: sub, accounts: map[topic.PublisherID]*account{}}
 		w.subscriptions = append(w.subscriptions, x)
 		go o.run(x)
 	}
@@ -77,10 +77,10 @@ func (w *accountingSubscriber) take(x *accountedSubscription, s topic.Sample[[]b
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a := x.tally[s.Publisher()]
+	a := x.accounts[s.Publisher()]
 	if a == nil {
 		a = &account{Subscription: x.name, Publisher: s.Publisher().String()}
-		x.tally[s.Publisher()] = a
+		x.accounts[s.Publisher()] = a
 	}
 	if s.Sequence() != a.Last+1+s.Lost() {
 		harness.Exit(fmt.Errorf("%s, of %v: sequence %d after %d with %d lost", x.name, s.Publisher(), s.Sequence(), a.Last, s.Lost()))

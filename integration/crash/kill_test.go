@@ -28,8 +28,8 @@ func TestKill_Publisher(t *testing.T) {
 		harness.RandomDelay()
 		victim.Kill()
 		for _, s := range subs {
-			s.NextTally()
-			s.NextTally()
+			s.NextReport()
+			s.NextReport()
 		}
 	}
 	survivor.End()
@@ -47,22 +47,22 @@ func TestKill_Subscriber(t *testing.T) {
 	for _, policy := range []string{"keep-last", "lossless"} {
 		t.Run(policy, func(t *testing.T) {
 			dir := harness.NewDomain(t)
-			witness := harness.StartSubscriber(t, dir, harness.Subscribe{Lossless: true, Progress: 500}).Ready()
+			receiver := harness.StartSubscriber(t, dir, harness.Subscribe{Lossless: true, Progress: 500}).Ready()
 			pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1, Grow: true}).Ready()
 			for range 3 {
 				victim := harness.StartSubscriber(t, dir, harness.Subscribe{Progress: 100, Hold: 8, Lossless: policy == "lossless"}).Ready()
-				victim.NextTally()
+				victim.NextReport()
 				harness.RandomDelay()
 				victim.Kill()
-				witness.NextTally()
-				witness.NextTally()
+				receiver.NextReport()
+				receiver.NextReport()
 			}
 			published := pub.End()
-			got := witness.EndAfter(published)
+			got := receiver.EndAfter(published)
 			if got.Received+got.Lost != published || got.Lost != 0 {
-				t.Errorf("the witness received %d and lost %d, %d were published", got.Received, got.Lost, published)
+				t.Errorf("the surviving subscriber received %d and lost %d of %d", got.Received, got.Lost, published)
 			}
-			witness.Finish()
+			receiver.Finish()
 			pub.Finish()
 		})
 	}
@@ -70,7 +70,7 @@ func TestKill_Subscriber(t *testing.T) {
 
 func TestKill_BothEnds(t *testing.T) {
 	dir := harness.NewDomain(t)
-	witness := harness.StartSubscriber(t, dir, harness.Subscribe{Lossless: true, Progress: 200}).Ready()
+	receiver := harness.StartSubscriber(t, dir, harness.Subscribe{Lossless: true, Progress: 200}).Ready()
 	for i := range 3 {
 		survivor := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1, Pause: 10 * time.Microsecond}).Ready()
 		subs := []harness.Subscriber{
@@ -79,20 +79,20 @@ func TestKill_BothEnds(t *testing.T) {
 		}
 		pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 3, Grow: true}).Ready()
 		victims := []*harness.Child{subs[0].Child, subs[1].Child, pub.Child}
-		subs[0].NextTally()
-		subs[1].NextTally()
-		witness.WaitPublishers(2*i + 2)
+		subs[0].NextReport()
+		subs[1].NextReport()
+		receiver.WaitPublishers(2*i + 2)
 		harness.RandomDelay()
 		for _, i := range rand.Perm(len(victims)) {
 			victims[i].Kill()
 		}
-		witness.NextTally()
-		witness.NextTally()
+		receiver.NextReport()
+		receiver.NextReport()
 		survivor.Finish()
 	}
-	witness.Stop()
-	if got := witness.Final(); got.Publishers != 6 {
+	receiver.Stop()
+	if got := receiver.Final(); got.Publishers != 6 {
 		t.Errorf("heard of %d publishers, want 6: %+v", got.Publishers, got)
 	}
-	witness.Finish()
+	receiver.Finish()
 }

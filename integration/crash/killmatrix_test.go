@@ -17,7 +17,7 @@ import (
 
 // Scenarios beside survivors, and scenarios without other participants.
 var (
-	besideSurvivors = []string{"publisher", "subscriber", "lossless", "crowded"}
+	besideSurvivors = []string{"publisher", "subscriber", "lossless", "readerlimit"}
 	standalone      = []string{"first", "polling", "cleaner", "reaper", "leaver"}
 )
 
@@ -99,8 +99,8 @@ func cells(scenario string, passes map[string]int, each int) (all []trigger) {
 			}
 		}
 		switch scenario {
-		case "crowded":
-			if !strings.HasPrefix(step, "refuse.") && !strings.HasPrefix(step, "dismiss.") {
+		case "readerlimit":
+			if !strings.HasPrefix(step, "refuse.") && !strings.HasPrefix(step, "removereader.") {
 				continue
 			}
 			at = at[:1]

@@ -37,7 +37,7 @@ func (v *victim) publish(n int) error {
 	b := v.payload(n)
 	for {
 		_, err := v.pub.Publish(v.ctx, b)
-		if !errors.As(err, new(*shmtransport.NoSpaceError)) {
+		if !errors.As(err, new(*shmtransport.NoSlotError)) {
 			return err
 		}
 		time.Sleep(100 * time.Microsecond) // readers hold everything, and let go
@@ -135,11 +135,11 @@ func (v *victim) connectReader() error {
 	if err := v.publish(20); err != nil {
 		return err
 	}
-	dismissed := v.passed("dismiss.generation")
+	removed := v.passed("removereader.generation")
 	if err := errors.Join(sub.Close(), guest.Close()); err != nil {
 		return err
 	}
-	for v.passed("dismiss.generation") == dismissed { // other victims join and leave too, so that the number of readers says nothing
+	for v.passed("removereader.generation") == removed { // other victims join and leave too, so that the number of readers says nothing
 		if err := v.pause(); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (v *victim) slowReader() error {
 
 // exceedReaders has more subscribe than there are places for.
 func (v *victim) exceedReaders() error {
-	pub, err := topic.NewPublisher[[]byte](context.Background(), v.p, "crowd", nil)
+	pub, err := topic.NewPublisher[[]byte](context.Background(), v.p, "limited", nil)
 	if err != nil {
 		return err
 	}
@@ -181,13 +181,13 @@ func (v *victim) exceedReaders() error {
 		return err
 	}
 	for range shmtransport.MaxReaders {
-		sub, err := topic.NewSubscriber[[]byte](context.Background(), guests, "crowd", nil)
+		sub, err := topic.NewSubscriber[[]byte](context.Background(), guests, "limited", nil)
 		if err != nil {
 			return err
 		}
 		v.subs = append(v.subs, sub)
 	}
-	if _, err := topic.NewSubscriber[[]byte](context.Background(), guests, "crowd", nil); !errors.As(err, new(*topic.LimitError)) {
+	if _, err := topic.NewSubscriber[[]byte](context.Background(), guests, "limited", nil); !errors.As(err, new(*topic.LimitError)) {
 		return fmt.Errorf("one too many got %v", err)
 	}
 	if n, err := pub.Publish(v.ctx, []byte("all")); n != shmtransport.MaxReaders || err != nil {

@@ -117,7 +117,7 @@ func TestRandomKills(t *testing.T) {
 func killAtRandom(t *testing.T, s *failpointHarness, f *killStats) {
 	chosen := [][]string{
 		{"publisher"}, {"subscriber"}, {"lossless"}, {"publisher", "subscriber"}, {"publisher", "lossless"}, {"subscriber", "lossless"},
-		{"publisher"}, {"crowded"},
+		{"publisher"}, {"readerlimit"},
 	}[rand.IntN(8)]
 	var victims []*victimProcess
 	for _, scenario := range chosen {

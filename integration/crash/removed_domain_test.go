@@ -15,7 +15,7 @@ func TestDomain_RemovedWhileSamplesAreHeld(t *testing.T) {
 	dir := harness.NewDomain(t)
 	sub := harness.StartSubscriber(t, dir, harness.Subscribe{Hold: 5, Progress: 50}).Ready()
 	pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1}).Ready()
-	sub.NextTally()
+	sub.NextReport()
 	gone := filepath.Join(dir, "gone")
 	if err := os.Rename(filepath.Join(dir, "d"), gone); err != nil { // at once, or a process makes a new registry file meanwhile
 		t.Fatal(err)

@@ -58,9 +58,9 @@ func (s *failpointHarness) inode(t *testing.T) string {
 
 // measureResources returns the resources of publisher and subscriber while nothing is published, once they are the same for looks times.
 func (s *failpointHarness) measureResources() (all [2]resources) {
-	const looks = 20
+	const repeats = 20
 	harness.Do(s.publisher, pause{})
-	for same := 0; same < looks; same++ {
+	for same := 0; same < repeats; same++ {
 		now := [2]resources{
 			harness.Do(s.publisher, publisherResources{s.file}), harness.Do(s.subscriber, subscriberResources{s.file}),
 		}

@@ -37,7 +37,7 @@ func scenarios() []scenario {
 			{"advertise", (*victim).advertise}, {"small", (*victim).small}, {"slots", (*victim).slots}, {"batches", (*victim).batches},
 			{"loans", (*victim).loans}, {"at the limit", (*victim).atTheLimit}, {"visited", (*victim).connectReader}, {"slowed", (*victim).slowReader},
 			{"close", (*victim).close}, leave}},
-		{"crowded", []phase{join, {"crowd", (*victim).exceedReaders}, leave}},
+		{"readerlimit", []phase{join, {"exceed", (*victim).exceedReaders}, leave}},
 		{"subscriber", []phase{join,
 			{"subscribe", (*victim).subscribe}, {"take", (*victim).take}, {"batches", (*victim).takeBatches}, {"latest", (*victim).latest},
 			{"lag", (*victim).lag}, {"hold", (*victim).hold}, {"close", (*victim).close}, leave}},

@@ -183,7 +183,7 @@ func (s *steadyPublisher) fill() (int, error) {
 	var loans []topic.Loan
 	for {
 		loan, err := s.pub.Loan(s.ctx, 900)
-		if errors.As(err, new(*shmtransport.NoSpaceError)) {
+		if errors.As(err, new(*shmtransport.NoSlotError)) {
 			break
 		}
 		if err != nil {

@@ -94,12 +94,12 @@ func TestWidths_32And64BitPrograms(t *testing.T) {
 			reader := harness.Subscriber{Child: harness.StartWith(t, dir, harness.Subscribe{Progress: 2000, Hold: 3}, of[1])}.Ready()
 			writer := harness.StartWith(t, dir, harness.Publish{Grow: true, Subscribers: 2}, of[0]).Ready()
 			victim := harness.StartWith(t, dir, harness.Publish{Grow: true, Subscribers: 2}, of[0]).Ready()
-			reader.NextTally()
+			reader.NextReport()
 			victim.Kill()
 			for _, c := range []agent.Agent{pub, sub} {
 				c.Hear(topic.Died, 1)
 			}
-			reader.NextTally()
+			reader.NextReport()
 			reader.Kill()
 			sub.Hear(topic.Died, 2)
 			pub.Hear(topic.Died, 2)

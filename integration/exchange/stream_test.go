@@ -13,7 +13,7 @@ func TestLosslessStream_OneMillionMessages(t *testing.T) {
 	dir := harness.NewDomain(t)
 	sub := harness.StartSubscriber(t, dir, harness.Subscribe{Lossless: true, Count: messages}).Ready()
 	pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1, Count: messages}).Ready()
-	published, got := pub.Published(), sub.NextTally()
+	published, got := pub.Published(), sub.NextReport()
 	if published != messages || got.Received != published || got.Lost != 0 || got.Last != published {
 		t.Fatalf("published %d, received %+v", published, got)
 	}
@@ -46,7 +46,7 @@ func accountForGrowingSamples(t *testing.T, hold int, memoryLimit int64) {
 	pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 4, Count: messages, Grow: true, MemoryLimit: memoryLimit}).Ready()
 	published := pub.Published()
 	for i, s := range subs {
-		got := s.NextTally()
+		got := s.NextReport()
 		if got.Received+got.Lost != published {
 			t.Errorf("reader %d: %d received + %d lost, %d published", i, got.Received, got.Lost, published)
 		}
@@ -63,7 +63,7 @@ func TestPublisherAndSubscriber_StartedInEitherOrder(t *testing.T) {
 		dir := harness.NewDomain(t)
 		sub := harness.StartSubscriber(t, dir, harness.Subscribe{Count: 10, Lossless: true}).Ready()
 		pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1, Count: 10})
-		if got := sub.NextTally(); got.Received != 10 {
+		if got := sub.NextReport(); got.Received != 10 {
 			t.Fatalf("subscriber first: %+v", got)
 		}
 		pub.Ready().Finish()
@@ -72,7 +72,7 @@ func TestPublisherAndSubscriber_StartedInEitherOrder(t *testing.T) {
 		pub = harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1, Count: 10})
 		sub = harness.StartSubscriber(t, dir, harness.Subscribe{Count: 10, Lossless: true}).Ready()
 		pub.Ready()
-		if got := sub.NextTally(); got.Received != 10 {
+		if got := sub.NextReport(); got.Received != 10 {
 			t.Fatalf("publisher first: %+v", got)
 		}
 		pub.Finish()

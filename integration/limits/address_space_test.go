@@ -24,7 +24,7 @@ func TestAddressSpace(t *testing.T) {
 
 func noAddressSpace(t *testing.T, lean harness.Options) {
 	dir := harness.NewSmallDomain(t, "1g") // which no other process uses
-	poor, other, stranger := agent.NewWith(t, dir, lean), agent.Start(t, dir), agent.NewWith(t, dir, lean)
+	poor, other, joiner := agent.NewWith(t, dir, lean), agent.Start(t, dir), agent.NewWith(t, dir, lean)
 	poor.Join()
 	poor.Advertise("p", "t")
 	other.Subscribe("s", "t")
@@ -33,7 +33,7 @@ func noAddressSpace(t *testing.T, lean harness.Options) {
 	harness.Do(poor.Child, agent.PreparePayload{Size: 20 * mib})
 	poor.MeasureResources()
 	poor.LimitMappings(6 * mib)
-	stranger.LimitMappings(6 * mib)
+	joiner.LimitMappings(6 * mib)
 	was := poor.ResourceSummary()
 	for range 5 {
 		agent.MustLack(poor, harness.Memory, 20*mib, agent.Send{Publisher: "p", N: 1, Size: 20 * mib})
@@ -42,7 +42,7 @@ func noAddressSpace(t *testing.T, lean harness.Options) {
 		agent.MustLack(poor, harness.Memory, 20*mib, agent.SendBatch{Publisher: "p", N: 2, Size: 20 * mib})
 		agent.MustLack(poor, harness.Memory, 20*mib, agent.Advertise{Name: "q", Topic: "q", InitialSize: 20 * mib})
 		agent.MustLack(poor, harness.Memory, 0, agent.Subscribe{Name: "q", Pattern: "q"}) // 16 MiB of address space, of which little has memory
-		agent.MustLack(stranger, harness.Memory, 0, agent.Join{})
+		agent.MustLack(joiner, harness.Memory, 0, agent.Join{})
 	}
 	if is := poor.ResourceSummary(); is != was {
 		t.Errorf("before: %s\nafter:  %s", was, is)
@@ -54,12 +54,12 @@ func noAddressSpace(t *testing.T, lean harness.Options) {
 	poor.LimitMappings(12 * mib)
 	poor.Send("little", 30, 3*mib)
 	poor.UnlimitMappings()
-	stranger.UnlimitMappings()
+	joiner.UnlimitMappings()
 	poor.Send("p", 1, 20*mib)
 	poor.Subscribe("q", "q")
 	other.Take("s", 1)
-	stranger.Join()
-	agent.Finish(poor, other, stranger)
+	joiner.Join()
+	agent.Finish(poor, other, joiner)
 }
 
 func lateForAddressSpace(t *testing.T, lean harness.Options) {
@@ -93,7 +93,7 @@ func lateForAddressSpace(t *testing.T, lean harness.Options) {
 		t.Errorf("with room again it lost %d", a.Lost)
 	}
 	if a := poor.Hear(topic.Unavailable, 0); a.Count != 1 {
-		t.Errorf("it heard of %d unusable publishers", a.Count)
+		t.Errorf("it heard of %d unavailable publishers", a.Count)
 	}
 	agent.Finish(poor, pub, late)
 }

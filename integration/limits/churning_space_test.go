@@ -91,7 +91,7 @@ func fillRepeatedly(ctx context.Context, _ *subproc.Parent, _ fill) error {
 
 // isNoSpace reports whether an error is one of those that want of room may cause.
 func isNoSpace(err error) bool {
-	return errors.As(err, new(*shmtransport.NoSpaceError)) || errors.As(err, new(*topic.SpaceError))
+	return errors.As(err, new(*shmtransport.NoSlotError)) || errors.As(err, new(*topic.SpaceError))
 }
 
 // noSpacePublish is the request of a process that publishes samples of all sizes, some of which find no space. It replies with an
@@ -209,7 +209,7 @@ func TestSpace_FullNowAndThen(t *testing.T) {
 	for size, largest := range map[string]int{"1m": 200000, "8m": 2000000} {
 		t.Run(size, func(t *testing.T) {
 			dir := harness.NewSmallDomain(t, size)
-			witness := harness.StartSubscriber(t, dir, harness.Subscribe{Progress: 100}).Ready()
+			receiver := harness.StartSubscriber(t, dir, harness.Subscribe{Progress: 100}).Ready()
 			other := harness.StartSubscriber(t, dir, harness.Subscribe{Hold: 1}).Ready()
 			before := agent.Start(t, dir)
 			was := before.MeasureResources()
@@ -218,7 +218,7 @@ func TestSpace_FullNowAndThen(t *testing.T) {
 			maker := harness.Start(t, dir, noSpaceJoin{}).Ready()
 			maker.Ready() // the samples that follow may all have come before the file system was full
 			for range 15 {
-				witness.NextTally()
+				receiver.NextReport()
 			}
 			var made, sent outcome
 			maker.Stop()
@@ -228,7 +228,7 @@ func TestSpace_FullNowAndThen(t *testing.T) {
 			pub.Stop()
 			pub.Expect(&sent)
 			t.Logf("%d published, %d refused; of %d participants %d found no space", sent.Succeeded, sent.Refused, made.Succeeded+made.Refused, made.Refused)
-			for _, s := range []harness.Subscriber{witness, other} {
+			for _, s := range []harness.Subscriber{receiver, other} {
 				if got := s.EndAfter(sent.Succeeded); got.Received+got.Lost != sent.Succeeded {
 					t.Errorf("received %d and lost %d of %d", got.Received, got.Lost, sent.Succeeded)
 				}

@@ -89,10 +89,10 @@ func TestDescriptors_EveryCallFailsAndNoPeerIsBlamed(t *testing.T) {
 	if n := harness.CountFiles(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
-	stranger := agent.New(t, dir)
-	stranger.ForbidDescriptors()
-	agent.MustLack(stranger, harness.Descriptors, 0, agent.Join{})
-	stranger.Finish()
+	joiner := agent.New(t, dir)
+	joiner.ForbidDescriptors()
+	agent.MustLack(joiner, harness.Descriptors, 0, agent.Join{})
+	joiner.Finish()
 	// What is connected goes on.
 	pub.Send("p", 300, 5000)
 	poor.Take("s", 300)
@@ -109,7 +109,7 @@ func TestDescriptors_EveryCallFailsAndNoPeerIsBlamed(t *testing.T) {
 	poor.Take("s", 1)
 	poor.Hear(topic.Joined, 3) // itself, the two
 	if a := poor.Hear(topic.Unavailable, 0); a.Count != 0 {
-		t.Errorf("%d peers were called unusable", a.Count)
+		t.Errorf("%d peers were called unavailable", a.Count)
 	}
 	agent.Finish(poor, pub, newcomer)
 }

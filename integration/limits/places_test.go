@@ -18,13 +18,13 @@ func TestParticipants_TooManyAreRefused(t *testing.T) {
 	dir := harness.NewDomain(t)
 	one := agent.Start(t, dir)
 	one.Advertise("p", "t")
-	var crowd []*harness.Forged
+	var forged []*harness.Forged
 	for range registry.MaxParticipants - 1 {
-		crowd = append(crowd, harness.Forge(t, dir, os.Getpid(), nil))
+		forged = append(forged, harness.Forge(t, dir, os.Getpid(), nil))
 	}
-	stranger := agent.New(t, dir)
+	joiner := agent.New(t, dir)
 	for range 3 {
-		agent.MustLack(stranger, harness.Places, 0, agent.Join{})
+		agent.MustLack(joiner, harness.Places, 0, agent.Join{})
 	}
 	if n := harness.CountFiles(t, dir); n != registry.MaxParticipants+3 { // the registry, a publisher and its wake file
 		t.Errorf("%d files", n)
@@ -33,16 +33,16 @@ func TestParticipants_TooManyAreRefused(t *testing.T) {
 	one.Subscribe("s", "t")
 	one.Send("p", 3, 50)
 	one.Take("s", 3)
-	crowd[0].End()
-	stranger.Join()
-	stranger.Subscribe("s", "t")
+	forged[0].End()
+	joiner.Join()
+	joiner.Subscribe("s", "t")
 	one.WaitPeers("p", 2)
 	one.Send("p", 3, 50)
-	stranger.Take("s", 3)
-	for _, f := range crowd {
+	joiner.Take("s", 3)
+	for _, f := range forged {
 		f.End()
 	}
-	stranger.Finish()
+	joiner.Finish()
 	one.Finish()
 }
 

@@ -19,7 +19,7 @@ func TestSpace_EveryCallFailsAndLeavesNothing(t *testing.T) {
 	for size, large := range map[string]int{"1m": 200 << 10, "8m": 1 << 20, "64m": 10 << 20} {
 		t.Run(size, func(t *testing.T) {
 			dir := harness.NewSmallDomain(t, size)
-			sub, pub, stranger := agent.Start(t, dir), agent.Start(t, dir), agent.New(t, dir)
+			sub, pub, joiner := agent.Start(t, dir), agent.Start(t, dir), agent.New(t, dir)
 			sub.Subscribe("s", "t")
 			sub.Subscribe("f", "full")
 			pub.Advertise("p", "t")
@@ -34,7 +34,7 @@ func TestSpace_EveryCallFailsAndLeavesNothing(t *testing.T) {
 			was := sub.ResourceSummary() + ", " + pub.ResourceSummary()
 
 			for range 3 {
-				agent.MustLack(stranger, harness.Space, 0, agent.Join{})
+				agent.MustLack(joiner, harness.Space, 0, agent.Join{})
 				agent.MustLack(pub, harness.Space, 0, agent.Advertise{Name: "q", Topic: "t"})
 				agent.MustLack(pub, harness.Space, large, agent.Advertise{Name: "q", Topic: "t", InitialSize: large})
 				agent.MustLack(pub, harness.Space, 0, agent.Advertise{Name: "q", Topic: "t", Depth: 4096})
@@ -72,9 +72,9 @@ func TestSpace_EveryCallFailsAndLeavesNothing(t *testing.T) {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}
-			stranger.Join()
-			stranger.SubscribeHistory("q", "kept", 1)
-			if a := stranger.Take("q", 1); a.Received != 1 || a.Lost != 0 {
+			joiner.Join()
+			joiner.SubscribeHistory("q", "kept", 1)
+			if a := joiner.Take("q", 1); a.Received != 1 || a.Lost != 0 {
 				t.Errorf("of the latched topic it took %+v", a)
 			}
 			sub.Subscribe("q", "u")
@@ -87,7 +87,7 @@ func TestSpace_EveryCallFailsAndLeavesNothing(t *testing.T) {
 			if a := sub.Take("s", 3); a.Lost != 0 {
 				t.Errorf("when there was room it took %+v", a)
 			}
-			agent.Finish(sub, pub, stranger)
+			agent.Finish(sub, pub, joiner)
 		})
 	}
 }
@@ -112,9 +112,9 @@ func TestSpace_FullUntilFreed(t *testing.T) {
 	if n := harness.CountFiles(t, dir); n != was {
 		t.Errorf("%d files, before it were %d", n, was)
 	}
-	stranger := agent.New(t, dir)
-	wantNoSpace(t, stranger, agent.Join{})
-	stranger.Finish()
+	joiner := agent.New(t, dir)
+	wantNoSpace(t, joiner, agent.Join{})
+	joiner.Finish()
 	pub.Send("p", 1, 64)
 	sub.Take("s", 1)
 	if err := os.Remove(filler); err != nil {

@@ -53,7 +53,7 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 	size := cmp.Or(r.Size, 1000)
 	ctx, cancel := context.WithCancel(stop)
 	defer cancel()
-	p, err := topic.Join(&topic.Options{Unit: "patient"})
+	p, err := topic.Join(&topic.Options{Unit: "examined"})
 	if err != nil {
 		return err
 	}

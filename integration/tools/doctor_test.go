@@ -57,7 +57,7 @@ func TestDoctor_Dead(t *testing.T) {
 	for _, f := range r.Findings {
 		whole.WriteString(f.What + "\n")
 		files += f.FileCount
-		if f.Fault != doctor.Dead || f.Severity != doctor.Warning || f.Unit != "patient" ||
+		if f.Fault != doctor.Dead || f.Severity != doctor.Warning || f.Unit != "examined" ||
 			!strings.HasPrefix(f.Command, "shmmon clean --dir "+dir+" --domain d") {
 			t.Errorf("%+v", f)
 		}
@@ -144,7 +144,7 @@ func TestDoctor_SlowSubscriptions(t *testing.T) {
 			}
 			settle(t, dir, 80, 1)
 			f := checkFaults(t, harness.Examine(t, dir, longSample), c.want)[c.want]
-			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "patient" || f.PID == 0 || f.Endpoint == 0 {
+			if f.Severity != doctor.Warning || f.Topic != "t" || f.Unit != "examined" || f.PID == 0 || f.Endpoint == 0 {
 				t.Errorf("%+v", f)
 			}
 		})

@@ -19,7 +19,7 @@ func TestTools_ReadWhereTheyMayNotWrite(t *testing.T) {
 	w.Build("shmmon", "shmrec")
 	pub := w.Publish(harness.Owner(), harness.Publish{Pause: time.Millisecond, Size: 1000})
 	for _, tc := range []struct {
-		who            harness.User
+		user           harness.User
 		line           string
 		code           int
 		stdout, stderr string
@@ -34,9 +34,9 @@ func TestTools_ReadWhereTheyMayNotWrite(t *testing.T) {
 		{harness.Outsider(), "shmmon clean", 1, "", "this process is user 5003"},
 		{harness.Outsider(), "shmmon ps", 1, "", "mode 2750"},
 	} {
-		stdout, stderr, code := w.Run(tc.who, tc.line)
+		stdout, stderr, code := w.Run(tc.user, tc.line)
 		if code != tc.code && (tc.code != 0 || code != 3) || !strings.Contains(stdout, tc.stdout) || !strings.Contains(stderr, tc.stderr) {
-			t.Errorf("%s by the %s: exit code %d\n%s\n%s", tc.line, tc.who.Name, code, stdout, stderr)
+			t.Errorf("%s by the %s: exit code %d\n%s\n%s", tc.line, tc.user.Name, code, stdout, stderr)
 		}
 	}
 	stdout, stderr, _ := w.Run(harness.Member(), "shmmon ps --json")
@@ -83,7 +83,7 @@ func TestShmmon_Policy(t *testing.T) {
 	w.Policy("subscribe load group:6100\n")
 	want("shmmon policy", 1, "members of group 6000 may not subscribe", "start the publisher anew")
 	w.Policy("publish load user:5001\nsubscribe load\n")
-	want("shmmon policy", 1, "line 2", "does not say who")
+	want("shmmon policy", 1, "line 2", "does not say who may subscribe")
 	candidate := filepath.Join(w.Files, "candidate")
 	if err := os.WriteFile(candidate, []byte("publish ** user:5002\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -28,3 +28,6 @@ func (c Clock) Now() int64 { return nanotime() - c.offset }
 //
 //go:linkname nanotime runtime.nanotime
 func nanotime() int64
+
+// Monotonic returns nanoseconds of CLOCK_MONOTONIC in the time namespace of this process, as system calls take them for deadlines.
+func Monotonic() int64 { return nanotime() }

@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shmbus/shmbus/internal/clock"
 )
 
 // The kernel's names; x/sys has the call numbers but not these.
@@ -89,11 +91,7 @@ func (w *Waiter) wait(timeout time.Duration, call syscall6) error {
 	if w.without {
 		return w.waitSliced(timeout, call)
 	}
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return fmt.Errorf("read the clock: %w", err)
-	}
-	at := now.Nano() + int64(min(timeout, math.MaxInt64/4))
+	at := clock.Monotonic() + int64(min(timeout, math.MaxInt64/4))
 	until := timespec64{sec: at / 1e9, nsec: at % 1e9}
 	_, _, errno := call(unix.SYS_FUTEX_WAITV, uintptr(unsafe.Pointer(&w.v[0])), uintptr(w.n), 0,
 		uintptr(unsafe.Pointer(&until)), unix.CLOCK_MONOTONIC, 0)

@@ -49,7 +49,7 @@ func TestASetgidProgramHasNotTheGroupOfItsFile(t *testing.T) {
 	}
 }
 
-func TestTheKernelTellsWhoMapsAFile(t *testing.T) {
+func TestCredentials_Maps(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ func readProc(pid int, name string, room []byte) ([]byte, error) {
 	return readProcOf(strconv.Itoa(pid), name, room)
 }
 
-func readProcOf(who, name string, room []byte) ([]byte, error) {
-	path := "/proc/" + who + "/" + name
+func readProcOf(pid, name string, room []byte) ([]byte, error) {
+	path := "/proc/" + pid + "/" + name
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	for err == unix.EINTR {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)

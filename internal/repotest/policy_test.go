@@ -445,7 +445,7 @@ func TestRules_CanFail(t *testing.T) {
 			keeps: []files{
 				{"CHANGELOG.md": "a siege"}, {"topic/a.go": "package topic\n\n// indeed a look\n"}, {"docs/a.md": "users who read, and who may write"},
 				{"docs/access.md": "publish a/** nobody\n`nobody`"}, {"registry/policy.go": "package registry\n\nconst a = `nobody`\n"},
-				{"topic/a.go": "package topic\n\nfunc f() { exec.LookPath(who); lookup(); clear(Labels) }\n"},
+				{"topic/a.go": "package topic\n\nfunc f() { exec.LookPath(file); lookup(); clear(Labels) }\n"},
 				{"topic/a.go": "package topic\n\nfunc (r *r) Missed() {}\n"}, {"cmd/row.go": "package cmd\n"},
 			},
 		},

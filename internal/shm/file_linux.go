@@ -60,7 +60,7 @@ func (s *File) followGroup(dir string) {
 	if unix.Stat(dir, &d) != nil {
 		return
 	}
-	if who, err := s.Owner(); err == nil && who.GID != int(d.Gid) {
+	if owner, err := s.Owner(); err == nil && owner.GID != int(d.Gid) {
 		_ = s.SetGroup(int(d.Gid))
 	}
 }

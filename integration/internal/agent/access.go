@@ -25,15 +25,15 @@ type Attempt struct {
 }
 
 // As makes a call as a user, by a process of its own.
-func As(w *harness.UserDomain, who harness.User, call harness.Call[*State, []string]) Attempt {
+func As(w *harness.UserDomain, user harness.User, call harness.Call[*State, []string]) Attempt {
 	w.T.Helper()
-	return GoAs(w, who, 0o22, call)()
+	return GoAs(w, user, 0o22, call)()
 }
 
 // GoAs is As with a umask. It begins the call and returns a function that waits for its end.
-func GoAs(w *harness.UserDomain, who harness.User, umask int, call harness.Call[*State, []string]) func() Attempt {
+func GoAs(w *harness.UserDomain, user harness.User, umask int, call harness.Call[*State, []string]) func() Attempt {
 	w.T.Helper()
-	c := w.Start(who, Request{Umask: &umask})
+	c := w.Start(user, Request{Umask: &umask})
 	pending := harness.Go(c, call)
 	return func() Attempt {
 		w.T.Helper()

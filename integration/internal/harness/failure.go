@@ -43,21 +43,21 @@ func failureOf(err error) *Failure {
 		Access:    errors.As(err, new(*registry.AccessError)),
 		Forbidden: errors.As(err, new(*registry.ForbiddenError)),
 	}
-	var room *shmtransport.NoSpaceError
+	var slot *shmtransport.NoSlotError
 	var space *topic.SpaceError
 	var memory *topic.MemoryError
-	if errors.As(err, &room) {
-		f.Needed, f.Available = room.Needed, room.Available
+	if errors.As(err, &slot) {
+		f.Needed, f.Available = slot.Needed, slot.Available
 	}
 	switch {
 	case errors.As(err, &space):
 		f.Lacks = Space
-		if room == nil {
+		if slot == nil {
 			f.Needed, f.Available = space.Needed, space.Available
 		}
 	case errors.As(err, &memory):
 		f.Lacks = Memory
-		if room == nil {
+		if slot == nil {
 			f.Needed, f.Available = memory.Needed, memory.Available
 		}
 	case errors.Is(err, syscall.EMFILE):

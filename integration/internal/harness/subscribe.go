@@ -15,20 +15,20 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Subscribe is the request of a process that checks every sample which a Publish process publishes. It replies with a Tally when all
+// Subscribe is the request of a process that checks every sample which a Publish process publishes. It replies with a Report when all
 // samples are accounted for, or when the parent asks it to end.
 type Subscribe struct {
 	Topic    string // "load" if empty
 	Count    uint64 // samples received and lost, of all publishers, after which it replies; 0: as many as a message says
 	Lossless bool
 	Hold     int    // samples to keep before the oldest is released
-	Progress uint64 // reply with the tally each time so many were received
+	Progress uint64 // reply with a report each time so many were received
 }
 
-// A Tally is what a subscriber received.
-type Tally struct {
+// A Report is what a subscriber received.
+type Report struct {
 	Received, Lost uint64
-	Publishers     int           // distinct ones, in the last report
+	Publishers     int           // distinct ones, in the last reply
 	Heard          int           // distinct ones so far
 	Last           uint64        // sequence of the newest sample
 	Took           time.Duration // from the first sample to the last
@@ -50,8 +50,8 @@ func (s Subscriber) Ready() Subscriber {
 	return s
 }
 
-// NextTally waits for the process's next reply.
-func (s Subscriber) NextTally() (got Tally) {
+// NextReport waits for the process's next reply.
+func (s Subscriber) NextReport() (got Report) {
 	s.T.Helper()
 	s.Expect(&got)
 	return got
@@ -60,12 +60,12 @@ func (s Subscriber) NextTally() (got Tally) {
 // WaitPublishers waits until the process received samples of so many publishers: a publisher that is ready may not have published yet.
 func (s Subscriber) WaitPublishers(publishers int) {
 	s.T.Helper()
-	for s.NextTally().Heard < publishers {
+	for s.NextReport().Heard < publishers {
 	}
 }
 
 // Final reads replies until the last one, which the process makes after it was asked to end.
-func (s Subscriber) Final() (got Tally) {
+func (s Subscriber) Final() (got Report) {
 	s.T.Helper()
 	for got.Publishers == 0 {
 		s.Expect(&got)
@@ -74,7 +74,7 @@ func (s Subscriber) Final() (got Tally) {
 }
 
 // EndAfter tells the process how many samples it must account for, and returns its last reply.
-func (s Subscriber) EndAfter(samples uint64) Tally {
+func (s Subscriber) EndAfter(samples uint64) Report {
 	s.T.Helper()
 	s.Send(samples)
 	return s.Final()
@@ -102,7 +102,7 @@ func subscribe(ctx context.Context, parent *subproc.Parent, r Subscribe) error {
 	if err := parent.Ready(); err != nil {
 		return err
 	}
-	var t Tally
+	var t Report
 	var began time.Time
 	last := map[topic.PublisherID]uint64{}
 	var held []topic.Sample[[]byte]

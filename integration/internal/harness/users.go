@@ -84,30 +84,30 @@ func copyFile(to, from string) error {
 func (w *UserDomain) Path() string { return filepath.Join(w.Dir, "d") }
 
 // As are the options of a process that runs as a user.
-func (w *UserDomain) As(who User) Options {
-	return Options{Program: []string{w.program}, Dir: w.Files, Attr: credential(who)}
+func (w *UserDomain) As(user User) Options {
+	return Options{Program: []string{w.program}, Dir: w.Files, Attr: credential(user)}
 }
 
-func credential(who User) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: who.UID, Gid: who.GID, Groups: who.Groups}}
+func credential(user User) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}}
 }
 
 // Start runs the role of the request as a user.
-func (w *UserDomain) Start(who User, request any) *Child {
+func (w *UserDomain) Start(user User, request any) *Child {
 	w.T.Helper()
-	return StartWith(w.T, w.Dir, request, w.As(who))
+	return StartWith(w.T, w.Dir, request, w.As(user))
 }
 
 // Publish starts a process of a user that publishes, and waits until it begins.
-func (w *UserDomain) Publish(who User, request Publish) Publisher {
+func (w *UserDomain) Publish(user User, request Publish) Publisher {
 	w.T.Helper()
-	return Publisher{w.Start(who, request)}.Ready()
+	return Publisher{w.Start(user, request)}.Ready()
 }
 
 // Subscribe starts a process of a user that subscribes, and waits until it has.
-func (w *UserDomain) Subscribe(who User, request Subscribe) Subscriber {
+func (w *UserDomain) Subscribe(user User, request Subscribe) Subscriber {
 	w.T.Helper()
-	return Subscriber{w.Start(who, request)}.Ready()
+	return Subscriber{w.Start(user, request)}.Ready()
 }
 
 // Build builds commands of this repository that every user may run.
@@ -119,12 +119,12 @@ func (w *UserDomain) Build(names ...string) {
 }
 
 // Run runs a command that was built as a user, and returns its output and exit code.
-func (w *UserDomain) Run(who User, line string) (stdout, stderr string, code int) {
+func (w *UserDomain) Run(user User, line string) (stdout, stderr string, code int) {
 	w.T.Helper()
 	words := strings.Fields(line)
 	cmd := Command(filepath.Join(w.Files, words[0]), w.Dir, words[1:]...)
 	cmd.Dir = w.Files
-	cmd.SysProcAttr = credential(who)
+	cmd.SysProcAttr = credential(user)
 	var out, complaint strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()

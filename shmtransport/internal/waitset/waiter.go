@@ -19,6 +19,8 @@ type Waiter struct {
 
 	clock     clock.Clock
 	warmUntil int64         // on clock
+	began     int64         // of Begin, on clock
+	longWaits int           // waits in a row, between Begin and End, that were longer than WarmTime
 	ready     chan struct{} // holds one token
 	recheck   atomic.Uint32 // changes when a sleeper must check again
 
@@ -41,6 +43,27 @@ const (
 
 // NewWaiter returns a Waiter that measures time with c.
 func NewWaiter(c clock.Clock) *Waiter { return &Waiter{clock: c, ready: make(chan struct{}, 1)} }
+
+// maxLongWaits is the number of waits in a row, each longer than WarmTime, after which a waiter is cold from the beginning. A warm
+// wait costs processor time that such waits do not repay: they are cold when they end.
+const maxLongWaits = 2
+
+// Begin begins a wait for a sample: p is warm for WarmTime, unless such waits have been long. It is called between waits.
+func (p *Waiter) Begin() {
+	p.began = p.clock.Now()
+	if p.longWaits < maxLongWaits {
+		p.warmUntil = p.began + int64(WarmTime)
+	}
+}
+
+// End ends what Begin began.
+func (p *Waiter) End() {
+	if p.clock.Now()-p.began < int64(WarmTime) {
+		p.longWaits = 0
+	} else {
+		p.longWaits++
+	}
+}
 
 // KeepWarm makes p warm for WarmTime from now on. It is called between waits.
 func (p *Waiter) KeepWarm() { p.warmUntil = p.clock.Now() + int64(WarmTime) }

@@ -250,3 +250,27 @@ func anyIn(w *Set, all []*endpoint, state waitState) bool {
 	}
 	return false
 }
+
+// A warm wait costs processor time that is wasted if it ends later than the waiter is warm.
+func TestWaiter_ColdAfterLongWaits(t *testing.T) {
+	p := NewWaiter(clock.New())
+	wait := func(d time.Duration) (warm bool) {
+		p.Begin()
+		warm = p.clock.Now() < p.warmUntil
+		p.began -= int64(d) // as if d had passed
+		p.warmUntil -= int64(d)
+		p.End()
+		return warm
+	}
+	for i := range maxLongWaits {
+		if !wait(2 * WarmTime) {
+			t.Fatalf("cold after %d long waits", i)
+		}
+	}
+	if wait(2*WarmTime) || wait(0) {
+		t.Error("warm after long waits")
+	}
+	if !wait(0) {
+		t.Error("cold after a short wait")
+	}
+}

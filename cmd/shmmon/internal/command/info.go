@@ -64,9 +64,9 @@ type subscriberReport struct {
 	LatencyP99   *int64   `json:"latency_p99_ns"`
 }
 
-func reportEndpoint(who registry.Participant, e registry.Endpoint, now int64) endpointReport {
+func reportEndpoint(owner registry.Participant, e registry.Endpoint, now int64) endpointReport {
 	return endpointReport{
-		ID: e.ID.String(), identityReport: reportIdentity(who), Unit: who.Unit, Executable: who.Executable, Stopped: who.State == registry.StateStopped,
+		ID: e.ID.String(), identityReport: reportIdentity(owner), Unit: owner.Unit, Executable: owner.Executable, Stopped: owner.State == registry.StateStopped,
 		Type: e.TypeName, Encoding: e.Encoding,
 		SchemaEncoding: e.SchemaEncoding, SchemaSize: len(e.Schema), Uptime: age(int64(e.Since), now),
 	}
@@ -190,13 +190,13 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 	return err
 }
 
-func ownerText(field func(string, string, ...any), who registry.Participant, e registry.Endpoint) {
+func ownerText(field func(string, string, ...any), owner registry.Participant, e registry.Endpoint) {
 	stopped := ""
-	if who.State == registry.StateStopped {
+	if owner.State == registry.StateStopped {
 		stopped = ", STOPPED"
 	}
-	field("  process", "%s, pid %s, %s%s", who.Unit, pidOf(who), who.Executable, stopped)
-	field("  user", "%s (%d), %s", userOf(who.UID), who.UID, proofText(who))
+	field("  process", "%s, pid %s, %s%s", owner.Unit, pidOf(owner), owner.Executable, stopped)
+	field("  user", "%s (%d), %s", userOf(owner.UID), owner.UID, proofText(owner))
 	if e.AnyType {
 		field("  type", "any")
 		return
@@ -209,8 +209,8 @@ func ownerText(field func(string, string, ...any), who registry.Participant, e r
 }
 
 // proofText says what the kernel knows of a pid.
-func proofText(who registry.Participant) string {
-	switch who.PIDCheck {
+func proofText(owner registry.Participant) string {
+	switch owner.PIDCheck {
 	case registry.PIDOfFile:
 		return "whose process has this pid and the file, says the kernel"
 	case registry.PIDOfUser:

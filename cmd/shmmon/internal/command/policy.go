@@ -96,13 +96,13 @@ func reportPolicy(p *registry.Policy, dir string, v watch.View) policyReport {
 		verb, _, _ := strings.Cut(rule.String(), " ")
 		r.Rules = append(r.Rules, ruleReport{rule.Line, verb, rule.Pattern, append([]int{}, rule.Users...), append([]int{}, rule.Groups...), rule.String()})
 	}
-	for _, who := range v.Participants {
-		for _, e := range who.Endpoints {
+	for _, owner := range v.Participants {
+		for _, e := range owner.Endpoints {
 			if e.Kind != registry.KindPublisher {
 				continue
 			}
-			if err := p.CheckPublisher(dir, who, e); err != nil {
-				r.Violations = append(r.Violations, violationReport{e.ID.String(), e.Topic, reportIdentity(who), who.Unit, err.Error()})
+			if err := p.CheckPublisher(dir, owner, e); err != nil {
+				r.Violations = append(r.Violations, violationReport{e.ID.String(), e.Topic, reportIdentity(owner), owner.Unit, err.Error()})
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func (m Model) detailLines() []string {
 	return lines
 }
 
-func (m Model) owner(add func(string, ...any), who registry.Participant, e registry.Endpoint) {
+func (m Model) owner(add func(string, ...any), owner registry.Participant, e registry.Endpoint) {
 	kind := "any type"
 	if !e.AnyType {
 		kind = text.Name(e.TypeName) + ", " + text.Name(e.Encoding)
@@ -62,10 +62,10 @@ func (m Model) owner(add func(string, ...any), who registry.Participant, e regis
 		}
 	}
 	stopped := ""
-	if who.State == registry.StateStopped {
+	if owner.State == registry.StateStopped {
 		stopped = "  STOPPED"
 	}
-	add("  %s  pid %d%s  %s", text.Escape(who.Unit), who.PID, stopped, text.Escape(who.Executable))
+	add("  %s  pid %d%s  %s", text.Escape(owner.Unit), owner.PID, stopped, text.Escape(owner.Executable))
 	add("    %s   up %s", kind, text.Duration(m.view.At-int64(e.Since)))
 }
 

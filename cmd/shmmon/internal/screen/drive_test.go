@@ -48,8 +48,8 @@ type memberFixture struct {
 }
 
 func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
-	who := registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: clock.Stamp(second), Alive: true}
-	m := memberFixture{who, newStats()}
+	p := registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: clock.Stamp(second), Alive: true}
+	m := memberFixture{p, newStats()}
 	for i, e := range endpoints {
 		e.ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
 		e.Since = clock.Stamp(second)

@@ -277,9 +277,9 @@ func TestHostileNamesAreHarmless(t *testing.T) {
 		p.SchemaEncoding, p.Schema, p.Since = evil, []byte(evil), -1<<63
 		sub := subscription(1<<64-1, 5, evil, "**")
 		sub.TypeName, sub.AnyType = evil, false
-		who := member(1, evil, p, sub)
-		who.Executable, who.Since = evil, -1<<63
-		return []memberFixture{who}
+		m := member(1, evil, p, sub)
+		m.Executable, m.Since = evil, -1<<63
+		return []memberFixture{m}
 	}}
 	m := drive(t, s, 80, 24, 4)
 	for _, k := range []string{"enter", "down", "?", "?", "esc", "/", "x", "esc", "right", "right", "r", "p"} {

@@ -37,13 +37,13 @@ func Open(dir string) (*Domain, error) {
 
 // Snapshot implements Source.
 func (d *Domain) Snapshot() (Snapshot, error) {
-	who, err := d.observer.Snapshot()
+	participants, err := d.observer.Snapshot()
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{Participants: who, Stats: d.observer.Stats(), Problems: d.observer.Errors()}
+	s := Snapshot{Participants: participants, Stats: d.observer.Stats(), Problems: d.observer.Errors()}
 	s.At = d.clock.Now()
-	if len(who) == 0 {
+	if len(participants) == 0 {
 		s.Missing, _ = registry.DomainMissing(d.dir)
 	}
 	return s, nil

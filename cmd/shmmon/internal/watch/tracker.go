@@ -128,15 +128,15 @@ func (b *builder) topic(name string) *Topic {
 // unseen yields every endpoint of a kind once, with its owner, which is without Endpoints.
 func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Seq2[registry.Participant, registry.Endpoint] {
 	return func(yield func(registry.Participant, registry.Endpoint) bool) {
-		for _, who := range all {
-			endpoints := who.Endpoints
-			who.Endpoints = nil
+		for _, owner := range all {
+			endpoints := owner.Endpoints
+			owner.Endpoints = nil
 			for _, e := range endpoints {
 				if e.Kind != kind || b.seen[e.ID] {
 					continue
 				}
 				b.seen[e.ID] = true
-				if !yield(who, e) {
+				if !yield(owner, e) {
 					return
 				}
 			}
@@ -145,7 +145,7 @@ func (b *builder) unseen(all []registry.Participant, kind registry.Kind) iter.Se
 }
 
 func (b *builder) publishers(all []registry.Participant) {
-	for who, e := range b.unseen(all, registry.KindPublisher) {
+	for owner, e := range b.unseen(all, registry.KindPublisher) {
 		f, ok := b.stats.Publishers[e.ID]
 		if !ok {
 			continue // it was withdrawn meanwhile
@@ -156,7 +156,7 @@ func (b *builder) publishers(all []registry.Participant) {
 			b.tracker.publishers[e.ID] = r
 		}
 		r.Add(rate.Figures{At: b.at, Since: int64(e.Since), Messages: f.Messages, Bytes: f.Bytes, Last: int64(f.LastStamp)})
-		p := Publisher{Owner: who, Endpoint: e, Stats: f, Stopped: r.Stopped()}
+		p := Publisher{Owner: owner, Endpoint: e, Stats: f, Stopped: r.Stopped()}
 		p.Rate, p.Bandwidth = r.Rate()
 
 		t := b.topic(e.Topic)
@@ -168,7 +168,7 @@ func (b *builder) publishers(all []registry.Participant) {
 
 func (b *builder) subscribers(all []registry.Participant) {
 	published := slices.Sorted(maps.Keys(b.topics))
-	for who, e := range b.unseen(all, registry.KindSubscription) {
+	for owner, e := range b.unseen(all, registry.KindSubscription) {
 		f, ok := b.stats.Subscriptions[e.ID]
 		if !ok {
 			continue // it was withdrawn meanwhile
@@ -179,7 +179,7 @@ func (b *builder) subscribers(all []registry.Participant) {
 			b.tracker.delays[e.ID] = d
 		}
 		d.add(b.at, f.Latency)
-		s := Subscriber{Owner: who, Endpoint: e, Stats: f}
+		s := Subscriber{Owner: owner, Endpoint: e, Stats: f}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 

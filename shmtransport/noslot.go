@@ -18,15 +18,15 @@ func alsoNeed(err error, n int64) {
 	}
 }
 
-// asNoSpace returns an error for lack of memory as a *NoSpaceError, or nil for other errors.
-func asNoSpace(err error) *NoSpaceError {
+// asNoSlot returns an error for lack of memory as a *NoSlotError, or nil for other errors.
+func asNoSlot(err error) *NoSlotError {
 	var space *errdefs.SpaceError
 	if errors.As(err, &space) {
-		return &NoSpaceError{Needed: space.Needed, Available: space.Available, Err: err}
+		return &NoSlotError{Needed: space.Needed, Available: space.Available, Err: err}
 	}
 	var memory *errdefs.MemoryError
 	if errors.As(err, &memory) {
-		return &NoSpaceError{Needed: memory.Needed, Available: max(memory.Available, 0), Err: err}
+		return &NoSlotError{Needed: memory.Needed, Available: max(memory.Available, 0), Err: err}
 	}
 	return nil
 }
