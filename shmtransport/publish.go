@@ -102,7 +102,7 @@ func (w *Writer) copyToSlot(id slotID, n int, parts [][]byte) {
 		defer w.mu.Lock()
 	}
 	for _, p := range parts {
-		b = b[copy(b, p):]
+		b = b[mem.Copy(b, p):]
 	}
 	copied = true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // PublishBatch publishes each payload as a sample of its own, in their order. The lock, the clock reading and the check
@@ -61,7 +62,7 @@ func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
 	}
 	id, err := w.allocSlot(ctx, len(payload))
 	if err == nil {
-		copy(w.prepareSlot(id), payload)
+		mem.Copy(w.prepareSlot(id), payload)
 		failpoint.At("publish.copy")
 	}
 	return id, err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"testing"
@@ -331,6 +332,35 @@ func testLoan_CommitAndDiscard(t *testing.T, newRing ringMaker) {
 	}
 	expect(t, r, "firs", 0)
 	expectNothing(t, r)
+}
+
+func TestLoan_WriteAt(t *testing.T) {
+	inSlotsAndEntries(t, func(t *testing.T, newRing ringMaker) {
+		h := newRing(t, WriterOptions{})
+		r := h.reader(LinkRequest{}, ReaderOptions{})
+		l, err := h.w.Loan(t.Context(), 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := int64(len(l.Bytes()))
+		for _, tc := range []struct {
+			p    string
+			off  int64
+			fits bool
+		}{{"front", 0, true}, {"of", 5, true}, {"", end, true}, {"x", end - 1, true}, {"xy", end - 1, false}, {"x", end, false}, {"x", -1, false}, {"x", math.MaxInt64, false}} {
+			n, err := l.WriteAt([]byte(tc.p), tc.off)
+			if tc.fits && (n != len(tc.p) || err != nil) || !tc.fits && (n != 0 || !errors.As(err, new(*TooLargeError))) {
+				t.Errorf("%q at %d: %d, %v", tc.p, tc.off, n, err)
+			}
+		}
+		if _, err := l.Commit(t.Context(), 7); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, r, "frontof", 0)
+		if _, err := (Loan{}).WriteAt([]byte("x"), 0); !errors.As(err, new(*TooLargeError)) {
+			t.Errorf("the zero loan: %v", err)
+		}
+	})
 }
 
 func TestLoan_EndsOnce(t *testing.T) { inSlotsAndEntries(t, testLoan_EndsOnce) }

@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -176,6 +177,36 @@ func ExamplePublisher_Loan() {
 	received := sample.Bytes() // the same memory, mapped read-only
 	fmt.Println(len(received), received[255], received[256])
 	// Output: 307200 255 0
+}
+
+func ExampleLoan_WriteAt() {
+	p, leave := join()
+	defer leave()
+	ctx := context.Background()
+	pub, err := topic.NewPublisher[[]byte](ctx, p, "camera/rear", nil)
+	check(err)
+	sub, err := topic.NewSubscriber[[]byte](ctx, p, "camera/rear", nil)
+	check(err)
+
+	// The camera's driver pads each row to a multiple of 4 KiB; the rows are published without the padding.
+	const width, height, stride = 3840, 4, 4096
+	buffer := bytes.Repeat([]byte{7}, stride*height)
+	loan, err := pub.Loan(ctx, width*height)
+	check(err)
+	defer loan.Discard() // does nothing after Commit
+	for y := range height {
+		row := buffer[y*stride:][:width]
+		_, err = loan.WriteAt(row, int64(y*width))
+		check(err)
+	}
+	_, err = loan.Commit(ctx, width*height)
+	check(err)
+
+	sample, err := sub.Receive(ctx)
+	check(err)
+	defer sample.Release()
+	fmt.Println(len(sample.Bytes()), bytes.Count(sample.Bytes(), []byte{7}))
+	// Output: 15360 15360
 }
 
 func ExamplePublisher_PublishV() {

@@ -204,6 +204,12 @@ type Loan struct{ l shmtransport.Loan }
 // Bytes returns the memory, at least the requested number of bytes.
 func (l Loan) Bytes() []byte { return l.l.Bytes() }
 
+// WriteAt copies p to the memory at byte off, as an io.WriterAt. It is for payloads that lie in other memory, such as a driver's
+// buffer: from 3 KiB on it is up to four times as fast as copy, which fetches each cache line from the last reader's
+// processor before it is overwritten. Calls for different ranges may be made at the same time. If p does not fit, the error
+// is a *TooLargeError and nothing is written.
+func (l Loan) WriteAt(p []byte, off int64) (int, error) { return l.l.WriteAt(p, off) }
+
 // Commit publishes the first n bytes, which must be a payload as the topic's codec encodes it. It returns the number of
 // subscriptions that the sample reached. On error nothing is published, and the loan has ended as well.
 func (l Loan) Commit(ctx context.Context, n int) (int, error) { return l.l.Commit(ctx, n) }

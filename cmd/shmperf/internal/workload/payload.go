@@ -30,7 +30,7 @@ func newBlock() []byte {
 // fillPayload writes every byte of b.
 func fillPayload(b, piece []byte) {
 	for len(b) > 0 {
-		b = b[copy(b, piece):]
+		b = b[mem.Copy(b, piece):]
 	}
 }
 
