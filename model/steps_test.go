@@ -73,21 +73,21 @@ func notOfSamples() map[string]string {
 // notModelled are the steps of these protocols that no line of a model is, and why.
 func notModelled() map[string]string {
 	return map[string]string{
-		"admit.start":        "the reader asks for all there ever was: it is 1",
-		"admit.link":         "there is one link between the two",
-		"admit.reader":       "an entry belongs to one reader from the start",
+		"admit.start":             "the reader asks for all there ever was: it is 1",
+		"admit.link":              "there is one link between the two",
+		"admit.reader":            "an entry belongs to one reader from the start",
 		"removereader.reader":     "the same",
 		"removereader.full":       "there are as many entries as readers",
 		"removereader.generation": "no process waits for an entry that was refused",
-		"publish.head":       "a hint: a reader that skips takes any number it may find there",
-		"publish.count":      "figures, on which nothing rests",
-		"take.count":         "the same",
-		"skip.wake":          "take.wake, word for word",
-		"disconnect.entry":   "the publisher's next look at requests, which is no part of these protocols",
-		"disconnect.page":    "the same",
-		"disconnect.changed": "a hint where to look",
-		"close.figures":      "figures, on which nothing rests",
-		"close.name":         "a process that has the file open does not notice",
+		"publish.head":            "a hint: a reader that skips takes any number it may find there",
+		"publish.count":           "figures, on which nothing rests",
+		"take.count":              "the same",
+		"skip.wake":               "take.wake, word for word",
+		"disconnect.entry":        "the publisher's next look at requests, which is no part of these protocols",
+		"disconnect.page":         "the same",
+		"disconnect.changed":      "a hint where to look",
+		"close.figures":           "figures, on which nothing rests",
+		"close.name":              "a process that has the file open does not notice",
 	}
 }
 
