@@ -75,3 +75,23 @@ func BenchmarkOneThread(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkConcurrent measures many goroutines that publish with one publisher.
+func BenchmarkConcurrent(b *testing.B) {
+	p := join(b, domain(b))
+	pub, err := NewPublisher[[]byte](context.Background(), p, "bench/concurrent", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pub.Close()
+	payload := make([]byte, 64)
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := pub.Publish(context.Background(), payload); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}

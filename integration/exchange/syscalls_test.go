@@ -28,6 +28,7 @@ const (
 	linkPages    = 8192
 	linkPageSize = 4096
 	offArmed     = 64
+	armedFirst   = 2 // the lowest number of a sleep
 )
 
 // How many samples are published, and subscriptions there are, while system calls are counted.
@@ -136,7 +137,7 @@ func (a *armedLinks) await(ctx context.Context) error {
 			if _, err := a.file.ReadAt(b[:], int64(linkPages+i*linkPageSize+offArmed)); err != nil {
 				return err
 			}
-			if now[i] = binary.NativeEndian.Uint32(b[:]); now[i] != 0 && now[i] != a.answered[i] {
+			if now[i] = binary.NativeEndian.Uint32(b[:]); now[i] >= armedFirst && now[i] != a.answered[i] {
 				armed++
 			}
 		}
