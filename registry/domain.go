@@ -189,8 +189,8 @@ func CheckDomain(dir string) error {
 		}
 	}
 	info, err := os.Stat(dir)
-	if _, there := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && there != nil {
-		return nil
+	if _, notLink := os.Readlink(dir); errors.Is(err, fs.ErrNotExist) && notLink != nil {
+		return nil // it was missing; another process may make it meanwhile
 	}
 	if err != nil {
 		return examineError(dir, err)

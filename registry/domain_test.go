@@ -400,3 +400,28 @@ func TestRemoveDomain_DirectoryUnderFileName(t *testing.T) {
 	}
 	wantText(t, err, "not of shmbus")
 }
+
+// Another process may make the directory at any moment of the check.
+func TestCheckDomain_DirectoryIsMadeMeanwhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20_000 {
+			os.Mkdir(dir, 0o700)
+			os.Remove(dir)
+		}
+	}()
+	for {
+		if err := CheckDomain(dir); err != nil {
+			t.Error(err)
+			<-done
+			return
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
