@@ -16,7 +16,7 @@ func (t *recvLock) tryAcquire() bool { return t.tryLock() || t.acquireAfterPrune
 
 func (t *recvLock) acquireAfterPrune() bool {
 	for !t.tryLock() {
-		if t.state.Load() == lockReceiving {
+		if t.state.Load() == lockHeld {
 			return false
 		}
 		runtime.Gosched()
@@ -34,5 +34,5 @@ func (t *recvLock) acquire(ctx context.Context) error {
 	if t.tryAcquire() {
 		return nil
 	}
-	return t.await(ctx, t.tryAcquire)
+	return t.await(ctx, t.tryAcquire, nil)
 }
