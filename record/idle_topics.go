@@ -7,10 +7,10 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// addIdleTopics creates channels for the selected topics that have publishers now, and returns all publishers of the domain.
-// If the domain cannot be read, the recording has only topics with messages. If it is not there or can be read only in part,
-// the publishers are nil.
-func (r *recorder) addIdleTopics(dir string, wants func(topic string) bool) (present map[topic.PublisherID]bool, _ error) {
+// addIdleTopics creates channels for the selected topics that have publishers now. If the domain cannot be read, the recording
+// has only topics with messages. isGone reports whether a publisher has left the domain. It is nil if the domain is not there or
+// can be read only in part. The publishers of a participant whose file was removed by hand count as gone.
+func (r *recorder) addIdleTopics(dir string, wants func(topic string) bool) (isGone func(topic.PublisherID) bool, _ error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil
@@ -24,24 +24,25 @@ func (r *recorder) addIdleTopics(dir string, wants func(topic string) bool) (pre
 	if err != nil {
 		return nil, nil
 	}
-	if len(all) > 0 && len(o.Errors()) == 0 {
-		present = make(map[topic.PublisherID]bool)
-	}
+	present := make(map[topic.PublisherID]bool)
+	unknown := make(map[registry.ID]bool) // participants of which there may be more publishers
 	for _, p := range all {
+		unknown[p.ID] = p.Incomplete
 		for _, e := range p.Endpoints {
-			if present != nil {
-				present[e.ID] = true
-			}
+			present[e.ID] = true
 			if e.Kind != registry.KindPublisher || !wants(e.Topic) {
 				continue
 			}
 			d := description{topic: e.Topic, latched: e.Latched, metadata: e.Metadata}
 			d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, d.kind.Schema = e.TypeName, e.Encoding, e.SchemaEncoding, e.Schema
 			if _, err := r.channels.of(&d); err != nil {
-				return present, err
+				return nil, err
 			}
 			r.summaryOf(d.topic, &d.kind)
 		}
 	}
-	return present, nil
+	if len(all) == 0 || len(o.Errors()) > 0 {
+		return nil, nil
+	}
+	return func(id topic.PublisherID) bool { return !present[id] && !unknown[id.Participant] }, nil
 }

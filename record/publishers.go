@@ -96,12 +96,12 @@ func (s *sources) end(id topic.PublisherID, stamp int64) {
 	s.earlyEnds[id] = stamp
 }
 
-// endAbsent is end for all publishers that are not present. The subscription's last reports may come after its Close.
-func (s *sources) endAbsent(present map[topic.PublisherID]bool, stamp int64) {
+// endGone is end for all publishers that are gone. The subscription's last reports may come after its Close.
+func (s *sources) endGone(isGone func(topic.PublisherID) bool, stamp int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, src := range s.byID {
-		if !present[id] {
+		if isGone(id) {
 			s.changed.Store(true)
 			s.addGone(src, stamp)
 		}

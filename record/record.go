@@ -111,9 +111,9 @@ func Record(ctx context.Context, p *topic.Participant, path string, opts *Record
 	summary.Dropped = stats.Dropped
 	sub.Close()
 	if err == nil {
-		var present map[topic.PublisherID]bool
-		if present, err = r.addIdleTopics(p.Dir(), o.wants); present != nil {
-			sources.endAbsent(present, r.end)
+		var isGone func(topic.PublisherID) bool
+		if isGone, err = r.addIdleTopics(p.Dir(), o.wants); isGone != nil {
+			sources.endGone(isGone, r.end)
 		}
 	}
 	if cerr := r.close(); err == nil {

@@ -99,6 +99,7 @@ type Participant struct {
 	Alive      bool         // its process holds the lock of the participant file
 	State      ProcessState // filled in by Observer.Snapshot
 	Endpoints  []Endpoint
+	Incomplete bool // a record could not be read this time: Endpoints may lack some
 }
 
 // A ProcessState is the state of a participant's process according to the kernel. It does not decide whether the participant

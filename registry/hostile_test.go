@@ -270,10 +270,8 @@ func TestPeer_SchemasOverLimit(t *testing.T) {
 	}
 }
 
-// Thousands of records can refer to one large schema with wrong checksums.
-func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
-	const records = 10
-	dir := domain(t)
+// forgeRejectedSchemas returns a participant with records that refer to large schemas with wrong checksums.
+func forgeRejectedSchemas(t *testing.T, dir string, records int) *forger {
 	f := forge(t, dir, nil)
 	huge := publisher("a")
 	huge.Schema = make([]byte, MaxSchema)
@@ -284,6 +282,45 @@ func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
 	for page := range records {
 		f.rewrite(page, func(b []byte) { native.PutUint32(b[offBody+offSchemaCRC:], 3) })
 	}
+	return f
+}
+
+// A participant whose records take more than one reading is not taken for one without further endpoints.
+func TestObserver_IncompleteParticipant(t *testing.T) {
+	dir := domain(t)
+	f := forgeRejectedSchemas(t, dir, 10)
+	f.advertise(publisher("b"))
+	o, err := Observe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for scans := 1; ; scans++ {
+		all, err := o.Snapshot()
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		p := all[0]
+		if scans == 1 && !p.Incomplete {
+			t.Error("one Snapshot read everything")
+		}
+		if !p.Incomplete {
+			if len(p.Endpoints) != 1 {
+				t.Errorf("%d endpoints after %d scans", len(p.Endpoints), scans)
+			}
+			return
+		}
+		if scans == 20 {
+			t.Fatal("still incomplete")
+		}
+	}
+}
+
+// Thousands of records can refer to one large schema with wrong checksums.
+func TestPeer_RejectedSchemasBoundScan(t *testing.T) {
+	const records = 10
+	dir := domain(t)
+	f := forgeRejectedSchemas(t, dir, records)
 	p, err := openPeer(dir, f.id)
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,8 @@ func Observe(dir string) (*Observer, error) {
 
 // Snapshot returns the present participants of the domain in the order of joining. It includes dead participants whose files are
 // not removed yet: these are not Alive and have no endpoints. A missing directory is an empty domain. Parts that cannot be read
-// or fail a check are left out and listed by Errors. The caller owns the slices.
+// or fail a check are left out and listed by Errors; a record that changes meanwhile only makes its participant Incomplete. The
+// caller owns the slices.
 func (o *Observer) Snapshot() ([]Participant, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -114,20 +115,23 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	w, err := p.words()
 	if err != nil {
 		o.problems = append(o.problems, err)
+		info.Incomplete = true
 		return info, true
 	}
 	if p.tableChanged(w, o.interest) {
-		// Every Snapshot names all that is wrong now, also what an earlier one reported.
-		p.reported, p.fileReported = nil, false
-		for g := range p.index.again {
-			p.index.again[g] = true
+		if !p.torn { // otherwise the last reading is continued
+			// Every Snapshot names all that is wrong now, also what an earlier one reported.
+			p.reported, p.fileReported, p.errs = nil, false, nil
+			for g := range p.index.again {
+				p.index.again[g] = true
+			}
 		}
 		d := p.compare(w, o.interest)
 		p.adopt(d, w)
-		p.errs = d.errs
+		p.errs = append(p.errs, d.errs...)
 	}
 	o.problems = append(o.problems, p.errs...)
-	info.Endpoints = p.endpoints()
+	info.Endpoints, info.Incomplete = p.endpoints(), p.torn
 	return info, true
 }
 
