@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
-	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // PublishBatch publishes each payload as a sample of its own, in their order. The lock, the clock reading and the check
@@ -62,7 +61,7 @@ func (w *Writer) fillSlot(ctx context.Context, payload []byte) (slotID, error) {
 	}
 	id, err := w.allocSlot(ctx, len(payload))
 	if err == nil {
-		mem.Copy(w.prepareSlot(id), payload)
+		w.copyToSlot(id, len(payload), [][]byte{payload})
 		failpoint.At("publish.copy")
 	}
 	return id, err

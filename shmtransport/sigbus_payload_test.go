@@ -3,6 +3,7 @@
 package shmtransport
 
 import (
+	"context"
 	"errors"
 	"os"
 	"testing"
@@ -45,19 +46,30 @@ func TestSample_TruncatedPayload(t *testing.T) {
 
 // A payload that is published again in place may be in a truncated file. The publisher keeps no slot and no loan for it.
 func TestWriter_PublishTruncatedPayload(t *testing.T) {
-	for name, payload := range map[string][]byte{"with the lock": large(), "without the lock": make([]byte, 2*copyOutsideLock)} {
-		t.Run(name, func(t *testing.T) {
+	single := func(ctx context.Context, w *Writer, b []byte) error {
+		_, err := w.Publish(ctx, b)
+		return err
+	}
+	batch := func(ctx context.Context, w *Writer, b []byte) error {
+		_, err := w.PublishBatch(ctx, [][]byte{b})
+		return err
+	}
+	for _, tc := range []struct {
+		name    string
+		payload []byte
+		publish func(context.Context, *Writer, []byte) error
+	}{
+		{"with the lock", large(), single}, {"without the lock", make([]byte, 2*copyOutsideLock), single}, {"in a batch", large(), batch},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			c := newTruncatePair(t)
-			c.publish(t, c.truncated, payload)
+			c.publish(t, c.truncated, tc.payload)
 			s, err := c.r.Receive(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			truncate(t, c.path(c.truncated), c.truncated.pool.arenas[0].off)
-			err = s.Read(func(b []byte) error {
-				_, err := c.honest.Publish(t.Context(), b)
-				return err
-			})
+			err = s.Read(func(b []byte) error { return tc.publish(t.Context(), c.honest, b) })
 			if !errors.As(err, new(*errdefs.CorruptError)) {
 				t.Fatal(err)
 			}
