@@ -29,7 +29,7 @@ func Register() error {
 // Heavy is a full fence of the calling goroutine, and of every registered process at some moment during the call. After an error
 // it was none.
 func Heavy() error {
-	_, _, errno := unix.RawSyscall(unix.SYS_MEMBARRIER, globalExpedited, 0, 0)
+	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, globalExpedited, 0, 0)
 	return result(errno)
 }
 
