@@ -88,7 +88,7 @@ func (l *Link) acquireRun(buf []Sample, from int) (n int) {
 	if marked == 0 {
 		return 0
 	}
-	l.fence.Add(1)
+	l.fenceWord.Add(1)
 	for ; n < marked; n++ {
 		s, at := &buf[n], l.cursor+uint64(n)
 		word, k := s.sequence, s.holding.mark()

@@ -220,7 +220,7 @@ func (w *Writer) releaseReader(r *remoteReader) {
 
 // addMarks passes every mark of every admitted reader to the pool. Called with mu held.
 func (w *Writer) addMarks(p *pool) {
-	w.fence.Add(1) // the ring words that replaced the retired slots are stored before a mark is loaded
+	w.fenceWord.Add(1) // the ring words that replaced the retired slots are stored before a mark is loaded
 	stale, whole := w.addAllMarks(p)
 	for !whole { // each attempt adds one broken reader, which the next one skips
 		stale, whole = w.addAllMarks(p)

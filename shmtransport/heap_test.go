@@ -106,6 +106,21 @@ func expect(t testing.TB, r *Reader, payload string, lost uint64) {
 	}
 }
 
+// drain takes and releases samples until there are none.
+func drain(t testing.TB, r *Reader) {
+	t.Helper()
+	for {
+		s, ok, err := tryReceive(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return
+		}
+		s.Release()
+	}
+}
+
 func expectNothing(t testing.TB, r *Reader) {
 	t.Helper()
 	if s, ok, err := tryReceive(r); ok || err != nil {

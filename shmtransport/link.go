@@ -57,8 +57,8 @@ type Link struct {
 	mappedArenas       int64  // number of mapped arenas
 	lastCopied         int    // the mark whose copy was made last
 
-	retry atomic.Bool   // a starved link may try again
-	fence atomic.Uint32 // its value means nothing
+	retry     atomic.Bool   // a starved link may try again
+	fenceWord atomic.Uint32 // for full fences; its value means nothing
 
 	holdingsUsed atomic.Int32 // holdings at or above this index were never active
 	drains       atomic.Bool  // the link is closed, and the pin of the samples held remains

@@ -2,6 +2,8 @@ package shmtransport
 
 import (
 	"context"
+	"fmt"
+	"math"
 
 	"github.com/shmbus/shmbus/internal/mem"
 )
@@ -36,10 +38,13 @@ func (w *Writer) Loan(ctx context.Context, n int) (Loan, error) {
 func (l Loan) Bytes() []byte { return l.b }
 
 // WriteAt copies p to the payload area at off. It fetches no cache lines from the readers' processors, unlike copy. If p does not
-// fit, the error is a *TooLargeError and nothing is written.
+// fit, the error is a *TooLargeError and nothing is written. It may be used until Commit or Discard.
 func (l Loan) WriteAt(p []byte, off int64) (int, error) {
-	if off < 0 || off > int64(len(l.b)-len(p)) {
-		return 0, &TooLargeError{Size: off + int64(len(p)), Limit: int64(len(l.b)), Loan: true}
+	if off < 0 {
+		return 0, fmt.Errorf("write to a loan: offset %d is negative", off)
+	}
+	if off > int64(len(l.b)-len(p)) {
+		return 0, &TooLargeError{Size: off + min(int64(len(p)), math.MaxInt64-off), Limit: int64(len(l.b)), Loan: true}
 	}
 	return mem.Copy(l.b[off:], p), nil
 }

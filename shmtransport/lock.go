@@ -9,16 +9,15 @@ import (
 	"github.com/shmbus/shmbus/internal/mem"
 )
 
-// A lock is a mutex with a wait that a context can end. Without contention Lock costs one atomic operation and Unlock an ordinary
-// store. An atomic operation waits until the processor's earlier stores are visible, which takes long where other processors
-// poll the memory.
+// A lock is a mutex with a wait that a context can end. Without contention tryLock costs one atomic operation and Unlock an
+// ordinary store. An atomic operation waits until the processor's earlier stores are visible, which takes long where other
+// processors poll the memory.
 //
-// Any goroutine may take a free lock before a waiter wakes up. After maxBarging a waiter of Lock gets the lock from the next
-// Unlock, without it being free in between.
+// Any goroutine may take a free lock before a waiter wakes up.
 type lock struct {
 	state    atomic.Uint32
 	waiters  atomic.Int32
-	starving atomic.Int32  // waiters of Lock that have waited for maxBarging
+	starving atomic.Int32  // waiters for handed that have waited for maxBarging
 	freed    chan struct{} // holds one token
 	handed   chan struct{} // for starving waiters; its receiver has the lock
 }
@@ -35,8 +34,14 @@ const maxBarging = time.Millisecond
 
 func newLock() lock { return lock{freed: make(chan struct{}, 1), handed: make(chan struct{})} }
 
+// A writeLock is the lock of a Writer. A goroutine that has waited for maxBarging gets it from the next Unlock, without it being
+// free in between.
+type writeLock struct{ lock }
+
+func newWriteLock() writeLock { return writeLock{newLock()} }
+
 // Lock waits for the lock.
-func (t *lock) Lock() {
+func (t *writeLock) Lock() {
 	if !t.tryLock() {
 		_ = t.await(context.Background(), t.tryLock, t.handed) // this context does not end
 	}

@@ -15,7 +15,7 @@ func TestLock_WaiterIsServed(t *testing.T) {
 	for _, processors := range []int{1, 2} {
 		t.Run(fmt.Sprint("GOMAXPROCS=", processors), func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			l := newLock()
+			l := newWriteLock()
 			var holds atomic.Int64
 			var stop atomic.Bool
 			var busy sync.WaitGroup
@@ -50,7 +50,7 @@ func TestLock_WaiterIsServed(t *testing.T) {
 
 // The lock excludes, however it changes hands, and no waiter is left behind.
 func TestLock_Excludes(t *testing.T) {
-	l := newLock()
+	l := newWriteLock()
 	const goroutines, each = 8, 3000
 	count := 0 // guarded by l
 	var all sync.WaitGroup

@@ -40,16 +40,7 @@ func testPublish_WaitsForLosslessReaderThatCaughtUp(t *testing.T, newRing ringMa
 			for i := range 3 * depth {
 				h.publish(fmt.Sprint("overrun ", i))
 			}
-			for {
-				s, ok, err := tryReceive(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !ok {
-					break
-				}
-				s.Release()
-			}
+			drain(t, r)
 			for i := range depth {
 				h.publish(fmt.Sprint(i))
 			}

@@ -77,7 +77,7 @@ const PollInterval = time.Millisecond
 // would allocate some or fail.
 func (l *Link) copySlot(s *Sample, k int, seq, word uint64) (outcome, error) {
 	unchanged := func() bool {
-		l.fence.Add(1) // the reads come before the load of the word
+		l.fenceWord.Add(1) // the reads come before the load of the word
 		return l.ring.Word(seq).Load() == word
 	}
 	a, off, err := l.slotAt(uint32(word & ring.SlotMask))

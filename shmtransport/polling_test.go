@@ -20,9 +20,9 @@ func takeMany(t *testing.T, h *heapRing, r *Reader, n int) {
 // fences returns how many fences a publish of a small sample needs.
 func fences(t *testing.T, h *heapRing) uint32 {
 	t.Helper()
-	before := h.w.fence.Load()
+	before := h.w.fenceWord.Load()
 	h.publish("x")
-	return h.w.fence.Load() - before
+	return h.w.fenceWord.Load() - before
 }
 
 func TestPolling_SparesTheFence(t *testing.T) {
@@ -41,16 +41,7 @@ func TestPolling_SparesTheFence(t *testing.T) {
 	}
 
 	for range 2 {
-		for {
-			s, ok, err := tryReceive(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !ok {
-				break
-			}
-			s.Release()
-		}
+		drain(t, r)
 		got := make(chan error)
 		go func() {
 			s, err := r.Receive(t.Context())

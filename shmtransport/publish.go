@@ -46,9 +46,7 @@ func (w *Writer) publishSmall(ctx context.Context, payload []byte) (int, error) 
 	}
 	w.ring.Fill(w.seq+1, payload)
 	w.commit(noSlot, len(payload), w.clock.Now())
-	if len(w.readers) > 0 {
-		w.wakeReaders()
-	}
+	w.wakeReaders()
 	return len(w.readers), nil
 }
 

@@ -8,7 +8,8 @@ import (
 
 // wakeReaders rings the bell if a reader went to sleep since the last ring. A reader stores its armed word, checks the
 // ring once more, and then sleeps on the bell's former value. The ring word was stored before armed is loaded here, so
-// either the reader sees the sample or wakeReaders sees it armed.
+// either the reader sees the sample or wakeReaders sees it armed. A fence is between that store and the loads: the one here or,
+// if every reader polls, the heavy fence of the reader.
 func (w *Writer) wakeReaders() {
 	if len(w.readers) == 0 {
 		return
@@ -19,7 +20,7 @@ func (w *Writer) wakeReaders() {
 	if polling {
 		return
 	}
-	w.fence.Add(1)
+	w.fenceWord.Add(1)
 	asleep := false
 	for _, r := range w.readers {
 		if a := r.armed.Load(); a != r.answeredArmed {
@@ -33,9 +34,8 @@ func (w *Writer) wakeReaders() {
 	}
 }
 
-// allPolling reports whether no reader sleeps or arms before it has issued a heavy fence. That fence is also one between the
-// store of the ring word and the loads here: either it comes before the loads, which then find the reader armed, or the reader
-// finds the sample after it.
+// allPolling reports whether every reader polls: each issues a heavy fence between its next arming and its check. Either that
+// fence comes before the loads here, which then find the reader armed, or the check finds the sample.
 func (w *Writer) allPolling() bool {
 	for _, r := range w.readers {
 		if r.armed.Load() != armedPolling {

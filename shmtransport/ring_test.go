@@ -347,11 +347,14 @@ func TestLoan_WriteAt(t *testing.T) {
 			p    string
 			off  int64
 			fits bool
-		}{{"front", 0, true}, {"of", 5, true}, {"", end, true}, {"x", end - 1, true}, {"xy", end - 1, false}, {"x", end, false}, {"x", -1, false}, {"x", math.MaxInt64, false}} {
+		}{{"front", 0, true}, {"of", 5, true}, {"", end, true}, {"x", end - 1, true}, {"xy", end - 1, false}, {"x", end, false}, {"x", math.MaxInt64, false}} {
 			n, err := l.WriteAt([]byte(tc.p), tc.off)
 			if tc.fits && (n != len(tc.p) || err != nil) || !tc.fits && (n != 0 || !errors.As(err, new(*TooLargeError))) {
 				t.Errorf("%q at %d: %d, %v", tc.p, tc.off, n, err)
 			}
+		}
+		if n, err := l.WriteAt([]byte("x"), -1); n != 0 || err == nil {
+			t.Errorf("a negative offset: %d, %v", n, err)
 		}
 		if _, err := l.Commit(t.Context(), 7); err != nil {
 			t.Fatal(err)

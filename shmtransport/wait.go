@@ -195,7 +195,7 @@ func (r *Reader) beginPolling() {
 		return
 	}
 	for _, l := range *r.links.Load() {
-		if !l.polling {
+		if !l.polling && !l.passive {
 			l.polling = true
 			mem.Release32(l.armed, armedPolling)
 			failpoint.At("sleep.polling")
@@ -206,7 +206,7 @@ func (r *Reader) beginPolling() {
 // heavyFence is the fence between arming and the check, for the publishers too.
 func (r *Reader) heavyFence() {
 	if err := fence.Heavy(); err != nil {
-		// It worked before, so a filter of system calls was installed since.
+		// It worked before: the kernel lacks memory, or a filter of system calls was installed since.
 		r.canFence = false
 		time.Sleep(time.Millisecond) // no processor keeps a store to itself for so long
 	}

@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-
 	"sync/atomic"
 	"time"
 
@@ -48,7 +47,7 @@ type Writer struct {
 	ring       ring.Ring
 	admissions admissionTable
 
-	mu      lock
+	mu      writeLock
 	pool    pool
 	inRing  []slotID // slot of each ring entry; noSlot for none
 	seq     uint64   // of the newest sample
@@ -65,7 +64,7 @@ type Writer struct {
 	sleepers       int           // those of them that sleep
 	waitCount      uint64        // waits for lossless readers that were begun
 	lastStuckCheck time.Time     // time of the last check for stuck readers
-	fence          atomic.Uint32 // its value means nothing
+	fenceWord      atomic.Uint32 // for full fences; its value means nothing
 	registered     bool          // heavy fences act on this process
 	wakePending    bool          // a batch committed samples for which sleeping readers were not woken yet
 }
@@ -122,7 +121,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		state:      mem.Uint32(b, pubOffState),
 		ring:       ring.New(b[pubOffRing:], opts.Depth),
 		admissions: newAdmissionTable(b),
-		mu:         newLock(),
+		mu:         newWriteLock(),
 		registered: fence.Register() == nil,
 		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
 		inRing:     make([]slotID, opts.Depth),

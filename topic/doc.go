@@ -31,8 +31,7 @@
 // # Concurrency
 //
 // Every method may be called from any goroutine. Goroutines that receive from one Subscriber share its samples: each sample
-// goes to one of them. Publish calls on one Publisher run one after the other, except for
-// encoding.
+// goes to one of them. Publish calls on one Publisher run one after the other, except for encoding.
 //
 // # Errors
 //

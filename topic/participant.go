@@ -17,10 +17,14 @@ import (
 
 // Options select the domain and describe the participant. The zero value joins the default domain.
 type Options struct {
-	Dir    string       // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
-	Domain string       // name of the domain; default $SHMBUS_DOMAIN, else "default"
-	Unit   string       // name of this participant for people; default the executable's name
-	Logger *slog.Logger // logs background failures; its handler runs mostly on goroutines of the library, where a panic ends the program, and may use the Participant; 1000 records wait for it, further ones are dropped, and the next has their number as dropped_before; one call may still run when Close returns; default none
+	Dir    string // directory of domains; default $SHMBUS_DIR, else /dev/shm/shmbus-<uid>
+	Domain string // name of the domain; default $SHMBUS_DOMAIN, else "default"
+	Unit   string // name of this participant for people; default the executable's name
+
+	// Logger logs background failures; default none. Its handler runs mostly on goroutines of the library, where a panic ends the
+	// program, and may use the Participant. 1000 records wait for it. Further ones are dropped, and the next has their number as
+	// dropped_before. One call may still run when Close returns.
+	Logger *slog.Logger
 
 	// ReadOnly joins without write access: for a user with read permission only, or for an observer that must stay
 	// invisible. Other participants do not see this participant or its subscribers, and no publisher waits for them. Each

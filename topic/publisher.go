@@ -201,13 +201,14 @@ func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
 // that, Commit returns ErrLoanEnded and Discard does nothing.
 type Loan struct{ l shmtransport.Loan }
 
-// Bytes returns the memory, at least the requested number of bytes.
+// Bytes returns the memory, at least the requested number of bytes. It must not be used after Commit or Discard.
 func (l Loan) Bytes() []byte { return l.l.Bytes() }
 
 // WriteAt copies p to the memory at byte off, as an io.WriterAt. It is for payloads that lie in other memory, such as a driver's
 // buffer: from 3 KiB on it is up to four times as fast as copy, which fetches each cache line from the last reader's
 // processor before it is overwritten. Calls for different ranges may be made at the same time. If p does not fit, the error
-// is a *TooLargeError and nothing is written.
+// is a *TooLargeError and nothing is written. Like Bytes it must not be used after Commit or Discard: the memory may then hold
+// another sample.
 func (l Loan) WriteAt(p []byte, off int64) (int, error) { return l.l.WriteAt(p, off) }
 
 // Commit publishes the first n bytes, which must be a payload as the topic's codec encodes it. It returns the number of
