@@ -129,7 +129,7 @@ const (
 )
 
 const (
-	layoutVersion    = 4
+	layoutVersion    = 5
 	registryMagic    = "shmbus-r"
 	participantMagic = "shmbus-p"
 

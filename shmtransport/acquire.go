@@ -27,6 +27,7 @@ func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
 	word := l.ring.Word(seq).Load()
 	switch d := ring.Ahead(word, seq); {
 	case d < 0:
+		l.countEmptyCheck()
 		return noSample, nil
 	case d > 0:
 		return lapped, nil
@@ -46,6 +47,7 @@ func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
 	if l.passive {
 		return l.copySlot(s, k, seq, word)
 	}
+	l.prefetchSlot(slot)
 	// The word is unchanged after the mark was stored, so the slot was in the ring while the mark was visible. A slot
 	// that leaves the ring later is not reused before the publisher has read the marks.
 	l.raiseMarksUsed(k)
@@ -61,6 +63,31 @@ func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
 	}
 	l.handOut(s, k, holdsSlot)
 	return taken, nil
+}
+
+// emptyChecksAlone is the number of checks in a row that find no sample and load the word's cache line alone. A reader that
+// takes each sample when it comes would otherwise take the second line from the publisher while that writes it.
+const emptyChecksAlone = 4
+
+// countEmptyCheck is called when the sample at the cursor was not there.
+func (l *Link) countEmptyCheck() {
+	if l.emptyChecks++; l.emptyChecks > emptyChecksAlone {
+		l.ring.LoadSecondLine(l.cursor)
+	}
+}
+
+// slotPrefetch is the number of bytes of a slot that are fetched while the mark is stored and the word checked again. More
+// delays smaller samples, and so does as much for each sample of a run.
+const slotPrefetch = 1024
+
+// prefetchSlot begins to fetch a slot, if there is one of that number.
+func (l *Link) prefetchSlot(slot uint32) {
+	a := &l.arenas[min(slot>>ring.SlotIndexBits, MaxArenas-1)]
+	if i := slot & (maxSlots - 1); a.b != nil && i < a.slots {
+		stride := slotHeaderSize + a.slotSize
+		b := a.b[uint64(i)*stride:][:stride:stride]
+		mem.PrefetchToRead(b[:min(stride, slotPrefetch)])
+	}
 }
 
 // acquireRun acquires consecutive samples in slots, beginning with the one at the cursor, and returns their number. It is
@@ -119,7 +146,7 @@ func (l *Link) copyEntry(s *Sample, k int, seq uint64, n int) (outcome, error) {
 		return overwritten, nil
 	}
 	failpoint.At("copy.check")
-	c.Sequence, c.N, l.lastCopied = seq, n, k
+	c.Sequence, c.N, l.lastCopied, l.emptyChecks = seq, n, k, 0
 	s.sequence, s.stamp, s.payload = seq, c.Stamp, mem.SpanOfWords(c.Words[:], n)
 	l.handOut(s, k, holdsCopy)
 	return taken, nil

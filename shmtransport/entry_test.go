@@ -23,7 +23,7 @@ func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 		defer close(done)
 		payload := make([]byte, ring.SmallPayload)
 		for seq := uint64(1); seq <= last; seq++ {
-			n := ring.SmallPayload - int(seq%3)*ring.SmallTail/2
+			n := ring.SmallPayload - int(seq%3)*32
 			for i := 0; i+8 <= n; i += 8 {
 				binary.NativeEndian.PutUint64(payload[i:], seq)
 			}
@@ -52,7 +52,7 @@ func TestEntry_CopyIsOfOneSampleHammer(t *testing.T) {
 		got++
 		lost += s.lost
 		b := s.Payload()
-		if len(b) != ring.SmallPayload-int(s.sequence%3)*ring.SmallTail/2 || s.stamp != int64(s.sequence) {
+		if len(b) != ring.SmallPayload-int(s.sequence%3)*32 || s.stamp != int64(s.sequence) {
 			t.Fatalf("sample %d has %d bytes and stamp %d", s.sequence, len(b), s.stamp)
 		}
 		for ; len(b) >= 8; b = b[8:] {

@@ -6,7 +6,7 @@ const (
 	publisherMagic = 0x3142555053554253 // "SBUSPUB1" as little-endian bytes
 	readerMagic    = 0x3152444553554253 // "SBUSEDR1"
 	wakeMagic      = 0x314b415753554253 // "SBUSWAK1"
-	LayoutVersion  = 4
+	LayoutVersion  = 5
 )
 
 // Publisher file. Written by the publisher alone; readers map it read-only.

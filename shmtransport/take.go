@@ -11,7 +11,11 @@ import (
 func (l *Link) isReady() bool {
 	switch l.phase {
 	case linkAdmitted:
-		return ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor) >= 0 || l.ended()
+		if ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor) >= 0 {
+			return true
+		}
+		l.countEmptyCheck()
+		return l.ended()
 	case linkStarved:
 		return l.retry.Load()
 	case linkKept:

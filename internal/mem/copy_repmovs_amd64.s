@@ -17,21 +17,30 @@ TEXT ·moveString(SB), NOSPLIT, $0-49
 	CMPQ AX, CX
 	JB   overlap // src begins inside dst
 
-	// REP MOVSB is at its best where the destination begins a cache line: copy up to there first.
+	// REP MOVSB is at its best where the destination begins a cache line. The bytes up to there are stored afterwards: it waits
+	// for earlier stores, whose lines are fetched.
+	MOVQ  DI, AX
+	NEGQ  AX
+	ANDQ  $63, AX
+	JEQ   aligned
+	MOVQ  DI, DX
 	MOVOU (SI), X0
 	MOVOU 16(SI), X1
 	MOVOU 32(SI), X2
 	MOVOU 48(SI), X3
-	MOVOU X0, (DI)
-	MOVOU X1, 16(DI)
-	MOVOU X2, 32(DI)
-	MOVOU X3, 48(DI)
-	MOVQ  DI, AX
-	NEGQ  AX
-	ANDQ  $63, AX
 	ADDQ  AX, DI
 	ADDQ  AX, SI
 	SUBQ  AX, CX
+	REP
+	MOVSB
+	MOVOU X0, (DX)
+	MOVOU X1, 16(DX)
+	MOVOU X2, 32(DX)
+	MOVOU X3, 48(DX)
+	MOVB  $1, ret+48(FP)
+	RET
+
+aligned:
 	REP
 	MOVSB
 	MOVB $1, ret+48(FP)

@@ -11,7 +11,7 @@ import (
 )
 
 // LayoutVersion is the version of the layout of this program.
-const LayoutVersion = 4
+const LayoutVersion = 5
 
 // NewDomain makes a folder for a test's domain, which is d below it. At the end it checks that nothing but the registry file is left.
 func NewDomain(t testing.TB) string {

@@ -1,28 +1,25 @@
 package ring
 
-// Ring entry. It holds a small sample, or only the word of a larger one. The word is written last, and other writes to its
-// cache line come just before it, because readers poll that line.
+// Ring entry, two cache lines. It holds a small sample, or only the word of a larger one. The word is written last, and other
+// writes to its cache line come just before it, because readers check that line all the time. A payload of up to 40 bytes
+// is in the same line.
 //
-//	offset  size      constant  holds
-//	0       8         OffWord   word: sequence and place of the sample
-//	8       56        OffTail   payload of a small sample from its byte 48 on
-//	64      8         OffGuard  guard: sequence of the small sample that is, or is being, written here; written first
-//	72      8         OffStamp  publish stamp of that sample, ns of CLOCK_MONOTONIC
-//	80      48        OffFront  the first 48 bytes of its payload
+//	offset  size      constant    holds
+//	0       8         OffWord     word: sequence and place of the sample
+//	8       8         OffGuard    guard: sequence of the small sample that is, or is being, written here; written first
+//	16      8         OffStamp    publish stamp of that sample, ns of CLOCK_MONOTONIC
+//	24      104       OffPayload  its payload
 const (
-	EntrySize = 128
-	OffWord   = 0
-	OffTail   = 8
-	OffGuard  = 64
-	OffStamp  = 72
-	OffFront  = 80
+	EntrySize  = 128
+	OffWord    = 0
+	OffGuard   = 8
+	OffStamp   = 16
+	OffPayload = 24
 )
 
-// SmallPayload is the number of payload bytes that an entry holds, smallFront the part of them in front.
+// SmallPayload is the number of payload bytes that an entry holds.
 const (
-	smallFront   = EntrySize - OffFront
-	SmallTail    = OffGuard - OffTail
-	SmallPayload = smallFront + SmallTail
+	SmallPayload = EntrySize - OffPayload
 	entryWords   = EntrySize / 8
 )
 

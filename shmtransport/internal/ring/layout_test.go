@@ -13,11 +13,10 @@ func TestLayout_MatchesDocument(t *testing.T) {
 		Name: "shmtransport/internal/ring", Root: "../../..", Files: []string{"layout.go"},
 		Field: regexp.MustCompile(`^Off[A-Z]`),
 		Sizes: map[string]int{
-			"OffWord":  8,
-			"OffTail":  SmallTail,
-			"OffGuard": 8,
-			"OffStamp": 8,
-			"OffFront": smallFront,
+			"OffWord":    8,
+			"OffGuard":   8,
+			"OffStamp":   8,
+			"OffPayload": SmallPayload,
 		},
 		Ends: map[string]int{"Ring entry": EntrySize},
 	}.Check()

@@ -16,6 +16,11 @@ type Ring struct {
 	mask  uint64
 }
 
+const (
+	secondLine = 64                      // offset of the cache line of an entry that does not have the word
+	firstLine  = secondLine - OffPayload // payload bytes in the other one
+)
+
 // Bytes is the size in bytes of a ring of depth entries.
 func Bytes(depth int) int { return EntrySize * depth }
 
@@ -48,13 +53,9 @@ func (r *Ring) entryBytes(seq uint64, from, to int) []byte {
 // finds a changed guard afterwards.
 func (r *Ring) Fill(seq uint64, payload []byte) {
 	failpoint.At("small.wait")
-	front := payload[:min(len(payload), smallFront)]
 	mem.Release64(r.wordAt(seq, OffGuard), seq)
 	failpoint.At("small.guard")
-	mem.StoreBytes(r.entryBytes(seq, OffFront, EntrySize), front)
-	if tail := payload[len(front):]; len(tail) > 0 {
-		mem.StoreBytes(r.entryBytes(seq, OffTail, OffGuard), tail)
-	}
+	mem.StoreBytes(r.entryBytes(seq, OffPayload, EntrySize), payload)
 	failpoint.At("small.payload")
 }
 
@@ -66,7 +67,13 @@ func (r *Ring) Store(seq uint64, stamp int64, n int) {
 	failpoint.At("small.word")
 }
 
-// An Copy is a copy of a small sample.
+// PrefetchToWrite begins to fetch the entry of a sequence for the publisher's processor, which the last reader's has.
+func (r *Ring) PrefetchToWrite(seq uint64) { mem.PrefetchToWrite(r.entryBytes(seq, 0, EntrySize)) }
+
+// LoadSecondLine loads the second cache line of an entry, for a reader that loads the word again and again. The processor then fetches both lines at once when the publisher has written them.
+func (r *Ring) LoadSecondLine(seq uint64) { r.wordAt(seq, secondLine).Load() }
+
+// A Copy is a copy of a small sample.
 type Copy struct {
 	Sequence uint64 // 0 while the copy is empty or incomplete
 	Stamp    int64
@@ -80,12 +87,13 @@ func (r *Ring) Read(seq uint64, c *Copy, n int) bool {
 	at := r.Index(seq) * entryWords
 	e := r.words[at : at+entryWords : at+entryWords]
 	c.Stamp = int64(e[OffStamp/8].Load())
-	for i := range smallFront / 8 {
-		c.Words[i] = e[OffFront/8+i].Load()
+	p := e[OffPayload/8:]
+	for i := range firstLine / 8 {
+		c.Words[i] = p[i].Load()
 	}
-	if n > smallFront {
-		for i := range SmallTail / 8 {
-			c.Words[smallFront/8+i] = e[OffTail/8+i].Load()
+	if n > firstLine {
+		for i := firstLine / 8; i < SmallPayload/8; i++ {
+			c.Words[i] = p[i].Load()
 		}
 	}
 	failpoint.At("copy.read")
