@@ -52,6 +52,13 @@ func (s Sample) Payload() []byte {
 	return s.payload.Bytes()
 }
 
+// Prefetch begins to fetch n bytes of a payload in place from byte off on into the processor's cache. It does not wait or fault.
+func (s Sample) Prefetch(off, n int) {
+	if b := s.payload.Bytes(); s.holding&holdsSlot != 0 && off >= 0 && off < len(b) && n > 0 {
+		mem.PrefetchToRead(b[off:][:min(n, len(b)-off)])
+	}
+}
+
 // Read calls f with the message's bytes, which must not be written or kept, and returns f's result. If the publisher
 // truncates its file meanwhile, f is aborted and the error is a *errdefs.CorruptError that names the file. After Release the
 // error is os.ErrClosed. Small payloads are copies and not affected.

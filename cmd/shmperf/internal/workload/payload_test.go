@@ -12,7 +12,7 @@ func TestPayload_EveryByteIsChecked(t *testing.T) {
 		fillPayload(b, piece)
 		r := newPayloadReader(Link{Size: size})
 		setHead(b, 42)
-		if err := r.read(b); err != nil {
+		if err := r.read(b, nil); err != nil {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		begin := 0
@@ -21,7 +21,7 @@ func TestPayload_EveryByteIsChecked(t *testing.T) {
 		}
 		for i := begin; i < size; i++ {
 			b[i] ^= 0x80
-			if r.read(b) == nil {
+			if r.read(b, nil) == nil {
 				t.Fatalf("%d bytes: a wrong byte %d is not reported", size, i)
 			}
 			b[i] ^= 0x80
@@ -40,7 +40,7 @@ func BenchmarkPayloadReader(b *testing.B) {
 			fillPayload(payload, r.piece)
 			b.SetBytes(int64(size))
 			for b.Loop() {
-				if err := r.read(payload); err != nil {
+				if err := r.read(payload, nil); err != nil {
 					b.Fatal(err)
 				}
 			}
