@@ -1,7 +1,7 @@
 package ring
 
 // Ring entry. It holds a small sample, or only the word of a larger one. The word is written last, and other writes to its
-// cache line come just before it, because readers poll that line.
+// cache line come just before it, because waiting readers load that line.
 //
 //	offset  size      constant  holds
 //	0       8         OffWord   word: sequence and place of the sample
