@@ -75,7 +75,7 @@ func (x *examination) link(p registry.Participant, e registry.Endpoint, link shm
 	case took == 0 && e.Lossless && ring.Waiting && before.Waiting:
 		x.add(Finding{Severity: Warning, Fault: HoldingUp, Where: w,
 			What:   fmt.Sprintf("%s takes nothing, and the publisher of %s waits for it", label(p, e), w.Topic),
-			Why:    "It is lossless: each publish waits for it, up to its timeout; then it is an ordinary subscription until it has caught up.",
+			Why:    "It is lossless: publishes wait for it until it has taken nothing for its timeout; then they overwrite its samples until it is at most half of the ring behind.",
 			Remedy: "See why that program does not receive. If no publisher has to wait for it, subscribe without Lossless."})
 	case took == 0 && came > 0 && !x.skipsMessages(p, e):
 		x.add(Finding{Severity: Warning, Fault: NotTaking, Where: w,

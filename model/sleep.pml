@@ -10,8 +10,8 @@
  * bell rings in vain for a sample that the reader took before, and for an admission without a sample. With GROWS the link of the
  * last publisher comes at any time; a reader that sleeps arms it beside the others.
  *
- * An armed word is 0 while the reader polls, 1 while it is awake and may arm at any time, and more while it is armed. A reader
- * that polled issues a heavy fence between its next arm and its look: membarrier, a full fence of every processor.
+ * An armed word is 0 while the reader is polling, 1 while it is awake and may arm at any time, and more while it is armed. A reader
+ * that was polling issues a heavy fence between its next arm and its look: membarrier, a full fence of every processor.
  */
 #define fence_left_out           1
 #define armed_after_look         2

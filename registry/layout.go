@@ -36,7 +36,7 @@ import (
 //	48      8     offSince         stamp of joining, ns of CLOCK_MONOTONIC
 //	56      2     offExecLength    bytes of the executable's path
 //	58      2     offUnitLength    bytes of the unit name
-//	60      4     offHeaderCRC     checksum over bytes 0 to 60 and the two texts
+//	60      4     offHeaderCRC     checksum over bytes 0 to 59 and the two texts
 //	64      8     offTableVersion  grows after every change
 //	72      4     offState         1 alive, 2 leaving
 //	76      4     offPages         endpoint pages that were ever used; the others need not be read
@@ -59,7 +59,7 @@ import (
 //	4       4     offNumber        number of the endpoint, never reused by this participant
 //	8       8     offGeneration    grows with every record that the participant writes
 //	16      4     offBodyLength    bytes of the body
-//	20      4     offBodyCRC       checksum over bytes 4 to 20 and the body
+//	20      4     offBodyCRC       checksum over bytes 4 to 19 and the body
 //	64      3136  offBody          the body
 //	3200    640   offCounters      the counters, see internal/stats
 //

@@ -50,7 +50,7 @@ type remoteReader struct {
 
 	answeredArmed uint32 // the armed word for which the bell was rung last
 	floor         uint64 // if lossless: the lowest sequence that this reader can hold up; never decreases
-	suspended     bool   // its timeout ran out; publishes do not wait for it until it catches up
+	suspended     bool   // its timeout ran out; publishes do not wait for it until it is at most half of the ring behind
 	stuckAt       uint64 // its next sequence at the last check of a waiting publish, 0 before a check
 	stuckFor      time.Duration
 	pins          int  // publishes that sleep on cursor

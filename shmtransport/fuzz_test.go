@@ -137,7 +137,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 		}
 	}
 	r.Connected()
-	r.Poll()
+	r.CheckPassive()
 }
 
 // FuzzOpenLink reads any content in place of a publisher's file.

@@ -20,7 +20,7 @@ const (
 //	32      8         pubOffMaxPayload  largest payload, bytes
 //	68      4         pubOffState       state: 0 open, 1 closed
 //	72      4         pubOffAdmitGen    admission generation: incremented after each change of the admission table
-//	76      4         pubOffFull        full: 1 while the admission table has no free entry
+//	76      4         pubOffFull        full: 1 from a request without a free admission entry until an entry is freed
 //	128     8         pubOffHead        head: sequence of the newest sample, a hint
 //	192     8         pubOffWakeCursor  wake cursor: a publish sleeps until a lossless cursor gets there; 0 = none does
 //	280     3048      pubOffArenas      arena table, 127 entries
@@ -187,7 +187,8 @@ const (
 	pageCurrent = 1
 )
 
-// Values of the armed word. A reader that polls issues a heavy fence after it arms, so its publisher needs no fence.
+// Values of the armed word. A polling reader, which has taken 1,024 samples without a sleep, issues a heavy fence after it arms, so its
+// publisher needs no fence.
 const (
 	armedPolling = 0
 	armedAwake   = 1

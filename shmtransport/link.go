@@ -45,7 +45,7 @@ type Link struct {
 
 	// For the goroutine that has the Reader's lock.
 	phase              linkPhase
-	polling            bool   // the next sleep needs a heavy fence
+	polling            bool   // armedPolling was stored: the next sleep needs a heavy fence
 	passive            bool   // the publisher does not know of this link: see ConnectPassive
 	seenGen            uint32 // value of admitGen at the last check, or another value if there was none
 	cursor             uint64 // the next sequence to take

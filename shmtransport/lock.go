@@ -11,7 +11,7 @@ import (
 
 // A lock is a mutex with a wait that a context can end. Without contention tryLock costs one atomic operation and Unlock an
 // ordinary store. An atomic operation waits until the processor's earlier stores are visible, which takes long where other
-// processors poll the memory.
+// processors load the memory all the time.
 //
 // Any goroutine may take a free lock before a waiter wakes up.
 type lock struct {

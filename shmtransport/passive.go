@@ -16,7 +16,8 @@ const maxPassiveSample = 1 << 30
 
 // ConnectPassive is Connect for a process with read access only. It sends no request and needs no reader file. The
 // publisher does not know of this reader and respects no marks, so samples are copied and then checked for being still
-// in the ring. The publisher does not ring for it either: Poll must be called at intervals. Lossless has no effect.
+// in the ring. The publisher does not ring for it either: CheckPassive must be called at intervals.
+// Lossless has no effect.
 //
 // History counts from the samples in the ring now, or, with AllHistory, from the first sample ever.
 func (r *Reader) ConnectPassive(q ConnectOptions) error {
@@ -40,8 +41,8 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	return nil
 }
 
-// Poll wakes a waiting receive if a passively connected publisher has a new sample.
-func (r *Reader) Poll() {
+// CheckPassive wakes a waiting receive if a passively connected publisher has a new sample.
+func (r *Reader) CheckPassive() {
 	if r.anyPassiveReady() {
 		r.Wake()
 	}
@@ -65,9 +66,9 @@ func (r *Reader) anyPassiveReady() bool {
 	return false
 }
 
-// PollInterval is the recommended interval of Poll. A ring of the default depth holds what a publisher of 16 kHz writes
-// in that time.
-const PollInterval = time.Millisecond
+// PassiveInterval is the recommended interval of CheckPassive. A ring of the default depth holds what a publisher of 16 kHz
+// writes in that time.
+const PassiveInterval = time.Millisecond
 
 // copySlot copies the sample of a sequence out of the slot that word names. The publisher may reuse the slot meanwhile,
 // but not before it has replaced the ring word. If the ring has the same word after the copy, the copy is of the sample

@@ -27,8 +27,8 @@ func (d *domain) passiveReader(w *Writer, q ConnectOptions, opts ReaderOptions) 
 	return r
 }
 
-// pollInBackground calls Poll until the test ends.
-func pollInBackground(t testing.TB, r *Reader) {
+// checkPassiveInBackground calls CheckPassive until the test ends.
+func checkPassiveInBackground(t testing.TB, r *Reader) {
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	go func() {
@@ -36,8 +36,8 @@ func pollInBackground(t testing.TB, r *Reader) {
 			select {
 			case <-done:
 				return
-			case <-time.After(PollInterval):
-				r.Poll()
+			case <-time.After(PassiveInterval):
+				r.CheckPassive()
 			}
 		}
 	}()
@@ -55,7 +55,7 @@ func TestPassiveReader_EverySample(t *testing.T) {
 			}
 		}
 		r := d.passiveReader(w, ConnectOptions{History: 3}, ReaderOptions{})
-		pollInBackground(t, r)
+		checkPassiveInBackground(t, r)
 		if n := w.Readers(); n != 0 {
 			t.Errorf("the publisher knows of %d readers", n)
 		}
@@ -71,7 +71,7 @@ func TestPassiveReader_EverySample(t *testing.T) {
 		go func() {
 			for i := range 20 {
 				if i < 2 {
-					time.Sleep(50 * time.Millisecond) // long enough that only Poll wakes the reader
+					time.Sleep(50 * time.Millisecond) // long enough that only CheckPassive wakes the reader
 				}
 				fillTagged(payload, uint64(100+i))
 				if _, err := w.Publish(context.Background(), payload); err != nil {

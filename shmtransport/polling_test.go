@@ -37,7 +37,7 @@ func TestPolling_SparesTheFence(t *testing.T) {
 	}
 	takeMany(t, h, r, pollingAfter+latencyEvery)
 	if a := link.armed.Load(); a != armedPolling || fences(t, h) != 0 {
-		t.Fatalf("a reader that polls has %d in its armed word", a)
+		t.Fatalf("a polling reader has %d in its armed word", a)
 	}
 
 	for range 2 {
@@ -69,7 +69,7 @@ func TestPolling_OneOfTwoReaders(t *testing.T) {
 	}
 }
 
-// A link that comes while the others poll is awake, and polls later.
+// A link that comes while the others are polling is awake, and polling later.
 func TestPolling_NewLink(t *testing.T) {
 	a, b := newEntryRing(t, WriterOptions{}), newEntryRing(t, WriterOptions{})
 	r := a.reader(LinkRequest{}, ReaderOptions{})
@@ -81,7 +81,7 @@ func TestPolling_NewLink(t *testing.T) {
 	takeMany(t, a, r, 1) // the sample of fences, or that of a
 	takeMany(t, a, r, pollingAfter+latencyEvery)
 	if fences(t, b) != 0 {
-		t.Error("the new link does not poll")
+		t.Error("the new link is not polling")
 	}
 }
 
@@ -91,12 +91,12 @@ func TestPolling_WithoutMembarrier(t *testing.T) {
 	r.canFence = false
 	takeMany(t, h, r, pollingAfter+latencyEvery)
 	if fences(t, h) != 1 {
-		t.Error("a reader without heavy fences polls")
+		t.Error("a reader without heavy fences is polling")
 	}
 	r.canFence = true
 	takeMany(t, h, r, pollingAfter+latencyEvery)
 	if fences(t, h) != 0 {
-		t.Fatal("the reader does not poll")
+		t.Fatal("the reader is not polling")
 	}
 	h.w.registered = false
 	if fences(t, h) != 1 {

@@ -9,7 +9,7 @@ import (
 // wakeReaders rings the bell if a reader went to sleep since the last ring. A reader stores its armed word, checks the
 // ring once more, and then sleeps on the bell's former value. The ring word was stored before armed is loaded here, so
 // either the reader sees the sample or wakeReaders sees it armed. A fence is between that store and the loads: the one here or,
-// if every reader polls, the heavy fence of the reader.
+// if every reader is polling, the heavy fence of the reader.
 func (w *Writer) wakeReaders() {
 	if len(w.readers) == 0 {
 		return
@@ -34,7 +34,7 @@ func (w *Writer) wakeReaders() {
 	}
 }
 
-// allPolling reports whether every reader polls: each issues a heavy fence between its next arming and its check. Either that
+// allPolling reports whether every reader is polling: each issues a heavy fence between its next arming and its check. Either that
 // fence comes before the loads here, which then find the reader armed, or the check finds the sample.
 func (w *Writer) allPolling() bool {
 	for _, r := range w.readers {

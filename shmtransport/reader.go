@@ -18,7 +18,7 @@ import (
 // ReaderOptions are the limits and the callbacks of a subscription. The zero value is right for most.
 type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
-	Spin    time.Duration // how long a wait polls before it sleeps; default 20 µs, negative = not at all
+	Spin    time.Duration // how long a wait spins before it sleeps; default 20 µs, negative = not at all
 
 	// Clock measures the latency of samples; default a new one, as in WriterOptions.
 	Clock clock.Clock
@@ -59,7 +59,7 @@ type Reader struct {
 	nextLink   int                // link to check first; needs lock
 	epoch      uint32             // last value stored in the armed words; needs lock
 	takenCount uint64             // samples taken; needs lock
-	awakeSince uint64             // takenCount at the last sleep, or when the links began to poll; needs lock
+	awakeSince uint64             // takenCount at the last sleep, or when beginPolling was called last; needs lock
 	canFence   bool               // heavy fences work; needs lock
 	stats      stats.Subscription // needs lock, but for SetPublishers and what updateStats sets
 	statsStale atomic.Bool        // updateStats must be called
@@ -68,7 +68,7 @@ type Reader struct {
 
 	waiter       *waitset.Waiter // of the goroutine that has the lock
 	adaptiveSpin bool            // whether waits without success may skip spinning
-	failedSpins  int             // number of polls in a row that found nothing; needs lock
+	failedSpins  int             // number of spins in a row that found nothing; needs lock
 
 	wakeDone       <-chan struct{} // Done of the context whose end wakes the Reader; needs lock
 	stopWakeOnDone func() bool     // ends that; needs lock
@@ -137,7 +137,7 @@ func (r *Reader) CountDecodeError() {
 	r.statsChanged()
 }
 
-// addLink adds a link to those that Receive polls.
+// addLink adds a link to those from which Receive takes samples.
 func (r *Reader) addLink(l *Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

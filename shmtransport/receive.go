@@ -29,7 +29,7 @@ func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 	}
 	defer r.endGuarded(sigbus.Guard(), s, nil, nil, &faulted)
 	for range maxLapRetries {
-		if o, err := r.poll(s); o != lapped {
+		if o, err := r.takeNext(s); o != lapped {
 			return o == taken, false, err
 		}
 	}
@@ -70,7 +70,7 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 		if r.closed.Load() {
 			return 0, false, errdefs.Closed("the subscriber is closed")
 		}
-		o, err := r.poll(s)
+		o, err := r.takeNext(s)
 		if err != nil {
 			return 0, false, err
 		}
@@ -106,7 +106,7 @@ func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 			return
 		}
 		s := &more[i]
-		if o, err := r.poll(s); o != taken || err != nil {
+		if o, err := r.takeNext(s); o != taken || err != nil {
 			return
 		}
 		*n++
@@ -117,14 +117,14 @@ func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 // maxEndedRun is the number of samples of ended publishers that may be taken before a sample of a live one.
 const maxEndedRun = 64
 
-// poll checks every link once, and the publishers that ended. These come first, because their samples are usually
-// older.
-func (r *Reader) poll(s *Sample) (outcome, error) {
+// takeNext checks every link and every publisher that ended once, and takes the first sample that it finds. Publishers that ended come
+// first, because their samples are usually older.
+func (r *Reader) takeNext(s *Sample) (outcome, error) {
 	if r.needsPrune.Load() {
 		r.prune()
 	}
 	if len(r.ended) == 0 {
-		return r.pollLinks(s)
+		return r.takeFromLinks(s)
 	}
 	if r.endedRun++; r.endedRun <= maxEndedRun {
 		if o, _ := r.takeEnded(s); o == taken {
@@ -132,15 +132,15 @@ func (r *Reader) poll(s *Sample) (outcome, error) {
 		}
 	}
 	r.endedRun = 0
-	o, err := r.pollLinks(s)
+	o, err := r.takeFromLinks(s)
 	if o == noSample {
 		o, err = r.takeEnded(s)
 	}
 	return o, err
 }
 
-// pollLinks checks every link once, beginning after the one that gave the last sample.
-func (r *Reader) pollLinks(s *Sample) (outcome, error) {
+// takeFromLinks checks every link once, beginning after the one that gave the last sample, and takes the first sample that it finds.
+func (r *Reader) takeFromLinks(s *Sample) (outcome, error) {
 	list := r.links.Load()
 	links := *list
 	if r.nextLink > len(links) {

@@ -138,11 +138,11 @@ func TestPassiveReader_TruncatedPublisherFile(t *testing.T) {
 	}
 	path := d.path(truncated.ID().Participant, "pub.1")
 	truncate(t, path, 0)
-	r.Poll()
+	r.CheckPassive()
 	if _, err := honest.Publish(t.Context(), large()); err != nil {
 		t.Fatal(err)
 	}
-	r.Poll()
+	r.CheckPassive()
 	expect(t, r, string(large()), 0)
 	expectNothing(t, r)
 	if err := <-failed; !errors.As(err, new(*errdefs.CorruptError)) {

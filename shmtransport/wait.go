@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// defaultSpin is the time that a wait polls before it sleeps: several times the cost of a wake-up.
+	// defaultSpin is the time that a wait spins before it sleeps: several times the cost of a wake-up.
 	defaultSpin = 20 * time.Microsecond
-	// maxFailedSpins is the number of polls in a row without a sample after which waits skip polling, and the number
-	// of waits that skip it before one tries again.
+	// maxFailedSpins is the number of spins in a row without a sample after which waits do not spin, and the number of
+	// waits without a spin before one spins again.
 	maxFailedSpins = 16
 )
 
@@ -70,8 +70,8 @@ func (r *Reader) Wake() {
 	r.waiter.WakeUp()
 }
 
-// spin polls for a while without sleeping and reports whether something came. Unless the application set the time,
-// polling is skipped while it has no success, because samples at long intervals are not worth a processor.
+// spin checks every link again and again for a while and reports whether something came. Unless the application set the time, a
+// wait does not spin after many spins without a sample, because samples at long intervals are not worth a processor.
 func (r *Reader) spin(ctx context.Context) bool {
 	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
 		return false // sleep checks too
@@ -183,12 +183,12 @@ func (r *Reader) arm(links []*Link) {
 	failpoint.At("sleep.fence")
 }
 
-// pollingAfter is the number of samples that a reader takes without a sleep before its links begin to poll. It divides the cost of
+// pollingAfter is the number of samples that a reader takes without a sleep before its links are polling. It divides the cost of
 // the heavy fence before the next sleep: 2 to 50 µs, measured in a virtual machine.
 const pollingAfter = 1024
 
-// beginPolling spares the publishers the fence for each sample, at the cost of a heavy fence before the next sleep. Called with the
-// lock, by a goroutine that does not sleep.
+// beginPolling stores armedPolling in the armed word of each link. That spares the publishers the fence for each sample, at the cost
+// of a heavy fence before the next sleep. Called with the lock, by a goroutine that does not sleep.
 func (r *Reader) beginPolling() {
 	r.awakeSince = r.takenCount // again after as many: there may be new links
 	if !r.canFence {
@@ -212,7 +212,7 @@ func (r *Reader) heavyFence() {
 	}
 }
 
-// anyRang reports whether a link whose bell changed has something, and lets poll begin with that link. A publisher rings once
+// anyRang reports whether a link whose bell changed has something, and lets takeFromLinks begin with that link. A publisher rings once
 // for each number that a link is armed with, so these links are armed with another number.
 func (r *Reader) anyRang(links []*Link) (ready bool) {
 	first := true

@@ -28,29 +28,29 @@ type Options struct {
 
 	// ReadOnly joins without write access: for a user with read permission only, or for an observer that must stay
 	// invisible. Other participants do not see this participant or its subscribers, and no publisher waits for them. Each
-	// sample is copied, and new samples are polled once a millisecond. More samples may be lost; the losses are counted. A
+	// sample is copied, and the rings are checked once a millisecond. More samples may be lost; the losses are counted. A
 	// read-only participant cannot publish.
 	ReadOnly bool
 }
 
 // A Participant is this process's membership in a domain. One per process and domain is enough; more are allowed.
 type Participant struct {
-	reg      *registry.Registry
-	readOnly bool
-	log      *slog.Logger
-	logCalls logCalls // of the handler of log
-	clock    clock.Clock
-	wall     *clock.Wall
-	readers  shmtransport.ReaderSet
-	pollStop chan struct{} // closed by Close; ends pollLoop
-	ready    chan struct{} // closed when reg is set
+	reg         *registry.Registry
+	readOnly    bool
+	log         *slog.Logger
+	logCalls    logCalls // of the handler of log
+	clock       clock.Clock
+	wall        *clock.Wall
+	readers     shmtransport.ReaderSet
+	passiveStop chan struct{} // closed by Close; ends passiveLoop
+	ready       chan struct{} // closed when reg is set
 
 	// lifecycle is held for reading while a publisher or subscriber is created or closed. Close holds it for writing before
 	// it unmaps the memory in which these count. It is locked before mu.
 	lifecycle sync.RWMutex
 
 	closing sync.Once
-	polling sync.WaitGroup
+	passive sync.WaitGroup
 	result  error // of Close
 
 	mu            sync.Mutex
@@ -94,7 +94,7 @@ func Join(opts *Options) (*Participant, error) {
 	}
 	p := &Participant{
 		clock: clock.New(),
-		ready: make(chan struct{}), pollStop: make(chan struct{}), readOnly: opts.ReadOnly,
+		ready: make(chan struct{}), passiveStop: make(chan struct{}), readOnly: opts.ReadOnly,
 		pubs: map[uint32]*publisherCore{}, subs: map[uint32]*subscriberCore{},
 		ownPubs: byTopic[uint32, *publisherCore]{}, ownSubs: newByPattern[uint32, *subscriberCore](),
 		participants: map[registry.ID]registry.Participant{}, endpoints: map[registry.EndpointID]*registry.Endpoint{},
@@ -117,7 +117,7 @@ func Join(opts *Options) (*Participant, error) {
 	}
 	close(p.ready)
 	if p.readOnly {
-		p.polling.Go(p.pollLoop)
+		p.passive.Go(p.passiveLoop)
 	}
 	return p, nil
 }
@@ -138,8 +138,8 @@ func (p *Participant) Close() error {
 }
 
 func (p *Participant) leave() error {
-	close(p.pollStop)
-	p.polling.Wait()
+	close(p.passiveStop)
+	p.passive.Wait()
 	p.mu.Lock()
 	p.closed = true
 	if p.retryTimer != nil {
@@ -254,19 +254,20 @@ func (p *Participant) wakeFile() (*shmtransport.WakeFile, error) {
 	return p.wake, nil
 }
 
-// pollLoop polls the publishers of a read-only participant, which do not know that they have a reader.
-func (p *Participant) pollLoop() {
-	tick := time.NewTicker(shmtransport.PollInterval)
+// passiveLoop checks the publishers of a read-only participant at intervals: they do not know that they have a reader, and do not
+// wake it.
+func (p *Participant) passiveLoop() {
+	tick := time.NewTicker(shmtransport.PassiveInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-		case <-p.pollStop:
+		case <-p.passiveStop:
 			return
 		}
 		p.mu.Lock()
 		for _, sub := range p.subs {
-			sub.reader.Poll()
+			sub.reader.CheckPassive()
 		}
 		p.mu.Unlock()
 	}

@@ -200,7 +200,7 @@ var (
 	inlineLink = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 	heading    = regexp.MustCompile(`^#{1,6} +(.*)$`)
 
-	pathInCode    = regexp.MustCompile(`[ \x60/]((?:cmd|docs|integration|internal|record|registry|samples|serde|shmtransport|topic)/[\w./-]+)(?:[ \x60]|$)`)
+	pathInCode    = regexp.MustCompile(`(?:[ \x60]|\./|shmbus/)((?:bench|cmd|docs|doctor|integration|internal|model|record|registry|samples|serde|shmtransport|topic)/[\w./-]+)(?:[ \x60]|$)`)
 	pathOfPackage = regexp.MustCompile(`(?:\./|github\.com/shmbus/shmbus/)((?:cmd|samples)/[\w/]+)`)
 )
 

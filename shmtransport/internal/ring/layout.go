@@ -1,7 +1,7 @@
 package ring
 
 // Ring entry, two cache lines. It holds a small sample, or only the word of a larger one. The word is written last, and other
-// writes to its cache line come just before it, because readers check that line all the time. A payload of up to 40 bytes
+// writes to its cache line come just before it, because waiting readers load that line. A payload of up to 40 bytes
 // is in the same line.
 //
 //	offset  size      constant    holds

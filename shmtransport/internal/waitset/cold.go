@@ -90,7 +90,7 @@ func (g *coldGroup) run() {
 	for g.collect() {
 		g.set.yieldToOthers(&g.others)
 		if err := g.sleeper.Wait(g.set.sleepBound()); err != nil {
-			time.Sleep(maxPartialSleep) // the kernel refuses: poll
+			time.Sleep(maxPartialSleep) // the kernel refuses: check at intervals
 		}
 	}
 }

@@ -33,12 +33,12 @@ type Waiter struct {
 type waitState int
 
 const (
-	notWaiting    waitState = iota
-	leading                 // in the warm set, asleep for all
-	following               // in the warm set
-	polling                 // warm, with more bells than the warm set takes
-	sleepingAlone           // cold, asleep for itself
-	inGroups                // cold, in groups
+	notWaiting     waitState = iota
+	leading                  // in the warm set, asleep for all
+	following                // in the warm set
+	sleepingPartly           // warm, with more bells than one system call takes: sleeps on some, and checks all at intervals
+	sleepingAlone            // cold, asleep for itself
+	inGroups                 // cold, in groups
 )
 
 // NewWaiter returns a Waiter that measures time with c.

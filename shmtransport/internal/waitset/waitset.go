@@ -74,8 +74,8 @@ func (w *Set) Wait(p *Waiter) error {
 			}
 		case sleepingAlone:
 			return w.sleepAlone(p)
-		case polling:
-			return w.poll(p)
+		case sleepingPartly:
+			return w.sleepPartly(p)
 		default:
 			w.mu.Unlock()
 			<-p.ready
@@ -94,7 +94,7 @@ func (w *Set) enqueue(p *Waiter) {
 	warm, large := p.clock.Now() < p.warmUntil, p.Bells.Len() >= futex.MaxWords
 	switch {
 	case warm && large:
-		p.state = polling
+		p.state = sleepingPartly
 	case warm && w.warm.add(p):
 	case w.alone == nil && len(w.groups) == 0 && !large:
 		w.alone, p.state = p, sleepingAlone
@@ -136,8 +136,9 @@ func (w *Set) sleepOnBells(p *Waiter, s *futex.Waiter, n int, bound time.Duratio
 	return s.Wait(bound)
 }
 
-// poll is the wait of a warm waiter that has more bells than one system call takes.
-func (w *Set) poll(p *Waiter) error {
+// sleepPartly is the wait of a warm waiter that has more bells than one system call takes. It sleeps for a short time on as many as
+// one call takes, after which the caller checks all.
+func (w *Set) sleepPartly(p *Waiter) error {
 	if p.ownSleeper == nil {
 		p.ownSleeper = new(futex.Waiter)
 	}

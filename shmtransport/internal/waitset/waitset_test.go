@@ -210,7 +210,7 @@ func TestWaiter_WakeUp(t *testing.T) {
 		"following": {func(*Set) {}, 4, 1, notWaiting},
 		"alone":     {fillWarmSet, 1, 1, sleepingAlone},
 		"in groups": {useGroupsOnly, 4, 1, inGroups},
-		"polling":   {func(*Set) {}, 2, futex.MaxWords + 2, inGroups},
+		"partly":    {func(*Set) {}, 2, futex.MaxWords + 2, inGroups},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 20 {

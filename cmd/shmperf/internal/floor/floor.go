@@ -13,7 +13,7 @@ import (
 
 // The kinds of floors.
 const (
-	Spin   = "spin"   // a number and a stamp in one cache line, the receiver polls
+	Spin   = "spin"   // a number and a stamp in one cache line, the receiver loads it all the time
 	Futex  = "futex"  // the same, the receiver sleeps on the number
 	Memcpy = "memcpy" // one process copies into shared memory
 )
