@@ -47,7 +47,9 @@ func TestMatch_Types(t *testing.T) {
 		{"another name", typed("t", "cbor", ""), typed("u", "cbor", ""), false},
 		{"a publisher without a name", typed("", "cbor", ""), typed("u", "cbor", ""), true},
 		{"a subscription without a name", typed("t", "cbor", ""), typed("", "cbor", ""), true},
-		{"another schema", typed("t", "cbor", "s"), typed("t", "cbor", "r"), false},
+		{"another schema", typed("t", "cdr", "s"), typed("t", "cdr", "r"), false},
+		{"another schema of an encoding that names fields", typed("t", "protobuf", "s"), typed("t", "protobuf", "r"), true},
+		{"another name of such an encoding", typed("t", "protobuf", "s"), typed("u", "protobuf", "r"), false},
 		{"a publisher without a schema", typed("t", "cbor", ""), typed("t", "cbor", "r"), true},
 		{"a subscription without a schema", typed("t", "cbor", "s"), typed("t", "cbor", ""), true},
 		{"any type", typed("t", "cbor", "s"), Endpoint{AnyType: true, Encoding: "raw"}, true},
@@ -59,6 +61,26 @@ func TestMatch_Types(t *testing.T) {
 		if err != nil && !errors.As(err, new(*TypeMismatchError)) {
 			t.Errorf("%s: %T", tc.what, err)
 		}
+	}
+}
+
+func TestMatch_SchemaDifference(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	for _, tc := range []struct{ pub, sub, want string }{
+		{"a\nb\nc\n", "a\nB\nc\n", `line 2: "b", "B"`},
+		{"a\n", "a\nb", `line 2: "", "b"`},
+		{long, "y", `line 1: "` + strings.Repeat("x", 80) + `", "y"`},
+		{"\xff", "y", ""},
+		{"", "y", ""},
+		{"same", "same", ""},
+	} {
+		if got := firstDifference([]byte(tc.pub), []byte(tc.sub)); got != tc.want {
+			t.Errorf("%q and %q: %s, want %s", tc.pub, tc.sub, got, tc.want)
+		}
+	}
+	err := Match(Endpoint{Encoding: "cdr", Schema: []byte("int32 x")}, Endpoint{Encoding: "cdr", Schema: []byte("int64 x")})
+	if err == nil || !strings.Contains(err.Error(), `(schemas differ in line 1: "int32 x", "int64 x")`) {
+		t.Error(err)
 	}
 }
 

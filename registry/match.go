@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Match returns nil when the type of the publisher fits the subscription: the subscription accepts any type, or the encodings
-// are equal, the type names are equal (an empty name fits any), and the schemas are equal where both sides have one.
+// are equal, the type names are equal (an empty name fits any), and the schemas are equal where both sides have one. The
+// schemas may differ if payloads of the encoding name their fields, by numbers or texts, as those of protobuf and JSON do.
 // Otherwise it returns a *TypeMismatchError without Unit, PID and Executable, which Registry.Match adds.
 func Match(pub, sub Endpoint) error {
 	if sub.AnyType {
@@ -17,11 +19,39 @@ func Match(pub, sub Endpoint) error {
 	}
 	suits := pub.Encoding == sub.Encoding &&
 		(pub.TypeName == sub.TypeName || pub.TypeName == "" || sub.TypeName == "") &&
-		(len(pub.Schema) == 0 || len(sub.Schema) == 0 || bytes.Equal(pub.Schema, sub.Schema))
+		(len(pub.Schema) == 0 || len(sub.Schema) == 0 || bytes.Equal(pub.Schema, sub.Schema) || evolves(pub.Encoding))
 	if suits {
 		return nil
 	}
-	return &TypeMismatchError{Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub)}
+	return &TypeMismatchError{
+		Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub), Difference: firstDifference(pub.Schema, sub.Schema),
+	}
+}
+
+// evolves reports whether a decoder of another version of a type skips the fields that it does not know and leaves those
+// that are missing zero. The names are those of MCAP's registry.
+func evolves(encoding string) bool {
+	switch encoding {
+	case "protobuf", "flatbuffer", "capnproto", "json", "cbor", "msgpack":
+		return true
+	}
+	return false
+}
+
+// firstDifference returns the first lines in which two schemas differ, or "" if one is missing or no text.
+func firstDifference(pub, sub []byte) string {
+	if len(pub) == 0 || len(sub) == 0 || !utf8.Valid(pub) || !utf8.Valid(sub) {
+		return ""
+	}
+	for n := 1; len(pub) > 0 || len(sub) > 0; n++ {
+		var a, b []byte
+		a, pub, _ = bytes.Cut(pub, []byte("\n"))
+		b, sub, _ = bytes.Cut(sub, []byte("\n"))
+		if !bytes.Equal(a, b) {
+			return fmt.Sprintf("line %d: %.80q, %.80q", n, a, b)
+		}
+	}
+	return ""
 }
 
 // Match is the function Match. It adds the processes of the two endpoints to the error, as far as this registry knows them.
@@ -53,11 +83,16 @@ type TypeMismatchError struct {
 	Topic        string
 	Publisher    TypeRef
 	Subscription TypeRef
+	Difference   string // the first lines in which the schemas differ; empty if they are equal or no text
 }
 
 func (e *TypeMismatchError) Error() string {
-	return fmt.Sprintf("topic %q: published as %v, subscribed as %v; give both sides the same type and codec, or subscribe to raw bytes",
-		e.Topic, e.Publisher, e.Subscription)
+	var difference string
+	if e.Difference != "" {
+		difference = " (schemas differ in " + e.Difference + ")"
+	}
+	return fmt.Sprintf("topic %q: published as %v, subscribed as %v%s; give both sides the same type and codec, or subscribe to raw bytes",
+		e.Topic, e.Publisher, e.Subscription, difference)
 }
 
 // A TypeRef is a type and the endpoint that announced it.
