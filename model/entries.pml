@@ -39,11 +39,11 @@
 #define QUEUE 4
 #endif
 
-#define WORD(q)  (((q) % DEPTH) * 5)
-#define TAIL(q)  (WORD(q) + 1)
-#define GUARD(q) (WORD(q) + 2)
-#define STAMP(q) (WORD(q) + 3)
-#define FRONT(q) (WORD(q) + 4)
+#define WORD(q)   (((q) % DEPTH) * 5)
+#define SECOND(q) (WORD(q) + 1)
+#define GUARD(q)  (WORD(q) + 2)
+#define STAMP(q)  (WORD(q) + 3)
+#define FIRST(q)  (WORD(q) + 4)
 #define STATE    (DEPTH * 5)
 #define CURSOR   (DEPTH * 5 + 1)
 #define CELLS    (DEPTH * 5 + 2)
@@ -109,8 +109,8 @@ proctype publisher() {
 #if BROKEN == waits_after_guard
 			awaitroom();
 #endif
-			fill(FRONT(seq), seq);                               /* step small.payload */
-			fill(TAIL(seq), seq);                                /* step small.payload */
+			fill(FIRST(seq), seq);                               /* step small.payload */
+			fill(SECOND(seq), seq);                              /* step small.payload */
 #if BROKEN == guard_after_payload
 			release(PUB, GUARD(seq), seq);
 #endif
@@ -158,8 +158,8 @@ inline passover(n) {
 
 inline loadcopy() {
 	load(READER, STAMP(cursor), stamp);                          /* step copy.read */
-	load(READER, FRONT(cursor), front);                          /* step copy.read */
-	load(READER, TAIL(cursor), tail);                            /* step copy.read */
+	load(READER, FIRST(cursor), first);                          /* step copy.read */
+	load(READER, SECOND(cursor), second);                        /* step copy.read */
 }
 
 inline loadguard() {
@@ -175,8 +175,8 @@ inline copy() {
 #if BROKEN == loads_not_ordered
 	do
 	:: !(have & 1) -> stamp = memory[STAMP(cursor)]; have = have | 1
-	:: !(have & 2) -> front = memory[FRONT(cursor)]; have = have | 2
-	:: !(have & 4) -> tail = memory[TAIL(cursor)]; have = have | 4
+	:: !(have & 2) -> first = memory[FIRST(cursor)]; have = have | 2
+	:: !(have & 4) -> second = memory[SECOND(cursor)]; have = have | 4
 	:: !(have & 8) -> good = memory[GUARD(cursor)] == cursor; have = have | 8
 	:: have == 15 -> break
 	od;
@@ -189,12 +189,12 @@ inline copy() {
 #elif BROKEN != guard_checked_first && BROKEN != loads_not_ordered
 	loadguard();
 #endif
-	torn = good && (stamp != cursor || front != cursor || tail != cursor);
+	torn = good && (stamp != cursor || first != cursor || second != cursor);
 	assert(!torn)
 }
 
 proctype reader() {
-	byte cursor = 1, w, v, stamp, front, tail, lost, received, have;
+	byte cursor = 1, w, v, stamp, first, second, lost, received, have;
 	bool sawend, good;
 	store(READER, CURSOR, 1);
 	do
@@ -231,7 +231,7 @@ proctype reader() {
 			cursor++;
 			release(READER, CURSOR, cursor)                      /* step take.cursor */
 		fi;
-		d_step { w = 0; v = 0; stamp = 0; front = 0; tail = 0; good = false }
+		d_step { w = 0; v = 0; stamp = 0; first = 0; second = 0; good = false }
 	od;
 	miscounted = received + lost != published;
 	assert(!miscounted);

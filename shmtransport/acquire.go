@@ -71,7 +71,7 @@ const emptyChecksAlone = 4
 
 // countEmptyCheck is called when the sample at the cursor was not there.
 func (l *Link) countEmptyCheck() {
-	if l.emptyChecks++; l.emptyChecks > emptyChecksAlone {
+	if l.emptyChecks++; l.emptyChecks > emptyChecksAlone && !l.lastInSlot {
 		l.ring.LoadSecondLine(l.cursor)
 	}
 }
@@ -146,7 +146,7 @@ func (l *Link) copyEntry(s *Sample, k int, seq uint64, n int) (outcome, error) {
 		return overwritten, nil
 	}
 	failpoint.At("copy.check")
-	c.Sequence, c.N, l.lastCopied, l.emptyChecks = seq, n, k, 0
+	c.Sequence, c.N, l.lastCopied = seq, n, k
 	s.sequence, s.stamp, s.payload = seq, c.Stamp, mem.SpanOfWords(c.Words[:], n)
 	l.handOut(s, k, holdsCopy)
 	return taken, nil
@@ -157,6 +157,7 @@ func (l *Link) handOut(s *Sample, k int, how holding) {
 	s.link, s.holding = l, holding(l.holdings[k].Load())|how
 	mem.Set64(&l.holdings[k], uint64(s.holding)) // the goroutine that ended the last holding is done with it
 	s.lost, l.lost = l.lost, 0
+	l.emptyChecks, l.lastInSlot = 0, how == holdsSlot
 	if n := int32(k + 1); n > l.holdingsUsed.Load() {
 		l.holdingsUsed.Store(n)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"github.com/shmbus/shmbus/shmtransport/internal/ring"
+	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -262,4 +263,27 @@ func TestEntry_SmallAndLargeSamplesHammer(t *testing.T) {
 		}
 		t.Logf("depth %d: %d received, %d lost, %d passed over, %d again", depth, got, lost, passed, again)
 	}
+}
+
+func TestSample_PrefetchAnywhere(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	h.publish(string(make([]byte, 5000)))
+	s, ok, err := tryReceive(r)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	prefetch := func(s Sample) {
+		for _, off := range []int{-1, 0, 4999, 5000, 5001, math.MaxInt, math.MinInt} {
+			for _, n := range []int{-1, 0, 1, 64, 5000, math.MaxInt, math.MinInt} {
+				s.Prefetch(off, n)
+			}
+		}
+	}
+	prefetch(s)
+	prefetch(Sample{})
+	s.Release()
+	prefetch(s)
+	r.Close()
+	prefetch(s)
 }

@@ -56,7 +56,8 @@ type Link struct {
 	mappedBytes        int64  // bytes of mapped arenas
 	mappedArenas       int64  // number of mapped arenas
 	lastCopied         int    // the mark whose copy was made last
-	emptyChecks        uint   // checks in a row that found no sample at the cursor
+	emptyChecks        int    // checks in a row that found no sample at the cursor
+	lastInSlot         bool   // the last sample had a slot; the next one then probably has, and nothing in the entry but its word
 
 	retry     atomic.Bool   // a starved link may try again
 	fenceWord atomic.Uint32 // for full fences; its value means nothing

@@ -176,7 +176,9 @@ func (w *Writer) commit(id slotID, n int, stamp int64) {
 	failpoint.At("publish.retire")
 	w.stats.Published(n, stamp)
 	failpoint.At("publish.count")
-	w.ring.PrefetchToWrite(seq + prefetchAhead)
+	if w.ring.Depth() > prefetchAhead {
+		w.ring.PrefetchToWrite(seq + prefetchAhead)
+	}
 }
 
 // prefetchAhead is the distance to the entry that is fetched early. A reader that has taken every sample checks the entry at

@@ -52,10 +52,14 @@ func (s Sample) Payload() []byte {
 	return s.payload.Bytes()
 }
 
-// Prefetch begins to fetch n bytes of a payload in place from byte off on into the processor's cache. It does not wait or fault.
+// maxPrefetch bounds the time in which the runtime cannot preempt the goroutine. More would not stay in the cache.
+const maxPrefetch = 64 << 10
+
+// Prefetch begins to fetch n bytes, at most 64 KiB, of a payload in place from byte off on into the processor's cache. It does not
+// wait or fault.
 func (s Sample) Prefetch(off, n int) {
 	if b := s.payload.Bytes(); s.holding&holdsSlot != 0 && off >= 0 && off < len(b) && n > 0 {
-		mem.PrefetchToRead(b[off:][:min(n, len(b)-off)])
+		mem.PrefetchToRead(b[off:][:min(n, len(b)-off, maxPrefetch)])
 	}
 }
 

@@ -47,8 +47,8 @@ func (s Sample[T]) Value() (v T, err error) {
 // and AppendTo return the fault as an error.
 func (s Sample[T]) Bytes() []byte { return s.m.Payload() }
 
-// Prefetch begins to fetch n bytes of the payload, from byte off on, from the publisher's processor. It does not wait and cannot
-// fault; bytes outside of the payload are left out. A loop that reads a large payload in place and calls Prefetch for the next
+// Prefetch begins to fetch n bytes of the payload, at most 64 KiB, from byte off on from the publisher's processor. It does not wait
+// and cannot fault; bytes outside of the payload are left out. A loop that reads a large payload in place and calls Prefetch for the next
 // KiB some 4 KiB ahead takes up to a third less time: a processor itself fetches only a few cache lines ahead.
 func (s Sample[T]) Prefetch(off, n int) { s.m.Prefetch(off, n) }
 

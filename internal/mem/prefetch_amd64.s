@@ -2,7 +2,7 @@
 
 // func prefetchToWrite(p *byte, n int)
 //
-// PREFETCHW, which the assembler does not know, for each cache line. It has no effect on processors without it.
+// PREFETCHW, which the assembler does not know, for each cache line. Processors without it ignore it.
 TEXT ·prefetchToWrite(SB), NOSPLIT, $0-16
 	MOVQ p+0(FP), AX
 	MOVQ n+8(FP), CX

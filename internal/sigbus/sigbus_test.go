@@ -77,6 +77,13 @@ func TestAFaultIsToldFromEverythingElse(t *testing.T) {
 	}
 }
 
+func TestPrefetch_NoFault(t *testing.T) {
+	b := cut(t, 3)
+	if e := during(func() { mem.PrefetchToRead(b); mem.PrefetchToWrite(b) }); e != nil {
+		t.Error(e)
+	}
+}
+
 func TestGuardsNest(t *testing.T) {
 	b := cut(t, 2)
 	e := during(func() {
