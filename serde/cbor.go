@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/shmbus/shmbus/serde/internal/guard"
 )
 
 // CBOR returns the codec for values of T as github.com/fxamacker/cbor/v2 encodes them: structs as maps from field name to
@@ -83,27 +85,27 @@ func (e *cborEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
 type cborDecoder[T any] struct {
 	t      Type
 	mode   cbor.DecMode
-	src    snapshot
+	src    guard.Snapshot
 	v      *T
 	decode func() error // d.value, bound once
 }
 
 func (d *cborDecoder[T]) Decode(src []byte, v *T) error {
-	d.src.take(src)
+	d.src.Take(src)
 	d.v = v
 	err := guarded(&d.t, v, d.decode)
 	d.v = nil
-	d.src.drop()
+	d.src.Drop()
 	return err
 }
 
 func (d *cborDecoder[T]) value() error {
 	if math.MaxInt < math.MaxInt64 {
-		if err := checkCBORLengths(d.src.b); err != nil {
+		if err := checkCBORLengths(d.src.B); err != nil {
 			return err
 		}
 	}
-	return d.mode.Unmarshal(d.src.b, d.v)
+	return d.mode.Unmarshal(d.src.B, d.v)
 }
 
 // checkCBORLengths rejects lengths that exceed the payload. The library checks this too, but truncates lengths to an int

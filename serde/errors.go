@@ -3,6 +3,8 @@ package serde
 import (
 	"errors"
 	"fmt"
+
+	"github.com/shmbus/shmbus/serde/internal/guard"
 )
 
 // ErrUndecodable says that a payload cannot be converted to or from JSON, because its encoding is unknown.
@@ -34,29 +36,10 @@ func encodeError(t Type, err error) error {
 	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
 }
 
-// A panicError holds the panic value of a decoder library or of a method of the decoded type.
-type panicError struct{ value any }
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-func (e *panicError) Unwrap() error {
-	err, _ := e.value.(error)
-	return err
-}
-
 // guarded runs decode. It converts every error and panic into a *DecodeError and sets *v to zero.
-func guarded[T any](t *Type, v *T, decode func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{p}
-		}
-		if err != nil {
-			var zero T
-			*v = zero
-			err = &DecodeError{Type: t.Name, Encoding: t.Encoding, Err: err}
-		}
-	}()
-	var zero T
-	*v = zero
-	return decode()
+func guarded[T any](t *Type, v *T, decode func() error) error {
+	if err := guard.Run(v, decode); err != nil {
+		return &DecodeError{Type: t.Name, Encoding: t.Encoding, Err: err}
+	}
+	return nil
 }

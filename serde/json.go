@@ -1,6 +1,10 @@
 package serde
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/shmbus/shmbus/serde/internal/guard"
+)
 
 // JSON returns the codec for values of T as encoding/json encodes them, without escaping for HTML. The library cannot
 // encode in place: it builds the text in a buffer of its own, which is copied once after dst. NaN and infinities are
@@ -48,30 +52,18 @@ func (e *jsonEncoder[T]) Append(dst []byte, v T) ([]byte, error) {
 
 type jsonDecoder[T any] struct {
 	t      Type
-	src    snapshot
+	src    guard.Snapshot
 	v      *T
 	decode func() error // d.value, bound once
 }
 
 func (d *jsonDecoder[T]) Decode(src []byte, v *T) error {
-	d.src.take(src)
+	d.src.Take(src)
 	d.v = v
 	err := guarded(&d.t, v, d.decode)
 	d.v = nil
-	d.src.drop()
+	d.src.Drop()
 	return err
 }
 
-func (d *jsonDecoder[T]) value() error { return json.Unmarshal(d.src.b, d.v) }
-
-// A snapshot is a private copy of a payload, for libraries that read it twice and rely on equal bytes.
-type snapshot struct{ b []byte }
-
-func (s *snapshot) take(src []byte) { s.b = append(s.b[:0], src...) }
-
-// drop frees a large copy.
-func (s *snapshot) drop() {
-	if cap(s.b) > keepAtMost {
-		s.b = nil
-	}
-}
+func (d *jsonDecoder[T]) value() error { return json.Unmarshal(d.src.B, d.v) }

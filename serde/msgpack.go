@@ -2,13 +2,12 @@ package serde
 
 import (
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/shmbus/shmbus/serde/internal/guard"
 )
 
 // MaxDepth is the maximum nesting of arrays, maps and tags in a MsgPack or CBOR payload.
 const MaxDepth = 256
-
-// keepAtMost is the maximum scratch memory in bytes that a decoder keeps between payloads.
-const keepAtMost = 1 << 20
 
 // MsgPack returns the codec for values of T as github.com/vmihailenco/msgpack/v5 encodes them: structs as maps from field
 // name to value, "msgpack" struct tags, time.Time to the nanosecond but in UTC or local time only. The encoder writes
@@ -70,7 +69,7 @@ func (d *msgpackDecoder[T]) Decode(src []byte, v *T) error {
 	err := guarded(&d.t, v, d.decode)
 	d.v = nil
 	d.tokens.reset(nil)
-	if err != nil || len(src) > keepAtMost {
+	if err != nil || len(src) > guard.KeepAtMost {
 		// After an error the library's decoder may continue to record its input. After a large payload it keeps a buffer of
 		// the size of the largest string.
 		d.dec = nil
