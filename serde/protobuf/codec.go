@@ -1,0 +1,128 @@
+package protobuf
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/internal/guard"
+)
+
+// Encoding is the name of the encoding, and of the encoding of its schemas, as in MCAP.
+const Encoding = "protobuf"
+
+// Codec returns the codec for generated messages such as *timestamppb.Timestamp. Its type is that of TypeOf. Codec panics if M
+// is not a pointer to a generated message.
+//
+// The encoder writes directly after dst and allocates nothing if the capacity suffices. It encodes a nil message like an empty
+// one. The decoder makes a new message for each payload.
+func Codec[M proto.Message]() serde.Codec[M] {
+	t := reflect.TypeFor[M]()
+	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+		panic(fmt.Sprintf("protobuf.Codec: %v is not a pointer to a generated message", t))
+	}
+	c := codec[M]{elem: t.Elem()}
+	m := c.message()
+	md := m.ProtoReflect().Descriptor()
+	if md == nil {
+		panic(fmt.Sprintf("protobuf.Codec: %v is not a pointer to a generated message", t))
+	}
+	var err error
+	if c.t, err = TypeOf(md); err != nil {
+		panic(err) // the descriptor that was generated is not valid
+	}
+	_, c.vtEncode = any(m).(vtMarshaler)
+	_, c.vtDecode = any(m).(vtUnmarshaler)
+	c.vtDecode = c.vtDecode && !recursive(md)
+	return c
+}
+
+type codec[M proto.Message] struct {
+	t                  serde.Type
+	elem               reflect.Type
+	vtEncode, vtDecode bool
+}
+
+// message returns a new message. A method of a nil M would not do: M may embed the generated message.
+func (c codec[M]) message() M { return reflect.New(c.elem).Interface().(M) }
+
+func (c codec[M]) Type() serde.Type { return c.t }
+
+func (c codec[M]) Encoder() serde.Encoder[M] {
+	if c.vtEncode {
+		return vtEncoder[M]{c.t}
+	}
+	return encoder[M]{c.t}
+}
+
+func (c codec[M]) Decoder() serde.Decoder[M] {
+	d := &decoder[M]{codec: c}
+	d.decode = d.value
+	return d
+}
+
+type encoder[M proto.Message] struct{ t serde.Type }
+
+func (e encoder[M]) Append(dst []byte, m M) ([]byte, error) {
+	// The library computes the size first, makes room for it, and uses the sizes that it has cached while it writes.
+	out, err := proto.MarshalOptions{}.MarshalAppend(dst, m)
+	if err != nil {
+		return dst, encodeError(e.t, err)
+	}
+	return out, nil
+}
+
+type vtEncoder[M proto.Message] struct{ t serde.Type }
+
+func (e vtEncoder[M]) Append(dst []byte, m M) ([]byte, error) {
+	vt := any(m).(vtMarshaler)
+	size := vt.SizeVT()
+	out := slices.Grow(dst, size)[:len(dst)+size]
+	n, err := vt.MarshalToSizedBufferVT(out[len(dst):])
+	if err == nil && n != size {
+		err = fmt.Errorf("MarshalToSizedBufferVT wrote %d bytes, SizeVT announced %d", n, size)
+	}
+	if err != nil {
+		return dst, encodeError(e.t, err)
+	}
+	return out, nil
+}
+
+func encodeError(t serde.Type, err error) error {
+	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
+}
+
+type decoder[M proto.Message] struct {
+	codec[M]
+	src    guard.Snapshot // the library checks text before it copies it
+	v      *M
+	decode func() error // d.value, bound once
+}
+
+func (d *decoder[M]) Decode(src []byte, v *M) error {
+	d.src.Take(src)
+	d.v = v
+	err := guard.Run(v, d.decode)
+	if err != nil {
+		err = decodeError(d.t, d.message().ProtoReflect().Descriptor(), d.src.B, err)
+	}
+	d.v = nil
+	d.src.Drop()
+	return err
+}
+
+func (d *decoder[M]) value() (err error) {
+	m := d.message()
+	if d.vtDecode {
+		err = any(m).(vtUnmarshaler).UnmarshalVT(d.src.B)
+	} else {
+		err = proto.UnmarshalOptions{Merge: true}.Unmarshal(d.src.B, m) // a new message needs no reset
+	}
+	if err == nil {
+		*d.v = m
+	}
+	return err
+}
