@@ -42,6 +42,7 @@ func TestDistance(t *testing.T) {
 }
 
 func TestPayloadsAreShownSafely(t *testing.T) {
+	var a app
 	msgpack, err := serde.FromJSON("msgpack", []byte(`{"a":"\u001b[2J\u009b\u202e"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +62,12 @@ func TestPayloadsAreShownSafely(t *testing.T) {
 		{"\x1b[2J", "hex 01", "", []byte{1}},
 	} {
 		kind := serde.Type{Encoding: c.encoding}
-		short, full := show(kind, c.payload, false), show(kind, c.payload, true)
+		short, full := a.show(kind, c.payload, false), a.show(kind, c.payload, true)
 		if !strings.Contains(short, c.want) || !strings.Contains(full, c.full) || len(short) > 800 {
 			t.Errorf("%q %q is shown as %q, in full as %q", c.encoding, c.payload, short, full)
 		}
 		var js strings.Builder
-		if err := (&cli.App{Stdout: &js}).Line(reportPayload(kind, c.payload, false)); err != nil {
+		if err := (&cli.App{Stdout: &js}).Line(a.reportPayload(kind, c.payload, false)); err != nil {
 			t.Error(err)
 		}
 		for _, r := range short + full + strings.TrimSuffix(js.String(), "\n") {
@@ -78,6 +79,7 @@ func TestPayloadsAreShownSafely(t *testing.T) {
 }
 
 func TestEcho_FieldsBehindLongOnes(t *testing.T) {
+	var a app
 	numbers := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("0.25,", n), ",") + "]" }
 	var many strings.Builder
 	for i := range 500 {
@@ -94,7 +96,7 @@ func TestEcho_FieldsBehindLongOnes(t *testing.T) {
 		"whole fields":     {`{"a":1,"b":[{"c":"` + strings.Repeat("y", 400) + `"},true],"z":-1e5}`, `"… 300 more},true],"z":-`},
 	} {
 		kind := serde.Type{Encoding: "json"}
-		short, full := show(kind, []byte(c.payload), false), show(kind, []byte(c.payload), true)
+		short, full := a.show(kind, []byte(c.payload), false), a.show(kind, []byte(c.payload), true)
 		if !strings.Contains(short, c.want) || len(short) > longText+40 || strings.Contains(full, "more") {
 			t.Errorf("%s is shown as %s", name, short)
 		}

@@ -28,7 +28,7 @@ func (a *app) echo() *cobra.Command {
 		Use:   "echo TOPIC",
 		Short: "Print the next messages of a topic",
 		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
-payloads are decoded and shown as JSON, everything else in hex. Long arrays and texts are cut where they stand and say how
+payloads are decoded and shown as JSON, protobuf too where its publisher announces the schema, everything else in hex. Long arrays and texts are cut where they stand and say how
 much was left out; --full shows all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are
 named where they are missing, and then the exit code is 3.`,
 		Example: `  shmmon echo robot/pose
@@ -153,7 +153,7 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 		return a.Line(sampleReport{
 			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),
 			Sequence: s.Sequence(), Time: s.Time(), Stamp: int64(s.Stamp()), Lost: s.Lost(), Size: len(payload),
-			payloadReport: reportPayload(s.Type(), payload, full),
+			payloadReport: a.reportPayload(s.Type(), payload, full),
 		})
 	}
 	name := ""
@@ -165,6 +165,6 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(a.Stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), show(s.Type(), payload, full))
+	_, err = fmt.Fprintf(a.Stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), a.show(s.Type(), payload, full))
 	return err
 }

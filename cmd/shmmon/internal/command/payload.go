@@ -18,8 +18,8 @@ const (
 )
 
 // decode shows a payload as one line of JSON. Without an error nil means that the encoding is not one that can be shown so.
-func decode(t serde.Type, payload []byte) (json.RawMessage, error) {
-	js, err := serde.ToJSON(t, payload)
+func (a *app) decode(t serde.Type, payload []byte) (json.RawMessage, error) {
+	js, err := a.payloads.ToJSON(t, payload)
 	if errors.Is(err, serde.ErrUndecodable) {
 		return nil, nil
 	}
@@ -34,8 +34,8 @@ func decode(t serde.Type, payload []byte) (json.RawMessage, error) {
 }
 
 // show writes a payload for people.
-func show(t serde.Type, payload []byte, full bool) string {
-	js, err := decode(t, payload)
+func (a *app) show(t serde.Type, payload []byte, full bool) string {
+	js, err := a.decode(t, payload)
 	if err == nil && js != nil {
 		s := string(js)
 		if !full && len(s) > shortText {
@@ -66,8 +66,8 @@ type payloadReport struct {
 	Error     string          `json:"error,omitempty"`     // why a payload of a known encoding is shown in hex
 }
 
-func reportPayload(t serde.Type, payload []byte, full bool) payloadReport {
-	js, err := decode(t, payload)
+func (a *app) reportPayload(t serde.Type, payload []byte, full bool) payloadReport {
+	js, err := a.decode(t, payload)
 	if err == nil && js != nil {
 		return payloadReport{Data: js}
 	}

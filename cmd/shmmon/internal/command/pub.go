@@ -14,6 +14,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/protobuf"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -30,8 +31,8 @@ func (a *app) pub() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pub TOPIC JSON",
 		Short: "Publish a message given as JSON",
-		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. Where others publish or subscribe to the topic already, their encoding and type name are
-taken; otherwise it is json without a type name.`,
+		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. Where others publish or subscribe to the topic already, their encoding, type name and
+schema are taken; otherwise it is json without a type name. A message of protobuf is made by its schema.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
   jq .goal plan.json | shmmon pub robot/goal -
@@ -100,9 +101,13 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 	if err != nil {
 		return err
 	}
-	payload, err := serde.FromJSON(kind.Encoding, js)
+	payload, err := a.payloads.FromJSON(kind, js)
 	if errors.Is(err, serde.ErrUndecodable) {
-		err = fmt.Errorf("no payload of encoding %q can be made of JSON; choose json, msgpack, cbor or string with --encoding", kind.Encoding)
+		without := ""
+		if kind.Encoding == protobuf.Encoding {
+			without = " without its schema"
+		}
+		err = fmt.Errorf("no payload of encoding %q can be made of JSON%s; choose json, msgpack, cbor or string with --encoding", kind.Encoding, without)
 		if o.encoding != "" {
 			return cli.Usage(cmd, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/payload"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
@@ -21,11 +22,14 @@ import (
 // Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
 // usage, 3 done but messages were lost, or something is wrong with the domain. It ends early when ctx does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{a}).root() })
+	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{App: a}).root() })
 }
 
 // An app makes the commands.
-type app struct{ *cli.App }
+type app struct {
+	*cli.App
+	payloads payload.Converter
+}
 
 func (a *app) root() *cobra.Command {
 	var interval time.Duration
