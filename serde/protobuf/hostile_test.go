@@ -40,6 +40,7 @@ func hostilePayloads() map[string]struct {
 		"cut in a tag":         {[]byte{0x80}, "at byte 0: "},
 		"tag of 11 bytes":      {append(bytes.Repeat([]byte{0x80}, 10), 1), "at byte 0: "},
 		"field 0":              {[]byte{0x30, 0x02, 0x00, 0x00}, "at byte 2: "},
+		"field 3 << 29":        {[]byte{0x80, 0x80, 0x80, 0x80, 0x30, 0x00}, "at byte 0: the field number is too large"},
 		"reserved wire type":   {[]byte{0x0f}, "at byte 0"},
 		"message of 4 GB":      {append(huge, 0), "at byte 0, field children: "},
 		"message of 2^63":      {append(protowire.AppendVarint([]byte{0x0a}, 1<<63), 0), "at byte 0, field children: "},

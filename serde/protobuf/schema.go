@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -19,6 +20,7 @@ import (
 const (
 	maxSchema   = 16 << 20 // bytes
 	maxFiles    = 4096
+	maxPublic   = 1 << 20 // public imports; the library visits all files that a file imports publicly, once for each way
 	maxElements = 1 << 18 // files, messages, fields, enums, values, options and so on, together
 )
 
@@ -70,7 +72,7 @@ func parse(schema []byte, name string) (protoreflect.MessageDescriptor, *dynamic
 	if len(set.File) > maxFiles {
 		return nil, nil, fmt.Errorf("it has %d files, more than %d", len(set.File), maxFiles)
 	}
-	files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(&set)
+	files, err := register(set.File)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,4 +85,61 @@ func parse(schema []byte, name string) (protoreflect.MessageDescriptor, *dynamic
 		return nil, nil, errors.New("it does not declare this as a message")
 	}
 	return md, dynamicpb.NewTypes(files), nil
+}
+
+// register makes descriptors of the files of a set. protodesc.NewFiles takes them in random order, so that it accepts a set with
+// missing imports at one time and refuses it at another.
+func register(set []*descriptorpb.FileDescriptorProto) (*protoregistry.Files, error) {
+	r := registration{files: new(protoregistry.Files), known: map[string]*descriptorpb.FileDescriptorProto{},
+		begun: map[string]bool{}, public: map[string]int{}, left: maxPublic}
+	for _, f := range set {
+		if r.known[f.GetName()] != nil {
+			return nil, fmt.Errorf("it has the file %q twice", f.GetName())
+		}
+		r.known[f.GetName()] = f
+	}
+	for _, f := range set {
+		if err := r.add(f); err != nil {
+			return nil, err
+		}
+	}
+	return r.files, nil
+}
+
+type registration struct {
+	files  *protoregistry.Files
+	known  map[string]*descriptorpb.FileDescriptorProto
+	begun  map[string]bool
+	public map[string]int // how many files a file imports publicly, counted once for each way
+	left   int            // how many of these the library may still visit
+}
+
+// add registers a file after the files that it imports.
+func (r *registration) add(f *descriptorpb.FileDescriptorProto) error {
+	name := f.GetName()
+	if r.begun[name] {
+		return nil
+	}
+	r.begun[name] = true
+	for _, imported := range f.Dependency {
+		if f := r.known[imported]; f != nil {
+			if err := r.add(f); err != nil {
+				return err
+			}
+		}
+		if r.left -= r.public[imported]; r.left < 0 {
+			return fmt.Errorf("its files have more than %d public imports", maxPublic)
+		}
+	}
+	for _, i := range f.PublicDependency {
+		if 0 <= i && int(i) < len(f.Dependency) {
+			r.public[name] += 1 + r.public[f.Dependency[i]]
+		}
+	}
+	// In a cycle the file that began first is not registered yet. It counts as missing.
+	d, err := protodesc.FileOptions{AllowUnresolvable: true}.New(f, r.files)
+	if err != nil {
+		return err
+	}
+	return r.files.RegisterFile(d)
 }

@@ -58,10 +58,10 @@ func TestParseSchema_HostileSchemas(t *testing.T) {
 		"too many files":    {bytes.Repeat([]byte{0x0a, 0x00}, maxFiles+1), "more than 4096"},
 		"too deep":          {deep, "too deep"},
 		"no name":           {[]byte{0x0a, 0x00}, "file path must be populated"},
-		"twice":             {bytes.Repeat(declare(t, `message_type {name:"M"}`).Schema, 2), "multiple times"},
+		"twice":             {bytes.Repeat(declare(t, `message_type {name:"M"}`).Schema, 2), "it has the file \"p.proto\" twice"},
 		"other message":     {declare(t, `message_type {name:"N"}`).Schema, "does not declare this message"},
 		"an enum":           {declare(t, `enum_type {name:"M" value {name:"A" number:0}}`).Schema, "does not declare this as a message"},
-		"imports itself":    {declare(t, `dependency:"p.proto" message_type {name:"M"}`).Schema, ""},
+		"imports itself":    {declare(t, `dependency:"p.proto" message_type {name:"M"}`).Schema, "p.proto"},
 		"field twice": {declare(t, `message_type {name:"M" field {name:"a" number:1 label:LABEL_OPTIONAL type:TYPE_BOOL}
 			field {name:"b" number:1 label:LABEL_OPTIONAL type:TYPE_BOOL}}`).Schema, ""},
 	} {
@@ -73,6 +73,27 @@ func TestParseSchema_HostileSchemas(t *testing.T) {
 		if used := allocated() - before; used > 8<<20 {
 			t.Errorf("%s: %d bytes allocated for a schema of %d", name, used, len(c.schema))
 		}
+	}
+}
+
+// The library visits a file once for each way of public imports to it, of which there are 2^100 here.
+func TestParseSchema_PublicImports(t *testing.T) {
+	var set descriptorpb.FileDescriptorSet
+	for i := range 200 {
+		f := &descriptorpb.FileDescriptorProto{Name: proto.String(fmt.Sprint("f", i))}
+		for j := (i&^1 - 2); i > 1 && j < i&^1; j++ {
+			f.PublicDependency = append(f.PublicDependency, int32(len(f.Dependency)))
+			f.Dependency = append(f.Dependency, fmt.Sprint("f", j))
+		}
+		set.File = append(set.File, f)
+	}
+	schema, err := proto.Marshal(&set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ParseSchema(serde.Type{Name: "p.M", Encoding: Encoding, SchemaEncoding: Encoding, Schema: schema})
+	if err == nil || !strings.Contains(err.Error(), "public imports") {
+		t.Error(err)
 	}
 }
 

@@ -19,6 +19,7 @@ var (
 	errDepth    = errors.New("messages are nested too deep")
 	errElements = errors.New("too many messages")
 	errNotUTF8  = errors.New("text is not valid UTF-8")
+	errNumber   = errors.New("the field number is too large")
 )
 
 // A walk reads the wire format of a message without decoding it. It finds the first fault and counts messages.
@@ -78,6 +79,9 @@ func (w *walk) fields(md protoreflect.MessageDescriptor, b []byte, n int, group 
 		num, typ, used := protowire.ConsumeTag(b[at:n])
 		if used < 0 {
 			return at, &fault{offset: w.size - len(b) + at, err: protowire.ParseError(used)}
+		}
+		if num > protowire.MaxValidNumber {
+			return at, &fault{offset: w.size - len(b) + at, err: errNumber}
 		}
 		if typ == protowire.EndGroupType {
 			if num == group && group != 0 {
