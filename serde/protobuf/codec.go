@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -24,7 +25,7 @@ func Codec[M proto.Message]() serde.Codec[M] {
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
 		panic(fmt.Sprintf("protobuf.Codec: %v is not a pointer to a generated message", t))
 	}
-	c := codec[M]{elem: t.Elem()}
+	c := codec[M]{elem: t.Elem(), large: &sync.Pool{New: func() any { return new(guard.Snapshot) }}}
 	m := c.message()
 	md := m.ProtoReflect().Descriptor()
 	if md == nil {
@@ -43,6 +44,7 @@ func Codec[M proto.Message]() serde.Codec[M] {
 type codec[M proto.Message] struct {
 	t                  serde.Type
 	elem               reflect.Type
+	large              *sync.Pool // copies of large payloads, which all decoders share and the garbage collector frees
 	vtEncode, vtDecode bool
 }
 
@@ -97,29 +99,34 @@ func encodeError(t serde.Type, err error) error {
 
 type decoder[M proto.Message] struct {
 	codec[M]
-	src    guard.Snapshot // the library checks text before it copies it
+	small  guard.Snapshot
+	src    []byte // a private copy, because the library checks text before it copies it
 	v      *M
 	decode func() error // d.value, bound once
 }
 
 func (d *decoder[M]) Decode(src []byte, v *M) error {
-	d.src.Take(src)
-	d.v = v
+	private := &d.small
+	if len(src) > guard.KeepAtMost {
+		private = d.large.Get().(*guard.Snapshot)
+		defer d.large.Put(private)
+	}
+	private.Take(src)
+	d.src, d.v = private.B, v
 	err := guard.Run(v, d.decode)
 	if err != nil {
-		err = decodeError(d.t, d.message().ProtoReflect().Descriptor(), d.src.B, err)
+		err = decodeError(d.t, d.message().ProtoReflect().Descriptor(), d.src, err)
 	}
-	d.v = nil
-	d.src.Drop()
+	d.src, d.v = nil, nil
 	return err
 }
 
 func (d *decoder[M]) value() (err error) {
 	m := d.message()
 	if d.vtDecode {
-		err = any(m).(vtUnmarshaler).UnmarshalVT(d.src.B)
+		err = any(m).(vtUnmarshaler).UnmarshalVT(d.src)
 	} else {
-		err = proto.UnmarshalOptions{Merge: true}.Unmarshal(d.src.B, m) // a new message needs no reset
+		err = proto.UnmarshalOptions{Merge: true}.Unmarshal(d.src, m) // a new message needs no reset
 	}
 	if err == nil {
 		*d.v = m
