@@ -43,6 +43,14 @@ func (p Plain[T]) Aligned(b []byte) bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))%unsafe.Alignof(*(*T)(nil)) == 0
 }
 
+// Is returns b as a T, nil if it is not exactly one or not aligned.
+func (p Plain[T]) Is(b []byte) *T {
+	if !p.checked || uintptr(len(b)) != unsafe.Sizeof(*(*T)(nil)) || !p.Aligned(b) {
+		return nil
+	}
+	return (*T)(unsafe.Pointer(unsafe.SliceData(b)))
+}
+
 // At returns the T at the beginning of b. It panics if b is too short or not aligned.
 func (p Plain[T]) At(b []byte) *T {
 	if size := unsafe.Sizeof(*(*T)(nil)); uintptr(len(b)) < size {

@@ -97,6 +97,10 @@ func TestPlain_Views(t *testing.T) {
 	if string(p.Bytes(v)) != string(b[:len(p.Bytes(v))]) || string(p.SliceBytes(all)) != string(b[:3*len(p.Bytes(v))]) || all[0].B != 1 {
 		t.Errorf("the views do not see the bytes: %x", b)
 	}
+	n := len(p.Bytes(v))
+	if p.Is(b[:n]) != v || p.Is(b) != nil || p.Is(b[:n-1]) != nil || p.Is(b[1:][:n]) != nil || (Plain[pair]{}).Is(b[:n]) != nil {
+		t.Error("Is")
+	}
 	if p.Slice(b[1:1], 0) != nil || !p.Aligned(b) || p.Aligned(b[1:]) {
 		t.Error("alignment")
 	}

@@ -17,6 +17,7 @@ type Codec[T any] struct {
 	t      serde.Type
 	l      *layout
 	mem    mem.Plain[T]
+	simple bool  // all bytes are values of fields, and all are valid
 	copied error // nil, or why View fails
 }
 
@@ -37,7 +38,7 @@ func New[T any]() (*Codec[T], error) {
 	return &Codec[T]{
 		t:   serde.Type{Name: t.String(), Encoding: Encoding, SchemaEncoding: SchemaEncoding, Schema: valueSchema(l)},
 		l:   l,
-		mem: views, copied: l.copiedOnly(t.String()),
+		mem: views, simple: !l.checked && !l.padded, copied: l.copiedOnly(t.String()),
 	}, nil
 }
 
@@ -87,7 +88,9 @@ func (c *Codec[T]) append(dst []byte, v *T) ([]byte, error) {
 	}
 	dst, added := extend(dst, len(src))
 	mem.Copy(added, src)
-	c.l.clearPadding(added)
+	if c.l.padded {
+		c.l.clearPadding(added)
+	}
 	return dst, nil
 }
 
@@ -119,7 +122,15 @@ func (c *Codec[T]) decode(src []byte, v *T) error {
 
 type valueCoder[T any] struct{ c *Codec[T] }
 
-func (e valueCoder[T]) Append(dst []byte, v T) ([]byte, error) { return e.c.append(dst, &v) }
+func (e valueCoder[T]) Append(dst []byte, v T) ([]byte, error) {
+	src := e.c.mem.Bytes(&v)
+	if n := len(dst); e.c.simple && len(src) <= cap(dst)-n { // the common case, without calls
+		dst = dst[:n+len(src)]
+		mem.Copy(dst[n:], src)
+		return dst, nil
+	}
+	return e.c.append(dst, &v)
+}
 
 func (e valueCoder[T]) Decode(src []byte, v *T) error {
 	err := e.c.decode(src, v)

@@ -10,6 +10,15 @@ import "fmt"
 // or Enum is out of range. A hostile publisher may change the value during and after the call: see the package documentation.
 // If T has a bool of Go, the error is a *TypeError.
 func (c *Codec[T]) View(payload []byte) (*T, error) {
+	if c.simple {
+		if v := c.mem.Is(payload); v != nil {
+			return v, nil
+		}
+	}
+	return c.view(payload)
+}
+
+func (c *Codec[T]) view(payload []byte) (*T, error) {
 	switch {
 	case c.copied != nil:
 		return nil, c.copied
