@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"errors"
+	"os"
 	"structs"
 	"testing"
 
@@ -191,5 +192,47 @@ func benchmarkOneWay[T any](b *testing.B, codec serde.Codec[T], publish func(*Pu
 			b.Fatal(err)
 		}
 		s.Release()
+	}
+}
+
+// Values of up to a ring entry are published without an allocation: by their memory, or by an encoder where there is padding.
+func TestPlain_PublishAllocations(t *testing.T) {
+	p := join(t, domain(t))
+	direct := publisher(t, p, "direct", &PublisherOptions[plain64]{Codec: plainCodec[plain64](t)})
+	encoded := publisher(t, p, "encoded", &PublisherOptions[padded]{Codec: plainCodec[padded](t)})
+	if !direct.isPayload || encoded.isPayload {
+		t.Errorf("published without an encoder: %v, with padding: %v", direct.isPayload, encoded.isPayload)
+	}
+	n := testing.AllocsPerRun(100, func() {
+		send(t, direct, plain64{Sequence: 1})
+		send(t, encoded, padded{A: 1})
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A padded has padding.
+type padded struct {
+	_ structs.HostLayout
+	A uint64
+	B uint32
+	_ [4]byte
+}
+
+// A publisher without an encoder has the same errors.
+func TestPlain_ErrorsWithoutEncoder(t *testing.T) {
+	pub := publisher(t, join(t, domain(t)), "x", &PublisherOptions[[64]plain64]{Codec: plainCodec[[64]plain64](t), MaxPayload: 4095})
+	if _, err := pub.Publish(t.Context(), [64]plain64{}); !errors.As(err, new(*TooLargeError)) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := pub.Publish(ctx, [64]plain64{}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	pub.Close()
+	if _, err := pub.Publish(t.Context(), [64]plain64{}); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
 	}
 }

@@ -65,6 +65,10 @@ func (l *layout) firstGoBool() string {
 // Size is the length of every payload in bytes.
 func (c *Codec[T]) Size() int { return c.l.size }
 
+// ValueIsPayload reports whether the bytes of every value are its payload, because T has neither padding nor bools nor enums. A Publisher
+// then publishes the value without an encoder.
+func (c *Codec[T]) ValueIsPayload() bool { return c.simple }
+
 // Type returns the type's name and, as schema, its layout.
 func (c *Codec[T]) Type() serde.Type { return c.t }
 
