@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
@@ -32,6 +33,9 @@ type Publisher[T any] struct {
 	// direct publishes bytes unchanged, without an encoder; nil for values that must be encoded.
 	direct      func(context.Context, T) (int, error)
 	directBatch func(context.Context, []T) (int, error)
+	// values has the memory of a value as bytes, which is the payload if isPayload is set.
+	values    mem.Plain[T]
+	isPayload bool
 	// size returns the encoded length of v; nil if it is known only after encoding.
 	size func(v T) int
 
@@ -65,6 +69,10 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 		pub.direct, _ = any(core.writer.Publish).(func(context.Context, T) (int, error))
 		pub.directBatch, _ = any(core.writer.PublishBatch).(func(context.Context, []T) (int, error))
 	}
+	if c, ok := codec.(interface{ ValueIsPayload() bool }); ok && c.ValueIsPayload() {
+		pub.values, err = mem.PlainOf[T]()
+		pub.isPayload = err == nil
+	}
 	switch size := any(&pub.size).(type) {
 	case *func([]byte) int:
 		*size = func(b []byte) int { return len(b) }
@@ -79,6 +87,12 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
 	if p.direct != nil {
 		return p.direct(ctx, v)
+	}
+	if p.isPayload {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return p.core.writer.Publish(ctx, p.values.Bytes(&v))
 	}
 	if p.estimate(v) <= shmtransport.SmallPayload {
 		return p.publishSmall(ctx, v)

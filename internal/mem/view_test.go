@@ -81,3 +81,47 @@ func TestViewsSeeTheSameBytes(t *testing.T) {
 		t.Fatal("figures were not written")
 	}
 }
+
+func TestPlain_Views(t *testing.T) {
+	type pair struct {
+		A uint32
+		B uint64
+	}
+	p, err := PlainOf[pair]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := Alloc(64)
+	v, all := p.At(b), p.Slice(b, 3)
+	v.B, all[2].A = 1, 2
+	if string(p.Bytes(v)) != string(b[:len(p.Bytes(v))]) || string(p.SliceBytes(all)) != string(b[:3*len(p.Bytes(v))]) || all[0].B != 1 {
+		t.Errorf("the views do not see the bytes: %x", b)
+	}
+	n := len(p.Bytes(v))
+	if p.Is(b[:n]) != v || p.Is(b) != nil || p.Is(b[:n-1]) != nil || p.Is(b[1:][:n]) != nil || (Plain[pair]{}).Is(b[:n]) != nil {
+		t.Error("Is")
+	}
+	if p.Slice(b[1:1], 0) != nil || !p.Aligned(b) || p.Aligned(b[1:]) {
+		t.Error("alignment")
+	}
+	for name, view := range map[string]func(){
+		"too short": func() { p.At(b[:8]) }, "misaligned": func() { p.At(b[1:]) }, "misaligned values": func() { p.Slice(b[1:], 1) },
+		"too many": func() { p.Slice(b, 6) }, "negative": func() { p.Slice(b, -1) }, "unchecked": func() { Plain[string]{}.At(b) },
+		"bytes of an unchecked type": func() { Plain[string]{}.Bytes(new(string)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("the view was given out")
+				}
+			}()
+			view()
+		})
+	}
+	_, named := PlainOf[struct{ A [2]struct{ B string } }]()
+	_, slice := PlainOf[[]byte]()
+	_, pointer := PlainOf[struct{ A *pair }]()
+	if named == nil || slice == nil || pointer == nil {
+		t.Error("a type with pointers was accepted")
+	}
+}
