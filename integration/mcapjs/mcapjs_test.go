@@ -74,7 +74,7 @@ func check(t *testing.T, path string) report {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		missing(t, "install Node.js (18 or newer) and run `npm ci` in integration/mcapjs to run this test")
+		missing(t, "install Node.js (20 or newer) and run `npm ci` in integration/mcapjs to run this test")
 	}
 	if _, err := os.Stat("node_modules/@mcap/core"); err != nil {
 		missing(t, "run `npm ci` in integration/mcapjs to run this test")
