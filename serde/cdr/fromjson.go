@@ -152,6 +152,14 @@ func (w *jsonWriter) field(f *field, v any, present bool) *FieldError {
 	if err := w.length(f, n); err != nil {
 		return err
 	}
+	if width := f.kind.width(); v == nil && width > 0 && n > 0 {
+		if n > (w.limit-len(w.out))/width {
+			return fieldError(errTooLong)
+		}
+		w.align(width)
+		w.out = append(w.out, make([]byte, n*width)...)
+		return nil
+	}
 	element := f.element()
 	for i := range n {
 		var one any

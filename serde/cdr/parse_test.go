@@ -165,7 +165,7 @@ func TestFromJSON_Defaults(t *testing.T) {
 	if _, err := ToJSON(serde.Type{Name: "a/B", Encoding: Encoding, SchemaEncoding: "ros2idl"}, nil); !errors.Is(err, serde.ErrUndecodable) {
 		t.Error(err)
 	}
-	big := serde.Type{Name: "a/B", Encoding: Encoding, SchemaEncoding: SchemaEncoding, Schema: []byte("uint8[16777216] a\nuint8[16777216] b\nC[64] c\n" + separator + "MSG: a/C\nint64[1048576] d")}
+	big := serde.Type{Name: "a/B", Encoding: Encoding, SchemaEncoding: SchemaEncoding, Schema: []byte("int8 a\nC[2] c\n" + separator + "MSG: a/C\nint64[67108864] d")}
 	if _, err := FromJSON(big, []byte("{}")); !errors.Is(err, errTooLong) {
 		t.Error(err)
 	}
