@@ -21,6 +21,9 @@ func (v Value) Sub(off, size uintptr) Value {
 	if off > v.size || size > v.size-off {
 		panic("mem: part outside of its value")
 	}
+	if size == 0 {
+		return Value{v.first, 0} // and no pointer behind the value
+	}
 	return Value{unsafe.Add(v.first, off), size}
 }
 
@@ -29,16 +32,19 @@ func (v Value) Bytes(off, size uintptr) []byte {
 	if off > v.size || size > v.size-off {
 		panic("mem: bytes outside of their value")
 	}
+	if size == 0 {
+		return nil
+	}
 	return unsafe.Slice((*byte)(unsafe.Add(v.first, off)), size)
 }
 
 // Field returns the field of type F at off.
 func Field[F any](v Value, off uintptr) *F {
-	p := (*F)(unsafe.Add(v.first, off))
-	if off > v.size || unsafe.Sizeof(*p) > v.size-off || uintptr(unsafe.Pointer(p))%unsafe.Alignof(*p) != 0 {
+	var f F
+	if off > v.size || unsafe.Sizeof(f) > v.size-off || (uintptr(v.first)+off)%unsafe.Alignof(f) != 0 {
 		panic("mem: field outside of its value")
 	}
-	return p
+	return (*F)(unsafe.Add(v.first, off))
 }
 
 // Elements returns the number of elements of the slice at off and their memory. One element has size bytes.
