@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -32,8 +33,24 @@ func (m ros2Message) typ() serde.Type {
 	return serde.Type{Name: "test_msgs/msg/Root", Encoding: cdr.Encoding, SchemaEncoding: cdr.SchemaEncoding, Schema: []byte(m.schema)}
 }
 
-// readByFoxglove runs the JavaScript side.
+// readByFoxglove gives messages to the JavaScript side.
 func readByFoxglove(t *testing.T, messages ...ros2Message) []ros2Answer {
+	t.Helper()
+	var in bytes.Buffer
+	for _, m := range messages {
+		if err := json.NewEncoder(&in).Encode(map[string]any{"schema": m.schema, "payload": m.payload}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answers := runFoxglove(t, &in)
+	if len(answers) != len(messages) {
+		t.Fatalf("%d answers to %d messages", len(answers), len(messages))
+	}
+	return answers
+}
+
+// runFoxglove runs the JavaScript side.
+func runFoxglove(t *testing.T, in io.Reader, args ...string) []ros2Answer {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -42,14 +59,9 @@ func readByFoxglove(t *testing.T, messages ...ros2Message) []ros2Answer {
 	if _, err := os.Stat("node_modules/@foxglove/rosmsg2-serialization"); err != nil {
 		missing(t, "run `npm ci` in integration/mcapjs to run this test")
 	}
-	var in, out, stderr bytes.Buffer
-	for _, m := range messages {
-		if err := json.NewEncoder(&in).Encode(map[string]any{"schema": m.schema, "payload": m.payload}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), node, "ros2.mjs")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = &in, &out, &stderr
+	var out, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), node, append([]string{"ros2.mjs"}, args...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
@@ -60,9 +72,6 @@ func readByFoxglove(t *testing.T, messages ...ros2Message) []ros2Answer {
 			t.Fatalf("%v in %s", err, line)
 		}
 		answers = append(answers, a)
-	}
-	if len(answers) != len(messages) {
-		t.Fatalf("%d answers to %d messages", len(answers), len(messages))
 	}
 	return answers
 }
