@@ -1,6 +1,5 @@
 // Package mcapjs holds tests: what shmbus records is read by the MCAP project's own JavaScript library, and ROS 2 messages are read and
-// written by Foxglove's. They need node, and
-// `npm ci` in this folder.
+// written by Foxglove's. They need node, and `npm ci` in this folder.
 package mcapjs
 
 import (
