@@ -1,6 +1,7 @@
 package cdr
 
 import (
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"slices"
@@ -56,10 +57,10 @@ func (c *codec[T]) Append(dst []byte, v T) ([]byte, error) {
 		return dst, fmt.Errorf("encode %s as %s: %w", c.t.Name, Encoding, err)
 	}
 	start := len(dst)
-	out := slices.Grow(dst, headerSize+size)[:start+headerSize+size]
-	copy(out[start:], []byte{0, cdrLittle, 0, 0})
-	encode(c.ops, m, out[start+headerSize:], 0)
-	return out, nil
+	dst = slices.Grow(dst, headerSize+size)[:start+headerSize+size]
+	binary.BigEndian.PutUint32(dst[start:], cdrLittle<<16)
+	encode(c.ops, m, dst[start+headerSize:], 0)
+	return dst, nil
 }
 
 func (c *codec[T]) Decode(src []byte, v *T) error {
