@@ -20,7 +20,12 @@ const (
 const bigEndian = mem.LowHalf != 0
 
 // swaps reports whether numbers of the payload have the other byte order than those of the processor.
-func (r *reader) swaps() bool { return r.big != bigEndian }
+func (r *reader) swaps() bool {
+	if bigEndian {
+		return !r.big
+	}
+	return r.big
+}
 
 // Codec returns the codec of the ROS 2 message typeName, such as "sensor_msgs/msg/Imu", for values of the Go struct T. The schema is the
 // text of the message's definition, followed by those of the types that it uses (see the package comment). It fails with a

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 )
@@ -207,7 +206,7 @@ func (c *compiler) array(p *program, at *place, f *field, t reflect.Type, off ui
 			p.block(at, off, all)
 			return nil
 		}
-		o.off, o.count, o.path, o.parts = off, f.count, path, slices.Clip(o.parts)
+		o.off, o.array, o.count, o.path = off, true, f.count, path
 		o.size *= uintptr(f.count)
 		at.advance(o.align, int(o.size))
 		p.min += int(o.size)

@@ -60,6 +60,9 @@ func (r *reader) block(o *op, v mem.Value) *FieldError {
 	copy(dst, r.src[at:at+size])
 	if o.bools || r.swaps() {
 		if err := r.convert(o, dst, at, o.count); err != nil {
+			if o.array {
+				err.within(o.path, (err.Offset-headerSize-at)/(size/o.count))
+			}
 			return err
 		}
 	}
@@ -70,7 +73,7 @@ func (r *reader) block(o *op, v mem.Value) *FieldError {
 // missing says which part of a block, which begins at the position at, is not there.
 func (r *reader) missing(o *op, at int) *FieldError {
 	path, need := o.path, int(o.size)
-	for i := 0; i < len(o.parts) && o.count == 1; i++ {
+	for i := 0; i < len(o.parts) && !o.array; i++ {
 		p := &o.parts[i]
 		if path, need = p.path, p.size(); need > len(r.src)-at {
 			break

@@ -25,6 +25,9 @@ func FromJSON(t serde.Type, doc []byte) ([]byte, error) {
 		return nil, fmt.Errorf("make a payload of encoding %q from JSON: %w", t.Encoding, err)
 	}
 	v, err := parseDocument(doc)
+	if err == nil && v == nil {
+		err = fmt.Errorf("%s is an object, not null", s.root.name)
+	}
 	if err == nil {
 		w := jsonWriter{out: []byte{0, cdrLittle, 0, 0}, limit: len(doc) + maxFromJSON}
 		if fe := w.message(s.root, v); fe != nil {

@@ -68,6 +68,34 @@ func TestDecoder_HostilePayloads(t *testing.T) {
 	}
 }
 
+func TestDecoder_HostileBools(t *testing.T) {
+	type message struct {
+		Single bool
+		Three  [3]bool
+		List   []bool
+		Pair   [2]mixed
+		Mixed  []mixed
+	}
+	mixedDef := separator + "MSG: a/Mixed\nfloat64 x\nuint32 y\nuint16 z\nbool ok\nuint8 pad\n"
+	c := mustCodec[message](t, "a/msg/B", "bool single\nbool[3] three\nbool[] list\nMixed[2] pair\nMixed[] mixed\n"+mixedDef)
+	b, err := c.Encoder().Append(nil, message{List: make([]bool, 2), Mixed: make([]mixed, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, at := range map[string]int{
+		"single: ": 0, "three: ": 2, "list[1]: ": 9, "pair[0].ok: ": 16 + 14, "pair[1].ok: ": 32 + 14, "mixed[1].ok: ": 56 + 16 + 14,
+	} {
+		bad := bytes.Clone(b)
+		bad[headerSize+at] = 2
+		var v message
+		err := c.Decoder().Decode(bad, &v)
+		var fe *FieldError
+		if !errors.Is(err, errBool) || !errors.As(err, &fe) || fe.Offset != headerSize+at || !strings.HasPrefix(fe.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
 func TestDecoder_HostileTimes(t *testing.T) {
 	c := mustCodec[poseStamped](t, "geometry_msgs/msg/PoseStamped", poseSchema)
 	b, err := c.Encoder().Append(nil, poseStamped{})

@@ -137,6 +137,7 @@ func TestFromJSON_Defaults(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		`[]`:              "a/B is an object, not an array",
+		`null`:            "a/B is an object, not null",
 		`{"x":1}`:         `a/B has no field "x"`,
 		`{"a":1.5}`:       "a: 1.5 is no whole number of 32 bits",
 		`{"a":null}`:      "a: int32 is not null",

@@ -2,8 +2,7 @@ package cdr
 
 import "reflect"
 
-// An op is one step of a program, which encodes and decodes the values of one Go type. Fields of fixed size that follow each other in
-// memory as they do in the payload are one step.
+// An opKind is what a step of a program does.
 type opKind uint8
 
 const (
@@ -18,14 +17,17 @@ const (
 	opArray                  // fixed array of other elements
 )
 
+// An op is one step of a program, which encodes and decodes the values of one Go type. Fields of fixed size that follow each other in
+// memory as they do in the payload are one step.
 type op struct {
 	kind  opKind
+	array bool    // the block is a fixed array of count elements, each of which has the parts
 	bools bool    // the block has bools
 	align int     // of the block, or of the elements of opBlocks: 1, 2, 4 or 8
 	off   uintptr // in the memory of the Go value
 	size  uintptr // in memory: of the block, or of one element
 	bound int     // of strings and sequences: largest length, or unbounded
-	count int     // of opArray: number of elements; of opBlock: how often the parts repeat
+	count int     // of opArray: number of elements; of opBlock: how often the parts repeat, 1 if it is no array
 	parts []part  // of the block, or of one element of opBlocks
 	body  *program
 	slice reflect.Type // of opSequence
@@ -68,7 +70,7 @@ func (p *program) block(at *place, off uintptr, added part) {
 	p.min += added.size()
 	if last := len(p.ops) - 1; adjacent && last >= 0 {
 		o := &p.ops[last]
-		if o.kind == opBlock && o.count == 1 && o.off+o.size == off {
+		if o.kind == opBlock && !o.array && o.off+o.size == off {
 			o.size += uintptr(added.size())
 			o.parts = append(o.parts, added)
 			o.bools = o.bools || added.bool
