@@ -1,5 +1,5 @@
-// Package mcapjs holds a test: what shmbus records is read by the MCAP project's own JavaScript library. It needs node, and
-// `npm ci` in this folder.
+// Package mcapjs holds tests: what shmbus records is read by the MCAP project's own JavaScript library, and ROS 2 messages are read and
+// written by Foxglove's. They need node, and `npm ci` in this folder.
 package mcapjs
 
 import (
@@ -74,7 +74,7 @@ func check(t *testing.T, path string) report {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		missing(t, "install Node.js (18 or newer) and run `npm ci` in integration/mcapjs to run this test")
+		missing(t, "install Node.js (20 or newer) and run `npm ci` in integration/mcapjs to run this test")
 	}
 	if _, err := os.Stat("node_modules/@mcap/core"); err != nil {
 		missing(t, "run `npm ci` in integration/mcapjs to run this test")

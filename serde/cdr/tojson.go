@@ -1,0 +1,220 @@
+package cdr
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/shmbus/shmbus/serde"
+)
+
+// Longest result of ToJSON: per byte of payload, and in addition.
+const (
+	jsonPerByte = 256
+	jsonMore    = 64 << 10
+)
+
+// ToJSON converts a payload to JSON by the schema alone, for tools. A payload that does not fit the schema is a *serde.DecodeError, a
+// schema that is not valid a *DefinitionError, and another encoding is serde.ErrUndecodable.
+//
+// Messages are objects whose fields have the order of the schema. Arrays of uint8, byte and char are strings in base64, NaN and
+// infinities the strings "NaN", "Infinity" and "-Infinity", and text that is not UTF-8 has U+FFFD for each invalid byte. Times and
+// durations are objects with the fields sec and nanosec. The result is at most 256 times as long as the payload plus 64 KiB: more is
+// an error, which only long names of fields can cause.
+func ToJSON(t serde.Type, payload []byte) (json.RawMessage, error) {
+	s, err := schemaOf(t)
+	if err != nil {
+		return nil, fmt.Errorf("show a payload of encoding %q as JSON: %w", t.Encoding, err)
+	}
+	src := bytes.Clone(payload) // read once: the payload may change concurrently
+	r, fe := newReader(src)
+	if fe == nil {
+		w := textWriter{reader: r, limit: jsonMore + jsonPerByte*len(src)}
+		if fe = w.message(s.root); fe == nil {
+			if fe = w.end(); fe == nil && len(w.out) > w.limit {
+				fe = w.fault(errTooLong)
+			}
+		}
+		if fe == nil {
+			return w.out, nil
+		}
+	}
+	return nil, &serde.DecodeError{Type: t.Name, Encoding: t.Encoding, Err: fe}
+}
+
+// schemaOf parses the schema of a type, if it is one of this package.
+func schemaOf(t serde.Type) (*schema, error) {
+	if t.Encoding != Encoding || t.SchemaEncoding != SchemaEncoding {
+		return nil, fmt.Errorf("schema encoding %q: %w", t.SchemaEncoding, serde.ErrUndecodable)
+	}
+	return parseSchema(t.Name, string(t.Schema))
+}
+
+// A textWriter writes the values of a payload as JSON.
+type textWriter struct {
+	reader
+	out   []byte
+	limit int
+}
+
+func (w *textWriter) message(m *message) *FieldError {
+	if len(m.fields) == 0 {
+		if _, err := w.take(1, 1); err != nil {
+			return err
+		}
+	}
+	w.out = append(w.out, '{')
+	for i := range m.fields {
+		f := &m.fields[i]
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.out = append(append(append(w.out, '"'), f.name...), '"', ':')
+		if err := w.field(f); err != nil {
+			err.Path = joined(f.name, err.Path)
+			return err
+		}
+	}
+	w.out = append(w.out, '}')
+	return nil
+}
+
+func (w *textWriter) field(f *field) *FieldError {
+	if f.shape == single {
+		return w.value(f)
+	}
+	n := f.count
+	if f.shape == sequence {
+		count, err := w.count(f.count)
+		if err != nil {
+			return err
+		}
+		n = count
+	}
+	element := f.element()
+	if need := int64(n) * element.least(); need > int64(w.left()) {
+		return w.fault(errCount(uint32(n), w.left()))
+	}
+	if f.kind == kindUint8 {
+		b, err := w.take(n, 1)
+		if err != nil {
+			return err
+		}
+		w.out = append(w.out, '"')
+		w.out = base64.StdEncoding.AppendEncode(w.out, b)
+		w.out = append(w.out, '"')
+		return nil
+	}
+	w.out = append(w.out, '[')
+	for i := range n {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		if err := w.value(element); err != nil {
+			return err.within("", i)
+		}
+	}
+	w.out = append(w.out, ']')
+	return nil
+}
+
+// least is the smallest number of bytes of one value.
+func (f *field) least() int64 {
+	switch f.kind {
+	case kindMessage:
+		return f.message.size
+	case kindString, kindWideString:
+		return 4
+	}
+	return int64(f.kind.width())
+}
+
+func (w *textWriter) value(f *field) *FieldError {
+	if len(w.out) > w.limit {
+		return w.fault(errTooLong)
+	}
+	switch f.kind {
+	case kindMessage:
+		return w.message(f.message)
+	case kindString:
+		b, err := w.text(f.textBound)
+		if err != nil {
+			return err
+		}
+		w.out = appendText(w.out, b)
+		return nil
+	case kindWideString:
+		s, err := w.wideText(f.textBound)
+		if err != nil {
+			return err
+		}
+		w.out = appendText(w.out, []byte(s))
+		return nil
+	}
+	bits, err := w.number(f.kind.width())
+	if err != nil {
+		return err
+	}
+	switch f.kind {
+	case kindBool:
+		if bits > 1 {
+			w.pos--
+			return w.fault(errBool)
+		}
+		w.out = strconv.AppendBool(w.out, bits == 1)
+	case kindInt8:
+		w.out = strconv.AppendInt(w.out, int64(int8(bits)), 10)
+	case kindInt16:
+		w.out = strconv.AppendInt(w.out, int64(int16(bits)), 10)
+	case kindInt32:
+		w.out = strconv.AppendInt(w.out, int64(int32(bits)), 10)
+	case kindInt64:
+		w.out = strconv.AppendInt(w.out, int64(bits), 10)
+	case kindFloat32:
+		x := math.Float32frombits(uint32(bits))
+		w.out = appendFloat(w.out, float64(x), x)
+	case kindFloat64:
+		x := math.Float64frombits(bits)
+		w.out = appendFloat(w.out, x, x)
+	default:
+		w.out = strconv.AppendUint(w.out, bits, 10)
+	}
+	return nil
+}
+
+// appendFloat appends v, whose value is x.
+func appendFloat(dst []byte, x float64, v any) []byte {
+	switch {
+	case math.IsNaN(x):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(x, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(x, -1):
+		return append(dst, `"-Infinity"`...)
+	}
+	b, _ := json.Marshal(v) // finite numbers always have a JSON form
+	return append(dst, b...)
+}
+
+// appendText appends s as a JSON string.
+func appendText(dst, s []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r < 0x20 || r == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+		s = s[n:]
+	}
+	return append(dst, '"')
+}
