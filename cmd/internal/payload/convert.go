@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/cdr"
+	"github.com/shmbus/shmbus/serde/plain"
 	"github.com/shmbus/shmbus/serde/protobuf"
 )
 
@@ -26,6 +28,10 @@ func (c *Converter) ToJSON(t serde.Type, payload []byte) (json.RawMessage, error
 			return nil, err
 		}
 		return s.ToJSON(payload)
+	case cdr.Encoding:
+		return cdr.ToJSON(t, payload)
+	case plain.Encoding:
+		return plain.ToJSON(t, payload)
 	}
 	return serde.ToJSON(t, payload)
 }
@@ -39,6 +45,10 @@ func (c *Converter) FromJSON(t serde.Type, js []byte) ([]byte, error) {
 			return nil, err
 		}
 		return s.FromJSON(js)
+	case cdr.Encoding:
+		return cdr.FromJSON(t, js)
+	case plain.Encoding:
+		return plain.FromJSON(t, js)
 	}
 	return serde.FromJSON(t.Encoding, js)
 }
