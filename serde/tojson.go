@@ -5,10 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // ToJSON converts a payload to JSON without knowing its Go type, for tools. It supports the encodings string, msgpack, cbor
@@ -37,7 +38,7 @@ func ToJSON(t Type, payload []byte) (json.RawMessage, error) {
 			err = errNotUTF8
 			break
 		}
-		out = appendText(nil, src)
+		out = jsontext.AppendText(nil, src)
 	case EncodingMsgPack:
 		out, err = msgpackToJSON(src)
 	case EncodingCBOR:
@@ -71,7 +72,7 @@ type jsonText struct {
 type span struct{ start, key, end int }
 
 func (w *jsonText) raw(s string)  { w.out = append(w.out, s...) }
-func (w *jsonText) text(s []byte) { w.out = appendText(w.out, s) }
+func (w *jsonText) text(s []byte) { w.out = jsontext.AppendText(w.out, s) }
 
 func (w *jsonText) bytes(b []byte) {
 	w.out = append(w.out, '"')
@@ -79,25 +80,7 @@ func (w *jsonText) bytes(b []byte) {
 	w.out = append(w.out, '"')
 }
 
-func (w *jsonText) float(f float64, bits int) {
-	switch {
-	case math.IsNaN(f):
-		w.raw(`"NaN"`)
-		return
-	case math.IsInf(f, 1):
-		w.raw(`"Infinity"`)
-		return
-	case math.IsInf(f, -1):
-		w.raw(`"-Infinity"`)
-		return
-	}
-	var v any = f
-	if bits == 32 {
-		v = float32(f)
-	}
-	b, _ := json.Marshal(v) // finite numbers always have a JSON form
-	w.out = append(w.out, b...)
-}
+func (w *jsonText) float(f float64, bits int) { w.out = jsontext.AppendFloat(w.out, f, bits) }
 
 // time writes a time stamp if RFC 3339 can express its year.
 func (w *jsonText) time(t time.Time) bool {
@@ -152,7 +135,7 @@ func (w *jsonText) object(value func() (bool, error)) error {
 			break
 		}
 		if w.out[m.start] != '"' {
-			w.out = appendText(w.out[:m.start], slices.Clone(w.out[m.start:]))
+			w.out = jsontext.AppendText(w.out[:m.start], slices.Clone(w.out[m.start:]))
 		}
 		m.key = len(w.out)
 		w.raw(":")
@@ -191,27 +174,4 @@ func (w *jsonText) sort(first int, members []span) {
 		ordered = append(ordered, ',')
 	}
 	w.out = append(w.out[:first], ordered...)
-}
-
-// appendText appends s as a JSON string.
-func appendText(dst, s []byte) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for len(s) > 0 {
-		r, n := utf8.DecodeRune(s)
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r == '\n':
-			dst = append(dst, '\\', 'n')
-		case r == '\t':
-			dst = append(dst, '\\', 't')
-		case r < 0x20 || r == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-		s = s[n:]
-	}
-	return append(dst, '"')
 }

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // Longest result of ToJSON: per byte of payload, and in addition.
@@ -145,14 +145,14 @@ func (w *textWriter) value(f *field) *FieldError {
 		if err != nil {
 			return err
 		}
-		w.out = appendText(w.out, b)
+		w.out = jsontext.AppendText(w.out, b)
 		return nil
 	case kindWideString:
 		s, err := w.wideText(f.textBound)
 		if err != nil {
 			return err
 		}
-		w.out = appendText(w.out, []byte(s))
+		w.out = jsontext.AppendText(w.out, []byte(s))
 		return nil
 	}
 	bits, err := w.number(f.kind.width())
@@ -176,45 +176,12 @@ func (w *textWriter) value(f *field) *FieldError {
 		w.out = strconv.AppendInt(w.out, int64(bits), 10)
 	case kindFloat32:
 		x := math.Float32frombits(uint32(bits))
-		w.out = appendFloat(w.out, float64(x), x)
+		w.out = jsontext.AppendFloat(w.out, float64(x), 32)
 	case kindFloat64:
 		x := math.Float64frombits(bits)
-		w.out = appendFloat(w.out, x, x)
+		w.out = jsontext.AppendFloat(w.out, x, 64)
 	default:
 		w.out = strconv.AppendUint(w.out, bits, 10)
 	}
 	return nil
-}
-
-// appendFloat appends v, whose value is x.
-func appendFloat(dst []byte, x float64, v any) []byte {
-	switch {
-	case math.IsNaN(x):
-		return append(dst, `"NaN"`...)
-	case math.IsInf(x, 1):
-		return append(dst, `"Infinity"`...)
-	case math.IsInf(x, -1):
-		return append(dst, `"-Infinity"`...)
-	}
-	b, _ := json.Marshal(v) // finite numbers always have a JSON form
-	return append(dst, b...)
-}
-
-// appendText appends s as a JSON string.
-func appendText(dst, s []byte) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for len(s) > 0 {
-		r, n := utf8.DecodeRune(s)
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < 0x20 || r == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-		s = s[n:]
-	}
-	return append(dst, '"')
 }

@@ -36,7 +36,7 @@ func TestToJSON_Slice(t *testing.T) {
 	c := sliceCodec[mode, point](t)
 	payload := encode(t, c, Slice[mode, point]{2, []point{{X: 1}, {X: 1e-7, Y: float32(math.NaN()), Z: float32(math.Inf(-1))}}})
 	js, err := ToJSON(c.Type(), payload)
-	if want := `{"Header":2,"Items":[{"X":1,"Y":0,"Z":0,"Ring":0},{"X":1e-07,"Y":"NaN","Z":"-Infinity","Ring":0}]}`; err != nil || string(js) != want {
+	if want := `{"Header":2,"Items":[{"X":1,"Y":0,"Z":0,"Ring":0},{"X":1e-7,"Y":"NaN","Z":"-Infinity","Ring":0}]}`; err != nil || string(js) != want {
 		t.Fatalf("%s, %v", js, err)
 	}
 	if back, err := FromJSON(c.Type(), js); err != nil || string(back) != string(payload) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // maxJSON limits the JSON made of a payload, and the payload made of JSON, in bytes.
@@ -170,23 +171,4 @@ func (w *jsonWriter) values(l *layout, b []byte, n, at int) error {
 	return nil
 }
 
-func (w *jsonWriter) float(f float64, bits int) {
-	switch {
-	case math.IsNaN(f):
-		w.out = append(w.out, `"NaN"`...)
-	case math.IsInf(f, 1):
-		w.out = append(w.out, `"Infinity"`...)
-	case math.IsInf(f, -1):
-		w.out = append(w.out, `"-Infinity"`...)
-	default:
-		w.out = strconv.AppendFloat(w.out, f, form(f), -1, bits)
-	}
-}
-
-// form is the format of a number as encoding/json has it.
-func form(f float64) byte {
-	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
-		return 'e'
-	}
-	return 'f'
-}
+func (w *jsonWriter) float(f float64, bits int) { w.out = jsontext.AppendFloat(w.out, f, bits) }
