@@ -11,7 +11,7 @@ import (
 
 // Match returns nil when the type of the publisher fits the subscription: the subscription accepts any type, or the encodings
 // are equal, the type names are equal (an empty name fits any), and the schemas are equal where both sides have one. The
-// schemas may differ if payloads of the encoding name their fields, by numbers or texts, as those of protobuf and JSON do.
+// schemas may differ if payloads of the encoding name their fields and the kinds of these, as those of JSON do.
 // Otherwise it returns a *TypeMismatchError without Unit, PID and Executable, which Registry.Match adds.
 func Match(pub, sub Endpoint) error {
 	if sub.AnyType {
@@ -28,11 +28,12 @@ func Match(pub, sub Endpoint) error {
 	}
 }
 
-// evolves reports whether a decoder of another version of a type skips the fields that it does not know and leaves those
-// that are missing zero. The names are those of MCAP's registry.
+// evolves reports whether a decoder of another version of a type skips the fields that it does not know, leaves those that are
+// missing zero, and returns an error for a field of another kind. A decoder of protobuf takes such a field for an unknown one,
+// so it would be lost without a word. The names are those of MCAP's registry.
 func evolves(encoding string) bool {
 	switch encoding {
-	case "protobuf", "flatbuffer", "capnproto", "json", "cbor", "msgpack":
+	case "json", "cbor", "msgpack":
 		return true
 	}
 	return false
