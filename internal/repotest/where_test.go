@@ -89,7 +89,7 @@ func declaredIn(tree fs.FS, file string) map[string]bool {
 
 // TestArchitecture_WhereToChange compares the table of changes with the source.
 func TestArchitecture_WhereToChange(t *testing.T) {
-	text, err := os.ReadFile("docs/architecture.md")
+	text, err := os.ReadFile("CONTRIBUTING.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestArchitecture_WhereToChange(t *testing.T) {
 		t.Errorf("only %d kinds of changes", rows)
 	}
 	for _, w := range wrong {
-		t.Error("docs/architecture.md: " + w)
+		t.Error("CONTRIBUTING.md: " + w)
 	}
 	files := fstest.MapFS{"a/a.go": {Data: []byte("package a\n\nconst c = 1\n\ntype T[E any] struct{ f E }\n\nfunc (t *T[E]) m() {}\n")}, "a/b.pml": {}}
 	for row, want := range map[string]int{
