@@ -39,7 +39,7 @@ func cborToJSON(src []byte) ([]byte, error) {
 		return nil, err
 	}
 	if err := mode.Wellformed(src); err != nil {
-		return nil, err
+		return nil, locateCBOR(src, err)
 	}
 	c := &cborText{src: src}
 	if err := c.value(); err != nil {
