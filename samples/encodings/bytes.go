@@ -12,7 +12,7 @@ import (
 
 // rawSender publishes bytes that only the application understands: here numbers one after the other, little-endian.
 func rawSender(ctx context.Context, p *topic.Participant) (sender, error) {
-	return newSender(ctx, p, serde.Raw(), serde.Raw(), serde.Raw(), func(s scene) (pose, image, points []byte) {
+	return newSender(ctx, p, serde.Raw(), serde.Raw(), serde.Raw(), func(s observation) (pose, image, points []byte) {
 		for _, f := range poseNumbers(s.Pose) {
 			pose = binary.LittleEndian.AppendUint64(pose, math.Float64bits(f))
 		}
@@ -25,7 +25,7 @@ func rawSender(ctx context.Context, p *topic.Participant) (sender, error) {
 
 // stringSender publishes text.
 func stringSender(ctx context.Context, p *topic.Participant) (sender, error) {
-	return newSender(ctx, p, serde.String(), serde.String(), serde.String(), func(s scene) (pose, image, points string) {
+	return newSender(ctx, p, serde.String(), serde.String(), serde.String(), func(s observation) (pose, image, points string) {
 		return fmt.Sprint(poseNumbers(s.Pose)),
 			fmt.Sprintf("%d %d %x", s.Image.Width, s.Image.Height, s.Image.Data),
 			fmt.Sprint(s.Points.Points)

@@ -125,7 +125,7 @@ func cdrSender(ctx context.Context, p *topic.Participant) (sender, error) {
 	return newSender(ctx, p, pose, image, points, cdrOf)
 }
 
-func cdrOf(s scene) (pose RosPose, image RosImage, cloud RosPointCloud) {
+func cdrOf(s observation) (pose RosPose, image RosImage, cloud RosPointCloud) {
 	pose.Header = rosHeaderOf(s.Pose.Stamp, s.Pose.Frame)
 	pose.Pose.Position, pose.Pose.Orientation = s.Pose.Position, s.Pose.Orientation
 

@@ -27,8 +27,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A sender publishes a scene on three topics.
-type sender func(context.Context, scene) error
+// A sender publishes an observation on three topics.
+type sender func(context.Context, observation) error
 
 // encodings makes the senders by the name of the encoding.
 func encodings() map[string]func(context.Context, *topic.Participant) (sender, error) {
@@ -106,12 +106,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return publish(ctx, senders, *count)
 }
 
-// publish sends ten scenes a second.
+// publish sends ten observations a second.
 func publish(ctx context.Context, senders []sender, count int) error {
 	next := time.NewTicker(time.Second / 10)
 	defer next.Stop()
 	for n := 0; ; n++ {
-		s := sceneAt(time.Now(), n)
+		s := observationAt(time.Now(), n)
 		for _, send := range senders {
 			if err := send(ctx, s); err != nil {
 				return err
@@ -135,7 +135,7 @@ func newPublisher[T any](ctx context.Context, p *topic.Participant, name string,
 
 // newSender makes the publishers of one encoding. convert makes the values that their codecs take.
 func newSender[P, I, C any](ctx context.Context, p *topic.Participant, pose serde.Codec[P], image serde.Codec[I], points serde.Codec[C],
-	convert func(scene) (P, I, C)) (sender, error) {
+	convert func(observation) (P, I, C)) (sender, error) {
 	folder := "encodings/" + pose.Type().Encoding
 	poses, err := newPublisher(ctx, p, folder+"/pose", pose)
 	if err != nil {
@@ -149,7 +149,7 @@ func newSender[P, I, C any](ctx context.Context, p *topic.Participant, pose serd
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, s scene) error {
+	return func(ctx context.Context, s observation) error {
 		pose, image, cloud := convert(s)
 		_, err1 := poses.Publish(ctx, pose)
 		_, err2 := images.Publish(ctx, image)

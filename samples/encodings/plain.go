@@ -75,7 +75,7 @@ func plainSender(ctx context.Context, p *topic.Participant) (sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, s scene) error {
+	return func(ctx context.Context, s observation) error {
 		at, o := s.Pose.Position, s.Pose.Orientation
 		_, err := poses.Publish(ctx, PlainPose{
 			Stamp:       s.Pose.Stamp,

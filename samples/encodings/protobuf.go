@@ -15,7 +15,7 @@ func protobufSender(ctx context.Context, p *topic.Participant) (sender, error) {
 	return newSender(ctx, p, protobuf.Codec[*pb.Pose](), protobuf.Codec[*pb.Image](), protobuf.Codec[*pb.PointCloud](), protobufOf)
 }
 
-func protobufOf(s scene) (*pb.Pose, *pb.Image, *pb.PointCloud) {
+func protobufOf(s observation) (*pb.Pose, *pb.Image, *pb.PointCloud) {
 	stamp := timestamppb.New(time.Unix(0, s.Pose.Stamp))
 	at, o := s.Pose.Position, s.Pose.Orientation
 	pose := &pb.Pose{

@@ -21,4 +21,4 @@ func msgpackSender(ctx context.Context, p *topic.Participant) (sender, error) {
 	return newSender(ctx, p, serde.MsgPack[Pose](), serde.MsgPack[Image](), serde.MsgPack[PointCloud](), unchanged)
 }
 
-func unchanged(s scene) (Pose, Image, PointCloud) { return s.Pose, s.Image, s.Points }
+func unchanged(s observation) (Pose, Image, PointCloud) { return s.Pose, s.Image, s.Points }

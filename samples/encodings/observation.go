@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A scene is what a robot sees at one moment.
-type scene struct {
+// An observation is what a robot sees at one moment.
+type observation struct {
 	Pose   Pose
 	Image  Image
 	Points PointCloud
@@ -56,10 +56,10 @@ const (
 	cloudPoints             = 1000
 )
 
-// sceneAt returns the n-th scene: the robot drives in a circle, in front of a gradient that moves, within a spiral of points.
-func sceneAt(now time.Time, n int) scene {
+// observationAt returns the n-th observation: the robot drives in a circle, in front of a gradient that moves, within a spiral of points.
+func observationAt(now time.Time, n int) observation {
 	stamp, angle := now.UnixNano(), float64(n)/10
-	s := scene{
+	s := observation{
 		Pose: Pose{
 			Stamp: stamp, Frame: "map",
 			Position:    Vector{X: math.Cos(angle), Y: math.Sin(angle)},
