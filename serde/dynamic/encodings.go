@@ -1,0 +1,71 @@
+package dynamic
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/cdr"
+	"github.com/shmbus/shmbus/serde/plain"
+	"github.com/shmbus/shmbus/serde/protobuf"
+)
+
+// A form converts the payloads of one type. It may be used concurrently.
+type form interface {
+	ToJSON(payload []byte) (json.RawMessage, error)
+	FromJSON(js []byte) ([]byte, error)
+	ToValue(payload []byte) (any, error)
+}
+
+// A parser returns the form of a type of one encoding. The error is serde.ErrUndecodable if t lacks its schema.
+type parser func(t serde.Type) (form, error)
+
+// encodings has all encodings. It is not changed.
+var encodings = map[string]parser{
+	serde.EncodingString:  selfDescribing,
+	serde.EncodingMsgPack: selfDescribing,
+	serde.EncodingCBOR:    selfDescribing,
+	serde.EncodingJSON:    selfDescribing,
+	protobuf.Encoding:     parsed(protobuf.ParseSchema),
+	cdr.Encoding:          parsed(cdr.ParseSchema),
+	plain.Encoding:        parsed(plain.ParseSchema),
+}
+
+// Supports reports whether payloads of the encoding can be converted, with a schema if the encoding needs one.
+func Supports(encoding string) bool { return encodings[encoding] != nil }
+
+// parse returns the form of any type.
+func parse(t serde.Type) (form, error) {
+	p := encodings[t.Encoding]
+	if p == nil {
+		return nil, fmt.Errorf("convert a payload of encoding %q: %w", t.Encoding, serde.ErrUndecodable)
+	}
+	return p(t)
+}
+
+// parsed is the parser of an encoding whose schema is parsed once for many payloads.
+func parsed[S form](parse func(serde.Type) (S, error)) parser {
+	return func(t serde.Type) (form, error) {
+		s, err := parse(t)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+func selfDescribing(t serde.Type) (form, error) {
+	return functions{t, serde.ToJSON, func(t serde.Type, js []byte) ([]byte, error) { return serde.FromJSON(t.Encoding, js) }, serde.ToValue}, nil
+}
+
+// functions is the form of a type whose schema, if it has one, is read with each payload.
+type functions struct {
+	t        serde.Type
+	toJSON   func(serde.Type, []byte) (json.RawMessage, error)
+	fromJSON func(serde.Type, []byte) ([]byte, error)
+	toValue  func(serde.Type, []byte) (any, error)
+}
+
+func (f functions) ToJSON(payload []byte) (json.RawMessage, error) { return f.toJSON(f.t, payload) }
+func (f functions) FromJSON(js []byte) ([]byte, error)             { return f.fromJSON(f.t, js) }
+func (f functions) ToValue(payload []byte) (any, error)            { return f.toValue(f.t, payload) }
