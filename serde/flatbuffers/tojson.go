@@ -14,7 +14,7 @@ import (
 )
 
 // maxJSON is how long the JSON of a payload of n bytes may be.
-func maxJSON(n int) int { return int(min(16<<20+64*int64(n), 1<<30)) }
+func maxJSON(n int) int { return int(min(16<<20+16*int64(n), 1<<30)) }
 
 var errJSONTooLong = errors.New("its JSON is too long for a payload of this length")
 
@@ -38,7 +38,7 @@ func ToJSON(t serde.Type, payload []byte) (json.RawMessage, error) {
 // digits, each byte that is not UTF-8 as U+FFFD, and messages in byte vectors as bytes.
 //
 // The payload is not trusted: it is copied and verified as by Codec.Verify, except for the file identifier, and the result is limited to
-// 16 MiB plus 64 times the length of the payload. The error is a *serde.DecodeError. The result does not alias the payload.
+// 16 MiB plus 16 times the length of the payload. The error is a *serde.DecodeError. The result does not alias the payload.
 func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
 	src := bytes.Clone(payload) // the payload may change concurrently
 	var out []byte
