@@ -5,8 +5,11 @@ import (
 	"fmt"
 )
 
-// maxAlign is the largest alignment of a struct.
-const maxAlign = 32
+// Limits of structs, in bytes. A table has at most 64 KiB beside its vectors, tables and strings.
+const (
+	maxAlign  = 32
+	maxStruct = 1 << 16
+)
 
 var errStructs = fmt.Errorf("structs are nested more than %d deep", maxDepth)
 
@@ -112,7 +115,7 @@ func (o *object) checkStruct(depths map[*object]int, level int) error {
 	depths[o] = 0
 	depth, end := 1, 0
 	switch {
-	case o.size < 1 || o.align < 1 || o.align > maxAlign || o.align&(o.align-1) != 0 || o.size%o.align != 0:
+	case o.size < 1 || o.size > maxStruct || o.align < 1 || o.align > maxAlign || o.align&(o.align-1) != 0 || o.size%o.align != 0:
 		return fmt.Errorf("a struct of %d bytes cannot have the alignment %d", o.size, o.align)
 	case len(o.fields) == 0:
 		return errors.New("the struct has no fields")

@@ -193,11 +193,8 @@ func (p *parser) values(e *enum, r reflected) error {
 	if err := p.count(n + attributes); err != nil {
 		return err
 	}
-	base, err := p.typeOf(r, enumUnderlying)
-	if err != nil {
-		return err
-	}
-	e.base = base.base
+	underlying, _ := r.one(enumUnderlying) // which is required
+	e.base = baseType(underlying.GetByteSlot(typeBase, 0))
 	for i := range attributes {
 		e.flags = e.flags || r.item(enumAttributes, i).text(attributeKey) == "bit_flags"
 	}
@@ -207,6 +204,7 @@ func (p *parser) values(e *enum, r reflected) error {
 		v := r.item(enumValues, i)
 		typ := valueType{}
 		if e.union {
+			var err error
 			if typ, err = p.typeOf(v, valueUnionType); err != nil {
 				return fmt.Errorf("%s: %w", v.text(valueName), err)
 			}

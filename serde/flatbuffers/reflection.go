@@ -65,6 +65,7 @@ func reflectionSchema() *object {
 
 	typ := table("Type", of(typeBase, "base_type", false, scalar(typeByte)), of(typeElem, "element", false, scalar(typeByte)),
 		of(typeIndex, "index", false, scalar(typeInt)), of(typeLength, "fixed_length", false, scalar(typeUShort)))
+	typ.fields[2].defaultInt = -1
 	oneType := valueType{base: typeObject, object: typ}
 	attribute := table("KeyValue", of(attributeKey, "key", true, text))
 	value := table("EnumVal", of(valueName, "name", true, text), of(valueNumber, "value", false, scalar(typeLong)),
