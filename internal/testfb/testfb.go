@@ -7,9 +7,9 @@ import _ "embed"
 //
 //go:generate flatc --go --gen-onefile --gen-object-api --go-namespace testfb testfb.fbs
 //go:generate gofmt -w testfb_generated.go
-//go:generate flatc --schema --binary testfb.fbs
+//go:generate flatc --schema --binary -o testdata testfb.fbs
 
-//go:embed testfb.bfbs
+//go:embed testdata/testfb.bfbs
 var schema string
 
 // Schema returns the binary schema of all messages.

@@ -54,7 +54,9 @@ func New[T any, P Table[T]](name string, schema []byte) (*Codec[T], error) {
 	}
 	return &Codec[T]{
 		t: t, schema: s,
-		init:     func(v *T, buf []byte, i flatbuffers.UOffsetT) { P(v).Init(buf, i) },
+		init: func(v *T, buf []byte, i flatbuffers.UOffsetT) {
+			P(v).Init(buf[:len(buf):len(buf)], i) // accessors of strings would read up to the capacity
+		},
 		table:    func(v *T) flatbuffers.Table { return P(v).Table() },
 		views:    &sync.Pool{New: func() any { return new(T) }},
 		builders: &sync.Pool{New: func() any { return flatbuffers.NewBuilder(1024) }},

@@ -179,6 +179,18 @@ func TestPayload_Hostile(t *testing.T) {
 	}
 }
 
+func TestRead_BytesBehindThePayload(t *testing.T) {
+	c := nodeCodec(t)
+	whole := words(20, node, 10|8<<16, 4, 0, 12, 4, 8, 0x41414141, 0x42424242, 0)
+	payload := whole[:len(whole)-8]
+	if err := c.Read(payload, func(n *testfb.Node) error {
+		t.Errorf("the name is %q", n.Name())
+		return nil
+	}); !isBad(err) {
+		t.Error(err)
+	}
+}
+
 // nested is a chain of nodes. Each contains only the next.
 func nested(depth int) []byte {
 	b := flatbuffers.NewBuilder(0)
