@@ -6,6 +6,7 @@ import (
 
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/serde/cdr"
+	"github.com/shmbus/shmbus/serde/flatbuffers"
 	"github.com/shmbus/shmbus/serde/plain"
 	"github.com/shmbus/shmbus/serde/protobuf"
 )
@@ -29,6 +30,7 @@ var encodings = map[string]parser{
 	protobuf.Encoding:     parsed(protobuf.ParseSchema),
 	cdr.Encoding:          parsed(cdr.ParseSchema),
 	plain.Encoding:        parsed(plain.ParseSchema),
+	flatbuffers.Encoding:  parsed(flatbuffers.ParseSchema),
 }
 
 // Supports reports whether payloads of the encoding can be converted, with a schema if the encoding needs one.

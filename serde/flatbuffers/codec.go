@@ -67,6 +67,9 @@ func New[T any, P Table[T]](name string, schema []byte) (*Codec[T], error) {
 // Type returns the name of the table and, as schema, the binary schema.
 func (c *Codec[T]) Type() serde.Type { return c.t }
 
+// CheckType lets versions of a table differ as Compatible does.
+func (c *Codec[T]) CheckType(published serde.Type) error { return Compatible(published, c.t) }
+
 // Encoder returns an encoder, which may be used concurrently. It copies the message of which the table is the root, as a table has it
 // that GetRootAs of the generated code or View returned: a received message is published again, or one of a Builder. A nil table
 // and one inside of a message are errors. Builds and BuildIn write new messages.

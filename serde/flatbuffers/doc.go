@@ -44,13 +44,12 @@
 //
 // # Matching and evolution
 //
-// A publisher and a subscription of one table are connected if their binary schemas are equal. In recordings and in programs that
-// compare schemas themselves, tables may gain fields at their end and deprecate fields; [Compatible] compares two schemas and names
-// the field that breaks the rules.
+// A publisher and a subscription of one table are connected if their binary schemas follow the rules of FlatBuffers: tables may gain
+// fields at their end and deprecate fields. Otherwise the error is that of [Compatible], which names the field that breaks the rules.
 //
 // # Tools
 //
-// [ToJSON] and [FromJSON] convert payloads by the binary schema alone, [ParseSchema] and the methods of [Schema] many payloads of one
+// [ToJSON], [ToValue] and [FromJSON] convert payloads by the binary schema alone, [ParseSchema] and the methods of [Schema] many payloads of one
 // type. Schemas and payloads are not trusted: all are verified, and depth, memory and time are bounded. Schemas are limited to 16 MiB,
 // 262144 elements and structs of 64 KiB. Vectors with 64-bit offsets, which the Go runtime lacks, are not supported.
 package flatbuffers

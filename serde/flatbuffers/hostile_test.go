@@ -97,6 +97,7 @@ func check(t *testing.T, c *Codec[testfb.Node], s *Schema, payload []byte) {
 	case len(js) > 2*maxJSON(len(payload)):
 		t.Errorf("%d bytes of JSON", len(js))
 	}
+	sameValue(t, s, payload)
 }
 
 func nodeSchema(t testing.TB) *Schema {
@@ -335,6 +336,7 @@ func useSchema(t *testing.T, name string, schema, payload []byte) {
 	if js, err := s.ToJSON(payload); err == nil {
 		s.FromJSON(js)
 	}
+	s.ToValue(payload)
 	s.FromJSON([]byte(everyJSON))
 	if err := Compatible(typ, typ); err != nil {
 		t.Errorf("not compatible to itself: %v", err)

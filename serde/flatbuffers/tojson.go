@@ -2,7 +2,6 @@ package flatbuffers
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
@@ -46,7 +45,7 @@ func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
 		if err := verify(s.root, src); err != nil {
 			return err
 		}
-		w := jsonWriter{buf: src, limit: maxJSON(len(src)), steps: maxSteps(len(src))}
+		w := jsonWriter{message: message{buf: src, steps: maxSteps(len(src))}, limit: maxJSON(len(src))}
 		if err := w.table(s.root, w.indirect(0)); err != nil {
 			return err
 		}
@@ -61,26 +60,9 @@ func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
 
 // A jsonWriter writes a verified message as JSON.
 type jsonWriter struct {
-	buf   []byte
+	message
 	out   []byte
 	limit int
-	steps int64 // that are left
-}
-
-func (w *jsonWriter) uint16(at int) int   { return int(binary.LittleEndian.Uint16(w.buf[at:])) }
-func (w *jsonWriter) indirect(at int) int { return at + w.uint32(at) }
-func (w *jsonWriter) uint32(at int) int   { return int(binary.LittleEndian.Uint32(w.buf[at:])) }
-
-// where returns where a table has the value of a field, 0 if it lacks the field.
-func (w *jsonWriter) where(table int, f *field) int {
-	vtable := table - int(int32(w.uint32(table)))
-	if f.offset+2 > w.uint16(vtable) {
-		return 0
-	}
-	if off := w.uint16(vtable + f.offset); off != 0 {
-		return table + off
-	}
-	return 0
 }
 
 func (w *jsonWriter) check() error {
@@ -138,15 +120,6 @@ func (w *jsonWriter) member(f *field, at, unionType int) error {
 		w.integer(f.defaultInt, &f.typ)
 	}
 	return w.check()
-}
-
-// known reports whether the value of a union, whose type is stored at an offset, can be shown.
-func (w *jsonWriter) known(e *enum, unionType int) bool {
-	if unionType == 0 {
-		return false
-	}
-	v, ok := e.value(int64(w.buf[unionType]))
-	return ok && v.typ.base != typeNone
 }
 
 // value writes a value whose inline bytes are at an offset.
@@ -251,67 +224,24 @@ func (w *jsonWriter) scalar(t *valueType, at int) {
 	}
 }
 
-// scalarBits returns the bits of a scalar.
-func scalarBits(b []byte) uint64 {
-	switch len(b) {
-	case 1:
-		return uint64(b[0])
-	case 2:
-		return uint64(binary.LittleEndian.Uint16(b))
-	case 4:
-		return uint64(binary.LittleEndian.Uint32(b))
-	}
-	return binary.LittleEndian.Uint64(b)
-}
-
-// extend extends the sign of an integer.
-func extend(bits uint64, b baseType) int64 {
-	if !b.signed() {
-		return int64(bits)
-	}
-	shift := 64 - 8*b.size()
-	return int64(bits<<shift) >> shift
-}
-
 func (w *jsonWriter) float(f float64, b baseType) {
 	w.out = jsontext.AppendFloat(w.out, f, 8*b.size())
 }
 
 // integer writes an integer, bool or enum. It has the bits of n if it is a ulong.
 func (w *jsonWriter) integer(n int64, t *valueType) {
-	switch {
-	case t.base == typeBool:
+	if t.enum != nil && t.base != typeBool {
+		if name, ok := t.enum.names(n); ok {
+			w.out = jsontext.AppendText(w.out, name)
+			return
+		}
+	}
+	switch t.base {
+	case typeBool:
 		w.out = strconv.AppendBool(w.out, n != 0)
-	case t.enum != nil && w.names(n, t.enum):
-	case t.base == typeULong:
+	case typeULong:
 		w.out = strconv.AppendUint(w.out, uint64(n), 10)
 	default:
 		w.out = strconv.AppendInt(w.out, n, 10)
 	}
-}
-
-// names writes the name of an enum's value or the names of its flags, if there are names for it.
-func (w *jsonWriter) names(n int64, e *enum) bool {
-	if v, ok := e.value(n); ok {
-		w.out = jsontext.AppendText(w.out, []byte(v.name))
-		return true
-	}
-	if !e.flags {
-		return false
-	}
-	var text []byte
-	for _, v := range e.values {
-		if v.value != 0 && n&v.value == v.value {
-			n &^= v.value
-			if text != nil {
-				text = append(text, ' ')
-			}
-			text = append(text, v.name...)
-		}
-	}
-	if n != 0 || text == nil {
-		return false
-	}
-	w.out = jsontext.AppendText(w.out, text)
-	return true
 }
