@@ -1,0 +1,2 @@
+// Package capnproto publishes Cap'n Proto messages.
+package capnproto
