@@ -89,38 +89,42 @@ func (c *Codec[T]) View(payload []byte) (T, error) {
 // A panic of f becomes a *serde.DecodeError, because a publisher that changes a payload while it is read can cause it: see the package
 // documentation. If the publisher's process truncated its file, the error is a *serde.DecodeError too; within Sample.Read and
 // Subscriber.Handle it is theirs, a *topic.CorruptError. Read allocates nothing for payloads of one segment.
-func (c *Codec[T]) Read(payload []byte, f func(root T) error) (err error) {
-	v := c.views.Get().(*view)
+func (c *Codec[T]) Read(payload []byte, f func(root T) error) error {
 	outer := sigbus.Guard()
-	defer func() {
-		outer.Restore()
-		if err != nil && bool(outer) {
-			repanic(err, payload)
-		}
-	}()
+	defer outer.Restore()
+	v := c.views.Get().(*view)
 	var result error // of f
-	if err := guard.Run(&result, func() error {
+	err := guard.Run(&result, func() error {
 		root, err := v.open(payload, c.limits)
-		if err != nil {
-			return err
+		if err == nil {
+			result = f(T(root))
 		}
-		result = f(T(root))
-		return nil
-	}); err != nil {
-		return decodeError(&c.t, err)
+		return err
+	})
+	if err == nil {
+		v.close()
+		c.views.Put(v)
+		return result
 	}
-	v.close()
-	c.views.Put(v)
-	return result
+	if fault := faultIn(payload, err); fault != nil {
+		if bool(outer) {
+			panic(fault) // for the guard of the caller, which knows the publisher
+		}
+		err = errTruncated
+	}
+	return decodeError(&c.t, err)
 }
 
-// repanic continues the panic that a fault in the payload caused. It is for the guard of the caller, which knows the publisher.
-func repanic(err error, payload []byte) {
+// faultIn returns the panic of an access to a payload that faulted, nil if the error is another one.
+func faultIn(payload []byte, err error) error {
 	var fault interface {
 		runtime.Error
 		Addr() uintptr
 	}
 	if errors.As(err, &fault) && sigbus.In(fault, payload) {
-		panic(fault)
+		return fault
 	}
+	return nil
 }
+
+var errTruncated = errors.New("the publisher's process truncated its file")
