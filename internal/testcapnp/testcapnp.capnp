@@ -87,7 +87,7 @@ struct Node {
     place @28 :Vector;
   }
   shape :union {
-    circle @29 :Float64;
+    round @29 :Float64;
     box :group {
       width @30 :Float64;
       height @31 :Float64;

@@ -10,11 +10,11 @@ import (
 // fields of the root and adds objects, all of them directly in buf. The old content of buf does not matter: the library clears each
 // object when it is added. f must not keep the root or anything that it leads to.
 //
-// The error is a *SpaceError if the message does not fit into buf: the loan must be discarded then. Otherwise it is that of f.
+// The error is a *ShortBufferError if the message does not fit into buf: the loan must be discarded then. Otherwise it is that of f.
 func (c *Codec[T]) Build(buf []byte, f func(root T) error) (int, error) {
 	begin := headerSize(1)
 	if len(buf) < begin+wordSize {
-		return 0, &SpaceError{Type: c.t.Name, Limit: len(buf)}
+		return 0, &ShortBufferError{Type: c.t.Name, Limit: len(buf)}
 	}
 	clear(buf[:begin+wordSize])
 	m := c.messages.Get().(*capnp.Message)
@@ -31,7 +31,7 @@ func (c *Codec[T]) Build(buf []byte, f func(root T) error) (int, error) {
 	c.messages.Put(m)
 	switch {
 	case err != nil && strings.Contains(err.Error(), arenaFull):
-		return 0, &SpaceError{Type: c.t.Name, Used: used, Limit: len(buf), Err: err}
+		return 0, &ShortBufferError{Type: c.t.Name, Used: used, Limit: len(buf), Err: err}
 	case err != nil:
 		return 0, err
 	}

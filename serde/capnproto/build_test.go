@@ -31,7 +31,7 @@ func TestCodec_BuildWithoutSpace(t *testing.T) {
 	for size := range whole {
 		buf := make([]byte, size)
 		_, err := c.Build(buf, testcapnp.FillPose)
-		var full *SpaceError
+		var full *ShortBufferError
 		if !errors.As(err, &full) || full.Limit != size || full.Used > size {
 			t.Errorf("%d bytes: %v", size, err)
 		}

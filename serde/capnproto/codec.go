@@ -91,13 +91,10 @@ func (e coder[T]) Append(dst []byte, v T) ([]byte, error) {
 
 // isRoot reports whether the root of a message is s. It leaves the message's limit for reading as it was.
 func isRoot(m *capnp.Message, s capnp.Struct) bool {
+	size := s.Size()
+	m.Unread(size.DataSize + wordSize*capnp.Size(size.PointerCount)) // what Root takes
 	p, err := m.Root()
-	if err != nil {
-		return false
-	}
-	root := p.Struct()
-	m.Unread(root.Size().DataSize + wordSize*capnp.Size(root.Size().PointerCount))
-	return capnp.SamePtr(p, s.ToPtr()) && root.Size() == s.Size()
+	return err == nil && capnp.SamePtr(p, s.ToPtr()) && p.Struct().Size() == size
 }
 
 func (e coder[T]) append(dst []byte, m *capnp.Message) ([]byte, error) {

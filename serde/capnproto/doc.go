@@ -13,7 +13,7 @@
 //   - Publisher.Publish copies the segments of a message of the heap into shared memory.
 //   - [Codec.Build] builds a message of one segment directly in a Loan. The library clears each object when it is added, so a
 //     list that is filled in place is written twice, and a SetData of existing bytes too. The library has no arena of fixed size that
-//     continues elsewhere: a message that outgrows the loan is a [*SpaceError].
+//     continues elsewhere: a message that outgrows the loan is a [*ShortBufferError].
 //   - Sample.Value copies the payload once. The struct is in the copy, and stays valid.
 //   - [Codec.Read] and [Codec.View] read the payload in place, at a cost that does not depend on its length.
 //

@@ -7,20 +7,20 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// A SpaceError says that a message does not fit into the memory that Build was given.
-type SpaceError struct {
+// A ShortBufferError says that a message does not fit into the memory that Build was given.
+type ShortBufferError struct {
 	Type  string
 	Used  int // bytes, before the object that did not fit
 	Limit int // bytes
 	Err   error
 }
 
-func (e *SpaceError) Error() string {
+func (e *ShortBufferError) Error() string {
 	return fmt.Sprintf("build %s: %d bytes do not suffice, of which %d are used: take a larger loan, or publish a message of the heap",
 		e.Type, e.Limit, e.Used)
 }
 
-func (e *SpaceError) Unwrap() error { return e.Err }
+func (e *ShortBufferError) Unwrap() error { return e.Err }
 
 func decodeError(t *serde.Type, err error) error {
 	return &serde.DecodeError{Type: t.Name, Encoding: t.Encoding, Err: err}

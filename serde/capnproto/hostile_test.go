@@ -174,6 +174,26 @@ func TestToJSON_LengthLimited(t *testing.T) {
 	}
 }
 
+// Names of a schema may all be the same long text.
+func TestParseSchema_Amplification(t *testing.T) {
+	const nodes, size = 1000, 5000 // of 6 words each
+	s := make([]uint64, 3+6*nodes+size)
+	s[0], s[1], s[2] = structPointer(0, 0, 1), listPointer(0, 7, 6*nodes), structPointer(nodes, 5, 1)
+	for i := range nodes {
+		at := 3 + 6*i
+		s[at], s[at+1] = uint64(i), 1<<32 // a struct
+		s[at+5] = listPointer(len(s)-size-(at+6), 2, 8*size)
+	}
+	typ := serde.Type{Name: "x", Encoding: Encoding, SchemaEncoding: Encoding, Schema: words(s)}
+	before := allocated()
+	if _, err := ParseSchema(typ); !errors.Is(err, errAmplified) {
+		t.Error(err)
+	}
+	if used := allocated() - before; used > 4<<20 {
+		t.Errorf("%d bytes allocated for a schema of %d", used, len(typ.Schema))
+	}
+}
+
 func TestSplit_Hostile(t *testing.T) {
 	for name, c := range map[string]struct {
 		payload []byte

@@ -21,7 +21,7 @@ const nodeText = `{"nothing":null,"flag":true,"on":false,"i8":-128,"i16":-32768,
 // standardNode is a Node without values.
 const standardNode = `"nothing":null,"flag":false,"on":true,"i8":-8,"i16":0,"i32":-32,"i64":0,"u8":0,"u16":16,"u64":0,"f32":0.5,` +
 	`"format":"rgb8","name":"node","blob":"AQL/","next":null,"children":[],"flags":[],"bytes":[],"numbers":[1,-2,3],"texts":[],"blobs":[],` +
-	`"formats":[],"nested":[],"origin":{"x":1,"y":2,"z":0},"any":null,"none":null,"shape":{"circle":0},"limits":{"low":0,"high":100}`
+	`"formats":[],"nested":[],"origin":{"x":1,"y":2,"z":0},"any":null,"none":null,"shape":{"round":0},"limits":{"low":0,"high":100}`
 
 func wholeNode() string { return strings.ReplaceAll(nodeText, "%s", standardNode) }
 

@@ -62,7 +62,7 @@ func enumNode(id int, name string, values ...string) string {
 }
 
 // slotField is a field. typ is the member of Type without its braces.
-func slotField(name string, number, offset int, typ string) string {
+func slotField(name string, number int, offset uint32, typ string) string {
 	return fmt.Sprintf(`{"name":%q,"codeOrder":%d,"slot":{"offset":%d,"type":{%s}},"ordinal":{"explicit":%d}}`, name, number, offset, typ, number)
 }
 

@@ -79,9 +79,9 @@ func TestTool_SameMessages(t *testing.T) {
 			t.Fatalf("%s: %v", js, err)
 		}
 		theirs := c.convert(t, "json:binary", name, js)
-		for who, payload := range map[string][]byte{"FromJSON": ours, "capnp": theirs} {
+		for maker, payload := range map[string][]byte{"FromJSON": ours, "capnp": theirs} {
 			if got, err := ToJSON(m.typ, payload); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s: %s made\n%s\nof\n%s\nwhich is %s (%v)", name, who, got, js, want, err)
+				t.Errorf("%s: %s made\n%s\nof\n%s\nwhich is %s (%v)", name, maker, got, js, want, err)
 			}
 		}
 	}
