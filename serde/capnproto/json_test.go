@@ -47,6 +47,20 @@ func TestToJSON_Defaults(t *testing.T) {
 	}
 }
 
+// Default values of the schema may be shown as often as there are structs.
+func TestToJSON_ManyDefaults(t *testing.T) {
+	typ := nodeCodec(t).Type()
+	want := `{"children":[` + strings.Repeat("{"+standardNode+"},", 4999) + "{" + standardNode + `}]}`
+	payload, err := FromJSON(typ, []byte(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := ToJSON(typ, payload)
+	if err != nil || strings.Count(string(js), `"numbers":[1,-2,3]`) != 5001 {
+		t.Errorf("%d bytes, %v", len(js), err)
+	}
+}
+
 func TestFromJSON_AllFields(t *testing.T) {
 	typ := nodeCodec(t).Type()
 	payload, err := FromJSON(typ, []byte(wholeNode()))

@@ -1,6 +1,10 @@
 package capnproto
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+
 	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
@@ -69,7 +73,9 @@ type node struct {
 	variants  int    // of the union, 0 if there is none
 	which     uint32 // index of the union's discriminant among the numbers of 16 bits
 	fields    []field
-	names     []string // of the values of an enum
+	always    []int       // indexes of the fields that are in no union
+	members   map[int]int // indexes of those that are, by value of the discriminant
+	names     []string    // of the values of an enum
 	source    structure
 	collected bool // fields and names are complete
 }
@@ -94,6 +100,45 @@ type field struct {
 func (f *field) setName(name string) {
 	f.name = name
 	f.key = append(jsontext.AppendText(nil, []byte(name)), ':')
+}
+
+// arrange orders the fields as the source has them.
+func (n *node) arrange() error {
+	slices.SortStableFunc(n.fields, func(a, b field) int { return cmp.Compare(a.order, b.order) })
+	n.members = map[int]int{}
+	for i := range n.fields {
+		f := &n.fields[i]
+		if f.variant < 0 {
+			n.always = append(n.always, i)
+			continue
+		}
+		if _, ok := n.members[f.variant]; ok {
+			return fmt.Errorf("two members of its union have the number %d", f.variant)
+		}
+		n.members[f.variant] = i
+	}
+	return nil
+}
+
+// shown calls f for each field but for those members of the union that are not active. It does not pass through the others, of which a
+// hostile schema may have many.
+func (n *node) shown(active int, f func(*field) error) error {
+	member, ok := n.members[active]
+	for _, i := range n.always {
+		if ok && member < i {
+			if err := f(&n.fields[member]); err != nil {
+				return err
+			}
+			ok = false
+		}
+		if err := f(&n.fields[i]); err != nil {
+			return err
+		}
+	}
+	if ok {
+		return f(&n.fields[member])
+	}
+	return nil
 }
 
 // byName returns a field, nil if there is none.

@@ -2,10 +2,8 @@ package capnproto
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/shmbus/shmbus/serde"
 )
@@ -182,8 +180,7 @@ func (p *parser) node(n *node) error {
 		f.setName(name)
 		n.fields = append(n.fields, f)
 	}
-	slices.SortStableFunc(n.fields, func(a, b field) int { return cmp.Compare(a.order, b.order) })
-	return nil
+	return n.arrange()
 }
 
 func (p *parser) field(n *node, s structure) (field, error) {

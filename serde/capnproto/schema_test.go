@@ -110,7 +110,9 @@ func TestParseSchema_Bad(t *testing.T) {
 		"no enum":           {request(t, structNode(1, "A", 0, 1, slotField("s", 0, 0, `"enum":{"typeId":1}`))), "the schema lacks the enum @0x1"},
 		"same names":        {request(t, structNode(1, "A", 2, 0, slotField("x", 0, 0, float64Type), slotField("x", 1, 1, float64Type))), `two members are "x"`},
 		"no union":          {request(t, structNode(1, "A", 1, 0, member(0, slotField("x", 0, 0, float64Type)))), "in the union is not below 0"},
-		"no type":           {request(t, structNode(1, "A", 1, 0, `{"name":"x","slot":{"offset":0}}`)), "a struct is missing"},
+		"same member": {request(t, strings.Replace(structNode(1, "A", 1, 0, member(0, slotField("x", 0, 0, "\"void\":null")), member(0, slotField("y", 1, 0, "\"void\":null"))),
+			`"struct":{`, `"struct":{"discriminantCount":1,`, 1)), "two members of its union have the number 0"},
+		"no type": {request(t, structNode(1, "A", 1, 0, `{"name":"x","slot":{"offset":0}}`)), "a struct is missing"},
 		"deep type": {request(t, structNode(1, "A", 1, 0, slotField("x", 0, 0,
 			strings.Repeat(`"list":{"elementType":{`, 120)+textType+strings.Repeat("}}", 120)))), ""},
 	} {
@@ -143,6 +145,24 @@ func TestSchema_FieldOutside(t *testing.T) {
 		if _, err := FromJSON(typ, []byte(`{"x":`+value+`}`)); !errors.Is(err, errOutside) {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// A union may have so many members that passing through all of them for each struct would take minutes.
+func TestToJSON_LargeUnion(t *testing.T) {
+	var members []string
+	for i := range 20000 {
+		members = append(members, member(i, slotField(fmt.Sprint("m", i), i, 0, `"void":null`)))
+	}
+	node := strings.Replace(structNode(1, "A", 1, 1, append(members, slotField("l", 20000, 0, ownList))...), `"struct":{`, `"struct":{"discriminantCount":20000,`, 1)
+	const n = 100000
+	list := append([]uint64{structPointer(0, 1, 1), 777, listPointer(0, 7, n), structPointer(n, 1, 0)}, make([]uint64, n)...)
+	for i := range n {
+		list[4+i] = 30000 // is not in the schema
+	}
+	js, err := ToJSON(declared(t, node), words(list))
+	if want := `{"m777":null,"l":[` + strings.Repeat(`{"l":[]},`, n-1) + `{"l":[]}]}`; string(js) != want || err != nil {
+		t.Errorf("%.100s, %v", js, err)
 	}
 }
 

@@ -30,7 +30,7 @@ func ToJSON(t serde.Type, payload []byte) (json.RawMessage, error) {
 }
 
 // ToJSON converts a payload to JSON on one line. Structs and groups are objects whose members have the order of the schema; of a union
-// only the active member is shown. Integers are numbers, enum values are names, or numbers if the schema lacks them, Data is base64, Void
+// only the active member is shown, and none if the schema lacks it. Integers are numbers, enum values are names, or numbers if the schema lacks them, Data is base64, Void
 // is null, NaN and infinities are the strings "NaN", "Infinity" and "-Infinity". A field that the payload lacks has its default value. A
 // struct that is not there and has no default value is null. The content of an AnyPointer or an interface is not shown: it is "(struct)",
 // "(list)" or "(capability)". Text that is not UTF-8 has U+FFFD for each invalid byte.
@@ -96,25 +96,23 @@ func (w *textWriter) structure(n *node, s structure, depth int) error {
 	}
 	w.out = append(w.out, '{')
 	first := true
-	for i := range n.fields {
-		f := &n.fields[i]
-		if f.variant >= 0 && f.variant != active {
-			continue
-		}
+	err := n.shown(active, func(f *field) error {
 		if !first {
 			w.out = append(w.out, ',')
 		}
 		first = false
 		w.out = append(w.out, f.key...)
-		if err := w.check(); err != nil {
-			return err
+		err := w.check()
+		if err == nil {
+			err = w.field(f, s, depth)
 		}
-		if err := w.field(f, s, depth); err != nil {
+		if err != nil {
 			return below(err, "."+f.name)
 		}
-	}
+		return nil
+	})
 	w.out = append(w.out, '}')
-	return nil
+	return err
 }
 
 func (w *textWriter) field(f *field, s structure, depth int) error {
@@ -139,6 +137,7 @@ func (w *textWriter) field(f *field, s structure, depth int) error {
 		}
 		return nil
 	}
+	w.standard.left = math.MaxInt32 // for each: the length of the result limits how often
 	if t, err = w.standard.follow(f.pointer); err == nil {
 		err = w.target(f.typ, t, depth-1)
 	}
