@@ -28,8 +28,20 @@ func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 		return false, false, nil
 	}
 	defer r.endGuarded(sigbus.Guard(), s, nil, nil, &faulted)
-	for range maxLapRetries {
-		if o, err := r.takeNext(s); o != lapped {
+	maySkip := -1 // samples after the first pass; counted when that ends
+	for laps := 0; laps < maxLapRetries; {
+		r.limits.begin()
+		switch o, err := r.takeNext(s); o {
+		case lapped:
+			laps++
+		case skipped:
+			if maySkip < 0 {
+				maySkip = r.ringSamples()
+			}
+			if maySkip -= maxSkipped; maySkip < 0 || r.closed.Load() {
+				return false, false, nil // these were published meanwhile
+			}
+		default:
 			return o == taken, false, err
 		}
 	}
@@ -70,6 +82,7 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 		if r.closed.Load() {
 			return 0, false, errdefs.Closed("the subscriber is closed")
 		}
+		r.limits.begin()
 		o, err := r.takeNext(s)
 		if err != nil {
 			return 0, false, err
@@ -97,12 +110,16 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 	l, mark := first.link, first.holding.mark()
 	for i := 0; i < len(more); i++ {
-		for range l.takeRun(more[i:], mark+1) {
+		run := l.takeRun(more[i:], mark+1)
+		if r.limits.set {
+			run = r.keepDelivered(more[i:][:run])
+		}
+		for range run {
 			r.countSample(&more[i])
 			*n++
 			i++
 		}
-		if i == len(more) {
+		if i == len(more) || r.limits.set && r.limits.left <= 0 {
 			return
 		}
 		s := &more[i]
@@ -127,8 +144,8 @@ func (r *Reader) takeNext(s *Sample) (outcome, error) {
 		return r.takeFromLinks(s)
 	}
 	if r.endedRun++; r.endedRun <= maxEndedRun {
-		if o, _ := r.takeEnded(s); o == taken {
-			return taken, nil
+		if o, _ := r.takeEnded(s); o == taken || o == skipped {
+			return o, nil
 		}
 	}
 	r.endedRun = 0
@@ -163,6 +180,11 @@ func (r *Reader) takeFromLinks(s *Sample) (outcome, error) {
 			// It may have published between the check and its end.
 			o, err = l.take(s, 0)
 		}
+		if o == taken && r.limits.set {
+			if o, err = r.takeDelivered(l, s); o == noSample && err == nil {
+				continue
+			}
+		}
 		switch {
 		case o == taken:
 			if now := r.links.Load(); now != list {
@@ -175,6 +197,9 @@ func (r *Reader) takeFromLinks(s *Sample) (outcome, error) {
 			result, full = heldLimit, l
 		case o == lapped:
 			result = lapped
+		case o == skipped:
+			r.nextLink = k + 1
+			return skipped, nil
 		case err != nil:
 			r.failLink(l, err)
 		default:
