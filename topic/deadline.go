@@ -33,7 +33,7 @@ type deadlineState struct {
 }
 
 // advance takes the newest stamp that is known now, and its publisher. It returns the kind of event that follows, or 0, and the silence
-// that the event reports.
+// that the event reports. A sample that came since the last look ends a miss, even if it is old by now: the next look finds that.
 func (d *deadlineState) advance(now, stamp int64, by PublisherID) (kind EventKind, silence int64) {
 	if by != (PublisherID{}) {
 		d.by = by
@@ -44,7 +44,7 @@ func (d *deadlineState) advance(now, stamp int64, by PublisherID) (kind EventKin
 	case !d.missed && age >= d.deadline:
 		d.missed = true
 		return DeadlineMissed, age
-	case d.missed && age < d.deadline:
+	case d.missed && d.last > before:
 		d.missed = false
 		return DeadlineMet, d.last - before
 	}
