@@ -88,7 +88,7 @@ func (r *Reader) takeEnded(s *Sample) (result outcome, err error) {
 		}
 		o, failed := l.takeEnded(s)
 		switch {
-		case o == taken && r.limits.set && r.rejects(s):
+		case o == taken && r.limited && r.rejects(s):
 			if r.limits.left <= 0 {
 				return skipped, nil
 			}

@@ -30,7 +30,7 @@ func (r *Reader) tryLatest(s *Sample) (ok, faulted bool, err error) {
 	}
 	var candidate [1]Sample
 	defer r.endGuarded(sigbus.Guard(), s, candidate[:], nil, &faulted)
-	r.limits.begin()
+	r.beginPass()
 	for range maxLapRetries {
 		if o, err := r.latest(s, &candidate[0]); o != lapped {
 			return o == taken, false, err
@@ -81,7 +81,7 @@ func (r *Reader) latest(s, one *Sample) (outcome, error) {
 			result = o
 		}
 	}
-	if result == taken && r.limits.set && r.isStale(s.stamp) {
+	if result == taken && r.limited && r.isStale(s.stamp) {
 		if newest {
 			r.stats.Stale()
 		}

@@ -51,7 +51,6 @@ type Link struct {
 	cursor             uint64 // the next sequence to take
 	start              uint64 // the first sequence that counts
 	lost               uint64 // since the last sample taken
-	delivered          lastDelivered
 	highWater          uint32 // private copy of marksUsed
 	answeredWakeCursor uint64 // wake cursor that was answered last
 	mappedBytes        int64  // bytes of mapped arenas
@@ -76,6 +75,8 @@ type Link struct {
 	owner *Reader               // set by addLink
 	fault atomic.Pointer[error] // the fault that a reader of a payload found
 	seen  seenRing
+
+	delivered lastDelivered // needs the Reader's lock
 
 	exited atomic.Bool // the kernel says that the publisher's process has exited
 	// pins has one for the Reader, one for all samples held, and one for each load of the bell by another goroutine. At

@@ -66,11 +66,11 @@ type Reader struct {
 
 	lock       recvLock
 	nextLink   int                // link to check first; needs lock
-	limits     timeLimits         // needs lock
 	epoch      uint32             // last value stored in the armed words; needs lock
 	takenCount uint64             // samples taken; needs lock
 	awakeSince uint64             // takenCount at the last sleep, or when beginPolling was called last; needs lock
 	canFence   bool               // heavy fences work; needs lock
+	limited    bool               // limits has a limit
 	stats      stats.Subscription // needs lock, but for SetPublishers and what updateStats sets
 	statsStale atomic.Bool        // updateStats must be called
 
@@ -90,6 +90,8 @@ type Reader struct {
 	ended      []*Link // publishers that ended, with samples left, in that order; written with lock and mu, read with either
 	endedBytes int64   // sum of their cost; the same
 	endedRun   int     // samples of ended taken since a link was checked; needs lock
+
+	limits timeLimits // needs lock
 
 	links     atomic.Pointer[[]*Link] // replaced, never changed; a longer list may share the memory of a shorter one
 	mu        sync.Mutex              // serializes replacements
@@ -119,7 +121,9 @@ func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.EndedLimit == 0 {
 		opts.EndedLimit = 64 << 20
 	}
-	r := &Reader{opts: opts, clock: opts.Clock, set: set, lock: newRecvLock(), limits: newTimeLimits(opts), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
+	r := &Reader{opts: opts, clock: opts.Clock, set: set, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
+	r.limits.maxAge, r.limits.minSeparation = int64(opts.MaxAge), int64(opts.MinSeparation)
+	r.limited = r.limits != timeLimits{}
 	r.waiter = waitset.NewWaiter(r.clock)
 	r.canFence = fence.Heavy() == nil
 	if block == nil {

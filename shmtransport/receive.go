@@ -28,24 +28,32 @@ func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 		return false, false, nil
 	}
 	defer r.endGuarded(sigbus.Guard(), s, nil, nil, &faulted)
-	maySkip := -1 // samples after the first pass; counted when that ends
-	for laps := 0; laps < maxLapRetries; {
-		r.limits.begin()
-		switch o, err := r.takeNext(s); o {
+	r.beginPass()
+	o, err := r.takeNext(s)
+	if o == lapped || o == skipped {
+		o, err = r.takeNextAgain(s, o)
+	}
+	return o == taken, false, err
+}
+
+// takeNextAgain repeats takeNext as often as valid rings need, after an outcome that says to look again.
+func (r *Reader) takeNextAgain(s *Sample, o outcome) (_ outcome, err error) {
+	laps, maySkip := 0, r.ringSamples() // more were published meanwhile
+	for {
+		switch o {
 		case lapped:
 			laps++
 		case skipped:
-			if maySkip < 0 {
-				maySkip = r.ringSamples()
-			}
-			if maySkip -= maxSkipped; maySkip < 0 || r.closed.Load() {
-				return false, false, nil // these were published meanwhile
-			}
+			maySkip -= maxSkipped
 		default:
-			return o == taken, false, err
+			return o, err
 		}
+		if laps == maxLapRetries || maySkip < 0 || r.closed.Load() {
+			return noSample, nil
+		}
+		r.beginPass()
+		o, err = r.takeNext(s)
 	}
-	return false, false, nil
 }
 
 // maxLapRetries is the number of retries of TryReceive when publishers overtake it. Only a publisher that corrupts its
@@ -82,7 +90,7 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 		if r.closed.Load() {
 			return 0, false, errdefs.Closed("the subscriber is closed")
 		}
-		r.limits.begin()
+		r.beginPass()
 		o, err := r.takeNext(s)
 		if err != nil {
 			return 0, false, err
@@ -111,7 +119,7 @@ func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 	l, mark := first.link, first.holding.mark()
 	for i := 0; i < len(more); i++ {
 		run := l.takeRun(more[i:], mark+1)
-		if r.limits.set {
+		if r.limited {
 			run = r.keepDelivered(more[i:][:run])
 		}
 		for range run {
@@ -119,7 +127,7 @@ func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 			*n++
 			i++
 		}
-		if i == len(more) || r.limits.set && r.limits.left <= 0 {
+		if i == len(more) || r.limited && r.limits.left <= 0 {
 			return
 		}
 		s := &more[i]
@@ -180,7 +188,7 @@ func (r *Reader) takeFromLinks(s *Sample) (outcome, error) {
 			// It may have published between the check and its end.
 			o, err = l.take(s, 0)
 		}
-		if o == taken && r.limits.set {
+		if o == taken && r.limited {
 			if o, err = r.takeDelivered(l, s); o == noSample && err == nil {
 				continue
 			}

@@ -9,7 +9,6 @@ package shmtransport
 //
 // All fields need the Reader's lock.
 type timeLimits struct {
-	set           bool  // there is a limit
 	maxAge        int64 // ns, 0 = none
 	minSeparation int64 // ns, 0 = none
 	now           int64 // the clock in this pass, read when the first stamp is checked; 0 = not read yet
@@ -25,14 +24,10 @@ type lastDelivered struct {
 	stamp int64
 }
 
-func newTimeLimits(opts ReaderOptions) timeLimits {
-	return timeLimits{set: opts.MaxAge > 0 || opts.MinSeparation > 0, maxAge: int64(opts.MaxAge), minSeparation: int64(opts.MinSeparation)}
-}
-
-// begin begins a pass: the work between two looks at the context, or one call that does not wait.
-func (f *timeLimits) begin() {
-	if f.set {
-		f.now, f.left = 0, maxSkipped
+// beginPass begins the work between two looks at the context.
+func (r *Reader) beginPass() {
+	if r.limited {
+		r.limits.now, r.limits.left = 0, maxSkipped
 	}
 }
 
