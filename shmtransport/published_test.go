@@ -17,7 +17,7 @@ func TestLastPublished_TakenOrNot(t *testing.T) {
 	inSlotsAndEntries(t, func(t *testing.T, newRing ringMaker) {
 		h := newRing(t, WriterOptions{Depth: 4})
 		r := h.reader(LinkRequest{}, ReaderOptions{TrackPublished: true})
-		r.expectPublished(t, 0)
+		h.reader(LinkRequest{}, ReaderOptions{TrackPublished: true}).expectPublished(t, 0)
 		at := h.w.clock.Now() - 1000
 		h.publishAt(at, "1")
 		r.expectPublished(t, at) // what was published before the first look counts with its stamp
