@@ -12,24 +12,24 @@ type published struct {
 	by    PublisherID
 }
 
-// seenRing is what was found when a ring was looked at. Guarded by the Reader's mu.
+// seenRing is what was found when a ring was checked. Guarded by the Reader's mu.
 type seenRing struct {
 	newest uint64 // its newest sequence
-	at     int64  // the time of the look
+	at     int64  // the time of that
 }
 
 // LastPublished returns when one of the publishers published last, as a stamp, and which one; 0 if none did. The Reader must have
-// TrackPublished. A look ends early at a publisher that published at recent or later. LastPublished may be called from any goroutine.
+// TrackPublished. The check ends at a publisher that published at recent or later. LastPublished may be called from any goroutine.
 //
 // Only a changed ring counts as publishing. The stamp of its newest sample then says when, unless that is in the future or before the
-// last look: the publisher's memory may hold anything. In this case, and if the stamp cannot be read, the time is now.
+// last check: the publisher's memory may hold anything. In this case, and if the stamp cannot be read, the time is now.
 func (r *Reader) LastPublished(recent int64) (stamp int64, by PublisherID) {
 	r.mu.Lock() // a link in r.links or r.ended is mapped while mu is held
 	defer r.mu.Unlock()
 	now := r.clock.Now()
 	for _, links := range [][]*Link{*r.links.Load(), r.ended} {
 		for _, l := range links {
-			if r.look(l, now); r.published.stamp >= recent {
+			if r.checkPublished(l, now); r.published.stamp >= recent {
 				return r.published.stamp, r.published.by
 			}
 		}
@@ -37,10 +37,10 @@ func (r *Reader) LastPublished(recent int64) (stamp int64, by PublisherID) {
 	return r.published.stamp, r.published.by
 }
 
-// look notes what the publisher of a link has published since the last look. Called with mu held.
-func (r *Reader) look(l *Link, now int64) {
+// checkPublished notes what the publisher of a link has published since the last check. Called with mu held.
+func (r *Reader) checkPublished(l *Link, now int64) {
 	if l.kept != nil {
-		return // it was looked at when it ended
+		return // it was checked when it ended
 	}
 	l.guarded(func() {
 		newest := l.newestPublished()

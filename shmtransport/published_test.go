@@ -20,7 +20,7 @@ func TestLastPublished_TakenOrNot(t *testing.T) {
 		h.reader(LinkRequest{}, ReaderOptions{TrackPublished: true}).expectPublished(t, 0)
 		at := h.w.clock.Now() - 1000
 		h.publishAt(at, "1")
-		r.expectPublished(t, at) // what was published before the first look counts with its stamp
+		r.expectPublished(t, at) // what was published before the first check counts with its stamp
 		stamp := func() int64 {
 			t.Helper()
 			h.publish("x")
@@ -44,7 +44,7 @@ func TestLastPublished_TakenOrNot(t *testing.T) {
 	})
 }
 
-// A changed ring is publishing, whatever the stamp says. A stamp that cannot be is replaced by the time of the look.
+// A changed ring is publishing, whatever the stamp says. A stamp that cannot be is replaced by the time of the check.
 func TestLastPublished_HostileStamps(t *testing.T) {
 	inSlotsAndEntries(t, func(t *testing.T, newRing ringMaker) {
 		h := newRing(t, WriterOptions{Depth: 4})
@@ -53,7 +53,7 @@ func TestLastPublished_HostileStamps(t *testing.T) {
 		for _, stamp := range []int64{math.MinInt64, -1, math.MaxInt64, now() + 1e12, 0, 1} {
 			before := now()
 			if stamp == 0 {
-				r.expectPublished(t, r.published.stamp) // a look, from which on 0 and 1 are the past
+				r.expectPublished(t, r.published.stamp) // a check, from which on 0 and 1 are the past
 			}
 			h.publishAt(stamp, "x")
 			if got, _ := r.LastPublished(math.MaxInt64); got < before || got > now() {
@@ -61,14 +61,14 @@ func TestLastPublished_HostileStamps(t *testing.T) {
 			}
 			r.expectPublished(t, r.published.stamp)
 		}
-		for _, spoil := range []func(seq uint64){
+		for _, damage := range []func(seq uint64){
 			h.takeBack,
 			func(seq uint64) { h.w.ring.Word(seq).Add(4 << 22) },
 			func(seq uint64) { h.w.ring.Word(seq).Store(seq<<22 | 126<<14 | 3) }, // there is no such arena
 			func(seq uint64) { h.w.head.Store(math.MaxUint64) },
 		} {
 			h.publishAt(now(), "x")
-			spoil(h.w.seq)
+			damage(h.w.seq)
 			before := now()
 			if got, _ := r.LastPublished(math.MaxInt64); got < before {
 				t.Errorf("it counts as %d, want a time from %d", got, before)
@@ -90,7 +90,7 @@ func TestLastPublished_EndedPublishers(t *testing.T) {
 					drain(t, r)
 				}
 				h.w.Close()
-				r.Prune() // there was no look before
+				r.Prune() // there was no check before
 				r.expectPublished(t, at)
 				drain(t, r)
 				if n := r.Stats().Publishers; n != 0 {
@@ -102,7 +102,7 @@ func TestLastPublished_EndedPublishers(t *testing.T) {
 	})
 }
 
-// A look ends at a publisher that published recently enough.
+// The check ends at a publisher that published recently enough.
 func TestLastPublished_SeveralPublishers(t *testing.T) {
 	one, other := newHeapRing(t, WriterOptions{}), newEntryRing(t, WriterOptions{})
 	r := one.reader(LinkRequest{}, ReaderOptions{TrackPublished: true})

@@ -207,7 +207,7 @@ func (r *Reader) closeLink(l *Link) {
 		r.stats.Lost(l.lost)
 	}
 	if r.opts.TrackPublished {
-		r.look(l, r.clock.Now())
+		r.checkPublished(l, r.clock.Now())
 	}
 	if l.unreleased() > 0 {
 		r.closedLinks = append(r.closedLinks, l)

@@ -179,7 +179,7 @@ func TestReader_TruncatedFileAfterTake(t *testing.T) {
 	restoreFile(t, c)
 }
 
-// A look at the rings meets a file that was truncated. It is found by the next receive.
+// A check of the rings meets a file that was truncated. It is found by the next receive.
 func TestLastPublished_TruncatedPublisherFile(t *testing.T) {
 	c := newTruncatePair(t)
 	c.publish(t, c.truncated, large())

@@ -8,16 +8,16 @@ import (
 // minDeadline is the shortest deadline of a subscriber.
 const minDeadline = time.Millisecond
 
-// A DeadlineError says that no publisher of a subscription has published anything for Silence, at least its Deadline.
+// A DeadlineError says that no publisher of a subscription has published anything for Gap, at least its Deadline.
 type DeadlineError struct {
 	Topic     string // the first pattern of the subscription
 	Deadline  time.Duration
-	Silence   time.Duration // since the newest sample or, if that is later, since the subscriber was made
+	Gap       time.Duration // since the newest sample or, if that is later, since the subscriber was made
 	Publisher PublisherID   // of the newest sample; zero if there is none
 }
 
 func (e *DeadlineError) Error() string {
-	s := fmt.Sprintf("nothing was published on %q for %v; the deadline is %v", e.Topic, e.Silence, e.Deadline)
+	s := fmt.Sprintf("nothing was published on %q for %v; the deadline is %v", e.Topic, e.Gap, e.Deadline)
 	if e.Publisher == (PublisherID{}) {
 		return s + ", and no publisher has published yet"
 	}
@@ -32,9 +32,9 @@ type deadlineState struct {
 	missed   bool
 }
 
-// advance takes the newest stamp that is known now, and its publisher. It returns the kind of event that follows, or 0, and the silence
-// that the event reports. A sample that came since the last look ends a miss, even if it is old by now: the next look finds that.
-func (d *deadlineState) advance(now, stamp int64, by PublisherID) (kind EventKind, silence int64) {
+// advance takes the newest stamp that is known now, and its publisher. It returns the kind of event that follows, or 0, and the gap
+// that the event reports. A sample that came since the last check ends a miss, even if it is old by now: the next check finds that.
+func (d *deadlineState) advance(now, stamp int64, by PublisherID) (kind EventKind, gap int64) {
 	if by != (PublisherID{}) {
 		d.by = by
 	}
@@ -51,9 +51,9 @@ func (d *deadlineState) advance(now, stamp int64, by PublisherID) (kind EventKin
 	return 0, 0
 }
 
-// untilLook returns the time to the next look: when the deadline will be missed if nothing is published, or a tenth of the deadline,
+// untilCheck returns the time to the next check: when the deadline will be missed if nothing is published, or a tenth of the deadline,
 // from 1 ms to 1 s, while it is missed. Hostile stamps do not shorten it below a tenth.
-func (d *deadlineState) untilLook(now int64) int64 {
+func (d *deadlineState) untilCheck(now int64) int64 {
 	tenth := d.deadline / 10
 	if d.missed {
 		return min(max(tenth, int64(time.Millisecond)), int64(time.Second))
@@ -61,7 +61,7 @@ func (d *deadlineState) untilLook(now int64) int64 {
 	return max(d.last+d.deadline-now, tenth)
 }
 
-// deadlineWatch looks at the rings of a subscription when its deadline may have been missed. Guarded by the participant's mu.
+// deadlineWatch checks the rings of a subscription when its deadline may have been missed. Guarded by the participant's mu.
 type deadlineWatch struct {
 	state   deadlineState
 	event   Event // the last one
@@ -107,21 +107,21 @@ func (sub *subscriberCore) checkDeadline() {
 		id = publisherID(by)
 	}
 	now := p.clock.Now()
-	if kind, silence := w.state.advance(now, stamp, id); kind != 0 {
-		sub.reportDeadline(kind, time.Duration(silence))
+	if kind, gap := w.state.advance(now, stamp, id); kind != 0 {
+		sub.reportDeadline(kind, time.Duration(gap))
 	}
-	w.timer.Reset(time.Duration(w.state.untilLook(now)))
+	w.timer.Reset(time.Duration(w.state.untilCheck(now)))
 }
 
 // reportDeadline emits an event about the deadline. Called with p.mu held.
-func (sub *subscriberCore) reportDeadline(kind EventKind, silence time.Duration) {
+func (sub *subscriberCore) reportDeadline(kind EventKind, gap time.Duration) {
 	p, w := sub.p, &sub.deadline
-	w.event = Event{Kind: kind, Participant: p.participantInfo(p.reg.ID()), Endpoint: sub.endpoint, Silence: silence}
+	w.event = Event{Kind: kind, Participant: p.participantInfo(p.reg.ID()), Endpoint: sub.endpoint, Gap: gap}
 	if kind == DeadlineMissed {
-		w.event.Err = &DeadlineError{Topic: sub.endpoint.Topic, Deadline: time.Duration(w.state.deadline), Silence: silence, Publisher: w.state.by}
+		w.event.Err = &DeadlineError{Topic: sub.endpoint.Topic, Deadline: time.Duration(w.state.deadline), Gap: gap, Publisher: w.state.by}
 		p.log.Warn("a deadline was missed", "err", w.event.Err)
 	} else {
-		p.log.Info("a deadline is met again", "topic", sub.endpoint.Topic, "silence", silence)
+		p.log.Info("a deadline is met again", "topic", sub.endpoint.Topic, "gap", gap)
 	}
 	p.emit(w.event)
 }

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A look is what a deadlineState is told, and what it tells.
-type look struct {
+// A check is what a deadlineState is told, and what it tells.
+type check struct {
 	now, stamp int64
 	kind       EventKind // 0: no event
-	silence    int64
-	next       int64 // to the next look
+	gap        int64
+	next       int64 // to the next check
 }
 
 // The times are in ms.
 func TestDeadlineState(t *testing.T) {
-	for name, looks := range map[string][]look{
+	for name, checks := range map[string][]check{
 		"nothing was ever published":       {{100, 0, DeadlineMissed, 100, 10}, {110, 0, 0, 0, 10}, {5000, 0, 0, 0, 10}},
 		"regular publishing":               {{100, 95, 0, 0, 95}, {195, 190, 0, 0, 95}, {290, 290, 0, 0, 100}},
 		"published before the start":       {{100, -50, DeadlineMissed, 100, 10}},
@@ -35,14 +35,14 @@ func TestDeadlineState(t *testing.T) {
 			const ms = int64(time.Millisecond)
 			d := deadlineState{deadline: 100 * ms}
 			id := PublisherID{Participant: 7, Number: 1}
-			for _, l := range looks {
+			for _, l := range checks {
 				var by PublisherID
 				if l.stamp != 0 {
 					by = id
 				}
-				kind, silence := d.advance(l.now*ms, l.stamp*ms, by)
-				if next := d.untilLook(l.now * ms); kind != l.kind || silence != l.silence*ms || next != l.next*ms || d.by != by {
-					t.Fatalf("at %d: event %v after %v, next look in %v; want %+v", l.now, kind, time.Duration(silence), time.Duration(next), l)
+				kind, gap := d.advance(l.now*ms, l.stamp*ms, by)
+				if next := d.untilCheck(l.now * ms); kind != l.kind || gap != l.gap*ms || next != l.next*ms || d.by != by {
+					t.Fatalf("at %d: event %v after %v, next check in %v; want %+v", l.now, kind, time.Duration(gap), time.Duration(next), l)
 				}
 			}
 		})
@@ -51,8 +51,8 @@ func TestDeadlineState(t *testing.T) {
 		minDeadline: time.Millisecond, time.Second: 100 * time.Millisecond, time.Hour: time.Second,
 	} {
 		d := deadlineState{deadline: int64(deadline), missed: true}
-		if got := time.Duration(d.untilLook(0)); got != want {
-			t.Errorf("missed %v: looks every %v, want %v", deadline, got, want)
+		if got := time.Duration(d.untilCheck(0)); got != want {
+			t.Errorf("missed %v: checks every %v, want %v", deadline, got, want)
 		}
 	}
 }
@@ -96,22 +96,22 @@ func TestDeadline_MissedAndMet(t *testing.T) {
 			sub := subscriber(t, b, "robot/*", &SubscriberOptions[[]byte]{Deadline: deadline})
 			first := h.untilDeadlines(1)[0]
 			var missed *DeadlineError
-			if !errors.As(first.Err, &missed) || missed.Topic != "robot/*" || missed.Deadline != deadline || missed.Silence < deadline ||
-				missed.Silence != first.Silence || missed.Publisher != (PublisherID{}) || first.Kind != DeadlineMissed ||
+			if !errors.As(first.Err, &missed) || missed.Topic != "robot/*" || missed.Deadline != deadline || missed.Gap < deadline ||
+				missed.Gap != first.Gap || missed.Publisher != (PublisherID{}) || first.Kind != DeadlineMissed ||
 				first.Endpoint.ID != sub.core.endpoint.ID || first.Participant.ID != b.ID() || !strings.Contains(first.Err.Error(), "no publisher") {
 				t.Errorf("%+v", first)
 			}
 			pub := publisher[[]byte](t, a, "robot/scan", nil)
 			send(t, pub, make([]byte, size))
 			events := h.untilDeadlines(2)
-			if e := events[1]; e.Kind != DeadlineMet || e.Err != nil || e.Silence < missed.Silence || e.Endpoint.ID != sub.core.endpoint.ID {
+			if e := events[1]; e.Kind != DeadlineMet || e.Err != nil || e.Gap < missed.Gap || e.Endpoint.ID != sub.core.endpoint.ID {
 				t.Errorf("%+v", e)
 			}
 			if err := pub.Close(); err != nil {
 				t.Fatal(err)
 			}
 			e := h.untilDeadlines(3)[2]
-			if !errors.As(e.Err, &missed) || missed.Publisher != pub.ID() || missed.Silence < deadline || !strings.Contains(e.Err.Error(), pub.ID().String()) {
+			if !errors.As(e.Err, &missed) || missed.Publisher != pub.ID() || missed.Gap < deadline || !strings.Contains(e.Err.Error(), pub.ID().String()) {
 				t.Errorf("%+v", e)
 			}
 			if f := sub.Stats(); f.Messages != 0 {
@@ -143,7 +143,7 @@ func TestDeadline_MissedAndMet(t *testing.T) {
 	}
 }
 
-// A read-only participant looks at the same rings.
+// A read-only participant checks the same rings.
 func TestDeadline_ReadOnly(t *testing.T) {
 	o := domain(t)
 	a := join(t, o)

@@ -50,7 +50,7 @@ type Event struct {
 	Participant registry.Participant // the subject, without Endpoints; UID, GID and PIDCheck come from the kernel
 	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped, DeadlineMissed, DeadlineMet: the publisher or subscription; for TypeMismatch that of the other side
 	Err         error
-	Silence     time.Duration // DeadlineMissed, DeadlineMet: how long nothing was published
+	Gap         time.Duration // DeadlineMissed, DeadlineMet: how long nothing was published
 }
 
 // eventBacklog is the number of events that a listener may be behind.

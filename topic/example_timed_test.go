@@ -93,7 +93,7 @@ func ExampleSubscriberOptions_deadline() {
 		switch event.Kind {
 		case topic.DeadlineMissed:
 			var missed *topic.DeadlineError
-			fmt.Println(event.Kind, event.Endpoint.Topic, errors.As(event.Err, &missed), event.Silence >= missed.Deadline)
+			fmt.Println(event.Kind, event.Endpoint.Topic, errors.As(event.Err, &missed), event.Gap >= missed.Deadline)
 			_, err := pub.Publish(ctx, 9.81) // the sensor is back
 			check(err)
 		case topic.DeadlineMet:
