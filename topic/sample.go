@@ -119,7 +119,8 @@ func (s Sample[T]) Publisher() PublisherID {
 	return publisherID(s.m.Publisher())
 }
 
-// Lost returns the number of samples of this publisher that were lost immediately before this one.
+// Lost returns the number of samples of this publisher that were lost immediately before this one, or between this one and the delivered
+// sample before, if the subscriber has MaxAge or MinSeparation.
 func (s Sample[T]) Lost() uint64 { return s.m.Lost() }
 
 // Release returns the memory to the publisher. Only the first call has an effect.

@@ -33,6 +33,8 @@ type subscriberCore struct {
 	asking  map[registry.EndpointID]bool   // publishers for which a call of filter or check is queued; guarded by p.mu
 	refused map[registry.EndpointID]error  // publishers that may not be read; guarded by p.mu
 
+	deadline deadlineWatch // guarded by p.mu
+
 	ending sync.Once
 	result error // of end
 
@@ -267,6 +269,7 @@ func (sub *subscriberCore) drop() error {
 // whichever call came first.
 func (sub *subscriberCore) end() error {
 	sub.ending.Do(func() {
+		sub.stopDeadline()
 		sub.reader.Close()
 		publishers := map[registry.ID]bool{}
 		sub.mu.Lock()

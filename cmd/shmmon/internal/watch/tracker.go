@@ -277,9 +277,13 @@ func (b *builder) sumSubscribers(t *Topic) {
 		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
 			t.LostShared += s.Stats.Lost
+			t.StaleShared += s.Stats.Stale
+			t.FilteredShared += s.Stats.Filtered
 			merge(&shared, h)
 		} else {
 			t.Lost += s.Stats.Lost
+			t.Stale += s.Stats.Stale
+			t.Filtered += s.Stats.Filtered
 			merge(&own, h)
 		}
 	}

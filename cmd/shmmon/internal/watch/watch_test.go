@@ -67,7 +67,7 @@ func publisher(topic string, n uint64, last int64) fixture {
 func subscription(lost uint64, patterns ...string) fixture {
 	return fixture{
 		Endpoint: registry.Endpoint{Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: clock.Stamp(second)},
-		received: registry.SubscriptionStats{Lost: lost},
+		received: registry.SubscriptionStats{Lost: lost, Stale: 10 * lost, Filtered: 100 * lost},
 	}
 }
 
@@ -127,6 +127,11 @@ func TestLossesAreBlamedOnTheRightTopic(t *testing.T) {
 	}
 	if scan.Lost != 5 || scan.LostShared != 4 || len(scan.Subscribers) != 2 {
 		t.Errorf("scan: %+v", scan)
+	}
+	for _, topic := range []Topic{pose, scan} {
+		if topic.Stale != 10*topic.Lost || topic.StaleShared != 10*topic.LostShared || topic.Filtered != 100*topic.Lost || topic.FilteredShared != 100*topic.LostShared {
+			t.Errorf("%+v", topic)
+		}
 	}
 }
 
