@@ -39,7 +39,7 @@ func schemaOf(t testing.TB, js string) []byte {
 }
 
 // A part is what is in a schema for tests.
-type part struct{ fields, pair, union, enum string }
+type part struct{ fields, pair, union, enum, value string }
 
 func (p part) typ(t testing.TB) serde.Type {
 	def := func(s *string, standard string) string {
@@ -53,11 +53,11 @@ func (p part) typ(t testing.TB) serde.Type {
 		{"name":"a.Root","fields":[%s]},
 		{"name":"a.Sub","fields":[{"name":"n","type":{"base_type":7},"id":0,"offset":4}]}],
 		"enums":[{"name":"a.Any","is_union":true,"underlying_type":{"base_type":1},"values":[{"name":"NONE","value":0,"union_type":{}}%s]},
-		{"name":"a.E","underlying_type":{"base_type":%s},"values":[{"name":"X","value":1}]}]}`,
+		{"name":"a.E","underlying_type":{"base_type":%s},"values":[{"name":"%s","value":1}]}]}`,
 		def(&p.pair, `{"name":"a","type":{"base_type":7},"id":0,"offset":0},{"name":"b","type":{"base_type":11},"id":1,"offset":4}`),
 		def(&p.fields, standardFields),
 		def(&p.union, `,{"name":"Sub","value":1,"union_type":{"base_type":15,"index":2}}`),
-		def(&p.enum, "3"))
+		def(&p.enum, "3"), def(&p.value, "X"))
 	return serde.Type{Name: "a.Root", Encoding: Encoding, SchemaEncoding: Encoding, Schema: schemaOf(t, js)}
 }
 
@@ -123,6 +123,13 @@ func TestCompatible_Differences(t *testing.T) {
 	}
 	if err := Compatible(testType("Node"), testType("Node")); err != nil {
 		t.Error(err)
+	}
+	var c serde.TypeChecker = nodeCodec(t)
+	if err := c.CheckType(testType("Node")); err != nil {
+		t.Error(err)
+	}
+	if err := c.CheckType(serde.Type{Name: "testfb.Node", Encoding: Encoding, SchemaEncoding: Encoding, Schema: standard.Schema}); err == nil {
+		t.Error("a schema without the table is compatible")
 	}
 	enum := more(`{"name":"e","type":{"base_type":3,"index":1},"id":5,"offset":14}`)
 	wide := more(`{"name":"e","type":{"base_type":5,"index":1},"id":5,"offset":14}`)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -33,8 +32,14 @@ func roundTrip(t *testing.T, typ serde.Type, doc string) string {
 	return string(js)
 }
 
+// unionsType is the type of a message with unions.
+func unionsType(t testing.TB) serde.Type {
+	t.Helper()
+	return serde.Type{Name: "every.thing.Unions", Encoding: Encoding, SchemaEncoding: Encoding, Schema: everySchemas(t)["every.thing.Unions"]}
+}
+
 func TestJSON_RoundTrips(t *testing.T) {
-	unions := serde.Type{Name: "every.thing.Unions", Encoding: Encoding, SchemaEncoding: Encoding, Schema: everySchemas(t)["every.thing.Unions"]}
+	unions := unionsType(t)
 	leaf := everyNamed(t, "every.thing.Leaf")
 	for _, tc := range []struct {
 		typ       serde.Type
@@ -162,9 +167,6 @@ func TestParseSchema_Limits(t *testing.T) {
 	}
 	typ.Schema = typ.Schema[:maxSchema]
 	if _, err := ParseSchema(typ); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat("testdata/every.bfbs"); err != nil {
 		t.Error(err)
 	}
 }

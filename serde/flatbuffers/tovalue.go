@@ -79,10 +79,12 @@ func (b *valueBuilder) member(f *field, at, unionType int) (any, error) {
 		return b.value(&f.typ, at, unionType)
 	case f.optional:
 		return nil, nil
-	case f.typ.base.float():
+	case f.typ.base == typeFloat:
+		return float64(float32(f.defaultReal)), nil
+	case f.typ.base == typeDouble:
 		return f.defaultReal, nil
 	}
-	return integerValue(f.defaultInt, &f.typ), nil
+	return b.integer(f.defaultInt, &f.typ)
 }
 
 // value makes a value whose inline bytes are at an offset.
@@ -110,7 +112,7 @@ func (b *valueBuilder) value(t *valueType, at, unionType int) (any, error) {
 	case typeDouble:
 		return math.Float64frombits(bits), nil
 	}
-	return integerValue(extend(bits, t.base), t), nil
+	return b.integer(extend(bits, t.base), t)
 }
 
 func (b *valueBuilder) union(e *enum, at, unionType int) (any, error) {
@@ -175,18 +177,18 @@ func (b *valueBuilder) elements(elem *valueType, first, n, firstType int) (any, 
 	return list, nil
 }
 
-// integerValue is an integer, bool or name of an enum. It has the bits of n if it is a ulong.
-func integerValue(n int64, t *valueType) any {
+// integer makes an integer, bool or name of an enum. It has the bits of n if it is a ulong.
+func (b *valueBuilder) integer(n int64, t *valueType) (any, error) {
 	if t.base == typeBool {
-		return n != 0
+		return n != 0, nil
 	}
 	if t.enum != nil {
 		if name, ok := t.enum.names(n); ok {
-			return string(name)
+			return b.build.Text(name) // a schema may have long names
 		}
 	}
 	if t.base == typeULong {
-		return generic.Unsigned(uint64(n))
+		return generic.Unsigned(uint64(n)), nil
 	}
-	return n
+	return n, nil
 }
