@@ -76,6 +76,27 @@ func TestConverter_Undecodable(t *testing.T) {
 	}
 }
 
+func TestCompatible(t *testing.T) {
+	pose := protobuf.Codec[*testpb.Pose]().Type()
+	damaged, other := pose, pose
+	damaged.Schema = pose.Schema[:len(pose.Schema)/2]
+	other.Name = "testpb.Image"
+	plainVector := vectorTypes(t)[5]
+	changed := plainVector
+	changed.Schema = append(bytes.Clone(changed.Schema), ' ')
+	for name, tc := range map[string]struct {
+		published, subscribed serde.Type
+		fits                  bool
+	}{
+		"equal": {pose, pose, true}, "damaged": {damaged, pose, false}, "another name": {other, pose, false},
+		"no schema": {serde.Type{Name: pose.Name, Encoding: pose.Encoding}, pose, true}, "no comparison": {changed, plainVector, false},
+	} {
+		if err := Compatible(tc.published, tc.subscribed); (err == nil) != tc.fits {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestConverter_ParsesOnce(t *testing.T) {
 	var c Converter
 	typ := protobuf.Codec[*testpb.Vector]().Type()

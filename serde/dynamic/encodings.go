@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -33,6 +34,28 @@ var encodings = map[string]parser{
 	plain.Encoding:        parsed(plain.ParseSchema),
 	flatbuffers.Encoding:  parsed(flatbuffers.ParseSchema),
 	capnproto.Encoding:    parsed(capnproto.ParseSchema),
+}
+
+// comparers has the encodings whose codecs decide about other versions of their types, as serde.TypeChecker says. It is not changed.
+var comparers = map[string]func(a, b serde.Type) error{
+	protobuf.Encoding:    protobuf.Compatible,
+	flatbuffers.Encoding: flatbuffers.Compatible,
+	capnproto.Encoding:   capnproto.Compatible,
+}
+
+// Compatible returns nil if the schemas of two types of the same encoding and name let a program of one decode payloads of the other, and
+// otherwise where they differ. It is what the codecs of these types find out when they meet.
+func Compatible(published, subscribed serde.Type) error {
+	compare := comparers[published.Encoding]
+	switch {
+	case published.Encoding != subscribed.Encoding || published.Name != subscribed.Name:
+		return fmt.Errorf("%s in encoding %q is not %s in encoding %q", published.Name, published.Encoding, subscribed.Name, subscribed.Encoding)
+	case len(published.Schema) == 0 || len(subscribed.Schema) == 0 || bytes.Equal(published.Schema, subscribed.Schema):
+		return nil
+	case compare == nil:
+		return fmt.Errorf("the codec of encoding %q compares no schemas, and these differ", published.Encoding)
+	}
+	return compare(published, subscribed)
 }
 
 // Supports reports whether payloads of the encoding can be converted, with a schema if the encoding needs one.
