@@ -42,7 +42,9 @@ func appendMessage(dst []byte, m protoreflect.Message) ([]byte, error) {
 		if stamp.Seconds < 0 {
 			return dst, fmt.Errorf("%d s is before 1970, which has no JSON form", stamp.Seconds)
 		}
-		return fmt.Appendf(dst, `{"sec":%d,"nsec":%d}`, stamp.Seconds, stamp.Nanos), nil
+		dst = strconv.AppendInt(append(dst, `{"sec":`...), stamp.Seconds, 10)
+		dst = strconv.AppendInt(append(dst, `,"nsec":`...), int64(stamp.Nanos), 10)
+		return append(dst, '}'), nil
 	}
 	separator := byte('{')
 	fields := m.Descriptor().Fields()
