@@ -2,6 +2,7 @@ package foxglove
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,31 +13,27 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// A jsonDecoder decodes by the codec of package serde, which takes private copies of payloads and makes panics errors.
+// keepAtMost is the maximum memory in bytes that a decoder keeps between payloads.
+const keepAtMost = 1 << 20
+
 type jsonDecoder[E any, M message[E]] struct {
-	t     serde.Type
-	inner serde.Decoder[document[E, M]]
-	doc   document[E, M]
+	t       serde.Type
+	private []byte // the payload: encoding/json reads it several times and relies on equal bytes
 }
 
 func (d *jsonDecoder[E, M]) Decode(src []byte, v *M) error {
-	err := d.inner.Decode(src, &d.doc)
-	*v = d.doc.m
-	d.doc.m = nil
-	var bad *serde.DecodeError
-	if errors.As(err, &bad) {
-		bad.Type = d.t.Name
+	*v = nil
+	d.private = append(d.private[:0], src...)
+	m := M(new(E))
+	err := readMessage(m.ProtoReflect(), d.private)
+	if cap(d.private) > keepAtMost {
+		d.private = nil
 	}
-	return err
-}
-
-// A document is a message in JSON.
-type document[E any, M message[E]] struct{ m M }
-
-// UnmarshalJSON makes a new message of one that is valid JSON.
-func (d *document[E, M]) UnmarshalJSON(text []byte) error {
-	d.m = new(E)
-	return readMessage(d.m.ProtoReflect(), text)
+	if err != nil {
+		return &serde.DecodeError{Type: d.t.Name, Encoding: d.t.Encoding, Err: err}
+	}
+	*v = m
+	return nil
 }
 
 var errNull = errors.New("null is no object")
@@ -100,7 +97,11 @@ func readField(m protoreflect.Message, fd protoreflect.FieldDescriptor, text []b
 	case fd.Kind() == protoreflect.MessageKind:
 		return readMessage(m.Mutable(fd).Message(), text)
 	case fd.Kind() == protoreflect.BytesKind:
-		return read(m, fd, text, protoreflect.ValueOfBytes)
+		b, err := readBytes(text)
+		if err == nil {
+			m.Set(fd, protoreflect.ValueOfBytes(b))
+		}
+		return err
 	case fd.Kind() == protoreflect.StringKind:
 		return read(m, fd, text, protoreflect.ValueOfString)
 	case fd.Kind() == protoreflect.DoubleKind:
@@ -111,6 +112,16 @@ func readField(m protoreflect.Message, fd protoreflect.FieldDescriptor, text []b
 		return read(m, fd, text, protoreflect.ValueOfUint32)
 	}
 	return nil
+}
+
+// readBytes decodes base64. Text without escapes, which is usual, is not copied first.
+func readBytes(text []byte) (b []byte, err error) {
+	text = bytes.TrimSpace(text)
+	if text[0] != '"' || bytes.IndexByte(text, '\\') >= 0 {
+		err = json.Unmarshal(text, &b)
+		return b, err
+	}
+	return base64.StdEncoding.AppendDecode(nil, text[1:len(text)-1])
 }
 
 // read sets a field to a value of the Go type G.

@@ -20,9 +20,7 @@ func (f *form[T, E, M]) json() serde.Codec[T] {
 	return &codec[T, E, M]{
 		form: f, t: t,
 		encoder: func() serde.Encoder[M] { return jsonEncoder[M]{t} },
-		decoder: func() serde.Decoder[M] {
-			return &jsonDecoder[E, M]{t: t, inner: serde.JSON[document[E, M]]().Decoder()}
-		},
+		decoder: func() serde.Decoder[M] { return &jsonDecoder[E, M]{t: t} },
 	}
 }
 
