@@ -33,9 +33,9 @@ func setCloud(m *pb.PointCloud, v *messages.PointCloud) error {
 	case v.IsBigEndian:
 		return errBigEndian
 	case v.Height > 1 && uint64(v.RowStep) != row:
-		return fmt.Errorf("RowStep is %d, and %d points of %d bytes take %d; Foxglove's clouds have no bytes between rows", v.RowStep, v.Width, v.PointStep, row)
+		return fmt.Errorf("its RowStep is %d, and %d points of %d bytes take %d; Foxglove's clouds have no bytes between rows", v.RowStep, v.Width, v.PointStep, row)
 	case uint64(len(v.Data)) != uint64(v.Height)*row:
-		return fmt.Errorf("Data has %d bytes, not %d x %d points of %d", len(v.Data), v.Height, v.Width, v.PointStep)
+		return fmt.Errorf("its Data has %d bytes, not %d x %d points of %d", len(v.Data), v.Height, v.Width, v.PointStep)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func setGrid(m *pb.Grid, v *messages.OccupancyGrid) error {
 	n, cells := mem.ValueOf(&v.Data).Elements(0, 1)
 	m.Data = cells.Bytes(0, uintptr(n))
 	if uint64(n) != uint64(v.Info.Width)*uint64(v.Info.Height) {
-		return fmt.Errorf("Data has %d cells, not %d x %d", n, v.Info.Width, v.Info.Height)
+		return fmt.Errorf("its Data has %d cells, not %d x %d", n, v.Info.Width, v.Info.Height)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func TestEncoder_ValuesWithoutForm(t *testing.T) {
 		{cloud(func(c *messages.PointCloud) { c.Height = 3 }), "Data has 16 bytes, not 3 x 2 points of 4"},
 		{cloud(func(c *messages.PointCloud) { c.Fields[0].Count = 3 }), `field "x" has type 7 and count 3`},
 		{cloud(func(c *messages.PointCloud) { c.Fields[0].Datatype = 9 }), `field "x" has type 9 and count 1`},
-		{encodeError(t, JSON[messages.OccupancyGrid](), messages.OccupancyGrid{Data: []int8{1}}), "encode foxglove.Grid as json: Data has 1 cells, not 0 x 0"},
+		{encodeError(t, JSON[messages.OccupancyGrid](), messages.OccupancyGrid{Data: []int8{1}}), "encode foxglove.Grid as json: its Data has 1 cells, not 0 x 0"},
 		{encodeError(t, JSON[messages.JointState](), messages.JointState{Name: []string{"a", "b"}, Velocity: []float64{1}}), "Velocity has 1 elements for 2 names"},
 		{encodeError(t, JSON[messages.LaserScan](), scan), "encode foxglove.LaserScan as json: ranges: element 1: +Inf has no JSON form"},
 		{encodeError(t, JSON[messages.Log](), messages.Log{Stamp: messages.Time{Sec: -1}}), "timestamp: -1 s is before 1970"},
