@@ -95,6 +95,14 @@ type codec[T, E any, M message[E]] struct {
 
 func (c *codec[T, E, M]) Type() serde.Type { return c.t }
 
+// CheckType lets versions of a message differ as packages protobuf and serde do: a decoder of JSON finds fields by name.
+func (c *codec[T, E, M]) CheckType(published serde.Type) error {
+	if c.t.Encoding == serde.EncodingJSON {
+		return nil
+	}
+	return protobuf.Compatible(published, c.t)
+}
+
 func (c *codec[T, E, M]) Encoder() serde.Encoder[T] {
 	return &encoder[T, E, M]{codec: c, inner: c.encoder(), m: new(E)}
 }

@@ -143,7 +143,7 @@ func TestJSON_Texts(t *testing.T) {
 	dec := JSON[messages.PointCloud]().Decoder()
 	for text, wrong := range map[string]string{
 		want: "", ` {} `: "", `{"other":[{}],"timestamp":null,"fields":null,"frame_id":null}`: "",
-		`null`: "null is no object", ``: "unexpected end of JSON input", `{} {}`: "after top-level value", `[]`: "cannot unmarshal array",
+		`null`: "null is no object", ``: "unexpected end of JSON input", `{} {}`: "offset 4: invalid character '{' after top-level value", `[]`: "cannot unmarshal array",
 		`{"timestamp":5}`: "timestamp: json: cannot unmarshal number", `{"timestamp":{"sec":1,"nsec":1000000000}}`: "is out of range",
 		`{"pose":{"position":{"x":"1"}}}`: "pose: position: x: json: cannot unmarshal string", `{"fields":[{},null]}`: "fields: element 1: null",
 		`{"data":"?"}`: "data: illegal base64", `{"point_stride":-1}`: "point_stride: json: cannot unmarshal number -1",
@@ -167,6 +167,15 @@ func TestTypes_SchemasStandAlone(t *testing.T) {
 	doc, err := protobuf.ToJSON(binary.Type(), payload)
 	if err != nil || !strings.Contains(string(doc), `"angularVelocity":{"x":3,`) {
 		t.Errorf("%s, %v", doc, err)
+	}
+	newer := binary.Type()
+	newer.Schema = append(newer.Schema, 0x0a, 0x03, 0x0a, 0x01, 'x') // one more file, x
+	if err := binary.(serde.TypeChecker).CheckType(newer); err != nil {
+		t.Error(err)
+	}
+	newer.Schema = Protobuf[messages.Log]().Type().Schema
+	if err := binary.(serde.TypeChecker).CheckType(newer); err == nil {
+		t.Error("a schema without the message is accepted")
 	}
 	if s := text.Type(); s.Name != binary.Type().Name || s.Encoding != "json" || s.SchemaEncoding != "jsonschema" || !json.Valid(s.Schema) {
 		t.Errorf("%+v", s)

@@ -30,6 +30,9 @@ func (d *jsonDecoder[E, M]) Decode(src []byte, v *M) error {
 		d.private = nil
 	}
 	if err != nil {
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			err = fmt.Errorf("offset %d: %w", syntax.Offset, err)
+		}
 		return &serde.DecodeError{Type: d.t.Name, Encoding: d.t.Encoding, Err: err}
 	}
 	*v = m
