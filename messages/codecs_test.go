@@ -23,7 +23,7 @@ type tested interface {
 	testHostile(t *testing.T)
 	testAllocations(t *testing.T)
 	payload(tb testing.TB, form string) []byte
-	testDecode(t *testing.T, form string, payload []byte)
+	decoding(form string) func(t *testing.T, payload []byte)
 }
 
 type typed[T messages.Message] struct {
@@ -226,36 +226,38 @@ func (c typed[T]) payload(tb testing.TB, form string) []byte {
 	return payload
 }
 
-// testDecode decodes any bytes. Values of binary forms can be encoded again.
-func (c typed[T]) testDecode(t *testing.T, form string, payload []byte) {
+// decoding returns a function that decodes any bytes. Values of binary forms can be encoded again.
+func (c typed[T]) decoding(form string) func(t *testing.T, payload []byte) {
 	codec := forms[T]()[form]
-	var v T
-	if err := codec.Decoder().Decode(payload, &v); err != nil {
-		if !errors.As(err, new(*serde.DecodeError)) {
-			t.Fatalf("not a *DecodeError: %v", err)
+	enc, dec := codec.Encoder(), codec.Decoder()
+	return func(t *testing.T, payload []byte) {
+		var v T
+		if err := dec.Decode(payload, &v); err != nil {
+			if !errors.As(err, new(*serde.DecodeError)) {
+				t.Fatalf("not a *DecodeError: %v", err)
+			}
+			return
 		}
-		return
-	}
-	again, err := codec.Encoder().Append(nil, v)
-	if form == "json" {
-		return // a time before 1970 can be decoded only
-	}
-	if err == nil {
-		err = codec.Decoder().Decode(again, &v)
-	}
-	if err != nil {
-		t.Fatalf("%x, made from %x: %v", again, payload, err)
+		again, err := enc.Append(nil, v)
+		if form == "json" {
+			return // a time before 1970 can be decoded only
+		}
+		if err == nil {
+			err = dec.Decode(again, &v)
+		}
+		if err != nil {
+			t.Fatalf("%x, made from %x: %v", again, payload, err)
+		}
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	names, all := []string{"cdr", "protobuf", "json"}, types()
-	for i, c := range all {
-		for j, form := range names {
-			f.Add(byte(i), byte(j), c.payload(f, form))
+	var decode []func(t *testing.T, payload []byte)
+	for _, c := range types() {
+		for _, form := range []string{"cdr", "protobuf", "json"} {
+			f.Add(byte(len(decode)), c.payload(f, form))
+			decode = append(decode, c.decoding(form))
 		}
 	}
-	f.Fuzz(func(t *testing.T, typ, form byte, payload []byte) {
-		all[int(typ)%len(all)].testDecode(t, names[int(form)%len(names)], payload)
-	})
+	f.Fuzz(func(t *testing.T, which byte, payload []byte) { decode[int(which)%len(decode)](t, payload) })
 }
