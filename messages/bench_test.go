@@ -5,7 +5,6 @@ import (
 
 	"github.com/shmbus/shmbus/messages"
 	"github.com/shmbus/shmbus/messages/foxglove"
-	"github.com/shmbus/shmbus/messages/ros2"
 	"github.com/shmbus/shmbus/serde"
 )
 
@@ -22,7 +21,7 @@ func benchmarkForms[T messages.Message](b *testing.B, v T) {
 	for _, form := range []struct {
 		name  string
 		codec serde.Codec[T]
-	}{{"cdr", ros2.Codec[T]()}, {"protobuf", foxglove.Protobuf[T]()}, {"json", foxglove.JSON[T]()}} {
+	}{{"cdr", messages.CDR[T]()}, {"protobuf", foxglove.Protobuf[T]()}, {"json", foxglove.JSON[T]()}} {
 		enc, dec := form.codec.Encoder(), form.codec.Decoder()
 		payload, err := enc.Append(nil, v)
 		if err != nil {

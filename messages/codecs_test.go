@@ -12,7 +12,6 @@ import (
 
 	"github.com/shmbus/shmbus/messages"
 	"github.com/shmbus/shmbus/messages/foxglove"
-	"github.com/shmbus/shmbus/messages/ros2"
 	"github.com/shmbus/shmbus/serde"
 )
 
@@ -35,7 +34,7 @@ func (c typed[T]) name() string { return strings.TrimPrefix(fmt.Sprintf("%T", c.
 
 // forms are the codecs of T.
 func forms[T messages.Message]() map[string]serde.Codec[T] {
-	return map[string]serde.Codec[T]{"cdr": ros2.Codec[T](), "protobuf": foxglove.Protobuf[T](), "json": foxglove.JSON[T]()}
+	return map[string]serde.Codec[T]{"cdr": messages.CDR[T](), "protobuf": foxglove.Protobuf[T](), "json": foxglove.JSON[T]()}
 }
 
 func types() []tested {

@@ -1,14 +1,14 @@
 // Package messages has the types that robots exchange: images, scans, point clouds, poses, transforms and so on.
 //
-// They are plain structs. Two packages make codecs for them, in forms that viewers and recordings know:
+// They are plain structs with codecs in forms that viewers and recordings know:
 //
-//	ros2.Codec[messages.Image]()         CDR, as sensor_msgs/msg/Image of ROS 2
+//	messages.CDR[messages.Image]()       CDR, as sensor_msgs/msg/Image of ROS 2
 //	foxglove.Protobuf[messages.Image]()  protobuf, as foxglove.RawImage
 //	foxglove.JSON[messages.Image]()      JSON, as foxglove.RawImage
 //
 // The schema travels with the topic and is part of a recording, so Foxglove, Lichtblick and other tools show the messages without a
-// setup. All fields have a place in CDR. The forms of package foxglove lack some, which it lists. A program links the libraries of the
-// forms that it imports only.
+// setup. All fields have a place in CDR. The forms of package foxglove lack some, which it lists. A program that does
+// not import package foxglove does not link protobuf.
 //
 // # Units and frames
 //

@@ -10,7 +10,6 @@ import (
 
 	"github.com/shmbus/shmbus/messages"
 	"github.com/shmbus/shmbus/messages/foxglove"
-	"github.com/shmbus/shmbus/messages/ros2"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -55,12 +54,12 @@ func Example() {
 	// Output: foxglove.RawImage camera 640 480 rgb8 921600
 }
 
-func Example_ros2() {
+func ExampleCDR() {
 	p, leave := join()
 	defer leave()
 	ctx := context.Background()
 
-	codec := ros2.Codec[messages.LaserScan]()
+	codec := messages.CDR[messages.LaserScan]()
 	pub, err := topic.NewPublisher(ctx, p, "scan", &topic.PublisherOptions[messages.LaserScan]{Codec: codec})
 	check(err)
 	sub, err := topic.NewSubscriber(ctx, p, "scan", &topic.SubscriberOptions[messages.LaserScan]{Codec: codec})

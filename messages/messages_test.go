@@ -115,16 +115,14 @@ func TestImage_WrongSize(t *testing.T) {
 	}
 }
 
-func TestROS2_LinksNoProtobuf(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./ros2", "./foxglove/internal/pb").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(out), "google.golang.org/protobuf") {
-		t.Error("package pb does without protobuf")
-	}
-	out, err = exec.CommandContext(t.Context(), "go", "list", "-deps", "./ros2").Output()
-	if err != nil || strings.Contains(string(out), "google.golang.org/protobuf") || !strings.Contains(string(out), "shmbus/serde/cdr") {
-		t.Errorf("%s, %v", out, err)
+func TestMessages_LinkNoProtobuf(t *testing.T) {
+	for folder, want := range map[string]bool{".": false, "./foxglove": true} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", folder).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(out), "google.golang.org/protobuf") != want || !strings.Contains(string(out), "shmbus/serde") {
+			t.Errorf("%s: %s", folder, out)
+		}
 	}
 }

@@ -37,7 +37,9 @@ function compareROS2(name, text) {
       compare(known, definition.definitions.map((f) => `${f.type} ${f.name}`), ["int32 sec", "uint32 nanosec"]);
       continue;
     }
-    compare(known, rosFields(definition), rosFields(rosmsgsCommon.ros2jazzy[known]));
+    for (const release of ["ros2humble", "ros2iron", "ros2jazzy"]) {
+      compare(`${known} of ${release}`, rosFields(definition), rosFields(rosmsgsCommon[release][known]));
+    }
   }
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"github.com/shmbus/shmbus/messages"
 	"github.com/shmbus/shmbus/messages/foxglove"
-	"github.com/shmbus/shmbus/messages/ros2"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -33,7 +32,7 @@ type common[T messages.Message] struct {
 }
 
 func (c common[T]) codecs() []serde.Codec[T] {
-	return []serde.Codec[T]{ros2.Codec[T](), foxglove.Protobuf[T](), foxglove.JSON[T]()}
+	return []serde.Codec[T]{messages.CDR[T](), foxglove.Protobuf[T](), foxglove.JSON[T]()}
 }
 
 func (c common[T]) types() (types []serde.Type) {

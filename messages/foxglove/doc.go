@@ -22,7 +22,7 @@
 //
 // Foxglove has no message for Imu and Diagnostics. Their names are those by which viewers know ROS messages that are encoded as protobuf or
 // JSON. Their fields are those of ROS 2; the numbers in protobuf are of this package. Lichtblick 1.28 does not know foxglove.JointStates
-// yet. It shows joints that package ros2 encodes.
+// yet. It shows joints that messages.CDR encodes.
 //
 // # What the messages lack
 //

@@ -1,8 +1,8 @@
-package ros2
+package messages
 
 import "strings"
 
-// definitions has the fields of each message, and its constants. Types of messages have the name of their package.
+// definitions has the fields of each ROS 2 message, and its constants. Types of messages have the name of their package.
 var definitions = map[string]string{
 	"builtin_interfaces/Time": `int32 sec
 uint32 nanosec
@@ -180,6 +180,3 @@ func schemaOf(name string) string {
 	}
 	return text.String()
 }
-
-// typeName is the name of a message in a recording.
-func typeName(name string) string { return strings.Replace(name, "/", "/msg/", 1) }
