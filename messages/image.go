@@ -3,7 +3,7 @@ package messages
 import (
 	"fmt"
 	"image"
-	"image/color"
+	"image/draw"
 )
 
 // An Image is an image whose pixels are not compressed (sensor_msgs/msg/Image, foxglove.RawImage). [ImageOf] makes one.
@@ -31,7 +31,8 @@ const (
 	BGR8  = "bgr8"
 )
 
-// ImageOf returns an image.Gray as an image of encoding mono8, and all others as rgb8, without transparency. Pixels are copied.
+// ImageOf returns an image.Gray as an image of encoding mono8, and all others as rgb8, on black where they are transparent.
+// Pixels are copied.
 func ImageOf(h Header, src image.Image) Image {
 	b := src.Bounds()
 	m := Image{Header: h, Width: uint32(b.Dx()), Height: uint32(b.Dy()), Encoding: RGB8, Step: uint32(3 * b.Dx())}
@@ -43,12 +44,11 @@ func ImageOf(h Header, src image.Image) Image {
 		}
 		return m
 	}
+	rgba := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	draw.Draw(rgba, rgba.Rect, src, b.Min, draw.Src)
 	m.Data = make([]byte, 0, 3*b.Dx()*b.Dy())
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			c := color.NRGBAModel.Convert(src.At(x, y)).(color.NRGBA)
-			m.Data = append(m.Data, c.R, c.G, c.B)
-		}
+	for p := rgba.Pix; len(p) > 0; p = p[4:] {
+		m.Data = append(m.Data, p[0], p[1], p[2])
 	}
 	return m
 }
