@@ -8,27 +8,27 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"testing"
 )
 
-// Check compares a generic value with the JSON of the same payload. Both may be errors, errValue and errJSON.
-func Check(t testing.TB, v any, errValue error, js []byte, errJSON error) {
-	t.Helper()
+// Check returns an error unless a generic value and the JSON of the same payload are the same. errValue and errJSON are the errors with
+// which they were made; there must be both or none.
+func Check(v any, errValue error, js []byte, errJSON error) error {
 	if errValue != nil || errJSON != nil {
 		if (errValue == nil) != (errJSON == nil) {
-			t.Errorf("ToValue: %v, ToJSON: %v", errValue, errJSON)
+			return fmt.Errorf("ToValue: %v, ToJSON: %v", errValue, errJSON)
 		}
-		return
+		return nil
 	}
 	var want any
 	d := json.NewDecoder(bytes.NewReader(js))
 	d.UseNumber()
 	if err := d.Decode(&want); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if !same(v, want) {
-		t.Errorf("the value is %v, the JSON %s", v, js)
+		return fmt.Errorf("the value is %v, the JSON %s", v, js)
 	}
+	return nil
 }
 
 // same compares a value with parsed JSON. In JSON bytes are an array of numbers or base64, and infinities and NaN are text.
