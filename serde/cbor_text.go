@@ -50,7 +50,10 @@ func checkCBOR(src []byte) error {
 	if err := checkCBORLengths(src); err != nil {
 		return err
 	}
-	return mode.Wellformed(src)
+	if err := mode.Wellformed(src); err != nil {
+		return locateCBOR(src, err)
+	}
+	return nil
 }
 
 // head reads the head of a data item.

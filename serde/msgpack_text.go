@@ -16,11 +16,12 @@ type msgpackText struct {
 
 func msgpackToJSON(src []byte) ([]byte, error) {
 	m := &msgpackText{src: src}
-	if err := m.value(0); err != nil {
-		return nil, err
+	err := m.value(0)
+	if err == nil && len(m.src) > 0 {
+		err = errTrailing
 	}
-	if len(m.src) > 0 {
-		return nil, errTrailing
+	if err != nil {
+		return nil, &offsetError{len(src) - len(m.src), err}
 	}
 	return m.out, nil
 }

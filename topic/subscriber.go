@@ -72,15 +72,20 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
+	var check func(serde.Type) error
+	if c, ok := codec.(serde.TypeChecker); ok && len(t.Schema) != 0 {
+		check = c.CheckType
+	}
 	sub := new(Subscriber[T])
 	sub.decoders.init(func() *decoder[T] { return &decoder[T]{Decoder: codec.Decoder()} })
 	core, err := p.subscribe(ctx, sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
-		AnyType:  opts.Codec == nil && t.Encoding == serde.EncodingRaw,
-		Lossless: opts.Lossless, History: uint32(opts.History),
-	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended,
+		AnyType:      opts.Codec == nil && t.Encoding == serde.EncodingRaw,
+		ChecksSchema: check != nil,
+		Lossless:     opts.Lossless, History: uint32(opts.History),
+	}, opts.Filter, check, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended,
 		shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, EndedLimit: cmp.Or(opts.MemoryLimit, endedLimit(opts.Lossless))})
 	if err != nil {
 		return nil, err
