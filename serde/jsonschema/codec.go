@@ -23,6 +23,9 @@ func Codec[T any](codec serde.Codec[T]) (serde.Codec[T], error) {
 		return nil, err
 	}
 	t.SchemaEncoding, t.Schema = SchemaEncoding, schema
+	if checker, ok := codec.(serde.TypeChecker); ok {
+		return checking[T]{described[T]{codec, t}, checker}, nil
+	}
 	return described[T]{codec, t}, nil
 }
 
@@ -33,6 +36,12 @@ type described[T any] struct {
 }
 
 func (c described[T]) Type() serde.Type { return c.t }
+
+// A checking is a codec with a schema that decides about other versions of its type.
+type checking[T any] struct {
+	described[T]
+	serde.TypeChecker
+}
 
 // ValueIsPayload reports whether the codec without schema has this property, which topic.Publisher asks for.
 func (c described[T]) ValueIsPayload() bool {

@@ -326,8 +326,9 @@ func TestCodec_Unsupported(t *testing.T) {
 // own is a codec whose values are payloads.
 type own struct{ serde.Codec[[]byte] }
 
-func (own) ValueIsPayload() bool { return true }
-func (own) Type() serde.Type     { return serde.Type{Encoding: "json"} }
+func (own) ValueIsPayload() bool       { return true }
+func (own) CheckType(serde.Type) error { return errors.New("refused") }
+func (own) Type() serde.Type           { return serde.Type{Encoding: "json"} }
 
 func TestCodec_KeepsProperties(t *testing.T) {
 	for _, c := range []struct {
@@ -340,6 +341,9 @@ func TestCodec_KeepsProperties(t *testing.T) {
 		}
 		if described.(interface{ ValueIsPayload() bool }).ValueIsPayload() != c.want {
 			t.Errorf("%T", c.codec)
+		}
+		if checker, ok := described.(serde.TypeChecker); ok != c.want || ok && checker.CheckType(serde.Type{}).Error() != "refused" {
+			t.Errorf("%T checks types: %v", c.codec, ok)
 		}
 	}
 	codec, err := Codec(serde.JSON[base]())
