@@ -16,8 +16,8 @@ type ReadOptions struct {
 	Exclude *regexp.Regexp // but not these; nil = none
 	// Start and End limit the log time: messages from Start on and before End; zero = no limit.
 	Start, End time.Time
-	// After and Before do the same as times since the first message on these topics. Before 0 = no limit.
-	After, Before time.Duration
+	// StartElapsed and EndElapsed do the same by the time since the first message on these topics; EndElapsed 0 = no limit.
+	StartElapsed, EndElapsed time.Duration
 	// Memory is the number of bytes for reading the file, as in PlayOptions.
 	Memory uint64
 }
@@ -70,7 +70,7 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 		if o.past(at, m.LogTime-plan.Start) {
 			break
 		}
-		if at.Before(o.Start) || m.LogTime-plan.Start < uint64(max(o.After, 0)) {
+		if at.Before(o.Start) || m.LogTime-plan.Start < uint64(max(o.StartElapsed, 0)) {
 			continue
 		}
 		p, sequence := from.publisher(&m)
@@ -89,5 +89,5 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 
 // past reports whether a message, and so each one after it, is too late.
 func (o *ReadOptions) past(at time.Time, since uint64) bool {
-	return !o.End.IsZero() && !at.Before(o.End) || o.Before > 0 && since >= uint64(o.Before)
+	return !o.End.IsZero() && !at.Before(o.End) || o.EndElapsed > 0 && since >= uint64(o.EndElapsed)
 }

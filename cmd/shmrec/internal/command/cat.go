@@ -49,13 +49,13 @@ not decoded, the exit code is 3. Payloads of encoding raw have nothing to decode
 			if o.Exclude, err = expression(cmd, "exclude", exclude); err != nil {
 				return err
 			}
-			if o.Start, o.After, err = parseMoment(start); err != nil {
+			if o.Start, o.StartElapsed, err = parseMoment(start); err != nil {
 				return cli.Usagef(cmd, "--start %w", err)
 			}
-			if o.End, o.Before, err = parseMoment(end); err != nil {
+			if o.End, o.EndElapsed, err = parseMoment(end); err != nil {
 				return cli.Usagef(cmd, "--end %w", err)
 			}
-			if end != "" && o.End.IsZero() && o.Before == 0 {
+			if end != "" && o.End.IsZero() && o.EndElapsed == 0 {
 				return cli.Usagef(cmd, "--end %s leaves nothing to print", end)
 			}
 			if count < 0 {
