@@ -28,9 +28,10 @@ func (a *app) echo() *cobra.Command {
 		Use:   "echo TOPIC",
 		Short: "Print the next messages of a topic",
 		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
-payloads are decoded and shown as JSON, protobuf too where its publisher announces the schema, everything else in hex. Long arrays and texts are cut where they stand and say how
-much was left out; --full shows all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are
-named where they are missing, and then the exit code is 3.`,
+payloads are decoded and shown as JSON, and so are encodings with a schema, such as protobuf, where the publisher announces
+it; everything else in hex. Long arrays and texts are cut where they stand and say how much was left out; --full shows
+all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are named where they
+are missing, and then the exit code is 3.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
   shmmon echo 'robot/**' -n 0            until interrupted`,
