@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +19,8 @@ func (a *app) cat() *cobra.Command {
 	memory := size(mcapfile.DefaultMemory)
 	var topics, exclude, start, end string
 	var count int
+	var paths []string
+	var asCSV bool
 	cmd := &cobra.Command{
 		Use:   "cat FILE.mcap",
 		Short: "Print the messages of an MCAP file as JSON",
@@ -29,7 +30,8 @@ and string are decoded, and those of encodings that need a schema by the schema 
 in base64, with the reason as error.
 
 --start and --end take a time as 2006-01-02T15:04:05Z, or as 10s the time since the first message of the chosen topics.
-Expressions are Go regular expressions (RE2), not anchored.
+Expressions are Go regular expressions (RE2), not anchored. With --field only some fields of each message are printed, with --csv in
+columns; a field that a message lacks is null, or empty.
 
 It takes no more memory than --memory, except for decoding a message. Messages of more than half of it are left out, and
 those of more than a sixteenth are in base64. What is damaged in the file is left out. When anything is left out or
@@ -37,6 +39,7 @@ not decoded, the exit code is 3. Payloads of encoding raw have nothing to decode
 		Example: `  shmrec cat drive.mcap
   shmrec cat drive.mcap --topics '^arm/' --start 10s --end 20s
   shmrec cat drive.mcap --topics '^odom$' | jq '.data.pose.x'
+  shmrec cat drive.mcap --topics '^odom$' --csv --field pose.x --field pose.y > odom.csv
   shmrec cat drive.mcap -n 5`,
 		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
@@ -61,9 +64,17 @@ not decoded, the exit code is 3. Payloads of encoding raw have nothing to decode
 			if count < 0 {
 				return cli.Usagef(cmd, "--count %d is negative", count)
 			}
+			fields, err := parseFields(paths)
+			if err != nil {
+				return cli.Usagef(cmd, "--field %w", err)
+			}
+			if asCSV && (len(fields) == 0 || a.JSON) {
+				return cli.Usage(cmd, errColumns)
+			}
 			o.Memory = uint64(memory)
 			debug.SetMemoryLimit(int64(memory)) // with what is garbage
-			return a.doCat(cmd.Context(), args[0], &o, count)
+			lines := newMessageLines(a.Stdout, fields, int(o.Memory/decodedShare), asCSV)
+			return a.doCat(cmd.Context(), args[0], &o, lines, count)
 		},
 	}
 	f := cmd.Flags()
@@ -72,6 +83,8 @@ not decoded, the exit code is 3. Payloads of encoding raw have nothing to decode
 	f.StringVar(&start, "start", "", "begin with messages that were recorded then")
 	f.StringVar(&end, "end", "", "end before messages that were recorded then")
 	f.IntVarP(&count, "count", "n", 0, "how many messages to print; 0 is all")
+	f.StringArrayVar(&paths, "field", nil, "print only this field of each message, for example pose.position.x; may be given several times")
+	f.BoolVar(&asCSV, "csv", false, "print time, topic, sequence and the fields of each message as comma-separated values")
 	f.Var(&memory, "memory", "how much memory to use to read the file, for example 1GiB")
 	return cmd
 }
@@ -93,17 +106,14 @@ func parseMoment(s string) (at time.Time, since time.Duration, err error) {
 // errCounted ends the reading after the number of messages that was asked for.
 var errCounted = errors.New("enough messages")
 
-func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, count int) error {
-	w := bufio.NewWriterSize(a.Stdout, 64<<10)
-	lines := messageLines{w: w, largest: int(o.Memory / decodedShare)}
-	printed := 0
+func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, lines *messageLines, count int) error {
 	var s record.Summary
 	err := cli.Await(ctx, func() (err error) {
 		s, err = record.Read(ctx, path, o, func(m *record.Message) error {
 			if err := lines.print(m); err != nil {
 				return err
 			}
-			if printed++; printed == count {
+			if lines.printed == count {
 				return errCounted
 			}
 			return nil
@@ -113,7 +123,7 @@ func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, cou
 	if errors.Is(err, cli.ErrInterrupted) {
 		return fmt.Errorf("read %s: %w", path, err) // the lines are still in use
 	}
-	if flushed := w.Flush(); err == nil || errors.Is(err, errCounted) {
+	if flushed := lines.flush(); err == nil || errors.Is(err, errCounted) {
 		err = flushed
 	}
 	switch {
@@ -124,5 +134,5 @@ func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, cou
 	case lines.undecoded > 0:
 		return cli.Lossyf("%s: %s not decoded: %v", path, text.Many(lines.undecoded, "message"), lines.first)
 	}
-	return nil
+	return lines.missing(path)
 }

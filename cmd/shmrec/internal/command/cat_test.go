@@ -169,6 +169,40 @@ func TestCat_Choice(t *testing.T) {
 	}
 }
 
+func TestCat_Fields(t *testing.T) {
+	channels := []mcapfile.Channel{
+		{Topic: "a", Encoding: "json"}, {Topic: "b", Encoding: "msgpack"}, {Topic: "c\x1b", Encoding: "json"}, {Topic: "d", Encoding: "raw"},
+	}
+	payloads := [][]byte{[]byte(`{"p":{"x":1.5},"s":"a \"b\",\u001b\n"}`), {0x81, 0xa1, 'p', 0x81, 0xa1, 'x', 0x91, 2}, []byte(`{"s":null}`), {1}}
+	path := catFile(t, channels, payloads)
+	code, stdout, stderr := run(t, "cat", path, "--csv", "--field", "p.x", "--field", "s")
+	const want = `time,publish_time,topic,seq,p.x,s
+2023-11-14T22:13:20Z,2023-11-14T22:13:19.999999995Z,a,1,1.5,"a ""b"",\x1b\n"
+2023-11-14T22:13:21Z,2023-11-14T22:13:20.999999995Z,b,2,[2],
+2023-11-14T22:13:22Z,2023-11-14T22:13:21.999999995Z,c\x1b,3,,null
+2023-11-14T22:13:23Z,2023-11-14T22:13:22.999999995Z,d,4,,
+`
+	if code != 0 || stdout != want || stderr != "" {
+		t.Errorf("%d, %s, %s", code, stdout, stderr)
+	}
+	code, stdout, stderr = run(t, "cat", path, "--field", "p.x", "--field", "s", "--field", "none")
+	if code != 3 || !strings.Contains(stderr, "no message that was printed has a field none") {
+		t.Errorf("%d, %s", code, stderr)
+	}
+	var data []string
+	for _, l := range catLines(t, stdout) {
+		data = append(data, string(l.Data))
+	}
+	if got := fmt.Sprint(data); got != `[{"p.x":1.5,"s":"a \"b\",\u001b\n","none":null} {"p.x":[2],"s":null,"none":null} {"p.x":null,"s":null,"none":null} ]` {
+		t.Error(got)
+	}
+	for _, args := range []string{"--csv", "--csv --json --field a", "--field a..b"} {
+		if code, stdout, stderr := run(t, append([]string{"cat", path}, strings.Fields(args)...)...); code != 2 || stdout != "" || stderr == "" {
+			t.Errorf("%q ends with %d: %s", args, code, stderr)
+		}
+	}
+}
+
 func TestCat_Damage(t *testing.T) {
 	path := catFile(t, []mcapfile.Channel{{Topic: "a", Encoding: "json"}}, [][]byte{[]byte("1")})
 	info, err := os.Stat(path)

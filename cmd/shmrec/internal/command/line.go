@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
@@ -22,8 +24,34 @@ type messageLines struct {
 	w         *bufio.Writer
 	converter dynamic.Converter
 	largest   int // bytes of a payload that is decoded
+	fields    []field
+	table     *csv.Writer // nil = lines of JSON
+	printed   int
 	undecoded uint64
 	first     error // why the first one was not decoded
+}
+
+func newMessageLines(stdout io.Writer, fields []field, largest int, asCSV bool) *messageLines {
+	l := &messageLines{w: bufio.NewWriterSize(stdout, 64<<10), fields: fields, largest: largest}
+	if asCSV {
+		l.table = csv.NewWriter(l.w)
+		l.printHeads()
+	}
+	return l
+}
+
+// flush writes what is buffered, and returns the first error of all writing.
+func (l *messageLines) flush() error {
+	if l.table != nil {
+		l.table.Flush()
+	}
+	return l.w.Flush()
+}
+
+// A field is a part of the messages that is printed instead of the whole.
+type field struct {
+	text.Path
+	found bool // in a message
 }
 
 // A messageHead is a line without the payload.
@@ -44,6 +72,7 @@ func (l *messageLines) print(m *record.Message) error {
 		Time: m.LogTime, PublishTime: m.PublishTime, Topic: m.Topic, Type: m.Type.Name, Encoding: m.Type.Encoding,
 		Publisher: m.Publisher, Sequence: m.Sequence, Size: len(m.Payload),
 	}
+	l.printed++
 	js, err := l.decode(m)
 	if err != nil {
 		head.Error = err.Error()
@@ -51,22 +80,40 @@ func (l *messageLines) print(m *record.Message) error {
 			l.first = fmt.Errorf("topic %.300q, sequence %d: %w", m.Topic, m.Sequence, err)
 		}
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(head); err != nil {
+	var parts []json.RawMessage
+	if js != nil && len(l.fields) > 0 {
+		parts = l.find(js)
+	}
+	if l.table != nil {
+		return l.printRow(&head, parts)
+	}
+	line, err := marshalHead(&head)
+	if err != nil {
 		return err
 	}
-	line := text.EscapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("}\n")))
 	l.w.Write(line) // an error stays until Flush
-	if js == nil {
+	switch {
+	case js == nil:
 		l.writeBytes(m.Payload)
-	} else {
+	case parts != nil:
+		l.writeFields(parts)
+	default:
 		l.w.WriteString(`,"data":`)
 		l.w.Write(text.EscapeJSON(js))
 	}
 	_, err = l.w.WriteString("}\n")
 	return err
+}
+
+// marshalHead returns the head as JSON without its closing brace.
+func marshalHead(head *messageHead) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(head); err != nil {
+		return nil, err
+	}
+	return text.EscapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("}\n"))), nil
 }
 
 // writeBytes writes a payload without holding all of it as text.
