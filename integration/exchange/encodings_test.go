@@ -30,6 +30,7 @@ func TestEncodings_AreAsTheTableSays(t *testing.T) {
 		measure(t, dir, ofRaw()), measure(t, dir, ofString()), measure(t, dir, ofJSON()),
 		measure(t, dir, ofFields("cbor", serde.CBOR[scan]())), measure(t, dir, ofFields("msgpack", serde.MsgPack[scan]())),
 		measure(t, dir, ofProtobuf(t)), measure(t, dir, ofCDR(t)), measure(t, dir, ofPlain(t)),
+		measure(t, dir, ofFlatBuffers(t)), measure(t, dir, ofCapnProto(t)),
 	} {
 		measured[row[0]] = row
 	}

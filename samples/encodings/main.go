@@ -36,7 +36,7 @@ func encodings() map[string]func(context.Context, *topic.Participant) (sender, e
 		"raw": rawSender, "string": stringSender,
 		"json": jsonSender, "cbor": cborSender, "msgpack": msgpackSender,
 		"protobuf": protobufSender, "cdr": cdrSender,
-		"plain": plainSender,
+		"plain": plainSender, "flatbuffer": flatbuffersSender, "capnproto": capnprotoSender,
 	}
 }
 

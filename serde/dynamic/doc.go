@@ -6,7 +6,7 @@
 //	sample, err := sub.Receive(ctx)
 //	value, err := converter.ToValue(sample.Type(), sample.Bytes())
 //
-// The encodings string, json, cbor and msgpack describe themselves. protobuf, cdr and plain need the schema that the publisher
+// The encodings string, json, cbor and msgpack describe themselves. protobuf, flatbuffer, capnproto, cdr and plain need the schema that the publisher
 // announces with the topic. Every other type is serde.ErrUndecodable. The package links the libraries of all these encodings.
 //
 // # Generic values

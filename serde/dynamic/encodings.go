@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/capnproto"
 	"github.com/shmbus/shmbus/serde/cdr"
+	"github.com/shmbus/shmbus/serde/flatbuffers"
 	"github.com/shmbus/shmbus/serde/plain"
 	"github.com/shmbus/shmbus/serde/protobuf"
 )
@@ -29,6 +31,8 @@ var encodings = map[string]parser{
 	protobuf.Encoding:     parsed(protobuf.ParseSchema),
 	cdr.Encoding:          parsed(cdr.ParseSchema),
 	plain.Encoding:        parsed(plain.ParseSchema),
+	flatbuffers.Encoding:  parsed(flatbuffers.ParseSchema),
+	capnproto.Encoding:    parsed(capnproto.ParseSchema),
 }
 
 // Supports reports whether payloads of the encoding can be converted, with a schema if the encoding needs one.
