@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
@@ -304,6 +305,67 @@ func TestCodec_Invalid(t *testing.T) {
 		}
 	}
 }
+
+// viewable returns an error for a schema that the viewer Lichtblick does not read: it wants an object whose fields, and the elements of
+// arrays, are objects or have one of four types, and no encoding of text but base64.
+func viewable(schema map[string]any) error {
+	if schema["type"] != "object" {
+		return fmt.Errorf("type %v", schema["type"])
+	}
+	for name, f := range schema["properties"].(map[string]any) {
+		field := f.(map[string]any)
+		if field["type"] == "array" {
+			field = field["items"].(map[string]any)
+		}
+		switch field["type"] {
+		case "boolean", "number", "integer":
+		case "string":
+			if e := field["contentEncoding"]; e != nil && e != "base64" {
+				return fmt.Errorf("%s has encoding %v", name, e)
+			}
+		case "object":
+			if err := viewable(field); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		default:
+			return fmt.Errorf("%s has type %v", name, field["type"])
+		}
+	}
+	return nil
+}
+
+func TestCodec_Viewers(t *testing.T) {
+	type joint struct {
+		Name  string
+		Angle *float64 `json:",omitempty"`
+	}
+	type arm struct {
+		serial
+		Base   base
+		Joints []joint   `json:"joints,omitempty"`
+		Image  []byte    `json:"image,omitzero"`
+		At     time.Time `json:"at"`
+		Fixed  [3]float64
+		State  string `jsonschema:"enum=a,enum=b"`
+	}
+	for goType, ok := range map[reflect.Type]bool{
+		reflect.TypeFor[arm](): true, reflect.TypeFor[base](): true, reflect.TypeFor[collections](): false, reflect.TypeFor[tree](): false,
+	} {
+		schema, err := SchemaOf(goType, serde.Type{Encoding: "json"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc map[string]any
+		if err := json.Unmarshal(schema, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := viewable(doc); (err == nil) != ok {
+			t.Errorf("%v: %v", goType, err)
+		}
+	}
+}
+
+type serial struct{ Serial uint32 }
 
 func TestCodec_Unsupported(t *testing.T) {
 	type deep struct {

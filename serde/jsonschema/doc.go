@@ -26,6 +26,6 @@
 // they are described as text with contentEncoding binary, and in the JSON that package dynamic makes they are base64 too. Time stamps
 // are text with format date-time in all three; so are MessagePack's, of which dynamic makes such text.
 //
-// Viewers such as Lichtblick and Foxglove read no schemas with null, references or values of any type. Types for them have the option
-// omitempty at slices, maps and pointers, and no interfaces.
+// Viewers such as Lichtblick read no schemas with null, references or values of any type. Types for them have the option omitempty at
+// slices and pointers, and neither maps nor interfaces.
 package jsonschema
