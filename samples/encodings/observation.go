@@ -41,14 +41,14 @@ type Image struct {
 	Frame  string `json:"frame" msgpack:"frame"`
 	Width  uint32 `json:"width" msgpack:"width"`
 	Height uint32 `json:"height" msgpack:"height"`
-	Data   []byte `json:"data" msgpack:"data"`
+	Data   []byte `json:"data,omitempty" msgpack:"data,omitempty"`
 }
 
 // A PointCloud has three coordinates for each point, in meters.
 type PointCloud struct {
 	Stamp  int64     `json:"stamp" msgpack:"stamp"`
 	Frame  string    `json:"frame" msgpack:"frame"`
-	Points []float32 `json:"points" msgpack:"points"`
+	Points []float32 `json:"points,omitempty" msgpack:"points,omitempty"`
 }
 
 const (

@@ -24,15 +24,18 @@ type echoOptions struct {
 
 func (a *app) echo() *cobra.Command {
 	var o echoOptions
+	var field string
 	cmd := &cobra.Command{
 		Use:   "echo TOPIC",
 		Short: "Print the next messages of a topic",
 		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
-payloads are decoded and shown as JSON, protobuf too where its publisher announces the schema, everything else in hex. Long arrays and texts are cut where they stand and say how
-much was left out; --full shows all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are
-named where they are missing, and then the exit code is 3.`,
+payloads are decoded and shown as JSON, and so are encodings with a schema, such as protobuf, where the publisher announces
+it; everything else in hex. Long arrays and texts are cut where they stand and say how much was left out; --full shows
+all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are named where they
+are missing, and then the exit code is 3.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
+  shmmon echo robot/pose -n 0 --field position.x
   shmmon echo 'robot/**' -n 0            until interrupted`,
 		Args:              onePattern,
 		ValidArgsFunction: a.complete,
@@ -45,6 +48,13 @@ named where they are missing, and then the exit code is 3.`,
 			case o.history < 0:
 				return cli.Usagef(cmd, "--history %d is negative", o.history)
 			}
+			if field != "" {
+				path, err := text.ParsePath(field)
+				if err != nil {
+					return cli.Usagef(cmd, "--field %w", err)
+				}
+				a.field = &path
+			}
 			if o.n == 0 && !cmd.Flags().Changed("timeout") {
 				o.timeout = 0
 			}
@@ -55,6 +65,7 @@ named where they are missing, and then the exit code is 3.`,
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for each message; 0, and with -n 0 the default, is for ever")
 	cmd.Flags().IntVar(&o.history, "history", 0, "begin with up to so many messages that were published before, of each publisher")
 	cmd.Flags().BoolVar(&o.full, "full", false, "show long arrays, texts and payloads whole")
+	cmd.Flags().StringVar(&field, "field", "", "show only this field of each message, for example pose.position.x or points[0]")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a topic that does not exist yet")
 	return cmd
 }

@@ -17,7 +17,11 @@ const (
 	shortHex  = 64   // bytes of any other
 )
 
-// decode shows a payload as one line of JSON. Without an error nil means that the encoding is not one that can be shown so.
+// A fieldError says that a payload was decoded and lacks the field that is to be shown.
+type fieldError struct{ error }
+
+// decode shows a payload, or one field of it, as one line of JSON. Without an error nil means that the encoding is not one that can be
+// shown so.
 func (a *app) decode(t serde.Type, payload []byte) (json.RawMessage, error) {
 	js, err := a.payloads.ToJSON(t, payload)
 	if errors.Is(err, serde.ErrUndecodable) {
@@ -25,6 +29,11 @@ func (a *app) decode(t serde.Type, payload []byte) (json.RawMessage, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if a.field != nil {
+		if js, err = a.field.Find(js); err != nil {
+			return nil, &fieldError{err}
+		}
 	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, js); err != nil {
@@ -45,6 +54,9 @@ func (a *app) show(t serde.Type, payload []byte, full bool) string {
 		}
 		return s
 	}
+	if errors.As(err, new(*fieldError)) {
+		return fmt.Sprintf("- (%s)", text.Escape(err.Error()))
+	}
 	note := ""
 	if err != nil {
 		note = fmt.Sprintf(" (%s)", text.Escape(err.Error()))
@@ -63,7 +75,7 @@ type payloadReport struct {
 	Data      json.RawMessage `json:"data,omitempty"`
 	Hex       *string         `json:"hex,omitempty"`
 	Truncated bool            `json:"truncated,omitempty"` // hex is only the beginning
-	Error     string          `json:"error,omitempty"`     // why a payload of a known encoding is shown in hex
+	Error     string          `json:"error,omitempty"`     // why a payload of a known encoding is shown in hex, or has no such field
 }
 
 func (a *app) reportPayload(t serde.Type, payload []byte, full bool) payloadReport {
@@ -74,6 +86,9 @@ func (a *app) reportPayload(t serde.Type, payload []byte, full bool) payloadRepo
 	var r payloadReport
 	if err != nil {
 		r.Error = err.Error()
+	}
+	if errors.As(err, new(*fieldError)) {
+		return r
 	}
 	if !full && len(payload) > shortHex {
 		payload, r.Truncated = payload[:shortHex], true

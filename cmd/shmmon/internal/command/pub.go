@@ -14,7 +14,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde"
-	"github.com/shmbus/shmbus/serde/protobuf"
+	"github.com/shmbus/shmbus/serde/dynamic"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -32,7 +32,7 @@ func (a *app) pub() *cobra.Command {
 		Use:   "pub TOPIC JSON",
 		Short: "Publish a message given as JSON",
 		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. Where others publish or subscribe to the topic already, their encoding, type name and
-schema are taken; otherwise it is json without a type name. A message of protobuf is made by its schema.`,
+schema are taken; otherwise it is json without a type name. A message of an encoding that has a schema is made by it.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
   jq .goal plan.json | shmmon pub robot/goal -
@@ -104,7 +104,7 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 	payload, err := a.payloads.FromJSON(kind, js)
 	if errors.Is(err, serde.ErrUndecodable) {
 		without := ""
-		if kind.Encoding == protobuf.Encoding {
+		if dynamic.Supports(kind.Encoding) {
 			without = " without its schema"
 		}
 		err = fmt.Errorf("no payload of encoding %q can be made of JSON%s; choose json, msgpack, cbor or string with --encoding", kind.Encoding, without)

@@ -14,7 +14,7 @@ func TestAPipeIsNoRecording(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"info", "play"} {
+	for _, command := range []string{"info", "play", "cat"} {
 		var stdout, stderr bytes.Buffer
 		code := Run(t.Context(), []string{command, pipe, "--dir", domains(t)}, &stdout, &stderr)
 		if code != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "not a regular file") {

@@ -1,0 +1,57 @@
+package text
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPath_Find(t *testing.T) {
+	const doc = `{"pose":{"x":1.5,"ü y":[10,[20,{"z":"Infinity"}]]},"n":null,"list":[]}`
+	for path, want := range map[string]string{
+		"pose.x": "1.5", "pose": `{"x":1.5,"ü y":[10,[20,{"z":"Infinity"}]]}`, "pose.ü y[0]": "10", "pose.ü y[1][1].z": `"Infinity"`, "n": "null",
+		"pose.y":      `no field pose.y: there is no "y" but ["x" "ü y"]`,
+		"pose.x.y":    `no field pose.x.y: what should have "y" is no object`,
+		"n.x":         `no field n.x: what should have "x" is no object`,
+		"pose[0]":     "no field pose[0]: what should have an index is no array",
+		"n[0]":        "no field n[0]: what should have an index is no array",
+		"list[0]":     "no field list[0]: the array has 0 elements",
+		"pose.ü y[2]": "no field pose.ü y[2]: the array has 2 elements",
+	} {
+		p, err := ParsePath(path)
+		if err != nil || p.String() != path {
+			t.Errorf("%q: %v", path, err)
+		}
+		got, err := p.Find([]byte(doc))
+		if err != nil {
+			got = []byte(err.Error())
+		}
+		if string(got) != want {
+			t.Errorf("%q finds %s, want %s", path, got, want)
+		}
+	}
+	p, err := ParsePath("[1].a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Find([]byte(`[0,{"a":"b"}]`)); err != nil || string(got) != `"b"` {
+		t.Errorf("%s, %v", got, err)
+	}
+	many := "{" + strings.TrimSuffix(strings.Repeat(`"`+strings.Repeat("k", 500)+`":0,`, 1)+`"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":0,"h":0,"i":0,"j":0,"l":0,`, ",") + "}"
+	if _, err := p.Find([]byte("[0," + many + "]")); err != nil {
+		t.Error(err)
+	}
+	if p, err = ParsePath("missing"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Find([]byte(many)); err == nil || !strings.HasSuffix(err.Error(), `"j"], ...`) {
+		t.Error(err)
+	}
+}
+
+func TestParsePath_Refusals(t *testing.T) {
+	for _, path := range []string{"", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[1", "a[1]b", "a.[1]", "a[99999999999]"} {
+		if p, err := ParsePath(path); err == nil {
+			t.Errorf("%q is %+v", path, p)
+		}
+	}
+}

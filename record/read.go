@@ -1,0 +1,93 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
+)
+
+// ReadOptions: the zero value reads the whole file. The regular expressions apply to the topic names of the recording.
+type ReadOptions struct {
+	Topics  *regexp.Regexp // read topics that match; nil = all
+	Exclude *regexp.Regexp // but not these; nil = none
+	// Start and End limit the log time: messages from Start on and before End; zero = no limit.
+	Start, End time.Time
+	// StartElapsed and EndElapsed do the same by the time since the first message on these topics; EndElapsed 0 = no limit.
+	StartElapsed, EndElapsed time.Duration
+	// Memory is the number of bytes for reading the file, as in PlayOptions.
+	Memory uint64
+}
+
+// A Message is a recorded message.
+type Message struct {
+	Topic       string
+	Type        serde.Type // its schema is the same memory for all messages of a channel
+	Publisher   string     // its identity, as Info has it; empty = unknown
+	Sequence    uint64     // of the publisher, if it is known, or else of the channel
+	LogTime     time.Time  // when it was recorded
+	PublishTime time.Time
+	Payload     []byte // valid as long as it is referenced
+}
+
+// Read calls each with the messages of an MCAP file from any tool, by log time; messages of equal log time keep the order of the file. It
+// ends with the first error of each, or with that of ctx. The file is read twice: first for its contents. The memory use is bounded.
+// Damaged parts are skipped and reported in Summary.Damage, beside which Messages and Bytes are filled in.
+func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Message) error) (Summary, error) {
+	summary := Summary{Path: path}
+	var o ReadOptions
+	if opts != nil {
+		o = *opts
+	}
+	f, size, err := openRecording(path)
+	if err != nil {
+		return summary, fmt.Errorf("read: %w", err)
+	}
+	defer f.Close()
+	wants := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
+	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return wants.wants(c.Topic) })
+	if err != nil {
+		return summary, fmt.Errorf("read %s: %w", path, err)
+	}
+	summary.FileSize = size
+	damage := plan.Damage
+	from := newAttribution()
+	from.addNew(0, plan.Stats.Metadata, &damage)
+	if damage != nil {
+		summary.Damage = damage
+	}
+	for m, err := range plan.InOrder() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return summary, fmt.Errorf("read %s: %w", path, err)
+		}
+		at := wallTime(m.LogTime)
+		if o.past(at, m.LogTime-plan.Start) {
+			break
+		}
+		if at.Before(o.Start) || m.LogTime-plan.Start < uint64(max(o.StartElapsed, 0)) {
+			continue
+		}
+		p, sequence := from.publisher(&m)
+		err = each(&Message{
+			Topic: m.Channel.Topic, Type: typeOf(m.Channel), Publisher: p.ID, Sequence: sequence,
+			LogTime: at, PublishTime: wallTime(m.PublishTime), Payload: m.Data,
+		})
+		if err != nil {
+			return summary, err
+		}
+		summary.Messages++
+		summary.Bytes += uint64(len(m.Data))
+	}
+	return summary, nil
+}
+
+// past reports whether a message, and so each one after it, is too late.
+func (o *ReadOptions) past(at time.Time, since uint64) bool {
+	return !o.End.IsZero() && !at.Before(o.End) || o.EndElapsed > 0 && since >= uint64(o.EndElapsed)
+}
