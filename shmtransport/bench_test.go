@@ -40,3 +40,26 @@ func BenchmarkReceive(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkReader_SkipStale measures what a receive after a stall costs, per stale sample.
+func BenchmarkReader_SkipStale(b *testing.B) {
+	for _, size := range []int{64, 1024} {
+		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+			const depth = 1024
+			h := newEntryRing(b, WriterOptions{Depth: depth, MaxPayload: size})
+			r := h.reader(LinkRequest{}, ReaderOptions{MaxAge: 1})
+			payloads := make([][]byte, depth)
+			for i := range payloads {
+				payloads[i] = make([]byte, size)
+			}
+			for n := 0; n < b.N; n += depth {
+				b.StopTimer()
+				h.w.PublishBatch(b.Context(), payloads)
+				b.StartTimer()
+				if s, ok, err := tryReceive(r); ok || err != nil {
+					b.Fatal(s.Sequence(), err)
+				}
+			}
+		})
+	}
+}

@@ -29,14 +29,15 @@ type fixture struct {
 	Limit    int64         // bytes of slots
 	Loans    int           // to begin and not to end
 
-	Sub      string // pattern to subscribe
-	Lossless bool
-	Take     takes
-	Behind   int           // with takeByTurns: samples to publish before the first is taken
-	Pause    time.Duration // after each taken sample
-	Hold     int           // samples to take first and keep
-	Many     int           // subscriptions besides
-	Linger   bool          // start programs that outlive the process, and reply with their pids
+	Sub        string // pattern to subscribe
+	Lossless   bool
+	Take       takes
+	Behind     int           // with takeByTurns: samples to publish before the first is taken
+	Pause      time.Duration // after each taken sample
+	Hold       int           // samples to take first and keep
+	Many       int           // subscriptions besides
+	Separation time.Duration // the least between samples that are taken
+	Linger     bool          // start programs that outlive the process, and reply with their pids
 }
 
 // takes says which samples a fixture takes.
@@ -69,7 +70,7 @@ func runFixture(stop context.Context, parent *subproc.Parent, r fixture) error {
 	}
 	var s *topic.Subscriber[[]byte]
 	if r.Sub != "" {
-		if s, err = topic.NewSubscriber(ctx, p, r.Sub, &topic.SubscriberOptions[[]byte]{Lossless: r.Lossless}); err != nil {
+		if s, err = topic.NewSubscriber(ctx, p, r.Sub, &topic.SubscriberOptions[[]byte]{Lossless: r.Lossless, MinSeparation: r.Separation}); err != nil {
 			return err
 		}
 	}

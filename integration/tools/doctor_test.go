@@ -129,6 +129,8 @@ func TestDoctor_SlowSubscriptions(t *testing.T) {
 			{Pub: "t", Interval: time.Millisecond}, {Sub: "t", Pause: 40 * time.Millisecond}}},
 		"takes nothing": {doctor.NotTaking, []fixture{
 			{Pub: "t", Interval: time.Millisecond}, {Sub: "t", Take: takeNone}}},
+		"takes nothing after it has filtered": {doctor.NotTaking, []fixture{
+			{Pub: "t", Interval: time.Millisecond}, {Sub: "t", Separation: 10 * time.Millisecond, Hold: 5, Take: takeNone}}},
 		"is near the end of the ring": {doctor.Lagging, []fixture{
 			{Pub: "t", Interval: 5 * time.Millisecond, Depth: 64, Behind: 61, Sub: "t", Take: takeByTurns}}},
 		"holds a publisher up": {doctor.HoldingUp, []fixture{
