@@ -89,7 +89,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 	l.attach(page, 8)
 	l.readerID, l.key, l.history = 9, linkKey(0, 1), history
 	if l.passive = passive; passive {
-		l.begin(startFor(uint64(history), l.newest(), l.ring.Depth()))
+		l.begin(l.startWithoutAdmission())
 	}
 	r := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
 	defer r.Close()
