@@ -30,7 +30,7 @@ func received[T any](t *testing.T, sub *Subscriber[T], key func(T) string) (orde
 			return order, newest
 		}
 		v, err := s.Value()
-		if err != nil || s.Lost() != 0 {
+		if err != nil || s.Lost() != 0 || !s.Latched() {
 			t.Fatalf("%v after %d lost, %v", v, s.Lost(), err)
 		}
 		order, newest[key(v)] = append(order, key(v)), v

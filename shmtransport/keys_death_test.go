@@ -1,0 +1,112 @@
+//go:build shmbus_failpoints
+
+package shmtransport
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/mem"
+)
+
+// newestIn returns the newest sample of each key that a reader finds in memory of a dead publisher.
+func newestIn(t *testing.T, v view, id PublisherID, passive bool) map[string]int {
+	t.Helper()
+	l, err := openLink(v, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.attach(mem.Alloc(linkPageSize), 64)
+	l.exited.Store(true)
+	if l.passive = passive; passive {
+		l.begin(l.startWithoutAdmission())
+	}
+	r := NewReader(new(ReaderSet), nil, ReaderOptions{Spin: -1})
+	defer r.Close()
+	r.addLink(l)
+	newest := map[string]int{}
+	for {
+		s, ok, err := tryReceive(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return newest
+		}
+		key, number, _ := strings.Cut(strings.TrimRight(string(s.Payload()), "."), " ")
+		newest[key], _ = strconv.Atoi(number)
+		s.Release()
+	}
+}
+
+// After each step of a publisher's death its memory has the newest sample of each key.
+func TestKeys_DeathAfterEveryStep(t *testing.T) {
+	h := newEntryRing(t, WriterOptions{Depth: 4, MaxKeys: 6, MemoryLimit: 40 << 10})
+	before, after := map[string]int{}, map[string]int{}
+	reading := false
+	steps := map[string]int{}
+	failpoint.Visit(func(step string) {
+		if reading || strings.HasPrefix(step, "admit.") {
+			return
+		}
+		reading = true
+		defer func() { reading = false }()
+		steps[step]++
+		v := hostileView(mem.Alloc(int(h.store.size)))
+		for _, p := range h.store.chunks {
+			copy(v[p.off:], p.b)
+		}
+		for _, passive := range []bool{false, true} {
+			if got := newestIn(t, v, h.w.ID(), passive); !maps.Equal(got, before) && !maps.Equal(got, after) {
+				t.Fatalf("after %s (passive %v): %v, not %v or %v", step, passive, got, before, after)
+			}
+		}
+	})
+	defer failpoint.Visit(func(string) {})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	var held []Sample
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 400 {
+		key := fmt.Sprint("key", random.IntN(6))
+		after = maps.Clone(before)
+		if random.IntN(10) == 0 && i > 20 && h.w.keys.newest[h.w.keys.index[key]].sequence != h.w.seq { // the ring keeps the newest sample
+			delete(after, key)
+			h.w.Dispose(key)
+		} else {
+			after[key] = i
+			payload := fmt.Sprint(key, " ", i, strings.Repeat(".", random.IntN(2)*random.IntN(4000)))
+			_, err := h.w.PublishKey(t.Context(), key, []byte(payload))
+			for errors.As(err, new(*NoSlotError)) && len(held) > 0 {
+				held[0].Release()
+				held = held[1:]
+				_, err = h.w.PublishKey(t.Context(), key, []byte(payload))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		before = after
+		if random.IntN(5) == 0 {
+			reading = true
+			s, ok, err := tryReceive(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				held = append(held, s)
+			}
+			reading = false
+		}
+	}
+	for _, step := range []string{"publish.word", "publish.head", "publish.retire", "publish.count", "key.word", "key.retire", "key.dispose", "takeback.word", "reclaim.free"} {
+		if steps[step] == 0 {
+			t.Errorf("no step %s in %v", step, steps)
+		}
+	}
+}
