@@ -111,3 +111,78 @@ func TestKeys_DeathAfterEveryStep(t *testing.T) {
 		}
 	}
 }
+
+// A publisher that replaces every sample after any step of a reader never makes it read a slot that was reused.
+func TestKeys_ReplacedAfterEveryStep(t *testing.T) {
+	for _, passive := range []bool{false, true} {
+		for _, lost := range []bool{false, true} {
+			steps := map[string]int{}
+			for _, at := range []string{"key.scan", "take.load", "take.used", "take.mark", "take.check", "take.read", "take.count"} {
+				h := newEntryRing(t, WriterOptions{Depth: 2, MaxKeys: 8})
+				number := 0
+				connect := func() *Reader {
+					if passive {
+						return h.passiveReader(0)
+					}
+					return h.reader(LinkRequest{}, ReaderOptions{})
+				}
+				update := func() {
+					for range 6 { // more than the slots that are free
+						for key := range 4 {
+							number++
+							h.publishKey(fmt.Sprint(key), fmt.Sprint(key, " ", number))
+						}
+					}
+				}
+				r := connect()
+				update()
+				if !lost {
+					r = connect()
+				}
+				r.opts.Failed = func(_ PublisherID, err error) { t.Errorf("after %s: %v", at, err) }
+				var stopped bool
+				failpoint.Visit(func(step string) {
+					if steps[step]++; step == at && !stopped {
+						stopped = true
+						update()
+						h.w.pool.reclaim(h.w)
+						update()
+						stopped = false
+					}
+				})
+				var last uint64
+				var held []Sample
+				for range 40 {
+					s, ok, err := tryReceive(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !ok {
+						break
+					}
+					var key, n int
+					if _, err := fmt.Sscan(string(s.Payload()), &key, &n); err != nil || uint64(n) != s.Sequence() || s.Sequence() <= last {
+						t.Fatalf("after %s: sample %d after %d is %q", at, s.Sequence(), last, s.Payload())
+					}
+					last = s.Sequence()
+					if held = append(held, s); len(held) > 3 {
+						if want := fmt.Sprint(held[0].Sequence()); !strings.HasSuffix(string(held[0].Payload()), " "+want) {
+							t.Fatalf("after %s: held sample %s is %q", at, want, held[0].Payload())
+						}
+						held[0].Release()
+						held = held[1:]
+					}
+				}
+				failpoint.Visit(func(string) {})
+				for _, s := range held {
+					s.Release()
+				}
+				drain(t, r)
+				h.checkSlots()
+			}
+			if steps["key.scan"] == 0 || steps["take.load"] == 0 || !passive && steps["take.mark"] == 0 {
+				t.Errorf("passive %v, lost %v: %v", passive, lost, steps)
+			}
+		}
+	}
+}
