@@ -65,6 +65,9 @@ func (w *Writer) setNewest(entry uint32, id slotID) {
 	old := t.newest[entry]
 	mem.Release64(&t.words[entry], ring.Word(w.seq, uint32(id)))
 	failpoint.At("key.word")
+	if old.slot == noSlot {
+		w.stats.SetKeys(len(t.index))
+	}
 	t.newest[entry] = keyedSample{w.seq, id}
 	w.pool.pin(id)
 	w.leaveKeyTable(old)
@@ -98,6 +101,7 @@ func (w *Writer) Dispose(key string) bool {
 	t.words[entry].Store(0)
 	failpoint.At("key.dispose")
 	delete(t.index, key)
+	w.stats.SetKeys(len(t.index))
 	t.free = append(t.free, entry)
 	w.leaveKeyTable(t.newest[entry])
 	return true

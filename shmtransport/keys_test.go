@@ -244,13 +244,16 @@ func TestKeys_Limit(t *testing.T) {
 	if _, err := loan.CommitKey(t.Context(), "c", 1); !errors.As(err, &limit) || loan.Active() {
 		t.Fatal(err)
 	}
-	if f := h.w.Stats(); f.Messages != 2 || f.Failed != 2 || f.Loans != 0 {
-		t.Errorf("%d published, %d failed, %d loans", f.Messages, f.Failed, f.Loans)
+	if f := h.w.Stats(); f.Messages != 2 || f.Failed != 2 || f.Loans != 0 || f.Keys != 2 {
+		t.Errorf("%d published, %d failed, %d loans, %d keys", f.Messages, f.Failed, f.Loans, f.Keys)
 	}
 	h.checkSlots()
 	h.publishKey("a", "4")
 	if !h.w.Dispose("b") || h.w.Dispose("b") || h.w.Dispose("c") {
 		t.Fatal("not the key that there was")
+	}
+	if f := h.w.Stats(); f.Keys != 1 {
+		t.Errorf("%d keys", f.Keys)
 	}
 	h.publishKey("c", "5")
 	h.publishKey("c", "6")
