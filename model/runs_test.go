@@ -8,6 +8,7 @@ const (
 	lost       = "lostsome"
 	miscounted = "miscounted"
 	unmapped   = "unmapped"
+	missed     = "missedkey"
 	stuck      = "invalid end state"
 )
 
@@ -26,6 +27,11 @@ func runs() []run {
 		{"slots", "-DMEMORY=tso -DLATEST=1 -DPUBLISHES=4 -DSLOTS=1", ""},
 		{"slots", "-DMEMORY=tso -DSHRINKS=1 -DPUBLISHES=5 -DSLOTS=1 -DDEPTH=1 -DMARKS=1", ""},
 		{"slots", "-DMEMORY=tso -DREADERS=2 -DLOSSLESS=1 -DDEPTH=1 -DMARKS=1 -DPUBLISHES=3 -DSLOTS=1", ""},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DPUBLISHES=4 -DSLOTS=2 -DDEPTH=1", ""},
+		{"slots", "-DMEMORY=weak -DKEYS=1 -DPUBLISHES=4 -DSLOTS=2 -DDEPTH=1", ""},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DPUBLISHERDIES=1 -DPUBLISHES=4 -DSLOTS=2 -DDEPTH=1", ""},
+		{"slots", "-DMEMORY=tso -DKEYS=2 -DPUBLISHES=5 -DSLOTS=2 -DDEPTH=1 -DMARKS=1", ""},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DSLOTS=3 -DPUBLISHES=4", ""},
 		// Without queues of stores nothing would show that the fence is needed.
 		{"slots", "-DMEMORY=sc -DBROKEN=fence_left_out" + short, ""},
 		{"slots", "-DMEMORY=tso -DBROKEN=fence_left_out" + short, freed},
@@ -50,6 +56,11 @@ func runs() []run {
 		{"slots", "-DMEMORY=tso -DBROKEN=hole_under_retired -DSHRINKS=1" + short, torn},
 		{"slots", "-DMEMORY=tso -DBROKEN=used_after_check" + short, freed},
 		{"slots", "-DMEMORY=tso -DBROKEN=end_without_last_look" + short, miscounted},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DBROKEN=key_slot_retired" + short, missed},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DBROKEN=key_taken_back" + short, missed},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DPUBLISHERDIES=1 -DBROKEN=key_before_word" + short, missed},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DBROKEN=key_not_checked" + short, freed},
+		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DBROKEN=key_freed_at_once" + short, torn},
 
 		{"entries", "-DMEMORY=tso", ""},
 		{"entries", "-DMEMORY=weak", ""},

@@ -26,6 +26,11 @@
 #define hole_under_retired      19
 #define used_after_check        20
 #define end_without_last_look   21
+#define key_slot_retired        22
+#define key_taken_back          23
+#define key_before_word         24
+#define key_not_checked         25
+#define key_freed_at_once       26
 
 #ifndef BROKEN
 #define BROKEN 0
@@ -57,6 +62,9 @@
 #ifndef SHRINKS
 #define SHRINKS 0     /* whether memory is given back */
 #endif
+#ifndef KEYS
+#define KEYS 0        /* whether samples with odd numbers are of a key, whose newest is kept; 2: until the publisher disposes of it */
+#endif
 #ifndef READERDIES
 #define READERDIES 0
 #endif
@@ -82,7 +90,12 @@
 #define CURSOR(r)  (PAGE(r) + 1)
 #define USED(r)    (PAGE(r) + 2)
 #define MARK(r, k) (PAGE(r) + 3 + (k))
-#define CELLS      (STATE + 1 + READERS * (MARKS + 3))
+#define TABLE      (STATE + 1 + READERS * (MARKS + 3)) /* of the key */
+#if KEYS
+#define CELLS      (TABLE + 1)
+#else
+#define CELLS      TABLE
+#endif
 
 #define WRITERS (READERS + 1)
 #define PUB     READERS           /* the publisher's number as a writer; a reader has its own */
@@ -111,7 +124,7 @@ byte published;                   /* newest sequence whose word was stored */
 byte held[ALLSLOTS];              /* how many checked marks name the slot */
 byte missed[READERS];             /* what was gone when the reader was admitted */
 bool done[READERS];
-bool torn, freedheld, leaked, lostsome, miscounted, unmapped;
+bool torn, freedheld, leaked, lostsome, miscounted, unmapped, missedkey;
 
 /* A free slot, or none. */
 inline pick() {
@@ -238,14 +251,44 @@ inline shrink() {
 	}
 }
 
+/* Whether a slot is not taken back. */
+#if KEYS && BROKEN != key_taken_back
+#define KEPT(s) ((s) == keyslot)
+#else
+#define KEPT(s) false
+#endif
+
+/* The key's newest sample was published. */
+inline setkey() {
+#if BROKEN != key_before_word
+	release(PUB, TABLE, ringword(seq, inentry[seq % DEPTH]));    /* step key.word */
+#endif
+	d_step {                                                     /* step key.retire */
+		leavetable();
+		keyslot = inentry[seq % DEPTH];
+		keyseq = seq
+	}
+}
+
+inline leavetable() {
+	if
+#if BROKEN == key_freed_at_once
+	:: keyslot != NOSLOT && inentry[keyseq % DEPTH] != keyslot -> place[keyslot] = free
+#else
+	:: keyslot != NOSLOT && inentry[keyseq % DEPTH] != keyslot -> place[keyslot] = retired
+#endif
+	:: else
+	fi
+}
+
 /* Takes back the oldest samples until a slot is free, none that is held or that a lossless reader has still to take. */
 inline takeback() {
 	fence(PUB);
 	lookatmarks();
 	at = (seq < DEPTH -> 1 : seq + 1 - DEPTH);
 	do
-	:: at <= seq && slot == NOSLOT && (inentry[at % DEPTH] == NOSLOT || (noted & (1 << inentry[at % DEPTH]))) -> at++
-	:: at <= seq && slot == NOSLOT && inentry[at % DEPTH] != NOSLOT && !(noted & (1 << inentry[at % DEPTH])) ->
+	:: at <= seq && slot == NOSLOT && (inentry[at % DEPTH] == NOSLOT || KEPT(inentry[at % DEPTH]) || (noted & (1 << inentry[at % DEPTH]))) -> at++
+	:: at <= seq && slot == NOSLOT && inentry[at % DEPTH] != NOSLOT && !KEPT(inentry[at % DEPTH]) && !(noted & (1 << inentry[at % DEPTH])) ->
 #if BROKEN != taken_back_untaken
 		lookattaken(at);
 		if
@@ -317,9 +360,19 @@ inline admit() {
 	r = 0
 }
 
+/* Whether the slot of a sample that left the ring is still in use. */
+#if KEYS && BROKEN != key_slot_retired
+#define PINNED(s) ((s) == keyslot)
+#else
+#define PINNED(s) false
+#endif
+
 proctype publisher() {
 	byte seq, tries, slot, at, r, k, s, v, used, noted;
 	byte inentry[DEPTH];
+#if KEYS
+	byte keyseq, keyslot = NOSLOT;
+#endif
 	byte place[ALLSLOTS];
 	bool asked[READERS], watched[READERS];
 	bool grown, again, closing;
@@ -346,6 +399,12 @@ proctype publisher() {
 		if
 		:: slot == NOSLOT -> skip                            /* the publish fails */
 		:: slot != NOSLOT ->
+#if BROKEN == key_before_word
+			if
+			:: (seq + 1) % 2 == 1 -> release(PUB, TABLE, ringword(seq + 1, slot))
+			:: else
+			fi;
+#endif
 #if BROKEN == word_before_payload
 			atomic { release(PUB, WORD(seq + 1), ringword(seq + 1, slot)); published = seq + 1 };
 #endif
@@ -374,7 +433,7 @@ proctype publisher() {
 			d_step { /* step publish.retire */
 				seq++;
 				if
-				:: inentry[seq % DEPTH] != NOSLOT ->
+				:: inentry[seq % DEPTH] != NOSLOT && !PINNED(inentry[seq % DEPTH]) ->
 #if BROKEN == freed_at_once
 					place[inentry[seq % DEPTH]] = free
 #else
@@ -386,7 +445,21 @@ proctype publisher() {
 				inentry[seq % DEPTH] = slot;
 				slot = 0
 			}
+#if KEYS
+			if
+			:: seq % 2 == 1 -> setkey()
+			:: else
+			fi
+#endif
 		fi;
+#if KEYS == 2
+		if
+		:: keyslot != NOSLOT && tries == 3 ->
+			store(PUB, TABLE, 0);                                /* step key.dispose */
+			d_step { leavetable(); keyslot = NOSLOT }
+		:: else
+		fi;
+#endif
 #if SHRINKS
 		if
 		:: grown && place[GROWN] == free -> shrink()
@@ -459,10 +532,10 @@ inline setmark() {
 }
 
 /* Loads the word again; what is named by it still is held from here on. */
-inline checkmark(q) {
+inline checkmark(c, q) {
 	d_step {                                                     /* step take.check */
 		released(me) ->
-		again = memory[WORD(q)] != w;
+		again = memory[c] != w;
 		if
 		:: !again -> heldseq[k] = q; heldslot[k] = slotof(w); held[slotof(w)]++
 		:: else
@@ -481,8 +554,8 @@ inline readheader() {
 	assert(!torn)
 }
 
-/* Claims the sample of sequence q, of which w is the word, and says in again whether it was another's meanwhile. */
-inline claim(q) {
+/* Claims the sample of sequence q, of which w is the word, loaded from c, and says in again whether it was another's meanwhile. */
+inline claim(c, q) {
 	again = false;
 #if BROKEN != used_after_check && BROKEN != checked_before_marked
 	usemark();
@@ -491,7 +564,7 @@ inline claim(q) {
 	release(me, CURSOR(me), cursor + 1);
 #endif
 #if BROKEN == checked_before_marked
-	checkmark(q);
+	checkmark(c, q);
 	usemark();
 	if
 	:: !again -> store(me, MARK(me, k), slotof(w) + 1)
@@ -502,10 +575,10 @@ inline claim(q) {
 	d_step { again = false; heldseq[k] = q; heldslot[k] = slotof(w); held[slotof(w)]++ }
 #elif BROKEN == mark_not_fenced
 	release(me, MARK(me, k), slotof(w) + 1);
-	checkmark(q);
+	checkmark(c, q);
 #else
 	setmark();
-	checkmark(q);
+	checkmark(c, q);
 #endif
 #if BROKEN == used_after_check
 	usemark();
@@ -517,6 +590,27 @@ inline claim(q) {
 #endif
 	:: else -> readheader()
 	fi
+}
+
+/* The key's newest sample, if it is among those that the reader skipped. */
+inline takekey() {
+	load(me, TABLE, w);                                          /* step key.scan */
+	if
+	:: seqof(w) >= from && seqof(w) < cursor ->
+#if BROKEN == key_not_checked
+		setmark();
+		d_step { again = false; heldseq[k] = seqof(w); heldslot[k] = slotof(w); held[slotof(w)]++ }
+		readheader();
+#else
+		claim(TABLE, seqof(w));
+#endif
+		if
+		:: again -> passover(cursor - from)
+		:: !again -> passover(cursor - from - 1); d_step { received++; keyseen = seqof(w) }
+		fi
+	:: else -> passover(cursor - from)
+	fi;
+	from = 0
 }
 
 /* What Receive does: one sample. */
@@ -532,20 +626,28 @@ inline takeone() {
 		:: v < published -> v++
 		:: break
 		od;
+#if KEYS
+		from = cursor;
+#else
 		passover(v + 1 - DEPTH - cursor);
+#endif
 		cursor = v + 1 - DEPTH;
 		v = 0;
 		store(me, CURSOR(me), cursor)                            /* step skip.cursor */
+#if KEYS
+		;
+		takekey()
+#endif
 	:: seqof(w) == cursor && slotof(w) == WITHDRAWN ->
 		passover(1);
 		cursor++;
 		release(me, CURSOR(me), cursor)                          /* step skip.cursor */
 	:: seqof(w) == cursor && slotof(w) != WITHDRAWN ->
-		claim(cursor);
+		claim(WORD(cursor), cursor);
 		if
 		:: again
 		:: !again ->
-			d_step { received++; cursor++ }
+			d_step { received++; if :: KEYS && cursor % 2 == 1 -> keyseen = cursor :: else fi; cursor++ }
 			release(me, CURSOR(me), cursor)                      /* step take.cursor */
 		fi
 	fi;
@@ -581,7 +683,7 @@ inline takerun() {
 	:: got < n ->
 		k = order[got];
 		w = batchword[k];
-		checkmark(cursor);
+		checkmark(WORD(cursor), cursor);
 		if
 		:: again -> break
 		:: else -> readheader(); batchword[k] = 0; received++; cursor++; got++
@@ -623,7 +725,10 @@ inline letgo(m) {
 inline look(m) { d_step { torn = torn || overwritten(m) } assert(!torn) }
 
 proctype reader(byte me) {
-	byte cursor, w, v, k, high, lost, received;
+	byte cursor, w, v, k, high, lost, received, keyseen;
+#if KEYS
+	byte from;
+#endif
 	byte heldseq[MARKS], heldslot[MARKS];
 	byte batchword[MARKS];
 #if BATCH
@@ -644,7 +749,7 @@ proctype reader(byte me) {
 		:: k < MARKS && cursor > 1 ->
 			load(me, WORD(cursor - 1), w);
 			if
-			:: seqof(w) == cursor - 1 && slotof(w) != WITHDRAWN -> claim(cursor - 1)
+			:: seqof(w) == cursor - 1 && slotof(w) != WITHDRAWN -> claim(WORD(cursor - 1), cursor - 1)
 			:: else
 			fi;
 			d_step { w = 0; k = 0; again = false }
@@ -657,6 +762,8 @@ proctype reader(byte me) {
 	:: over && heldseq[0] == 0 && heldseq[MARKS - 1] == 0 -> miscounted = received + lost != published; break
 	od;
 	assert(!miscounted);
+	missedkey = KEYS == 1 && published > 0 && keyseen != published - 1 + published % 2;
+	assert(!missedkey);
 	drained(me);
 	done[me] = true;
 	goto end;
@@ -674,7 +781,7 @@ dead:
 			k++
 		:: else -> break
 		od;
-		k = 0; w = 0; v = 0; cursor = 0; lost = 0; received = 0; high = 0;
+		k = 0; w = 0; v = 0; cursor = 0; lost = 0; received = 0; high = 0; keyseen = 0;
 		over = false; sawend = false; mapped = false; again = false
 	}
 	drained(me);

@@ -47,7 +47,7 @@ func marks(t *testing.T) (all []mark) {
 
 // protocols are the tables of steps that are modelled, by the first part of the steps' names.
 func protocols() []string {
-	return []string{"admit", "removereader", "publish", "small", "reclaim", "takeback", "grow", "shrink", "take", "copy", "skip",
+	return []string{"admit", "removereader", "publish", "small", "reclaim", "takeback", "grow", "shrink", "key", "take", "copy", "skip",
 		"sleep", "backpressure", "disconnect", "close"}
 }
 

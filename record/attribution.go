@@ -19,8 +19,9 @@ const (
 
 // A rangeRecord is the metadata value of a range of sequence numbers.
 type rangeRecord struct {
-	Publisher  string `json:"publisher"` // "" = several publishers that are not distinguished
-	Sequence   uint64 `json:"sequence"`  // the publisher's sequence of the first message
+	Publisher  string `json:"publisher"`        // "" = several publishers that are not distinguished
+	Sequence   uint64 `json:"sequence"`         // the publisher's sequence of the first message
+	Passed     uint64 `json:"passed,omitempty"` // messages just before the first one that are not missing
 	Unit       string `json:"unit,omitempty"`
 	Executable string `json:"executable,omitempty"`
 	PID        int    `json:"pid,omitempty"`
@@ -54,6 +55,7 @@ type recordedStream struct {
 type sequenceRange struct {
 	from      uint32 // sequence in the file
 	sequence  uint64 // the publisher's sequence of the same message
+	passed    uint64 // messages just before it that are not missing
 	publisher *recordedPublisher
 }
 
@@ -112,7 +114,7 @@ func (a *attribution) addRange(key, value string) error {
 	}
 	s := a.stream(name)
 	s.sorted = len(s.ranges) == 0 || s.sorted && s.ranges[len(s.ranges)-1].from < uint32(first)
-	s.ranges = append(s.ranges, sequenceRange{uint32(first), r.Sequence, p})
+	s.ranges = append(s.ranges, sequenceRange{uint32(first), r.Sequence, r.Passed, p})
 	return nil
 }
 
@@ -146,6 +148,16 @@ func (a *attribution) publisher(m *mcapfile.Message) (*recordedPublisher, uint64
 		return r.publisher, r.sequence + uint64(m.Sequence-r.from)
 	}
 	return s.fallback, uint64(m.Sequence)
+}
+
+// passed returns the number of messages just before a message that are not missing.
+func (a *attribution) passed(m *mcapfile.Message) uint64 {
+	if s := a.channels[m.Channel]; s != nil {
+		if r := s.find(m.Sequence); r != nil && r.from == m.Sequence {
+			return r.passed
+		}
+	}
+	return 0
 }
 
 func (a *attribution) open(c *mcapfile.Channel) *recordedStream {

@@ -149,6 +149,34 @@ func TestRecord_LatchedSampleFromBeforeTheStart(t *testing.T) {
 	}
 }
 
+// The newest samples of keys are in the recording, and those between them are not missing.
+func TestRecord_KeysFromBeforeTheStart(t *testing.T) {
+	o := domain(t)
+	sender, p := join(t, o), join(t, o)
+	pub := publisher(t, sender, "doors", &topic.PublisherOptions[string]{Key: func(s string) string { return s[:1] }, Depth: 4})
+	for i := range 50 {
+		publish(t, pub, fmt.Sprint("abcdef"[i%6:i%6+1], i))
+	}
+	for range 100 {
+		publish(t, pub, "busy")
+	}
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	r := start(t, p, path, RecordOptions{})
+	publish(t, pub, "x", "y")
+	r.stop()
+	got := ""
+	for _, m := range messages(t, path) {
+		got += string(m.Data) + " "
+	}
+	if got != "c44 d45 e46 f47 a48 busy x y " {
+		t.Errorf("recorded %q", got)
+	}
+	info, err := ReadInfo(path)
+	if err != nil || info.SequenceGaps != 0 || info.Messages != 8 || info.Topics[0].Publishers != 1 {
+		t.Errorf("%d gaps in %d messages of %d publishers, %v", info.SequenceGaps, info.Messages, info.Topics[0].Publishers, err)
+	}
+}
+
 func TestRecord_EverythingBeforeTheStop(t *testing.T) {
 	o := domain(t)
 	sender, p := join(t, o), join(t, o)

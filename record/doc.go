@@ -14,7 +14,8 @@
 // metadata has "shmbus.encoding", "shmbus.stream" and, where it applies, "shmbus.latched". The sequence numbers of a
 // channel are divided into ranges, each of one publisher. The metadata records "shmbus.publishers" and
 // "shmbus.publishers.ended" describe the ranges and the publishers. Within a range, a gap in the sequence numbers is a
-// loss.
+// loss. A range that says "passed" begins after messages that are not missing: of a topic with keys only the newest of each from before
+// the recording.
 //
 // The encoding of a topic is written unchanged. MCAP also knows the names "msgpack", "cbor", "json" and "protobuf"; "raw"
 // and "string" are specific to shmbus. A type with a name or a schema gets an MCAP schema record, without data if it has

@@ -108,7 +108,7 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 		}
 		known = from.addNew(known, r.Metadata(), &damage)
 		p, number := from.publisher(&m)
-		t.add(&m, payload, p, number)
+		t.add(&m, payload, p, number, from.passed(&m))
 		info.Messages++
 		info.Bytes += payload
 		first, last = min(first, m.LogTime), max(last, m.LogTime)
@@ -152,7 +152,7 @@ func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
 	return t
 }
 
-func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, number uint64) {
+func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, number, passed uint64) {
 	t.Messages++
 	t.Bytes += size
 	t.Smallest, t.Largest = min(t.Smallest, size), max(t.Largest, size)
@@ -162,7 +162,7 @@ func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, 
 		i = new(PublisherInfo)
 		t.publishers[p] = i
 	}
-	i.add(m, number)
+	i.add(m, number, passed)
 }
 
 func (t *TopicInfo) finish() {

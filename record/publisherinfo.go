@@ -28,12 +28,13 @@ type PublisherInfo struct {
 // listedPublishers is the number of publishers of a topic that TopicInfo lists.
 const listedPublishers = 100
 
-func (i *PublisherInfo) add(m *mcapfile.Message, number uint64) {
+// add counts a message. number is its publisher's sequence, and passed the number of messages just before it that are not missing.
+func (i *PublisherInfo) add(m *mcapfile.Message, number, passed uint64) {
 	if i.Messages == 0 {
 		i.first, i.last = m.LogTime, m.LogTime
 	} else if step := uint32(number - i.number); step > 1 && step < 1<<31 {
 		// Numbers wrap. A step of more than half of the range is a step back, or the file has no sequence numbers.
-		i.SequenceGaps += uint64(step - 1)
+		i.SequenceGaps += uint64(step-1) - min(passed, uint64(step-1))
 	}
 	i.number = number
 	i.Messages++

@@ -41,15 +41,21 @@ type ranges struct {
 	budget   int // bytes left
 }
 
-// number returns the sequence number in the file for a source's message; own is the publisher's sequence. It may change the
-// source's channel, to nil if the file has no room for another one.
-func (r *ranges) number(src *source, own uint64) (uint32, error) {
+// number returns the sequence number in the file for a source's message; own is the publisher's sequence, and lost messages are missing
+// before it. It may change the source's channel, to nil if the file has no room for another one.
+func (r *ranges) number(src *source, own, lost uint64) (uint32, error) {
 	n := &src.numbers
 	after := own - n.own // larger than any room if own precedes the range
+	if n.room > 0 && after > n.used+lost {
+		passed := after - n.used - lost
+		r.free(src)
+		n.next = 0
+		return r.begin(src, own, passed)
+	}
 	if after >= n.room {
 		grown := n.room > 0 && n.from+n.room == src.channel.next && n.grow(after)
 		if !grown {
-			return r.begin(src, own)
+			return r.begin(src, own, 0)
 		}
 		src.channel.next = n.from + n.room
 	}
@@ -66,8 +72,9 @@ func (n *numbers) grow(after uint64) bool {
 	return true
 }
 
-// begin starts a new range of a source with a message.
-func (r *ranges) begin(src *source, own uint64) (uint32, error) {
+// begin starts a new range of a source with a message. Of the publisher's messages before it, passed are not missing: with keys, a
+// recording has only the newest of each from before its start.
+func (r *ranges) begin(src *source, own, passed uint64) (uint32, error) {
 	if src.channel.next >= numbersOfChannel {
 		ch, err := r.channels.successor(src.channel)
 		src.channel = ch
@@ -80,7 +87,7 @@ func (r *ranges) begin(src *source, own uint64) (uint32, error) {
 	if from == 0 && own < numbersOfChannel/2 {
 		from = own
 	}
-	if ch.mixed || !r.declare(src, from, own) {
+	if ch.mixed || !r.declare(src, from, own, passed) {
 		src.numbers.room = 0
 		if !ch.mixed {
 			ch.mixed = true
@@ -96,8 +103,8 @@ func (r *ranges) begin(src *source, own uint64) (uint32, error) {
 }
 
 // declare writes the beginning of a range if the budget allows it.
-func (r *ranges) declare(src *source, from, own uint64) bool {
-	record := rangeRecord{Publisher: src.id.String(), Sequence: own}
+func (r *ranges) declare(src *source, from, own, passed uint64) bool {
+	record := rangeRecord{Publisher: src.id.String(), Sequence: own, Passed: passed}
 	if !src.declared {
 		record.Unit, record.Executable, record.PID = src.unit, src.executable, src.pid
 	}
@@ -119,11 +126,16 @@ func (r *ranges) put(ch *channel, from uint64, record *rangeRecord) {
 	r.w.PutMetadata(publishersName, fmt.Sprintf("%s:%d", ch.stream, from), string(js))
 }
 
-// end writes the end of a publisher and frees the unused numbers of its range.
-func (r *ranges) end(src *source, logTime uint64) {
+// free frees the unused numbers of a source's range.
+func (r *ranges) free(src *source) {
 	if n := &src.numbers; src.channel != nil && n.room > 0 && n.from+n.room == src.channel.next {
 		src.channel.next = n.from + n.used
 	}
+}
+
+// end writes the end of a publisher.
+func (r *ranges) end(src *source, logTime uint64) {
+	r.free(src)
 	if src.declared {
 		r.w.PutMetadata(endedName, src.id.String(), strconv.FormatUint(logTime, 10))
 	}

@@ -113,7 +113,7 @@ func (r *recorder) begin(a *sampleInfo, describe func() description) (*source, m
 	m := mcapfile.Message{LogTime: r.time(now), PublishTime: r.time(a.stamp)}
 	src, err := r.sourceOf(a.publisher, describe)
 	if err == nil && src.channel != nil {
-		m.Sequence, err = r.ranges.number(src, a.sequence)
+		m.Sequence, err = r.ranges.number(src, a.sequence, a.lost)
 	}
 	if err == nil && src.channel != nil {
 		m.Channel = src.channel.Channel

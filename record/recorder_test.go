@@ -163,8 +163,10 @@ func TestRecorder_HundredThousandPublishers(t *testing.T) {
 
 func TestRecorder_OnePublisherKeepsItsNumbers(t *testing.T) {
 	s := newSink(t, nil)
+	last := uint64(16)
 	for _, n := range []uint64{17, 18, 30, 500_000, 500_001} {
-		s.put(raw("a"), publisherID(1), n, 0)
+		s.put(raw("a"), publisherID(1), n, n-last-1)
+		last = n
 	}
 	s.close()
 	for m, err := range s.plan().InOrder() {

@@ -46,7 +46,7 @@ func (l *Link) acquire(s *Sample, seq uint64, from int) (outcome, error) {
 		return l.copyEntry(s, k, seq, int(slot-ring.InEntry))
 	}
 	if l.passive {
-		return l.copySlot(s, k, seq, word)
+		return l.copySlot(s, k, seq, word, l.ring.Word(seq))
 	}
 	l.prefetchSlot(slot)
 	// The word is unchanged after the mark was stored, so the slot was in the ring while the mark was visible. A slot

@@ -97,7 +97,7 @@ func (w *Writer) isAdmitted(req LinkRequest) bool {
 
 // Admit adds a reader, whose marks reclaim then respects, and announces that to the reader. page is the reader's link
 // page, mapped read-only. The Writer owns it from then on; release unmaps it. Admitting a link twice is no error.
-// latched makes the newest sample part of the history.
+// latched makes the newest sample part of the history, and so do keys.
 //
 // The reader is in w.readers before it can see its admission, so reclaim sees every mark that it sets.
 func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched bool) error {
@@ -124,7 +124,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		w.removeReaders((*remoteReader).isStale) // a reader may have closed since the last check
 	}
 	history := uint64(req.History)
-	if latched {
+	if latched || w.keys != nil {
 		history = max(history, 1)
 	}
 	start := startFor(history, w.seq, w.ring.Depth())

@@ -43,7 +43,7 @@ func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 		}
 		if untaken == 0 {
 			if space != nil {
-				space.Held = w.pool.countHeld()
+				space.Held, space.Keys = w.pool.countHeld(), w.countKeys()
 			}
 			return 0, err
 		}
@@ -54,14 +54,14 @@ func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
 }
 
 // withdrawFor withdraws samples, oldest first, until a slot for n bytes is free. Samples that a reader holds stay,
-// because withdrawing them gives no slot. At the first sample that a lossless reader has not taken yet, it returns the
+// because withdrawing them gives no slot, and so does the newest sample of each key. At the first sample that a lossless reader has not taken yet, it returns the
 // sample's sequence. Called with mu held.
 func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 	depth := uint64(w.ring.Depth())
 	w.pool.scanMarks(w)
 	for seq := w.seq - min(w.seq, depth) + 1; seq <= w.seq; seq++ {
 		id := w.inRing[w.ring.Index(seq)]
-		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) {
+		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) || w.pool.isPinned(id) {
 			continue
 		}
 		if !w.takenByLossless(seq) {

@@ -45,11 +45,11 @@ func (r *Reader) queueEnded(l *Link) {
 		backed, _ := l.view.backed()
 		l.cost = max(backed, minMappedCost)
 	case len(remainder.kept) == 0:
-		l.lost = remainder.missing // all were withdrawn
+		l.lost, l.keys = remainder.missing, keyScan{} // all were withdrawn
 		r.endLink(l)
 		return
 	default:
-		l.lost = 0 // counted by the queued link
+		l.lost, l.keys = 0, keyScan{} // counted by the queued link
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,10 +20,15 @@ type keptSample struct {
 // are too many or something is invalid, which a later take reports. The link itself does not change.
 func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
 	remainder := &Link{phase: linkKept, id: l.id, readerID: l.readerID, userData: l.userData, owner: l.owner, cost: endedOverhead, missing: l.lost, delivered: l.delivered, cursorWord: new(atomic.Uint64)}
+	if !l.copyKeys(remainder, l.keys) {
+		return nil, false
+	}
 	newest := l.newest()
 	at := l.cursor
 	if depth := uint64(l.ring.Depth()); newest >= at && newest-at >= depth {
-		remainder.missing += newest + 1 - depth - at
+		if !l.copyKeys(remainder, l.findKeys(nil, at, newest+1-depth, true)) {
+			return nil, false
+		}
 		at = newest + 1 - depth
 	}
 	for ; at <= newest; at++ {
@@ -40,12 +45,9 @@ func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
 		} else {
 			whole = l.copySlotTo(&k, slot, maxCopiedBytes-remainder.cost)
 		}
-		remainder.cost += int64(k.payload.Len()) + sampleOverhead
-		if !whole || remainder.cost > maxCopiedBytes {
+		if !whole || !remainder.keep(k) {
 			return nil, false
 		}
-		remainder.missing = 0
-		remainder.kept = append(remainder.kept, k)
 	}
 	n := min(len(remainder.kept), maxHeld)
 	remainder.holdings = make([]atomic.Uint64, n)
@@ -53,6 +55,14 @@ func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
 		remainder.holdings[k].Store(uint64(k))
 	}
 	return remainder, true
+}
+
+// keep adds a copied sample. It returns false if the copies are too large.
+func (l *Link) keep(k keptSample) bool {
+	l.cost += int64(k.payload.Len()) + sampleOverhead
+	l.missing = 0
+	l.kept = append(l.kept, k)
+	return l.cost <= maxCopiedBytes
 }
 
 func (l *Link) copyEntryTo(k *keptSample, n int) bool {

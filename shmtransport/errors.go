@@ -33,12 +33,17 @@ type NoSlotError struct {
 	Available int64 // bytes that are available
 	Limit     int64 // the publisher's memory limit, bytes
 	Held      int   // slots that readers hold, in the ring and out of it
+	Keys      int   // slots that hold the newest sample of a key
 	Err       error // a *SpaceError or *MemoryError of errdefs; nil when the publisher's own limit was reached
 }
 
 func (e *NoSlotError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("no slot of %d bytes, %d slots held by readers: %v", e.Needed, e.Held, e.Err)
+	}
+	if e.Keys > 0 {
+		return fmt.Sprintf("no slot of %d bytes: %d bytes available of the publisher's limit of %d, %d slots held by readers and %d for the newest sample of a key; raise MemoryLimit, dispose of keys, or release samples earlier",
+			e.Needed, e.Available, e.Limit, e.Held, e.Keys)
 	}
 	return fmt.Sprintf("no slot of %d bytes: %d bytes available of the publisher's limit of %d, %d slots held by readers; raise MemoryLimit or release samples earlier",
 		e.Needed, e.Available, e.Limit, e.Held)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -91,7 +92,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive, 
 	l.attach(page, 8)
 	l.readerID, l.key, l.history = 9, linkKey(0, 1), history
 	if l.passive = passive; passive {
-		l.begin(startFor(uint64(history), l.newest(), l.ring.Depth()))
+		l.begin(l.startWithoutAdmission())
 	}
 	opts := ReaderOptions{MaxHeld: 8, Spin: -1}
 	if limited {
@@ -199,19 +200,23 @@ func FuzzTake(f *testing.F) {
 	f.Add(uint8(2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
 	f.Add(uint8(32+2), scribble([3]uint64{arena + slotOffLength, 1 << 62, put64}, [3]uint64{arena + slotOffSequence, 3, put64}))
 	f.Add(uint8(2), scribble([3]uint64{pubOffRing + ring.EntrySize, MaxArenas << ring.SlotIndexBits, add64}))
+	table := uint64(keyTableOffset(4))
+	f.Add(uint8(64+2), scribble([3]uint64{table, 1 << ring.SlotBits, add64 | yield}, [3]uint64{table + 8, ring.Withdrawn, put64 | yield}))
+	f.Add(uint8(64+32+2), scribble([3]uint64{table + 24, MaxArenas << ring.SlotIndexBits, add64 | yield}, [3]uint64{pubOffKeys, 1 << 16, put32}))
+	f.Add(uint8(64+1), scribble([3]uint64{pubOffRing, 64 << ring.SlotBits, add64 | yield}, [3]uint64{table, 1, add64 | yield}, [3]uint64{pubOffKeys, 1<<32 - 1, put32}))
 	f.Fuzz(func(t *testing.T, depth uint8, writes []byte) {
 		newRing := newHeapRing
 		if depth&8 != 0 {
 			newRing = newEntryRing
 		}
-		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), InitialSampleSize: SmallPayload + 1})
+		h := newRing(t, WriterOptions{Depth: 1 << (depth % 8), InitialSampleSize: SmallPayload + 1, MaxKeys: int(depth / 64 * 8)})
 		page := mem.Alloc(linkPageSize)
 		mem.Uint64(page, pageOffPublisher).Store(h.w.ID().Participant)
 		mem.Uint32(page, pageOffNumber).Store(h.w.ID().Number)
 		mem.Uint32(page, pageOffGen).Store(1)
 		mem.Uint32(page, pageOffState).Store(pageCurrent)
 		for i := range 10 {
-			h.publish("honest")
+			h.publishKey(fmt.Sprint(i%4), "honest")
 			if depth&16 != 0 && i%3 == 1 {
 				h.publish(strings.Repeat("honest", 40))
 			}

@@ -16,6 +16,8 @@ type PublisherState struct {
 	ID         PublisherID
 	Path       string
 	Depth      int
+	Keys       int   // keys that have a sample
+	MaxKeys    int   // 0 = the publisher has no keys
 	MaxPayload int64 // bytes
 	Closed     bool  // it publishes nothing more
 	Full       bool  // there is no room for another subscription
@@ -23,7 +25,7 @@ type PublisherState struct {
 	Head       uint64
 	Admitted   []Admission
 	arenas     []arenaState
-	inRing     [MaxArenas]bool // arenas that ring words name
+	inRing     [MaxArenas]bool // arenas that words of ring and key table name
 }
 
 // An Admission is a link whose marks a publisher respects.
@@ -85,11 +87,15 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if int64(pubOffRing+ring.Bytes(int(depth))) > size {
+	keys := binary.NativeEndian.Uint32(h[pubOffKeys:])
+	if keys > MaxKeys {
+		return nil, corrupt("%d keys", keys)
+	}
+	if int64(ringEnd(int(depth), int(keys))) > size {
 		return nil, corrupt("it ends after %d bytes, inside the ring", size)
 	}
 	p := &PublisherState{
-		ID: id, Path: path, Depth: int(depth), MaxPayload: int64(limit),
+		ID: id, Path: path, Depth: int(depth), MaxKeys: int(keys), MaxPayload: int64(limit),
 		Closed:  binary.NativeEndian.Uint32(h[pubOffState:]) == stateClosed,
 		Full:    binary.NativeEndian.Uint32(h[pubOffFull:]) != 0,
 		Waiting: binary.NativeEndian.Uint64(h[pubOffWakeCursor:]) != 0,
@@ -107,7 +113,10 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 	if err := p.readArenas(h[pubOffArenas:pubOffAdmissions], limit+limit/8+largeSlot, size, corrupt); err != nil {
 		return nil, err
 	}
-	return p, p.readRing(f, corrupt)
+	if err := p.readRing(f, corrupt); err != nil {
+		return p, err
+	}
+	return p, p.readKeys(f, corrupt)
 }
 
 // readRing checks the words of the ring as a reader would. The arenas were read before, so a word may name a newer
@@ -132,13 +141,44 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 			}
 			continue
 		}
-		k := slotID(slot).arena()
-		if k < len(p.arenas) && slotID(slot).index() >= int(p.arenas[k].slots) {
-			return corrupt("ring entry %d names slot %d of arena %d, which has %d", i, slotID(slot).index(), k, p.arenas[k].slots)
+		if err := p.useArena(slotID(slot), "ring entry", i, corrupt); err != nil {
+			return err
 		}
-		if k < MaxArenas {
-			p.inRing[k] = true
+	}
+	return nil
+}
+
+// readKeys checks the words of the key table as a reader would.
+func (p *PublisherState) readKeys(f *shm.File, corrupt func(string, ...any) error) error {
+	words := make([]byte, 8*p.MaxKeys)
+	if err := readFull(f, words, int64(keyTableOffset(p.Depth))); err != nil {
+		return corrupt("the key table cannot be read: %v", err)
+	}
+	for i := range p.MaxKeys {
+		word := binary.NativeEndian.Uint64(words[8*i:])
+		if word == 0 {
+			continue
 		}
+		p.Keys++
+		slot := uint32(word & ring.SlotMask)
+		if slot >= ring.InEntry {
+			return corrupt("word %d of the key table names no slot", i)
+		}
+		if err := p.useArena(slotID(slot), "word of the key table", i, corrupt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// useArena notes the arena of a slot that is in the ring or in the key table.
+func (p *PublisherState) useArena(id slotID, where string, i int, corrupt func(string, ...any) error) error {
+	k := id.arena()
+	if k < len(p.arenas) && id.index() >= int(p.arenas[k].slots) {
+		return corrupt("%s %d names slot %d of arena %d, which has %d", where, i, id.index(), k, p.arenas[k].slots)
+	}
+	if k < MaxArenas {
+		p.inRing[k] = true
 	}
 	return nil
 }

@@ -149,6 +149,7 @@ func (l *Link) latest(s *Sample) (o outcome, fresh bool, err error) {
 				newest += uint64(d)
 			}
 		case o == taken && s.sequence >= l.cursor:
+			l.keys = keyScan{}
 			l.cursor = s.sequence
 			l.advance()
 			return taken, true, nil

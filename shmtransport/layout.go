@@ -18,6 +18,7 @@ const (
 //	16      8         pubOffOwner       participant id of the publisher
 //	24      4         pubOffNumber      number of the publisher within its participant
 //	32      8         pubOffMaxPayload  largest payload, bytes
+//	40      4         pubOffKeys        keys: words of the key table behind the ring
 //	68      4         pubOffState       state: 0 open, 1 closed
 //	72      4         pubOffAdmitGen    admission generation: incremented after each change of the admission table
 //	76      4         pubOffFull        full: 1 from a request without a free admission entry until an entry is freed
@@ -27,7 +28,8 @@ const (
 //	3328    4096      pubOffAdmissions  admission table, 128 entries
 //	7424    128*depth pubOffRing        ring
 //
-// Arenas follow, each on a page boundary, in the order they were made.
+// The key table follows, then arenas, each on a page boundary, in the order they were made. A word of the key table is the ring word of
+// the newest sample of a key, or 0.
 const (
 	pubOffMagic      = 0
 	pubOffVersion    = 8
@@ -35,6 +37,7 @@ const (
 	pubOffOwner      = 16
 	pubOffNumber     = 24
 	pubOffMaxPayload = 32
+	pubOffKeys       = 40
 	pubOffState      = 68
 	pubOffAdmitGen   = 72
 	pubOffFull       = 76
@@ -216,6 +219,7 @@ const (
 	MaxArenas    = 127     // growth steps of one publisher
 	MaxReaders   = 128     // subscriptions connected to one publisher
 	MaxDepth     = 1 << 16 // ring entries
+	MaxKeys      = 1 << 16 // keys of one publisher
 	MaxLinks     = 16384   // publishers connected to the subscriptions of one participant
 	MaxHeld      = (linkPageSize - pageOffMarks) / 4
 	MaxPayload   = 1 << 40 // bytes of one sample

@@ -32,7 +32,8 @@ type Link struct {
 	admissions []byte
 	arenaTable []byte
 	ring       ring.Ring
-	limit      uint64 // largest valid slot, bytes
+	keyTable   []atomic.Uint64 // empty for a publisher without keys
+	limit      uint64          // largest valid slot, bytes
 	arenas     [MaxArenas]viewArena
 
 	cursorWord *atomic.Uint64
@@ -51,6 +52,7 @@ type Link struct {
 	cursor             uint64 // the next sequence to take
 	start              uint64 // the first sequence that counts
 	lost               uint64 // since the last sample taken
+	keys               keyScan
 	highWater          uint32 // private copy of marksUsed
 	answeredWakeCursor uint64 // wake cursor that was answered last
 	mappedBytes        int64  // bytes of mapped arenas
@@ -101,7 +103,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 	corrupt := func(format string, args ...any) error {
 		return &errdefs.CorruptError{Path: v.name(), What: fmt.Sprintf(format, args...)}
 	}
-	h := mem.Alloc(pubOffMaxPayload + 8) // the constant fields; read rather than mapped, so that the file is mapped once
+	h := mem.Alloc(pubOffKeys + 8) // the constant fields; read rather than mapped, so that the file is mapped once
 	if err := v.readAt(h, 0); errors.Is(err, io.EOF) {
 		return nil, corrupt("it ends within the header")
 	} else if err != nil {
@@ -125,7 +127,11 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 	if limit > MaxPayload {
 		return nil, corrupt("largest payload %d", limit)
 	}
-	whole, err := v.window(0, pubOffRing+ring.Bytes(int(depth)))
+	keys := mem.Uint32(h, pubOffKeys).Load()
+	if keys > MaxKeys {
+		return nil, corrupt("%d keys", keys)
+	}
+	whole, err := v.window(0, ringEnd(int(depth), int(keys)))
 	if errors.As(err, new(*errdefs.MemoryError)) {
 		return nil, err
 	}
@@ -143,6 +149,7 @@ func openLink(v view, id PublisherID) (_ *Link, err error) {
 		admissions: whole[pubOffAdmissions:pubOffRing],
 		arenaTable: whole[pubOffArenas:pubOffAdmissions],
 		ring:       ring.New(whole[pubOffRing:], int(depth)),
+		keyTable:   mem.Uint64s(whole, keyTableOffset(int(depth)), int(keys)),
 		limit:      limit + limit/8 + largeSlot,
 		freePage:   func() {},
 	}

@@ -37,7 +37,7 @@ func (l *Link) beginIfReady() (bool, error) {
 	}
 	if ended {
 		// No slot is reused any more, so marks are not needed.
-		l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth()))
+		l.begin(l.startWithoutAdmission())
 		return true, nil
 	}
 	if l.refused() {
@@ -86,6 +86,16 @@ func (l *Link) begin(start uint64) {
 	l.cursor = l.start
 	l.cursorWord.Store(l.cursor)
 	failpoint.At("admit.begin")
+	l.scanKeys(0, l.start, false)
+}
+
+// startWithoutAdmission returns the first sequence of a reader that its publisher does not admit.
+func (l *Link) startWithoutAdmission() uint64 {
+	history := uint64(l.history)
+	if len(l.keyTable) > 0 {
+		history = max(history, 1) // the key table may lack it
+	}
+	return startFor(history, l.newest(), l.ring.Depth())
 }
 
 // newest returns the sequence of the newest sample of a ring that no longer changes. The head may be behind the ring,

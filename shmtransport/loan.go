@@ -50,7 +50,10 @@ func (l Loan) WriteAt(p []byte, off int64) (int, error) {
 }
 
 // Commit publishes the first n bytes and ends the loan. On error nothing is published, and the loan has ended as well.
-func (l Loan) Commit(ctx context.Context, n int) (int, error) {
+func (l Loan) Commit(ctx context.Context, n int) (int, error) { return l.CommitKey(ctx, "", n) }
+
+// CommitKey is Commit for a sample of a key, as PublishKey.
+func (l Loan) CommitKey(ctx context.Context, key string, n int) (int, error) {
 	w := l.w
 	if w == nil {
 		return 0, ErrLoanEnded
@@ -66,7 +69,18 @@ func (l Loan) Commit(ctx context.Context, n int) (int, error) {
 		w.stats.Failed()
 		return 0, &TooLargeError{Size: int64(n), Limit: int64(len(l.b)), Loan: true}
 	}
-	return w.publishSlot(ctx, l.id, n)
+	return w.publishSlot(ctx, key, l.id, n)
+}
+
+// Active reports whether the loan has not ended.
+func (l Loan) Active() bool {
+	w := l.w
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pool.isOnLoan(l.id, l.generation)
 }
 
 // Discard ends the loan without publishing.

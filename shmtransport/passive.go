@@ -2,6 +2,7 @@ package shmtransport
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/mem"
@@ -32,7 +33,7 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 	l.userData = q.UserData
 	l.passive = true
 	l.history = q.history()
-	if !l.guarded(func() { l.begin(startFor(uint64(l.history), l.newest(), l.ring.Depth())) }) {
+	if !l.guarded(func() { l.begin(l.startWithoutAdmission()) }) {
 		err := truncatedError(l.view)
 		l.view.close()
 		return err
@@ -70,16 +71,16 @@ func (r *Reader) anyPassiveReady() bool {
 // writes in that time.
 const PassiveInterval = time.Millisecond
 
-// copySlot copies the sample of a sequence out of the slot that word names. The publisher may reuse the slot meanwhile,
-// but not before it has replaced the ring word. If the ring has the same word after the copy, the copy is of the sample
+// copySlot copies the sample of a sequence out of the slot that word, loaded from at, names. The publisher may reuse the slot
+// meanwhile, but not before it has replaced the word. If the word is the same after the copy, the copy is of the sample
 // that it names.
 //
 // The slot is read through the file and not a mapping: a punched slot has no memory, and an access through a mapping
 // would allocate some or fail.
-func (l *Link) copySlot(s *Sample, k int, seq, word uint64) (outcome, error) {
+func (l *Link) copySlot(s *Sample, k int, seq, word uint64, at *atomic.Uint64) (outcome, error) {
 	unchanged := func() bool {
 		l.fenceWord.Add(1) // the reads come before the load of the word
-		return l.ring.Word(seq).Load() == word
+		return at.Load() == word
 	}
 	a, off, err := l.slotAt(uint32(word & ring.SlotMask))
 	if err != nil {

@@ -23,10 +23,12 @@ type pool struct {
 	retired  []slotID // oldest first
 	held     []bool   // by number of the slot: scanMarks found a mark that names it
 	loans    []uint64 // by number of the slot: loans begun plus loans ended; odd during a loan
+	pinned   []bool   // by number of the slot: it holds the newest sample of a key; nil without keys
 	reserved int64    // bytes of all arenas that have memory
 	limit    int64    // upper bound of reserved
 	max      int      // largest payload, bytes
 	depth    int
+	keyed    bool // the publisher has keys
 }
 
 // slotSizeFor returns the slot size for payloads of n bytes. Strides are powers of two up to 64 KiB, then steps of a
@@ -93,15 +95,21 @@ func (p *pool) beginLoan(id slotID) (generation uint64) {
 
 // endLoan ends a loan. It returns false if that loan has ended before, whether or not the slot is on loan again.
 func (p *pool) endLoan(id slotID, generation uint64) bool {
-	n, _ := p.number(id)
-	if p.loans[n] != generation {
+	if !p.isOnLoan(id, generation) {
 		return false
 	}
+	n, _ := p.number(id)
 	p.loans[n]++
 	return true
 }
 
-// retire records that a slot left the ring. Readers that marked it before keep it.
+// isOnLoan reports whether a loan has not ended.
+func (p *pool) isOnLoan(id slotID, generation uint64) bool {
+	n, _ := p.number(id)
+	return p.loans[n] == generation
+}
+
+// retire records that a slot left the ring, and the key table if it was there. Readers that marked it before keep it.
 func (p *pool) retire(id slotID) { p.retired = append(p.retired, id) }
 
 // reclaim frees the retired slots that no mark names.
@@ -268,6 +276,9 @@ func (p *pool) addArena(size, slots int, wholeOnly bool) error {
 	p.reserved += a.bytes()
 	p.held = make([]bool, p.total)
 	p.loans = append(p.loans, make([]uint64, slots)...)
+	if p.keyed {
+		p.pinned = append(p.pinned, make([]bool, slots)...)
+	}
 	// Capacity for every slot, so that retire never allocates.
 	p.retired = append(make([]slotID, 0, p.total), p.retired...)
 	failpoint.At("grow.slots")

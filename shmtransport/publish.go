@@ -14,10 +14,15 @@ import (
 // Publish copies the payload into one sample. It returns the number of subscriptions that the sample reached. ctx bounds the
 // wait for lossless subscriptions. Without lossless subscriptions Publish does not wait.
 func (w *Writer) Publish(ctx context.Context, payload []byte) (int, error) {
+	return w.PublishKey(ctx, "", payload)
+}
+
+// PublishKey is Publish for a sample of a key. Without WriterOptions.MaxKeys there are no keys, and key is ignored.
+func (w *Writer) PublishKey(ctx context.Context, key string, payload []byte) (int, error) {
 	if len(payload) <= w.maxInEntry {
 		return w.publishSmall(ctx, payload)
 	}
-	return w.publishLarge(ctx, len(payload), payload)
+	return w.publishLarge(ctx, key, len(payload), payload)
 }
 
 // PublishV is Publish for a payload in several parts, which it copies one after the other.
@@ -34,7 +39,7 @@ func (w *Writer) PublishV(ctx context.Context, parts ...[]byte) (int, error) {
 		}
 		return w.publishSmall(ctx, b)
 	}
-	return w.publishLarge(ctx, n, parts...)
+	return w.publishLarge(ctx, "", n, parts...)
 }
 
 // publishSmall publishes a payload that fits into an entry of the ring.
@@ -52,7 +57,7 @@ func (w *Writer) publishSmall(ctx context.Context, payload []byte) (int, error) 
 }
 
 // publishLarge publishes a payload of n bytes in a slot.
-func (w *Writer) publishLarge(ctx context.Context, n int, parts ...[]byte) (int, error) {
+func (w *Writer) publishLarge(ctx context.Context, key string, n int, parts ...[]byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id, err := w.allocSlot(ctx, n)
@@ -66,7 +71,7 @@ func (w *Writer) publishLarge(ctx context.Context, n int, parts ...[]byte) (int,
 		defer w.loanEnded()
 	}
 	w.copyToSlot(id, n, parts)
-	return w.publishSlot(ctx, id, n)
+	return w.publishSlot(ctx, key, id, n)
 }
 
 // sumSizes returns the number of bytes of all parts.
@@ -108,10 +113,19 @@ func (w *Writer) copyToSlot(id slotID, n int, parts [][]byte) {
 
 // publishSlot makes the n bytes in a filled slot the newest sample. It may release mu while it waits for lossless
 // readers. Called with mu held. The slot belongs to the pool or the ring afterwards.
-func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error) {
+func (w *Writer) publishSlot(ctx context.Context, key string, id slotID, n int) (int, error) {
 	failpoint.At("publish.copy")
 	if err := w.awaitRoom(ctx, id); err != nil {
 		return 0, err
+	}
+	var entry uint32
+	if w.keys != nil {
+		var err error
+		if entry, err = w.keys.entryOf(key); err != nil {
+			w.pool.free(id)
+			w.stats.Failed()
+			return 0, err
+		}
 	}
 	stamp := w.clock.Now()
 	if n <= w.maxInEntry {
@@ -120,6 +134,9 @@ func (w *Writer) publishSlot(ctx context.Context, id slotID, n int) (int, error)
 		id = noSlot
 	}
 	w.commit(id, n, stamp)
+	if w.keys != nil {
+		w.setNewest(entry, id)
+	}
 	w.wakeReaders()
 	return len(w.readers), nil
 }
@@ -169,7 +186,7 @@ func (w *Writer) commit(id slotID, n int, stamp int64) {
 	mem.Release64(w.head, seq)
 	failpoint.At("publish.head")
 	i := w.ring.Index(seq)
-	if old := w.inRing[i]; old != noSlot {
+	if old := w.inRing[i]; old != noSlot && !w.pool.isPinned(old) {
 		w.pool.retire(old)
 	}
 	w.inRing[i] = id

@@ -11,7 +11,7 @@ import (
 // samples published: all of them, unless there is an error.
 func (w *Writer) PublishBatch(ctx context.Context, payloads [][]byte) (n int, err error) {
 	for n < len(payloads) && err == nil {
-		if len(payloads[n]) > copyOutsideLock {
+		if len(payloads[n]) > copyOutsideLock || w.keys != nil {
 			if _, err = w.Publish(ctx, payloads[n]); err == nil {
 				n++
 			}

@@ -203,6 +203,7 @@ func (r *Reader) removeLink(l *Link) {
 
 // closeLink closes a link. Its held samples still count as held. Called with the lock and with mu held.
 func (r *Reader) closeLink(l *Link) {
+	l.endKeyScan()
 	if l.lost > 0 {
 		r.stats.Lost(l.lost)
 	}

@@ -39,8 +39,8 @@ func (p *pool) punchAgain() {
 	}
 }
 
-// evictable returns which arenas have smaller slots than payloads of n bytes need and no slot on loan or marked at the
-// last scanMarks. It returns nil if the memory of all of them is not enough. systemFull says that the file system is
+// evictable returns which arenas have smaller slots than payloads of n bytes need and no slot on loan, marked at the
+// last scanMarks, or with the newest sample of a key. It returns nil if the memory of all of them is not enough. systemFull says that the file system is
 // full and not the limit reached.
 func (p *pool) evictable(n int, systemFull bool) []bool {
 	if len(p.arenas) == MaxArenas {
@@ -58,7 +58,7 @@ func (p *pool) evictable(n int, systemFull bool) []bool {
 		}
 		candidates[k] = true
 		for i := a.base; i < a.base+a.slots; i++ {
-			candidates[k] = candidates[k] && !p.held[i] && p.loans[i]%2 == 0
+			candidates[k] = candidates[k] && !p.held[i] && p.loans[i]%2 == 0 && (!p.keyed || !p.pinned[i])
 		}
 		if candidates[k] {
 			room += a.bytes()

@@ -11,6 +11,9 @@ import (
 func (l *Link) isReady() bool {
 	switch l.phase {
 	case linkAdmitted:
+		if len(l.keys.pending) > 0 {
+			return true
+		}
 		if ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor) >= 0 {
 			return true
 		}
@@ -36,6 +39,11 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 		}
 	}
 	for laps, lost := 0, 0; laps < 8 && lost < l.ring.Depth(); {
+		if len(l.keys.pending) > 0 {
+			if o, err := l.takeKey(s, from); o != noSample || err != nil {
+				return o, err
+			}
+		}
 		o, err := l.acquire(s, l.cursor, from)
 		switch o {
 		case taken:
@@ -60,7 +68,7 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 // takeRun takes consecutive samples, under marks from number from on, and stores the cursor once. It stops at a sample that
 // needs more than that, which take handles.
 func (l *Link) takeRun(buf []Sample, from int) (n int) {
-	if l.phase != linkAdmitted {
+	if l.phase != linkAdmitted || len(l.keys.pending) > 0 {
 		return 0
 	}
 	n = l.acquireRun(buf, from)
@@ -82,7 +90,7 @@ func (l *Link) takeRun(buf []Sample, from int) (n int) {
 }
 
 // skip moves the cursor to a sample that is still in the ring, if the sample at the cursor is not, and counts the
-// samples in between as lost. Each further lap within one take leaves the publisher more room.
+// samples in between as lost, except the newest of each key. Each further lap within one take leaves the publisher more room.
 func (l *Link) skip(laps int) error {
 	depth := uint64(l.ring.Depth())
 	d := ring.Ahead(l.ring.Word(l.cursor).Load(), l.cursor)
@@ -101,12 +109,16 @@ func (l *Link) skip(laps int) error {
 		next += depth >> max(1, 4-laps)
 	}
 	next = max(next, l.cursor+1)
-	l.lost += next - l.cursor
+	first := l.cursor
 	l.cursor = next
 	l.cursorWord.Store(next)
 	failpoint.At("skip.cursor")
 	l.wakePublisher()
 	failpoint.At("skip.wake")
+	if len(l.keyTable) == 0 {
+		l.lost += next - first
+	}
+	l.scanKeys(first, next, true)
 	return nil
 }
 

@@ -50,7 +50,8 @@ type Writer struct {
 	mu      writeLock
 	pool    pool
 	inRing  []slotID // slot of each ring entry; noSlot for none
-	seq     uint64   // of the newest sample
+	keys    *keyTable
+	seq     uint64 // of the newest sample
 	readers []*remoteReader
 	// roomUntil is the first sequence whose publish must check the lossless readers: earlier samples replace samples
 	// that all of these have taken.
@@ -98,7 +99,7 @@ func CreateWriter(path, dir string, mode fs.FileMode, wake *WakeFile, id Publish
 
 // newWriter lays out an empty ring in s. opts must be complete and valid.
 func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
-	_, b, err := s.grow(roundToPage(int64(pubOffRing + ring.Bytes(opts.Depth))))
+	_, b, err := s.grow(roundToPage(int64(ringEnd(opts.Depth, opts.MaxKeys))))
 	if err != nil {
 		if opts.InitialSampleSize > ring.SmallPayload {
 			alsoNeed(err, int64(slotHeaderSize+slotSizeFor(opts.InitialSampleSize)))
@@ -111,6 +112,7 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 	mem.Uint64(b, pubOffOwner).Store(id.Participant)
 	mem.Uint32(b, pubOffNumber).Store(id.Number)
 	mem.Uint64(b, pubOffMaxPayload).Store(uint64(opts.MaxPayload))
+	mem.Uint32(b, pubOffKeys).Store(uint32(opts.MaxKeys))
 	mem.Uint64(b, pubOffMagic).Store(publisherMagic)
 
 	w := &Writer{
@@ -123,12 +125,16 @@ func newWriter(s store, id PublisherID, opts WriterOptions) (*Writer, error) {
 		admissions: newAdmissionTable(b),
 		mu:         newWriteLock(),
 		registered: fence.Register() == nil,
-		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth},
+		pool:       pool{store: s, table: b[pubOffArenas:pubOffAdmissions], limit: opts.MemoryLimit, max: opts.MaxPayload, depth: opts.Depth, keyed: opts.MaxKeys > 0},
 		inRing:     make([]slotID, opts.Depth),
 		roomUntil:  never,
 	}
 	if opts.Depth == 1 {
 		w.maxInEntry = -1 // an entry holds no sample while it is written, and this ring has no other
+	}
+	if opts.MaxKeys > 0 {
+		w.maxInEntry = -1 // the key table names slots
+		w.keys = newKeyTable(b[keyTableOffset(opts.Depth):], opts.MaxKeys)
 	}
 	w.useStatsBlock(mem.Alloc(stats.Size))
 	for i := range w.inRing {

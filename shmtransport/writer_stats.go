@@ -28,6 +28,7 @@ func (w *Writer) SetStats(block []byte) {
 	w.useStatsBlock(block)
 	w.stats.SetMemory(w.pool.reserved)
 	w.stats.SetLoans(w.loans)
+	w.stats.SetKeys(w.countKeys())
 }
 
 func (w *Writer) useStatsBlock(block []byte) {

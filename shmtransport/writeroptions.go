@@ -12,6 +12,7 @@ import (
 // WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
 type WriterOptions struct {
 	Depth             int   // ring entries, a power of two up to MaxDepth; default 16
+	MaxKeys           int   // keys whose newest samples are kept, up to MaxKeys; default none
 	MaxPayload        int   // bytes; default 256 MiB
 	InitialSampleSize int   // payload bytes of the slots reserved at once; default: none before the first sample
 	MemoryLimit       int64 // bytes of slots; default 1 GiB
@@ -44,6 +45,8 @@ func (o WriterOptions) withDefaults() (WriterOptions, error) {
 	switch {
 	case o.Depth < 1 || o.Depth > MaxDepth || bits.OnesCount(uint(o.Depth)) != 1:
 		return o, fmt.Errorf("Depth is %d, must be a power of two from 1 to %d", o.Depth, MaxDepth)
+	case o.MaxKeys < 0 || o.MaxKeys > MaxKeys:
+		return o, fmt.Errorf("MaxKeys is %d, must be from 0 to %d", o.MaxKeys, MaxKeys)
 	case o.MaxPayload < 0 || int64(o.MaxPayload) > largestPayload:
 		return o, fmt.Errorf("MaxPayload is %d, must be from 1 to %d bytes", o.MaxPayload, largestPayload)
 	case o.InitialSampleSize < 0 || o.InitialSampleSize > o.MaxPayload:

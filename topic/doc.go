@@ -19,7 +19,8 @@
 // gives the exact number: received plus lost plus passed over by Latest equals published, since a publisher's first sample if the
 // Subscriber is older, else since the connection, with the History. MaxAge and MinSeparation keep further samples from the application,
 // which Stats counts as Stale and Filtered: they were not lost. For a subscriber with the option Lossless the publishers wait
-// instead, while its process lives, until it has taken nothing for LosslessTimeout.
+// instead, while its process lives, until it has taken nothing for LosslessTimeout. Of a publisher with the option Key, a Subscriber that
+// lost samples or came late still gets the newest sample of each key.
 //
 // # Lifetime of memory
 //

@@ -20,6 +20,15 @@ type PublisherOptions[T any] struct {
 	InitialSampleSize int            // payload bytes of the slots that NewPublisher reserves; default: reserve at the first sample
 	MemoryLimit       int64          // bytes of all slots together; default 1 GiB
 	Latched           bool           // a later subscription gets the newest sample at once
+	// Key returns the key of a value, such as the id of the device that it is from (DDS: instance). A later subscription gets the newest
+	// sample of each key at once, in the order of publishing, and so does a subscription that lost it. Key implies Latched. The function
+	// must be safe for concurrent use. If it returns a part of v, a publish allocates only for the first sample of a key. Loans and
+	// PublishV are decoded for their key.
+	//
+	// Each key keeps a slot of memory until Dispose. Such samples count as received though they are from before the
+	// subscription's start. A subscription with a History may also get older samples of a key.
+	Key     func(v T) string
+	MaxKeys int // keys with a sample at the same time, with Key; default 1024, at most 65536
 	// Metadata describes the publisher to other programs. shmbus does not interpret it. Samples carry it, and recordings
 	// store it with the topic. Keys and values are text without control characters, at most registry.MaxMetadata bytes in
 	// total.
@@ -36,11 +45,14 @@ type Publisher[T any] struct {
 	// values has the memory of a value as bytes, which is the payload if isPayload is set.
 	values    mem.Plain[T]
 	isPayload bool
+	key       func(v T) string // nil without keys
 	// size returns the encoded length of v; nil if it is known only after encoding.
 	size func(v T) int
 
 	sizeEstimate atomic.Int64 // expected payload bytes of the next sample
 	encoders     freeList[encoder[T]]
+	decoders     freeList[decoder[T]] // for keys of payloads
+	payloadKey   func(payload []byte) (string, error)
 }
 
 // NewPublisher creates a publisher. It returns when the existing subscriptions are connected, or after a second if one of
@@ -55,9 +67,9 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	}
 	t := codec.Type()
 	core, err := p.publish(ctx, registry.Endpoint{
-		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched, Metadata: maps.Clone(opts.Metadata),
+		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched || opts.Key != nil, Metadata: maps.Clone(opts.Metadata),
 	}, shmtransport.WriterOptions{
-		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit,
+		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit, MaxKeys: opts.keys(),
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +80,9 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	if serde.IsOpaque(codec) {
 		pub.direct, _ = any(core.writer.Publish).(func(context.Context, T) (int, error))
 		pub.directBatch, _ = any(core.writer.PublishBatch).(func(context.Context, []T) (int, error))
+	}
+	if opts.Key != nil {
+		pub.useKey(codec, opts.Key)
 	}
 	if c, ok := codec.(interface{ ValueIsPayload() bool }); ok && c.ValueIsPayload() {
 		pub.values, err = mem.PlainOf[T]()
@@ -92,19 +107,20 @@ func (p *Publisher[T]) Publish(ctx context.Context, v T) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		return p.core.writer.Publish(ctx, p.values.Bytes(&v))
+		return p.core.writer.PublishKey(ctx, p.keyOf(v), p.values.Bytes(&v))
 	}
 	if p.estimate(v) <= shmtransport.SmallPayload {
 		return p.publishSmall(ctx, v)
 	}
+	key := p.keyOf(v)
 	loan, encoded, err := p.encode(ctx, v)
 	switch {
 	case err != nil:
 		return 0, err
 	case encoded == nil:
-		return loan.loan.Commit(ctx, loan.n)
+		return loan.loan.CommitKey(ctx, key, loan.n)
 	}
-	return p.core.writer.Publish(ctx, encoded)
+	return p.core.writer.PublishKey(ctx, key, encoded)
 }
 
 // estimate returns the expected encoded length of v in bytes.
@@ -121,6 +137,7 @@ func (p *Publisher[T]) publishSmall(ctx context.Context, v T) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	key := p.keyOf(v)
 	e := p.encoders.take()
 	encoded, err := e.Append(e.small[:0], v)
 	n := 0
@@ -128,7 +145,7 @@ func (p *Publisher[T]) publishSmall(ctx context.Context, v T) (int, error) {
 		if len(encoded) <= p.core.writer.MaxPayload() {
 			p.updateEstimate(len(encoded))
 		}
-		n, err = p.core.writer.Publish(ctx, encoded)
+		n, err = p.core.writer.PublishKey(ctx, key, encoded)
 	}
 	p.encoders.put(e)
 	return n, err
@@ -201,6 +218,9 @@ func (p *Publisher[T]) updateEstimate(n int) {
 // PublishV publishes one sample whose payload is the concatenation of parts, which are already encoded. The bytes are
 // copied once.
 func (p *Publisher[T]) PublishV(ctx context.Context, parts ...[]byte) (int, error) {
+	if p.key != nil {
+		return p.publishVKey(ctx, parts)
+	}
 	return p.core.writer.PublishV(ctx, parts...)
 }
 
@@ -208,12 +228,15 @@ func (p *Publisher[T]) PublishV(ctx context.Context, parts ...[]byte) (int, erro
 // subscriptions to free a place. The memory is not cleared.
 func (p *Publisher[T]) Loan(ctx context.Context, size int) (Loan, error) {
 	l, err := p.core.writer.Loan(ctx, size)
-	return Loan{l}, err
+	return Loan{l, p.payloadKey}, err
 }
 
 // A Loan is shared memory of the publisher that the application fills. It ends with exactly one Commit or Discard. After
 // that, Commit returns ErrLoanEnded and Discard does nothing.
-type Loan struct{ l shmtransport.Loan }
+type Loan struct {
+	l   shmtransport.Loan
+	key func(payload []byte) (string, error) // nil without keys
+}
 
 // Bytes returns the memory, at least the requested number of bytes. It must not be used after Commit or Discard.
 func (l Loan) Bytes() []byte { return l.l.Bytes() }
@@ -227,7 +250,12 @@ func (l Loan) WriteAt(p []byte, off int64) (int, error) { return l.l.WriteAt(p, 
 
 // Commit publishes the first n bytes, which must be a payload as the topic's codec encodes it. It returns the number of
 // subscriptions that the sample reached. On error nothing is published, and the loan has ended as well.
-func (l Loan) Commit(ctx context.Context, n int) (int, error) { return l.l.Commit(ctx, n) }
+func (l Loan) Commit(ctx context.Context, n int) (int, error) {
+	if l.key != nil {
+		return l.commitKey(ctx, n)
+	}
+	return l.l.Commit(ctx, n)
+}
 
 // Discard returns the memory without publishing it.
 func (l Loan) Discard() { l.l.Discard() }

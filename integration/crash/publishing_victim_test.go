@@ -170,6 +170,38 @@ func (v *victim) slowReader() error {
 	return slow.Close()
 }
 
+// keys publishes with keys and subscribes afterwards.
+func (v *victim) keys() error {
+	const keys = 6
+	pub, err := topic.NewPublisher(context.Background(), v.p, "keyed", &topic.PublisherOptions[[]byte]{
+		Key: func(b []byte) string { return string(b[:1]) }, Depth: 4,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range 5 * keys {
+		if _, err := pub.Publish(v.ctx, []byte{byte(i % keys), byte(i)}); err != nil {
+			return err
+		}
+	}
+	pub.Dispose("\x00")
+	sub, err := topic.NewSubscriber[[]byte](context.Background(), v.p, "keyed", nil)
+	if err != nil {
+		return err
+	}
+	for k := 1; k < keys; k++ {
+		s, err := sub.Receive(v.ctx)
+		if err != nil {
+			return err
+		}
+		if b := s.Bytes(); b[0] != byte(k) || b[1] != byte(4*keys+k) || s.Lost() != 0 {
+			return fmt.Errorf("key %d has %v", k, b)
+		}
+		s.Release()
+	}
+	return errors.Join(sub.Close(), pub.Close())
+}
+
 // exceedReaders has more subscribe than there are places for.
 func (v *victim) exceedReaders() error {
 	pub, err := topic.NewPublisher[[]byte](context.Background(), v.p, "limited", nil)

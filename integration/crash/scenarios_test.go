@@ -36,7 +36,7 @@ func scenarios() []scenario {
 		{"publisher", []phase{join,
 			{"advertise", (*victim).advertise}, {"small", (*victim).small}, {"slots", (*victim).slots}, {"batches", (*victim).batches},
 			{"loans", (*victim).loans}, {"at the limit", (*victim).atTheLimit}, {"visited", (*victim).connectReader}, {"slowed", (*victim).slowReader},
-			{"close", (*victim).close}, leave}},
+			{"keys", (*victim).keys}, {"close", (*victim).close}, leave}},
 		{"readerlimit", []phase{join, {"exceed", (*victim).exceedReaders}, leave}},
 		{"subscriber", []phase{join,
 			{"subscribe", (*victim).subscribe}, {"take", (*victim).take}, {"batches", (*victim).takeBatches}, {"latest", (*victim).latest},

@@ -22,6 +22,7 @@ const (
 	offPeers    = 56
 	offMemory   = 64 // publisher
 	offLoans    = 72 // publisher
+	offKeys     = 80 // publisher
 	offHeld     = 64 // subscription
 	offLag      = 72 // subscription
 	offDropped  = 80 // subscription
@@ -32,7 +33,7 @@ const (
 
 // A Publisher is the owner's view of its block. Its methods are for one goroutine at a time.
 type Publisher struct {
-	messages, bytes, last, lastSize, maxSize, failed, waited, peers, memory, loans *atomic.Uint64
+	messages, bytes, last, lastSize, maxSize, failed, waited, peers, memory, loans, keys *atomic.Uint64
 }
 
 // NewPublisher takes a block of Size bytes.
@@ -41,7 +42,7 @@ func NewPublisher(b []byte) Publisher {
 		messages: mem.Uint64(b, offMessages), bytes: mem.Uint64(b, offBytes), last: mem.Uint64(b, offLast),
 		lastSize: mem.Uint64(b, offLastSize), maxSize: mem.Uint64(b, offMaxSize), failed: mem.Uint64(b, offFailed),
 		waited: mem.Uint64(b, offWaited), peers: mem.Uint64(b, offPeers), memory: mem.Uint64(b, offMemory),
-		loans: mem.Uint64(b, offLoans),
+		loans: mem.Uint64(b, offLoans), keys: mem.Uint64(b, offKeys),
 	}
 }
 
@@ -70,6 +71,9 @@ func (p *Publisher) SetMemory(n int64) { mem.Set64(p.memory, uint64(n)) }
 
 // SetLoans says how many slots the application has asked for and neither published nor given back.
 func (p *Publisher) SetLoans(n int) { mem.Set64(p.loans, uint64(n)) }
+
+// SetKeys says how many keys have a sample.
+func (p *Publisher) SetKeys(n int) { mem.Set64(p.keys, uint64(n)) }
 
 // A Subscription is the owner's view of its block. Received, Lost, Stale, Filtered and Latency are for one goroutine at a time, SetUndecodable,
 // SetHeld and SetLag too, which may be another.

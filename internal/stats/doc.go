@@ -17,6 +17,7 @@
 //	56      8     offPeers     subscriptions connected
 //	64      8     offMemory    memory of all slots, bytes
 //	72      8     offLoans     slots on loan to the application
+//	80      8     offKeys      keys that have a sample
 //
 // The block of a subscription:
 //

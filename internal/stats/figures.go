@@ -19,6 +19,7 @@ type PublisherCounts struct {
 	Subscribers uint64      `json:"subscribers"`
 	Memory      uint64      `json:"memory"` // bytes
 	Loans       uint64      `json:"loans"`
+	Keys        uint64      `json:"keys"`
 }
 
 // SubscriptionCounts is a copy of a subscription's block.
@@ -48,7 +49,7 @@ func ReadPublisher(b []byte) PublisherCounts {
 	return PublisherCounts{
 		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: clock.Stamp(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Failed: at(offFailed), Waited: at(offWaited), Subscribers: at(offPeers), Memory: at(offMemory),
-		Loans: at(offLoans),
+		Loans: at(offLoans), Keys: at(offKeys),
 	}
 }
 

@@ -43,6 +43,7 @@ type publisherReport struct {
 	Connected   uint64  `json:"connected"`
 	Failed      uint64  `json:"failed"`
 	Loans       uint64  `json:"loans"`
+	Keys        uint64  `json:"keys"`
 	WaitedTimes uint64  `json:"waited"`
 }
 
@@ -78,7 +79,7 @@ func reportPublisher(p watch.Publisher, now int64) publisherReport {
 	e, f := p.Endpoint, p.Stats
 	r := publisherReport{
 		endpointReport: reportEndpoint(p.Owner, e, now), Rate: round(p.Rate), Bandwidth: round(p.Bandwidth), Latched: e.Latched,
-		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, Loans: f.Loans,
+		Depth: e.Depth, MaxPayload: e.MaxPayload, Memory: f.Memory, Connected: f.Subscribers, Failed: f.Failed, Loans: f.Loans, Keys: f.Keys,
 		WaitedTimes: f.Waited,
 	}
 	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(int64(f.LastStamp), now)
@@ -169,6 +170,9 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 			latched = ", latched"
 		}
 		field("  geometry", "depth %d, payloads up to %s, %s of slots%s", p.Endpoint.Depth, text.Bytes(p.Endpoint.MaxPayload), text.Bytes(f.Memory), latched)
+		if f.Keys > 0 {
+			field("  keys", "%d, each with its newest sample for later subscriptions", f.Keys)
+		}
 		if f.Loans > 0 {
 			field("  loans", "%d slots that the program has not published or given back", f.Loans)
 		}
