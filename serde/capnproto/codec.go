@@ -55,9 +55,8 @@ func New[T ~capnp.StructKind](schema []byte, id uint64, newRoot func(*capnp.Segm
 // Type returns the type with the schema that New was given.
 func (c *Codec[T]) Type() serde.Type { return c.t }
 
-// Encoder returns an encoder, which may be used concurrently. It copies the segments of a message whose root is the value, and allocates
-// only if the capacity of dst does not suffice. It copies every other struct object by object. A struct without a message, T{}, becomes a
-// message without a root.
+// Encoder returns an encoder, which may be used concurrently. It copies the segments of the message, and allocates only if the
+// capacity of dst does not suffice. The value must be the root of its message. T{}, which has no message, becomes a message without a root.
 func (c *Codec[T]) Encoder() serde.Encoder[T] { return coder[T]{c} }
 
 // Decoder returns a decoder, which may be used concurrently. It copies the payload once. The result is in the copy and stays valid; like
@@ -75,16 +74,8 @@ func (e coder[T]) Append(dst []byte, v T) ([]byte, error) {
 	if m == nil {
 		return dst, encodeError(&e.c.t, errReleased)
 	}
-	if isRoot(m, s) {
-		return e.append(dst, m)
-	}
-	m, _, err := capnp.NewMessage(capnp.MultiSegment(nil))
-	if err != nil {
-		return dst, encodeError(&e.c.t, err)
-	}
-	defer m.Release()
-	if err := m.SetRoot(s.ToPtr()); err != nil {
-		return dst, encodeError(&e.c.t, err)
+	if !isRoot(m, s) {
+		return dst, encodeError(&e.c.t, errNotRoot)
 	}
 	return e.append(dst, m)
 }
