@@ -29,7 +29,7 @@ func (x *examination) subscription(p registry.Participant, e registry.Endpoint) 
 	if !known || !present {
 		return
 	}
-	got, lost := increase(was.Messages, now.Messages), increase(was.Lost, now.Lost)
+	got, lost := increase(taken(was), taken(now)), increase(was.Lost, now.Lost)
 	if lost > 0 {
 		x.add(Finding{Severity: Warning, Fault: Losing, Where: whereEndpoint(p, e),
 			What: fmt.Sprintf("%s lost %d of %d messages in %s", label(p, e), lost, lost+got, formatDuration(x.report.Sampled)),
@@ -144,8 +144,12 @@ func (x *examination) skipsMessages(p registry.Participant, e registry.Endpoint)
 		}
 	}
 	counted := x.now.stats.Subscriptions[e.ID]
-	return far > counted.Messages+counted.Lost+slack
+	return far > taken(counted)+counted.Lost+slack
 }
+
+// taken is the number of messages that a subscription took: it received them, or its limits of age and rate kept them from the
+// application.
+func taken(f registry.SubscriptionStats) uint64 { return f.Messages + f.Stale + f.Filtered }
 
 // Fewer samples and bytes may be held on purpose, such as a newest value.
 const (

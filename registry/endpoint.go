@@ -156,6 +156,7 @@ type Endpoint struct {
 	SchemaEncoding string
 	Schema         []byte
 	AnyType        bool              // subscription: accepts any type
+	ChecksSchema   bool              // subscription: accepts or declines a publisher whose schema differs by rules of its own
 	Latched        bool              // publisher: a late subscription gets the newest sample
 	Lossless       bool              // subscription: publishers wait for it
 	Depth          uint32            // publisher: ring entries

@@ -80,7 +80,7 @@ func TestMatch_SchemaDifference(t *testing.T) {
 		}
 	}
 	err := Match(Endpoint{Encoding: "cdr", Schema: []byte("int32 x")}, Endpoint{Encoding: "cdr", Schema: []byte("int64 x")})
-	if err == nil || !strings.Contains(err.Error(), `(schemas differ in line 1: "int32 x", "int64 x")`) {
+	if err == nil || !strings.Contains(err.Error(), `(schemas differ: line 1: "int32 x", "int64 x")`) {
 		t.Error(err)
 	}
 }

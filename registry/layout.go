@@ -73,7 +73,7 @@ import (
 //	24      4     offDepth         ring entries
 //	28      4     offHistory       samples
 //	32      1     offKind          the state word again
-//	33      1     offFlags         1 any type, 2 latched, 4 lossless
+//	33      1     offFlags         1 any type, 2 latched, 4 lossless, 8 checks schemas
 //	34      2     offPatternCount  number of patterns
 //	36      -     offTexts         topic, type name, encoding, schema encoding, patterns, keys and values of the metadata
 const (
@@ -159,6 +159,7 @@ const (
 	flagAnyType = 1 << iota
 	flagLatched
 	flagLossless
+	flagChecksSchema
 )
 
 // This does not compile unless the counters end within their page.

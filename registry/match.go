@@ -11,7 +11,8 @@ import (
 
 // Match returns nil when the type of the publisher fits the subscription: the subscription accepts any type, or the encodings
 // are equal, the type names are equal (an empty name fits any), and the schemas are equal where both sides have one. The
-// schemas may differ if payloads of the encoding name their fields and the kinds of these, as those of JSON do.
+// schemas may differ if payloads of the encoding name their fields and the kinds of these, as those of JSON do, or if the
+// subscription compares schemas itself.
 // Otherwise it returns a *TypeMismatchError without Unit, PID and Executable, which Registry.Match adds.
 func Match(pub, sub Endpoint) error {
 	if sub.AnyType {
@@ -19,18 +20,20 @@ func Match(pub, sub Endpoint) error {
 	}
 	suits := pub.Encoding == sub.Encoding &&
 		(pub.TypeName == sub.TypeName || pub.TypeName == "" || sub.TypeName == "") &&
-		(len(pub.Schema) == 0 || len(sub.Schema) == 0 || bytes.Equal(pub.Schema, sub.Schema) || evolves(pub.Encoding))
+		(len(pub.Schema) == 0 || len(sub.Schema) == 0 || bytes.Equal(pub.Schema, sub.Schema) || evolves(pub.Encoding) || sub.ChecksSchema)
 	if suits {
 		return nil
 	}
-	return &TypeMismatchError{
-		Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub), Difference: firstDifference(pub.Schema, sub.Schema),
-	}
+	return mismatch(pub, sub, firstDifference(pub.Schema, sub.Schema))
+}
+
+func mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+	return &TypeMismatchError{Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub), Difference: difference}
 }
 
 // evolves reports whether a decoder of another version of a type skips the fields that it does not know, leaves those that are
 // missing zero, and returns an error for a field of another kind. A decoder of protobuf takes such a field for an unknown one,
-// so it would be lost without a word. The names are those of MCAP's registry.
+// so it would be lost without a word, unless the subscription compares the schemas. The names are those of MCAP's registry.
 func evolves(encoding string) bool {
 	switch encoding {
 	case "json", "cbor", "msgpack":
@@ -58,11 +61,22 @@ func firstDifference(pub, sub []byte) string {
 // Match is the function Match. It adds the processes of the two endpoints to the error, as far as this registry knows them.
 func (r *Registry) Match(pub, sub Endpoint) error {
 	err := Match(pub, sub)
-	if mismatch, ok := err.(*TypeMismatchError); ok {
-		r.describe(&mismatch.Publisher)
-		r.describe(&mismatch.Subscription)
+	if e, ok := err.(*TypeMismatchError); ok {
+		r.describeBoth(e)
 	}
 	return err
+}
+
+// Mismatch returns the error for a subscription that checked the publisher's schema itself and found the difference.
+func (r *Registry) Mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+	e := mismatch(pub, sub, difference)
+	r.describeBoth(e)
+	return e
+}
+
+func (r *Registry) describeBoth(e *TypeMismatchError) {
+	r.describe(&e.Publisher)
+	r.describe(&e.Subscription)
 }
 
 // describe adds the process of the endpoint to t, as far as it is known.
@@ -84,13 +98,13 @@ type TypeMismatchError struct {
 	Topic        string
 	Publisher    TypeRef
 	Subscription TypeRef
-	Difference   string // the first lines in which the schemas differ; empty if they are equal or no text
+	Difference   string // where the schemas differ; empty if they are equal, or no text that was compared
 }
 
 func (e *TypeMismatchError) Error() string {
 	var difference string
 	if e.Difference != "" {
-		difference = " (schemas differ in " + e.Difference + ")"
+		difference = " (schemas differ: " + e.Difference + ")"
 	}
 	return fmt.Sprintf("topic %q: published as %v, subscribed as %v%s; give both sides the same type and codec, or subscribe to raw bytes",
 		e.Topic, e.Publisher, e.Subscription, difference)

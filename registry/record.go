@@ -55,7 +55,7 @@ func encodeBody(e *Endpoint) ([]byte, error) {
 	for _, f := range []struct {
 		set bool
 		bit byte
-	}{{e.AnyType, flagAnyType}, {e.Latched, flagLatched}, {e.Lossless, flagLossless}} {
+	}{{e.AnyType, flagAnyType}, {e.Latched, flagLatched}, {e.Lossless, flagLossless}, {e.ChecksSchema, flagChecksSchema}} {
 		if f.set {
 			b[offFlags] |= f.bit
 		}
@@ -99,6 +99,8 @@ func parseRecord(b []byte) (Endpoint, schemaRef, error) {
 		AnyType:    body[offFlags]&flagAnyType != 0,
 		Latched:    body[offFlags]&flagLatched != 0,
 		Lossless:   body[offFlags]&flagLossless != 0,
+
+		ChecksSchema: body[offFlags]&flagChecksSchema != 0,
 	}
 	schema := schemaRef{native.Uint32(body[offSchemaSize:]), native.Uint32(body[offSchemaCRC:])}
 	count := int(native.Uint16(body[offPatternCount:]))

@@ -105,20 +105,26 @@ func (d *cborDecoder[T]) value() error {
 			return err
 		}
 	}
-	return d.mode.Unmarshal(d.src.B, d.v)
+	if err := d.mode.Unmarshal(d.src.B, d.v); err != nil {
+		return locateCBOR(d.src.B, err)
+	}
+	return nil
 }
 
-// checkCBORLengths rejects lengths that exceed the payload. The library checks this too, but truncates lengths to an int
-// first, so that on 32-bit CPUs it would take a length of 2^32 for 0. All other checks are left to the library.
+// checkCBORLengths rejects lengths that exceed the payload, with an *offsetError. The library checks this too, but truncates
+// lengths to an int first, so that on 32-bit CPUs it would take a length of 2^32 for 0. All other checks are left to the
+// library.
 func checkCBORLengths(src []byte) error {
+	all := len(src)
 	for len(src) > 0 {
+		at := all - len(src)
 		major, info := int(src[0]>>5), src[0]&0x1f
 		size := 0
 		if info >= 24 && info <= 27 {
 			size = 1 << (info - 24)
 		}
 		if src = src[1:]; size > len(src) {
-			return io.ErrUnexpectedEOF
+			return &offsetError{at, io.ErrUnexpectedEOF}
 		}
 		var arg uint64
 		switch {
@@ -133,12 +139,12 @@ func checkCBORLengths(src []byte) error {
 		switch major {
 		case cborBytes, cborString:
 			if arg > uint64(len(src)) {
-				return io.ErrUnexpectedEOF
+				return &offsetError{at, io.ErrUnexpectedEOF}
 			}
 			src = src[arg:]
 		case cborArray, cborMap:
 			if arg > uint64(len(src)) {
-				return io.ErrUnexpectedEOF
+				return &offsetError{at, io.ErrUnexpectedEOF}
 			}
 		}
 	}

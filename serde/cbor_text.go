@@ -31,14 +31,7 @@ type cborText struct {
 }
 
 func cborToJSON(src []byte) ([]byte, error) {
-	mode, err := cborDecoding().DecMode()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkCBORLengths(src); err != nil {
-		return nil, err
-	}
-	if err := mode.Wellformed(src); err != nil {
+	if err := checkCBOR(src); err != nil {
 		return nil, err
 	}
 	c := &cborText{src: src}
@@ -46,6 +39,21 @@ func cborToJSON(src []byte) ([]byte, error) {
 		return nil, err
 	}
 	return c.out, nil
+}
+
+// checkCBOR returns an error unless src is one well-formed value.
+func checkCBOR(src []byte) error {
+	mode, err := cborDecoding().DecMode()
+	if err != nil {
+		return err
+	}
+	if err := checkCBORLengths(src); err != nil {
+		return err
+	}
+	if err := mode.Wellformed(src); err != nil {
+		return locateCBOR(src, err)
+	}
+	return nil
 }
 
 // head reads the head of a data item.
@@ -147,7 +155,8 @@ func (c *cborText) tag(number uint64) error {
 			return nil
 		}
 	case 2, 3:
-		if c.big(number == 3) {
+		if n, ok := c.bigNumber(number == 3); ok {
+			c.out = n.Append(c.out, 10)
 			return nil
 		}
 	case 55799: // self-described CBOR
@@ -180,21 +189,20 @@ func (c *cborText) epoch() bool {
 	return false
 }
 
-func (c *cborText) big(negative bool) bool {
+func (c *cborText) bigNumber(negative bool) (*big.Int, bool) {
 	major, info, arg := c.head()
 	if major != cborBytes {
-		return false
+		return nil, false
 	}
 	b := c.body(info, arg)
 	if len(b) > maxBigBytes {
-		return false
+		return nil, false
 	}
 	n := new(big.Int).SetBytes(b)
 	if negative {
 		n.Not(n)
 	}
-	c.out = n.Append(c.out, 10)
-	return true
+	return n, true
 }
 
 func (c *cborText) simple(info byte, arg uint64) {

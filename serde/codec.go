@@ -28,6 +28,15 @@ type Codec[T any] interface {
 	Decoder() Decoder[T]
 }
 
+// A TypeChecker is a Codec that decides which versions of its type its decoder can read. For other codecs the rules of package
+// registry decide alone.
+type TypeChecker interface {
+	// CheckType returns nil if the decoder can read payloads of the published type. It is called for a type that differs
+	// from that of the codec in its schema only. The schema comes from another process and may be anything. The error says
+	// where the types differ.
+	CheckType(published Type) error
+}
+
 // An Encoder appends encoded values. It is for one goroutine at a time.
 type Encoder[T any] interface {
 	// Append appends v to dst and returns the extended slice. If the capacity of dst suffices, the bytes are written in

@@ -72,10 +72,10 @@ func parseJSON(js []byte) (v any, err error) {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, err
+		return nil, locateJSON(js, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errTrailing
+		return nil, &offsetError{int(dec.InputOffset()), errTrailing}
 	}
 	return v, nil
 }

@@ -66,4 +66,9 @@ func (d *jsonDecoder[T]) Decode(src []byte, v *T) error {
 	return err
 }
 
-func (d *jsonDecoder[T]) value() error { return json.Unmarshal(d.src.B, d.v) }
+func (d *jsonDecoder[T]) value() error {
+	if err := json.Unmarshal(d.src.B, d.v); err != nil {
+		return locateJSON(d.src.B, err)
+	}
+	return nil
+}

@@ -82,10 +82,14 @@ func (d *msgpackDecoder[T]) value() error {
 		d.dec = msgpack.NewDecoder(nil)
 	}
 	d.dec.Reset(&d.tokens)
-	if err := d.dec.Decode(d.v); err != nil {
-		return err
+	err := d.dec.Decode(d.v)
+	if err == nil {
+		err = d.tokens.finish()
 	}
-	return d.tokens.finish()
+	if err != nil {
+		return &offsetError{d.tokens.offset(), err}
+	}
+	return nil
 }
 
 // An appender is a writer that appends to a slice.

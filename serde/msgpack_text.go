@@ -16,36 +16,44 @@ type msgpackText struct {
 
 func msgpackToJSON(src []byte) ([]byte, error) {
 	m := &msgpackText{src: src}
-	if err := m.value(0); err != nil {
-		return nil, err
+	err := m.value(0)
+	if err == nil && len(m.src) > 0 {
+		err = errTrailing
 	}
-	if len(m.src) > 0 {
-		return nil, errTrailing
+	if err != nil {
+		return nil, &offsetError{len(src) - len(m.src), err}
 	}
 	return m.out, nil
 }
 
-func (m *msgpackText) value(depth int) error {
+// token reads the head of the next value, and checks that the payload has the length that it announces.
+func (m *msgpackText) token() (k tokenKind, head [maxHead]byte, n uint64, err error) {
 	if len(m.src) == 0 {
-		return io.ErrUnexpectedEOF
+		return k, head, 0, io.ErrUnexpectedEOF
 	}
-	k := kindOf(m.src[0])
+	k = kindOf(m.src[0])
 	if k.head > len(m.src) {
-		return io.ErrUnexpectedEOF
+		return k, head, 0, io.ErrUnexpectedEOF
 	}
-	var head [maxHead]byte
 	copy(head[:], m.src[:k.head])
 	m.src = m.src[k.head:]
-	n := k.length(&head)
-	if n > uint64(len(m.src)) {
-		return io.ErrUnexpectedEOF
+	if n = k.length(&head); n > uint64(len(m.src)) {
+		return k, head, 0, io.ErrUnexpectedEOF
+	}
+	return k, head, n, nil
+}
+
+func (m *msgpackText) value(depth int) error {
+	k, head, n, err := m.token()
+	if err != nil {
+		return err
 	}
 	switch k.class {
 	case scalar:
 		m.scalar(&head)
 	case bytesLike:
 		body := m.body(n)
-		if head[0] >= 0xc4 && head[0] <= 0xc6 {
+		if isBinary(head[0]) {
 			m.bytes(body)
 		} else {
 			m.text(body)
@@ -60,6 +68,9 @@ func (m *msgpackText) value(depth int) error {
 	return nil
 }
 
+// isBinary tells bytes from text.
+func isBinary(code byte) bool { return code >= 0xc4 && code <= 0xc6 }
+
 func (m *msgpackText) body(n uint64) []byte {
 	b := m.src[:n]
 	m.src = m.src[n:]
@@ -67,37 +78,52 @@ func (m *msgpackText) body(n uint64) []byte {
 }
 
 func (m *msgpackText) scalar(head *[maxHead]byte) {
+	switch v := scalarValue(head).(type) {
+	case nil:
+		m.raw("null")
+	case bool:
+		m.out = strconv.AppendBool(m.out, v)
+	case float32:
+		m.float(float64(v), 32)
+	case float64:
+		m.float(v, 64)
+	case uint64:
+		m.unsigned(v)
+	case int64:
+		m.signed(v)
+	}
+}
+
+// scalarValue returns nil, or a bool, float32, float64, uint64 or int64.
+func scalarValue(head *[maxHead]byte) any {
 	code, arg := head[0], head[1:]
 	switch code {
 	case 0xc0:
-		m.raw("null")
-	case 0xc2:
-		m.raw("false")
-	case 0xc3:
-		m.raw("true")
+		return nil
+	case 0xc2, 0xc3:
+		return code == 0xc3
 	case 0xca:
-		m.float(float64(math.Float32frombits(binary.BigEndian.Uint32(arg))), 32)
+		return math.Float32frombits(binary.BigEndian.Uint32(arg))
 	case 0xcb:
-		m.float(math.Float64frombits(binary.BigEndian.Uint64(arg)), 64)
+		return math.Float64frombits(binary.BigEndian.Uint64(arg))
 	case 0xcc:
-		m.unsigned(uint64(arg[0]))
+		return uint64(arg[0])
 	case 0xcd:
-		m.unsigned(uint64(binary.BigEndian.Uint16(arg)))
+		return uint64(binary.BigEndian.Uint16(arg))
 	case 0xce:
-		m.unsigned(uint64(binary.BigEndian.Uint32(arg)))
+		return uint64(binary.BigEndian.Uint32(arg))
 	case 0xcf:
-		m.unsigned(binary.BigEndian.Uint64(arg))
+		return binary.BigEndian.Uint64(arg)
 	case 0xd0:
-		m.signed(int64(int8(arg[0])))
+		return int64(int8(arg[0]))
 	case 0xd1:
-		m.signed(int64(int16(binary.BigEndian.Uint16(arg))))
+		return int64(int16(binary.BigEndian.Uint16(arg)))
 	case 0xd2:
-		m.signed(int64(int32(binary.BigEndian.Uint32(arg))))
+		return int64(int32(binary.BigEndian.Uint32(arg)))
 	case 0xd3:
-		m.signed(int64(binary.BigEndian.Uint64(arg)))
-	default:
-		m.signed(int64(int8(code)))
+		return int64(binary.BigEndian.Uint64(arg))
 	}
+	return int64(int8(code))
 }
 
 func (w *jsonText) unsigned(n uint64) { w.out = strconv.AppendUint(w.out, n, 10) }

@@ -39,7 +39,7 @@ func (d *textDecoder) Decode(src []byte, v *string) error {
 	// Only the copy is checked, because the source may change concurrently.
 	if !utf8.ValidString(s) {
 		*v = ""
-		return &DecodeError{Type: "string", Encoding: EncodingString, Err: errNotUTF8}
+		return &DecodeError{Type: "string", Encoding: EncodingString, Err: locateText(s)}
 	}
 	*v = s
 	return nil

@@ -35,7 +35,7 @@ func ToJSON(t Type, payload []byte) (json.RawMessage, error) {
 	switch t.Encoding {
 	case EncodingString:
 		if !utf8.Valid(src) {
-			err = errNotUTF8
+			err = locateText(string(src))
 			break
 		}
 		out = jsontext.AppendText(nil, src)

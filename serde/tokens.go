@@ -38,6 +38,9 @@ func (r *tokenReader) reset(src []byte) {
 	*r = tokenReader{src: src, open: r.open[:0]}
 }
 
+// offset is where in the payload the reading is.
+func (r *tokenReader) offset() int { return r.pos - (r.headLen + r.bodyLen) + r.off }
+
 // finish returns an error unless the payload ended with its value.
 func (r *tokenReader) finish() error {
 	switch r.leave(); {
@@ -105,7 +108,7 @@ func (r *tokenReader) next() error {
 	}
 	copy(r.head[1:k.head], rest[1:])
 	n, left := k.length(&r.head), uint64(len(rest)-k.head)
-	r.headLen, r.bodyLen, r.off = k.head, 0, 0
+	r.headLen, r.bodyLen, r.off = 0, 0, 0 // an error is at the start of the token
 	if len(r.open) > 0 {
 		r.open[len(r.open)-1]--
 	}
@@ -135,6 +138,7 @@ func (r *tokenReader) next() error {
 		}
 		r.open = append(r.open, n)
 	}
+	r.headLen = k.head
 	r.pos += r.headLen + r.bodyLen
 	return nil
 }

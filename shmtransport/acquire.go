@@ -18,6 +18,7 @@ const (
 	overwritten                // the publisher is replacing the sample in its entry
 	lapped                     // the ring word names another sample
 	heldLimit                  // every mark is in use
+	skipped                    // samples were not delivered, and there may be more: see timeLimits
 )
 
 // acquire makes the sample of a sequence the application's, in s and under a mark from number from on. The ring word

@@ -88,6 +88,10 @@ func (r *Reader) takeEnded(s *Sample) (result outcome, err error) {
 		}
 		o, failed := l.takeEnded(s)
 		switch {
+		case o == taken && r.limited && r.rejects(s):
+			if r.limits.left <= 0 {
+				return skipped, nil
+			}
 		case o == taken:
 			r.countSample(s)
 			return taken, nil

@@ -19,7 +19,7 @@ type keptSample struct {
 // copyRemaining copies the remaining samples of a publisher that ended to a Link without a ring. It fails where they
 // are too many or something is invalid, which a later take reports. The link itself does not change.
 func (l *Link) copyRemaining(maxHeld int) (_ *Link, ok bool) {
-	remainder := &Link{phase: linkKept, id: l.id, readerID: l.readerID, userData: l.userData, owner: l.owner, cost: endedOverhead, missing: l.lost, cursorWord: new(atomic.Uint64)}
+	remainder := &Link{phase: linkKept, id: l.id, readerID: l.readerID, userData: l.userData, owner: l.owner, cost: endedOverhead, missing: l.lost, delivered: l.delivered, cursorWord: new(atomic.Uint64)}
 	newest := l.newest()
 	at := l.cursor
 	if depth := uint64(l.ring.Depth()); newest >= at && newest-at >= depth {

@@ -53,7 +53,7 @@ func FuzzTruncatedFile(f *testing.F) {
 		defer m.Unmap()
 		s := scribbles(writes)
 		step := 0
-		readHostile(t, v, w.ID(), 5, when&16 != 0, func() bool {
+		readHostile(t, v, w.ID(), 5, when&16 != 0, when&32 != 0, func() bool {
 			defer func() { step++ }()
 			if step == int(when%16) {
 				if err := os.Truncate(path, int64(size%(2<<20))); err != nil {

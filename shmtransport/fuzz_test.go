@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/mem"
@@ -80,7 +82,7 @@ func (v hostileView) isFault(any) bool       { return false }
 func (v hostileView) close() error           { return nil }
 
 // readHostile takes samples in every way. Nothing may panic, and every call must return.
-func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive bool, meanwhile func() bool) {
+func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive, limited bool, meanwhile func() bool) {
 	page := mem.Alloc(linkPageSize)
 	l, err := openLink(v, id)
 	if err != nil {
@@ -91,7 +93,11 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 	if l.passive = passive; passive {
 		l.begin(startFor(uint64(history), l.newest(), l.ring.Depth()))
 	}
-	r := NewReader(new(ReaderSet), nil, ReaderOptions{MaxHeld: 8, Spin: -1})
+	opts := ReaderOptions{MaxHeld: 8, Spin: -1}
+	if limited {
+		opts.MaxAge, opts.MinSeparation, opts.TrackPublished = time.Hour, time.Nanosecond, true
+	}
+	r := NewReader(new(ReaderSet), nil, opts)
 	defer r.Close()
 	r.addLink(l)
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -122,6 +128,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive b
 				held = append(held, s)
 			}
 		}
+		r.LastPublished(math.MaxInt64)
 		if n := r.Stats().Held; n != uint64(len(held)) {
 			t.Fatalf("%d samples are held, not %d", n, len(held))
 		}
@@ -167,7 +174,7 @@ func FuzzOpenLink(f *testing.F) {
 			mem.Uint32(v, pubOffNumber).Store(id.Number)
 		}
 		s := scribbles(writes)
-		readHostile(t, v, id, historyAll, len(writes)%2 == 1, func() bool { return s.some(v) })
+		readHostile(t, v, id, historyAll, len(writes)%2 == 1, len(writes)/2%2 == 1, func() bool { return s.some(v) })
 	})
 }
 
@@ -219,7 +226,7 @@ func FuzzTake(f *testing.F) {
 			copy(v[p.off:], p.b)
 		}
 		s := scribbles(writes)
-		readHostile(t, v, h.w.ID(), 5, depth&32 != 0, func() bool { return s.some(v) })
+		readHostile(t, v, h.w.ID(), 5, depth&32 != 0, depth&64 != 0, func() bool { return s.some(v) })
 	})
 }
 

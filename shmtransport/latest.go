@@ -12,6 +12,7 @@ import (
 // Latest fills s with the newest sample and reports whether there is one. It may be a sample that was received before.
 // With several publishers it is the sample that was published last. Older samples are skipped: they are not received
 // later and do not count as lost. Like TryReceive it does not wait, and returns false while another goroutine receives.
+// If the newest sample is older than MaxAge there is none. MinSeparation does not apply to Latest, but counts from its samples.
 func (r *Reader) Latest(s *Sample) (ok bool, err error) {
 	s.link = nil
 	for faulted := true; faulted; {
@@ -29,6 +30,7 @@ func (r *Reader) tryLatest(s *Sample) (ok, faulted bool, err error) {
 	}
 	var candidate [1]Sample
 	defer r.endGuarded(sigbus.Guard(), s, candidate[:], nil, &faulted)
+	r.beginPass()
 	for range maxLapRetries {
 		if o, err := r.latest(s, &candidate[0]); o != lapped {
 			return o == taken, false, err
@@ -46,6 +48,11 @@ func (r *Reader) latest(s, one *Sample) (outcome, error) {
 	if len(r.ended) > 0 {
 		links = slices.Concat(links, r.ended)
 	} else if len(links) == 1 && links[0].repeatLast(s) {
+		if r.isStale(s.stamp) {
+			s.discard()
+			*s = Sample{}
+			return noSample, nil
+		}
 		r.statsChanged()
 		return taken, nil
 	}
@@ -74,11 +81,19 @@ func (r *Reader) latest(s, one *Sample) (outcome, error) {
 			result = o
 		}
 	}
+	if result == taken && r.limited && r.isStale(s.stamp) {
+		if newest {
+			r.stats.Stale()
+		}
+		s.discard()
+		*s, result, newest = Sample{}, noSample, false
+	}
 	if len(r.ended) > 0 {
 		r.endPassedOver(s.link)
 	}
 	switch {
 	case newest:
+		s.link.delivered = lastDelivered{true, s.stamp}
 		r.countSample(s)
 	case result == taken:
 		r.statsChanged()

@@ -74,6 +74,9 @@ type Link struct {
 
 	owner *Reader               // set by addLink
 	fault atomic.Pointer[error] // the fault that a reader of a payload found
+	seen  seenRing
+
+	delivered lastDelivered // needs the Reader's lock
 
 	exited atomic.Bool // the kernel says that the publisher's process has exited
 	// pins has one for the Reader, one for all samples held, and one for each load of the bell by another goroutine. At

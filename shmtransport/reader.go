@@ -23,6 +23,15 @@ type ReaderOptions struct {
 	// Clock measures the latency of samples; default a new one, as in WriterOptions.
 	Clock clock.Clock
 
+	// MaxAge is the age, by the publish stamp, beyond which samples are not delivered but counted as stale; 0 = no limit.
+	MaxAge time.Duration
+	// MinSeparation is the minimum time between the publish stamps of delivered samples of one publisher. Those in between
+	// are counted as filtered; 0 = no limit.
+	MinSeparation time.Duration
+
+	// TrackPublished makes LastPublished usable.
+	TrackPublished bool
+
 	// EndedLimit is the number of bytes kept of publishers that ended, until their samples are taken; default 64 MiB.
 	// Without it a subscription that receives nothing would keep the memory of every past publisher. Up to 1 MiB of a
 	// publisher is copied; it counts as the bytes of its samples plus 64 bytes for each sample plus 1 KiB. A larger
@@ -61,6 +70,7 @@ type Reader struct {
 	takenCount uint64             // samples taken; needs lock
 	awakeSince uint64             // takenCount at the last sleep, or when beginPolling was called last; needs lock
 	canFence   bool               // heavy fences work; needs lock
+	limited    bool               // limits has a limit
 	stats      stats.Subscription // needs lock, but for SetPublishers and what updateStats sets
 	statsStale atomic.Bool        // updateStats must be called
 
@@ -81,9 +91,12 @@ type Reader struct {
 	endedBytes int64   // sum of their cost; the same
 	endedRun   int     // samples of ended taken since a link was checked; needs lock
 
+	limits timeLimits // needs lock
+
 	links     atomic.Pointer[[]*Link] // replaced, never changed; a longer list may share the memory of a shorter one
 	mu        sync.Mutex              // serializes replacements
 	linked    map[PublisherID]bool    // the publishers of links; guarded by mu
+	published published               // with TrackPublished; guarded by mu
 	wakeTimer *time.Timer             // will change grown for new links; guarded by mu
 	wake      atomic.Uint32           // changes when a sleeper must check again
 	grown     atomic.Uint32           // changes when a sleeper must arm new links
@@ -109,6 +122,8 @@ func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 		opts.EndedLimit = 64 << 20
 	}
 	r := &Reader{opts: opts, clock: opts.Clock, set: set, lock: newRecvLock(), adaptiveSpin: adaptiveSpin, linked: map[PublisherID]bool{}}
+	r.limits.maxAge, r.limits.minSeparation = int64(opts.MaxAge), int64(opts.MinSeparation)
+	r.limited = r.limits != timeLimits{}
 	r.waiter = waitset.NewWaiter(r.clock)
 	r.canFence = fence.Heavy() == nil
 	if block == nil {
@@ -190,6 +205,9 @@ func (r *Reader) removeLink(l *Link) {
 func (r *Reader) closeLink(l *Link) {
 	if l.lost > 0 {
 		r.stats.Lost(l.lost)
+	}
+	if r.opts.TrackPublished {
+		r.checkPublished(l, r.clock.Now())
 	}
 	if l.unreleased() > 0 {
 		r.closedLinks = append(r.closedLinks, l)

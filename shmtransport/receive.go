@@ -28,12 +28,32 @@ func (r *Reader) tryReceive(s *Sample) (ok, faulted bool, err error) {
 		return false, false, nil
 	}
 	defer r.endGuarded(sigbus.Guard(), s, nil, nil, &faulted)
-	for range maxLapRetries {
-		if o, err := r.takeNext(s); o != lapped {
-			return o == taken, false, err
-		}
+	r.beginPass()
+	o, err := r.takeNext(s)
+	if o == lapped || o == skipped {
+		o, err = r.takeNextAgain(s, o)
 	}
-	return false, false, nil
+	return o == taken, false, err
+}
+
+// takeNextAgain repeats takeNext as often as valid rings need, after an outcome that says to look again.
+func (r *Reader) takeNextAgain(s *Sample, o outcome) (_ outcome, err error) {
+	laps, maySkip := 0, r.ringSamples() // more were published meanwhile
+	for {
+		switch o {
+		case lapped:
+			laps++
+		case skipped:
+			maySkip -= maxSkipped
+		default:
+			return o, err
+		}
+		if laps == maxLapRetries || maySkip < 0 || r.closed.Load() {
+			return noSample, nil
+		}
+		r.beginPass()
+		o, err = r.takeNext(s)
+	}
 }
 
 // maxLapRetries is the number of retries of TryReceive when publishers overtake it. Only a publisher that corrupts its
@@ -70,6 +90,7 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 		if r.closed.Load() {
 			return 0, false, errdefs.Closed("the subscriber is closed")
 		}
+		r.beginPass()
 		o, err := r.takeNext(s)
 		if err != nil {
 			return 0, false, err
@@ -97,12 +118,16 @@ func (r *Reader) receive(ctx context.Context, s *Sample, more []Sample) (n int, 
 func (r *Reader) receiveMore(first Sample, more []Sample, n *int) {
 	l, mark := first.link, first.holding.mark()
 	for i := 0; i < len(more); i++ {
-		for range l.takeRun(more[i:], mark+1) {
+		run := l.takeRun(more[i:], mark+1)
+		if r.limited {
+			run = r.keepDelivered(more[i:][:run])
+		}
+		for range run {
 			r.countSample(&more[i])
 			*n++
 			i++
 		}
-		if i == len(more) {
+		if i == len(more) || r.limited && r.limits.left <= 0 {
 			return
 		}
 		s := &more[i]
@@ -127,8 +152,8 @@ func (r *Reader) takeNext(s *Sample) (outcome, error) {
 		return r.takeFromLinks(s)
 	}
 	if r.endedRun++; r.endedRun <= maxEndedRun {
-		if o, _ := r.takeEnded(s); o == taken {
-			return taken, nil
+		if o, _ := r.takeEnded(s); o == taken || o == skipped {
+			return o, nil
 		}
 	}
 	r.endedRun = 0
@@ -163,6 +188,11 @@ func (r *Reader) takeFromLinks(s *Sample) (outcome, error) {
 			// It may have published between the check and its end.
 			o, err = l.take(s, 0)
 		}
+		if o == taken && r.limited {
+			if o, err = r.takeDelivered(l, s); o == noSample && err == nil {
+				continue
+			}
+		}
 		switch {
 		case o == taken:
 			if now := r.links.Load(); now != list {
@@ -175,6 +205,9 @@ func (r *Reader) takeFromLinks(s *Sample) (outcome, error) {
 			result, full = heldLimit, l
 		case o == lapped:
 			result = lapped
+		case o == skipped:
+			r.nextLink = k + 1
+			return skipped, nil
 		case err != nil:
 			r.failLink(l, err)
 		default:

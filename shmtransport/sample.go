@@ -126,7 +126,8 @@ func (s Sample) Sequence() uint64 { return s.sequence }
 // Stamp returns the time of publishing, in nanoseconds of CLOCK_MONOTONIC.
 func (s Sample) Stamp() int64 { return s.stamp }
 
-// Lost returns the number of this publisher's messages that were lost just before this one: overwritten or withdrawn.
+// Lost returns the number of this publisher's messages that were lost just before this one, or before stale and filtered ones there:
+// overwritten or withdrawn.
 func (s Sample) Lost() uint64 { return s.lost }
 
 // Publisher returns the identity of the publisher.

@@ -40,7 +40,7 @@ type failure struct {
 func newTruncatePair(t *testing.T) *truncatePair {
 	d := newDomain(t)
 	c := &truncatePair{d: d, f: d.readerFile(), honest: d.writer(WriterOptions{}), truncated: d.writer(WriterOptions{}), failed: make(chan failure, 8)}
-	c.r = NewReader(new(ReaderSet), nil, ReaderOptions{Failed: func(id PublisherID, err error) { c.failed <- failure{id, err} }})
+	c.r = NewReader(new(ReaderSet), nil, ReaderOptions{TrackPublished: true, Failed: func(id PublisherID, err error) { c.failed <- failure{id, err} }})
 	t.Cleanup(c.r.Close)
 	d.connect(c.r, c.f, c.truncated, ConnectOptions{})
 	d.connect(c.r, c.f, c.honest, ConnectOptions{})

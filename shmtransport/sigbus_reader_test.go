@@ -4,6 +4,7 @@ package shmtransport
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
@@ -175,5 +176,21 @@ func TestReader_TruncatedFileAfterTake(t *testing.T) {
 	if f := c.r.Stats(); f.Held != 0 || c.f.open != 1 || f.Lost != 1 || s.Payload() != nil {
 		t.Errorf("%d held, %d links in use, %d lost", f.Held, c.f.open, f.Lost)
 	}
+	restoreFile(t, c)
+}
+
+// A check of the rings meets a file that was truncated. It is found by the next receive.
+func TestLastPublished_TruncatedPublisherFile(t *testing.T) {
+	c := newTruncatePair(t)
+	c.publish(t, c.truncated, large())
+	for _, size := range []int64{c.truncated.pool.arenas[0].off, 0} {
+		truncate(t, c.path(c.truncated), size)
+		c.publish(t, c.honest, large())
+		if at, by := c.r.LastPublished(math.MaxInt64); at == 0 || size == 0 && by != c.honest.ID() {
+			t.Errorf("published at %d by %v", at, by)
+		}
+	}
+	expect(t, c.r, string(large()), 0)
+	c.expectFailed(t)
 	restoreFile(t, c)
 }

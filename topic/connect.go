@@ -14,13 +14,14 @@ func (p *Participant) connect(sub *subscriberCore, pub registry.Endpoint) {
 	if sub.knows(pub.ID) || sub.refused[pub.ID] != nil {
 		return
 	}
-	wanted, asked := sub.accepts(pub)
+	a, asked := sub.answerFor(pub)
 	if !asked {
-		sub.queueFilter(pub)
+		sub.queueAsk(pub)
 		return
 	}
+	wanted := a.accepted
 	if wanted {
-		if err := p.reg.Match(pub, sub.endpoint); err != nil {
+		if err := sub.match(pub, a); err != nil {
 			p.reportMismatch(pair{pub.ID, sub.endpoint.ID}, pub, err)
 			wanted = false
 		}

@@ -17,7 +17,8 @@
 //
 // A publisher keeps its last Depth samples. A subscriber that falls further behind loses the oldest samples. Sample.Lost
 // gives the exact number: received plus lost plus passed over by Latest equals published, since a publisher's first sample if the
-// Subscriber is older, else since the connection, with the History. For a subscriber with the option Lossless the publishers wait
+// Subscriber is older, else since the connection, with the History. MaxAge and MinSeparation keep further samples from the application,
+// which Stats counts as Stale and Filtered: they were not lost. For a subscriber with the option Lossless the publishers wait
 // instead, while its process lives, until it has taken nothing for LosslessTimeout.
 //
 // # Lifetime of memory

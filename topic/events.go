@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/shmbus/shmbus/registry"
 )
@@ -17,20 +18,23 @@ import (
 type EventKind uint8
 
 const (
-	Joined        EventKind = 1 + iota // a participant joined the domain
-	Left                               // a participant left in an orderly way
-	Died                               // a participant's process ended without leaving
-	Added                              // a publisher or subscription was made
-	Removed                            // a publisher or subscription is gone
-	TypeMismatch                       // the types of a publisher and a subscription, one of them of this participant, differ: Err is a *TypeMismatchError
-	Unavailable                        // shared memory of another participant is corrupt, of another version, beyond a limit or not accessible, or this process lacks memory for it: Err
-	EventsDropped                      // the listener was too slow; Err gives the number of dropped events
-	Dropped                            // samples of a publisher that closed or died were discarded, beyond the MemoryLimit of a subscriber of this participant: Err is a *DroppedError
+	Joined         EventKind = 1 + iota // a participant joined the domain
+	Left                                // a participant left in an orderly way
+	Died                                // a participant's process ended without leaving
+	Added                               // a publisher or subscription was made
+	Removed                             // a publisher or subscription is gone
+	TypeMismatch                        // the types of a publisher and a subscription, one of them of this participant, differ: Err is a *TypeMismatchError
+	Unavailable                         // shared memory of another participant is corrupt, of another version, beyond a limit or not accessible, or this process lacks memory for it: Err
+	EventsDropped                       // the listener was too slow; Err gives the number of dropped events
+	Dropped                             // samples of a publisher that closed or died were discarded, beyond the MemoryLimit of a subscriber of this participant: Err is a *DroppedError
+	DeadlineMissed                      // nothing was published for the Deadline of a subscriber of this participant: Err is a *DeadlineError
+	DeadlineMet                         // something was published again after that
 )
 
 var eventNames = [...]string{
 	Joined: "joined", Left: "left", Died: "died", Added: "added", Removed: "removed",
 	TypeMismatch: "type mismatch", Unavailable: "unavailable", EventsDropped: "events dropped", Dropped: "dropped",
+	DeadlineMissed: "deadline missed", DeadlineMet: "deadline met",
 }
 
 func (k EventKind) String() string {
@@ -44,8 +48,9 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind        EventKind
 	Participant registry.Participant // the subject, without Endpoints; UID, GID and PIDCheck come from the kernel
-	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped: the publisher or subscription; for TypeMismatch that of the other side
+	Endpoint    registry.Endpoint    // Added, Removed, TypeMismatch, Dropped, DeadlineMissed, DeadlineMet: the publisher or subscription; for TypeMismatch that of the other side
 	Err         error
+	Gap         time.Duration // DeadlineMissed, DeadlineMet: how long nothing was published
 }
 
 // eventBacklog is the number of events that a listener may be behind.
@@ -114,11 +119,11 @@ func (p *Participant) currentEvents() []Event {
 	for _, reported := range []map[pair]Event{p.mismatches, p.unavailable} {
 		events = slices.AppendSeq(events, maps.Values(reported))
 	}
-	return events
+	return append(events, p.missedDeadlines()...)
 }
 
-// Events yields the present state first: participants as Joined, endpoints as Added, mismatched types as TypeMismatch, and
-// shared memory that cannot be used as Unavailable. Then it yields changes as they happen, until ctx is done, the participant
+// Events yields the present state first: participants as Joined, endpoints as Added, mismatched types as TypeMismatch,
+// shared memory that cannot be used as Unavailable, and deadlines that are missed now as DeadlineMissed. Then it yields changes as they happen, until ctx is done, the participant
 // closes, or the caller leaves the loop. Changes of this participant are included. Each call has a queue of its own. A loop that falls
 // more than a few thousand events behind loses the newest of them; an EventsDropped gives their number.
 func (p *Participant) Events(ctx context.Context) iter.Seq[Event] {

@@ -1,10 +1,12 @@
 package topic
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
 )
 
 // connectAll connects the subscription with every known publisher. onChange connects later ones.
@@ -35,7 +37,7 @@ func (sub *subscriberCore) connectKnown() error {
 // Called with p.mu held.
 func (sub *subscriberCore) denied() (err error) {
 	for _, e := range sub.p.publishers.matching(sub.endpoint.Patterns) {
-		if accepted, asked := sub.accepts(*e); asked && !accepted {
+		if a, asked := sub.answerFor(*e); asked && !a.accepted {
 			continue
 		}
 		if sub.refused[e.ID] == nil {
@@ -57,10 +59,11 @@ func (sub *subscriberCore) checkMatch() error {
 	}
 	var mismatch error
 	for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
-		if accepted, _ := sub.accepts(*e); !accepted {
+		a, _ := sub.answerFor(*e)
+		if !a.accepted {
 			continue
 		}
-		err := p.reg.Match(*e, sub.endpoint)
+		err := sub.match(*e, a)
 		if err == nil {
 			return nil
 		}
@@ -69,52 +72,86 @@ func (sub *subscriberCore) checkMatch() error {
 	return mismatch
 }
 
-// accepts returns the filter's result for a publisher, and whether the filter was called for it. Called with p.mu held.
-func (sub *subscriberCore) accepts(pub registry.Endpoint) (accepted, asked bool) {
-	if sub.filter == nil {
-		return true, true
-	}
-	accepted, asked = sub.accepted[pub.ID]
-	return accepted, asked
+// An answer is what the application's functions say of a publisher.
+type answer struct {
+	accepted bool  // by the filter
+	mismatch error // of the codec's check of the schema
 }
 
-// askFilter calls the filter for every known publisher, before the subscription is announced.
-func (sub *subscriberCore) askFilter() {
+// answerFor returns the answer about a publisher, and whether it is there. Called with p.mu held.
+func (sub *subscriberCore) answerFor(pub registry.Endpoint) (a answer, asked bool) {
+	if sub.filter == nil && !sub.checks(pub) {
+		return answer{accepted: true}, true
+	}
+	a, asked = sub.answers[pub.ID]
+	return a, asked
+}
+
+// checks reports whether the codec decides about the publisher, because only the schemas differ.
+func (sub *subscriberCore) checks(pub registry.Endpoint) bool {
+	return sub.check != nil && len(pub.Schema) != 0 && !bytes.Equal(pub.Schema, sub.endpoint.Schema) && registry.Match(pub, sub.endpoint) == nil
+}
+
+// match returns an error if the publisher's type does not fit the subscription.
+func (sub *subscriberCore) match(pub registry.Endpoint, a answer) error {
+	if a.mismatch != nil {
+		return sub.p.reg.Mismatch(pub, sub.endpoint, a.mismatch.Error())
+	}
+	return sub.p.reg.Match(pub, sub.endpoint)
+}
+
+// askAboutKnown asks about every known publisher, before the subscription is announced.
+func (sub *subscriberCore) askAboutKnown() {
 	p := sub.p
-	if sub.filter == nil {
+	if sub.filter == nil && sub.check == nil {
 		return
 	}
 	p.mu.Lock()
 	var known []registry.Endpoint
 	for _, e := range p.publishers.matching(sub.endpoint.Patterns) {
-		known = append(known, *e)
+		if _, asked := sub.answerFor(*e); !asked {
+			known = append(known, *e)
+		}
 	}
 	p.mu.Unlock()
 	for _, e := range known {
-		accepted := sub.callFilter(e.Topic)
+		a := sub.ask(e)
 		p.mu.Lock()
-		sub.accepted[e.ID] = accepted
+		sub.answers[e.ID] = a
 		p.mu.Unlock()
 	}
 }
 
-// queueFilter queues a call of the filter, after which the publisher is connected or declined. Called with p.mu held.
-func (sub *subscriberCore) queueFilter(pub registry.Endpoint) {
+// ask calls the application's functions for a publisher. Called with no lock held.
+func (sub *subscriberCore) ask(pub registry.Endpoint) answer {
+	a := answer{accepted: sub.filter == nil || sub.callFilter(pub.Topic)}
+	if a.accepted && sub.checks(pub) {
+		a.mismatch = sub.check(typeOf(pub))
+	}
+	return a
+}
+
+func typeOf(e registry.Endpoint) serde.Type {
+	return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+}
+
+// queueAsk queues a call of ask, after which the publisher is connected or declined. Called with p.mu held.
+func (sub *subscriberCore) queueAsk(pub registry.Endpoint) {
 	if !sub.asking[pub.ID] {
 		sub.asking[pub.ID] = true
 		sub.calls.add(func() { sub.decide(pub) })
 	}
 }
 
-// decide calls the filter for a publisher and connects or declines it.
+// decide asks about a publisher and connects or declines it.
 func (sub *subscriberCore) decide(pub registry.Endpoint) {
-	accepted := sub.callFilter(pub.Topic)
+	a := sub.ask(pub)
 	p := sub.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(sub.asking, pub.ID)
 	if p.subs[sub.endpoint.ID.Number] == sub && p.endpoints[pub.ID] != nil { // neither has closed
-		sub.accepted[pub.ID] = accepted
+		sub.answers[pub.ID] = a
 		p.connect(sub, pub)
 		p.notifyPending()
 	}

@@ -2,6 +2,7 @@ package topic
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
@@ -16,7 +17,7 @@ type Sample[T any] struct {
 	m shmtransport.Sample
 }
 
-// Value decodes the payload. An error concerns this sample only: a *serde.DecodeError, a *CorruptError if the
+// Value decodes the payload. An error concerns this sample only and names it: a *serde.DecodeError, a *CorruptError if the
 // publisher's process truncated its file meanwhile, or os.ErrClosed after Release. A []byte value is the payload itself,
 // with the lifetime and the fault behavior of Bytes. Every other value is a copy.
 func (s Sample[T]) Value() (v T, err error) {
@@ -31,7 +32,7 @@ func (s Sample[T]) Value() (v T, err error) {
 			sub.decoders.put(d)
 		}
 		sub.core.reader.CountDecodeError()
-		return v, err
+		return v, fmt.Errorf("sample %d of publisher %v on topic %q: %w", s.Sequence(), s.Publisher(), s.Topic(), err)
 	}
 	var zero T
 	v, d.value = d.value, zero // the subscriber must not keep the value alive
@@ -118,7 +119,8 @@ func (s Sample[T]) Publisher() PublisherID {
 	return publisherID(s.m.Publisher())
 }
 
-// Lost returns the number of samples of this publisher that were lost immediately before this one.
+// Lost returns the number of samples of this publisher that were lost immediately before this one, or between this one and the delivered
+// sample before, if the subscriber has MaxAge or MinSeparation.
 func (s Sample[T]) Lost() uint64 { return s.m.Lost() }
 
 // Release returns the memory to the publisher. Only the first call has an effect.

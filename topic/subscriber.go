@@ -26,6 +26,23 @@ type SubscriberOptions[T any] struct {
 	MemoryLimit     int64                   // bytes of unreceived samples kept of publishers that closed or died; default 64 MiB, 1 GiB if Lossless
 	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, negative: none
 
+	// MaxAge is the age, by Sample.Stamp, beyond which samples are not delivered; default 0: any age (DDS: lifespan). The
+	// age counts when the sample would be received. Stats().Stale counts these samples, which are neither received nor
+	// lost. Latest returns no sample if the newest is too old. A latched sample or History may be too old as well.
+	// A stamp in the future has age 0.
+	MaxAge time.Duration
+	// MinSeparation is the least time between the stamps of two delivered samples of the same publisher; default 0: any
+	// (DDS: time-based filter). 1/MinSeparation is the maximum rate for each publisher. Stats().Filtered counts the samples
+	// in between, which are neither received nor lost; the choice depends on stamps alone, not on when the application
+	// receives. A lossless publisher does not wait for them. A sample whose stamp is before that of the last delivered one
+	// is delivered. Latest returns the newest sample at any time, and the separation counts from it.
+	MinSeparation time.Duration
+	// Deadline is the time within which something must be published for this subscriber, whether it is received or not, at
+	// least 1 ms; default 0: none (DDS: deadline). If no publisher has published for so long, or since the subscriber was
+	// made, Participant.Events reports DeadlineMissed once, within about a tenth of the time, and DeadlineMet when something
+	// is published again. A slow receiver misses no deadline.
+	Deadline time.Duration
+
 	// Ended is called when a publisher is gone or can no longer be read, and all of its samples were received or discarded.
 	// It runs on any goroutine, also within methods of the subscriber, without concurrent calls of Ended or Filter. It may use
 	// the Participant and its endpoints, and close them. One call may still run when Close returns.
@@ -61,6 +78,12 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 		return nil, fmt.Errorf("subscribe to %q: History is %d, must be from 0 to %d", pattern, opts.History, shmtransport.MaxDepth)
 	case opts.LosslessTimeout < 0:
 		return nil, fmt.Errorf("subscribe to %q: LosslessTimeout is %v, must be positive", pattern, opts.LosslessTimeout)
+	case opts.MaxAge < 0:
+		return nil, fmt.Errorf("subscribe to %q: MaxAge is %v, must be positive; 0 means no limit", pattern, opts.MaxAge)
+	case opts.MinSeparation < 0:
+		return nil, fmt.Errorf("subscribe to %q: MinSeparation is %v, must be positive; 0 means every sample", pattern, opts.MinSeparation)
+	case opts.Deadline != 0 && opts.Deadline < minDeadline:
+		return nil, fmt.Errorf("subscribe to %q: Deadline is %v, must be at least %v; 0 means none", pattern, opts.Deadline, minDeadline)
 	case opts.MemoryLimit < 0:
 		return nil, fmt.Errorf("subscribe to %q: MemoryLimit is %d, must be positive; 0 means 64 MiB, or 1 GiB if it is lossless", pattern, opts.MemoryLimit)
 	}
@@ -72,20 +95,31 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
+	var check func(serde.Type) error
+	if c, ok := codec.(serde.TypeChecker); ok && len(t.Schema) != 0 {
+		check = c.CheckType
+	}
 	sub := new(Subscriber[T])
 	sub.decoders.init(func() *decoder[T] { return &decoder[T]{Decoder: codec.Decoder()} })
 	core, err := p.subscribe(ctx, sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),
 		TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema,
-		AnyType:  opts.Codec == nil && t.Encoding == serde.EncodingRaw,
-		Lossless: opts.Lossless, History: uint32(opts.History),
-	}, opts.Filter, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended,
-		shmtransport.ReaderOptions{MaxHeld: opts.MaxHeld, Spin: opts.Spin, EndedLimit: cmp.Or(opts.MemoryLimit, endedLimit(opts.Lossless))})
+		AnyType:      opts.Codec == nil && t.Encoding == serde.EncodingRaw,
+		ChecksSchema: check != nil,
+		Lossless:     opts.Lossless, History: uint32(opts.History),
+	}, opts.Filter, check, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended,
+		shmtransport.ReaderOptions{
+			MaxHeld: opts.MaxHeld, Spin: opts.Spin, EndedLimit: cmp.Or(opts.MemoryLimit, endedLimit(opts.Lossless)),
+			MaxAge: opts.MaxAge, MinSeparation: opts.MinSeparation, TrackPublished: opts.Deadline != 0,
+		})
 	if err != nil {
 		return nil, err
 	}
 	sub.core = core
+	if opts.Deadline != 0 {
+		core.startDeadline(opts.Deadline)
+	}
 	return sub, nil
 }
 

@@ -22,15 +22,18 @@ type subscriberCore struct {
 	endpoint registry.Endpoint
 	interest *registry.Interest // in publishers
 	filter   func(string) bool
-	ended    func(PublisherID) // may be nil
-	calls    callbacks         // of filter and ended
+	check    func(serde.Type) error // of the codec, about a publisher whose schema differs; nil if its schema must be equal
+	ended    func(PublisherID)      // may be nil
+	calls    callbacks              // of filter, check and ended
 	timeout  time.Duration
 	reader   *shmtransport.Reader
 	ad       *registry.Advertisement
 
-	accepted map[registry.EndpointID]bool  // result of filter for each publisher; guarded by p.mu
-	asking   map[registry.EndpointID]bool  // publishers for which a call of filter is queued; guarded by p.mu
-	refused  map[registry.EndpointID]error // publishers that may not be read; guarded by p.mu
+	answers map[registry.EndpointID]answer // of filter and check about each publisher; guarded by p.mu
+	asking  map[registry.EndpointID]bool   // publishers for which a call of filter or check is queued; guarded by p.mu
+	refused map[registry.EndpointID]error  // publishers that may not be read; guarded by p.mu
+
+	deadline deadlineWatch // guarded by p.mu
 
 	ending sync.Once
 	result error // of end
@@ -54,7 +57,7 @@ type source struct {
 }
 
 // subscribe announces a subscription and waits until the existing publishers have admitted it.
-func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpoint, filter func(string) bool, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
+func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpoint, filter func(string) bool, check func(serde.Type) error, timeout time.Duration, ended func(PublisherID), opts shmtransport.ReaderOptions) (_ *subscriberCore, err error) {
 	for _, pattern := range e.Patterns {
 		if err := registry.CheckPattern(pattern); err != nil {
 			return nil, err
@@ -79,10 +82,10 @@ func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpo
 	e.ID = registry.EndpointID{Participant: p.reg.ID(), Number: p.reg.ReserveID()}
 	e.Since = Stamp(p.clock.Now())
 	sub := &subscriberCore{
-		p: p, owner: owner, endpoint: e, interest: interest, filter: filter, ended: ended, timeout: timeout,
-		accepted: map[registry.EndpointID]bool{}, asking: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
+		p: p, owner: owner, endpoint: e, interest: interest, filter: filter, check: check, ended: ended, timeout: timeout,
+		answers: map[registry.EndpointID]answer{}, asking: map[registry.EndpointID]bool{}, refused: map[registry.EndpointID]error{}, known: map[registry.EndpointID]func(){},
 	}
-	sub.askFilter()
+	sub.askAboutKnown()
 	if err := sub.checkMatch(); err != nil {
 		return nil, err
 	}
@@ -154,7 +157,7 @@ func (sub *subscriberCore) connect(f *shmtransport.ReaderFile, path string, pub 
 		UserData: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
 			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
-			typ:      serde.Type{Name: pub.TypeName, Encoding: pub.Encoding, SchemaEncoding: pub.SchemaEncoding, Schema: pub.Schema},
+			typ:      typeOf(pub),
 			metadata: pub.Metadata,
 		},
 	})
@@ -188,7 +191,7 @@ func (sub *subscriberCore) markKnown(pub registry.EndpointID, undo func()) {
 // are still delivered. Called with p.mu held.
 func (sub *subscriberCore) publisherRemoved(key registry.EndpointID) {
 	sub.reader.Prune()
-	delete(sub.accepted, key)
+	delete(sub.answers, key)
 	delete(sub.refused, key)
 	sub.forgetPublisher(key)
 }
@@ -266,6 +269,7 @@ func (sub *subscriberCore) drop() error {
 // whichever call came first.
 func (sub *subscriberCore) end() error {
 	sub.ending.Do(func() {
+		sub.stopDeadline()
 		sub.reader.Close()
 		publishers := map[registry.ID]bool{}
 		sub.mu.Lock()

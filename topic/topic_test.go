@@ -285,8 +285,10 @@ func TestSample_DecodeError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Value(); !errors.As(err, new(*serde.DecodeError)) {
-		t.Fatalf("got %v", err)
+	_, err = s.Value()
+	place := fmt.Sprintf(`sample 1 of publisher %v on topic "pose": decode msgpack as topic.pose: offset 1: `, pub.ID())
+	if !errors.As(err, new(*serde.DecodeError)) || !strings.HasPrefix(err.Error(), place) {
+		t.Fatalf("got %v, want %s...", err, place)
 	}
 	if string(s.Bytes()) != "not msgpack" {
 		t.Fatalf("bytes %q", s.Bytes())

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/shmbus/shmbus/internal/testfb"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -325,5 +326,34 @@ func TestEvents_CorruptFromTheBeginning(t *testing.T) {
 	defer p.mu.Unlock()
 	if left := p.currentEvents(); len(p.unparsable) != 0 {
 		t.Errorf("remembered: %v", left)
+	}
+}
+
+func TestFlatBuffers_ReadOfTruncatedPayload(t *testing.T) {
+	p, codec := join(t, domain(t)), imageCodec(t)
+	sub := subscriber[[]byte](t, p, "x", nil)
+	pub, cut := cutting[[]byte](t, p, "x")
+	payload, err := codec.Builds().Encoder().Append(nil, imageOf(make([]byte, 1<<16)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, pub, payload)
+	s, err := sub.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	sum := 0
+	err = s.Read(func(payload []byte) error {
+		return codec.Read(payload, func(m *testfb.Image) error {
+			cut()
+			for _, c := range m.DataBytes() {
+				sum += int(c)
+			}
+			return nil
+		})
+	})
+	if !isCut(err) {
+		t.Error(err)
 	}
 }

@@ -120,3 +120,28 @@ func TestStopped_PublisherDelaysNoOther(t *testing.T) {
 	other.Hear(topic.Died, 1)
 	other.Finish()
 }
+
+// A subscriber that is stopped for many deadlines reports one miss.
+func TestStopped_SubscriberWithDeadline(t *testing.T) {
+	dir := harness.NewDomain(t)
+	stopped, pub := agent.Start(t, dir), agent.Start(t, dir)
+	harness.Do(stopped.Child, agent.Subscribe{Name: "s", Pattern: "t", Deadline: shortStop / 30})
+	pub.Advertise("p", "t")
+	stopped.Hear(topic.DeadlineMissed, 1)
+	for n := 1; n <= 3; n++ {
+		pub.Send("p", 1, 8)
+		stopped.Hear(topic.DeadlineMet, n)
+		stopped.Suspend()
+		time.Sleep(shortStop)
+		stopped.Resume()
+		stopped.Hear(topic.DeadlineMissed, n+1)
+		stopped.Suspend()
+		time.Sleep(shortStop)
+		stopped.Resume()
+		if missed, met := stopped.Hear(topic.DeadlineMissed, 0), stopped.Hear(topic.DeadlineMet, 0); missed.Count != n+1 || met.Count != n {
+			t.Errorf("%d times missed and %d times met after %d samples", missed.Count, met.Count, n)
+		}
+	}
+	pub.Finish()
+	stopped.Finish()
+}

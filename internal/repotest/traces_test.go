@@ -103,8 +103,11 @@ func declaredName(f *ast.FuncDecl) string {
 	if star, ok := typ.(*ast.StarExpr); ok {
 		typ = star.X
 	}
-	if index, ok := typ.(*ast.IndexExpr); ok {
-		typ = index.X
+	switch generic := typ.(type) {
+	case *ast.IndexExpr:
+		typ = generic.X
+	case *ast.IndexListExpr:
+		typ = generic.X
 	}
 	return typ.(*ast.Ident).Name + "." + f.Name.Name
 }

@@ -100,9 +100,10 @@ func TestArchitecture_WhereToChange(t *testing.T) {
 	for _, w := range wrong {
 		t.Error("CONTRIBUTING.md: " + w)
 	}
-	files := fstest.MapFS{"a/a.go": {Data: []byte("package a\n\nconst c = 1\n\ntype T[E any] struct{ f E }\n\nfunc (t *T[E]) m() {}\n")}, "a/b.pml": {}}
+	files := fstest.MapFS{"a/a.go": {Data: []byte("package a\n\nconst c = 1\n\ntype T[E any] struct{ f E }\n\nfunc (t *T[E]) m() {}\n\n" +
+		"type U[E, F any] struct{}\n\nfunc (U[E, F]) n() {}\n")}, "a/b.pml": {}}
 	for row, want := range map[string]int{
-		"| x | `a/a.go`: `c`, `T`, `T.f`, `T.m`; `a/b.pml` |": 0, "| x | `a` |": 1, "| x | `a/`; `a/b.go` |": 2, "| x | `a/a.go`: `T.g`, `m` |": 2,
+		"| x | `a/a.go`: `c`, `T`, `T.f`, `T.m`, `U.n`; `a/b.pml` |": 0, "| x | `a` |": 1, "| x | `a/`; `a/b.go` |": 2, "| x | `a/a.go`: `T.g`, `m` |": 2,
 		"| x | `a/b.pml`: `c` |": 1, "| x | y |": 1, "| x |": 1,
 	} {
 		if _, wrong := nowhere(files, "<!-- where -->\n| change | where |\n|---|---|\n"+row+"\n\ntext"); len(wrong) != want {

@@ -25,6 +25,8 @@ const (
 	offHeld     = 64 // subscription
 	offLag      = 72 // subscription
 	offDropped  = 80 // subscription
+	offStale    = 88 // subscription
+	offFiltered = 96 // subscription
 	offLatency  = 128
 )
 
@@ -69,11 +71,11 @@ func (p *Publisher) SetMemory(n int64) { mem.Set64(p.memory, uint64(n)) }
 // SetLoans says how many slots the application has asked for and neither published nor given back.
 func (p *Publisher) SetLoans(n int) { mem.Set64(p.loans, uint64(n)) }
 
-// A Subscription is the owner's view of its block. Received, Lost and Latency are for one goroutine at a time, SetUndecodable,
+// A Subscription is the owner's view of its block. Received, Lost, Stale, Filtered and Latency are for one goroutine at a time, SetUndecodable,
 // SetHeld and SetLag too, which may be another.
 type Subscription struct {
-	messages, bytes, last, lastSize, maxSize, lost, decode, peers, held, lag, dropped *atomic.Uint64
-	latency                                                                           []atomic.Uint32
+	messages, bytes, last, lastSize, maxSize, lost, decode, peers, held, lag, dropped, stale, filtered *atomic.Uint64
+	latency                                                                                            []atomic.Uint32
 }
 
 // NewSubscription takes a block of Size bytes.
@@ -83,7 +85,8 @@ func NewSubscription(b []byte) Subscription {
 		lastSize: mem.Uint64(b, offLastSize), maxSize: mem.Uint64(b, offMaxSize), lost: mem.Uint64(b, offLost),
 		decode: mem.Uint64(b, offDecode), peers: mem.Uint64(b, offPeers), held: mem.Uint64(b, offHeld),
 		lag:     mem.Uint64(b, offLag),
-		dropped: mem.Uint64(b, offDropped), latency: mem.Uint32s(b, offLatency, Buckets),
+		dropped: mem.Uint64(b, offDropped), stale: mem.Uint64(b, offStale), filtered: mem.Uint64(b, offFiltered),
+		latency: mem.Uint32s(b, offLatency, Buckets),
 	}
 }
 
@@ -106,6 +109,12 @@ func (s *Subscription) Dropped(n uint64) { mem.Add64(s.dropped, n) }
 
 // Lost counts messages that were lost without one received after them.
 func (s *Subscription) Lost(n uint64) { mem.Add64(s.lost, n) }
+
+// Stale counts one message that was not delivered because of its age.
+func (s *Subscription) Stale() { mem.Add64(s.stale, 1) }
+
+// Filtered counts one message that was not delivered because another of its publisher had been delivered shortly before.
+func (s *Subscription) Filtered() { mem.Add64(s.filtered, 1) }
 
 // SetUndecodable says how many messages had a payload that was not of the subscription's type.
 func (s *Subscription) SetUndecodable(n uint64) { mem.Set64(s.decode, n) }

@@ -32,6 +32,8 @@
 //	64      8     offHeld      samples not released
 //	72      8     offLag       messages in the rings of the publishers that were published and not yet taken
 //	80      8     offDropped   messages, lost ones, of publishers that ended, given up for want of room
+//	88      8     offStale     messages not delivered because of their age
+//	96      8     offFiltered  messages not delivered because they came too soon after another
 //	128     512   offLatency   latency histogram, 128 words of 32 bits
 //
 // Stamps are nanoseconds of CLOCK_MONOTONIC, zero before the first message.

@@ -33,7 +33,9 @@ type SubscriptionCounts struct {
 	Publishers   uint64          `json:"publishers"`
 	Held         uint64          `json:"held"`
 	Lag          uint64          `json:"lag"`
-	Dropped      uint64          `json:"dropped"` // of those lost: of publishers that ended, beyond the memory limit
+	Dropped      uint64          `json:"dropped"`  // of those lost: of publishers that ended, beyond the memory limit
+	Stale        uint64          `json:"stale"`    // older than MaxAge: neither received nor lost
+	Filtered     uint64          `json:"filtered"` // within MinSeparation of another: neither received nor lost
 	Latency      [Buckets]uint32 `json:"-"`
 }
 
@@ -59,7 +61,7 @@ func ReadSubscription(b []byte) SubscriptionCounts {
 	f := SubscriptionCounts{
 		Messages: at(offMessages), Bytes: at(offBytes), LastStamp: clock.Stamp(at(offLast)), LastSize: at(offLastSize),
 		MaxSize: at(offMaxSize), Lost: at(offLost), DecodeErrors: at(offDecode), Publishers: at(offPeers),
-		Held: at(offHeld), Lag: at(offLag), Dropped: at(offDropped),
+		Held: at(offHeld), Lag: at(offLag), Dropped: at(offDropped), Stale: at(offStale), Filtered: at(offFiltered),
 	}
 	for i := range f.Latency {
 		f.Latency[i] = binary.NativeEndian.Uint32(b[offLatency+4*i:])

@@ -30,13 +30,16 @@ func TestFiguresReadBackWhatWasCounted(t *testing.T) {
 	s.SetHeld(4)
 	s.SetLag(6)
 	s.Dropped(4)
+	s.Stale()
+	s.Stale()
+	s.Filtered()
 	s.Latency(1000)
 	got := ReadSubscription(b)
 	if got.Latency[Bucket(1000)] != 1 {
 		t.Fatalf("the histogram missed a delay: %v", got.Latency)
 	}
 	got.Latency = [Buckets]uint32{}
-	wantS := SubscriptionCounts{Messages: 1, Bytes: 10, LastStamp: 3, LastSize: 10, MaxSize: 10, Lost: 7, DecodeErrors: 1, Publishers: 1, Held: 4, Lag: 6, Dropped: 4}
+	wantS := SubscriptionCounts{Messages: 1, Bytes: 10, LastStamp: 3, LastSize: 10, MaxSize: 10, Lost: 7, DecodeErrors: 1, Publishers: 1, Held: 4, Lag: 6, Dropped: 4, Stale: 2, Filtered: 1}
 	if got != wantS {
 		t.Fatalf("got %+v, want %+v", got, wantS)
 	}

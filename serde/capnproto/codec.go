@@ -55,6 +55,9 @@ func New[T ~capnp.StructKind](schema []byte, id uint64, newRoot func(*capnp.Segm
 // Type returns the type with the schema that New was given.
 func (c *Codec[T]) Type() serde.Type { return c.t }
 
+// CheckType lets versions of a struct differ as Compatible does.
+func (c *Codec[T]) CheckType(published serde.Type) error { return Compatible(published, c.t) }
+
 // Encoder returns an encoder, which may be used concurrently. It copies the segments of the message, and allocates only if the
 // capacity of dst does not suffice. The value must be the root of its message. T{}, which has no message, becomes a message without a root.
 func (c *Codec[T]) Encoder() serde.Encoder[T] { return coder[T]{c} }

@@ -23,13 +23,13 @@
 //
 // # Without the generated type
 //
-// Tools convert payloads by the schema that the publisher announces: [ToJSON] and [FromJSON], or [ParseSchema] and the methods of
+// Tools convert payloads by the schema that the publisher announces: [ToJSON], [ToValue] and [FromJSON], or [ParseSchema] and the methods of
 // [Schema] for many payloads of one type. The content of AnyPointer, of type parameters and of interfaces is not shown.
 //
 // # Evolution
 //
-// A publisher and a subscription of one struct are connected if their schemas are equal. In recordings and in programs that compare
-// schemas themselves, a struct may get new fields at either side: [Compatible] names the field that does not fit.
+// A publisher and a subscription of one struct are connected if their schemas follow the rules of Cap'n Proto: a struct may get new
+// fields at either side. Otherwise the error is that of [Compatible], which names the field that does not fit.
 //
 // # Hostile publishers
 //

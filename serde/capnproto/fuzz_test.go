@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/testcapnp"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/internal/generictest"
 )
 
 func seeds(f *testing.F, add func(payload []byte)) *Schema {
@@ -60,6 +61,9 @@ func FuzzToJSON(f *testing.F) {
 			return
 		}
 		checkJSON(t, js, payload)
+		if v, err := s.ToValue(payload); err == nil { // otherwise beyond its own limit
+			generictest.Check(t, v, nil, js, nil)
+		}
 		back, err := s.FromJSON(js)
 		if err != nil {
 			if !bytes.Contains(js, []byte(`"any":"(`)) {

@@ -291,6 +291,7 @@ func decodeAll(t *testing.T, c *Codec[testcapnp.Node], s *Schema, payload []byte
 	case err == nil && !json.Valid(js):
 		t.Fatalf("ToJSON of %x: %s", payload, js)
 	}
+	sameValue(t, s, payload)
 	return err == nil
 }
 

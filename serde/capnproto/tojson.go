@@ -48,21 +48,9 @@ func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
 }
 
 func (s *Schema) toJSON(src []byte) ([]byte, error) {
-	m, err := newMessage(src, 8)
+	object, err := rootOf(src)
 	if err != nil {
 		return nil, err
-	}
-	root, err := m.follow(place{})
-	if err != nil {
-		return nil, err
-	}
-	object := root.object
-	switch root.kind {
-	case isNull:
-		object = structure{m: m}
-	case isStruct:
-	default:
-		return nil, m.fault(place{}, errRoot)
 	}
 	standard := *s.bytes
 	w := textWriter{limit: jsonMore + jsonPerByte*len(src), standard: &standard}
@@ -70,6 +58,24 @@ func (s *Schema) toJSON(src []byte) ([]byte, error) {
 		return nil, err
 	}
 	return w.out, w.check()
+}
+
+// rootOf returns the root of a message.
+func rootOf(src []byte) (structure, error) {
+	m, err := newMessage(src, 8)
+	if err != nil {
+		return structure{}, err
+	}
+	root, err := m.follow(place{})
+	switch {
+	case err != nil:
+		return structure{}, err
+	case root.kind == isNull:
+		return structure{m: m}, nil
+	case root.kind != isStruct:
+		return structure{}, m.fault(place{}, errRoot)
+	}
+	return root.object, nil
 }
 
 // A textWriter writes the values of a message as JSON.
@@ -181,9 +187,16 @@ func (w *textWriter) target(t *typ, v target, depth int) error {
 		}
 		return errKind(t)
 	}
-	w.out = append(w.out, [...]string{isNull: "null", isStruct: `"(struct)"`, isList: `"(list)"`, isCapability: `"(capability)"`}[v.kind]...)
+	if v.kind == isNull {
+		w.out = append(w.out, "null"...)
+		return nil
+	}
+	w.out = jsontext.AppendText(w.out, []byte(unshown[v.kind]))
 	return nil
 }
+
+// unshown stands for the content of pointers whose type the schema does not tell.
+var unshown = [...]string{isStruct: "(struct)", isList: "(list)", isCapability: "(capability)"}
 
 func (w *textWriter) list(t *typ, v target, depth int) error {
 	switch {

@@ -17,7 +17,7 @@
 //
 // This is what recordings of ROS 2 contain. builtin_interfaces/Time and Duration need no definition. Constants and default values are
 // checked. Default values are used by FromJSON only. A definition has at most [MaxSchema] bytes, types may nest [MaxDepth] deep, and a
-// type that contains itself is an error.
+// type that contains itself is an error. A subscription takes publishers whose definition has the same fields.
 //
 // # Go types
 //

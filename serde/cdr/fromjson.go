@@ -20,23 +20,28 @@ const maxFromJSON = 64 << 20
 // sequence. A field that the schema lacks is an error, and so is a number that does not fit. The payload has at most 64 MiB more than
 // the document.
 func FromJSON(t serde.Type, doc []byte) ([]byte, error) {
-	s, err := schemaOf(t)
+	s, err := ParseSchema(t)
 	if err != nil {
-		return nil, fmt.Errorf("make a payload of encoding %q from JSON: %w", t.Encoding, err)
+		return nil, err
 	}
+	return s.FromJSON(doc)
+}
+
+// FromJSON is as the function of that name.
+func (s *Schema) FromJSON(doc []byte) ([]byte, error) {
 	v, err := parseDocument(doc)
 	if err == nil && v == nil {
-		err = fmt.Errorf("%s is an object, not null", s.root.name)
+		err = fmt.Errorf("%s is an object, not null", s.s.root.name)
 	}
 	if err == nil {
 		w := jsonWriter{out: []byte{0, cdrLittle, 0, 0}, limit: len(doc) + maxFromJSON}
-		if fe := w.message(s.root, v); fe != nil {
+		if fe := w.message(s.s.root, v); fe != nil {
 			err = fe
 		} else {
 			return w.out, nil
 		}
 	}
-	return nil, fmt.Errorf("make a payload of encoding %q from JSON: %w", t.Encoding, err)
+	return nil, fmt.Errorf("make a payload of encoding %q from JSON: %w", s.t.Encoding, err)
 }
 
 func parseDocument(doc []byte) (any, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 
@@ -26,15 +25,20 @@ const (
 // durations are objects with the fields sec and nanosec. The result is at most 256 times as long as the payload plus 64 KiB: more is
 // an error, which only long names of fields can cause.
 func ToJSON(t serde.Type, payload []byte) (json.RawMessage, error) {
-	s, err := schemaOf(t)
+	s, err := ParseSchema(t)
 	if err != nil {
-		return nil, fmt.Errorf("show a payload of encoding %q as JSON: %w", t.Encoding, err)
+		return nil, err
 	}
+	return s.ToJSON(payload)
+}
+
+// ToJSON is as the function of that name.
+func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
 	src := bytes.Clone(payload) // read once: the payload may change concurrently
 	r, fe := newReader(src)
 	if fe == nil {
 		w := textWriter{reader: r, limit: jsonMore + jsonPerByte*len(src)}
-		if fe = w.message(s.root); fe == nil {
+		if fe = w.message(s.s.root); fe == nil {
 			if fe = w.end(); fe == nil && len(w.out) > w.limit {
 				fe = w.fault(errTooLong)
 			}
@@ -43,15 +47,7 @@ func ToJSON(t serde.Type, payload []byte) (json.RawMessage, error) {
 			return w.out, nil
 		}
 	}
-	return nil, &serde.DecodeError{Type: t.Name, Encoding: t.Encoding, Err: fe}
-}
-
-// schemaOf parses the schema of a type, if it is one of this package.
-func schemaOf(t serde.Type) (*schema, error) {
-	if t.Encoding != Encoding || t.SchemaEncoding != SchemaEncoding {
-		return nil, fmt.Errorf("schema encoding %q: %w", t.SchemaEncoding, serde.ErrUndecodable)
-	}
-	return parseSchema(t.Name, string(t.Schema))
+	return nil, s.decodeError(fe)
 }
 
 // A textWriter writes the values of a payload as JSON.
@@ -87,17 +83,9 @@ func (w *textWriter) field(f *field) *FieldError {
 	if f.shape == single {
 		return w.value(f)
 	}
-	n := f.count
-	if f.shape == sequence {
-		count, err := w.count(f.count)
-		if err != nil {
-			return err
-		}
-		n = count
-	}
-	element := f.element()
-	if need := int64(n) * element.least(); need > int64(w.left()) {
-		return w.fault(errCount(uint32(n), w.left()))
+	n, element, err := w.length(f)
+	if err != nil {
+		return err
 	}
 	if f.kind == kindUint8 {
 		b, err := w.take(n, 1)
@@ -120,6 +108,23 @@ func (w *textWriter) field(f *field) *FieldError {
 	}
 	w.out = append(w.out, ']')
 	return nil
+}
+
+// length returns the number of elements of an array and one of them as a field. The payload has bytes for them.
+func (r *reader) length(f *field) (int, *field, *FieldError) {
+	n := f.count
+	if f.shape == sequence {
+		count, err := r.count(f.count)
+		if err != nil {
+			return 0, nil, err
+		}
+		n = count
+	}
+	element := f.element()
+	if need := int64(n) * element.least(); need > int64(r.left()) {
+		return 0, nil, r.fault(errCount(uint32(n), r.left()))
+	}
+	return n, element, nil
 }
 
 // least is the smallest number of bytes of one value.

@@ -21,21 +21,23 @@ import (
 // also as arrays of numbers. Fields that are absent are zero; an unknown member, an array of another length, a number that does not
 // fit and a payload of more than 256 MiB are errors. It returns serde.ErrUndecodable as ToJSON does.
 func FromJSON(t serde.Type, js []byte) ([]byte, error) {
-	if !decodable(t) {
-		return nil, fmt.Errorf("make a payload of encoding %q and schema encoding %q from JSON: %w", t.Encoding, t.SchemaEncoding, serde.ErrUndecodable)
-	}
-	out, err := fromJSON(t.Schema, js)
+	s, err := ParseSchema(t)
 	if err != nil {
-		return nil, fmt.Errorf("make a payload of encoding %q from JSON: %w", t.Encoding, err)
+		return nil, err
+	}
+	return s.FromJSON(js)
+}
+
+// FromJSON is as the function of that name.
+func (s *Schema) FromJSON(js []byte) ([]byte, error) {
+	out, err := s.s.fromJSON(js)
+	if err != nil {
+		return nil, fmt.Errorf("make a payload of encoding %q from JSON: %w", s.t.Encoding, err)
 	}
 	return out, nil
 }
 
-func fromJSON(text, js []byte) ([]byte, error) {
-	s, err := parseSchema(text)
-	if err != nil {
-		return nil, err
-	}
+func (s *schema) fromJSON(js []byte) ([]byte, error) {
 	dec := json.NewDecoder(bytes.NewReader(js))
 	dec.UseNumber()
 	var v any

@@ -19,6 +19,15 @@ const everythingJSON = `{"I64":-9223372036854775808,"U64":18446744073709551615,"
 	`"Points":[{"X":1,"Y":0,"Z":0,"Ring":2},{"X":0,"Y":3,"Z":0,"Ring":0},{"X":0,"Y":0,"Z":4,"Ring":0}],` +
 	`"Bytes":"AQIDBAU=","Flags":[[true,false],[false,true]]}`
 
+func parsed(t *testing.T, typ serde.Type) *schema {
+	t.Helper()
+	s, err := ParseSchema(typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.s
+}
+
 func TestToJSON_Everything(t *testing.T) {
 	c := codec[everything](t)
 	payload := encode(t, c, someEverything())
@@ -98,14 +107,14 @@ func TestToJSON_HostilePayloads(t *testing.T) {
 func TestToJSON_ResultTooLong(t *testing.T) {
 	s := sliceCodec[struct{}, point](t)
 	payload := encode(t, s, Slice[struct{}, point]{Items: make([]point, 1000)})
-	if _, err := toJSON(s.Type().Schema, payload, 10000); !errors.Is(err, errTooLong) {
+	if _, err := parsed(t, s.Type()).toJSON(payload, 10000); !errors.Is(err, errTooLong) {
 		t.Error(err)
 	}
 	image := codec[[1000]uint8](t)
-	if _, err := toJSON(image.Type().Schema, make([]byte, 1000), 1000); !errors.Is(err, errTooLong) {
+	if _, err := parsed(t, image.Type()).toJSON(make([]byte, 1000), 1000); !errors.Is(err, errTooLong) {
 		t.Error(err)
 	}
-	if _, err := toJSON(image.Type().Schema, make([]byte, 1000), 2000); err != nil {
+	if _, err := parsed(t, image.Type()).toJSON(make([]byte, 1000), 2000); err != nil {
 		t.Error(err)
 	}
 }

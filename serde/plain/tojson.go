@@ -24,29 +24,27 @@ var errTooLong = errors.New("the result is too long")
 // Structs are objects with the fields in their order, without padding. Arrays of uint8 are strings in base64. NaN and infinities are the
 // strings "NaN", "Infinity" and "-Infinity". A Slice is an object with the members Header, if it has one, and Items.
 func ToJSON(t serde.Type, payload []byte) (json.RawMessage, error) {
-	if !decodable(t) {
-		return nil, fmt.Errorf("show a payload of encoding %q and schema encoding %q as JSON: %w", t.Encoding, t.SchemaEncoding, serde.ErrUndecodable)
-	}
-	out, err := toJSON(t.Schema, payload, maxJSON)
+	s, err := ParseSchema(t)
 	if err != nil {
-		return nil, decodeError(&t, err)
+		return nil, err
+	}
+	return s.ToJSON(payload)
+}
+
+// ToJSON is as the function of that name.
+func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
+	out, err := s.s.toJSON(payload, maxJSON)
+	if err != nil {
+		return nil, decodeError(&s.t, err)
 	}
 	return out, nil
 }
 
-func decodable(t serde.Type) bool {
-	return t.Encoding == Encoding && t.SchemaEncoding == SchemaEncoding && len(t.Schema) > 0
-}
-
-func toJSON(text, payload []byte, limit int) ([]byte, error) {
-	s, err := parseSchema(text)
-	if err != nil {
-		return nil, err
-	}
+func (s *schema) toJSON(payload []byte, limit int) ([]byte, error) {
 	w := &jsonWriter{order: s.order, limit: limit}
 	if s.elem == nil {
 		if len(payload) != s.header.size {
-			return nil, fmt.Errorf("the payload has %d bytes, not %d", len(payload), s.header.size)
+			return nil, s.sizeError(payload)
 		}
 		if err := w.value(s.header, payload, 0); err != nil {
 			return nil, s.header.named(err, "", 0)
@@ -71,6 +69,10 @@ func toJSON(text, payload []byte, limit int) ([]byte, error) {
 		return nil, namedElement(s.elem, err, first)
 	}
 	return append(w.out, '}'), nil
+}
+
+func (s *schema) sizeError(payload []byte) error {
+	return fmt.Errorf("the payload has %d bytes, not %d", len(payload), s.header.size)
 }
 
 // count returns the number of elements of a payload whose length fits.

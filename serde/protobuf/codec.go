@@ -53,6 +53,9 @@ func (c codec[M]) message() M { return reflect.New(c.elem).Interface().(M) }
 
 func (c codec[M]) Type() serde.Type { return c.t }
 
+// CheckType lets versions of a message differ as Compatible does.
+func (c codec[M]) CheckType(published serde.Type) error { return Compatible(published, c.t) }
+
 func (c codec[M]) Encoder() serde.Encoder[M] {
 	if c.vtEncode {
 		return vtEncoder[M]{c.t}

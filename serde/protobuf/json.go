@@ -42,15 +42,19 @@ func FromJSON(t serde.Type, doc []byte) ([]byte, error) {
 func (s *Schema) ToJSON(payload []byte) (json.RawMessage, error) {
 	src := bytes.Clone(payload) // the payload may change concurrently
 	var js []byte
-	err := guard.Run(&js, func() (err error) {
+	err := run(s, &js, src, func() (err error) {
 		js, err = s.toJSON(src)
 		return err
 	})
-	if err != nil {
-		t := serde.Type{Name: s.name, Encoding: Encoding}
-		return nil, decodeError(t, s.md, src, err)
+	return js, err
+}
+
+// run converts the errors and panics of decode, which stores its result in *v.
+func run[T any](s *Schema, v *T, src []byte, decode func() error) error {
+	if err := guard.Run(v, decode); err != nil {
+		return decodeError(serde.Type{Name: s.name, Encoding: Encoding}, s.md, src, err)
 	}
-	return js, nil
+	return nil
 }
 
 func (s *Schema) toJSON(src []byte) ([]byte, error) {

@@ -18,12 +18,13 @@ type Subscribe struct {
 	Lossless      bool
 	Timeout       time.Duration // of a lossless subscriber; 0: the default
 	History       int
+	Deadline      time.Duration // 0: none
 }
 
 func (c Subscribe) Run(ctx context.Context, s *State) (Timing, error) {
 	return timed(func() error {
 		sub, err := topic.NewSubscriber(ctx, s.Participant, c.Pattern,
-			&topic.SubscriberOptions[[]byte]{Lossless: c.Lossless, LosslessTimeout: c.Timeout, History: c.History})
+			&topic.SubscriberOptions[[]byte]{Lossless: c.Lossless, LosslessTimeout: c.Timeout, History: c.History, Deadline: c.Deadline})
 		if err == nil {
 			s.subscribers[c.Name] = sub
 		}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 )
 
@@ -99,6 +101,40 @@ func TestEcho_FieldsBehindLongOnes(t *testing.T) {
 		short, full := a.show(kind, []byte(c.payload), false), a.show(kind, []byte(c.payload), true)
 		if !strings.Contains(short, c.want) || len(short) > longText+40 || strings.Contains(full, "more") {
 			t.Errorf("%s is shown as %s", name, short)
+		}
+	}
+}
+
+func TestInfo_StaleAndFiltered(t *testing.T) {
+	var out strings.Builder
+	a := app{App: &cli.App{Stdout: &out}}
+	for _, f := range []registry.SubscriptionStats{{Messages: 1}, {Messages: 1, Stale: 23}, {Messages: 1, Stale: 23, Filtered: 45}} {
+		out.Reset()
+		topic := watch.Topic{Name: "x", Stale: f.Stale, FilteredShared: f.Filtered, Subscribers: []watch.Subscriber{{Stats: f}}}
+		if err := a.infoText(topic, 1); err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("%d stale, %d filtered", f.Stale, f.Filtered)
+		if got := strings.Contains(out.String(), text); got != (f.Stale > 0) {
+			t.Errorf("%q: %v\n%s", text, got, out.String())
+		}
+		out.Reset()
+		if err := a.infoJSON(topic, 1, "d"); err != nil {
+			t.Fatal(err)
+		}
+		var report struct {
+			Stale          uint64 `json:"stale"`
+			FilteredShared uint64 `json:"filtered_shared"`
+			SubscriberList []struct {
+				Stale    uint64 `json:"stale"`
+				Filtered uint64 `json:"filtered"`
+			} `json:"subscriber_list"`
+		}
+		if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
+			t.Fatal(err)
+		}
+		if s := report.SubscriberList[0]; s.Stale != f.Stale || s.Filtered != f.Filtered || report.Stale != f.Stale || report.FilteredShared != f.Filtered {
+			t.Errorf("%+v as JSON: %s", f, out.String())
 		}
 	}
 }

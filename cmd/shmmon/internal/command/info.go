@@ -57,6 +57,8 @@ type subscriberReport struct {
 	Connected    uint64   `json:"connected"`
 	Lost         uint64   `json:"lost"`
 	Dropped      uint64   `json:"dropped"`
+	Stale        uint64   `json:"stale"`
+	Filtered     uint64   `json:"filtered"`
 	DecodeErrors uint64   `json:"decode_errors"`
 	Held         uint64   `json:"held"`
 	Lag          uint64   `json:"lag"`
@@ -87,7 +89,7 @@ func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
 	e, f := s.Endpoint, s.Stats
 	r := subscriberReport{
 		endpointReport: reportEndpoint(s.Owner, e, now), Patterns: e.Patterns, AnyType: e.AnyType, Lossless: e.Lossless,
-		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped,
+		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped, Stale: f.Stale, Filtered: f.Filtered,
 		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99),
 	}
 	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(int64(f.LastStamp), now)
@@ -179,6 +181,9 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 		field("  received", "%d messages, %s, %d lost, %d undecodable%s", f.Messages, text.Bytes(f.Bytes), f.Lost, f.DecodeErrors, sharedNote(s))
 		if f.Dropped > 0 {
 			field("  dropped", "%d of those lost: more was left of publishers that ended than its memory limit keeps", f.Dropped)
+		}
+		if f.Stale > 0 || f.Filtered > 0 {
+			field("  limits", "%d stale, %d filtered: older or closer together than it wants", f.Stale, f.Filtered)
 		}
 		field("  holds", "%d samples, %d behind the publishers", f.Held, f.Lag)
 		field("  delay", "median %s, 99%% below %s", text.Duration(s.P50), text.Duration(s.P99))

@@ -58,28 +58,32 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 // A topicReport is a topic in JSON. Times are seconds where the name ends in _s, nanoseconds where it ends in _ns; sizes
 // are bytes.
 type topicReport struct {
-	Topic         string   `json:"topic"`
-	Type          string   `json:"type"`
-	Encoding      string   `json:"encoding"`
-	State         string   `json:"state"`
-	Publishers    int      `json:"publishers"`
-	Subscribers   int      `json:"subscribers"`
-	Connected     int      `json:"connected"`
-	Mismatched    int      `json:"mismatched"`
-	Stopped       int      `json:"stopped"`
-	Rate          float64  `json:"rate"`      // messages per second
-	Bandwidth     float64  `json:"bandwidth"` // payload bytes per second
-	Measured      bool     `json:"measured"`  // false: an average since the publisher began
-	Messages      uint64   `json:"messages"`
-	Bytes         uint64   `json:"bytes"`
-	Size          uint64   `json:"size"`
-	MaxSize       uint64   `json:"max_size"`
-	Lost          uint64   `json:"lost"`
-	LostShared    uint64   `json:"lost_shared"`
-	LatencyP50    *int64   `json:"latency_p50_ns"`
-	LatencyP99    *int64   `json:"latency_p99_ns"`
-	LatencyShared bool     `json:"latency_shared"`
-	Age           *float64 `json:"age_s"` // since the newest message
+	Topic          string   `json:"topic"`
+	Type           string   `json:"type"`
+	Encoding       string   `json:"encoding"`
+	State          string   `json:"state"`
+	Publishers     int      `json:"publishers"`
+	Subscribers    int      `json:"subscribers"`
+	Connected      int      `json:"connected"`
+	Mismatched     int      `json:"mismatched"`
+	Stopped        int      `json:"stopped"`
+	Rate           float64  `json:"rate"`      // messages per second
+	Bandwidth      float64  `json:"bandwidth"` // payload bytes per second
+	Measured       bool     `json:"measured"`  // false: an average since the publisher began
+	Messages       uint64   `json:"messages"`
+	Bytes          uint64   `json:"bytes"`
+	Size           uint64   `json:"size"`
+	MaxSize        uint64   `json:"max_size"`
+	Lost           uint64   `json:"lost"`
+	LostShared     uint64   `json:"lost_shared"`
+	Stale          uint64   `json:"stale"`
+	StaleShared    uint64   `json:"stale_shared"`
+	Filtered       uint64   `json:"filtered"`
+	FilteredShared uint64   `json:"filtered_shared"`
+	LatencyP50     *int64   `json:"latency_p50_ns"`
+	LatencyP99     *int64   `json:"latency_p99_ns"`
+	LatencyShared  bool     `json:"latency_shared"`
+	Age            *float64 `json:"age_s"` // since the newest message
 }
 
 func reportTopic(t watch.Topic, now int64) topicReport {
@@ -88,6 +92,7 @@ func reportTopic(t watch.Topic, now int64) topicReport {
 		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched, Stopped: t.Paused,
 		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
+		Stale: t.Stale, StaleShared: t.StaleShared, Filtered: t.Filtered, FilteredShared: t.FilteredShared,
 		LatencyP50: known(t.P50), LatencyP99: known(t.P99), LatencyShared: t.DelayShared, Age: age(t.Last, now),
 	}
 }

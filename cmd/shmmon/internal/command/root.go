@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/internal/payload"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/serde/dynamic"
 )
 
 // Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
@@ -28,7 +28,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // An app makes the commands.
 type app struct {
 	*cli.App
-	payloads payload.Converter
+	payloads dynamic.Converter
 }
 
 func (a *app) root() *cobra.Command {

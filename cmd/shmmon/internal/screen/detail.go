@@ -100,5 +100,8 @@ func (m Model) subscriber(add func(string, ...any), s watch.Subscriber) {
 		add("    MISMATCH: expects another type and hears nothing")
 	}
 	add("    %s messages, %s   %s lost   %s undecodable", text.Count(f.Messages), text.Bytes(f.Bytes), text.Count(f.Lost), text.Count(f.DecodeErrors))
+	if f.Stale > 0 || f.Filtered > 0 {
+		add("    %s stale   %s filtered", text.Count(f.Stale), text.Count(f.Filtered))
+	}
 	add("    holds %s   lag %s   delay p50 %s, p99 %s", text.Count(f.Held), text.Count(f.Lag), text.Duration(s.P50), text.Duration(s.P99))
 }

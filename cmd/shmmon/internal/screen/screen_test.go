@@ -205,6 +205,20 @@ func TestPauseHoldsTheFiguresAndNotTheRates(t *testing.T) {
 	}
 }
 
+func TestDetail_StaleAndFiltered(t *testing.T) {
+	for _, c := range []struct{ stale, filtered uint64 }{{0, 0}, {23, 0}, {0, 45}} {
+		s := subscription(0, 0, "x")
+		s.received.Stale, s.received.Filtered = c.stale, c.filtered
+		m := drive(t, &script{make: func(at int64) []memberFixture {
+			return []memberFixture{member(1, "u", publisher("x", "x", "raw", 10, 8, at, 1<<60), s)}
+		}}, 80, 40, 2)
+		view := press(t, m, "enter").View()
+		if got := strings.Contains(view, fmt.Sprintf("%d stale   %d filtered", c.stale, c.filtered)); got != (c.stale+c.filtered > 0) {
+			t.Errorf("%+v:\n%s", c, view)
+		}
+	}
+}
+
 func TestQuit(t *testing.T) {
 	for _, keys := range [][]string{{"q"}, {"ctrl+c"}, {"/", "ctrl+c"}, {"enter", "q"}, {"?", "q"}} {
 		m := press(t, drive(t, &script{make: robot}, 80, 24, 2), keys[:len(keys)-1]...)

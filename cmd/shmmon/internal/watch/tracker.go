@@ -26,6 +26,7 @@ type Tracker struct {
 	publishers map[registry.EndpointID]*rate.Estimator
 	delays     map[registry.EndpointID]*delays
 	gone       map[string]goneTopic
+	compared   map[connection]bool // whether a schema lets both be connected; endpoints do not change
 	last       View
 }
 
@@ -48,7 +49,7 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 	return &Tracker{
 		window: opts.Window, keepGone: opts.KeepGone,
 		publishers: make(map[registry.EndpointID]*rate.Estimator), delays: make(map[registry.EndpointID]*delays),
-		gone: make(map[string]goneTopic),
+		gone: make(map[string]goneTopic), compared: make(map[connection]bool),
 	}
 }
 
@@ -59,6 +60,7 @@ func (t *Tracker) Add(s Snapshot) View {
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
+	maps.DeleteFunc(t.compared, func(c connection, _ bool) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
 
 	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
@@ -263,7 +265,7 @@ func (b *builder) sumSubscribers(t *Topic) {
 	for i := range t.Subscribers {
 		s := &t.Subscribers[i]
 		for _, p := range t.Publishers {
-			s.Mismatch = s.Mismatch || registry.Match(p.Endpoint, s.Endpoint) != nil
+			s.Mismatch = s.Mismatch || !b.tracker.match(p.Endpoint, s.Endpoint)
 		}
 		if s.Mismatch {
 			t.Mismatched++
@@ -277,9 +279,13 @@ func (b *builder) sumSubscribers(t *Topic) {
 		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
 			t.LostShared += s.Stats.Lost
+			t.StaleShared += s.Stats.Stale
+			t.FilteredShared += s.Stats.Filtered
 			merge(&shared, h)
 		} else {
 			t.Lost += s.Stats.Lost
+			t.Stale += s.Stats.Stale
+			t.Filtered += s.Stats.Filtered
 			merge(&own, h)
 		}
 	}

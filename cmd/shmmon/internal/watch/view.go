@@ -39,10 +39,13 @@ type Topic struct {
 	Messages, Bytes uint64        // of the publishers that are there now
 	Last            int64         // stamp of the newest message, 0 before the first
 
-	Lost        uint64 // by subscriptions of this topic alone
-	LostShared  uint64 // by subscriptions that cover other topics as well, over all of those
-	P50, P99    int64  // delay from publish to take, ns; -1 when none was sampled
-	DelayShared bool   // the delays are of subscriptions that cover other topics as well
+	Lost       uint64 // by subscriptions of this topic alone
+	LostShared uint64 // by subscriptions that cover other topics as well, over all of those
+	// By subscriptions that limit age or rate, as Lost and LostShared: not delivered, and not lost.
+	Stale, StaleShared, Filtered, FilteredShared uint64
+
+	P50, P99    int64 // delay from publish to take, ns; -1 when none was sampled
+	DelayShared bool  // the delays are of subscriptions that cover other topics as well
 	State       State
 }
 

@@ -8,7 +8,9 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/stats"
+	"github.com/shmbus/shmbus/internal/testpb"
 	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde/protobuf"
 )
 
 const second = int64(time.Second)
@@ -67,7 +69,7 @@ func publisher(topic string, n uint64, last int64) fixture {
 func subscription(lost uint64, patterns ...string) fixture {
 	return fixture{
 		Endpoint: registry.Endpoint{Kind: registry.KindSubscription, Patterns: patterns, AnyType: true, Since: clock.Stamp(second)},
-		received: registry.SubscriptionStats{Lost: lost},
+		received: registry.SubscriptionStats{Lost: lost, Stale: 10 * lost, Filtered: 100 * lost},
 	}
 }
 
@@ -128,7 +130,43 @@ func TestLossesAreBlamedOnTheRightTopic(t *testing.T) {
 	if scan.Lost != 5 || scan.LostShared != 4 || len(scan.Subscribers) != 2 {
 		t.Errorf("scan: %+v", scan)
 	}
+	for _, topic := range []Topic{pose, scan} {
+		if topic.Stale != 10*topic.Lost || topic.StaleShared != 10*topic.LostShared || topic.Filtered != 100*topic.Lost || topic.FilteredShared != 100*topic.LostShared {
+			t.Errorf("%+v", topic)
+		}
+	}
 }
+
+// Of a subscription that checks schemas itself the view says what its codec finds.
+func TestTracker_SchemaCheckOfSubscription(t *testing.T) {
+	pose, image := protobuf.Codec[*testpb.Pose]().Type(), protobuf.Codec[*testpb.Image]().Type()
+	for name, tc := range map[string]struct {
+		schema []byte
+		want   int
+	}{
+		"equal":           {pose.Schema, 0},
+		"another version": {append(pose.Schema[:len(pose.Schema):len(pose.Schema)], unknownField...), 0},
+		"another message": {image.Schema[:len(image.Schema)/2], 1},
+	} {
+		p, s := publisher("x", 1, second), subscription(0, "x")
+		p.TypeName, p.Encoding, p.SchemaEncoding, p.Schema = pose.Name, pose.Encoding, pose.SchemaEncoding, tc.schema
+		s.TypeName, s.Encoding, s.SchemaEncoding, s.Schema = pose.Name, pose.Encoding, pose.SchemaEncoding, pose.Schema
+		s.AnyType, s.ChecksSchema = false, true
+		tracker := NewTracker(nil)
+		for range 2 {
+			v := tracker.Add(snapshot(2*second, member(1, "a", p), member(2, "b", s)))
+			if x := find(t, v, "x"); x.Mismatched != tc.want {
+				t.Errorf("%s: %d mismatches, want %d", name, x.Mismatched, tc.want)
+			}
+		}
+		if tracker.Add(snapshot(3 * second)); len(tracker.compared) != 0 {
+			t.Errorf("%s: %d comparisons are kept", name, len(tracker.compared))
+		}
+	}
+}
+
+// unknownField is a field that FileDescriptorSet does not have.
+var unknownField = []byte{0x98, 0x06, 0x01}
 
 func TestATypeMismatchIsSeen(t *testing.T) {
 	s := subscription(0, "x")

@@ -1,0 +1,37 @@
+package watch
+
+import (
+	"bytes"
+
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/dynamic"
+)
+
+// A connection is a publisher and a subscription of its topic.
+type connection struct{ publisher, subscription registry.EndpointID }
+
+// maxCompared is the length in bytes above which schemas are taken to fit: a hostile one would take too long.
+const maxCompared = 1 << 20
+
+// match reports whether the publisher's type fits the subscription. Of a subscription that checks schemas itself it finds out what the
+// codec of that encoding finds, which may be of another version.
+func (t *Tracker) match(pub, sub registry.Endpoint) bool {
+	if registry.Match(pub, sub) != nil {
+		return false
+	}
+	if !sub.ChecksSchema || bytes.Equal(pub.Schema, sub.Schema) || len(pub.Schema)+len(sub.Schema) > maxCompared {
+		return true
+	}
+	key := connection{pub.ID, sub.ID}
+	fits, compared := t.compared[key]
+	if !compared {
+		fits = dynamic.Compatible(typeOf(pub), typeOf(sub)) == nil
+		t.compared[key] = fits
+	}
+	return fits
+}
+
+func typeOf(e registry.Endpoint) serde.Type {
+	return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+}

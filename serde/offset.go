@@ -1,0 +1,76 @@
+package serde
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// An offsetError adds to an error where in the payload it was found.
+type offsetError struct {
+	offset int // bytes from the start of the payload
+	err    error
+}
+
+func (e *offsetError) Error() string { return fmt.Sprintf("offset %d: %v", e.offset, e.err) }
+
+func (e *offsetError) Unwrap() error { return e.err }
+
+// locateJSON adds the offset that the library keeps in its errors.
+func locateJSON(src []byte, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return &offsetError{min(int(syntax.Offset), len(src)), err}
+	case errors.As(err, &kind):
+		return &offsetError{min(int(kind.Offset), len(src)), err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &offsetError{len(src), err}
+	}
+	return err
+}
+
+// locateCBOR adds an offset to the errors of a payload that is not well-formed. The library does not tell where a value has the
+// wrong kind; its error names the field.
+func locateCBOR(src []byte, err error) error {
+	var located *offsetError
+	var extra *cbor.ExtraneousDataError
+	var syntax *cbor.SyntaxError
+	switch {
+	case errors.As(err, &located):
+	case errors.As(err, &extra):
+		if rest, skip := skipCBOR(src); skip == nil {
+			return &offsetError{len(src) - len(rest), err}
+		}
+	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		if found := checkCBORLengths(src); found != nil {
+			return &offsetError{found.(*offsetError).offset, err}
+		}
+		return &offsetError{len(src), err}
+	}
+	return err
+}
+
+// skipCBOR returns the bytes behind the first value.
+func skipCBOR(src []byte) ([]byte, error) {
+	var v cbor.RawMessage
+	return cbor.UnmarshalFirst(src, &v)
+}
+
+// locateText adds the offset of the first byte that is not UTF-8.
+func locateText(s string) error {
+	at := 0
+	for at < len(s) {
+		r, n := utf8.DecodeRuneInString(s[at:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		at += n
+	}
+	return &offsetError{at, errNotUTF8}
+}
