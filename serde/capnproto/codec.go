@@ -58,9 +58,8 @@ func (c *Codec[T]) Type() serde.Type { return c.t }
 // CheckType lets versions of a struct differ as Compatible does.
 func (c *Codec[T]) CheckType(published serde.Type) error { return Compatible(published, c.t) }
 
-// Encoder returns an encoder, which may be used concurrently. It copies the segments of a message whose root is the value, and allocates
-// only if the capacity of dst does not suffice. It copies every other struct object by object. A struct without a message, T{}, becomes a
-// message without a root.
+// Encoder returns an encoder, which may be used concurrently. It copies the segments of the message, and allocates only if the
+// capacity of dst does not suffice. The value must be the root of its message. T{}, which has no message, becomes a message without a root.
 func (c *Codec[T]) Encoder() serde.Encoder[T] { return coder[T]{c} }
 
 // Decoder returns a decoder, which may be used concurrently. It copies the payload once. The result is in the copy and stays valid; like
@@ -78,16 +77,8 @@ func (e coder[T]) Append(dst []byte, v T) ([]byte, error) {
 	if m == nil {
 		return dst, encodeError(&e.c.t, errReleased)
 	}
-	if isRoot(m, s) {
-		return e.append(dst, m)
-	}
-	m, _, err := capnp.NewMessage(capnp.MultiSegment(nil))
-	if err != nil {
-		return dst, encodeError(&e.c.t, err)
-	}
-	defer m.Release()
-	if err := m.SetRoot(s.ToPtr()); err != nil {
-		return dst, encodeError(&e.c.t, err)
+	if !isRoot(m, s) {
+		return dst, encodeError(&e.c.t, errNotRoot)
 	}
 	return e.append(dst, m)
 }

@@ -125,10 +125,13 @@ func TestEncoder_InnerStruct(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newCodec(t, testcapnp.Vector_TypeID, testcapnp.NewRootVector)
-	payload := encode(t, c, position)
-	v, err := c.View(payload)
-	if err != nil || v.X() != 1.5 || len(payload) != 40 {
-		t.Error(v, err, len(payload))
+	dst := []byte{1}
+	if out, err := c.Encoder().Append(dst, position); !errors.Is(err, errNotRoot) || len(out) != 1 {
+		t.Error(out, err)
+	}
+	outer.Message().Release()
+	if _, err := poseCodec(t).Encoder().Append(nil, outer); err == nil {
+		t.Error("a released message is encoded")
 	}
 }
 

@@ -83,7 +83,7 @@ func (c *comparison) of(n *node) (map[int]slot, error) {
 	}
 	slots := map[int]slot{}
 	if err := c.collect(slots, n, "", serde.MaxDepth); err != nil {
-		return nil, fmt.Errorf("the struct %s: %w", n.name, err)
+		return nil, fmt.Errorf("the struct %s: %w", clip(n.name), err)
 	}
 	c.slots[n] = slots
 	return slots, nil
@@ -108,9 +108,9 @@ func (c *comparison) collect(slots map[int]slot, n *node, members string, depth 
 				return err
 			}
 		case f.ordinal < 0:
-			return fmt.Errorf("the field %q has no number", f.name)
+			return fmt.Errorf("the field %q has no number", clip(f.name))
 		case slots[f.ordinal].field != nil:
-			return fmt.Errorf("the fields %q and %q have the same number", slots[f.ordinal].name, f.name)
+			return fmt.Errorf("the fields %q and %q have the same number", clip(slots[f.ordinal].name), clip(f.name))
 		default:
 			slots[f.ordinal] = slot{f, in}
 		}
@@ -128,7 +128,7 @@ func (c *comparison) structs(a, b *node) error {
 		return err
 	}
 	if c.members += len(sa); c.members > maxCompared {
-		return fmt.Errorf("the structs in %s are too many to compare", a.name)
+		return fmt.Errorf("the structs in %s are too many to compare", clip(a.name))
 	}
 	for _, number := range slices.Sorted(maps.Keys(sa)) {
 		fa, fb := sa[number], sb[number]
@@ -136,7 +136,7 @@ func (c *comparison) structs(a, b *node) error {
 			continue
 		}
 		if fa.typ.kind != kindVoid && fa.index != fb.index || fa.standard != fb.standard || fa.members != fb.members || !c.types(fa.typ, fb.typ) {
-			return fmt.Errorf("field @%d of %s is %q, %v, in one schema and %q, %v, in the other", number, a.name, fa.name, fa, fb.name, fb)
+			return fmt.Errorf("field @%d of %s is %q, %v, in one schema and %q, %v, in the other", number, clip(a.name), clip(fa.name), fa, clip(fb.name), fb)
 		}
 	}
 	return nil

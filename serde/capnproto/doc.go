@@ -41,9 +41,14 @@
 //
 // The library limits how many bytes all pointers together may lead to, counted each time that one is followed. The limit is 64 MiB and
 // eight times the payload, and 4 MiB for types that may contain themselves. A program that needs more calls Message().ResetReadLimit on
-// the root. The library's limit of depth, 64, does not hold for lists of structs: a list that contains itself may be followed half a
-// million times before the 4 MiB are used up. Recursive functions must have a limit of their own. A List(Bool) of more than 4194304 elements
-// makes the library panic. Honest publishers never change a sample that is held.
+// the root. At most 65 pointers follow each other, but the library's limit of that does not hold for all lists of structs, which may
+// contain themselves:
+//
+//   - Recursive functions need a limit of depth of their own. Without it they end at 4 MiB, half a million levels deep.
+//   - A struct of a payload must not be copied with all that it leads to, as SetRoot, the setters of other messages, CopyFrom and
+//     capnp.Equal do: a payload of some bytes can exhaust the stack, which ends the process. Copy its fields.
+//
+// A List(Bool) of more than 4194304 elements makes the library panic. Honest publishers never change a sample that is held.
 //
 // ToJSON reads each byte once, into a private copy, and checks it by the schema; errors name byte and field. Schemas are not trusted
 // either: they are limited to 16 MiB, 65536 nodes, and 262144 fields and enum values.

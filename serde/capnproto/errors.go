@@ -30,4 +30,8 @@ func encodeError(t *serde.Type, err error) error {
 	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
 }
 
-var errReleased = errors.New("the message of the struct was released")
+var (
+	errReleased = errors.New("the message of the struct was released")
+	// The library would copy another struct with all that it leads to, however deep. See the package documentation.
+	errNotRoot = errors.New("the struct is not the root of its message: make it by its NewRoot function, or copy its fields to one")
+)

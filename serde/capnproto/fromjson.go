@@ -133,7 +133,7 @@ func (w *jsonWriter) fill(n *node, b building, v any, depth int) error {
 	if known < len(members) {
 		for name := range members {
 			if n.byName(name) == nil {
-				return fmt.Errorf("%s has no field %q", n.name, short(name))
+				return fmt.Errorf("%s has no field %q", clip(n.name), short(name))
 			}
 		}
 	}

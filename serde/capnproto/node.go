@@ -57,7 +57,7 @@ func (t *typ) String() string {
 	case kindList:
 		return "List(" + t.element.String() + ")"
 	case kindEnum, kindStruct:
-		return kindNames[t.kind] + " " + t.node.name
+		return kindNames[t.kind] + " " + clip(t.node.name)
 	}
 	return kindNames[t.kind]
 }

@@ -286,32 +286,6 @@ func (w *textWriter) number(t *typ, bits uint64) {
 	}
 }
 
-// maxPath is the length in bytes from which the path of a field is cut at its beginning.
-const maxPath = 200
-
-// below puts the name of a field in front of the path of an error.
-func below(err error, part string) error {
-	var f *fault
-	if !errors.As(err, &f) {
-		f = &fault{offset: -1, err: err}
-	}
-	switch {
-	case len(f.path)+len(part) <= maxPath:
-		f.path = part + f.path
-	case len(f.path) < 4 || f.path[:4] != "....":
-		f.path = "...." + f.path
-	}
-	return f
-}
-
-// placed adds the place of a pointer to an error that has none.
-func (m *message) placed(p place, err error) error {
-	if errors.As(err, new(*fault)) {
-		return err
-	}
-	return m.fault(p, err)
-}
-
 func errKind(t *typ) error { return fmt.Errorf("the pointer does not lead to a %v", t) }
 
 var (

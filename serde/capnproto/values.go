@@ -38,7 +38,7 @@ func number(t *typ, v any) (uint64, error) {
 			if i := slices.Index(t.node.names, name); i >= 0 {
 				return uint64(i), nil
 			}
-			return 0, fmt.Errorf("%s has no value %q", t.node.name, short(name))
+			return 0, fmt.Errorf("%s has no value %q", clip(t.node.name), short(name))
 		}
 	}
 	digits := ""

@@ -17,9 +17,12 @@ const (
 	traverseRecursive = 4 << 20 // in types that may contain themselves
 )
 
-// limits are those of a type for reading in place. The library's limit of depth does not hold for lists of structs: an element of the
-// list at the limit may nest without one. A recursive function of the application would exhaust the stack, which ends the process. The
-// limit of bytes holds always; each level takes at least eight of them.
+// maxDepth is how many pointers may follow each other. The library's limit does not hold below a list of structs for which it has become
+// zero. In a struct whose only way back to its type is a list, an odd limit never becomes zero at a list.
+const maxDepth = 65
+
+// limits are those of a type for reading in place. Where maxDepth does not hold, a recursive function of the application could exhaust the
+// stack, which ends the process. The limit of bytes holds always; each level takes at least eight of them.
 type limits struct{ recursive bool }
 
 func (l limits) traverse(size int) uint64 {
@@ -42,6 +45,7 @@ func (v *view) open(payload []byte, l limits) (capnp.Struct, error) {
 	if err != nil {
 		return capnp.Struct{}, err
 	}
+	v.message.DepthLimit = maxDepth
 	v.message.TraverseLimit = l.traverse(len(payload))
 	var arena capnp.Arena = &v.single
 	if len(segments) == 1 {

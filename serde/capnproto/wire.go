@@ -3,8 +3,6 @@ package capnproto
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"strings"
 )
 
 // A message is a whole message in private memory that is read by its schema. Its bytes are not trusted.
@@ -61,11 +59,6 @@ type structure struct {
 
 func (m *message) word(p place) uint64 {
 	return binary.LittleEndian.Uint64(m.segments[p.segment][p.offset:])
-}
-
-// fault is an error at a place.
-func (m *message) fault(p place, err error) error {
-	return &fault{offset: m.begins[p.segment] + p.offset, err: err}
 }
 
 // has reports whether n bytes begin at offset in a segment.
@@ -241,26 +234,6 @@ func (t target) text() ([]byte, error) {
 	}
 	return t.bytes()[:t.n-1], nil
 }
-
-// A fault is an error in the bytes of a message.
-type fault struct {
-	offset int    // in the payload, in bytes; -1 if unknown
-	path   string // of the field, such as ".shape.box"
-	err    error
-}
-
-func (f *fault) Error() string {
-	text := f.err.Error()
-	if f.path != "" {
-		text = fmt.Sprintf("field %s: %s", strings.TrimPrefix(f.path, "."), text)
-	}
-	if f.offset >= 0 {
-		text = fmt.Sprintf("at byte %d: %s", f.offset, text)
-	}
-	return text
-}
-
-func (f *fault) Unwrap() error { return f.err }
 
 var (
 	errPointer   = errors.New("the pointer is of an unknown kind")
