@@ -18,7 +18,7 @@ func plainWords() []string {
 		dir discard drop duration elapsed end ended equal err error exclude executable expired file first forbidden force from full gone handle held id include
 		info initial interval input is join joined json cbor kind large largest left library limit list logger long loop mapped mapping
 		max memory min mismatch msg name new next no of ok only options order out p pack partner path pid play profile progress publish queue raw rate read reason receive received release
-		removed rename reset rule size smallest space spread start started string summary sync time timeout to too total try unavailable uncompressed
+		removed rename reset rule size smallest space spread start started string summary sync time timeout to tolerance too total try unavailable uncompressed
 		undecodable unwrap v used value wait what waiting within write commit`)
 }
 
