@@ -1,0 +1,104 @@
+package topic_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/shmbus/shmbus/topic"
+)
+
+// A LidarScan is what a lidar publishes.
+type LidarScan struct{ Ranges []float32 }
+
+func ExampleJoin2() {
+	p, leave := join()
+	defer leave()
+	ctx := context.Background()
+	images, err := topic.NewPublisher[[]byte](ctx, p, "camera/image", nil)
+	check(err)
+	scans, err := topic.NewPublisher[LidarScan](ctx, p, "lidar/scan", nil)
+	check(err)
+
+	camera, err := topic.NewSubscriber[[]byte](ctx, p, "camera/image", nil)
+	check(err)
+	lidar, err := topic.NewSubscriber[LidarScan](ctx, p, "lidar/scan", nil)
+	check(err)
+	j, err := topic.NewJoin2(
+		topic.JoinInput[[]byte]{Subscriber: camera, MinInterval: 15 * time.Millisecond}, // of 33: a pair need not wait for the next image
+		topic.JoinInput[LidarScan]{Subscriber: lidar, MinInterval: 50 * time.Millisecond},
+		&topic.JoinOptions{Tolerance: 10 * time.Millisecond}, // between the times of publishing
+	)
+	check(err)
+	defer j.Close()
+
+	_, err = images.Publish(ctx, make([]byte, 640*480))
+	check(err)
+	_, err = scans.Publish(ctx, LidarScan{Ranges: make([]float32, 360)})
+	check(err)
+
+	pair, err := j.Receive(ctx)
+	check(err)
+	defer pair.Release()
+	image := pair.A.Bytes() // in place
+	scan, err := pair.B.Value()
+	check(err)
+	fmt.Println(len(image), len(scan.Ranges), pair.Spread < 10*time.Millisecond)
+	// Output: 307200 360 true
+}
+
+// headerStamp reads the stamp with which the payload begins. It does not touch the rest.
+func headerStamp(s topic.Sample[[]byte]) (time.Time, error) {
+	b := s.Bytes()
+	if len(b) < 8 {
+		return time.Time{}, io.ErrUnexpectedEOF
+	}
+	return time.Unix(0, int64(binary.LittleEndian.Uint64(b))), nil
+}
+
+// Three cameras with one trigger give images with equal stamps.
+func ExampleJoin3() {
+	p, leave := join()
+	defer leave()
+	ctx := context.Background()
+	var in []topic.JoinInput[[]byte]
+	for _, name := range []string{"camera/left", "camera/middle", "camera/right"} {
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, name, nil)
+		check(err)
+		in = append(in, topic.JoinInput[[]byte]{Subscriber: sub, Stamp: headerStamp})
+		pub, err := topic.NewPublisher[[]byte](ctx, p, name, nil)
+		check(err)
+		for n := range 4 {
+			if name == "camera/right" && n == 1 {
+				continue // this image is missing
+			}
+			_, err := pub.Publish(ctx, binary.LittleEndian.AppendUint64(nil, uint64(n*int(time.Second))))
+			check(err)
+		}
+	}
+
+	j, err := topic.NewJoin3(in[0], in[1], in[2], nil) // equal stamps
+	check(err)
+	defer j.Close()
+	for set, err := range j.Sets(ctx) {
+		check(err)
+		stamp, err := headerStamp(set.B)
+		check(err)
+		fmt.Println("images of second", stamp.Unix())
+		if stamp.Unix() == 3 {
+			break
+		}
+	}
+	for i, s := range j.Stats().Inputs {
+		fmt.Println("input", i, "received", s.Received, "used", s.Used, "without partner", s.NoPartner)
+	}
+	// Output:
+	// images of second 0
+	// images of second 2
+	// images of second 3
+	// input 0 received 4 used 3 without partner 1
+	// input 1 received 4 used 3 without partner 1
+	// input 2 received 3 used 3 without partner 0
+}
