@@ -10,9 +10,23 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A LidarScan is what a lidar publishes.
-type LidarScan struct{ Ranges []float32 }
+// headerStamp reads the stamp with which the payload begins. It does not touch the rest.
+func headerStamp(s topic.Sample[[]byte]) (time.Time, error) {
+	b := s.Bytes()
+	if len(b) < 8 {
+		return time.Time{}, io.ErrUnexpectedEOF
+	}
+	return time.Unix(0, int64(binary.LittleEndian.Uint64(b))), nil
+}
 
+// A LidarScan is what a lidar publishes.
+type LidarScan struct {
+	Stamp  time.Time
+	Ranges []float32
+}
+
+// A camera with 30 images a second and a lidar with 10 scans. Without the functions for the stamps, the times of publishing
+// would count.
 func ExampleJoin2() {
 	p, leave := join()
 	defer leave()
@@ -27,35 +41,40 @@ func ExampleJoin2() {
 	lidar, err := topic.NewSubscriber[LidarScan](ctx, p, "lidar/scan", nil)
 	check(err)
 	j, err := topic.NewJoin2(
-		topic.JoinInput[[]byte]{Subscriber: camera, MinInterval: 15 * time.Millisecond}, // of 33: a pair need not wait for the next image
-		topic.JoinInput[LidarScan]{Subscriber: lidar, MinInterval: 50 * time.Millisecond},
-		&topic.JoinOptions{Tolerance: 10 * time.Millisecond}, // between the times of publishing
+		topic.JoinInput[[]byte]{Subscriber: camera, Stamp: headerStamp, MinInterval: 20 * time.Millisecond}, // shortens the wait
+		topic.JoinInput[LidarScan]{Subscriber: lidar, Stamp: func(s topic.Sample[LidarScan]) (time.Time, error) {
+			scan, err := s.Value()
+			return scan.Stamp, err
+		}},
+		&topic.JoinOptions{Tolerance: 10 * time.Millisecond},
 	)
 	check(err)
 	defer j.Close()
 
-	_, err = images.Publish(ctx, make([]byte, 640*480))
-	check(err)
-	_, err = scans.Publish(ctx, LidarScan{Ranges: make([]float32, 360)})
-	check(err)
-
-	pair, err := j.Receive(ctx)
-	check(err)
-	defer pair.Release()
-	image := pair.A.Bytes() // in place
-	scan, err := pair.B.Value()
-	check(err)
-	fmt.Println(len(image), len(scan.Ranges), pair.Spread < 10*time.Millisecond)
-	// Output: 307200 360 true
-}
-
-// headerStamp reads the stamp with which the payload begins. It does not touch the rest.
-func headerStamp(s topic.Sample[[]byte]) (time.Time, error) {
-	b := s.Bytes()
-	if len(b) < 8 {
-		return time.Time{}, io.ErrUnexpectedEOF
+	begin := time.Unix(1_700_000_000, 0)
+	for n := range 7 {
+		image := make([]byte, 640*480)
+		binary.LittleEndian.PutUint64(image, uint64(begin.Add(time.Duration(n)*33*time.Millisecond).UnixNano()))
+		_, err := images.Publish(ctx, image)
+		check(err)
 	}
-	return time.Unix(0, int64(binary.LittleEndian.Uint64(b))), nil
+	for n := range 2 {
+		_, err := scans.Publish(ctx, LidarScan{Stamp: begin.Add(time.Duration(n)*100*time.Millisecond + 36*time.Millisecond)})
+		check(err)
+	}
+
+	for range 2 {
+		pair, err := j.Receive(ctx)
+		check(err)
+		image := pair.A.Bytes() // in place
+		scan, err := pair.B.Value()
+		check(err)
+		fmt.Println("image", pair.A.Sequence(), "of", len(image), "bytes, scan at", scan.Stamp.Sub(begin), "spread", pair.Spread)
+		pair.Release()
+	}
+	// Output:
+	// image 2 of 307200 bytes, scan at 36ms spread 3ms
+	// image 5 of 307200 bytes, scan at 136ms spread 4ms
 }
 
 // Three cameras with one trigger give images with equal stamps.

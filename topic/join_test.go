@@ -283,7 +283,7 @@ func TestJoin2_StreamThatStops(t *testing.T) {
 	subA, subB := subscriber[string](t, p, "a", nil), subscriber[string](t, p, "b", nil)
 	drops := make(chan JoinDrop, 10)
 	j := join2(t, stamped(subA), stamped(subB), &JoinOptions{MaxWait: time.Millisecond, Dropped: func(d JoinDrop) { drops <- d }})
-	send(t, a, "1") // its wait ends although nothing arrives and nobody receives
+	send(t, a, "1") // its wait ends although nothing else arrives and no Receive waits
 	if d := <-drops; d.Reason != WaitExpired || d.Topic != "a" {
 		t.Errorf("%+v", d)
 	}
