@@ -46,7 +46,7 @@ func ExampleJoin2() {
 			scan, err := s.Value()
 			return scan.Stamp, err
 		}},
-		&topic.JoinOptions{Tolerance: 10 * time.Millisecond},
+		&topic.JoinOptions{Tolerance: 10 * time.Millisecond, MaxWait: 5 * time.Minute},
 	)
 	check(err)
 	defer j.Close()
@@ -98,7 +98,7 @@ func ExampleJoin3() {
 		}
 	}
 
-	j, err := topic.NewJoin3(in[0], in[1], in[2], nil) // equal stamps
+	j, err := topic.NewJoin3(in[0], in[1], in[2], &topic.JoinOptions{MaxWait: 5 * time.Minute}) // Tolerance 0: equal stamps
 	check(err)
 	defer j.Close()
 	for set, err := range j.Sets(ctx) {

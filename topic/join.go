@@ -10,16 +10,16 @@ import (
 )
 
 // JoinOptions are the limits of a join. The zero value joins samples with equal stamps.
-//
-// Two examples. A camera with 30 images a second and a lidar with 10 clouds, both stamped by the clock of the machine: Tolerance
-// 17 ms, half of the shorter period. Images of two cameras with one trigger, whose headers have its time: Tolerance 0 and functions
-// for the stamps.
 type JoinOptions struct {
-	// Tolerance is the greatest difference between the stamps of a set.
+	// Tolerance is the greatest difference between the stamps of a set. For a camera with 30 images a second and a lidar with
+	// 10 scans it is at least 17 ms, half of the shorter period, if each scan shall have an image. Default 0: equal stamps, as of
+	// cameras with one trigger.
 	Tolerance time.Duration
 
 	// QueueSize is the number of samples of each input that may wait for those of other inputs. It must cover the delay between
-	// the inputs, at the rate of the fastest. Default 64, or MaxHeld-2 of an input's subscriber if that is less.
+	// the inputs, at the rate of the fastest. If one more sample comes, the oldest is dropped. For a subscriber that is Lossless
+	// the join receives no more instead until MaxWait has passed. Default 64, or MaxHeld-2 of an input's subscriber if that is
+	// less.
 	QueueSize int
 
 	// MaxWait is how long a sample waits for those of other inputs, since it was received or, if that is later, since the last
@@ -28,7 +28,9 @@ type JoinOptions struct {
 	MaxWait time.Duration
 
 	// Dropped, if set, is called for each sample that is in no set. It runs on any goroutine, also within methods of the join,
-	// without concurrent calls. It may use the join, and close it. One call may still run when Close returns.
+	// without concurrent calls. It may use the join except Receive and Sets, and close it. It should return soon: an input may
+	// wait for it, and if more than 1,024 samples are dropped meanwhile, it is not called for the rest. One call may still run
+	// when Close returns.
 	Dropped func(JoinDrop)
 }
 
@@ -41,15 +43,15 @@ type JoinInput[T any] struct {
 
 	// Stamp returns the time that a sample is joined by, such as that of a header. It may decode the value, or read only a part
 	// of the payload; as in Subscriber.Handle, a payload in place that is truncated meanwhile does not end the program. With an
-	// error, or a time outside of the years from 1678 to 2261, the sample is dropped. Stamp runs on a goroutine of the join, where a panic ends the program,
-	// and must not keep or release the sample.
+	// error, or a time outside of the years from 1678 to 2261, the sample is dropped. Stamp runs on a goroutine of the join, one
+	// call at a time for an input. A panic there ends the program. Stamp must not keep or release the sample.
 	//
 	// Default: the time of publishing. It is Sample.Stamp if no input of the join has a function, else Sample.Time.
 	Stamp func(Sample[T]) (time.Time, error)
 
-	// MinInterval is a time that always passes between two stamps of the input, such as half of its period; default 0. A set
-	// is then formed earlier, because less can still come that fits better. If stamps are nearer, sets may have more spread
-	// than is possible; nothing else changes.
+	// MinInterval is a time that always passes between two stamps of the input, such as half of its period; default 0. Sets are
+	// then formed earlier, because a sample that fits better can no longer come. If stamps are nearer than that, sets may have
+	// more spread than is possible, and samples may be dropped that have a partner.
 	MinInterval time.Duration
 }
 
@@ -58,8 +60,8 @@ type JoinReason uint8
 
 const (
 	NoPartner   JoinReason = 1 + iota // an input has no sample within Tolerance, or one that fits better was used
-	QueueFull                         // QueueSize later samples came before samples of all other inputs
-	WaitExpired                       // MaxWait passed before samples of all other inputs came
+	QueueFull                         // QueueSize later samples came before a sample of each other input
+	WaitExpired                       // MaxWait passed before a sample of each other input came
 	OutOfOrder                        // a sample of the same input with a later stamp was used or dropped before
 	StampReset                        // the stamps of the input ran back by more than a second while the sample waited
 	NoStamp                           // the function for the stamp failed

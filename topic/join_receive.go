@@ -9,6 +9,7 @@ import (
 
 // receive waits for the next set. The sets go to one goroutine at a time.
 func (c *joinCore) receive(ctx context.Context) (joinSet, error) {
+	defer c.callDropped() // after the turn
 	select {
 	case c.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -19,7 +20,6 @@ func (c *joinCore) receive(ctx context.Context) (joinSet, error) {
 	for {
 		set, ok, err := c.take()
 		if ok || err != nil {
-			c.callDropped()
 			return set, err
 		}
 		select {
@@ -96,7 +96,8 @@ func (c *joinCore) close() {
 	}
 }
 
-// joinDropBacklog is the number of dropped samples that may wait for the application's function.
+// joinDropBacklog is the number of dropped samples that may wait for the application's function. It is not called for more of
+// them.
 const joinDropBacklog = 1024
 
 // noteDrop remembers a dropped sample for callDropped. It is called with mu held.

@@ -23,8 +23,8 @@ import (
 // with a Tolerance; with Tolerance 0 those of ExactTime. The last three hold while the stamps of each input ascend, MinInterval
 // holds, and no set was formed because a queue was full or MaxWait passed.
 //
-// A set is formed when no sample that can still come fits better. Usually that is when one more sample of each input came than
-// there are in the set, or, if the stamps of the set are equal, at once.
+// A set is formed when no sample that can still come fits better. Usually that is when the next sample of each input has come,
+// except that with the newest stamp of the set; with equal stamps it is at once. MinInterval shortens the wait.
 //
 // An input may have several publishers. A sample with an earlier stamp than a waiting one is put before it. If it is also
 // earlier than a sample that was used or dropped, it is dropped. A stamp that is more than a second before the newest of its
@@ -35,9 +35,11 @@ import (
 //
 // The samples are in place. Those of a set are valid until Release of the set. A join holds at most QueueSize+1 samples of each
 // input that were not received in a set, and a publisher needs memory for these beyond its Depth. Samples that are dropped are
-// released at once. A set that is formed is never dropped, except by Close: while the application does not receive it, the
-// inputs fill up to QueueSize samples, and then the join does not receive, so that later samples stay with the publisher, which
-// overwrites the oldest, or waits if the subscriber is Lossless.
+// released at once.
+//
+// A set that is formed is dropped only by Close. While the application does not receive it, up to QueueSize samples of each
+// input are received. Later samples stay with the publisher, which overwrites the oldest, or waits if the subscriber is
+// Lossless.
 //
 // # Concurrency
 //

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,6 +41,9 @@ func join2(t testing.TB, a, b JoinInput[string], opts *JoinOptions) *Join2[strin
 	})
 	return j
 }
+
+// patient are options of a test for which samples that wait in a busy machine are not too old.
+func patient() *JoinOptions { return &JoinOptions{MaxWait: -1} }
 
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), long)
@@ -266,7 +270,7 @@ func TestJoin2_SlowReceiverMakesLosslessPublishersWait(t *testing.T) {
 			}
 		}()
 	}
-	j := join2(t, in[0], in[1], &JoinOptions{QueueSize: 3})
+	j := join2(t, in[0], in[1], &JoinOptions{QueueSize: 3, MaxWait: -1})
 	for k := range n {
 		wantPair(t, j, fmt.Sprint(k), fmt.Sprint(k))
 	}
@@ -351,7 +355,7 @@ func TestJoin2_CloseGivesTheSubscribersBack(t *testing.T) {
 	p := join(t, domain(t))
 	a := publisher[string](t, p, "a", nil)
 	subA, subB := subscriber[string](t, p, "a", nil), subscriber[string](t, p, "b", nil)
-	j := join2(t, stamped(subA), stamped(subB), nil)
+	j := join2(t, stamped(subA), stamped(subB), patient())
 	send(t, a, "1")
 	waiting(t, j, 1, 0)
 	var together sync.WaitGroup
@@ -378,7 +382,7 @@ func TestJoin2_CloseWithinDropped(t *testing.T) {
 	a := publisher[string](t, p, "a", nil)
 	subA, subB := subscriber[string](t, p, "a", nil), subscriber[string](t, p, "b", nil)
 	created, closed := make(chan *Join2[string, string], 1), make(chan bool)
-	j := join2(t, stamped(subA), stamped(subB), &JoinOptions{QueueSize: 1, Dropped: func(d JoinDrop) {
+	j := join2(t, stamped(subA), stamped(subB), &JoinOptions{QueueSize: 1, MaxWait: -1, Dropped: func(d JoinDrop) {
 		if d.Reason == QueueFull {
 			(<-created).Close()
 			close(closed)
@@ -396,7 +400,7 @@ func TestJoin2_CloseWithinDropped(t *testing.T) {
 func TestJoin2_ContextEndsReceive(t *testing.T) {
 	p := join(t, domain(t))
 	a, b := publisher[string](t, p, "a", nil), publisher[string](t, p, "b", nil)
-	j := join2(t, stamped(subscriber[string](t, p, "a", nil)), stamped(subscriber[string](t, p, "b", nil)), nil)
+	j := join2(t, stamped(subscriber[string](t, p, "a", nil)), stamped(subscriber[string](t, p, "b", nil)), patient())
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	for range 2 {
@@ -420,7 +424,7 @@ func TestJoin2_HeldLimit(t *testing.T) {
 	p := join(t, domain(t))
 	a, b := publisher[string](t, p, "a", nil), publisher[string](t, p, "b", nil)
 	subA, subB := subscriber(t, p, "a", &SubscriberOptions[string]{MaxHeld: 3}), subscriber[string](t, p, "b", nil)
-	j := join2(t, stamped(subA), stamped(subB), nil) // its queue has one place
+	j := join2(t, stamped(subA), stamped(subB), patient()) // its queue has one place
 	var held []Pair[string, string]
 	for n := 0; ; n++ {
 		send(t, a, fmt.Sprint(n))
@@ -449,7 +453,7 @@ func TestJoin2_HeldLimit(t *testing.T) {
 func TestJoin2_PanicInLoopBody(t *testing.T) {
 	p := join(t, domain(t))
 	a, b := publisher[string](t, p, "a", nil), publisher[string](t, p, "b", nil)
-	j := join2(t, stamped(subscriber[string](t, p, "a", nil)), stamped(subscriber[string](t, p, "b", nil)), nil)
+	j := join2(t, stamped(subscriber[string](t, p, "a", nil)), stamped(subscriber[string](t, p, "b", nil)), patient())
 	send(t, a, "1")
 	send(t, b, "1")
 	var kept Pair[string, string]
@@ -512,18 +516,18 @@ func TestJoin_StampOutOfRange(t *testing.T) {
 func TestJoin2_AllocatesNothing(t *testing.T) {
 	p := join(t, domain(t))
 	a, b := publisher[[]byte](t, p, "a", nil), publisher[[]byte](t, p, "b", nil)
-	var n int64
-	now := func(Sample[[]byte]) (time.Time, error) { return time.Unix(0, n), nil }
+	var n atomic.Int64
+	now := func(Sample[[]byte]) (time.Time, error) { return time.Unix(0, n.Load()), nil }
 	j, err := NewJoin2(JoinInput[[]byte]{Subscriber: subscriber[[]byte](t, p, "a", nil), Stamp: now},
-		JoinInput[[]byte]{Subscriber: subscriber[[]byte](t, p, "b", nil), Stamp: now}, nil)
+		JoinInput[[]byte]{Subscriber: subscriber[[]byte](t, p, "b", nil), Stamp: now}, patient())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	ctx, payload := t.Context(), make([]byte, 1000)
+	ctx, payload := within(t), make([]byte, 1000)
 	thousand := func() {
 		for range 1000 {
-			n++
+			n.Add(1)
 			a.Publish(ctx, payload)
 			b.Publish(ctx, payload)
 			set, err := j.Receive(ctx)
@@ -538,13 +542,94 @@ func TestJoin2_AllocatesNothing(t *testing.T) {
 		t.Errorf("%d allocations in 1000 sets", n)
 	}
 	runs := testing.AllocsPerRun(1000, func() { // with the goroutines of the join
-		n++
+		n.Add(1)
 		a.Publish(ctx, payload)
 		b.Publish(ctx, payload)
-		set, _ := j.Receive(ctx)
+		set, err := j.Receive(ctx)
+		if err != nil {
+			panic(err)
+		}
 		set.Release()
 	})
 	if runs != 0 {
 		t.Errorf("%v allocations for a set", runs)
+	}
+}
+
+func TestJoin2_ManyReceiversAndClose(t *testing.T) {
+	p := join(t, domain(t))
+	for round := range 10 {
+		var in [2]JoinInput[string]
+		var pubs [2]*Publisher[string]
+		for i := range in {
+			name := fmt.Sprint("t/", round, "/", i)
+			in[i] = stamped(subscriber[string](t, p, name, nil))
+			pubs[i] = publisher[string](t, p, name, nil)
+		}
+		var drops atomic.Int64
+		j, err := NewJoin2(in[0], in[1], &JoinOptions{QueueSize: 4, MaxWait: -1, Dropped: func(JoinDrop) { drops.Add(1) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var received atomic.Uint64
+		var together, publishing sync.WaitGroup
+		ctx, cancel := context.WithCancel(within(t))
+		publishing.Go(func() {
+			for n := 0; ctx.Err() == nil; n += 2 {
+				for i, pub := range pubs {
+					pub.Publish(ctx, fmt.Sprint(n))
+					pub.Publish(ctx, fmt.Sprint(n+i)) // of one publisher the same stamp again, of the other one without a partner
+				}
+			}
+		})
+		for range 3 {
+			together.Go(func() {
+				for set, err := range j.Sets(within(t)) {
+					if err != nil {
+						if !errors.Is(err, os.ErrClosed) {
+							t.Error(err)
+						}
+						return
+					}
+					if a, b := string(set.A.Bytes()), string(set.B.Bytes()); a != b {
+						t.Errorf("%s and %s", a, b)
+					}
+					if received.Add(1) == 20 {
+						j.Close()
+					}
+				}
+			})
+		}
+		together.Wait()
+		cancel()
+		publishing.Wait()
+		j.Close()
+		j.core.done.Wait()
+		s := j.Stats()
+		for i, c := range accounted(t, s) {
+			if c.Waiting != 0 || in[i].Subscriber.Stats().Held != 0 {
+				t.Errorf("input %d: %+v, %d held", i, c, in[i].Subscriber.Stats().Held)
+			}
+			in[i].Subscriber.Close()
+		}
+		if s.Sets != received.Load() {
+			t.Errorf("%d sets were counted, %d received", s.Sets, received.Load())
+		}
+	}
+}
+
+// An input has the samples of all publishers that its subscriber's pattern matches.
+func TestJoin2_SeveralPublishers(t *testing.T) {
+	p := join(t, domain(t))
+	left, right, b := publisher[string](t, p, "a/left", nil), publisher[string](t, p, "a/right", nil), publisher[string](t, p, "b", nil)
+	j := join2(t, stamped(subscriber[string](t, p, "a/*", nil)), stamped(subscriber[string](t, p, "b", nil)), patient())
+	send(t, left, "1")
+	send(t, left, "3")
+	send(t, right, "2")
+	send(t, right, "4")
+	waiting(t, j, 4, 0)
+	for _, stamp := range []string{"1", "2", "3", "4"} {
+		send(t, b, stamp)
+		wantPair(t, j, stamp, stamp)
 	}
 }
