@@ -62,7 +62,7 @@ const (
 	NoPartner   JoinReason = 1 + iota // an input has no sample within Tolerance, or one that fits better was used
 	QueueFull                         // QueueSize later samples came before a sample of each other input
 	WaitExpired                       // MaxWait passed before a sample of each other input came
-	OutOfOrder                        // a sample of the same input with a later stamp was used or dropped before
+	OutOfOrder                        // a sample of the same input with a later stamp is in an earlier set
 	StampReset                        // the stamps of the input ran back by more than a second while the sample waited
 	NoStamp                           // the function for the stamp failed
 	JoinClosed                        // the join was closed

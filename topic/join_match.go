@@ -51,7 +51,7 @@ type matchInput struct {
 	lossless    bool // nothing is dropped for a full queue
 
 	newest int64 // greatest stamp; math.MinInt64 before the first sample and after a reset
-	floor  int64 // stamp of the newest sample that has left the queue; math.MinInt64 as above
+	floor  int64 // stamp of the newest sample that is in a set; math.MinInt64 as above
 	ended  bool  // no further sample comes
 
 	counts JoinInputStats
@@ -274,7 +274,7 @@ func (m *matcher) leastSpread(pivot int64) (best positions, certain bool) {
 			}
 			known, end = false, max(end, in.earliest())
 		}
-		if distance(pivot, end) >= least { // the end of later sets is not before this one
+		if distance(pivot, end) >= least { // later sets that contain the pivot have more spread, and those without it come later
 			return best, true
 		}
 		if spread := distance(begin, end); spread < least {
@@ -282,9 +282,6 @@ func (m *matcher) leastSpread(pivot int64) (best positions, certain bool) {
 				return best, false
 			}
 			best, least = at, spread
-		}
-		if begin == pivot { // later sets do not contain it
-			return best, true
 		}
 		at[first]++
 	}
@@ -314,11 +311,7 @@ func (m *matcher) dropAll(input int, reason JoinReason) {
 
 // drop counts and releases a sample that is not in a queue.
 func (m *matcher) drop(input int, e joinEntry, reason JoinReason, err error) {
-	in := &m.inputs[input]
-	*in.counts.of(reason)++
-	if reason != OutOfOrder && reason != NoStamp {
-		in.floor = max(in.floor, e.stamp)
-	}
+	*m.inputs[input].counts.of(reason)++
 	if m.dropped != nil {
 		m.dropped(input, e, reason, err)
 	}

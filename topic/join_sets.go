@@ -27,7 +27,7 @@ import (
 // except that with the newest stamp of the set; with equal stamps it is at once. MinInterval shortens the wait.
 //
 // An input may have several publishers. A sample with an earlier stamp than a waiting one is put before it. If it is also
-// earlier than a sample that was used or dropped, it is dropped. A stamp that is more than a second before the newest of its
+// earlier than a sample of a set, it is dropped. A stamp that is more than a second before the newest of its
 // input means that the stamps begin anew, as after a restart: the waiting samples of the input are dropped, and the sets ascend
 // from there on.
 //
