@@ -20,7 +20,6 @@ type keyCheck struct {
 	seen           map[string]uint64
 	start, last    uint64
 	received, lost uint64 // from start on
-	begun          bool
 }
 
 func (c *keyCheck) take(t *testing.T, m *keyModel) (Sample, bool) {
