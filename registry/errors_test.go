@@ -70,6 +70,7 @@ func TestMatch_SchemaDifference(t *testing.T) {
 	for _, tc := range []struct{ pub, sub, want string }{
 		{"a\nb\nc\n", "a\nB\nc\n", `line 2: "b", "B"`},
 		{"a\n", "a\nb", `line 2: "", "b"`},
+		{long + "a" + long, long + "b", `line 1: ..."` + long[:40] + "a" + long[:39] + `", ..."` + long[:40] + `b"`},
 		{long, "y", `line 1: "` + strings.Repeat("x", 80) + `", "y"`},
 		{"\xff", "y", ""},
 		{"", "y", ""},

@@ -52,10 +52,27 @@ func firstDifference(pub, sub []byte) string {
 		a, pub, _ = bytes.Cut(pub, []byte("\n"))
 		b, sub, _ = bytes.Cut(sub, []byte("\n"))
 		if !bytes.Equal(a, b) {
-			return fmt.Sprintf("line %d: %.80q, %.80q", n, a, b)
+			skip := max(0, commonPrefix(a, b)-40)
+			return fmt.Sprintf("line %d: %s, %s", n, excerpt(a, skip), excerpt(b, skip))
 		}
 	}
 	return ""
+}
+
+func commonPrefix(a, b []byte) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// excerpt quotes a part of a line from byte skip on.
+func excerpt(line []byte, skip int) string {
+	before := ""
+	if skip > 0 {
+		before = "..."
+	}
+	return before + fmt.Sprintf("%.80q", line[skip:])
 }
 
 // Match is the function Match. It adds the processes of the two endpoints to the error, as far as this registry knows them.
@@ -106,7 +123,7 @@ func (e *TypeMismatchError) Error() string {
 	if e.Difference != "" {
 		difference = " (schemas differ: " + e.Difference + ")"
 	}
-	return fmt.Sprintf("topic %q: published as %v, subscribed as %v%s; give both sides the same type and codec, or subscribe to raw bytes",
+	return fmt.Sprintf("topic %q: published as %v, subscribed as %v%s; give both sides the same type and codec, or subscribe as []byte without a codec",
 		e.Topic, e.Publisher, e.Subscription, difference)
 }
 

@@ -1,6 +1,8 @@
 package serde
 
 import (
+	"errors"
+
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/shmbus/shmbus/serde/internal/guard"
@@ -86,7 +88,10 @@ func (d *msgpackDecoder[T]) value() error {
 	if err == nil {
 		err = d.tokens.finish()
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errTrailing):
+		return &offsetError{d.tokens.pos, err}
+	case err != nil:
 		return &offsetError{d.tokens.offset(), err}
 	}
 	return nil

@@ -25,8 +25,10 @@ func locateJSON(src []byte, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
+		return &offsetError{len(src), err}
 	case errors.As(err, &syntax):
-		return &offsetError{min(int(syntax.Offset), len(src)), err}
+		return &offsetError{max(0, int(syntax.Offset)-1), err} // the library counts the bytes that it has read
 	case errors.As(err, &kind):
 		return &offsetError{min(int(kind.Offset), len(src)), err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -40,18 +42,19 @@ func locateJSON(src []byte, err error) error {
 func locateCBOR(src []byte, err error) error {
 	var located *offsetError
 	var extra *cbor.ExtraneousDataError
-	var syntax *cbor.SyntaxError
 	switch {
 	case errors.As(err, &located):
 	case errors.As(err, &extra):
 		if rest, skip := skipCBOR(src); skip == nil {
 			return &offsetError{len(src) - len(rest), err}
 		}
-	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	default:
 		if found := checkCBORLengths(src); found != nil {
 			return &offsetError{found.(*offsetError).offset, err}
 		}
-		return &offsetError{len(src), err}
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return &offsetError{len(src), err}
+		}
 	}
 	return err
 }

@@ -17,18 +17,19 @@ func TestDecodeError_Offset(t *testing.T) {
 		payload string
 		want    string
 	}{
-		"json syntax":       {JSON[pose](), `{"x":1,"y":]}`, "offset 12: "},
+		"json syntax":       {JSON[pose](), `{"x":1,"y":]}`, "offset 11: "},
 		"json kind":         {JSON[pose](), `{"x":1,"y":"north"}`, "offset 18: "},
 		"json end":          {JSON[pose](), `{"x":1`, "offset 6: "},
-		"json trailing":     {JSON[pose](), `{"x":1}{}`, "offset 8: "},
+		"json trailing":     {JSON[pose](), `{"x":1}{}`, "offset 7: "},
 		"cbor end":          {CBOR[pose](), "\xa2\x61x\x01\x61y", "offset 6: "},
 		"cbor length":       {CBOR[pose](), "\xa2\x61x\x01\x78\xffy", "offset 4: "},
+		"cbor huge":         {CBOR[pose](), "\xa1\x61x\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "offset 3: "},
 		"cbor trailing":     {CBOR[pose](), "\xa1\x61x\x01\x00", "offset 4: "},
 		"cbor kind":         {CBOR[pose](), "\xa1\x61x\x61y", "pose.x"},
 		"msgpack end":       {MsgPack[pose](), "\x82\xa1x\x01\xa1y", "offset 6: "},
 		"msgpack length":    {MsgPack[pose](), "\x82\xa1x\x01\xa9y\x01", "offset 4: "},
 		"msgpack trailing":  {MsgPack[pose](), "\x81\xa1x\x01\x00", "offset 4: "},
-		"msgpack kind":      {MsgPack[pose](), "\x81\xa1x\xa1y", "offset 4: "},
+		"msgpack kind":      {MsgPack[pose](), "\x81\xa1x\xa1y", "offset 3: "},
 		"msgpack reserved":  {MsgPack[pose](), "\x81\xa1x\xc1", "offset 3: "},
 		"string in decoder": {},
 	} {

@@ -38,8 +38,8 @@ func (r *tokenReader) reset(src []byte) {
 	*r = tokenReader{src: src, open: r.open[:0]}
 }
 
-// offset is where in the payload the reading is.
-func (r *tokenReader) offset() int { return r.pos - (r.headLen + r.bodyLen) + r.off }
+// offset is the beginning of the last token that was read, or of the one that is not valid.
+func (r *tokenReader) offset() int { return r.pos - (r.headLen + r.bodyLen) }
 
 // finish returns an error unless the payload ended with its value.
 func (r *tokenReader) finish() error {
@@ -97,6 +97,7 @@ func (r *tokenReader) next() error {
 		return errOutOfStep
 	}
 	r.begun = true
+	r.headLen, r.bodyLen, r.off = 0, 0, 0 // after an error there is no token
 	rest := r.src[r.pos:]
 	if len(rest) == 0 {
 		return io.ErrUnexpectedEOF
@@ -108,7 +109,6 @@ func (r *tokenReader) next() error {
 	}
 	copy(r.head[1:k.head], rest[1:])
 	n, left := k.length(&r.head), uint64(len(rest)-k.head)
-	r.headLen, r.bodyLen, r.off = 0, 0, 0 // an error is at the start of the token
 	if len(r.open) > 0 {
 		r.open[len(r.open)-1]--
 	}

@@ -45,7 +45,8 @@
 // type, for errors.As, wherever the error comes from; the types are in this package and in serde. Their texts say what failed,
 // the limit and the remedy:
 //
-//   - *NameError, *DirError, *PolicyError: an argument, a directory or a policy file is not valid
+//   - *NameError, *DirError, *PolicyError: a name, a directory or a policy file is not valid; options that are not valid are errors
+//     without a type
 //   - *AccessError: the kernel denies this user access
 //   - *ForbiddenError: the policy of the domain denies it
 //   - *TypeMismatchError: publisher and subscription have different types

@@ -2,6 +2,7 @@ package topic
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync/atomic"
 
@@ -62,8 +63,14 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	if opts == nil {
 		opts = new(PublisherOptions[T])
 	}
+	if opts.MaxKeys != 0 && opts.Key == nil {
+		return nil, fmt.Errorf("publish on %q: MaxKeys is %d, but there is no Key", name, opts.MaxKeys)
+	}
 	codec := opts.Codec
 	if codec == nil {
+		if err := serde.CheckDefault[T](); err != nil {
+			return nil, fmt.Errorf("publish on %q: %w", name, err)
+		}
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
@@ -278,7 +285,8 @@ func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
 	return p.core.p.await(ctx, func() (bool, error) { return p.Subscribers() >= n, p.core.writer.Err() })
 }
 
-// PublisherStats are the counters of a publisher.
+// PublisherStats are the figures of a publisher: Messages and Bytes that were published, LastStamp, LastSize and MaxSize of these; Failed
+// and Waited publishes; Subscribers that are connected; Memory of all slots in bytes; Loans that have not ended; and Keys.
 type PublisherStats = stats.PublisherCounts
 
 // Stats returns the counters up to now.

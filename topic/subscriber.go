@@ -92,6 +92,9 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 	}
 	codec := opts.Codec
 	if codec == nil {
+		if err := serde.CheckDefault[T](); err != nil {
+			return nil, fmt.Errorf("subscribe to %q: %w", pattern, err)
+		}
 		codec = serde.Default[T]()
 	}
 	t := codec.Type()
@@ -232,7 +235,10 @@ func (s *Subscriber[T]) WaitPublishers(ctx context.Context, n int) error {
 	return s.core.reader.AwaitConnected(ctx, n)
 }
 
-// SubscriberStats are the counters of a subscription.
+// SubscriberStats are the figures of a subscription: Messages and Bytes that were received, LastStamp, LastSize and MaxSize of these,
+// Lost, counted with the next sample that is taken, and Dropped, those of them that were of ended publishers; Stale and Filtered, which
+// MaxAge and MinSeparation kept back; DecodeErrors; Publishers that are connected; samples Held; Lag, the samples that were waiting at
+// the last take; and Latency, a histogram.
 type SubscriberStats = stats.SubscriptionCounts
 
 // Stats returns the counters up to now.

@@ -286,7 +286,7 @@ func TestSample_DecodeError(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Value()
-	place := fmt.Sprintf(`sample 1 of publisher %v on topic "pose": decode msgpack as topic.pose: offset 1: `, pub.ID())
+	place := fmt.Sprintf(`sample 1 of publisher %v on topic "pose": decode msgpack as topic.pose: offset 0: `, pub.ID())
 	if !errors.As(err, new(*serde.DecodeError)) || !strings.HasPrefix(err.Error(), place) {
 		t.Fatalf("got %v, want %s...", err, place)
 	}

@@ -23,9 +23,8 @@
 //
 // # Evolution
 //
-// A publisher and a subscription of one message are connected if their schemas are equal. In recordings and in programs that compare
-// schemas themselves, a message may gain and lose fields: unknown fields are kept in the message, missing ones are zero. Numbers, kinds and
-// cardinalities must stay; [Compatible] compares two schemas and names the field that breaks this.
+// A publisher and a subscription of one message are connected if their schemas are [Compatible]: fields may come and go, but the kinds and
+// cardinalities of those that both have are equal. Otherwise the error names the field.
 //
 // # Hostile input
 //
