@@ -48,6 +48,8 @@ func TestEncoder_ValuesWithoutForm(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{encodeError(t, Protobuf[messages.Image](), messages.Image{IsBigEndian: 1, Encoding: "mono16"}), "encode foxglove.RawImage as protobuf: it is big-endian"},
+		{encodeError(t, Protobuf[messages.Image](), messages.Image{Width: 2, Height: 2, Step: 6, Data: make([]byte, 11)}), "its data has 11 bytes, fewer than Step times Height, 12"},
+		{encodeError(t, JSON[messages.Image](), messages.Image{Width: 2, Height: 2, Data: make([]byte, 12)}), "its Step, the bytes of a row, is 0"},
 		{cloud(func(c *messages.PointCloud) { c.IsBigEndian = true }), "it is big-endian"},
 		{cloud(func(c *messages.PointCloud) { c.RowStep = 9 }), "RowStep is 9, and 2 points of 4 bytes take 8"},
 		{cloud(func(c *messages.PointCloud) { c.Height = 3 }), "Data has 16 bytes, not 3 x 2 points of 4"},

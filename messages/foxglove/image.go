@@ -2,6 +2,7 @@ package foxglove
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/shmbus/shmbus/messages"
@@ -15,6 +16,12 @@ func setImage(m *pb.RawImage, v *messages.Image) error {
 	m.FrameId, m.Width, m.Height, m.Encoding, m.Step, m.Data = v.Header.FrameID, v.Width, v.Height, v.Encoding, v.Step, v.Data
 	if v.IsBigEndian != 0 && (strings.Contains(v.Encoding, "16") || strings.Contains(v.Encoding, "32") || strings.Contains(v.Encoding, "64")) {
 		return errBigEndian
+	}
+	if need := uint64(v.Step) * uint64(v.Height); uint64(len(v.Data)) < need { // some encodings have more
+		return fmt.Errorf("its data has %d bytes, fewer than Step times Height, %d", len(v.Data), need)
+	}
+	if v.Step == 0 && v.Width > 0 && v.Height > 0 {
+		return errors.New("its Step, the bytes of a row, is 0")
 	}
 	return nil
 }
