@@ -98,13 +98,13 @@ func (r *Reader) keepDelivered(run []Sample) (n int) {
 // ringSamples returns the number of samples that may be there to take.
 func (r *Reader) ringSamples() (n int) {
 	for _, l := range *r.links.Load() {
-		n += l.ring.Depth()
+		n += l.ring.Depth() + len(l.keyTable)
 	}
 	for _, l := range r.ended {
 		if l.kept != nil {
 			n += len(l.kept)
 		} else {
-			n += l.ring.Depth()
+			n += l.ring.Depth() + len(l.keyTable)
 		}
 	}
 	return n
