@@ -123,22 +123,27 @@ func (l *Link) acquireKey(s *Sample, w keyWord, from int) (outcome, error) {
 	if at.Load() != w.word {
 		return lapped, nil
 	}
-	seq := l.keySequence(&l.keys, w)
-	if !l.keys.contains(seq) {
-		return lapped, nil
-	}
 	failpoint.At("take.load")
 	k := l.freeMark(from)
 	if k < 0 {
 		return heldLimit, nil
 	}
 	if l.passive {
+		seq := l.keySequence(&l.keys, w)
+		if !l.keys.contains(seq) {
+			return lapped, nil
+		}
 		return l.copySlot(s, k, seq, w.word, at)
 	}
 	l.raiseMarksUsed(k)
 	l.marks[k].Store(slot + 1)
 	failpoint.At("take.mark")
 	if at.Load() != w.word {
+		l.marks[k].Store(0)
+		return lapped, nil
+	}
+	seq := l.keySequence(&l.keys, w)
+	if !l.keys.contains(seq) {
 		l.marks[k].Store(0)
 		return lapped, nil
 	}
