@@ -188,9 +188,9 @@ func TestKeys_ReplacedAfterEveryStep(t *testing.T) {
 	}
 }
 
-// A publisher that overtakes its readers and changes its whole key table after each scan keeps a reader from other publishers for the
-// time of one scan.
-func TestKeys_HostileChangesAfterEachScan(t *testing.T) {
+// A publisher that overtakes its readers and changes its whole key table after the step key.scan keeps a reader from other publishers for
+// the time of one scan.
+func TestKeys_HostileChangesAfterEveryStep(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 1, MaxKeys: MaxKeys})
 	r := h.reader(LinkRequest{}, ReaderOptions{})
 	h.publishKey("a", "a")
