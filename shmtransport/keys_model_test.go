@@ -20,7 +20,6 @@ type keyCheck struct {
 	seen           map[string]uint64
 	start, last    uint64
 	received, lost uint64 // from start on
-	begun          bool
 }
 
 func (c *keyCheck) take(t *testing.T, m *keyModel) (Sample, bool) {
@@ -57,11 +56,7 @@ func (c *keyCheck) take(t *testing.T, m *keyModel) (Sample, bool) {
 
 // Readers of every sort that join and receive at any time have the newest sample of every key when they have taken everything.
 func TestKeys_RandomAgainstModel(t *testing.T) {
-	rounds := 400
-	if testing.Short() {
-		rounds = 40
-	}
-	for round := range rounds {
+	for round := range max(400/slowdown, 20) {
 		random := rand.New(rand.NewPCG(uint64(round), 1))
 		depth := 1 << random.IntN(6)
 		h := newEntryRing(t, WriterOptions{Depth: depth, MaxKeys: 12, MemoryLimit: int64(40+random.IntN(200)) << 10})

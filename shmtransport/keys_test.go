@@ -89,10 +89,7 @@ func (h *heapRing) checkSlots() {
 }
 
 func TestKeys_LateReaderGetsNewestOfEach(t *testing.T) {
-	updates := 2_000_000
-	if testing.Short() {
-		updates = 2_000
-	}
+	const updates = 2_000_000 / slowdown
 	h := newEntryRing(t, WriterOptions{Depth: 4, MaxKeys: 8})
 	for _, key := range []string{"a", "b", "c", "a"} {
 		h.publishKey(key, fmt.Sprint(key, h.w.seq+1))
@@ -135,7 +132,10 @@ func TestKeys_LateReaderGetsNewestOfEach(t *testing.T) {
 
 func TestKeys_NewestOfEachAfterLoss(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 4, MaxKeys: 8})
-	readers := map[string]*Reader{"admitted": h.reader(LinkRequest{}, ReaderOptions{}), "passive": h.passiveReader(0)}
+	readers := map[string]*Reader{
+		"admitted": h.reader(LinkRequest{}, ReaderOptions{}), "passive": h.passiveReader(0),
+		"limited": h.reader(LinkRequest{}, ReaderOptions{MaxAge: time.Hour}),
+	}
 	h.publishKey("x", "x1")
 	h.publishKey("y", "y2")
 	h.publishKey("x", "x3")

@@ -19,6 +19,7 @@ type keyScan struct {
 	pending  []keyWord // the next one last
 	from, to uint64    // the range; after a loss from is behind the last sample taken
 	lost     bool      // the samples of the range that are not taken are lost
+	open     bool      // a take has to end the scan: what is lost behind its last sample counts with the next one
 }
 
 // A keyWord is a word of the key table, as it was at the scan.
@@ -33,9 +34,6 @@ func (l *Link) scanKeys(from, to uint64, lost bool) {
 		return
 	}
 	l.keys = l.findKeys(l.keys.pending[:0], from, to, lost)
-	if len(l.keys.pending) == 0 {
-		l.endKeyScan()
-	}
 }
 
 // findKeys is scanKeys without an effect on the link. It appends to pending.
@@ -49,7 +47,7 @@ func (l *Link) findKeys(pending []keyWord, from, to uint64, lost bool) keyScan {
 	}
 	slices.SortFunc(pending, func(a, b keyWord) int { return cmp.Compare(behind(a.word, to), behind(b.word, to)) })
 	failpoint.At("key.scan")
-	return keyScan{pending, from, to, lost}
+	return keyScan{pending, from, to, lost, true}
 }
 
 // behind returns how far the sequence in word is behind seq.
@@ -80,14 +78,10 @@ func (l *Link) takeKey(s *Sample, from int, left *int) (outcome, error) {
 		l.keys.pending = l.keys.pending[:last]
 		if o == taken {
 			s.lost += l.keys.add(s.sequence)
-		}
-		if last == 0 {
-			l.endKeyScan()
-		}
-		if o == taken {
 			return taken, nil
 		}
 	}
+	l.endKeyScan()
 	return noSample, nil
 }
 

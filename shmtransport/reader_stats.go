@@ -57,3 +57,6 @@ func (l *Link) lag() (n uint64) {
 	})
 	return n
 }
+
+// MaxHeld returns the number of samples of one publisher that may be held at once.
+func (r *Reader) MaxHeld() int { return r.opts.MaxHeld }

@@ -40,7 +40,7 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 	}
 	replaced := maxReplaced
 	for laps, lost := 0, 0; laps < 8 && lost < l.ring.Depth(); {
-		if len(l.keys.pending) > 0 {
+		if l.keys.open {
 			if o, err := l.takeKey(s, from, &replaced); o != noSample || err != nil {
 				return o, err
 			}
@@ -69,7 +69,7 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 // takeRun takes consecutive samples, under marks from number from on, and stores the cursor once. It stops at a sample that
 // needs more than that, which take handles.
 func (l *Link) takeRun(buf []Sample, from int) (n int) {
-	if l.phase != linkAdmitted || len(l.keys.pending) > 0 {
+	if l.phase != linkAdmitted || l.keys.open {
 		return 0
 	}
 	n = l.acquireRun(buf, from)

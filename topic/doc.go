@@ -13,6 +13,9 @@
 // as text, and every other type as MessagePack. Type name and encoding are compared when a subscriber finds a publisher. A
 // publisher of another type is not connected. A Subscriber of []byte accepts every type.
 //
+// Join2 and Join3 match the samples of several subscribers by their stamps, exactly or within a tolerance, and report the
+// samples that they dropped.
+//
 // # Loss
 //
 // A publisher keeps its last Depth samples. A subscriber that falls further behind loses the oldest samples. Sample.Lost

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"structs"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/shmbus/shmbus/serde"
@@ -102,7 +104,8 @@ func TestPlain_OtherLayoutDoesNotMatch(t *testing.T) {
 	}
 }
 
-// BenchmarkPlain compares plain values with raw bytes of the same size: publish, receive, read a byte, release.
+// BenchmarkPlain compares plain values with raw bytes of the same size, one way: published by one goroutine, and polled for, received, read
+// and released by another, which then tells the first one to go on.
 func BenchmarkPlain(b *testing.B) {
 	b.Run("raw/64", func(b *testing.B) {
 		payload := make([]byte, 64)
@@ -179,20 +182,40 @@ func benchmarkOneWay[T any](b *testing.B, codec serde.Codec[T], publish func(*Pu
 	if err != nil {
 		b.Fatal(err)
 	}
+	var received atomic.Int64
+	var receiver sync.WaitGroup
+	ended := make(chan struct{})
+	receiver.Go(func() {
+		for {
+			s, ok, err := sub.TryReceive()
+			if ok {
+				if _, err = read(s); err == nil {
+					s.Release()
+					received.Add(1)
+					continue
+				}
+			}
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 	b.ReportAllocs()
-	for b.Loop() {
+	for n := int64(1); b.Loop(); n++ {
 		if err := publish(pub); err != nil {
 			b.Fatal(err)
 		}
-		s, ok, err := sub.TryReceive()
-		if !ok {
-			b.Fatal("no sample", err)
+		for received.Load() < n && !b.Failed() {
 		}
-		if _, err := read(s); err != nil {
-			b.Fatal(err)
-		}
-		s.Release()
 	}
+	close(ended)
+	receiver.Wait()
 }
 
 // Values of up to a ring entry are published without an allocation: by their memory, or by an encoder where there is padding.

@@ -20,48 +20,11 @@ func BenchmarkProtobuf(b *testing.B) {
 }
 
 func benchmarkProtobuf[M proto.Message](b *testing.B, m M) {
-	codec := protobuf.Codec[M]()
-	b.Run("library", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			payload, err := proto.Marshal(m)
-			if err == nil {
-				err = proto.Unmarshal(payload, m.ProtoReflect().New().Interface())
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
+	benchmarkCodec(b, protobuf.Codec[M](), m, func() error {
+		payload, err := proto.Marshal(m)
+		if err != nil {
+			return err
 		}
-	})
-	b.Run("serde", func(b *testing.B) {
-		enc, dec, buf, v := codec.Encoder(), codec.Decoder(), []byte(nil), m
-		b.ReportAllocs()
-		for b.Loop() {
-			payload, err := enc.Append(buf[:0], m)
-			if err == nil {
-				err = dec.Decode(payload, &v)
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-			buf = payload
-		}
-	})
-	b.Run("bus", func(b *testing.B) {
-		o := domain(b)
-		pub := publisher(b, join(b, o), "x", &PublisherOptions[M]{Codec: codec})
-		sub := subscriber(b, join(b, o), "x", &SubscriberOptions[M]{Codec: codec})
-		b.ReportAllocs()
-		for b.Loop() {
-			send(b, pub, m)
-			s, ok, err := sub.TryReceive()
-			if !ok {
-				b.Fatal("no sample", err)
-			}
-			if _, err := s.Value(); err != nil {
-				b.Fatal(err)
-			}
-			s.Release()
-		}
+		return proto.Unmarshal(payload, m.ProtoReflect().New().Interface())
 	})
 }

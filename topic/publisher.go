@@ -26,7 +26,8 @@ type PublisherOptions[T any] struct {
 	// PublishV are decoded for their key.
 	//
 	// Each key keeps a slot of memory until Dispose. Such samples count as received though they are from before the
-	// subscription's start. A subscription with a History may also get older samples of a key.
+	// subscription's start. A subscription with a History may also get older samples of a key. Its MinSeparation counts for the
+	// publisher, not for each key.
 	Key     func(v T) string
 	MaxKeys int // keys with a sample at the same time, with Key; default 1024, at most 65536
 	// Metadata describes the publisher to other programs. shmbus does not interpret it. Samples carry it, and recordings

@@ -14,12 +14,13 @@ import (
 
 // plainWords are the words of exported identifiers that are plain English, Go or computing, and so need no entry in the glossary.
 func plainWords() []string {
-	return strings.Fields(`a access added append at b bytes check checker close closed compare compressed compression conflict corrupt damage decode default died difference
-		dir discard duration elapsed end ended equal err error exclude executable file first forbidden force from gone handle held id include
-		info initial interval is join joined json cbor kind large largest left library limit list logger long loop mapped mapping
-		max memory met min mismatch missed msg name new next no ok only options p pack path pid play profile progress publish raw rate read receive release
-		removed rename rule size smallest space start started string summary sync time timeout to too total try unavailable uncompressed
-		undecodable unwrap v value wait what within write commit`)
+	return strings.Fields(`a access added append at b bytes c cbor check checker close closed commit compare compressed compression conflict corrupt
+		damage decode default died difference dir discard drop duration elapsed end ended equal err error exclude executable expired
+		file first forbidden force from full gone handle held id include info initial input interval is join joined json kind large
+		largest left library limit list logger long loop mapped mapping max memory met min mismatch missed msg name new next no of ok
+		only options order out p pack partner path pid play profile progress publish queue rate raw read reason receive received
+		release removed rename reset rule size smallest space spread start started string summary sync time timeout to tolerance too
+		total try unavailable uncompressed undecodable unwrap used v value wait waiting what within write`)
 }
 
 const (

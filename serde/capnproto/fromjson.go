@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // maxFromJSON is how many more bytes than the document a payload may have.
@@ -105,7 +106,7 @@ func (w *jsonWriter) fill(n *node, b building, v any, depth int) error {
 	members, ok := v.(map[string]any)
 	switch {
 	case !ok:
-		return fmt.Errorf("an object is needed, not %s", describe(v))
+		return fmt.Errorf("an object is needed, not %s", jsontext.Describe(v))
 	case depth == 0:
 		return errDepth
 	}
@@ -119,7 +120,7 @@ func (w *jsonWriter) fill(n *node, b building, v any, depth int) error {
 		known++
 		if f.variant >= 0 {
 			if active != "" {
-				return fmt.Errorf("%q and %q are in the same union", short(active), short(f.name))
+				return fmt.Errorf("%q and %q are in the same union", jsontext.Short(active), jsontext.Short(f.name))
 			}
 			active = f.name
 			if err := w.set(b, n.which, 16, uint64(f.variant)); err != nil {
@@ -133,7 +134,7 @@ func (w *jsonWriter) fill(n *node, b building, v any, depth int) error {
 	if known < len(members) {
 		for name := range members {
 			if n.byName(name) == nil {
-				return fmt.Errorf("%s has no field %q", clip(n.name), short(name))
+				return fmt.Errorf("%s has no field %q", clip(n.name), jsontext.Short(name))
 			}
 		}
 	}
@@ -187,7 +188,7 @@ func (w *jsonWriter) target(t *typ, at int, v any, depth int) error {
 	case kindText:
 		text, ok := v.(string)
 		if !ok {
-			return fmt.Errorf("text is needed, not %s", describe(v))
+			return fmt.Errorf("text is needed, not %s", jsontext.Describe(v))
 		}
 		return w.bytes(at, text, 1)
 	case kindData:
@@ -200,7 +201,7 @@ func (w *jsonWriter) target(t *typ, at int, v any, depth int) error {
 		values, ok := v.([]any)
 		switch {
 		case !ok:
-			return fmt.Errorf("an array is needed, not %s", describe(v))
+			return fmt.Errorf("an array is needed, not %s", jsontext.Describe(v))
 		case depth == 0:
 			return errDepth
 		case len(values) >= maxElements:

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
+
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // number converts a value of a document to the bits of a value in the data of a struct.
@@ -16,7 +17,7 @@ func number(t *typ, v any) (uint64, error) {
 	switch t.kind {
 	case kindVoid:
 		if v != nil {
-			return 0, fmt.Errorf("null is needed, not %s", describe(v))
+			return 0, fmt.Errorf("null is needed, not %s", jsontext.Describe(v))
 		}
 		return 0, nil
 	case kindBool:
@@ -26,19 +27,19 @@ func number(t *typ, v any) (uint64, error) {
 		case false:
 			return 0, nil
 		}
-		return 0, fmt.Errorf("a bool is needed, not %s", describe(v))
+		return 0, fmt.Errorf("a bool is needed, not %s", jsontext.Describe(v))
 	case kindFloat32:
-		x, err := floating(v, bits)
+		x, err := jsontext.Float(v, bits)
 		return uint64(math.Float32bits(float32(x))), err
 	case kindFloat64:
-		x, err := floating(v, bits)
+		x, err := jsontext.Float(v, bits)
 		return math.Float64bits(x), err
 	case kindEnum:
 		if name, ok := v.(string); ok {
 			if i := slices.Index(t.node.names, name); i >= 0 {
 				return uint64(i), nil
 			}
-			return 0, fmt.Errorf("%s has no value %q", clip(t.node.name), short(name))
+			return 0, fmt.Errorf("%s has no value %q", clip(t.node.name), jsontext.Short(name))
 		}
 	}
 	digits := ""
@@ -47,44 +48,12 @@ func number(t *typ, v any) (uint64, error) {
 		digits = string(v)
 	case string: // as other tools write integers of 64 bits
 		if digits = v; bits < 64 {
-			return 0, fmt.Errorf("a whole number is needed, not %s", describe(v))
+			return 0, fmt.Errorf("a whole number is needed, not %s", jsontext.Describe(v))
 		}
 	default:
-		return 0, fmt.Errorf("a whole number is needed, not %s", describe(v))
+		return 0, fmt.Errorf("a whole number is needed, not %s", jsontext.Describe(v))
 	}
-	if t.kind.signed() {
-		i, err := strconv.ParseInt(digits, 10, bits)
-		if err != nil {
-			return 0, fmt.Errorf("%s is no whole number of %d bits", short(digits), bits)
-		}
-		return uint64(i) & (1<<(bits-1)<<1 - 1), nil
-	}
-	u, err := strconv.ParseUint(digits, 10, bits)
-	if err != nil {
-		return 0, fmt.Errorf("%s is no whole number of %d bits without sign", short(digits), bits)
-	}
-	return u, nil
-}
-
-func floating(v any, bits int) (float64, error) {
-	switch n := v.(type) {
-	case json.Number:
-		x, err := strconv.ParseFloat(string(n), bits)
-		if err != nil {
-			return 0, fmt.Errorf("%s is no number of %d bits", short(string(n)), bits)
-		}
-		return x, nil
-	case string:
-		switch n {
-		case "NaN":
-			return math.NaN(), nil
-		case "Infinity":
-			return math.Inf(1), nil
-		case "-Infinity":
-			return math.Inf(-1), nil
-		}
-	}
-	return 0, fmt.Errorf("a number is needed, not %s", describe(v))
+	return jsontext.Whole(digits, bits, t.kind.signed())
 }
 
 // dataValue is the content of a Data: base64 as ToJSON writes it, or an array of numbers as other tools write it.
@@ -103,32 +72,7 @@ func dataValue(v any) ([]byte, error) {
 		}
 		return b, nil
 	}
-	return nil, fmt.Errorf("text in base64 is needed, not %s", describe(v))
-}
-
-// describe says what a value of a document is.
-func describe(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return strconv.FormatBool(v)
-	case json.Number:
-		return "number " + short(string(v))
-	case string:
-		return strconv.Quote(short(v))
-	case []any:
-		return "an array"
-	}
-	return "an object"
-}
-
-// short cuts text for an error.
-func short(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
-	}
-	return s
+	return nil, fmt.Errorf("text in base64 is needed, not %s", jsontext.Describe(v))
 }
 
 var errNull = errors.New("an element of a list is null")

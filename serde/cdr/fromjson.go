@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 const maxFromJSON = 64 << 20
@@ -82,7 +83,7 @@ func (w *jsonWriter) message(m *message, v any) *FieldError {
 	}
 	members, ok := v.(map[string]any)
 	if !ok {
-		return fieldError(fmt.Errorf("%s is an object, not %s", m.name, describe(v)))
+		return fieldError(fmt.Errorf("%s is an object, not %s", m.name, jsontext.Describe(v)))
 	}
 	if len(m.fields) == 0 {
 		w.out = append(w.out, 0)
@@ -104,7 +105,7 @@ func (w *jsonWriter) message(m *message, v any) *FieldError {
 	if known < len(members) {
 		for name := range members {
 			if m.field(name) == nil {
-				return fieldError(fmt.Errorf("%s has no field %q", m.name, short(name)))
+				return fieldError(fmt.Errorf("%s has no field %q", m.name, jsontext.Short(name)))
 			}
 		}
 	}
@@ -151,7 +152,7 @@ func (w *jsonWriter) field(f *field, v any, present bool) *FieldError {
 	}
 	values, ok := v.([]any)
 	if v != nil && !ok {
-		return fieldError(fmt.Errorf("%s is an array, not %s", f.typ, describe(v)))
+		return fieldError(fmt.Errorf("%s is an array, not %s", f.typ, jsontext.Describe(v)))
 	}
 	n := len(values)
 	if v == nil && f.shape == fixed {
@@ -209,7 +210,7 @@ func (w *jsonWriter) value(f *field, v any) *FieldError {
 	case kindString, kindWideString:
 		text, ok := v.(string)
 		if v != nil && !ok {
-			return fieldError(fmt.Errorf("a string is needed, not %s", describe(v)))
+			return fieldError(fmt.Errorf("a string is needed, not %s", jsontext.Describe(v)))
 		}
 		return w.text(f, text)
 	}

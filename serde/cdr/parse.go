@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // parseSchema parses the text of a schema: the fields of the type name, then the types that it uses, each below a line of "=" and a
@@ -39,14 +41,14 @@ func (s *schema) parse(text string) error {
 			separated = true
 		case line == "":
 		case separated != isHeader:
-			return &DefinitionError{n, fmt.Errorf("a line %q and a line of = belong together, not %q", "MSG: package/Type", short(line))}
+			return &DefinitionError{n, fmt.Errorf("a line %q and a line of = belong together, not %q", "MSG: package/Type", jsontext.Short(line))}
 		case isHeader:
 			if err := s.define(m, n); err != nil {
 				return err
 			}
 			name := strings.TrimSpace(header)
 			if !isTypeName(name) {
-				return &DefinitionError{n, fmt.Errorf("%q is no name of a type", short(name))}
+				return &DefinitionError{n, fmt.Errorf("%q is no name of a type", jsontext.Short(name))}
 			}
 			m, separated = &message{name: shortName(name), line: n}, false
 		default:
@@ -137,7 +139,7 @@ func parseField(line string) (*field, error) {
 	}
 	f.name = rest[:end]
 	if !isName(f.name) {
-		return nil, fmt.Errorf("%q is no name of a field", short(rest))
+		return nil, fmt.Errorf("%q is no name of a field", jsontext.Short(rest))
 	}
 	value := strings.TrimSpace(rest[end:])
 	constant, isConstant := strings.CutPrefix(value, "=")
@@ -150,7 +152,7 @@ func parseField(line string) (*field, error) {
 	case value == "":
 		return f, nil
 	case rest[end] != ' ':
-		return nil, fmt.Errorf("%q is no name of a field", short(rest))
+		return nil, fmt.Errorf("%q is no name of a field", jsontext.Short(rest))
 	case f.kind == kindMessage:
 		return nil, fmt.Errorf("field %s has a default value and type %s", f.name, typ)
 	}
@@ -165,7 +167,7 @@ func parseType(text string) (*field, error) {
 	if isArray {
 		array, closed := strings.CutSuffix(array, "]")
 		if !closed {
-			return nil, fmt.Errorf("type %q has no ] at its end", short(text))
+			return nil, fmt.Errorf("type %q has no ] at its end", jsontext.Short(text))
 		}
 		bound, isBound := strings.CutPrefix(array, "<=")
 		f.shape = sequence
@@ -175,7 +177,7 @@ func parseType(text string) (*field, error) {
 		if array != "" {
 			n, err := parseSize(bound)
 			if err != nil {
-				return nil, fmt.Errorf("type %q: %w", short(text), err)
+				return nil, fmt.Errorf("type %q: %w", jsontext.Short(text), err)
 			}
 			f.count = n
 		}
@@ -185,15 +187,15 @@ func parseType(text string) (*field, error) {
 	if isBound {
 		n, err := parseSize(bound)
 		if err != nil {
-			return nil, fmt.Errorf("type %q: %w", short(text), err)
+			return nil, fmt.Errorf("type %q: %w", jsontext.Short(text), err)
 		}
 		if f.kind != kindString && f.kind != kindWideString {
-			return nil, fmt.Errorf("type %q: only strings have a bound", short(text))
+			return nil, fmt.Errorf("type %q: only strings have a bound", jsontext.Short(text))
 		}
 		f.textBound = n
 	}
 	if f.kind == kindMessage && !isTypeName(base) {
-		return nil, fmt.Errorf("%q is no name of a type", short(base))
+		return nil, fmt.Errorf("%q is no name of a type", jsontext.Short(base))
 	}
 	return f, nil
 }
@@ -201,7 +203,7 @@ func parseType(text string) (*field, error) {
 func parseSize(text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil || n == 0 || n > maxArray {
-		return 0, fmt.Errorf("%q is no length from 1 to %d", short(text), maxArray)
+		return 0, fmt.Errorf("%q is no length from 1 to %d", jsontext.Short(text), maxArray)
 	}
 	return int(n), nil
 }
@@ -225,12 +227,4 @@ func isTypeName(s string) bool {
 		}
 	}
 	return true
-}
-
-// short is the beginning of a text that is quoted in an error.
-func short(text string) string {
-	if len(text) > 60 {
-		return text[:60] + "..."
-	}
-	return text
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/shmbus/shmbus/serde/internal/jsontext"
 )
 
 // parseValue parses a constant or a default value, and checks that it fits the type.
@@ -19,7 +21,7 @@ func (f *field) parseValue(text string) (any, error) {
 	inner, opened := strings.CutPrefix(text, "[")
 	inner, closed := strings.CutSuffix(inner, "]")
 	if !opened || !closed {
-		return nil, fmt.Errorf("value %q of %s is not in brackets", short(text), f.name)
+		return nil, fmt.Errorf("value %q of %s is not in brackets", jsontext.Short(text), f.name)
 	}
 	values := []any{}
 	for part := range splitValues(inner) {
@@ -72,20 +74,20 @@ func (f *field) parseOne(text string) (any, error) {
 		case "false", "0":
 			v = false
 		default:
-			return nil, fmt.Errorf("value %q of %s is no bool", short(text), f.name)
+			return nil, fmt.Errorf("value %q of %s is no bool", jsontext.Short(text), f.name)
 		}
 	case kindFloat32, kindFloat64:
 		v = json.Number(strings.TrimPrefix(text, "+"))
 	default:
 		n, err := integer(text)
 		if err != nil {
-			return nil, fmt.Errorf("value %q of %s is no %s", short(text), f.name, f.typ)
+			return nil, fmt.Errorf("value %q of %s is no %s", jsontext.Short(text), f.name, f.typ)
 		}
 		v = json.Number(n)
 	}
 	w := jsonWriter{limit: MaxSchema}
 	if err := w.value(f.element(), v); err != nil {
-		return nil, fmt.Errorf("value %q of %s is no %s: %w", short(text), f.name, f.typ, err.Err)
+		return nil, fmt.Errorf("value %q of %s is no %s: %w", jsontext.Short(text), f.name, f.typ, err.Err)
 	}
 	return v, nil
 }
@@ -123,11 +125,11 @@ func number(k kind, v any) (uint64, error) {
 			}
 			return 0, nil
 		}
-		return 0, fmt.Errorf("a bool is needed, not %s", describe(v))
+		return 0, fmt.Errorf("a bool is needed, not %s", jsontext.Describe(v))
 	}
 	bits := 8 * k.width()
 	if k == kindFloat32 || k == kindFloat64 {
-		x, err := floating(v, bits)
+		x, err := jsontext.Float(v, bits)
 		if bits == 32 {
 			return uint64(math.Float32bits(float32(x))), err
 		}
@@ -135,58 +137,9 @@ func number(k kind, v any) (uint64, error) {
 	}
 	n, ok := v.(json.Number)
 	if !ok {
-		return 0, fmt.Errorf("a whole number is needed, not %s", describe(v))
+		return 0, fmt.Errorf("a whole number is needed, not %s", jsontext.Describe(v))
 	}
-	if slices.Contains([]kind{kindInt8, kindInt16, kindInt32, kindInt64}, k) {
-		i, err := strconv.ParseInt(string(n), 10, bits)
-		if err != nil {
-			return 0, fmt.Errorf("%s is no whole number of %d bits", short(string(n)), bits)
-		}
-		return uint64(i), nil
-	}
-	u, err := strconv.ParseUint(string(n), 10, bits)
-	if err != nil {
-		return 0, fmt.Errorf("%s is no whole number of %d bits without sign", short(string(n)), bits)
-	}
-	return u, nil
-}
-
-func floating(v any, bits int) (float64, error) {
-	switch n := v.(type) {
-	case json.Number:
-		x, err := strconv.ParseFloat(string(n), bits)
-		if err != nil {
-			return 0, fmt.Errorf("%s is no number of %d bits", short(string(n)), bits)
-		}
-		return x, nil
-	case string:
-		switch n {
-		case "NaN":
-			return math.NaN(), nil
-		case "Infinity":
-			return math.Inf(1), nil
-		case "-Infinity":
-			return math.Inf(-1), nil
-		}
-	}
-	return 0, fmt.Errorf("a number is needed, not %s", describe(v))
-}
-
-// describe says what a value of a document is.
-func describe(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return strconv.FormatBool(v)
-	case json.Number:
-		return "number " + short(string(v))
-	case string:
-		return strconv.Quote(short(v))
-	case []any:
-		return "an array"
-	}
-	return "an object"
+	return jsontext.Whole(string(n), bits, slices.Contains([]kind{kindInt8, kindInt16, kindInt32, kindInt64}, k))
 }
 
 // byteValues are the bytes of an array of uint8: base64 as ToJSON writes them.

@@ -7,10 +7,10 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// Limits of what a Converter keeps.
+// Limits of what a Converter keeps. A parsed schema of protobuf takes 20 to 80 times the memory of its bytes.
 const (
 	maxSchemas     = 256
-	maxSchemaBytes = 16 << 20 // of the schemas' own bytes; parsed they take several times as much
+	maxSchemaBytes = 4 << 20 // of the schemas' own bytes; a larger one is kept alone
 )
 
 // ToJSON converts a payload to JSON. The error is serde.ErrUndecodable for an encoding that is not supported, or that needs a schema if t
@@ -33,7 +33,7 @@ func ToValue(t serde.Type, payload []byte) (any, error) {
 	return c.ToValue(t, payload)
 }
 
-// A Converter converts payloads and keeps the schemas that it has parsed, at most 256 schemas of together 16 MiB. It knows a schema by
+// A Converter converts payloads and keeps the schemas that it has parsed, at most 256 schemas of together 4 MiB, or one larger schema. It knows a schema by
 // the memory that holds it, so it serves well where types come from samples or from a recording, whose schemas stay where they are.
 // The zero value is ready. It may be used concurrently and must not be copied.
 type Converter struct {
@@ -83,7 +83,7 @@ type parsedSchema struct {
 }
 
 func (c *Converter) form(t serde.Type) (form, error) {
-	if len(t.Schema) == 0 || len(t.Schema) > maxSchemaBytes {
+	if len(t.Schema) == 0 {
 		return parse(t)
 	}
 	key := schemaKey{t.Name, t.Encoding, t.SchemaEncoding, &t.Schema[0], len(t.Schema)}

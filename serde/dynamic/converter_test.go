@@ -125,7 +125,7 @@ func TestConverter_BoundedSchemas(t *testing.T) {
 		for key := range c.schemas {
 			size += key.size
 		}
-		if len(c.schemas) == 0 || len(c.schemas) > maxSchemas || size != c.size || size > maxSchemaBytes {
+		if len(c.schemas) == 0 || len(c.schemas) > maxSchemas || size != c.size || size > maxSchemaBytes && len(c.schemas) > 1 {
 			t.Fatalf("%d schemas of %d bytes, counted as %d", len(c.schemas), size, c.size)
 		}
 	}
@@ -146,8 +146,8 @@ func TestConverter_BoundedSchemas(t *testing.T) {
 		bounded()
 	}
 	typ := serde.Type{Encoding: "json", SchemaEncoding: "any", Schema: make([]byte, maxSchemaBytes+1)}
-	if js, err := c.ToJSON(typ, []byte("1")); err != nil || string(js) != "1" {
-		t.Error(err)
+	if js, err := c.ToJSON(typ, []byte("1")); err != nil || string(js) != "1" || len(c.schemas) != 1 {
+		t.Errorf("%s, %v, %d schemas", js, err, len(c.schemas))
 	}
 	bounded()
 }

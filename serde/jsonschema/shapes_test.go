@@ -50,10 +50,12 @@ type omitted struct {
 	Map    map[string]int `json:",omitempty" msgpack:",omitempty"`
 	Bytes  []byte         `json:"bytes,omitempty" msgpack:"bytes,omitempty"`
 	Hidden int            `json:"-" msgpack:"-"`
-	Dash   int            `json:"-," msgpack:"dash"`
-	Odd    int            `json:"a\\b"`
-	Text   int            `json:",string"`
-	Flag   bool           `json:"flag,string"`
+	//lint:ignore SA5008 the name is what the test is about
+	Dash int `json:"-," msgpack:"dash"`
+	//lint:ignore SA5008 the name is what the test is about
+	Odd  int  `json:"a\\b"`
+	Text int  `json:",string"`
+	Flag bool `json:"flag,string"`
 }
 
 type pointers struct {
@@ -76,7 +78,7 @@ type embedding struct {
 	*Base
 	Named Base
 	Text  string
-	text
+	text  //lint:ignore U1000 fields that are not exported are left out
 }
 
 type text string
