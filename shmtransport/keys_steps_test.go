@@ -13,6 +13,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/shmtransport/internal/ring"
 )
 
 // newestIn returns the newest sample of each key that a reader finds in memory of a dead publisher.
@@ -184,5 +185,38 @@ func TestKeys_ReplacedAfterEveryStep(t *testing.T) {
 				t.Errorf("passive %v, lost %v: %v", passive, lost, steps)
 			}
 		}
+	}
+}
+
+// A publisher that overtakes its readers and changes its whole key table after the step key.scan keeps a reader from other publishers for
+// the time of one scan.
+func TestKeys_HostileChangesAfterEveryStep(t *testing.T) {
+	h := newEntryRing(t, WriterOptions{Depth: 1, MaxKeys: MaxKeys})
+	r := h.reader(LinkRequest{}, ReaderOptions{})
+	h.publishKey("a", "a")
+	expect(t, r, "a", 0)
+	scans, seq := 0, uint64(1)
+	change := func() {
+		seq += 2 * MaxKeys
+		for i := range h.w.keys.words {
+			h.w.keys.words[i].Store(ring.Word(seq-1-uint64(i), 3))
+		}
+		h.w.head.Store(seq)
+		h.w.ring.Word(seq).Store(ring.Word(seq, 1))
+	}
+	change()
+	failpoint.Visit(func(step string) {
+		if step == "key.scan" {
+			scans++
+			change()
+		}
+	})
+	defer failpoint.Visit(func(string) {})
+	if o, err := r.takeNext(new(Sample)); o != lapped || err != nil || scans != 1 {
+		t.Errorf("outcome %v, %v after %d scans", o, err, scans)
+	}
+	expectNothing(t, r)
+	if scans > maxLapRetries/8 {
+		t.Errorf("%d scans", scans)
 	}
 }

@@ -1,6 +1,7 @@
 package shmtransport
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -373,4 +374,23 @@ func TestKeys_NoAllocation(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// Stale samples of any number of keys do not hide a sample that is not stale.
+func TestKeys_StaleBeforeOthers(t *testing.T) {
+	h := newEntryRing(t, WriterOptions{Depth: 2, MaxKeys: 4 * maxSkipped})
+	for i := range 3 * maxSkipped {
+		h.publishKey(fmt.Sprint("key", i), strings.Repeat("x", 2*maxCopiedBytes/(3*maxSkipped)))
+	}
+	old := h.old()
+	for _, s := range h.w.keys.newest[:3*maxSkipped] {
+		binary.NativeEndian.PutUint64(h.w.slot(s.slot)[slotOffPublished:], uint64(old))
+	}
+	h.publishKey("fresh", "fresh")
+	opts := ReaderOptions{MaxAge: time.Minute}
+	live, ended := h.reader(LinkRequest{}, opts), h.reader(LinkRequest{}, opts)
+	expect(t, live, "fresh", 0)
+	h.w.Close()
+	ended.Prune()
+	expect(t, ended, "fresh", 0)
 }

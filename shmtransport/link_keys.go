@@ -55,13 +55,25 @@ func behind(word, seq uint64) uint64 {
 	return (seq<<ring.SlotBits - word&^ring.SlotMask) >> ring.SlotBits
 }
 
-// takeKey takes the next sample of the key scan. At its end it returns noSample.
-func (l *Link) takeKey(s *Sample, from int) (outcome, error) {
+// maxReplaced is the number of words of the key table that take passes over because they changed since the scan. Only a publisher that
+// corrupts its table changes many words after each scan, and other publishers must not wait for that.
+const maxReplaced = 4096
+
+// takeKey takes the next sample of the key scan. At its end it returns noSample. It subtracts the words that it passes over from left,
+// and returns lapped when none are left.
+func (l *Link) takeKey(s *Sample, from int, left *int) (outcome, error) {
 	for len(l.keys.pending) > 0 {
+		if *left <= 0 {
+			return lapped, nil
+		}
 		last := len(l.keys.pending) - 1
-		o, err := l.acquireKey(s, l.keys.pending[last], from)
+		w := l.keys.pending[last]
+		o, err := l.acquireKey(s, w, from)
 		if err != nil || o == heldLimit {
 			return o, err
+		}
+		if o == lapped && l.keyTable[w.entry].Load() != w.word {
+			*left--
 		}
 		l.keys.pending = l.keys.pending[:last]
 		if o == taken {
@@ -102,8 +114,7 @@ func (l *Link) acquireKey(s *Sample, w keyWord, from int) (outcome, error) {
 	if slot >= ring.InEntry {
 		return noSample, l.corrupt("word %d of the key table names no slot", w.entry)
 	}
-	seq := l.keySequence(&l.keys, w)
-	if !l.keys.contains(seq) || at.Load() != w.word {
+	if at.Load() != w.word {
 		return lapped, nil
 	}
 	failpoint.At("take.load")
@@ -112,12 +123,21 @@ func (l *Link) acquireKey(s *Sample, w keyWord, from int) (outcome, error) {
 		return heldLimit, nil
 	}
 	if l.passive {
+		seq := l.keySequence(&l.keys, w)
+		if !l.keys.contains(seq) {
+			return lapped, nil
+		}
 		return l.copySlot(s, k, seq, w.word, at)
 	}
 	l.raiseMarksUsed(k)
 	l.marks[k].Store(slot + 1)
 	failpoint.At("take.mark")
 	if at.Load() != w.word {
+		l.marks[k].Store(0)
+		return lapped, nil
+	}
+	seq := l.keySequence(&l.keys, w)
+	if !l.keys.contains(seq) {
 		l.marks[k].Store(0)
 		return lapped, nil
 	}

@@ -38,9 +38,10 @@ func (l *Link) take(s *Sample, from int) (outcome, error) {
 			return noSample, err
 		}
 	}
+	replaced := maxReplaced
 	for laps, lost := 0, 0; laps < 8 && lost < l.ring.Depth(); {
 		if l.keys.open {
-			if o, err := l.takeKey(s, from); o != noSample || err != nil {
+			if o, err := l.takeKey(s, from, &replaced); o != noSample || err != nil {
 				return o, err
 			}
 		}

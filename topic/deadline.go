@@ -95,8 +95,8 @@ func (sub *subscriberCore) stopDeadline() {
 // end. After a stop of the process the timer expires once, so there is at most one event for the whole time.
 func (sub *subscriberCore) checkDeadline() {
 	p, w := sub.p, &sub.deadline
-	recent := p.clock.Now() - w.state.deadline/10
-	stamp, by := sub.reader.LastPublished(recent)
+	began := p.clock.Now() // what is published while this goroutine waits for a lock is not seen below
+	stamp, by := sub.reader.LastPublished(began - w.state.deadline/10)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.stopped || p.closed {
@@ -106,11 +106,10 @@ func (sub *subscriberCore) checkDeadline() {
 	if stamp != 0 {
 		id = publisherID(by)
 	}
-	now := p.clock.Now()
-	if kind, gap := w.state.advance(now, stamp, id); kind != 0 {
+	if kind, gap := w.state.advance(began, stamp, id); kind != 0 {
 		sub.reportDeadline(kind, time.Duration(gap))
 	}
-	w.timer.Reset(time.Duration(w.state.untilCheck(now)))
+	w.timer.Reset(time.Duration(w.state.untilCheck(p.clock.Now())))
 }
 
 // reportDeadline emits an event about the deadline. Called with p.mu held.

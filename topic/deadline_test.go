@@ -201,6 +201,39 @@ func TestDeadline_OneEventAndNoneAfterClose(t *testing.T) {
 	}
 }
 
+// A check that waits for the participant's lock after it looked at the rings reports no miss of what was published meanwhile.
+func TestDeadline_CheckThatWaits(t *testing.T) {
+	p := join(t, domain(t))
+	pub := publisher[int](t, p, "x", nil)
+	sub := subscriber(t, p, "x", &SubscriberOptions[int]{Deadline: time.Hour})
+	w := &sub.core.deadline
+	p.mu.Lock()
+	due := p.clock.Now() + int64(time.Second)
+	w.state.last = due - w.state.deadline
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		sub.core.checkDeadline()
+	}()
+	for stacks := make([]byte, 1<<20); ; runtime.Gosched() { // until it waits
+		all := string(stacks[:runtime.Stack(stacks, true)])
+		if _, check, ok := strings.Cut(all, "sync.(*Mutex)"); ok && strings.Contains(strings.Split(check, "\n\n")[0], "checkDeadline") {
+			break
+		}
+	}
+	send(t, pub, 1)
+	for p.clock.Now() < due {
+		time.Sleep(time.Millisecond)
+	}
+	p.mu.Unlock()
+	<-done
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.state.missed || w.event.Kind != 0 {
+		t.Errorf("%+v", w.event)
+	}
+}
+
 // Closing a participant with deadlines, in whichever order, leaves no goroutine.
 func TestDeadline_CloseLeavesNoGoroutine(t *testing.T) {
 	o := domain(t)

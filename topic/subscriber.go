@@ -35,7 +35,8 @@ type SubscriberOptions[T any] struct {
 	// (DDS: time-based filter). 1/MinSeparation is the maximum rate for each publisher. Stats().Filtered counts the samples
 	// in between, which are neither received nor lost; the choice depends on stamps alone, not on when the application
 	// receives. A lossless publisher does not wait for them. A sample whose stamp is before that of the last delivered one
-	// is delivered. Latest returns the newest sample at any time, and the separation counts from it.
+	// is delivered. Latest returns the newest sample at any time, and the separation counts from it. The keys of a publisher count
+	// together (PublisherOptions.Key), so the newest sample of a key may be filtered.
 	MinSeparation time.Duration
 	// Deadline is the time within which something must be published for this subscriber, whether it is received or not, at
 	// least 1 ms; default 0: none (DDS: deadline). If no publisher has published for so long, or since the subscriber was
