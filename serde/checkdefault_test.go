@@ -17,7 +17,9 @@ type textual struct{ x int }
 func (textual) MarshalText() ([]byte, error)  { return nil, nil }
 func (*textual) UnmarshalText(_ []byte) error { return nil }
 
-type embedded struct{ hidden }
+type embedded struct{ visible }
+
+type visible struct{ X int }
 
 func TestCheckDefault(t *testing.T) {
 	for want, errs := range map[string][]error{
