@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde/dynamic"
@@ -30,7 +29,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type app struct {
 	*cli.App
 	payloads dynamic.Converter
-	field    *text.Path // what is shown of a payload; nil = all
+	fields   []field // what is shown of a payload; none = all
 }
 
 func (a *app) root() *cobra.Command {
