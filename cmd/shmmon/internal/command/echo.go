@@ -35,8 +35,9 @@ it; everything else in hex. Long arrays and texts are cut where they stand and s
 all, and --json always has all that is decoded. TOPIC may be a pattern.
 
 Several fields are separated by tabs, with "-" for a field that the message lacks; with --json they are an object, in which
-such a field is null. Lost messages are named where they are missing. The exit code is 3 if messages were lost, or if no
-message that was printed has one of the fields.`,
+such a field is null. Lost messages are named where they are missing. The exit code is 3 if messages were lost or not
+decoded, or if no message that was printed has one of the fields. Payloads of encoding raw, and of encodings that shmmon
+does not know, have nothing to decode.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
   shmmon echo robot/pose -n 0 --field position.x --field position.y
@@ -146,6 +147,9 @@ func (a *app) incomplete(end ending) error {
 	var missing []string
 	if end.lost > 0 {
 		missing = append(missing, "lost "+text.Many(end.lost, "message"))
+	}
+	if a.undecoded > 0 {
+		missing = append(missing, fmt.Sprintf("%s not decoded: %v", text.Many(a.undecoded, "message"), a.firstError))
 	}
 	if end.printed > 0 {
 		missing = append(missing, a.missingFields()...)

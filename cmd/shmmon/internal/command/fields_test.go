@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -15,13 +16,17 @@ func TestEcho_ExitCode(t *testing.T) {
 		lost     uint64
 		want     string
 	}{
-		"all there":           {"a b", []string{`{"a":1,"b":2}`}, 0, ""},
-		"in some message":     {"a b", []string{`{"a":1}`, `{"b":null}`}, 0, ""},
-		"lost":                {"a", []string{`{"a":1}`}, 2, "lost 2 messages"},
-		"missing":             {"b", []string{`{"a":1}`, `{"c":1}`}, 0, `has a field b: there is no "b" but ["a"]`},
-		"lost and missing":    {"a b.c", []string{`{"a":1,"b":5}`}, 1, `lost 1 message; no message that was printed has a field b.c: what should have "c" is no object`},
-		"nothing was decoded": {"a", []string{"raw"}, 0, "has a field a: none was decoded"},
-		"nothing was printed": {"a", nil, 0, ""},
+		"all there":            {"a b", []string{`{"a":1,"b":2}`}, 0, ""},
+		"in some message":      {"a b", []string{`{"a":1}`, `{"b":null}`}, 0, ""},
+		"lost":                 {"a", []string{`{"a":1}`}, 2, "lost 2 messages"},
+		"missing":              {"b", []string{`{"a":1}`, `{"c":1}`}, 0, `has a field b: there is no "b" but ["a"]`},
+		"lost and missing":     {"a b.c", []string{`{"a":1,"b":5}`}, 1, `lost 1 message; no message that was printed has a field b.c: what should have "c" is no object`},
+		"nothing was decoded":  {"a", []string{"raw"}, 0, "has a field a: none was decoded"},
+		"raw and unknown":      {"", []string{"raw", "ros1"}, 0, ""},
+		"not decoded":          {"", []string{"cbor", "1", "cbor"}, 0, "2 messages not decoded: decode cbor: offset 1: "},
+		"without its schema":   {"", []string{"protobuf"}, 0, `1 message not decoded:  in encoding "protobuf" has no schema`},
+		"lost and not decoded": {"", []string{"cbor"}, 1, "lost 1 message; 1 message not decoded: "},
+		"nothing was printed":  {"a", nil, 0, ""},
 	} {
 		fields, err := parseFields(strings.Fields(c.fields))
 		if err != nil {
@@ -31,8 +36,8 @@ func TestEcho_ExitCode(t *testing.T) {
 		end := ending{lost: c.lost, printed: uint64(len(c.payloads))}
 		for _, p := range c.payloads {
 			kind := serde.Type{Encoding: "json"}
-			if p == "raw" {
-				kind.Encoding = p
+			if !json.Valid([]byte(p)) { // an encoding, of which this is no payload
+				kind.Encoding, p = p, "\xff"
 			}
 			a.show(kind, []byte(p), false)
 		}

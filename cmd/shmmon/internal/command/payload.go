@@ -10,6 +10,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/dynamic"
 )
 
 const (
@@ -19,13 +20,16 @@ const (
 )
 
 // decode converts a payload, or the fields of it that are to be shown, to JSON on one line each. Without an error nil means that the
-// encoding is not one that can be shown so.
+// encoding is raw or unknown.
 func (a *app) decode(t serde.Type, payload []byte) ([]json.RawMessage, error) {
 	js, err := a.payloads.ToJSON(t, payload)
-	if errors.Is(err, serde.ErrUndecodable) {
+	if errors.Is(err, serde.ErrUndecodable) && !dynamic.Supports(t.Encoding) {
 		return nil, nil
 	}
 	if err != nil {
+		if a.undecoded++; a.firstError == nil {
+			a.firstError = err
+		}
 		return nil, err
 	}
 	parts, err := a.find(js)

@@ -29,7 +29,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type app struct {
 	*cli.App
 	payloads dynamic.Converter
-	fields   []field // what is shown of a payload; none = all
+
+	fields     []field // what is shown of a payload; none = all
+	undecoded  uint64  // payloads of encodings that can be decoded
+	firstError error   // why the first of these was not
 }
 
 func (a *app) root() *cobra.Command {
