@@ -166,12 +166,11 @@ func (a *app) pubType(name string, o pubOptions) (serde.Type, error) {
 // announced returns the type that a publisher, or else a subscription, of the topic announces.
 func announced(t watch.Topic) serde.Type {
 	for _, p := range t.Publishers {
-		e := p.Endpoint
-		return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+		return endpointType(p.Endpoint)
 	}
 	for _, s := range t.Subscribers {
 		if e := s.Endpoint; !e.AnyType {
-			return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+			return endpointType(e)
 		}
 	}
 	return serde.Type{}
