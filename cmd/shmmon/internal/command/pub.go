@@ -127,11 +127,16 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 	}
 	defer pub.Close()
 	if o.wait {
-		if err := waitSubscriber(ctx, pub, o.timeout); err != nil {
+		if err := a.waitSubscriber(ctx, pub, kind, o.timeout); err != nil {
 			return err
 		}
 	}
-	published, reached, err := publish(ctx, pub, payload, o)
+	hint := a.unreached(name, kind)
+	published, reached, err := publish(ctx, pub, payload, o, func(reached int) {
+		if hint != "" {
+			fmt.Fprintf(a.Stderr, "published to %s; %s\n", text.Many(reached, "subscription"), hint)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -176,7 +181,7 @@ func announced(t watch.Topic) serde.Type {
 	return serde.Type{}
 }
 
-func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout time.Duration) error {
+func (a *app) waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], kind serde.Type, timeout time.Duration) error {
 	wait := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -188,14 +193,17 @@ func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout t
 	case ctx.Err() != nil:
 		return cli.ErrInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
+		err = fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
+		if hint := a.unreached(pub.Topic(), kind); hint != "" {
+			err = fmt.Errorf("%w; %s", err, hint)
+		}
 	}
 	return err
 }
 
 // publish publishes n times, at equal distances from the beginning on, and returns how often it did and how many
-// subscriptions the last message reached.
-func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, o pubOptions) (n, reached int, err error) {
+// subscriptions the last message reached. After the first message it calls first.
+func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, o pubOptions, first func(reached int)) (n, reached int, err error) {
 	begin := time.Now()
 	for o.n == 0 || n < o.n {
 		due := begin.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
@@ -213,7 +221,9 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 			}
 			return n, reached, fmt.Errorf("%s published: %w", text.Many(n, "message"), err)
 		}
-		n++
+		if n++; n == 1 {
+			first(reached)
+		}
 	}
 	return n, reached, nil
 }
