@@ -29,10 +29,10 @@ func (a *app) echo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "echo TOPIC",
 		Short: "Print the next messages of a topic",
-		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
-payloads are decoded and shown as JSON, and so are encodings with a schema, such as protobuf, where the publisher announces
-it; everything else in hex. Long arrays and texts are cut where they stand and say how much was left out; --full shows
-all, and --json always has all that is decoded. TOPIC may be a pattern.
+		Long: `Print the next messages of a topic: time of publishing, sequence number and content. Payloads are decoded and shown as JSON: those of
+the encodings string, json, cbor and msgpack, and those of protobuf, cdr, flatbuffer, capnproto and plain by the schema that
+the publisher announces. Every other payload is shown in hex. Long arrays and texts are cut where they stand and say how much
+was left out; --full shows all, and --json always has all that is decoded. TOPIC may be a pattern.
 
 Several fields are separated by tabs, with "-" for a field that the message lacks; with --json they are an object, in which
 such a field is null. Lost messages are named where they are missing. The exit code is 3 if messages were lost or not

@@ -31,8 +31,11 @@ func (a *app) pub() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pub TOPIC JSON",
 		Short: "Publish a message given as JSON",
-		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. Where others publish or subscribe to the topic already, their encoding, type name and
-schema are taken; otherwise it is json without a type name. A message of an encoding that has a schema is made by it.`,
+		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. It has the encoding, type name and schema
+of the topic's publishers or, without publishers, of its subscriptions; otherwise it is json without a type name. Messages of
+the encodings protobuf, cdr, flatbuffer, capnproto and plain are made by the schema, and only of a topic that has it.
+
+Subscriptions that want another type are not reached; they are named on standard error.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
   jq .goal plan.json | shmmon pub robot/goal -
@@ -60,7 +63,7 @@ schema are taken; otherwise it is json without a type name. A message of an enco
 			return a.runPub(cmd, args[0], js, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string (default that of the topic, else json)")
+	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string, or one with a schema if the topic has it (default that of the topic, else json)")
 	cmd.Flags().StringVar(&o.typeName, "type", "", "type name to announce (default that of the topic)")
 	cmd.Flags().Float64Var(&o.rate, "rate", 1, "messages per second")
 	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to publish; 0 is until interrupted")
