@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,18 +25,22 @@ type echoOptions struct {
 
 func (a *app) echo() *cobra.Command {
 	var o echoOptions
-	var field string
+	var paths []string
 	cmd := &cobra.Command{
 		Use:   "echo TOPIC",
 		Short: "Print the next messages of a topic",
-		Long: `Print the next messages of a topic: time of publishing, sequence number and content. MessagePack, CBOR, JSON and string
-payloads are decoded and shown as JSON, and so are encodings with a schema, such as protobuf, where the publisher announces
-it; everything else in hex. Long arrays and texts are cut where they stand and say how much was left out; --full shows
-all, and --json always has all that is decoded. TOPIC may be a pattern. Messages that were lost are named where they
-are missing, and then the exit code is 3.`,
+		Long: `Print the next messages of a topic: time of publishing, sequence number and content. Payloads are decoded and shown as JSON: those of
+the encodings string, json, cbor and msgpack, and those of protobuf, cdr, flatbuffer, capnproto and plain by the schema that
+the publisher announces. Every other payload is shown in hex. Long arrays and texts are cut where they stand and say how much
+was left out; --full shows all, and --json always has all that is decoded. TOPIC may be a pattern.
+
+Several fields are separated by tabs, with "-" for a field that the message lacks; with --json they are an object, in which
+such a field is null. Lost messages are named where they are missing. The exit code is 3 if messages were lost or not
+decoded, or if no message that was printed has one of the fields. Payloads of encoding raw, and of encodings that shmmon
+does not know, have nothing to decode.`,
 		Example: `  shmmon echo robot/pose
   shmmon echo robot/pose -n 10 --json
-  shmmon echo robot/pose -n 0 --field position.x
+  shmmon echo robot/pose -n 0 --field position.x --field position.y
   shmmon echo 'robot/**' -n 0            until interrupted`,
 		Args:              onePattern,
 		ValidArgsFunction: a.complete,
@@ -48,12 +53,9 @@ are missing, and then the exit code is 3.`,
 			case o.history < 0:
 				return cli.Usagef(cmd, "--history %d is negative", o.history)
 			}
-			if field != "" {
-				path, err := text.ParsePath(field)
-				if err != nil {
-					return cli.Usagef(cmd, "--field %w", err)
-				}
-				a.field = &path
+			var err error
+			if a.fields, err = parseFields(paths); err != nil {
+				return cli.Usagef(cmd, "--field %w", err)
 			}
 			if o.n == 0 && !cmd.Flags().Changed("timeout") {
 				o.timeout = 0
@@ -65,7 +67,7 @@ are missing, and then the exit code is 3.`,
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for each message; 0, and with -n 0 the default, is for ever")
 	cmd.Flags().IntVar(&o.history, "history", 0, "begin with up to so many messages that were published before, of each publisher")
 	cmd.Flags().BoolVar(&o.full, "full", false, "show long arrays, texts and payloads whole")
-	cmd.Flags().StringVar(&field, "field", "", "show only this field of each message, for example pose.position.x or points[0]")
+	cmd.Flags().StringArrayVar(&paths, "field", nil, "show only this field of each message, for example pose.position.x or points[0]; may be given several times")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a topic that does not exist yet")
 	return cmd
 }
@@ -101,31 +103,31 @@ func (a *app) runEcho(ctx context.Context, pattern string, o echoOptions) error 
 	defer sub.Close()
 	defer a.Streaming(ctx)()
 
-	var lost uint64
+	var end ending
 	for got := 0; o.n == 0 || got < o.n; got++ {
 		s, err := next(ctx, sub, o.timeout)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			if o.n == 0 {
-				return lossy(lost)
+				return a.incomplete(end)
 			}
 			return fmt.Errorf("no message on %q for %v, %d of %d printed", pattern, o.timeout, got, o.n)
 		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 			if o.n == 0 {
-				return lossy(lost)
+				return a.incomplete(end)
 			}
 			return fmt.Errorf("interrupted, %d of %d printed", got, o.n)
 		case err != nil:
 			return err
 		}
-		lost += s.Lost()
-		err = a.printSample(s, watch.IsPattern(pattern), o.full)
+		end.lost += s.Lost()
+		err = a.printSample(s, watch.IsPattern(pattern), o.full, &end)
 		s.Release()
 		if err != nil {
 			return err
 		}
 	}
-	return lossy(lost)
+	return a.incomplete(end)
 }
 
 func next(ctx context.Context, sub *topic.Subscriber[[]byte], timeout time.Duration) (topic.Sample[[]byte], error) {
@@ -137,11 +139,25 @@ func next(ctx context.Context, sub *topic.Subscriber[[]byte], timeout time.Durat
 	return sub.Receive(ctx)
 }
 
-func lossy(lost uint64) error {
-	if lost == 0 {
+// An ending is what echo knows at its end of all messages.
+type ending struct{ lost, printed uint64 }
+
+// incomplete returns an error that says what is missing in the output, or nil.
+func (a *app) incomplete(end ending) error {
+	var missing []string
+	if end.lost > 0 {
+		missing = append(missing, "lost "+text.Many(end.lost, "message"))
+	}
+	if a.undecoded > 0 {
+		missing = append(missing, fmt.Sprintf("%s not decoded: %v", text.Many(a.undecoded, "message"), a.firstError))
+	}
+	if end.printed > 0 {
+		missing = append(missing, a.missingFields()...)
+	}
+	if len(missing) == 0 {
 		return nil
 	}
-	return cli.Lossyf("lost %s", text.Many(lost, "message"))
+	return cli.Lossyf("%s", strings.Join(missing, "; "))
 }
 
 // mustExist returns an *unknownError when the topic has no publisher and no subscription.
@@ -154,12 +170,13 @@ func (a *app) mustExist(pattern string) error {
 	return err
 }
 
-func (a *app) printSample(s topic.Sample[[]byte], named, full bool) error {
+func (a *app) printSample(s topic.Sample[[]byte], named, full bool, end *ending) error {
 	payload, err := s.AppendTo(nil)
 	if err != nil { // its publisher took it away
 		_, err = fmt.Fprintln(a.Stderr, err)
 		return err
 	}
+	end.printed++
 	if a.JSON {
 		return a.Line(sampleReport{
 			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),

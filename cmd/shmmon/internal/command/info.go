@@ -99,15 +99,26 @@ func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
 
 func (a *app) info() *cobra.Command {
 	var measure time.Duration
+	var schema bool
 	cmd := &cobra.Command{
 		Use:   "info TOPIC",
 		Short: "Show one topic: its types, publishers and subscriptions",
+		Long: `Show one topic: its types, publishers and subscriptions.
+
+With --schema it prints only the schema that a publisher, or else a subscription, announces: a text as it is, with
+control characters escaped, of protobuf number, name and kind of the fields, any other schema in base64. With --json it prints
+every schema whole, those that are no text in base64.`,
 		Example: `  shmmon info robot/pose
-  shmmon info robot/pose --json`,
+  shmmon info robot/pose --json
+  shmmon info robot/pose --schema`,
 		Args:              cobra.MatchAll(cli.Args("TOPIC"), firstIsTopic),
 		ValidArgsFunction: a.complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v, dir, err := a.measure(cmd, measure)
+			observe := func() (watch.View, string, error) { return a.measure(cmd, measure) }
+			if schema {
+				observe = a.snapshot
+			}
+			v, dir, err := observe()
 			if err != nil {
 				return err
 			}
@@ -115,13 +126,17 @@ func (a *app) info() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.JSON {
+			switch {
+			case schema:
+				return a.printSchema(topics[0])
+			case a.JSON:
 				return a.infoJSON(topics[0], v.At, dir)
 			}
 			return a.infoText(topics[0], v.At)
 		},
 	}
 	measureFlag(cmd, &measure)
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the schema of the topic")
 	return cmd
 }
 

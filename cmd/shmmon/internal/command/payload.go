@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/dynamic"
 )
 
 const (
@@ -17,42 +19,41 @@ const (
 	shortHex  = 64   // bytes of any other
 )
 
-// A fieldError says that a payload was decoded and lacks the field that is to be shown.
-type fieldError struct{ error }
-
-// decode shows a payload, or one field of it, as one line of JSON. Without an error nil means that the encoding is not one that can be
-// shown so.
-func (a *app) decode(t serde.Type, payload []byte) (json.RawMessage, error) {
+// decode converts a payload, or the fields of it that are to be shown, to JSON on one line each. Without an error nil means that the
+// encoding is raw or unknown.
+func (a *app) decode(t serde.Type, payload []byte) ([]json.RawMessage, error) {
 	js, err := a.payloads.ToJSON(t, payload)
-	if errors.Is(err, serde.ErrUndecodable) {
+	if errors.Is(err, serde.ErrUndecodable) && !dynamic.Supports(t.Encoding) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
-	}
-	if a.field != nil {
-		if js, err = a.field.Find(js); err != nil {
-			return nil, &fieldError{err}
+		if a.undecoded++; a.firstError == nil {
+			a.firstError = err
 		}
-	}
-	var b bytes.Buffer
-	if err := json.Compact(&b, js); err != nil {
 		return nil, err
 	}
-	return text.EscapeJSON(b.Bytes()), nil
+	parts, err := a.find(js)
+	if err != nil {
+		return nil, err
+	}
+	for i, part := range parts {
+		if part == nil {
+			continue
+		}
+		var b bytes.Buffer
+		if err := json.Compact(&b, part); err != nil {
+			return nil, err
+		}
+		parts[i] = text.EscapeJSON(b.Bytes())
+	}
+	return parts, nil
 }
 
 // show writes a payload for people.
 func (a *app) show(t serde.Type, payload []byte, full bool) string {
-	js, err := a.decode(t, payload)
-	if err == nil && js != nil {
-		s := string(js)
-		if !full && len(s) > shortText {
-			if short := abbreviate(s, longText); short != s {
-				return fmt.Sprintf("%s (%s, --full shows all)", short, text.Bytes(uint64(len(payload))))
-			}
-		}
-		return s
+	parts, err := a.decode(t, payload)
+	if err == nil && parts != nil {
+		return showParts(parts, len(payload), full)
 	}
 	if errors.As(err, new(*fieldError)) {
 		return fmt.Sprintf("- (%s)", text.Escape(err.Error()))
@@ -70,6 +71,31 @@ func (a *app) show(t serde.Type, payload []byte, full bool) string {
 	return fmt.Sprintf("hex % x%s", payload, note)
 }
 
+// showParts writes the parts of a payload of size bytes, separated by tabs.
+func showParts(parts []json.RawMessage, size int, full bool) string {
+	shown := make([]string, len(parts))
+	length := 0
+	for i, part := range parts {
+		if shown[i] = string(part); part == nil {
+			shown[i] = "-"
+		}
+		length += len(shown[i])
+	}
+	all := strings.Join(shown, "\t")
+	if full || length <= shortText {
+		return all
+	}
+	for i, part := range parts {
+		if part != nil {
+			shown[i] = abbreviate(shown[i], longText/len(parts))
+		}
+	}
+	if short := strings.Join(shown, "\t"); short != all {
+		return fmt.Sprintf("%s (%s, --full shows all)", short, text.Bytes(uint64(size)))
+	}
+	return all
+}
+
 // A payloadReport is a payload in JSON: decoded, or else in hex.
 type payloadReport struct {
 	Data      json.RawMessage `json:"data,omitempty"`
@@ -79,9 +105,9 @@ type payloadReport struct {
 }
 
 func (a *app) reportPayload(t serde.Type, payload []byte, full bool) payloadReport {
-	js, err := a.decode(t, payload)
-	if err == nil && js != nil {
-		return payloadReport{Data: js}
+	parts, err := a.decode(t, payload)
+	if err == nil && parts != nil {
+		return payloadReport{Data: a.join(parts)}
 	}
 	var r payloadReport
 	if err != nil {

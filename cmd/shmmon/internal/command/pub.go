@@ -31,8 +31,11 @@ func (a *app) pub() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pub TOPIC JSON",
 		Short: "Publish a message given as JSON",
-		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. Where others publish or subscribe to the topic already, their encoding, type name and
-schema are taken; otherwise it is json without a type name. A message of an encoding that has a schema is made by it.`,
+		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. It has the encoding, type name and schema
+of the topic's publishers or, without publishers, of its subscriptions; otherwise it is json without a type name. Messages of
+the encodings protobuf, cdr, flatbuffer, capnproto and plain are made by the schema, and only of a topic that has it.
+
+Subscriptions that want another type are not reached; they are named on standard error.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
   jq .goal plan.json | shmmon pub robot/goal -
@@ -60,7 +63,7 @@ schema are taken; otherwise it is json without a type name. A message of an enco
 			return a.runPub(cmd, args[0], js, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string (default that of the topic, else json)")
+	cmd.Flags().StringVar(&o.encoding, "encoding", "", "json, msgpack, cbor or string, or one with a schema if the topic has it (default that of the topic, else json)")
 	cmd.Flags().StringVar(&o.typeName, "type", "", "type name to announce (default that of the topic)")
 	cmd.Flags().Float64Var(&o.rate, "rate", 1, "messages per second")
 	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to publish; 0 is until interrupted")
@@ -127,11 +130,16 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 	}
 	defer pub.Close()
 	if o.wait {
-		if err := waitSubscriber(ctx, pub, o.timeout); err != nil {
+		if err := a.waitSubscriber(ctx, pub, kind, o.timeout); err != nil {
 			return err
 		}
 	}
-	published, reached, err := publish(ctx, pub, payload, o)
+	hint := a.unreached(name, kind)
+	published, reached, err := publish(ctx, pub, payload, o, func(reached int) {
+		if hint != "" {
+			fmt.Fprintf(a.Stderr, "published to %s; %s\n", text.Many(reached, "subscription"), hint)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -166,18 +174,17 @@ func (a *app) pubType(name string, o pubOptions) (serde.Type, error) {
 // announced returns the type that a publisher, or else a subscription, of the topic announces.
 func announced(t watch.Topic) serde.Type {
 	for _, p := range t.Publishers {
-		e := p.Endpoint
-		return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+		return endpointType(p.Endpoint)
 	}
 	for _, s := range t.Subscribers {
 		if e := s.Endpoint; !e.AnyType {
-			return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
+			return endpointType(e)
 		}
 	}
 	return serde.Type{}
 }
 
-func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout time.Duration) error {
+func (a *app) waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], kind serde.Type, timeout time.Duration) error {
 	wait := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -189,14 +196,17 @@ func waitSubscriber(ctx context.Context, pub *topic.Publisher[[]byte], timeout t
 	case ctx.Err() != nil:
 		return cli.ErrInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
+		err = fmt.Errorf("no subscription for %q within %v", pub.Topic(), timeout)
+		if hint := a.unreached(pub.Topic(), kind); hint != "" {
+			err = fmt.Errorf("%w; %s", err, hint)
+		}
 	}
 	return err
 }
 
 // publish publishes n times, at equal distances from the beginning on, and returns how often it did and how many
-// subscriptions the last message reached.
-func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, o pubOptions) (n, reached int, err error) {
+// subscriptions the last message reached. After the first message it calls first.
+func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, o pubOptions, first func(reached int)) (n, reached int, err error) {
 	begin := time.Now()
 	for o.n == 0 || n < o.n {
 		due := begin.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
@@ -214,7 +224,9 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 			}
 			return n, reached, fmt.Errorf("%s published: %w", text.Many(n, "message"), err)
 		}
-		n++
+		if n++; n == 1 {
+			first(reached)
+		}
 	}
 	return n, reached, nil
 }

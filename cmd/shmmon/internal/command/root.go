@@ -14,14 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde/dynamic"
 )
 
 // Run executes one command line, without the program's name in args, and returns the exit code: 0 ok, 1 error, 2 wrong
-// usage, 3 done but messages were lost, or something is wrong with the domain. It ends early when ctx does.
+// usage, 3 done but the output is incomplete, or something is wrong with the domain. It ends early when ctx does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.Run(ctx, args, stdout, stderr, func(a *cli.App) *cobra.Command { return (&app{App: a}).root() })
 }
@@ -30,7 +29,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type app struct {
 	*cli.App
 	payloads dynamic.Converter
-	field    *text.Path // what is shown of a payload; nil = all
+
+	fields     []field // what is shown of a payload; none = all
+	undecoded  uint64  // payloads of encodings that can be decoded
+	firstError error   // why the first of these was not
 }
 
 func (a *app) root() *cobra.Command {
@@ -42,7 +44,7 @@ func (a *app) root() *cobra.Command {
 the commands print one thing and end. Rates come from the publishers' own counters in shared memory: watching
 costs the watched nothing.
 
-Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost ('echo') or something is wrong ('doctor').`,
+Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('echo') or something is wrong ('doctor').`,
 		Example: `  shmmon                                  the live table; ? shows the keys
   shmmon list --json                      every topic with its rate, for scripts
   shmmon echo robot/pose -n 5             the next five messages

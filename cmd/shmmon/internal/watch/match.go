@@ -32,6 +32,9 @@ func (t *Tracker) match(pub, sub registry.Endpoint) bool {
 	return fits
 }
 
+// Fits reports whether messages of a publisher reach a subscription of its topic.
+func Fits(pub, sub registry.Endpoint) bool { return NewTracker(nil).match(pub, sub) }
+
 func typeOf(e registry.Endpoint) serde.Type {
 	return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}
 }
