@@ -1,7 +1,7 @@
 package topic
 
 import (
-	"math/rand/v2"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -215,73 +215,26 @@ func TestMatcher_StampThatIsTooLate(t *testing.T) {
 	}
 }
 
-// epochs returns streams of several epochs. A reset runs back by more than a second, and the stamps of all epochs are of the
-// same two seconds.
-func epochs(rnd *rand.Rand, inputs int, gap int64) (streams [][][]int64) {
-	for range inputs {
-		var stream [][]int64
-		for range 1 + rnd.IntN(4) {
-			var epoch []int64
-			for _, begin := range []int64{0, int64(2 * time.Second)} {
-				stamp, step := begin+rnd.Int64N(20)-10, 1+rnd.Int64N(12)
-				for range 1 + rnd.IntN(7) {
-					epoch = append(epoch, stamp)
-					stamp += gap + rnd.Int64N(step)
-				}
-			}
-			stream = append(stream, epoch)
+func TestJoin2_LoopedStamps(t *testing.T) {
+	p := join(t, domain(t))
+	lossless := &SubscriberOptions[string]{Lossless: true}
+	a, b := publisher[string](t, p, "a", nil), publisher[string](t, p, "b", nil)
+	j := join2(t, stamped(subscriber(t, p, "a", lossless)), stamped(subscriber(t, p, "b", lossless)),
+		&JoinOptions{Tolerance: 10 * time.Millisecond, MaxWait: -1})
+	const n = 3 * perLoop
+	for k := range int64(n) {
+		stamp := k % perLoop * frame
+		send(t, a, fmt.Sprint(stamp))
+		if k > 0 { // the next sample of A makes the set certain
+			before := (k - 1) % perLoop * frame
+			wantPair(t, j, fmt.Sprint(before), fmt.Sprint(before+lag))
 		}
-		streams = append(streams, stream)
+		send(t, b, fmt.Sprint(stamp+lag))
 	}
-	return streams
-}
-
-// The sets of each epoch are those of the definition, whatever the order of arrival.
-func TestMatcher_SetsWithResetsAreThoseOfTheDefinition(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(11, 12))
-	formed, resets := 0, 0
-	for range 1000 {
-		gap, tolerance := rnd.Int64N(4), rnd.Int64N(9)
-		streams := epochs(rnd, 2+rnd.IntN(2), gap)
-		common := len(streams[0])
-		flat := make([][]int64, len(streams))
-		for i, stream := range streams {
-			common, flat[i] = min(common, len(stream)), slices.Concat(stream...)
+	waiting(t, j, 1, 1)
+	for i, in := range accounted(t, j.Stats()) {
+		if in.Used != n-1 || in.Dropped() != 0 || in.Resets != 2 {
+			t.Errorf("input %d: %+v", i, in)
 		}
-		var expected [][]int64
-		for n := range common {
-			part := make([][]int64, len(streams))
-			for i := range streams {
-				part[i] = streams[i][n]
-			}
-			for _, set := range allSets(part, uint64(tolerance)) {
-				stamps := make([]int64, len(set))
-				for i, k := range set {
-					stamps[i] = part[i][k]
-				}
-				expected = append(expected, stamps)
-			}
-		}
-		for range 3 { // in another order of arrival each time
-			intervals := make([]time.Duration, len(streams))
-			for i := range intervals {
-				intervals[i] = time.Duration(rnd.Int64N(gap + 1))
-			}
-			r := newMatchRun(intervals, time.Duration(tolerance), 0, 64)
-			r.pushAll(t, rnd, flat, rnd.IntN(2) == 0)
-			if !slices.EqualFunc(r.sets, expected, slices.Equal) {
-				t.Fatalf("streams %v, tolerance %d: sets %v, expected %v", streams, tolerance, r.sets, expected)
-			}
-			for _, d := range r.drops {
-				if d.reason != NoPartner && d.reason != StampReset {
-					t.Fatalf("%v was dropped", d)
-				}
-			}
-			formed += len(expected)
-		}
-		resets += common - 1
-	}
-	if formed < 2000 || resets < 500 {
-		t.Errorf("only %d sets and %d resets of all inputs", formed, resets)
 	}
 }
