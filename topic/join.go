@@ -63,7 +63,7 @@ const (
 	QueueFull                         // QueueSize later samples came before a sample of each other input
 	WaitExpired                       // MaxWait passed before a sample of each other input came
 	OutOfOrder                        // a sample of the same input with a later stamp is in an earlier set
-	StampReset                        // the stamps of the input ran back by more than a second while the sample waited
+	StampReset                        // the stamps of an input began anew, so that no sample matches those of before; see Join2
 	NoStamp                           // the function for the stamp failed
 	JoinClosed                        // the join was closed
 )

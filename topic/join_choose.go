@@ -15,6 +15,10 @@ func (m *matcher) advance() {
 			}
 			return
 		}
+		if m.epochOver() {
+			m.beginEpoch(m.epoch + 1)
+			continue
+		}
 		pivot, complete := m.pivot()
 		if m.dropOlder(pivot) {
 			continue
@@ -40,19 +44,22 @@ func (m *matcher) overfull() bool {
 func (m *matcher) pivot() (stamp int64, complete bool) {
 	stamp, complete = math.MinInt64, true
 	for i := range m.inputs {
-		in := &m.inputs[i]
-		if in.queue.len() > 0 {
-			stamp = max(stamp, in.queue.front().stamp)
+		if m.has(i, 0) {
+			stamp = max(stamp, m.inputs[i].queue.front().stamp)
 		} else {
-			stamp, complete = max(stamp, in.earliest()), false
+			stamp, complete = max(stamp, m.earliest(i)), false
 		}
 	}
 	return stamp, complete
 }
 
-// earliest returns the earliest stamp that a sample which was not received yet can have.
-func (in *matchInput) earliest() int64 {
-	if in.newest == math.MinInt64 || in.newest > math.MaxInt64-in.minInterval {
+// earliest returns the earliest stamp that a sample of this epoch which was not received yet can have.
+func (m *matcher) earliest(input int) int64 {
+	in := &m.inputs[input]
+	switch {
+	case in.epoch < m.epoch:
+		return math.MinInt64
+	case in.newest == math.MinInt64 || in.newest > math.MaxInt64-in.minInterval:
 		return in.newest
 	}
 	return in.newest + in.minInterval
@@ -62,7 +69,7 @@ func (in *matchInput) earliest() int64 {
 func (m *matcher) dropOlder(pivot int64) (dropped bool) {
 	for i := range m.inputs {
 		q := &m.inputs[i].queue
-		for q.len() > 0 && q.front().stamp < pivot && distance(q.front().stamp, pivot) > m.tolerance {
+		for m.has(i, 0) && q.front().stamp < pivot && distance(q.front().stamp, pivot) > m.tolerance {
 			m.drop(i, q.pop(), NoPartner, nil)
 			dropped = true
 		}
@@ -74,7 +81,7 @@ func (m *matcher) dropOlder(pivot int64) (dropped bool) {
 type positions [maxJoinInputs]int
 
 // leastSpread returns the set with the least spread among those that contain the pivot, the earliest of equal ones. All
-// queues have a sample. The result is certain if no sample that is still to come can be in a set with less spread.
+// queues have a sample of this epoch. The result is certain if no sample that is still to come can be in a set with less spread.
 //
 // It goes through the sets that consist, for a stamp, of the first sample of each input from that stamp on.
 func (m *matcher) leastSpread(pivot int64) (best positions, certain bool) {
@@ -83,18 +90,17 @@ func (m *matcher) leastSpread(pivot int64) (best positions, certain bool) {
 	for {
 		first, begin, end, known := 0, int64(math.MaxInt64), pivot, true
 		for i := range m.inputs {
-			in := &m.inputs[i]
-			if at[i] < in.queue.len() {
-				stamp := in.queue.at(at[i]).stamp
+			if m.has(i, at[i]) {
+				stamp := m.inputs[i].queue.at(at[i]).stamp
 				if end = max(end, stamp); stamp < begin {
 					first, begin = i, stamp
 				}
 				continue
 			}
-			if in.ended {
+			if m.endedEpoch(i) {
 				return best, true
 			}
-			known, end = false, max(end, in.earliest())
+			known, end = false, max(end, m.earliest(i))
 		}
 		if distance(pivot, end) >= least { // later sets that contain the pivot have more spread, and those without it come later
 			return best, true

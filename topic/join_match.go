@@ -2,7 +2,6 @@ package topic
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -23,12 +22,16 @@ const resetStep = time.Second
 // the oldest samples of all inputs. No later set has a stamp of the pivot's input before the pivot, so a sample that is older
 // than the pivot by more than the tolerance has no partner. When no such sample is left, the oldest samples are a set. Of
 // the sets that contain the pivot the one with the least spread is taken.
+//
+// Each reset of an input's stamps begins a new epoch of that input. The epochs are matched one after the other, each as if the
+// inputs ended with it.
 type matcher struct {
 	inputs    []matchInput
 	tolerance uint64
 	queueSize int
-	maxWait   int64 // nanoseconds; 0: without limit
-	resumed   int64 // when the last set was taken
+	maxWait   int64  // nanoseconds; 0: without limit
+	resumed   int64  // when the last set was taken
+	epoch     uint64 // of the samples that are matched
 
 	formed bool // set is complete and was not taken
 	set    joinSet
@@ -50,9 +53,10 @@ type matchInput struct {
 	minInterval int64
 	lossless    bool // nothing is dropped for a full queue
 
-	newest int64 // greatest stamp; math.MinInt64 before the first sample and after a reset
-	floor  int64 // stamp of the newest sample that is in a set; math.MinInt64 as above
-	ended  bool  // no further sample comes
+	epoch  uint64 // of the sample received last
+	newest int64  // greatest stamp of that epoch; math.MinInt64 if there is none
+	floor  int64  // stamp of the newest sample that is in a set of the epoch of the matcher; math.MinInt64 if there is none
+	ended  bool   // no further sample comes
 
 	counts JoinInputStats
 }
@@ -78,32 +82,42 @@ func (m *matcher) hasRoom(input int) bool {
 	return true
 }
 
-// complete reports whether each input has a sample.
+// complete reports whether each input has a sample of this epoch.
 func (m *matcher) complete() bool {
-	return !slices.ContainsFunc(m.inputs, func(in matchInput) bool { return in.queue.len() == 0 })
+	for i := range m.inputs {
+		if !m.has(i, 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // push adds a sample of an input.
 func (m *matcher) push(input int, e joinEntry) {
 	in := &m.inputs[input]
 	in.counts.Received++
+	if e.stamp < in.newest && distance(e.stamp, in.newest) > uint64(resetStep) {
+		in.epoch++
+		in.newest = math.MinInt64
+		in.counts.Resets++
+	}
+	in.newest, e.epoch = max(in.newest, e.stamp), in.epoch
 	switch {
 	case m.over():
 		m.drop(input, e, NoPartner, nil)
 		return
-	case e.stamp < in.newest && distance(e.stamp, in.newest) > uint64(resetStep):
-		m.dropAll(input, StampReset)
-		in.newest, in.floor = math.MinInt64, math.MinInt64
-		in.counts.Resets++
-	case e.stamp < in.floor:
+	case e.epoch < m.epoch:
+		m.drop(input, e, StampReset, nil)
+		return
+	case e.epoch == m.epoch && e.stamp < in.floor:
 		m.drop(input, e, OutOfOrder, nil)
 		return
 	}
 	in.queue.insert(e)
-	in.newest = max(in.newest, e.stamp)
 	m.advance()
 	if !m.formed && in.queue.len() > m.queueSize && !in.lossless {
 		m.drop(input, in.queue.pop(), QueueFull, nil)
+		m.alignEpochs()
 		m.advance()
 	}
 }
@@ -178,6 +192,7 @@ func (m *matcher) expire(now int64) {
 				return
 			}
 			m.drop(i, q.pop(), WaitExpired, nil)
+			m.alignEpochs()
 			m.advance()
 		}
 	}

@@ -247,6 +247,9 @@ func TestMatcher_ForcedSetsAscendWithinTheTolerance(t *testing.T) {
 			r.expire(now)
 			if r.hasRoom(i) {
 				stamps[i] += rnd.Int64N(10) - 2
+				if rnd.IntN(16) == 0 {
+					stamps[i] -= 2 * int64(resetStep)
+				}
 				pushed[i][stamps[i]]++
 				r.push(i, joinEntry{stamp: stamps[i], since: now})
 			}
@@ -267,7 +270,7 @@ func TestMatcher_ForcedSetsAscendWithinTheTolerance(t *testing.T) {
 				t.Fatalf("the spread of %v is more than %d", set, tolerance)
 			}
 			for i, stamp := range set {
-				if k > 0 && stamp < r.sets[k-1][i] {
+				if before := r.sets[max(k-1, 0)][i]; stamp < before && distance(stamp, before) <= uint64(resetStep) {
 					t.Fatalf("%v after %v", set, r.sets[k-1])
 				}
 				pushed[i][stamp]--
@@ -288,7 +291,7 @@ func TestMatcher_ForcedSetsAscendWithinTheTolerance(t *testing.T) {
 			}
 		}
 	}
-	for _, reason := range []JoinReason{NoPartner, QueueFull, WaitExpired, OutOfOrder, JoinClosed} {
+	for _, reason := range []JoinReason{NoPartner, QueueFull, WaitExpired, OutOfOrder, StampReset, JoinClosed} {
 		if reasons[reason] == 0 {
 			t.Errorf("no sample was dropped for the reason %q", reason)
 		}

@@ -6,11 +6,12 @@ import "github.com/shmbus/shmbus/shmtransport"
 type joinEntry struct {
 	stamp  int64 // nanoseconds; the clock is the same for all inputs
 	since  int64 // when it was received, in nanoseconds of CLOCK_MONOTONIC
+	epoch  uint64
 	sample shmtransport.Sample
 }
 
-// A joinQueue has the waiting samples of one input, ascending by stamp, those with equal stamps in the order of arrival. Its
-// memory is allocated once.
+// A joinQueue has the waiting samples of one input, ascending by epoch and stamp, those with equal stamps in the order of
+// arrival. Its memory is allocated once.
 type joinQueue struct {
 	entries []joinEntry // a circular buffer
 	begin   int         // index of the first sample
@@ -30,7 +31,7 @@ func (q *joinQueue) front() *joinEntry { return q.at(0) }
 func (q *joinQueue) insert(e joinEntry) {
 	i := q.n
 	q.n++
-	for ; i > 0 && q.at(i-1).stamp > e.stamp; i-- {
+	for ; i > 0 && q.at(i-1).epoch == e.epoch && q.at(i-1).stamp > e.stamp; i-- {
 		*q.at(i) = *q.at(i - 1)
 	}
 	*q.at(i) = e

@@ -12,7 +12,7 @@ import (
 // # Which samples are a set
 //
 //   - Each sample is in at most one set.
-//   - The sets ascend: no sample of a set is older than that of the same input in the set before.
+//   - The sets ascend: no sample of a set is older than that of the same input in the set before, except after a reset (below).
 //   - No set is left out: the dropped samples contain no further set that would ascend with the others.
 //   - Each set has the least spread (the time between the oldest and the newest stamp) of those that may come next. These are
 //     the sets that ascend and have the first sample of an input that can still be in a set. Of several with equal spread it is
@@ -20,16 +20,22 @@ import (
 //   - The sets depend on the stamps alone, and not on the order of arrival of samples of different inputs.
 //
 // These are the properties of ApproximateTime in the ROS package message_filters (wiki.ros.org/message_filters/ApproximateTime),
-// with a Tolerance; with Tolerance 0 those of ExactTime. The last three hold while the stamps of each input ascend, MinInterval
-// holds, and no set was formed because a queue was full or MaxWait passed.
+// with a Tolerance; with Tolerance 0 those of ExactTime. The last three hold while the stamps of each input ascend up to its next
+// reset, MinInterval holds, and neither a full queue nor MaxWait formed a set or dropped a sample.
 //
 // A set is formed when no sample that can still come fits better. Usually that is when the next sample of each input has come,
 // except that with the newest stamp of the set; with equal stamps it is at once. MinInterval shortens the wait.
 //
 // An input may have several publishers. A sample with an earlier stamp than a waiting one is put before it. If it is also
-// earlier than a sample of a set, it is dropped. A stamp that is more than a second before the newest of its
-// input means that the stamps begin anew, as after a restart: the waiting samples of the input are dropped, and the sets ascend
-// from there on.
+// earlier than a sample of a set, it is dropped.
+//
+// A stamp that is more than a second before the newest of its input is a reset: the stamps begin anew, as in a replay that
+// repeats. Samples match those of other inputs after equally many resets. Thus the samples after a reset wait for the resets of
+// the other inputs, within QueueSize and MaxWait, and samples before a reset are dropped when no sample can match them any more.
+//
+// If only one input has a reset, as when its publisher restarts, no sets are formed until a sample after the reset is dropped for
+// QueueSize or MaxWait. From then on the next samples of all inputs match by their stamps alone. With Lossless subscribers and
+// without MaxWait there is no such limit, and the join waits for the resets of the other inputs.
 //
 // # Memory
 //
