@@ -151,6 +151,21 @@ func TestMatcher_ResetAfterTheWaitOfTheOtherInput(t *testing.T) {
 	r.check(t)
 }
 
+func TestMatcher_StampsOfOneInputRunBackTwice(t *testing.T) {
+	const s = int64(time.Second)
+	r := newMatchRun(make([]time.Duration, 2), 0, time.Second, 64)
+	r.samples(0, 0, 100*s, 50*s, 51*s)
+	r.samples(0, 1, s)
+	r.samples(1, 0, 100*s)
+	r.receive(0)
+	r.expire(s)
+	r.samples(1, s, s)
+	if r.receive(s); len(r.sets) != 2 || !slices.Equal(r.drops, []matchDrop{{0, 50 * s, WaitExpired}, {0, 51 * s, StampReset}}) {
+		t.Errorf("sets %v, dropped %v", r.sets, r.drops)
+	}
+	r.check(t)
+}
+
 // Without MaxWait, QueueSize limits the wait for the reset of the other input.
 func TestMatcher_QueueIsFullBeforeTheOtherInputRunsBack(t *testing.T) {
 	const s = int64(time.Second)

@@ -317,6 +317,7 @@ func TestMatcher_WhenASetIsCertain(t *testing.T) {
 		{"the next is not nearer", 0, func(r *matchRun) { r.samples(0, 0, 5); r.samples(1, 0, 2, 8) }, true},
 		{"the next is too early to be nearer", 6, func(r *matchRun) { r.samples(0, 0, 5); r.samples(1, 0, 2) }, true},
 		{"the next may be nearer by one", 5, func(r *matchRun) { r.samples(0, 0, 5); r.samples(1, 0, 2) }, false},
+		{"the stamps begin anew", 0, func(r *matchRun) { r.samples(0, 0, 5e9); r.samples(1, 0, 5e9-2, 0) }, true},
 		{"no more comes", 0, func(r *matchRun) { r.samples(0, 0, 5); r.samples(1, 0, 2); r.end(1) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
