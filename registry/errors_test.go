@@ -20,7 +20,7 @@ func TestErrors_NameLimitAndRemedy(t *testing.T) {
 		{&DirError{Dir: "/d", Reason: "too open", Remedy: "chmod it", Err: cause}, []string{`"/d"`, "too open", "chmod it", "the cause"}},
 		{&InUseError{Dir: "/d", Participants: []ID{1, 2, 3, 4, 5, 6}}, []string{"/d", "6 participants", "0000000000000005, ...", "end those"}},
 		{mismatch, []string{`"a/b"`, "pkg.Old", "msgpack", "6b86b273ff34fce1", "0000000000000001.2", "pkg.New", "cbor",
-			"viewer", "77", "/bin/viewer", "0000000000000003.4", "same type", "raw bytes"}},
+			"viewer", "77", "/bin/viewer", "0000000000000003.4", "same type", "[]byte without a codec"}},
 	} {
 		for _, part := range tc.want {
 			if !strings.Contains(tc.err.Error(), part) {

@@ -112,6 +112,9 @@ func TestAReaderThatLeavesEndsTheCommandQuietly(t *testing.T) {
 			t.Errorf("%v on a full disk ends with %d, %q", args, code, stderr)
 		}
 	}
+	if code, stderr := run(t, &shut{10, full}, endless(Lossyf("lost")), "do", "x"); code != ExitError || !strings.Contains(stderr, "no space left on device") {
+		t.Errorf("with losses on a full disk it ends with %d, %q", code, stderr)
+	}
 }
 
 func TestFlagsChooseTheDomain(t *testing.T) {

@@ -75,11 +75,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build fun
 	var lossy *lossyError
 	var unwell *unwellError
 	switch {
-	case problem == nil || errors.As(err, &lossy) || errors.As(err, &unwell):
-	case errors.Is(problem, syscall.EPIPE): // the reader has what it wanted
-		return ExitOK
-	default:
+	case problem == nil:
+	case !errors.Is(problem, syscall.EPIPE):
 		err = problem
+	case !errors.As(err, &lossy) && !errors.As(err, &unwell): // the reader has what it wanted
+		return ExitOK
 	}
 	if err == nil {
 		return ExitOK
