@@ -19,7 +19,8 @@ func capnprotoCodec[T ~capnp.StructKind](b *testing.B, id uint64, newRoot func(*
 	return codec
 }
 
-// BenchmarkCapnprotoInPlace measures what it takes to receive a message and to read one field in place. It does not depend on the size.
+// BenchmarkCapnprotoInPlace measures publishing, receiving and reading one field in place. Its cost must not depend on the message's size:
+// only the beginning of each message is written, which has all but the pixels, so that the caches are alike.
 func BenchmarkCapnprotoInPlace(b *testing.B) {
 	codec := capnprotoCodec(b, testcapnp.Image_TypeID, testcapnp.NewRootImage)
 	for _, size := range []int{1 << 10, 1 << 20} {
@@ -37,13 +38,15 @@ func BenchmarkCapnprotoInPlace(b *testing.B) {
 			field := func(m testcapnp.Image) error { width += m.Width(); return nil }
 			read := func(payload []byte) error { return codec.Read(payload, field) }
 			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N {
-				b.StopTimer()
-				if _, err := pub.PublishV(b.Context(), payload); err != nil {
+			for b.Loop() {
+				loan, err := pub.Loan(b.Context(), len(payload))
+				if err != nil {
 					b.Fatal(err)
 				}
-				b.StartTimer()
+				copy(loan.Bytes(), payload[:256])
+				if _, err := loan.Commit(b.Context(), len(payload)); err != nil {
+					b.Fatal(err)
+				}
 				s, ok, err := sub.TryReceive()
 				if !ok {
 					b.Fatal("no sample", err)
