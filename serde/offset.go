@@ -55,8 +55,35 @@ func locateCBOR(src []byte, err error) error {
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 			return &offsetError{len(src), err}
 		}
+		if at := oddCBOR(src); at >= 0 {
+			return &offsetError{at, err}
+		}
 	}
 	return err
+}
+
+// oddCBOR returns the offset of the first reserved head, or of the first break for which no value of indefinite length is open, and -1 if
+// there is none. Lengths do not exceed the payload.
+func oddCBOR(src []byte) int {
+	open := 0
+	c := cborText{src: src}
+	for len(c.src) > 0 {
+		at := len(src) - len(c.src)
+		major, info, arg := c.head()
+		switch {
+		case info > 27 && info < cborIndefinite:
+			return at
+		case info == cborIndefinite && major == cborSimple:
+			if open--; open < 0 {
+				return at
+			}
+		case info == cborIndefinite:
+			open++
+		case major == cborBytes || major == cborString:
+			c.src = c.src[arg:]
+		}
+	}
+	return -1
 }
 
 // skipCBOR returns the bytes behind the first value.

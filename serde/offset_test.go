@@ -24,6 +24,8 @@ func TestDecodeError_Offset(t *testing.T) {
 		"cbor end":          {CBOR[pose](), "\xa2\x61x\x01\x61y", "offset 6: "},
 		"cbor length":       {CBOR[pose](), "\xa2\x61x\x01\x78\xffy", "offset 4: "},
 		"cbor huge":         {CBOR[pose](), "\xa1\x61x\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "offset 3: "},
+		"cbor break":        {CBOR[pose](), "\xa1\x61x\xff", "offset 3: "},
+		"cbor reserved":     {CBOR[pose](), "\xa1\x61x\x1c", "offset 3: "},
 		"cbor trailing":     {CBOR[pose](), "\xa1\x61x\x01\x00", "offset 4: "},
 		"cbor kind":         {CBOR[pose](), "\xa1\x61x\x61y", "pose.x"},
 		"msgpack end":       {MsgPack[pose](), "\x82\xa1x\x01\xa1y", "offset 6: "},

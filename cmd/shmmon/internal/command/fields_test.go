@@ -23,7 +23,7 @@ func TestEcho_ExitCode(t *testing.T) {
 		"lost and missing":     {"a b.c", []string{`{"a":1,"b":5}`}, 1, `lost 1 message; no message that was printed has a field b.c: what should have "c" is no object`},
 		"nothing was decoded":  {"a", []string{"raw"}, 0, "has a field a: none was decoded"},
 		"raw and unknown":      {"", []string{"raw", "ros1"}, 0, ""},
-		"not decoded":          {"", []string{"cbor", "1", "cbor"}, 0, "2 messages not decoded: decode cbor: offset 1: "},
+		"not decoded":          {"", []string{"cbor", "1", "cbor"}, 0, "2 messages not decoded: decode cbor: offset 0: "},
 		"without its schema":   {"", []string{"protobuf"}, 0, `1 message not decoded:  in encoding "protobuf" has no schema`},
 		"lost and not decoded": {"", []string{"cbor"}, 1, "lost 1 message; 1 message not decoded: "},
 		"nothing was printed":  {"a", nil, 0, ""},
