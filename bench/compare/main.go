@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -137,6 +138,11 @@ func compare(ctx context.Context, o options, e *env.Environment) (code int, err 
 	workloads, err := plan.Select(programs.Workloads(), o.only, o.skip)
 	if err != nil {
 		return 2, err
+	}
+	if slices.ContainsFunc(workloads, func(w plan.Workload) bool { return w.Key == plan.Calls }) { // which may take longer than a turn
+		if err := programs.OneThread.Build(ctx); err != nil {
+			return 1, err
+		}
 	}
 	results, err := plan.Interleave(ctx, workloads, o.rounds, programs.Probe, func(s string) { fmt.Fprintln(os.Stderr, s) })
 	if err != nil {

@@ -40,10 +40,13 @@ func (p *Programs) Workloads() []Workload {
 	return append(all, p.large(), p.loan(), p.fanout(), p.lastValue(1), p.lastValue(4))
 }
 
+// Calls is the key of the workload that needs Programs.OneThread.
+const Calls = "calls"
+
 // calls are the calls of one goroutine. Their bars are in nanoseconds.
 func (p *Programs) calls() Workload {
 	const us = "shmbus"
-	return Workload{Key: "calls", Title: "the calls of one goroutine, 64 B, the clock read",
+	return Workload{Key: Calls, Title: "the calls of one goroutine, 64 B, the clock read",
 		Ours: []Runner{{Name: us, Run: func(ctx context.Context) (figures.Figures, error) { return p.OneThread.Run(ctx, moment/3) }}},
 		Alone: []Comparison{
 			{figures.OnePublish, us, atMost(35, 0)}, {figures.OneEmpty, us, atMost(10, 0)}, {figures.OnePair, us, atMost(70, 0)},
