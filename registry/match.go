@@ -84,8 +84,14 @@ func (r *Registry) Match(pub, sub Endpoint) error {
 	return err
 }
 
+// maxDifference is the length in bytes at which the text of a difference is cut. It may quote names of the other process's schema.
+const maxDifference = 500
+
 // Mismatch returns the error for a subscription that checked the publisher's schema itself and found the difference.
 func (r *Registry) Mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+	if len(difference) > maxDifference {
+		difference = strings.ToValidUTF8(difference[:maxDifference], "") + "..."
+	}
 	e := mismatch(pub, sub, difference)
 	r.describeBoth(e)
 	return e
