@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/mem"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -24,13 +25,14 @@ type decoder[T any] struct {
 // may take long, and may use the endpoint that calls it.
 type freeList[E any] struct {
 	create func() *E
-	first  atomic.Pointer[E] // sufficient while calls are not concurrent
+	first  *E // sufficient while calls are not concurrent
+	inUse  atomic.Uint32
 	others sync.Pool
 }
 
 func (l *freeList[E]) take() *E {
-	if e := l.first.Swap(nil); e != nil {
-		return e
+	if l.inUse.CompareAndSwap(0, 1) {
+		return l.first
 	}
 	if e, ok := l.others.Get().(*E); ok {
 		return e
@@ -40,12 +42,11 @@ func (l *freeList[E]) take() *E {
 
 // put returns e after a call. An encoder or decoder that was interrupted by a panic is not returned.
 func (l *freeList[E]) put(e *E) {
-	if !l.first.CompareAndSwap(nil, e) {
-		l.others.Put(e)
+	if e == l.first {
+		mem.Release32(&l.inUse, 0)
+		return
 	}
+	l.others.Put(e)
 }
 
-func (l *freeList[E]) init(create func() *E) {
-	l.create = create
-	l.put(create())
-}
+func (l *freeList[E]) init(create func() *E) { l.create, l.first = create, create() }

@@ -21,23 +21,35 @@ type Sample[T any] struct {
 // publisher's process truncated its file meanwhile, or os.ErrClosed after Release. A []byte value is the payload itself,
 // with the lifetime and the fault behavior of Bytes. Every other value is a copy.
 func (s Sample[T]) Value() (v T, err error) {
-	if s.m.Payload() == nil {
+	b := s.m.Payload()
+	if b == nil {
 		return v, errdefs.Closed("the sample was released")
 	}
 	sub := s.source().sub.(*Subscriber[T])
+	if sub.private != nil && s.m.IsPrivate() {
+		if v, err = sub.private.DecodePrivate(b); err != nil {
+			err = s.decodeError(err)
+		}
+		return v, err
+	}
 	d := sub.decoders.take()
 	err = s.m.Read(func(b []byte) error { return d.Decode(b, &d.value) })
 	if err != nil {
 		if !errors.As(err, new(*CorruptError)) { // which interrupts the decoder
 			sub.decoders.put(d)
 		}
-		sub.core.reader.CountDecodeError()
-		return v, fmt.Errorf("sample %d of publisher %v on topic %q: %w", s.Sequence(), s.Publisher(), s.Topic(), err)
+		return v, s.decodeError(err)
 	}
 	var zero T
 	v, d.value = d.value, zero // the subscriber must not keep the value alive
 	sub.decoders.put(d)
 	return v, nil
+}
+
+// decodeError counts an error of a decoder and says in which sample it is.
+func (s Sample[T]) decodeError(err error) error {
+	s.source().sub.(*Subscriber[T]).core.reader.CountDecodeError()
+	return fmt.Errorf("sample %d of publisher %v on topic %q: %w", s.Sequence(), s.Publisher(), s.Topic(), err)
 }
 
 // Bytes returns the payload. It is valid until Release; after Release Bytes returns nil. The caller must not write to it. A

@@ -25,7 +25,7 @@ func Codec[M proto.Message]() serde.Codec[M] {
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
 		panic(fmt.Sprintf("protobuf.Codec: %v is not a pointer to a generated message", t))
 	}
-	c := codec[M]{elem: t.Elem(), large: &sync.Pool{New: func() any { return new(guard.Snapshot) }}}
+	c := &codec[M]{elem: t.Elem(), large: &sync.Pool{New: func() any { return new(guard.Snapshot) }}}
 	m := c.message()
 	md := m.ProtoReflect().Descriptor()
 	if md == nil {
@@ -49,21 +49,21 @@ type codec[M proto.Message] struct {
 }
 
 // message returns a new message. A method of a nil M would not do: M may embed the generated message.
-func (c codec[M]) message() M { return reflect.New(c.elem).Interface().(M) }
+func (c *codec[M]) message() M { return reflect.New(c.elem).Interface().(M) }
 
-func (c codec[M]) Type() serde.Type { return c.t }
+func (c *codec[M]) Type() serde.Type { return c.t }
 
 // CheckType lets versions of a message differ as Compatible does.
-func (c codec[M]) CheckType(published serde.Type) error { return Compatible(published, c.t) }
+func (c *codec[M]) CheckType(published serde.Type) error { return Compatible(published, c.t) }
 
-func (c codec[M]) Encoder() serde.Encoder[M] {
+func (c *codec[M]) Encoder() serde.Encoder[M] {
 	if c.vtEncode {
 		return vtEncoder[M]{c.t}
 	}
 	return encoder[M]{c.t}
 }
 
-func (c codec[M]) Decoder() serde.Decoder[M] {
+func (c *codec[M]) Decoder() serde.Decoder[M] {
 	d := &decoder[M]{codec: c}
 	d.decode = d.value
 	return d
@@ -100,8 +100,24 @@ func encodeError(t serde.Type, err error) error {
 	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
 }
 
+// DecodePrivate decodes src where it is. The message does not refer to src, and is nil after an error.
+func (c *codec[M]) DecodePrivate(src []byte) (m M, err error) {
+	if err = guard.Run(&m, func() (err error) { m, err = c.decode(src); return err }); err != nil {
+		err = decodeError(c.t, c.message().ProtoReflect().Descriptor(), src, err)
+	}
+	return m, err
+}
+
+func (c *codec[M]) decode(src []byte) (M, error) {
+	m := c.message()
+	if c.vtDecode {
+		return m, any(m).(vtUnmarshaler).UnmarshalVT(src)
+	}
+	return m, proto.UnmarshalOptions{Merge: true}.Unmarshal(src, m) // a new message needs no reset
+}
+
 type decoder[M proto.Message] struct {
-	codec[M]
+	*codec[M]
 	small  guard.Snapshot
 	src    []byte // a private copy, because the library checks text before it copies it
 	v      *M
@@ -124,13 +140,8 @@ func (d *decoder[M]) Decode(src []byte, v *M) error {
 	return err
 }
 
-func (d *decoder[M]) value() (err error) {
-	m := d.message()
-	if d.vtDecode {
-		err = any(m).(vtUnmarshaler).UnmarshalVT(d.src)
-	} else {
-		err = proto.UnmarshalOptions{Merge: true}.Unmarshal(d.src, m) // a new message needs no reset
-	}
+func (d *decoder[M]) value() error {
+	m, err := d.codec.decode(d.src)
 	if err == nil {
 		*d.v = m
 	}

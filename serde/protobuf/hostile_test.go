@@ -56,7 +56,8 @@ func hostilePayloads() map[string]struct {
 }
 
 func TestDecoder_HostilePayloads(t *testing.T) {
-	dec := Codec[*testpb.Node]().Decoder()
+	codec := Codec[*testpb.Node]()
+	dec, private := codec.Decoder(), codec.(serde.PrivateDecoder[*testpb.Node])
 	for name, c := range hostilePayloads() {
 		t.Run(name, func(t *testing.T) {
 			v := &testpb.Node{Id: 1}
@@ -71,6 +72,9 @@ func TestDecoder_HostilePayloads(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%q does not contain %q", err, c.want)
+			}
+			if v, again := private.DecodePrivate(c.payload); again == nil || again.Error() != err.Error() || v != nil {
+				t.Errorf("in private memory %v (%v), want %v", v, again, err)
 			}
 			if err := dec.Decode([]byte{0x39, 7, 0, 0, 0, 0, 0, 0, 0}, &v); err != nil || v.Id != 7 {
 				t.Errorf("the decoder is of no use after an error: %v, %v", v, err)
