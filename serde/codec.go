@@ -37,12 +37,12 @@ type TypeChecker interface {
 	CheckType(published Type) error
 }
 
-// A PrivateDecoder is a Codec that decodes a payload where it is, if no other process can write to it. A Decoder that copies each
-// payload first, because other processes may write to it, is spared then.
-type PrivateDecoder[T any] interface {
-	// DecodePrivate returns the one value that src holds. The value does not refer to src. The error is a *DecodeError. Calls
-	// may be concurrent.
-	DecodePrivate(src []byte) (T, error)
+// A CopyDecoder is a Codec that decodes a payload where it is if that is a copy, to which no other process writes. A Decoder may
+// have to copy each payload first.
+type CopyDecoder[T any] interface {
+	// DecodeCopy returns the one value that src holds. The value does not refer to src. The error is a *DecodeError. Calls may be
+	// concurrent.
+	DecodeCopy(src []byte) (T, error)
 }
 
 // An Encoder appends encoded values. It is for one goroutine at a time.

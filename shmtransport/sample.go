@@ -22,8 +22,8 @@ type Sample struct {
 	_ [2]uint32
 }
 
-// IsPrivate reports whether the payload is a copy in memory of this process alone, as that of a small sample is.
-func (s Sample) IsPrivate() bool { return s.holding&holdsCopy != 0 }
+// IsCopy reports whether the payload is a copy in memory of this process alone, as that of a small sample is.
+func (s Sample) IsCopy() bool { return s.holding&holdsCopy != 0 }
 
 // A holding identifies one time that the application holds a sample: the mark in the lower bits, then the kind, and
 // above that a count of the mark's earlier holdings.
@@ -76,7 +76,7 @@ func (s Sample) Read(f func(payload []byte) error) error {
 	switch {
 	case b == nil:
 		return errdefs.Closed("the sample was released")
-	case s.IsPrivate():
+	case s.IsCopy():
 		return f(b)
 	}
 	return s.readInPlace(b, f)
@@ -112,7 +112,7 @@ func (s Sample) AppendTo(dst []byte) ([]byte, error) {
 // Copy returns the sample with its payload in private memory, in *buf, whose earlier content is overwritten. It is released
 // like s. A small payload is a copy already and stays where it is. The errors are those of AppendTo.
 func (s Sample) Copy(buf *[]byte) (Sample, error) {
-	if s.IsPrivate() {
+	if s.IsCopy() {
 		return s, nil
 	}
 	b, err := s.AppendTo((*buf)[:0])

@@ -92,7 +92,7 @@ func (c tracing) Decode(b []byte, v *trace) error {
 	return c.fail
 }
 
-func (c tracing) DecodePrivate(b []byte) (trace, error) { return trace{len(b), "private"}, c.fail }
+func (c tracing) DecodeCopy(b []byte) (trace, error) { return trace{len(b), "private"}, c.fail }
 
 type trace struct {
 	size int

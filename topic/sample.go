@@ -26,8 +26,8 @@ func (s Sample[T]) Value() (v T, err error) {
 		return v, errdefs.Closed("the sample was released")
 	}
 	sub := s.source().sub.(*Subscriber[T])
-	if sub.private != nil && s.m.IsPrivate() {
-		if v, err = sub.private.DecodePrivate(b); err != nil {
+	if sub.copies != nil && s.m.IsCopy() {
+		if v, err = sub.copies.DecodeCopy(b); err != nil {
 			err = s.decodeError(err)
 		}
 		return v, err

@@ -56,7 +56,7 @@ type Subscriber[T any] struct {
 	core     *subscriberCore
 	scratch  atomic.Pointer[[]shmtransport.Sample] // for ReceiveBatch; nil while in use
 	decoders freeList[decoder[T]]
-	private  serde.PrivateDecoder[T] // the codec, if it is one
+	copies   serde.CopyDecoder[T] // the codec, if it is one
 }
 
 // NewSubscriber creates a subscriber of one topic, or of all topics that match a pattern. It returns when the existing
@@ -106,7 +106,7 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 	}
 	sub := new(Subscriber[T])
 	sub.decoders.init(func() *decoder[T] { return &decoder[T]{Decoder: codec.Decoder()} })
-	sub.private, _ = codec.(serde.PrivateDecoder[T])
+	sub.copies, _ = codec.(serde.CopyDecoder[T])
 	core, err := p.subscribe(ctx, sub, registry.Endpoint{
 		Topic:    pattern,
 		Patterns: append([]string{pattern}, opts.Patterns...),

@@ -14,7 +14,7 @@ import (
 
 // plainWords are the words of exported identifiers that are plain English, Go or computing, and so need no entry in the glossary.
 func plainWords() []string {
-	return strings.Fields(`a access added append at b bytes c cbor check checker close closed commit compare compressed compression conflict corrupt
+	return strings.Fields(`a access added append at b bytes c cbor check checker close closed commit compare compressed compression conflict copy corrupt
 		damage decode default died difference dir discard drop duration elapsed end ended equal err error exclude executable expired
 		file first forbidden force from full gone handle held id include info initial input interval is join joined json kind large
 		largest left library limit list logger long loop mapped mapping max memory met min mismatch missed msg name new next no of ok

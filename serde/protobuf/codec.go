@@ -100,8 +100,8 @@ func encodeError(t serde.Type, err error) error {
 	return fmt.Errorf("encode %s as %s: %w", t.Name, t.Encoding, err)
 }
 
-// DecodePrivate decodes src where it is. The message does not refer to src, and is nil after an error.
-func (c *codec[M]) DecodePrivate(src []byte) (m M, err error) {
+// DecodeCopy decodes src where it is. The message does not refer to src, and is nil after an error.
+func (c *codec[M]) DecodeCopy(src []byte) (m M, err error) {
 	if err = guard.Run(&m, func() (err error) { m, err = c.decode(src); return err }); err != nil {
 		err = decodeError(c.t, c.message().ProtoReflect().Descriptor(), src, err)
 	}

@@ -42,7 +42,7 @@ func roundTrip[M proto.Message](t *testing.T, m M) {
 	if err := c.Decoder().Decode(b[len("before"):], &got); err != nil || !proto.Equal(m, got) {
 		t.Errorf("%v, want %v (%v)", got, m, err)
 	}
-	private, err := c.(serde.PrivateDecoder[M]).DecodePrivate(b[len("before"):])
+	private, err := c.(serde.CopyDecoder[M]).DecodeCopy(b[len("before"):])
 	clear(b)
 	if err != nil || !proto.Equal(m, private) {
 		t.Errorf("in private memory %v, want %v (%v)", private, m, err)
@@ -151,8 +151,8 @@ func checkAllocations[M proto.Message](t *testing.T, m M) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	private := c.(serde.PrivateDecoder[M])
-	inPlace := testing.AllocsPerRun(100, func() { v, err = private.DecodePrivate(payload) })
+	private := c.(serde.CopyDecoder[M])
+	inPlace := testing.AllocsPerRun(100, func() { v, err = private.DecodeCopy(payload) })
 	if inPlace > decoded || err != nil {
 		t.Errorf("decoding in private memory allocates %v times, in shared memory %v times (%v)", inPlace, decoded, err)
 	}
@@ -242,7 +242,7 @@ func TestCodec_VTMethods(t *testing.T) {
 	if err := c.Decoder().Decode(nil, &got); !errors.Is(err, io.ErrClosedPipe) || got != nil {
 		t.Errorf("a panic becomes %v", err)
 	}
-	if got, err := c.(serde.PrivateDecoder[*vtVector]).DecodePrivate(nil); !errors.Is(err, io.ErrClosedPipe) || got != nil {
+	if got, err := c.(serde.CopyDecoder[*vtVector]).DecodeCopy(nil); !errors.Is(err, io.ErrClosedPipe) || got != nil {
 		t.Errorf("a panic in private memory becomes %v", err)
 	}
 	var bad *serde.DecodeError

@@ -57,7 +57,7 @@ func hostilePayloads() map[string]struct {
 
 func TestDecoder_HostilePayloads(t *testing.T) {
 	codec := Codec[*testpb.Node]()
-	dec, private := codec.Decoder(), codec.(serde.PrivateDecoder[*testpb.Node])
+	dec, private := codec.Decoder(), codec.(serde.CopyDecoder[*testpb.Node])
 	for name, c := range hostilePayloads() {
 		t.Run(name, func(t *testing.T) {
 			v := &testpb.Node{Id: 1}
@@ -73,7 +73,7 @@ func TestDecoder_HostilePayloads(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%q does not contain %q", err, c.want)
 			}
-			if v, again := private.DecodePrivate(c.payload); again == nil || again.Error() != err.Error() || v != nil {
+			if v, again := private.DecodeCopy(c.payload); again == nil || again.Error() != err.Error() || v != nil {
 				t.Errorf("in private memory %v (%v), want %v", v, again, err)
 			}
 			if err := dec.Decode([]byte{0x39, 7, 0, 0, 0, 0, 0, 0, 0}, &v); err != nil || v.Id != 7 {

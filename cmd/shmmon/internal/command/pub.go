@@ -22,7 +22,7 @@ type pubOptions struct {
 	encoding, typeName string
 	rate               float64
 	n                  int
-	wait               bool
+	wait, unchecked    bool
 	timeout            time.Duration
 }
 
@@ -33,7 +33,8 @@ func (a *app) pub() *cobra.Command {
 		Short: "Publish a message given as JSON",
 		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. It has the encoding, type name and schema
 of the topic's publishers or, without publishers, of its subscriptions; otherwise it is json without a type name. Messages of
-the encodings protobuf, cdr, flatbuffer, capnproto and plain are made by the schema, and only of a topic that has it.
+the encodings protobuf, cdr, flatbuffer, capnproto and plain are made by the schema, and only of a topic that has it. Messages of
+a topic with a JSON Schema must fit it.
 
 Subscriptions that want another type are not reached; they are named on standard error.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
@@ -68,6 +69,7 @@ Subscriptions that want another type are not reached; they are named on standard
 	cmd.Flags().Float64Var(&o.rate, "rate", 1, "messages per second")
 	cmd.Flags().IntVarP(&o.n, "count", "n", 1, "how many messages to publish; 0 is until interrupted")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a subscription first")
+	cmd.Flags().BoolVar(&o.unchecked, "unchecked", false, "publish a message that does not fit the topic's JSON Schema, too")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long --wait waits; 0 is for ever")
 	for flag, values := range map[string][]string{"encoding": {"json", "msgpack", "cbor", "string"}, "type": nil} {
 		// It fails only for flags that do not exist.
@@ -115,6 +117,9 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 			return cli.Usage(cmd, err)
 		}
 		return fmt.Errorf("%w, which is then another type than others have on %q", err, name)
+	}
+	if err == nil && !o.unchecked {
+		err = checkJSON(ctx, kind, js)
 	}
 	if err != nil {
 		return err

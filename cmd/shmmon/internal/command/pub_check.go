@@ -1,0 +1,68 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/serde"
+)
+
+// checkJSON compares a message with the JSON Schema of its type, if it has one. Messages of other types are compared with their schema
+// while they are made of JSON.
+func checkJSON(ctx context.Context, kind serde.Type, js []byte) error {
+	if kind.SchemaEncoding != "jsonschema" {
+		return nil
+	}
+	return cli.Await(ctx, func() error { // the schema is another process's, and may take long
+		message, err := jsonschema.UnmarshalJSON(bytes.NewReader(js))
+		if err != nil {
+			return err
+		}
+		schema, err := compile(kind.Schema)
+		if err != nil {
+			return fmt.Errorf("the JSON Schema of %q cannot be used: %.300s; --unchecked publishes without it", kind.Name, text.Escape(err.Error()))
+		}
+		err = schema.Validate(message)
+		if invalid, ok := err.(*jsonschema.ValidationError); ok {
+			err = firstFault(invalid)
+		}
+		if err != nil {
+			err = fmt.Errorf("the message does not fit the schema of %q: %.300s; --unchecked publishes it all the same", kind.Name, text.Escape(err.Error()))
+		}
+		return err
+	})
+}
+
+// compile parses a schema. It loads nothing: the library itself has the drafts, and a reference to a file or a page is an error.
+func compile(schema []byte) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		return nil, err
+	}
+	const name = "topic:///schema"
+	c := jsonschema.NewCompiler()
+	c.UseLoader(jsonschema.SchemeURLLoader{})
+	if err := c.AddResource(name, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(name)
+}
+
+// firstFault says what is wrong with the first field that does not fit.
+func firstFault(e *jsonschema.ValidationError) error {
+	for len(e.Causes) > 0 {
+		e = e.Causes[0]
+	}
+	fault := e.BasicOutput().Error.String()
+	if len(e.InstanceLocation) == 0 {
+		return errors.New(fault)
+	}
+	return fmt.Errorf("field %s: %s", strings.Join(e.InstanceLocation, "."), fault)
+}
