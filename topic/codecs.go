@@ -40,7 +40,8 @@ func (l *freeList[E]) take() *E {
 	return l.create()
 }
 
-// put returns e after a call. An encoder or decoder that was interrupted by a panic is not returned.
+// put returns e after a call. An encoder or decoder that was interrupted by a panic is not returned. If it is the first, only the others
+// serve from then on.
 func (l *freeList[E]) put(e *E) {
 	if e == l.first {
 		mem.Release32(&l.inUse, 0)
