@@ -35,12 +35,15 @@ func mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
 // missing zero, and returns an error for a field of another kind. A decoder of protobuf takes such a field for an unknown one,
 // so it would be lost without a word, unless the subscription compares the schemas. The names are those of MCAP's registry.
 func evolves(encoding string) bool {
-	switch encoding {
+	switch strings.TrimPrefix(encoding, CallEncoding) {
 	case "json", "cbor", "msgpack":
 		return true
 	}
 	return false
 }
+
+// CallEncoding begins the encoding of a topic that carries the requests or responses of a service. The encoding of their values follows.
+const CallEncoding = "call+"
 
 // firstDifference returns the first lines in which two schemas differ, or "" if one is missing or no text.
 func firstDifference(pub, sub []byte) string {

@@ -82,6 +82,30 @@ func (r *remoteReader) nextSequence(newest uint64) uint64 {
 	return r.floor
 }
 
+// lastTaken returns the sequence of the last sample that the reader can have taken. A reader that closed says only that it is done, and
+// one whose cursor is invalid or cannot be loaded says nothing: of these it is the newest. The page is checked after the cursor was
+// loaded, because its owner may use it for another link. Called with the Writer's mu held.
+func (r *remoteReader) lastTaken(newest uint64) uint64 {
+	next := loadOr(r, r.cursor.Load, never)
+	if next > newest+1 || next < r.floor || !r.isCurrent() {
+		return newest
+	}
+	return max(next, 1) - 1
+}
+
+// Taken returns a sequence such that no lossless reader, present or removed, has taken a later sample. Samples up to it may have been
+// taken. It does not decrease.
+func (w *Writer) Taken() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.readers {
+		if r.req.Lossless {
+			w.taken = max(w.taken, r.lastTaken(w.seq))
+		}
+	}
+	return w.taken
+}
+
 // HasReader reports whether the link is admitted.
 func (w *Writer) HasReader(req LinkRequest) bool {
 	w.mu.Lock()
@@ -192,6 +216,9 @@ func (w *Writer) removeReaders(obsolete func(*remoteReader) bool) {
 	for _, r := range w.readers {
 		if obsolete(r) {
 			w.admissions.remove(r.entry)
+			if r.req.Lossless {
+				w.taken = max(w.taken, r.lastTaken(w.seq))
+			}
 			w.releaseReader(r)
 			if r.broken {
 				w.reportBroken(r)

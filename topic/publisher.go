@@ -285,6 +285,10 @@ func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
 	return p.core.p.await(ctx, func() (bool, error) { return p.Subscribers() >= n, p.core.writer.Err() })
 }
 
+// Taken returns a number such that no lossless subscription, present or gone, has taken a sample of a higher sequence. Samples up to it
+// may have been taken. Once a subscriber's process has died, its application has never seen the samples after it. Taken does not decrease.
+func (p *Publisher[T]) Taken() uint64 { return p.core.writer.Taken() }
+
 // PublisherStats are the figures of a publisher: Messages and Bytes that were published, LastStamp, LastSize and MaxSize of these; Failed
 // and Waited publishes; Subscribers that are connected; Memory of all slots in bytes; Loans that have not ended; and Keys.
 type PublisherStats = stats.PublisherCounts

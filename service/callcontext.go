@@ -1,0 +1,99 @@
+package service
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/clock"
+)
+
+// A callContext is the context of a handler. It costs nothing until the handler asks for Done.
+type callContext struct {
+	clock    clock.Clock
+	deadline int64 // in nanoseconds of CLOCK_MONOTONIC; 0 = none
+
+	mu    sync.Mutex
+	err   error // context.Canceled or context.DeadlineExceeded once it has ended
+	cause error
+	done  chan struct{} // made by the first Done
+	timer *time.Timer   // runs if there is a deadline and done was made
+}
+
+// reset makes the context that of another call. It reports false if it was observed, so that a goroutine may still wait for it.
+func (c *callContext) reset(clk clock.Clock, deadline int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil {
+		return false
+	}
+	c.clock, c.deadline, c.err, c.cause = clk, deadline, nil, nil
+	return true
+}
+
+// finish ends the context after its handler has returned.
+func (c *callContext) finish() {
+	c.mu.Lock()
+	observed := c.done != nil
+	c.mu.Unlock()
+	if observed {
+		c.end(context.Canceled, nil)
+	}
+}
+
+// end cancels the context. Only the first call has an effect.
+func (c *callContext) end(err, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(err, cause)
+}
+
+func (c *callContext) endLocked(err, cause error) {
+	if c.err != nil {
+		return
+	}
+	c.err, c.cause = err, cause
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.done != nil {
+		close(c.done)
+	}
+}
+
+// Deadline implements context.Context.
+func (c *callContext) Deadline() (time.Time, bool) {
+	if c.deadline == 0 {
+		return time.Time{}, false
+	}
+	return time.Now().Add(time.Duration(c.deadline - c.clock.Now())), true
+}
+
+// Done implements context.Context.
+func (c *callContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		switch {
+		case c.err != nil:
+			close(c.done)
+		case c.deadline != 0:
+			c.timer = time.AfterFunc(time.Duration(c.deadline-c.clock.Now()), func() { c.end(context.DeadlineExceeded, nil) })
+		}
+	}
+	return c.done
+}
+
+// Err implements context.Context.
+func (c *callContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && c.deadline != 0 && c.clock.Now() >= c.deadline {
+		c.endLocked(context.DeadlineExceeded, nil)
+	}
+	return c.err
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(any) any { return nil }
