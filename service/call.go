@@ -18,13 +18,14 @@ const stuckTimeout = 10 * time.Second
 
 // A Call is one request at the server.
 type Call[Req, Resp any] struct {
-	ctx     callContext
-	server  *Server[Req, Resp]
-	client  *serverConn[Req, Resp]
-	worker  *worker
-	header  Header
-	request Req
-	sent    uint64 // responses of the stream
+	ctx      callContext
+	server   *Server[Req, Resp]
+	client   *serverConn[Req, Resp]
+	worker   *worker
+	header   Header
+	request  Req
+	sent     uint64 // responses of the stream
+	answered bool   // Commit has sent the response
 
 	// Guarded by client.mu.
 	credit  uint64 // responses that the client can take, from the beginning of the stream
@@ -48,11 +49,19 @@ func (c *Call[Req, Resp]) Send(ctx context.Context, v Resp) error {
 	if c.server.stream == nil {
 		return fmt.Errorf("send a response of %q: its server has one response for each call; use NewStreamServer", c.server.Name())
 	}
-	if err := cmpErr(ctx.Err(), c.ctx.Err()); err != nil {
+	if c.header.Kind == KindSend {
+		return nil // no client receives it
+	}
+	if err := c.awaitRoom(ctx); err != nil {
 		return err
 	}
-	if c.header.Kind == KindSend {
-		return nil // nobody receives it
+	return c.client.send(message[Resp]{Header: Header{Number: c.header.Number, Kind: KindItem}, value: v})
+}
+
+// awaitRoom waits until the client can take one more response of a stream, and counts it.
+func (c *Call[Req, Resp]) awaitRoom(ctx context.Context) error {
+	if err := firstError(ctx.Err(), c.ctx.Err()); err != nil {
+		return err
 	}
 	if !c.client.hasCredit(c) {
 		var err error
@@ -62,10 +71,11 @@ func (c *Call[Req, Resp]) Send(ctx context.Context, v Resp) error {
 		}
 	}
 	c.sent++
-	return c.client.send(message[Resp]{Header: Header{Number: c.header.Number, Kind: KindItem}, value: v})
+	return nil
 }
 
-func cmpErr(errs ...error) error {
+// firstError returns the first error.
+func firstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -79,6 +89,9 @@ func (c *Call[Req, Resp]) answer(v Resp, err error) {
 	m := message[Resp]{Header: Header{Number: c.header.Number, Kind: KindResponse}, value: v}
 	if err == nil && c.server.stream != nil {
 		m.Kind = KindEnd
+	}
+	if c.answered {
+		return
 	}
 	if err == nil && c.header.Kind != KindSend {
 		err = c.client.send(m)

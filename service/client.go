@@ -47,11 +47,11 @@ type Client[Req, Resp any] struct {
 	cancel  context.CancelFunc
 	loops   sync.WaitGroup
 
-	mu       sync.Mutex
-	closed   bool
-	conns    []*conn[Req, Resp] // in the order of their keys
-	mismatch error              // why the last server that was refused was refused
-	changed  chan struct{}      // closed and replaced when conns or mismatch changed
+	mu      sync.Mutex
+	closed  bool
+	conns   []*conn[Req, Resp] // in the order of their keys
+	refusal error              // why the last server that is not connected is not
+	changed chan struct{}      // closed and replaced when conns or refusal changed
 }
 
 // NewClient creates a client. It returns when the connections to existing servers are made, or after a second if one of them does not
@@ -111,7 +111,7 @@ func (c *Client[Req, Resp]) awaitConnected(ctx context.Context) error {
 	defer cancel()
 	for {
 		c.mu.Lock()
-		changed, mismatch := c.changed, c.mismatch
+		changed, refusal := c.changed, c.refusal
 		connecting, ready := 0, 0
 		for _, k := range c.conns {
 			switch k.phase {
@@ -124,7 +124,7 @@ func (c *Client[Req, Resp]) awaitConnected(ctx context.Context) error {
 		c.mu.Unlock()
 		if connecting == 0 {
 			if ready == 0 {
-				return mismatch
+				return refusal
 			}
 			return nil
 		}
@@ -160,10 +160,11 @@ func (c *Client[Req, Resp]) found(id topic.PublisherID, info ServerInfo) {
 		return
 	}
 	if err := c.checkTypes(info); err != nil {
-		c.mismatch = err
+		c.refusal = err
 		c.signal()
 		return
 	}
+	c.refusal = nil
 	k := newConn(c, id, info)
 	c.conns = append(c.conns, k)
 	slices.SortFunc(c.conns, func(a, b *conn[Req, Resp]) int { return cmp.Compare(a.info.Key, b.info.Key) })
@@ -226,7 +227,7 @@ func (c *Client[Req, Resp]) serverEnded(id topic.PublisherID) {
 			gone = k
 		}
 	}
-	c.mismatch = nil
+	c.refusal = nil
 	c.mu.Unlock()
 	if gone != nil {
 		gone.serverEnded()
@@ -257,15 +258,15 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 				}
 			}
 		}
-		changed, mismatch, closed := c.changed, c.mismatch, c.closed
+		changed, refusal, closed := c.changed, c.refusal, c.closed
 		c.mu.Unlock()
 		switch {
 		case closed:
 			return nil, c.fail(nil, errClientClosed, "")
 		case best != nil:
 			return best, nil
-		case !connecting && mismatch != nil:
-			return nil, mismatch
+		case !connecting && refusal != nil && !wait:
+			return nil, refusal
 		case !connecting && !wait:
 			return nil, c.fail(nil, ErrNoServer, "start one, or wait with WaitForServer or the option Wait")
 		}

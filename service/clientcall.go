@@ -23,31 +23,44 @@ func (c *Client[Req, Resp]) Call(ctx context.Context, req Req) (resp Resp, err e
 
 // CallRaw is Call for a response that is read in place. The caller releases it.
 func (c *Client[Req, Resp]) CallRaw(ctx context.Context, req Req) (Response[Resp], error) {
-	return c.call(ctx, func(k *conn[Req, Resp], h Header) (int, error) { return k.publish(ctx, h, req) })
-}
-
-func (c *Client[Req, Resp]) call(ctx context.Context, publish func(*conn[Req, Resp], Header) (int, error)) (Response[Resp], error) {
 	for {
 		k, err := c.choose(ctx, c.opts.Wait)
 		if err != nil {
 			return Response[Resp]{}, err
 		}
-		i, number, role, err := k.begin(ctx, KindCall, publish)
-		if errors.Is(err, ErrBusy) && k.drain() {
-			i, number, role, err = k.begin(ctx, KindCall, publish)
+		r, err := k.call(ctx, func(h Header) (int, error) { return k.publish(ctx, h, req) })
+		if !k.movable(err) {
+			return r, err
 		}
-		if err == nil {
-			var a arrival[Resp]
-			if a, err = k.await(ctx, i, number, role); err == nil {
-				k.end(i, number)
-				return Response[Resp]{k, a.sample}, k.check(a)
-			}
-		}
-		if k.info.Group && errors.Is(err, ErrNotStarted) && len(c.Servers()) > 0 {
-			continue // another server of the group takes it
-		}
+	}
+}
+
+// movable reports whether another server can take a request that this one has not started.
+func (k *conn[Req, Resp]) movable(err error) bool {
+	return err != nil && k.info.Group && errors.Is(err, ErrNotStarted) && len(k.client.Servers()) > 0
+}
+
+// call makes one call at one server.
+func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, error)) (Response[Resp], error) {
+	i, number, role, err := k.beginOrDrain(ctx, KindCall, publish)
+	if err != nil {
 		return Response[Resp]{}, err
 	}
+	a, err := k.await(ctx, i, number, role)
+	if err != nil {
+		return Response[Resp]{}, err
+	}
+	k.end(i, number)
+	return Response[Resp]{k, a.sample}, k.check(a)
+}
+
+// beginOrDrain is begin. If no slot is free, it takes late responses first.
+func (k *conn[Req, Resp]) beginOrDrain(ctx context.Context, kind Kind, publish func(Header) (int, error)) (i int, number uint64, role bool, err error) {
+	i, number, role, err = k.begin(ctx, kind, publish)
+	if errors.Is(err, ErrBusy) && k.drain() {
+		return k.begin(ctx, kind, publish)
+	}
+	return i, number, role, err
 }
 
 // check returns the error that a response stands for, and then releases it.
@@ -121,7 +134,7 @@ func (k *conn[Req, Resp]) deadline(ctx context.Context) int64 {
 }
 
 // begin takes a slot and publishes a request. role says that this goroutine receives.
-func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(*conn[Req, Resp], Header) (int, error)) (i int, number uint64, role bool, err error) {
+func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Header) (int, error)) (i int, number uint64, role bool, err error) {
 	h := Header{Kind: kind, Deadline: k.deadline(ctx)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -134,7 +147,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(*co
 	i = k.free[len(k.free)-1]
 	k.calls++
 	h.Number = k.calls<<slotBits | uint64(i)
-	if _, err := publish(k, h); err != nil {
+	if _, err := publish(h); err != nil {
 		return 0, 0, false, fmt.Errorf("call %q: %w", k.client.name, err)
 	}
 	failpoint.At("call.request")
@@ -210,6 +223,7 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 	})
 	if err == nil && h.Kind == KindClosed && m.Publisher().Participant == k.info.Server.ID {
 		m.Release()
+		k.closed = true
 		k.client.spawn(func() { k.fail(errServerClosed) })
 		return a, false
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/topic"
@@ -46,6 +47,7 @@ type conn[Req, Resp any] struct {
 	mu        sync.Mutex
 	err       error  // why the connection failed; nil while it works
 	died      bool   // the server closed or died; err follows when its last response was taken
+	closed    bool   // the server said that it has answered all that it took
 	sequence  uint64 // of the last request
 	taken     uint64 // sequence that the server has taken, as known here
 	calls     uint64 // number of calls so far
@@ -82,26 +84,53 @@ func newConn[Req, Resp any](c *Client[Req, Resp], id topic.PublisherID, info Ser
 	return k
 }
 
-// connect makes the rings and introduces the client to the server.
+// welcomeTimeout bounds the wait for a server to answer a client that introduces itself. retryInterval follows.
+const (
+	welcomeTimeout = 5 * time.Second
+	retryInterval  = time.Second
+)
+
+// connect makes the rings and introduces the client to the server. If that fails while the server is there, it tries again.
 func (k *conn[Req, Resp]) connect() {
-	err := k.makeRings(k.client.ctx)
-	if err == nil {
-		_, err = k.control.Publish(k.client.ctx, control{slot: helloSlot, requests: k.requests.ID().Number, number: uint64(len(k.slots))}.bytes())
-		failpoint.At("connect.hello")
-	}
-	if err == nil {
-		err = k.awaitWelcome(k.client.ctx)
-	}
 	c := k.client
+	err := k.introduce()
 	c.mu.Lock()
 	if err == nil && k.phase == connConnecting {
 		k.phase = connReady
 	}
+	if err != nil && !c.closed {
+		c.refusal = c.fail(k, ErrNoServer, "the connection to it cannot be made: "+err.Error())
+	}
 	c.signal()
 	c.mu.Unlock()
-	if err != nil {
-		k.fail(err)
+	if err == nil {
+		return
 	}
+	k.fail(err)
+	select {
+	case <-time.After(retryInterval):
+	case <-c.ctx.Done():
+		return
+	}
+	k.mu.Lock()
+	died := k.died
+	k.mu.Unlock()
+	if !died {
+		c.found(k.announcement, k.info)
+	}
+}
+
+func (k *conn[Req, Resp]) introduce() error {
+	ctx, cancel := context.WithTimeout(k.client.ctx, welcomeTimeout)
+	defer cancel()
+	if err := k.makeRings(ctx); err != nil {
+		return err
+	}
+	if _, err := k.control.Publish(ctx, control{slot: helloSlot, requests: k.requests.ID().Number, number: uint64(len(k.slots))}.bytes()); err != nil {
+		return err
+	}
+	failpoint.At("connect.hello")
+	return k.awaitWelcome(ctx)
 }
 
 func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
@@ -208,6 +237,9 @@ func (k *conn[Req, Resp]) fail(err error) {
 	if k.err != nil {
 		k.mu.Unlock()
 		return
+	}
+	if k.closed && !errors.Is(err, os.ErrClosed) {
+		err = errServerClosed
 	}
 	k.err = err
 	var taken uint64

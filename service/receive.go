@@ -39,7 +39,7 @@ func (s *Server[Req, Resp]) take(w *worker, m topic.Sample[message[Req]]) {
 	err := m.Read(func(b []byte) error {
 		h, value, err := ParseHeader(b)
 		if err != nil || !h.Kind.isRequest() {
-			return cmpErr(err, fmt.Errorf("take a request: its kind is %v", h.Kind))
+			return firstError(err, fmt.Errorf("take a request: its kind is %v", h.Kind))
 		}
 		header = h
 		if s.raw {

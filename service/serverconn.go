@@ -108,7 +108,7 @@ func (c *serverConn[Req, Resp]) open(h Header) (call *Call[Req, Resp], code int3
 		call.ctx.reset(clk, h.Deadline)
 	}
 	slot.spare, slot.call = nil, call
-	call.header, call.sent, call.credit, call.granted = h, 0, Window, nil
+	call.header, call.sent, call.answered, call.credit, call.granted = h, 0, false, Window, nil
 	if mine {
 		call.credit = max(call.credit, slot.state.credit)
 	}

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"iter"
 )
 
@@ -28,29 +27,18 @@ func (c *Client[Req, Resp]) Stream(ctx context.Context, req Req) iter.Seq2[Resp,
 // StreamRaw is Stream for responses that are read in place. The caller releases each, also after a later one has come.
 func (c *Client[Req, Resp]) StreamRaw(ctx context.Context, req Req) iter.Seq2[Response[Resp], error] {
 	return func(yield func(Response[Resp], error) bool) {
-		k, s, err := c.openStream(ctx, req)
-		if err != nil {
-			yield(Response[Resp]{}, err)
-			return
-		}
-		defer func() { s.leave(ctx) }()
 		for {
-			a, err := s.next(ctx)
-			if err == nil && a.header.Kind == KindError {
-				err = k.check(a)
-			}
-			switch {
-			case err != nil:
+			s, err := c.openStream(ctx, req)
+			if err != nil {
 				yield(Response[Resp]{}, err)
 				return
-			case a.header.Kind == KindEnd:
-				a.sample.Release()
+			}
+			if err := s.yieldAll(ctx, yield); !s.conn.movable(err) || s.taken > 0 {
+				if err != nil {
+					yield(Response[Resp]{}, err)
+				}
 				return
 			}
-			if !yield(Response[Resp]{k, a.sample}, nil) {
-				return
-			}
-			s.took()
 		}
 	}
 }
@@ -66,21 +54,37 @@ type stream[Req, Resp any] struct {
 	over    bool   // the slot is no longer this stream's
 }
 
-func (c *Client[Req, Resp]) openStream(ctx context.Context, req Req) (*conn[Req, Resp], *stream[Req, Resp], error) {
-	publish := func(k *conn[Req, Resp], h Header) (int, error) { return k.publish(ctx, h, req) }
+func (c *Client[Req, Resp]) openStream(ctx context.Context, req Req) (*stream[Req, Resp], error) {
+	k, err := c.choose(ctx, c.opts.Wait)
+	if err != nil {
+		return nil, err
+	}
+	i, number, role, err := k.beginOrDrain(ctx, KindStream, func(h Header) (int, error) { return k.publish(ctx, h, req) })
+	if err != nil {
+		return nil, err
+	}
+	return &stream[Req, Resp]{conn: k, slot: i, number: number, role: role, granted: Window}, nil
+}
+
+// yieldAll yields the responses until the end, an error, or the caller leaves the loop.
+func (s *stream[Req, Resp]) yieldAll(ctx context.Context, yield func(Response[Resp], error) bool) error {
+	defer func() { s.leave(ctx) }()
 	for {
-		k, err := c.choose(ctx, c.opts.Wait)
+		a, err := s.next(ctx)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		i, number, role, err := k.begin(ctx, KindStream, publish)
-		if errors.Is(err, ErrBusy) && k.drain() {
-			i, number, role, err = k.begin(ctx, KindStream, publish)
+		switch a.header.Kind {
+		case KindError:
+			return s.conn.check(a)
+		case KindEnd:
+			a.sample.Release()
+			return nil
 		}
-		if err != nil {
-			return nil, nil, err
+		if !yield(Response[Resp]{s.conn, a.sample}, nil) {
+			return nil
 		}
-		return k, &stream[Req, Resp]{conn: k, slot: i, number: number, role: role, granted: Window}, nil
+		s.took()
 	}
 }
 
