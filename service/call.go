@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
@@ -116,3 +117,12 @@ func (c *Call[Req, Resp]) answer(v Resp, err error) {
 		c.client.sendError(c.header, err)
 	}
 }
+
+// spares holds a call of a []byte request to be used again. More than one is needed only while handlers overlap.
+type spares[Req, Resp any] struct {
+	one atomic.Pointer[Call[Req, Resp]]
+}
+
+func (s *spares[Req, Resp]) take() *Call[Req, Resp] { return s.one.Swap(nil) }
+
+func (s *spares[Req, Resp]) put(c *Call[Req, Resp]) { s.one.Store(c) }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
@@ -13,6 +14,8 @@ type callContext struct {
 	clock    clock.Clock
 	deadline int64 // in nanoseconds of CLOCK_MONOTONIC; 0 = none
 
+	observed atomic.Bool // Done was called: done and timer may be in use
+
 	mu    sync.Mutex
 	err   error // context.Canceled or context.DeadlineExceeded once it has ended
 	cause error
@@ -20,11 +23,10 @@ type callContext struct {
 	timer *time.Timer   // runs if there is a deadline and done was made
 }
 
-// reset makes the context that of another call. It reports false if it was observed, so that a goroutine may still wait for it.
+// reset makes the context that of another call, which the server does not know yet. It reports false if it was observed, so that a
+// goroutine may still wait for it.
 func (c *callContext) reset(clk clock.Clock, deadline int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done != nil {
+	if c.observed.Load() {
 		return false
 	}
 	c.clock, c.deadline, c.err, c.cause = clk, deadline, nil, nil
@@ -33,10 +35,7 @@ func (c *callContext) reset(clk clock.Clock, deadline int64) bool {
 
 // finish ends the context after its handler has returned.
 func (c *callContext) finish() {
-	c.mu.Lock()
-	observed := c.done != nil
-	c.mu.Unlock()
-	if observed {
+	if c.observed.Load() {
 		c.end(context.Canceled, nil)
 	}
 }
@@ -74,6 +73,7 @@ func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
+		c.observed.Store(true)
 		c.done = make(chan struct{})
 		switch {
 		case c.err != nil:

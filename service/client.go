@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
@@ -46,6 +47,8 @@ type Client[Req, Resp any] struct {
 	ctx     context.Context           // ends with Close
 	cancel  context.CancelFunc
 	loops   sync.WaitGroup
+
+	only atomic.Pointer[conn[Req, Resp]] // the connection, if there is exactly one and it is ready
 
 	mu      sync.Mutex
 	closed  bool
@@ -167,6 +170,7 @@ func (c *Client[Req, Resp]) found(id topic.PublisherID, info ServerInfo) {
 	c.refusal = nil
 	k := newConn(c, id, info)
 	c.conns = append(c.conns, k)
+	c.setOnly()
 	slices.SortFunc(c.conns, func(a, b *conn[Req, Resp]) int { return cmp.Compare(a.info.Key, b.info.Key) })
 	c.loops.Go(k.connect) // not closed: checked above
 }
@@ -214,8 +218,18 @@ func endpointOf(name string, id registry.EndpointID, t serde.Type) registry.Endp
 
 // signal wakes those that wait for a change. Called with mu held.
 func (c *Client[Req, Resp]) signal() {
+	c.setOnly()
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// setOnly follows a change of the connections. Called with mu held.
+func (c *Client[Req, Resp]) setOnly() {
+	if len(c.conns) == 1 && c.conns[0].phase == connReady && !c.closed {
+		c.only.Store(c.conns[0])
+	} else {
+		c.only.Store(nil)
+	}
 }
 
 // serverEnded is called when a server has closed or died.
@@ -244,6 +258,9 @@ func (c *Client[Req, Resp]) remove(k *conn[Req, Resp]) {
 
 // choose returns the connection with the fewest open calls.
 func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, Resp], error) {
+	if k := c.only.Load(); k != nil {
+		return k, nil
+	}
 	for {
 		c.mu.Lock()
 		var best *conn[Req, Resp]

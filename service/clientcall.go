@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
@@ -50,7 +51,6 @@ func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, e
 	if err != nil {
 		return Response[Resp]{}, err
 	}
-	k.end(i, number)
 	return Response[Resp]{k, a.sample}, k.check(a)
 }
 
@@ -155,14 +155,14 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 	k.free = k.free[:len(k.free)-1]
 	k.open.Add(1)
 	s := &k.slots[i]
-	s.number, s.sequence, s.abandoned, s.waiting = h.Number, k.sequence, false, false
+	s.number, s.sequence, s.abandoned = h.Number, k.sequence, false
 	role = !k.receiving
 	k.receiving = true
-	s.waiting = !role
+	k.setWaiting(s, !role)
 	return i, h.Number, role, nil
 }
 
-// await waits for the next response of a call. On error the call has ended.
+// await waits for the next response of a call. With an error or the last response the call has ended, and its slot is free or will be.
 func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role bool) (arrival[Resp], error) {
 	s := &k.slots[i]
 	for {
@@ -181,7 +181,7 @@ func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role 
 			switch {
 			case a.role:
 				role = true
-			case a.err != nil:
+			case a.err != nil || a.header.Kind.isLast():
 				k.end(i, number)
 				return a, a.err
 			default:
@@ -196,7 +196,7 @@ func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role 
 // receive receives for all callers, until the response of this call comes. Then the role is another goroutine's.
 func (k *conn[Req, Resp]) receive(ctx context.Context, i int, number uint64) (a arrival[Resp], err error) {
 	for {
-		m, err := k.responses.Receive(ctx)
+		m, err := k.poller.receive(ctx)
 		if err != nil {
 			return a, err
 		}
@@ -234,35 +234,45 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 	}
 	a = arrival[Resp]{sample: m, header: h}
 	s := &k.slots[j]
-	switch {
-	case h.Number == number:
-		return a, true
-	case s.abandoned:
-		m.Release()
-		if h.Kind.isLast() {
-			k.freeSlot(j)
-		}
-	default:
+	if h.Number != number && !s.abandoned {
 		select {
 		case s.arrived <- a:
-			s.waiting = false
+			k.setWaiting(s, false)
 		default: // more than the window: the server breaks the protocol
 			m.Release()
 		}
+		return a, false // the goroutine that gets it frees the slot
 	}
-	return a, false
+	if h.Kind.isLast() {
+		k.freeSlot(j)
+	}
+	if h.Number != number {
+		m.Release()
+	}
+	return a, h.Number == number
 }
 
 // handOver gives the role to another goroutine that waits, if there is one. Called with mu held.
 func (k *conn[Req, Resp]) handOver() {
-	for i := range k.slots {
-		if s := &k.slots[i]; s.number != 0 && s.waiting {
-			s.waiting = false
-			s.arrived <- arrival[Resp]{role: true}
-			return
+	if k.waiting == 0 {
+		k.receiving = false
+		return
+	}
+	i := slices.IndexFunc(k.slots, func(s slot[Resp]) bool { return s.waiting })
+	k.setWaiting(&k.slots[i], false)
+	k.slots[i].arrived <- arrival[Resp]{role: true}
+}
+
+// setWaiting says whether a goroutine waits for a slot without the role. Called with mu held.
+func (k *conn[Req, Resp]) setWaiting(s *slot[Resp], waiting bool) {
+	if waiting != s.waiting {
+		s.waiting = waiting
+		if waiting {
+			k.waiting++
+		} else {
+			k.waiting--
 		}
 	}
-	k.receiving = false
 }
 
 // freeSlot makes a slot that of no call. Called with mu held.
@@ -285,7 +295,7 @@ func (k *conn[Req, Resp]) end(i int, number uint64) {
 func (k *conn[Req, Resp]) abandon(ctx context.Context, i int, number uint64, err error) (arrival[Resp], error) {
 	k.mu.Lock()
 	s := &k.slots[i]
-	s.waiting = false
+	k.setWaiting(s, false)
 	for {
 		select {
 		case a := <-s.arrived:
@@ -293,13 +303,11 @@ func (k *conn[Req, Resp]) abandon(ctx context.Context, i int, number uint64, err
 			case a.role:
 				k.handOver()
 				continue
-			case a.err != nil:
+			case a.err != nil || a.header.Kind.isLast():
 				k.freeSlot(i)
-				k.mu.Unlock()
-				return a, a.err
 			}
 			k.mu.Unlock()
-			return a, nil
+			return a, a.err
 		default:
 		}
 		break

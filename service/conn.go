@@ -42,7 +42,8 @@ type conn[Req, Resp any] struct {
 	requests  *topic.Publisher[message[Req]]
 	control   *topic.Publisher[[]byte]
 	responses *topic.Subscriber[message[Resp]]
-	depth     uint64 // of the ring of requests
+	poller    poller[message[Resp]] // of responses
+	depth     uint64                // of the ring of requests
 
 	mu        sync.Mutex
 	err       error  // why the connection failed; nil while it works
@@ -54,6 +55,7 @@ type conn[Req, Resp any] struct {
 	slots     []slot[Resp]
 	free      []int
 	receiving bool // a goroutine has the role
+	waiting   int  // goroutines that wait without it
 }
 
 // A slot is the place of an open call.
@@ -144,7 +146,7 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	}
 	failpoint.At("connect.requests")
 	responses, err := topic.NewSubscriber(ctx, c.p, topicOf(c.name, segmentResponse, requests.ID().String()), &topic.SubscriberOptions[message[Resp]]{
-		Codec: c.responses, MaxHeld: maxHeld, Spin: c.opts.Spin, Ended: k.responsesEnded,
+		Codec: c.responses, MaxHeld: maxHeld, Spin: -1, Ended: k.responsesEnded,
 	})
 	if err != nil {
 		return errors.Join(err, requests.Close())
@@ -166,6 +168,7 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.requests, k.responses, k.control = requests, responses, control
+	k.poller = newPoller(responses, c.opts.Spin)
 	if k.err != nil {
 		return k.err // it failed meanwhile
 	}
@@ -232,6 +235,7 @@ var (
 func (k *conn[Req, Resp]) fail(err error) {
 	k.client.mu.Lock()
 	k.phase = connFailed
+	k.client.setOnly()
 	k.client.mu.Unlock()
 	k.mu.Lock()
 	if k.err != nil {
@@ -251,7 +255,7 @@ func (k *conn[Req, Resp]) fail(err error) {
 		if s.number == 0 || s.abandoned {
 			continue
 		}
-		s.waiting = false
+		k.setWaiting(s, false)
 		select {
 		case s.arrived <- arrival[Resp]{err: k.resultOf(s.sequence, taken)}:
 		default: // the stream has ended already

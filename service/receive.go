@@ -14,7 +14,7 @@ import (
 
 // receive takes one request and handles it.
 func (s *Server[Req, Resp]) receive(w *worker) bool {
-	m, err := s.requests.Receive(s.ctx)
+	m, err := s.poller.receive(s.ctx)
 	if err != nil {
 		if s.ctx.Err() == nil && errors.As(err, new(*topic.LimitError)) { // handlers hold all requests that a server can
 			time.Sleep(time.Millisecond)
@@ -63,7 +63,7 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 		c.refuse(h, codeBadRequest, fmt.Sprintf("the server takes calls with %s", map[bool]string{true: "any number of responses; use Stream", false: "one response; use Call"}[s.stream != nil]))
 		return
 	}
-	call, code, err := c.open(h)
+	call, code, err := c.open(h, s.spares.take())
 	switch {
 	case err != nil:
 		s.figures.refused.Add(1)
@@ -97,7 +97,12 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 	s.figures.count(w.end())
 	c.leave(call)
 	call.answer(v, err)
-	c.keep(call)
+	call.ctx.finish()
+	if s.raw {
+		var none Req
+		call.request = none
+		s.spares.put(call)
+	}
 }
 
 // interrupted ends a call whose handler was aborted.

@@ -59,12 +59,14 @@ type Server[Req, Resp any] struct {
 
 	registration *registration
 	requests     *topic.Subscriber[message[Req]]
+	poller       poller[message[Req]] // of requests
 	control      *topic.Subscriber[[]byte]
 	work         workers
 	figures      figures
 
-	clock clock.Clock
-	last  atomic.Pointer[serverConn[Req, Resp]] // whose request was taken last
+	clock  clock.Clock
+	spares spares[Req, Resp]
+	last   atomic.Pointer[serverConn[Req, Resp]] // whose request was taken last
 
 	ctx    context.Context // ends with Close; not that of handlers
 	cancel context.CancelFunc
@@ -136,11 +138,12 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 		return nil, err
 	}
 	s.requests, err = topic.NewSubscriber(ctx, p, topicOf(name, segmentRequest, keyName(d.Key)), &topic.SubscriberOptions[message[Req]]{
-		Codec: requests, Lossless: true, Spin: s.opts.Spin,
+		Codec: requests, Lossless: true, Spin: -1,
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.poller = newPoller(s.requests, s.opts.Spin)
 	if err := s.figures.start(ctx, p, name); err != nil {
 		return nil, err
 	}

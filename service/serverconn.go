@@ -29,7 +29,6 @@ type serverConn[Req, Resp any] struct {
 type serverSlot[Req, Resp any] struct {
 	state control
 	call  *Call[Req, Resp]
-	spare *Call[Req, Resp] // of an earlier request, to be used again
 }
 
 func (c *serverConn[Req, Resp]) close() error {
@@ -82,8 +81,8 @@ func (c *Call[Req, Resp]) wake() {
 }
 
 // open makes a request a running call, unless the client has left or the request breaks the rules of its slot. It returns the code of an
-// answer if the call must not run.
-func (c *serverConn[Req, Resp]) open(h Header) (call *Call[Req, Resp], code int32, err error) {
+// answer if the call must not run. spare is a call to be used again, or nil.
+func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Call[Req, Resp], code int32, err error) {
 	i := slotOf(h.Number)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,13 +101,12 @@ func (c *serverConn[Req, Resp]) open(h Header) (call *Call[Req, Resp], code int3
 	if h.Deadline != 0 && clk.Now() >= h.Deadline {
 		return nil, codeDeadline, nil
 	}
-	call = slot.spare
-	if call == nil || !call.ctx.reset(clk, h.Deadline) {
-		call = &Call[Req, Resp]{server: c.server, client: c}
+	if call = spare; call == nil || !call.ctx.reset(clk, h.Deadline) {
+		call = &Call[Req, Resp]{server: c.server}
 		call.ctx.reset(clk, h.Deadline)
 	}
-	slot.spare, slot.call = nil, call
-	call.header, call.sent, call.answered, call.credit, call.granted = h, 0, false, Window, nil
+	slot.call = call
+	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, Window, nil
 	if mine {
 		call.credit = max(call.credit, slot.state.credit)
 	}
@@ -124,19 +122,6 @@ func (c *serverConn[Req, Resp]) leave(call *Call[Req, Resp]) {
 	if slot := &c.slots[slotOf(call.header.Number)]; slot.call == call {
 		slot.call = nil
 	}
-}
-
-// keep has a call of a []byte request used again, after its answer.
-func (c *serverConn[Req, Resp]) keep(call *Call[Req, Resp]) {
-	call.ctx.finish()
-	if !c.server.raw {
-		return
-	}
-	var none Req
-	call.request = none
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.slots[slotOf(call.header.Number)].spare = call
 }
 
 func (c *serverConn[Req, Resp]) hasCredit(call *Call[Req, Resp]) bool {

@@ -97,7 +97,7 @@ func (s *stream[Req, Resp]) next(ctx context.Context) (arrival[Resp], error) {
 		if len(slot.arrived) == 0 {
 			s.role = !k.receiving
 			k.receiving = true
-			slot.waiting = !s.role
+			k.setWaiting(slot, !s.role)
 		}
 		k.mu.Unlock()
 	}
@@ -108,10 +108,7 @@ func (s *stream[Req, Resp]) next(ctx context.Context) (arrival[Resp], error) {
 		s.over = true
 		return a, err
 	}
-	if a.header.Kind.isLast() {
-		s.over = true
-		k.end(s.slot, s.number)
-	}
+	s.over = a.header.Kind.isLast()
 	return a, nil
 }
 
@@ -144,7 +141,6 @@ func (s *stream[Req, Resp]) leave(ctx context.Context) {
 		}
 		a.sample.Release()
 		if a.header.Kind.isLast() {
-			k.end(s.slot, s.number)
 			return
 		}
 	}
