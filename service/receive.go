@@ -203,7 +203,7 @@ func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
 		s.figures.refused.Add(1)
 		return // the client sees that no responses come, and tries again or gives up
 	}
-	failpoint.At("serve.connect")
+	failpoint.At("connect.accept")
 	s.mu.Lock()
 	if s.clients[c.requests] == c {
 		c.responses = pub

@@ -42,11 +42,11 @@ func register(ctx context.Context, p *topic.Participant, d Description) (_ *regi
 	if err := r.publish(ctx); err != nil {
 		return nil, err
 	}
-	failpoint.At("serve.announce")
+	failpoint.At("register.announce")
 	if err := refuseOthers(ctx, p, d, func(other Description) bool { return other.Serving || other.Key < d.Key }); err != nil {
 		return nil, err
 	}
-	failpoint.At("serve.check")
+	failpoint.At("register.check")
 	return r, nil
 }
 
@@ -54,7 +54,7 @@ func register(ctx context.Context, p *topic.Participant, d Description) (_ *regi
 func (r *registration) serve(ctx context.Context) error {
 	r.d.Serving = true
 	err := r.publish(ctx)
-	failpoint.At("serve.serving")
+	failpoint.At("register.serving")
 	return err
 }
 

@@ -192,6 +192,7 @@ func (c *serverConn[Req, Resp]) sendError(h Header, err error) {
 func (c *serverConn[Req, Resp]) sendClosed() {
 	if c.responses != nil {
 		c.send(message[Resp]{Header: Header{Kind: KindClosed}}) // an error: the participant closed first
+		failpoint.At("serve.closed")
 	}
 }
 
