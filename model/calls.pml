@@ -164,7 +164,7 @@ inline takeresponse() {
 		wrongcall = response[next] != number;
 		assert(!wrongcall);
 		inuse = 0; waiting = false; number = 0
-	:: response[next] != number && response[next] == inuse -> inuse = 0 /* of a call that nobody waits for */
+	:: response[next] != number && response[next] == inuse -> inuse = 0 /* of a call that the client has cancelled */
 	:: else
 	fi
 }

@@ -58,7 +58,7 @@ type Client[Req, Resp any] struct {
 }
 
 // NewClient creates a client. It returns when the connections to existing servers are made, or after a second if one of them does not
-// answer. No server needs to exist. A server of other types is a *TypeMismatchError. ctx bounds only this.
+// answer. No server needs to exist. A server of other types is a *topic.TypeMismatchError. ctx bounds only this.
 func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name string, opts *ClientOptions[Req, Resp]) (_ *Client[Req, Resp], err error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func (c *Client[Req, Resp]) checkTypes(info ServerInfo) error {
 
 // named adds the server's process to a mismatch of types.
 func named(err error, server registry.Participant) error {
-	var e *TypeMismatchError
+	var e *topic.TypeMismatchError
 	if errors.As(err, &e) {
 		for _, t := range []*registry.TypeRef{&e.Publisher, &e.Subscription} {
 			if t.EndpointID.Participant == server.ID {

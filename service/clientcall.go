@@ -155,7 +155,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 	k.free = k.free[:len(k.free)-1]
 	k.open.Add(1)
 	s := &k.slots[i]
-	s.number, s.sequence, s.abandoned = h.Number, k.sequence, false
+	s.number, s.sequence, s.unwanted = h.Number, k.sequence, false
 	role = !k.receiving
 	k.receiving = true
 	k.setWaiting(s, !role)
@@ -174,7 +174,7 @@ func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role 
 			k.mu.Lock()
 			k.handOver()
 			k.mu.Unlock()
-			return k.abandon(ctx, i, number, err)
+			return k.leave(ctx, i, number, err)
 		}
 		select {
 		case a := <-s.arrived:
@@ -188,7 +188,7 @@ func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role 
 				return a, nil
 			}
 		case <-ctx.Done():
-			return k.abandon(ctx, i, number, ctx.Err())
+			return k.leave(ctx, i, number, ctx.Err())
 		}
 	}
 }
@@ -234,7 +234,7 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 	}
 	a = arrival[Resp]{sample: m, header: h}
 	s := &k.slots[j]
-	if h.Number != number && !s.abandoned {
+	if h.Number != number && !s.unwanted {
 		select {
 		case s.arrived <- a:
 			k.setWaiting(s, false)
@@ -291,8 +291,8 @@ func (k *conn[Req, Resp]) end(i int, number uint64) {
 	}
 }
 
-// abandon ends the wait of a call whose ctx ended, or whose connection failed. A response that has arrived meanwhile counts.
-func (k *conn[Req, Resp]) abandon(ctx context.Context, i int, number uint64, err error) (arrival[Resp], error) {
+// leave ends the wait of a call whose ctx ended, or whose connection failed. A response that has arrived meanwhile counts.
+func (k *conn[Req, Resp]) leave(ctx context.Context, i int, number uint64, err error) (arrival[Resp], error) {
 	k.mu.Lock()
 	s := &k.slots[i]
 	k.setWaiting(s, false)
@@ -318,7 +318,7 @@ func (k *conn[Req, Resp]) abandon(ctx context.Context, i int, number uint64, err
 		k.mu.Unlock()
 		return arrival[Resp]{}, err
 	}
-	s.abandoned = true
+	s.unwanted = true
 	k.mu.Unlock()
 	k.setControl(control{slot: uint32(i), number: number, cancelled: 1})
 	if ctx.Err() == nil {
@@ -327,7 +327,7 @@ func (k *conn[Req, Resp]) abandon(ctx context.Context, i int, number uint64, err
 	return arrival[Resp]{}, k.client.fail(k, ctx.Err(), "the handler's context is cancelled")
 }
 
-// drain takes the responses that nobody waits for, to free their slots. It reports whether it took any.
+// drain takes the responses that no goroutine waits for, to free their slots. It reports whether it took any.
 func (k *conn[Req, Resp]) drain() (any bool) {
 	k.mu.Lock()
 	if k.receiving {

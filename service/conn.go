@@ -60,11 +60,11 @@ type conn[Req, Resp any] struct {
 
 // A slot is the place of an open call.
 type slot[Resp any] struct {
-	number    uint64 // of the call; 0 = free
-	sequence  uint64 // of its request
-	abandoned bool   // nobody waits any more; the last response frees the slot
-	waiting   bool   // a goroutine waits without the role
-	arrived   chan arrival[Resp]
+	number   uint64 // of the call; 0 = free
+	sequence uint64 // of its request
+	unwanted bool   // no goroutine waits any more; the last response frees the slot
+	waiting  bool   // a goroutine waits without the role
+	arrived  chan arrival[Resp]
 }
 
 // An arrival is what a waiting goroutine gets: a response, the error of the connection, or the role of the receiver.
@@ -214,7 +214,7 @@ func (k *conn[Req, Resp]) serverEnded() {
 		if never || connecting {
 			k.fail(errServerEnded)
 		} else {
-			k.drain() // of calls that nobody waits for; otherwise the receiving goroutine does
+			k.drain() // of calls that no goroutine waits for; otherwise the receiving goroutine does
 		}
 	})
 }
@@ -252,7 +252,7 @@ func (k *conn[Req, Resp]) fail(err error) {
 	}
 	for i := range k.slots {
 		s := &k.slots[i]
-		if s.number == 0 || s.abandoned {
+		if s.number == 0 || s.unwanted {
 			continue
 		}
 		k.setWaiting(s, false)

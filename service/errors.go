@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/topic"
 )
 
 // Results of a call that has no response, for errors.Is. The package documentation says what each means. Calls return them within a
@@ -64,9 +63,6 @@ func (e *ServerExistsError) Error() string {
 	return fmt.Sprintf("serve %q: %s, pid %d, %s, serves this name already; stop it, choose another name, or give all servers the option Group",
 		e.Service, e.Server.Unit, e.Server.PID, e.Server.Executable)
 }
-
-// TypeMismatchError says that client and server have different types of requests or responses. It names both sides.
-type TypeMismatchError = topic.TypeMismatchError
 
 // Codes of errors that the library of the server answers with. Codes of handlers are not negative.
 const (

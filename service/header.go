@@ -5,18 +5,6 @@ import (
 	"fmt"
 )
 
-// HeaderSize is the size in bytes of the header before the value in each request and response. docs/format.md has its layout.
-const HeaderSize = 32
-
-// Offsets in the header.
-const (
-	offNumber   = 0
-	offDeadline = 8
-	offKind     = 16
-	offCode     = 20
-	offReserved = 24
-)
-
 // A Kind says what a message is.
 type Kind uint32
 
@@ -58,17 +46,14 @@ type Header struct {
 	Code     int32 // of an error
 }
 
-// slotBits is the number of bits of a call number that name its slot.
-const slotBits = 16
-
 func slotOf(number uint64) int { return int(number & (1<<slotBits - 1)) }
 
 func (h Header) put(b []byte) {
-	binary.NativeEndian.PutUint64(b[offNumber:], h.Number)
-	binary.NativeEndian.PutUint64(b[offDeadline:], uint64(h.Deadline))
-	binary.NativeEndian.PutUint32(b[offKind:], uint32(h.Kind))
-	binary.NativeEndian.PutUint32(b[offCode:], uint32(h.Code))
-	binary.NativeEndian.PutUint64(b[offReserved:], 0)
+	binary.NativeEndian.PutUint64(b[hdrOffNumber:], h.Number)
+	binary.NativeEndian.PutUint64(b[hdrOffDeadline:], uint64(h.Deadline))
+	binary.NativeEndian.PutUint32(b[hdrOffKind:], uint32(h.Kind))
+	binary.NativeEndian.PutUint32(b[hdrOffCode:], uint32(h.Code))
+	binary.NativeEndian.PutUint64(b[hdrOffCode+4:], 0)
 }
 
 // ParseHeader reads the header of a request or response, and returns the bytes after it: a value or, of an error, its description.
@@ -77,49 +62,13 @@ func ParseHeader(payload []byte) (h Header, value []byte, err error) {
 		return h, nil, fmt.Errorf("parse a message of a service: it has %d bytes, the header alone has %d", len(payload), HeaderSize)
 	}
 	h = Header{
-		Number:   binary.NativeEndian.Uint64(payload[offNumber:]),
-		Deadline: int64(binary.NativeEndian.Uint64(payload[offDeadline:])),
-		Kind:     Kind(binary.NativeEndian.Uint32(payload[offKind:])),
-		Code:     int32(binary.NativeEndian.Uint32(payload[offCode:])),
+		Number:   binary.NativeEndian.Uint64(payload[hdrOffNumber:]),
+		Deadline: int64(binary.NativeEndian.Uint64(payload[hdrOffDeadline:])),
+		Kind:     Kind(binary.NativeEndian.Uint32(payload[hdrOffKind:])),
+		Code:     int32(binary.NativeEndian.Uint32(payload[hdrOffCode:])),
 	}
 	if h.Kind < KindCall || h.Kind > KindClosed {
 		return h, nil, fmt.Errorf("parse a message of a service: its kind is %d, must be %d to %d", uint32(h.Kind), KindCall, KindClosed)
 	}
 	return h, payload[HeaderSize:len(payload):len(payload)], nil
-}
-
-// A control message is the newest state of a client's call, or what the client says of itself. Its topic is keyed by slot, so that the
-// server misses none.
-type control struct {
-	slot      uint32 // of the call; helloSlot: about the client
-	requests  uint32 // number of the client's request publisher
-	number    uint64 // of the call; of a hello the number of calls that the client may have open
-	credit    uint64 // responses of the stream that the client can take, from its beginning
-	cancelled uint32 // 1: the client does not want a response any more
-}
-
-const (
-	controlSize = 32
-	helloSlot   = 1<<slotBits - 1
-)
-
-func (c control) bytes() []byte {
-	b := make([]byte, controlSize)
-	binary.NativeEndian.PutUint32(b[0:], c.slot)
-	binary.NativeEndian.PutUint32(b[4:], c.requests)
-	binary.NativeEndian.PutUint64(b[8:], c.number)
-	binary.NativeEndian.PutUint64(b[16:], c.credit)
-	binary.NativeEndian.PutUint32(b[24:], c.cancelled)
-	return b
-}
-
-func parseControl(b []byte) (c control, ok bool) {
-	if len(b) != controlSize {
-		return c, false
-	}
-	c = control{
-		slot: binary.NativeEndian.Uint32(b[0:]), requests: binary.NativeEndian.Uint32(b[4:]), number: binary.NativeEndian.Uint64(b[8:]),
-		credit: binary.NativeEndian.Uint64(b[16:]), cancelled: binary.NativeEndian.Uint32(b[24:]),
-	}
-	return c, c.slot <= helloSlot
 }

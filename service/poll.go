@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	defaultSpin  = 20 * time.Microsecond
-	pollsPerLook = 64 // polls between two looks at clock, ctx and scheduler
+	defaultSpin   = 20 * time.Microsecond
+	pollsPerCheck = 64 // polls between two checks of clock, ctx and scheduler
 )
 
 // A poller receives by TryReceive for a while before it sleeps, which finds a sample some 80 ns sooner than the spinning of Receive.
@@ -39,7 +39,7 @@ func (p poller[T]) receive(ctx context.Context) (topic.Sample[T], error) {
 		if ok || err != nil {
 			return s, err
 		}
-		if polls%pollsPerLook != 0 {
+		if polls%pollsPerCheck != 0 {
 			continue
 		}
 		switch {

@@ -135,7 +135,7 @@ func (s *stream[Req, Resp]) leave(ctx context.Context) {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	for {
-		a, err := k.abandon(ended, s.slot, s.number, context.Canceled)
+		a, err := k.leave(ended, s.slot, s.number, context.Canceled)
 		if err != nil {
 			return
 		}
