@@ -114,7 +114,7 @@ func (c *Call[Req, Resp]) answer(v Resp, err error) {
 	}
 	c.server.figures.failed.Add(1)
 	if c.header.Kind != KindSend {
-		c.client.sendError(c.header, err)
+		c.client.sendError(c, err)
 	}
 }
 

@@ -60,6 +60,13 @@ func (c *callContext) endLocked(err, cause error) {
 	}
 }
 
+// result returns the error of a context that has ended, and the cause.
+func (c *callContext) result() (err, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err, firstError(c.cause, c.err)
+}
+
 // Deadline implements context.Context.
 func (c *callContext) Deadline() (time.Time, bool) {
 	if c.deadline == 0 {

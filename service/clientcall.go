@@ -30,15 +30,15 @@ func (c *Client[Req, Resp]) CallRaw(ctx context.Context, req Req) (Response[Resp
 			return Response[Resp]{}, err
 		}
 		r, err := k.call(ctx, func(h Header) (int, error) { return k.publish(ctx, h, req) })
-		if !k.movable(err) {
+		if !k.movable(ctx, err) {
 			return r, err
 		}
 	}
 }
 
 // movable reports whether another server can take a request that this one has not started.
-func (k *conn[Req, Resp]) movable(err error) bool {
-	return err != nil && k.info.Group && errors.Is(err, ErrNotStarted) && len(k.client.Servers()) > 0
+func (k *conn[Req, Resp]) movable(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && k.info.Group && errors.Is(err, ErrNotStarted) && !errors.Is(err, context.DeadlineExceeded) && len(k.client.Servers()) > 0
 }
 
 // call makes one call at one server.
@@ -51,7 +51,7 @@ func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, e
 	if err != nil {
 		return Response[Resp]{}, err
 	}
-	return Response[Resp]{k, a.sample}, k.check(a)
+	return Response[Resp]{k, a.sample}, k.check(ctx, a)
 }
 
 // beginOrDrain is begin. If no slot is free, it takes late responses first.
@@ -64,11 +64,14 @@ func (k *conn[Req, Resp]) beginOrDrain(ctx context.Context, kind Kind, publish f
 }
 
 // check returns the error that a response stands for, and then releases it.
-func (k *conn[Req, Resp]) check(a arrival[Resp]) error {
+func (k *conn[Req, Resp]) check(ctx context.Context, a arrival[Resp]) error {
 	if a.header.Kind != KindError {
 		return nil
 	}
 	defer a.sample.Release()
+	if a.header.Code == codeEnded && ctx.Err() != nil {
+		return k.client.fail(k, ctx.Err(), "the handler's context ended")
+	}
 	m, err := a.sample.Value()
 	if err != nil {
 		return k.client.fail(k, ErrOutcomeUnknown, err.Error())

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -73,13 +74,21 @@ const (
 	codeTooLarge               // the response exceeds the server's limits
 	codeLost                   // the client did not take the responses of a stream
 	codeInternal               // another failure to answer
+	codeEnded                  // the handler returned the error of its context, which was cancelled before
+	codeOverdue                // ″, whose deadline was over before
 )
 
 // outcomes are the errors that the codes of the library stand for.
 func outcomeOf(code int32) error {
 	switch code {
-	case codeCancelled, codeDeadline, codeClosing, codeBadRequest:
+	case codeClosing, codeBadRequest:
 		return ErrNotStarted
+	case codeCancelled:
+		return fmt.Errorf("%w: %w", ErrNotStarted, context.Canceled)
+	case codeDeadline:
+		return fmt.Errorf("%w: %w", ErrNotStarted, context.DeadlineExceeded)
+	case codeOverdue:
+		return context.DeadlineExceeded
 	}
 	return ErrOutcomeUnknown
 }

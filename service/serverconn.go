@@ -174,7 +174,16 @@ func (c *serverConn[Req, Resp]) send(m message[Resp]) error {
 }
 
 // sendError answers with the error of a handler.
-func (c *serverConn[Req, Resp]) sendError(h Header, err error) {
+func (c *serverConn[Req, Resp]) sendError(call *Call[Req, Resp], err error) {
+	h := call.header
+	if ended, cause := call.ctx.result(); ended != nil && errors.Is(err, ended) {
+		code := int32(codeEnded)
+		if errors.Is(ended, context.DeadlineExceeded) {
+			code = codeOverdue
+		}
+		c.refuse(h, code, fmt.Sprintf("the handler's context ended: %v", cause))
+		return
+	}
 	var own *HandlerError
 	if !errors.As(err, &own) {
 		own = &HandlerError{Text: err.Error()}

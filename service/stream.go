@@ -33,7 +33,7 @@ func (c *Client[Req, Resp]) StreamRaw(ctx context.Context, req Req) iter.Seq2[Re
 				yield(Response[Resp]{}, err)
 				return
 			}
-			if err := s.yieldAll(ctx, yield); !s.conn.movable(err) || s.taken > 0 {
+			if err := s.yieldAll(ctx, yield); !s.conn.movable(ctx, err) || s.taken > 0 {
 				if err != nil {
 					yield(Response[Resp]{}, err)
 				}
@@ -76,7 +76,7 @@ func (s *stream[Req, Resp]) yieldAll(ctx context.Context, yield func(Response[Re
 		}
 		switch a.header.Kind {
 		case KindError:
-			return s.conn.check(a)
+			return s.conn.check(ctx, a)
 		case KindEnd:
 			a.sample.Release()
 			return nil
