@@ -69,7 +69,7 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 		s.figures.refused.Add(1)
 		return
 	case code != 0:
-		c.refuse(h, code, "it waited at the server until the client did not want it any more")
+		c.refuse(h, code, "it waited at the server, until the client did not want it or the server closed")
 		return
 	}
 	if s.raw {
@@ -154,7 +154,7 @@ func (s *Server[Req, Resp]) clientOf(requests topic.PublisherID) *serverConn[Req
 // controlLoop takes what clients say of their calls. It never waits for a handler or a client.
 func (s *Server[Req, Resp]) controlLoop() {
 	for {
-		m, err := s.control.Receive(s.ctx)
+		m, err := s.control.Receive(context.Background())
 		if err != nil {
 			return
 		}

@@ -66,7 +66,10 @@ type Server[Req, Resp any] struct {
 
 	clock  clock.Clock
 	spares spares[Req, Resp]
-	last   atomic.Pointer[serverConn[Req, Resp]] // whose request was taken last
+
+	closing atomic.Bool // set before the contexts of open calls end; no call is opened afterwards
+
+	last atomic.Pointer[serverConn[Req, Resp]] // whose request was taken last
 
 	ctx    context.Context // ends with Close; not that of handlers
 	cancel context.CancelFunc
@@ -182,6 +185,7 @@ func (s *Server[Req, Resp]) drop() error {
 	if s.registration != nil {
 		errs = append(errs, s.registration.announce.Close()) // clients send nothing any more
 	}
+	s.closing.Store(true)
 	s.cancel()
 	s.mu.Lock()
 	for _, c := range s.clients {

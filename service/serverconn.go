@@ -58,6 +58,13 @@ func (c *serverConn[Req, Resp]) update(state control) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	slot := &c.slots[state.slot]
+	if state.number < slot.state.number {
+		return // the server has fallen behind, and has the newest state of the slot already
+	}
+	if state.number == slot.state.number {
+		state.credit = max(state.credit, slot.state.credit)
+		state.cancelled = max(state.cancelled, slot.state.cancelled)
+	}
 	slot.state = state
 	call := slot.call
 	if call == nil || call.header.Number != state.number {
@@ -89,6 +96,8 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	switch {
 	case c.gone:
 		return nil, 0, errGone
+	case c.server.closing.Load():
+		return nil, codeClosing, nil
 	case i >= c.maxCalls || c.slots[i].call != nil:
 		return nil, 0, fmt.Errorf("take a request: slot %d is in use or beyond %d", i, c.maxCalls)
 	}
