@@ -102,5 +102,18 @@ func (c *callContext) Err() error {
 	return c.err
 }
 
-// Value implements context.Context.
-func (c *callContext) Value(any) any { return nil }
+// Value implements context.Context. Of a context that has ended it has what context.Cause asks for.
+func (c *callContext) Value(key any) any {
+	if c.Err() == nil {
+		return nil
+	}
+	c.mu.Lock()
+	cause := c.cause
+	c.mu.Unlock()
+	if cause == nil {
+		return nil
+	}
+	ended, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	return ended.Value(key)
+}

@@ -231,7 +231,7 @@ func (s *Server[Req, Resp]) controlEnded(from topic.PublisherID) {
 	c.mu.Lock()
 	c.gone = true
 	c.mu.Unlock()
-	c.cancelAll(errGone)
+	c.cancelAll(ErrClientGone)
 	if responses != nil {
 		responses.Close()
 	}

@@ -38,7 +38,8 @@ type ServerOptions[Req, Resp any] struct {
 }
 
 // A Handler answers a request. The response is sent if the error is nil. A *HandlerError reaches the client as it is; of other errors the
-// text does. ctx ends when the client cancels the call, its process dies, the deadline of the call is over, or the server closes.
+// text does. ctx ends when the client cancels the call, its process dies, the deadline of the call is over, or the server closes;
+// context.Cause says which.
 //
 // A handler of []byte requests must not use call or ctx after it has returned: they, and the request, then belong to a later call. A
 // handler that panics ends the program.
@@ -218,5 +219,9 @@ func (s *Server[Req, Resp]) drop() error {
 	return errors.Join(errs...)
 }
 
-// ErrServerClosed is the cause of the end of a handler's context when the server closes.
-var ErrServerClosed = errors.New("the server closes")
+// Causes of the end of a handler's context, as context.Cause returns them.
+var (
+	ErrCallCancelled = errors.New("the client cancelled the call")
+	ErrClientGone    = errors.New("the client has left or its process ended")
+	ErrServerClosed  = errors.New("the server closes")
+)

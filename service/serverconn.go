@@ -71,13 +71,11 @@ func (c *serverConn[Req, Resp]) update(state control) {
 		return
 	}
 	if state.cancelled != 0 {
-		call.ctx.end(context.Canceled, errCancelled)
+		call.ctx.end(context.Canceled, ErrCallCancelled)
 	}
 	call.credit = max(call.credit, state.credit)
 	call.wake()
 }
-
-var errCancelled = errors.New("the client cancelled the call")
 
 // wake ends the wait of a Send. Called with the conn's mu held.
 func (c *Call[Req, Resp]) wake() {
@@ -95,7 +93,7 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	defer c.mu.Unlock()
 	switch {
 	case c.gone:
-		return nil, 0, errGone
+		return nil, 0, ErrClientGone
 	case c.server.closing.Load():
 		return nil, codeClosing, nil
 	case i >= c.maxCalls || c.slots[i].call != nil:
@@ -121,8 +119,6 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	}
 	return call, 0, nil
 }
-
-var errGone = errors.New("the client has left")
 
 // leave frees the slot of a call before its answer, after which the client may use it for another one.
 func (c *serverConn[Req, Resp]) leave(call *Call[Req, Resp]) {
