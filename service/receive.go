@@ -116,6 +116,12 @@ func (s *Server[Req, Resp]) interrupted(w *worker, c *serverConn[Req, Resp], h H
 		c.slots[i].call.ctx.end(context.Canceled, err)
 		c.slots[i].call = nil
 	}
+	for call := range c.sends {
+		if call.header.Number == h.Number {
+			call.ctx.end(context.Canceled, err)
+			delete(c.sends, call)
+		}
+	}
 }
 
 // refuseRest answers the requests that wait when the server closes.
@@ -180,7 +186,7 @@ func (s *Server[Req, Resp]) controlled(from topic.PublisherID, participant regis
 	if m.slot == helloSlot {
 		if c == nil && s.clients != nil && s.byCtl[from] == nil && m.number >= 1 {
 			c = &serverConn[Req, Resp]{server: s, participant: participant, requests: requests, maxCalls: int(min(m.number, uint64(s.opts.MaxCalls)))}
-			c.slots = make([]serverSlot[Req, Resp], c.maxCalls)
+			c.slots, c.sends = make([]serverSlot[Req, Resp], c.maxCalls), map[*Call[Req, Resp]]struct{}{}
 			s.clients[requests], s.byCtl[from] = c, c
 			s.loops.Go(func() { s.connect(c) })
 		}

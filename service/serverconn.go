@@ -23,6 +23,7 @@ type serverConn[Req, Resp any] struct {
 	mu    sync.Mutex
 	gone  bool // the client has left or died
 	slots []serverSlot[Req, Resp]
+	sends map[*Call[Req, Resp]]struct{} // that run and have no slot, because they have no response
 }
 
 // A serverSlot has what the client says of the call that has this slot, and the call if it runs.
@@ -47,6 +48,9 @@ func (c *serverConn[Req, Resp]) cancelAll(cause error) {
 			call.ctx.end(context.Canceled, cause)
 			call.wake()
 		}
+	}
+	for call := range c.sends {
+		call.ctx.end(context.Canceled, cause)
 	}
 }
 
@@ -96,12 +100,16 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 		return nil, 0, ErrClientGone
 	case c.server.closing.Load():
 		return nil, codeClosing, nil
+	case h.Kind == KindSend:
 	case i >= c.maxCalls || c.slots[i].call != nil:
 		return nil, 0, fmt.Errorf("take a request: slot %d is in use or beyond %d", i, c.maxCalls)
 	}
-	slot := &c.slots[i]
-	mine := slot.state.number == h.Number
-	if mine && slot.state.cancelled != 0 {
+	var state control
+	if h.Kind != KindSend {
+		state = c.slots[i].state
+	}
+	mine := state.number == h.Number
+	if mine && state.cancelled != 0 {
 		return nil, codeCancelled, nil
 	}
 	clk := c.server.clock
@@ -112,10 +120,14 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 		call = &Call[Req, Resp]{server: c.server}
 		call.ctx.reset(clk, h.Deadline)
 	}
-	slot.call = call
+	if h.Kind == KindSend {
+		c.sends[call] = struct{}{}
+	} else {
+		c.slots[i].call = call
+	}
 	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, Window, nil
 	if mine {
-		call.credit = max(call.credit, slot.state.credit)
+		call.credit = max(call.credit, state.credit)
 	}
 	return call, 0, nil
 }
@@ -124,7 +136,9 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 func (c *serverConn[Req, Resp]) leave(call *Call[Req, Resp]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if slot := &c.slots[slotOf(call.header.Number)]; slot.call == call {
+	if call.header.Kind == KindSend {
+		delete(c.sends, call)
+	} else if slot := &c.slots[slotOf(call.header.Number)]; slot.call == call {
 		slot.call = nil
 	}
 }
