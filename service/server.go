@@ -142,7 +142,7 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 		return nil, err
 	}
 	s.requests, err = topic.NewSubscriber(ctx, p, topicOf(name, segmentRequest, keyName(d.Key)), &topic.SubscriberOptions[message[Req]]{
-		Codec: requests, Lossless: true, Spin: -1,
+		Codec: requests, Lossless: true, MaxHeld: maxHeld, Spin: -1,
 	})
 	if err != nil {
 		return nil, err
