@@ -24,10 +24,18 @@ func Match(pub, sub Endpoint) error {
 	if suits {
 		return nil
 	}
-	return mismatch(pub, sub, firstDifference(pub.Schema, sub.Schema))
+	return Mismatch(pub, sub, firstDifference(pub.Schema, sub.Schema))
 }
 
-func mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+// maxDifference is the length in bytes at which the text of a difference is cut. It may quote names of the other process's schema.
+const maxDifference = 500
+
+// Mismatch returns the error for a subscription that checked the publisher's schema itself and found the difference. It has no Unit, PID
+// and Executable.
+func Mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+	if len(difference) > maxDifference {
+		difference = strings.ToValidUTF8(difference[:maxDifference], "") + "..."
+	}
 	return &TypeMismatchError{Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub), Difference: difference}
 }
 
@@ -87,15 +95,9 @@ func (r *Registry) Match(pub, sub Endpoint) error {
 	return err
 }
 
-// maxDifference is the length in bytes at which the text of a difference is cut. It may quote names of the other process's schema.
-const maxDifference = 500
-
-// Mismatch returns the error for a subscription that checked the publisher's schema itself and found the difference.
+// Mismatch is the function Mismatch. It adds the processes of the two endpoints to the error, as far as this registry knows them.
 func (r *Registry) Mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
-	if len(difference) > maxDifference {
-		difference = strings.ToValidUTF8(difference[:maxDifference], "") + "..."
-	}
-	e := mismatch(pub, sub, difference)
+	e := Mismatch(pub, sub, difference)
 	r.describeBoth(e)
 	return e
 }

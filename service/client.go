@@ -191,7 +191,9 @@ func (c *Client[Req, Resp]) checkTypes(info ServerInfo) error {
 	response.ChecksSchema = checks
 	err := registry.Match(answered, response)
 	if err == nil && checks && string(info.Response.Schema) != string(response.Schema) && len(info.Response.Schema)*len(response.Schema) != 0 {
-		err = check.CheckType(typeOfMessages(info.Response))
+		if differ := check.CheckType(typeOfMessages(info.Response)); differ != nil {
+			err = registry.Mismatch(answered, response, differ.Error())
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("call %q, responses: %w", c.name, named(err, info.Server))
