@@ -223,7 +223,7 @@ func TestTypesDiffer(t *testing.T) {
 	dir := t.TempDir()
 	serve(t, dir, nil)
 	p := join(t, dir)
-	var mismatch *service.TypeMismatchError
+	var mismatch *topic.TypeMismatchError
 	for _, err := range []error{
 		second(goal.NewClient[int, int, string](t.Context(), p, "arm/move", nil)),
 		second(goal.NewClient[string, bool, string](t.Context(), p, "arm/move", nil)),

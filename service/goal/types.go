@@ -87,7 +87,7 @@ func fits(published, own serde.Type, codec any) error {
 	err := registry.Match(
 		registry.Endpoint{TypeName: published.Name, Encoding: published.Encoding, Schema: published.Schema},
 		registry.Endpoint{TypeName: own.Name, Encoding: own.Encoding, Schema: own.Schema, ChecksSchema: checks})
-	var mismatch *service.TypeMismatchError
+	var mismatch *registry.TypeMismatchError
 	switch {
 	case errors.As(err, &mismatch) && mismatch.Difference != "":
 		return fmt.Errorf("%q in %q and %q in %q differ: %s", published.Name, published.Encoding, own.Name, own.Encoding, mismatch.Difference)
