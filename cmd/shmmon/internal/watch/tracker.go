@@ -55,14 +55,14 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
-	b := builder{tracker: t, at: s.At, stats: s.Stats, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
+	b := builder{tracker: t, at: s.At, stats: s.Stats, backlogs: s.Backlogs, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
 	b.publishers(s.Participants)
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.compared, func(c connection, _ bool) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
 
-	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Problems: s.Problems, Missing: s.Missing}
+	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Space: s.Space, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
 		b.finish(topic)
 		v.Rate += topic.Rate
@@ -111,11 +111,12 @@ func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
 
 // A builder makes one view.
 type builder struct {
-	tracker *Tracker
-	at      int64
-	stats   registry.Stats
-	topics  map[string]*Topic
-	seen    map[registry.EndpointID]bool
+	tracker  *Tracker
+	at       int64
+	stats    registry.Stats
+	backlogs map[registry.EndpointID]Backlog
+	topics   map[string]*Topic
+	seen     map[registry.EndpointID]bool
 }
 
 func (b *builder) topic(name string) *Topic {
@@ -174,6 +175,9 @@ func (b *builder) subscribers(all []registry.Participant) {
 		f, ok := b.stats.Subscriptions[e.ID]
 		if !ok {
 			continue // it was withdrawn meanwhile
+		}
+		if backlog, ok := b.backlogs[e.ID]; ok {
+			f = backlog.add(f)
 		}
 		d := b.tracker.delays[e.ID]
 		if d == nil {
@@ -279,11 +283,13 @@ func (b *builder) sumSubscribers(t *Topic) {
 		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
 			t.LostShared += s.Stats.Lost
+			t.UndecodableShared += s.Stats.DecodeErrors
 			t.StaleShared += s.Stats.Stale
 			t.FilteredShared += s.Stats.Filtered
 			merge(&shared, h)
 		} else {
 			t.Lost += s.Stats.Lost
+			t.Undecodable += s.Stats.DecodeErrors
 			t.Stale += s.Stats.Stale
 			t.Filtered += s.Stats.Filtered
 			merge(&own, h)

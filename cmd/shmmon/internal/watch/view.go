@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -13,6 +14,7 @@ type View struct {
 	At           int64
 	Participants []registry.Participant
 	Stats        registry.Stats
+	Space        shm.Space // of the file system of the domain
 	Problems     []error
 	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
@@ -43,6 +45,9 @@ type Topic struct {
 	LostShared uint64 // by subscriptions that cover other topics as well, over all of those
 	// By subscriptions that limit age or rate, as Lost and LostShared: not delivered, and not lost.
 	Stale, StaleShared, Filtered, FilteredShared uint64
+
+	// Messages that subscriptions could not decode, as Lost and LostShared.
+	Undecodable, UndecodableShared uint64
 
 	P50, P99    int64 // delay from publish to take, ns; -1 when none was sampled
 	DelayShared bool  // the delays are of subscriptions that cover other topics as well
