@@ -37,10 +37,27 @@ func (x *examination) subscription(p registry.Participant, e registry.Endpoint) 
 			Remedy: "Have it do less per message, or take several at once (ReceiveBatch), or only the newest (Latest); " +
 				"or give the publisher a larger Depth; or subscribe lossless, if the publisher may wait."})
 	}
+	x.undecodable(p, e, was.DecodeErrors, now.DecodeErrors)
 	for _, link := range x.now.links[p.ID] {
 		if link.Subscription == e.ID.Number {
 			x.link(p, e, link, lost > 0)
 		}
+	}
+}
+
+// undecodable reports payloads that are not of the announced type. Those of the past are information only.
+func (x *examination) undecodable(p registry.Participant, e registry.Endpoint, was, now uint64) {
+	f := Finding{Severity: Note, Fault: Undecodable, Where: whereEndpoint(p, e),
+		What:   fmt.Sprintf("%s could not decode %s, none of them in %s", label(p, e), plural(int(min(now, 1<<30)), "message"), formatDuration(x.report.Sampled)),
+		Why:    "Their bytes were not of the type that their publisher announces.",
+		Remedy: "See the errors of that program, and the bytes with shmmon echo. Mostly a publisher serializes itself, in another encoding than it announces."}
+	if n := increase(was, now); n > 0 {
+		f.Severity = Warning
+		f.What = fmt.Sprintf("%s could not decode %s in %s", label(p, e), plural(int(min(n, 1<<30)), "message"), formatDuration(x.report.Sampled))
+		f.Why = "Their bytes are not of the type that their publisher announces."
+	}
+	if now > 0 {
+		x.add(f)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestEveryFieldOfADiagnosisIsDocumented(t *testing.T) {
 	var js strings.Builder
 	r := &doctor.Report{Domain: "/d", Exists: true, Sampled: time.Second, Findings: []doctor.Finding{
 		{Severity: doctor.Problem, Fault: doctor.Corrupt, What: "x\x1b[2J", Where: doctor.Where{Participant: 0xaa, Endpoint: 7, Topic: "t\u202e"}}}}
-	if err := (&app{App: &cli.App{Stdout: &js}}).doctorJSON(r); err != nil {
+	if err := (&app{App: &cli.App{Stdout: &js, JSON: true}}).print(doctorResult(r)); err != nil {
 		t.Fatal(err)
 	}
 	var document map[string]any
@@ -43,7 +43,7 @@ func TestEveryFieldOfADiagnosisIsDocumented(t *testing.T) {
 		t.Errorf("%v", document)
 	}
 	var text strings.Builder
-	if err := (&app{App: &cli.App{Stdout: &text}}).doctorText(r); err != nil {
+	if err := (&app{App: &cli.App{Stdout: &text}}).print(doctorResult(r)); err != nil {
 		t.Fatal(err)
 	}
 	if all := js.String() + text.String(); strings.ContainsAny(all, "\x1b\u202e") {

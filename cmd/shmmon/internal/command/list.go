@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -80,6 +81,8 @@ type topicReport struct {
 	StaleShared    uint64   `json:"stale_shared"`
 	Filtered       uint64   `json:"filtered"`
 	FilteredShared uint64   `json:"filtered_shared"`
+	Undecodable    uint64   `json:"undecodable"`
+	UndecShared    uint64   `json:"undecodable_shared"`
 	LatencyP50     *int64   `json:"latency_p50_ns"`
 	LatencyP99     *int64   `json:"latency_p99_ns"`
 	LatencyShared  bool     `json:"latency_shared"`
@@ -93,6 +96,7 @@ func reportTopic(t watch.Topic, now int64) topicReport {
 		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
 		Stale: t.Stale, StaleShared: t.StaleShared, Filtered: t.Filtered, FilteredShared: t.FilteredShared,
+		Undecodable: t.Undecodable, UndecShared: t.UndecodableShared,
 		LatencyP50: known(t.P50), LatencyP99: known(t.P99), LatencyShared: t.DelayShared, Age: age(t.Last, now),
 	}
 }
@@ -134,41 +138,45 @@ func (a *app) list() *cobra.Command {
 number. Without one, all topics are listed.`,
 		Example: `  shmmon list
   shmmon list 'robot/**' --json
-  shmmon list --measure 5s`,
+  shmmon list --field topic --field rate
+  shmmon list --csv --watch 10s`,
 		Args:              manyPatterns,
 		ValidArgsFunction: a.complete,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			v, dir, err := a.measure(cmd, measure)
-			if err != nil {
+	}
+	measureFlag(cmd, &measure)
+	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
+		v, dir, err := a.measure(cmd, measure)
+		if err != nil {
+			return err
+		}
+		topics := v.Topics
+		if len(args) > 0 {
+			if topics, err = choose(v, dir, args...); err != nil {
 				return err
 			}
-			topics := v.Topics
-			if len(args) > 0 {
-				if topics, err = choose(v, dir, args...); err != nil {
-					return err
-				}
-			}
-			a.warn(v)
-			if a.JSON {
-				reports := make([]topicReport, len(topics))
-				for i, t := range topics {
-					reports[i] = reportTopic(t, v.At)
-				}
-				return a.Document(struct {
-					Domain string        `json:"domain"`
-					Exists bool          `json:"exists"`
-					Topics []topicReport `json:"topics"`
-				}{dir, !v.Missing, reports})
-			}
+		}
+		a.warn(v)
+		return a.print(listResult(v, topics, dir, func(w io.Writer) error {
 			if len(topics) == 0 {
 				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
 				return nil
 			}
-			return listGrid(topics).Print(a.Stdout)
-		},
+			return listGrid(topics).Print(w)
+		}))
+	})
+}
+
+// listResult is the result of a command that lists topics.
+func listResult(v watch.View, topics []watch.Topic, dir string, text func(io.Writer) error) result {
+	reports := make([]topicReport, len(topics))
+	for i, t := range topics {
+		reports[i] = reportTopic(t, v.At)
 	}
-	measureFlag(cmd, &measure)
-	return cmd
+	return table(struct {
+		Domain string        `json:"domain"`
+		Exists bool          `json:"exists"`
+		Topics []topicReport `json:"topics"`
+	}{dir, !v.Missing, reports}, reports, text)
 }
 
 func listGrid(topics []watch.Topic) *cli.Grid {
@@ -192,6 +200,9 @@ func stateText(t watch.Topic) string {
 	s := string(t.State)
 	if t.Mismatched > 0 {
 		s += fmt.Sprintf(", %d of another type", t.Mismatched)
+	}
+	if n := t.Undecodable + t.UndecodableShared; n > 0 {
+		s += fmt.Sprintf(", %s undecodable", text.Count(n))
 	}
 	if t.Paused > 0 {
 		s += fmt.Sprintf(", %d stopped", t.Paused)

@@ -30,7 +30,8 @@ type app struct {
 	*cli.App
 	payloads dynamic.Converter
 
-	fields     []field // what is shown of a payload; none = all
+	forms      forms
+	fields     []field // what is shown of a payload or a row; none = all
 	undecoded  uint64  // payloads of encodings that can be decoded
 	firstError error   // why the first of these was not
 }
@@ -56,7 +57,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 			if interval < 100*time.Millisecond || interval > time.Hour {
 				return cli.Usagef(cmd, "--interval %v is not between 100ms and 1h", interval)
 			}
-			return a.table(cmd.Context(), interval)
+			return a.live(cmd.Context(), interval)
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
@@ -64,8 +65,8 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 	return root
 }
 
-// table runs the live table.
-func (a *app) table(ctx context.Context, interval time.Duration) error {
+// live runs the live table.
+func (a *app) live(ctx context.Context, interval time.Duration) error {
 	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
 		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, doctor (each with --json)")
 	}
