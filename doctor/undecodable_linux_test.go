@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -33,6 +34,7 @@ func TestExamine_UndecodableMessages(t *testing.T) {
 		}
 	}
 	publish()
+	awaitDecodeErrors(t, w.dir)
 	if f := only(t, examine(t, w.dir), Undecodable, Note); f.Topic != "liar" || f.PID == 0 {
 		t.Errorf("%+v", f)
 	}
@@ -48,5 +50,26 @@ func TestExamine_UndecodableMessages(t *testing.T) {
 	<-ended
 	if !slices.ContainsFunc(found, func(f Finding) bool { return f.Fault == Undecodable && f.Severity == Warning }) {
 		t.Errorf("%+v", found)
+	}
+}
+
+// awaitDecodeErrors waits until a subscription's figures show what it could not decode: they follow within milliseconds.
+func awaitDecodeErrors(t *testing.T, dir string) {
+	t.Helper()
+	o, err := registry.Observe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for t.Context().Err() == nil {
+		if _, err := o.Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range o.Stats().Subscriptions {
+			if f.DecodeErrors > 0 {
+				return
+			}
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
