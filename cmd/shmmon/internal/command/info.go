@@ -132,6 +132,7 @@ every schema whole, those that are no text in base64.`,
 		if schema {
 			return a.printSchema(topics[0])
 		}
+		a.verify(cmd.Context(), topics)
 		return a.print(infoResult(topics[0], v.At, dir))
 	})
 }
@@ -165,6 +166,9 @@ func infoText(t watch.Topic, now int64) string {
 	field("rate", "%s msg/s, %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
 	field("messages", "%d, %s", t.Messages, text.Bytes(t.Bytes))
 	field("size", "newest %s, largest %s", text.Bytes(t.Size), text.Bytes(t.MaxSize))
+	if t.PayloadError != nil {
+		field("payload", "NOT %s: %v", t.Encoding, t.PayloadError)
+	}
 	if t.Last > 0 {
 		field("newest", "%s ago", text.Duration(now-t.Last))
 	}

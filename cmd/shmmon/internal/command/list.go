@@ -26,6 +26,11 @@ func measureFlag(cmd *cobra.Command, d *time.Duration) {
 
 // measure observes the domain for about d and returns the last view.
 func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, error) {
+	return a.observe(cmd, d, func(watch.View) {})
+}
+
+// observe is measure that calls each with every view.
+func (a *app) observe(cmd *cobra.Command, d time.Duration, each func(watch.View)) (watch.View, string, error) {
 	if d < 0 || d > time.Hour {
 		return watch.View{}, "", cli.Usagef(cmd, "--measure %v is not between 0 and 1h", d)
 	}
@@ -43,6 +48,7 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 			return watch.View{}, "", err
 		}
 		v := tracker.Add(s)
+		each(v)
 		if start == 0 {
 			start = s.At
 		}
@@ -83,6 +89,7 @@ type topicReport struct {
 	FilteredShared uint64   `json:"filtered_shared"`
 	Undecodable    uint64   `json:"undecodable"`
 	UndecShared    uint64   `json:"undecodable_shared"`
+	PayloadError   string   `json:"payload_error"` // empty: none, or not decoded
 	LatencyP50     *int64   `json:"latency_p50_ns"`
 	LatencyP99     *int64   `json:"latency_p99_ns"`
 	LatencyShared  bool     `json:"latency_shared"`
@@ -90,8 +97,13 @@ type topicReport struct {
 }
 
 func reportTopic(t watch.Topic, now int64) topicReport {
+	payload := ""
+	if t.PayloadError != nil {
+		payload = t.PayloadError.Error()
+	}
 	return topicReport{
-		Topic: t.Name, Type: t.Type, Encoding: t.Encoding, State: string(t.State),
+		PayloadError: payload,
+		Topic:        t.Name, Type: t.Type, Encoding: t.Encoding, State: string(t.State),
 		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched, Stopped: t.Paused,
 		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
@@ -131,6 +143,7 @@ func age(stamp, now int64) *float64 {
 
 func (a *app) list() *cobra.Command {
 	var measure time.Duration
+	var decode bool
 	cmd := &cobra.Command{
 		Use:   "list [TOPIC...]",
 		Short: "List topics with rate, bandwidth, losses and delays",
@@ -144,6 +157,7 @@ number. Without one, all topics are listed.`,
 		ValidArgsFunction: a.complete,
 	}
 	measureFlag(cmd, &measure)
+	cmd.Flags().BoolVar(&decode, "decode", false, "decode the newest message of each topic, and mark topics whose bytes are not of their type")
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
 		v, dir, err := a.measure(cmd, measure)
 		if err != nil {
@@ -154,6 +168,9 @@ number. Without one, all topics are listed.`,
 			if topics, err = choose(v, dir, args...); err != nil {
 				return err
 			}
+		}
+		if decode {
+			a.verify(cmd.Context(), topics)
 		}
 		a.warn(v)
 		return a.print(listResult(v, topics, dir, func(w io.Writer) error {
@@ -204,6 +221,7 @@ func stateText(t watch.Topic) string {
 	if n := t.Undecodable + t.UndecodableShared; n > 0 {
 		s += fmt.Sprintf(", %s undecodable", text.Count(n))
 	}
+	s += payloadNote(t)
 	if t.Paused > 0 {
 		s += fmt.Sprintf(", %d stopped", t.Paused)
 	}

@@ -49,6 +49,9 @@ type Topic struct {
 	// Messages that subscriptions could not decode, as Lost and LostShared.
 	Undecodable, UndecodableShared uint64
 
+	// PayloadError says why the newest payload is not of the announced type; nil if it is, or was not decoded.
+	PayloadError error
+
 	P50, P99    int64 // delay from publish to take, ns; -1 when none was sampled
 	DelayShared bool  // the delays are of subscriptions that cover other topics as well
 	State       State
