@@ -66,7 +66,8 @@ func refused(ts *testscript.TestScript, not bool, args []string) {
 		ts.Fatalf("usage: refused")
 	}
 	want := regexp.MustCompile(ts.Getenv("WANT"))
-	for _, line := range []string{"list", "list --json", "info a", "echo a", "hz a", "bw a", "ps", "pub a 1", "clean", "clean --dry-run", "policy"} {
+	for _, line := range []string{"list", "list --json", "info a", "echo a", "hz a", "bw a", "ps", "pub a 1", "clean", "clean --dry-run", "policy", "graph", "graph --dot", "delay a",
+		"top --once", "check"} {
 		exits(ts, false, append([]string{"1", "shmmon"}, strings.Fields(line)...))
 		if said := ts.ReadFile("stderr"); !want.MatchString(said) {
 			ts.Fatalf("shmmon %s says %q", line, said)
