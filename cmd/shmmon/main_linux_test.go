@@ -67,7 +67,7 @@ func refused(ts *testscript.TestScript, not bool, args []string) {
 	}
 	want := regexp.MustCompile(ts.Getenv("WANT"))
 	for _, line := range []string{"list", "list --json", "info a", "echo a", "hz a", "bw a", "ps", "pub a 1", "clean", "clean --dry-run", "policy", "graph", "graph --dot", "delay a",
-		"top --once", "check"} {
+		"top --once", "check", "export --once"} {
 		exits(ts, false, append([]string{"1", "shmmon"}, strings.Fields(line)...))
 		if said := ts.ReadFile("stderr"); !want.MatchString(said) {
 			ts.Fatalf("shmmon %s says %q", line, said)

@@ -145,3 +145,8 @@ func (c *comparison) since(s watch.Subscriber) losses {
 }
 
 func seconds(d Duration) float64 { return time.Duration(d).Seconds() }
+
+// Kinds returns all kinds of alerts.
+func Kinds() []Kind {
+	return []Kind{Free, Dead, Stopped, Required, Stale, Mismatch, Undecodable, MinRate, MaxRate, Age, Latency, Lost, Lag}
+}
