@@ -61,7 +61,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
-	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.policy())
+	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy())
 	return root
 }
 
