@@ -20,6 +20,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SHMMON_TEST_BURSTS") != "" {
 		os.Exit(publishBursts())
 	}
+	if os.Getenv("SHMMON_TEST_FAST") != "" {
+		os.Exit(publishFast())
+	}
+	if os.Getenv("SHMMON_TEST_LARGE") != "" {
+		os.Exit(publishLarge())
+	}
 	if os.Getenv("SHMMON_TEST_TABLE") != "" {
 		main()
 	}

@@ -33,7 +33,7 @@ const (
 	whyNoSubscription = "no subscription"
 )
 
-// edges returns who feeds whom.
+// edges returns the connections of topics, and what is alone.
 func edges(topics []watch.Topic) []edge {
 	all := []edge{}
 	for _, t := range topics {

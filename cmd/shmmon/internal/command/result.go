@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -191,14 +190,6 @@ func table[T any](document any, all []T, text func(io.Writer) error) result {
 		r.rows = append(r.rows, v)
 	}
 	return r
-}
-
-// interrupted returns nil if a command that runs until it is interrupted was, and otherwise err.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // summary is a line of a name and a value, as most commands print them, escaped.
