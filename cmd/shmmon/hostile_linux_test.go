@@ -15,7 +15,7 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Names and payloads of another process that a terminal would obey, or that hide and reorder text, are escaped in each form of each command.
+// Names and payloads of another process that a terminal would execute, or that hide and reorder text, are escaped in each form of each command.
 func TestCommands_HostileTexts(t *testing.T) {
 	const evil = "x\u202e\u200b\ufe0f"
 	dir := domains(t)

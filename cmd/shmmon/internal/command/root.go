@@ -45,7 +45,7 @@ func (a *app) root() *cobra.Command {
 the commands print one thing and end. Rates come from the publishers' own counters in shared memory: watching
 costs the watched nothing.
 
-Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('echo') or something is wrong ('doctor').`,
+Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('echo') or something is wrong ('doctor', 'check').`,
 		Example: `  shmmon                                  the live table; ? shows the keys
   shmmon list --json                      every topic with its rate, for scripts
   shmmon echo robot/pose -n 5             the next five messages
@@ -68,7 +68,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 // live runs the live table.
 func (a *app) live(ctx context.Context, interval time.Duration) error {
 	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
-		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, doctor (each with --json)")
+		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, top --once, doctor (each with --json)")
 	}
 	source, dir, err := a.open()
 	if err != nil {
