@@ -21,73 +21,149 @@ func (b Backlog) add(f registry.SubscriptionStats) registry.SubscriptionStats {
 }
 
 // A backlogReader reads backlogs of the subscriptions whose own figures may be old: a subscription updates them when it takes samples,
-// so those of one that hangs stay as they are. Subscriptions that take samples cost nothing.
+// so those of one that hangs stay as they are. Subscriptions that take samples cost nothing, nor do those of topics at rest.
 type backlogReader struct {
-	dir   string
-	taken map[registry.EndpointID]uint64 // at the reading before
+	dir           string
+	subscriptions map[registry.EndpointID]idleSubscription // as of the reading before
+	rings         map[shmtransport.PublisherID]readRing    // that backlogs were computed of
+}
+
+// An idleSubscription is what a subscription had taken, and its links if they were read: these stay as they are while it takes nothing.
+type idleSubscription struct {
+	taken, publishers uint64
+	links             []shmtransport.LinkState
+}
+
+// A readRing is the header of a publisher's file when it had published so many messages.
+type readRing struct {
+	messages uint64
+	header   *shmtransport.PublisherState // nil: it cannot be read
 }
 
 // read returns the backlogs of the subscriptions that have taken nothing since the call before. The statistics must be those of the same
 // snapshot, read before: what is taken meanwhile is then missing in both, and never counted twice.
 func (r *backlogReader) read(participants []registry.Participant, stats registry.Stats) map[registry.EndpointID]Backlog {
-	backlogs := make(map[registry.EndpointID]Backlog)
-	taken := make(map[registry.EndpointID]uint64, len(stats.Subscriptions))
-	rings := make(map[shmtransport.PublisherID]*shmtransport.PublisherState)
-	for _, p := range participants {
-		idle := make(map[uint32]bool)
-		for _, e := range p.Endpoints {
-			f, ok := stats.Subscriptions[e.ID]
-			if !ok {
-				continue
-			}
-			taken[e.ID] = f.Messages + f.Stale + f.Filtered
-			if was, known := r.taken[e.ID]; (!known || was == taken[e.ID]) && f.Publishers > 0 {
-				idle[e.ID.Number] = true
-			}
-		}
-		if len(idle) > 0 {
-			r.readParticipant(p.ID, idle, stats, rings, backlogs)
-		}
+	c := backlogReading{
+		reader: r, stats: stats, backlogs: make(map[registry.EndpointID]Backlog),
+		subscriptions: make(map[registry.EndpointID]idleSubscription, len(stats.Subscriptions)), rings: make(map[shmtransport.PublisherID]readRing),
 	}
-	r.taken = taken
-	return backlogs
+	for _, p := range participants {
+		c.participant(p)
+	}
+	r.subscriptions, r.rings = c.subscriptions, c.rings
+	return c.backlogs
 }
 
-func (r *backlogReader) readParticipant(id registry.ID, idle map[uint32]bool, stats registry.Stats, rings map[shmtransport.PublisherID]*shmtransport.PublisherState, backlogs map[registry.EndpointID]Backlog) {
-	path := filepath.Join(r.dir, id.String()+"."+registry.SuffixReader)
-	links, _ := shmtransport.InspectReader(path, uint64(id)) // a file that cannot be read leaves the subscription's own figures
-	accounted := make(map[registry.EndpointID]uint64)
-	for _, link := range links {
-		if !idle[link.Subscription] {
+// A backlogReading is one call of read.
+type backlogReading struct {
+	reader        *backlogReader
+	stats         registry.Stats
+	backlogs      map[registry.EndpointID]Backlog
+	subscriptions map[registry.EndpointID]idleSubscription
+	rings         map[shmtransport.PublisherID]readRing
+}
+
+func taken(f registry.SubscriptionStats) uint64 { return f.Messages + f.Stale + f.Filtered }
+
+func (c *backlogReading) participant(p registry.Participant) {
+	var idle []registry.EndpointID
+	unread := false
+	for _, e := range p.Endpoints {
+		f, ok := c.stats.Subscriptions[e.ID]
+		if !ok {
 			continue
 		}
-		ring, known := rings[link.Publisher]
-		if !known {
-			ring, _ = shmtransport.InspectHeader(r.publisherPath(link.Publisher), link.Publisher) // nil if it cannot be read
-			rings[link.Publisher] = ring
+		s := idleSubscription{taken: taken(f), publishers: f.Publishers}
+		was, known := c.reader.subscriptions[e.ID]
+		if (!known || was.taken == s.taken) && f.Publishers > 0 {
+			idle = append(idle, e.ID)
+			if s.links = was.links; !c.current(was, s) {
+				s.links, unread = nil, true
+			}
 		}
+		c.subscriptions[e.ID] = s
+	}
+	if unread {
+		c.readLinks(p.ID)
+	}
+	for _, id := range idle {
+		c.backlog(id)
+	}
+}
+
+// current reports whether the links that were read before are still all that a subscription has.
+func (c *backlogReading) current(was, now idleSubscription) bool {
+	if was.publishers != now.publishers || uint64(len(was.links)) < now.publishers {
+		return false
+	}
+	for _, l := range was.links {
+		if _, there := c.stats.Publishers[endpointID(l.Publisher)]; !there {
+			return false
+		}
+	}
+	return true
+}
+
+func endpointID(id shmtransport.PublisherID) registry.EndpointID {
+	return registry.EndpointID{Participant: registry.ID(id.Participant), Number: id.Number}
+}
+
+// readLinks reads the links of a participant whose subscriptions have none. A file that cannot be read leaves their own figures.
+func (c *backlogReading) readLinks(id registry.ID) {
+	links, _ := shmtransport.InspectReader(filepath.Join(c.reader.dir, id.String()+"."+registry.SuffixReader), uint64(id))
+	read := make(map[registry.EndpointID][]shmtransport.LinkState)
+	for _, l := range links {
+		l.Marks = nil
+		sub := registry.EndpointID{Participant: id, Number: l.Subscription}
+		read[sub] = append(read[sub], l)
+	}
+	for sub, links := range read {
+		if s, ok := c.subscriptions[sub]; ok && s.links == nil {
+			s.links = links
+			c.subscriptions[sub] = s
+		}
+	}
+}
+
+// ring returns the header of a publisher, which is read again after it has published.
+func (c *backlogReading) ring(id shmtransport.PublisherID) *shmtransport.PublisherState {
+	if r, ok := c.rings[id]; ok {
+		return r.header
+	}
+	r, ok := c.reader.rings[id]
+	if n := c.stats.Publishers[endpointID(id)].Messages; !ok || r.header == nil || r.messages != n {
+		path := filepath.Join(c.reader.dir, fmt.Sprintf("%v.%s%d", registry.ID(id.Participant), registry.SuffixPublisher, id.Number))
+		r.messages = n
+		r.header, _ = shmtransport.InspectHeader(path, id)
+	}
+	c.rings[id] = r
+	return r.header
+}
+
+// backlog computes the backlog of a subscription of its links.
+func (c *backlogReading) backlog(id registry.EndpointID) {
+	var b Backlog
+	var accounted uint64
+	known := false
+	for _, link := range c.subscriptions[id].links {
+		ring := c.ring(link.Publisher)
 		if ring == nil || ring.Next(link) == 0 {
 			continue
 		}
-		sub := registry.EndpointID{Participant: id, Number: link.Subscription}
-		b, n := backlogs[sub], ring.Backlog(link)
+		known = true
+		n := ring.Backlog(link)
 		b.Lag += min(n, uint64(ring.Depth))
 		b.Lost += n - min(n, uint64(ring.Depth))
-		backlogs[sub] = b
 		if a, ok := ring.Admission(link); ok && ring.Next(link) > a.Start {
-			accounted[sub] += ring.Next(link) - a.Start
+			accounted += ring.Next(link) - a.Start
 		}
 	}
-	for sub, b := range backlogs {
-		// A subscription whose cursors went further than its counters reads the newest sample only (Latest): what it passes over is not lost.
-		const slack = 16 // the counters follow the cursors
-		if f := stats.Subscriptions[sub]; sub.Participant == id && accounted[sub] > f.Messages+f.Stale+f.Filtered+f.Lost+slack {
-			b.Lost = 0
-			backlogs[sub] = b
-		}
+	// A subscription whose cursors went further than its counters reads the newest sample only (Latest): what it passes over is not lost.
+	const slack = 16 // the counters follow the cursors
+	if f := c.stats.Subscriptions[id]; accounted > taken(f)+f.Lost+slack {
+		b.Lost = 0
 	}
-}
-
-func (r *backlogReader) publisherPath(id shmtransport.PublisherID) string {
-	return filepath.Join(r.dir, fmt.Sprintf("%v.%s%d", registry.ID(id.Participant), registry.SuffixPublisher, id.Number))
+	if known {
+		c.backlogs[id] = b
+	}
 }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/shmbus/shmbus/topic"
@@ -128,4 +129,43 @@ func joinTestDomain(t *testing.T) *topic.Participant {
 	}
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// The links of a subscription that hangs are read once, and again when its publishers change.
+func TestDomain_BacklogAfterRestartOfPublisher(t *testing.T) {
+	p := joinTestDomain(t)
+	if _, err := topic.NewSubscriber[int](t.Context(), p, "x", nil); err != nil {
+		t.Fatal(err)
+	}
+	domain, err := Open(p.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer domain.Close()
+	tracker := NewTracker(nil)
+	var lag []uint64
+	for restart := range 3 {
+		pub, err := topic.NewPublisher[int](t.Context(), p, "x", &topic.PublisherOptions[int]{Depth: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			for i := range restart + 1 {
+				if _, err := pub.Publish(t.Context(), i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := domain.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lag = append(lag, find(t, tracker.Add(s), "x").Subscribers[0].Stats.Lag)
+		}
+		if err := pub.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []uint64{1, 2, 2, 4, 3, 6}; !slices.Equal(lag, want) {
+		t.Errorf("lag %v, want %v", lag, want)
+	}
 }
