@@ -2,7 +2,6 @@ package command
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,12 +11,7 @@ import (
 )
 
 func TestEveryFieldOfADiagnosisIsDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../../../docs/shmmon.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, row, _ := strings.Cut(string(page), "\n| `doctor` | ")
-	row, _, _ = strings.Cut(row, "\n")
+	row := documented(t, "doctor")
 	var js strings.Builder
 	r := &doctor.Report{Domain: "/d", Exists: true, Sampled: time.Second, Findings: []doctor.Finding{
 		{Severity: doctor.Problem, Fault: doctor.Corrupt, What: "x\x1b[2J", Where: doctor.Where{Participant: 0xaa, Endpoint: 7, Topic: "t\u202e"}}}}
