@@ -117,6 +117,9 @@ every schema whole, those that are no text in base64.`,
 	measureFlag(cmd, &measure)
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the schema of the topic")
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
+		if schema && (a.forms.csv || len(a.fields) > 0) {
+			return cli.Usagef(cmd, "--schema prints no rows; leave out --csv and --field")
+		}
 		observe := func() (watch.View, string, error) { return a.measure(cmd, measure) }
 		if schema {
 			observe = a.snapshot
