@@ -14,12 +14,6 @@ type Backlog struct {
 	Lost uint64 // messages that are overwritten, and that the subscription counts as lost when it takes the next one
 }
 
-// add takes the backlog into the figures of a subscription.
-func (b Backlog) add(f registry.SubscriptionStats) registry.SubscriptionStats {
-	f.Lag, f.Lost = b.Lag, f.Lost+b.Lost
-	return f
-}
-
 // A backlogReader reads backlogs of the subscriptions whose own figures may be old: a subscription updates them when it takes samples,
 // so those of one that hangs stay as they are. Subscriptions that take samples cost nothing, nor do those of topics at rest.
 type backlogReader struct {

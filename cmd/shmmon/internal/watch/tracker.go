@@ -176,16 +176,13 @@ func (b *builder) subscribers(all []registry.Participant) {
 		if !ok {
 			continue // it was withdrawn meanwhile
 		}
-		if backlog, ok := b.backlogs[e.ID]; ok {
-			f = backlog.add(f)
-		}
 		d := b.tracker.delays[e.ID]
 		if d == nil {
 			d = &delays{}
 			b.tracker.delays[e.ID] = d
 		}
 		d.add(b.at, f.Latency)
-		s := Subscriber{Owner: owner, Endpoint: e, Stats: f}
+		s := Subscriber{Owner: owner, Endpoint: e, Stats: b.current(e.ID, f)}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 
@@ -196,6 +193,14 @@ func (b *builder) subscribers(all []registry.Participant) {
 			t.Subscribers = append(t.Subscribers, s)
 		}
 	}
+}
+
+// current brings lag and losses of a subscription up to date by its backlog, if that is known.
+func (b *builder) current(id registry.EndpointID, f registry.SubscriptionStats) registry.SubscriptionStats {
+	if backlog, ok := b.backlogs[id]; ok {
+		f.Lag, f.Lost = backlog.Lag, f.Lost+backlog.Lost
+	}
+	return f
 }
 
 // asked returns the topics a subscription asks for: those that are published, and those it names in full.
