@@ -38,15 +38,20 @@ func TestExamine_UndecodableMessages(t *testing.T) {
 	if f := only(t, examine(t, w.dir), Undecodable, Note); f.Topic != "liar" || f.PID == 0 {
 		t.Errorf("%+v", f)
 	}
-	ended := make(chan struct{})
+	examined, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for range 30 {
+		for {
 			publish()
-			time.Sleep(10 * time.Millisecond)
+			select {
+			case <-examined:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
 		}
 	}()
 	found := examine(t, w.dir).Findings
+	close(examined)
 	<-ended
 	if !slices.ContainsFunc(found, func(f Finding) bool { return f.Fault == Undecodable && f.Severity == Warning }) {
 		t.Errorf("%+v", found)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,11 @@ func TestCommands_ThousandTopicsTwoHundredProcesses(t *testing.T) {
 	lines(22, "top", "--once")
 	lines(largeProcesses*largeTopics, "hz", "large/**", "-n", "1")
 	lines(largeProcesses, "delay", "large/*/0", "-n", "1")
-	if out := lines(1, "check", "large/**", "--max-age", "1m", "--min-free", "0", "--max-lag", "1000000", "--max-lost", "1000000", "--measure", "0"); !strings.HasPrefix(out, "all is well: 200 processes, 1000 topics ") {
+	rules := filepath.Join(t.TempDir(), "rules.toml")
+	if err := os.WriteFile(rules, []byte("[[topic]]\nname = \"large/**\"\nrequired = true\nmax_age = \"1m\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := lines(1, "check", "--rules", rules, "--measure", "0"); !strings.HasPrefix(out, "all is well: 200 processes, 1000 topics ") {
 		t.Error(out)
 	}
 	metrics := shmmon(t, 0, "--dir", dir, "export", "--once")
@@ -135,6 +140,7 @@ func TestCommands_ThousandTopicsTwoHundredProcesses(t *testing.T) {
 		Topics []struct {
 			Topic                   string
 			Publishers, Subscribers int
+			Messages                int
 			Rate                    float64
 		}
 	}
@@ -146,7 +152,7 @@ func TestCommands_ThousandTopicsTwoHundredProcesses(t *testing.T) {
 		if strings.HasSuffix(l.Topic, "/0") {
 			subscribers = 1
 		}
-		if l.Publishers != 1 || l.Subscribers != subscribers || l.Rate <= 0 || l.Rate > 4 {
+		if l.Publishers != 1 || l.Subscribers != subscribers || l.Rate < 0 || l.Rate > 4 || l.Messages == 0 {
 			t.Errorf("%+v", l)
 		}
 	}
