@@ -28,6 +28,7 @@ type Domain struct {
 	observer *registry.Observer
 	clock    clock.Clock
 	backlogs backlogReader
+	versions map[registry.ID]string // of shmbus in their executables
 }
 
 // Open prepares to observe a domain directory, which need not exist. The caller closes the Domain.

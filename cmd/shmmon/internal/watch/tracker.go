@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/rate"
+	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -26,7 +27,7 @@ type Tracker struct {
 	publishers map[registry.EndpointID]*rate.Estimator
 	delays     map[registry.EndpointID]*delays
 	gone       map[string]goneTopic
-	compared   map[connection]bool // whether a schema lets both be connected; endpoints do not change
+	compared   map[connection]error // why schemas do not let both be connected; endpoints do not change
 	last       View
 }
 
@@ -49,7 +50,7 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 	return &Tracker{
 		window: opts.Window, keepGone: opts.KeepGone,
 		publishers: make(map[registry.EndpointID]*rate.Estimator), delays: make(map[registry.EndpointID]*delays),
-		gone: make(map[string]goneTopic), compared: make(map[connection]bool),
+		gone: make(map[string]goneTopic), compared: make(map[connection]error),
 	}
 }
 
@@ -60,7 +61,7 @@ func (t *Tracker) Add(s Snapshot) View {
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
-	maps.DeleteFunc(t.compared, func(c connection, _ bool) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
+	maps.DeleteFunc(t.compared, func(c connection, _ error) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
 
 	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Space: s.Space, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
@@ -274,7 +275,7 @@ func (b *builder) sumSubscribers(t *Topic) {
 	for i := range t.Subscribers {
 		s := &t.Subscribers[i]
 		for _, p := range t.Publishers {
-			s.Mismatch = s.Mismatch || !b.tracker.match(p.Endpoint, s.Endpoint)
+			s.Mismatch = s.Mismatch || b.tracker.mismatch(p.Endpoint, s.Endpoint) != nil
 		}
 		if s.Mismatch {
 			t.Mismatched++
@@ -285,6 +286,8 @@ func (b *builder) sumSubscribers(t *Topic) {
 		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Endpoint.AnyType {
 			t.Type, t.Encoding = s.Endpoint.TypeName, s.Endpoint.Encoding
 		}
+		t.Lag = max(t.Lag, s.Stats.Lag)
+		t.Held += s.Stats.Held
 		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
 			t.LostShared += s.Stats.Lost
@@ -304,6 +307,13 @@ func (b *builder) sumSubscribers(t *Topic) {
 	if t.P50, t.P99 = quantiles(&own); t.P50 < 0 {
 		t.P50, t.P99 = quantiles(&shared)
 		t.DelayShared = t.P50 >= 0
+	}
+	if t.Worst = -1; t.P50 >= 0 {
+		h := &own
+		if t.DelayShared {
+			h = &shared
+		}
+		t.Worst = stats.Percentile(h, 1)
 	}
 	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Endpoint.Since, b.Endpoint.Since) })
 }

@@ -52,7 +52,11 @@ type Topic struct {
 	// PayloadError says why the newest payload is not of the announced type; nil if it is, or was not decoded.
 	PayloadError error
 
+	Lag  uint64 // of the subscription that is furthest behind, over all its topics
+	Held uint64 // samples that subscriptions have not released, over all their topics
+
 	P50, P99    int64 // delay from publish to take, ns; -1 when none was sampled
+	Worst       int64 // the greatest delay that was sampled, as P50
 	DelayShared bool  // the delays are of subscriptions that cover other topics as well
 	State       State
 }
