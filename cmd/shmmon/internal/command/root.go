@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde/dynamic"
 )
@@ -29,6 +31,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type app struct {
 	*cli.App
 	payloads dynamic.Converter
+	ascii    bool // flag
 
 	forms      forms
 	fields     []field // what is shown of a payload or a row; none = all
@@ -61,6 +64,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
+	root.Flags().BoolVar(&a.ascii, "ascii", false, "draw the live table with ASCII only, as where the locale has no UTF-8")
 	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy())
 	return root
 }
@@ -75,7 +79,14 @@ func (a *app) live(ctx context.Context, interval time.Duration) error {
 		return err
 	}
 	defer source.Close()
-	return screen.Run(ctx, source, a.Screen, &screen.Options{Domain: dir, Interval: interval})
+	c := source.Clock()
+	return screen.Run(ctx, source, a.Screen, &screen.Options{
+		Domain: dir, Interval: interval, Messages: message.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
+		Wall: func(stamp int64) time.Time {
+			now := c.Read() // each time: the wall clock may be set while the screen is open
+			return time.Unix(0, now.Wall+stamp-now.Stamp)
+		},
+	})
 }
 
 // open prepares to observe the domain that the flags and the environment name.

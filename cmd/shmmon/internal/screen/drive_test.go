@@ -1,20 +1,25 @@
 package screen
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
 )
 
 const second = int64(time.Second)
@@ -39,17 +44,19 @@ type fixture struct {
 	registry.Endpoint
 	published registry.PublisherStats
 	received  registry.SubscriptionStats
+	behind    uint64 // messages that the subscription has not taken, of each publisher
 }
 
 // A memberFixture is a participant with the statistics of its endpoints.
 type memberFixture struct {
 	registry.Participant
-	stats registry.Stats
+	stats  registry.Stats
+	behind map[registry.EndpointID]uint64
 }
 
 func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
 	p := registry.Participant{ID: id, PID: 1000 + int(id), Unit: unit, Executable: "/opt/robot/bin/" + unit, Since: clock.Stamp(second), Alive: true}
-	m := memberFixture{p, newStats()}
+	m := memberFixture{p, newStats(), map[registry.EndpointID]uint64{}}
 	for i, e := range endpoints {
 		e.ID = registry.EndpointID{Participant: id, Number: uint32(i + 1)}
 		e.Since = clock.Stamp(second)
@@ -58,19 +65,51 @@ func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
 			m.stats.Publishers[e.ID] = e.published
 		} else {
 			m.stats.Subscriptions[e.ID] = e.received
+			m.behind[e.ID] = e.behind
 		}
 	}
 	return m
 }
 
 func snapshot(at int64, members ...memberFixture) watch.Snapshot {
-	s := watch.Snapshot{At: at, Stats: newStats()}
+	s := watch.Snapshot{At: at, Stats: newStats(), Backlogs: map[registry.EndpointID]watch.Backlog{}}
 	for _, m := range members {
 		s.Participants = append(s.Participants, m.Participant)
 		maps.Copy(s.Stats.Publishers, m.stats.Publishers)
 		maps.Copy(s.Stats.Subscriptions, m.stats.Subscriptions)
 	}
+	for _, to := range members {
+		for _, e := range to.Endpoints {
+			const depth = 16
+			if n := to.behind[e.ID]; n > 0 {
+				s.Backlogs[e.ID] = watch.Backlog{Lag: min(n, depth), Lost: n - min(n, depth)}
+			}
+		}
+	}
 	return s
+}
+
+// linksAmong are those of all subscriptions to all publishers.
+func linksAmong(members []memberFixture) (all []watch.Link) {
+	for _, from := range members {
+		for _, to := range members {
+			all = append(all, links(from, to)...)
+		}
+	}
+	return all
+}
+
+// links are those of the subscriptions of one member to the publishers of another.
+func links(from, to memberFixture) (all []watch.Link) {
+	for _, p := range from.Endpoints {
+		for _, e := range to.Endpoints {
+			n := from.stats.Publishers[p.ID].Messages
+			if p.Kind == registry.KindPublisher && e.Kind == registry.KindSubscription && registry.Interested(e, p.Topic) && registry.Match(p, e) == nil {
+				all = append(all, watch.Link{Publisher: p.ID, Subscription: e.ID, Next: n + 1 - min(n, to.behind[e.ID]), Held: 2})
+			}
+		}
+	}
+	return all
 }
 
 func newStats() registry.Stats {
@@ -108,6 +147,8 @@ func subscription(lost uint64, delay int64, patterns ...string) fixture {
 
 func robot(at int64) []memberFixture {
 	const never = 1 << 60
+	hung := subscription(17, 850_000, "robot/lidar/points")
+	hung.behind = 20 // of 16 that the ring keeps
 	other := subscription(0, 0, "robot/odometry")
 	other.AnyType, other.TypeName, other.Encoding = false, "nav.Odometry2", "cbor"
 	return []memberFixture{
@@ -119,75 +160,222 @@ func robot(at int64) []memberFixture {
 		member(2, "planner",
 			publisher("robot/odometry", "nav.Odometry", "cbor", 50, 220, at, never),
 			publisher("robot/map", "nav.Map", "protobuf", 10, 5_000_000, at, 40*second),
-			subscription(0, 12_000, "robot/imu"), subscription(17, 850_000, "robot/lidar/points"), other),
+			subscription(0, 12_000, "robot/imu"), hung, other),
 		member(3, "recorder", subscription(4, 90_000, "robot/**"), subscription(0, 0, "robot/goal")),
 	}
 }
 
-// drive makes a Model, gives it a size and n scans.
-func drive(t *testing.T, s *script, width, height, n int) Model {
-	t.Helper()
-	m := New(s, &Options{Domain: "/dev/shm/shmbus-1000/default"})
-	m = send(t, m, tea.WindowSizeMsg{Width: width, Height: height})
-	return scans(t, m, n)
-}
-
-func scans(t *testing.T, m Model, n int) Model {
-	t.Helper()
-	for range n {
-		m = send(t, m, m.scan()())
+// Inspect makes figures of the kernel of what the participants are.
+func (s *script) Inspect(all []registry.Participant, want watch.Want) watch.Inspection {
+	x := watch.Inspection{At: s.at, SpaceOK: true, Space: shm.Space{Tmpfs: true, Size: 64 << 20, Available: 60 << 20}}
+	if want&watch.WantConnections != 0 {
+		x.Links = linksAmong(s.make(s.at))
 	}
-	return m
-}
-
-func send(t *testing.T, m Model, msgs ...tea.Msg) Model {
-	t.Helper()
-	for _, msg := range msgs {
-		next, _ := m.Update(msg)
-		m = next.(Model)
-		fits(t, m)
+	if want&watch.WantProcesses != 0 {
+		x.Processes = make(map[registry.ID]watch.Usage)
 	}
-	return m
-}
-
-func press(t *testing.T, m Model, keys ...string) Model {
-	t.Helper()
-	for _, k := range keys {
-		m = send(t, m, keyMsg(k))
+	if want&watch.WantMemory != 0 {
+		x.Segments, x.Files = make(map[registry.EndpointID]watch.Segment), make(map[registry.ID]int64)
 	}
-	return m
-}
-
-func keyMsg(k string) tea.KeyMsg {
-	for _, kind := range []tea.KeyType{tea.KeyEnter, tea.KeyEsc, tea.KeyUp, tea.KeyDown, tea.KeyLeft, tea.KeyRight, tea.KeyPgDown, tea.KeyPgUp, tea.KeyHome, tea.KeyEnd, tea.KeyBackspace, tea.KeyCtrlC, tea.KeyCtrlU} {
-		if msg := (tea.KeyMsg{Type: kind}); msg.String() == k {
-			return msg
+	for _, p := range all {
+		if x.Processes != nil {
+			x.Processes[p.ID] = watch.Usage{CPU: float64(p.ID) * float64(s.at/second) / 50, Resident: int64(p.ID) << 23, Version: "v1.2.0"}
+		}
+		if x.Segments == nil {
+			continue
+		}
+		x.Files[p.ID] = 40_960
+		for _, e := range p.Endpoints {
+			if e.Kind == registry.KindPublisher {
+				x.Segments[e.ID] = watch.Segment{File: 12_288 + s.at/second*4096, Slots: 17, SlotBytes: 8192, Places: 2, Inspected: true}
+			}
 		}
 	}
-	if k == " " {
-		return tea.KeyMsg{Type: tea.KeySpace, Runes: []rune{' '}}
+	return x
+}
+
+// messages is a message.Source whose topics have made-up messages.
+type messages struct {
+	opened, closed int
+	of             func(n int) message.Message // the n-th message, from 1
+	err            error
+}
+
+func (s *messages) Open(string) (message.Feed, error) {
+	if s.err != nil {
+		return nil, s.err
 	}
-	return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(k)}
+	s.opened++
+	return &feed{source: s}, nil
+}
+
+type feed struct {
+	source *messages
+	n      int
+}
+
+func (f *feed) Newest() (message.Message, bool, error) {
+	f.n++
+	return f.source.of(f.n), true, nil
+}
+
+func (f *feed) Close() error {
+	f.source.closed++
+	return nil
+}
+
+// imu makes the messages of an IMU in JSON, whose first field rises.
+func imu(n int) message.Message {
+	payload := fmt.Sprintf(`{"acceleration":{"x":%d,"y":0.5,"z":9.81},"frame":"base_link","ok":true,"samples":[1,2,%d]}`, n, n%3)
+	return message.Message{
+		Type: serde.Type{Name: "sensor.Imu", Encoding: "json"}, Publisher: "p", Unit: "driver", PID: 1001, Sequence: uint64(1000 + n),
+		Time: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC), Payload: []byte(payload),
+	}
+}
+
+// A driver holds a Model and what its commands asked of the program.
+type driver struct {
+	t *testing.T
+	*Model
+	asked []tea.Msg // messages that the Model does not handle itself
+}
+
+// drive makes a Model, gives it a size and n scans.
+func drive(t *testing.T, s watch.Source, width, height, n int) *driver {
+	t.Helper()
+	return driveWith(t, s, &Options{Messages: &messages{of: imu}}, width, height, n)
+}
+
+func driveWith(t *testing.T, s watch.Source, opts *Options, width, height, n int) *driver {
+	t.Helper()
+	opts.Domain = "/dev/shm/shmbus-1000/default"
+	opts.After = func(time.Duration, tea.Msg) tea.Cmd { return nil } // the test is the clock
+	d := &driver{t: t, Model: New(s, opts)}
+	d.send(tea.WindowSizeMsg{Width: width, Height: height})
+	return d.scans(n)
+}
+
+func (d *driver) scans(n int) *driver {
+	d.t.Helper()
+	for range n {
+		d.Update(d.scan()())
+	}
+	d.fits()
+	return d
+}
+
+// polls looks n times for the newest message.
+func (d *driver) polls(n int) *driver {
+	d.t.Helper()
+	for range n {
+		d.send(pollMsg{d.live.turn})
+	}
+	return d
+}
+
+// run runs a command and everything that follows from it.
+func (d *driver) run(cmd tea.Cmd) {
+	d.t.Helper()
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case nil:
+	case tea.BatchMsg:
+		for _, c := range msg {
+			d.run(c)
+		}
+	case snapshotMsg, feedMsg, pollMsg, messageMsg, tickMsg:
+		d.send(msg)
+	default:
+		d.asked = append(d.asked, msg)
+	}
+}
+
+func (d *driver) send(msgs ...tea.Msg) *driver {
+	d.t.Helper()
+	for _, msg := range msgs {
+		_, cmd := d.Update(msg)
+		d.run(cmd)
+		d.fits()
+	}
+	return d
+}
+
+func (d *driver) press(keys ...string) *driver {
+	d.t.Helper()
+	for _, k := range keys {
+		d.send(keyMsg(k))
+	}
+	return d
+}
+
+// typed presses the keys of a text.
+func (d *driver) typed(s string) *driver {
+	d.t.Helper()
+	for _, r := range s {
+		d.send(keyMsg(string(r)))
+	}
+	return d
+}
+
+func (d *driver) screen() string { return ansi.Strip(d.content()) }
+
+// shows fails unless all these texts are on the screen.
+func (d *driver) shows(texts ...string) {
+	d.t.Helper()
+	for _, s := range texts {
+		if !strings.Contains(d.screen(), s) {
+			d.t.Errorf("%q is not on the screen:\n%s", s, d.screen())
+		}
+	}
+}
+
+// lacks fails if one of these texts is on the screen.
+func (d *driver) lacks(texts ...string) {
+	d.t.Helper()
+	for _, s := range texts {
+		if strings.Contains(d.screen(), s) {
+			d.t.Errorf("%q is on the screen:\n%s", s, d.screen())
+		}
+	}
+}
+
+func keyMsg(k string) tea.KeyPressMsg {
+	special := map[string]tea.KeyPressMsg{
+		"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
+		"left": {Code: tea.KeyLeft}, "right": {Code: tea.KeyRight}, "pgdown": {Code: tea.KeyPgDown}, "pgup": {Code: tea.KeyPgUp},
+		"home": {Code: tea.KeyHome}, "end": {Code: tea.KeyEnd}, "backspace": {Code: tea.KeyBackspace}, "tab": {Code: tea.KeyTab},
+		"shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift}, " ": {Code: tea.KeySpace, Text: " "},
+	}
+	if msg, ok := special[k]; ok {
+		return msg
+	}
+	if c, ok := strings.CutPrefix(k, "ctrl+"); ok {
+		return tea.KeyPressMsg{Code: rune(c[0]), Mod: tea.ModCtrl}
+	}
+	r, _ := utf8.DecodeRuneInString(k)
+	return tea.KeyPressMsg{Code: r, Text: k}
 }
 
 // fits checks what holds for every screen: it is no larger than the terminal and nothing in it is a command to it.
-func fits(t *testing.T, m Model) {
-	t.Helper()
-	if m.width == 0 {
+func (d *driver) fits() {
+	d.t.Helper()
+	if d.width == 0 {
 		return
 	}
-	lines := strings.Split(m.View(), "\n")
-	if len(lines) > m.height {
-		t.Fatalf("%d lines on a screen of %d:\n%s", len(lines), m.height, m.View())
+	lines := strings.Split(d.content(), "\n")
+	if len(lines) > d.height {
+		d.t.Fatalf("%d lines on a screen of %d:\n%s", len(lines), d.height, d.content())
 	}
 	for _, l := range lines {
 		l = ansi.Strip(l)
-		if w := text.Width(l); w > m.width {
-			t.Fatalf("a line of %d cells on a screen of %d: %q", w, m.width, l)
+		if w := text.Width(l); w > d.width {
+			d.t.Fatalf("a line of %d cells on a screen of %d: %q", w, d.width, l)
 		}
 		for _, r := range l {
 			if !unicode.IsPrint(r) {
-				t.Fatalf("%q reaches the terminal in %q", r, l)
+				d.t.Fatalf("%q reaches the terminal in %q", r, l)
 			}
 		}
 	}
