@@ -8,7 +8,12 @@ import (
 	"strings"
 )
 
-var steps = []rune("▁▂▃▄▅▆▇█")
+// steps are the characters of a sparkline, of stepBytes bytes each.
+const (
+	steps     = "▁▂▃▄▅▆▇█"
+	stepBytes = len("█")
+	stepCount = len(steps) / stepBytes
+)
 
 // Sparkline draws the newest figures of a series in exactly width cells, the newest at the right. The scale begins at 0, so that small
 // changes look small, unless a figure is negative.
@@ -25,9 +30,10 @@ func Sparkline(series []float64, width int) string {
 		case !ok || !finite(v):
 			b.WriteByte(' ')
 		case high <= low:
-			b.WriteRune(steps[0])
+			b.WriteString(steps[:stepBytes])
 		default:
-			b.WriteRune(steps[step(v, low, high, len(steps))])
+			i := step(v, low, high, stepCount)
+			b.WriteString(steps[i*stepBytes : (i+1)*stepBytes])
 		}
 	}
 	return b.String()

@@ -48,7 +48,7 @@ func commands() []command {
 		{"topics", "", "all topics", view(0)},
 		{"connections", "", "each publisher to each subscription", view(1)},
 		{"processes", "", "participants", view(2)},
-		{"graph", "", "who feeds whom", view(3)},
+		{"graph", "", "which process feeds which", view(3)},
 		{"memory", "", "shared memory", view(4)},
 		{"log", "", "what happened", view(5)},
 		{"detail", "[TOPIC]", "one topic", (*Model).openDetail},

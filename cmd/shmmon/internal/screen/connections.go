@@ -19,10 +19,10 @@ func connectionsPage(m *Model, title string, choose func(*connection) bool) *tab
 	return &tablePage[connection]{
 		name: title, wants: watch.WantConnections,
 		Table: &table.Table[connection]{
-			Columns: connectionColumns(), Key: connectionKey, Look: lookOfConnection,
+			Columns: connectionColumns(), Key: connectionKey, Sign: signOfConnection,
 			Group: func(c connection) string { return c.Topic },
 			Texts: func(c connection) []string {
-				return []string{text.Escape(c.Topic), sender(c), receiver(c), string(c.State), c.Policy()}
+				return []string{escape(c.Topic), sender(c), receiver(c), string(c.State), c.Policy()}
 			},
 			Nothing: func() string {
 				if m.loaded && len(m.connections) > 0 {
@@ -49,8 +49,8 @@ func connectionKey(c connection) string {
 	return fmt.Sprint(c.Topic, "\x00", c.Publisher.Endpoint.ID, "\x00", c.Subscriber.Endpoint.ID)
 }
 
-func sender(c connection) string   { return text.Name(c.Publisher.Owner.Unit) }
-func receiver(c connection) string { return text.Name(c.Subscriber.Owner.Unit) }
+func sender(c connection) string   { return named(c.Publisher.Owner.Unit) }
+func receiver(c connection) string { return named(c.Subscriber.Owner.Unit) }
 
 func connectionColumns() []table.Column[connection] {
 	about := func(known bool, s string) string {
@@ -61,7 +61,7 @@ func connectionColumns() []table.Column[connection] {
 	}
 	return []table.Column[connection]{
 		{Head: "TOPIC", About: "name", Width: 18, Grow: true, Left: true,
-			Cell: func(c connection) string { return text.Escape(c.Topic) }, Order: table.Names(func(c connection) string { return c.Topic })},
+			Cell: func(c connection) string { return escape(c.Topic) }, Order: table.Names(func(c connection) string { return c.Topic })},
 		{Head: "FROM", About: "unit of the publisher", Width: 8, Grow: true, Left: true, Cell: sender},
 		{Head: "TO", About: "unit of the subscription", Width: 8, Grow: true, Left: true, Cell: receiver},
 		{Head: "STATE", About: "connected; refused: the types do not fit; not linked; stopped", Width: 10, Left: true,
@@ -109,22 +109,22 @@ func levelOfLag(c connection) theme.Level {
 	return theme.Plain
 }
 
-func lookOfConnection(c connection) table.Look {
+func signOfConnection(c connection) table.Sign {
 	switch c.State {
 	case watch.Refused:
-		return table.Look{Mark: "!", Level: theme.Problem}
+		return table.Sign{Mark: "!", Level: theme.Problem}
 	case watch.Apart:
-		return table.Look{Mark: "?", Level: theme.Warning}
+		return table.Sign{Mark: "?", Level: theme.Warning}
 	case watch.Halted:
-		return table.Look{Mark: "s", Level: theme.Warning}
+		return table.Sign{Mark: "s", Level: theme.Warning}
 	}
-	return table.Look{}
+	return table.Sign{}
 }
 
 // connectionNote tells both ends of a connection and, where no messages pass, why.
 func connectionNote(c *connection) string {
 	if c.Reason != "" {
-		return string(c.State) + ": " + text.Escape(c.Reason)
+		return string(c.State) + ": " + escape(c.Reason)
 	}
 	return fmt.Sprintf("%s (pid %d) sends to %s (pid %d)", sender(*c), c.Publisher.Owner.PID, receiver(*c), c.Subscriber.Owner.PID)
 }

@@ -40,7 +40,7 @@ func (d *detail) title() string {
 	if d.root {
 		return "Detail"
 	}
-	return text.Escape(d.name)
+	return escape(d.name)
 }
 
 func (d *detail) topic() string            { return d.name }
@@ -66,7 +66,7 @@ func (d *detail) lines(m *Model, w, h int) []string {
 	}
 	t, ok := m.view.Find(d.name)
 	if !ok {
-		return []string{text.Left(text.Escape(d.name)+" is gone", w)}
+		return []string{text.Left(escape(d.name)+" is gone", w)}
 	}
 	lines := d.head(m, t, w)
 	if h < 12 {
@@ -116,7 +116,7 @@ func (d *detail) head(m *Model, t watch.Topic, w int) []string {
 	h := m.history.Of(t.Name)
 	trend := max(4, min(watch.HistoryLength, (w-24)/3))
 	lines := []string{
-		fmt.Sprintf("%s  [%s]  %s  %s", text.Escape(t.Name), t.State, typeCell(t), text.Name(t.Encoding)),
+		fmt.Sprintf("%s  [%s]  %s  %s", escape(t.Name), t.State, typeCell(t), named(t.Encoding)),
 		fmt.Sprintf("%s msg/s  %s   newest %s, %s, largest %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), newest, text.Bytes(t.Size), text.Bytes(t.MaxSize)),
 		fmt.Sprintf("lost %s   lag %s   held %s   delay p50 %s, p99 %s, max %s%s", t.LostText(), text.Count(t.Lag), text.Count(t.Held),
 			t.DelayText(t.P50), t.DelayText(t.P99), t.DelayText(t.Worst), bad),

@@ -35,7 +35,7 @@ func (m *Model) endpointLines(t watch.Topic) []string {
 func (m *Model) ownerLines(add func(string, ...any), owner registry.Participant, e registry.Endpoint) {
 	kind := "any type"
 	if !e.AnyType {
-		kind = text.Name(e.TypeName) + ", " + text.Name(e.Encoding)
+		kind = named(e.TypeName) + ", " + named(e.Encoding)
 		if len(e.Schema) > 0 {
 			kind += ", schema " + text.Bytes(uint64(len(e.Schema)))
 		}
@@ -44,7 +44,7 @@ func (m *Model) ownerLines(add func(string, ...any), owner registry.Participant,
 	if owner.State == registry.StateStopped {
 		stopped = "  " + m.styles.Paint(theme.Warning, "STOPPED")
 	}
-	add("  %s  pid %d%s  %s", text.Name(owner.Unit), owner.PID, stopped, text.Escape(owner.Executable))
+	add("  %s  pid %d%s  %s", named(owner.Unit), owner.PID, stopped, escape(owner.Executable))
 	add("    %s   up %s", kind, text.Duration(m.view.At-int64(e.Since)))
 }
 
@@ -76,7 +76,7 @@ func (m *Model) subscriberLines(add func(string, ...any), t watch.Topic, s watch
 	m.ownerLines(add, s.Owner, e)
 	patterns := make([]string, len(e.Patterns))
 	for i, p := range e.Patterns {
-		patterns[i] = text.Escape(p)
+		patterns[i] = escape(p)
 	}
 	add("    asks for %s%s", strings.Join(patterns, ", "), more)
 	for i := range m.connections {
@@ -85,7 +85,7 @@ func (m *Model) subscriberLines(add func(string, ...any), t watch.Topic, s watch
 			if c.State == watch.Refused {
 				level = theme.Problem
 			}
-			add("    %s", m.styles.Paint(level, fmt.Sprintf("%s from %s: %s", strings.ToUpper(string(c.State)), sender(*c), text.Escape(c.Reason))))
+			add("    %s", m.styles.Paint(level, fmt.Sprintf("%s from %s: %s", strings.ToUpper(string(c.State)), sender(*c), escape(c.Reason))))
 		}
 	}
 	add("    %s messages, %s   %s lost   %s undecodable", text.Count(f.Messages), text.Bytes(f.Bytes), text.Count(f.Lost), text.Count(f.DecodeErrors))

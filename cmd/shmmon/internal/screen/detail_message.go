@@ -24,11 +24,11 @@ func newFieldTable() *table.Table[fieldRow] {
 	return &table.Table[fieldRow]{
 		Key:   func(f fieldRow) string { return f.Path },
 		Texts: func(f fieldRow) []string { return []string{f.Path, f.Value} },
-		Look: func(f fieldRow) table.Look {
+		Sign: func(f fieldRow) table.Sign {
 			if f.changed {
-				return table.Look{Mark: "*"}
+				return table.Sign{Mark: "*"}
 			}
-			return table.Look{}
+			return table.Sign{}
 		},
 		Nothing: func() string { return "no field matches, or none changed" },
 		Columns: []table.Column[fieldRow]{
@@ -117,12 +117,12 @@ func (l *live) about(m *Model) string {
 	case m.opts.Messages == nil:
 		return "messages cannot be read here"
 	case l.err != nil:
-		return "the messages cannot be read: " + text.Escape(l.err.Error())
+		return "the messages cannot be read: " + escape(l.err.Error())
 	case !l.got:
 		return "waiting for a message…"
 	}
 	n := &l.newest
-	return fmt.Sprintf("#%d of %s (pid %d), %s, %s", n.Sequence, text.Name(n.Unit), n.PID, n.Time.Format("15:04:05.000"), text.Bytes(uint64(len(n.Payload))))
+	return fmt.Sprintf("#%d of %s (pid %d), %s, %s", n.Sequence, named(n.Unit), n.PID, n.Time.Format("15:04:05.000"), text.Bytes(uint64(len(n.Payload))))
 }
 
 // hexLines is the newest message in hex, and why it is no tree of fields.
@@ -142,7 +142,7 @@ func (m *Model) decodeLine(err error, w int) string {
 	if message.Lies(err) {
 		level, what = theme.Problem, "the bytes are not of the announced type: "
 	}
-	return m.styles.Paint(level, text.Left(what+text.Escape(err.Error()), w))
+	return m.styles.Paint(level, text.Left(what+escape(err.Error()), w))
 }
 
 // lines is the newest message beside a table.
@@ -150,7 +150,7 @@ func (l *live) lines(m *Model, w, h int) []string {
 	if l.topic == "" {
 		return []string{m.styles.Paint(theme.Faint, text.Left("no topic with a publisher is under the cursor", w))}
 	}
-	lines := []string{m.styles.Title.Render(text.Middle(text.Escape(l.topic), w)), text.Left(l.about(m), w)}
+	lines := []string{m.styles.Title.Render(text.Middle(escape(l.topic), w)), text.Left(l.about(m), w)}
 	if !l.got {
 		return lines
 	}
@@ -181,7 +181,7 @@ func (d *detail) value() string {
 	if f, ok := d.fields.Picked(); ok && d.part == partMessage {
 		return f.Value
 	}
-	return text.Escape(d.name)
+	return escape(d.name)
 }
 
 func (d *detail) path() string {

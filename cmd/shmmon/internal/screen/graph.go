@@ -22,7 +22,7 @@ type graphLine struct {
 	text   string
 	topic  string // raw; empty for a process
 	rate   float64
-	look   table.Look
+	sign   table.Sign
 }
 
 func graphPage(m *Model) *tablePage[graphLine] {
@@ -30,7 +30,7 @@ func graphPage(m *Model) *tablePage[graphLine] {
 		name: "Graph", wants: watch.WantConnections,
 		Table: &table.Table[graphLine]{
 			Key:  func(l graphLine) string { return l.key },
-			Look: func(l graphLine) table.Look { return l.look }, Nothing: m.noTopics,
+			Sign: func(l graphLine) table.Sign { return l.sign }, Nothing: m.noTopics,
 			Columns: []table.Column[graphLine]{
 				{Head: "PROCESS AND TOPICS", About: "> publishes, to which units; < subscribes to, from which units; x the types do not fit", Width: 30, Grow: true, Left: true,
 					Cell: func(l graphLine) string { return l.text }, Order: func(a, b graphLine) int { return a.number - b.number }},
@@ -63,7 +63,7 @@ type edge struct {
 	rate     float64
 }
 
-// graph draws who feeds whom, process by process.
+// graph draws which process feeds which, process by process.
 func graph(v watch.View, connections []connection) (lines []graphLine) {
 	edges := make(map[registry.ID]map[string]*edge)
 	at := func(id registry.ID, topic string, outward bool) *edge {
@@ -100,7 +100,7 @@ func graph(v watch.View, connections []connection) (lines []graphLine) {
 			lines = append(lines, l)
 		}
 		id := p.ID.String()
-		add(graphLine{key: id, text: fmt.Sprintf("%s (pid %d)", text.Name(p.Unit), p.PID)})
+		add(graphLine{key: id, text: fmt.Sprintf("%s (pid %d)", named(p.Unit), p.PID)})
 		own := make([]*edge, 0, len(edges[p.ID]))
 		for _, e := range edges[p.ID] {
 			own = append(own, e)
@@ -141,14 +141,14 @@ func (e *edge) line() graphLine {
 	ends := sorted(e.ends)
 	switch {
 	case len(e.refusals) > 0:
-		l.look = table.Look{Mark: "!", Level: theme.Problem}
+		l.sign = table.Sign{Mark: "!", Level: theme.Problem}
 	case ends == "":
-		l.look = table.Look{Mark: "?", Level: theme.Faint}
+		l.sign = table.Sign{Mark: "?", Level: theme.Faint}
 	}
 	if ends == "" && len(e.refusals) == 0 {
 		ends = none
 	}
-	parts := []string{text.Escape(e.topic)}
+	parts := []string{escape(e.topic)}
 	if e.outward {
 		parts[0] = "> " + parts[0]
 	} else {

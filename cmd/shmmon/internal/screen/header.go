@@ -33,7 +33,7 @@ func (m *Model) header() string {
 		b.WriteString(strings.Repeat(" ", gap) + m.styles.Paint(p.level, p.text))
 		room -= n + gap
 	}
-	if dir := text.Escape(m.opts.Domain); room >= 14 && dir != "" {
+	if dir := escape(m.opts.Domain); room >= 14 && dir != "" {
 		dir = text.Middle(dir, min(room-2, text.Width(dir)))
 		b.WriteString(strings.Repeat(" ", room-text.Width(dir)) + m.styles.Paint(theme.Faint, dir))
 	}

@@ -18,7 +18,7 @@ func logPage(m *Model) *tablePage[entry] {
 	return &tablePage[entry]{
 		name: "Log",
 		Table: &table.Table[entry]{
-			Columns: logColumns(m), Look: lookOfEntry,
+			Columns: logColumns(m), Sign: signOfEntry,
 			Key:     func(e entry) string { return strconv.Itoa(e.Number) },
 			Group:   func(e entry) string { return e.Topic },
 			Nothing: func() string { return "nothing has happened since the screen was opened" },
@@ -41,8 +41,8 @@ func logColumns(m *Model) []table.Column[entry] {
 		{Head: "TIME", About: "when it was found", Width: 12, Order: newest, Cell: func(e entry) string { return m.when(e.At) }},
 		{Head: "WHAT", About: "joined, ended, died, stopped, continued, appeared, vanished, stale, resumed, mismatch, loss, undecodable, failed", Width: 11, Left: true,
 			Cell: func(e entry) string { return string(e.Kind) }},
-		{Head: "TOPIC", About: "name or pattern", Width: 12, Grow: true, Left: true, Cell: func(e entry) string { return text.Name(e.Topic) }},
-		{Head: "UNIT", About: "of the process", Width: 8, Grow: true, Left: true, Drop: 1, Cell: func(e entry) string { return text.Name(e.Unit) }},
+		{Head: "TOPIC", About: "name or pattern", Width: 12, Grow: true, Left: true, Cell: func(e entry) string { return named(e.Topic) }},
+		{Head: "UNIT", About: "of the process", Width: 8, Grow: true, Left: true, Drop: 1, Cell: func(e entry) string { return named(e.Unit) }},
 		{Head: "PID", About: "of the process", Width: 7, Drop: 2, Order: func(a, b entry) int { return a.PID - b.PID },
 			Cell: func(e entry) string {
 				if e.PID == 0 {
@@ -62,12 +62,12 @@ func (m *Model) when(stamp int64) string {
 	return m.opts.Wall(stamp).Format("15:04:05.000")
 }
 
-func lookOfEntry(e entry) table.Look {
+func signOfEntry(e entry) table.Sign {
 	switch e.Kind {
 	case watch.Died, watch.Losing, watch.Mismatched, watch.Undecodable, watch.Failing:
-		return table.Look{Mark: "!", Level: theme.Problem}
+		return table.Sign{Mark: "!", Level: theme.Problem}
 	case watch.WentStale, watch.Stopped:
-		return table.Look{Mark: "~", Level: theme.Warning}
+		return table.Sign{Mark: "~", Level: theme.Warning}
 	}
-	return table.Look{Level: theme.Plain}
+	return table.Sign{Level: theme.Plain}
 }

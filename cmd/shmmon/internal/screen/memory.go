@@ -27,14 +27,14 @@ func memoryPage(m *Model) *tablePage[share] {
 			},
 			Key:   func(s share) string { return s.ID.String() },
 			Group: func(s share) string { return s.Topic },
-			Look: func(s share) table.Look {
+			Sign: func(s share) table.Sign {
 				switch {
 				case s.Unreadable:
-					return table.Look{Mark: "?", Level: theme.Faint}
+					return table.Sign{Mark: "?", Level: theme.Faint}
 				case s.Full:
-					return table.Look{Mark: "!", Level: theme.Warning}
+					return table.Sign{Mark: "!", Level: theme.Warning}
 				}
-				return table.Look{}
+				return table.Sign{}
 			},
 		},
 		rows: func(m *Model) []share {
@@ -62,7 +62,7 @@ func memoryColumns() []table.Column[share] {
 	return []table.Column[share]{
 		{Head: "SEGMENT", About: "topic of the publisher whose file it is, or the other files of a participant", Width: 18, Grow: true, Left: true,
 			Cell: segmentCell, Order: table.Names(func(s share) string { return s.Topic })},
-		{Head: "UNIT", About: "owner", Width: 10, Grow: true, Left: true, Drop: 3, Cell: func(s share) string { return text.Name(s.Owner.Unit) }},
+		{Head: "UNIT", About: "owner", Width: 10, Grow: true, Left: true, Drop: 3, Cell: func(s share) string { return named(s.Owner.Unit) }},
 		{Head: "BYTES", About: "memory that the file takes", Width: 8,
 			Cell: func(s share) string { return bytesOr(s.File) }, Order: table.Most(func(s share) int64 { return s.File })},
 		{Head: "GROWTH", About: "since it was seen first", Width: 9, Drop: 1, Cell: growthCell,
@@ -84,9 +84,9 @@ func memoryColumns() []table.Column[share] {
 
 func segmentCell(s share) string {
 	if s.ID.Number == 0 {
-		return "(files of " + text.Name(s.Owner.Unit) + ")"
+		return "(files of " + named(s.Owner.Unit) + ")"
 	}
-	return text.Escape(s.Topic)
+	return escape(s.Topic)
 }
 
 func growthCell(s share) string {

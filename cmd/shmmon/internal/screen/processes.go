@@ -18,15 +18,15 @@ func processesPage(m *Model) *tablePage[process] {
 	return &tablePage[process]{
 		name: "Processes", wants: watch.WantProcesses | watch.WantMemory,
 		Table: &table.Table[process]{
-			Columns: processColumns(m), Look: lookOfProcess, Nothing: m.noTopics,
+			Columns: processColumns(m), Sign: signOfProcess, Nothing: m.noTopics,
 			Key: func(p process) string { return p.ID.String() },
 			Texts: func(p process) []string {
-				return []string{text.Escape(p.Unit), strconv.Itoa(p.PID), p.User, p.State, text.Escape(p.Executable)}
+				return []string{escape(p.Unit), strconv.Itoa(p.PID), p.User, p.State, escape(p.Executable)}
 			},
 		},
 		rows: func(m *Model) []process { return m.processes.Of(m.view, m.inspection) },
 		open: func(m *Model, p process) tea.Cmd {
-			title := fmt.Sprintf("%s (pid %d)", text.Escape(p.Unit), p.PID)
+			title := fmt.Sprintf("%s (pid %d)", escape(p.Unit), p.PID)
 			return m.push(connectionsPage(m, title, func(c *connection) bool {
 				return c.Publisher.Owner.ID == p.ID || c.Subscriber.Owner.ID == p.ID
 			}))
@@ -45,10 +45,10 @@ func processColumns(m *Model) []table.Column[process] {
 	}
 	return []table.Column[process]{
 		{Head: "UNIT", About: "the name that a participant gives itself", Width: 14, Grow: true, Left: true,
-			Cell: func(p process) string { return text.Name(p.Unit) }, Order: table.Names(func(p process) string { return p.Unit })},
+			Cell: func(p process) string { return named(p.Unit) }, Order: table.Names(func(p process) string { return p.Unit })},
 		{Head: "PID", About: "in the pid namespace of the process", Width: 7,
 			Cell: func(p process) string { return strconv.Itoa(p.PID) }, Order: func(a, b process) int { return a.PID - b.PID }},
-		{Head: "USER", About: "owner of its files", Width: 8, Left: true, Drop: 5, Cell: func(p process) string { return text.Name(p.User) }},
+		{Head: "USER", About: "owner of its files", Width: 8, Left: true, Drop: 5, Cell: func(p process) string { return named(p.User) }},
 		{Head: "STATE", About: "live; stopped by a signal; ended, with its lock held; unseen from here; dead, with files left", Width: 7, Left: true,
 			Cell: func(p process) string { return p.State }},
 		{Head: "CPU", About: "of one core, since the scan before", Width: 5, Drop: 1, Cell: cpuCell, Order: table.Most(func(p process) float64 { return p.CPU })},
@@ -63,9 +63,9 @@ func processColumns(m *Model) []table.Column[process] {
 			Order: table.Most(func(p process) uint64 { return p.Lost })},
 		{Head: "UP", About: "time since it joined", Width: 8, Drop: 9, Cell: func(p process) string { return text.Duration(m.view.At - int64(p.Since)) },
 			Order: func(a, b process) int { return int(min(max(int64(a.Since-b.Since), -1), 1)) }},
-		{Head: "VERSION", About: "of shmbus in its executable", Width: 9, Left: true, Drop: 11, Cell: func(p process) string { return text.Name(p.Version) }},
+		{Head: "VERSION", About: "of shmbus in its executable", Width: 9, Left: true, Drop: 11, Cell: func(p process) string { return named(p.Version) }},
 		{Head: "EXECUTABLE", About: "path of its program", Width: 16, Grow: true, Left: true, Drop: 10,
-			Cell: func(p process) string { return text.Name(p.Executable) }},
+			Cell: func(p process) string { return named(p.Executable) }},
 	}
 }
 
@@ -83,14 +83,14 @@ func bytesOr(n int64) string {
 	return text.Bytes(uint64(n))
 }
 
-func lookOfProcess(p process) table.Look {
+func signOfProcess(p process) table.Sign {
 	switch p.State {
 	case "dead", "ended":
-		return table.Look{Mark: "x", Level: theme.Problem}
+		return table.Sign{Mark: "x", Level: theme.Problem}
 	case "stopped":
-		return table.Look{Mark: "s", Level: theme.Warning}
+		return table.Sign{Mark: "s", Level: theme.Warning}
 	case "unseen":
-		return table.Look{Mark: "?", Level: theme.Faint}
+		return table.Sign{Mark: "?", Level: theme.Faint}
 	}
-	return table.Look{}
+	return table.Sign{}
 }

@@ -34,7 +34,7 @@ func (p *tablePage[R]) key() string {
 	case !ok:
 		return ""
 	case p.of != nil && p.of(r) != "":
-		return text.Escape(p.of(r))
+		return escape(p.of(r))
 	}
 	return p.Columns[0].Cell(r)
 }

@@ -18,8 +18,8 @@ func topicsPage(m *Model) *tablePage[topic] {
 	p := &tablePage[topic]{
 		name: "Topics",
 		Table: &table.Table[topic]{
-			Columns: topicColumns(m), Key: topicName, Group: topicName, Look: m.lookOfTopic,
-			Texts:   func(t topic) []string { return []string{text.Escape(t.Name), typeCell(t), text.Escape(t.Encoding)} },
+			Columns: topicColumns(m), Key: topicName, Group: topicName, Sign: m.signOfTopic,
+			Texts:   func(t topic) []string { return []string{escape(t.Name), typeCell(t), escape(t.Encoding)} },
 			Nothing: m.noTopics,
 		},
 		rows: func(m *Model) []topic { return m.view.Topics },
@@ -39,11 +39,11 @@ func topicColumns(m *Model) []table.Column[topic] {
 func trafficColumns(m *Model) []table.Column[topic] {
 	return []table.Column[topic]{
 		{Head: "TOPIC", About: "name", Width: 24, Least: 16, Grow: true, Left: true,
-			Cell: func(t topic) string { return text.Escape(t.Name) }, Order: table.Names(topicName)},
+			Cell: func(t topic) string { return escape(t.Name) }, Order: table.Names(topicName)},
 		{Head: "TYPE", About: "the first publisher's; +n: others are published under the name too", Width: 12, Grow: true, Left: true, Drop: 8,
 			Cell: typeCell, Order: table.Names(func(t topic) string { return t.Type })},
 		{Head: "ENCODING", About: "of the payloads", Width: 8, Left: true, Drop: 12,
-			Cell: func(t topic) string { return text.Name(t.Encoding) }, Order: table.Names(func(t topic) string { return t.Encoding })},
+			Cell: func(t topic) string { return named(t.Encoding) }, Order: table.Names(func(t topic) string { return t.Encoding })},
 		{Head: "PUB", About: "publishers", Width: 3, Drop: 5,
 			Cell:  func(t topic) string { return strconv.Itoa(len(t.Publishers)) },
 			Order: table.Most(func(t topic) int { return len(t.Publishers) })},
@@ -106,7 +106,7 @@ func subscribers(t topic) int {
 }
 
 func typeCell(t topic) string {
-	s := text.Name(t.Type)
+	s := named(t.Type)
 	if t.MoreTypes > 0 {
 		s += " +" + strconv.Itoa(t.MoreTypes)
 	}
@@ -140,29 +140,29 @@ func (m *Model) levelOfLoss(name string) theme.Level {
 	return theme.Plain
 }
 
-// lookOfTopic is the mark of the worst that is the matter with a topic.
-func (m *Model) lookOfTopic(t topic) table.Look {
+// signOfTopic is the mark of the worst that is the matter with a topic.
+func (m *Model) signOfTopic(t topic) table.Sign {
 	switch {
 	case t.Mismatched > 0:
-		return table.Look{Mark: "!", Level: theme.Problem}
+		return table.Sign{Mark: "!", Level: theme.Problem}
 	case undecodable(t) > 0:
-		return table.Look{Mark: "#", Level: theme.Problem}
+		return table.Sign{Mark: "#", Level: theme.Problem}
 	case m.levelOfLoss(t.Name) == theme.Problem:
-		return table.Look{Mark: "*"} // the figure itself is coloured
+		return table.Sign{Mark: "*"} // the figure itself is coloured
 	case t.Paused > 0:
-		return table.Look{Mark: "s", Level: theme.Warning}
+		return table.Sign{Mark: "s", Level: theme.Warning}
 	}
 	switch t.State {
 	case watch.Stale:
-		return table.Look{Mark: "~", Level: theme.Warning}
+		return table.Sign{Mark: "~", Level: theme.Warning}
 	case watch.Gone:
-		return table.Look{Mark: "x", Level: theme.Faint}
+		return table.Sign{Mark: "x", Level: theme.Faint}
 	case watch.Waiting:
-		return table.Look{Mark: "?", Level: theme.Faint}
+		return table.Sign{Mark: "?", Level: theme.Faint}
 	case watch.Quiet:
-		return table.Look{Mark: ".", Level: theme.Faint}
+		return table.Sign{Mark: ".", Level: theme.Faint}
 	}
-	return table.Look{}
+	return table.Sign{}
 }
 
 // topicMarks explains the marks, for the help.
@@ -185,7 +185,7 @@ func (m *Model) noTopics() string {
 	case len(m.view.Participants) > 0:
 		return "no topics yet"
 	case m.view.Missing:
-		return "no such directory yet: " + text.Escape(m.opts.Domain)
+		return "no such directory yet: " + escape(m.opts.Domain)
 	}
 	return "no topics, no participants in this domain"
 }

@@ -155,14 +155,14 @@ func (m *Model) foot() string {
 	case m.prompt != nil:
 		return m.prompt.line(m)
 	case m.err != nil:
-		return m.styles.Paint(theme.Problem, text.Left(text.Escape(m.err.Error()), m.width))
+		return m.styles.Paint(theme.Problem, text.Left(escape(m.err.Error()), m.width))
 	case m.notice.text != "":
-		return m.styles.Paint(m.notice.level, text.Left(text.Escape(m.notice.text), m.width))
+		return m.styles.Paint(m.notice.level, text.Left(escape(m.notice.text), m.width))
 	}
 	foot := ""
 	if p, ok := m.page().(filtered); ok && p.Filter().Text != "" {
 		shown, all := p.Count()
-		f := text.Escape(p.Filter().Text)
+		f := escape(p.Filter().Text)
 		foot = m.styles.Key.Render("/"+text.Left(f, min(text.Width(f), m.width/3))) + fmt.Sprintf(" %d of %d  ", shown, all)
 	}
 	return foot + m.keyLine(m.page().hints(&m.keys), m.width-text.Width(foot))
@@ -181,4 +181,23 @@ func (m *Model) keyLine(keys []key.Binding, width int) string {
 		b.WriteString(m.styles.Key.Render(h.Key) + " " + m.styles.Paint(theme.Faint, what))
 	}
 	return ansi.Truncate(b.String(), max(0, width), "…")
+}
+
+// longest is the number of bytes of a name that are shown. Names of a domain have at most 255, so only what breaks the rules is cut.
+const longest = 1024
+
+// escape makes a text of another process safe for a terminal, in limited time.
+func escape(s string) string {
+	if len(s) > longest {
+		return text.Escape(s[:longest]) + "…"
+	}
+	return text.Escape(s)
+}
+
+// named is escape for a name that may be empty, which is shown as "-".
+func named(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return escape(s)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 )
 
-// A Look is the mark before a row, one character that says what is the matter with it, and its level.
-type Look struct {
+// A Sign is the mark before a row, one character that says what is the matter with it, and its level.
+type Sign struct {
 	Mark  string
 	Level theme.Level
 }
@@ -88,11 +88,11 @@ func (t *Table[R]) line(l line, shown []place, cursor bool, s *theme.Styles) str
 		return t.groupLine(l, cursor, s)
 	}
 	r := t.rows[l.row]
-	var look Look
-	if t.Look != nil {
-		look = t.Look(r)
+	var sign Sign
+	if t.Sign != nil {
+		sign = t.Sign(r)
 	}
-	mark := text.Left(look.Mark, 1)
+	mark := text.Left(sign.Mark, 1)
 	var b strings.Builder
 	for i, p := range shown {
 		if i > 0 {
@@ -100,10 +100,10 @@ func (t *Table[R]) line(l line, shown []place, cursor bool, s *theme.Styles) str
 		}
 		c := &t.Columns[p.index]
 		cell := c.fit(r, p.width)
-		if level := c.level(r); level > look.Level && !cursor {
+		if level := c.level(r); level > sign.Level && !cursor {
 			cell = s.Paint(level, cell)
 		} else if !cursor {
-			cell = s.Paint(look.Level, cell)
+			cell = s.Paint(sign.Level, cell)
 		}
 		b.WriteString(cell)
 	}
@@ -111,7 +111,7 @@ func (t *Table[R]) line(l line, shown []place, cursor bool, s *theme.Styles) str
 		body := ">" + mark + " " + b.String()
 		return s.Cursor.Render(body + strings.Repeat(" ", max(0, t.width-text.Width(body))))
 	}
-	return " " + s.Paint(look.Level, mark) + " " + b.String()
+	return " " + s.Paint(sign.Level, mark) + " " + b.String()
 }
 
 func (c *Column[R]) level(r R) theme.Level {

@@ -9,7 +9,7 @@ import (
 type Table[R any] struct {
 	Columns []Column[R]
 	Key     func(R) string   // tells rows apart
-	Look    func(R) Look     // the mark of a row; nil: none
+	Sign    func(R) Sign     // the mark of a row; nil: none
 	Group   func(R) string   // the name by whose beginning rows are grouped; nil: they are not
 	Texts   func(R) []string // what a filter is compared with; nil: all shown cells
 	Nothing func() string    // why there are no rows

@@ -29,11 +29,11 @@ func newTable(rows ...fruit) *Table[fruit] {
 			{Head: "NAME", Width: 10, Grow: true, Left: true, Cell: name},
 			{Head: "KIND", Width: 8, Grow: true, Left: true, Drop: 11, Cell: func(f fruit) string { return f.kind }},
 		},
-		Look: func(f fruit) Look {
+		Sign: func(f fruit) Sign {
 			if f.figures[0] > 90 {
-				return Look{"!", theme.Problem}
+				return Sign{"!", theme.Problem}
 			}
-			return Look{}
+			return Sign{}
 		},
 		Nothing: func() string { return "nothing grows" },
 	}
@@ -156,36 +156,6 @@ func TestTable_ScrollingKeepsTheCursorInSight(t *testing.T) {
 	}
 	if x.Resize(120, 61); !strings.Contains(screen(x), "t040") || strings.Contains(screen(x), "t039") {
 		t.Errorf("a larger table is not filled:\n%s", screen(x))
-	}
-}
-
-func TestFilter_Forms(t *testing.T) {
-	for typed, want := range map[string]string{
-		"":             "bush/berry/blue bush/berry/red kiwi tree/apple tree/pear",
-		"APPLE":        "tree/apple",
-		"apple|kiwi":   "kiwi tree/apple",
-		"^tree/.*r$":   "tree/pear",
-		"!tree":        "bush/berry/blue bush/berry/red kiwi",
-		"!":            "bush/berry/blue bush/berry/red kiwi tree/apple tree/pear",
-		"~bbr":         "bush/berry/blue bush/berry/red",
-		"!~bbr":        "kiwi tree/apple tree/pear",
-		"vine":         "kiwi", // by another column
-		"berry/(":      "",     // not an expression
-		"berry/[blue":  "",
-		"no such text": "",
-	} {
-		x := newTable(basket()...)
-		x.SetFilter(NewFilter(typed))
-		if got := strings.Join(names(x), " "); got != want {
-			t.Errorf("%q: %q", typed, got)
-		}
-		shown, all := x.Count()
-		if shown != len(strings.Fields(want)) || all != 5 {
-			t.Errorf("%q: %d of %d", typed, shown, all)
-		}
-	}
-	if f := NewFilter(strings.Repeat("ä", 400)); len(f.Text) > MaxFilter {
-		t.Errorf("a filter of %d bytes", len(f.Text))
 	}
 }
 

@@ -6,15 +6,17 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// replacements are single cells for the characters that the screen itself uses. Those of bars and sparklines keep their order.
-var replacements = strings.NewReplacer(
-	"…", "~", "µ", "u", "↑", "^", "↓", "v", "→", ">", "←", "<", "▸", "+", "▾", "-", "●", "*", "▲", "!", "▏", "_", "›", ">", "─", "-", "│", "|",
-	"├", "|", "└", "`", "┬", "+", "┤", "|", "×", "x", "▁", "_", "▂", ".", "▃", ",", "▄", "-", "▅", "=", "▆", "+", "▇", "*", "█", "#", "░", ".",
-)
+// replacements returns single cells for the characters that the screen itself uses. Those of bars and sparklines keep their order.
+func replacements() *strings.Replacer {
+	return strings.NewReplacer(
+		"…", "~", "µ", "u", "↑", "^", "↓", "v", "→", ">", "←", "<", "▸", "+", "▾", "-", "●", "*", "▲", "!", "▏", "_", "›", ">", "─", "-", "│", "|",
+		"├", "|", "└", "`", "▁", "_", "▂", ".", "▃", ",", "▄", "-", "▅", "=", "▆", "+", "▇", "*", "█", "#", "░", ".",
+	)
+}
 
 // ASCII replaces everything beyond ASCII in a screen by as many cells of ASCII. Styles remain.
 func ASCII(s string) string {
-	s = replacements.Replace(s)
+	s = replacements().Replace(s)
 	var b strings.Builder
 	for _, r := range s {
 		switch {
