@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A window is a tmux server of the test's own with one window, in which a shell runs.
+type window struct {
+	t      *testing.T
+	ctx    context.Context
+	socket string
+}
+
+// openWindow starts tmux with a shell. CI installs tmux; elsewhere the test is left out without it.
+func openWindow(ctx context.Context, t *testing.T, width, height string) *window {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("the screen is driven in tmux (Debian: apt-get install tmux): %v", err)
+	}
+	w := &window{t, ctx, filepath.Join(t.TempDir(), "tmux")}
+	w.tmux("-f", "/dev/null", "new-session", "-d", "-x", width, "-y", height, "env", "PS1=ready$ ", "LC_ALL=C.UTF-8", "bash", "--norc", "--noprofile")
+	t.Cleanup(func() { _ = exec.Command("tmux", "-S", w.socket, "kill-server").Run() }) // the server may have ended with the shell
+	w.waitFor("ready$")
+	return w
+}
+
+func (w *window) tmux(args ...string) string {
+	w.t.Helper()
+	out, err := exec.CommandContext(w.ctx, "tmux", append([]string{"-u", "-S", w.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("tmux %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func (w *window) press(keys ...string) { w.tmux(append([]string{"send-keys"}, keys...)...) }
+
+// waitFor waits until all these texts are on the screen at once.
+func (w *window) waitFor(texts ...string) {
+	w.t.Helper()
+	for {
+		shown, missing := w.tmux("capture-pane", "-p"), ""
+		for _, s := range texts {
+			if !strings.Contains(shown, s) {
+				missing = s
+			}
+		}
+		if missing == "" {
+			return
+		}
+		select {
+		case <-w.ctx.Done():
+			w.t.Fatalf("%q never is on the screen:\n%s", missing, shown)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Keys drive the screen in a real terminal, which shows live processes, and suspending gives the terminal back.
+func TestScreen_KeysInATerminal(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	dir := domains(t)
+	stop, _ := startPublisherProcess(t, "SHMMON_TEST_PUBLISH="+dir, len(rates))
+	defer stop()
+	w := openWindow(ctx, t, "100", "30")
+	w.press("SHMMON_TEST_TABLE=1 "+os.Args[0]+" --dir "+dir+" --interval 200ms", "Enter")
+	w.waitFor("1 Topics", "live/fast", "live/slow", "3 topics", "1 process")
+	w.press("/", "steady", "Enter")
+	w.waitFor("/steady 1 of 3")
+	w.press("Enter", "m")
+	w.waitFor("Topics › live/steady", "FIELD", "n  ") // the newest message, decoded
+	w.press("Escape")
+	w.waitFor("1 Topics")
+	for key, text := range map[string]string{"2": "FROM", "3": "CPU", "4": "> live/fast", "5": "PLACES", "6": "nothing has happened", "8": "next view"} {
+		w.press(key)
+		w.waitFor(text)
+	}
+	w.tmux("resize-window", "-x", "40", "-y", "12")
+	w.press("1")
+	w.waitFor("1 Topics 2 3 4 5 6 7 8")
+	w.tmux("resize-window", "-x", "30", "-y", "5")
+	w.waitFor("too small")
+	w.tmux("resize-window", "-x", "100", "-y", "30")
+	w.press("C-z")
+	w.waitFor("Stopped")
+	w.press("fg", "Enter")
+	w.waitFor("1 Topics", "live/steady")
+	w.press("q")
+	w.press("echo it ended with $?", "Enter")
+	w.waitFor("it ended with 0")
+}
