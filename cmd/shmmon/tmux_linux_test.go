@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -98,4 +99,32 @@ func TestScreen_KeysInATerminal(t *testing.T) {
 	w.press("q")
 	w.press("echo it ended with $?", "Enter")
 	w.waitFor("it ended with 0")
+}
+
+// With NO_COLOR nothing has a colour, and without it what is wrong has one of the sixteen. A locale without UTF-8 gets ASCII.
+func TestScreen_ColoursOfATerminal(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	dir := domains(t)
+	stop, _ := startPublisherProcess(t, "SHMMON_TEST_PUBLISH="+dir, len(rates))
+	defer stop()
+	w := openWindow(ctx, t, "80", "24")
+	color := regexp.MustCompile(`\x1b\[([0-9;]*;)?(3[0-7]|9[0-7]|38[;:].*)m`)
+	for _, c := range []struct {
+		env     string
+		colored bool
+		ascii   bool
+	}{{"NO_COLOR=1", false, false}, {"", true, false}, {"LC_ALL=C", true, true}} {
+		w.press("clear; "+c.env+" SHMMON_TEST_TABLE=1 "+os.Args[0]+" --dir "+dir+" --interval 200ms", "Enter")
+		w.waitFor("1 Topics", "live/slow", "all is well")
+		shown := w.tmux("capture-pane", "-p", "-e")
+		if got := color.MatchString(shown); got != c.colored {
+			t.Errorf("%q: colours %v:\n%q", c.env, got, shown)
+		}
+		if got := !strings.ContainsFunc(shown, func(r rune) bool { return r >= 0x80 }); got != c.ascii {
+			t.Errorf("%q: ASCII %v:\n%s", c.env, got, shown)
+		}
+		w.press("q")
+		w.waitFor("ready$")
+	}
 }
