@@ -136,7 +136,9 @@ func (t *Table[R]) share(shown []place, room int) {
 		} else {
 			for _, l := range t.visible {
 				if !l.group {
-					widest = max(widest, text.Width(c.Cell(t.rows[l.row])))
+					if cell := c.Cell(t.rows[l.row]); len(cell) > widest { // no text has more cells than bytes
+						widest = max(widest, text.Width(cell))
+					}
 				}
 			}
 		}
