@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,7 @@ func openWindow(ctx context.Context, t *testing.T, width, height string) *window
 	w := &window{t, ctx, filepath.Join(t.TempDir(), "tmux")}
 	w.tmux("-f", "/dev/null", "new-session", "-d", "-x", width, "-y", height, "env", "PS1=ready$ ", "LC_ALL=C.UTF-8", "bash", "--norc", "--noprofile")
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", w.socket, "kill-server").Run() }) // the server may have ended with the shell
-	w.waitFor("ready$")
+	w.waitForPrompt()
 	return w
 }
 
@@ -48,19 +50,27 @@ func (w *window) press(keys ...string) { w.tmux(append([]string{"send-keys"}, ke
 // waitFor waits until all these texts are on the screen at once.
 func (w *window) waitFor(texts ...string) {
 	w.t.Helper()
+	w.wait(fmt.Sprintf("%q", texts), func(shown string) bool {
+		return !slices.ContainsFunc(texts, func(s string) bool { return !strings.Contains(shown, s) })
+	})
+}
+
+// waitForPrompt waits until the shell reads again. A program that ends may take keys that are pressed before.
+func (w *window) waitForPrompt() {
+	w.t.Helper()
+	w.wait("a prompt", func(shown string) bool { return strings.HasSuffix(strings.TrimSpace(shown), "ready$") })
+}
+
+func (w *window) wait(what string, there func(shown string) bool) {
+	w.t.Helper()
 	for {
-		shown, missing := w.tmux("capture-pane", "-p"), ""
-		for _, s := range texts {
-			if !strings.Contains(shown, s) {
-				missing = s
-			}
-		}
-		if missing == "" {
+		shown := w.tmux("capture-pane", "-p")
+		if there(shown) {
 			return
 		}
 		select {
 		case <-w.ctx.Done():
-			w.t.Fatalf("%q never is on the screen:\n%s", missing, shown)
+			w.t.Fatalf("%s never is on the screen:\n%s", what, shown)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -94,9 +104,11 @@ func TestScreen_KeysInATerminal(t *testing.T) {
 	w.tmux("resize-window", "-x", "100", "-y", "30")
 	w.press("C-z")
 	w.waitFor("Stopped")
+	w.waitForPrompt()
 	w.press("fg", "Enter")
 	w.waitFor("1 Topics", "live/steady")
 	w.press("q")
+	w.waitForPrompt()
 	w.press("echo it ended with $?", "Enter")
 	w.waitFor("it ended with 0")
 }
@@ -125,6 +137,6 @@ func TestScreen_ColoursOfATerminal(t *testing.T) {
 			t.Errorf("%q: ASCII %v:\n%s", c.env, got, shown)
 		}
 		w.press("q")
-		w.waitFor("ready$")
+		w.waitForPrompt()
 	}
 }
