@@ -179,7 +179,7 @@ func (t *TopicInfo) finish() {
 
 // describe copies the file's own data.
 func (i *Info) describe(s mcapfile.Stats) {
-	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, s.Attachments
+	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, uint64(len(s.Attachments))
 	i.Metadata = []string{}
 	for _, m := range s.Metadata {
 		if !slices.Contains(i.Metadata, m.Name) {
