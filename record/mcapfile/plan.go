@@ -15,7 +15,8 @@ import (
 // During the iteration, the blocks with overlapping times are in memory. Where they exceed the Limits, they are read in passes, each of
 // which takes the earliest messages that fit into memory. A file in random order is therefore read with bounded memory, but more slowly.
 type Plan struct {
-	Channels []ChannelPlan // in order of appearance; only channels that were kept
+	Channels []ChannelPlan // in order of appearance; only channels with messages that were kept
+	Declared []*Channel    // all channels of the file
 	Messages uint64
 	Bytes    uint64 // payload
 	Start    uint64 // smallest and largest log time
@@ -132,6 +133,7 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			p.Channels = append(p.Channels, *c)
 		}
 	}
+	p.Declared = r.Channels()
 	p.Span = max(first, last) - first
 	p.Stats = r.Stats()
 	slices.SortStableFunc(p.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), a.from.compare(b.from)) })
