@@ -47,7 +47,7 @@ func (e *editor) findLatched() error {
 			if to == nil || err != nil {
 				return err
 			}
-			id, _ := c.publishers.Publisher(m, r.Metadata())
+			id, _ := c.publishers.Of(m, r.Metadata())
 			key := publisherKey{to, id}
 			if old, ok := newest[key]; !ok || at >= old.logTime {
 				newest[key] = messageKey{to, m.Sequence, at, s.shifted(m.PublishTime)}
@@ -70,7 +70,7 @@ func (c *content) isRepeated(m, out *mcapfile.Message) bool {
 	if !record.IsLatched(m.Channel) {
 		return false
 	}
-	id, sequence := c.publishers.Publisher(m, c.all)
+	id, sequence := c.publishers.Of(m, c.all)
 	if id == "" {
 		return false
 	}

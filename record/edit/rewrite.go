@@ -197,7 +197,7 @@ type content struct {
 	declared    int
 	all         []mcapfile.Metadata
 	channels    map[*mcapfile.Channel]*mcapfile.Channel // of the new file, nil = left out
-	publishers  record.PublisherIndex
+	publishers  record.Publishers
 }
 
 func (e *editor) contentOf(s *source) *content {
