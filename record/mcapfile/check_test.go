@@ -35,7 +35,12 @@ func TestCheck_FilesWithoutFault(t *testing.T) {
 
 func TestCheck_RecordingsOfOtherTools(t *testing.T) {
 	for name, file := range recordings(t) {
-		if r := checked(t, file); r.Errors != 0 || r.Messages == 0 {
+		r := checked(t, file)
+		want := uint64(0)
+		if name == "ros2_talker.mcap" {
+			want = 1 // its index has another length of the attachment; the JavaScript library of the MCAP project refuses it
+		}
+		if r.Errors != want || r.Messages == 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

@@ -157,12 +157,7 @@ func (c *checker) comparePlaces(r *Reader, op mcap.OpCode) {
 		if f, ok := found[p.off]; !ok {
 			c.find(IsError, base+p.off, "the index says that a record of type %v begins here, and none does", op)
 		} else if f != p {
-			severity := IsError
-			if f.length = p.length; f == p {
-				severity = IsWarning // of a record with more bytes than its fields
-			}
-			f.length = found[p.off].length
-			c.find(severity, base+p.off, "the index describes the record of type %v differently: %s, and %s", op, p.text(), f.text())
+			c.find(IsError, base+p.off, "the index describes the record of type %v differently: %s, and %s", op, p.text(), f.text())
 		}
 		delete(found, p.off)
 	}
