@@ -57,10 +57,10 @@ type CompareOptions struct {
 // same bytes in the same order from each publisher, and the same overall order where log times differ. Times are reported
 // but not compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
 // compared as far as it can be read, and is never equal.
-func Compare(a, b string) (Difference, error) { return CompareWith(a, b, nil) }
+func Compare(a, b string) (Difference, error) { return CompareWithin(a, b, nil) }
 
-// CompareWith is Compare with options.
-func CompareWith(a, b string, opts *CompareOptions) (Difference, error) {
+// CompareWithin is Compare with options.
+func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
 	c := comparison{all: newSpacing()}
 	if opts != nil {
 		c.opts = *opts

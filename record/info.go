@@ -15,33 +15,33 @@ import (
 
 // Info describes a recording.
 type Info struct {
-	Path         string            `json:"path"`
-	FileSize     int64             `json:"file_size"` // bytes
-	Profile      string            `json:"profile"`
-	Library      string            `json:"library"`    // library that wrote the file
-	Recordings   int               `json:"recordings"` // number of concatenated recordings in the file, mostly 1
-	Closed       bool              `json:"closed"`     // the file has its regular end
-	Damage       string            `json:"damage,omitempty"`
-	Messages     uint64            `json:"messages"`
-	Bytes        uint64            `json:"bytes"`             // payload
-	Start        time.Time         `json:"start,omitzero"`    // log time of the first message
-	End          time.Time         `json:"end,omitzero"`      // and of the last
-	Duration     time.Duration     `json:"duration_ns"`       // between them
-	Latency      *Spacing          `json:"latency,omitempty"` // from publishing to recording, of messages with both times
-	SequenceGaps uint64            `json:"sequence_gaps"`     // skipped numbers; for a shmbus publisher each is a missing message
-	Lost         *uint64           `json:"lost,omitempty"`
-	Attachments  uint64            `json:"attachments"`
-	Attached     []AttachmentInfo  `json:"attachment_list,omitempty"`
-	Metadata     []string          `json:"metadata"` // names of the metadata records, each once
-	Chunks       []CompressionInfo `json:"chunks"`   // by compression
-	Topics       []TopicInfo       `json:"topics"`   // sorted by name
+	Path           string            `json:"path"`
+	FileSize       int64             `json:"file_size"` // bytes
+	Profile        string            `json:"profile"`
+	Library        string            `json:"library"`    // library that wrote the file
+	Recordings     int               `json:"recordings"` // number of concatenated recordings in the file, mostly 1
+	Closed         bool              `json:"closed"`     // the file has its regular end
+	Damage         string            `json:"damage,omitempty"`
+	Messages       uint64            `json:"messages"`
+	Bytes          uint64            `json:"bytes"`             // payload
+	Start          time.Time         `json:"start,omitzero"`    // log time of the first message
+	End            time.Time         `json:"end,omitzero"`      // and of the last
+	Duration       time.Duration     `json:"duration_ns"`       // between them
+	Latency        *Spacing          `json:"latency,omitempty"` // from publishing to recording, of messages with both times
+	SequenceGaps   uint64            `json:"sequence_gaps"`     // skipped numbers; for a shmbus publisher each is a missing message
+	Lost           *uint64           `json:"lost,omitempty"`
+	Attachments    uint64            `json:"attachments"`
+	AttachmentList []AttachmentInfo  `json:"attachment_list,omitempty"`
+	Metadata       []string          `json:"metadata"` // names of the metadata records, each once
+	Chunks         []CompressionInfo `json:"chunks"`   // by compression
+	Topics         []TopicInfo       `json:"topics"`   // sorted by name
 }
 
 // AttachmentInfo describes an attachment.
 type AttachmentInfo struct {
-	Name      string `json:"name"`
-	MediaType string `json:"media_type"`
-	Size      uint64 `json:"size"` // bytes
+	Name string `json:"name"`
+	Type string `json:"media_type"`
+	Size uint64 `json:"size"` // bytes
 }
 
 // CompressionInfo counts the chunks of one compression.
@@ -70,7 +70,7 @@ type TopicInfo struct {
 	Start          time.Time       `json:"start,omitzero"`
 	End            time.Time       `json:"end,omitzero"`
 	Rate           float64         `json:"rate_hz,omitempty"`        // 0 if there is no interval
-	LongestGap     time.Duration   `json:"longest_gap_ns,omitempty"` // between two messages, by log time
+	LargestGap     time.Duration   `json:"largest_gap_ns,omitempty"` // between two messages, by log time
 	LatencyMax     time.Duration   `json:"latency_max_ns,omitempty"` // from publishing to recording
 	SequenceGaps   uint64          `json:"sequence_gaps"`
 
@@ -85,11 +85,11 @@ func ReadInfo(path string) (Info, error) { return ReadInfoWithin(path, nil) }
 
 // ReadInfoWithin is ReadInfo with other memory limits. nil means the defaults.
 func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
-	return ReadInfoWith(path, limits, nil)
+	return ReadInfoProgress(path, limits, nil)
 }
 
-// ReadInfoWith is ReadInfoWithin with a function that gets the share of the file that was read, from 0 to 1, often.
-func ReadInfoWith(path string, limits *mcapfile.Limits, progress func(float64)) (Info, error) {
+// ReadInfoProgress is ReadInfoWithin with a function that gets the share of the file that was read, from 0 to 1, often.
+func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float64)) (Info, error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return Info{}, fmt.Errorf("info: %w", err)
@@ -184,7 +184,7 @@ func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
 
 func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, number, passed uint64) {
 	if t.Messages > 0 && m.LogTime > t.latest {
-		t.LongestGap = max(t.LongestGap, time.Duration(min(m.LogTime-t.latest, math.MaxInt64)))
+		t.LargestGap = max(t.LargestGap, time.Duration(min(m.LogTime-t.latest, math.MaxInt64)))
 	}
 	t.latest = max(t.latest, m.LogTime)
 	t.Messages++
@@ -215,7 +215,7 @@ func (t *TopicInfo) finish() {
 func (i *Info) describe(s mcapfile.Stats) {
 	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, uint64(len(s.Attachments))
 	for _, a := range s.Attachments {
-		i.Attached = append(i.Attached, AttachmentInfo{a.Name, a.MediaType, a.Size})
+		i.AttachmentList = append(i.AttachmentList, AttachmentInfo{a.Name, a.MediaType, a.Size})
 	}
 	i.Metadata = []string{}
 	for _, m := range s.Metadata {

@@ -45,7 +45,7 @@ func TestInfo_GapsAndLatency(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := info.Topics[0], info.Topics[1]; a.LongestGap != 3*time.Second || a.LatencyMax != 2000 || b.LongestGap != 0 || b.LatencyMax != 0 {
+	if a, b := info.Topics[0], info.Topics[1]; a.LargestGap != 3*time.Second || a.LatencyMax != 2000 || b.LargestGap != 0 || b.LatencyMax != 0 {
 		t.Errorf("%+v, %+v", a, b)
 	}
 	if l := info.Latency; l == nil || l.Max < 1990 || l.Max > 2010 || l.P50 < 990 || l.P50 > 1010 {

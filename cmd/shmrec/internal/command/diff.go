@@ -68,7 +68,7 @@ apply also to the fields in FIELD. In arrays, FIELD is that of all elements.`,
 			debug.SetMemoryLimit(int64(memory)) // with what is garbage
 			d := difference{A: args[0], B: args[1]}
 			err = cli.Await(cmd.Context(), func() (err error) {
-				d.Difference, err = record.CompareWith(args[0], args[1], &o)
+				d.Difference, err = record.CompareWithin(args[0], args[1], &o)
 				return err
 			})
 			if err != nil {

@@ -45,7 +45,7 @@ It takes no more memory than --memory, however large the messages are.`,
 			line := a.fileProgress("reading")
 			err = cli.Await(cmd.Context(), func() (err error) {
 				debug.SetMemoryLimit(int64(memory)) // with what is garbage
-				info, err = record.ReadInfoWith(path, &mcapfile.Limits{Memory: uint64(memory)}, line.show)
+				info, err = record.ReadInfoProgress(path, &mcapfile.Limits{Memory: uint64(memory)}, line.show)
 				return err
 			})
 			line.clear()
@@ -120,8 +120,8 @@ func (a *app) printInfo(i *record.Info) error {
 		fmt.Fprintf(&b, "latency of recording: %s (half of the messages at most), %s (99 %%), %s (all)\n",
 			text.Duration(int64(l.P50)), text.Duration(int64(l.P99)), text.Duration(int64(l.Max)))
 	}
-	for _, at := range i.Attached {
-		fmt.Fprintf(&b, "attachment: %s, %s, %s\n", text.Name(at.Name), text.Name(at.MediaType), text.Bytes(at.Size))
+	for _, at := range i.AttachmentList {
+		fmt.Fprintf(&b, "attachment: %s, %s, %s\n", text.Name(at.Name), text.Name(at.Type), text.Bytes(at.Size))
 	}
 	for _, m := range i.Metadata {
 		fmt.Fprintf(&b, "metadata: %s\n", text.Escape(m))
@@ -135,7 +135,7 @@ func (a *app) printInfo(i *record.Info) error {
 		if t.Rate > 0 {
 			rate = text.Rate(t.Rate) + " Hz"
 		}
-		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, duration(t.LongestGap), duration(t.LatencyMax), text.Bytes(t.Bytes), publishers(&t), strconv.FormatUint(t.SequenceGaps, 10))
+		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, duration(t.LargestGap), duration(t.LatencyMax), text.Bytes(t.Bytes), publishers(&t), strconv.FormatUint(t.SequenceGaps, 10))
 	}
 	if len(i.Topics) > 0 {
 		if err := g.Print(&b); err != nil {
