@@ -31,7 +31,7 @@ func create(path string) (*output, error) {
 }
 
 // suffix ends the name of a file that is not complete.
-const suffix = ".incomplete"
+const suffix = ".unfinished"
 
 func taken(path string) error {
 	return fmt.Errorf("write %s: %w; name another file or remove this one", path, fs.ErrExist)

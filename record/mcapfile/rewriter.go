@@ -175,14 +175,8 @@ func (w *Rewriter) flush() error {
 		MessageStartTime: w.first, MessageEndTime: w.last, UncompressedSize: uint64(len(w.records)), UncompressedCRC: crc32.ChecksumIEEE(w.records),
 		Records: w.records,
 	}
-	if w.packer != nil {
-		var err error
-		if w.packed, err = w.packer.compress(w.packed[:0], w.records); err != nil {
-			return err
-		}
-		if len(w.packed) < len(w.records) {
-			c.Compression, c.Records = w.opts.Compression.mcapName(), w.packed
-		}
+	if err := w.pack(&c); err != nil {
+		return err
 	}
 	if err := w.file.WriteChunkWithIndexes(&c, w.indexes); err != nil {
 		return err
@@ -200,6 +194,21 @@ func (w *Rewriter) flush() error {
 	w.indexes = w.indexes[:0]
 	clear(w.at)
 	return nil
+}
+
+// pack compresses the records of a chunk, unless that makes them no smaller.
+func (w *Rewriter) pack(c *mcap.Chunk) error {
+	if w.packer == nil {
+		return nil
+	}
+	worth, err := worthwhile(w.packer, w.records, w.packed)
+	if err != nil || !worth {
+		return err
+	}
+	if w.packed, err = w.packer.compress(w.packed[:0], w.records); err == nil && len(w.packed) < len(w.records) {
+		c.Compression, c.Records = w.opts.Compression.mcapName(), w.packed
+	}
+	return err
 }
 
 // WriteMetadata adds a metadata record before the messages of the current chunk.

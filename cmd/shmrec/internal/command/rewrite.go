@@ -14,7 +14,7 @@ import (
 const rewriteNotes = `
 
 Payloads, times, sequence numbers, schemas, channel metadata, attachments and metadata records stay as they are. A file is
-never replaced, and has the ending .incomplete until it is complete. What cannot be read is left out; then the exit code
+never replaced, and has the ending .unfinished until it is complete. What cannot be read is left out; then the exit code
 is 3. It takes no more memory than --memory; messages of more than an eighth of that are left out.`
 
 func (a *app) filter() *cobra.Command {
