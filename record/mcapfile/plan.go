@@ -9,13 +9,14 @@ import (
 )
 
 // A Plan holds the positions of a file's messages, block by block, and yields the messages by log time. Messages of equal
-// log time keep the order of the file. Making a Plan reads the whole file once, without payloads. It keeps about 60 bytes
+// log time keep the order of the file. Making a Plan reads the whole file once, without payloads. It keeps about 150 bytes
 // for each megabyte.
 //
-// During the iteration, the blocks with overlapping times are in memory, as many as the Limits allow. Further blocks are
-// read again when they are needed. A file in random order is therefore read with bounded memory, but more slowly.
+// During the iteration, the blocks with overlapping times are in memory. Where they exceed the Limits, they are read in passes, each of
+// which takes the earliest messages that fit into memory. A file in random order is therefore read with bounded memory, but more slowly.
 type Plan struct {
-	Channels []ChannelPlan // in order of appearance; only channels that were kept
+	Channels []ChannelPlan // in order of appearance; only channels with messages that were kept
+	Declared []*Channel    // all channels of the file
 	Messages uint64
 	Bytes    uint64 // payload
 	Start    uint64 // smallest and largest log time
@@ -69,12 +70,13 @@ func (d *Damage) Note(err error) *Damage {
 type block struct {
 	from     position
 	defs     *definitions
-	first    uint64 // smallest log time of the messages kept
+	first    uint64 // smallest and largest log time of the messages kept
+	last     uint64
 	messages uint32 // kept
 	bytes    uint64 // of their records, without heads
 }
 
-const blockCost = 64
+const blockCost = 144 // also of an openBlock
 
 // NewPlan reads a file and stores the positions of the messages of the channels that keep accepts (nil = all). Faults of
 // the file are in Plan.Damage. An error means that NewPlan could not read.
@@ -131,6 +133,7 @@ func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			p.Channels = append(p.Channels, *c)
 		}
 	}
+	p.Declared = r.Channels()
 	p.Span = max(first, last) - first
 	p.Stats = r.Stats()
 	slices.SortStableFunc(p.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.first, b.first), a.from.compare(b.from)) })
@@ -156,7 +159,7 @@ func (p *Plan) add(r *Reader, b *block, m *Message, size uint64) (*block, error)
 		p.blocks = append(p.blocks, block{from: r.at, defs: r.part.defs, first: m.LogTime})
 		b = &p.blocks[len(p.blocks)-1]
 	}
-	b.first = min(b.first, m.LogTime)
+	b.first, b.last = min(b.first, m.LogTime), max(b.last, m.LogTime)
 	b.messages++
 	b.bytes += bytes
 	if p.Messages == 0 {
