@@ -34,7 +34,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages are missing.`,
   shmrec cat drive.mcap --topics '^arm/' -n 10
   shmrec play drive.mcap --rate 0.5`,
 	}
-	root.AddCommand(a.record(), a.play(), a.info(), a.cat())
+	root.AddCommand(a.record(), a.play(), a.info(), a.cat(), a.ctl())
 	return root
 }
 
