@@ -128,7 +128,7 @@ func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "f.mcap")
 			r := start(t, join(t, o), path, RecordOptions{})
 			publish(t, publisher[string](t, join(t, o), "a", nil), "x")
-			if err := c.do(path); err != nil {
+			if err := c.do(path + unfinished); err != nil {
 				t.Fatal(err)
 			}
 			r.cancel()
@@ -137,7 +137,7 @@ func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 			if !errors.As(r.err, &lost) || !strings.Contains(r.err.Error(), c.want) {
 				t.Errorf("got %v", r.err)
 			}
-			if info, err := os.Stat(path); name == "cut" && (err != nil || info.Size() != 0) {
+			if info, err := os.Stat(path + unfinished); name == "cut" && (err != nil || info.Size() != 0) {
 				t.Errorf("the file was written on: %v, %v", info, err)
 			}
 		})

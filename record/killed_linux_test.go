@@ -52,6 +52,7 @@ func TestRecord_KilledRecorderLeavesReadableFile(t *testing.T) {
 	for i := range n {
 		publish(t, pub, fmt.Sprint(i))
 	}
+	path += unfinished
 	// The recorder is quiet now, far from a full chunk; it must write all the same.
 	for readable(path) < n {
 		time.Sleep(20 * time.Millisecond)

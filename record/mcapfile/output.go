@@ -258,14 +258,25 @@ func (o *output) close(channels []*declaration, metadata []Metadata) error {
 	if err == nil {
 		err = o.flush()
 	}
-	if f, ok := o.dst.(interface{ Truncate(int64) error }); err == nil && ok {
-		err = f.Truncate(o.size) // gives back what was reserved
+	if err == nil {
+		err = o.giveBack()
 	}
 	if err == nil {
 		err = o.sync()
 	}
 	if err != nil {
 		return o.failed(err)
+	}
+	return nil
+}
+
+// giveBack frees the disk space that was reserved and not used.
+func (o *output) giveBack() error {
+	if f, ok := o.dst.(interface {
+		Reserve(size int64) error
+		Truncate(size int64) error
+	}); ok {
+		return f.Truncate(o.size)
 	}
 	return nil
 }

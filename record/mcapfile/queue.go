@@ -316,19 +316,13 @@ func (w *Writer) endPart(m *mark, failed bool) error {
 		err = out.close(m.channels, metadata)
 		w.size.Store(out.size)
 	} else {
-		err = w.error()
+		err = w.Err()
 	}
 	w.out = nil
 	if m.done != nil {
 		m.done(err)
 	}
 	return err
-}
-
-func (w *Writer) error() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
 }
 
 func (w *Writer) fail(err error) {

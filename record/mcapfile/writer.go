@@ -212,6 +212,13 @@ func (w *Writer) AddMetadata(name string, values map[string]string) {
 	w.metadata = append(w.metadata, Metadata{Name: name, Values: maps.Clone(values)})
 }
 
+// Err returns the error that ended the writing, nil if there is none.
+func (w *Writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
 // Size returns the number of bytes written to the destination.
 func (w *Writer) Size() int64 { return w.size.Load() }
 
