@@ -25,6 +25,7 @@ type parts struct {
 	mu      sync.Mutex
 	newest  int          // number of the newest part of this recording, or of the newest file from before
 	current *destination // nil = none
+	begun   time.Time    // the newest part
 	files   []string     // complete parts of this recording
 	deleted int
 	written int64 // bytes of complete parts, also of deleted ones
@@ -92,16 +93,21 @@ func isWritten(path string) bool {
 	return errors.Is(shm.Lock(f), shm.ErrLocked)
 }
 
-// create creates the next part.
-func (p *parts) create() (*destination, error) {
+// create creates the next part and returns its number.
+func (p *parts) create(now time.Time) (*destination, int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	d, err := p.createNext()
+	if err == nil {
+		p.current, p.begun = d, now
+	}
+	return d, p.newest, err
+}
+
+func (p *parts) createNext() (*destination, error) {
 	if !p.numbered {
-		d, err := createDestination(p.path, p.force)
-		if err == nil {
-			p.newest, p.current = 1, d
-		}
-		return d, err
+		p.newest = 1
+		return createDestination(p.path, p.force)
 	}
 	if p.newest == 0 {
 		entries, err := os.ReadDir(filepath.Dir(p.path))
@@ -117,14 +123,17 @@ func (p *parts) create() (*destination, error) {
 	for {
 		p.newest++
 		d, err := createFile(p.nameOf(p.newest), false)
-		if errors.Is(err, fs.ErrExist) {
-			continue // another recorder of the same series was faster
+		if !errors.Is(err, fs.ErrExist) {
+			return d, err
 		}
-		if err == nil {
-			p.current = d
-		}
-		return d, err
+		// Another recorder of the same series was faster.
 	}
+}
+
+func (p *parts) begunAt() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.begun
 }
 
 // done ends a part, of which err says why it is not complete.

@@ -124,7 +124,11 @@ const maxAge = 10 * time.Second
 // so that the time of taking would lose their order.
 func (r *recorder) logStamp(src *source, stamp int64) int64 {
 	now := r.clock.Now()
-	if earliest := max(r.start, now-int64(maxAge), (*r.offsets)[len(*r.offsets)-1].Since); stamp < earliest || stamp > now {
+	earliest := max(r.start, now-int64(maxAge))
+	if n := len(*r.offsets); n > 1 {
+		earliest = max(earliest, (*r.offsets)[n-1].Since) // no chunk has messages from before and after a step
+	}
+	if stamp < earliest || stamp > now {
 		stamp = now
 	}
 	src.logStamp = max(src.logStamp, stamp)

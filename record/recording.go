@@ -31,19 +31,11 @@ type Recorder struct {
 
 	mu    sync.Mutex // held while a sample is taken, and by commands
 	r     *recorder
-	part  *openPart // nil = none
-	begun uint64    // parts
-	until int64     // stamp; the part of a trigger has the samples before it
+	open  bool  // a part is being written
+	until int64 // stamp; the part of a trigger has the samples before it
 	over  bool
 
 	before map[string]TopicSummary // at the beginning of the part; belongs to the writer's goroutine
-}
-
-// An openPart is the part that is written.
-type openPart struct {
-	number      uint64 // of the Writer
-	destination *destination
-	begun       time.Time
 }
 
 // Start begins to record the samples of p's domain, until ctx ends, Stop is called, or opts.Duration is over. Record describes
@@ -80,18 +72,19 @@ func (rec *Recorder) begin(ctx context.Context) error {
 	wall := clock.NewWall(rec.clock.Read)
 	rec.r = newRecorder(w, &rec.opts, rec.sources, rec.clock, wall)
 	rec.r.pause.is.Store(rec.opts.Paused)
+	running, cancel := context.WithCancelCause(ctx)
+	rec.cancel = cancel
 	if t := rec.opts.Trigger; t != nil {
 		w.Hold(t.Before, int(t.Bytes))
 	} else {
 		err = rec.beginPart("")
 	}
 	if err != nil {
+		cancel(err)
 		w.Close()
 		return fmt.Errorf("create the recording: %w", err)
 	}
-	rec.meter.begin(rec)
-	running, cancel := context.WithCancelCause(ctx)
-	rec.cancel = cancel
+	rec.meter.begin()
 	go rec.record(running, wall)
 	return nil
 }
@@ -174,9 +167,6 @@ func (rec *Recorder) take(s topic.Sample[[]byte]) error {
 	err := rec.r.take(s)
 	if err == nil && rec.r.last != nil && rec.r.last.triggers {
 		err = rec.trigger("a message on " + rec.r.last.counts.topic)
-	}
-	if p := rec.part; err == nil && p != nil && rec.opts.SplitSize > 0 && rec.w.PartSize(p.number) >= rec.opts.SplitSize {
-		err = rec.split("size")
 	}
 	return err
 }

@@ -127,7 +127,7 @@ type meter struct {
 	writtenBytes uint64
 }
 
-func (m *meter) begin(rec *Recorder) {
+func (m *meter) begin() {
 	m.at = time.Now()
 	m.last.Verdict = KeepingUp
 }

@@ -30,7 +30,7 @@ func (rec *Recorder) Split() error {
 		switch {
 		case !rec.opts.Numbered:
 			return errors.New("the recording is one file; begin one with numbered parts")
-		case rec.part == nil:
+		case !rec.open:
 			return errors.New("no part is being written; the next one begins with a trigger")
 		}
 		return rec.split("command")
@@ -65,32 +65,41 @@ func (rec *Recorder) split(cause string) error {
 
 // beginPart begins a part. Its metadata names the cause.
 func (rec *Recorder) beginPart(cause string) error {
-	d, err := rec.parts.create()
+	p, err := rec.newPart(cause)
 	if err != nil {
 		return err
 	}
-	rec.begun++
-	now := time.Now()
-	rec.part = &openPart{number: rec.begun, destination: d, begun: now}
-	rec.w.Begin(mcapfile.Part{
-		Dst: d, Metadata: hostMetadata(rec.parts.newest, cause, now, rec.opts.Metadata), Attachments: rec.opts.Attachments,
-		LogTime: rec.r.time(rec.clock.Now()),
-	})
+	p.LogTime = rec.r.time(rec.clock.Now())
+	rec.open = true
+	rec.w.Begin(p)
 	return nil
+}
+
+// newPart creates the next part. It may be called on any goroutine.
+func (rec *Recorder) newPart(cause string) (*mcapfile.Part, error) {
+	now := time.Now()
+	d, number, err := rec.parts.create(now)
+	if err != nil {
+		return nil, err
+	}
+	return &mcapfile.Part{
+		Dst: d, Metadata: hostMetadata(number, cause, now, rec.opts.Metadata), Attachments: rec.opts.Attachments,
+		LogTime: uint64(now.UnixNano()), Ending: rec.partMetadata, Done: func(err error) {
+			if err := rec.parts.done(d, err); err != nil {
+				rec.fail(err)
+			}
+		},
+		Limit: rec.opts.SplitSize, Next: func() (*mcapfile.Part, error) { return rec.newPart("size") },
+	}, nil
 }
 
 // endPart ends the current part, if there is one.
 func (rec *Recorder) endPart() {
-	p := rec.part
-	if p == nil {
+	if !rec.open {
 		return
 	}
-	rec.part = nil
-	rec.w.End(rec.partMetadata, func(err error) {
-		if err := rec.parts.done(p.destination, err); err != nil {
-			rec.fail(err)
-		}
-	})
+	rec.open = false
+	rec.w.End()
 	if t := rec.opts.Trigger; t != nil {
 		rec.w.Hold(t.Before, int(t.Bytes))
 	}
@@ -101,7 +110,7 @@ const triggerGrace = 100 * time.Millisecond
 
 func (rec *Recorder) trigger(cause string) error {
 	rec.until = max(rec.until, rec.clock.Now()+int64(rec.opts.Trigger.After))
-	if rec.part != nil {
+	if rec.open {
 		return nil
 	}
 	return rec.beginPart("trigger: " + cause)
@@ -109,7 +118,7 @@ func (rec *Recorder) trigger(cause string) error {
 
 // endTrigger ends the part of a trigger when the time after it is over.
 func (rec *Recorder) endTrigger(now int64) {
-	if rec.opts.Trigger != nil && rec.part != nil && now > rec.until+int64(triggerGrace) {
+	if rec.opts.Trigger != nil && rec.open && now > rec.until+int64(triggerGrace) {
 		rec.endPart()
 	}
 }
@@ -151,7 +160,7 @@ func (rec *Recorder) checkTime(now time.Time) error {
 		return err
 	}
 	rec.endTrigger(rec.clock.Now() - int64(triggerGrace)) // the samples of before may still be in their rings
-	if p := rec.part; p != nil && rec.opts.SplitDuration > 0 && now.Sub(p.begun) >= rec.opts.SplitDuration {
+	if rec.open && rec.opts.SplitDuration > 0 && now.Sub(rec.parts.begunAt()) >= rec.opts.SplitDuration {
 		return rec.split("duration")
 	}
 	return nil

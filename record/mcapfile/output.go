@@ -31,12 +31,12 @@ type output struct {
 
 	repeat   []*keptMessage // to be written before the first chunk
 	repeated map[any]*keptMessage
-	logTime  uint64
+	part     *Part
 }
 
 func newOutput(p *Part, opts *WriterOptions) (*output, error) {
 	o := &output{
-		opts: opts, dst: p.Dst, buffer: bufio.NewWriterSize(p.Dst, 64<<10), synced: time.Now(), logTime: p.LogTime, budget: opts.RangeLimit,
+		opts: opts, part: p, dst: p.Dst, buffer: bufio.NewWriterSize(p.Dst, 64<<10), synced: time.Now(), budget: opts.RangeLimit,
 		channels: make(map[uint16]bool), ranges: make(map[Range]bool), unknown: make(map[uint16]bool), tail: leastTail,
 	}
 	var err error
@@ -109,7 +109,7 @@ func (o *output) writeAttachments(p *Part) error {
 
 func (o *output) writeChunk(c *chunk) error {
 	if len(o.repeat) > 0 {
-		logTime := o.logTime
+		logTime := o.part.LogTime
 		if c.messages > 0 {
 			logTime = min(logTime, c.start)
 		}
@@ -117,12 +117,9 @@ func (o *output) writeChunk(c *chunk) error {
 			return err
 		}
 	}
-	n := len(c.records)
-	if c.packed != nil {
-		n = len(c.packed)
-	}
+	need := o.need(c)
 	o.tail += 100 + 10*len(c.indexes) // the index of the chunk
-	err := o.reserve(n + c.values + indexCost*int(c.messages) + 64*len(c.indexes) + o.declarationSize(c))
+	err := o.reserve(need)
 	if err == nil {
 		err = o.writeMetadata(c.metadata)
 	}
@@ -158,6 +155,15 @@ func (o *output) writeChunk(c *chunk) error {
 		o.start, o.end = min(o.start, c.start), max(o.end, c.end)
 	}
 	return nil
+}
+
+// need returns the bytes that a chunk takes in the file, at most.
+func (o *output) need(c *chunk) int {
+	n := len(c.records)
+	if c.packed != nil {
+		n = len(c.packed)
+	}
+	return n + c.values + indexCost*int(c.messages) + 64*len(c.indexes) + o.declarationSize(c)
 }
 
 // writeRepeated writes the messages from before the part.
@@ -239,16 +245,16 @@ func (o *output) writeMessages(c *chunk) error {
 	return o.file.WriteChunkWithIndexes(&out, c.indexes)
 }
 
-func (o *output) close(channels []*declaration, metadata []Metadata) error {
-	err := error(nil)
+func (o *output) close(channels []*declaration) error {
+	var err error
 	if len(o.repeat) > 0 && !o.full {
-		err = o.writeRepeated(o.logTime)
+		err = o.writeRepeated(o.part.LogTime)
 	}
 	if err == nil && !o.full {
 		err = o.declare(channels)
 	}
-	if err == nil {
-		err = o.writeMetadata(metadataRecords(metadata))
+	if err == nil && o.part.Ending != nil {
+		err = o.writeMetadata(metadataRecords(o.part.Ending()))
 	}
 	if err != nil {
 		return o.failed(err)

@@ -33,36 +33,41 @@ type Attachment struct {
 }
 
 // A Part is one file of a Writer. Each is complete: it has the schemas and channels of its messages, and the newest earlier
-// message of each latched source.
+// message of each latched source. Its functions may be nil. They run on a goroutine of the Writer and must not call methods that add
+// something to it.
 type Part struct {
 	Dst         io.Writer
 	Metadata    []Metadata // written at the beginning
 	Attachments []Attachment
-	LogTime     uint64 // of the repeated messages and the attachments
+	LogTime     uint64            // of the attachments, and of the repeated messages unless the first message is earlier
+	Ending      func() []Metadata // returns what is written at the end, when the counts of the messages are final
+	Done        func(err error)   // is called when the file is complete, or could not be completed because of err
+	// Limit is the largest size of the file in bytes, unless its first chunk is larger; 0 = none. Next returns the part that follows a full
+	// one.
+	Limit int64
+	Next  func() (*Part, error)
 }
 
 // Begin lets a part begin, with the messages that are held. The part before must have been ended. Errors of the destination are
 // those of the next Write.
-func (w *Writer) Begin(p Part) {
+func (w *Writer) Begin(p *Part) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.holding {
 		w.cut()
 		w.evict()
 	}
-	w.insert(&mark{part: &p})
+	w.insert(&mark{part: p})
 	w.holding, w.held, w.heldBytes = false, 0, 0
 	w.changed.Broadcast()
 }
 
-// End ends the current part with its messages so far, metadata and the index. done is called on a goroutine of the Writer when
-// the file is complete, or could not be completed because of err; metadata is called before, when the counts of the messages are final.
-// Both may be nil, and must not call methods that add something. Begin or Hold must follow before the next message.
-func (w *Writer) End(metadata func() []Metadata, done func(err error)) {
+// End ends the current part with its messages so far, metadata and the index. Begin or Hold must follow before the next message.
+func (w *Writer) End() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut()
-	w.insert(&mark{metadata: metadata, channels: w.channels[:len(w.channels):len(w.channels)], done: done})
+	w.insert(&mark{channels: w.channels[:len(w.channels):len(w.channels)]})
 }
 
 // Hold keeps later messages in memory until the next Begin: at least those of the last age, at most so many bytes. Older ones are
@@ -76,8 +81,6 @@ func (w *Writer) Hold(age time.Duration, bytes int) {
 
 // A mark is a place in the queue where a part begins or ends.
 type mark struct {
-	part     *Part             // nil: the end
-	metadata func() []Metadata // of the end
-	channels []*declaration    // of the end: all so far
-	done     func(error)
+	part     *Part          // nil: the end
+	channels []*declaration // of the end: all so far
 }

@@ -50,11 +50,11 @@ func newPartWriter(t *testing.T, o WriterOptions) *partWriter {
 func (p *partWriter) begin(logTime uint64) {
 	b := new(bytes.Buffer)
 	p.parts = append(p.parts, b)
-	p.Begin(Part{Dst: b, LogTime: logTime, Metadata: []Metadata{{Name: "part", Values: map[string]string{"number": fmt.Sprint(len(p.parts))}}}})
+	p.Begin(&Part{Dst: b, LogTime: logTime, Ending: func() []Metadata { return []Metadata{{Name: "end"}} }, Done: func(err error) { p.ended <- err }, Metadata: []Metadata{{Name: "part", Values: map[string]string{"number": fmt.Sprint(len(p.parts))}}}})
 }
 
 func (p *partWriter) end() {
-	p.End(func() []Metadata { return []Metadata{{Name: "end"}} }, func(err error) { p.ended <- err })
+	p.End()
 }
 
 func (p *partWriter) channel(topic string) *Channel {
@@ -457,5 +457,52 @@ func TestWriter_RangesBeyondTheBudget(t *testing.T) {
 	}
 	if len(got) < 5 || len(got) > 15 || unknown != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestWriter_PartsOfALimitedSize(t *testing.T) {
+	w := newPartWriter(t, WriterOptions{ChunkSize: 1000, Repeat: true, Compression: Uncompressed})
+	ch := w.channel("a")
+	const limit = leastTail + 20_000
+	part := func() *Part {
+		b := new(bytes.Buffer)
+		w.parts = append(w.parts, b)
+		return &Part{Dst: b, LogTime: 1 << 60, Limit: limit, Done: func(err error) { w.ended <- err }}
+	}
+	first := part()
+	first.Next = func() (*Part, error) {
+		next := part()
+		next.Next = first.Next
+		return next, nil
+	}
+	w.ended = make(chan error, 1000)
+	w.Begin(first)
+	const n = 3000
+	for i := range n {
+		w.put(ch, i, Extra{Latched: "source"})
+	}
+	w.End()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.parts) < 5 || len(w.ended) != len(w.parts) {
+		t.Errorf("%d parts, %d complete", len(w.parts), len(w.ended))
+	}
+	total := 0
+	for i, b := range w.parts {
+		texts, closed := w.texts(i)
+		if b.Len() > limit || !closed {
+			t.Errorf("part %d: %d bytes, closed %v", i+1, b.Len(), closed)
+		}
+		if i > 0 {
+			if want := fmt.Sprintf("a %d@%d", total-1, total); texts[0] != want {
+				t.Errorf("part %d begins with %s, want %s", i+1, texts[0], want)
+			}
+			texts = texts[1:]
+		}
+		total += len(texts)
+	}
+	if total != n {
+		t.Errorf("%d messages", total)
 	}
 }

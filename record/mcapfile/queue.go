@@ -253,10 +253,15 @@ func (w *Writer) write(c *chunk) {
 	if out == nil || w.err != nil {
 		w.drop(c)
 	} else {
+		channels := w.channels[:len(w.channels):len(w.channels)]
 		w.mu.Unlock()
-		err := out.writeChunk(c)
+		err := w.makeRoom(c, channels)
+		if err == nil {
+			out = w.out
+			err = out.writeChunk(c)
+			w.size.Store(out.size)
+		}
 		w.mu.Lock()
-		w.size.Store(out.size)
 		if err == nil {
 			for i, d := range c.channels {
 				w.counts[d.channel.ID].Written += uint64(len(c.indexes[i].Entries()))
@@ -278,49 +283,73 @@ func (w *Writer) write(c *chunk) {
 	w.recycle(c)
 }
 
+// makeRoom ends the current part if the chunk does not fit into it, and begins the next one.
+func (w *Writer) makeRoom(c *chunk, channels []*declaration) error {
+	o := w.out
+	if o.part.Limit == 0 || o.file.Statistics.MessageCount == 0 || o.size+int64(o.need(c)+o.tail) <= o.part.Limit {
+		return nil
+	}
+	if err := w.endPart(channels, false); err != nil {
+		return err
+	}
+	next, err := o.part.Next()
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	kept := w.latest.repeated()
+	w.mu.Unlock()
+	return w.beginPart(next, kept)
+}
+
 // obey begins or ends a part.
 func (w *Writer) obey(m *mark) {
 	failed := w.err != nil
 	kept := w.latest.repeated()
 	w.mu.Unlock()
-	err := w.change(m, failed, kept)
+	var err error
+	switch {
+	case m.part == nil:
+		err = w.endPart(m.channels, failed)
+	case !failed:
+		err = w.beginPart(m.part, kept)
+	case m.part.Done != nil:
+		m.part.Done(w.Err())
+	}
 	w.mu.Lock()
 	w.fail(err)
 }
 
-func (w *Writer) change(m *mark, failed bool, kept []*keptMessage) error {
-	switch {
-	case m.part == nil:
-		return w.endPart(m, failed)
-	case failed:
-		return nil
-	}
-	out, err := newOutput(m.part, &w.opts)
+func (w *Writer) beginPart(p *Part, kept []*keptMessage) error {
+	out, err := newOutput(p, &w.opts)
 	if err != nil {
+		if p.Done != nil {
+			p.Done(err)
+		}
 		return err
 	}
 	out.repeat = kept
 	w.out = out
-	w.part.Add(1)
 	w.size.Store(out.size)
 	return nil
 }
 
-func (w *Writer) endPart(m *mark, failed bool) error {
+// endPart completes the file of the current part, unless it failed before.
+func (w *Writer) endPart(channels []*declaration, failed bool) error {
+	out := w.out
+	if out == nil {
+		return nil
+	}
+	w.out = nil
 	var err error
-	if out := w.out; out != nil && (!failed || out.full) {
-		var metadata []Metadata
-		if m.metadata != nil {
-			metadata = m.metadata()
-		}
-		err = out.close(m.channels, metadata)
+	if !failed || out.full {
+		err = out.close(channels)
 		w.size.Store(out.size)
 	} else {
 		err = w.Err()
 	}
-	w.out = nil
-	if m.done != nil {
-		m.done(err)
+	if out.part.Done != nil {
+		out.part.Done(err)
 	}
 	return err
 }

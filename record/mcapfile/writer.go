@@ -27,8 +27,7 @@ type Writer struct {
 	out  *output // nil = no part has begun; belongs to the writing goroutine
 	age  *time.Timer
 
-	size atomic.Int64  // of the part that is written
-	part atomic.Uint64 // its number, from 1
+	size atomic.Int64 // of the part that is written
 
 	mu      sync.Mutex
 	changed sync.Cond // queue, err, closing
@@ -78,11 +77,10 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	}
 	f := &Writer{opts: o, current: newChunk()}
 	if w != nil {
-		if f.out, err = newOutput(&Part{Dst: w}, &o); err != nil {
+		if f.out, err = newOutput(&Part{Dst: w, Ending: func() []Metadata { return f.metadata }}, &o); err != nil {
 			return nil, err
 		}
 		f.size.Store(f.out.size)
-		f.part.Store(1)
 	}
 	var packers []compressor
 	for range o.Goroutines {
@@ -222,14 +220,6 @@ func (w *Writer) Err() error {
 // Size returns the number of bytes written to the destination.
 func (w *Writer) Size() int64 { return w.size.Load() }
 
-// PartSize is Size for one of several parts, by its number from 1: 0 before and after it.
-func (w *Writer) PartSize(part uint64) int64 {
-	if size := w.size.Load(); w.part.Load() == part {
-		return size
-	}
-	return 0
-}
-
 // Close writes the remaining messages, the metadata and the index, and syncs the file to the disk. Held messages are discarded. A second
 // Close does nothing.
 func (w *Writer) Close() error {
@@ -248,7 +238,7 @@ func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.out != nil && (w.err == nil || w.out.full) {
-		if err := w.out.close(w.channels, w.metadata); w.err == nil {
+		if err := w.out.close(w.channels); w.err == nil {
 			w.err = err
 		}
 		w.size.Store(w.out.size)
