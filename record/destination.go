@@ -70,8 +70,13 @@ func kindOf(m fs.FileMode) string {
 }
 
 func createFile(path string, force bool) (*destination, error) {
-	if _, err := os.Lstat(path); err == nil && !force {
-		return nil, fmt.Errorf("%w; name another file or have it replaced (--force)", &fs.PathError{Op: "open", Path: path, Err: syscall.EEXIST})
+	if info, err := os.Lstat(path); err == nil {
+		switch {
+		case !force:
+			return nil, fmt.Errorf("%w; name another file or have it replaced (--force)", &fs.PathError{Op: "open", Path: path, Err: syscall.EEXIST})
+		case info.Mode()&fs.ModeSymlink != 0:
+			return overwriteTarget(path)
+		}
 	}
 	flags := os.O_WRONLY | os.O_CREATE
 	if !force {
@@ -81,6 +86,9 @@ func createFile(path string, force bool) (*destination, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return nil, leftBehind(path+unfinished, err)
 	}
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		at.Path = path // the name that the caller knows
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +97,19 @@ func createFile(path string, force bool) (*destination, error) {
 		return nil, err
 	}
 	return &destination{file: f, path: path + unfinished, final: path, force: force}, nil
+}
+
+// overwriteTarget opens the file that a symbolic link such as /dev/stdout leads to. It is written in place: a rename would replace the link.
+func overwriteTarget(path string) (*destination, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockAndTruncate(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &destination{file: f, path: path}, nil
 }
 
 // leftBehind is the error for an unfinished file that exists.

@@ -161,3 +161,20 @@ func TestRecord_UnsuitableDestination(t *testing.T) {
 		}
 	}
 }
+
+func TestRecord_SymbolicLinkStays(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	p := join(t, domain(t))
+	if _, err := Record(t.Context(), p, link, nil); !errors.Is(err, os.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	start(t, p, link, RecordOptions{Force: true}).stop()
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link became %v, %v", info, err)
+	}
+	messages(t, target)
+}

@@ -38,28 +38,28 @@ func newRecorder(w *mcapfile.Writer, o *RecordOptions, s *sources, c clock.Clock
 	return r
 }
 
-// take writes one sample and releases it.
-func (r *recorder) take(s topic.Sample[[]byte]) error {
+// take writes one sample and releases it. It returns the source of a sample that was written.
+func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 	defer s.Release()
 	a := sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp()), lost: s.Lost()}
 	src, err := r.sourceOf(a.publisher, func() description { return descriptionOf(&s) })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if src.unwanted {
 		r.ignored += a.lost
 		r.recordEnded()
-		return nil
+		return nil, nil
 	}
 	if r.pause.is.Load() {
 		err := r.pause.keep(src, &s, a.lost)
 		r.recordEnded()
-		return err
+		return nil, err
 	}
 	if src.throttle != nil {
 		takes, err := src.throttle.takes(&s)
 		if !takes {
-			return r.leaveOut(src, &a, err)
+			return nil, r.leaveOut(src, &a, err)
 		}
 	}
 	m, err := r.message(src, &a)
@@ -69,7 +69,7 @@ func (r *recorder) take(s topic.Sample[[]byte]) error {
 			return r.write(src, &m)
 		})
 	}
-	return r.finish(src, &m, a.lost, err)
+	return src, r.finish(src, &m, a.lost, err)
 }
 
 // A sampleInfo is a sample without its payload.

@@ -164,9 +164,9 @@ func (rec *Recorder) take(s topic.Sample[[]byte]) error {
 	defer rec.mu.Unlock()
 	stamp := int64(s.Stamp())
 	rec.endTrigger(stamp)
-	err := rec.r.take(s)
-	if err == nil && rec.r.last != nil && rec.r.last.triggers {
-		err = rec.trigger("a message on " + rec.r.last.counts.topic)
+	src, err := rec.r.take(s)
+	if err == nil && src != nil && src.triggers {
+		err = rec.trigger("a message on " + src.counts.topic)
 	}
 	return err
 }
