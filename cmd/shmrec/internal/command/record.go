@@ -12,6 +12,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/record/control"
 )
 
 func (a *app) record() *cobra.Command {
@@ -32,6 +33,7 @@ recordings under the same name.
 
 With --trigger, or --trigger-topic, nothing is written until a trigger comes; then what was published --before it and
 --after it is a part. SIGUSR1 is a trigger, or without --trigger the end of a part; SIGUSR2 pauses and resumes.
+shmrec ctl sends the same as commands.
 
 What is not a file must be a pipe, which is streamed to; what is said of the recording then goes to standard error, if
 the pipe is standard output. A file that another program removes, moves or cuts meanwhile is an error.
@@ -89,6 +91,11 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions,
 		return err
 	}
 	signals.steer(a, rec, o.Trigger != nil)
+	if server, err := control.Serve(p.Dir(), p.ID(), control.Service{Kind: "recorder", Path: path, Commands: rec.Commands()}); err != nil {
+		fmt.Fprintf(a.Stderr, "shmrec: this recording cannot be controlled by shmrec ctl: %v\n", err)
+	} else {
+		defer server.Close()
+	}
 	s, err := rec.Wait()
 	line.clear()
 	if err != nil {
