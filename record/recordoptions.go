@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -131,6 +132,16 @@ func (o *RecordOptions) checked() (RecordOptions, error) {
 		}
 	}
 	return c, nil
+}
+
+// MemoryLimit returns a limit for debug.SetMemoryLimit in a program that only records: the cache, the memory before a trigger, and 48 MiB for
+// the rest. Without it, garbage may take as much again.
+func (o *RecordOptions) MemoryLimit() int64 {
+	limit := cmp.Or(o.Cache, defaultCache) + 48<<20
+	if o.Trigger != nil {
+		limit += cmp.Or(o.Trigger.Bytes, defaultTriggerBytes)
+	}
+	return limit
 }
 
 // writerOptions are the options of the file.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -76,6 +77,7 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions,
 		return err
 	}
 	defer p.Close()
+	debug.SetMemoryLimit(o.MemoryLimit())
 	line := a.progressLine()
 	o.Progress = func(s record.Status) { line.print(recordLine(&s)) }
 	if status {
