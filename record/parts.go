@@ -60,7 +60,7 @@ type partFile struct {
 	ended  time.Time
 }
 
-// onDisk lists the parts that nobody writes, the oldest first.
+// onDisk lists the parts that no recorder writes, the oldest first.
 func (p *parts) onDisk() ([]partFile, error) {
 	entries, err := os.ReadDir(filepath.Dir(p.path))
 	if err != nil {

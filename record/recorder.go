@@ -2,6 +2,7 @@ package record
 
 import (
 	"errors"
+	"hash/maphash"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
@@ -161,7 +162,7 @@ func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (
 	src := &source{id: id, latched: d.latched, unit: d.unit, executable: d.executable, pid: d.pid}
 	if src.unwanted = !r.opts.wantsType(d.kind.Name); !src.unwanted {
 		if t := r.opts.throttleFor(d.topic); t != nil {
-			src.throttle = &throttleState{Throttle: t}
+			src.throttle = &throttleState{Throttle: t, seed: maphash.MakeSeed()}
 			d.throttled = t.String()
 		}
 		var err error

@@ -63,10 +63,9 @@ type throttleState struct {
 	seen    int    // since the last recorded one
 	begun   bool
 	last    int64 // stamp of the last recorded one
+	seed    maphash.Seed
 	content uint64
 }
-
-var contentSeed = maphash.MakeSeed()
 
 // takes reports whether a sample is to be recorded. An error means that the payload cannot be read.
 func (t *throttleState) takes(s *topic.Sample[[]byte]) (bool, error) {
@@ -82,7 +81,7 @@ func (t *throttleState) takes(s *topic.Sample[[]byte]) (bool, error) {
 	if t.OnChange {
 		var content uint64
 		err := s.Read(func(payload []byte) error {
-			content = maphash.Bytes(contentSeed, payload)
+			content = maphash.Bytes(t.seed, payload)
 			return nil
 		})
 		if err != nil || t.begun && content == t.content {

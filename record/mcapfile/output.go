@@ -265,7 +265,7 @@ func (o *output) close(channels []*declaration) error {
 		err = o.flush()
 	}
 	if err == nil {
-		err = o.giveBack()
+		err = o.freeRest()
 	}
 	if err == nil {
 		err = o.sync()
@@ -276,8 +276,8 @@ func (o *output) close(channels []*declaration) error {
 	return nil
 }
 
-// giveBack frees the disk space that was reserved and not used.
-func (o *output) giveBack() error {
+// freeRest frees the disk space that was reserved and not used.
+func (o *output) freeRest() error {
 	if f, ok := o.dst.(interface {
 		Reserve(size int64) error
 		Truncate(size int64) error

@@ -238,7 +238,7 @@ func (w *Writer) run() {
 		w.queue = slices.Delete(w.queue, 0, 1)
 		w.taken = 1
 		if c.mark != nil {
-			w.obey(c.mark)
+			w.execute(c.mark)
 		} else {
 			w.write(c)
 		}
@@ -302,8 +302,8 @@ func (w *Writer) makeRoom(c *chunk, channels []*declaration) error {
 	return w.beginPart(next, kept)
 }
 
-// obey begins or ends a part.
-func (w *Writer) obey(m *mark) {
+// execute begins or ends a part.
+func (w *Writer) execute(m *mark) {
 	failed := w.err != nil
 	kept := w.latest.repeated()
 	w.mu.Unlock()

@@ -27,7 +27,7 @@ func newSignalSteering() *signalSteering {
 func (s *signalSteering) steer(a *app, rec *record.Recorder, triggers bool) {
 	s.handling.Go(func() {
 		for sig := range s.signals {
-			if err := obeySignal(rec, sig, triggers); err != nil {
+			if err := executeSignal(rec, sig, triggers); err != nil {
 				fmt.Fprintf(a.Stderr, "shmrec: %v: %v\n", sig, err)
 			}
 		}
@@ -40,7 +40,7 @@ func (s *signalSteering) stop() {
 	s.handling.Wait()
 }
 
-func obeySignal(rec *record.Recorder, s os.Signal, triggers bool) error {
+func executeSignal(rec *record.Recorder, s os.Signal, triggers bool) error {
 	switch {
 	case s == syscall.SIGUSR2 && rec.Status().State == record.RecordPaused:
 		return rec.Resume()
