@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
@@ -177,4 +178,24 @@ func TestRecord_SymbolicLinkStays(t *testing.T) {
 		t.Errorf("the link became %v, %v", info, err)
 	}
 	messages(t, target)
+}
+
+func TestRecord_ReservedSpaceIsGivenBack(t *testing.T) {
+	o := domain(t)
+	path := filepath.Join(o.Dir, "f.mcap") // tmpfs
+	r := start(t, join(t, o), path, RecordOptions{})
+	allocated := func(path string) int64 {
+		var st syscall.Stat_t
+		if err := syscall.Stat(path, &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Blocks * 512
+	}
+	for allocated(path+unfinished) < reserveStep { // the part begins on another goroutine
+		time.Sleep(time.Millisecond)
+	}
+	r.stop()
+	if n := allocated(path); n > 64<<10 {
+		t.Errorf("the complete file takes %d bytes of the disk", n)
+	}
 }
