@@ -18,6 +18,7 @@ type pause struct {
 	kept  map[*source]*pausedSample
 	bytes int
 	lost  uint64 // samples that were lost in a pause; they would not have been recorded
+	taken uint64 // samples that were received in pauses
 }
 
 // A pausedSample is a copy of a sample.
@@ -29,6 +30,7 @@ type pausedSample struct {
 // keep copies a latched sample. The copy of a sample beyond the limit is left out.
 func (p *pause) keep(src *source, s *topic.Sample[[]byte], lost uint64) error {
 	p.lost += lost
+	p.taken++
 	if src.throttle != nil {
 		src.throttle.begun = false
 	}

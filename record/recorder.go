@@ -129,7 +129,10 @@ func (r *recorder) logStamp(src *source, stamp int64) int64 {
 	if n := len(*r.offsets); n > 1 {
 		earliest = max(earliest, (*r.offsets)[n-1].Since) // no chunk has messages from before and after a step
 	}
-	if stamp < earliest || stamp > now {
+	switch {
+	case src.latched && src.logStamp == 0 && stamp < r.start && now-r.start < int64(maxAge):
+		stamp = r.start // from before the recording; what the publisher published since then comes after it
+	case stamp < earliest || stamp > now:
 		stamp = now
 	}
 	src.logStamp = max(src.logStamp, stamp)
