@@ -20,12 +20,14 @@ func plainWords() []string {
 		largest left library limit list logger long loop mapped mapping max memory met min mismatch missed msg name new next no of ok
 		only options order out p pack partner path pid play profile progress publish queue rate raw read reason receive received
 		release removed rename reset rule size smallest space spread start started string summary sync time timeout to tolerance too
-		total try unavailable uncompressed undecodable unwrap used v value wait waiting what within write`)
+		total try unavailable uncompressed undecodable unwrap used v value wait waiting what within write
+		after before behind cache commands complete delete deleted disk every falling free in keeping level losing
+		numbered oldest on overflow paused recorder redact resume split status stop throttled up written`)
 }
 
 const (
 	glossaryFile     = "docs/glossary.md"
-	maxGlossaryWords = 1150
+	maxGlossaryWords = 1250
 )
 
 // A glossaryEntry is one row of the glossary.

@@ -28,6 +28,16 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s, %s on %s in %s: %s, %s\n",
 		done, text.Many(s.Messages, "message"), text.Bytes(s.Bytes), text.Many(len(s.Topics), "topic"), text.Duration(int64(s.Duration)), text.Escape(s.Path), text.Bytes(uint64(s.FileSize)))
+	if len(s.Files) > 1 || s.Deleted > 0 {
+		fmt.Fprintf(&b, "parts: %d", len(s.Files))
+		if s.Deleted > 0 {
+			fmt.Fprintf(&b, ", and %d deleted", s.Deleted)
+		}
+		b.WriteByte('\n')
+	}
+	if s.Throttled > 0 {
+		fmt.Fprintf(&b, "left out on purpose: %s\n", text.Many(s.Throttled, "message"))
+	}
 	if s.Loops > 1 {
 		fmt.Fprintf(&b, "complete passes: %d\n", s.Loops)
 	}

@@ -13,8 +13,8 @@ import (
 
 // A progressLine is the line on a terminal that tells that something goes on. In a pipe it is silent.
 type progressLine struct {
-	screen *os.File // nil: not a terminal
-	render func(record.Progress) string
+	screen *os.File                     // nil: not a terminal
+	render func(record.Progress) string // of show
 
 	mu    sync.Mutex
 	shown bool
@@ -24,11 +24,14 @@ func (a *app) progress(render func(record.Progress) string) *progressLine {
 	return &progressLine{screen: a.ErrScreen, render: render}
 }
 
-func (l *progressLine) show(p record.Progress) {
+func (a *app) progressLine() *progressLine { return &progressLine{screen: a.ErrScreen} }
+
+func (l *progressLine) show(p record.Progress) { l.print(l.render(p)) }
+
+func (l *progressLine) print(line string) {
 	if l.screen == nil {
 		return
 	}
-	line := l.render(p)
 	// A line that wraps could not be written over.
 	if width, _, err := term.GetSize(l.screen.Fd()); err == nil && width > 0 {
 		line = text.Left(line, min(text.Width(line), width-1))

@@ -36,7 +36,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages are missing.`,
   shmrec cut drive.mcap -o crash.mcap --start 12m30s --end 13m30s
   shmrec recover torn.mcap -o saved.mcap`,
 	}
-	root.AddCommand(a.record(), a.play(), a.info(), a.cat(), a.diff(), a.doctor(), a.recover(), a.filter(), a.cut(), a.merge(), a.convert())
+	root.AddCommand(a.record(), a.play(), a.info(), a.cat(), a.diff(), a.doctor(), a.recover(), a.filter(), a.cut(), a.merge(), a.convert(), a.ctl())
 	return root
 }
 
