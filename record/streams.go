@@ -38,10 +38,11 @@ type replayStream struct {
 	topic         *replayTopic
 	kind          serde.Type // what is announced
 	latched       bool
-	metadata      map[string]string // what is announced
-	messages      uint64            // in the recording
-	left          uint64            // remaining messages of this pass
-	largest       uint64            // bytes of payload
+	key           func(payload []byte) string // nil without keys
+	metadata      map[string]string           // what is announced
+	messages      uint64                      // in the recording
+	left          uint64                      // remaining messages of this pass
+	largest       uint64                      // bytes of payload
 	channels      []*mcapfile.ChannelPlan
 	publishers    []*replayPublisher // open publishers
 	maxPublishers int                // limit of open publishers
@@ -83,7 +84,11 @@ func newStreamSet(channels []mcapfile.ChannelPlan, names *nameMap, o *PlayOption
 		if st == nil {
 			st = s.newStream(c, names, o, &schemas)
 			st.latched = key.latched
-			st.topic.latched = st.topic.latched || key.latched
+			if o.Key != nil {
+				st.key = o.Key(c.Topic, st.kind)
+				st.latched = st.latched || st.key != nil
+			}
+			st.topic.latched = st.topic.latched || st.latched
 			byKey[key] = st
 		}
 		st.channels = append(st.channels, c)
@@ -104,7 +109,7 @@ func (s *streamSet) newStream(c *mcapfile.ChannelPlan, names *nameMap, o *PlayOp
 		s.topics[c.Topic] = t
 		if t.played != t.recorded {
 			m := Mapping{Topic: c.Topic, What: "topic", From: c.Topic, To: t.played}
-			if _, asked := o.Rename[c.Topic]; !asked {
+			if _, asked := o.Rename[c.Topic]; !asked && registry.CheckTopic(c.Topic) != nil {
 				m.Rule = brokenRule(c.Topic)
 			}
 			s.mappings = append(s.mappings, m)

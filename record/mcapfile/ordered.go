@@ -23,14 +23,29 @@ func (p *Plan) InOrder() iter.Seq2[Message, error] {
 // payload and waits until the caller may hold so many more bytes. A large message is read into memory only after that. If
 // room returns false, the iteration ends.
 func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error] {
+	return p.InOrderFrom(0, room)
+}
+
+// InOrderFrom is InOrderWithin without the blocks whose times are all before from. Messages before from may come nevertheless.
+func (p *Plan) InOrderFrom(from uint64, room func(bytes int) bool) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		o := ordered{plan: p, walker: newWalker(p.src, p.size, p.limits), room: room}
 		rest := p.blocks
+		if from > 0 {
+			rest = slices.DeleteFunc(slices.Clone(rest), func(b block) bool { return b.last < from })
+		}
 		for len(rest) > 0 || len(o.open) > 0 {
 			// A block with the same first time as the open block may precede it in the file.
 			for len(rest) > 0 && (len(o.open) == 0 || rest[0].first <= o.open[0].time) {
 				heap.Push(&o.open, &openBlock{block: &rest[0], time: rest[0].first})
 				rest = rest[1:]
+			}
+			if b := o.open[0]; b.indexed && b.entries == nil {
+				if err := o.loadIndexed(b); err != nil {
+					yield(Message{}, err)
+					return
+				}
+				continue
 			}
 			m, ok, err := o.next()
 			if !ok && err == nil || !yield(m, err) || err != nil {
@@ -150,10 +165,11 @@ func (o *ordered) load(b *openBlock) error {
 		if err := o.read(data[off+messageHead:]); err != nil {
 			return o.failed(b, err)
 		}
-		if i := len(entries); i > 0 && entries[i-1].time > m.LogTime {
+		at := o.plan.time(&m)
+		if i := len(entries); i > 0 && entries[i-1].time > at {
 			sorted = false
 		}
-		entries = append(entries, entry{m.LogTime, uint32(off), uint32(len(data) - off)})
+		entries = append(entries, entry{at, uint32(off), uint32(len(data) - off)})
 	}
 	if uint64(len(data)) != b.bytes {
 		return o.changed(b)

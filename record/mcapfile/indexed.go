@@ -1,0 +1,358 @@
+package mcapfile
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/foxglove/mcap/go/mcap"
+)
+
+// NewIndexedPlan is NewPlan without reading the messages: it takes the times of the chunks from the index at the end of the file
+// and reads nothing else but the beginning of each record. It returns false where the index does not suffice: the file was not
+// closed, is several files, has messages outside of chunks or chunks of more than 8 MiB, or the index is damaged or lacks a chunk.
+//
+// The chunks are verified when their messages are read; Unread has what was damaged then. ChannelPlan.First, Last and Largest are
+// limits, and Bytes is 0.
+func NewIndexedPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, bool, error) {
+	r, err := NewReader(src, size, limits)
+	if err != nil {
+		return nil, false, err
+	}
+	i := indexReader{reader: r, chunks: make(map[int64]*indexedChunk), channels: make(map[uint16]*ChannelPlan)}
+	if err := i.readSummary(); err == nil {
+		err = i.readHeads()
+		if err == nil {
+			return i.plan(keep)
+		}
+		if errors.Is(err, errRead) {
+			return nil, false, err
+		}
+	}
+	return nil, false, nil // NewPlan reports what is wrong with the file
+}
+
+// Unread returns the damage that was found while the messages of a plan were read. Those of the damaged chunks are missing.
+func (p *Plan) Unread() *Damage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unread
+}
+
+var errIndex = errors.New("the index does not suffice")
+
+// An indexedChunk is a chunk as its index describes it.
+type indexedChunk struct {
+	first, last uint64 // log times
+	size        uint64 // of its records
+	channels    []uint16
+	found       bool
+}
+
+const indexedChunkCost = 128
+
+// An indexReader makes a plan from an index.
+type indexReader struct {
+	reader   *Reader
+	chunks   map[int64]*indexedChunk // by position
+	channels map[uint16]*ChannelPlan // by id
+	messages map[uint16]uint64       // by id of the channel, from the statistics
+}
+
+// readSummary reads the summary of a file that is a single one.
+func (i *indexReader) readSummary() error {
+	r := i.reader
+	start, ok := r.summaryStart()
+	if !ok || i.checkSum(start) != nil {
+		return errIndex
+	}
+	r.seek(start)
+	for {
+		op, err := r.nextOfFile()
+		if err != nil {
+			return err
+		}
+		if op == mcap.OpFooter {
+			if i.messages == nil || r.pos != r.file.size-int64(len(mcap.Magic)) {
+				return errIndex
+			}
+			return nil
+		}
+		switch op {
+		case mcap.OpSchema, mcap.OpChannel, mcap.OpChunkIndex, mcap.OpStatistics:
+		default:
+			continue
+		}
+		b, err := r.body()
+		if err != nil {
+			return err
+		}
+		switch op {
+		case mcap.OpChunkIndex:
+			err = i.addChunk(b)
+		case mcap.OpStatistics:
+			err = i.addCounts(b)
+		default:
+			err = r.define(op, b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// checkSum verifies the CRC of the summary, if it has one.
+func (i *indexReader) checkSum(start int64) error {
+	r := i.reader
+	at := r.file.size - int64(len(mcap.Magic)) - footerSize
+	b, err := r.file.at(at, footerSize)
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b[footerSize-4:]}
+	want := c.uint32()
+	if want == 0 {
+		return nil
+	}
+	got, err := r.file.sumOf(start, at+footerSize-4)
+	if err == nil && got != want {
+		err = errSum
+	}
+	return err
+}
+
+func (i *indexReader) addChunk(b []byte) error {
+	c := cursor{b: b}
+	first, last, offset, _ := c.uint64(), c.uint64(), c.uint64(), c.uint64()
+	offsets := cursor{b: c.take(uint64(c.uint32()))}
+	c.uint64() // bytes of the message indexes
+	c.string()
+	c.uint64() // compressed
+	size := c.uint64()
+	if c.err != nil || offset > math.MaxInt64 || size > i.reader.limits.block || size > 0 && len(offsets.b) == 0 || first > last {
+		return errIndex
+	}
+	if err := i.reader.kept.take(indexedChunkCost + blockCost + uint64(len(offsets.b))); err != nil {
+		return err
+	}
+	chunk := &indexedChunk{first: first, last: last, size: size}
+	for len(offsets.b) > 0 && offsets.err == nil {
+		chunk.channels = append(chunk.channels, offsets.uint16())
+		offsets.uint64()
+	}
+	i.chunks[int64(offset)] = chunk
+	return offsets.err
+}
+
+func (i *indexReader) addCounts(b []byte) error {
+	c := cursor{b: b}
+	total := c.uint64()
+	c.take(2 + 4 + 4 + 4 + 4 + 8 + 8)
+	counts := cursor{b: c.take(uint64(c.uint32()))}
+	i.messages = make(map[uint16]uint64)
+	sum := uint64(0)
+	for c.err == nil && counts.err == nil && len(counts.b) > 0 {
+		id, n := counts.uint16(), counts.uint64()
+		i.messages[id] = n
+		sum += n
+	}
+	if c.err != nil || counts.err != nil || sum != total {
+		return errIndex
+	}
+	return nil
+}
+
+// readHeads goes from record to record up to the end of the messages. Each chunk must be in the index.
+func (i *indexReader) readHeads() error {
+	r := i.reader
+	r.seek(int64(len(mcap.Magic)))
+	found := 0
+	for {
+		op, err := r.nextOfFile()
+		if err != nil {
+			return err
+		}
+		switch op {
+		case mcap.OpMessage:
+			return errIndex
+		case mcap.OpDataEnd:
+			if found != len(i.chunks) {
+				return errIndex
+			}
+			r.stats.Closed = true
+			return nil
+		case mcap.OpHeader:
+			err = r.header()
+		case mcap.OpMetadata:
+			err = r.metadata()
+		case mcap.OpAttachment:
+			r.stats.Attachments++
+		case mcap.OpSchema, mcap.OpChannel:
+			var b []byte
+			if b, err = r.body(); err == nil {
+				err = r.define(op, b)
+			}
+		case mcap.OpChunk:
+			c := i.chunks[r.at.off]
+			var h chunkHead
+			if h, err = r.chunkHead(); err == nil && (c == nil || c.found || h.size != c.size) {
+				err = errIndex
+			}
+			if err == nil {
+				c.found = true
+				found++
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
+	r := i.reader
+	p := &Plan{src: r.file.src, size: r.file.size, limits: r.limits, keep: make(map[*Channel]bool), time: byLogTime, Stats: r.stats, inside: make(map[int64][]uint16)}
+	var order []*ChannelPlan
+	for _, ch := range r.channels {
+		if i.messages[ch.ID] == 0 {
+			continue
+		}
+		p.keep[ch] = keep == nil || keep(ch)
+		if p.keep[ch] {
+			c := &ChannelPlan{Channel: ch, Messages: i.messages[ch.ID], First: math.MaxUint64}
+			i.channels[ch.ID] = c
+			order = append(order, c)
+			p.Messages += c.Messages
+		}
+	}
+	var first, last uint64 = math.MaxUint64, 0
+	p.Start = math.MaxUint64
+	for off, chunk := range i.chunks {
+		first, last = min(first, chunk.first), max(last, chunk.last)
+		kept := false
+		for _, id := range chunk.channels {
+			if r.part.defs.channels[id] == nil {
+				return nil, false, nil
+			}
+			if c := i.channels[id]; c != nil {
+				kept = true
+				c.First, c.Last, c.Largest = min(c.First, chunk.first), max(c.Last, chunk.last), max(c.Largest, chunk.size)
+			}
+		}
+		if kept {
+			p.inside[off] = chunk.channels
+			p.Start, p.End = min(p.Start, chunk.first), max(p.End, chunk.last)
+			p.blocks = append(p.blocks, block{from: position{off: off}, defs: r.part.defs, first: chunk.first, last: chunk.last, indexed: true, bytes: chunk.size})
+		}
+	}
+	p.Start = min(p.Start, p.End)
+	if len(i.chunks) > 0 {
+		p.First, p.Span = first, last-first
+	}
+	for _, c := range order {
+		if c.Last < c.First {
+			return nil, false, nil // no chunk has the messages that the statistics count
+		}
+		p.Channels = append(p.Channels, *c)
+	}
+	p.sortBlocks()
+	return p, true, nil
+}
+
+// Narrow returns a plan for the kept channels that want accepts. It may have the other channels as well, if the plan was made without an
+// index. Its damage is that of p.
+func (p *Plan) Narrow(want func(*Channel) bool) *Plan {
+	if p.inside == nil {
+		return p
+	}
+	n := &Plan{src: p.src, size: p.size, limits: p.limits, keep: make(map[*Channel]bool), time: p.time, inside: p.inside, from: p}
+	ids := make(map[uint16]bool)
+	for ch, kept := range p.keep {
+		if kept && want(ch) {
+			n.keep[ch], ids[ch.ID] = true, true
+		}
+	}
+	for _, b := range p.blocks {
+		if slices.ContainsFunc(p.inside[b.from.off], func(id uint16) bool { return ids[id] }) {
+			n.blocks = append(n.blocks, b)
+		}
+	}
+	return n
+}
+
+// loadIndexed counts the messages of a chunk of which only the index is known. Then its block is like any other. A block without kept
+// messages, also because it is damaged, is not open any more.
+func (o *ordered) loadIndexed(b *openBlock) error {
+	counted, err := o.count(b.block)
+	if errors.Is(err, errRead) {
+		return err
+	}
+	if err != nil {
+		o.note(&InvalidRecordError{Offset: b.from.off, Record: "the chunk", Err: err})
+	}
+	if err != nil || counted.messages == 0 {
+		heap.Pop(&o.open)
+		return nil
+	}
+	if counted.first < b.first || counted.last > b.last {
+		o.note(&InvalidRecordError{Offset: b.from.off, Record: "the index of the chunk", Err: errors.New("the chunk has other times; the order of its messages may be wrong")})
+	}
+	b.block, b.time = &counted, counted.first
+	heap.Fix(&o.open, 0)
+	return nil
+}
+
+func (o *ordered) note(err error) {
+	p := o.plan
+	if p.from != nil {
+		p = p.from
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unread = p.unread.Note(err)
+}
+
+// count verifies a chunk and describes its kept messages.
+func (o *ordered) count(b *block) (block, error) {
+	counted := block{from: b.from, defs: b.defs, first: math.MaxUint64}
+	o.seek(b.from.off)
+	op, err := o.nextOfFile()
+	if err != nil {
+		return counted, err
+	}
+	h, err := o.chunkHead()
+	if err != nil || op != mcap.OpChunk || h.size != b.bytes {
+		return counted, fmt.Errorf("it is not what the index says: %w", errors.Join(err, errIndex))
+	}
+	if err := o.enter(&h, false); err != nil {
+		return counted, err
+	}
+	for o.more() {
+		op, err := o.nextOfChunk()
+		if err != nil {
+			return counted, err
+		}
+		if op != mcap.OpMessage {
+			continue
+		}
+		size := o.rest
+		head, err := o.take(messageHead)
+		if err != nil {
+			return counted, err
+		}
+		var m Message
+		if err := b.defs.parseMessage(head, &m); err != nil {
+			return counted, err
+		}
+		if !o.plan.keep[m.Channel] {
+			continue
+		}
+		counted.first, counted.last = min(counted.first, m.LogTime), max(counted.last, m.LogTime)
+		counted.messages++
+		counted.bytes += size
+	}
+	return counted, nil
+}
