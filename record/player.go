@@ -50,6 +50,7 @@ func (pl *player) play(ctx context.Context) error {
 	defer func() { pl.took = time.Since(pl.start) }()
 	c := pl.opts.Control
 	length := min(pl.to, pl.files.last+1) - max(min(pl.from, pl.files.last), pl.files.first)
+	pl.figures.length.Store(int64(length))
 	c.begin(PlayStatus{State: Playing, Rate: pl.opts.Rate, Length: seconds(length)}, pl.files.first)
 	defer c.end()
 	if pl.opts.Delay > 0 {
@@ -163,6 +164,7 @@ func (p *playPass) publishNext(ctx context.Context, m *playMessage) error {
 		return err
 	}
 	p.position = m.time
+	p.figures.position.Store(int64(m.time - p.files.first))
 	if c := p.opts.Control; c != nil {
 		c.update(func(s *PlayStatus) {
 			s.Position, s.Time, s.Messages = seconds(m.time-p.files.first), wallTime(m.time), s.Messages+1

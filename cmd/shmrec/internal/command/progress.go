@@ -18,6 +18,7 @@ type progressLine struct {
 
 	mu    sync.Mutex
 	shown bool
+	last  *record.Progress
 }
 
 func (a *app) progress(render func(record.Progress) string) *progressLine {
@@ -35,7 +36,7 @@ func (l *progressLine) show(p record.Progress) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown = true
+	l.shown, l.last = true, &p
 	fmt.Fprintf(l.screen, "\r%s\x1b[K", line)
 }
 
@@ -44,5 +45,15 @@ func (l *progressLine) clear() {
 	defer l.mu.Unlock()
 	if l.shown {
 		fmt.Fprint(l.screen, "\r\x1b[K")
+	}
+}
+
+// again shows the last progress after a message took its place.
+func (l *progressLine) again() {
+	l.mu.Lock()
+	last := l.last
+	l.mu.Unlock()
+	if last != nil {
+		l.show(*last)
 	}
 }
