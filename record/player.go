@@ -49,7 +49,7 @@ func (pl *player) play(ctx context.Context) error {
 	pl.start = time.Now()
 	defer func() { pl.took = time.Since(pl.start) }()
 	c := pl.opts.Control
-	length := min(pl.to, pl.files.last+1) - max(min(pl.from, pl.files.last), pl.files.first)
+	length := min(pl.to, pl.files.last) - min(max(pl.from, pl.files.first), pl.files.last, pl.to)
 	pl.figures.length.Store(int64(length))
 	c.begin(PlayStatus{State: Playing, Rate: pl.opts.Rate, Length: seconds(length)}, pl.files.first)
 	defer c.end()
