@@ -22,8 +22,6 @@ type PlayControl struct {
 	stopped bool
 	ended   bool
 	status  PlayStatus
-	first   uint64 // time of the first message of the recording
-	waiting []chan struct{}
 }
 
 // A playStep is a request to publish some messages.
@@ -118,7 +116,10 @@ func (c *PlayControl) SetRate(rate float64) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rate = rate
+	c.rate, c.status.Rate = rate, rate
+	if isMax(rate) {
+		c.status.Rate = 0
+	}
 	c.wake()
 	return nil
 }
@@ -206,13 +207,13 @@ func (c *PlayControl) Status() PlayStatus {
 }
 
 // begin is called by the player before the first message.
-func (c *PlayControl) begin(s PlayStatus, first uint64) {
-	if c == nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.status, c.first = s, first
+func (c *PlayControl) begin(o *PlayOptions, length float64) {
+	c.update(func(s *PlayStatus) {
+		s.State, s.Length = Playing, length
+		if c.rate == 0 && !o.Max {
+			s.Rate = o.Rate
+		}
+	})
 }
 
 // update changes the status.

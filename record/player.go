@@ -51,7 +51,7 @@ func (pl *player) play(ctx context.Context) error {
 	c := pl.opts.Control
 	length := min(pl.to, pl.files.last) - min(max(pl.from, pl.files.first), pl.files.last, pl.to)
 	pl.figures.length.Store(int64(length))
-	c.begin(PlayStatus{State: Playing, Rate: pl.opts.Rate, Length: seconds(length)}, pl.files.first)
+	c.begin(pl.opts, seconds(length))
 	defer c.end()
 	if pl.opts.Delay > 0 {
 		if err := sleepUntil(ctx, pl.start.Add(pl.opts.Delay), nil); err != nil {
@@ -111,6 +111,7 @@ func (pl *player) pass(ctx context.Context) (published bool, err error) {
 		from = min(seek.to(p.position, pl.files.first), pl.to)
 		err = pl.seek(ctx, from)
 		p.position = from
+		pl.opts.Control.update(func(s *PlayStatus) { s.Position, s.Time = seconds(from-min(from, pl.files.first)), wallTime(from) })
 		seek.done <- err
 		if err != nil {
 			return published, err
@@ -251,11 +252,6 @@ func (p *playPass) setRate(rate float64, now time.Duration) {
 		p.schedule.setRate(rate, now)
 		p.timed = false
 	}
-	p.opts.Control.update(func(s *PlayStatus) {
-		if s.Rate = rate; p.max {
-			s.Rate = 0
-		}
-	})
 }
 
 // late is called when a message is due, and counts by how much it is late.

@@ -117,7 +117,9 @@ func (a *app) doPlay(ctx context.Context, path string, f *playFlags) error {
 		line.clear()
 		fmt.Fprintf(a.Stderr, "shmrec: %s: nothing is to be published for %s; --max-gap 10s cuts such times to 10 s\n", path, text.Duration(int64(gap)))
 	}
-	ctx, restore := a.playKeys(ctx, o.Control, line)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	restore := a.playKeys(ctx, o.Control, line, end)
 	var s record.Summary
 	err = cli.Await(ctx, func() (err error) {
 		s, err = record.Play(ctx, p, path, &o)

@@ -80,22 +80,18 @@ func pressed(ctx context.Context, key string, c *record.PlayControl, end func())
 }
 
 // playKeys executes the keys of the terminal until restore is called, if standard input and standard error are one. Without line
-// discipline the terminal sends Ctrl-C as a key, which ends the returned context.
-func (a *app) playKeys(ctx context.Context, c *record.PlayControl, line *progressLine) (_ context.Context, restore func()) {
-	ctx, cancel := context.WithCancel(ctx)
+// discipline the terminal sends Ctrl-C as a key, which calls end.
+func (a *app) playKeys(ctx context.Context, c *record.PlayControl, line *progressLine, end func()) (restore func()) {
 	fd := os.Stdin.Fd()
 	if a.ErrScreen == nil || !term.IsTerminal(fd) {
-		return ctx, cancel
+		return func() {}
 	}
 	before, err := term.MakeRaw(fd)
 	if err != nil {
-		return ctx, cancel
+		return func() {}
 	}
-	go a.readKeys(ctx, os.Stdin, c, line, cancel)
-	return ctx, func() {
-		cancel()
-		_ = term.Restore(fd, before) // a terminal that is gone needs none
-	}
+	go a.readKeys(ctx, os.Stdin, c, line, end)
+	return func() { _ = term.Restore(fd, before) } // a terminal that is gone needs none
 }
 
 // readKeys ends with its input or, after one more key, with ctx.
