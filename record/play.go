@@ -50,9 +50,10 @@ type PlayOptions struct {
 	// WaitSubscribers is the number of subscriptions that every publisher must have before the first message; 0 = do not
 	// wait.
 	WaitSubscribers int
-	WaitTimeout     time.Duration // longest wait for subscribers; 0 = until the context ends
-	WaitTaken       bool          // return when the subscriptions have taken everything
-	LockStep        *LockStep     // hold after each message until its consumer is done; nil = do not
+	WaitTopics      *regexp.Regexp // topics whose subscribers are waited for; nil = all
+	WaitTimeout     time.Duration  // longest wait for subscribers; 0 = until the context ends
+	WaitTaken       bool           // return when the subscriptions have taken everything
+	LockStep        *LockStep      // hold after each message until its consumer is done; nil = do not
 
 	// OriginalStamps gives the samples the recorded publish times, which topic.Sample.Time returns and topic joins use. Age
 	// limits and deadlines of subscriptions then count from these.

@@ -101,6 +101,9 @@ func (pl *player) awaitSubscribers(ctx context.Context) error {
 		defer cancel()
 	}
 	for _, st := range pl.set.streams {
+		if w := pl.opts.WaitTopics; w != nil && !w.MatchString(st.topic.recorded) {
+			continue
+		}
 		for _, p := range st.publishers {
 			if err := p.WaitSubscribers(ctx, pl.opts.WaitSubscribers); err != nil {
 				return fmt.Errorf("wait for %d subscriptions to %s, which has %d: %w", pl.opts.WaitSubscribers, st.topic.played, p.Subscribers(), err)

@@ -1,6 +1,10 @@
 package record
 
-import "github.com/shmbus/shmbus/record/mcapfile"
+import (
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/topic"
+)
 
 // A replaySource is a recorded publisher.
 type replaySource struct {
@@ -88,4 +92,17 @@ func (r repeats) isRepeated(m *playMessage, latched bool) bool {
 	}
 	r[p.ID] = lastSequence{m.file.index, sequence}
 	return false
+}
+
+// originalStamps turns recorded publish times into stamps, so that topic.Sample.Time returns the recorded time. The difference to the wall
+// clock is that of the beginning of the replay; stamps of before the boot are negative.
+type originalStamps struct{ offset int64 }
+
+func newOriginalStamps() originalStamps {
+	r := clock.New().Read()
+	return originalStamps{r.Wall - r.Stamp}
+}
+
+func (o originalStamps) stamp(publishTime uint64) topic.Stamp {
+	return topic.Stamp(int64(publishTime) - o.offset)
 }

@@ -33,17 +33,17 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 		return v, fmt.Errorf("verify %s: %w", path, err)
 	}
 	defer os.RemoveAll(dir)
-	domain, err := newDomain()
+	domain, remove, err := PrivateDomain()
 	if err != nil {
 		return v, fmt.Errorf("verify %s: %w", path, err)
 	}
-	defer domain.remove()
+	defer remove()
 	again := filepath.Join(dir, "again.mcap")
-	rec, err := startRecording(ctx, domain.options, again)
+	rec, err := StartRecording(ctx, &domain, again, &RecordOptions{Lossless: true})
 	if err != nil {
 		return v, fmt.Errorf("verify %s: %w", path, err)
 	}
-	p, err := topic.Join(domain.options)
+	p, err := topic.Join(&domain)
 	if err == nil {
 		o.WaitSubscribers = max(o.WaitSubscribers, 1)
 		o.WaitTaken = true
@@ -51,7 +51,7 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 		p.Close()
 	}
 	var rerr error
-	if v.Recorded, rerr = rec.stop(); err == nil {
+	if v.Recorded, rerr = rec.Stop(); err == nil {
 		err = rerr
 	}
 	if err != nil {
@@ -61,24 +61,19 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 	return v, err
 }
 
-// A privateDomain is a domain that no other program knows.
-type privateDomain struct{ options *topic.Options }
-
-// newDomain makes a domain in memory, in the directory for temporary files where there is no other.
-func newDomain() (*privateDomain, error) {
+// PrivateDomain makes a domain in memory that no other program knows. remove removes it; its participants must be closed before.
+func PrivateDomain() (domain topic.Options, remove func(), err error) {
 	dir, err := os.MkdirTemp("/dev/shm", "shmrec-")
 	if err != nil {
 		if dir, err = os.MkdirTemp("", "shmrec-"); err != nil {
-			return nil, err
+			return domain, nil, fmt.Errorf("make a private domain: %w", err)
 		}
 	}
-	return &privateDomain{&topic.Options{Dir: dir, Domain: "replay"}}, nil
+	return topic.Options{Dir: dir, Domain: "private"}, func() { os.RemoveAll(dir) }, nil
 }
 
-func (d *privateDomain) remove() { os.RemoveAll(d.options.Dir) }
-
-// A running recording goes on until stop.
-type runningRecording struct {
+// A Recording is a Record that runs until Stop.
+type Recording struct {
 	end         context.CancelFunc
 	participant *topic.Participant
 	done        chan struct{}
@@ -86,30 +81,41 @@ type runningRecording struct {
 	err         error
 }
 
-// startRecording begins a lossless recording and returns when it has subscribed.
-func startRecording(ctx context.Context, domain *topic.Options, path string) (*runningRecording, error) {
+// StartRecording joins a domain and begins to record. It returns when samples that are published from then on are recorded. The end of ctx
+// ends the recording too.
+func StartRecording(ctx context.Context, domain *topic.Options, path string, opts *RecordOptions) (*Recording, error) {
 	p, err := topic.Join(domain)
 	if err != nil {
 		return nil, err
 	}
+	var o RecordOptions
+	if opts != nil {
+		o = *opts
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &runningRecording{end: cancel, participant: p, done: make(chan struct{})}
-	started := make(chan struct{})
+	r := &Recording{end: cancel, participant: p, done: make(chan struct{})}
+	started, told := make(chan struct{}), o.Started
+	o.Started = func() {
+		close(started)
+		if told != nil {
+			told()
+		}
+	}
 	go func() {
 		defer close(r.done)
-		r.summary, r.err = Record(ctx, p, path, &RecordOptions{Lossless: true, Started: func() { close(started) }})
+		r.summary, r.err = Record(ctx, p, path, &o)
 	}()
 	select {
 	case <-started:
 		return r, nil
 	case <-r.done:
-		_, err := r.stop()
+		_, err := r.Stop()
 		return nil, err
 	}
 }
 
-// stop ends the recording after what was published before.
-func (r *runningRecording) stop() (Summary, error) {
+// Stop ends the recording after what was published before, and closes the file. Further calls return the same.
+func (r *Recording) Stop() (Summary, error) {
 	r.end()
 	<-r.done
 	r.participant.Close()

@@ -14,18 +14,20 @@ import (
 
 // plainWords are the words of exported identifiers that are plain English, Go or computing, and so need no entry in the glossary.
 func plainWords() []string {
-	return strings.Fields(`a access added append at b bytes c cbor check checker close closed commit compare compressed compression conflict copy corrupt
-		damage decode default died difference dir discard drop duration elapsed end ended equal err error exclude executable expired
-		file first forbidden force from full gone handle held id include info initial input interval is join joined json kind large
-		largest left library limit list logger long loop mapped mapping max memory met min mismatch missed msg name new next no of ok
-		only options order out p pack partner path pid play profile progress publish queue rate raw read reason receive received
-		release removed rename reset rule size smallest space spread start started string summary sync time timeout to tolerance too
-		total try unavailable uncompressed undecodable unwrap used v value wait waiting what within write`)
+	return strings.Fields(`a access added after answer append at b bucket by bytes c cbor check checker clock close closed command
+		commit compare compressed compression conflict copy corrupt damage decode default delay died difference dir discard drop
+		duration elapsed end ended equal err error exclude executable expired file first forbidden force from full gone handle held id
+		include info initial input interval is join joined json kind large largest late left length library limit list logger long
+		loop mapped mapping max memory met min mismatch missed msg name new next no of offset ok only options order original out p
+		pack parse partner passes path pause paused pid play played playing position prefix private profile progress publish queue
+		rate raw read reason receive received recorded release removed rename reset resume rule seek size skip skipped slow smallest
+		space spread start started status stop string summary sync time timeout to tolerance too total try unavailable uncompressed
+		undecodable unwrap used v value verification verify wait waiting what within write`)
 }
 
 const (
 	glossaryFile     = "docs/glossary.md"
-	maxGlossaryWords = 1150
+	maxGlossaryWords = 1200
 )
 
 // A glossaryEntry is one row of the glossary.
