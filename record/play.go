@@ -46,6 +46,7 @@ type PlayOptions struct {
 
 	Late      LatePolicy    // what becomes of late messages; never with Max
 	LateAfter time.Duration // lateness that Late tolerates; default 10 ms
+	Spin      time.Duration // busy wait before a message is due, for precision, such as 60 us; at most 1 ms
 
 	// WaitSubscribers is the number of subscriptions that every publisher must have before the first message; 0 = do not
 	// wait.
@@ -76,6 +77,9 @@ type PlayOptions struct {
 	Progress func(Progress)
 }
 
+// maxSpin is the largest PlayOptions.Spin.
+const maxSpin = time.Millisecond
+
 func (o *PlayOptions) checked() (PlayOptions, error) {
 	var c PlayOptions
 	if o != nil {
@@ -97,6 +101,9 @@ func (o *PlayOptions) checked() (PlayOptions, error) {
 		if d < 0 {
 			return c, fmt.Errorf("play: a timeout, a gap or another duration is negative: %v", d)
 		}
+	}
+	if c.Spin < 0 || c.Spin > maxSpin {
+		return c, fmt.Errorf("play: the spin of %v is not between 0 and %v", c.Spin, maxSpin)
 	}
 	if c.WaitSubscribers < 0 || c.LockStep != nil && c.LockStep.Timeout < 0 {
 		return c, fmt.Errorf("play: a number of subscribers or the timeout of the lock-step is negative")

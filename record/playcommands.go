@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shmbus/shmbus/record/control"
@@ -44,7 +43,10 @@ func (c *PlayControl) Commands() []control.Command {
 			}
 			return c.SetRate(rate)
 		}),
-		command("seek", "TIME", "Continue at a time: 2006-01-02T15:04:05Z, 10s since the beginning, +10s or -10s.", 1, func(ctx context.Context, args []string) error {
+		command("seek", "[back|ahead] TIME", "Continue at a time, 2006-01-02T15:04:05Z or 10s since the beginning, or 10s back or ahead.", 2, func(ctx context.Context, args []string) error {
+			if len(args) == 2 {
+				return c.seekBy(ctx, args[0], args[1])
+			}
 			return c.seekText(ctx, argument(args, 0))
 		}),
 		command("step", "[N] [TOPIC]", "Pause and publish N messages, or up to the Nth message on TOPIC.", 2, func(ctx context.Context, args []string) error {
@@ -76,16 +78,26 @@ func ParseRate(text string) (float64, error) {
 	return rate, nil
 }
 
+func (c *PlayControl) seekBy(ctx context.Context, direction, text string) error {
+	d, err := time.ParseDuration(text)
+	switch {
+	case direction != "back" && direction != "ahead":
+		return fmt.Errorf("%.100q is neither back nor ahead", direction)
+	case err != nil || d < 0:
+		return fmt.Errorf("%.100q is not a duration such as 10s", text)
+	case direction == "back":
+		d = -d
+	}
+	return c.SeekBy(ctx, d)
+}
+
 func (c *PlayControl) seekText(ctx context.Context, text string) error {
-	if d, err := time.ParseDuration(text); err == nil {
-		if strings.HasPrefix(text, "+") || d < 0 {
-			return c.SeekBy(ctx, d)
-		}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return c.SeekElapsed(ctx, d)
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return fmt.Errorf("%.100q is neither a time such as 2006-01-02T15:04:05Z, nor 10s since the beginning, nor +10s or -10s from here", text)
+		return fmt.Errorf("%.100q is neither a time such as 2006-01-02T15:04:05Z nor 10s since the beginning", text)
 	}
 	return c.Seek(ctx, at)
 }

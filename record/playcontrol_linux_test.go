@@ -171,7 +171,7 @@ func TestPlayControl_Commands(t *testing.T) {
 	}
 	defer clients[0].Close()
 	for _, step := range []struct{ command, want, published string }{
-		{"step", `"state":"paused"`, "1"}, {"burst 2", `"messages":3`, "23"}, {"seek 1h", "", ""}, {"step 1 t", "", "2"}, {"seek -1h", "", ""}, {"step", "", "1"},
+		{"step", `"state":"paused"`, "1"}, {"burst 2", `"messages":3`, "23"}, {"seek 1h", "", ""}, {"step 1 t", "", "2"}, {"seek back 1h", "", ""}, {"step", "", "1"},
 		{"seek 1970-01-01T03:00:00Z", "", ""}, {"step", "", "3"}, {"rate 2", "", ""}, {"status", "{", ""},
 	} {
 		words := strings.Fields(step.command)
@@ -183,7 +183,7 @@ func TestPlayControl_Commands(t *testing.T) {
 			t.Errorf("%s publishes %q, want %q", step.command, got, step.published)
 		}
 	}
-	for _, wrong := range []string{"seek soon", "seek", "rate 0", "rate inf", "rate", "step x", "step 0", "step 1 t t", "pause now", "burst"} {
+	for _, wrong := range []string{"seek soon", "seek", "seek -1h", "seek by 1h", "seek back soon", "seek ahead -1h", "rate 0", "rate inf", "rate", "step x", "step 0", "step 1 t t", "pause now", "burst"} {
 		words := strings.Fields(wrong)
 		if result, err := clients[0].Do(t.Context(), words[0], words[1:]...); wrong != "burst" && !errors.As(err, new(*control.AnswerError)) {
 			t.Errorf("%s: %s, %v", wrong, result, err)

@@ -54,7 +54,7 @@ func (pl *player) play(ctx context.Context) error {
 	c.begin(pl.opts, seconds(length))
 	defer c.end()
 	if pl.opts.Delay > 0 {
-		if err := sleepUntil(ctx, pl.start.Add(pl.opts.Delay), nil); err != nil {
+		if err := sleepUntil(ctx, pl.start.Add(pl.opts.Delay), nil, 0); err != nil {
 			return err
 		}
 	}
@@ -225,7 +225,7 @@ func (p *playPass) await(ctx context.Context, m *playMessage) (verdict, *playSee
 			until = tick
 		}
 		gapReported = p.reportGap(due, now, gapReported)
-		if err := sleepUntil(ctx, p.begin.Add(until), c.changes()); err != nil {
+		if err := sleepUntil(ctx, p.begin.Add(until), c.changes(), p.opts.Spin); err != nil {
 			return publishMessage, nil, err
 		}
 	}
@@ -316,7 +316,7 @@ func (p *playPass) awaitEnd(ctx context.Context) (*playSeek, error) {
 			return nil, nil
 		}
 		gapReported = p.reportGap(due, now, gapReported)
-		if err := sleepUntil(ctx, p.begin.Add(due), p.opts.Control.changes()); err != nil {
+		if err := sleepUntil(ctx, p.begin.Add(due), p.opts.Control.changes(), 0); err != nil {
 			return nil, err
 		}
 	}

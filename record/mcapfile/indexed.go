@@ -13,7 +13,7 @@ import (
 
 // NewIndexedPlan is NewPlan without reading the messages: it takes the times of the chunks from the index at the end of the file
 // and reads nothing else but the beginning of each record. It returns false where the index does not suffice: the file was not
-// closed, is several files, has messages outside of chunks or chunks of more than 8 MiB, or the index is damaged or lacks a chunk.
+// closed, is several files, has messages outside of chunks, chunks of more than 8 MiB or too many of the same time, or the index is damaged or lacks a chunk.
 //
 // The chunks are verified when their messages are read; Unread has what was damaged then. ChannelPlan.First, Last and Largest are
 // limits, and Bytes is 0.
@@ -165,10 +165,14 @@ func (i *indexReader) addCounts(b []byte) error {
 	return nil
 }
 
+// headsAtOnce is the number of bytes that readHeads reads of a record: most of it is not looked at.
+const headsAtOnce = 512
+
 // readHeads goes from record to record up to the end of the messages. Each chunk must be in the index.
 func (i *indexReader) readHeads() error {
 	r := i.reader
 	r.seek(int64(len(mcap.Magic)))
+	r.file.least = headsAtOnce
 	found := 0
 	for {
 		op, err := r.nextOfFile()
@@ -259,7 +263,25 @@ func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
 		p.Channels = append(p.Channels, *c)
 	}
 	p.sortBlocks()
-	return p, true, nil
+	return p, !p.overlaps(), nil
+}
+
+// overlaps reports whether more chunks have messages of the same time than fit into memory. NewPlan then knows better how to read them.
+func (p *Plan) overlaps() bool {
+	open, held := []block{}, uint64(0)
+	for _, b := range p.blocks {
+		open = slices.DeleteFunc(open, func(o block) bool {
+			if o.last < b.first {
+				held -= o.bytes
+			}
+			return o.last < b.first
+		})
+		open = append(open, b)
+		if held += b.bytes; held > p.limits.open/2 && len(open) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // Narrow returns a plan for the kept channels that want accepts. It may have the other channels as well, if the plan was made without an

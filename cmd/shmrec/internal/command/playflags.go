@@ -50,6 +50,7 @@ func (f *playFlags) define(cmd *cobra.Command) {
 	s.StringVar(&f.order, "order", "log", "order of the messages: log, by the time of recording, or publish")
 	s.StringVar(&f.late, "late", "publish", "what becomes of messages that are late: publish, skip, or slow to delay all later ones as well")
 	s.DurationVar(&o.LateAfter, "late-after", 10*time.Millisecond, "how late a message may be before skip or slow apply")
+	s.DurationVar(&o.Spin, "spin", 0, "wait busily for this long before each message, for precision, for example 60us; at most 1ms")
 	s.IntVar(&o.WaitSubscribers, "wait-subscribers", 0, "wait until every topic has so many subscriptions")
 	s.DurationVar(&o.WaitTimeout, "wait-timeout", 0, "give up waiting for them after this long (default never)")
 	s.BoolVar(&o.WaitTaken, "wait-taken", false, "end when all subscriptions have taken everything")
