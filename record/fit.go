@@ -14,9 +14,9 @@ import (
 // A Mapping describes a property of a recording that cannot be published unchanged, and its replacement.
 type Mapping struct {
 	Topic string `json:"topic"` // in the recording
-	What  string `json:"what"`  // "topic", "type", "encoding", "schema encoding" or "schema"
-	From  string `json:"from"`  // value in the recording; for a schema its size
-	To    string `json:"to"`    // published value; "" for an omitted schema
+	What  string `json:"what"`  // "topic", "type", "encoding", "schema encoding", "schema" or "metadata"
+	From  string `json:"from"`  // value in the recording; for a schema or metadata its size
+	To    string `json:"to"`    // published value; "" for what is left out
 	Rule  string `json:"rule"`  // rule that the recorded value violates; "" = requested by Rename
 }
 

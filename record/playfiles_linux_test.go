@@ -170,3 +170,19 @@ func TestPlay_StampsPrefixAndClock(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A recording of a replay has the metadata of the channels of other tools.
+func TestPlay_MetadataOfOtherTools(t *testing.T) {
+	qos := "- history: 1\n  durability: 2\n"
+	ch := &mcapfile.Channel{Topic: "t", Metadata: map[string]string{keyOfferedQoS: qos, "x": "\u00e9\x00", keyUnit: "of this format"}}
+	large := &mcapfile.Channel{Topic: "large", Metadata: map[string]string{"y": strings.Repeat("y", 1100)}}
+	again, s := replay(t, fileOf(t, []line{{ch, 1, "1"}, {large, 2, "2"}}, nil), PlayOptions{Max: true})
+	if len(s.Mapped) != 1 || s.Mapped[0].What != "metadata" || s.Mapped[0].Topic != "large" {
+		t.Errorf("%+v", s.Mapped)
+	}
+	for _, m := range messages(t, again) {
+		if got := m.Channel.Metadata; m.Channel.Topic == "t" && (got[keyOfferedQoS] != qos || got["x"] != "\u00e9\x00" || got[keyUnit] != "" || got[keyOriginalMetadata] != "") {
+			t.Errorf("%q", got)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -19,6 +20,8 @@ import (
 const (
 	keyOriginalTopic = "shmbus.original_topic"
 	keyOriginalType  = "shmbus.original_type"
+	// keyOriginalMetadata is the metadata of the recorded channel that is not of this format, as JSON.
+	keyOriginalMetadata = "shmbus.original_metadata"
 )
 
 // A replayTopic is a topic that is played.
@@ -132,6 +135,9 @@ func (s *streamSet) newStream(c *mcapfile.ChannelPlan, names *nameMap, o *PlayOp
 		*schemas += n
 	}
 	st.metadata = originalNames(c.Channel, t.played, st.kind.Name)
+	if n := announceMetadata(st.metadata, c.Metadata); n > 0 {
+		changed("metadata", strconv.Itoa(n)+" bytes", "", fmt.Sprintf("names and metadata of a publisher have at most %d bytes together", registry.MaxMetadata))
+	}
 	s.streams, t.streams = append(s.streams, st), append(t.streams, st)
 	return st
 }
@@ -157,6 +163,32 @@ func originalNames(c *mcapfile.Channel, topic, kind string) map[string]string {
 		}
 	}
 	return m
+}
+
+// announceMetadata adds the metadata of a channel of another tool. It returns the number of bytes of what does not fit.
+func announceMetadata(to, recorded map[string]string) (tooLarge int) {
+	foreign := make(map[string]string)
+	for k, v := range recorded {
+		if !strings.HasPrefix(k, "shmbus.") {
+			foreign[k] = v
+		}
+	}
+	if len(foreign) == 0 {
+		return 0
+	}
+	js, err := json.Marshal(foreign)
+	if err != nil {
+		return 0 // text always has a JSON form
+	}
+	size := len(keyOriginalMetadata) + len(js)
+	for k, v := range to {
+		size += len(k) + len(v)
+	}
+	if size > registry.MaxMetadata || !isPlain(string(js)) {
+		return len(js)
+	}
+	to[keyOriginalMetadata] = string(js)
+	return 0
 }
 
 // maxOriginal bounds the bytes of an announced original name, so that the names of topic and type together fit into

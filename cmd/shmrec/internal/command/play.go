@@ -82,6 +82,8 @@ func (a *app) showMappings(path string, all []record.Mapping) {
 		switch m.What {
 		case "topic":
 			fmt.Fprintf(&b, "shmrec: %s: topic %.300q is played as %q: %s\n", path, m.From, m.To, m.Rule)
+		case "metadata":
+			fmt.Fprintf(&b, "shmrec: %s: topic %.300q is played without its metadata of %s: %s\n", path, m.Topic, m.From, m.Rule)
 		case "schema":
 			fmt.Fprintf(&b, "shmrec: %s: topic %.300q is played without its schema of %s: %s\n", path, m.Topic, m.From, m.Rule)
 		default:
