@@ -16,7 +16,7 @@ import (
 // closed, is several files, has messages outside of chunks, chunks of more than 8 MiB or too many of the same time, or the index is damaged or lacks a chunk.
 //
 // The chunks are verified when their messages are read; Unread has what was damaged then. ChannelPlan.First, Last and Largest are
-// limits, and Bytes is 0.
+// limits, and Bytes is 0. Stats has no attachments.
 func NewIndexedPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, bool, error) {
 	r, err := NewReader(src, size, limits)
 	if err != nil {
@@ -192,8 +192,6 @@ func (i *indexReader) readHeads() error {
 			err = r.header()
 		case mcap.OpMetadata:
 			err = r.metadata()
-		case mcap.OpAttachment:
-			r.stats.Attachments++
 		case mcap.OpSchema, mcap.OpChannel:
 			var b []byte
 			if b, err = r.body(); err == nil {
