@@ -169,7 +169,7 @@ func (c *PlayControl) seekTo(ctx context.Context, to func(position, first uint64
 	})
 }
 
-// request stores a request and waits until it is done.
+// request stores a request and waits until it is done. With the end of ctx it is withdrawn.
 func (c *PlayControl) request(ctx context.Context, done chan error, store func()) error {
 	c.mu.Lock()
 	if c.ended {
@@ -183,8 +183,16 @@ func (c *PlayControl) request(ctx context.Context, done chan error, store func()
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.step != nil && c.step.done == done {
+		c.step = nil
+	}
+	if c.seek != nil && c.seek.done == done {
+		c.seek = nil
+	}
+	return ctx.Err()
 }
 
 // Stop ends the replay; Play returns no error.

@@ -150,6 +150,10 @@ func TestPlayControl_StopAndErrors(t *testing.T) {
 	if err := c.Step(ctx, 1, "nothing is on this topic"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	if got := c.received(); got != "" {
+		t.Errorf("the step that was withdrawn publishes %q", got)
+	}
+	c.step(1, "", "2")
 	c.Stop()
 	if err := <-c.played; err != nil {
 		t.Error(err)
