@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -172,9 +173,11 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 	}
 	pl := newPlayer(p, files, set, &o)
 	defer pl.close()
-	o.Control.update(func(s *PlayStatus) { s.State = PlayWaiting })
 	defer o.Control.end()
-	if err := pl.open(ctx); err != nil {
+	if err := o.Control.open(ctx, pl.open); errors.Is(err, errStopped) {
+		pl.summarise(&summary)
+		return summary, nil
+	} else if err != nil {
 		return summary, fmt.Errorf("play %s: %w", path, err)
 	}
 	stop := reportProgress(&pl.figures, o.Progress)

@@ -20,6 +20,7 @@ type PlayControl struct {
 	step    *playStep
 	seek    *playSeek
 	stopped bool
+	opening context.CancelFunc // ends the wait for subscribers; nil when that is over
 	ended   bool
 	status  PlayStatus
 }
@@ -171,6 +172,9 @@ func (c *PlayControl) seekTo(ctx context.Context, to func(position, first uint64
 
 // request stores a request and waits until it is done. With the end of ctx it is withdrawn.
 func (c *PlayControl) request(ctx context.Context, done chan error, store func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
@@ -200,7 +204,33 @@ func (c *PlayControl) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = true
+	if c.opening != nil {
+		c.opening()
+	}
 	c.wake()
+}
+
+// open calls f with a context that Stop ends too. It returns errStopped after Stop.
+func (c *PlayControl) open(ctx context.Context, f func(context.Context) error) error {
+	if c == nil {
+		return f(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	c.opening, c.status.State = cancel, PlayWaiting
+	if c.stopped {
+		cancel()
+	}
+	c.mu.Unlock()
+	err := f(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening = nil
+	if c.stopped {
+		return errStopped
+	}
+	return err
 }
 
 // Status returns the state of the replay.

@@ -160,6 +160,15 @@ func TestPlayControl_StopAndErrors(t *testing.T) {
 	}
 }
 
+// A replay that waits for subscribers is stopped too.
+func TestPlayControl_StopBeforeTheFirstMessage(t *testing.T) {
+	c := controlledPlay(t, fileOf(t, []line{{&mcapfile.Channel{Topic: "t"}, 0, "1"}}, nil), PlayOptions{WaitSubscribers: 2})
+	c.Stop()
+	if err := <-c.played; err != nil || c.result.Messages != 0 {
+		t.Errorf("%+v, %v", c.result, err)
+	}
+}
+
 // The commands of a control server do what the methods do.
 func TestPlayControl_Commands(t *testing.T) {
 	ch := &mcapfile.Channel{Topic: "t"}
