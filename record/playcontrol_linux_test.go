@@ -250,7 +250,7 @@ func TestPlay_LockStep(t *testing.T) {
 					}
 				}
 			}()
-			s, err := Play(t.Context(), join(t, d), path, &PlayOptions{Max: true, LockStep: o})
+			s, err := Play(t.Context(), join(t, d), path, &PlayOptions{Max: true, LockStep: o, WaitSubscribers: 1})
 			cancel()
 			<-held
 			if err != nil || s.Messages != n || received < n-1 || in.Stats().Lost > 0 {
@@ -265,7 +265,7 @@ func TestPlay_LockStep(t *testing.T) {
 	}
 	defer in.Close()
 	for _, o := range []*LockStep{{Timeout: time.Millisecond}, {Timeout: time.Millisecond, Answer: "out"}} {
-		s, err := Play(t.Context(), join(t, d), path, &PlayOptions{Max: true, LockStep: o})
+		s, err := Play(t.Context(), join(t, d), path, &PlayOptions{Max: true, LockStep: o, WaitSubscribers: 1})
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "lock-step: no") || s.Messages != 1 {
 			t.Errorf("without a consumer that takes: %d played, %v", s.Messages, err)
 		}

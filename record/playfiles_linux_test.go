@@ -141,7 +141,7 @@ func TestPlay_StampsPrefixAndClock(t *testing.T) {
 	defer sub.Close()
 	before := time.Now()
 	s, err := Play(t.Context(), join(t, d), path, &PlayOptions{
-		Max: true, Prefix: "replay/", OriginalStamps: true, Clock: "time", WaitTaken: false, Rename: map[string]string{"b": "c"},
+		Max: true, Prefix: "replay/", OriginalStamps: true, Clock: "time", WaitSubscribers: 1, Rename: map[string]string{"b": "c"},
 	})
 	if err != nil || s.Messages != 2 {
 		t.Fatalf("%+v, %v", s, err)
