@@ -39,7 +39,7 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 	}
 	defer remove()
 	again := filepath.Join(dir, "again.mcap")
-	rec, err := StartRecording(ctx, &domain, again, &RecordOptions{Lossless: true})
+	rec, err := StartRecord(ctx, &domain, again, &RecordOptions{Lossless: true})
 	if err != nil {
 		return v, fmt.Errorf("verify %s: %w", path, err)
 	}
@@ -72,8 +72,8 @@ func PrivateDomain() (domain topic.Options, remove func(), err error) {
 	return topic.Options{Dir: dir, Domain: "private"}, func() { os.RemoveAll(dir) }, nil
 }
 
-// A Recording is a Record that runs until Stop.
-type Recording struct {
+// A StartedRecord is a Record that runs until Stop.
+type StartedRecord struct {
 	end         context.CancelFunc
 	participant *topic.Participant
 	done        chan struct{}
@@ -81,9 +81,9 @@ type Recording struct {
 	err         error
 }
 
-// StartRecording joins a domain and begins to record. It returns when samples that are published from then on are recorded. The end of ctx
+// StartRecord joins a domain and begins to record. It returns when samples that are published from then on are recorded. The end of ctx
 // ends the recording too.
-func StartRecording(ctx context.Context, domain *topic.Options, path string, opts *RecordOptions) (*Recording, error) {
+func StartRecord(ctx context.Context, domain *topic.Options, path string, opts *RecordOptions) (*StartedRecord, error) {
 	p, err := topic.Join(domain)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func StartRecording(ctx context.Context, domain *topic.Options, path string, opt
 		o = *opts
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &Recording{end: cancel, participant: p, done: make(chan struct{})}
+	r := &StartedRecord{end: cancel, participant: p, done: make(chan struct{})}
 	started, told := make(chan struct{}), o.Started
 	o.Started = func() {
 		close(started)
@@ -115,7 +115,7 @@ func StartRecording(ctx context.Context, domain *topic.Options, path string, opt
 }
 
 // Stop ends the recording after what was published before, and closes the file. Further calls return the same.
-func (r *Recording) Stop() (Summary, error) {
+func (r *StartedRecord) Stop() (Summary, error) {
 	r.end()
 	<-r.done
 	r.participant.Close()
