@@ -14,8 +14,8 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// payloads plays a file and returns what a lossless recorder gets, in the order of publishing.
-func payloads(t *testing.T, path string, o PlayOptions) string {
+// playedInOrder plays a file and returns what a lossless recorder gets, in the order of publishing.
+func playedInOrder(t *testing.T, path string, o PlayOptions) string {
 	t.Helper()
 	again, _ := replay(t, path, o)
 	all := messages(t, again)
@@ -42,7 +42,7 @@ func TestPlay_Window(t *testing.T) {
 	} {
 		for _, order := range []Order{ByLogTime, ByPublishTime} {
 			o.Max, o.Order = true, order
-			if got := payloads(t, path, o); got != want {
+			if got := playedInOrder(t, path, o); got != want {
 				t.Errorf("%+v plays %q, want %q", o.window(), got, want)
 			}
 		}
@@ -51,10 +51,10 @@ func TestPlay_Window(t *testing.T) {
 
 func TestPlay_PublishOrder(t *testing.T) {
 	path := file(t, spec{0, 10, 3, "3"}, spec{1, 20, 1, "1"}, spec{1, 30, 3, "4"}, spec{0, 40, 2, "2"})
-	if got := payloads(t, path, PlayOptions{Max: true}); got != "3142" {
+	if got := playedInOrder(t, path, PlayOptions{Max: true}); got != "3142" {
 		t.Errorf("by log time: %s", got)
 	}
-	if got := payloads(t, path, PlayOptions{Max: true, Order: ByPublishTime}); got != "1234" {
+	if got := playedInOrder(t, path, PlayOptions{Max: true, Order: ByPublishTime}); got != "1234" {
 		t.Errorf("by publish time: %s", got)
 	}
 }
@@ -63,13 +63,13 @@ func TestPlay_FilesTogether(t *testing.T) {
 	a, b := &mcapfile.Channel{Topic: "a"}, &mcapfile.Channel{Topic: "b"}
 	first := fileOf(t, []line{{a, 10, "1"}, {a, 20, "3"}, {a, 30, "5"}}, nil)
 	second := fileOf(t, []line{{b, 20, "4"}, {b, 12, "2"}, {b, 40, "6"}}, nil)
-	if got := payloads(t, first, PlayOptions{Max: true, Files: []PlayFile{{Path: second}}}); got != "123456" {
+	if got := playedInOrder(t, first, PlayOptions{Max: true, Files: []PlayFile{{Path: second}}}); got != "123456" {
 		t.Error(got)
 	}
-	if got := payloads(t, first, PlayOptions{Max: true, Files: []PlayFile{{Path: second, Offset: -11}}}); got != "241365" {
+	if got := playedInOrder(t, first, PlayOptions{Max: true, Files: []PlayFile{{Path: second, Offset: -11}}}); got != "241365" {
 		t.Error(got)
 	}
-	if got := payloads(t, first, PlayOptions{Max: true, StartElapsed: 10, Files: []PlayFile{{Path: second, Offset: 1}}}); got != "3456" {
+	if got := playedInOrder(t, first, PlayOptions{Max: true, StartElapsed: 10, Files: []PlayFile{{Path: second, Offset: 1}}}); got != "3456" {
 		t.Error(got)
 	}
 	dir := t.TempDir()
@@ -78,7 +78,7 @@ func TestPlay_FilesTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := payloads(t, dir, PlayOptions{Max: true}); got != "123456" {
+	if got := playedInOrder(t, dir, PlayOptions{Max: true}); got != "123456" {
 		t.Error(got)
 	}
 	if _, err := Play(t.Context(), join(t, domain(t)), t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "holds no .mcap file") {

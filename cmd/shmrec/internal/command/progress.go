@@ -18,7 +18,7 @@ type progressLine struct {
 
 	mu    sync.Mutex
 	shown bool
-	last  *record.Progress
+	last  string
 }
 
 func (a *app) progress(render func(record.Progress) string) *progressLine {
@@ -36,7 +36,7 @@ func (l *progressLine) show(p record.Progress) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown, l.last = true, &p
+	l.shown, l.last = true, line
 	fmt.Fprintf(l.screen, "\r%s\x1b[K", line)
 }
 
@@ -48,12 +48,12 @@ func (l *progressLine) clear() {
 	}
 }
 
-// again shows the last progress after a message took its place.
+// again shows the last line after a message took its place.
 func (l *progressLine) again() {
 	l.mu.Lock()
-	last := l.last
-	l.mu.Unlock()
-	if last != nil {
-		l.show(*last)
+	defer l.mu.Unlock()
+	if l.last != "" {
+		l.shown = true
+		fmt.Fprintf(l.screen, "\r%s\x1b[K", l.last)
 	}
 }
