@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
@@ -41,6 +42,15 @@ type topicStats struct {
 func addAnnounced(metadata, announced map[string]string) {
 	for k, v := range announced {
 		if !strings.HasPrefix(k, "shmbus.") || k == keyOriginalTopic || k == keyOriginalType {
+			metadata[k] = v
+		}
+	}
+	var original map[string]string
+	if json.Unmarshal([]byte(announced[keyOriginalMetadata]), &original) != nil {
+		return // not of a replay
+	}
+	for k, v := range original {
+		if !strings.HasPrefix(k, "shmbus.") {
 			metadata[k] = v
 		}
 	}

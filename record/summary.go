@@ -25,6 +25,12 @@ type Summary struct {
 	Topics   []TopicSummary `json:"topics"`    // sorted by name
 	// Spacing is the difference between planned and actual intervals of two messages; Play only, zero with Max.
 	Spacing Spacing `json:"spacing"`
+	// Lateness says by how much messages were late; Play only, zero with Max.
+	Lateness Lateness `json:"lateness"`
+	// Skipped counts the messages that were not played, because they were late; Play with LateSkip only.
+	Skipped uint64 `json:"skipped,omitempty"`
+	// Starved counts how often the player had to wait for the file; Play only.
+	Starved uint64 `json:"starved,omitempty"`
 	// Loops counts complete passes over the file; Play only.
 	Loops uint64 `json:"loops,omitempty"`
 	// Mapped lists what was played differently from the recording; Play only.

@@ -23,14 +23,28 @@ func (p *Plan) InOrder() iter.Seq2[Message, error] {
 // payload and waits until the caller may hold so many more bytes. A large message is read into memory only after that. If
 // room returns false, the iteration ends.
 func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error] {
+	return p.InOrderFrom(0, room)
+}
+
+// InOrderFrom is InOrderWithin without the blocks whose times are all before from. Messages before from may come nevertheless.
+func (p *Plan) InOrderFrom(from uint64, room func(bytes int) bool) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		o := ordered{plan: p, walker: newWalker(p.src, p.size, p.limits), room: room, waiting: make([]openBlock, 0, len(p.blocks))}
 		for i := range p.blocks {
-			o.waiting = append(o.waiting, openBlock{block: &p.blocks[i], time: p.blocks[i].first})
+			if p.blocks[i].last >= from {
+				o.waiting = append(o.waiting, openBlock{block: &p.blocks[i], time: p.blocks[i].first})
+			}
 		}
 		o.findOverlap()
 		for len(o.waiting) > 0 || len(o.open) > 0 {
 			o.admit()
+			if b := o.open[0]; b.indexed {
+				if err := o.loadIndexed(b); err != nil {
+					yield(Message{}, err)
+					return
+				}
+				continue
+			}
 			if o.overlap != nil && o.open[0].last >= o.overlap.time {
 				if !o.pass(yield) {
 					return
@@ -226,7 +240,7 @@ func (o *ordered) each(b *openBlock, fn func(e entry, head []byte) error) error 
 			return o.changed(b)
 		}
 		length := messageHead + o.rest
-		if err := fn(entry{m.LogTime, uint32(off), uint32(length)}, head); err != nil {
+		if err := fn(entry{o.plan.time(&m), uint32(off), uint32(length)}, head); err != nil {
 			return o.failed(b, err)
 		}
 		off += length

@@ -20,7 +20,7 @@ import (
 
 func (a *app) ctl() *cobra.Command {
 	var pid int
-	var timeout time.Duration
+	var timeout, wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "ctl [COMMAND [ARGUMENT]...]",
 		Short: "List and control the recorders and players that run in the domain",
@@ -35,10 +35,10 @@ The command ends when the recorder or player has executed it. Its result, if the
   shmrec ctl seek 90s
   shmrec ctl step 1 camera --pid 4711`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if timeout <= 0 || pid < 0 {
-				return cli.Usagef(cmd, "--timeout and --pid must be greater than 0")
+			if timeout <= 0 || wait < 0 || pid < 0 {
+				return cli.Usagef(cmd, "--timeout must be greater than 0, and --wait and --pid not be negative")
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout+wait)
 			defer cancel()
 			if len(args) == 0 || args[0] == "list" {
 				if len(args) > 1 {
@@ -46,11 +46,12 @@ The command ends when the recorder or player has executed it. Its result, if the
 				}
 				return a.listServers(ctx)
 			}
-			return a.sendCommand(ctx, pid, args[0], args[1:])
+			return a.sendCommand(ctx, pid, wait, args[0], args[1:])
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&pid, "pid", 0, "the process id of the recorder or player")
+	f.DurationVar(&wait, "wait", 0, "wait this long for a recorder or player that has the command")
 	f.DurationVar(&timeout, "timeout", 10*time.Second, "give up after this long")
 	return cmd
 }
@@ -107,16 +108,28 @@ func (a *app) listServers(ctx context.Context) error {
 	return g.Print(a.Stdout)
 }
 
-func (a *app) sendCommand(ctx context.Context, pid int, command string, arguments []string) error {
-	clients, dir, err := a.servers(ctx)
-	if err != nil {
-		return err
+// retryInterval is the time between two attempts to find a recorder or player.
+const retryInterval = 50 * time.Millisecond
+
+func (a *app) sendCommand(ctx context.Context, pid int, wait time.Duration, command string, arguments []string) error {
+	for end := time.Now().Add(wait); ; time.Sleep(retryInterval) {
+		clients, dir, err := a.servers(ctx)
+		if err != nil {
+			return err
+		}
+		c, err := choose(clients, pid, command)
+		if err == nil {
+			defer closeAll(clients)
+			return a.execute(ctx, c, command, arguments)
+		}
+		closeAll(clients)
+		if time.Now().After(end) || ctx.Err() != nil {
+			return fmt.Errorf("%s: %w in %s", command, err, dir)
+		}
 	}
-	defer closeAll(clients)
-	c, err := choose(clients, pid, command)
-	if err != nil {
-		return fmt.Errorf("%s: %w in %s", command, err, dir)
-	}
+}
+
+func (a *app) execute(ctx context.Context, c *control.Client, command string, arguments []string) error {
 	result, err := c.Do(ctx, command, arguments...)
 	if err != nil {
 		return fmt.Errorf("the %s with process id %d: %w", c.Description.Kind, c.Description.PID, err)

@@ -18,6 +18,7 @@ type progressLine struct {
 
 	mu    sync.Mutex
 	shown bool
+	last  string
 }
 
 func (a *app) progress(render func(record.Progress) string) *progressLine {
@@ -38,7 +39,7 @@ func (l *progressLine) print(line string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown = true
+	l.shown, l.last = true, line
 	fmt.Fprintf(l.screen, "\r%s\x1b[K", line)
 }
 
@@ -47,5 +48,15 @@ func (l *progressLine) clear() {
 	defer l.mu.Unlock()
 	if l.shown {
 		fmt.Fprint(l.screen, "\r\x1b[K")
+	}
+}
+
+// again shows the last line after a message took its place.
+func (l *progressLine) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last != "" {
+		l.shown = true
+		fmt.Fprintf(l.screen, "\r%s\x1b[K", l.last)
 	}
 }
