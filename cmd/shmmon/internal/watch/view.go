@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -13,6 +14,7 @@ type View struct {
 	At           int64
 	Participants []registry.Participant
 	Stats        registry.Stats
+	Space        shm.Space // of the file system of the domain
 	Problems     []error
 	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
@@ -44,7 +46,17 @@ type Topic struct {
 	// By subscriptions that limit age or rate, as Lost and LostShared: not delivered, and not lost.
 	Stale, StaleShared, Filtered, FilteredShared uint64
 
+	// Messages that subscriptions could not decode, as Lost and LostShared.
+	Undecodable, UndecodableShared uint64
+
+	// PayloadError says why the newest payload is not of the announced type; nil if it is, or was not decoded.
+	PayloadError error
+
+	Lag  uint64 // of the subscription that is furthest behind, over all its topics
+	Held uint64 // samples that subscriptions have not released, over all their topics
+
 	P50, P99    int64 // delay from publish to take, ns; -1 when none was sampled
+	Worst       int64 // the greatest delay that was sampled, as P50
 	DelayShared bool  // the delays are of subscriptions that cover other topics as well
 	State       State
 }
