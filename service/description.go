@@ -15,7 +15,6 @@ type Description struct {
 	Request     serde.Type // of the values
 	Response    serde.Type
 	Stream      bool // any number of responses follow a request
-	Goal        bool // requests are goals
 	Group       bool // other servers may have the same name
 	Serving     bool // the server has the name; before that it finds out whether another one has
 	Concurrency int  // handlers that run at once
