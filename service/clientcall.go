@@ -79,7 +79,8 @@ func (k *conn[Req, Resp]) check(ctx context.Context, a arrival[Resp]) error {
 	return errorOf(a.header, m.text, k.client.name, k.info.Server)
 }
 
-// Send sends a request without waiting for the server to take it, and gets no response. Requests of one client reach the server in order.
+// Send sends a request without waiting for the server to take it, and gets no response. Requests of one client reach the server in order, also
+// those that wait when the client closes or its process ends.
 // If the server is too far behind, the error is ErrBusy, and nothing was sent.
 func (c *Client[Req, Resp]) Send(ctx context.Context, req Req) error {
 	k, err := c.choose(ctx, c.opts.Wait)

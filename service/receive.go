@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
@@ -211,7 +212,10 @@ func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
 	}
 	failpoint.At("connect.accept")
 	s.mu.Lock()
-	if s.clients[c.requests] == c {
+	c.mu.Lock()
+	gone := c.gone
+	c.mu.Unlock()
+	if s.clients[c.requests] == c && !gone {
 		c.responses = pub
 		s.mu.Unlock()
 		c.send(message[Resp]{Header: Header{Kind: KindWelcome}}) // an error: the server closes
@@ -219,6 +223,27 @@ func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
 	}
 	s.mu.Unlock()
 	pub.Close() // the client has left meanwhile
+}
+
+// maxLeaving is the number of clients that are gone and may have requests waiting. Without it clients that never connected would add up.
+const maxLeaving = 1024
+
+// requestsEnded is called when all requests of a client that is gone were taken.
+func (s *Server[Req, Resp]) requestsEnded(requests topic.PublisherID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.leaving, requests) {
+		s.forget(requests)
+	}
+}
+
+// forget forgets a client that is gone. Called with mu held.
+func (s *Server[Req, Resp]) forget(requests topic.PublisherID) {
+	s.leaving = slices.DeleteFunc(s.leaving, func(id topic.PublisherID) bool { return id == requests })
+	if c := s.clients[requests]; c != nil {
+		s.last.CompareAndSwap(c, nil)
+		delete(s.clients, requests)
+	}
 }
 
 // controlEnded is called when a client has left or died.
@@ -230,8 +255,10 @@ func (s *Server[Req, Resp]) controlEnded(from topic.PublisherID) {
 		return
 	}
 	delete(s.byCtl, from)
-	delete(s.clients, c.requests)
-	s.last.CompareAndSwap(c, nil)
+	s.leaving = append(s.leaving, c.requests) // requests without a response may wait, whose client does not wait for them
+	if len(s.leaving) > maxLeaving {
+		s.forget(s.leaving[0])
+	}
 	responses := c.responses
 	s.mu.Unlock()
 	c.mu.Lock()

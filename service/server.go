@@ -81,6 +81,7 @@ type Server[Req, Resp any] struct {
 	mu      sync.Mutex
 	clients map[topic.PublisherID]*serverConn[Req, Resp] // by request publisher
 	byCtl   map[topic.PublisherID]*serverConn[Req, Resp] // by control publisher
+	leaving []topic.PublisherID                          // clients that are gone, oldest first
 }
 
 // NewServer registers a server. It returns when the server has the name and existing clients find it. If another server has the name the
@@ -142,7 +143,7 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 		return nil, err
 	}
 	s.requests, err = topic.NewSubscriber(ctx, p, topicOf(name, segmentRequest, keyName(d.Key)), &topic.SubscriberOptions[message[Req]]{
-		Codec: requests, Lossless: true, MaxHeld: maxHeld, Spin: -1,
+		Codec: requests, Lossless: true, MaxHeld: maxHeld, Spin: -1, Ended: s.requestsEnded,
 	})
 	if err != nil {
 		return nil, err

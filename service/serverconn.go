@@ -49,6 +49,9 @@ func (c *serverConn[Req, Resp]) cancelAll(cause error) {
 			call.wake()
 		}
 	}
+	if cause == ErrClientGone {
+		return // a client does not wait for what it sends, and may leave at once
+	}
 	for call := range c.sends {
 		call.ctx.end(context.Canceled, cause)
 	}
@@ -96,7 +99,7 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.gone:
+	case c.gone && h.Kind != KindSend:
 		return nil, 0, ErrClientGone
 	case c.server.closing.Load():
 		return nil, codeClosing, nil

@@ -103,10 +103,13 @@ func (w *worker) rejoin() bool {
 		return false
 	}
 	ws.vacant = false
-	w.state.Store(w.calls<<stateBits | receiving)
+	w.state.Store(w.stateOf(receiving))
 	ws.receiver.Store(w)
 	return true
 }
+
+// stateOf returns the state of doing something in the present call.
+func (w *worker) stateOf(what uint64) uint64 { return w.calls<<stateBits | what }
 
 // begin precedes a handler.
 func (w *worker) begin() {
@@ -119,7 +122,7 @@ func (w *worker) begin() {
 	if w.of.limit == 1 {
 		return
 	}
-	w.state.Store(w.calls<<stateBits | handling)
+	w.state.Store(w.stateOf(handling))
 	if slow {
 		w.detach(w.calls)
 	} else if !w.of.watching.Load() {
@@ -130,7 +133,7 @@ func (w *worker) begin() {
 // end follows a handler. It returns the handler's time if it was measured.
 func (w *worker) end() (took time.Duration, measured bool) {
 	if w.of.limit != 1 {
-		w.state.CompareAndSwap(w.calls<<stateBits|handling, w.calls<<stateBits|receiving)
+		w.state.CompareAndSwap(w.stateOf(handling), w.stateOf(receiving))
 	}
 	if w.began.IsZero() {
 		return 0, false
