@@ -246,3 +246,6 @@ func (i *Info) describe(s mcapfile.Stats) {
 func wallTime(ns uint64) time.Time { return time.Unix(0, int64(min(ns, math.MaxInt64))).UTC() }
 
 func seconds(ns uint64) float64 { return float64(ns) / 1e9 }
+
+// duration is limited to what a Duration can express.
+func duration(ns uint64) time.Duration { return time.Duration(min(ns, math.MaxInt64)) }
