@@ -18,10 +18,10 @@ import (
 // A Difference describes how two recordings differ.
 type Difference struct {
 	Equal    bool              `json:"equal"`
-	Messages uint64            `json:"messages"`        // in the first recording
-	First    string            `json:"first,omitempty"` // the first difference in words, "" when there is none
-	Topics   []TopicDifference `json:"topics"`          // sorted by name
-	Spacing  Spacing           `json:"spacing"`         // over all topics
+	Messages uint64            `json:"messages"`         // in the first recording
+	First    string            `json:"first,omitempty"`  // the first difference in words, "" when there is none
+	Topics   []TopicDifference `json:"topics"`           // sorted by name
+	Spacing  Spacing           `json:"spacing,omitzero"` // over all topics
 	// Inversions counts neighbors of the first recording with different log times that have the opposite order in the
 	// second, by its publish times and by its log times.
 	Inversions uint64 `json:"inversions"`
@@ -37,9 +37,9 @@ type TopicDifference struct {
 	Equal  bool   `json:"equal"`
 	First  string `json:"first,omitempty"` // the first difference in words
 	// Differences between the two recordings in the time between consecutive messages, by log time.
-	SpacingP50 time.Duration `json:"spacing_p50_ns"`
-	SpacingP99 time.Duration `json:"spacing_p99_ns"`
-	SpacingMax time.Duration `json:"spacing_max_ns"`
+	SpacingP50 time.Duration `json:"spacing_p50_ns,omitempty"`
+	SpacingP99 time.Duration `json:"spacing_p99_ns,omitempty"`
+	SpacingMax time.Duration `json:"spacing_max_ns,omitempty"`
 }
 
 // CompareOptions: the zero value compares everything exactly.

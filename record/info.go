@@ -27,7 +27,7 @@ type Info struct {
 	Start          time.Time         `json:"start,omitzero"`    // log time of the first message
 	End            time.Time         `json:"end,omitzero"`      // and of the last
 	Duration       time.Duration     `json:"duration_ns"`       // between them
-	Latency        *Spacing          `json:"latency,omitempty"` // from publishing to recording, of messages with both times
+	Latency        *Spacing          `json:"latency,omitempty"` // from publishing to recording, of messages with both times; nil if these are less than half
 	SequenceGaps   uint64            `json:"sequence_gaps"`     // skipped numbers; for a shmbus publisher each is a missing message
 	Lost           *uint64           `json:"lost,omitempty"`
 	Attachments    uint64            `json:"attachments"`
@@ -105,7 +105,7 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 	topics := make(map[topicKind]*TopicInfo)
 	byChannel := make(map[*mcapfile.Channel]*TopicInfo)
 	var first, last uint64 = math.MaxUint64, 0
-	latency, timed := newSpacing(), false
+	latency, timed := newSpacing(), uint64(0)
 	var m mcapfile.Message
 	for {
 		payload, err := r.Skim(&m)
@@ -133,7 +133,8 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 		if m.PublishTime > 0 && m.PublishTime < m.LogTime { // tools without publish times repeat the log time
 			d := time.Duration(min(m.LogTime-m.PublishTime, math.MaxInt64))
 			latency.add(d)
-			timed, t.LatencyMax = true, max(t.LatencyMax, d)
+			timed++
+			t.LatencyMax = max(t.LatencyMax, d)
 		}
 		info.Messages++
 		info.Bytes += payload
@@ -149,7 +150,9 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 	if info.Messages > 0 {
 		info.Start, info.End, info.Duration = wallTime(first), wallTime(last), time.Duration(min(last-first, math.MaxInt64))
 	}
-	if timed {
+	// Recordings of shmbus have publish times as log times, except of messages from before the recording: these say nothing of the rest.
+	latencyKnown := timed > 0 && timed >= info.Messages/2
+	if latencyKnown {
 		l := latency.result()
 		info.Latency = &l
 	}
@@ -157,6 +160,9 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 	info.Topics = make([]TopicInfo, 0, len(topics))
 	for _, t := range topics {
 		t.finish()
+		if !latencyKnown {
+			t.LatencyMax = 0
+		}
 		info.SequenceGaps += t.SequenceGaps
 		info.Topics = append(info.Topics, *t)
 	}
@@ -246,3 +252,6 @@ func (i *Info) describe(s mcapfile.Stats) {
 func wallTime(ns uint64) time.Time { return time.Unix(0, int64(min(ns, math.MaxInt64))).UTC() }
 
 func seconds(ns uint64) float64 { return float64(ns) / 1e9 }
+
+// duration is limited to what a Duration can express.
+func duration(ns uint64) time.Duration { return time.Duration(min(ns, math.MaxInt64)) }

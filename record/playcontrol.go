@@ -51,14 +51,14 @@ const (
 
 // PlayStatus is the state of a running replay.
 type PlayStatus struct {
-	State    PlayState `json:"state"`
-	Rate     float64   `json:"rate"`       // 0 = max
-	Position float64   `json:"position_s"` // of the last message, in s since the beginning of the recording
-	Length   float64   `json:"length_s"`
-	Time     time.Time `json:"time"` // of the last message
-	Messages uint64    `json:"messages"`
-	Skipped  uint64    `json:"skipped"`
-	Passes   uint64    `json:"passes"` // complete
+	State    PlayState     `json:"state"`
+	Rate     float64       `json:"rate"`        // 0 = max
+	Position time.Duration `json:"position_ns"` // of the last message, since the beginning of the recording
+	Length   time.Duration `json:"length_ns"`
+	Time     time.Time     `json:"time"` // of the last message
+	Messages uint64        `json:"messages"`
+	Skipped  uint64        `json:"skipped"`
+	Passes   uint64        `json:"passes"` // complete
 }
 
 // errStopped ends a replay on request.
@@ -245,7 +245,7 @@ func (c *PlayControl) Status() PlayStatus {
 }
 
 // begin is called by the player before the first message.
-func (c *PlayControl) begin(o *PlayOptions, length float64) {
+func (c *PlayControl) begin(o *PlayOptions, length time.Duration) {
 	c.update(func(s *PlayStatus) {
 		s.State, s.Length = Playing, length
 		if c.rate == 0 && !o.Max {

@@ -105,7 +105,7 @@ func TestPlayControl(t *testing.T) {
 	c.step(1, "", "M")
 	c.step(1, "camera", "1A")
 	c.step(2, "", "2N")
-	if s := c.Status(); s.State != PlayPaused || s.Messages != 5 || s.Position != 4*3600 || s.Length != 6*3600 || s.Rate != 1 {
+	if s := c.Status(); s.State != PlayPaused || s.Messages != 5 || s.Position != 4*time.Hour || s.Length != 6*time.Hour || s.Rate != 1 {
 		t.Errorf("%+v", s)
 	}
 	if got := latchedNow(t, c.p, "mode"); !slices.Equal(got, []string{"N"}) {

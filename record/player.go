@@ -49,7 +49,7 @@ func (pl *player) play(ctx context.Context) error {
 	c := pl.opts.Control
 	length := min(pl.to, pl.files.last) - min(max(pl.from, pl.files.first), pl.files.last, pl.to)
 	pl.figures.length.Store(int64(length))
-	c.begin(pl.opts, seconds(length))
+	c.begin(pl.opts, duration(length))
 	defer c.end()
 	if pl.opts.Delay > 0 {
 		if err := sleepUntil(ctx, pl.start.Add(pl.opts.Delay), nil, 0); err != nil {

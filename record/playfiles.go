@@ -2,15 +2,11 @@ package record
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
@@ -65,7 +61,7 @@ type playMessage struct {
 func openPlayFiles(path string, o *PlayOptions) (*playFiles, error) {
 	all := &playFiles{order: o.Order}
 	for _, f := range append([]PlayFile{{Path: path}}, o.Files...) {
-		paths, err := partsOf(f.Path)
+		paths, err := mcapfile.Parts(f.Path)
 		for _, part := range paths {
 			if err == nil {
 				err = all.open(part, f.Offset, o)
@@ -78,28 +74,6 @@ func openPlayFiles(path string, o *PlayOptions) (*playFiles, error) {
 	}
 	all.describe()
 	return all, nil
-}
-
-// partsOf returns the recordings in a directory by name, or the path itself.
-func partsOf(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return []string{path}, nil // opening it returns the error
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	var paths []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".mcap") && !e.IsDir() {
-			paths = append(paths, filepath.Join(path, e.Name()))
-		}
-	}
-	if len(paths) == 0 {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("the directory holds no .mcap file")}
-	}
-	return paths, nil
 }
 
 func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) error {

@@ -40,7 +40,7 @@ func (pl *player) pass(ctx context.Context) (published bool, err error) {
 		from = min(seek.to(p.position, pl.files.first), pl.to)
 		err = pl.seek(ctx, from)
 		p.position = from
-		pl.opts.Control.update(func(s *PlayStatus) { s.Position, s.Time = seconds(from-min(from, pl.files.first)), wallTime(from) })
+		pl.opts.Control.update(func(s *PlayStatus) { s.Position, s.Time = duration(from-min(from, pl.files.first)), wallTime(from) })
 		seek.done <- err
 		if err != nil {
 			return published, err
@@ -97,7 +97,7 @@ func (p *playPass) publishNext(ctx context.Context, m *playMessage) error {
 	p.figures.position.Store(int64(m.time - p.files.first))
 	if c := p.opts.Control; c != nil {
 		c.update(func(s *PlayStatus) {
-			s.Position, s.Time, s.Messages = seconds(m.time-p.files.first), wallTime(m.time), s.Messages+1
+			s.Position, s.Time, s.Messages = duration(m.time-p.files.first), wallTime(m.time), s.Messages+1
 		})
 		c.stepped(m.Channel.Topic)
 	}

@@ -39,7 +39,7 @@ type Recorder struct {
 }
 
 // Start begins to record the samples of p's domain, until ctx ends, Stop is called, or opts.Duration is over. Record describes
-// the recording. The caller calls Wait.
+// the recording. Samples that are published after Start has returned are recorded. The caller calls Wait, and closes p afterwards.
 func Start(ctx context.Context, p *topic.Participant, path string, opts *RecordOptions) (*Recorder, error) {
 	o, err := opts.checked()
 	if err != nil {

@@ -89,6 +89,12 @@ const (
 	defaultTriggerBefore = 10 * time.Second
 )
 
+// Check returns an error for options that Start refuses.
+func (o *RecordOptions) Check() error {
+	_, err := o.checked()
+	return err
+}
+
 func (o *RecordOptions) checked() (RecordOptions, error) {
 	var c RecordOptions
 	if o != nil {
@@ -130,6 +136,9 @@ func (o *RecordOptions) checked() (RecordOptions, error) {
 		if t.Bytes == 0 {
 			c.Trigger.Bytes = defaultTriggerBytes
 		}
+	}
+	if err := c.writerOptions().Check(); err != nil {
+		return c, fmt.Errorf("record: %w", err)
 	}
 	return c, nil
 }

@@ -29,9 +29,9 @@ const (
 
 // Status is the state of a running recording. Counts are of the whole recording, rates of about the last second.
 type Status struct {
-	State   RecordState `json:"state"`
-	Verdict Verdict     `json:"verdict"`
-	Elapsed float64     `json:"elapsed_s"`
+	State   RecordState   `json:"state"`
+	Verdict Verdict       `json:"verdict"`
+	Elapsed time.Duration `json:"elapsed_ns"`
 
 	Messages     uint64  `json:"messages"` // received and not left out
 	Bytes        uint64  `json:"bytes"`    // payload of these
@@ -68,7 +68,7 @@ func (rec *Recorder) Status() Status {
 
 // count fills in everything except rates and verdict. It does not wait for a sample that is being taken.
 func (rec *Recorder) count(s *Status) {
-	s.Elapsed = time.Duration(rec.clock.Now() - rec.r.start).Seconds()
+	s.Elapsed = time.Duration(rec.clock.Now() - rec.r.start)
 	s.Topics = rec.r.counts.summaries()
 	s.Messages, s.Bytes, s.Lost, _ = rec.r.counts.received()
 	s.Written, s.Dropped, s.Throttled = 0, 0, 0

@@ -24,9 +24,9 @@ type Summary struct {
 	FileSize int64          `json:"file_size"` // bytes
 	Topics   []TopicSummary `json:"topics"`    // sorted by name
 	// Spacing is the difference between planned and actual intervals of two messages; Play only, zero with Max.
-	Spacing Spacing `json:"spacing"`
+	Spacing Spacing `json:"spacing,omitzero"`
 	// Lateness says by how much messages were late; Play only, zero with Max.
-	Lateness Lateness `json:"lateness"`
+	Lateness Lateness `json:"lateness,omitzero"`
 	// Skipped counts the messages that were not played, because they were late; Play with LateSkip only.
 	Skipped uint64 `json:"skipped,omitempty"`
 	// Starved counts how often the player had to wait for the file; Play only.

@@ -39,26 +39,39 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 	}
 	defer remove()
 	again := filepath.Join(dir, "again.mcap")
-	rec, err := StartRecord(ctx, &domain, again, &RecordOptions{Lossless: true})
-	if err != nil {
-		return v, fmt.Errorf("verify %s: %w", path, err)
-	}
-	p, err := topic.Join(&domain)
-	if err == nil {
-		o.WaitSubscribers = max(o.WaitSubscribers, 1)
-		o.WaitTaken = true
-		v.Played, err = Play(ctx, p, path, &o)
-		p.Close()
-	}
-	var rerr error
-	if v.Recorded, rerr = rec.Stop(); err == nil {
-		err = rerr
-	}
-	if err != nil {
+	if v.Played, v.Recorded, err = playAndRecord(ctx, &domain, path, again, &o); err != nil {
 		return v, fmt.Errorf("verify: %w", err)
 	}
 	v.Difference, err = Compare(path, again)
 	return v, err
+}
+
+// playAndRecord plays a file and records the replay to another one.
+func playAndRecord(ctx context.Context, domain *topic.Options, from, to string, o *PlayOptions) (played, recorded Summary, err error) {
+	p, err := topic.Join(domain)
+	if err != nil {
+		return played, recorded, err
+	}
+	defer p.Close()
+	witness, err := topic.Join(domain)
+	if err != nil {
+		return played, recorded, err
+	}
+	defer witness.Close()
+	rec, err := Start(ctx, witness, to, &RecordOptions{Lossless: true})
+	if err != nil {
+		return played, recorded, err
+	}
+	o.WaitSubscribers = max(o.WaitSubscribers, 1)
+	o.WaitTaken = true
+	played, err = Play(ctx, p, from, o)
+	p.Close() // the recorder sees the ends of its publishers
+	rec.Stop()
+	recorded, rerr := rec.Wait()
+	if err == nil {
+		err = rerr
+	}
+	return played, recorded, err
 }
 
 // PrivateDomain makes a domain in memory that no other program knows. remove removes it; its participants must be closed before.
@@ -70,54 +83,4 @@ func PrivateDomain() (domain topic.Options, remove func(), err error) {
 		}
 	}
 	return topic.Options{Dir: dir, Domain: "private"}, func() { os.RemoveAll(dir) }, nil
-}
-
-// A StartedRecord is a Record that runs until Stop.
-type StartedRecord struct {
-	end         context.CancelFunc
-	participant *topic.Participant
-	done        chan struct{}
-	summary     Summary
-	err         error
-}
-
-// StartRecord joins a domain and begins to record. It returns when samples that are published from then on are recorded. The end of ctx
-// ends the recording too.
-func StartRecord(ctx context.Context, domain *topic.Options, path string, opts *RecordOptions) (*StartedRecord, error) {
-	p, err := topic.Join(domain)
-	if err != nil {
-		return nil, err
-	}
-	var o RecordOptions
-	if opts != nil {
-		o = *opts
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	r := &StartedRecord{end: cancel, participant: p, done: make(chan struct{})}
-	started, told := make(chan struct{}), o.Started
-	o.Started = func() {
-		close(started)
-		if told != nil {
-			told()
-		}
-	}
-	go func() {
-		defer close(r.done)
-		r.summary, r.err = Record(ctx, p, path, &o)
-	}()
-	select {
-	case <-started:
-		return r, nil
-	case <-r.done:
-		_, err := r.Stop()
-		return nil, err
-	}
-}
-
-// Stop ends the recording after what was published before, and closes the file. Further calls return the same.
-func (r *StartedRecord) Stop() (Summary, error) {
-	r.end()
-	<-r.done
-	r.participant.Close()
-	return r.summary, r.err
 }

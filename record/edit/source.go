@@ -8,9 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/shmbus/shmbus/record"
@@ -31,28 +29,6 @@ type source struct {
 	damage  *mcapfile.Damage
 }
 
-// Parts returns the recordings in a directory, by name: the parts of one recording, or any others. Of another path it returns that.
-func Parts(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return []string{path}, err
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	var parts []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".mcap") && !e.IsDir() {
-			parts = append(parts, filepath.Join(path, e.Name()))
-		}
-	}
-	if len(parts) == 0 {
-		return nil, fmt.Errorf("open %s: the directory has no file whose name ends in .mcap", path)
-	}
-	return parts, nil
-}
-
 // openAll opens the sources. Directories stand for the recordings in them.
 func openAll(from []Source) (all []*source, err error) {
 	defer func() {
@@ -61,7 +37,7 @@ func openAll(from []Source) (all []*source, err error) {
 		}
 	}()
 	for _, s := range from {
-		paths, err := Parts(s.Path)
+		paths, err := mcapfile.Parts(s.Path)
 		if err != nil {
 			return all, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/foxglove/mcap/go/mcap"
 )
@@ -111,7 +112,7 @@ type checkedPart struct {
 	start     uint64 // smallest and largest log time
 	end       uint64
 	last      uint64                // log time
-	back      uint64                // messages that are earlier than one before
+	back      uint64                // messages that are earlier than one before by more than mostBack
 	loose     uint64                // messages outside of chunks
 	unindexed uint64                // chunks without message indexes
 	noCRC     uint64                // chunks without CRC
@@ -150,13 +151,17 @@ func (c *checker) header(at int64, profile, library string) {
 	}
 }
 
+// mostBack is by how much the log time of a message may be earlier than one before it. MCAP requires no order, and recorders of several
+// publishers write none, but readers have to hold the messages of that time to sort them.
+const mostBack = 10 * time.Second
+
 func (c *checker) message(m *Message, at position, inChunk bool) {
 	p := &c.part
 	if p.messages == 0 {
 		p.start, p.end, p.last = m.LogTime, m.LogTime, m.LogTime
 	}
 	p.start, p.end = min(p.start, m.LogTime), max(p.end, m.LogTime)
-	if m.LogTime < p.last {
+	if m.LogTime < p.last-min(p.last, uint64(mostBack)) {
 		if p.back++; p.back == 1 {
 			c.find(IsWarning, at.off, "a message on %.100q has log time %d, and one before it %d", m.Channel.Topic, m.LogTime, p.last)
 		}

@@ -107,3 +107,15 @@ func TestCheck_Faults(t *testing.T) {
 		}
 	}
 }
+
+// Recorders of several publishers write no exact order.
+func TestCheck_LittleLate(t *testing.T) {
+	_, lines := written(t)
+	late := slices.Clone(lines)
+	late[4].LogTime = late[3].LogTime - 5e9
+	for _, f := range checked(t, byOtherTool(t, late, &mcap.WriterOptions{})).Findings {
+		if strings.Contains(f.Text, "one before it") {
+			t.Errorf("%+v", f)
+		}
+	}
+}

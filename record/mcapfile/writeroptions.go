@@ -40,6 +40,12 @@ const (
 
 const maxChunkSize = 1 << 30
 
+// Check returns an error for options that NewWriter refuses.
+func (o *WriterOptions) Check() error {
+	_, err := o.checked()
+	return err
+}
+
 func (o *WriterOptions) checked() (WriterOptions, error) {
 	var c WriterOptions
 	if o != nil {

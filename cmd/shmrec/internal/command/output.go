@@ -17,6 +17,20 @@ const (
 	played   = "played"
 )
 
+// filesText names the files of a summary.
+func filesText(s *record.Summary, done string) string {
+	switch n := len(s.Files); {
+	case done != recorded:
+		return text.Escape(s.Path)
+	case n == 0:
+		return "no file"
+	case n == 1:
+		return text.Escape(s.Files[0])
+	default:
+		return text.Escape(s.Files[0]) + " to " + text.Escape(s.Files[n-1])
+	}
+}
+
 // printSummary says what was done. Only a recording can have lost something.
 func (a *app) printSummary(s *record.Summary, done string) error {
 	if a.JSON {
@@ -27,7 +41,7 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s, %s on %s in %s: %s, %s\n",
-		done, text.Many(s.Messages, "message"), text.Bytes(s.Bytes), text.Many(len(s.Topics), "topic"), text.Duration(int64(s.Duration)), text.Escape(s.Path), text.Bytes(uint64(s.FileSize)))
+		done, text.Many(s.Messages, "message"), text.Bytes(s.Bytes), text.Many(len(s.Topics), "topic"), text.Duration(int64(s.Duration)), filesText(s, done), text.Bytes(uint64(s.FileSize)))
 	if len(s.Files) > 1 || s.Deleted > 0 {
 		fmt.Fprintf(&b, "parts: %d", len(s.Files))
 		if s.Deleted > 0 {

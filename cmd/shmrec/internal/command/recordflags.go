@@ -117,6 +117,9 @@ func (fl *recordFlags) options(cmd *cobra.Command) (record.RecordOptions, error)
 	if o.Metadata, err = fl.userMetadata(cmd); err != nil {
 		return o, err
 	}
+	if err := o.Check(); err != nil {
+		return o, cli.Usage(cmd, err)
+	}
 	o.Attachments, err = fl.attachments()
 	return o, err
 }

@@ -12,7 +12,7 @@ import (
 
 // recordLine is the line on the terminal while a recorder runs.
 func recordLine(s *record.Status) string {
-	line := fmt.Sprintf("%s %s: %d messages, in %s/s, written %s/s", s.State, time.Duration(s.Elapsed*1e9).Round(time.Second), s.Messages,
+	line := fmt.Sprintf("%s %s: %d messages, in %s/s, written %s/s", s.State, s.Elapsed.Round(time.Second), s.Messages,
 		text.Bytes(uint64(max(s.InBytes, 0))), text.Bytes(uint64(max(s.WrittenBytes, 0))))
 	if s.QueueLimit > 0 {
 		line += fmt.Sprintf(", cache %d %%", 100*s.Queue/s.QueueLimit)
