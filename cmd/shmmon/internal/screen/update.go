@@ -85,6 +85,9 @@ func (m *Model) take(l snapshotMsg) {
 		return
 	}
 	view := m.tracker.Add(l.snapshot)
+	if !m.opts.All {
+		view = view.ForApplications()
+	}
 	_, grown := m.log.Add(m.tracker, view)
 	health := m.pulse.Add(view, grown, l.inspection)
 	m.processes.Add(l.inspection)
