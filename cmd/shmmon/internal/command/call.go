@@ -148,7 +148,7 @@ func (a *app) runCall(ctx context.Context, name string, js []byte, timeout time.
 		RequestCodec: serde.Opaque(d.Request), ResponseCodec: serde.Opaque(d.Response),
 	})
 	if err != nil {
-		return err
+		return connecting(ctx, name, err)
 	}
 	defer client.Close()
 	if !d.Stream {
@@ -179,6 +179,14 @@ func interrupted(ctx context.Context, err error) error {
 		return cli.ErrInterrupted
 	}
 	return err
+}
+
+// connecting returns the error of a client that was not made.
+func connecting(ctx context.Context, name string, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("connect to the server of %q: %w", name, err)
+	}
+	return interrupted(ctx, err)
 }
 
 func (a *app) printResponse(name string, t serde.Type, response []byte) error {

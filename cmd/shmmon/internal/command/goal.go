@@ -54,7 +54,7 @@ succeeded.`,
 			return a.runGoal(cmd.Context(), args[0], js, timeout)
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "cancel the goal after this time; 0 is never")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "cancel the goal so long after it was accepted; 0 is never")
 	return a.tabular(cmd)
 }
 
@@ -76,15 +76,13 @@ func (a *app) runGoal(ctx context.Context, name string, js []byte, timeout time.
 	if err != nil {
 		return err
 	}
-	limit, cancel := limited(ctx, timeout)
+	accept, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	accept, cancelAccept := context.WithTimeout(limit, acceptTimeout)
-	defer cancelAccept()
 	client, err := goal.NewClient(accept, self, name, &goal.ClientOptions[[]byte, []byte, []byte]{
 		GoalCodec: serde.Opaque(types.Goal), FeedbackCodec: serde.Opaque(types.Feedback), ResultCodec: serde.Opaque(types.Result),
 	})
 	if err != nil {
-		return err
+		return connecting(ctx, name, err)
 	}
 	defer client.Close()
 	h, err := client.Start(accept, value)
@@ -92,6 +90,8 @@ func (a *app) runGoal(ctx context.Context, name string, js []byte, timeout time.
 		return interrupted(ctx, err)
 	}
 	defer a.Streaming(ctx)()
+	limit, cancelLimit := limited(ctx, timeout)
+	defer cancelLimit()
 	return a.followGoal(ctx, limit, name, h, types)
 }
 
