@@ -27,6 +27,7 @@ func documented(t *testing.T, command string) string {
 func TestDocument_FieldsOfRows(t *testing.T) {
 	for command, row := range map[string]any{
 		"list": topicReport{}, "check": alertReport{}, "graph": edge{}, "delay": delayReport{}, "log": logEntry{}, "echo": sampleReport{},
+		"services": serviceReport{}, "param": parameterReport{},
 	} {
 		js, err := json.Marshal(row)
 		if err != nil {

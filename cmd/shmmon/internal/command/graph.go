@@ -62,7 +62,7 @@ func edges(topics []watch.Topic) []edge {
 }
 
 func (a *app) graph() *cobra.Command {
-	var dot bool
+	var dot, all bool
 	cmd := &cobra.Command{
 		Use:   "graph [TOPIC...]",
 		Short: "Show which process feeds which, with dead ends and mismatches",
@@ -76,6 +76,7 @@ Graphviz: processes are boxes, topics ellipses, dead ends dashed and mismatches 
 		ValidArgsFunction: a.complete,
 	}
 	cmd.Flags().BoolVar(&dot, "dot", false, "print the graph in the language of Graphviz")
+	allFlag(cmd, &all)
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
 		if dot && (a.JSON || a.forms.csv || len(a.fields) > 0) {
 			return cli.Usagef(cmd, "--dot is a form of its own; leave out --json, --csv and --field")
@@ -84,27 +85,25 @@ Graphviz: processes are boxes, topics ellipses, dead ends dashed and mismatches 
 		if err != nil {
 			return err
 		}
-		topics := v.Topics
-		if len(args) > 0 {
-			if topics, err = choose(v, dir, args...); err != nil {
-				return err
-			}
+		topics, err := chooseOrAll(v, dir, all, args)
+		if err != nil {
+			return err
 		}
 		a.warn(v)
-		all := edges(topics)
+		edges := edges(topics)
 		return a.print(table(struct {
 			Domain string `json:"domain"`
 			Exists bool   `json:"exists"`
 			Edges  []edge `json:"edges"`
-		}{dir, !v.Missing, all}, all, func(w io.Writer) error {
+		}{dir, !v.Missing, edges}, edges, func(w io.Writer) error {
 			if dot {
-				return writeDot(w, topics, all)
+				return writeDot(w, topics, edges)
 			}
-			if len(all) == 0 {
+			if len(edges) == 0 {
 				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
 				return nil
 			}
-			return graphGrid(all).Print(w)
+			return graphGrid(edges).Print(w)
 		}))
 	})
 }

@@ -143,12 +143,12 @@ func age(stamp, now int64) *float64 {
 
 func (a *app) list() *cobra.Command {
 	var measure time.Duration
-	var decode bool
+	var decode, all bool
 	cmd := &cobra.Command{
 		Use:   "list [TOPIC...]",
 		Short: "List topics with rate, bandwidth, losses and delays",
 		Long: `List topics with rate, bandwidth, losses and delays. TOPIC may be a pattern: * stands for one segment of a name, ** for any
-number. Without one, all topics are listed.`,
+number. Without one, all topics are listed, those of services and parameters, which begin with "$", only with --all.`,
 		Example: `  shmmon list
   shmmon list 'robot/**' --json
   shmmon list --field topic --field rate
@@ -158,16 +158,15 @@ number. Without one, all topics are listed.`,
 	}
 	measureFlag(cmd, &measure)
 	cmd.Flags().BoolVar(&decode, "decode", false, "decode the newest message of each topic, and mark topics whose bytes are not of their type")
+	allFlag(cmd, &all)
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
 		v, dir, err := a.measure(cmd, measure)
 		if err != nil {
 			return err
 		}
-		topics := v.Topics
-		if len(args) > 0 {
-			if topics, err = choose(v, dir, args...); err != nil {
-				return err
-			}
+		topics, err := chooseOrAll(v, dir, all, args)
+		if err != nil {
+			return err
 		}
 		if decode {
 			a.verify(cmd.Context(), topics)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/journal"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
@@ -32,7 +31,7 @@ type logEntry struct {
 	Where string    `json:"where"` // file and line
 }
 
-// Kinds of entries beside those of package journal.
+// Kinds of entries beside those of watch.Log.
 const (
 	kindLog     = "log"
 	kindJoined  = "joined"
@@ -44,8 +43,16 @@ const (
 )
 
 func kinds() []string {
-	return []string{kindLog, kindJoined, kindLeft, kindDied, kindAdded, kindRemoved, string(journal.Stopped), string(journal.Continued), string(journal.Mismatch),
-		string(journal.Lost), string(journal.Undecodable), string(journal.Failed), string(journal.Stale), string(journal.Resumed), kindMissed}
+	all := []string{kindLog, kindJoined, kindLeft, kindDied, kindAdded, kindRemoved}
+	for _, k := range scannedKinds() {
+		all = append(all, string(k))
+	}
+	return append(all, kindMissed)
+}
+
+// scannedKinds are the kinds that are found by scans. The others of watch.Log are events of the participant, which come at once.
+func scannedKinds() []watch.EntryKind {
+	return []watch.EntryKind{watch.Stopped, watch.Continued, watch.Mismatched, watch.Losing, watch.Undecodable, watch.Failing, watch.WentStale, watch.Resumed}
 }
 
 // logOptions are the flags of log.
@@ -201,22 +208,20 @@ func writeEntry(w io.Writer, e logEntry) error {
 	return err
 }
 
-// ofJournal makes an entry of the log of one of a journal.
-func ofJournal(e journal.Entry) logEntry {
-	return logEntry{Time: time.Now(), Kind: string(e.Kind), Topic: e.Topic, Unit: e.Owner.Unit, PID: e.Owner.PID, Text: e.Text}
-}
-
 // scan adds entries of what the figures of the domain say, until ctx ends.
 func (g *gatherer) scan(ctx context.Context, source watch.Source, interval time.Duration) {
-	tracker, entries := watch.NewTracker(nil), journal.Journal{}
+	tracker, log := watch.NewTracker(nil), watch.Log{}
 	for {
 		s, err := source.Snapshot()
 		if err != nil {
 			g.fail(err)
 			return
 		}
-		for _, e := range entries.Add(tracker.Add(s)) {
-			g.add(ctx, ofJournal(e))
+		news, _ := log.Add(tracker, tracker.Add(s))
+		for _, e := range news {
+			if slices.Contains(scannedKinds(), e.Kind) {
+				g.add(ctx, logEntry{Time: time.Now(), Kind: string(e.Kind), Topic: e.Topic, Unit: e.Unit, PID: e.PID, Text: e.Text})
+			}
 		}
 		if pause(ctx, interval) != nil {
 			return

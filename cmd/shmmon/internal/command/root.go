@@ -41,6 +41,7 @@ type app struct {
 
 func (a *app) root() *cobra.Command {
 	var interval time.Duration
+	var all bool
 	root := &cobra.Command{
 		Use:   "shmmon",
 		Short: "Watch the topics of a shmbus domain",
@@ -60,17 +61,18 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 			if interval < 100*time.Millisecond || interval > time.Hour {
 				return cli.Usagef(cmd, "--interval %v is not between 100ms and 1h", interval)
 			}
-			return a.live(cmd.Context(), interval)
+			return a.live(cmd.Context(), interval, all)
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
 	root.Flags().BoolVar(&a.ascii, "ascii", false, "draw the live table with ASCII only, as where the locale has no UTF-8")
-	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy())
+	allFlag(root, &all)
+	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy(), a.services(), a.call(), a.goal(), a.param())
 	return root
 }
 
 // live runs the live table.
-func (a *app) live(ctx context.Context, interval time.Duration) error {
+func (a *app) live(ctx context.Context, interval time.Duration, all bool) error {
 	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
 		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, top --once, doctor (each with --json)")
 	}
@@ -81,7 +83,7 @@ func (a *app) live(ctx context.Context, interval time.Duration) error {
 	defer source.Close()
 	c := source.Clock()
 	return screen.Run(ctx, source, a.Screen, &screen.Options{
-		Domain: dir, Interval: interval, Messages: message.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
+		Domain: dir, Interval: interval, All: all, Messages: message.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
 		Wall: func(stamp int64) time.Time {
 			now := c.Read() // each time: the wall clock may be set while the screen is open
 			return time.Unix(0, now.Wall+stamp-now.Stamp)

@@ -36,7 +36,7 @@ func orders() map[string]func(t watch.Topic, now int64) float64 {
 }
 
 func (a *app) top() *cobra.Command {
-	var once bool
+	var once, all bool
 	var n int
 	var by string
 	var measure time.Duration
@@ -57,6 +57,7 @@ longest delay. With --once it prints them and ends; without, it is the live tabl
 	fl.StringVar(&by, "sort", "rate", "figure to sort by: age, bandwidth, latency, lost, rate or size")
 	measureFlag(cmd, &measure)
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions([]string{"age", "bandwidth", "latency", "lost", "rate", "size"}, cobra.ShellCompDirectiveNoFileComp))
+	allFlag(cmd, &all)
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
 		order := orders()[by]
 		switch {
@@ -67,17 +68,15 @@ longest delay. With --once it prints them and ends; without, it is the live tabl
 		case !once && a.forms.watch == 0 && (a.JSON || a.forms.csv || len(a.fields) > 0 || len(args) > 0):
 			return cli.Usage(cmd, errors.New("the live table shows all topics and has one form; give --once or --watch"))
 		case !once && a.forms.watch == 0:
-			return a.live(cmd.Context(), time.Second)
+			return a.live(cmd.Context(), time.Second, all)
 		}
 		v, dir, err := a.measure(cmd, measure)
 		if err != nil {
 			return err
 		}
-		topics := v.Topics
-		if len(args) > 0 {
-			if topics, err = choose(v, dir, args...); err != nil {
-				return err
-			}
+		topics, err := chooseOrAll(v, dir, all, args)
+		if err != nil {
+			return err
 		}
 		a.warn(v)
 		topics = slices.Clone(topics)

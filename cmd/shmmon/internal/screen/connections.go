@@ -74,7 +74,7 @@ func connectionColumns() []table.Column[connection] {
 		{Head: "MSG/S", About: "of the publisher", Width: 6, Drop: 6,
 			Cell:  func(c connection) string { return text.Rate(c.Publisher.Rate) },
 			Order: table.Most(func(c connection) float64 { return c.Publisher.Rate })},
-		{Head: "LAG", About: "messages published and not taken; ~: of all publishers of the subscription", Width: 6, Drop: 1,
+		{Head: "LAG", About: "messages in the ring and not taken; ~: of all publishers of the subscription", Width: 6, Drop: 1,
 			Cell:  func(c connection) string { return about(c.Counted, text.Count(c.Lag)) },
 			Order: table.Most(func(c connection) uint64 { return c.Lag }), Level: levelOfLag},
 		{Head: "LOST", About: "messages that the subscription never gets; ~: of all its publishers", Width: 6,
@@ -96,12 +96,12 @@ func connectionColumns() []table.Column[connection] {
 	}
 }
 
-// levelOfLag is Warning from seven eighths of the ring on, as doctor warns, and Problem beyond the ring.
+// levelOfLag is Warning from seven eighths of the ring on, as doctor warns, and Problem where the whole ring is not taken.
 func levelOfLag(c connection) theme.Level {
 	depth := uint64(c.Publisher.Endpoint.Depth)
 	switch {
 	case !c.Counted || depth < 8:
-	case c.Lag > depth:
+	case c.Lag >= depth:
 		return theme.Problem
 	case c.Lag >= depth-depth/8:
 		return theme.Warning

@@ -31,7 +31,7 @@ func logPage(m *Model) *tablePage[entry] {
 			}
 			return m.push(newDetail(e.Topic, false))
 		},
-		note: func(m *Model, e entry) string { return e.Text },
+		note: func(m *Model, e entry) string { return escape(e.Text) },
 	}
 }
 
@@ -39,7 +39,7 @@ func logColumns(m *Model) []table.Column[entry] {
 	newest := func(a, b entry) int { return b.Number - a.Number }
 	return []table.Column[entry]{
 		{Head: "TIME", About: "when it was found", Width: 12, Order: newest, Cell: func(e entry) string { return m.when(e.At) }},
-		{Head: "WHAT", About: "joined, ended, died, stopped, continued, appeared, vanished, stale, resumed, mismatch, loss, undecodable, failed", Width: 11, Left: true,
+		{Head: "WHAT", About: "joined, ended, died, stopped, continued, appeared, vanished, stale, resumed, mismatch, lost, undecodable, failed", Width: 11, Left: true,
 			Cell: func(e entry) string { return string(e.Kind) }},
 		{Head: "TOPIC", About: "name or pattern", Width: 12, Grow: true, Left: true, Cell: func(e entry) string { return named(e.Topic) }},
 		{Head: "UNIT", About: "of the process", Width: 8, Grow: true, Left: true, Drop: 1, Cell: func(e entry) string { return named(e.Unit) }},
@@ -50,7 +50,7 @@ func logColumns(m *Model) []table.Column[entry] {
 				}
 				return strconv.Itoa(e.PID)
 			}},
-		{Head: "TEXT", About: "more about it", Width: 16, Grow: true, Left: true, Drop: 3, Cell: func(e entry) string { return e.Text }},
+		{Head: "TEXT", About: "more about it", Width: 16, Grow: true, Left: true, Drop: 3, Cell: func(e entry) string { return escape(e.Text) }},
 	}
 }
 

@@ -25,6 +25,7 @@ type Options struct {
 	Domain   string                                    // directory, shown in the head
 	Interval time.Duration                             // between scans; zero means a second
 	Messages message.Source                            // of the newest messages; nil: there are none to see
+	All      bool                                      // also topics of services and parameters
 	ASCII    bool                                      // no characters beyond ASCII
 	Wall     func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
 	After    func(time.Duration, tea.Msg) tea.Cmd      // sends a message later; nil: tea.Tick does

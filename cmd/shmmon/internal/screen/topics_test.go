@@ -231,3 +231,18 @@ func TestFilter_WhileItIsTyped(t *testing.T) {
 		t.Errorf("a filter of %d bytes", len(d.prompt.typed))
 	}
 }
+
+func TestTopics_OfServicesOnlyWithAll(t *testing.T) {
+	s := &script{make: func(at int64) []memberFixture {
+		return []memberFixture{member(1, "u", publisher("x", "x", "raw", 10, 8, at, 1<<60), publisher("$service/y/server", "x", "raw", 10, 8, at, 1<<60))}
+	}}
+	d := drive(t, s, 100, 24, 20)
+	d.shows("  1 topic  ")
+	d.lacks("$service")
+	for _, view := range []string{"2", "4", "6"} {
+		d.press(view)
+		d.lacks("$service")
+	}
+	d = driveWith(t, s, &Options{All: true}, 100, 24, 20)
+	d.shows("  2 topics  ", "$service/y/server")
+}

@@ -85,7 +85,11 @@ func (m *Model) take(l snapshotMsg) {
 		return
 	}
 	view := m.tracker.Add(l.snapshot)
-	health := m.pulse.Add(view, m.log.Add(m.tracker, view), l.inspection)
+	if !m.opts.All {
+		view = view.ForApplications()
+	}
+	_, grown := m.log.Add(m.tracker, view)
+	health := m.pulse.Add(view, grown, l.inspection)
 	m.processes.Add(l.inspection)
 	if m.paused && m.loaded {
 		return

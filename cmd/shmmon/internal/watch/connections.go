@@ -16,7 +16,7 @@ type Connection struct {
 	State      ConnectionState
 	Reason     string // why it is not connected
 
-	Lag, Held uint64 // messages not taken, samples not released
+	Lag, Held uint64 // messages not taken that are still in the ring, samples not released
 	// Lost is what the subscription has lost, of all its publishers, with what this publisher has overwritten meanwhile.
 	Lost    uint64
 	Shared  bool // Lost and the delays are of several publishers
@@ -70,7 +70,7 @@ func (t *Tracker) connect(topic string, p Publisher, s Subscriber, links map[con
 		if c.Held = l.Held; !c.Shared { // the subscription also counts those that it has copied, which keep no slot
 			c.Held = max(l.Held, s.Stats.Held)
 		}
-		c.Lag = l.lag(p.Stats.Messages)
+		c.Lag = l.lag(p.Stats.Messages, p.Endpoint.Depth)
 	}
 	switch {
 	case p.Owner.State == registry.StateStopped || s.Owner.State == registry.StateStopped:

@@ -13,9 +13,9 @@ func link(publisher, subscription registry.Endpoint, next, held uint64) Link {
 
 func TestLink_LagOfImpossibleCursors(t *testing.T) {
 	for _, c := range []struct{ next, messages, want uint64 }{
-		{0, 100, 0}, {101, 100, 0}, {500, 100, 0}, {100, 100, 1}, {1, 16, 16}, {1, 1 << 63, 0}, {disconnected, 5, 0},
+		{0, 100, 0}, {101, 100, 0}, {500, 100, 0}, {100, 100, 1}, {1, 16, 16}, {1, 100, 16}, {1, 1 << 63, 0}, {disconnected, 5, 0},
 	} {
-		if got := (&Link{Next: c.next}).lag(c.messages); got != c.want {
+		if got := (&Link{Next: c.next}).lag(c.messages, 16); got != c.want {
 			t.Errorf("%+v: %d", c, got)
 		}
 	}

@@ -71,11 +71,11 @@ func (d *Domain) start(s shmtransport.LinkState) uint64 {
 	return p.Next(s)
 }
 
-// lag returns how many messages a link has not taken. The count of messages is a publisher's newest sequence. It is read before the
-// link, so the link may be ahead of it.
-func (l *Link) lag(messages uint64) uint64 {
+// lag returns how many messages a link has not taken that are still in the publisher's ring of depth messages. The count of messages is
+// a publisher's newest sequence. It is read before the link, so the link may be ahead of it.
+func (l *Link) lag(messages uint64, depth uint32) uint64 {
 	if l.Next == 0 || l.Next > messages || messages-l.Next >= 1<<40 {
 		return 0
 	}
-	return messages - l.Next + 1
+	return min(messages-l.Next+1, uint64(depth))
 }

@@ -26,12 +26,12 @@ const (
 	WentStale   EntryKind = "stale"
 	Resumed     EntryKind = "resumed"
 	Mismatched  EntryKind = "mismatch"
-	Losing      EntryKind = "loss"
+	Losing      EntryKind = "lost"
 	Undecodable EntryKind = "undecodable"
 	Failing     EntryKind = "failed"
 )
 
-// An Entry is one thing that happened. Its texts are safe for a terminal.
+// An Entry is one thing that happened. Its texts contain names of other processes and must be escaped for a terminal.
 type Entry struct {
 	Number int   // from 1, in the order of finding
 	At     int64 // when it was found, ns of CLOCK_MONOTONIC
@@ -47,6 +47,7 @@ type Log struct {
 	Entries []Entry // oldest first, at most MaxEntries
 
 	added        int
+	news         []Entry
 	began        bool
 	participants map[registry.ID]registry.Participant
 	states       map[string]State
@@ -64,15 +65,16 @@ type counters struct {
 	round                     uint64
 }
 
-// Add takes in a view of a tracker and returns what was counted since the view before. The first view is the beginning: what is in it
-// did not happen, but mismatches are there.
-func (l *Log) Add(t *Tracker, v View) Faults {
+// Add takes in a view of a tracker and returns what happened and what was counted since the view before. The first view is the beginning:
+// what is in it did not happen, but mismatches and stopped processes are there. The caller owns the slice.
+func (l *Log) Add(t *Tracker, v View) ([]Entry, Faults) {
+	l.news = nil
 	l.processes(v)
 	l.topics(v)
 	l.mismatches(t, v)
 	grown := l.count(v)
 	l.began = true
-	return grown
+	return l.news, grown
 }
 
 func (l *Log) add(e Entry) {
@@ -82,24 +84,24 @@ func (l *Log) add(e Entry) {
 		l.Entries = append(l.Entries[:0], l.Entries[MaxEntries/10:]...)
 	}
 	l.Entries = append(l.Entries, e)
+	l.news = append(l.news, e)
 }
 
 func (l *Log) process(v View, kind EntryKind, p registry.Participant, format string, args ...any) {
-	if l.began {
-		l.add(Entry{At: v.At, Kind: kind, Unit: text.Escape(p.Unit), PID: p.PID, Text: fmt.Sprintf(format, args...)})
-	}
+	l.add(Entry{At: v.At, Kind: kind, Unit: p.Unit, PID: p.PID, Text: fmt.Sprintf(format, args...)})
 }
 
 func (l *Log) processes(v View) {
 	now := make(map[registry.ID]registry.Participant, len(v.Participants))
 	for _, p := range v.Participants {
 		was, known := l.participants[p.ID]
+		if !known && p.Alive && l.began {
+			l.process(v, Joined, p, "%s, %s", p.Executable, text.Many(len(p.Endpoints), "endpoint"))
+		}
 		switch {
-		case !known && p.Alive:
-			l.process(v, Joined, p, "%s, %s", text.Escape(p.Executable), text.Many(len(p.Endpoints), "endpoint"))
 		case was.Alive && !p.Alive:
 			l.process(v, Died, was, "it left its files, with %s", text.Many(len(was.Endpoints), "endpoint"))
-		case p.State == registry.StateStopped && known && was.State != p.State:
+		case p.State == registry.StateStopped && was.State != p.State:
 			l.process(v, Stopped, p, "by a signal or a debugger")
 		case was.State == registry.StateStopped && p.State == registry.StateRunning:
 			l.process(v, Continued, p, "it runs again")
@@ -153,8 +155,8 @@ func (l *Log) mismatches(t *Tracker, v View) {
 				}
 				key := connection{p.Endpoint.ID, s.Endpoint.ID}
 				if now[key] = true; !l.refused[key] {
-					l.add(Entry{At: v.At, Kind: Mismatched, Topic: topic.Name, Unit: text.Escape(s.Owner.Unit), PID: s.Owner.PID,
-						Text: "does not fit " + text.Escape(p.Owner.Unit) + ": " + text.Escape(err.Error())})
+					l.add(Entry{At: v.At, Kind: Mismatched, Topic: topic.Name, Unit: s.Owner.Unit, PID: s.Owner.PID,
+						Text: "does not fit " + p.Owner.Unit + ": " + err.Error()})
 				}
 			}
 		}
@@ -172,37 +174,43 @@ func (l *Log) count(v View) (grown Faults) {
 		t := &v.Topics[i]
 		for k := range t.Publishers {
 			p := &t.Publishers[k]
-			was, known := l.counters[p.Endpoint.ID]
-			if known {
-				grown.Failed += l.grew(v, Failing, t.Name, &p.Owner, "publishes failed", was.failed, p.Stats.Failed)
-			}
+			was := l.before(p.Endpoint.ID, counters{failed: p.Stats.Failed})
+			grown.Failed += l.grew(v, Failing, t.Name, &p.Owner, "publishes failed", was.failed, p.Stats.Failed)
 			l.counters[p.Endpoint.ID] = counters{failed: p.Stats.Failed, round: l.round}
 		}
 		for k := range t.Subscribers {
 			s := &t.Subscribers[k]
-			was, known := l.counters[s.Endpoint.ID]
+			was := l.before(s.Endpoint.ID, counters{lost: s.Stats.Lost, undecodable: s.Stats.DecodeErrors})
 			if was.round == l.round {
 				continue // a subscription of several topics has one entry
 			}
-			if known {
-				name := t.Name
-				if s.Shared {
-					name = s.Endpoint.Patterns[0]
-				}
-				grown.Lost += l.grew(v, Losing, name, &s.Owner, "messages lost", was.lost, s.Stats.Lost)
-				grown.Undecodable += l.grew(v, Undecodable, name, &s.Owner, "messages could not be decoded", was.undecodable, s.Stats.DecodeErrors)
+			name := t.Name
+			if s.Shared {
+				name = s.Endpoint.Patterns[0]
 			}
-			l.counters[s.Endpoint.ID] = counters{lost: s.Stats.Lost, undecodable: s.Stats.DecodeErrors, round: l.round}
+			grown.Lost += l.grew(v, Losing, name, &s.Owner, "messages lost", was.lost, s.Stats.Lost)
+			grown.Undecodable += l.grew(v, Undecodable, name, &s.Owner, "messages could not be decoded", was.undecodable, s.Stats.DecodeErrors)
+			// An estimate of what a subscription lost that hangs may have been too high: it counts from there.
+			l.counters[s.Endpoint.ID] = counters{lost: max(was.lost, s.Stats.Lost), undecodable: s.Stats.DecodeErrors, round: l.round}
 		}
 	}
 	maps.DeleteFunc(l.counters, func(_ registry.EndpointID, c counters) bool { return c.round != l.round })
 	return grown
 }
 
+// before returns the counters of the view before. Those of an endpoint that came meanwhile were zero. What the first view has is no news.
+func (l *Log) before(id registry.EndpointID, now counters) counters {
+	was, known := l.counters[id]
+	if !known && !l.began {
+		return now
+	}
+	return was
+}
+
 func (l *Log) grew(v View, kind EntryKind, topic string, owner *registry.Participant, what string, from, to uint64) uint64 {
 	n := increase(from, to)
 	if n > 0 {
-		l.add(Entry{At: v.At, Kind: kind, Topic: topic, Unit: text.Escape(owner.Unit), PID: owner.PID, Text: fmt.Sprintf("%s %s, %s in all", text.Count(n), what, text.Count(to))})
+		l.add(Entry{At: v.At, Kind: kind, Topic: topic, Unit: owner.Unit, PID: owner.PID, Text: fmt.Sprintf("%s %s, %s in all", text.Count(n), what, text.Count(to))})
 	}
 	return n
 }

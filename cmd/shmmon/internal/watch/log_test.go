@@ -24,13 +24,10 @@ func newStory() *story { return &story{tracker: NewTracker(&TrackerOptions{KeepG
 // next returns what is new in the log, as "kind topic unit".
 func (s *story) next(members ...memberFixture) (news []string) {
 	s.at += second
-	before := s.log.added
 	v := s.tracker.Add(snapshot(s.at, members...))
-	s.health = s.pulse.Add(v, s.log.Add(s.tracker, v), Inspection{})
-	for _, e := range s.log.Entries {
-		if e.Number <= before {
-			continue
-		}
+	entries, grown := s.log.Add(s.tracker, v)
+	s.health = s.pulse.Add(v, grown, Inspection{})
+	for _, e := range entries {
 		news = append(news, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Topic, e.Unit)))
 	}
 	return news
@@ -119,20 +116,32 @@ func TestLog_CountersOfFaults(t *testing.T) {
 	own.received.Lost += 7
 	shared.received.DecodeErrors += 2
 	p.published.Failed++
-	s.expect(t, s.next(state()...), "failed x a", "loss x b", "undecodable * b")
+	s.expect(t, s.next(state()...), "failed x a", "lost x b", "undecodable * b")
 	if h := s.health; h.Lost != 7 || h.Undecodable != 2 || h.Failed != 1 || h.OK() {
 		t.Errorf("%+v", h)
 	}
 	if e := s.log.Entries[1]; e.Text != "7 messages lost, 17 in all" {
 		t.Errorf("%+v", e)
 	}
-	own.received.Lost = 1 // a counter that goes back is no loss
+	own.received.Lost = 1 // the estimate was too high
 	for range 12 {
 		s.expect(t, s.next(state()...))
 	}
+	own.received.Lost = 17
+	s.expect(t, s.next(state()...))
 	if !s.health.OK() {
 		t.Errorf("after ten seconds: %+v", s.health)
 	}
+}
+
+func TestLog_BeginsWithStoppedProcesses(t *testing.T) {
+	s := newStory()
+	a := member(1, "a")
+	a.State = registry.StateStopped
+	s.expect(t, s.next(a), "stopped  a")
+	b := member(2, "b", subscription(5, "x"))
+	b.State = registry.StateStopped
+	s.expect(t, s.next(a, b), "joined  b", "stopped  b", "appeared x", "lost x b") // the losses of a subscription that is new are news
 }
 
 func TestLog_IsBounded(t *testing.T) {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +112,13 @@ func (v View) Find(name string) (Topic, bool) {
 		}
 	}
 	return Topic{}, false
+}
+
+// ForApplications returns the view without the topics of services and parameters, whose names begin with '$'. No wildcard matches these
+// either.
+func (v View) ForApplications() View {
+	v.Topics = slices.DeleteFunc(slices.Clone(v.Topics), func(t Topic) bool { return strings.HasPrefix(t.Name, "$") })
+	return v
 }
 
 // IsPattern reports whether s stands for more than one name.

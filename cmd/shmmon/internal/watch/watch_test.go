@@ -61,7 +61,7 @@ func newStats() registry.Stats {
 
 func publisher(topic string, n uint64, last int64) fixture {
 	return fixture{
-		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: clock.Stamp(second)},
+		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Depth: 16, Since: clock.Stamp(second)},
 		published: registry.PublisherStats{Messages: n, Bytes: 10 * n, LastStamp: clock.Stamp(last), LastSize: 10, MaxSize: 12, Subscribers: 1},
 	}
 }
