@@ -56,10 +56,14 @@ func (c *Call[Req, Resp]) Send(ctx context.Context, v Resp) error {
 	if err := c.awaitRoom(ctx); err != nil {
 		return err
 	}
-	return c.client.send(message[Resp]{Header: Header{Number: c.header.Number, Kind: KindItem}, value: v})
+	if err := c.client.send(message[Resp]{Header: Header{Number: c.header.Number, Kind: KindItem}, value: v}); err != nil {
+		return err
+	}
+	c.sent++
+	return nil
 }
 
-// awaitRoom waits until the client can take one more response of a stream, and counts it.
+// awaitRoom waits until the client can take one more response of a stream.
 func (c *Call[Req, Resp]) awaitRoom(ctx context.Context) error {
 	if err := firstError(ctx.Err(), c.ctx.Err()); err != nil {
 		return err
@@ -71,7 +75,6 @@ func (c *Call[Req, Resp]) awaitRoom(ctx context.Context) error {
 			return err
 		}
 	}
-	c.sent++
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -272,7 +273,11 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 			case connConnecting:
 				connecting = true
 			case connReady:
-				if n := int(k.open.Load()); best == nil || n < fewest {
+				n := int(k.open.Load())
+				if n >= len(k.slots) {
+					n = math.MaxInt // only if all servers have as many open calls as they allow
+				}
+				if best == nil || n < fewest {
 					best, fewest = k, n
 				}
 			}

@@ -62,6 +62,8 @@ type conn[Req, Resp any] struct {
 type slot[Resp any] struct {
 	number   uint64 // of the call; 0 = free
 	sequence uint64 // of its request
+	stream   bool   // any number of responses come
+	answered bool   // the last response has come
 	unwanted bool   // no goroutine waits any more; the last response frees the slot
 	waiting  bool   // a goroutine waits without the role
 	arrived  chan arrival[Resp]
@@ -203,13 +205,7 @@ func (k *conn[Req, Resp]) serverEnded() {
 	k.died = true
 	never := k.responses == nil || k.responses.Publishers() == 0
 	k.mu.Unlock()
-	k.client.mu.Lock()
-	connecting := k.phase == connConnecting
-	if k.phase == connReady {
-		k.phase = connFailed // no new calls
-	}
-	k.client.signal()
-	k.client.mu.Unlock()
+	connecting := k.startNoCalls()
 	k.client.spawn(func() {
 		if never || connecting {
 			k.fail(errServerEnded)
@@ -217,6 +213,17 @@ func (k *conn[Req, Resp]) serverEnded() {
 			k.drain() // of calls that no goroutine waits for; otherwise the receiving goroutine does
 		}
 	})
+}
+
+// startNoCalls keeps new calls from a server that ends. It reports whether the connection is still being made.
+func (k *conn[Req, Resp]) startNoCalls() (connecting bool) {
+	k.client.mu.Lock()
+	defer k.client.mu.Unlock()
+	if k.phase == connReady {
+		k.phase = connFailed
+	}
+	k.client.signal()
+	return k.phase == connConnecting
 }
 
 // responsesEnded is called when all responses of a server that is gone have been taken.
