@@ -118,7 +118,7 @@ func (k *conn[Req, Resp]) checkRoom(limit uint64) error {
 		return k.resultOf(1, 0)
 	}
 	if k.sequence-k.taken >= limit {
-		if k.taken = k.requests.Taken(); k.sequence-k.taken >= limit {
+		if k.taken = k.requests.Taken(k.info.Server.ID); k.sequence-k.taken >= limit {
 			return k.client.fail(k, ErrBusy, fmt.Sprintf("the server has not taken %d requests", limit))
 		}
 	}
@@ -340,7 +340,7 @@ func (k *conn[Req, Resp]) leave(ctx context.Context, i int, number uint64, err e
 		break
 	}
 	if k.err != nil {
-		err = k.resultOf(s.sequence, k.requests.Taken())
+		err = k.resultOf(s.sequence, k.requests.Taken(k.info.Server.ID))
 		k.freeSlot(i)
 		k.mu.Unlock()
 		return arrival[Resp]{}, err

@@ -142,6 +142,7 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	k.depth = 1 << bits.Len(uint(len(k.slots)+sendRoom-1))
 	requests, err := topic.NewPublisher(ctx, c.p, topicOf(c.name, segmentRequest, key), &topic.PublisherOptions[message[Req]]{
 		Codec: c.requests, Depth: int(k.depth), MaxPayload: c.opts.MaxPayload, MemoryLimit: c.opts.MemoryLimit,
+		NeverWaits: true, // there is room; a foreign subscription must not hold up calls
 	})
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	}
 	names[helloSlot] = "hello"
 	control, err := topic.NewPublisher(ctx, c.p, topicOf(c.name, segmentControl, key), &topic.PublisherOptions[[]byte]{
-		Codec: controlCodec(), MaxPayload: controlSize, MaxKeys: len(k.slots) + 1,
+		Codec: controlCodec(), MaxPayload: controlSize, MaxKeys: len(k.slots) + 1, NeverWaits: true,
 		Key: func(b []byte) string { m, _ := parseControl(b); return names[m.slot] },
 	})
 	if err != nil {
@@ -255,7 +256,7 @@ func (k *conn[Req, Resp]) fail(err error) {
 	k.err = err
 	var taken uint64
 	if k.requests != nil {
-		taken = k.requests.Taken()
+		taken = k.requests.Taken(k.info.Server.ID)
 	}
 	for i := range k.slots {
 		s := &k.slots[i]
