@@ -71,6 +71,9 @@ func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	if c.opts.MaxCalls < 0 || c.opts.MaxCalls > maxMaxCalls {
 		return nil, fmt.Errorf("call %q: MaxCalls is %d, must be at most %d; 0 means %d", name, c.opts.MaxCalls, maxMaxCalls, defMaxCalls)
 	}
+	if err := checkLimits(c.opts.MaxPayload, c.opts.MemoryLimit); err != nil {
+		return nil, fmt.Errorf("call %q: %w", name, err)
+	}
 	c.opts.MaxCalls = cmp.Or(c.opts.MaxCalls, defMaxCalls)
 	if c.requests, err = codecFor(c.opts.RequestCodec); err != nil {
 		return nil, fmt.Errorf("call %q: %w", name, err)

@@ -2,10 +2,13 @@ package service_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // serve starts a server in a participant of its own, which ends with the test.
@@ -45,4 +48,24 @@ func limited(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// A registering participant tries to get a name.
+type registering struct {
+	p      *topic.Participant
+	server *service.Server[int, int]
+	err    error
+}
+
+// wantMismatch wants a *topic.TypeMismatchError whose text has all parts.
+func wantMismatch(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if !errors.As(err, new(*topic.TypeMismatchError)) {
+		t.Fatalf("want a mismatch of types: %v", err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
 }

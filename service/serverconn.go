@@ -129,7 +129,7 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	} else {
 		c.slots[i].call = call
 	}
-	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, Window, nil
+	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, windowFor(c.maxCalls), nil
 	if mine {
 		call.credit = max(call.credit, state.credit)
 	}
