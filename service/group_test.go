@@ -125,7 +125,7 @@ func TestGroup_MemberCloses(t *testing.T) {
 			}
 		})
 	}
-	for range 20 {
+	for range 8 {
 		member, err := service.NewServer(ctx, join(t, dir), "group", handler, opts)
 		if err != nil {
 			t.Fatal(err)

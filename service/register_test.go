@@ -51,7 +51,7 @@ func TestServer_ExclusiveName(t *testing.T) {
 
 // Of servers that register one name at the same time exactly one gets it.
 func TestServer_RegisterAtTheSameTime(t *testing.T) {
-	const servers, rounds = 3, 60
+	const servers, rounds = 3, 25
 	dir := t.TempDir()
 	var participants [servers]*registering
 	for i := range participants {
