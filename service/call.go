@@ -11,8 +11,13 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Window is the number of responses of a stream that wait at the client before Call.Send waits.
+// Window is the number of responses of a stream that wait at the client before Call.Send waits, at most: a client that may have more than
+// 96 calls has less for each, 960 in total.
 const Window = 8
+
+// windowFor is the window of each stream of a client that may have so many calls: as many responses as a subscriber can hold, with one
+// more for each call, which ends it. Both ends agree on the number of calls.
+func windowFor(calls int) uint64 { return uint64(min(Window, maxHeld/calls-1)) }
 
 // stuckTimeout is how long Call.Send waits for a client that takes no response.
 const stuckTimeout = 10 * time.Second
@@ -56,10 +61,14 @@ func (c *Call[Req, Resp]) Send(ctx context.Context, v Resp) error {
 	if err := c.awaitRoom(ctx); err != nil {
 		return err
 	}
-	return c.client.send(message[Resp]{Header: Header{Number: c.header.Number, Kind: KindItem}, value: v})
+	if err := c.client.send(message[Resp]{Header: Header{Number: c.header.Number, Kind: KindItem}, value: v}); err != nil {
+		return err
+	}
+	c.sent++
+	return nil
 }
 
-// awaitRoom waits until the client can take one more response of a stream, and counts it.
+// awaitRoom waits until the client can take one more response of a stream.
 func (c *Call[Req, Resp]) awaitRoom(ctx context.Context) error {
 	if err := firstError(ctx.Err(), c.ctx.Err()); err != nil {
 		return err
@@ -71,7 +80,6 @@ func (c *Call[Req, Resp]) awaitRoom(ctx context.Context) error {
 			return err
 		}
 	}
-	c.sent++
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,9 @@ func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	}
 	if c.opts.MaxCalls < 0 || c.opts.MaxCalls > maxMaxCalls {
 		return nil, fmt.Errorf("call %q: MaxCalls is %d, must be at most %d; 0 means %d", name, c.opts.MaxCalls, maxMaxCalls, defMaxCalls)
+	}
+	if err := checkLimits(c.opts.MaxPayload, c.opts.MemoryLimit); err != nil {
+		return nil, fmt.Errorf("call %q: %w", name, err)
 	}
 	c.opts.MaxCalls = cmp.Or(c.opts.MaxCalls, defMaxCalls)
 	if c.requests, err = codecFor(c.opts.RequestCodec); err != nil {
@@ -272,7 +276,11 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 			case connConnecting:
 				connecting = true
 			case connReady:
-				if n := int(k.open.Load()); best == nil || n < fewest {
+				n := int(k.open.Load())
+				if n >= len(k.slots) {
+					n = math.MaxInt // only if all servers have as many open calls as they allow
+				}
+				if best == nil || n < fewest {
 					best, fewest = k, n
 				}
 			}

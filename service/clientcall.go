@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -38,7 +39,10 @@ func (c *Client[Req, Resp]) CallRaw(ctx context.Context, req Req) (Response[Resp
 
 // movable reports whether another server can take a request that this one has not started.
 func (k *conn[Req, Resp]) movable(ctx context.Context, err error) bool {
-	return err != nil && ctx.Err() == nil && k.info.Group && errors.Is(err, ErrNotStarted) && !errors.Is(err, context.DeadlineExceeded) && len(k.client.Servers()) > 0
+	if err == nil || ctx.Err() != nil || !k.info.Group || !errors.Is(err, ErrNotStarted) || len(k.client.Servers()) == 0 {
+		return false
+	}
+	return !errors.Is(err, errBadRequest) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
 // call makes one call at one server.
@@ -72,11 +76,14 @@ func (k *conn[Req, Resp]) check(ctx context.Context, a arrival[Resp]) error {
 	if a.header.Code == codeEnded && ctx.Err() != nil {
 		return k.client.fail(k, ctx.Err(), "the handler's context ended")
 	}
-	m, err := a.sample.Value()
-	if err != nil {
-		return k.client.fail(k, ErrOutcomeUnknown, err.Error())
+	if a.header.Code == codeClosing {
+		k.startNoCalls()
 	}
-	return errorOf(a.header, m.text, k.client.name, k.info.Server)
+	b, err := a.sample.AppendTo(nil)
+	if err != nil || len(b) < HeaderSize {
+		return k.client.fail(k, ErrOutcomeUnknown, fmt.Sprintf("the error of the server cannot be read: %v", err))
+	}
+	return errorOf(a.header, b[HeaderSize:], k.client.name, k.info.Server)
 }
 
 // Send sends a request without waiting for the server to take it, and gets no response. Requests of one client reach the server in order, also
@@ -111,7 +118,7 @@ func (k *conn[Req, Resp]) checkRoom(limit uint64) error {
 		return k.resultOf(1, 0)
 	}
 	if k.sequence-k.taken >= limit {
-		if k.taken = k.requests.Taken(); k.sequence-k.taken >= limit {
+		if k.taken = k.requests.Taken(k.info.Server.ID); k.sequence-k.taken >= limit {
 			return k.client.fail(k, ErrBusy, fmt.Sprintf("the server has not taken %d requests", limit))
 		}
 	}
@@ -128,13 +135,14 @@ func (k *conn[Req, Resp]) publish(ctx context.Context, h Header, req Req) (int, 
 	return k.requests.Publish(ctx, message[Req]{Header: h, value: req})
 }
 
-// deadline returns the deadline of ctx in nanoseconds of CLOCK_MONOTONIC, 0 without one.
+// deadline returns the deadline of ctx in nanoseconds of CLOCK_MONOTONIC, 0 without one or if it is too far away for these.
 func (k *conn[Req, Resp]) deadline(ctx context.Context) int64 {
 	t, ok := ctx.Deadline()
-	if !ok {
+	now, left := k.client.clock.Now(), time.Until(t)
+	if !ok || int64(left) > math.MaxInt64-now {
 		return 0
 	}
-	return k.client.clock.Now() + int64(time.Until(t))
+	return now + int64(left)
 }
 
 // begin takes a slot and publishes a request. role says that this goroutine receives.
@@ -159,7 +167,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 	k.free = k.free[:len(k.free)-1]
 	k.open.Add(1)
 	s := &k.slots[i]
-	s.number, s.sequence, s.unwanted = h.Number, k.sequence, false
+	s.number, s.sequence, s.stream, s.answered, s.unwanted = h.Number, k.sequence, kind == KindStream, false, false
 	role = !k.receiving
 	k.receiving = true
 	k.setWaiting(s, !role)
@@ -232,12 +240,13 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 		return a, false
 	}
 	j := slotOf(h.Number)
-	if err != nil || m.Publisher().Participant != k.info.Server.ID || h.Kind.isRequest() || j >= len(k.slots) || k.slots[j].number != h.Number {
+	if err != nil || m.Publisher().Participant != k.info.Server.ID || j >= len(k.slots) || !k.slots[j].takes(h) {
 		m.Release()
 		return a, false
 	}
 	a = arrival[Resp]{sample: m, header: h}
 	s := &k.slots[j]
+	s.answered = h.Kind.isLast()
 	if h.Number != number && !s.unwanted {
 		select {
 		case s.arrived <- a:
@@ -254,6 +263,20 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 		m.Release()
 	}
 	return a, h.Number == number
+}
+
+// takes reports whether a response is one of the call that has the slot, which a server that breaks the protocol may send at any time.
+func (s *slot[Resp]) takes(h Header) bool {
+	if h.Number == 0 || h.Number != s.number || s.answered {
+		return false
+	}
+	switch h.Kind {
+	case KindResponse:
+		return !s.stream
+	case KindItem, KindEnd:
+		return s.stream
+	}
+	return h.Kind == KindError
 }
 
 // handOver gives the role to another goroutine that waits, if there is one. Called with mu held.
@@ -317,7 +340,7 @@ func (k *conn[Req, Resp]) leave(ctx context.Context, i int, number uint64, err e
 		break
 	}
 	if k.err != nil {
-		err = k.resultOf(s.sequence, k.requests.Taken())
+		err = k.resultOf(s.sequence, k.requests.Taken(k.info.Server.ID))
 		k.freeSlot(i)
 		k.mu.Unlock()
 		return arrival[Resp]{}, err

@@ -62,6 +62,8 @@ type conn[Req, Resp any] struct {
 type slot[Resp any] struct {
 	number   uint64 // of the call; 0 = free
 	sequence uint64 // of its request
+	stream   bool   // any number of responses come
+	answered bool   // the last response has come
 	unwanted bool   // no goroutine waits any more; the last response frees the slot
 	waiting  bool   // a goroutine waits without the role
 	arrived  chan arrival[Resp]
@@ -140,6 +142,7 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	k.depth = 1 << bits.Len(uint(len(k.slots)+sendRoom-1))
 	requests, err := topic.NewPublisher(ctx, c.p, topicOf(c.name, segmentRequest, key), &topic.PublisherOptions[message[Req]]{
 		Codec: c.requests, Depth: int(k.depth), MaxPayload: c.opts.MaxPayload, MemoryLimit: c.opts.MemoryLimit,
+		NeverWaits: true, // there is room; a foreign subscription must not hold up calls
 	})
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	}
 	names[helloSlot] = "hello"
 	control, err := topic.NewPublisher(ctx, c.p, topicOf(c.name, segmentControl, key), &topic.PublisherOptions[[]byte]{
-		Codec: controlCodec(), MaxPayload: controlSize, MaxKeys: len(k.slots) + 1,
+		Codec: controlCodec(), MaxPayload: controlSize, MaxKeys: len(k.slots) + 1, NeverWaits: true,
 		Key: func(b []byte) string { m, _ := parseControl(b); return names[m.slot] },
 	})
 	if err != nil {
@@ -203,13 +206,7 @@ func (k *conn[Req, Resp]) serverEnded() {
 	k.died = true
 	never := k.responses == nil || k.responses.Publishers() == 0
 	k.mu.Unlock()
-	k.client.mu.Lock()
-	connecting := k.phase == connConnecting
-	if k.phase == connReady {
-		k.phase = connFailed // no new calls
-	}
-	k.client.signal()
-	k.client.mu.Unlock()
+	connecting := k.startNoCalls()
 	k.client.spawn(func() {
 		if never || connecting {
 			k.fail(errServerEnded)
@@ -217,6 +214,17 @@ func (k *conn[Req, Resp]) serverEnded() {
 			k.drain() // of calls that no goroutine waits for; otherwise the receiving goroutine does
 		}
 	})
+}
+
+// startNoCalls keeps new calls from a server that ends. It reports whether the connection is still being made.
+func (k *conn[Req, Resp]) startNoCalls() (connecting bool) {
+	k.client.mu.Lock()
+	defer k.client.mu.Unlock()
+	if k.phase == connReady {
+		k.phase = connFailed
+	}
+	k.client.signal()
+	return k.phase == connConnecting
 }
 
 // responsesEnded is called when all responses of a server that is gone have been taken.
@@ -248,7 +256,7 @@ func (k *conn[Req, Resp]) fail(err error) {
 	k.err = err
 	var taken uint64
 	if k.requests != nil {
-		taken = k.requests.Taken()
+		taken = k.requests.Taken(k.info.Server.ID)
 	}
 	for i := range k.slots {
 		s := &k.slots[i]

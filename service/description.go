@@ -35,6 +35,17 @@ const (
 	defMaxCalls    = 16
 )
 
+// checkLimits checks options of servers and clients when these are made, not when they first connect. 0 stands for the default.
+func checkLimits(maxPayload int, memory int64) error {
+	switch {
+	case maxPayload != 0 && maxPayload < HeaderSize:
+		return fmt.Errorf("MaxPayload is %d bytes, must be at least %d, which the header of a message takes", maxPayload, HeaderSize)
+	case memory < 0:
+		return fmt.Errorf("MemoryLimit is %d bytes, must be positive", memory)
+	}
+	return nil
+}
+
 func (d Description) encode() ([]byte, error) {
 	b, err := json.Marshal(d)
 	if err != nil {

@@ -78,11 +78,16 @@ const (
 	codeOverdue                // ″, whose deadline was over before
 )
 
-// outcomes are the errors that the codes of the library stand for.
+// errBadRequest is ErrNotStarted of a request that every server would refuse.
+var errBadRequest = fmt.Errorf("%w", ErrNotStarted)
+
+// outcomeOf returns the error that a code of the library stands for.
 func outcomeOf(code int32) error {
 	switch code {
-	case codeClosing, codeBadRequest:
+	case codeClosing:
 		return ErrNotStarted
+	case codeBadRequest:
+		return errBadRequest
 	case codeCancelled:
 		return fmt.Errorf("%w: %w", ErrNotStarted, context.Canceled)
 	case codeDeadline:
@@ -101,11 +106,15 @@ func describe(text string, value []byte) []byte {
 }
 
 func parseDescription(b []byte) (text string, value []byte, err error) {
-	if len(b) < 4 || uint64(binary.NativeEndian.Uint32(b)) > uint64(len(b)-4) {
+	if len(b) < 4 {
 		return "", nil, errors.New("parse the error of a handler: it is cut off")
 	}
-	n := int(binary.NativeEndian.Uint32(b))
-	return string(b[4 : 4+n]), append([]byte(nil), b[4+n:]...), nil
+	n := uint64(binary.NativeEndian.Uint32(b))
+	b = b[4:]
+	if n > uint64(len(b)) {
+		return "", nil, errors.New("parse the error of a handler: it is cut off")
+	}
+	return string(b[:n]), append([]byte(nil), b[n:]...), nil
 }
 
 // errorOf returns the error that an answer of kind KindError stands for.

@@ -34,7 +34,7 @@ const figuresInterval = time.Second
 
 func (f *figures) start(ctx context.Context, p *topic.Participant, name string) error {
 	pub, err := topic.NewPublisher(ctx, p, topicOf(name, segmentFigures), &topic.PublisherOptions[Figures]{
-		Codec: FiguresCodec(), Depth: 2, Latched: true,
+		Codec: FiguresCodec(), Depth: 2, Latched: true, NeverWaits: true,
 	})
 	if err != nil {
 		return err

@@ -173,31 +173,32 @@ func (s *Server[Req, Resp]) controlLoop() {
 		}); err != nil || !ok {
 			s.figures.refused.Add(1)
 		} else {
-			s.controlled(m.Publisher(), m.Participant(), c)
+			if !s.controlled(m.Publisher(), m.Participant(), c) {
+				s.figures.refused.Add(1)
+			}
 		}
 		m.Release()
 	}
 }
 
-// controlled handles a control message. A client speaks only of its own participant's calls, because the publisher says which that is.
-func (s *Server[Req, Resp]) controlled(from topic.PublisherID, participant registry.Participant, m control) {
+// controlled handles a control message, and reports whether it keeps to the protocol. A client speaks only of its own participant's calls,
+// because the publisher says which that is.
+func (s *Server[Req, Resp]) controlled(from topic.PublisherID, participant registry.Participant, m control) bool {
 	requests := topic.PublisherID{Participant: from.Participant, Number: m.requests}
 	s.mu.Lock()
 	c := s.clients[requests]
-	if m.slot == helloSlot {
-		if c == nil && s.clients != nil && s.byCtl[from] == nil && m.number >= 1 {
-			c = &serverConn[Req, Resp]{server: s, participant: participant, requests: requests, maxCalls: int(min(m.number, uint64(s.opts.MaxCalls)))}
-			c.slots, c.sends = make([]serverSlot[Req, Resp], c.maxCalls), map[*Call[Req, Resp]]struct{}{}
-			s.clients[requests], s.byCtl[from] = c, c
-			s.loops.Go(func() { s.connect(c) })
-		}
+	if closed := s.clients == nil; closed || m.slot != helloSlot {
 		s.mu.Unlock()
-		return
+		return closed || c != nil && c.update(m)
 	}
-	s.mu.Unlock()
-	if c != nil {
-		c.update(m)
+	defer s.mu.Unlock()
+	if c == nil && s.byCtl[from] == nil && m.number >= 1 {
+		c = &serverConn[Req, Resp]{server: s, participant: participant, requests: requests, maxCalls: int(min(m.number, uint64(s.opts.MaxCalls)))}
+		c.slots, c.sends = make([]serverSlot[Req, Resp], c.maxCalls), map[*Call[Req, Resp]]struct{}{}
+		s.clients[requests], s.byCtl[from] = c, c
+		s.loops.Go(func() { s.connect(c) })
 	}
+	return c != nil && s.byCtl[from] == c
 }
 
 // connect makes the publisher of responses to a client, which subscribes to its topic already.
@@ -205,6 +206,7 @@ func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
 	depth := 1 << bits.Len(uint(c.maxCalls*(Window+2)-1))
 	pub, err := topic.NewPublisher(s.ctx, s.p, topicOf(s.Name(), segmentResponse, c.requests.String()), &topic.PublisherOptions[message[Resp]]{
 		Codec: s.respond, Depth: depth, MaxPayload: s.opts.MaxPayload, MemoryLimit: s.opts.MemoryLimit,
+		NeverWaits: true, // no reader of responses holds up a handler
 	})
 	if err != nil {
 		s.figures.refused.Add(1)

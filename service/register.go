@@ -29,7 +29,7 @@ func register(ctx context.Context, p *topic.Participant, d Description) (_ *regi
 	}
 	r := &registration{p: p, d: d}
 	r.announce, err = topic.NewPublisher(ctx, p, topicOf(d.Name, segmentServer), &topic.PublisherOptions[[]byte]{
-		Codec: descriptionCodec(), Depth: 2, Latched: true, MaxPayload: maxDescription,
+		Codec: descriptionCodec(), Depth: 2, Latched: true, NeverWaits: true, MaxPayload: maxDescription,
 	})
 	if err != nil {
 		return nil, err

@@ -108,6 +108,9 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	case s.opts.MaxCalls < 0 || s.opts.MaxCalls > maxMaxCalls:
 		return nil, fmt.Errorf("serve %q: MaxCalls is %d, must be at most %d; 0 means %d", name, s.opts.MaxCalls, maxMaxCalls, defMaxCalls)
 	}
+	if err := checkLimits(s.opts.MaxPayload, s.opts.MemoryLimit); err != nil {
+		return nil, fmt.Errorf("serve %q: %w", name, err)
+	}
 	s.opts.Concurrency = cmp.Or(s.opts.Concurrency, runtime.GOMAXPROCS(0))
 	s.opts.MaxCalls = cmp.Or(s.opts.MaxCalls, defMaxCalls)
 	requests, err := codecFor(s.opts.RequestCodec)

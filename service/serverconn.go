@@ -57,16 +57,16 @@ func (c *serverConn[Req, Resp]) cancelAll(cause error) {
 	}
 }
 
-// update takes the client's newest state of a call.
-func (c *serverConn[Req, Resp]) update(state control) {
+// update takes the client's newest state of a call. It reports whether the client has such a slot.
+func (c *serverConn[Req, Resp]) update(state control) bool {
 	if int(state.slot) >= c.maxCalls {
-		return
+		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	slot := &c.slots[state.slot]
 	if state.number < slot.state.number {
-		return // the server has fallen behind, and has the newest state of the slot already
+		return true // the server has fallen behind, and has the newest state of the slot already
 	}
 	if state.number == slot.state.number {
 		state.credit = max(state.credit, slot.state.credit)
@@ -75,13 +75,14 @@ func (c *serverConn[Req, Resp]) update(state control) {
 	slot.state = state
 	call := slot.call
 	if call == nil || call.header.Number != state.number {
-		return
+		return true
 	}
 	if state.cancelled != 0 {
 		call.ctx.end(context.Canceled, ErrCallCancelled)
 	}
 	call.credit = max(call.credit, state.credit)
 	call.wake()
+	return true
 }
 
 // wake ends the wait of a Send. Called with the conn's mu held.
@@ -128,7 +129,7 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	} else {
 		c.slots[i].call = call
 	}
-	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, Window, nil
+	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, windowFor(c.maxCalls), nil
 	if mine {
 		call.credit = max(call.credit, state.credit)
 	}

@@ -63,7 +63,7 @@ func (c *Client[Req, Resp]) openStream(ctx context.Context, req Req) (*stream[Re
 	if err != nil {
 		return nil, err
 	}
-	return &stream[Req, Resp]{conn: k, slot: i, number: number, role: role, granted: Window}, nil
+	return &stream[Req, Resp]{conn: k, slot: i, number: number, role: role, granted: windowFor(len(k.slots))}, nil
 }
 
 // yieldAll yields the responses until the end, an error, or the caller leaves the loop.
@@ -115,8 +115,8 @@ func (s *stream[Req, Resp]) next(ctx context.Context) (arrival[Resp], error) {
 // took lets the server send more, in steps of half of the window.
 func (s *stream[Req, Resp]) took() {
 	s.taken++
-	if s.granted-s.taken <= Window/2 {
-		s.granted = s.taken + Window
+	if window := windowFor(len(s.conn.slots)); s.granted-s.taken <= window/2 {
+		s.granted = s.taken + window
 		s.conn.setControl(control{slot: uint32(s.slot), number: s.number, credit: s.granted})
 	}
 }

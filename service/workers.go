@@ -19,9 +19,12 @@ type workers struct {
 
 	group   sync.WaitGroup
 	mu      sync.Mutex
-	running int  // handlers without the receiver's
-	vacant  bool // no goroutine has the role, because running is at the limit
+	running int             // handlers without the receiver's
+	vacant  bool            // no goroutine has the role, because running is at the limit
+	places  []chan struct{} // of handlers that wait until running is below the limit, in their order
 	stopped bool
+
+	crowded atomic.Bool // running is at the limit and a goroutine has the role: it must not begin a handler
 }
 
 // watchInterval is how often the watch looks at the receiver. It runs only while a server is in use.
@@ -89,8 +92,28 @@ func (w *worker) loop() {
 	if w.state.Load()&(1<<stateBits-1) == detached {
 		w.of.mu.Lock()
 		w.of.running--
+		w.of.give()
 		w.of.mu.Unlock()
 	}
+}
+
+// give gives free places to the handlers that wait for one. It follows every change of running and vacant. Called with mu held.
+func (ws *workers) give() {
+	for ws.running < ws.limit && len(ws.places) > 0 {
+		ws.running++
+		close(ws.places[0])
+		ws.places = ws.places[1:]
+	}
+	ws.crowded.Store(ws.running >= ws.limit && !ws.vacant)
+}
+
+// awaitPlace waits until give has counted a handler. Called with mu held, which it unlocks.
+func (ws *workers) awaitPlace() {
+	place := make(chan struct{})
+	ws.places = append(ws.places, place)
+	ws.give()
+	ws.mu.Unlock()
+	<-place
 }
 
 // rejoin ends a detached handler. It reports whether the goroutine has the role now.
@@ -99,7 +122,8 @@ func (w *worker) rejoin() bool {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.running--
-	if !ws.vacant || ws.stopped {
+	ws.give()
+	if !ws.vacant || ws.stopped || ws.running >= ws.limit {
 		return false
 	}
 	ws.vacant = false
@@ -115,19 +139,42 @@ func (w *worker) stateOf(what uint64) uint64 { return w.calls<<stateBits | what 
 func (w *worker) begin() {
 	w.calls++
 	slow := w.of.slow.Load()
+	if w.of.limit != 1 {
+		w.state.Store(w.stateOf(handling))
+		if w.of.crowded.Load() {
+			w.enter()
+		}
+		if slow {
+			w.detach(w.calls)
+		} else if !w.of.watching.Load() {
+			w.of.startWatch()
+		}
+	}
 	w.began = time.Time{}
 	if slow || w.calls%measureEvery == 1 {
 		w.began = time.Now()
 	}
-	if w.of.limit == 1 {
+}
+
+// enter waits for a place where a handler that has waited for its client has taken the receiver's. Meanwhile no goroutine has the role.
+func (w *worker) enter() {
+	ws := w.of
+	ws.mu.Lock()
+	switch {
+	case w.state.Load() == w.stateOf(detached): // by resume, and counted
+		if ws.running <= ws.limit {
+			ws.mu.Unlock()
+			return
+		}
+		ws.running--
+	case ws.running < ws.limit:
+		ws.mu.Unlock()
 		return
+	default:
+		w.state.Store(w.stateOf(detached))
+		ws.vacant = true
 	}
-	w.state.Store(w.stateOf(handling))
-	if slow {
-		w.detach(w.calls)
-	} else if !w.of.watching.Load() {
-		w.of.startWatch()
-	}
+	ws.awaitPlace()
 }
 
 // end follows a handler. It returns the handler's time if it was measured.
@@ -152,9 +199,13 @@ func (w *worker) end() (took time.Duration, measured bool) {
 // detach takes the role from a worker that runs the handler of its given call, and gives it to another goroutine unless the limit is
 // reached.
 func (w *worker) detach(call uint64) {
+	w.of.mu.Lock()
+	defer w.of.mu.Unlock()
+	w.detachLocked(call)
+}
+
+func (w *worker) detachLocked(call uint64) {
 	ws := w.of
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
 	if !w.state.CompareAndSwap(call<<stateBits|handling, call<<stateBits|detached) {
 		return
 	}
@@ -164,9 +215,10 @@ func (w *worker) detach(call uint64) {
 	} else {
 		ws.vacant = true
 	}
+	ws.give()
 }
 
-// outside runs f, in which a handler waits for its client, without counting the handler.
+// outside runs f, in which a handler waits for its client, without counting the handler. Then it waits for a place.
 func (w *worker) outside(f func()) {
 	ws := w.of
 	if ws.limit == 1 {
@@ -176,16 +228,33 @@ func (w *worker) outside(f func()) {
 	w.detach(w.calls)
 	ws.mu.Lock()
 	ws.running--
-	if ws.vacant {
+	ws.give()
+	if ws.vacant && ws.running < ws.limit {
 		ws.spawn()
 	}
 	ws.mu.Unlock()
-	defer func() {
-		ws.mu.Lock()
-		ws.running++
-		ws.mu.Unlock()
-	}()
+	defer ws.resume()
 	f()
+}
+
+// resume counts a handler again. If the receiver has the last place and runs a handler, it loses the role, so that this handler counts
+// too. Crowded is stored before the receiver's state is loaded, and begin stores that before it loads crowded: one sees the other.
+func (ws *workers) resume() {
+	ws.mu.Lock()
+	ws.running++
+	ws.crowded.Store(ws.running >= ws.limit && !ws.vacant)
+	if ws.running == ws.limit && !ws.vacant {
+		r := ws.receiver.Load()
+		if state := r.state.Load(); state&(1<<stateBits-1) == handling {
+			r.detachLocked(state >> stateBits)
+		}
+	}
+	if ws.running > ws.limit {
+		ws.running--
+		ws.awaitPlace()
+		return
+	}
+	ws.mu.Unlock()
 }
 
 // startWatch starts the watch unless it runs.

@@ -93,17 +93,29 @@ func (r *remoteReader) lastTaken(newest uint64) uint64 {
 	return max(next, 1) - 1
 }
 
-// Taken returns a sequence such that no lossless reader, present or removed, has taken a later sample. Samples up to it may have been
-// taken. It does not decrease.
-func (w *Writer) Taken() uint64 {
+// Taken returns a sequence such that no lossless reader of a participant has taken a later sample. Samples up to it may have been taken.
+// Once the participant has no such reader any more, all removed ones count.
+func (w *Writer) Taken(reader uint64) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var taken uint64
+	present := false
 	for _, r := range w.readers {
-		if r.req.Lossless {
-			w.taken = max(w.taken, r.lastTaken(w.seq))
+		if r.req.Lossless && r.req.Reader == reader {
+			taken, present = max(taken, r.lastTaken(w.seq)), true
 		}
 	}
-	return w.taken
+	if !present {
+		return w.taken
+	}
+	return taken
+}
+
+// noteTaken counts a reader that leaves. Called with mu held.
+func (w *Writer) noteTaken(r *remoteReader) {
+	if r.req.Lossless {
+		w.taken = max(w.taken, r.lastTaken(w.seq))
+	}
 }
 
 // HasReader reports whether the link is admitted.
@@ -189,6 +201,7 @@ func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	for _, r := range w.readers {
 		if r.req.Reader == reader {
 			r.marksValid = mapped
+			w.noteTaken(r)
 			r.req.Lossless = false
 		}
 	}
@@ -216,9 +229,7 @@ func (w *Writer) removeReaders(obsolete func(*remoteReader) bool) {
 	for _, r := range w.readers {
 		if obsolete(r) {
 			w.admissions.remove(r.entry)
-			if r.req.Lossless {
-				w.taken = max(w.taken, r.lastTaken(w.seq))
-			}
+			w.noteTaken(r)
 			w.releaseReader(r)
 			if r.broken {
 				w.reportBroken(r)
@@ -285,7 +296,7 @@ func (w *Writer) endAddMarks(before sigbus.Mode, whole *bool) {
 // takenByLossless reports whether every lossless reader that is not suspended has taken seq. Called with mu held.
 func (w *Writer) takenByLossless(seq uint64) bool {
 	for _, r := range w.readers {
-		if r.req.Lossless && !r.suspended && r.nextSequence(w.seq) <= seq {
+		if w.waitsFor(r) && !r.suspended && r.nextSequence(w.seq) <= seq {
 			return false
 		}
 	}
