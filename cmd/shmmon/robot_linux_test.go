@@ -39,7 +39,7 @@ func runRobot(ctx context.Context) error {
 	defer p.Close()
 	if _, err := service.NewServer(ctx, p, "robot/greet", func(_ context.Context, call *service.Call[string, string]) (string, error) {
 		if call.Request() == "" {
-			return "", &service.HandlerError{Code: 7, Text: "nobody to greet"}
+			return "", &service.HandlerError{Code: 7, Text: "there is no name"}
 		}
 		return "hello " + call.Request(), nil
 	}, nil); err != nil {
