@@ -53,12 +53,12 @@ func playAndRecord(ctx context.Context, domain *topic.Options, from, to string, 
 		return played, recorded, err
 	}
 	defer p.Close()
-	witness, err := topic.Join(domain)
+	observer, err := topic.Join(domain)
 	if err != nil {
 		return played, recorded, err
 	}
-	defer witness.Close()
-	rec, err := Start(ctx, witness, to, &RecordOptions{Lossless: true})
+	defer observer.Close()
+	rec, err := Start(ctx, observer, to, &RecordOptions{Lossless: true})
 	if err != nil {
 		return played, recorded, err
 	}
