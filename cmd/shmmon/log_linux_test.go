@@ -152,7 +152,7 @@ func TestLog_WhatHappens(t *testing.T) {
 		t.Error("0xc1 is a number")
 	}
 	s.Release()
-	l.await("undecodable", "numbers planner 1 message, 1 in all")
+	l.await("undecodable", "numbers planner 1 messages could not be decoded, 1 in all")
 	q, err := topic.Join(&topic.Options{Dir: dir, Unit: "author"})
 	if err != nil {
 		t.Fatal(err)
