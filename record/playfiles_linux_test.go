@@ -81,7 +81,7 @@ func TestPlay_FilesTogether(t *testing.T) {
 	if got := playedInOrder(t, dir, PlayOptions{Max: true}); got != "123456" {
 		t.Error(got)
 	}
-	if _, err := Play(t.Context(), join(t, domain(t)), t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "holds no .mcap file") {
+	if _, err := Play(t.Context(), join(t, domain(t)), t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "no file whose name ends in .mcap") {
 		t.Error(err)
 	}
 }

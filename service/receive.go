@@ -234,8 +234,11 @@ const maxLeaving = 1024
 func (s *Server[Req, Resp]) requestsEnded(requests topic.PublisherID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Contains(s.leaving, requests) {
+	switch c := s.clients[requests]; {
+	case slices.Contains(s.leaving, requests):
 		s.forget(requests)
+	case c != nil:
+		c.ended = true
 	}
 }
 
@@ -258,7 +261,9 @@ func (s *Server[Req, Resp]) controlEnded(from topic.PublisherID) {
 	}
 	delete(s.byCtl, from)
 	s.leaving = append(s.leaving, c.requests) // requests without a response may wait, whose client does not wait for them
-	if len(s.leaving) > maxLeaving {
+	if c.ended {
+		s.forget(c.requests)
+	} else if len(s.leaving) > maxLeaving {
 		s.forget(s.leaving[0])
 	}
 	responses := c.responses

@@ -22,6 +22,7 @@ type serverConn[Req, Resp any] struct {
 
 	mu    sync.Mutex
 	gone  bool // the client has left or died
+	ended bool // all its requests were taken before that was known; guarded by the server's mu
 	slots []serverSlot[Req, Resp]
 	sends map[*Call[Req, Resp]]struct{} // that run and have no slot, because they have no response
 }

@@ -24,7 +24,7 @@ type workers struct {
 	places  []chan struct{} // of handlers that wait until running is below the limit, in their order
 	stopped bool
 
-	crowded atomic.Bool // running is at the limit and a goroutine has the role: it must not begin a handler
+	overfull atomic.Bool // running is at the limit and a goroutine has the role: it must not begin a handler
 }
 
 // watchInterval is how often the watch looks at the receiver. It runs only while a server is in use.
@@ -104,7 +104,7 @@ func (ws *workers) give() {
 		close(ws.places[0])
 		ws.places = ws.places[1:]
 	}
-	ws.crowded.Store(ws.running >= ws.limit && !ws.vacant)
+	ws.overfull.Store(ws.running >= ws.limit && !ws.vacant)
 }
 
 // awaitPlace waits until give has counted a handler. Called with mu held, which it unlocks.
@@ -141,7 +141,7 @@ func (w *worker) begin() {
 	slow := w.of.slow.Load()
 	if w.of.limit != 1 {
 		w.state.Store(w.stateOf(handling))
-		if w.of.crowded.Load() {
+		if w.of.overfull.Load() {
 			w.enter()
 		}
 		if slow {
@@ -238,11 +238,11 @@ func (w *worker) outside(f func()) {
 }
 
 // resume counts a handler again. If the receiver has the last place and runs a handler, it loses the role, so that this handler counts
-// too. Crowded is stored before the receiver's state is loaded, and begin stores that before it loads crowded: one sees the other.
+// too. Overfull is stored before the receiver's state is loaded, and begin stores that before it loads overfull: one sees the other.
 func (ws *workers) resume() {
 	ws.mu.Lock()
 	ws.running++
-	ws.crowded.Store(ws.running >= ws.limit && !ws.vacant)
+	ws.overfull.Store(ws.running >= ws.limit && !ws.vacant)
 	if ws.running == ws.limit && !ws.vacant {
 		r := ws.receiver.Load()
 		if state := r.state.Load(); state&(1<<stateBits-1) == handling {

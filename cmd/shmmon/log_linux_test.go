@@ -161,7 +161,7 @@ func TestLog_WhatHappens(t *testing.T) {
 	if _, err := topic.NewPublisher[string](ctx, q, "numbers", nil); err != nil {
 		t.Fatal(err)
 	}
-	l.await("mismatch", "numbers planner the subscription expects another type than author (pid ")
+	l.await("mismatch", "numbers planner does not fit author: ")
 	if err := q.Close(); err != nil {
 		t.Fatal(err)
 	}

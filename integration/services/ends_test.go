@@ -16,7 +16,7 @@ import (
 
 // Services of this package. Responses are the uid and the pid of the caller, as the server sees them.
 const (
-	unaryName  = "robot/who"
+	unaryName  = "robot/identity"
 	streamName = "robot/count"
 )
 

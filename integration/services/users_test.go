@@ -34,10 +34,10 @@ func TestMode_OfCalls(t *testing.T) {
 	server.Finish()
 }
 
-// Rules of the policy say who may call a service, and who may serve it.
+// Rules of the policy say which users may call a service, and which may serve it.
 func TestPolicy_OfServices(t *testing.T) {
 	w := harness.NewUserDomain(t, harness.Sticky)
-	w.Policy("publish $service/robot/who/request/** user:5001 group:6100\npublish $service/robot/who/server user:5001\n")
+	w.Policy("publish $service/robot/identity/request/** user:5001 group:6100\npublish $service/robot/identity/server user:5001\n")
 	defer w.Policy("")
 	server := w.Start(harness.Owner(), runningServer{}).Ready()
 	for _, user := range []harness.User{harness.Owner(), harness.Insider()} {
