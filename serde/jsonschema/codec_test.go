@@ -312,10 +312,17 @@ func viewable(schema map[string]any) error {
 	if schema["type"] != "object" {
 		return fmt.Errorf("type %v", schema["type"])
 	}
-	for name, f := range schema["properties"].(map[string]any) {
-		field := f.(map[string]any)
-		if field["type"] == "array" {
-			field = field["items"].(map[string]any)
+	properties, ok := schema["properties"].(map[string]any)
+	if !ok {
+		return errors.New("no fields")
+	}
+	for name, f := range properties {
+		field, ok := f.(map[string]any)
+		if ok && field["type"] == "array" {
+			field, ok = field["items"].(map[string]any)
+		}
+		if !ok {
+			return fmt.Errorf("%s may be anything", name)
 		}
 		switch field["type"] {
 		case "boolean", "number", "integer":
