@@ -60,6 +60,7 @@ const (
 	Ended         Fault = "ended"
 	Unseen        Fault = "unseen"
 	Losing        Fault = "losing"
+	Undecodable   Fault = "undecodable"
 	Lagging       Fault = "lagging"
 	NotTaking     Fault = "not-taking"
 	HoldingUp     Fault = "holding-up"

@@ -37,10 +37,27 @@ func (x *examination) subscription(p registry.Participant, e registry.Endpoint) 
 			Remedy: "Have it do less per message, or take several at once (ReceiveBatch), or only the newest (Latest); " +
 				"or give the publisher a larger Depth; or subscribe lossless, if the publisher may wait."})
 	}
+	x.undecodable(p, e, was.DecodeErrors, now.DecodeErrors)
 	for _, link := range x.now.links[p.ID] {
 		if link.Subscription == e.ID.Number {
 			x.link(p, e, link, lost > 0)
 		}
+	}
+}
+
+// undecodable reports payloads that are not of the announced type. Those of the past are information only.
+func (x *examination) undecodable(p registry.Participant, e registry.Endpoint, was, now uint64) {
+	f := Finding{Severity: Note, Fault: Undecodable, Where: whereEndpoint(p, e),
+		What:   fmt.Sprintf("%s could not decode %s, none of them in %s", label(p, e), plural(int(min(now, 1<<30)), "message"), formatDuration(x.report.Sampled)),
+		Why:    "Their bytes were not of the type that their publisher announces.",
+		Remedy: "See the errors of that program, and the bytes with shmmon echo. Mostly a publisher serializes itself, in another encoding than it announces."}
+	if n := increase(was, now); n > 0 {
+		f.Severity = Warning
+		f.What = fmt.Sprintf("%s could not decode %s in %s", label(p, e), plural(int(min(n, 1<<30)), "message"), formatDuration(x.report.Sampled))
+		f.Why = "Their bytes are not of the type that their publisher announces."
+	}
+	if now > 0 {
+		x.add(f)
 	}
 }
 
@@ -63,14 +80,14 @@ func (x *examination) link(p registry.Participant, e registry.Endpoint, link shm
 	if !ok || ring == nil || before == nil || !x.now.members[registry.ID(link.Publisher.Participant)].Alive {
 		return
 	}
-	lag, lagged := backlog(ring, link), backlog(before, was)
+	lag, lagged := ring.Backlog(link), before.Backlog(was)
 	near := uint64(ring.Depth) - uint64(ring.Depth)/8
 	if lag < near || lagged < near {
 		return
 	}
 	w := whereEndpoint(p, e)
 	w.Topic = x.now.topics[registry.EndpointID{Participant: registry.ID(link.Publisher.Participant), Number: link.Publisher.Number}]
-	took, came := increase(nextSequence(before, was), nextSequence(ring, link)), increase(before.Head, ring.Head)
+	took, came := increase(before.Next(was), ring.Next(link)), increase(before.Head, ring.Head)
 	switch {
 	case took == 0 && e.Lossless && ring.Waiting && before.Waiting:
 		x.add(Finding{Severity: Warning, Fault: HoldingUp, Where: w,
@@ -100,35 +117,6 @@ func (x *examination) previousLink(id registry.ID, link shmtransport.LinkState) 
 	return shmtransport.LinkState{}, false
 }
 
-// backlog is the number of published messages that the link has not taken. It is 0 also if the two states are inconsistent.
-func backlog(ring *shmtransport.PublisherState, link shmtransport.LinkState) uint64 {
-	cursor := nextSequence(ring, link)
-	if cursor == 0 || cursor > ring.Head || ring.Head-cursor >= 1<<40 {
-		return 0
-	}
-	return ring.Head + 1 - cursor
-}
-
-// nextSequence is the sequence that the link takes next, 0 if it is not admitted. A subscription that never received has no
-// cursor yet; it starts at the admission's start.
-func nextSequence(ring *shmtransport.PublisherState, link shmtransport.LinkState) uint64 {
-	if link.Cursor != 0 {
-		return link.Cursor
-	}
-	a, _ := admission(ring, link)
-	return a.Start
-}
-
-// admission finds the publisher's record of a link.
-func admission(ring *shmtransport.PublisherState, link shmtransport.LinkState) (shmtransport.Admission, bool) {
-	for _, a := range ring.Admitted {
-		if a.Reader == link.Reader && a.Link == link.Link && a.Generation == link.Generation {
-			return a, true
-		}
-	}
-	return shmtransport.Admission{}, false
-}
-
 // skipsMessages reports whether a subscription skips messages on purpose, with occasional calls of Latest. Its cursors then
 // advance further than the messages that it received and lost.
 func (x *examination) skipsMessages(p registry.Participant, e registry.Endpoint) bool {
@@ -139,7 +127,7 @@ func (x *examination) skipsMessages(p registry.Participant, e registry.Endpoint)
 		if link.Subscription != e.ID.Number || ring == nil || link.Cursor == math.MaxUint64 {
 			continue
 		}
-		if a, ok := admission(ring, link); ok {
+		if a, ok := ring.Admission(link); ok {
 			far += increase(a.Start, link.Cursor)
 		}
 	}

@@ -28,8 +28,8 @@ func (r run) String() string {
 }
 
 const (
-	// runTimeout bounds each program of a run.
-	runTimeout = 2 * time.Minute
+	// runTimeout ends a program of a run that hangs. It is long because other steps of the checks may take the CPUs meanwhile.
+	runTimeout = 10 * time.Minute
 	// memory bounds what one run takes, in MiB.
 	memory = 1024
 )

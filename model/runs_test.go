@@ -10,6 +10,9 @@ const (
 	unmapped   = "unmapped"
 	missed     = "missedkey"
 	stuck      = "invalid end state"
+	ran        = "ranlater"
+	wrong      = "wrongcall"
+	unread     = "lostanswer"
 )
 
 // runs are all runs: of each model first the unbroken ones, then one for each way to break it.
@@ -127,5 +130,19 @@ func runs() []run {
 		{"room", "-DMEMORY=weak -DPUBLISHES=4 -DBROKEN=acquire_passes_release", stuck},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DDISCONNECTS=1 -DBROKEN=disconnects_silently", stuck},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DREADERDIES=1 -DBROKEN=death_not_told", stuck},
+
+		{"calls", "", ""},
+		{"calls", "-DCALLS=3 -DSERVERDIES=1 -DCLOSES=1", ""},
+		{"calls", "-DCALLS=3 -DCLIENTDIES=1", ""},
+		{"calls", "-DCALLS=3 -DCLIENTDIES=1 -DCLOSES=1", ""},
+		{"calls", "-DBROKEN=slot_free_at_cancel", ""},
+		{"calls", "-DBROKEN=number_not_checked", wrong},
+		{"calls", "-DSERVERDIES=1 -DBROKEN=cursor_after_handler", ran},
+		{"calls", "-DSERVERDIES=1 -DBROKEN=taken_before_death", ran},
+		{"calls", "-DSERVERDIES=1 -DBROKEN=death_before_responses", unread},
+		{"calls", "-DBROKEN=cancel_not_kept", stuck},
+		{"calls", "-DCLOSES=1 -DBROKEN=closed_before_handlers", ran},
+		{"calls", "-DCLIENTDIES=1 -DBROKEN=client_death_not_told", stuck},
+		{"calls", "-DBROKEN=welcome_before_ready", stuck},
 	}
 }

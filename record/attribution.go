@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,12 +151,18 @@ func (a *attribution) publisher(m *mcapfile.Message) (*recordedPublisher, uint64
 	return s.fallback, uint64(m.Sequence)
 }
 
-// passed returns the number of messages just before a message that are not missing.
+// passed returns the number of messages just before a message that are not missing. Of publishers that are not distinguished, that is not
+// known.
 func (a *attribution) passed(m *mcapfile.Message) uint64 {
-	if s := a.channels[m.Channel]; s != nil {
-		if r := s.find(m.Sequence); r != nil && r.from == m.Sequence {
-			return r.passed
-		}
+	s := a.channels[m.Channel]
+	if s == nil {
+		return 0
+	}
+	switch r := s.find(m.Sequence); {
+	case r != nil && r.publisher.ID == "":
+		return math.MaxUint64
+	case r != nil && r.from == m.Sequence:
+		return r.passed
 	}
 	return 0
 }

@@ -113,7 +113,7 @@ func TestRecord_PublishedSamples(t *testing.T) {
 		t.Error(diff)
 	}
 	info, err := ReadInfo(path)
-	if err != nil || info.Lost == nil || *info.Lost != 0 || !slices.Equal(info.Metadata, []string{publishersName, statsName}) || info.SequenceGaps != 0 {
+	if err != nil || info.Lost == nil || *info.Lost != 0 || !slices.Equal(info.Metadata, []string{recordingName, publishersName, statsName}) || info.SequenceGaps != 0 {
 		t.Errorf("%+v, %v", info, err)
 	}
 	for _, topic := range info.Topics {

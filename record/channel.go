@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
@@ -11,8 +12,9 @@ import (
 // Keys of the metadata of a channel.
 const (
 	keyEncoding = "shmbus.encoding"
-	keyLatched  = "shmbus.latched" // "true"; else absent
-	keyStream   = "shmbus.stream"  // the channel's name in the records about publishers
+	keyLatched  = "shmbus.latched"  // "true"; else absent
+	keyStream   = "shmbus.stream"   // the channel's name in the records about publishers
+	keyThrottle = "shmbus.throttle" // what was left out on purpose; then the sequence numbers do not count it
 
 	// Keys in recordings with one channel for each publisher.
 	keyPublisher  = "shmbus.publisher"
@@ -25,12 +27,14 @@ const (
 	statsName     = "shmrec.stats"
 	statsMessages = "messages"
 	statsLost     = "lost"
-	statsTopics   = "topics" // JSON: topic -> topicStats
+	statsDropped  = "dropped" // by the recorder, a part of lost
+	statsTopics   = "topics"  // JSON: topic -> topicStats
 )
 
 type topicStats struct {
 	Messages uint64 `json:"messages"`
 	Lost     uint64 `json:"lost"`
+	Dropped  uint64 `json:"dropped,omitempty"`
 }
 
 // addAnnounced adds the metadata that a publisher announced to the metadata of a channel. Keys of the recording format are
@@ -38,6 +42,15 @@ type topicStats struct {
 func addAnnounced(metadata, announced map[string]string) {
 	for k, v := range announced {
 		if !strings.HasPrefix(k, "shmbus.") || k == keyOriginalTopic || k == keyOriginalType {
+			metadata[k] = v
+		}
+	}
+	var original map[string]string
+	if json.Unmarshal([]byte(announced[keyOriginalMetadata]), &original) != nil {
+		return // not of a replay
+	}
+	for k, v := range original {
+		if !strings.HasPrefix(k, "shmbus.") {
 			metadata[k] = v
 		}
 	}

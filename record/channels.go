@@ -19,7 +19,6 @@ type channel struct {
 	key    channelKey
 	stream string
 	next   uint64 // the first sequence number outside all ranges
-	mixed  bool   // from the last range on, publishers are not distinguished
 }
 
 // A channelKey holds the common properties of the publishers of a channel.
@@ -27,6 +26,7 @@ type channelKey struct {
 	topic, name, encoding, schemaEncoding string
 	schema                                [sha256.Size]byte
 	latched                               bool
+	throttled                             string
 	originalTopic, originalType           string // of a replay under other names
 }
 
@@ -48,7 +48,7 @@ func newChannelTable(w *mcapfile.Writer) channelTable {
 func (c *channelTable) of(d *description) (*channel, error) {
 	key := channelKey{
 		topic: d.topic, name: d.kind.Name, encoding: d.kind.Encoding, schemaEncoding: d.kind.SchemaEncoding,
-		schema: sha256.Sum256(d.kind.Schema), latched: d.latched,
+		schema: sha256.Sum256(d.kind.Schema), latched: d.latched, throttled: d.throttled,
 		originalTopic: d.metadata[keyOriginalTopic], originalType: d.metadata[keyOriginalType],
 	}
 	if ch := c.byKey[key]; ch != nil {
@@ -57,6 +57,9 @@ func (c *channelTable) of(d *description) (*channel, error) {
 	metadata := map[string]string{keyEncoding: d.kind.Encoding}
 	if d.latched {
 		metadata[keyLatched] = "true"
+	}
+	if d.throttled != "" {
+		metadata[keyThrottle] = d.throttled
 	}
 	addAnnounced(metadata, d.metadata)
 	return c.add(key, &mcapfile.Channel{

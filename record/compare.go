@@ -5,19 +5,23 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"regexp"
 	"slices"
 	"time"
 
+	"github.com/shmbus/shmbus/record/fields"
 	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
 )
 
 // A Difference describes how two recordings differ.
 type Difference struct {
 	Equal    bool              `json:"equal"`
-	Messages uint64            `json:"messages"`        // in the first recording
-	First    string            `json:"first,omitempty"` // the first difference in words, "" when there is none
-	Topics   []TopicDifference `json:"topics"`          // sorted by name
-	Spacing  Spacing           `json:"spacing"`         // over all topics
+	Messages uint64            `json:"messages"`         // in the first recording
+	First    string            `json:"first,omitempty"`  // the first difference in words, "" when there is none
+	Topics   []TopicDifference `json:"topics"`           // sorted by name
+	Spacing  Spacing           `json:"spacing,omitzero"` // over all topics
 	// Inversions counts neighbors of the first recording with different log times that have the opposite order in the
 	// second, by its publish times and by its log times.
 	Inversions uint64 `json:"inversions"`
@@ -25,30 +29,53 @@ type Difference struct {
 
 // A TopicDifference is the part of a Difference that concerns one topic.
 type TopicDifference struct {
-	Topic string `json:"topic"`
-	A     uint64 `json:"a"` // messages in the first recording
-	B     uint64 `json:"b"` // messages in the second
-	Equal bool   `json:"equal"`
+	Topic  string `json:"topic"`
+	A      uint64 `json:"a"`       // messages in the first recording
+	B      uint64 `json:"b"`       // messages in the second
+	ABytes uint64 `json:"a_bytes"` // payload
+	BBytes uint64 `json:"b_bytes"`
+	Equal  bool   `json:"equal"`
+	First  string `json:"first,omitempty"` // the first difference in words
 	// Differences between the two recordings in the time between consecutive messages, by log time.
-	SpacingP50 time.Duration `json:"spacing_p50_ns"`
-	SpacingP99 time.Duration `json:"spacing_p99_ns"`
-	SpacingMax time.Duration `json:"spacing_max_ns"`
+	SpacingP50 time.Duration `json:"spacing_p50_ns,omitempty"`
+	SpacingP99 time.Duration `json:"spacing_p99_ns,omitempty"`
+	SpacingMax time.Duration `json:"spacing_max_ns,omitempty"`
+}
+
+// CompareOptions: the zero value compares everything exactly.
+type CompareOptions struct {
+	Topics  *regexp.Regexp // compare topics that match; nil = all
+	Exclude *regexp.Regexp // but not these; nil = none
+	// Decode returns a payload as JSON. With it, messages with different bytes are equal if their fields are, within the tolerances.
+	Decode     func(kind serde.Type, payload []byte) ([]byte, error)
+	Tolerances []fields.Tolerance
+	// Memory is the number of bytes for both recordings; 0 = no limit but that of reading them.
+	Memory uint64
 }
 
 // Compare reads two recordings and reports whether they hold the same messages: the same topics with the same types, the
 // same bytes in the same order from each publisher, and the same overall order where log times differ. Times are reported
 // but not compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
 // compared as far as it can be read, and is never equal.
-func Compare(a, b string) (Difference, error) {
-	left, err := digestFile(a)
+func Compare(a, b string) (Difference, error) { return CompareWithin(a, b, nil) }
+
+// CompareWithin is Compare with options.
+func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
+	c := comparison{all: newSpacing()}
+	if opts != nil {
+		c.opts = *opts
+	}
+	left, err := digestFile(a, &c.opts)
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
-	right, err := digestFile(b)
+	defer left.file.Close()
+	right, err := digestFile(b, &c.opts)
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
-	c := comparison{all: newSpacing(), diff: Difference{Messages: left.messages}}
+	defer right.file.Close()
+	c.diff.Messages = left.messages
 	if left.damage != nil {
 		c.differ("%s: %v", a, left.damage)
 	}
@@ -60,6 +87,9 @@ func Compare(a, b string) (Difference, error) {
 	pairs := make(map[*messageList]*messageList)
 	for _, topic := range slices.Sorted(maps.Keys(topics)) {
 		c.topic(topic, left.topics[topic], right.topics[topic], pairs)
+	}
+	if err := c.fields(left, right); err != nil {
+		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
 	if c.diff.First == "" {
 		c.order(left, pairs)
@@ -75,6 +105,11 @@ type recordingDigest struct {
 	order    []messageRef // by log time
 	messages uint64
 	damage   error
+
+	file  *os.File
+	plan  *mcapfile.Plan
+	from  *attribution
+	lists map[messageListKey]*messageList
 }
 
 // A messageListKey holds the common properties of the messages of a list.
@@ -106,37 +141,47 @@ type messageRef struct {
 
 func (p messageRef) digest() *messageDigest { return &p.list.digests[p.index] }
 
-func digestFile(path string) (*recordingDigest, error) {
+// digestCost is the memory for a message in bytes.
+const digestCost = 64
+
+func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	plan, err := mcapfile.NewPlan(f, size, nil, nil)
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	wants := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
+	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory / 4}, func(c *mcapfile.Channel) bool { return wants.wants(c.Topic) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	c := &recordingDigest{topics: make(map[string][]*messageList), messages: plan.Messages}
+	if need := plan.Messages * digestCost; o.Memory > 0 && need > o.Memory/4 {
+		return nil, fmt.Errorf("%s: the comparison of %d messages needs %d bytes of memory, the limit is %d; allow more (--memory), or compare fewer topics",
+			path, plan.Messages, 4*need, o.Memory)
+	}
+	c = &recordingDigest{topics: make(map[string][]*messageList), messages: plan.Messages, file: f, plan: plan}
 	if plan.Damage != nil {
 		c.damage = plan.Damage
 	}
-	from := newAttribution()
+	c.from, c.lists = newAttribution(), make(map[messageListKey]*messageList)
 	var wrong *mcapfile.Damage
-	from.addNew(0, plan.Stats.Metadata, &wrong)
+	c.from.addNew(0, plan.Stats.Metadata, &wrong)
 	if wrong != nil && c.damage == nil {
 		c.damage = wrong
 	}
-	tracks := make(map[messageListKey]*messageList)
 	for m, err := range plan.InOrder() {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		publisher, _ := from.publisher(&m)
-		key := messageListKey{m.Channel, publisher}
-		t := tracks[key]
+		key := c.key(&m)
+		t := c.lists[key]
 		if t == nil {
 			t = &messageList{channel: m.Channel}
-			tracks[key] = t
+			c.lists[key] = t
 			c.topics[m.Channel.Topic] = append(c.topics[m.Channel.Topic], t)
 		}
 		if uint64(len(t.digests)) == math.MaxUint32 {
@@ -148,7 +193,7 @@ func digestFile(path string) (*recordingDigest, error) {
 			sum: [16]byte(sum[:]), size: uint32(len(m.Data)), sequence: m.Sequence, log: m.LogTime, publish: m.PublishTime,
 		})
 	}
-	for _, t := range tracks {
+	for _, t := range c.lists {
 		h := sha256.New()
 		for i := range t.digests {
 			h.Write(t.digests[i].sum[:])
@@ -158,10 +203,17 @@ func digestFile(path string) (*recordingDigest, error) {
 	return c, nil
 }
 
+func (c *recordingDigest) key(m *mcapfile.Message) messageListKey {
+	publisher, _ := c.from.publisher(m)
+	return messageListKey{m.Channel, publisher}
+}
+
 // A comparison collects the differences.
 type comparison struct {
-	diff Difference
-	all  spacing
+	opts  CompareOptions
+	diff  Difference
+	all   spacing
+	pairs []listPair // to be compared by their fields
 }
 
 func (c *comparison) differ(format string, args ...any) {
@@ -172,11 +224,8 @@ func (c *comparison) differ(format string, args ...any) {
 
 // topic compares the channels of one topic and notes which lists correspond.
 func (c *comparison) topic(topic string, left, right []*messageList, pairs map[*messageList]*messageList) {
-	d := TopicDifference{Topic: topic, A: count(left), B: count(right), Equal: true}
-	differ := func(format string, args ...any) {
-		d.Equal = false
-		c.differ("topic %q: %s", topic, fmt.Sprintf(format, args...))
-	}
+	d := TopicDifference{Topic: topic, A: count(left), B: count(right), ABytes: size(left), BBytes: size(right), Equal: true}
+	differ := func(format string, args ...any) { c.topicDiffers(&d, fmt.Sprintf(format, args...)) }
 	matched, rest := match(left, right)
 	if len(left) != len(right) {
 		differ("%d publishers with %d messages in the first recording, %d with %d in the second", len(left), d.A, len(right), d.B)
@@ -186,7 +235,11 @@ func (c *comparison) topic(topic string, left, right []*messageList, pairs map[*
 		r := matched[l]
 		if r == nil && len(rest) > 0 {
 			r, rest = rest[0], rest[1:]
-			differ("%s", l.difference(r))
+			if c.opts.Decode != nil && len(l.digests) == len(r.digests) && sameType(typeOf(l.channel), typeOf(r.channel)) {
+				c.pairs = append(c.pairs, listPair{l, r, len(c.diff.Topics)})
+			} else {
+				differ("%s", l.difference(r))
+			}
 		}
 		if r != nil {
 			pairs[l] = r
@@ -196,6 +249,22 @@ func (c *comparison) topic(topic string, left, right []*messageList, pairs map[*
 	s := h.result()
 	d.SpacingP50, d.SpacingP99, d.SpacingMax = s.P50, s.P99, s.Max
 	c.diff.Topics = append(c.diff.Topics, d)
+}
+
+func (c *comparison) topicDiffers(d *TopicDifference, text string) {
+	if d.Equal = false; d.First == "" {
+		d.First = text
+	}
+	c.differ("topic %q: %s", d.Topic, text)
+}
+
+func size(lists []*messageList) (n uint64) {
+	for _, l := range lists {
+		for i := range l.digests {
+			n += uint64(l.digests[i].size)
+		}
+	}
+	return n
 }
 
 func count(tracks []*messageList) (n uint64) {

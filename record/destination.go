@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 // A LostFileError says that another program removed, moved or truncated a recording while it was written.
@@ -21,20 +23,26 @@ func (e *LostFileError) Error() string {
 	return fmt.Sprintf("%s is not what was recorded: another program %s meanwhile", e.Path, e.What)
 }
 
-// A destination is the target of a recording: a file or a stream.
+// unfinished is the end of the name of a file that is being written, or whose recorder was killed.
+const unfinished = ".unfinished"
+
+// A destination is the target of a recording, or of a part of it: a file or a stream.
 type destination struct {
 	file   *os.File
-	path   string
-	stream bool  // a pipe or device, without truncate and sync
-	size   int64 // bytes written, of a file
+	path   string // where it is written
+	final  string // name of the complete file; "" = path
+	force  bool   // a file of the final name may be replaced
+	stream bool   // a pipe or device, without truncate and sync
+	size   int64  // bytes written, of a file
 
-	ending   atomic.Bool   // the recording ends: a stream's reader has timeLeft to take the rest
-	timeLeft time.Duration // the rest of finalWriteTimeout
+	reserved  int64         // bytes of disk space
+	noReserve bool          // the file system cannot reserve
+	ending    atomic.Bool   // the recording ends: a stream's reader has timeLeft to take the rest
+	timeLeft  time.Duration // the rest of finalWriteTimeout
 }
 
-// createDestination creates the file under its final name, so that a killed recorder leaves it at the expected path. The
-// file is locked while it is written, because two recorders would corrupt it. Pipes and character devices are written as
-// streams.
+// createDestination creates the file under a name that says that it is unfinished. The file is locked while it is written, because two
+// recorders would corrupt it. Pipes and character devices are written as streams.
 func createDestination(path string, force bool) (*destination, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -42,7 +50,7 @@ func createDestination(path string, force bool) (*destination, error) {
 		return createFile(path, force)
 	case info.Mode().IsDir():
 		return nil, fmt.Errorf("open %s: it is a directory; name a file in it", path)
-	case info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0:
+	case !isStream(info):
 		return nil, fmt.Errorf("open %s: it is a %s; a recording is written to a file, or streamed to a pipe", path, kindOf(info.Mode()))
 	}
 	f, err := openStream(path)
@@ -52,6 +60,8 @@ func createDestination(path string, force bool) (*destination, error) {
 	return &destination{file: f, path: path, stream: true, timeLeft: finalWriteTimeout}, nil
 }
 
+func isStream(info fs.FileInfo) bool { return info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0 }
+
 func kindOf(m fs.FileMode) string {
 	if m&fs.ModeSocket != 0 {
 		return "socket"
@@ -60,13 +70,24 @@ func kindOf(m fs.FileMode) string {
 }
 
 func createFile(path string, force bool) (*destination, error) {
+	if info, err := os.Lstat(path); err == nil {
+		switch {
+		case !force:
+			return nil, fmt.Errorf("%w; name another file or have it replaced (--force)", &fs.PathError{Op: "open", Path: path, Err: syscall.EEXIST})
+		case info.Mode()&fs.ModeSymlink != 0:
+			return overwriteTarget(path)
+		}
+	}
 	flags := os.O_WRONLY | os.O_CREATE
 	if !force {
 		flags |= os.O_EXCL
 	}
-	f, err := os.OpenFile(path, flags, 0o644)
+	f, err := os.OpenFile(path+unfinished, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w; name another file or have it replaced (--force)", err)
+		return nil, leftBehind(path+unfinished, err)
+	}
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		at.Path = path // the name that the caller knows
 	}
 	if err != nil {
 		return nil, err
@@ -75,7 +96,33 @@ func createFile(path string, force bool) (*destination, error) {
 		f.Close()
 		return nil, err
 	}
+	return &destination{file: f, path: path + unfinished, final: path, force: force}, nil
+}
+
+// overwriteTarget opens the file that a symbolic link such as /dev/stdout leads to. It is written in place: a rename would replace the link.
+func overwriteTarget(path string) (*destination, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockAndTruncate(f); err != nil {
+		f.Close()
+		return nil, err
+	}
 	return &destination{file: f, path: path}, nil
+}
+
+// leftBehind is the error for an unfinished file that exists.
+func leftBehind(path string, err error) error {
+	f, openErr := os.OpenFile(path, os.O_WRONLY, 0)
+	if openErr != nil {
+		return err
+	}
+	defer f.Close()
+	if shm.Lock(f) != nil {
+		return fmt.Errorf("another recorder writes %s; name another file or end that one", path)
+	}
+	return fmt.Errorf("%w: a recorder that was killed left it; recover it or move it away, name another file, or have it replaced (--force)", err)
 }
 
 // lockAndTruncate locks and empties the file. It fails if another recorder holds the lock.
@@ -166,6 +213,51 @@ func (d *destination) limitFinalWrites() {
 // setDeadline bounds the time of a write. Devices that are always ready, such as /dev/null, have no deadlines and need
 // none.
 func (d *destination) setDeadline(t time.Duration) { _ = d.file.SetWriteDeadline(time.Now().Add(t)) }
+
+// reserveStep is the number of bytes of disk space that are reserved at once.
+const reserveStep = 16 << 20
+
+// Reserve reserves disk space for a file of that size, so that it can be completed if the disk becomes full.
+func (d *destination) Reserve(size int64) error {
+	if d.stream || d.noReserve || size <= d.reserved {
+		return nil
+	}
+	for _, to := range []int64{size + reserveStep, size} {
+		err := allocate(d.file, d.reserved, to-d.reserved)
+		switch {
+		case err == nil:
+			d.reserved = to
+			return nil
+		case !mcapfile.IsFull(err):
+			d.noReserve = true
+			return nil
+		case to == size:
+			return fmt.Errorf("reserve space for %s: %w", d.path, err)
+		}
+	}
+	return nil
+}
+
+// finish gives a complete file its final name.
+func (d *destination) finish() error {
+	err := d.checkPath()
+	switch {
+	case err != nil || d.final == "":
+		return err
+	case d.force:
+		return os.Rename(d.path, d.final)
+	}
+	err = shm.Rename(d.path, d.final)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s appeared while it was recorded; the recording is %s", d.final, d.path)
+	}
+	if err != nil { // this file system, or this system, cannot rename without replacing
+		if err = os.Link(d.path, d.final); err == nil {
+			err = os.Remove(d.path)
+		}
+	}
+	return err
+}
 
 // remove removes a file to which nothing could be written.
 func (d *destination) remove() {

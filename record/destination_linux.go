@@ -20,3 +20,9 @@ func removed(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Nlink == 0
 }
+
+// allocate reserves disk space for a part of a file beyond its end.
+func allocate(f *os.File, off, n int64) error {
+	const keepSize = 1 // FALLOC_FL_KEEP_SIZE
+	return syscall.Fallocate(int(f.Fd()), keepSize, off, n)
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
@@ -128,7 +129,7 @@ func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "f.mcap")
 			r := start(t, join(t, o), path, RecordOptions{})
 			publish(t, publisher[string](t, join(t, o), "a", nil), "x")
-			if err := c.do(path); err != nil {
+			if err := c.do(path + unfinished); err != nil {
 				t.Fatal(err)
 			}
 			r.cancel()
@@ -137,7 +138,7 @@ func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 			if !errors.As(r.err, &lost) || !strings.Contains(r.err.Error(), c.want) {
 				t.Errorf("got %v", r.err)
 			}
-			if info, err := os.Stat(path); name == "cut" && (err != nil || info.Size() != 0) {
+			if info, err := os.Stat(path + unfinished); name == "cut" && (err != nil || info.Size() != 0) {
 				t.Errorf("the file was written on: %v, %v", info, err)
 			}
 		})
@@ -159,5 +160,42 @@ func TestRecord_UnsuitableDestination(t *testing.T) {
 		if _, err := Record(t.Context(), p, path, &RecordOptions{Force: true}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", path, err)
 		}
+	}
+}
+
+func TestRecord_SymbolicLinkStays(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	p := join(t, domain(t))
+	if _, err := Record(t.Context(), p, link, nil); !errors.Is(err, os.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	start(t, p, link, RecordOptions{Force: true}).stop()
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link became %v, %v", info, err)
+	}
+	messages(t, target)
+}
+
+func TestRecord_ReservedSpaceIsGivenBack(t *testing.T) {
+	o := domain(t)
+	path := filepath.Join(o.Dir, "f.mcap") // tmpfs
+	r := start(t, join(t, o), path, RecordOptions{})
+	allocated := func(path string) int64 {
+		var st syscall.Stat_t
+		if err := syscall.Stat(path, &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Blocks * 512
+	}
+	for allocated(path+unfinished) < reserveStep { // the part begins on another goroutine
+		time.Sleep(time.Millisecond)
+	}
+	r.stop()
+	if n := allocated(path); n > 64<<10 {
+		t.Errorf("the complete file takes %d bytes of the disk", n)
 	}
 }

@@ -1,26 +1,31 @@
 package record
 
 import (
-	"fmt"
 	"os"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
-// openRecording opens a file for random access and returns its size.
-func openRecording(path string) (*os.File, int64, error) {
-	info, err := os.Stat(path) // opening a pipe would wait for a writer
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("open %s: it is not a regular file, and a recording is read from any place; copy it into one first", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	if info, err = f.Stat(); err != nil {
-		f.Close()
-		return nil, 0, err
-	}
-	return f, info.Size(), nil
+// Publishers tells the publishers of a recording's messages apart. The zero value is ready for a file that is read from its beginning. It
+// is for one goroutine at a time.
+type Publishers struct {
+	from  *attribution
+	known int
 }
+
+// Of returns the publisher of a message, "" if the recording does not tell, and the publisher's sequence of it. metadata are the metadata
+// records of the file so far.
+func (p *Publishers) Of(m *mcapfile.Message, metadata []mcapfile.Metadata) (id string, sequence uint64) {
+	if p.from == nil {
+		p.from = newAttribution()
+	}
+	var damage *mcapfile.Damage // Info reports it
+	p.known = p.from.addNew(p.known, metadata, &damage)
+	publisher, sequence := p.from.publisher(m)
+	return publisher.ID, sequence
+}
+
+// IsLatched reports whether a recording marks a channel as latched: its newest message is delivered to late subscribers.
+func IsLatched(c *mcapfile.Channel) bool { return isLatched(c) }
+
+func openRecording(path string) (*os.File, int64, error) { return mcapfile.Open(path) }

@@ -14,9 +14,9 @@ import (
 // A Mapping describes a property of a recording that cannot be published unchanged, and its replacement.
 type Mapping struct {
 	Topic string `json:"topic"` // in the recording
-	What  string `json:"what"`  // "topic", "type", "encoding", "schema encoding" or "schema"
-	From  string `json:"from"`  // value in the recording; for a schema its size
-	To    string `json:"to"`    // published value; "" for an omitted schema
+	What  string `json:"what"`  // "topic", "type", "encoding", "schema encoding", "schema" or "metadata"
+	From  string `json:"from"`  // value in the recording; for a schema or metadata its size
+	To    string `json:"to"`    // published value; "" for what is left out
 	Rule  string `json:"rule"`  // rule that the recorded value violates; "" = requested by Rename
 }
 
@@ -110,8 +110,9 @@ type nameMap struct {
 	taken map[string]string // played -> recorded, quoted
 }
 
-// mapNames assigns the names: first of the topics to be renamed, then of those with valid names, then of the rest.
-func mapNames(topics []string, rename map[string]string) (*nameMap, error) {
+// mapNames assigns the names: first of the topics to be renamed, then of those with valid names, then of the rest. The prefix is put before
+// names that are not renamed.
+func mapNames(topics []string, rename map[string]string, prefix string) (*nameMap, error) {
 	m := &nameMap{names: make(map[string]string), taken: make(map[string]string)}
 	for _, topic := range topics {
 		if to, ok := rename[topic]; ok {
@@ -129,22 +130,30 @@ func mapNames(topics []string, rename map[string]string) (*nameMap, error) {
 	for _, topic := range topics {
 		switch {
 		case m.names[topic] != "":
-		case registry.CheckTopic(topic) != nil:
+		case registry.CheckTopic(prefixed(prefix, topic)) != nil:
 			rest = append(rest, topic)
 		default:
-			if err := m.set(topic, topic); err != nil {
+			if err := m.set(topic, prefixed(prefix, topic)); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, topic := range rest {
-		fit := fitTopic(topic)
+		fit := fitTopic(prefixed(prefix, topic))
 		for n := 0; m.taken[fit] != ""; n++ {
-			fit = withHash(fitTopic(topic), fmt.Sprint(topic, n), registry.MaxName)
+			fit = withHash(fitTopic(prefixed(prefix, topic)), fmt.Sprint(topic, n), registry.MaxName)
 		}
 		m.names[topic], m.taken[fit] = fit, quote(topic)
 	}
 	return m, nil
+}
+
+// prefixed puts a prefix before a topic, without a second '/' between them.
+func prefixed(prefix, topic string) string {
+	if strings.HasSuffix(prefix, "/") {
+		topic = strings.TrimPrefix(topic, "/")
+	}
+	return prefix + topic
 }
 
 func (m *nameMap) set(from, to string) error {

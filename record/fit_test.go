@@ -49,7 +49,7 @@ func TestFitTopic_AnyBytes(t *testing.T) {
 func TestMapNames(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	topics := []string{"/diag/", "//diag", "/diag", "what?", "what_", long + "1", long + "2", "", "_"}
-	m, err := mapNames(topics, map[string]string{"/diag": "/diagnostics"})
+	m, err := mapNames(topics, map[string]string{"/diag": "/diagnostics"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestMapNames(t *testing.T) {
 			t.Errorf("%q is played as %q, want %q", topic, m.names[topic], want)
 		}
 	}
-	again, err := mapNames(topics, map[string]string{"/diag": "/diagnostics"})
+	again, err := mapNames(topics, map[string]string{"/diag": "/diagnostics"}, "")
 	if err != nil || again.names["//diag"] != m.names["//diag"] {
 		t.Errorf("the names change from one replay to the next: %v, %v", again.names, err)
 	}
@@ -78,11 +78,11 @@ func TestMapNames_NothingIsMergedNorMistyped(t *testing.T) {
 		`would both be played as "new"`:                  {"a": "new", "b": "new"},
 		`rename "c": there is no message`:                {"c": "d"},
 	} {
-		if _, err := mapNames([]string{"a", "b"}, rename); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := mapNames([]string{"a", "b"}, rename, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", rename, err, want)
 		}
 	}
-	if m, err := mapNames([]string{"a", "b"}, map[string]string{"a": "b", "b": "a"}); err != nil || m.names["a"] != "b" || m.names["b"] != "a" {
+	if m, err := mapNames([]string{"a", "b"}, map[string]string{"a": "b", "b": "a"}, ""); err != nil || m.names["a"] != "b" || m.names["b"] != "a" {
 		t.Errorf("names are not exchanged: %v", err)
 	}
 }

@@ -15,24 +15,33 @@ import (
 
 // Info describes a recording.
 type Info struct {
-	Path         string            `json:"path"`
-	FileSize     int64             `json:"file_size"` // bytes
-	Profile      string            `json:"profile"`
-	Library      string            `json:"library"`    // library that wrote the file
-	Recordings   int               `json:"recordings"` // number of concatenated recordings in the file, mostly 1
-	Closed       bool              `json:"closed"`     // the file has its regular end
-	Damage       string            `json:"damage,omitempty"`
-	Messages     uint64            `json:"messages"`
-	Bytes        uint64            `json:"bytes"`         // payload
-	Start        time.Time         `json:"start"`         // log time of the first message
-	End          time.Time         `json:"end"`           // and of the last
-	Duration     float64           `json:"duration_s"`    // between them
-	SequenceGaps uint64            `json:"sequence_gaps"` // skipped numbers; for a shmbus publisher each is a missing message
-	Lost         *uint64           `json:"lost,omitempty"`
-	Attachments  uint64            `json:"attachments"`
-	Metadata     []string          `json:"metadata"` // names of the metadata records, each once
-	Chunks       []CompressionInfo `json:"chunks"`   // by compression
-	Topics       []TopicInfo       `json:"topics"`   // sorted by name
+	Path           string            `json:"path"`
+	FileSize       int64             `json:"file_size"` // bytes
+	Profile        string            `json:"profile"`
+	Library        string            `json:"library"`    // library that wrote the file
+	Recordings     int               `json:"recordings"` // number of concatenated recordings in the file, mostly 1
+	Closed         bool              `json:"closed"`     // the file has its regular end
+	Damage         string            `json:"damage,omitempty"`
+	Messages       uint64            `json:"messages"`
+	Bytes          uint64            `json:"bytes"`             // payload
+	Start          time.Time         `json:"start,omitzero"`    // log time of the first message
+	End            time.Time         `json:"end,omitzero"`      // and of the last
+	Duration       time.Duration     `json:"duration_ns"`       // between them
+	Latency        *Spacing          `json:"latency,omitempty"` // from publishing to recording, of messages with both times; nil if these are less than half
+	SequenceGaps   uint64            `json:"sequence_gaps"`     // skipped numbers; for a shmbus publisher each is a missing message
+	Lost           *uint64           `json:"lost,omitempty"`
+	Attachments    uint64            `json:"attachments"`
+	AttachmentList []AttachmentInfo  `json:"attachment_list,omitempty"`
+	Metadata       []string          `json:"metadata"` // names of the metadata records, each once
+	Chunks         []CompressionInfo `json:"chunks"`   // by compression
+	Topics         []TopicInfo       `json:"topics"`   // sorted by name
+}
+
+// AttachmentInfo describes an attachment.
+type AttachmentInfo struct {
+	Name string `json:"name"`
+	Type string `json:"media_type"`
+	Size uint64 `json:"size"` // bytes
 }
 
 // CompressionInfo counts the chunks of one compression.
@@ -58,12 +67,15 @@ type TopicInfo struct {
 	Bytes          uint64          `json:"bytes"`
 	Smallest       uint64          `json:"smallest"` // bytes of payload
 	Largest        uint64          `json:"largest"`
-	Start          time.Time       `json:"start"`
-	End            time.Time       `json:"end"`
-	Rate           float64         `json:"rate_hz"` // 0 if there is no interval
+	Start          time.Time       `json:"start,omitzero"`
+	End            time.Time       `json:"end,omitzero"`
+	Rate           float64         `json:"rate_hz,omitempty"`        // 0 if there is no interval
+	LargestGap     time.Duration   `json:"largest_gap_ns,omitempty"` // between two messages, by log time
+	LatencyMax     time.Duration   `json:"latency_max_ns,omitempty"` // from publishing to recording
 	SequenceGaps   uint64          `json:"sequence_gaps"`
 
 	first, last uint64
+	latest      uint64 // log time of the last message in the file
 	publishers  map[*recordedPublisher]*PublisherInfo
 }
 
@@ -73,6 +85,11 @@ func ReadInfo(path string) (Info, error) { return ReadInfoWithin(path, nil) }
 
 // ReadInfoWithin is ReadInfo with other memory limits. nil means the defaults.
 func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
+	return ReadInfoProgress(path, limits, nil)
+}
+
+// ReadInfoProgress is ReadInfoWithin with a function that gets the share of the file that was read, from 0 to 1, often.
+func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float64)) (Info, error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return Info{}, fmt.Errorf("info: %w", err)
@@ -88,9 +105,13 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 	topics := make(map[topicKind]*TopicInfo)
 	byChannel := make(map[*mcapfile.Channel]*TopicInfo)
 	var first, last uint64 = math.MaxUint64, 0
+	latency, timed := newSpacing(), uint64(0)
 	var m mcapfile.Message
 	for {
 		payload, err := r.Skim(&m)
+		if progress != nil {
+			progress(float64(r.Position()) / float64(max(size, 1)))
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -109,6 +130,12 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 		known = from.addNew(known, r.Metadata(), &damage)
 		p, number := from.publisher(&m)
 		t.add(&m, payload, p, number, from.passed(&m))
+		if m.PublishTime > 0 && m.PublishTime < m.LogTime { // tools without publish times repeat the log time
+			d := time.Duration(min(m.LogTime-m.PublishTime, math.MaxInt64))
+			latency.add(d)
+			timed++
+			t.LatencyMax = max(t.LatencyMax, d)
+		}
 		info.Messages++
 		info.Bytes += payload
 		first, last = min(first, m.LogTime), max(last, m.LogTime)
@@ -121,12 +148,21 @@ func ReadInfoWithin(path string, limits *mcapfile.Limits) (Info, error) {
 		info.Damage = damage.Error()
 	}
 	if info.Messages > 0 {
-		info.Start, info.End, info.Duration = wallTime(first), wallTime(last), seconds(last-first)
+		info.Start, info.End, info.Duration = wallTime(first), wallTime(last), time.Duration(min(last-first, math.MaxInt64))
+	}
+	// Recordings of shmbus have publish times as log times, except of messages from before the recording: these say nothing of the rest.
+	latencyKnown := timed > 0 && timed >= info.Messages/2
+	if latencyKnown {
+		l := latency.result()
+		info.Latency = &l
 	}
 	info.describe(r.Stats())
 	info.Topics = make([]TopicInfo, 0, len(topics))
 	for _, t := range topics {
 		t.finish()
+		if !latencyKnown {
+			t.LatencyMax = 0
+		}
 		info.SequenceGaps += t.SequenceGaps
 		info.Topics = append(info.Topics, *t)
 	}
@@ -153,6 +189,10 @@ func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
 }
 
 func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, number, passed uint64) {
+	if t.Messages > 0 && m.LogTime > t.latest {
+		t.LargestGap = max(t.LargestGap, time.Duration(min(m.LogTime-t.latest, math.MaxInt64)))
+	}
+	t.latest = max(t.latest, m.LogTime)
 	t.Messages++
 	t.Bytes += size
 	t.Smallest, t.Largest = min(t.Smallest, size), max(t.Largest, size)
@@ -179,7 +219,10 @@ func (t *TopicInfo) finish() {
 
 // describe copies the file's own data.
 func (i *Info) describe(s mcapfile.Stats) {
-	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, s.Attachments
+	i.Profile, i.Library, i.Recordings, i.Closed, i.Attachments = s.Profile, s.Library, s.Files, s.Closed, uint64(len(s.Attachments))
+	for _, a := range s.Attachments {
+		i.AttachmentList = append(i.AttachmentList, AttachmentInfo{a.Name, a.MediaType, a.Size})
+	}
 	i.Metadata = []string{}
 	for _, m := range s.Metadata {
 		if !slices.Contains(i.Metadata, m.Name) {
@@ -187,6 +230,9 @@ func (i *Info) describe(s mcapfile.Stats) {
 		}
 		if m.Name == statsName {
 			if lost, err := strconv.ParseUint(m.Values[statsLost], 10, 64); err == nil {
+				if i.Lost != nil {
+					lost += *i.Lost // of the recordings that were merged
+				}
 				i.Lost = &lost
 			}
 		}
@@ -206,3 +252,6 @@ func (i *Info) describe(s mcapfile.Stats) {
 func wallTime(ns uint64) time.Time { return time.Unix(0, int64(min(ns, math.MaxInt64))).UTC() }
 
 func seconds(ns uint64) float64 { return float64(ns) / 1e9 }
+
+// duration is limited to what a Duration can express.
+func duration(ns uint64) time.Duration { return time.Duration(min(ns, math.MaxInt64)) }

@@ -18,7 +18,7 @@ func TestInfo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Messages != 4 || info.Bytes != 6 || !info.Closed || info.Damage != "" || info.SequenceGaps != 0 || info.Duration != 2 {
+	if info.Messages != 4 || info.Bytes != 6 || !info.Closed || info.Damage != "" || info.SequenceGaps != 0 || info.Duration != 2*time.Second {
 		t.Errorf("%+v", info)
 	}
 	if !info.Start.Equal(time.Unix(1, 0)) || !info.End.Equal(time.Unix(3, 0)) {
@@ -37,6 +37,19 @@ func TestInfo(t *testing.T) {
 	}
 	if len(info.Chunks) != 1 || info.Chunks[0].Chunks != 1 {
 		t.Errorf("%+v", info.Chunks)
+	}
+}
+
+func TestInfo_GapsAndLatency(t *testing.T) {
+	info, err := ReadInfo(file(t, spec{0, second, second - 1000, ""}, spec{0, 4 * second, 4*second - 2000, ""}, spec{0, 3 * second, 3 * second, ""}, spec{1, 5 * second, 0, ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := info.Topics[0], info.Topics[1]; a.LargestGap != 3*time.Second || a.LatencyMax != 2000 || b.LargestGap != 0 || b.LatencyMax != 0 {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	if l := info.Latency; l == nil || l.Max < 1990 || l.Max > 2010 || l.P50 < 990 || l.P50 > 1010 {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,8 +18,20 @@ import (
 
 const recordTo = "SHMBUS_TEST_RECORD_TO"
 
-// TestMain is also the recorder that TestRecord_KilledRecorderLeavesReadableFile kills.
+// TestMain is also the recorder that TestRecord_KilledRecorderLeavesReadableFile kills, and the processes of the benchmarks.
 func TestMain(m *testing.M) {
+	if js := os.Getenv(measureRole); js != "" {
+		var r role
+		err := json.Unmarshal([]byte(js), &r)
+		if err == nil {
+			err = r.run(os.Stdin, os.Stdout)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	path := os.Getenv(recordTo)
 	if path == "" {
 		os.Exit(m.Run())
@@ -52,6 +65,7 @@ func TestRecord_KilledRecorderLeavesReadableFile(t *testing.T) {
 	for i := range n {
 		publish(t, pub, fmt.Sprint(i))
 	}
+	path += unfinished
 	// The recorder is quiet now, far from a full chunk; it must write all the same.
 	for readable(path) < n {
 		time.Sleep(20 * time.Millisecond)

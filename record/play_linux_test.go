@@ -274,33 +274,29 @@ func TestPlayer_SecondPassOfReplacedLatchedPublishers(t *testing.T) {
 	latched := func(kind string) *mcapfile.Channel {
 		return &mcapfile.Channel{Topic: "mode", SchemaName: kind, Encoding: "e", Metadata: map[string]string{keyLatched: "true"}}
 	}
-	f, size, err := openRecording(fileOf(t, []line{{latched("T"), 0, "1"}, {latched("T2"), 1, "2"}}, nil))
+	o := new(PlayOptions)
+	files, err := openPlayFiles(fileOf(t, []line{{latched("T"), 0, "1"}, {latched("T2"), 1, "2"}}, nil), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	plan, err := mcapfile.NewPlan(f, size, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, err := mapNames(topicsOf(plan), nil)
+	defer files.close()
+	names, err := mapNames(topicsOf(files.channels()), nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := join(t, domain(t))
-	o := new(PlayOptions)
-	pl := newPlayer(p, plan, newStreamSet(plan.Channels, names, o), o)
+	pl := newPlayer(p, files, newStreamSet(files.channels(), names, o), o)
 	defer pl.close()
 	if err := pl.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		pl.rewind()
-		for m, err := range plan.InOrder() {
+		for m, err := range files.from(0, func(int) bool { return true }) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := pl.publish(t.Context(), &m); err != nil {
+			if _, err := pl.publish(t.Context(), &m); err != nil {
 				t.Fatal(err)
 			}
 			if got := latchedNow(t, p, "mode"); !slices.Equal(got, []string{string(m.Data)}) {

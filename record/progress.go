@@ -15,12 +15,15 @@ type Progress struct {
 	Topics   int
 	Total    uint64        // messages to play in one pass; 0 for Record
 	Next     time.Duration // Play: time until the next message is due
+	Position time.Duration // Play: of the last message, since the beginning of the recording
+	Length   time.Duration // Play: of the recording, or of the part of it that is played
 }
 
 // figures are the counters behind Progress. They may be read concurrently with counting.
 type figures struct {
 	messages, bytes, lost, total atomic.Uint64
 	topics                       atomic.Int64
+	position, length             atomic.Int64 // ns
 	due                          atomic.Pointer[time.Time]
 }
 
@@ -55,6 +58,7 @@ func (f *figures) progress(start time.Time) Progress {
 	p := Progress{
 		Elapsed: time.Since(start), Messages: f.messages.Load(), Bytes: f.bytes.Load(), Lost: f.lost.Load(),
 		Topics: int(f.topics.Load()), Total: f.total.Load(),
+		Position: time.Duration(f.position.Load()), Length: time.Duration(f.length.Load()),
 	}
 	if due := f.due.Load(); due != nil {
 		p.Next = max(time.Until(*due), 0)

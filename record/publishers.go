@@ -13,10 +13,14 @@ import (
 type source struct {
 	id       topic.PublisherID
 	channel  *channel // nil: the file has no room for another channel
-	summary  *TopicSummary
+	counts   *topicCounts
+	unwanted bool // by its type
+	triggers bool // its messages are triggers
+	latched  bool
+	throttle *throttleState // nil = none
 	numbers  numbers
-	declared bool   // the file describes unit, executable and pid
 	logged   uint64 // largest log time of its messages
+	logStamp int64  // the same as a stamp
 	ended    int64  // stamp of the end, if the publisher is gone
 
 	unit, executable string
@@ -31,6 +35,7 @@ type description struct {
 	unit, executable string
 	pid              int
 	metadata         map[string]string // announced by the publisher
+	throttled        string            // what is left out, for people
 }
 
 func descriptionOf(s *topic.Sample[[]byte]) description {

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
-	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
@@ -58,6 +57,13 @@ func (pl *player) open(ctx context.Context) error {
 	if err := firstOf(slices.DeleteFunc(errs, isFull)); err != nil {
 		return err
 	}
+	var err error
+	if pl.clock, err = newPlayClock(ctx, pl.participant, pl.opts); err != nil {
+		return err
+	}
+	if pl.lockStep, err = newLockStep(ctx, pl.participant, pl.opts.LockStep); err != nil {
+		return fmt.Errorf("lock-step: %w", err)
+	}
 	return pl.awaitSubscribers(ctx)
 }
 
@@ -95,6 +101,9 @@ func (pl *player) awaitSubscribers(ctx context.Context) error {
 		defer cancel()
 	}
 	for _, st := range pl.set.streams {
+		if w := pl.opts.WaitTopics; w != nil && !w.MatchString(st.topic.recorded) {
+			continue
+		}
 		for _, p := range st.publishers {
 			if err := p.WaitSubscribers(ctx, pl.opts.WaitSubscribers); err != nil {
 				return fmt.Errorf("wait for %d subscriptions to %s, which has %d: %w", pl.opts.WaitSubscribers, st.topic.played, p.Subscribers(), err)
@@ -104,10 +113,16 @@ func (pl *player) awaitSubscribers(ctx context.Context) error {
 	return nil
 }
 
+// maxReplayKeys is the number of keys of a publisher: as many as the transport allows.
+const maxReplayKeys = 1 << 16
+
 func (pl *player) newPublisher(ctx context.Context, st *replayStream) (*replayPublisher, error) {
 	largest := int(min(st.largest, math.MaxInt))
 	opts := &topic.PublisherOptions[[]byte]{
 		Codec: serde.Opaque(st.kind), Depth: depthFor(st.largest, st.messages, pl.opened), Latched: st.latched, Metadata: st.metadata,
+	}
+	if st.key != nil {
+		opts.Key, opts.MaxKeys = st.key, maxReplayKeys
 	}
 	const usual = 256 << 20
 	if largest > usual {
@@ -140,6 +155,7 @@ func depthFor(largest, messages uint64, rings int) int {
 // rewind prepares the next pass: no publisher has a source.
 func (pl *player) rewind() {
 	clear(pl.sources)
+	clear(pl.repeats)
 	for _, st := range pl.set.streams {
 		for _, p := range st.publishers {
 			p.source = nil
@@ -150,7 +166,7 @@ func (pl *player) rewind() {
 
 // publisherFor returns the publisher for a message. It closes the publishers of its topic that are gone now and have a
 // latched sample.
-func (pl *player) publisherFor(ctx context.Context, m *mcapfile.Message) (*replayPublisher, error) {
+func (pl *player) publisherFor(ctx context.Context, m *playMessage) (*replayPublisher, error) {
 	src := pl.source(m)
 	if m.LogTime > src.ended {
 		src.ended = math.MaxUint64 // the recorded end is wrong
@@ -263,4 +279,6 @@ func (pl *player) close() {
 			p.Close()
 		}
 	}
+	pl.clock.close()
+	pl.lockStep.close()
 }

@@ -18,42 +18,72 @@ const (
 	longestRange  = 1 << 20
 )
 
-// publisherBudget bounds the bytes of a recording that describe publishers. It is half of the memory that readers use for
-// schemas, channels and metadata.
-const publisherBudget = 32 << 20
+// A numberRange is a run of sequence numbers of one publisher, as the file describes it. It is immutable.
+type numberRange struct {
+	stream string // of the channel
+	from   uint64 // first number in the file
+	record rangeRecord
+}
 
-// endedCost is the maximum number of bytes for the end of a publisher.
-const endedCost = 80
+// Metadata implements mcapfile.Range.
+func (r *numberRange) Metadata(from uint32, passed uint64) (name, key, value string) {
+	record := r.record
+	record.Sequence = r.Number(from)
+	if uint64(from) == r.from {
+		passed = max(passed, record.Passed)
+	}
+	record.Passed = passed
+	return r.put(from, &record)
+}
+
+// Unknown implements mcapfile.Range.
+func (r *numberRange) Unknown(from uint32) (name, key, value string) {
+	return r.put(from, &rangeRecord{Sequence: r.Number(from)})
+}
+
+// Number implements mcapfile.Range. It is the publisher's own sequence.
+func (r *numberRange) Number(sequence uint32) uint64 {
+	return r.record.Sequence + uint64(sequence) - r.from
+}
+
+func (r *numberRange) put(from uint32, record *rangeRecord) (name, key, value string) {
+	js, err := json.Marshal(record)
+	if err != nil {
+		js = []byte("{}") // impossible: the record holds strings and numbers
+	}
+	return publishersName, fmt.Sprintf("%s:%d", r.stream, from), string(js)
+}
 
 // numbers is the current range of sequence numbers of a source.
 type numbers struct {
-	from uint64 // first number in the file
-	own  uint64 // the publisher's sequence of that message
-	room uint64 // size of the range; 0 = no range
-	used uint64 // numbers used, up to the last message
-	next uint64 // size of the next range
+	*numberRange        // nil = none
+	room         uint64 // size of the range
+	used         uint64 // numbers used, up to the last message
+	next         uint64 // size of the next range
 }
 
-// ranges divides the sequence numbers of channels among publishers and writes the assignment to the file.
+// ranges divides the sequence numbers of channels among publishers.
 type ranges struct {
 	w        *mcapfile.Writer
 	channels *channelTable
-	budget   int // bytes left
 }
 
 // number returns the sequence number in the file for a source's message; own is the publisher's sequence, and lost messages are missing
 // before it. It may change the source's channel, to nil if the file has no room for another one.
 func (r *ranges) number(src *source, own, lost uint64) (uint32, error) {
 	n := &src.numbers
-	after := own - n.own // larger than any room if own precedes the range
-	if n.room > 0 && after > n.used+lost {
+	if n.numberRange == nil {
+		return r.begin(src, own, 0)
+	}
+	after := own - n.record.Sequence // larger than any room if own precedes the range
+	if after > n.used+lost && after < 1<<63 {
 		passed := after - n.used - lost
 		r.free(src)
 		n.next = 0
 		return r.begin(src, own, passed)
 	}
 	if after >= n.room {
-		grown := n.room > 0 && n.from+n.room == src.channel.next && n.grow(after)
+		grown := n.from+n.room == src.channel.next && n.grow(after)
 		if !grown {
 			return r.begin(src, own, 0)
 		}
@@ -73,7 +103,7 @@ func (n *numbers) grow(after uint64) bool {
 }
 
 // begin starts a new range of a source with a message. Of the publisher's messages before it, passed are not missing: with keys, a
-// recording has only the newest of each from before its start.
+// recording has only the newest of each from before its start; nor are those of a pause missing.
 func (r *ranges) begin(src *source, own, passed uint64) (uint32, error) {
 	if src.channel.next >= numbersOfChannel {
 		ch, err := r.channels.successor(src.channel)
@@ -87,48 +117,20 @@ func (r *ranges) begin(src *source, own, passed uint64) (uint32, error) {
 	if from == 0 && own < numbersOfChannel/2 {
 		from = own
 	}
-	if ch.mixed || !r.declare(src, from, own, passed) {
-		src.numbers.room = 0
-		if !ch.mixed {
-			ch.mixed = true
-			r.put(ch, from, &rangeRecord{Sequence: own})
-		}
-		ch.next = from + 1
-		return uint32(from), nil
-	}
 	room := min(max(src.numbers.next, shortestRange), longestRange)
-	src.numbers = numbers{from: from, own: own, room: min(room, numbersOfChannel-from), used: 1, next: 2 * room}
+	src.numbers = numbers{
+		numberRange: &numberRange{ch.stream, from, rangeRecord{
+			Publisher: src.id.String(), Sequence: own, Passed: passed, Unit: src.unit, Executable: src.executable, PID: src.pid,
+		}},
+		room: min(room, numbersOfChannel-from), used: 1, next: 2 * room,
+	}
 	ch.next = from + src.numbers.room
 	return uint32(from), nil
 }
 
-// declare writes the beginning of a range if the budget allows it.
-func (r *ranges) declare(src *source, from, own, passed uint64) bool {
-	record := rangeRecord{Publisher: src.id.String(), Sequence: own, Passed: passed}
-	if !src.declared {
-		record.Unit, record.Executable, record.PID = src.unit, src.executable, src.pid
-	}
-	cost := len(src.channel.stream) + len(record.Unit) + len(record.Executable) + 2*endedCost
-	if cost > r.budget {
-		return false
-	}
-	r.budget -= cost
-	src.declared = true
-	r.put(src.channel, from, &record)
-	return true
-}
-
-func (r *ranges) put(ch *channel, from uint64, record *rangeRecord) {
-	js, err := json.Marshal(record)
-	if err != nil {
-		return // impossible: the record holds strings and numbers
-	}
-	r.w.PutMetadata(publishersName, fmt.Sprintf("%s:%d", ch.stream, from), string(js))
-}
-
 // free frees the unused numbers of a source's range.
 func (r *ranges) free(src *source) {
-	if n := &src.numbers; src.channel != nil && n.room > 0 && n.from+n.room == src.channel.next {
+	if n := &src.numbers; src.channel != nil && n.numberRange != nil && n.from+n.room == src.channel.next {
 		src.channel.next = n.from + n.used
 	}
 }
@@ -136,7 +138,11 @@ func (r *ranges) free(src *source) {
 // end writes the end of a publisher.
 func (r *ranges) end(src *source, logTime uint64) {
 	r.free(src)
-	if src.declared {
-		r.w.PutMetadata(endedName, src.id.String(), strconv.FormatUint(logTime, 10))
+	if src.numbers.numberRange == nil {
+		return
+	}
+	r.w.PutMetadata(endedName, src.id.String(), strconv.FormatUint(logTime, 10))
+	if src.latched {
+		r.w.EndLatched(src)
 	}
 }

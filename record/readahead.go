@@ -3,15 +3,14 @@ package record
 import (
 	"context"
 	"sync"
-
-	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 // An aheadReader reads the file while earlier messages are played, so that disk access and decompression do not affect the
 // timing.
 type aheadReader struct {
-	messages chan *mcapfile.Message // closed after the last
-	err      error                  // valid when messages is closed
+	messages chan *playMessage // closed after the last
+	err      error             // valid when messages is closed
+	starved  uint64            // times that next had to wait; for the goroutine that calls it
 
 	mu    sync.Mutex
 	freed sync.Cond
@@ -25,9 +24,9 @@ const (
 	aheadMessages = 1024
 )
 
-// readAhead starts to read. The end of ctx stops it.
-func readAhead(ctx context.Context, plan *mcapfile.Plan) *aheadReader {
-	a := &aheadReader{messages: make(chan *mcapfile.Message, aheadMessages)}
+// readAhead starts to read the messages from a time on. The end of ctx stops it.
+func readAhead(ctx context.Context, files *playFiles, from uint64) *aheadReader {
+	a := &aheadReader{messages: make(chan *playMessage, aheadMessages)}
 	a.freed.L = &a.mu
 	context.AfterFunc(ctx, func() {
 		a.mu.Lock()
@@ -37,7 +36,7 @@ func readAhead(ctx context.Context, plan *mcapfile.Plan) *aheadReader {
 	})
 	go func() {
 		defer close(a.messages)
-		for m, err := range plan.InOrderWithin(a.reserve) {
+		for m, err := range files.from(from, a.reserve) {
 			if err != nil {
 				a.err = err
 				return
@@ -64,7 +63,10 @@ func (a *aheadReader) reserve(n int) bool {
 }
 
 // next returns the next message, nil after the last one.
-func (a *aheadReader) next(ctx context.Context) (*mcapfile.Message, error) {
+func (a *aheadReader) next(ctx context.Context) (*playMessage, error) {
+	if len(a.messages) == 0 {
+		a.starved++
+	}
 	select {
 	case m, ok := <-a.messages:
 		if ok {
@@ -80,7 +82,7 @@ func (a *aheadReader) next(ctx context.Context) (*mcapfile.Message, error) {
 }
 
 // done releases a message.
-func (a *aheadReader) done(m *mcapfile.Message) {
+func (a *aheadReader) done(m *playMessage) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.held -= len(m.Data)

@@ -1,101 +1,76 @@
 package record
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"maps"
-	"slices"
-	"strconv"
+	"hash/maphash"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/record/mcapfile"
-	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
 
-// A recorder receives samples and writes them. It is for one goroutine, except its figures and its sources.
+// A recorder turns samples into messages and gives them to a Writer. It is for one goroutine at a time, except its counts and its
+// sources.
 type recorder struct {
-	w          *mcapfile.Writer
-	figures    figures
-	clock      clock.Clock
-	wall       *clock.Wall
-	offsets    *clock.Offsets // of the messages so far
-	steps      int            // of the wall clock
-	start, end int64          // stamps
-	sources    *sources
-	channels   channelTable
-	ranges     ranges
-	topics     map[string]*TopicSummary
+	w        *mcapfile.Writer
+	opts     *RecordOptions
+	counts   *counts
+	clock    clock.Clock
+	wall     *clock.Wall
+	offsets  *clock.Offsets // of the messages so far
+	steps    int            // of the wall clock
+	start    int64          // stamp
+	sources  *sources
+	last     *source // of the sample before
+	channels channelTable
+	ranges   ranges
+	pause    pause
+	ignored  uint64 // lost samples of types that are not recorded
+	scratch  []byte // for the redaction
 }
 
-func newRecorder(w *mcapfile.Writer, s *sources, c clock.Clock, wall *clock.Wall) *recorder {
+func newRecorder(w *mcapfile.Writer, o *RecordOptions, s *sources, c clock.Clock, wall *clock.Wall) *recorder {
 	r := &recorder{
-		w: w, clock: c, wall: wall, offsets: wall.Offsets(), start: c.Now(),
-		sources: s, channels: newChannelTable(w), topics: make(map[string]*TopicSummary),
+		w: w, opts: o, counts: newCounts(w), clock: c, wall: wall, offsets: wall.Offsets(), start: c.Now(), sources: s, channels: newChannelTable(w),
 	}
-	r.ranges = ranges{w: w, channels: &r.channels, budget: publisherBudget}
+	r.ranges = ranges{w: w, channels: &r.channels}
 	return r
 }
 
-// run records until ctx ends, and then the samples that were published before.
-func (r *recorder) run(ctx context.Context, sub *topic.Subscriber[[]byte]) error {
-	defer func() { r.end = r.clock.Now() }()
-	for {
-		s, err := sub.Receive(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				return err
-			}
-			return r.drain(sub)
-		}
-		if err := r.take(s); err != nil {
-			return err
-		}
-	}
-}
-
-// maxNewerSamples is the number of consecutive samples newer than the stop after which no older one is expected. Publishers
-// are read in turn, but each may have a batch ready.
-const maxNewerSamples = 4096
-
-func (r *recorder) drain(sub *topic.Subscriber[[]byte]) error {
-	stop := r.clock.Now()
-	for newer := 0; newer < maxNewerSamples; {
-		s, ok, err := sub.TryReceive()
-		if !ok {
-			return err
-		}
-		if int64(s.Stamp()) > stop {
-			s.Release()
-			newer++
-			continue
-		}
-		newer = 0
-		if err := r.take(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take writes one sample and releases it.
-func (r *recorder) take(s topic.Sample[[]byte]) error {
+// take writes one sample and releases it. It returns the source of a sample that was written.
+func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 	defer s.Release()
 	a := sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp()), lost: s.Lost()}
-	src, m, err := r.begin(&a, func() description { return descriptionOf(&s) })
+	src, err := r.sourceOf(a.publisher, func() description { return descriptionOf(&s) })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if src.channel != nil {
+	if src.unwanted {
+		r.ignored += a.lost
+		r.recordEnded()
+		return nil, nil
+	}
+	if r.pause.is.Load() {
+		err := r.pause.keep(src, &s, a.lost)
+		r.recordEnded()
+		return nil, err
+	}
+	if src.throttle != nil {
+		takes, err := src.throttle.takes(&s)
+		if !takes {
+			return nil, r.leaveOut(src, &a, err)
+		}
+	}
+	m, err := r.message(src, &a)
+	if err == nil && src.channel != nil {
 		err = s.Read(func(data []byte) error {
 			m.Data = data
-			return r.w.Write(&m)
+			return r.write(src, &m)
 		})
 	}
-	return r.finish(src, &m, a.lost, err)
+	return src, r.finish(src, &m, a.lost, err)
 }
 
 // A sampleInfo is a sample without its payload.
@@ -106,71 +81,123 @@ type sampleInfo struct {
 	lost      uint64 // before it
 }
 
-// begin returns the message for a sample, without its payload. For a source without a channel nothing can be written.
-func (r *recorder) begin(a *sampleInfo, describe func() description) (*source, mcapfile.Message, error) {
-	now := r.clock.Now()
+// leaveOut counts a sample that a throttle leaves out, or whose payload could not be read.
+func (r *recorder) leaveOut(src *source, a *sampleInfo, err error) error {
+	if err != nil {
+		return r.finish(src, &mcapfile.Message{}, a.lost, err)
+	}
+	src.counts.throttled.Add(1)
+	src.counts.overwritten.Add(a.lost)
+	src.throttle.left++
+	src.throttle.lost += a.lost
+	r.recordEnded()
+	return nil
+}
+
+// message returns the message for a sample, without its payload. For a source without a channel nothing can be written.
+func (r *recorder) message(src *source, a *sampleInfo) (mcapfile.Message, error) {
 	r.applyClockSteps()
-	m := mcapfile.Message{LogTime: r.time(now), PublishTime: r.time(a.stamp)}
-	src, err := r.sourceOf(a.publisher, describe)
-	if err == nil && src.channel != nil {
-		m.Sequence, err = r.ranges.number(src, a.sequence, a.lost)
+	m := mcapfile.Message{LogTime: r.time(r.logStamp(src, a.stamp)), PublishTime: r.time(a.stamp)}
+	own, lost := a.sequence, a.lost
+	if t := src.throttle; t != nil {
+		own -= t.left
+		lost += t.lost
+		t.lost = 0
+	}
+	var err error
+	if before := src.channel; before != nil {
+		m.Sequence, err = r.ranges.number(src, own, lost)
+		if src.channel != before {
+			r.counts.addChannel(src.counts, src.channel)
+		}
 	}
 	if err == nil && src.channel != nil {
 		m.Channel = src.channel.Channel
 	}
-	return src, m, err
+	return m, err
+}
+
+// maxAge is the age of a sample at which its stamp no longer decides its place in a recording: it was kept for late subscribers, is that of
+// a replay, or a publisher lies.
+const maxAge = 10 * time.Second
+
+// logStamp returns the log time of a sample as a stamp. It is the time of publishing: a recorder takes samples from its publishers in turn,
+// so that the time of taking would lose their order.
+func (r *recorder) logStamp(src *source, stamp int64) int64 {
+	now := r.clock.Now()
+	earliest := max(r.start, now-int64(maxAge))
+	if n := len(*r.offsets); n > 1 {
+		earliest = max(earliest, (*r.offsets)[n-1].Since) // no chunk has messages from before and after a step
+	}
+	switch {
+	case src.latched && src.logStamp == 0 && stamp < r.start && now-r.start < int64(maxAge):
+		stamp = r.start // from before the recording; what the publisher published since then comes after it
+	case stamp < earliest || stamp > now:
+		stamp = now
+	}
+	src.logStamp = max(src.logStamp, stamp)
+	return src.logStamp
+}
+
+// write gives a message to the writer, after the redaction.
+func (r *recorder) write(src *source, m *mcapfile.Message) error {
+	if r.opts.Redact != nil {
+		r.scratch = append(r.scratch[:0], m.Data...)
+		m.Data = r.opts.Redact(m.Channel.Topic, typeOf(m.Channel), r.scratch)
+	}
+	x := mcapfile.Extra{Range: src.numbers.numberRange}
+	if src.latched {
+		x.Latched = src
+	}
+	return r.w.WriteWith(m, &x)
 }
 
 // sourceOf returns the source of a sample, creating it for a new publisher.
 func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (*source, error) {
+	if r.last != nil && r.last.id == id {
+		return r.last, nil
+	}
 	if src := r.sources.find(id); src != nil {
+		r.last = src
 		return src, nil
 	}
 	d := describe()
-	ch, err := r.channels.of(&d)
-	if err != nil {
-		return nil, err
-	}
-	src := &source{
-		id: id, channel: ch, summary: r.summaryOf(d.topic, &d.kind), unit: d.unit, executable: d.executable, pid: d.pid,
+	src := &source{id: id, latched: d.latched, unit: d.unit, executable: d.executable, pid: d.pid}
+	if src.unwanted = !r.opts.wantsType(d.kind.Name); !src.unwanted {
+		if t := r.opts.throttleFor(d.topic); t != nil {
+			src.throttle = &throttleState{Throttle: t, seed: maphash.MakeSeed()}
+			d.throttled = t.String()
+		}
+		var err error
+		if src.channel, err = r.channels.of(&d); err != nil {
+			return nil, err
+		}
+		src.counts = r.counts.of(d.topic, &d.kind, src.channel)
+		src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, d.topic)
 	}
 	r.sources.add(src)
+	r.last = src
 	return src, nil
-}
-
-func (r *recorder) summaryOf(name string, kind *serde.Type) *TopicSummary {
-	t := r.topics[name]
-	if t == nil {
-		t = &TopicSummary{Topic: name}
-		r.topics[name] = t
-		r.figures.topics.Add(1)
-	}
-	t.Type, t.Encoding = kind.Name, kind.Encoding
-	return t
 }
 
 // finish counts a sample that was written, or that was not written because of err.
 func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err error) error {
+	c := src.counts
+	c.overwritten.Add(lost)
 	switch {
 	case src.channel == nil:
-		lost++
-		src.summary.NoChannel++
+		c.noChannel.Add(1)
 	case err == nil:
 		src.logged = max(src.logged, m.LogTime)
-		src.summary.Messages++
-		src.summary.Bytes += uint64(len(m.Data))
-		r.figures.messages.Add(1)
-		r.figures.bytes.Add(uint64(len(m.Data)))
+		c.taken.Add(1)
+		c.takenBytes.Add(uint64(len(m.Data)))
 	case errors.As(err, new(*mcapfile.MessageSizeError)):
-		lost++
-		src.summary.TooLarge++
+		c.tooLarge.Add(1)
 	case errors.As(err, new(*errdefs.CorruptError)):
-		lost++ // the publisher truncated its file before the payload was copied
+		c.broken.Add(1) // the publisher truncated its file before the payload was copied
 	default:
 		return err
 	}
-	src.summary.Lost += lost
-	r.figures.lost.Add(lost)
 	r.recordEnded()
 	return nil
 }
@@ -178,46 +205,12 @@ func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err err
 // recordEnded writes to the file which publishers are gone. Every received sample must have been recorded.
 func (r *recorder) recordEnded() {
 	for _, src := range r.sources.takeGone() {
-		r.ranges.end(src, max(src.logged, r.time(src.ended)))
+		r.last = nil
+		r.pause.forget(src)
+		if !src.unwanted {
+			r.ranges.end(src, max(src.logged, r.time(src.ended)))
+		}
 	}
 }
 
 func (r *recorder) time(stamp int64) uint64 { return uint64(max(r.offsets.Wall(stamp), 0)) }
-
-// addUnseenLoss takes the loss count of the subscription, which includes losses after the last sample of a publisher.
-func (r *recorder) addUnseenLoss(lost uint64) {
-	if seen := r.figures.lost.Load(); lost > seen {
-		r.figures.lost.Store(lost)
-	}
-}
-
-// close writes the counters and closes the file.
-func (r *recorder) close() error {
-	r.recordEnded()
-	r.applyClockSteps()
-	topics := make(map[string]topicStats, len(r.topics))
-	for name, t := range r.topics {
-		topics[name] = topicStats{Messages: t.Messages, Lost: t.Lost}
-	}
-	js, err := json.Marshal(topics)
-	if err != nil {
-		return errors.Join(err, r.w.Close())
-	}
-	r.w.AddMetadata(statsName, map[string]string{
-		statsMessages: strconv.FormatUint(r.figures.messages.Load(), 10),
-		statsLost:     strconv.FormatUint(r.figures.lost.Load(), 10),
-		statsTopics:   string(js),
-	})
-	return r.w.Close()
-}
-
-func (r *recorder) summarise(s *Summary) {
-	s.Messages, s.Bytes, s.Lost = r.figures.messages.Load(), r.figures.bytes.Load(), r.figures.lost.Load()
-	s.Duration = time.Duration(r.end - r.start)
-	s.FileSize = r.w.Size()
-	for _, name := range slices.Sorted(maps.Keys(r.topics)) {
-		s.Topics = append(s.Topics, *r.topics[name])
-		s.NoChannel += r.topics[name].NoChannel
-		s.TooLarge += r.topics[name].TooLarge
-	}
-}

@@ -20,19 +20,25 @@ import (
 // A sink is a recorder that a test hands samples to.
 type sink struct {
 	*recorder
+	rec  *Recorder
 	t    testing.TB
 	path string
 }
 
 func newSink(t testing.TB, wall *clock.Wall) *sink {
 	t.Helper()
+	return newSinkWith(t, wall, &RecordOptions{}, nil)
+}
+
+func newSinkWith(t testing.TB, wall *clock.Wall, o *RecordOptions, wo *mcapfile.WriterOptions) *sink {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "f.mcap")
-	f, err := createDestination(path, false)
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.close)
-	w, err := mcapfile.NewWriter(f, nil)
+	t.Cleanup(func() { f.Close() })
+	w, err := mcapfile.NewWriter(f, wo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +46,8 @@ func newSink(t testing.TB, wall *clock.Wall) *sink {
 	if wall == nil {
 		wall = clock.NewWall(c.Read)
 	}
-	return &sink{newRecorder(w, newSources(), c, wall), t, path}
+	r := newRecorder(w, o, newSources(), c, wall)
+	return &sink{r, &Recorder{r: r, w: w, clock: c, parts: &parts{}, before: make(map[string]TopicSummary)}, t, path}
 }
 
 // put records a sample. Its payload is the publisher and the publisher's number.
@@ -52,10 +59,14 @@ func (s *sink) put(d *description, id topic.PublisherID, sequence, lost uint64) 
 func (s *sink) putAt(d *description, id topic.PublisherID, sequence, lost uint64, stamp int64) {
 	s.t.Helper()
 	a := sampleInfo{publisher: id, sequence: sequence, lost: lost, stamp: stamp}
-	src, m, err := s.begin(&a, func() description { return *d })
+	src, err := s.sourceOf(id, func() description { return *d })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m, err := s.message(src, &a)
 	if err == nil && src.channel != nil {
 		m.Data = fmt.Appendf(nil, "%v %d", id, sequence)
-		err = s.w.Write(&m)
+		err = s.write(src, &m)
 	}
 	if err == nil {
 		err = s.finish(src, &m, lost, nil)
@@ -67,9 +78,18 @@ func (s *sink) putAt(d *description, id topic.PublisherID, sequence, lost uint64
 
 func (s *sink) close() Info {
 	s.t.Helper()
-	if err := s.recorder.close(); err != nil {
+	s.recordEnded()
+	s.applyClockSteps()
+	if err := s.w.Flush(); err != nil {
 		s.t.Fatal(err)
 	}
+	for _, m := range s.rec.partMetadata() {
+		s.w.AddMetadata(m.Name, m.Values)
+	}
+	if err := s.w.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.rec.summarise(s.clock.Now(), 0)
 	info, err := ReadInfo(s.path)
 	if err != nil || info.Damage != "" {
 		s.t.Fatal(err, info.Damage)
@@ -155,8 +175,14 @@ func TestRecorder_HundredThousandPublishers(t *testing.T) {
 		}
 	}
 	chunks := int(info.Chunks[0].Chunks)
-	t.Logf("%d metadata records, %d chunks, %d bytes, of which %d of publishers", records, chunks, info.FileSize, publisherBudget-s.ranges.budget)
-	if bytes := publisherBudget - s.ranges.budget; records > 2*(chunks+bytes/(64<<10)) {
+	bytes := 0
+	for _, m := range plan.Stats.Metadata {
+		for k, v := range m.Values {
+			bytes += len(k) + len(v)
+		}
+	}
+	t.Logf("%d metadata records, %d chunks, %d bytes, of which %d of metadata", records, chunks, info.FileSize, bytes)
+	if records > 2*(chunks+bytes/(64<<10)) {
 		t.Errorf("%d metadata records in %d chunks", records, chunks)
 	}
 }
@@ -254,8 +280,7 @@ func TestRecorder_ChannelWithoutSequenceNumbersLeft(t *testing.T) {
 }
 
 func TestRecorder_PublishersBeyondTheBudget(t *testing.T) {
-	s := newSink(t, nil)
-	s.ranges.budget = 2000
+	s := newSinkWith(t, nil, &RecordOptions{}, &mcapfile.WriterOptions{RangeLimit: 2000})
 	for i := range 100 {
 		for n := range uint64(5) {
 			s.put(raw("a"), publisherID(i), n+1, 0)
@@ -323,9 +348,8 @@ func TestRecorder_MoreChannelsThanAFileHolds(t *testing.T) {
 		s.put(raw(fmt.Sprint(i)), publisherID(i), 1, 0)
 	}
 	s.put(raw("0"), publisherID(0), 2, 0)
-	var summary Summary
-	s.summarise(&summary)
 	info := s.close()
+	summary := s.rec.summary
 	if info.Messages != most+1 || *info.Lost != 2 || summary.Lost != 2 || summary.NoChannel != 2 {
 		t.Errorf("%d messages, %d lost, %d without a channel", info.Messages, *info.Lost, summary.NoChannel)
 	}
@@ -338,7 +362,11 @@ func TestRecorder_MessageThatIsTooLarge(t *testing.T) {
 	s := newSink(t, nil)
 	s.put(raw("a"), publisherID(0), 1, 0)
 	a := sampleInfo{publisher: publisherID(0), sequence: 2, stamp: s.clock.Now()}
-	src, m, err := s.begin(&a, nil)
+	src, err := s.sourceOf(a.publisher, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.message(src, &a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,9 +375,9 @@ func TestRecorder_MessageThatIsTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.put(raw("a"), publisherID(0), 3, 0)
-	var summary Summary
-	s.summarise(&summary)
-	if info := s.close(); info.Messages != 2 || *info.Lost != 1 || info.SequenceGaps != 1 || summary.Lost != 1 || summary.TooLarge != 1 || summary.Topics[0].TooLarge != 1 {
+	info := s.close()
+	summary := s.rec.summary
+	if info.Messages != 2 || *info.Lost != 1 || info.SequenceGaps != 1 || summary.Lost != 1 || summary.TooLarge != 1 || summary.Topics[0].TooLarge != 1 {
 		t.Errorf("%+v, %+v", info, summary)
 	}
 }

@@ -1,9 +1,9 @@
 package record
 
 import (
-	"math"
-
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // A replaySource is a recorded publisher.
@@ -18,32 +18,31 @@ type replaySource struct {
 	publisher *replayPublisher // publishes for this source; nil before its first message
 }
 
-// sourceKey identifies a source. A hostile file may name one publisher in several channels.
+// sourceKey identifies a source. A hostile file may name one publisher in several channels. The parts of a recording have the same
+// publishers.
 type sourceKey struct {
-	channel   *mcapfile.Channel
-	publisher *recordedPublisher // nil = unknown, or the only one of the channel
+	stream    *replayStream
+	publisher string            // its identity
+	channel   *mcapfile.Channel // of a publisher that is unknown, or the only one of the channel
 }
 
 // source returns the source of a message.
-func (pl *player) source(m *mcapfile.Message) *replaySource {
+func (pl *player) source(m *playMessage) *replaySource {
 	c := pl.set.channels[m.Channel]
-	key := sourceKey{channel: m.Channel}
+	key := sourceKey{stream: c.stream, channel: m.Channel}
 	if m.Channel.Metadata[keyStream] != "" {
-		if p, _ := pl.attribution.publisher(m); p.ID != "" {
-			key.publisher = p
+		if p, _ := m.file.attribution.publisher(&m.Message); p.ID != "" {
+			key.publisher, key.channel = p.ID, nil
 		}
 	}
 	src := pl.sources[key]
 	if src != nil {
 		return src
 	}
-	if key.publisher == nil {
+	if key.channel != nil {
 		src = presumedSource(c)
 	} else {
-		src = &replaySource{stream: c.stream, ended: key.publisher.Ended}
-		if src.ended == 0 {
-			src.ended = math.MaxUint64
-		}
+		src = &replaySource{stream: c.stream, ended: pl.files.ended(key.publisher)}
 	}
 	pl.sources[key] = src
 	return src
@@ -67,4 +66,43 @@ func (s *replaySource) replacedBy(next *replaySource, t uint64) bool {
 		return false
 	}
 	return !s.presumed || !s.stream.latched || s.identity == next.identity
+}
+
+// repeats finds messages that a part of a recording repeats from the part before: the newest of latched topics. It holds the last sequence
+// of each publisher.
+type repeats map[string]lastSequence
+
+type lastSequence struct {
+	file     int
+	sequence uint64
+}
+
+// isRepeated reports whether a message of a latched topic was in a part before. It must be called once for each message, in order.
+func (r repeats) isRepeated(m *playMessage, latched bool) bool {
+	if !latched || m.Channel.Metadata[keyStream] == "" {
+		return false
+	}
+	p, sequence := m.file.attribution.publisher(&m.Message)
+	if p.ID == "" {
+		return false
+	}
+	last, known := r[p.ID]
+	if known && last.file != m.file.index && sequence <= last.sequence {
+		return true
+	}
+	r[p.ID] = lastSequence{m.file.index, sequence}
+	return false
+}
+
+// originalStamps turns recorded publish times into stamps, so that topic.Sample.Time returns the recorded time. The difference to the wall
+// clock is that of the beginning of the replay; stamps of before the boot are negative.
+type originalStamps struct{ offset int64 }
+
+func newOriginalStamps() originalStamps {
+	r := clock.New().Read()
+	return originalStamps{r.Wall - r.Stamp}
+}
+
+func (o originalStamps) stamp(publishTime uint64) topic.Stamp {
+	return topic.Stamp(int64(publishTime) - o.offset)
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -19,6 +20,8 @@ import (
 const (
 	keyOriginalTopic = "shmbus.original_topic"
 	keyOriginalType  = "shmbus.original_type"
+	// keyOriginalMetadata is the metadata of the recorded channel that is not of this format, as JSON.
+	keyOriginalMetadata = "shmbus.original_metadata"
 )
 
 // A replayTopic is a topic that is played.
@@ -38,10 +41,11 @@ type replayStream struct {
 	topic         *replayTopic
 	kind          serde.Type // what is announced
 	latched       bool
-	metadata      map[string]string // what is announced
-	messages      uint64            // in the recording
-	left          uint64            // remaining messages of this pass
-	largest       uint64            // bytes of payload
+	key           func(payload []byte) string // nil without keys
+	metadata      map[string]string           // what is announced
+	messages      uint64                      // in the recording
+	left          uint64                      // remaining messages of this pass
+	largest       uint64                      // bytes of payload
 	channels      []*mcapfile.ChannelPlan
 	publishers    []*replayPublisher // open publishers
 	maxPublishers int                // limit of open publishers
@@ -83,7 +87,11 @@ func newStreamSet(channels []mcapfile.ChannelPlan, names *nameMap, o *PlayOption
 		if st == nil {
 			st = s.newStream(c, names, o, &schemas)
 			st.latched = key.latched
-			st.topic.latched = st.topic.latched || key.latched
+			if o.Key != nil {
+				st.key = o.Key(c.Topic, st.kind)
+				st.latched = st.latched || st.key != nil
+			}
+			st.topic.latched = st.topic.latched || st.latched
 			byKey[key] = st
 		}
 		st.channels = append(st.channels, c)
@@ -104,7 +112,7 @@ func (s *streamSet) newStream(c *mcapfile.ChannelPlan, names *nameMap, o *PlayOp
 		s.topics[c.Topic] = t
 		if t.played != t.recorded {
 			m := Mapping{Topic: c.Topic, What: "topic", From: c.Topic, To: t.played}
-			if _, asked := o.Rename[c.Topic]; !asked {
+			if _, asked := o.Rename[c.Topic]; !asked && registry.CheckTopic(c.Topic) != nil {
 				m.Rule = brokenRule(c.Topic)
 			}
 			s.mappings = append(s.mappings, m)
@@ -127,6 +135,9 @@ func (s *streamSet) newStream(c *mcapfile.ChannelPlan, names *nameMap, o *PlayOp
 		*schemas += n
 	}
 	st.metadata = originalNames(c.Channel, t.played, st.kind.Name)
+	if n := announceMetadata(st.metadata, c.Metadata); n > 0 {
+		changed("metadata", strconv.Itoa(n)+" bytes", "", fmt.Sprintf("names and metadata of a publisher have at most %d bytes together", registry.MaxMetadata))
+	}
 	s.streams, t.streams = append(s.streams, st), append(t.streams, st)
 	return st
 }
@@ -152,6 +163,32 @@ func originalNames(c *mcapfile.Channel, topic, kind string) map[string]string {
 		}
 	}
 	return m
+}
+
+// announceMetadata adds the metadata of a channel of another tool. It returns the number of bytes of what does not fit.
+func announceMetadata(to, recorded map[string]string) (tooLarge int) {
+	foreign := make(map[string]string)
+	for k, v := range recorded {
+		if !strings.HasPrefix(k, "shmbus.") {
+			foreign[k] = v
+		}
+	}
+	if len(foreign) == 0 {
+		return 0
+	}
+	js, err := json.Marshal(foreign)
+	if err != nil {
+		return 0 // text always has a JSON form
+	}
+	size := len(keyOriginalMetadata) + len(js)
+	for k, v := range to {
+		size += len(k) + len(v)
+	}
+	if size > registry.MaxMetadata || !isPlain(string(js)) {
+		return len(js)
+	}
+	to[keyOriginalMetadata] = string(js)
+	return 0
 }
 
 // maxOriginal bounds the bytes of an announced original name, so that the names of topic and type together fit into

@@ -9,16 +9,28 @@ type Summary struct {
 	Bytes    uint64 `json:"bytes"` // payload
 	Lost     uint64 `json:"lost"`  // Record: samples that are not in the file
 	// Parts of Lost. TooLarge: messages larger than mcapfile.MaxMessage. NoChannel: messages for which there was no room
-	// for another channel. Dropped: samples of ended publishers beyond the memory limit of the subscription. The rest was
-	// overwritten before it was received.
-	TooLarge  uint64         `json:"too_large,omitempty"`
-	NoChannel uint64         `json:"no_channel,omitempty"`
-	Dropped   uint64         `json:"dropped,omitempty"`
-	Duration  time.Duration  `json:"duration_ns"`
-	FileSize  int64          `json:"file_size"` // bytes
-	Topics    []TopicSummary `json:"topics"`    // sorted by name
+	// for another channel. Dropped: by the recorder, as RecordOptions.Overflow says, or because the disk was full. DroppedEnded: samples of
+	// ended publishers beyond the memory limit of the subscription. The rest was overwritten before it was received.
+	TooLarge     uint64 `json:"too_large,omitempty"`
+	NoChannel    uint64 `json:"no_channel,omitempty"`
+	Dropped      uint64 `json:"dropped,omitempty"`
+	DroppedEnded uint64 `json:"dropped_ended,omitempty"`
+	// Throttled counts the messages that were left out as RecordOptions.Throttles say; Record only.
+	Throttled uint64 `json:"throttled,omitempty"`
+	// Files are the complete files of a recording, and Deleted the number of parts that were deleted; Record only.
+	Files    []string       `json:"files,omitempty"`
+	Deleted  int            `json:"deleted,omitempty"`
+	Duration time.Duration  `json:"duration_ns"`
+	FileSize int64          `json:"file_size"` // bytes
+	Topics   []TopicSummary `json:"topics"`    // sorted by name
 	// Spacing is the difference between planned and actual intervals of two messages; Play only, zero with Max.
-	Spacing Spacing `json:"spacing"`
+	Spacing Spacing `json:"spacing,omitzero"`
+	// Lateness says by how much messages were late; Play only, zero with Max.
+	Lateness Lateness `json:"lateness,omitzero"`
+	// Skipped counts the messages that were not played, because they were late; Play with LateSkip only.
+	Skipped uint64 `json:"skipped,omitempty"`
+	// Starved counts how often the player had to wait for the file; Play only.
+	Starved uint64 `json:"starved,omitempty"`
 	// Loops counts complete passes over the file; Play only.
 	Loops uint64 `json:"loops,omitempty"`
 	// Mapped lists what was played differently from the recording; Play only.
@@ -38,4 +50,6 @@ type TopicSummary struct {
 	// Parts of Lost, as in Summary.
 	TooLarge  uint64 `json:"too_large,omitempty"`
 	NoChannel uint64 `json:"no_channel,omitempty"`
+	Dropped   uint64 `json:"dropped,omitempty"`
+	Throttled uint64 `json:"throttled,omitempty"`
 }

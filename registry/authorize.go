@@ -36,11 +36,12 @@ func (e *ForbiddenError) Error() string {
 
 func (e *ForbiddenError) Unwrap() error { return e.Err }
 
-// RuleFor returns the rule that decides about publishing on a topic, or subscribing to it. Without a rule the mode of the
+// RuleFor returns the rule that decides about publishing on a topic, or subscribing to it. Wildcards of rules stand for all names, also those
+// that begin with '$'. Without a rule the mode of the
 // directory alone decides.
 func (p *Policy) RuleFor(kind Kind, topic string) (Rule, bool) {
 	for _, r := range p.Rules {
-		if r.Kind == kind && MatchPattern(r.Pattern, topic) {
+		if r.Kind == kind && matchAll(r.Pattern, topic) {
 			return r, true
 		}
 	}

@@ -24,10 +24,18 @@ func Match(pub, sub Endpoint) error {
 	if suits {
 		return nil
 	}
-	return mismatch(pub, sub, firstDifference(pub.Schema, sub.Schema))
+	return Mismatch(pub, sub, firstDifference(pub.Schema, sub.Schema))
 }
 
-func mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+// maxDifference is the length in bytes at which the text of a difference is cut. It may quote names of the other process's schema.
+const maxDifference = 500
+
+// Mismatch returns the error for a subscription that checked the publisher's schema itself and found the difference. It has no Unit, PID
+// and Executable.
+func Mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
+	if len(difference) > maxDifference {
+		difference = strings.ToValidUTF8(difference[:maxDifference], "") + "..."
+	}
 	return &TypeMismatchError{Topic: pub.Topic, Publisher: typeRef(pub), Subscription: typeRef(sub), Difference: difference}
 }
 
@@ -35,12 +43,15 @@ func mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
 // missing zero, and returns an error for a field of another kind. A decoder of protobuf takes such a field for an unknown one,
 // so it would be lost without a word, unless the subscription compares the schemas. The names are those of MCAP's registry.
 func evolves(encoding string) bool {
-	switch encoding {
+	switch strings.TrimPrefix(encoding, CallEncoding) {
 	case "json", "cbor", "msgpack":
 		return true
 	}
 	return false
 }
+
+// CallEncoding begins the encoding of a topic that carries the requests or responses of a service. The encoding of their values follows.
+const CallEncoding = "call+"
 
 // firstDifference returns the first lines in which two schemas differ, or "" if one is missing or no text.
 func firstDifference(pub, sub []byte) string {
@@ -84,15 +95,9 @@ func (r *Registry) Match(pub, sub Endpoint) error {
 	return err
 }
 
-// maxDifference is the length in bytes at which the text of a difference is cut. It may quote names of the other process's schema.
-const maxDifference = 500
-
-// Mismatch returns the error for a subscription that checked the publisher's schema itself and found the difference.
+// Mismatch is the function Mismatch. It adds the processes of the two endpoints to the error, as far as this registry knows them.
 func (r *Registry) Mismatch(pub, sub Endpoint, difference string) *TypeMismatchError {
-	if len(difference) > maxDifference {
-		difference = strings.ToValidUTF8(difference[:maxDifference], "") + "..."
-	}
-	e := mismatch(pub, sub, difference)
+	e := Mismatch(pub, sub, difference)
 	r.describeBoth(e)
 	return e
 }

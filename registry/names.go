@@ -81,8 +81,17 @@ func brokenText(s string) string {
 
 // MatchPattern reports whether topic is one of the names that pattern stands for. "*" stands for exactly one segment, "**"
 // for any number of segments, also none. A pattern with a leading '/' matches only names with one, and a pattern without
-// only names without; "**" alone matches every name. Neither argument is checked.
+// only names without; "**" alone matches every name. A name that begins with '$' is not meant for applications: a pattern matches it
+// only if it begins with the same segment. Neither argument is checked.
 func MatchPattern(pattern, topic string) bool {
+	if strings.HasPrefix(topic, "$") && strings.HasPrefix(pattern, "*") {
+		return false
+	}
+	return matchAll(pattern, topic)
+}
+
+// matchAll is MatchPattern for which names that begin with '$' are like all others.
+func matchAll(pattern, topic string) bool {
 	if pattern == "**" {
 		return true
 	}

@@ -82,6 +82,42 @@ func (r *remoteReader) nextSequence(newest uint64) uint64 {
 	return r.floor
 }
 
+// lastTaken returns the sequence of the last sample that the reader can have taken. A reader that closed says only that it is done, and
+// one whose cursor is invalid or cannot be loaded says nothing: of these it is the newest. The page is checked after the cursor was
+// loaded, because its owner may use it for another link. Called with the Writer's mu held.
+func (r *remoteReader) lastTaken(newest uint64) uint64 {
+	next := loadOr(r, r.cursor.Load, never)
+	if next > newest+1 || next < r.floor || !r.isCurrent() {
+		return newest
+	}
+	return max(next, 1) - 1
+}
+
+// Taken returns a sequence such that no lossless reader of a participant has taken a later sample. Samples up to it may have been taken.
+// Once the participant has no such reader any more, all removed ones count.
+func (w *Writer) Taken(reader uint64) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var taken uint64
+	present := false
+	for _, r := range w.readers {
+		if r.req.Lossless && r.req.Reader == reader {
+			taken, present = max(taken, r.lastTaken(w.seq)), true
+		}
+	}
+	if !present {
+		return w.taken
+	}
+	return taken
+}
+
+// noteTaken counts a reader that leaves. Called with mu held.
+func (w *Writer) noteTaken(r *remoteReader) {
+	if r.req.Lossless {
+		w.taken = max(w.taken, r.lastTaken(w.seq))
+	}
+}
+
 // HasReader reports whether the link is admitted.
 func (w *Writer) HasReader(req LinkRequest) bool {
 	w.mu.Lock()
@@ -165,6 +201,7 @@ func (w *Writer) DetachReader(reader uint64, mapped func() bool) {
 	for _, r := range w.readers {
 		if r.req.Reader == reader {
 			r.marksValid = mapped
+			w.noteTaken(r)
 			r.req.Lossless = false
 		}
 	}
@@ -192,6 +229,7 @@ func (w *Writer) removeReaders(obsolete func(*remoteReader) bool) {
 	for _, r := range w.readers {
 		if obsolete(r) {
 			w.admissions.remove(r.entry)
+			w.noteTaken(r)
 			w.releaseReader(r)
 			if r.broken {
 				w.reportBroken(r)
@@ -258,7 +296,7 @@ func (w *Writer) endAddMarks(before sigbus.Mode, whole *bool) {
 // takenByLossless reports whether every lossless reader that is not suspended has taken seq. Called with mu held.
 func (w *Writer) takenByLossless(seq uint64) bool {
 	for _, r := range w.readers {
-		if r.req.Lossless && !r.suspended && r.nextSequence(w.seq) <= seq {
+		if w.waitsFor(r) && !r.suspended && r.nextSequence(w.seq) <= seq {
 			return false
 		}
 	}

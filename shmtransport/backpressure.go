@@ -125,6 +125,9 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 	return any
 }
 
+// waitsFor reports whether publishes wait for a reader.
+func (w *Writer) waitsFor(r *remoteReader) bool { return r.req.Lossless && !w.opts.NeverWaits }
+
 // slowest returns the lossless reader that is furthest behind and the sequence that it takes next, or nil and never if
 // there is no reader to wait for. It updates roomUntil.
 func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
@@ -132,7 +135,7 @@ func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 	next = never
 	suspended := false
 	for _, r := range w.readers {
-		if !r.req.Lossless {
+		if !w.waitsFor(r) {
 			continue
 		}
 		n := r.nextSequence(w.seq)

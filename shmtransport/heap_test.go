@@ -1,6 +1,7 @@
 package shmtransport
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func (h *heapRing) reader(q LinkRequest, opts ReaderOptions) *Reader {
 
 func (h *heapRing) connect(r *Reader, q LinkRequest) {
 	h.t.Helper()
-	q.Reader, q.Link, q.Generation, q.Publisher = 9, h.links, 1, h.w.ID()
+	q.Reader, q.Link, q.Generation, q.Publisher = cmp.Or(q.Reader, 9), h.links, 1, h.w.ID()
 	if q.Timeout == 0 {
 		q.Timeout = time.Hour
 	}

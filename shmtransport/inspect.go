@@ -58,49 +58,68 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 		return nil, err
 	}
 	defer f.Close()
-	corrupt := func(format string, args ...any) error {
-		return &errdefs.CorruptError{Path: path, What: fmt.Sprintf(format, args...)}
-	}
-	h := make([]byte, pubOffRing)
-	if err := readFull(f, h, 0); err != nil {
-		return nil, corrupt("the header cannot be read: %v", err)
-	}
-	if magic := binary.NativeEndian.Uint64(h[pubOffMagic:]); magic != publisherMagic {
-		return nil, corrupt("magic %#x is not a publisher's", magic)
-	}
-	if v := binary.NativeEndian.Uint32(h[pubOffVersion:]); v != LayoutVersion {
-		return nil, &errdefs.VersionError{Path: path, Found: v, Known: LayoutVersion}
-	}
-	owner := PublisherID{binary.NativeEndian.Uint64(h[pubOffOwner:]), binary.NativeEndian.Uint32(h[pubOffNumber:])}
-	if owner != id {
-		return nil, corrupt("it belongs to publisher %v, not %v", owner, id)
-	}
-	depth := binary.NativeEndian.Uint32(h[pubOffDepth:])
-	if depth == 0 || depth > MaxDepth || depth&(depth-1) != 0 {
-		return nil, corrupt("depth %d", depth)
-	}
-	limit := binary.NativeEndian.Uint64(h[pubOffMaxPayload:])
-	if limit > MaxPayload {
-		return nil, corrupt("largest payload %d", limit)
-	}
-	size, err := f.Size()
+	p, h, err := inspectHeader(f, path, id)
 	if err != nil {
 		return nil, err
 	}
+	if err := p.readArenas(f, h); err != nil {
+		return nil, err
+	}
+	if err := p.readRing(f); err != nil {
+		return p, err
+	}
+	return p, p.readKeys(f)
+}
+
+// InspectHeader is InspectPublisher without ring, keys and slots, of which it reads nothing: one read for head and admissions.
+func InspectHeader(path string, id PublisherID) (*PublisherState, error) {
+	f, err := shm.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, _, err := inspectHeader(f, path, id)
+	return p, err
+}
+
+func (p *PublisherState) corrupt(format string, args ...any) error {
+	return &errdefs.CorruptError{Path: p.Path, What: fmt.Sprintf(format, args...)}
+}
+
+// inspectHeader also returns the bytes of the header.
+func inspectHeader(f *shm.File, path string, id PublisherID) (*PublisherState, []byte, error) {
+	p := &PublisherState{ID: id, Path: path}
+	h := make([]byte, pubOffRing)
+	if err := readFull(f, h, 0); err != nil {
+		return nil, nil, p.corrupt("the header cannot be read: %v", err)
+	}
+	if magic := binary.NativeEndian.Uint64(h[pubOffMagic:]); magic != publisherMagic {
+		return nil, nil, p.corrupt("magic %#x is not a publisher's", magic)
+	}
+	if v := binary.NativeEndian.Uint32(h[pubOffVersion:]); v != LayoutVersion {
+		return nil, nil, &errdefs.VersionError{Path: path, Found: v, Known: LayoutVersion}
+	}
+	owner := PublisherID{binary.NativeEndian.Uint64(h[pubOffOwner:]), binary.NativeEndian.Uint32(h[pubOffNumber:])}
+	if owner != id {
+		return nil, nil, p.corrupt("it belongs to publisher %v, not %v", owner, id)
+	}
+	depth := binary.NativeEndian.Uint32(h[pubOffDepth:])
+	if depth == 0 || depth > MaxDepth || depth&(depth-1) != 0 {
+		return nil, nil, p.corrupt("depth %d", depth)
+	}
+	limit := binary.NativeEndian.Uint64(h[pubOffMaxPayload:])
+	if limit > MaxPayload {
+		return nil, nil, p.corrupt("largest payload %d", limit)
+	}
 	keys := binary.NativeEndian.Uint32(h[pubOffKeys:])
 	if keys > MaxKeys {
-		return nil, corrupt("%d keys", keys)
+		return nil, nil, p.corrupt("%d keys", keys)
 	}
-	if int64(ringEnd(int(depth), int(keys))) > size {
-		return nil, corrupt("it ends after %d bytes, inside the ring", size)
-	}
-	p := &PublisherState{
-		ID: id, Path: path, Depth: int(depth), MaxKeys: int(keys), MaxPayload: int64(limit),
-		Closed:  binary.NativeEndian.Uint32(h[pubOffState:]) == stateClosed,
-		Full:    binary.NativeEndian.Uint32(h[pubOffFull:]) != 0,
-		Waiting: binary.NativeEndian.Uint64(h[pubOffWakeCursor:]) != 0,
-		Head:    binary.NativeEndian.Uint64(h[pubOffHead:]),
-	}
+	p.Depth, p.MaxKeys, p.MaxPayload = int(depth), int(keys), int64(limit)
+	p.Closed = binary.NativeEndian.Uint32(h[pubOffState:]) == stateClosed
+	p.Full = binary.NativeEndian.Uint32(h[pubOffFull:]) != 0
+	p.Waiting = binary.NativeEndian.Uint64(h[pubOffWakeCursor:]) != 0
+	p.Head = binary.NativeEndian.Uint64(h[pubOffHead:])
 	for i := range MaxReaders {
 		e := h[pubOffAdmissions+i*admissionEntrySize:]
 		if key := binary.NativeEndian.Uint64(e[admOffLink:]); binary.NativeEndian.Uint32(e[admOffStatus:]) == statusAdmitted {
@@ -110,21 +129,15 @@ func InspectPublisher(path string, id PublisherID) (*PublisherState, error) {
 			})
 		}
 	}
-	if err := p.readArenas(h[pubOffArenas:pubOffAdmissions], limit+limit/8+largeSlot, size, corrupt); err != nil {
-		return nil, err
-	}
-	if err := p.readRing(f, corrupt); err != nil {
-		return p, err
-	}
-	return p, p.readKeys(f, corrupt)
+	return p, h, nil
 }
 
 // readRing checks the words of the ring as a reader would. The arenas were read before, so a word may name a newer
 // arena.
-func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) error) error {
+func (p *PublisherState) readRing(f *shm.File) error {
 	entries := make([]byte, ring.Bytes(p.Depth))
 	if err := readFull(f, entries, pubOffRing); err != nil {
-		return corrupt("the ring cannot be read: %v", err)
+		return p.corrupt("the ring cannot be read: %v", err)
 	}
 	for i := range p.Depth {
 		word := binary.NativeEndian.Uint64(entries[i*ring.EntrySize+ring.OffWord:])
@@ -133,15 +146,15 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 			continue
 		}
 		if at := int(word>>ring.SlotBits) & (p.Depth - 1); at != i {
-			return corrupt("ring entry %d holds a sequence of entry %d", i, at)
+			return p.corrupt("ring entry %d holds a sequence of entry %d", i, at)
 		}
 		if slot >= ring.InEntry {
 			if n := slot - ring.InEntry; n > ring.SmallPayload {
-				return corrupt("ring entry %d has %d bytes in it", i, n)
+				return p.corrupt("ring entry %d has %d bytes in it", i, n)
 			}
 			continue
 		}
-		if err := p.useArena(slotID(slot), "ring entry", i, corrupt); err != nil {
+		if err := p.useArena(slotID(slot), "ring entry", i); err != nil {
 			return err
 		}
 	}
@@ -149,10 +162,10 @@ func (p *PublisherState) readRing(f *shm.File, corrupt func(string, ...any) erro
 }
 
 // readKeys checks the words of the key table as a reader would.
-func (p *PublisherState) readKeys(f *shm.File, corrupt func(string, ...any) error) error {
+func (p *PublisherState) readKeys(f *shm.File) error {
 	words := make([]byte, 8*p.MaxKeys)
 	if err := readFull(f, words, int64(keyTableOffset(p.Depth))); err != nil {
-		return corrupt("the key table cannot be read: %v", err)
+		return p.corrupt("the key table cannot be read: %v", err)
 	}
 	for i := range p.MaxKeys {
 		word := binary.NativeEndian.Uint64(words[8*i:])
@@ -162,9 +175,9 @@ func (p *PublisherState) readKeys(f *shm.File, corrupt func(string, ...any) erro
 		p.Keys++
 		slot := uint32(word & ring.SlotMask)
 		if slot >= ring.InEntry {
-			return corrupt("word %d of the key table names no slot", i)
+			return p.corrupt("word %d of the key table names no slot", i)
 		}
-		if err := p.useArena(slotID(slot), "word of the key table", i, corrupt); err != nil {
+		if err := p.useArena(slotID(slot), "word of the key table", i); err != nil {
 			return err
 		}
 	}
@@ -172,10 +185,10 @@ func (p *PublisherState) readKeys(f *shm.File, corrupt func(string, ...any) erro
 }
 
 // useArena notes the arena of a slot that is in the ring or in the key table.
-func (p *PublisherState) useArena(id slotID, where string, i int, corrupt func(string, ...any) error) error {
+func (p *PublisherState) useArena(id slotID, where string, i int) error {
 	k := id.arena()
 	if k < len(p.arenas) && id.index() >= int(p.arenas[k].slots) {
-		return corrupt("%s %d names slot %d of arena %d, which has %d", where, i, id.index(), k, p.arenas[k].slots)
+		return p.corrupt("%s %d names slot %d of arena %d, which has %d", where, i, id.index(), k, p.arenas[k].slots)
 	}
 	if k < MaxArenas {
 		p.inRing[k] = true
@@ -200,7 +213,16 @@ func (p *PublisherState) IdleBytes(marks []uint32) (n int64) {
 }
 
 // readArenas reads the arena table with the checks of a reader.
-func (p *PublisherState) readArenas(table []byte, largest uint64, file int64, corrupt func(string, ...any) error) error {
+func (p *PublisherState) readArenas(f *shm.File, header []byte) error {
+	file, err := f.Size()
+	if err != nil {
+		return err
+	}
+	if int64(ringEnd(p.Depth, p.MaxKeys)) > file {
+		return p.corrupt("it ends after %d bytes, inside the ring", file)
+	}
+	table, limit := header[pubOffArenas:pubOffAdmissions], uint64(p.MaxPayload)
+	largest := limit + limit/8 + largeSlot
 	for k := range MaxArenas {
 		e := table[k*arenaEntrySize:]
 		off, slotSize := binary.NativeEndian.Uint64(e[arenaOffOffset:]), binary.NativeEndian.Uint64(e[arenaOffSlotSize:])
@@ -210,7 +232,7 @@ func (p *PublisherState) readArenas(table []byte, largest uint64, file int64, co
 		}
 		if off > 1<<50 || slotSize%slotAlign != 0 || slotSize > largest || slots > maxSlots ||
 			int64(off)+(slotHeaderSize+int64(slotSize))*int64(slots) > file {
-			return corrupt("arena %d at %d: %d slots of %d bytes in a file of %d", k, off, slots, slotSize, file)
+			return p.corrupt("arena %d at %d: %d slots of %d bytes in a file of %d", k, off, slots, slotSize, file)
 		}
 		p.arenas = append(p.arenas, arenaState{int64(off), int64(slotSize), slots})
 	}
@@ -248,57 +270,6 @@ func (p *PublisherState) Held(mark uint32) (HeldSlot, bool) {
 		Published: int64(binary.NativeEndian.Uint64(h[slotOffPublished:])),
 		Size:      slotHeaderSize + a.slotSize,
 	}, true
-}
-
-// A LinkState is the content of a reader's file for one link, with its page.
-type LinkState struct {
-	Reader           uint64 // participant id
-	Link, Generation uint32
-	Publisher        PublisherID
-	Subscription     uint32
-	Lossless         bool
-	Cursor           uint64   // the next sequence to take, 0 before it is admitted, all bits set after it disconnected
-	Marks            []uint32 // by number, 0 = not in use
-}
-
-// InspectReader reads the reader file of a participant, without mapping it, and returns the links that request samples.
-// Links that change meanwhile may be missing. Invalid content is a *errdefs.CorruptError, another layout a *errdefs.VersionError.
-func InspectReader(path string, id uint64) ([]LinkState, error) {
-	p, err := OpenPeerFile(path, id, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	if size, err := p.file.Size(); err != nil {
-		return nil, err
-	} else if size < rdrOffGroups {
-		return nil, &errdefs.CorruptError{Path: path, What: fmt.Sprintf("it ends after %d bytes, inside the header", size)}
-	}
-	var links []LinkState
-	var head [pageOffMarks]byte
-	err = p.each(func(q LinkRequest) {
-		if q.Declined {
-			return
-		}
-		l := LinkState{Reader: id, Link: q.Link, Generation: q.Generation, Publisher: q.Publisher, Subscription: q.Subscription, Lossless: q.Lossless}
-		page := linkPageOffset(q.Link)
-		if readFull(p.file, head[:], page) != nil || binary.NativeEndian.Uint32(head[pageOffState:]) != pageCurrent ||
-			binary.NativeEndian.Uint32(head[pageOffGen:]) != q.Generation ||
-			binary.NativeEndian.Uint64(head[pageOffPublisher:]) != q.Publisher.Participant ||
-			binary.NativeEndian.Uint32(head[pageOffNumber:]) != q.Publisher.Number {
-			return
-		}
-		l.Cursor = binary.NativeEndian.Uint64(head[pageOffCursor:])
-		marks := make([]byte, 4*min(binary.NativeEndian.Uint32(head[pageOffMarksUsed:]), MaxHeld))
-		if readFull(p.file, marks, page+pageOffMarks) != nil {
-			return
-		}
-		for i := 0; i < len(marks); i += 4 {
-			l.Marks = append(l.Marks, binary.NativeEndian.Uint32(marks[i:]))
-		}
-		links = append(links, l)
-	})
-	return links, err
 }
 
 func readFull(f *shm.File, b []byte, off int64) error {

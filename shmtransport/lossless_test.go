@@ -225,3 +225,54 @@ func TestPublish_SlowLosslessReader(t *testing.T) {
 		}
 	}
 }
+
+// A publisher that never waits overwrites what a lossless reader has not taken, and still knows what that can have taken.
+func TestPublish_NeverWaits(t *testing.T) {
+	inSlotsAndEntries(t, func(t *testing.T, newRing ringMaker) {
+		h := newRing(t, WriterOptions{Depth: 4, NeverWaits: true})
+		r := h.reader(LinkRequest{Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+		other := h.reader(LinkRequest{Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+		for i := range 10 {
+			if _, err := h.w.Publish(boundedContext(t), []byte(fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drain(t, other)
+		if got := h.w.Stats().Waited; got != 0 {
+			t.Errorf("%d publishes waited", got)
+		}
+		drain(t, r)
+		if lost := r.Stats().Lost; lost == 0 {
+			t.Error("the overwritten samples are not counted as lost")
+		}
+	})
+}
+
+// What a reader has taken counts for its participant only, while it is there; afterwards it is not forgotten, however the reader left.
+func TestTaken(t *testing.T) {
+	for _, leave := range []func(w *Writer, reader uint64){
+		(*Writer).RemoveReader,
+		func(w *Writer, reader uint64) { w.DetachReader(reader, func() bool { return true }) },
+	} {
+		h := newHeapRing(t, WriterOptions{Depth: 8})
+		r := h.reader(LinkRequest{Reader: 7, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+		other := h.reader(LinkRequest{Reader: 8, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+		for i := range 3 {
+			h.publish(fmt.Sprint(i))
+		}
+		for i := range 2 {
+			expect(t, r, fmt.Sprint(i), 0)
+		}
+		drain(t, other)
+		if got := h.w.Taken(7); got != 2 {
+			t.Errorf("of three samples reader 7 has taken %d, want 2", got)
+		}
+		if got := h.w.Taken(8); got != 3 {
+			t.Errorf("of three samples reader 8 has taken %d, want 3", got)
+		}
+		leave(h.w, 7)
+		if got := h.w.Taken(7); got < 2 {
+			t.Errorf("after it has left, reader 7 has taken %d, want 2", got)
+		}
+	}
+}

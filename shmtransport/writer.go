@@ -56,6 +56,7 @@ type Writer struct {
 	// roomUntil is the first sequence whose publish must check the lossless readers: earlier samples replace samples
 	// that all of these have taken.
 	roomUntil      uint64
+	taken          uint64 // what lossless readers that are gone can have taken
 	loans          int
 	closed         bool
 	stats          stats.Publisher

@@ -16,6 +16,7 @@ type WriterOptions struct {
 	MaxPayload        int   // bytes; default 256 MiB
 	InitialSampleSize int   // payload bytes of the slots reserved at once; default: none before the first sample
 	MemoryLimit       int64 // bytes of slots; default 1 GiB
+	NeverWaits        bool  // publishes overwrite also what lossless readers have not taken
 	Group             int   // group of the file, of which this process must be a member; 0 = that of the directory
 
 	// Clock stamps the samples. The default is a new one. Publishers of one participant share a clock, because making

@@ -21,6 +21,7 @@ type PublisherOptions[T any] struct {
 	InitialSampleSize int            // payload bytes of the slots that NewPublisher reserves; default: reserve at the first sample
 	MemoryLimit       int64          // bytes of all slots together; default 1 GiB
 	Latched           bool           // a later subscription gets the newest sample at once
+	NeverWaits        bool           // publishes overwrite also what Lossless subscriptions have not received, which count that as lost
 	// Key returns the key of a value, such as the id of the device that it is from (DDS: instance). A later subscription gets the newest
 	// sample of each key at once, in the order of publishing, and so does a subscription that lost it. Key implies Latched. The function
 	// must be safe for concurrent use. If it returns a part of v, a publish allocates only for the first sample of a key. Loans and
@@ -77,7 +78,7 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	core, err := p.publish(ctx, registry.Endpoint{
 		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched || opts.Key != nil, Metadata: maps.Clone(opts.Metadata),
 	}, shmtransport.WriterOptions{
-		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit, MaxKeys: opts.keys(),
+		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit, MaxKeys: opts.keys(), NeverWaits: opts.NeverWaits,
 	})
 	if err != nil {
 		return nil, err
@@ -284,6 +285,11 @@ func (p *Publisher[T]) Subscribers() int { return p.core.writer.Readers() }
 func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
 	return p.core.p.await(ctx, func() (bool, error) { return p.Subscribers() >= n, p.core.writer.Err() })
 }
+
+// Taken returns a number such that no lossless subscription of a participant has taken a sample of a higher sequence. Samples up to it may
+// have been taken. Once the participant's process has died, its application has never seen the samples after it. When its subscriptions
+// are gone, those of all participants that are gone count.
+func (p *Publisher[T]) Taken(by registry.ID) uint64 { return p.core.writer.Taken(uint64(by)) }
 
 // PublisherStats are the figures of a publisher: Messages and Bytes that were published, LastStamp, LastSize and MaxSize of these; Failed
 // and Waited publishes; Subscribers that are connected; Memory of all slots in bytes; Loans that have not ended; and Keys.

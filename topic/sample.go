@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -88,13 +89,17 @@ func (s Sample[T]) Metadata() map[string]string { return s.source().metadata }
 func (s Sample[T]) Latched() bool { return s.source().latched }
 
 // Executable returns the path of the publishing program, as announced by that program.
-func (s Sample[T]) Executable() string { return s.source().executable }
+func (s Sample[T]) Executable() string { return s.source().participant.Executable }
 
 // Unit returns the name of the publishing participant.
-func (s Sample[T]) Unit() string { return s.source().unit }
+func (s Sample[T]) Unit() string { return s.source().participant.Unit }
 
 // PID returns the id of the publishing process.
-func (s Sample[T]) PID() int { return s.source().pid }
+func (s Sample[T]) PID() int { return s.source().participant.PID }
+
+// Participant returns the publishing participant, without its Endpoints, as it was known when the publisher was connected. UID, GID and
+// PIDCheck come from the kernel.
+func (s Sample[T]) Participant() registry.Participant { return s.source().participant }
 
 func (s Sample[T]) source() *source {
 	if src, ok := s.m.UserData().(*source); ok {

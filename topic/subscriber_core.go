@@ -49,11 +49,9 @@ type source struct {
 	topic string
 	typ   serde.Type
 
-	latched    bool
-	unit       string
-	executable string
-	pid        int
-	metadata   map[string]string
+	latched     bool
+	participant registry.Participant // without Endpoints
+	metadata    map[string]string
 }
 
 // subscribe announces a subscription and waits until the existing publishers have admitted it.
@@ -156,9 +154,9 @@ func (sub *subscriberCore) connect(f *shmtransport.ReaderFile, path string, pub 
 		Timeout:      sub.timeout,
 		UserData: &source{
 			sub: sub.owner, wall: sub.p.wall, topic: pub.Topic, latched: pub.Latched,
-			unit: unit.Unit, executable: unit.Executable, pid: unit.PID,
-			typ:      typeOf(pub),
-			metadata: pub.Metadata,
+			participant: unit,
+			typ:         typeOf(pub),
+			metadata:    pub.Metadata,
 		},
 	})
 	if err != nil {
@@ -239,7 +237,7 @@ func (sub *subscriberCore) dropped(userData any, err *DroppedError) {
 	id := registry.EndpointID{Participant: registry.ID(err.Publisher.Participant), Number: err.Publisher.Number}
 	p.log.Warn("samples of a publisher that ended were dropped", "topic", src.topic, "publisher", id, "samples", err.Samples)
 	p.emit(Event{
-		Kind: Dropped, Err: err, Participant: registry.Participant{ID: id.Participant, Unit: src.unit, PID: src.pid},
+		Kind: Dropped, Err: err, Participant: src.participant,
 		Endpoint: registry.Endpoint{
 			ID: id, Kind: registry.KindPublisher, Topic: src.topic,
 			TypeName: src.typ.Name, Encoding: src.typ.Encoding, SchemaEncoding: src.typ.SchemaEncoding, Schema: src.typ.Schema,

@@ -20,10 +20,16 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SHMMON_TEST_BURSTS") != "" {
 		os.Exit(publishBursts())
 	}
+	if os.Getenv("SHMMON_TEST_FAST") != "" {
+		os.Exit(publishFast())
+	}
+	if os.Getenv("SHMMON_TEST_LARGE") != "" {
+		os.Exit(publishLarge())
+	}
 	if os.Getenv("SHMMON_TEST_TABLE") != "" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"shmmon": main, "litter": litter, "pose": pose})
+	testscript.Main(m, map[string]func(){"shmmon": main, "litter": litter, "pose": pose, "lie": lie, "robot": robot})
 }
 
 // litter leaves what a participant that died leaves: files without a lock.
@@ -66,7 +72,8 @@ func refused(ts *testscript.TestScript, not bool, args []string) {
 		ts.Fatalf("usage: refused")
 	}
 	want := regexp.MustCompile(ts.Getenv("WANT"))
-	for _, line := range []string{"list", "list --json", "info a", "echo a", "hz a", "bw a", "ps", "pub a 1", "clean", "clean --dry-run", "policy"} {
+	for _, line := range []string{"list", "list --json", "info a", "echo a", "hz a", "bw a", "ps", "pub a 1", "clean", "clean --dry-run", "policy", "graph", "graph --dot", "delay a",
+		"top --once", "check", "export --once"} {
 		exits(ts, false, append([]string{"1", "shmmon"}, strings.Fields(line)...))
 		if said := ts.ReadFile("stderr"); !want.MatchString(said) {
 			ts.Fatalf("shmmon %s says %q", line, said)

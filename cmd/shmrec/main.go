@@ -4,6 +4,8 @@
 //	shmrec record -o FILE.mcap    record topics
 //	shmrec info FILE.mcap         show the topics and times of a file
 //	shmrec play FILE.mcap         publish the messages of a file at their recorded times
+//	shmrec cut FILE.mcap          write a part of a file to a new one
+//	shmrec recover FILE.mcap      write what can be read of a damaged file to a new one
 //
 // The tools and libraries of the MCAP project read the files.
 //

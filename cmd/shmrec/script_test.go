@@ -1,15 +1,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/shmbus/shmbus/topic"
 )
 
 func TestMain(m *testing.M) {
@@ -43,12 +49,17 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "data" {
+			switch name {
+			case "data":
 				return err == nil, nil
+			case "userns":
+				return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt").Run() == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"shorten": shorten, "terminate": terminate},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"shorten": shorten, "terminate": terminate, "publish": publish, "await": await,
+		},
 	})
 }
 
@@ -65,13 +76,51 @@ func shorten(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(path, info.Size()-n))
 }
 
-// terminate TERM|HUP sends a signal that the kill command of testscript does not know to what runs in the background.
-func terminate(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
-	if neg || len(args) != 1 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: terminate TERM|HUP")
+// publish TOPIC SIZE COUNT INTERVAL waits for a subscription and publishes messages. A topic that begins with "latched" is latched.
+func publish(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: publish TOPIC SIZE COUNT INTERVAL")
 	}
-	for _, c := range ts.BackgroundCmds() {
-		ts.Check(c.Process.Signal(signals[args[0]]))
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	count, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	interval, err := time.ParseDuration(args[3])
+	ts.Check(err)
+	p, err := topic.Join(&topic.Options{Dir: ts.Getenv("SHMBUS_DIR")})
+	ts.Check(err)
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	pub, err := topic.NewPublisher(ctx, p, args[0], &topic.PublisherOptions[[]byte]{Depth: 64, Latched: strings.HasPrefix(args[0], "latched")})
+	ts.Check(err)
+	ts.Check(pub.WaitSubscribers(ctx, 1))
+	payload := make([]byte, size)
+	for i := range payload {
+		payload[i] = byte(i * i >> 7)
+	}
+	for range count {
+		_, err := pub.Publish(ctx, payload)
+		ts.Check(err)
+		time.Sleep(interval)
+	}
+}
+
+// await PATTERN N waits until so many files match.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await PATTERN N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		files, err := filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+		if len(files) == n {
+			return
+		}
+		if time.Since(begin) > time.Minute {
+			ts.Fatalf("%d files match %s: %v", len(files), args[0], files)
+		}
 	}
 }

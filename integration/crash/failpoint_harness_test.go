@@ -14,7 +14,7 @@ import (
 )
 
 func failpointRoles() []harness.Role {
-	return []harness.Role{harness.RoleOf(runVictim), harness.RoleOf(runSteady), harness.RoleOf(runAccounting), harness.RoleOf(joinLate)}
+	return []harness.Role{harness.RoleOf(runVictim), harness.RoleOf(runSteady), harness.RoleOf(runAccounting), harness.RoleOf(joinLate), harness.RoleOf(runCallVictim)}
 }
 
 // subscriptions is how many subscriptions the accounting subscriber has on "load".

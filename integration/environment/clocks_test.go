@@ -26,10 +26,16 @@ func TestWallClock_NothingInTheCoreDependsOnIt(t *testing.T) {
 		"topic/join_receive.go": {"Unix"},
 
 		// These are not of a time, but of a duration that is shown, of a number, and of a file.
-		"doctor/readers.go":                    {"Round"},
-		"cmd/shmmon/internal/command/rates.go": {"Round"},
-		"record/mcapfile/output.go":            {"Truncate"},
-		"record/destination.go":                {"Truncate", "Truncate"},
+		"doctor/readers.go":                       {"Round"},
+		"cmd/shmmon/internal/command/rates.go":    {"Round"},
+		"cmd/shmmon/internal/command/root.go":     {"Clock", "Unix"}, // shows stamps as times
+		"cmd/shmmon/internal/metrics/families.go": {"UnixMilli"},     // times of a metric are wall-clock times
+		"record/control/client.go":                {"Unix"},          // a deadline in the past
+		"record/edit/edit.go":                     {"UnixNano"},      // log times of a recording are wall-clock times, here and below
+		"record/playwindow.go":                    {"UnixNano"},
+		"record/steering.go":                      {"UnixNano"},
+		"record/mcapfile/output.go":               {"UnixNano", "Truncate", "Truncate"},
+		"record/destination.go":                   {"Truncate", "Truncate"},
 	}
 	numbers := []string{"Unix", "UnixMilli", "UnixMicro", "UnixNano", "Round", "Truncate", "Date", "Clock", "Hour", "Minute", "Second", "Gettimeofday"}
 	found := map[string][]string{}

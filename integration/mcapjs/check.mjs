@@ -75,9 +75,20 @@ async function byIndex(path, decompressHandlers) {
     for await (const m of reader.readMetadata()) {
       metadata[m.name] = Object.fromEntries(m.metadata);
     }
+    const attachments = {};
+    let attachmentsError = "";
+    try {
+      for await (const a of reader.readAttachments({ validateCrcs: true })) {
+        attachments[a.name] = `${a.mediaType} ${a.logTime} ${a.createTime} ${createHash("sha256").update(a.data).digest("hex")}`;
+      }
+    } catch (error) {
+      attachmentsError = error.message;
+    }
     return {
       ...summary.toJSON(),
       metadata,
+      attachments,
+      attachmentsError,
       chunks: reader.chunkIndexes.length,
       statistics: { messages: Number(s.messageCount), channels: s.channelCount, schemas: s.schemaCount, chunks: s.chunkCount, start: String(s.messageStartTime), end: String(s.messageEndTime) },
     };

@@ -47,9 +47,11 @@ type report struct {
 	} `json:"stream"`
 	Index struct {
 		figures
-		Metadata   map[string]map[string]string `json:"metadata"`
-		Chunks     int                          `json:"chunks"`
-		Statistics struct {
+		Metadata         map[string]map[string]string `json:"metadata"`
+		Attachments      map[string]string            `json:"attachments"`
+		AttachmentsError string                       `json:"attachmentsError"`
+		Chunks           int                          `json:"chunks"`
+		Statistics       struct {
 			Messages int    `json:"messages"`
 			Channels int    `json:"channels"`
 			Schemas  int    `json:"schemas"`

@@ -152,8 +152,8 @@ func TestEveryTableOfTheDocumentIsChecked(t *testing.T) {
 			t.Errorf("the document has tables of %s, which has no test that compares them: %v", pkg, err)
 		}
 	}
-	if len(d.packages) != 4 {
-		t.Errorf("the document has tables of %q, want four packages", d.packages)
+	if len(d.packages) != 5 {
+		t.Errorf("the document has tables of %q, want five packages", d.packages)
 	}
 }
 

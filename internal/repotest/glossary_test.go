@@ -14,18 +14,21 @@ import (
 
 // plainWords are the words of exported identifiers that are plain English, Go or computing, and so need no entry in the glossary.
 func plainWords() []string {
-	return strings.Fields(`a access added append at b bytes c cbor check checker close closed commit compare compressed compression conflict copy corrupt
-		damage decode default died difference dir discard drop duration elapsed end ended equal err error exclude executable expired
-		file first forbidden force from full gone handle held id include info initial input interval is join joined json kind large
-		largest left library limit list logger long loop mapped mapping max memory met min mismatch missed msg name new next no of ok
-		only options order out p pack partner path pid play profile progress publish queue rate raw read reason receive received
-		release removed rename reset rule size smallest space spread start started string summary sync time timeout to tolerance too
-		total try unavailable uncompressed undecodable unwrap used v value wait waiting what within write`)
+	return strings.Fields(`a access added after answer append at b before behind bucket by bytes c cache cbor check checker clock close
+		closed command commands commit compare complete compressed compression conflict copy corrupt damage decode default delay delete
+		deleted died difference dir discard disk drop duration elapsed end ended equal err error every exclude executable expired
+		falling file first forbidden force free from full gone handle held id in include info initial input interval is join joined json
+		keeping kind large largest late left length level library limit list logger long loop losing mapped mapping max memory met min
+		mismatch missed msg name never new next no numbered of offset ok oldest on only options order original out overflow p pack parse
+		partner passes path pause paused pid play played playing position prefix private profile progress publish queue rate raw read
+		reason receive received recorded recorder redact release removed rename reset resume rule seek size skip skipped slow smallest
+		space split spread start started status stop string summary sync throttled time timeout to tolerance too total try unavailable
+		uncompressed undecodable unwrap up used v value verification verify wait waiting what within write written`)
 }
 
 const (
 	glossaryFile     = "docs/glossary.md"
-	maxGlossaryWords = 1150
+	maxGlossaryWords = 1600
 )
 
 // A glossaryEntry is one row of the glossary.
@@ -155,7 +158,9 @@ func TestGlossary_CanFail(t *testing.T) {
 }
 
 const (
-	maxDocsWords = 22000
+	// What moves samples has 22,000 words. Services, recorder and monitor have a page of 1,500 words each, and as many for what the
+	// other pages say of them.
+	maxDocsWords = 22000 + 4*1500
 	minPictures  = 3
 )
 

@@ -136,9 +136,10 @@ func layers() map[string]int {
 	return map[string]int{
 		"internal": 0,
 		"registry": 1, "shmtransport": 1, "serde": 1,
-		"topic": 2, "doctor": 3, "record": 3, "messages": 3,
-		"cmd": 4, "samples": 4,
-		"integration": 5, "bench": 5, "model": 5,
+		"topic": 2, "service": 3, "doctor": 3, "record": 3, "messages": 3,
+		"param": 4,
+		"cmd":   5, "samples": 5,
+		"integration": 6, "bench": 6, "model": 6,
 	}
 }
 

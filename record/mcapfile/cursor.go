@@ -75,3 +75,8 @@ func (c *cursor) strings() map[string]string {
 	}
 	return m
 }
+
+// appendText appends the length and the bytes of a text.
+func appendText(b []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 
 	"github.com/foxglove/mcap/go/mcap"
 )
@@ -81,33 +80,6 @@ func (r *Reader) summaryStart() (int64, bool) {
 	return r.part.base + int64(start), true
 }
 
-func (r *Reader) attachment() error {
-	r.part.counts.attachments++
-	r.stats.Attachments++
-	from := r.pos - int64(r.rest)
-	need, ok := r.file.measure(r.at.off, mcap.OpAttachment, r.rest)
-	if !ok {
-		return io.ErrUnexpectedEOF
-	}
-	if r.skipAttachments {
-		return nil
-	}
-	to := from + int64(need) - 4
-	b, err := r.file.at(to, 4)
-	if err != nil {
-		return err
-	}
-	want := binary.LittleEndian.Uint32(b)
-	if want == 0 {
-		return nil
-	}
-	got, err := r.file.sumOf(from, to)
-	if err == nil && got != want {
-		err = errSum
-	}
-	return err
-}
-
 func (r *Reader) dataEnd() error {
 	if r.part.tail > 0 {
 		return nil
@@ -116,6 +88,9 @@ func (r *Reader) dataEnd() error {
 	c := cursor{}
 	c.b, c.err = r.take(4)
 	want := c.uint32()
+	if r.check != nil {
+		r.check.dataEnd(r, want)
+	}
 	if c.err != nil || want == 0 || !r.part.sum.known || r.part.damaged {
 		return c.err
 	}
@@ -130,6 +105,11 @@ func (r *Reader) dataEnd() error {
 
 // statistics compares the records that were read with the counts in the file.
 func (r *Reader) statistics() error {
+	if r.check != nil {
+		if err := r.check.statistics(r); err != nil {
+			return err
+		}
+	}
 	c := cursor{}
 	c.b, c.err = r.take(8 + 2 + 4 + 4 + 4 + 4)
 	messages := c.uint64()
@@ -159,6 +139,9 @@ func (r *Reader) footer() error {
 		return err
 	}
 	start, want := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[16:])
+	if r.check != nil {
+		r.check.footer(r, start, binary.LittleEndian.Uint64(b[8:]))
+	}
 	end := r.pos
 	is, err := r.isMagic(end)
 	if err != nil {
@@ -166,6 +149,9 @@ func (r *Reader) footer() error {
 	}
 	if !is {
 		return &TruncatedError{Offset: r.at.off, Reason: "the magic at the end is missing"}
+	}
+	if r.part.tail == 0 && !r.part.damaged {
+		r.note(mcap.OpFooter, &InvalidRecordError{Offset: r.at.off, Record: "the end of the data section before the footer", Err: errors.New("it is missing")})
 	}
 	if r.part.sumError != nil {
 		r.note(mcap.OpFooter, r.part.sumError)

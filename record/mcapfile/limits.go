@@ -64,7 +64,7 @@ type budget struct {
 // recordCost is the memory for keeping a record in addition to its bytes, also in the program that uses it. entryCost is
 // that of a map entry.
 const (
-	recordCost = 1 << 10
+	recordCost = 1280
 	entryCost  = 128
 )
 

@@ -5,6 +5,9 @@ import "github.com/foxglove/mcap/go/mcap"
 // mostMetadata is the number of bytes of metadata after which a chunk is written.
 const mostMetadata = 256 << 10
 
+// rangeCost is the usual number of bytes of the metadata of a range.
+const rangeCost = 200
+
 // PutMetadata puts a value into the metadata record before the chunk that takes the next message. Each chunk has one such
 // record per name. The last value of a key applies.
 func (w *Writer) PutMetadata(name, key, value string) {
@@ -21,18 +24,28 @@ func (w *Writer) PutMetadata(name, key, value string) {
 }
 
 func (c *chunk) putMetadata(name, key, value string) {
-	var record *mcap.Metadata
-	for _, m := range c.metadata {
+	c.metadata = putMetadata(c.metadata, name, key, value)
+	c.values += len(key) + len(value)
+}
+
+// putMetadata puts a value into the record of its name.
+func putMetadata(records []*mcap.Metadata, name, key, value string) []*mcap.Metadata {
+	for _, m := range records {
 		if m.Name == name {
-			record = m
+			m.Metadata[key] = value
+			return records
 		}
 	}
-	if record == nil {
-		record = &mcap.Metadata{Name: name, Metadata: make(map[string]string)}
-		c.metadata = append(c.metadata, record)
+	return append(records, &mcap.Metadata{Name: name, Metadata: map[string]string{key: value}})
+}
+
+func (c *chunk) has(name, key string) bool {
+	for _, m := range c.metadata {
+		if _, ok := m.Metadata[key]; ok && m.Name == name {
+			return true
+		}
 	}
-	record.Metadata[key] = value
-	c.values += len(key) + len(value)
+	return false
 }
 
 // Cut ends the current chunk. Later records are in the next chunk.
@@ -42,13 +55,4 @@ func (w *Writer) Cut() {
 	if !w.closing {
 		w.cut()
 	}
-}
-
-// declareUnused puts the channels without messages into the current chunk.
-func (w *Writer) declareUnused() {
-	for _, ch := range w.unusedChannels {
-		// declare fails only if there is no room for the schema; AddChannel has reserved it.
-		_ = w.declare(w.current, ch)
-	}
-	w.unusedChannels = nil
 }

@@ -77,7 +77,7 @@ func TestWriter_MetadataStandsBeforeItsChunk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []any{
-		"m", map[string]string{"1": "last", "2": "y"}, "n", map[string]string{"1": "x"}, "chunk",
+		"m", map[string]string{"1": "last", "2": "y"}, "n", map[string]string{"1": "x"}, "channel a", "chunk",
 		"m", map[string]string{"3": "z"}, "chunk",
 		"n", map[string]string{"4": "behind the messages"}, "end", map[string]string{"k": "v"},
 	}

@@ -23,14 +23,33 @@ func (p *Plan) InOrder() iter.Seq2[Message, error] {
 // payload and waits until the caller may hold so many more bytes. A large message is read into memory only after that. If
 // room returns false, the iteration ends.
 func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error] {
+	return p.InOrderFrom(0, room)
+}
+
+// InOrderFrom is InOrderWithin without the blocks whose times are all before from. Messages before from may come nevertheless.
+func (p *Plan) InOrderFrom(from uint64, room func(bytes int) bool) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		o := ordered{plan: p, walker: newWalker(p.src, p.size, p.limits), room: room}
-		rest := p.blocks
-		for len(rest) > 0 || len(o.open) > 0 {
-			// A block with the same first time as the open block may precede it in the file.
-			for len(rest) > 0 && (len(o.open) == 0 || rest[0].first <= o.open[0].time) {
-				heap.Push(&o.open, &openBlock{block: &rest[0], time: rest[0].first})
-				rest = rest[1:]
+		o := ordered{plan: p, walker: newWalker(p.src, p.size, p.limits), room: room, waiting: make([]openBlock, 0, len(p.blocks))}
+		for i := range p.blocks {
+			if p.blocks[i].last >= from {
+				o.waiting = append(o.waiting, openBlock{block: &p.blocks[i], time: p.blocks[i].first})
+			}
+		}
+		o.findOverlap()
+		for len(o.waiting) > 0 || len(o.open) > 0 {
+			o.admit()
+			if b := o.open[0]; b.indexed {
+				if err := o.loadIndexed(b); err != nil {
+					yield(Message{}, err)
+					return
+				}
+				continue
+			}
+			if o.overlap != nil && o.open[0].last >= o.overlap.time {
+				if !o.pass(yield) {
+					return
+				}
+				continue
 			}
 			m, ok, err := o.next()
 			if !ok && err == nil || !yield(m, err) || err != nil {
@@ -40,15 +59,16 @@ func (p *Plan) InOrderWithin(room func(bytes int) bool) iter.Seq2[Message, error
 	}
 }
 
-// ordered merges the open blocks by log time.
+// ordered merges the open blocks by log time. All of them fit into memory: where more blocks overlap, a pass takes the messages.
 type ordered struct {
 	walker
 	plan    *Plan
 	room    func(int) bool
 	open    blockHeap
-	loaded  []*openBlock // blocks in memory
-	held    uint64       // bytes of them
-	evicted bool         // not all open blocks are in memory
+	waiting []openBlock // not open, by the time of the next message
+	overlap *openBlock  // the first waiting one that does not fit into memory beside those that are open then; nil = none
+	last    key         // of the last message returned
+	pick    selection
 }
 
 // An openBlock is a block with remaining messages.
@@ -58,7 +78,6 @@ type openBlock struct {
 	done    uint32  // messages returned
 	entries []entry // remaining, by log time; nil when the block is not in memory
 	data    []byte
-	size    uint64
 }
 
 type entry struct {
@@ -69,6 +88,54 @@ type entry struct {
 
 const entrySize = 16
 
+// A key is the place of a message in the order by log time, and of equal ones by position.
+type key struct {
+	time uint64
+	from position // of its block
+	off  uint32   // in the data of its block
+}
+
+func (k key) compare(o key) int {
+	return cmp.Or(cmp.Compare(k.time, o.time), k.from.compare(o.from), cmp.Compare(k.off, o.off))
+}
+
+// isLarge reports whether a block is a single message that is read only when it is due.
+func (o *ordered) isLarge(b *block) bool { return b.bytes > o.limits.block }
+
+// size returns the memory that an open block needs.
+func (o *ordered) size(b *block) uint64 {
+	if o.isLarge(b) {
+		return 0
+	}
+	return b.bytes + uint64(b.messages)*entrySize
+}
+
+// findOverlap finds the first block that does not fit into memory. Nothing is open.
+func (o *ordered) findOverlap() {
+	var open endHeap
+	held := uint64(0)
+	for i := range o.waiting {
+		b := &o.waiting[i]
+		for len(open) > 0 && open[0].last < b.time {
+			held -= o.size(heap.Pop(&open).(*block))
+		}
+		heap.Push(&open, b.block)
+		if held += o.size(b.block); held > o.limits.open && len(open) > 1 {
+			o.overlap = b
+			return
+		}
+	}
+	o.overlap = nil
+}
+
+// admit opens the blocks that may have the next message. A block with the same time as the open one may precede it in the file.
+func (o *ordered) admit() {
+	for len(o.waiting) > 0 && (len(o.open) == 0 || o.waiting[0].time <= o.open[0].time) {
+		heap.Push(&o.open, &o.waiting[0])
+		o.waiting = o.waiting[1:]
+	}
+}
+
 func (o *ordered) changed(b *openBlock) error {
 	return fmt.Errorf("read the block at byte %d again: the file was changed meanwhile", b.from.off)
 }
@@ -76,8 +143,7 @@ func (o *ordered) changed(b *openBlock) error {
 // next returns the earliest message of the open blocks. It returns false if room refused it.
 func (o *ordered) next() (Message, bool, error) {
 	b := o.open[0]
-	// A large block has one message.
-	large := b.bytes > o.limits.block
+	large := o.isLarge(b.block)
 	if large && !o.room(int(b.bytes-messageHead)) {
 		return Message{}, false, nil
 	}
@@ -87,20 +153,16 @@ func (o *ordered) next() (Message, bool, error) {
 		}
 	}
 	e := b.entries[0]
-	body := b.data[e.off : uint64(e.off)+uint64(e.len)]
-	var m Message
-	if b.defs.parseMessage(body, &m) != nil {
-		return Message{}, false, o.changed(b)
+	m, err := o.message(b, b.data[e.off:uint64(e.off)+uint64(e.len)])
+	if err != nil {
+		return m, false, err
 	}
-	m.Data = slices.Clip(body[messageHead:])
-	if o.evicted && !large {
-		m.Data = slices.Clone(m.Data) // a reference would keep the block in memory
-	}
+	o.last = key{e.time, b.from, e.off}
 	b.entries = b.entries[1:]
 	b.done++
 	if len(b.entries) == 0 {
 		heap.Pop(&o.open)
-		o.unload(b)
+		b.entries, b.data = nil, nil
 	} else {
 		b.time = b.entries[0].time
 		heap.Fix(&o.open, 0)
@@ -108,22 +170,54 @@ func (o *ordered) next() (Message, bool, error) {
 	return m, large || o.room(len(m.Data)), nil
 }
 
+// message returns the message whose record has this body.
+func (o *ordered) message(b *openBlock, body []byte) (m Message, err error) {
+	if b.defs.parseMessage(body, &m) != nil {
+		return m, o.changed(b)
+	}
+	m.Data = slices.Clip(body[messageHead:])
+	return m, nil
+}
+
 // largeBlock is the size from which garbage is collected before a block is loaded, because the previous block is probably
 // garbage.
 const largeBlock = 16 << 20
 
-// load reads a block and evicts others if the memory is exceeded.
+// load reads a block.
 func (o *ordered) load(b *openBlock) error {
-	b.size = b.bytes + uint64(b.messages)*entrySize
-	o.makeRoom(b)
 	if b.bytes >= largeBlock {
 		runtime.GC()
 	}
 	data := make([]byte, 0, b.bytes)
 	entries := make([]entry, 0, b.messages)
 	sorted := true
+	err := o.each(b, func(e entry, head []byte) error {
+		data = append(data, head...)[:e.off+e.len]
+		if i := len(entries); i > 0 && entries[i-1].time > e.time {
+			sorted = false
+		}
+		entries = append(entries, e)
+		return o.read(data[e.off+messageHead:])
+	})
+	if err != nil {
+		return err
+	}
+	if !sorted {
+		slices.SortStableFunc(entries, func(x, y entry) int { return cmp.Compare(x.time, y.time) })
+	}
+	b.data, b.entries = data, entries[b.done:]
+	if b.entries[0].time != b.time {
+		return o.changed(b)
+	}
+	return nil
+}
+
+// each calls fn with the messages of a block, in the order of the file, and with the heads of their records. The payload is
+// the next to be read. The offsets are those in the data of the block.
+func (o *ordered) each(b *openBlock, fn func(e entry, head []byte) error) error {
 	o.approach(b.from)
-	for len(entries) < int(b.messages) {
+	off := uint64(0)
+	for n := uint32(0); n < b.messages; {
 		op, err := o.step()
 		if err != nil {
 			return o.failed(b, err)
@@ -142,31 +236,19 @@ func (o *ordered) load(b *openBlock) error {
 		if !o.plan.keep[m.Channel] {
 			continue
 		}
-		off, n := len(data), o.rest
-		if n > uint64(cap(data)-off) || messageHead > uint64(cap(data)-off)-n {
+		if o.rest > b.bytes-off || messageHead > b.bytes-off-o.rest {
 			return o.changed(b)
 		}
-		data = append(data, head...)[:off+messageHead+int(n)]
-		if err := o.read(data[off+messageHead:]); err != nil {
+		length := messageHead + o.rest
+		if err := fn(entry{o.plan.time(&m), uint32(off), uint32(length)}, head); err != nil {
 			return o.failed(b, err)
 		}
-		if i := len(entries); i > 0 && entries[i-1].time > m.LogTime {
-			sorted = false
-		}
-		entries = append(entries, entry{m.LogTime, uint32(off), uint32(len(data) - off)})
+		off += length
+		n++
 	}
-	if uint64(len(data)) != b.bytes {
+	if off != b.bytes {
 		return o.changed(b)
 	}
-	if !sorted {
-		slices.SortStableFunc(entries, func(x, y entry) int { return cmp.Compare(x.time, y.time) })
-	}
-	b.data, b.entries = data, entries[b.done:]
-	if b.entries[0].time != b.time {
-		return o.changed(b)
-	}
-	o.held += b.size
-	o.loaded = append(o.loaded, b)
 	return nil
 }
 
@@ -206,25 +288,6 @@ func (o *ordered) step() (mcap.OpCode, error) {
 	return op, o.enter(&h, true)
 }
 
-// makeRoom evicts the blocks that are needed last. It evicts a few more than necessary, so as not to run for every block.
-func (o *ordered) makeRoom(b *openBlock) {
-	if len(o.loaded) == 0 || o.held+b.size <= o.limits.open {
-		return
-	}
-	o.evicted = true
-	slices.SortFunc(o.loaded, func(x, y *openBlock) int { return cmp.Compare(y.time, x.time) })
-	for len(o.loaded) > 0 && o.held+b.size > o.limits.open/2 {
-		o.unload(o.loaded[0])
-	}
-}
-
-func (o *ordered) unload(b *openBlock) {
-	b.entries, b.data = nil, nil
-	o.held -= b.size
-	i := slices.Index(o.loaded, b)
-	o.loaded = slices.Delete(o.loaded, i, i+1)
-}
-
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.off, q.off), cmp.Compare(p.in, q.in))
 }
@@ -239,6 +302,20 @@ func (h blockHeap) Less(i, j int) bool {
 func (h blockHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *blockHeap) Push(x any)   { *h = append(*h, x.(*openBlock)) }
 func (h *blockHeap) Pop() any {
+	old := *h
+	b := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return b
+}
+
+// An endHeap has the block that ends first at its beginning.
+type endHeap []*block
+
+func (h endHeap) Len() int           { return len(h) }
+func (h endHeap) Less(i, j int) bool { return h[i].last < h[j].last }
+func (h endHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *endHeap) Push(x any)        { *h = append(*h, x.(*block)) }
+func (h *endHeap) Pop() any {
 	old := *h
 	b := old[len(old)-1]
 	*h = old[:len(old)-1]

@@ -31,8 +31,10 @@ type Reader struct {
 	payload  []byte // of the last returned message, if it is not in memory elsewhere
 	// skipAttachments avoids reading attachments, unless the CRC of the file requires it.
 	skipAttachments bool
-	pending         []error // to be returned
-	err             error   // final
+	salvages        bool     // messages of a chunk that is cut off are returned
+	check           *checker // of Check, nil otherwise
+	pending         []error  // to be returned
+	err             error    // final
 }
 
 // errEnd marks the regular end of the last part.
@@ -59,8 +61,8 @@ type counts struct{ messages, attachments, metadata, chunks uint64 }
 type Stats struct {
 	Profile     string
 	Library     string
-	Attachments uint64
-	Metadata    []Metadata // as many as Limits allow
+	Attachments []AttachmentInfo // without their content; as many as Limits allow
+	Metadata    []Metadata       // likewise
 	Chunks      map[string]ChunkStats
 	Files       int  // number of concatenated MCAP files, mostly 1
 	Closed      bool // every concatenated file has its regular end
@@ -107,11 +109,20 @@ func (r *Reader) begin(base int64) {
 	r.part = part{base: base, defs: newDefinitions(), sum: newChecksum(base)}
 	r.part.sum.known = r.mayHaveChecksum()
 	r.stats.Files++
+	if r.check != nil {
+		r.check.beginPart(base)
+	}
 	r.seek(base + int64(len(mcap.Magic)))
 }
 
 // Stats returns the statistics of the file so far. Closed is valid after the end of the file.
 func (r *Reader) Stats() Stats { return r.stats }
+
+// Attachments returns the attachments read so far, without those whose CRC is wrong.
+func (r *Reader) Attachments() []AttachmentInfo { return r.stats.Attachments }
+
+// Position returns the offset in the file up to which it has been read.
+func (r *Reader) Position() int64 { return r.pos }
 
 // Metadata returns the metadata records read so far.
 func (r *Reader) Metadata() []Metadata { return r.stats.Metadata }
@@ -192,6 +203,9 @@ func (r *Reader) Skim(m *Message) (size uint64, err error) {
 		}
 		if err == nil && op == mcap.OpMessage {
 			r.part.counts.messages++
+			if r.check != nil {
+				r.check.message(m, r.at, r.inChunk)
+			}
 			return r.rest, nil
 		}
 		if err != nil {
@@ -204,6 +218,10 @@ func (r *Reader) Skim(m *Message) (size uint64, err error) {
 func (r *Reader) note(op mcap.OpCode, err error) {
 	var limit *MemoryLimitError
 	switch {
+	case r.cut && !errors.Is(err, errRead):
+		r.err = &TruncatedError{Offset: r.at.off, Reason: "a chunk record is cut off"}
+		r.stats.Closed = false
+		return
 	case errors.As(err, &limit):
 		limit.Offset = r.at.off
 		r.part.damaged = true
@@ -271,6 +289,9 @@ func (r *Reader) record(op mcap.OpCode, m *Message) error {
 	case mcap.OpFooter:
 		return r.footer()
 	}
+	if r.check != nil {
+		return r.check.other(r, op)
+	}
 	return nil
 }
 
@@ -305,6 +326,9 @@ func (r *Reader) header() error {
 		c.err = r.kept.take(uint64(len(profile) + len(library)))
 		r.stats.Profile, r.stats.Library = profile, library
 	}
+	if r.check != nil && c.err == nil {
+		r.check.header(r.at.off, profile, library)
+	}
 	return c.err
 }
 
@@ -327,12 +351,18 @@ func (r *Reader) metadata() error {
 	}
 	r.stats.Metadata = append(r.stats.Metadata, m)
 	r.part.counts.metadata++
+	if r.check != nil {
+		r.check.place(r, mcap.OpMetadata, placed{name: m.Name})
+	}
 	return nil
 }
 
 // open enters a chunk: its records are the next ones.
 func (r *Reader) open() error {
 	r.part.chunked = true
+	if r.cut {
+		return r.openCut()
+	}
 	h, err := r.chunkHead()
 	if err != nil {
 		return err
@@ -354,5 +384,8 @@ func (r *Reader) open() error {
 	s.Compressed += h.packed
 	s.Uncompressed += h.size
 	r.stats.Chunks[name] = s
+	if r.check != nil {
+		r.check.chunk(r, &h)
+	}
 	return nil
 }

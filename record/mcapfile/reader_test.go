@@ -91,7 +91,7 @@ func TestReader_FilesOfOtherTools(t *testing.T) {
 				t.Fatalf("%v, %v", err, plan.Damage)
 			}
 			s := plan.Stats
-			if s.Profile != "ros2" || s.Attachments != 1 || len(s.Metadata) != 1 || s.Metadata[0].Values["k"] != "v" || !s.Closed {
+			if s.Profile != "ros2" || len(s.Attachments) != 1 || len(s.Metadata) != 1 || s.Metadata[0].Values["k"] != "v" || !s.Closed {
 				t.Errorf("%+v", s)
 			}
 		})

@@ -87,6 +87,10 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 		from = r.part.suspect
 	}
 	r.seek(at)
+	if r.salvages && r.isCutChunk(at) {
+		r.at, r.rest, r.pos, r.cut = position{off: at}, r.file.left(at+recordHead), r.file.size, true
+		return mcap.OpChunk, nil
+	}
 	to, found, err := r.nextSound(from)
 	if err != nil {
 		return 0, shrunk(at, err)

@@ -14,6 +14,7 @@ import (
 
 // A chunkHead is a chunk record without the records in it.
 type chunkHead struct {
+	start, end  uint64 // log times
 	size        uint64 // uncompressed
 	crc         uint32 // 0 = unknown
 	compression string

@@ -29,6 +29,7 @@ type walker struct {
 	at      position // of the current record
 	rest    uint64   // remaining bytes of the current record
 	inChunk bool     // the current record is in a chunk
+	cut     bool     // the current chunk lacks its end
 	chunk   records
 }
 
@@ -119,8 +120,8 @@ func (w *walker) chunkHead() (h chunkHead, err error) {
 	if err != nil {
 		return h, err
 	}
-	c := cursor{b: b[16:]}
-	h.size, h.crc = c.uint64(), c.uint32()
+	c := cursor{b: b}
+	h.start, h.end, h.size, h.crc = c.uint64(), c.uint64(), c.uint64(), c.uint32()
 	name := c.uint32()
 	if name > longestCompression {
 		return h, fmt.Errorf("the name of its compression has %d bytes", name)
@@ -129,7 +130,7 @@ func (w *walker) chunkHead() (h chunkHead, err error) {
 		return h, err
 	}
 	h.compression, h.packed = string(b[:name]), binary.LittleEndian.Uint64(b[name:])
-	if h.packed > w.rest {
+	if h.packed > w.rest && !w.cut {
 		return h, io.ErrUnexpectedEOF
 	}
 	return h, nil

@@ -1,6 +1,7 @@
 package mcapfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ type window struct {
 	size int64
 	off  int64 // of buf
 	buf  []byte
+	// least is the number of bytes read at once; 0 = windowSize.
+	least uint64
 }
 
 const windowSize = 64 << 10
@@ -29,7 +32,7 @@ func (w *window) at(pos int64, n uint64) ([]byte, error) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if pos < w.off || pos+int64(n) > w.off+int64(len(w.buf)) {
-		want := min(max(n, windowSize), w.left(pos))
+		want := min(max(n, cmp.Or(w.least, windowSize)), w.left(pos))
 		if uint64(cap(w.buf)) < want || cap(w.buf) > blockSize {
 			w.buf = make([]byte, want)
 		}

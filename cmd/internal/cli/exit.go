@@ -56,6 +56,11 @@ func (e *unwellError) Error() string { return e.what }
 // Unwellf says what was found.
 func Unwellf(format string, args ...any) error { return &unwellError{fmt.Sprintf(format, args...)} }
 
+// Complete reports whether a command that returns err printed its result: err is nil, or of Lossyf or Unwellf.
+func Complete(err error) bool {
+	return err == nil || errors.As(err, new(*lossyError)) || errors.As(err, new(*unwellError))
+}
+
 // ErrInterrupted is how a command ends that was not done yet.
 var ErrInterrupted = errors.New("interrupted")
 

@@ -104,6 +104,7 @@ func IsTerminal(f *os.File) bool { return term.IsTerminal(f.Fd()) }
 
 // equip adds to the commands what they all have.
 func (a *App) equip(root *cobra.Command) {
+	root.Version = version()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(flagError)

@@ -22,7 +22,13 @@ func Command(path, dir string, args ...string) *exec.Cmd {
 // otherwise.
 func BuildTests(t testing.TB, path string, env ...string) {
 	t.Helper()
-	build(t, env, "test", "-c", "-o", path, ".")
+	build(t, env, "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", path, ".")
+}
+
+// BuildFile builds the program of one source file, for this machine unless env says otherwise.
+func BuildFile(t testing.TB, path, source string, env ...string) {
+	t.Helper()
+	build(t, env, "build", "-o", path, source)
 }
 
 // BuildTool builds a command of this repository and returns its path.

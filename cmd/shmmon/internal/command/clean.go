@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,33 +34,35 @@ this is for a domain that is not in use any more. Files of the living are never 
 			case err != nil:
 				err = fmt.Errorf("not everything is what shmbus leaves; look at it and remove it by hand:\n%w", err)
 			}
-			if a.JSON {
-				if names == nil {
-					names = []string{}
-				}
-				if e := a.Document(struct {
-					Domain string   `json:"domain"`
-					Exists bool     `json:"exists"`
-					DryRun bool     `json:"dry_run"`
-					Files  []string `json:"files"`
-				}{dir, !missing, dry, names}); e != nil {
-					return e
-				}
-				return err
+			type fileRow struct {
+				File string `json:"file"`
+			}
+			rows := make([]fileRow, len(names))
+			for i, n := range names {
+				rows[i].File = n
 			}
 			verb := "removed"
 			if dry {
 				verb = "would remove"
 			}
+			var b strings.Builder
 			for _, n := range names {
-				fmt.Fprintf(a.Stdout, "%s %s\n", verb, text.Escape(n))
+				fmt.Fprintf(&b, "%s %s\n", verb, text.Escape(n))
 			}
 			if len(names) == 0 && err == nil {
-				fmt.Fprintf(a.Stdout, "nothing to remove in %s\n", text.Escape(dir+whether(dir)))
+				fmt.Fprintf(&b, "nothing to remove in %s\n", text.Escape(dir+whether(dir)))
+			}
+			if e := a.print(table(struct {
+				Domain string   `json:"domain"`
+				Exists bool     `json:"exists"`
+				DryRun bool     `json:"dry_run"`
+				Files  []string `json:"files"`
+			}{dir, !missing, dry, append([]string{}, names...)}, rows, texts(b.String()))); e != nil {
+				return e
 			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "only name the files")
-	return cmd
+	return a.tabular(cmd)
 }

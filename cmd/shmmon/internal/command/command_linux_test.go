@@ -111,15 +111,14 @@ func TestInfo_StaleAndFiltered(t *testing.T) {
 	for _, f := range []registry.SubscriptionStats{{Messages: 1}, {Messages: 1, Stale: 23}, {Messages: 1, Stale: 23, Filtered: 45}} {
 		out.Reset()
 		topic := watch.Topic{Name: "x", Stale: f.Stale, FilteredShared: f.Filtered, Subscribers: []watch.Subscriber{{Stats: f}}}
-		if err := a.infoText(topic, 1); err != nil {
-			t.Fatal(err)
-		}
+		out.WriteString(infoText(topic, 1))
 		text := fmt.Sprintf("%d stale, %d filtered", f.Stale, f.Filtered)
 		if got := strings.Contains(out.String(), text); got != (f.Stale > 0) {
 			t.Errorf("%q: %v\n%s", text, got, out.String())
 		}
 		out.Reset()
-		if err := a.infoJSON(topic, 1, "d"); err != nil {
+		a.JSON = true
+		if err := a.print(infoResult(topic, 1, "d")); err != nil {
 			t.Fatal(err)
 		}
 		var report struct {

@@ -71,43 +71,38 @@ Exit codes: 0 nothing or notes only, 1 the domain could not be examined, 2 wrong
   shmmon doctor --sample 10s
   shmmon doctor --json | jq -r '.findings[] | select(.severity == "problem") | .what'`,
 		Args: cli.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if sample < doctor.MinSample || sample > doctor.MaxSample {
-				return cli.Usagef(cmd, "--sample %v is not between %v and 1h", sample, doctor.MinSample)
-			}
-			dir, err := a.DomainDir()
-			if err != nil {
-				return err
-			}
-			r, err := doctor.Examine(cmd.Context(), dir, &doctor.Options{Sample: sample})
-			switch {
-			case cmd.Context().Err() != nil:
-				return cli.ErrInterrupted
-			case err != nil:
-				return err
-			}
-			if a.JSON {
-				err = a.doctorJSON(r)
-			} else {
-				err = a.doctorText(r)
-			}
-			if n := r.Count(doctor.Problem) + r.Count(doctor.Warning); err == nil && n > 0 {
-				err = cli.Unwellf("%s and %s in %s", text.Many(uint64(r.Count(doctor.Problem)), "problem"),
-					text.Many(uint64(r.Count(doctor.Warning)), "warning"), dir)
-			}
-			return err
-		},
 	}
 	cmd.Flags().DurationVar(&sample, "sample", time.Second, "how long to wait for losses and failures")
-	return cmd
+	return a.repeatable(cmd, func(cmd *cobra.Command, _ []string) error {
+		if sample < doctor.MinSample || sample > doctor.MaxSample {
+			return cli.Usagef(cmd, "--sample %v is not between %v and 1h", sample, doctor.MinSample)
+		}
+		dir, err := a.DomainDir()
+		if err != nil {
+			return err
+		}
+		r, err := doctor.Examine(cmd.Context(), dir, &doctor.Options{Sample: sample})
+		switch {
+		case cmd.Context().Err() != nil:
+			return cli.ErrInterrupted
+		case err != nil:
+			return err
+		}
+		err = a.print(doctorResult(r))
+		if n := r.Count(doctor.Problem) + r.Count(doctor.Warning); err == nil && n > 0 {
+			err = cli.Unwellf("%s and %s in %s", text.Many(uint64(r.Count(doctor.Problem)), "problem"),
+				text.Many(uint64(r.Count(doctor.Warning)), "warning"), dir)
+		}
+		return err
+	})
 }
 
-func (a *app) doctorJSON(r *doctor.Report) error {
+func doctorResult(r *doctor.Report) result {
 	findings := make([]findingReport, len(r.Findings))
 	for i, f := range r.Findings {
 		findings[i] = reportFinding(f)
 	}
-	return a.Document(struct {
+	return table(struct {
 		Domain     string           `json:"domain"`
 		Exists     bool             `json:"exists"`
 		Sample     float64          `json:"sample_s"`
@@ -120,14 +115,12 @@ func (a *app) doctorJSON(r *doctor.Report) error {
 		Notes      int              `json:"notes"`
 		Findings   []findingReport  `json:"findings"`
 	}{r.Domain, r.Exists, round(r.Sampled.Seconds()), r.Alive, r.Stopped, r.Dead, fileSystemReport(r.FileSystem),
-		r.Count(doctor.Problem), r.Count(doctor.Warning), r.Count(doctor.Note), findings})
+		r.Count(doctor.Problem), r.Count(doctor.Warning), r.Count(doctor.Note), findings}, findings, texts(doctorText(r)))
 }
 
-func (a *app) doctorText(r *doctor.Report) error {
+func doctorText(r *doctor.Report) string {
 	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, text.Escape(fmt.Sprintf(format, args...)))
-	}
+	line := func(name, format string, args ...any) { summary(&b, name, format, args...) }
 	line("domain", "%s", r.Domain)
 	if r.Exists {
 		line("processes", "%d alive, %d of them stopped; %d dead", r.Alive, r.Stopped, r.Dead)
@@ -148,8 +141,7 @@ func (a *app) doctorText(r *doctor.Report) error {
 	if len(r.Findings) == 0 {
 		b.WriteString("\nnothing is wrong\n")
 	}
-	_, err := a.Stdout.Write([]byte(b.String()))
-	return err
+	return b.String()
 }
 
 func fileSystemText(f doctor.FileSystem) string {

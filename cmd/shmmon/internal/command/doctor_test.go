@@ -2,7 +2,6 @@ package command
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,16 +11,11 @@ import (
 )
 
 func TestEveryFieldOfADiagnosisIsDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../../../docs/shmmon.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, row, _ := strings.Cut(string(page), "\n| `doctor` | ")
-	row, _, _ = strings.Cut(row, "\n")
+	row := documented(t, "doctor")
 	var js strings.Builder
 	r := &doctor.Report{Domain: "/d", Exists: true, Sampled: time.Second, Findings: []doctor.Finding{
 		{Severity: doctor.Problem, Fault: doctor.Corrupt, What: "x\x1b[2J", Where: doctor.Where{Participant: 0xaa, Endpoint: 7, Topic: "t\u202e"}}}}
-	if err := (&app{App: &cli.App{Stdout: &js}}).doctorJSON(r); err != nil {
+	if err := (&app{App: &cli.App{Stdout: &js, JSON: true}}).print(doctorResult(r)); err != nil {
 		t.Fatal(err)
 	}
 	var document map[string]any
@@ -43,7 +37,7 @@ func TestEveryFieldOfADiagnosisIsDocumented(t *testing.T) {
 		t.Errorf("%v", document)
 	}
 	var text strings.Builder
-	if err := (&app{App: &cli.App{Stdout: &text}}).doctorText(r); err != nil {
+	if err := (&app{App: &cli.App{Stdout: &text}}).print(doctorResult(r)); err != nil {
 		t.Fatal(err)
 	}
 	if all := js.String() + text.String(); strings.ContainsAny(all, "\x1b\u202e") {

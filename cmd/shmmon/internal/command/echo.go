@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -69,7 +71,7 @@ does not know, have nothing to decode.`,
 	cmd.Flags().BoolVar(&o.full, "full", false, "show long arrays, texts and payloads whole")
 	cmd.Flags().StringArrayVar(&paths, "field", nil, "show only this field of each message, for example pose.position.x or points[0]; may be given several times")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for a topic that does not exist yet")
-	return cmd
+	return a.tabular(cmd)
 }
 
 type sampleReport struct {
@@ -152,7 +154,7 @@ func (a *app) incomplete(end ending) error {
 		missing = append(missing, fmt.Sprintf("%s not decoded: %v", text.Many(a.undecoded, "message"), a.firstError))
 	}
 	if end.printed > 0 {
-		missing = append(missing, a.missingFields()...)
+		missing = append(missing, a.missingFields("message")...)
 	}
 	if len(missing) == 0 {
 		return nil
@@ -177,12 +179,16 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool, end *ending)
 		return err
 	}
 	end.printed++
-	if a.JSON {
-		return a.Line(sampleReport{
+	if a.JSON || a.forms.csv {
+		r := sampleReport{
 			Topic: s.Topic(), Type: s.Type().Name, Encoding: s.Type().Encoding, Publisher: s.Publisher().String(),
 			Sequence: s.Sequence(), Time: s.Time(), Stamp: int64(s.Stamp()), Lost: s.Lost(), Size: len(payload),
-			payloadReport: a.reportPayload(s.Type(), payload, full),
-		})
+		}
+		if a.forms.csv {
+			return a.csvSample(r, s.Type(), payload, full)
+		}
+		r.payloadReport = a.reportPayload(s.Type(), payload, full)
+		return a.Line(r)
 	}
 	name := ""
 	if named {
@@ -195,4 +201,44 @@ func (a *app) printSample(s topic.Sample[[]byte], named, full bool, end *ending)
 	}
 	_, err = fmt.Fprintf(a.Stdout, "%s  %s#%d  %s\n", s.Time().Format("15:04:05.000000"), name, s.Sequence(), a.show(s.Type(), payload, full))
 	return err
+}
+
+// csvSample prints a message as a row of CSV: what is known of it, and its fields or the whole of it.
+func (a *app) csvSample(r sampleReport, kind serde.Type, payload []byte, full bool) error {
+	js, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	row, err := members(js)
+	if err != nil {
+		return err
+	}
+	parts, err := a.decode(kind, payload)
+	note := json.RawMessage("null")
+	if err != nil {
+		note, _ = json.Marshal(err.Error()) // text always has a JSON form
+	}
+	if len(a.fields) > 0 {
+		for i, f := range a.fields {
+			c := column{name: f.String()}
+			if i < len(parts) {
+				c.value = parts[i]
+			}
+			row = append(row, c)
+		}
+		return a.cells(append(row, column{"error", note}))
+	}
+	data := column{name: "data"}
+	if parts != nil {
+		data.value = parts[0]
+	}
+	hex := column{name: "hex"}
+	if parts == nil {
+		cut := payload
+		if !full && len(cut) > shortHex {
+			cut = cut[:shortHex]
+		}
+		hex.value, _ = json.Marshal(fmt.Sprintf("%x", cut))
+	}
+	return a.cells(append(row, data, hex, column{"error", note}))
 }

@@ -45,8 +45,8 @@ func (a *app) find(js json.RawMessage) ([]json.RawMessage, error) {
 		case err == nil:
 			parts[i], f.found = part, true
 			continue
-		case f.missing == nil:
-			f.missing = errors.Unwrap(err) // without the name of the field
+		default:
+			f.lack(err)
 		}
 		if len(a.fields) == 1 {
 			return nil, &fieldError{err}
@@ -78,15 +78,22 @@ func (a *app) join(parts []json.RawMessage) json.RawMessage {
 	return b.Bytes()
 }
 
-// missingFields says which fields no message has, one entry for each.
-func (a *app) missingFields() (missing []string) {
+// lack notes the first error of a message or row without the field.
+func (f *field) lack(err error) {
+	if f.missing == nil {
+		f.missing = errors.Unwrap(err) // without the name of the field
+	}
+}
+
+// missingFields says which fields no message, or row, has, one entry for each.
+func (a *app) missingFields(what string) (missing []string) {
 	for _, f := range a.fields {
 		switch {
 		case f.found:
 		case f.missing != nil:
-			missing = append(missing, fmt.Sprintf("no message that was printed has a field %s: %v", f.String(), f.missing))
+			missing = append(missing, fmt.Sprintf("no %s that was printed has a field %s: %v", what, f.String(), f.missing))
 		default:
-			missing = append(missing, fmt.Sprintf("no message that was printed has a field %s: none was decoded", f.String()))
+			missing = append(missing, fmt.Sprintf("no %s that was printed has a field %s: none was decoded", what, f.String()))
 		}
 	}
 	return missing

@@ -113,54 +113,55 @@ every schema whole, those that are no text in base64.`,
   shmmon info robot/pose --schema`,
 		Args:              cobra.MatchAll(cli.Args("TOPIC"), firstIsTopic),
 		ValidArgsFunction: a.complete,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			observe := func() (watch.View, string, error) { return a.measure(cmd, measure) }
-			if schema {
-				observe = a.snapshot
-			}
-			v, dir, err := observe()
-			if err != nil {
-				return err
-			}
-			topics, err := choose(v, dir, args[0])
-			if err != nil {
-				return err
-			}
-			switch {
-			case schema:
-				return a.printSchema(topics[0])
-			case a.JSON:
-				return a.infoJSON(topics[0], v.At, dir)
-			}
-			return a.infoText(topics[0], v.At)
-		},
 	}
 	measureFlag(cmd, &measure)
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the schema of the topic")
-	return cmd
+	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
+		if schema && (a.forms.csv || len(a.fields) > 0) {
+			return cli.Usagef(cmd, "--schema prints no rows; leave out --csv and --field")
+		}
+		observe := func() (watch.View, string, error) { return a.measure(cmd, measure) }
+		if schema {
+			observe = a.snapshot
+		}
+		v, dir, err := observe()
+		if err != nil {
+			return err
+		}
+		topics, err := choose(v, dir, args[0])
+		if err != nil {
+			return err
+		}
+		if schema {
+			return a.printSchema(topics[0])
+		}
+		a.verify(cmd.Context(), topics)
+		return a.print(infoResult(topics[0], v.At, dir))
+	})
 }
 
-func (a *app) infoJSON(t watch.Topic, now int64, dir string) error {
-	report := struct {
-		Domain string `json:"domain"`
-		topicReport
-		PublisherList  []publisherReport  `json:"publisher_list"`
-		SubscriberList []subscriberReport `json:"subscriber_list"`
-	}{dir, reportTopic(t, now), []publisherReport{}, []subscriberReport{}}
+// An infoReport is a topic with its endpoints in JSON.
+type infoReport struct {
+	Domain string `json:"domain"`
+	topicReport
+	PublisherList  []publisherReport  `json:"publisher_list"`
+	SubscriberList []subscriberReport `json:"subscriber_list"`
+}
+
+func infoResult(t watch.Topic, now int64, dir string) result {
+	report := infoReport{dir, reportTopic(t, now), []publisherReport{}, []subscriberReport{}}
 	for _, p := range t.Publishers {
 		report.PublisherList = append(report.PublisherList, reportPublisher(p, now))
 	}
 	for _, s := range t.Subscribers {
 		report.SubscriberList = append(report.SubscriberList, reportSubscriber(s, now))
 	}
-	return a.Document(report)
+	return table(report, []infoReport{report}, texts(infoText(t, now)))
 }
 
-func (a *app) infoText(t watch.Topic, now int64) error {
+func infoText(t watch.Topic, now int64) string {
 	var b strings.Builder
-	field := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, text.Escape(fmt.Sprintf(format, args...)))
-	}
+	field := func(name, format string, args ...any) { summary(&b, name, format, args...) }
 	field("topic", "%s", t.Name)
 	field("type", "%s", typeName(t))
 	field("encoding", "%s", text.Name(t.Encoding))
@@ -168,6 +169,9 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 	field("rate", "%s msg/s, %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
 	field("messages", "%d, %s", t.Messages, text.Bytes(t.Bytes))
 	field("size", "newest %s, largest %s", text.Bytes(t.Size), text.Bytes(t.MaxSize))
+	if t.PayloadError != nil {
+		field("payload", "NOT %s: %v", t.Encoding, t.PayloadError)
+	}
 	if t.Last > 0 {
 		field("newest", "%s ago", text.Duration(now-t.Last))
 	}
@@ -210,8 +214,7 @@ func (a *app) infoText(t watch.Topic, now int64) error {
 			field("  mismatch", "it expects another type than is published and hears nothing of it")
 		}
 	}
-	_, err := a.Stdout.Write([]byte(b.String()))
-	return err
+	return b.String()
 }
 
 func ownerText(field func(string, string, ...any), owner registry.Participant, e registry.Endpoint) {

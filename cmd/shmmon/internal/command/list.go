@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -25,6 +26,11 @@ func measureFlag(cmd *cobra.Command, d *time.Duration) {
 
 // measure observes the domain for about d and returns the last view.
 func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, error) {
+	return a.observe(cmd, d, func(watch.View) {})
+}
+
+// observe is measure that calls each with every view.
+func (a *app) observe(cmd *cobra.Command, d time.Duration, each func(watch.View)) (watch.View, string, error) {
 	if d < 0 || d > time.Hour {
 		return watch.View{}, "", cli.Usagef(cmd, "--measure %v is not between 0 and 1h", d)
 	}
@@ -42,6 +48,7 @@ func (a *app) measure(cmd *cobra.Command, d time.Duration) (watch.View, string, 
 			return watch.View{}, "", err
 		}
 		v := tracker.Add(s)
+		each(v)
 		if start == 0 {
 			start = s.At
 		}
@@ -80,6 +87,9 @@ type topicReport struct {
 	StaleShared    uint64   `json:"stale_shared"`
 	Filtered       uint64   `json:"filtered"`
 	FilteredShared uint64   `json:"filtered_shared"`
+	Undecodable    uint64   `json:"undecodable"`
+	UndecShared    uint64   `json:"undecodable_shared"`
+	PayloadError   string   `json:"payload_error"` // empty: none, or not decoded
 	LatencyP50     *int64   `json:"latency_p50_ns"`
 	LatencyP99     *int64   `json:"latency_p99_ns"`
 	LatencyShared  bool     `json:"latency_shared"`
@@ -87,12 +97,18 @@ type topicReport struct {
 }
 
 func reportTopic(t watch.Topic, now int64) topicReport {
+	payload := ""
+	if t.PayloadError != nil {
+		payload = t.PayloadError.Error()
+	}
 	return topicReport{
-		Topic: t.Name, Type: t.Type, Encoding: t.Encoding, State: string(t.State),
+		PayloadError: payload,
+		Topic:        t.Name, Type: t.Type, Encoding: t.Encoding, State: string(t.State),
 		Publishers: len(t.Publishers), Subscribers: len(t.Subscribers), Connected: t.Connected, Mismatched: t.Mismatched, Stopped: t.Paused,
 		Rate: round(t.Rate), Bandwidth: round(t.Bandwidth), Measured: t.Measured, Messages: t.Messages, Bytes: t.Bytes,
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
 		Stale: t.Stale, StaleShared: t.StaleShared, Filtered: t.Filtered, FilteredShared: t.FilteredShared,
+		Undecodable: t.Undecodable, UndecShared: t.UndecodableShared,
 		LatencyP50: known(t.P50), LatencyP99: known(t.P99), LatencyShared: t.DelayShared, Age: age(t.Last, now),
 	}
 }
@@ -127,48 +143,56 @@ func age(stamp, now int64) *float64 {
 
 func (a *app) list() *cobra.Command {
 	var measure time.Duration
+	var decode, all bool
 	cmd := &cobra.Command{
 		Use:   "list [TOPIC...]",
 		Short: "List topics with rate, bandwidth, losses and delays",
 		Long: `List topics with rate, bandwidth, losses and delays. TOPIC may be a pattern: * stands for one segment of a name, ** for any
-number. Without one, all topics are listed.`,
+number. Without one, all topics are listed, those of services and parameters, which begin with "$", only with --all.`,
 		Example: `  shmmon list
   shmmon list 'robot/**' --json
-  shmmon list --measure 5s`,
+  shmmon list --field topic --field rate
+  shmmon list --csv --watch 10s`,
 		Args:              manyPatterns,
 		ValidArgsFunction: a.complete,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			v, dir, err := a.measure(cmd, measure)
-			if err != nil {
-				return err
-			}
-			topics := v.Topics
-			if len(args) > 0 {
-				if topics, err = choose(v, dir, args...); err != nil {
-					return err
-				}
-			}
-			a.warn(v)
-			if a.JSON {
-				reports := make([]topicReport, len(topics))
-				for i, t := range topics {
-					reports[i] = reportTopic(t, v.At)
-				}
-				return a.Document(struct {
-					Domain string        `json:"domain"`
-					Exists bool          `json:"exists"`
-					Topics []topicReport `json:"topics"`
-				}{dir, !v.Missing, reports})
-			}
+	}
+	measureFlag(cmd, &measure)
+	cmd.Flags().BoolVar(&decode, "decode", false, "decode the newest message of each topic, and mark topics whose bytes are not of their type")
+	allFlag(cmd, &all)
+	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
+		v, dir, err := a.measure(cmd, measure)
+		if err != nil {
+			return err
+		}
+		topics, err := chooseOrAll(v, dir, all, args)
+		if err != nil {
+			return err
+		}
+		if decode {
+			a.verify(cmd.Context(), topics)
+		}
+		a.warn(v)
+		return a.print(listResult(v, topics, dir, func(w io.Writer) error {
 			if len(topics) == 0 {
 				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
 				return nil
 			}
-			return listGrid(topics).Print(a.Stdout)
-		},
+			return listGrid(topics).Print(w)
+		}))
+	})
+}
+
+// listResult is the result of a command that lists topics.
+func listResult(v watch.View, topics []watch.Topic, dir string, text func(io.Writer) error) result {
+	reports := make([]topicReport, len(topics))
+	for i, t := range topics {
+		reports[i] = reportTopic(t, v.At)
 	}
-	measureFlag(cmd, &measure)
-	return cmd
+	return table(struct {
+		Domain string        `json:"domain"`
+		Exists bool          `json:"exists"`
+		Topics []topicReport `json:"topics"`
+	}{dir, !v.Missing, reports}, reports, text)
 }
 
 func listGrid(topics []watch.Topic) *cli.Grid {
@@ -193,6 +217,10 @@ func stateText(t watch.Topic) string {
 	if t.Mismatched > 0 {
 		s += fmt.Sprintf(", %d of another type", t.Mismatched)
 	}
+	if n := t.Undecodable + t.UndecodableShared; n > 0 {
+		s += fmt.Sprintf(", %s undecodable", text.Count(n))
+	}
+	s += payloadNote(t)
 	if t.Paused > 0 {
 		s += fmt.Sprintf(", %d stopped", t.Paused)
 	}

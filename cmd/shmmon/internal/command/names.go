@@ -64,6 +64,22 @@ func choose(v watch.View, dir string, patterns ...string) ([]watch.Topic, error)
 	return chosen, nil
 }
 
+// chooseOrAll is choose, and without patterns all topics: with all also those of services and parameters.
+func chooseOrAll(v watch.View, dir string, all bool, patterns []string) ([]watch.Topic, error) {
+	switch {
+	case len(patterns) > 0:
+		return choose(v, dir, patterns...)
+	case all:
+		return v.Topics, nil
+	}
+	return v.ForApplications().Topics, nil
+}
+
+// allFlag adds the flag that shows the topics that are not of applications.
+func allFlag(cmd *cobra.Command, all *bool) {
+	cmd.Flags().BoolVar(all, "all", false, "show also topics of services and parameters, which begin with \"$\"")
+}
+
 func unknown(v watch.View, dir, name string) error {
 	type near struct {
 		name string
@@ -140,7 +156,7 @@ func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]stri
 		return nil, none
 	}
 	var names []string
-	for _, t := range v.Topics {
+	for _, t := range v.ForApplications().Topics {
 		// A shell cannot be handed a name with invisible characters in it.
 		if strings.HasPrefix(t.Name, prefix) && text.Escape(t.Name) == t.Name {
 			names = append(names, t.Name)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"os/user"
 	"strconv"
 
@@ -73,7 +74,7 @@ func reportParticipant(p registry.Participant, stats registry.Stats, now int64) 
 }
 
 func (a *app) ps() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List the processes of the domain",
 		Long: `List the processes of the domain, with dead ones whose files are not removed yet. USER is, as the kernel says, the
@@ -82,28 +83,29 @@ of that user with this pid and start to be seen from here, as with one in anothe
 that a signal or a debugger stopped is shown as stopped: it is alive, and nothing of it is removed.`,
 		Example: "  shmmon ps\n  shmmon ps --json",
 		Args:    cli.Args(),
-		RunE: func(*cobra.Command, []string) error {
-			v, dir, err := a.snapshot()
-			if err != nil {
-				return err
-			}
-			reports := make([]participantReport, len(v.Participants))
-			for i, p := range v.Participants {
-				reports[i] = reportParticipant(p, v.Stats, v.At)
-			}
-			if a.JSON {
-				problems := make([]string, len(v.Problems))
-				for i, p := range v.Problems {
-					problems[i] = p.Error()
-				}
-				return a.Document(struct {
-					Domain       string              `json:"domain"`
-					Exists       bool                `json:"exists"`
-					Participants []participantReport `json:"participants"`
-					Problems     []string            `json:"problems"`
-				}{dir, !v.Missing, reports, problems})
-			}
+	}
+	return a.repeatable(cmd, func(*cobra.Command, []string) error {
+		v, dir, err := a.snapshot()
+		if err != nil {
+			return err
+		}
+		reports := make([]participantReport, len(v.Participants))
+		for i, p := range v.Participants {
+			reports[i] = reportParticipant(p, v.Stats, v.At)
+		}
+		problems := make([]string, len(v.Problems))
+		for i, p := range v.Problems {
+			problems[i] = p.Error()
+		}
+		if !a.JSON {
 			a.warn(v)
+		}
+		return a.print(table(struct {
+			Domain       string              `json:"domain"`
+			Exists       bool                `json:"exists"`
+			Participants []participantReport `json:"participants"`
+			Problems     []string            `json:"problems"`
+		}{dir, !v.Missing, reports, problems}, reports, func(w io.Writer) error {
 			if len(reports) == 0 {
 				fmt.Fprintf(a.Stderr, "no processes in %s%s\n", dir, whether(dir))
 				return nil
@@ -117,7 +119,7 @@ that a signal or a debugger stopped is shown as stopped: it is alive, and nothin
 				g.Add(pidOf(v.Participants[i]), userOf(r.UID), r.Unit, alive, text.Duration(v.At-int64(v.Participants[i].Since)), strconv.Itoa(r.Publishers),
 					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, r.Executable)
 			}
-			return g.Print(a.Stdout)
-		},
-	}
+			return g.Print(w)
+		}))
+	})
 }

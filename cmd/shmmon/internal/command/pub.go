@@ -75,7 +75,7 @@ Subscriptions that want another type are not reached; they are named on standard
 		// It fails only for flags that do not exist.
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
-	return cmd
+	return a.tabular(cmd)
 }
 
 // maxJSON is how long a message on standard input may be: twice the largest payload, for text takes more room than that.
@@ -237,17 +237,15 @@ func publish(ctx context.Context, pub *topic.Publisher[[]byte], payload []byte, 
 }
 
 func (a *app) reportPub(name string, kind serde.Type, published, reached, size int) error {
-	if a.JSON {
-		return a.Document(struct {
-			Topic    string `json:"topic"`
-			Type     string `json:"type"`
-			Encoding string `json:"encoding"`
-			Messages int    `json:"messages"`
-			Size     int    `json:"size"`
-			Reached  int    `json:"reached"` // subscriptions, by the last message
-		}{name, kind.Name, kind.Encoding, published, size, reached})
+	type pubReport struct {
+		Topic    string `json:"topic"`
+		Type     string `json:"type"`
+		Encoding string `json:"encoding"`
+		Messages int    `json:"messages"`
+		Size     int    `json:"size"`
+		Reached  int    `json:"reached"` // subscriptions, by the last message
 	}
-	_, err := fmt.Fprintf(a.Stdout, "published %s of %s as %s to %s\n",
-		text.Many(published, "message"), text.Bytes(uint64(size)), kind.Encoding, text.Many(reached, "subscription"))
-	return err
+	r := pubReport{name, kind.Name, kind.Encoding, published, size, reached}
+	return a.print(table(r, []pubReport{r}, texts(fmt.Sprintf("published %s of %s as %s to %s\n",
+		text.Many(published, "message"), text.Bytes(uint64(size)), text.Escape(kind.Encoding), text.Many(reached, "subscription")))))
 }

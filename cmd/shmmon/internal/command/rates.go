@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"time"
 
@@ -184,7 +185,7 @@ func (a *app) meter(cmd *cobra.Command, figure func(watch.Topic) float64, mean f
 			return line(&w, r)
 		})
 	}
-	return cmd
+	return a.tabular(cmd)
 }
 
 const windowsLong = `Each window gives one line: the figure in it, and the mean, least and greatest of all windows so far. The mean is what came over
@@ -200,19 +201,18 @@ func (a *app) hz() *cobra.Command {
 	}
 	mean := func(t watch.Total) float64 { m, _ := t.Mean(); return m }
 	return a.meter(cmd, func(t watch.Topic) float64 { return t.Rate }, mean, func(w *window, r *reading) error {
-		if a.JSON {
-			return a.Line(struct {
-				Topic  string  `json:"topic"`
-				Window float64 `json:"window_s"`
-				Rate   float64 `json:"rate"`
-				figures
-				MeanMessages uint64 `json:"mean_messages"`
-				Messages     uint64 `json:"messages"`
-			}{r.topic.Name, w.length.Seconds(), round(r.topic.Rate), r.figures(), r.total.Messages, r.topic.Messages})
-		}
-		_, err := fmt.Fprintf(a.Stdout, "%s  %6s msg/s  mean %6s  min %6s  max %6s%s\n",
-			r.name, text.Rate(r.figure), text.Rate(r.mean), text.Rate(r.series.min), text.Rate(r.series.max), r.note(w))
-		return err
+		return a.row(struct {
+			Topic  string  `json:"topic"`
+			Window float64 `json:"window_s"`
+			Rate   float64 `json:"rate"`
+			figures
+			MeanMessages uint64 `json:"mean_messages"`
+			Messages     uint64 `json:"messages"`
+		}{r.topic.Name, w.length.Seconds(), round(r.topic.Rate), r.figures(), r.total.Messages, r.topic.Messages}, func(out io.Writer) error {
+			_, err := fmt.Fprintf(out, "%s  %6s msg/s  mean %6s  min %6s  max %6s%s\n",
+				r.name, text.Rate(r.figure), text.Rate(r.mean), text.Rate(r.series.min), text.Rate(r.series.max), r.note(w))
+			return err
+		})
 	})
 }
 
@@ -230,20 +230,19 @@ func (a *app) bw() *cobra.Command {
 		if r.topic.Rate > 0 {
 			size = r.topic.Bandwidth / r.topic.Rate
 		}
-		if a.JSON {
-			return a.Line(struct {
-				Topic     string  `json:"topic"`
-				Window    float64 `json:"window_s"`
-				Bandwidth float64 `json:"bandwidth"`
-				figures
-				Size      float64 `json:"mean_size"`
-				MeanBytes uint64  `json:"mean_bytes"`
-				Bytes     uint64  `json:"bytes"`
-			}{r.topic.Name, w.length.Seconds(), round(r.topic.Bandwidth), r.figures(), round(size), r.total.Bytes, r.topic.Bytes})
-		}
-		_, err := fmt.Fprintf(a.Stdout, "%s  %9s  mean %9s  min %9s  max %9s  %s each%s\n",
-			r.name, text.Bandwidth(r.figure), text.Bandwidth(r.mean), text.Bandwidth(r.series.min), text.Bandwidth(r.series.max),
-			text.Bytes(uint64(min(math.Round(size), 1e18))), r.note(w))
-		return err
+		return a.row(struct {
+			Topic     string  `json:"topic"`
+			Window    float64 `json:"window_s"`
+			Bandwidth float64 `json:"bandwidth"`
+			figures
+			Size      float64 `json:"mean_size"`
+			MeanBytes uint64  `json:"mean_bytes"`
+			Bytes     uint64  `json:"bytes"`
+		}{r.topic.Name, w.length.Seconds(), round(r.topic.Bandwidth), r.figures(), round(size), r.total.Bytes, r.topic.Bytes}, func(out io.Writer) error {
+			_, err := fmt.Fprintf(out, "%s  %9s  mean %9s  min %9s  max %9s  %s each%s\n",
+				r.name, text.Bandwidth(r.figure), text.Bandwidth(r.mean), text.Bandwidth(r.series.min), text.Bandwidth(r.series.max),
+				text.Bytes(uint64(min(math.Round(size), 1e18))), r.note(w))
+			return err
+		})
 	})
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde/dynamic"
 )
@@ -29,14 +31,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type app struct {
 	*cli.App
 	payloads dynamic.Converter
+	ascii    bool // flag
 
-	fields     []field // what is shown of a payload; none = all
+	forms      forms
+	fields     []field // what is shown of a payload or a row; none = all
 	undecoded  uint64  // payloads of encodings that can be decoded
 	firstError error   // why the first of these was not
 }
 
 func (a *app) root() *cobra.Command {
 	var interval time.Duration
+	var all bool
 	root := &cobra.Command{
 		Use:   "shmmon",
 		Short: "Watch the topics of a shmbus domain",
@@ -44,7 +49,7 @@ func (a *app) root() *cobra.Command {
 the commands print one thing and end. Rates come from the publishers' own counters in shared memory: watching
 costs the watched nothing.
 
-Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('echo') or something is wrong ('doctor').`,
+Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('echo') or something is wrong ('doctor', 'check').`,
 		Example: `  shmmon                                  the live table; ? shows the keys
   shmmon list --json                      every topic with its rate, for scripts
   shmmon echo robot/pose -n 5             the next five messages
@@ -56,25 +61,34 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 			if interval < 100*time.Millisecond || interval > time.Hour {
 				return cli.Usagef(cmd, "--interval %v is not between 100ms and 1h", interval)
 			}
-			return a.table(cmd.Context(), interval)
+			return a.live(cmd.Context(), interval, all)
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
-	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.doctor(), a.policy())
+	root.Flags().BoolVar(&a.ascii, "ascii", false, "draw the live table with ASCII only, as where the locale has no UTF-8")
+	allFlag(root, &all)
+	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy(), a.services(), a.call(), a.goal(), a.param())
 	return root
 }
 
-// table runs the live table.
-func (a *app) table(ctx context.Context, interval time.Duration) error {
+// live runs the live table.
+func (a *app) live(ctx context.Context, interval time.Duration, all bool) error {
 	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
-		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, doctor (each with --json)")
+		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, top --once, doctor (each with --json)")
 	}
 	source, dir, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	return screen.Run(ctx, source, a.Screen, &screen.Options{Domain: dir, Interval: interval})
+	c := source.Clock()
+	return screen.Run(ctx, source, a.Screen, &screen.Options{
+		Domain: dir, Interval: interval, All: all, Messages: message.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
+		Wall: func(stamp int64) time.Time {
+			now := c.Read() // each time: the wall clock may be set while the screen is open
+			return time.Unix(0, now.Wall+stamp-now.Stamp)
+		},
+	})
 }
 
 // open prepares to observe the domain that the flags and the environment name.

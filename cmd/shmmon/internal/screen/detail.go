@@ -4,104 +4,194 @@ import (
 	"fmt"
 	"strings"
 
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/chart"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
-	"github.com/shmbus/shmbus/registry"
 )
 
-func (m Model) detailView() string {
-	lines := m.detailLines()
-	return m.screenful(lines[min(m.scroll, len(lines)):], m.keys.detail())
+// Parts of the detail.
+const (
+	partEndpoints = iota
+	partMessage
+	partHex
+)
+
+// A detail is the page of one topic: its figures, and one of its parts below.
+type detail struct {
+	name    string // of the topic
+	root    bool   // it is a view, not a page above another one
+	part    int
+	fields  *table.Table[fieldRow]
+	plotted string // path of the field whose plot is shown
+	scroll  scroller
+	topAt   int // the line at which the table of fields begins
 }
 
-// detailLines describes the picked topic, each line cut to the screen.
-func (m Model) detailLines() []string {
-	var lines []string
-	add := func(format string, args ...any) {
-		lines = append(lines, text.Left(fmt.Sprintf(format, args...), m.width))
-	}
-	t, ok := m.view.Find(m.picked)
-	if !ok {
-		add("%s is gone", text.Escape(m.picked))
-		return lines
-	}
-	paused := ""
-	if m.paused {
-		paused = "  PAUSED"
-	}
-	add("%s  [%s]%s", text.Escape(t.Name), t.State, paused)
-	lines[0] = m.styles.title.Render(lines[0])
-	add("%s  %s  %s msg/s  %s", typeCell(t), text.Name(t.Encoding), text.Rate(t.Rate), text.Bandwidth(t.Bandwidth))
-	newest := "-"
-	if t.Last > 0 {
-		newest = text.Duration(m.view.At-t.Last) + " ago"
-	}
-	add("newest %s, %s, largest %s   lost %s   delay p50 %s, p99 %s", newest, text.Bytes(t.Size), text.Bytes(t.MaxSize), t.LostText(), t.DelayText(t.P50), t.DelayText(t.P99))
+func newDetail(name string, root bool) *detail {
+	return &detail{name: name, root: root, fields: newFieldTable()}
+}
 
-	add("")
-	add("Publishers: %d", len(t.Publishers))
-	for _, p := range t.Publishers {
-		add("")
-		m.publisher(add, p)
+func (d *detail) title() string {
+	if d.root {
+		return "Detail"
 	}
-	add("")
-	add("Subscriptions: %d", len(t.Subscribers))
-	for _, s := range t.Subscribers {
-		add("")
-		m.subscriber(add, s)
+	return escape(d.name)
+}
+
+func (d *detail) topic() string            { return d.name }
+func (d *detail) want() watch.Want         { return watch.WantMemory | watch.WantConnections }
+func (d *detail) Filter() table.Filter     { return d.fields.Filter() }
+func (d *detail) SetFilter(f table.Filter) { d.fields.SetFilter(f) }
+func (d *detail) Count() (int, int)        { return d.fields.Count() }
+func (d *detail) hints(k *keyMap) []key.Binding {
+	return []key.Binding{k.Back, k.Endpoints, k.Message, k.Hex, k.Freeze, k.Diff, k.Copy, k.Filter, k.Help, k.Quit}
+}
+
+// wideDetail is the width from which endpoints and message are side by side.
+const wideDetail = 130
+
+// showsMessage reports whether the newest message is on the screen.
+func (d *detail) showsMessage(m *Model) bool { return d.part != partEndpoints || m.width >= wideDetail }
+
+func (d *detail) update(m *Model) { d.fields.Set(fieldRows(&m.live)) }
+
+func (d *detail) lines(m *Model, w, h int) []string {
+	if d.name == "" {
+		return []string{"", m.styles.Paint(theme.Faint, text.Left("no topic is chosen: put the cursor on one, then 7 or enter", w))}
+	}
+	t, ok := m.view.Find(d.name)
+	if !ok {
+		return []string{text.Left(escape(d.name)+" is gone", w)}
+	}
+	lines := d.head(m, t, w)
+	if h < 12 {
+		lines = lines[:1]
+	}
+	lines = append(lines, d.parts(m, w))
+	d.topAt = len(lines)
+	room := h - len(lines)
+	if w < wideDetail {
+		return append(lines, d.body(m, t, d.part, w, room)...)
+	}
+	// Side by side: the endpoints, and the message or its bytes.
+	half := w / 2
+	other := d.part
+	if other == partEndpoints {
+		other = partMessage
+	}
+	left, right := m.exactly(d.body(m, t, partEndpoints, half, room), half, room), m.exactly(d.body(m, t, other, w-half-2, room), w-half-2, room)
+	for i := range left {
+		lines = append(lines, left[i]+strings.Repeat(" ", half-text.Width(left[i]))+m.styles.Paint(theme.Faint, "│")+" "+right[i])
 	}
 	return lines
 }
 
-func (m Model) owner(add func(string, ...any), owner registry.Participant, e registry.Endpoint) {
-	kind := "any type"
-	if !e.AnyType {
-		kind = text.Name(e.TypeName) + ", " + text.Name(e.Encoding)
-		if len(e.Schema) > 0 {
-			kind += ", schema " + text.Bytes(uint64(len(e.Schema)))
+func (d *detail) body(m *Model, t watch.Topic, part, w, h int) []string {
+	switch {
+	case part == partEndpoints:
+		return d.scroll.window(m.endpointLines(t), w, h)
+	case len(t.Publishers) == 0:
+		return []string{"no publisher, so no message"}
+	case part == partMessage && m.live.decode == nil:
+		return d.messageLines(m, w, h)
+	}
+	return d.hexLines(m, w, h)
+}
+
+// head is the topic's figures and their history, each line cut to the screen.
+func (d *detail) head(m *Model, t watch.Topic, w int) []string {
+	newest := "-"
+	if t.Last > 0 {
+		newest = text.Duration(m.view.At-t.Last) + " ago"
+	}
+	bad := ""
+	if n := undecodable(t); n > 0 {
+		bad = fmt.Sprintf("   %s undecodable", text.Count(n))
+	}
+	h := m.history.Of(t.Name)
+	trend := max(4, min(watch.HistoryLength, (w-24)/3))
+	lines := []string{
+		fmt.Sprintf("%s  [%s]  %s  %s", escape(t.Name), t.State, typeCell(t), named(t.Encoding)),
+		fmt.Sprintf("%s msg/s  %s   newest %s, %s, largest %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), newest, text.Bytes(t.Size), text.Bytes(t.MaxSize)),
+		fmt.Sprintf("lost %s   lag %s   held %s   delay p50 %s, p99 %s, max %s%s", t.LostText(), text.Count(t.Lag), text.Count(t.Held),
+			t.DelayText(t.P50), t.DelayText(t.P99), t.DelayText(t.Worst), bad),
+		fmt.Sprintf("msg/s %s  lost %s  p99 %s", chart.Sparkline(h.Rate, trend), chart.Sparkline(h.Lost, trend), chart.Sparkline(h.P99, trend)),
+	}
+	for i := range lines {
+		lines[i] = text.Left(lines[i], w)
+	}
+	lines[0] = m.styles.Title.Render(lines[0])
+	return lines
+}
+
+// parts names the parts with their keys.
+func (d *detail) parts(m *Model, w int) string {
+	names := []string{"e endpoints", "m message", "x hex"}
+	for i, n := range names {
+		if i == d.part {
+			names[i] = m.styles.Tab.Render(n)
+		} else {
+			names[i] = m.styles.Paint(theme.Faint, n)
 		}
 	}
-	stopped := ""
-	if owner.State == registry.StateStopped {
-		stopped = "  STOPPED"
+	line := strings.Join(names, "  ")
+	if m.live.frozen {
+		line += "  " + m.styles.Paint(theme.Warning, "FROZEN")
 	}
-	add("  %s  pid %d%s  %s", text.Escape(owner.Unit), owner.PID, stopped, text.Escape(owner.Executable))
-	add("    %s   up %s", kind, text.Duration(m.view.At-int64(e.Since)))
+	if m.live.changes {
+		line += "  " + m.styles.Paint(theme.Warning, "CHANGES")
+	}
+	return line
 }
 
-func (m Model) publisher(add func(string, ...any), p watch.Publisher) {
-	e, f := p.Endpoint, p.Stats
-	latched := ""
-	if e.Latched {
-		latched = "   latched"
+func (d *detail) press(m *Model, msg tea.KeyPressMsg) (tea.Cmd, bool) {
+	k := &m.keys
+	choose := func(part int) {
+		if d.part != part {
+			d.part, d.scroll = part, scroller{}
+		}
 	}
-	m.owner(add, p.Owner, e)
-	add("    %s msg/s  %s   %s messages, %s", text.Rate(p.Rate), text.Bandwidth(p.Bandwidth), text.Count(f.Messages), text.Bytes(f.Bytes))
-	add("    reaches %s   %s failed  %s waited", text.Many(f.Subscribers, "subscription"), text.Count(f.Failed), text.Count(f.Waited))
-	add("    depth %d   slots %s   payload limit %s%s", e.Depth, text.Bytes(f.Memory), text.Bytes(e.MaxPayload), latched)
+	switch {
+	case key.Matches(msg, k.Endpoints):
+		choose(partEndpoints)
+	case key.Matches(msg, k.Message):
+		choose(partMessage)
+	case key.Matches(msg, k.Hex):
+		choose(partHex)
+	case d.part == partMessage && key.Matches(msg, k.Open):
+		d.plot(m)
+	case key.Matches(msg, k.Open) && !d.root:
+		m.back()
+	case d.part == partMessage && m.live.decode == nil:
+		return nil, pressTable(m, d.fields, msg)
+	default:
+		return nil, d.scroll.press(k, msg)
+	}
+	return nil, true
 }
 
-func (m Model) subscriber(add func(string, ...any), s watch.Subscriber) {
-	e, f := s.Endpoint, s.Stats
-	more := ""
-	if e.Lossless {
-		more = "   lossless"
+func (d *detail) click(m *Model, x, y int) tea.Cmd {
+	names := []string{"e endpoints", "m message", "x hex"}
+	if y == d.topAt-1 {
+		at := 0
+		for i, n := range names {
+			if x >= at && x < at+len(n) {
+				d.part, d.scroll = i, scroller{}
+			}
+			at += len(n) + 2
+		}
+		return nil
 	}
-	if s.Shared {
-		more += "   figures of all its topics"
+	if d.part == partMessage {
+		before := d.fields.Cursor()
+		if d.fields.LineAt(y-d.topAt-d.above(m)) && d.fields.Cursor() == before {
+			d.plot(m)
+		}
 	}
-	m.owner(add, s.Owner, e)
-	patterns := make([]string, len(e.Patterns))
-	for i, p := range e.Patterns {
-		patterns[i] = text.Escape(p)
-	}
-	add("    asks for %s%s", strings.Join(patterns, ", "), more)
-	if s.Mismatch {
-		add("    MISMATCH: expects another type and hears nothing")
-	}
-	add("    %s messages, %s   %s lost   %s undecodable", text.Count(f.Messages), text.Bytes(f.Bytes), text.Count(f.Lost), text.Count(f.DecodeErrors))
-	if f.Stale > 0 || f.Filtered > 0 {
-		add("    %s stale   %s filtered", text.Count(f.Stale), text.Count(f.Filtered))
-	}
-	add("    holds %s   lag %s   delay p50 %s, p99 %s", text.Count(f.Held), text.Count(f.Lag), text.Duration(s.P50), text.Duration(s.P99))
+	return nil
 }

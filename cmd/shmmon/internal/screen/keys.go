@@ -1,13 +1,16 @@
 package screen
 
-import "github.com/charmbracelet/bubbles/key"
+import "charm.land/bubbles/v2/key"
 
-// A keyMap holds every key the table knows. Update and the help both read it, so they cannot disagree.
+// A keyMap holds every key of the screen. Update, the line of keys and the help all read it, so they cannot disagree.
 type keyMap struct {
-	Up, Down, PageUp, PageDown, Top, Bottom     key.Binding
-	Open, Back, Filter, Apply, Erase, EraseAll  key.Binding
-	SortNext, SortPrevious, SortColumn, Reverse key.Binding
-	Pause, Help, Quit, Interrupt                key.Binding
+	Views, NextView, PreviousView                         key.Binding
+	Up, Down, PageUp, PageDown, Top, Bottom, Left, Right  key.Binding
+	Open, Back, Filter, Command                           key.Binding
+	SortNext, SortPrevious, Reverse, Columns, Group, Wide key.Binding
+	Split, Pause, Save, Copy, CopyPath                    key.Binding
+	Endpoints, Message, Hex, Freeze, Diff                 key.Binding
+	Help, Quit, Interrupt, Suspend                        key.Binding
 }
 
 func newKeyMap() keyMap {
@@ -15,53 +18,56 @@ func newKeyMap() keyMap {
 		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(show, what))
 	}
 	return keyMap{
+		Views:        bind("1…8", "view of that number", "1", "2", "3", "4", "5", "6", "7", "8"),
+		NextView:     bind("tab", "next view", "tab"),
+		PreviousView: bind("shift+tab", "previous view", "shift+tab"),
 		Up:           bind("↑/k", "up", "up", "k"),
 		Down:         bind("↓/j", "down", "down", "j"),
-		PageUp:       bind("pgup/b", "page up", "pgup", "b"),
-		PageDown:     bind("pgdn/f", "page down", "pgdown", "f"),
+		PageUp:       bind("pgup/ctrl+b", "page up", "pgup", "ctrl+b"),
+		PageDown:     bind("pgdn/ctrl+f", "page down", "pgdown", "ctrl+f"),
 		Top:          bind("home/g", "first", "home", "g"),
 		Bottom:       bind("end/G", "last", "end", "G"),
-		Open:         bind("enter", "details", "enter"),
-		Back:         bind("esc", "back", "esc"),
-		Filter:       bind("/", "filter", "/"),
-		Apply:        bind("enter", "apply", "enter"),
-		Erase:        bind("backspace", "erase", "backspace"),
-		EraseAll:     bind("ctrl+u", "erase all", "ctrl+u"),
-		SortNext:     bind("→/>", "sort by next column", "right", ">", "l"),
-		SortPrevious: bind("←/<", "sort by previous column", "left", "<", "h"),
-		SortColumn:   bind("1…9", "sort by that column on screen", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
-		Reverse:      bind("r", "reverse", "r"),
-		Pause:        bind("p", "pause", "p", " "),
+		Left:         bind("←/h", "scroll to the left", "left", "h"),
+		Right:        bind("→/l", "scroll to the right", "right", "l"),
+		Open:         bind("enter", "open; fold a group; plot a field", "enter"),
+		Back:         bind("esc", "back; clear the filter", "esc"),
+		Filter:       bind("/", "filter: expression, !inverse, ~fuzzy", "/"),
+		Command:      bind(":", "command", ":"),
+		SortNext:     bind(">", "sort by the next column", ">", "."),
+		SortPrevious: bind("<", "sort by the previous column", "<", ","),
+		Reverse:      bind("r", "reverse the order", "r"),
+		Columns:      bind("c", "choose columns", "c"),
+		Group:        bind("t", "group by prefix", "t"),
+		Wide:         bind("w", "all columns, wide", "w"),
+		Split:        bind("v", "split: newest message beside the table", "v"),
+		Pause:        bind("p/space", "pause: the screen stands still", "p", "space"),
+		Save:         bind("ctrl+s", "save the table as csv", "ctrl+s"),
+		Copy:         bind("y", "copy: the name or value", "y"),
+		CopyPath:     bind("Y", "copy the path of the field", "Y"),
+		Endpoints:    bind("e", "endpoints: publishers and subscriptions of the topic", "e"),
+		Message:      bind("m", "message: fields of the newest one", "m"),
+		Hex:          bind("x", "hex: bytes of the newest message", "x"),
+		Freeze:       bind("f", "freeze: keep this message", "f"),
+		Diff:         bind("d", "changes: only fields that changed", "d"),
 		Help:         bind("?", "help", "?"),
 		Quit:         bind("q", "quit", "q"),
 		Interrupt:    bind("ctrl+c", "quit at once", "ctrl+c"),
+		Suspend:      bind("ctrl+z", "suspend; fg continues", "ctrl+z"),
 	}
 }
 
-// bindings is a part of the map in the form that the help wants.
-type bindings []key.Binding
-
-func (b bindings) ShortHelp() []key.Binding  { return b }
-func (b bindings) FullHelp() [][]key.Binding { return [][]key.Binding{b} }
-
-func (k *keyMap) table() bindings {
-	sort := k.SortNext
-	sort.SetHelp("←/→", "sort")
-	return bindings{k.Quit, k.Help, k.Filter, sort, k.Reverse, k.Open, k.Pause}
+// A keyGroup is a part of the key map under a title of the help.
+type keyGroup struct {
+	title string
+	keys  []key.Binding
 }
 
-func (k *keyMap) filtering() bindings {
-	clear := k.Back
-	clear.SetHelp("esc", "clear")
-	return bindings{k.Apply, clear, k.EraseAll}
-}
-
-func (k *keyMap) detail() bindings { return bindings{k.Back, k.Up, k.Down, k.Pause, k.Help, k.Quit} }
-
-// all returns every key, in the columns of the help screen.
-func (k *keyMap) all() [][]key.Binding {
-	return [][]key.Binding{
-		{k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom, k.Open, k.Back},
-		{k.Filter, k.SortNext, k.SortPrevious, k.SortColumn, k.Reverse, k.Pause, k.Help, k.Quit, k.Interrupt},
+// groups returns every key once.
+func (k *keyMap) groups() []keyGroup {
+	return []keyGroup{
+		{"Move", []key.Binding{k.Views, k.NextView, k.PreviousView, k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom, k.Left, k.Right, k.Open, k.Back}},
+		{"Table", []key.Binding{k.Filter, k.SortNext, k.SortPrevious, k.Reverse, k.Columns, k.Group, k.Wide, k.Save}},
+		{"Message", []key.Binding{k.Split, k.Endpoints, k.Message, k.Hex, k.Freeze, k.Diff, k.Copy, k.CopyPath}},
+		{"Program", []key.Binding{k.Command, k.Pause, k.Help, k.Suspend, k.Quit, k.Interrupt}},
 	}
 }

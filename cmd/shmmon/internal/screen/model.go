@@ -1,163 +1,163 @@
-// Package screen is the live table of shmmon.
+// Package screen is the terminal screen of shmmon.
 //
-// The Model is a reducer: snapshots of the domain arrive as messages with their own time, and View is a function of what arrived. A test
-// therefore needs no terminal, clock or domain. At most one snapshot is under way, and the next is requested one interval after the
-// previous one arrived. Nothing is drawn in between, so an idle table uses almost no CPU time.
+// The Model is a reducer: snapshots of the domain and messages of topics arrive with their own times, and the screen is a function of
+// what arrived. A test therefore needs no terminal, clock or domain. At most one snapshot is under way, and the next is requested one
+// interval after the previous one arrived. Nothing is drawn in between, so an idle screen uses almost no CPU time.
+//
+// The screen is a stack of pages, of which the last is shown. Each page is a view of its own: a table, the detail of a topic, the help.
 package screen
 
 import (
 	"context"
 	"io"
-	"slices"
-	"strings"
+	"os"
 	"time"
 
-	"github.com/charmbracelet/bubbles/help"
-	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/lipgloss"
+	tea "charm.land/bubbletea/v2"
 
-	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
 
-// Options say what the table shows and how. The zero value is right.
+// Options say what the screen shows and how. The zero value is right.
 type Options struct {
-	Domain   string             // shown above the table
-	Interval time.Duration      // between scans; zero means a second
-	Renderer *lipgloss.Renderer // nil means one without colours
+	Domain   string                                    // directory, shown in the head
+	Interval time.Duration                             // between scans; zero means a second
+	Messages message.Source                            // of the newest messages; nil: there are none to see
+	All      bool                                      // also topics of services and parameters
+	ASCII    bool                                      // no characters beyond ASCII
+	Wall     func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
+	After    func(time.Duration, tea.Msg) tea.Cmd      // sends a message later; nil: tea.Tick does
+	Create   func(name string) (io.WriteCloser, error) // makes the file of a saved table, which must be new; nil: in the working directory
 }
 
-// Run shows the table on out until the user quits or ctx ends.
+// Run shows the screen on out until the user quits or ctx ends.
 func Run(ctx context.Context, source watch.Source, out io.Writer, opts *Options) error {
-	o := *opts
-	if o.Renderer == nil {
-		o.Renderer = lipgloss.NewRenderer(out)
-	}
 	// Ten frames a second are enough for figures that change once in a second, and cost little while nothing changes.
-	p := tea.NewProgram(New(source, &o), tea.WithoutSignalHandler(), tea.WithOutput(out), tea.WithAltScreen(), tea.WithFPS(10))
+	p := tea.NewProgram(New(source, opts), tea.WithoutSignalHandler(), tea.WithOutput(out), tea.WithFPS(10))
 	// One way to end is enough: with a handler of signals and a context as well, each may wait for the other for ever, and a
 	// program that its context ends does not wait for what reads the keys.
 	defer context.AfterFunc(ctx, p.Quit)()
-	_, err := p.Run()
+	m, err := p.Run()
+	if m, ok := m.(*Model); ok {
+		m.live.close()
+	}
 	if ctx.Err() != nil {
 		return nil // asked for from outside
 	}
 	return err
 }
 
-type mode uint8
-
-const (
-	modeTable mode = iota
-	modeFilter
-	modeDetail
-	modeHelp
-)
-
-// A Model is the state of the table.
+// A Model is the state of the screen.
 type Model struct {
-	source  watch.Source
-	tracker *watch.Tracker
-	opts    Options
-	keys    keyMap
-	styles  styles
-	columns []column
-	help    help.Model
-	filter  string
+	source watch.Source
+	opts   Options
+	keys   keyMap
+	styles theme.Styles
+
+	tracker   *watch.Tracker
+	history   watch.History
+	log       watch.Log
+	pulse     watch.Pulse
+	processes watch.Processes
+	memory    watch.Memory
 
 	width, height int
 	view          watch.View
+	inspection    watch.Inspection
+	connections   []watch.Connection
+	health        watch.Health
+	shares        []watch.Share // of the memory page
+	inspected     watch.Want    // what inspection contains
 	loaded        bool
+	scanning      bool  // a snapshot is under way
+	ticks         int   // counts the ticks, so that only the newest one leads to a scan
 	err           error // of the newest scan
 	paused        bool
-	mode          mode
-	before        mode // what the help covers
 
-	sort    int // column
-	reverse bool
-	rows    []watch.Topic // filtered and sorted
-	cursor  int
-	picked  string // the topic under the cursor, which keeps it while the order changes
-	top     int    // first row on the screen
-	scroll  int    // first line of the details on the screen
+	roots  [8]page // by the key of their number
+	stack  []page
+	prompt *prompt // nil: nothing is typed
+	notice notice
+	split  bool
+	live   live // the newest message
 }
 
-// New returns the Model of an empty table. opts may be nil.
-func New(source watch.Source, opts *Options) Model {
+// A notice is a line about what the last key did, until the next key.
+type notice struct {
+	text  string
+	level theme.Level
+}
+
+// New returns the Model of an empty screen. opts may be nil.
+func New(source watch.Source, opts *Options) *Model {
 	if opts == nil {
 		opts = &Options{}
 	}
-	m := Model{source: source, opts: *opts, keys: newKeyMap(), columns: newColumns(), help: help.New()}
+	m := &Model{source: source, opts: *opts, keys: newKeyMap(), styles: theme.New()}
 	if m.opts.Interval <= 0 {
 		m.opts.Interval = time.Second
 	}
-	if m.opts.Renderer == nil {
-		m.opts.Renderer = lipgloss.NewRenderer(io.Discard)
+	if m.opts.After == nil {
+		m.opts.After = func(d time.Duration, msg tea.Msg) tea.Cmd {
+			return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+		}
+	}
+	if m.opts.Create == nil {
+		m.opts.Create = func(name string) (io.WriteCloser, error) {
+			return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		}
 	}
 	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: 3 * m.opts.Interval})
-	m.styles = newStyles(m.opts.Renderer)
-	m.help.Styles = help.Styles{
-		Ellipsis: m.styles.faint, ShortKey: m.styles.key, ShortDesc: m.styles.faint, ShortSeparator: m.styles.faint,
-		FullKey: m.styles.key, FullDesc: m.opts.Renderer.NewStyle(), FullSeparator: m.styles.faint,
-	}
-	m.help.ShortSeparator = "  "
+	m.roots = [8]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m), newDetail("", true), newHelp()}
+	m.stack = []page{m.roots[0]}
 	return m
 }
 
-// A tickMsg says that it is time to scan.
-type tickMsg struct{}
+// page returns the page that is shown.
+func (m *Model) page() page { return m.stack[len(m.stack)-1] }
 
-// A snapshotMsg is a snapshot of the domain.
-type snapshotMsg struct {
-	snapshot watch.Snapshot
-	err      error
-}
-
-// Init implements tea.Model.
-func (m Model) Init() tea.Cmd { return m.scan() }
-
-func (m Model) scan() tea.Cmd {
-	source := m.source
-	return func() tea.Msg {
-		s, err := source.Snapshot()
-		return snapshotMsg{s, err}
-	}
-}
-
-// arrange filters and sorts the topics of the view and keeps the cursor on its topic.
-func (m *Model) arrange() {
-	m.rows = m.rows[:0:0]
-	want := strings.ToLower(m.filter)
-	for _, t := range m.view.Topics {
-		if want == "" || strings.Contains(strings.ToLower(text.Escape(t.Name)), want) ||
-			strings.Contains(strings.ToLower(typeCell(t)), want) {
-			m.rows = append(m.rows, t)
+// show makes a root page the only one.
+func (m *Model) show(root page) {
+	if d, ok := root.(*detail); ok {
+		if name := m.topic(); name != "" {
+			d.name = name
 		}
 	}
-	order := m.columns[m.sort].order
-	slices.SortStableFunc(m.rows, func(a, b watch.Topic) int {
-		if m.reverse {
-			a, b = b, a
+	m.stack = []page{root}
+	m.refresh()
+}
+
+// push opens a page above the one that is shown.
+func (m *Model) push(p page) tea.Cmd {
+	const deepest = 16
+	if len(m.stack) < deepest {
+		m.stack = append(m.stack, p)
+		m.refresh()
+	}
+	return nil
+}
+
+// back closes the page that is shown, unless it is the only one.
+func (m *Model) back() bool {
+	if len(m.stack) == 1 {
+		return false
+	}
+	m.stack = m.stack[:len(m.stack)-1]
+	m.refresh()
+	return true
+}
+
+// topic returns the topic under the cursor of the page that is shown, or else that of the nearest page below.
+func (m *Model) topic() string {
+	for i := len(m.stack) - 1; i >= 0; i-- {
+		if p, ok := m.stack[i].(topical); ok && p.topic() != "" {
+			return p.topic()
 		}
-		return order(a, b)
-	})
-	if i := slices.IndexFunc(m.rows, func(t watch.Topic) bool { return t.Name == m.picked }); i >= 0 {
-		m.cursor = i
 	}
-	m.moveTo(m.cursor)
+	return ""
 }
 
-// moveTo puts the cursor on row i, or the nearest there is, and scrolls it into sight.
-func (m *Model) moveTo(i int) {
-	m.cursor = max(0, min(i, len(m.rows)-1))
-	m.picked = ""
-	if len(m.rows) > 0 {
-		m.picked = m.rows[m.cursor].Name
-	}
-	page := max(1, m.page())
-	m.top = max(0, min(m.top, len(m.rows)-page))
-	m.top = max(min(m.top, m.cursor), m.cursor-page+1)
-}
-
-// page is how many rows there is room for, between the two lines above and the one below.
-func (m *Model) page() int { return m.height - 3 }
+// say shows a notice.
+func (m *Model) say(level theme.Level, text string) { m.notice = notice{text, level} }

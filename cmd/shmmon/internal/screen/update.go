@@ -1,172 +1,227 @@
 package screen
 
 import (
-	"time"
-	"unicode"
-	"unicode/utf8"
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
 
-	"github.com/charmbracelet/bubbles/key"
-	tea "github.com/charmbracelet/bubbletea"
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
 
+// A tickMsg says that it is time to scan.
+type tickMsg struct{ number int }
+
+// A snapshotMsg is a snapshot of the domain.
+type snapshotMsg struct {
+	snapshot   watch.Snapshot
+	inspection watch.Inspection
+	want       watch.Want // what was inspected
+	err        error
+}
+
+// Init implements tea.Model.
+func (m *Model) Init() tea.Cmd { return m.scan() }
+
+func (m *Model) scan() tea.Cmd {
+	source, want := m.source, m.page().want()
+	m.scanning = true
+	return func() tea.Msg {
+		s, err := source.Snapshot()
+		msg := snapshotMsg{snapshot: s, want: want, err: err}
+		if inspector, ok := source.(watch.Inspector); ok && err == nil {
+			msg.inspection = inspector.Inspect(s.Participants, want)
+		}
+		return msg
+	}
+}
+
 // Update implements tea.Model.
-func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
-		m.help.Width = msg.Width
-		m.moveTo(m.cursor)
-		m.scroll = 0
 	case tickMsg:
-		return m, m.scan()
+		if msg.number == m.ticks && !m.scanning {
+			cmd = m.scan()
+		}
 	case snapshotMsg:
 		m.take(msg)
-		return m, tea.Tick(m.opts.Interval, tick)
-	case tea.KeyMsg:
-		if key.Matches(msg, m.keys.Interrupt) {
-			return m, tea.Quit
+		m.scanning = false
+		m.ticks++
+		cmd = m.opts.After(m.opts.Interval, tickMsg{m.ticks})
+	case feedMsg:
+		cmd = m.live.opened(m, msg)
+	case pollMsg:
+		cmd = m.live.poll(m, msg)
+	case messageMsg:
+		cmd = m.live.take(m, msg)
+	case tea.KeyPressMsg:
+		cmd = m.press(msg)
+	case tea.PasteMsg:
+		if m.prompt != nil {
+			m.prompt.insert(msg.Content)
+			m.typed()
 		}
-		switch m.mode {
-		case modeFilter:
-			return m.typeFilter(msg)
-		case modeHelp:
-			return m.readHelp(msg)
-		case modeDetail:
-			return m.readDetail(msg)
+	case tea.MouseClickMsg:
+		if msg.Button == tea.MouseLeft && m.prompt == nil {
+			cmd = m.click(msg.X, msg.Y)
 		}
-		return m.steer(msg)
+	case tea.MouseWheelMsg:
+		cmd = m.wheel(msg.Button)
 	}
-	return m, nil
+	if m.loaded && !m.paused && !m.scanning && m.page().want()&^m.inspected != 0 { // the page needs more than was inspected
+		cmd = tea.Batch(cmd, m.scan())
+	}
+	return m, tea.Batch(cmd, m.live.sync(m))
 }
 
-// take takes a snapshot. Scans go on while the table is paused, so that rates are right when it moves again.
+// take takes a snapshot. Scans go on while the screen is paused, so that rates are right when it moves again.
 func (m *Model) take(l snapshotMsg) {
 	m.err = l.err
 	if l.err != nil {
 		return
 	}
 	view := m.tracker.Add(l.snapshot)
+	if !m.opts.All {
+		view = view.ForApplications()
+	}
+	_, grown := m.log.Add(m.tracker, view)
+	health := m.pulse.Add(view, grown, l.inspection)
+	m.processes.Add(l.inspection)
 	if m.paused && m.loaded {
 		return
 	}
-	m.view, m.loaded = view, true
-	m.arrange()
+	m.history.Add(view)
+	m.view, m.inspection, m.health, m.loaded = view, l.inspection, health, true
+	m.inspected, m.connections = l.want, nil
+	m.refresh()
 }
 
-func (m Model) steer(msg tea.KeyMsg) (tea.Model, tea.Cmd) {
-	k := m.keys
+// refresh gives the page the figures that there are. Connections are made only where they are shown: of many topics there are many.
+func (m *Model) refresh() {
+	if m.page().want()&watch.WantConnections != 0 && m.connections == nil {
+		m.connections = m.tracker.Connections(m.view, m.inspection)
+	}
+	m.page().update(m)
+}
+
+// press handles a key. Those of the page come before those of the screen, but for the few that every page has.
+func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
+	k := &m.keys
+	switch {
+	case key.Matches(msg, k.Interrupt):
+		return tea.Quit
+	case key.Matches(msg, k.Suspend):
+		return tea.Suspend
+	case m.prompt != nil:
+		return m.pressPrompt(msg)
+	}
+	m.notice = notice{}
+	if cmd, done := m.page().press(m, msg); done {
+		return cmd
+	}
 	switch {
 	case key.Matches(msg, k.Quit):
-		return m, tea.Quit
-	case key.Matches(msg, k.Up):
-		m.moveTo(m.cursor - 1)
-	case key.Matches(msg, k.Down):
-		m.moveTo(m.cursor + 1)
-	case key.Matches(msg, k.PageUp):
-		m.moveTo(m.cursor - m.page())
-	case key.Matches(msg, k.PageDown):
-		m.moveTo(m.cursor + m.page())
-	case key.Matches(msg, k.Top):
-		m.moveTo(0)
-	case key.Matches(msg, k.Bottom):
-		m.moveTo(len(m.rows) - 1)
-	case key.Matches(msg, k.Open):
-		if m.picked != "" {
-			m.mode, m.scroll = modeDetail, 0
-		}
+		return tea.Quit
 	case key.Matches(msg, k.Back):
-		m.filter = ""
-		m.arrange()
+		m.escape()
+	case key.Matches(msg, k.Views):
+		m.show(m.roots[msg.String()[0]-'1'])
+	case key.Matches(msg, k.NextView):
+		m.show(m.roots[(m.root()+1)%len(m.roots)])
+	case key.Matches(msg, k.PreviousView):
+		m.show(m.roots[(m.root()+len(m.roots)-1)%len(m.roots)])
+	case key.Matches(msg, k.Help):
+		if m.page() == m.roots[7] {
+			m.escape()
+			break
+		}
+		return m.push(m.roots[7])
 	case key.Matches(msg, k.Filter):
-		m.mode = modeFilter
-	case key.Matches(msg, k.SortNext):
-		m.sortBy((m.sort + 1) % len(m.columns))
-	case key.Matches(msg, k.SortPrevious):
-		m.sortBy((m.sort + len(m.columns) - 1) % len(m.columns))
-	case key.Matches(msg, k.SortColumn):
-		if shown := m.placed(); int(msg.String()[0]-'1') < len(shown) {
-			m.sortBy(shown[msg.String()[0]-'1'].index)
+		if p, ok := m.page().(filtered); ok {
+			m.prompt = &prompt{sign: "/", typed: p.Filter().Text}
 		}
-	case key.Matches(msg, k.Reverse):
-		m.reverse = !m.reverse
-		m.arrange()
+	case key.Matches(msg, k.Command):
+		m.prompt = &prompt{sign: ":"}
 	case key.Matches(msg, k.Pause):
 		m.paused = !m.paused
-	case key.Matches(msg, k.Help):
-		m.before, m.mode = m.mode, modeHelp
+	case key.Matches(msg, k.Split):
+		m.split = !m.split
+	case key.Matches(msg, k.Columns):
+		if p, ok := m.page().(tabular); ok {
+			return m.push(columnsPage(m, p))
+		}
+	case key.Matches(msg, k.Save):
+		m.saveTable("")
+	case key.Matches(msg, k.Copy):
+		if p, ok := m.page().(copied); ok {
+			return m.copy(p.value())
+		}
+	case key.Matches(msg, k.CopyPath):
+		if p, ok := m.page().(copied); ok {
+			return m.copy(p.path())
+		}
+	case key.Matches(msg, k.Freeze):
+		m.live.frozen = !m.live.frozen
+	case key.Matches(msg, k.Diff):
+		m.live.changes = !m.live.changes
+		m.refresh()
 	}
-	return m, nil
+	return nil
 }
 
-// sortBy sorts by a column, the other way round when it is that already.
-func (m *Model) sortBy(column int) {
-	m.reverse = m.sort == column && !m.reverse
-	m.sort = column
-	m.arrange()
+// escape closes the page, and takes the filter away where none can be closed.
+func (m *Model) escape() {
+	if p, ok := m.page().(filtered); ok && p.Filter().Text != "" {
+		p.SetFilter(table.Filter{})
+		return
+	}
+	if !m.back() && m.page() != m.roots[0] {
+		m.show(m.roots[0])
+	}
 }
 
-// maxFilter is how long a filter may be, as long as the longest name.
-const maxFilter = 255
-
-func (m Model) typeFilter(msg tea.KeyMsg) (tea.Model, tea.Cmd) {
-	switch {
-	case key.Matches(msg, m.keys.Apply):
-		m.mode = modeTable
-	case key.Matches(msg, m.keys.Back):
-		m.mode, m.filter = modeTable, ""
-	case key.Matches(msg, m.keys.Erase):
-		_, n := utf8.DecodeLastRuneInString(m.filter)
-		m.filter = m.filter[:len(m.filter)-n]
-	case key.Matches(msg, m.keys.EraseAll):
-		m.filter = ""
-	case (msg.Type == tea.KeyRunes || msg.Type == tea.KeySpace) && !msg.Alt:
-		for _, r := range msg.Runes {
-			if unicode.IsPrint(r) && len(m.filter)+utf8.RuneLen(r) <= maxFilter {
-				m.filter += string(r)
-			}
+// root returns the index of the view that the stack began with; that of the topics for a page of its own.
+func (m *Model) root() int {
+	for i, p := range m.roots {
+		if p == m.stack[0] {
+			return i
 		}
 	}
-	m.arrange()
-	return m, nil
+	return 0
 }
 
-func (m Model) readHelp(msg tea.KeyMsg) (tea.Model, tea.Cmd) {
-	switch {
-	case key.Matches(msg, m.keys.Quit):
-		return m, tea.Quit
-	case key.Matches(msg, m.keys.Help, m.keys.Back):
-		m.mode = m.before
+func (m *Model) copy(s string) tea.Cmd {
+	if s == "" {
+		m.say(theme.Warning, "there is nothing to copy here")
+		return nil
 	}
-	return m, nil
+	m.say(theme.Good, "copied "+text.Left(s, min(text.Width(s), 60)))
+	return tea.SetClipboard(s)
 }
 
-func (m Model) readDetail(msg tea.KeyMsg) (tea.Model, tea.Cmd) {
-	k := m.keys
-	last := max(0, len(m.detailLines())-m.height+1)
-	switch {
-	case key.Matches(msg, k.Quit):
-		return m, tea.Quit
-	case key.Matches(msg, k.Back, k.Open):
-		m.mode = modeTable
-	case key.Matches(msg, k.Up):
-		m.scroll--
-	case key.Matches(msg, k.Down):
-		m.scroll++
-	case key.Matches(msg, k.PageUp):
-		m.scroll -= m.height - 1
-	case key.Matches(msg, k.PageDown):
-		m.scroll += m.height - 1
-	case key.Matches(msg, k.Top):
-		m.scroll = 0
-	case key.Matches(msg, k.Bottom):
-		m.scroll = last
-	case key.Matches(msg, k.Pause):
-		m.paused = !m.paused
-	case key.Matches(msg, k.Help):
-		m.before, m.mode = m.mode, modeHelp
+// wheel scrolls by a few lines.
+func (m *Model) wheel(button tea.MouseButton) (cmd tea.Cmd) {
+	const lines = 3
+	code := tea.KeyDown
+	switch button {
+	case tea.MouseWheelUp:
+		code = tea.KeyUp
+	case tea.MouseWheelDown:
+	case tea.MouseWheelLeft:
+		code = tea.KeyLeft
+	case tea.MouseWheelRight:
+		code = tea.KeyRight
+	default:
+		return nil
 	}
-	m.scroll = max(0, min(m.scroll, last))
-	return m, nil
+	if m.prompt == nil {
+		for range lines {
+			cmd, _ = m.page().press(m, tea.KeyPressMsg{Code: code})
+		}
+	}
+	return cmd
 }
-
-func tick(time.Time) tea.Msg { return tickMsg{} }

@@ -3,198 +3,201 @@ package screen
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/charmbracelet/lipgloss"
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
-	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 )
 
-// The smallest screen that the table makes sense on.
+// The smallest screen that a table makes sense on.
 const (
 	minWidth  = 40
 	minHeight = 6
 )
 
+// above is the number of lines above the page: the health and the views.
+const above = 2
+
 // View implements tea.Model.
-func (m Model) View() string {
+func (m *Model) View() tea.View {
+	v := tea.NewView(m.content())
+	v.AltScreen, v.MouseMode, v.WindowTitle = true, tea.MouseModeCellMotion, "shmmon"
+	return v
+}
+
+// content is the whole screen.
+func (m *Model) content() string {
+	s := ""
 	switch {
-	case m.width == 0 || m.height == 0:
-		return "" // the size of the terminal is on its way
+	case m.width == 0 || m.height == 0: // the size of the terminal is on its way
 	case m.width < minWidth || m.height < minHeight:
-		need := text.Left(fmt.Sprintf("%dx%d is needed", minWidth, minHeight), m.width)
-		if m.height == 1 {
-			return need
-		}
-		return text.Left(fmt.Sprintf("%dx%d is too small,", m.width, m.height), m.width) + "\n" + need
-	case m.mode == modeHelp:
-		return m.helpView()
-	case m.mode == modeDetail:
-		return m.detailView()
+		s = m.tooSmall()
+	default:
+		lines := append([]string{m.header(), m.tabs()}, m.body()...)
+		s = strings.Join(append(lines, m.foot()), "\n")
 	}
-	return m.tableView()
+	if m.opts.ASCII {
+		s = theme.ASCII(s)
+	}
+	return s
 }
 
-// placed returns the columns that have room; one cell is for the cursor and two for the mark.
-func (m *Model) placed() []placed { return place(m.columns, m.rows, m.width-3, m.sort) }
-
-func (m Model) tableView() string {
-	var b strings.Builder
-	b.WriteString(m.titleLine() + "\n")
-	shown := m.placed()
-	b.WriteString(m.headLine(shown) + "\n")
-	page := m.page()
-	for i := m.top; i < m.top+page; i++ {
-		switch {
-		case i < len(m.rows):
-			b.WriteString(m.row(m.rows[i], shown, i == m.cursor))
-		case i == 0:
-			b.WriteString("   " + m.styles.faint.Render(text.Left(m.nothing(), m.width-3)))
-		}
-		b.WriteString("\n")
+func (m *Model) tooSmall() string {
+	need := text.Left(fmt.Sprintf("%dx%d is needed", minWidth, minHeight), m.width)
+	if m.height == 1 {
+		return need
 	}
-	b.WriteString(m.footLine())
-	return b.String()
+	return text.Left(fmt.Sprintf("%dx%d is too small,", m.width, m.height), m.width) + "\n" + need
 }
 
-// nothing says why there are no rows.
-func (m Model) nothing() string {
+// body is the page, with the newest message beside or below it if the screen is split.
+func (m *Model) body() []string {
+	w, h := m.width, m.height-above-1
+	p, beside := m.pagePlace()
+	lines := m.exactly(m.page().lines(m, p.w, p.h), p.w, p.h)
 	switch {
-	case !m.loaded:
-		return "looking…"
-	case len(m.view.Topics) > 0:
-		return "no topic matches the filter; esc clears it"
-	case len(m.view.Participants) > 0:
-		return "no topics yet"
+	case !m.split || p.w == w && p.h == h:
+		return lines
+	case beside:
+		right := m.exactly(m.live.lines(m, w-p.w-2, h), w-p.w-2, h)
+		for i := range lines {
+			lines[i] += strings.Repeat(" ", p.w-text.Width(lines[i])) + m.styles.Paint(theme.Faint, "│") + " " + right[i]
+		}
+		return lines
 	}
-	if m.view.Missing {
-		return "no such directory yet: " + text.Escape(m.opts.Domain)
-	}
-	return "no topics, no participants in this domain"
+	lines = append(lines, m.styles.Paint(theme.Faint, strings.Repeat("─", w)))
+	return append(lines, m.exactly(m.live.lines(m, w, h-p.h-1), w, h-p.h-1)...)
 }
 
-func (m Model) titleLine() string {
-	right := fmt.Sprintf("%s msg/s  %s", text.Rate(m.view.Rate), text.Bandwidth(m.view.Bandwidth))
-	if m.paused {
-		right = "PAUSED  " + right
+type size struct{ w, h int }
+
+// pagePlace returns the size of the page, and whether the message is beside it or, on a narrow screen, below.
+func (m *Model) pagePlace() (p size, beside bool) {
+	p = size{m.width, m.height - above - 1}
+	if _, own := m.page().(*detail); !m.split || own || p.h < 8 {
+		return p, false // the detail has the message anyway
 	}
-	shown, all := watch.Present(m.rows), watch.Present(m.view.Topics)
-	topics := text.Many(all, "topic")
-	if shown != all {
-		topics = fmt.Sprintf("%d of %s", shown, topics)
+	if m.width >= 100 {
+		return size{m.width * 3 / 5, p.h}, true
 	}
-	middle := fmt.Sprintf("  %s  %s  ", topics, text.Many(len(m.view.Participants), "process"))
-	room := m.width - text.Width(middle) - text.Width(right)
-	if room < 12 {
-		middle, room = "  ", m.width-2-text.Width(right)
-	}
-	left := text.Escape(m.opts.Domain)
-	return m.styles.title.Render(text.Middle(left, min(room, text.Width(left)))) + middle +
-		strings.Repeat(" ", max(0, room-text.Width(left))) + right
+	return size{p.w, p.h / 2}, false
 }
 
-// headLine writes the heads, which are ASCII and no wider than their columns. The arrow of the sorted column takes the
-// space beside its head.
-func (m Model) headLine(shown []placed) string {
-	line := "  "
-	from, to := 0, 0
-	for i, p := range shown {
-		c := m.columns[p.index]
-		if line += " "; i > 0 {
-			line += strings.Repeat(" ", gap-1)
-		}
-		start := len(line)
-		if c.left {
-			line += text.Left(c.head, p.width)
-		} else {
-			line += text.Right(c.head, p.width)
-			start = len(line) - len(c.head)
-		}
-		if p.index == m.sort {
-			from, to = start, start+len(c.head)
-		}
+// exactly makes h lines of at most w cells of the lines that there are.
+func (m *Model) exactly(lines []string, w, h int) []string {
+	all := make([]string, h)
+	for i := range min(h, len(lines)) {
+		all[i] = ansi.Truncate(lines[i], w, "")
 	}
-	c, s := m.columns[m.sort], m.styles
-	arrow := "↓" // figures begin with the greatest
-	if c.left != m.reverse {
-		arrow = "↑"
-	}
-	if c.left {
-		return s.head.Render(line[:from]) + s.sorted.Render(c.head+arrow) + s.head.Render(line[to+1:])
-	}
-	return s.head.Render(line[:from-1]) + s.sorted.Render(arrow+c.head) + s.head.Render(line[to:])
+	return all
 }
 
-func (m Model) row(t watch.Topic, shown []placed, cursor bool) string {
-	cells := make([]string, len(shown))
-	for i, p := range shown {
-		c := m.columns[p.index]
-		cells[i] = c.fit(c.cell(t), p.width)
+// tabs names the views, or the pages that led to the one that is shown.
+func (m *Model) tabs() string {
+	if len(m.stack) > 1 {
+		return m.breadcrumbs()
 	}
-	line := mark(t) + " " + strings.Join(cells, strings.Repeat(" ", gap))
-	if cursor {
-		return m.styles.cursor.Render(text.Left(">"+line, m.width))
+	var full, short []string
+	for i, p := range m.roots {
+		name := fmt.Sprintf("%d %s", i+1, p.title())
+		if p == m.page() {
+			full, short = append(full, m.styles.Tab.Render(name)), append(short, m.styles.Tab.Render(name))
+			continue
+		}
+		full = append(full, m.styles.Paint(theme.Faint, name))
+		short = append(short, m.styles.Paint(theme.Faint, name[:1]))
 	}
-	style, ok := m.styles.states[t.State]
-	if t.Mismatched > 0 {
-		style, ok = m.styles.bad, true
+	if line := strings.Join(full, "  "); text.Width(line) <= m.width {
+		return line
 	}
-	if ok {
-		line = style.Render(line)
-	}
-	return " " + line
+	return strings.Join(short, " ")
 }
 
-func (m Model) footLine() string {
-	if m.mode == modeFilter {
-		keys := m.keyLine(m.keys.filtering(), m.width/2)
-		room := m.width - lipgloss.Width(keys) - 4
-		typed := m.filter
-		for text.Width(typed) > room { // the end is where one types
-			_, n := utf8.DecodeRuneInString(typed)
-			typed = typed[n:]
+func (m *Model) breadcrumbs() string {
+	var b strings.Builder
+	for i, p := range m.stack {
+		if i > 0 {
+			b.WriteString(" › ")
 		}
-		return m.styles.key.Render("/") + text.Left(typed+"▏", room+1) + "  " + keys
+		b.WriteString(p.title())
 	}
-	if m.err != nil {
-		return m.styles.bad.Render(text.Left(text.Escape(m.err.Error()), m.width))
+	return m.styles.Title.Render(text.Middle(b.String(), min(m.width, text.Width(b.String()))))
+}
+
+// click handles a click at a cell of the screen.
+func (m *Model) click(x, y int) tea.Cmd {
+	m.notice = notice{}
+	p, _ := m.pagePlace()
+	switch {
+	case m.width < minWidth || m.height < minHeight:
+	case y == 1 && len(m.stack) > 1:
+		m.back()
+	case y == 1:
+		line := ansi.Strip(m.tabs())
+		for i := range m.roots {
+			if at := strings.Index(line, fmt.Sprint(i+1)); x >= at && (i == 7 || x < strings.Index(line, fmt.Sprint(i+2))) {
+				m.show(m.roots[i])
+				break
+			}
+		}
+	case y >= above && y < above+p.h && x < p.w:
+		return m.page().click(m, x, y-above)
+	}
+	return nil
+}
+
+// foot is the last line: what is typed, an error, a notice, or the keys.
+func (m *Model) foot() string {
+	switch {
+	case m.prompt != nil:
+		return m.prompt.line(m)
+	case m.err != nil:
+		return m.styles.Paint(theme.Problem, text.Left(escape(m.err.Error()), m.width))
+	case m.notice.text != "":
+		return m.styles.Paint(m.notice.level, text.Left(escape(m.notice.text), m.width))
 	}
 	foot := ""
-	if f := m.filter; f != "" {
-		foot = m.styles.key.Render(text.Left("/"+f, min(text.Width(f)+1, m.width/3))) + "  "
+	if p, ok := m.page().(filtered); ok && p.Filter().Text != "" {
+		shown, all := p.Count()
+		f := escape(p.Filter().Text)
+		foot = m.styles.Key.Render("/"+text.Left(f, min(text.Width(f), m.width/3))) + fmt.Sprintf(" %d of %d  ", shown, all)
 	}
-	if n := len(m.view.Problems); n > 0 {
-		foot += m.styles.bad.Render(fmt.Sprintf("%d left out, see 'shmmon ps'", n)) + "  "
-	}
-	return foot + m.keyLine(m.keys.table(), m.width-text.Width(foot))
+	return foot + m.keyLine(m.page().hints(&m.keys), m.width-text.Width(foot))
 }
 
-func (m Model) helpView() string {
-	h := m.help
-	lines := []string{m.styles.title.Render("Keys"), ""}
-	lines = append(lines, strings.Split(h.FullHelpView(m.keys.all()), "\n")...)
-	lines = append(lines, "")
-	lines = append(lines, strings.Split(marks, "\n")...)
-	for i, l := range lines {
-		if text.Width(l) > m.width {
-			lines[i] = text.Left(l, m.width)
+// keyLine names keys in at most width cells.
+func (m *Model) keyLine(keys []key.Binding, width int) string {
+	var b strings.Builder
+	for i, k := range keys {
+		if i > 0 {
+			b.WriteString("  ")
 		}
+		h := k.Help()
+		what, _, _ := strings.Cut(h.Desc, ";")
+		what, _, _ = strings.Cut(what, ":")
+		b.WriteString(m.styles.Key.Render(h.Key) + " " + m.styles.Paint(theme.Faint, what))
 	}
-	return m.screenful(lines, bindings{m.keys.Back, m.keys.Quit})
+	return ansi.Truncate(b.String(), max(0, width), "…")
 }
 
-// screenful puts lines above a line of help, which is always the last of the screen.
-func (m Model) screenful(lines []string, keys bindings) string {
-	page := m.height - 1
-	lines = append(lines[:min(len(lines), page):min(len(lines), page)], make([]string, max(0, page-len(lines)))...)
-	return strings.Join(lines, "\n") + "\n" + m.keyLine(keys, m.width)
+// longest is the number of bytes of a name that are shown. Names of a domain have at most 255, so only what breaks the rules is cut.
+const longest = 1024
+
+// escape makes a text of another process safe for a terminal, in limited time.
+func escape(s string) string {
+	if len(s) > longest {
+		return text.Escape(s[:longest]) + "…"
+	}
+	return text.Escape(s)
 }
 
-// keyLine is the short help in at most width cells, which the help alone does not promise.
-func (m Model) keyLine(keys bindings, width int) string {
-	h := m.help
-	h.Width = width
-	return ansi.Truncate(h.ShortHelpView(keys), width, "…")
+// named is escape for a name that may be empty, which is shown as "-".
+func named(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return escape(s)
 }

@@ -14,26 +14,26 @@ type connection struct{ publisher, subscription registry.EndpointID }
 // maxCompared is the length in bytes above which schemas are taken to fit: a hostile one would take too long.
 const maxCompared = 1 << 20
 
-// match reports whether the publisher's type fits the subscription. Of a subscription that checks schemas itself it finds out what the
-// codec of that encoding finds, which may be of another version.
-func (t *Tracker) match(pub, sub registry.Endpoint) bool {
-	if registry.Match(pub, sub) != nil {
-		return false
+// mismatch returns why the publisher's type does not fit the subscription, or nil. Of a subscription that checks schemas itself it finds
+// out what the codec of that encoding finds, which may be of another version.
+func (t *Tracker) mismatch(pub, sub registry.Endpoint) error {
+	if err := registry.Match(pub, sub); err != nil {
+		return err
 	}
 	if !sub.ChecksSchema || bytes.Equal(pub.Schema, sub.Schema) || len(pub.Schema)+len(sub.Schema) > maxCompared {
-		return true
+		return nil
 	}
 	key := connection{pub.ID, sub.ID}
-	fits, compared := t.compared[key]
+	err, compared := t.compared[key]
 	if !compared {
-		fits = dynamic.Compatible(typeOf(pub), typeOf(sub)) == nil
-		t.compared[key] = fits
+		err = dynamic.Compatible(typeOf(pub), typeOf(sub))
+		t.compared[key] = err
 	}
-	return fits
+	return err
 }
 
 // Fits reports whether messages of a publisher reach a subscription of its topic.
-func Fits(pub, sub registry.Endpoint) bool { return NewTracker(nil).match(pub, sub) }
+func Fits(pub, sub registry.Endpoint) bool { return NewTracker(nil).mismatch(pub, sub) == nil }
 
 func typeOf(e registry.Endpoint) serde.Type {
 	return serde.Type{Name: e.TypeName, Encoding: e.Encoding, SchemaEncoding: e.SchemaEncoding, Schema: e.Schema}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -10,8 +11,10 @@ type Snapshot struct {
 	At           int64 // ns of CLOCK_MONOTONIC, not before the statistics were read
 	Participants []registry.Participant
 	Stats        registry.Stats
-	Problems     []error // what could not be believed and is left out
-	Missing      bool    // there is no directory of the domain
+	Backlogs     map[registry.EndpointID]Backlog // of subscriptions whose own figures may be old
+	Space        shm.Space                       // of the file system of the domain; zero if it is unknown
+	Problems     []error                         // what could not be believed and is left out
+	Missing      bool                            // there is no directory of the domain
 }
 
 // A Source yields snapshots. Snapshot must not be called concurrently.
@@ -24,6 +27,8 @@ type Domain struct {
 	dir      string
 	observer *registry.Observer
 	clock    clock.Clock
+	backlogs backlogReader
+	versions map[registry.ID]string // of shmbus in their executables
 }
 
 // Open prepares to observe a domain directory, which need not exist. The caller closes the Domain.
@@ -32,7 +37,7 @@ func Open(dir string) (*Domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Domain{dir: dir, observer: o, clock: clock.New()}, nil
+	return &Domain{dir: dir, observer: o, clock: clock.New(), backlogs: backlogReader{dir: dir}}, nil
 }
 
 // Snapshot implements Source.
@@ -42,6 +47,8 @@ func (d *Domain) Snapshot() (Snapshot, error) {
 		return Snapshot{}, err
 	}
 	s := Snapshot{Participants: participants, Stats: d.observer.Stats(), Problems: d.observer.Errors()}
+	s.Backlogs = d.backlogs.read(participants, s.Stats)
+	s.Space, _ = shm.SpaceAt(d.dir) // zero if there is no directory
 	s.At = d.clock.Now()
 	if len(participants) == 0 {
 		s.Missing, _ = registry.DomainMissing(d.dir)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/rate"
+	"github.com/shmbus/shmbus/internal/stats"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -26,7 +27,7 @@ type Tracker struct {
 	publishers map[registry.EndpointID]*rate.Estimator
 	delays     map[registry.EndpointID]*delays
 	gone       map[string]goneTopic
-	compared   map[connection]bool // whether a schema lets both be connected; endpoints do not change
+	compared   map[connection]error // why schemas do not let both be connected; endpoints do not change
 	last       View
 }
 
@@ -49,20 +50,20 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 	return &Tracker{
 		window: opts.Window, keepGone: opts.KeepGone,
 		publishers: make(map[registry.EndpointID]*rate.Estimator), delays: make(map[registry.EndpointID]*delays),
-		gone: make(map[string]goneTopic), compared: make(map[connection]bool),
+		gone: make(map[string]goneTopic), compared: make(map[connection]error),
 	}
 }
 
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
-	b := builder{tracker: t, at: s.At, stats: s.Stats, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
+	b := builder{tracker: t, at: s.At, stats: s.Stats, backlogs: s.Backlogs, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
 	b.publishers(s.Participants)
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
-	maps.DeleteFunc(t.compared, func(c connection, _ bool) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
+	maps.DeleteFunc(t.compared, func(c connection, _ error) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
 
-	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Problems: s.Problems, Missing: s.Missing}
+	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Space: s.Space, Problems: s.Problems, Missing: s.Missing}
 	for _, topic := range b.topics {
 		b.finish(topic)
 		v.Rate += topic.Rate
@@ -111,11 +112,12 @@ func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
 
 // A builder makes one view.
 type builder struct {
-	tracker *Tracker
-	at      int64
-	stats   registry.Stats
-	topics  map[string]*Topic
-	seen    map[registry.EndpointID]bool
+	tracker  *Tracker
+	at       int64
+	stats    registry.Stats
+	backlogs map[registry.EndpointID]Backlog
+	topics   map[string]*Topic
+	seen     map[registry.EndpointID]bool
 }
 
 func (b *builder) topic(name string) *Topic {
@@ -181,7 +183,7 @@ func (b *builder) subscribers(all []registry.Participant) {
 			b.tracker.delays[e.ID] = d
 		}
 		d.add(b.at, f.Latency)
-		s := Subscriber{Owner: owner, Endpoint: e, Stats: f}
+		s := Subscriber{Owner: owner, Endpoint: e, Stats: b.current(e.ID, f)}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 
@@ -192,6 +194,14 @@ func (b *builder) subscribers(all []registry.Participant) {
 			t.Subscribers = append(t.Subscribers, s)
 		}
 	}
+}
+
+// current brings lag and losses of a subscription up to date by its backlog, if that is known.
+func (b *builder) current(id registry.EndpointID, f registry.SubscriptionStats) registry.SubscriptionStats {
+	if backlog, ok := b.backlogs[id]; ok {
+		f.Lag, f.Lost = backlog.Lag, f.Lost+backlog.Lost
+	}
+	return f
 }
 
 // asked returns the topics a subscription asks for: those that are published, and those it names in full.
@@ -265,7 +275,7 @@ func (b *builder) sumSubscribers(t *Topic) {
 	for i := range t.Subscribers {
 		s := &t.Subscribers[i]
 		for _, p := range t.Publishers {
-			s.Mismatch = s.Mismatch || !b.tracker.match(p.Endpoint, s.Endpoint)
+			s.Mismatch = s.Mismatch || b.tracker.mismatch(p.Endpoint, s.Endpoint) != nil
 		}
 		if s.Mismatch {
 			t.Mismatched++
@@ -276,14 +286,18 @@ func (b *builder) sumSubscribers(t *Topic) {
 		if len(t.Publishers) == 0 && t.Type == "" && t.Encoding == "" && !s.Endpoint.AnyType {
 			t.Type, t.Encoding = s.Endpoint.TypeName, s.Endpoint.Encoding
 		}
+		t.Lag = max(t.Lag, s.Stats.Lag)
+		t.Held += s.Stats.Held
 		h := b.tracker.delays[s.Endpoint.ID].recent()
 		if s.Shared {
 			t.LostShared += s.Stats.Lost
+			t.UndecodableShared += s.Stats.DecodeErrors
 			t.StaleShared += s.Stats.Stale
 			t.FilteredShared += s.Stats.Filtered
 			merge(&shared, h)
 		} else {
 			t.Lost += s.Stats.Lost
+			t.Undecodable += s.Stats.DecodeErrors
 			t.Stale += s.Stats.Stale
 			t.Filtered += s.Stats.Filtered
 			merge(&own, h)
@@ -293,6 +307,13 @@ func (b *builder) sumSubscribers(t *Topic) {
 	if t.P50, t.P99 = quantiles(&own); t.P50 < 0 {
 		t.P50, t.P99 = quantiles(&shared)
 		t.DelayShared = t.P50 >= 0
+	}
+	if t.Worst = -1; t.P50 >= 0 {
+		h := &own
+		if t.DelayShared {
+			h = &shared
+		}
+		t.Worst = stats.Percentile(h, 1)
 	}
 	slices.SortStableFunc(t.Subscribers, func(a, b Subscriber) int { return cmp.Compare(a.Endpoint.Since, b.Endpoint.Since) })
 }

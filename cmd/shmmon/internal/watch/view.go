@@ -1,10 +1,12 @@
 package watch
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -13,6 +15,7 @@ type View struct {
 	At           int64
 	Participants []registry.Participant
 	Stats        registry.Stats
+	Space        shm.Space // of the file system of the domain
 	Problems     []error
 	Missing      bool    // there is no directory of the domain
 	Topics       []Topic // by name
@@ -44,7 +47,17 @@ type Topic struct {
 	// By subscriptions that limit age or rate, as Lost and LostShared: not delivered, and not lost.
 	Stale, StaleShared, Filtered, FilteredShared uint64
 
+	// Messages that subscriptions could not decode, as Lost and LostShared.
+	Undecodable, UndecodableShared uint64
+
+	// PayloadError says why the newest payload is not of the announced type; nil if it is, or was not decoded.
+	PayloadError error
+
+	Lag  uint64 // of the subscription that is furthest behind, over all its topics
+	Held uint64 // samples that subscriptions have not released, over all their topics
+
 	P50, P99    int64 // delay from publish to take, ns; -1 when none was sampled
+	Worst       int64 // the greatest delay that was sampled, as P50
 	DelayShared bool  // the delays are of subscriptions that cover other topics as well
 	State       State
 }
@@ -99,6 +112,13 @@ func (v View) Find(name string) (Topic, bool) {
 		}
 	}
 	return Topic{}, false
+}
+
+// ForApplications returns the view without the topics of services and parameters, whose names begin with '$'. No wildcard matches these
+// either.
+func (v View) ForApplications() View {
+	v.Topics = slices.DeleteFunc(slices.Clone(v.Topics), func(t Topic) bool { return strings.HasPrefix(t.Name, "$") })
+	return v
 }
 
 // IsPattern reports whether s stands for more than one name.

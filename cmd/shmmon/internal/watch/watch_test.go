@@ -61,7 +61,7 @@ func newStats() registry.Stats {
 
 func publisher(topic string, n uint64, last int64) fixture {
 	return fixture{
-		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Since: clock.Stamp(second)},
+		Endpoint:  registry.Endpoint{Kind: registry.KindPublisher, Topic: topic, TypeName: "pkg.T", Encoding: "msgpack", Depth: 16, Since: clock.Stamp(second)},
 		published: registry.PublisherStats{Messages: n, Bytes: 10 * n, LastStamp: clock.Stamp(last), LastSize: 10, MaxSize: 12, Subscribers: 1},
 	}
 }
@@ -248,5 +248,13 @@ func TestTracker_DueAfterSlowTopics(t *testing.T) {
 	tr.Add(snapshot(21*second, member(1, "a", publisher("x", 11, 21*second))))
 	if tr.Due(30*second) != 0 {
 		t.Error("due though measured")
+	}
+}
+
+func TestView_ForApplications(t *testing.T) {
+	v := NewTracker(nil).Add(snapshot(2*second, member(1, "a", publisher("$service/x/server", 1, second), publisher("x", 1, second), publisher("x/$y", 1, second))))
+	shown := v.ForApplications()
+	if len(v.Topics) != 3 || len(shown.Topics) != 2 || shown.Topics[0].Name != "x" || shown.Topics[1].Name != "x/$y" {
+		t.Errorf("%v of %v", shown.Topics, v.Topics)
 	}
 }

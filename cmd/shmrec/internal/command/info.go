@@ -1,11 +1,14 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +20,14 @@ import (
 
 func (a *app) info() *cobra.Command {
 	memory := size(mcapfile.DefaultMemory)
+	bySize := false
 	cmd := &cobra.Command{
 		Use:   "info FILE.mcap",
 		Short: "Say what is in an MCAP file",
 		Long: `info reads the whole file, also several recordings one behind the other, compares every checksum and count that it has,
 and says what is in it. GAPS counts the sequence numbers left out: in a recording of shmrec each is a message that was
-lost, other tools may count otherwise. When the file was not closed or is damaged the exit code is 3 and the figures
+lost, other tools may count otherwise. LATENCY is the longest time from publishing to recording, and LONGEST the longest
+time without a message, by log time. When the file was not closed or is damaged the exit code is 3 and the figures
 are of what can be read.
 
 It takes no more memory than --memory, however large the messages are.`,
@@ -31,14 +36,25 @@ It takes no more memory than --memory, however large the messages are.`,
 		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var info record.Info
-			err := cli.Await(cmd.Context(), func() (err error) {
-				debug.SetMemoryLimit(int64(memory)) // with what is garbage
-				info, err = record.ReadInfoWithin(args[0], &mcapfile.Limits{Memory: uint64(memory)})
-				return err
-			})
+			path, done, err := input(args[0])
 			if err != nil {
 				return err
+			}
+			defer done()
+			var info record.Info
+			line := a.fileProgress("reading")
+			err = cli.Await(cmd.Context(), func() (err error) {
+				debug.SetMemoryLimit(int64(memory)) // with what is garbage
+				info, err = record.ReadInfoProgress(path, &mcapfile.Limits{Memory: uint64(memory)}, line.show)
+				return err
+			})
+			line.clear()
+			if err != nil {
+				return err
+			}
+			info.Path = args[0]
+			if bySize {
+				slices.SortStableFunc(info.Topics, func(a, b record.TopicInfo) int { return cmp.Compare(b.Bytes, a.Bytes) })
 			}
 			if a.JSON {
 				err = a.Document(info)
@@ -51,8 +67,17 @@ It takes no more memory than --memory, however large the messages are.`,
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&bySize, "by-size", false, "list the topics with the most bytes first")
 	cmd.Flags().Var(&memory, "memory", "how much memory to use at most, for example 1GiB; files with many topics need more")
 	return cmd
+}
+
+// duration is the text of a time that is known, and longer than nothing.
+func duration(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return text.Duration(int64(d))
 }
 
 // publishers says how many publishers a topic had, and how many of them were gone before the recording ended.
@@ -91,8 +116,12 @@ func (a *app) printInfo(i *record.Info) error {
 	if i.Lost != nil {
 		fmt.Fprintf(&b, "lost while recording: %d\n", *i.Lost)
 	}
-	if i.Attachments > 0 {
-		fmt.Fprintf(&b, "attachments: %d\n", i.Attachments)
+	if l := i.Latency; l != nil {
+		fmt.Fprintf(&b, "latency of recording: %s (half of the messages at most), %s (99 %%), %s (all)\n",
+			text.Duration(int64(l.P50)), text.Duration(int64(l.P99)), text.Duration(int64(l.Max)))
+	}
+	for _, at := range i.AttachmentList {
+		fmt.Fprintf(&b, "attachment: %s, %s, %s\n", text.Name(at.Name), text.Name(at.Type), text.Bytes(at.Size))
 	}
 	for _, m := range i.Metadata {
 		fmt.Fprintf(&b, "metadata: %s\n", text.Escape(m))
@@ -100,13 +129,13 @@ func (a *app) printInfo(i *record.Info) error {
 	if len(i.Topics) > 0 {
 		b.WriteByte('\n')
 	}
-	g := cli.NewGrid("TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">RATE", ">SIZE", ">PUBLISHERS", ">GAPS")
+	g := cli.NewGrid("TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">RATE", ">LONGEST", ">LATENCY", ">SIZE", ">PUBLISHERS", ">GAPS")
 	for _, t := range i.Topics {
 		rate := ""
 		if t.Rate > 0 {
 			rate = text.Rate(t.Rate) + " Hz"
 		}
-		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, text.Bytes(t.Bytes), publishers(&t), strconv.FormatUint(t.SequenceGaps, 10))
+		g.Add(t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), rate, duration(t.LargestGap), duration(t.LatencyMax), text.Bytes(t.Bytes), publishers(&t), strconv.FormatUint(t.SequenceGaps, 10))
 	}
 	if len(i.Topics) > 0 {
 		if err := g.Print(&b); err != nil {

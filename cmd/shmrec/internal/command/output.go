@@ -17,6 +17,20 @@ const (
 	played   = "played"
 )
 
+// filesText names the files of a summary.
+func filesText(s *record.Summary, done string) string {
+	switch n := len(s.Files); {
+	case done != recorded:
+		return text.Escape(s.Path)
+	case n == 0:
+		return "no file"
+	case n == 1:
+		return text.Escape(s.Files[0])
+	default:
+		return text.Escape(s.Files[0]) + " to " + text.Escape(s.Files[n-1])
+	}
+}
+
 // printSummary says what was done. Only a recording can have lost something.
 func (a *app) printSummary(s *record.Summary, done string) error {
 	if a.JSON {
@@ -27,12 +41,28 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s, %s on %s in %s: %s, %s\n",
-		done, text.Many(s.Messages, "message"), text.Bytes(s.Bytes), text.Many(len(s.Topics), "topic"), text.Duration(int64(s.Duration)), text.Escape(s.Path), text.Bytes(uint64(s.FileSize)))
+		done, text.Many(s.Messages, "message"), text.Bytes(s.Bytes), text.Many(len(s.Topics), "topic"), text.Duration(int64(s.Duration)), filesText(s, done), text.Bytes(uint64(s.FileSize)))
+	if len(s.Files) > 1 || s.Deleted > 0 {
+		fmt.Fprintf(&b, "parts: %d", len(s.Files))
+		if s.Deleted > 0 {
+			fmt.Fprintf(&b, ", and %d deleted", s.Deleted)
+		}
+		b.WriteByte('\n')
+	}
+	if s.Throttled > 0 {
+		fmt.Fprintf(&b, "left out on purpose: %s\n", text.Many(s.Throttled, "message"))
+	}
 	if s.Loops > 1 {
 		fmt.Fprintf(&b, "complete passes: %d\n", s.Loops)
 	}
 	if s.Spacing.Max > 0 {
 		fmt.Fprintf(&b, "spacing was off by %s (half of the messages at most), %s (99 %%), %s (all)\n", text.Duration(int64(s.Spacing.P50)), text.Duration(int64(s.Spacing.P99)), text.Duration(int64(s.Spacing.Max)))
+	}
+	if s.Lateness.Max > 0 {
+		fmt.Fprintf(&b, "late: %s\n", latenessText(&s.Lateness))
+	}
+	if s.Skipped > 0 {
+		fmt.Fprintf(&b, "skipped: %d\n", s.Skipped)
 	}
 	heads := []string{"TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">SIZE"}
 	if done == recorded {
@@ -54,4 +84,19 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	}
 	_, err := io.WriteString(a.Stdout, b.String())
 	return err
+}
+
+// latenessText is the histogram of the lateness: how many messages were late by at most how much.
+func latenessText(l *record.Lateness) string {
+	var parts []string
+	for _, b := range l.Buckets {
+		limit := "more"
+		if b.Within > 0 {
+			limit = "up to " + b.Within.String()
+		}
+		if b.Messages > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", limit, b.Messages))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

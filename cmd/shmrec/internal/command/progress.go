@@ -13,29 +13,33 @@ import (
 
 // A progressLine is the line on a terminal that tells that something goes on. In a pipe it is silent.
 type progressLine struct {
-	screen *os.File // nil: not a terminal
-	render func(record.Progress) string
+	screen *os.File                     // nil: not a terminal
+	render func(record.Progress) string // of show
 
 	mu    sync.Mutex
 	shown bool
+	last  string
 }
 
 func (a *app) progress(render func(record.Progress) string) *progressLine {
 	return &progressLine{screen: a.ErrScreen, render: render}
 }
 
-func (l *progressLine) show(p record.Progress) {
+func (a *app) progressLine() *progressLine { return &progressLine{screen: a.ErrScreen} }
+
+func (l *progressLine) show(p record.Progress) { l.print(l.render(p)) }
+
+func (l *progressLine) print(line string) {
 	if l.screen == nil {
 		return
 	}
-	line := l.render(p)
 	// A line that wraps could not be written over.
 	if width, _, err := term.GetSize(l.screen.Fd()); err == nil && width > 0 {
 		line = text.Left(line, min(text.Width(line), width-1))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown = true
+	l.shown, l.last = true, line
 	fmt.Fprintf(l.screen, "\r%s\x1b[K", line)
 }
 
@@ -44,5 +48,15 @@ func (l *progressLine) clear() {
 	defer l.mu.Unlock()
 	if l.shown {
 		fmt.Fprint(l.screen, "\r\x1b[K")
+	}
+}
+
+// again shows the last line after a message took its place.
+func (l *progressLine) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last != "" {
+		l.shown = true
+		fmt.Fprintf(l.screen, "\r%s\x1b[K", l.last)
 	}
 }

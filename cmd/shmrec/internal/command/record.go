@@ -7,26 +7,34 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/record/control"
 )
 
 func (a *app) record() *cobra.Command {
-	var out, include, exclude string
-	var o record.RecordOptions
+	var fl recordFlags
 	cmd := &cobra.Command{
 		Use:   "record -o FILE.mcap",
 		Short: "Record topics to a new MCAP file",
 		Long: `record writes what is published in the domain to a new MCAP file, also on topics that appear later, until Ctrl-C,
-SIGTERM, SIGHUP or --duration; it then takes what was published before, and closes the file.
+SIGTERM, SIGHUP or --duration; it then takes what was published before, and closes the file. Until then the name of the
+file ends with .unfinished.
 
 It slows no publisher: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
 With --lossless publishers wait for it instead; that is for tests.
+
+--numbered, --split-size and --split-duration write parts, drive-0001.mcap and so on for drive.mcap. Each is complete in
+itself. --keep-size, --keep-duration and --min-free with --delete-oldest delete the oldest, also those of earlier
+recordings under the same name.
+
+With --trigger, or --trigger-topic, nothing is written until a trigger comes; then what was published --before it and
+--after it is a part. SIGUSR1 is a trigger, or without --trigger the end of a part; SIGUSR2 pauses and resumes.
+shmrec ctl sends the same as commands.
 
 What is not a file must be a pipe, which is streamed to; what is said of the recording then goes to standard error, if
 the pipe is standard output. A file that another program removes, moves or cuts meanwhile is an error.
@@ -36,38 +44,23 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 		Example: `  shmrec record -o drive.mcap
   shmrec record -o arm.mcap --include '^arm/' --exclude 'debug'
   shmrec record -o ten.mcap --duration 10s --json
+  shmrec record -o night.mcap --split-size 1GB --keep-size 20GB --min-free 2GB --delete-oldest
+  shmrec record -o event.mcap --trigger --before 30s --after 10s
   shmrec record -o - --duration 10s | ssh base 'cat > drive.mcap'`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if out == "" {
-				return cli.Usagef(cmd, "where to? Name the file with -o FILE.mcap")
-			}
-			if o.Duration < 0 || o.SyncInterval < 0 {
-				return cli.Usagef(cmd, "a duration must not be negative")
-			}
-			var err error
-			if o.Include, err = expression(cmd, "include", include); err != nil {
+			o, err := fl.options(cmd)
+			if err != nil {
 				return err
 			}
-			if o.Exclude, err = expression(cmd, "exclude", exclude); err != nil {
-				return err
-			}
-			return a.doRecord(cmd.Context(), out, o)
+			return a.doRecord(cmd.Context(), fl.out, o, fl.status)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVarP(&out, "output", "o", "", "the file to write, or a pipe that a program reads; - is standard output")
-	f.StringVar(&include, "include", "", "record only topics that match this expression")
-	f.StringVar(&exclude, "exclude", "", "record no topics that match this expression")
-	f.DurationVar(&o.Duration, "duration", 0, "end after this long, for example 90s")
-	f.BoolVar(&o.Lossless, "lossless", false, "make publishers wait for the recorder rather than lose messages")
-	f.BoolVar(&o.Force, "force", false, "replace the file if it exists")
-	f.DurationVar(&o.SyncInterval, "sync", 0, "force the file to the disk this often (default only at the end)")
-	_ = cmd.MarkFlagFilename("output", "mcap") // fails only for a flag that does not exist
+	fl.define(cmd)
 	return cmd
 }
 
-func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions) error {
+func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions, status bool) error {
 	if path == "-" {
 		path = "/dev/stdout"
 		info, err := os.Stdout.Stat()
@@ -84,32 +77,40 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions)
 		return err
 	}
 	defer p.Close()
-	line := a.progress(recordLine)
-	o.Progress = line.show
-	s, err := record.Record(ctx, p, path, &o)
-	line.clear()
+	debug.SetMemoryLimit(o.MemoryLimit())
+	line := a.progressLine()
+	o.Progress = func(s record.Status) { line.print(recordLine(&s)) }
+	if status {
+		o.Progress = a.printStatus
+	}
+	signals := newSignalSteering()
+	defer signals.stop()
+	rec, err := record.Start(ctx, p, path, &o)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; create %s first", err, filepath.Dir(path))
 	}
 	if err != nil {
 		return err
 	}
+	signals.steer(a, rec, o.Trigger != nil)
+	if server, err := control.Serve(p.Dir(), p.ID(), control.Service{Kind: "recorder", Path: path, Commands: rec.Commands()}); err != nil {
+		fmt.Fprintf(a.Stderr, "shmrec: this recording cannot be controlled by shmrec ctl: %v\n", err)
+	} else {
+		defer server.Close()
+	}
+	s, err := rec.Wait()
+	line.clear()
+	if err != nil {
+		return err
+	}
 	if err := a.printSummary(&s, recorded); err != nil {
 		return err
 	}
-	if len(s.Topics) == 0 && (o.Include != nil || o.Exclude != nil) {
+	if len(s.Topics) == 0 && chosen(&o) != "" {
 		fmt.Fprintf(a.Stderr, "no topic matched %s; 'shmmon list' shows which topics there are\n", chosen(&o))
 	}
 	if s.Lost > 0 {
 		return cli.Lossyf("%s", lostText(&s))
 	}
 	return nil
-}
-
-func recordLine(p record.Progress) string {
-	s := fmt.Sprintf("recording %s: %d messages, %s on %d topics", p.Elapsed.Round(time.Second), p.Messages, text.Bytes(p.Bytes), p.Topics)
-	if p.Lost > 0 {
-		s += fmt.Sprintf(", %d LOST", p.Lost)
-	}
-	return s + " (Ctrl-C ends it)"
 }

@@ -22,11 +22,20 @@ func isStdout(path string) bool {
 // chosen says which topics were to be recorded.
 func chosen(o *record.RecordOptions) string {
 	var parts []string
+	for _, t := range o.Topics {
+		parts = append(parts, fmt.Sprintf("--topic %q", t))
+	}
 	if o.Include != nil {
 		parts = append(parts, fmt.Sprintf("--include %q", o.Include))
 	}
 	if o.Exclude != nil {
 		parts = append(parts, fmt.Sprintf("--exclude %q", o.Exclude))
+	}
+	if o.IncludeTypes != nil {
+		parts = append(parts, fmt.Sprintf("--type %q", o.IncludeTypes))
+	}
+	if o.ExcludeTypes != nil {
+		parts = append(parts, fmt.Sprintf("--exclude-type %q", o.ExcludeTypes))
 	}
 	return strings.Join(parts, " ")
 }
@@ -34,11 +43,14 @@ func chosen(o *record.RecordOptions) string {
 // lostText says what was lost and what helps.
 func lostText(s *record.Summary) string {
 	var parts []string
-	if n := s.Lost - s.TooLarge - s.NoChannel - s.Dropped; n > 0 {
+	if n := s.Lost - s.TooLarge - s.NoChannel - s.Dropped - s.DroppedEnded; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d messages were lost: they were overwritten before the recorder could take them", n))
 	}
 	if s.Dropped > 0 {
-		parts = append(parts, fmt.Sprintf("%d messages were lost: they were dropped, because publishers that ended left more than the recorder keeps", s.Dropped))
+		parts = append(parts, fmt.Sprintf("%d messages were lost: the recorder dropped them, because the disk was slower; a larger --cache helps for a while", s.Dropped))
+	}
+	if s.DroppedEnded > 0 {
+		parts = append(parts, fmt.Sprintf("%d messages were lost: they were dropped, because publishers that ended left more than the recorder keeps", s.DroppedEnded))
 	}
 	if s.TooLarge > 0 {
 		var topics []string

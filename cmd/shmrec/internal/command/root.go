@@ -25,16 +25,18 @@ func (a *app) root() *cobra.Command {
 		Use:   "shmrec",
 		Short: "Record and replay the topics of a shmbus domain",
 		Long: `shmrec records the topics of a shmbus domain to an MCAP file, plays MCAP files of any tool back into a domain,
-says what is in one, and prints its messages.
+says what is in one, prints its messages, checks it, and writes new files from it.
 
 Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages are missing.`,
 		Example: `  shmrec record -o drive.mcap                       everything, until Ctrl-C
   shmrec record -o arm.mcap --include '^arm/' --duration 10s
   shmrec info drive.mcap
   shmrec cat drive.mcap --topics '^arm/' -n 10
-  shmrec play drive.mcap --rate 0.5`,
+  shmrec play drive.mcap --rate 0.5
+  shmrec cut drive.mcap -o crash.mcap --start 12m30s --end 13m30s
+  shmrec recover torn.mcap -o saved.mcap`,
 	}
-	root.AddCommand(a.record(), a.play(), a.info(), a.cat())
+	root.AddCommand(a.record(), a.play(), a.info(), a.cat(), a.diff(), a.doctor(), a.recover(), a.filter(), a.cut(), a.merge(), a.convert(), a.ctl())
 	return root
 }
 

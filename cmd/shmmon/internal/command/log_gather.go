@@ -1,0 +1,202 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/internal/clock"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/dynamic"
+	"github.com/shmbus/shmbus/shmtransport"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// A gatherer brings together what happens in a domain and what programs log.
+type gatherer struct {
+	self    *topic.Participant
+	source  *watch.Domain
+	options logOptions
+	began   int64 // ns of CLOCK_MONOTONIC: what was there before is no news
+	entries chan logEntry
+	failed  chan error
+	all     sync.WaitGroup
+}
+
+// maxLogTopics bounds the topics of logs that are read.
+const maxLogTopics = 256
+
+func newGatherer(self *topic.Participant, source *watch.Domain, o logOptions) *gatherer {
+	return &gatherer{self: self, source: source, options: o, began: clock.New().Now(), entries: make(chan logEntry), failed: make(chan error, 1)}
+}
+
+// start begins to gather. It ends with ctx.
+func (g *gatherer) start(ctx context.Context) {
+	g.all.Go(func() { g.scan(ctx, g.source, g.options.interval) })
+	g.all.Go(func() { g.events(ctx) })
+}
+
+// wait waits for the end of what start began.
+func (g *gatherer) wait() { g.all.Wait() }
+
+func (g *gatherer) add(ctx context.Context, e logEntry) {
+	select {
+	case g.entries <- e:
+	case <-ctx.Done():
+	}
+}
+
+func (g *gatherer) fail(err error) {
+	select {
+	case g.failed <- err:
+	default:
+	}
+}
+
+// events adds entries of participants and endpoints, and reads each topic of logs from when it is there.
+func (g *gatherer) events(ctx context.Context) {
+	reading := make(map[string]bool)
+	for e := range g.self.Events(ctx) {
+		entry, news := g.entryOf(e)
+		if news {
+			g.add(ctx, entry)
+		}
+		if e.Kind == topic.Added && e.Endpoint.Kind == registry.KindPublisher && isLog(e.Endpoint) && !reading[e.Endpoint.Topic] && len(reading) < maxLogTopics {
+			name, history := e.Endpoint.Topic, g.options.history
+			if news { // it is new: nothing of it was before
+				history = shmtransport.MaxDepth
+			}
+			reading[name] = true
+			g.all.Go(func() { g.read(ctx, name, history) })
+		}
+	}
+}
+
+// entryOf makes an entry of an event, unless it tells what was there before.
+func (g *gatherer) entryOf(e topic.Event) (entry logEntry, news bool) {
+	p := e.Participant
+	entry = logEntry{Time: time.Now(), Unit: p.Unit, PID: p.PID}
+	if p.ID == g.self.ID() && e.Kind != topic.Unavailable {
+		return entry, false
+	}
+	switch e.Kind {
+	case topic.Joined:
+		entry.Kind, entry.Text = kindJoined, p.Executable
+		return entry, int64(p.Since) >= g.began
+	case topic.Left:
+		entry.Kind = kindLeft
+	case topic.Died:
+		entry.Kind, entry.Text = kindDied, "its process ended without leaving"
+	case topic.Added, topic.Removed:
+		if entry.Kind = kindAdded; e.Kind == topic.Removed {
+			entry.Kind = kindRemoved
+		}
+		entry.Topic, entry.Text = e.Endpoint.Topic, "publisher of "+describe(e.Endpoint)
+		if e.Endpoint.Kind == registry.KindSubscription {
+			entry.Topic, entry.Text = strings.Join(e.Endpoint.Patterns, ", "), "subscription to "+describe(e.Endpoint)
+		}
+		return entry, e.Kind == topic.Removed || int64(e.Endpoint.Since) >= g.began
+	case topic.Unavailable, topic.EventsDropped:
+		entry.Kind, entry.Topic, entry.Text = kindMissed, e.Endpoint.Topic, fmt.Sprint(e.Err)
+	default: // of subscriptions of this process
+		return entry, false
+	}
+	return entry, true
+}
+
+func describe(e registry.Endpoint) string {
+	switch {
+	case e.AnyType:
+		return "any type"
+	case e.TypeName == "":
+		return text.Name(e.Encoding)
+	}
+	return e.TypeName + " in " + text.Name(e.Encoding)
+}
+
+// isLog reports whether a publisher announces a type of log messages.
+func isLog(e registry.Endpoint) bool {
+	return e.TypeName == "rcl_interfaces/msg/Log" || e.TypeName == "foxglove.Log"
+}
+
+// read adds the entries of a topic of logs.
+func (g *gatherer) read(ctx context.Context, name string, history int) {
+	sub, err := topic.NewSubscriber(ctx, g.self, name, &topic.SubscriberOptions[[]byte]{History: history})
+	if err != nil {
+		if ctx.Err() == nil {
+			g.fail(err)
+		}
+		return
+	}
+	defer sub.Close()
+	var convert dynamic.Converter
+	for {
+		s, err := sub.Receive(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				g.fail(err)
+			}
+			return
+		}
+		if n := s.Lost(); n > 0 {
+			g.add(ctx, logEntry{Time: s.Time(), Kind: kindMissed, Topic: name, Unit: s.Unit(), PID: s.PID(), Text: text.Many(n, "message") + " of its log"})
+		}
+		e := logEntry{Time: s.Time(), Kind: kindLog, Topic: name, Unit: s.Unit(), PID: s.PID(), Level: "info"}
+		if payload, err := s.AppendTo(nil); err != nil {
+			e.Kind, e.Text = kindMissed, err.Error()
+		} else if err := e.decode(&convert, s.Type(), payload); err != nil {
+			e.Kind, e.Level, e.Text = kindMissed, "", "a message of its log: "+err.Error()
+		}
+		s.Release()
+		g.add(ctx, e)
+	}
+}
+
+// levels are the levels of logs, from the least on. Level 10 is the first, 20 the second and so on.
+func levels() []string { return []string{"debug", "info", "warn", "error", "fatal"} }
+
+// decode takes in a message of one of the types of isLog.
+func (e *logEntry) decode(convert *dynamic.Converter, kind serde.Type, payload []byte) error {
+	js, err := convert.ToJSON(kind, payload)
+	if err != nil {
+		return err
+	}
+	var m struct {
+		Level        any
+		Name, File   string
+		Msg, Message string
+		Line         json.Number
+	}
+	if err := json.Unmarshal(js, &m); err != nil {
+		return errors.New("its fields are not those of a log")
+	}
+	e.Name, e.Text = m.Name, m.Msg+m.Message
+	if m.File != "" {
+		e.Where = m.File + ":" + m.Line.String()
+	}
+	number := 0.0
+	switch level := m.Level.(type) {
+	case string: // the name of an enum
+		number, _ = strconv.ParseFloat(level, 64)
+		for i, name := range levels() {
+			if strings.EqualFold(name, level) || name == "warn" && strings.EqualFold(level, "warning") {
+				number = float64(i + 1)
+			}
+		}
+	case float64:
+		number = level
+	}
+	if number >= 10 {
+		number /= 10
+	}
+	e.Level = levels()[int(min(max(number, 1), float64(len(levels()))))-1]
+	return nil
+}

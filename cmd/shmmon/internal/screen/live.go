@@ -1,0 +1,194 @@
+package screen
+
+import (
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+)
+
+// pollInterval is the time between two looks at the newest message, and so between two points of a plot.
+const pollInterval = 200 * time.Millisecond
+
+// plotLength is the number of points of a field that are kept.
+const plotLength = 600
+
+// A live follows the newest message of the topic that the screen shows one of. It reads only while something shows it, and then copies
+// the newest message at intervals, whatever comes between.
+type live struct {
+	decoder message.Decoder
+	topic   string // that is followed; empty: none
+	turn    int    // counts the feeds, so that answers of an earlier one are told apart
+	feed    message.Feed
+	err     error // of opening or reading
+
+	newest  message.Message
+	got     bool // newest is a message
+	fields  []message.Field
+	decode  error             // why there are no fields
+	before  map[string]string // values of the message before
+	series  map[string][]float64
+	frozen  bool // the message stays; plots go on
+	changes bool // only fields that changed are shown
+}
+
+type feedMsg struct {
+	turn int
+	feed message.Feed
+	err  error
+}
+
+type pollMsg struct{ turn int }
+
+type messageMsg struct {
+	turn    int
+	message message.Message
+	ok      bool
+	err     error
+}
+
+// wanted returns the topic whose messages the screen shows, "" if it shows none.
+func (m *Model) wanted() string {
+	if m.opts.Messages == nil || m.width < minWidth || m.height < minHeight {
+		return ""
+	}
+	name := ""
+	switch p := m.page().(type) {
+	case *detail:
+		if p.showsMessage(m) {
+			name = p.name
+		}
+	default:
+		if m.split {
+			name = m.topic()
+		}
+	}
+	if t, ok := m.view.Find(name); !ok || len(t.Publishers) == 0 {
+		return ""
+	}
+	return name
+}
+
+// sync follows the topic that the screen shows now, and lets the one before go.
+func (l *live) sync(m *Model) tea.Cmd {
+	want := m.wanted()
+	if want == l.topic {
+		return nil
+	}
+	old, changes := l.feed, l.changes
+	*l = live{topic: want, turn: l.turn + 1, changes: changes}
+	turn, messages := l.turn, m.opts.Messages
+	return func() tea.Msg {
+		if old != nil {
+			_ = old.Close() // it only has read access, so nothing is left behind
+		}
+		if want == "" {
+			return nil
+		}
+		feed, err := messages.Open(want)
+		if err == nil {
+			feed = &oneAtATime{feed: feed}
+		}
+		return feedMsg{turn, feed, err}
+	}
+}
+
+func (l *live) opened(m *Model, msg feedMsg) tea.Cmd {
+	if msg.turn != l.turn {
+		if msg.feed != nil {
+			return func() tea.Msg { _ = msg.feed.Close(); return nil }
+		}
+		return nil
+	}
+	l.feed, l.err = msg.feed, msg.err
+	return l.poll(m, pollMsg{l.turn})
+}
+
+// poll asks for the newest message.
+func (l *live) poll(_ *Model, msg pollMsg) tea.Cmd {
+	feed := l.feed
+	if msg.turn != l.turn || feed == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		message, ok, err := feed.Newest()
+		return messageMsg{msg.turn, message, ok, err}
+	}
+}
+
+// take takes the newest message and asks for the next one later.
+func (l *live) take(m *Model, msg messageMsg) tea.Cmd {
+	if msg.turn != l.turn {
+		return nil
+	}
+	if l.err = msg.err; msg.ok && msg.err == nil {
+		l.show(m, msg.message)
+	}
+	return m.opts.After(pollInterval, pollMsg{l.turn})
+}
+
+func (l *live) show(m *Model, msg message.Message) {
+	fields, err := l.decoder.Fields(&msg)
+	l.plot(fields)
+	if l.got && (l.frozen || m.paused) {
+		return
+	}
+	l.before = message.Values(l.fields)
+	l.newest, l.got, l.fields, l.decode = msg, true, fields, err
+	if d, ok := m.page().(*detail); ok {
+		d.update(m)
+	}
+}
+
+// plot appends the numbers of a message to the series of their fields.
+func (l *live) plot(fields []message.Field) {
+	if l.series == nil {
+		l.series = make(map[string][]float64)
+	}
+	const most = 4000 // fields that are kept, of messages whose fields change
+	for _, f := range fields {
+		if !f.Numeric || l.series[f.Path] == nil && len(l.series) >= most {
+			continue
+		}
+		s := append(l.series[f.Path], f.Number)
+		if len(s) > plotLength {
+			s = append(s[:0], s[plotLength/4:]...)
+		}
+		l.series[f.Path] = s
+	}
+}
+
+// close lets the feed go at the end of the program.
+func (l *live) close() {
+	if l.feed != nil {
+		_ = l.feed.Close() // it only has read access, so nothing is left behind
+	}
+}
+
+// A oneAtATime is a Feed whose methods may be called concurrently: it may be closed while it reads.
+type oneAtATime struct {
+	mu     sync.Mutex
+	feed   message.Feed
+	closed bool
+}
+
+func (o *oneAtATime) Newest() (message.Message, bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return message.Message{}, false, nil
+	}
+	return o.feed.Newest()
+}
+
+func (o *oneAtATime) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil
+	}
+	o.closed = true
+	return o.feed.Close()
+}

@@ -1,0 +1,44 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/record"
+)
+
+// recordLine is the line on the terminal while a recorder runs.
+func recordLine(s *record.Status) string {
+	line := fmt.Sprintf("%s %s: %d messages, in %s/s, written %s/s", s.State, s.Elapsed.Round(time.Second), s.Messages,
+		text.Bytes(uint64(max(s.InBytes, 0))), text.Bytes(uint64(max(s.WrittenBytes, 0))))
+	if s.QueueLimit > 0 {
+		line += fmt.Sprintf(", cache %d %%", 100*s.Queue/s.QueueLimit)
+	}
+	if s.Part > 1 {
+		line += fmt.Sprintf(", part %d", s.Part)
+	}
+	if s.Lost > 0 {
+		line += fmt.Sprintf(", %d LOST", s.Lost)
+		if s.Dropped > 0 {
+			line += fmt.Sprintf(" (%d by the recorder)", s.Dropped)
+		}
+	}
+	return line + fmt.Sprintf(", %s free: %s", text.Bytes(uint64(max(s.DiskFree, 0))), s.Verdict)
+}
+
+// printStatus prints the state as a line.
+func (a *app) printStatus(s record.Status) {
+	if !a.JSON {
+		fmt.Fprintln(a.Stderr, recordLine(&s))
+		return
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(&s) == nil {
+		a.Stdout.Write(text.EscapeJSON(b.Bytes()))
+	}
+}

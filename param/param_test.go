@@ -1,0 +1,276 @@
+package param_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/shmbus/shmbus/param"
+	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/topic"
+)
+
+func join(t testing.TB, dir, unit string) *topic.Participant {
+	t.Helper()
+	p, err := topic.Join(&topic.Options{Dir: dir, Unit: unit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func serve(t *testing.T, p *topic.Participant) *param.Server {
+	t.Helper()
+	s, err := param.NewServer(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func declare[T param.Type](t *testing.T, s *param.Server, name string, v T, opts *param.Options[T]) *param.Parameter[T] {
+	t.Helper()
+	p, err := param.Declare(t.Context(), s, name, v, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func open(t *testing.T, p *topic.Participant, owner string) *param.Client {
+	t.Helper()
+	c, err := param.Open(t.Context(), p, owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func testType[T param.Type](t *testing.T, first, second T, same func(a, b T) bool) {
+	t.Run(fmt.Sprintf("%T", first), func(t *testing.T) {
+		dir := t.TempDir()
+		owner := join(t, dir, "arm")
+		p := declare(t, serve(t, owner), "x", first, nil)
+		c := open(t, join(t, dir, ""), "arm")
+		if v, err := param.Get[T](c, "x"); err != nil || !same(v, first) || !same(p.Get(), first) {
+			t.Fatal(v, err)
+		}
+		if err := c.Set(t.Context(), "x", param.Of(second)); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := param.Get[T](c, "x"); err != nil || !same(v, second) || !same(p.Get(), second) {
+			t.Fatal(v, err)
+		}
+		text := param.Of(second).String()
+		parsed, err := param.Parse(param.Of(second).Kind(), text)
+		if again, err2 := param.As[T](parsed); err != nil || err2 != nil || !same(again, second) {
+			t.Errorf("%q is %v, %v, %v", text, again, err, err2)
+		}
+	})
+}
+
+func TestTypes(t *testing.T) {
+	testType(t, false, true, func(a, b bool) bool { return a == b })
+	testType(t, math.MinInt64, int64(math.MaxInt64), func(a, b int64) bool { return a == b })
+	testType(t, 0, math.Inf(1), func(a, b float64) bool { return a == b })
+	testType(t, 0.1, math.NaN(), func(a, b float64) bool { return a == b || a != a && b != b })
+	testType(t, "", "text\n", func(a, b string) bool { return a == b })
+	testType(t, nil, []byte{0, 255}, slices.Equal)
+	testType(t, nil, []bool{true, false}, slices.Equal)
+	testType(t, []int64{}, []int64{-1, math.MaxInt64}, slices.Equal)
+	testType(t, nil, []float64{1.5, -0.1}, slices.Equal)
+	testType(t, []string{"a"}, []string{"b", ""}, slices.Equal)
+}
+
+func TestLists_AreCopies(t *testing.T) {
+	s := serve(t, join(t, t.TempDir(), ""))
+	list := []int64{1, 2}
+	p := declare(t, s, "x", list, nil)
+	list[0] = 9
+	p.Get()[1] = 9
+	if got := p.Get(); !slices.Equal(got, []int64{1, 2}) {
+		t.Fatal(got)
+	}
+}
+
+func TestSet_Refused(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, join(t, dir, "arm"))
+	positive := func(v float64) error {
+		if v <= 0 {
+			return errors.New("must be positive")
+		}
+		return nil
+	}
+	speed := declare(t, s, "speed", 1.0, &param.Options[float64]{Validate: positive})
+	model := declare(t, s, "model", "A", &param.Options[string]{ReadOnly: true})
+	c := open(t, join(t, dir, ""), "arm")
+	for name, test := range map[string]struct {
+		value param.Value
+		want  error
+	}{
+		"speed":   {param.Of(-1.0), param.ErrRefused},
+		"model":   {param.Of("B"), param.ErrReadOnly},
+		"nothing": {param.Of("B"), param.ErrUnknown},
+	} {
+		err := c.Set(t.Context(), name, test.value)
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	want := `set parameter "speed": the value was refused: must be positive`
+	if err := c.Set(t.Context(), "speed", param.Of(-1.0)); err.Error() != want {
+		t.Errorf("the reason is %q", err)
+	}
+	for _, v := range []param.Value{param.Of("fast"), {}} {
+		if err := c.Set(t.Context(), "speed", v); !errors.Is(err, param.ErrType) {
+			t.Errorf("%v: %v", v, err)
+		}
+	}
+	if err := speed.Set(t.Context(), -1); !errors.Is(err, param.ErrRefused) || err.Error() != want {
+		t.Error(err)
+	}
+	if err := model.Set(t.Context(), "B"); !errors.Is(err, param.ErrReadOnly) {
+		t.Error(err)
+	}
+	if v, err := param.Get[float64](c, "speed"); v != 1 || err != nil || speed.Get() != 1 || model.Get() != "A" {
+		t.Error(v, err, model.Get())
+	}
+	if _, err := param.Declare(t.Context(), s, "other", -1.0, &param.Options[float64]{Validate: positive}); !errors.Is(err, param.ErrRefused) {
+		t.Error(err)
+	}
+	for _, name := range []string{"speed", "", "a//b"} {
+		if _, err := param.Declare(t.Context(), s, name, 1.0, nil); err == nil {
+			t.Errorf("%q can be declared", name)
+		}
+	}
+	large := declare(t, s, "large", "", nil)
+	if err := large.Set(t.Context(), string(make([]byte, param.MaxSize))); !errors.As(err, new(*topic.TooLargeError)) || large.Get() != "" {
+		t.Error(err)
+	}
+}
+
+func TestListAndWatch(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, join(t, dir, "arm"))
+	b := declare(t, s, "b", int64(0), &param.Options[int64]{Description: "second"})
+	declare(t, s, "a", true, nil)
+	c := open(t, join(t, dir, ""), "arm")
+	list, err := c.List()
+	if err != nil || len(list) != 2 || list[0].Name != "a" || list[1].Description != "second" || list[1].Owner.PID != os.Getpid() {
+		t.Fatal(list, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []string
+	for info, err := range c.Watch(ctx) {
+		if err != nil {
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			break
+		}
+		got = append(got, info.Name+"="+info.Value.String())
+		switch len(got) {
+		case 2:
+			if err := b.Set(ctx, 1); err != nil {
+				t.Fatal(err)
+			}
+		case 3:
+			if err := c.Set(ctx, "b", param.Of(int64(2))); err != nil {
+				t.Fatal(err)
+			}
+		case 4:
+			declare(t, s, "c", "new", nil)
+		case 5:
+			cancel()
+		}
+	}
+	if fmt.Sprint(got) != "[a=true b=0 b=1 b=2 c=new]" {
+		t.Fatal(got)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	dir := t.TempDir()
+	p := declare(t, serve(t, join(t, dir, "arm")), "x", int64(0), nil)
+	c := open(t, join(t, dir, ""), "arm")
+	var got []int64
+	for v := range p.Changes(t.Context()) {
+		if got = append(got, v); len(got) == 3 {
+			break
+		}
+		if err := c.Set(t.Context(), "x", param.Of(v+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(got, []int64{0, 1, 2}) {
+		t.Fatal(got)
+	}
+}
+
+func TestOwners(t *testing.T) {
+	dir := t.TempDir()
+	reader := join(t, dir, "")
+	c := open(t, reader, "arm")
+	if _, err := c.Get("x"); !errors.Is(err, param.ErrNoOwner) {
+		t.Fatal(err)
+	}
+	if err := c.Set(t.Context(), "x", param.Of(true)); !errors.Is(err, param.ErrNoOwner) {
+		t.Fatal(err)
+	}
+	first := join(t, dir, "arm")
+	s := serve(t, first)
+	declare(t, s, "x", int64(1), nil)
+	if _, err := param.NewServer(t.Context(), first); !errors.As(err, new(*service.ServerExistsError)) {
+		t.Fatal(err)
+	}
+	declare(t, serve(t, join(t, dir, "another")), "x", int64(3), nil)
+	if err := c.WaitForOwner(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := param.Get[int64](c, "x"); v != 1 || err != nil {
+		t.Fatal(v, err)
+	}
+	watch, stop := context.WithCancel(t.Context())
+	defer stop()
+	for info, err := range c.Watch(watch) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, _ := param.As[int64](info.Value); v == 2 { // of the one that started again
+			break
+		}
+		if err := c.Set(t.Context(), "x", param.Of(int64(1))); err != nil { // makes a client of its service
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Close(), first.Close()); err != nil {
+			t.Fatal(err)
+		}
+		declare(t, serve(t, join(t, dir, "arm")), "x", int64(2), nil)
+	}
+	second := join(t, dir, "arm")
+	declare(t, serve(t, second), "x", int64(4), nil)
+	byID := open(t, reader, second.ID().String())
+	if err := byID.Set(t.Context(), "x", param.Of(int64(5))); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := param.Get[int64](byID, "x"); v != 5 || err != nil {
+		t.Fatal(v, err)
+	}
+	ambiguous := open(t, reader, "arm")
+	if _, err := ambiguous.List(); !errors.Is(err, param.ErrAmbiguous) {
+		t.Fatal(err)
+	}
+	c.Close()
+	if _, err := c.List(); !errors.Is(err, os.ErrClosed) {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,160 @@
+package edit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+// A source is an open recording.
+type source struct {
+	path    string
+	offset  time.Duration
+	file    *os.File
+	size    int64
+	begin   uint64 // smallest and largest log time of the chosen messages, with the offset
+	end     uint64
+	any     bool // there are chosen messages
+	latched bool // on latched topics too
+	profile string
+	damage  *mcapfile.Damage
+}
+
+// openAll opens the sources. Directories stand for the recordings in them.
+func openAll(from []Source) (all []*source, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(all)
+		}
+	}()
+	for _, s := range from {
+		paths, err := mcapfile.Parts(s.Path)
+		if err != nil {
+			return all, err
+		}
+		for _, path := range paths {
+			f, size, err := mcapfile.Open(path)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, &source{path: path, offset: s.Offset, file: f, size: size})
+		}
+	}
+	return all, nil
+}
+
+func closeAll(all []*source) {
+	for _, s := range all {
+		s.file.Close()
+	}
+}
+
+// reader starts to read a source.
+func (s *source) reader(memory uint64) (*mcapfile.Reader, error) {
+	r, err := mcapfile.NewReader(s.file, s.size, &mcapfile.Limits{Memory: memory})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.path, err)
+	}
+	return r, nil
+}
+
+// shifted returns a time of the recording with the source's offset.
+func (s *source) shifted(at uint64) uint64 { return shift(at, s.offset) }
+
+// shift adds an offset to a time, without overflow.
+func shift(at uint64, by time.Duration) uint64 {
+	if by < 0 {
+		return at - min(at, uint64(-by))
+	}
+	return at + min(uint64(by), math.MaxUint64-at)
+}
+
+// note adds to the damage of a source. An error that is returned is not one of the file.
+func (s *source) note(err error) error {
+	if !mcapfile.Recoverable(err) && !errors.As(err, new(*mcapfile.TruncatedError)) {
+		return fmt.Errorf("%s: %w", s.path, err)
+	}
+	s.damage = s.damage.Note(err)
+	return nil
+}
+
+// each calls fn with the messages of a source in the order of the file, without their payloads if skim is set, and notes damage.
+func (s *source) each(ctx context.Context, r *mcapfile.Reader, skim bool, progress func(int64), fn func(*mcapfile.Message) error) error {
+	var m mcapfile.Message
+	for {
+		var err error
+		if skim {
+			_, err = r.Skim(&m)
+		} else {
+			err = r.Next(&m)
+		}
+		if progress(r.Position()); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err == nil:
+			if err := fn(&m); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.note(err); err != nil {
+			return err
+		}
+		if !mcapfile.Recoverable(err) {
+			return nil
+		}
+	}
+}
+
+// survey finds the times of a source, and its profile.
+func (s *source) survey(ctx context.Context, o *Options, progress func(int64)) error {
+	r, err := s.reader(o.Memory / readShare)
+	if err != nil {
+		return err
+	}
+	keep := make(map[*mcapfile.Channel]bool)
+	err = s.each(ctx, r, true, progress, func(m *mcapfile.Message) error {
+		kept, seen := keep[m.Channel]
+		if !seen {
+			kept = o.keeps(m.Channel)
+			keep[m.Channel] = kept
+			s.latched = s.latched || kept && record.IsLatched(m.Channel)
+		}
+		if at := s.shifted(m.LogTime); kept && s.any {
+			s.begin, s.end = min(s.begin, at), max(s.end, at)
+		} else if kept {
+			s.begin, s.end, s.any = at, at, true
+		}
+		return nil
+	})
+	s.profile, s.damage = r.Stats().Profile, nil // what is damaged is found again when it is read
+	return err
+}
+
+// inTurn returns the sources by time, and whether they follow each other without overlap.
+func inTurn(from []*source) (all []*source, follow bool) {
+	all = slices.Clone(from)
+	slices.SortStableFunc(all, func(a, b *source) int { return cmp.Compare(a.begin, b.begin) })
+	end, any := uint64(0), false
+	for _, s := range all {
+		if s.any && any && s.begin < end {
+			return from, false
+		}
+		if s.any {
+			end, any = s.end, true
+		}
+	}
+	return all, true
+}

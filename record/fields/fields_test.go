@@ -1,0 +1,41 @@
+package fields
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestCompare(t *testing.T) {
+	within := func(field string, d float64) []Tolerance { return []Tolerance{{field, d}} }
+	for name, c := range map[string]struct {
+		a, b       string
+		tolerances []Tolerance
+		want       string
+	}{
+		"the same":            {`{"a":1,"b":[true,null,"x"]}`, `{"b":[true,null,"x"],"a":1.0}`, nil, ""},
+		"a number":            {`{"a":{"b":1}}`, `{"a":{"b":2}}`, nil, `"a.b" is 1, and 2`},
+		"within":              {`{"a":{"b":1}}`, `{"a":{"b":1.5}}`, within("a.b", 0.5), ""},
+		"within, above":       {`{"a":{"b":1}}`, `{"a":{"b":1.5}}`, within("a", 0.5), ""},
+		"within, everywhere":  {`{"a":[{"b":1}]}`, `{"a":[{"b":1.5}]}`, within("", 0.5), ""},
+		"within, in an array": {`{"a":[{"b":1}]}`, `{"a":[{"b":1.5}]}`, within("a.b", 0.5), ""},
+		"beyond":              {`{"a":{"b":1}}`, `{"a":{"b":1.6}}`, within("a.b", 0.5), `"a.b" is 1, and 1.6, which differ by more than 0.5`},
+		"another field":       {`{"a":1,"ab":2}`, `{"a":1,"ab":3}`, within("a", 5), `"ab" is 2, and 3`},
+		"not compared":        {`{"a":1,"b":{"c":"x"}}`, `{"a":1,"b":null}`, within("b", math.Inf(1)), ""},
+		"missing, ignored":    {`{"a":1}`, `{"a":1,"b":2}`, within("b", math.Inf(1)), ""},
+		"missing":             {`{"a":1}`, `{"a":1,"b":2}`, nil, `only one message has "b"`},
+		"length":              {`{"a":[1]}`, `{"a":[1,2]}`, within("a", 5), `"a" has 1 elements, and 2`},
+		"text":                {`"x"`, `"y"`, within("", 5), `the value is "x", and "y"`},
+		"kind":                {`{"a":"1"}`, `{"a":1}`, within("", 5), `"a" is "1", and 1`},
+		"large whole numbers": {`9007199254740993`, `9007199254740992`, nil, "the value is 9007199254740993, and 9007199254740992"},
+		"expanding number":    {`1e999999999`, `1e99999999`, nil, "the value is 1e999999999"},
+	} {
+		got, err := Compare([]byte(c.a), []byte(c.b), c.tolerances)
+		if err != nil || got != c.want && (c.want == "" || !strings.HasPrefix(got, c.want)) {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, c.want)
+		}
+	}
+	if _, err := Compare([]byte("{"), []byte("{}"), nil); err == nil {
+		t.Error("no JSON, and no error")
+	}
+}

@@ -1,0 +1,281 @@
+package mcapfile
+
+import (
+	"errors"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/foxglove/mcap/go/mcap"
+)
+
+// NewIndexedPlan is NewPlan without reading the messages: it takes the times of the chunks from the index at the end of the file
+// and reads nothing else but the beginning of each record. It returns false where the index does not suffice: the file was not
+// closed, is several files, has messages outside of chunks, chunks of more than 8 MiB or too many of the same time, or the index is damaged or lacks a chunk.
+//
+// The chunks are verified when their messages are read; Unread has what was damaged then. ChannelPlan.First, Last and Largest are
+// limits, and Bytes is 0. Stats has no attachments.
+func NewIndexedPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, bool, error) {
+	r, err := NewReader(src, size, limits)
+	if err != nil {
+		return nil, false, err
+	}
+	i := indexReader{reader: r, chunks: make(map[int64]*indexedChunk), channels: make(map[uint16]*ChannelPlan)}
+	if err := i.readSummary(); err == nil {
+		err = i.readHeads()
+		if err == nil {
+			return i.plan(keep)
+		}
+		if errors.Is(err, errRead) {
+			return nil, false, err
+		}
+	}
+	return nil, false, nil // NewPlan reports what is wrong with the file
+}
+
+// Unread returns the damage that was found while the messages of a plan were read. Those of the damaged chunks are missing.
+func (p *Plan) Unread() *Damage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unread
+}
+
+var errIndex = errors.New("the index does not suffice")
+
+// An indexedChunk is a chunk as its index describes it.
+type indexedChunk struct {
+	first, last uint64 // log times
+	size        uint64 // of its records
+	channels    []uint16
+	found       bool
+}
+
+const indexedChunkCost = 128
+
+// An indexReader makes a plan from an index.
+type indexReader struct {
+	reader   *Reader
+	chunks   map[int64]*indexedChunk // by position
+	channels map[uint16]*ChannelPlan // by id
+	messages map[uint16]uint64       // by id of the channel, from the statistics
+}
+
+// readSummary reads the summary of a file that is a single one.
+func (i *indexReader) readSummary() error {
+	r := i.reader
+	start, ok := r.summaryStart()
+	if !ok || i.checkSum(start) != nil {
+		return errIndex
+	}
+	r.seek(start)
+	for {
+		op, err := r.nextOfFile()
+		if err != nil {
+			return err
+		}
+		if op == mcap.OpFooter {
+			if i.messages == nil || r.pos != r.file.size-int64(len(mcap.Magic)) {
+				return errIndex
+			}
+			return nil
+		}
+		switch op {
+		case mcap.OpSchema, mcap.OpChannel, mcap.OpChunkIndex, mcap.OpStatistics:
+		default:
+			continue
+		}
+		b, err := r.body()
+		if err != nil {
+			return err
+		}
+		switch op {
+		case mcap.OpChunkIndex:
+			err = i.addChunk(b)
+		case mcap.OpStatistics:
+			err = i.addCounts(b)
+		default:
+			err = r.define(op, b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// checkSum verifies the CRC of the summary, if it has one.
+func (i *indexReader) checkSum(start int64) error {
+	r := i.reader
+	at := r.file.size - int64(len(mcap.Magic)) - footerSize
+	b, err := r.file.at(at, footerSize)
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b[footerSize-4:]}
+	want := c.uint32()
+	if want == 0 {
+		return nil
+	}
+	got, err := r.file.sumOf(start, at+footerSize-4)
+	if err == nil && got != want {
+		err = errSum
+	}
+	return err
+}
+
+func (i *indexReader) addChunk(b []byte) error {
+	c := cursor{b: b}
+	first, last, offset, _ := c.uint64(), c.uint64(), c.uint64(), c.uint64()
+	offsets := cursor{b: c.take(uint64(c.uint32()))}
+	c.uint64() // bytes of the message indexes
+	c.string()
+	c.uint64() // compressed
+	size := c.uint64()
+	if c.err != nil || offset > math.MaxInt64 || size > i.reader.limits.block || size > 0 && len(offsets.b) == 0 || first > last {
+		return errIndex
+	}
+	if err := i.reader.kept.take(indexedChunkCost + blockCost + uint64(len(offsets.b))); err != nil {
+		return err
+	}
+	chunk := &indexedChunk{first: first, last: last, size: size}
+	for len(offsets.b) > 0 && offsets.err == nil {
+		chunk.channels = append(chunk.channels, offsets.uint16())
+		offsets.uint64()
+	}
+	i.chunks[int64(offset)] = chunk
+	return offsets.err
+}
+
+func (i *indexReader) addCounts(b []byte) error {
+	c := cursor{b: b}
+	total := c.uint64()
+	c.take(2 + 4 + 4 + 4 + 4 + 8 + 8)
+	counts := cursor{b: c.take(uint64(c.uint32()))}
+	i.messages = make(map[uint16]uint64)
+	sum := uint64(0)
+	for c.err == nil && counts.err == nil && len(counts.b) > 0 {
+		id, n := counts.uint16(), counts.uint64()
+		i.messages[id] = n
+		sum += n
+	}
+	if c.err != nil || counts.err != nil || sum != total {
+		return errIndex
+	}
+	return nil
+}
+
+// headsAtOnce is the number of bytes that readHeads reads of a record: most of it is not looked at.
+const headsAtOnce = 512
+
+// readHeads goes from record to record up to the end of the messages. Each chunk must be in the index.
+func (i *indexReader) readHeads() error {
+	r := i.reader
+	r.seek(int64(len(mcap.Magic)))
+	r.file.least = headsAtOnce
+	found := 0
+	for {
+		op, err := r.nextOfFile()
+		if err != nil {
+			return err
+		}
+		switch op {
+		case mcap.OpMessage:
+			return errIndex
+		case mcap.OpDataEnd:
+			if found != len(i.chunks) {
+				return errIndex
+			}
+			r.stats.Closed = true
+			return nil
+		case mcap.OpHeader:
+			err = r.header()
+		case mcap.OpMetadata:
+			err = r.metadata()
+		case mcap.OpSchema, mcap.OpChannel:
+			var b []byte
+			if b, err = r.body(); err == nil {
+				err = r.define(op, b)
+			}
+		case mcap.OpChunk:
+			c := i.chunks[r.at.off]
+			var h chunkHead
+			if h, err = r.chunkHead(); err == nil && (c == nil || c.found || h.size != c.size) {
+				err = errIndex
+			}
+			if err == nil {
+				c.found = true
+				found++
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
+	r := i.reader
+	p := &Plan{src: r.file.src, size: r.file.size, limits: r.limits, keep: make(map[*Channel]bool), time: byLogTime, Stats: r.stats, inside: make(map[int64][]uint16)}
+	var order []*ChannelPlan
+	for _, ch := range r.channels {
+		if i.messages[ch.ID] == 0 {
+			continue
+		}
+		p.keep[ch] = keep == nil || keep(ch)
+		if p.keep[ch] {
+			c := &ChannelPlan{Channel: ch, Messages: i.messages[ch.ID], First: math.MaxUint64}
+			i.channels[ch.ID] = c
+			order = append(order, c)
+			p.Messages += c.Messages
+		}
+	}
+	var first, last uint64 = math.MaxUint64, 0
+	p.Start = math.MaxUint64
+	for off, chunk := range i.chunks {
+		first, last = min(first, chunk.first), max(last, chunk.last)
+		kept := false
+		for _, id := range chunk.channels {
+			if r.part.defs.channels[id] == nil {
+				return nil, false, nil
+			}
+			if c := i.channels[id]; c != nil {
+				kept = true
+				c.First, c.Last, c.Largest = min(c.First, chunk.first), max(c.Last, chunk.last), max(c.Largest, chunk.size)
+			}
+		}
+		if kept {
+			p.inside[off] = chunk.channels
+			p.Start, p.End = min(p.Start, chunk.first), max(p.End, chunk.last)
+			p.blocks = append(p.blocks, block{from: position{off: off}, defs: r.part.defs, first: chunk.first, last: chunk.last, indexed: true, bytes: chunk.size})
+		}
+	}
+	p.Start = min(p.Start, p.End)
+	if len(i.chunks) > 0 {
+		p.First, p.Span = first, last-first
+	}
+	for _, c := range order {
+		if c.Last < c.First {
+			return nil, false, nil // no chunk has the messages that the statistics count
+		}
+		p.Channels = append(p.Channels, *c)
+	}
+	p.sortBlocks()
+	return p, !p.overlaps(), nil
+}
+
+// overlaps reports whether more chunks have messages of the same time than fit into memory. NewPlan then knows better how to read them.
+func (p *Plan) overlaps() bool {
+	open, held := []block{}, uint64(0)
+	for _, b := range p.blocks {
+		open = slices.DeleteFunc(open, func(o block) bool {
+			if o.last < b.first {
+				held -= o.bytes
+			}
+			return o.last < b.first
+		})
+		open = append(open, b)
+		if held += b.bytes; held > p.limits.open/2 && len(open) > 1 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package record
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// maxPausedBytes bounds the memory for the latched samples of a pause.
+const maxPausedBytes = 16 << 20
+
+// A pause is the time in which nothing is recorded. The recorder receives all the same, so that no publisher waits and what comes after is
+// complete. It keeps the newest sample of each latched publisher, which holds also after the pause.
+type pause struct {
+	is    atomic.Bool // also read by others
+	kept  map[*source]*pausedSample
+	bytes int
+	lost  uint64 // samples that were lost in a pause; they would not have been recorded
+	taken uint64 // samples that were received in pauses
+}
+
+// A pausedSample is a copy of a sample.
+type pausedSample struct {
+	sampleInfo
+	payload []byte
+}
+
+// keep copies a latched sample. The copy of a sample beyond the limit is left out.
+func (p *pause) keep(src *source, s *topic.Sample[[]byte], lost uint64) error {
+	p.lost += lost
+	p.taken++
+	if src.throttle != nil {
+		src.throttle.begun = false
+	}
+	if !src.latched {
+		return nil
+	}
+	if p.kept == nil {
+		p.kept = make(map[*source]*pausedSample)
+	}
+	k := p.kept[src]
+	if k == nil {
+		k = new(pausedSample)
+		p.kept[src] = k
+	}
+	p.bytes -= cap(k.payload)
+	payload, err := s.AppendTo(k.payload[:0])
+	k.sampleInfo = sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp())}
+	k.payload = payload
+	if p.bytes += cap(payload); err != nil || p.bytes > maxPausedBytes {
+		p.forget(src)
+	}
+	if errors.As(err, new(*errdefs.CorruptError)) {
+		err = nil // the publisher truncated its file; the sample would not have been recorded
+	}
+	return err
+}
+
+func (p *pause) forget(src *source) {
+	if k := p.kept[src]; k != nil {
+		p.bytes -= cap(k.payload)
+		delete(p.kept, src)
+	}
+}
+
+// resume ends a pause and records the latched samples that it kept.
+func (r *recorder) resume() error {
+	if !r.pause.is.Load() {
+		return nil
+	}
+	r.pause.is.Store(false)
+	kept := r.pause.kept
+	r.pause.kept, r.pause.bytes = nil, 0
+	for src, k := range kept {
+		m, err := r.message(src, &k.sampleInfo)
+		if err == nil && src.channel != nil {
+			m.LogTime = r.time(r.clock.Now())
+			src.logStamp = max(src.logStamp, r.clock.Now())
+			m.Data = k.payload
+			err = r.write(src, &m)
+		}
+		if err := r.finish(src, &m, 0, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,319 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync"
+	"time"
+)
+
+// A PlayControl steers a Play that has it as PlayOptions.Control. The zero value is ready. Its methods may be called from any
+// goroutine, also before Play begins. After Play has returned they have no effect.
+type PlayControl struct {
+	mu      sync.Mutex
+	changed chan struct{} // has room for one
+	paused  bool
+	rate    float64 // requested; 0 = none, +Inf = max
+	step    *playStep
+	seek    *playSeek
+	stopped bool
+	opening context.CancelFunc // ends the wait for subscribers; nil when that is over
+	ended   bool
+	status  PlayStatus
+}
+
+// A playStep is a request to publish some messages.
+type playStep struct {
+	left  int
+	topic string // counts only messages on it; "" = all
+	done  chan error
+}
+
+// A playSeek is a request to go on at another time.
+type playSeek struct {
+	to   func(position, first uint64) uint64
+	done chan error
+}
+
+// PlayState says what a replay does.
+type PlayState string
+
+// The states of a replay.
+const (
+	PlayWaiting PlayState = "waiting" // for subscribers
+	Playing     PlayState = "playing"
+	PlayPaused  PlayState = "paused"
+	PlayEnded   PlayState = "ended"
+)
+
+// PlayStatus is the state of a running replay.
+type PlayStatus struct {
+	State    PlayState     `json:"state"`
+	Rate     float64       `json:"rate"`        // 0 = max
+	Position time.Duration `json:"position_ns"` // of the last message, since the beginning of the recording
+	Length   time.Duration `json:"length_ns"`
+	Time     time.Time     `json:"time"` // of the last message
+	Messages uint64        `json:"messages"`
+	Skipped  uint64        `json:"skipped"`
+	Passes   uint64        `json:"passes"` // complete
+}
+
+// errStopped ends a replay on request.
+var errStopped = errors.New("the replay was stopped")
+
+var errPlayEnded = fmt.Errorf("the replay has ended: %w", os.ErrClosed)
+
+// wake tells the player that something changed. Called with mu held.
+func (c *PlayControl) wake() {
+	if c.changed == nil {
+		c.changed = make(chan struct{}, 1)
+	}
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// changes returns the channel that wake fills; nil for no control.
+func (c *PlayControl) changes() <-chan struct{} {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changed == nil {
+		c.changed = make(chan struct{}, 1)
+	}
+	return c.changed
+}
+
+// Pause stops the clock of the replay.
+func (c *PlayControl) Pause() { c.setPaused(true) }
+
+// Resume continues after Pause and Step.
+func (c *PlayControl) Resume() { c.setPaused(false) }
+
+func (c *PlayControl) setPaused(paused bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused = paused
+	c.wake()
+}
+
+// Paused reports whether the replay is paused.
+func (c *PlayControl) Paused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused
+}
+
+// SetRate changes the speed, as PlayOptions.Rate; +Inf is as fast as possible.
+func (c *PlayControl) SetRate(rate float64) error {
+	if !(rate > 0) {
+		return fmt.Errorf("%v is not a rate; it must be greater than 0", rate)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rate, c.status.Rate = rate, rate
+	if isMax(rate) {
+		c.status.Rate = 0
+	}
+	c.wake()
+	return nil
+}
+
+// Step pauses and publishes the next n messages, or all up to the nth message on a topic, as fast as possible. The topic has its name in
+// the recording; "" is any. Step returns when that is done, with ctx's error, or with an error if the replay ends before.
+func (c *PlayControl) Step(ctx context.Context, n int, topic string) error {
+	if n < 1 {
+		return fmt.Errorf("%d is not a number of messages to step; it must be at least 1", n)
+	}
+	s := &playStep{left: n, topic: topic, done: make(chan error, 1)}
+	return c.request(ctx, s.done, func() {
+		if c.step != nil {
+			c.step.done <- errors.New("another step was requested")
+		}
+		c.paused, c.step = true, s
+	})
+}
+
+// Seek goes on at a time of the recording. Latched topics get their state of that time.
+func (c *PlayControl) Seek(ctx context.Context, to time.Time) error {
+	return c.seekTo(ctx, func(_, _ uint64) uint64 { return unixNano(to) })
+}
+
+// SeekElapsed is Seek to a time since the beginning of the recording.
+func (c *PlayControl) SeekElapsed(ctx context.Context, to time.Duration) error {
+	return c.seekTo(ctx, func(_, first uint64) uint64 { return addTime(first, to) })
+}
+
+// SeekBy is Seek by a duration forward or, if it is negative, backward.
+func (c *PlayControl) SeekBy(ctx context.Context, by time.Duration) error {
+	return c.seekTo(ctx, func(position, first uint64) uint64 {
+		if by < 0 {
+			return max(position-min(position, uint64(-by)), first)
+		}
+		return addTime(position, by)
+	})
+}
+
+func (c *PlayControl) seekTo(ctx context.Context, to func(position, first uint64) uint64) error {
+	s := &playSeek{to: to, done: make(chan error, 1)}
+	return c.request(ctx, s.done, func() {
+		if c.seek != nil {
+			c.seek.done <- errors.New("another seek was requested")
+		}
+		c.seek = s
+	})
+}
+
+// request stores a request and waits until it is done. With the end of ctx it is withdrawn.
+func (c *PlayControl) request(ctx context.Context, done chan error, store func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return errPlayEnded
+	}
+	store()
+	c.wake()
+	c.mu.Unlock()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.step != nil && c.step.done == done {
+		c.step = nil
+	}
+	if c.seek != nil && c.seek.done == done {
+		c.seek = nil
+	}
+	return ctx.Err()
+}
+
+// Stop ends the replay; Play returns no error.
+func (c *PlayControl) Stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	if c.opening != nil {
+		c.opening()
+	}
+	c.wake()
+}
+
+// open calls f with a context that Stop ends too. It returns errStopped after Stop.
+func (c *PlayControl) open(ctx context.Context, f func(context.Context) error) error {
+	if c == nil {
+		return f(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	c.opening, c.status.State = cancel, PlayWaiting
+	if c.stopped {
+		cancel()
+	}
+	c.mu.Unlock()
+	err := f(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening = nil
+	if c.stopped {
+		return errStopped
+	}
+	return err
+}
+
+// Status returns the state of the replay.
+func (c *PlayControl) Status() PlayStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.status
+	if s.State == Playing && c.paused {
+		s.State = PlayPaused
+	}
+	return s
+}
+
+// begin is called by the player before the first message.
+func (c *PlayControl) begin(o *PlayOptions, length time.Duration) {
+	c.update(func(s *PlayStatus) {
+		s.State, s.Length = Playing, length
+		if c.rate == 0 && !o.Max {
+			s.Rate = o.Rate
+		}
+	})
+}
+
+// update changes the status.
+func (c *PlayControl) update(change func(*PlayStatus)) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.status)
+}
+
+// end refuses what is requested now and later.
+func (c *PlayControl) end() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended, c.status.State = true, PlayEnded
+	if c.step != nil {
+		c.step.done <- errPlayEnded
+	}
+	if c.seek != nil {
+		c.seek.done <- errPlayEnded
+	}
+	c.step, c.seek = nil, nil
+}
+
+// A playOrder is what the player has to do before the next message.
+type playOrder struct {
+	stop, paused bool
+	rate         float64 // 0 = unchanged
+	seek         *playSeek
+	step         bool // publish the next message although paused
+}
+
+// orders returns what has been requested.
+func (c *PlayControl) orders() (o playOrder) {
+	if c == nil {
+		return o
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o = playOrder{stop: c.stopped, paused: c.paused, rate: c.rate, seek: c.seek, step: c.step != nil}
+	c.rate, c.seek = 0, nil
+	return o
+}
+
+// stepped counts a message that was published because of a step.
+func (c *PlayControl) stepped(topic string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.step
+	if s == nil || s.topic != "" && s.topic != topic {
+		return
+	}
+	if s.left--; s.left == 0 {
+		s.done <- nil
+		c.step = nil
+	}
+}
+
+// isMax reports whether a rate is as fast as possible.
+func isMax(rate float64) bool { return math.IsInf(rate, 1) }

@@ -1,0 +1,257 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+)
+
+// A PlayFile is a further file of a replay.
+type PlayFile struct {
+	Path   string        // a file, or a directory of parts
+	Offset time.Duration // added to the times of its messages
+}
+
+// Order says by which of its times a message is played.
+type Order int
+
+const (
+	ByLogTime     Order = iota // when it was recorded
+	ByPublishTime              // when it was published; files are then always read completely before the first message
+)
+
+// A playFile is an open file of a replay.
+type playFile struct {
+	path        string
+	index       int // among the files
+	offset      time.Duration
+	size        int64
+	plan        *mcapfile.Plan
+	attribution *attribution
+}
+
+// playFiles are the files of a replay, in the order in which their messages of equal time are played.
+type playFiles struct {
+	files    []*playFile
+	order    Order
+	opened   []*os.File
+	messages uint64 // in the files, on the topics to be played
+	size     int64
+	start    uint64 // smallest and largest time of these messages
+	end      uint64
+	first    uint64 // and of all messages
+	last     uint64
+	damage   *mcapfile.Damage
+}
+
+// A playMessage is a message with the file that it is from. Its times have the file's offset.
+type playMessage struct {
+	mcapfile.Message
+	file *playFile
+	time uint64 // by which it is played
+}
+
+// openPlayFiles opens all files. Where the beginning is not played, it uses the index of a file, if that suffices.
+func openPlayFiles(path string, o *PlayOptions) (*playFiles, error) {
+	all := &playFiles{order: o.Order}
+	for _, f := range append([]PlayFile{{Path: path}}, o.Files...) {
+		paths, err := mcapfile.Parts(f.Path)
+		for _, part := range paths {
+			if err == nil {
+				err = all.open(part, f.Offset, o)
+			}
+		}
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+	}
+	all.describe()
+	return all, nil
+}
+
+func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) error {
+	f, size, err := openRecording(path)
+	if err != nil {
+		return err
+	}
+	a.opened = append(a.opened, f)
+	limits := &mcapfile.Limits{Memory: o.Memory}
+	keep := func(c *mcapfile.Channel) bool { return o.wants(c.Topic) }
+	var plan *mcapfile.Plan
+	indexed := false
+	if o.window().begins() && o.Order == ByLogTime {
+		plan, indexed, err = mcapfile.NewIndexedPlan(f, size, limits, keep)
+	}
+	switch {
+	case indexed || err != nil:
+	case o.Order == ByPublishTime:
+		plan, err = mcapfile.NewPlanByPublishTime(f, size, limits, keep)
+	default:
+		plan, err = mcapfile.NewPlan(f, size, limits, keep)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	file := &playFile{path: path, index: len(a.files), offset: offset, size: size, plan: plan, attribution: newAttribution()}
+	for _, m := range plan.Stats.Metadata {
+		// After an invalid record its messages have no known publisher.
+		_ = file.attribution.add(m)
+	}
+	a.files = append(a.files, file)
+	return nil
+}
+
+// describe fills in what the files have together.
+func (a *playFiles) describe() {
+	var first, last uint64 = math.MaxUint64, 0
+	a.start = math.MaxUint64
+	for _, f := range a.files {
+		a.size += f.size
+		a.messages += f.plan.Messages
+		if f.plan.Damage != nil {
+			a.damage = a.damage.Note(f.plan.Damage)
+		}
+		if f.plan.Messages == 0 {
+			continue
+		}
+		a.start, a.end = min(a.start, f.shifted(f.plan.Start)), max(a.end, f.shifted(f.plan.End))
+		first, last = min(first, f.shifted(f.plan.First)), max(last, f.shifted(f.plan.First+f.plan.Span))
+	}
+	if a.start > a.end {
+		a.start, a.end = 0, 0
+		return
+	}
+	a.first, a.last = first, last
+}
+
+// channels are the channels of all files in order of appearance, with the offset in their times.
+func (a *playFiles) channels() (all []mcapfile.ChannelPlan) {
+	for _, f := range a.files {
+		for _, c := range f.plan.Channels {
+			c.First, c.Last = f.shifted(c.First), f.shifted(c.Last)
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// unread adds the damage that was found while messages were played.
+func (a *playFiles) unread() *mcapfile.Damage {
+	damage := a.damage
+	for _, f := range a.files {
+		if d := f.plan.Unread(); d != nil {
+			damage = damage.Note(fmt.Errorf("%s: %w", f.path, d))
+		}
+	}
+	return damage
+}
+
+func (a *playFiles) close() {
+	for _, f := range a.opened {
+		f.Close()
+	}
+}
+
+// shifted adds the offset of the file to a time.
+func (f *playFile) shifted(t uint64) uint64 {
+	if f.offset < 0 {
+		return t - min(t, uint64(-f.offset))
+	}
+	return t + min(uint64(f.offset), math.MaxUint64-t)
+}
+
+// unshifted is a time of the file that is not after the shifted time t.
+func (f *playFile) unshifted(t uint64) uint64 {
+	if f.offset < 0 {
+		return t + min(uint64(-f.offset), math.MaxUint64-t)
+	}
+	return t - min(t, uint64(f.offset))
+}
+
+func (f *playFile) message(m mcapfile.Message, order Order) playMessage {
+	m.LogTime, m.PublishTime = f.shifted(m.LogTime), f.shifted(m.PublishTime)
+	p := playMessage{Message: m, file: f, time: m.LogTime}
+	if order == ByPublishTime {
+		p.time = m.PublishTime
+	}
+	return p
+}
+
+// from yields the messages from a time on. room is as for mcapfile.Plan.InOrderWithin.
+func (a *playFiles) from(t uint64, room func(int) bool) iter.Seq2[playMessage, error] {
+	if len(a.files) == 1 {
+		f := a.files[0]
+		return func(yield func(playMessage, error) bool) {
+			for m, err := range f.plan.InOrderFrom(f.unshifted(t), room) {
+				if !yield(f.message(m, a.order), err) {
+					return
+				}
+			}
+		}
+	}
+	return func(yield func(playMessage, error) bool) { a.merge(t, room, yield) }
+}
+
+// A nextMessage is the next message of a file.
+type nextMessage struct {
+	playMessage
+	pull func() (mcapfile.Message, error, bool)
+}
+
+// merge yields the messages of several files. Each file has its next message in memory. Messages of equal time come by the order of
+// the files.
+func (a *playFiles) merge(t uint64, room func(int) bool, yield func(playMessage, error) bool) {
+	var open []*nextMessage
+	advance := func(n *nextMessage, f *playFile) bool {
+		m, err, ok := n.pull()
+		if err != nil {
+			yield(playMessage{}, fmt.Errorf("%s: %w", f.path, err))
+			return false
+		}
+		if ok {
+			n.playMessage = f.message(m, a.order)
+			open = append(open, n)
+		}
+		return true
+	}
+	for _, f := range a.files {
+		pull, stop := iter.Pull2(f.plan.InOrderFrom(f.unshifted(t), func(int) bool { return true }))
+		defer stop()
+		if !advance(&nextMessage{pull: pull}, f) {
+			return
+		}
+	}
+	for len(open) > 0 {
+		i := 0
+		for k, n := range open {
+			if cmp.Or(cmp.Compare(n.time, open[i].time), cmp.Compare(n.file.index, open[i].file.index)) < 0 {
+				i = k
+			}
+		}
+		n := open[i]
+		open = slices.Delete(open, i, i+1)
+		if !room(len(n.Data)) || !yield(n.playMessage, nil) {
+			return
+		}
+		if !advance(n, n.file) {
+			return
+		}
+	}
+}
+
+// ended returns the time after which a publisher was gone; MaxUint64 = no end is known.
+func (a *playFiles) ended(publisher string) uint64 {
+	for _, f := range a.files {
+		if p := f.attribution.publishers[publisher]; p != nil && p.Ended > 0 {
+			return f.shifted(p.Ended)
+		}
+	}
+	return math.MaxUint64
+}

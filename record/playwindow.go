@@ -1,0 +1,46 @@
+package record
+
+import (
+	"math"
+	"time"
+)
+
+// A playWindow is the part of a replay that is played.
+type playWindow struct {
+	start, end   time.Time     // zero = no limit
+	since, until time.Duration // since the first message; until 0 = no limit
+	duration     time.Duration // from the start on; 0 = no limit
+}
+
+func (o *PlayOptions) window() playWindow {
+	return playWindow{o.Start, o.End, o.StartElapsed, o.EndElapsed, o.Duration}
+}
+
+func (w playWindow) begins() bool { return !w.start.IsZero() || w.since > 0 }
+
+// resolve returns the first time of the window and the first one after it.
+func (w playWindow) resolve(a *playFiles) (from, to uint64) {
+	from, to = 0, math.MaxUint64
+	if w.begins() {
+		from = max(unixNano(w.start), addTime(a.first, w.since))
+	}
+	if !w.end.IsZero() {
+		to = unixNano(w.end)
+	}
+	if w.until > 0 {
+		to = min(to, addTime(a.first, w.until))
+	}
+	if w.duration > 0 {
+		to = min(to, addTime(max(from, a.first), w.duration))
+	}
+	return from, to
+}
+
+func addTime(t uint64, d time.Duration) uint64 { return t + min(uint64(max(d, 0)), math.MaxUint64-t) }
+
+func unixNano(t time.Time) uint64 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint64(max(t.UnixNano(), 0))
+}

@@ -1,0 +1,378 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// Call sends a request and waits for the response. ctx bounds the wait, and its deadline reaches the handler; when ctx ends, the call is
+// cancelled. The errors are those of the package documentation. A []byte response is a copy that the caller owns; CallRaw gives it in place.
+func (c *Client[Req, Resp]) Call(ctx context.Context, req Req) (resp Resp, err error) {
+	r, err := c.CallRaw(ctx, req)
+	if err != nil {
+		return resp, err
+	}
+	defer r.Release()
+	return r.Value()
+}
+
+// CallRaw is Call for a response that is read in place. The caller releases it.
+func (c *Client[Req, Resp]) CallRaw(ctx context.Context, req Req) (Response[Resp], error) {
+	for {
+		k, err := c.choose(ctx, c.opts.Wait)
+		if err != nil {
+			return Response[Resp]{}, err
+		}
+		r, err := k.call(ctx, func(h Header) (int, error) { return k.publish(ctx, h, req) })
+		if !k.movable(ctx, err) {
+			return r, err
+		}
+	}
+}
+
+// movable reports whether another server can take a request that this one has not started.
+func (k *conn[Req, Resp]) movable(ctx context.Context, err error) bool {
+	if err == nil || ctx.Err() != nil || !k.info.Group || !errors.Is(err, ErrNotStarted) || len(k.client.Servers()) == 0 {
+		return false
+	}
+	return !errors.Is(err, errBadRequest) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+}
+
+// call makes one call at one server.
+func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, error)) (Response[Resp], error) {
+	i, number, role, err := k.beginOrDrain(ctx, KindCall, publish)
+	if err != nil {
+		return Response[Resp]{}, err
+	}
+	a, err := k.await(ctx, i, number, role)
+	if err != nil {
+		return Response[Resp]{}, err
+	}
+	return Response[Resp]{k, a.sample}, k.check(ctx, a)
+}
+
+// beginOrDrain is begin. If no slot is free, it takes late responses first.
+func (k *conn[Req, Resp]) beginOrDrain(ctx context.Context, kind Kind, publish func(Header) (int, error)) (i int, number uint64, role bool, err error) {
+	i, number, role, err = k.begin(ctx, kind, publish)
+	if errors.Is(err, ErrBusy) && k.drain() {
+		return k.begin(ctx, kind, publish)
+	}
+	return i, number, role, err
+}
+
+// check returns the error that a response stands for, and then releases it.
+func (k *conn[Req, Resp]) check(ctx context.Context, a arrival[Resp]) error {
+	if a.header.Kind != KindError {
+		return nil
+	}
+	defer a.sample.Release()
+	if a.header.Code == codeEnded && ctx.Err() != nil {
+		return k.client.fail(k, ctx.Err(), "the handler's context ended")
+	}
+	if a.header.Code == codeClosing {
+		k.startNoCalls()
+	}
+	b, err := a.sample.AppendTo(nil)
+	if err != nil || len(b) < HeaderSize {
+		return k.client.fail(k, ErrOutcomeUnknown, fmt.Sprintf("the error of the server cannot be read: %v", err))
+	}
+	return errorOf(a.header, b[HeaderSize:], k.client.name, k.info.Server)
+}
+
+// Send sends a request without waiting for the server to take it, and gets no response. Requests of one client reach the server in order, also
+// those that wait when the client closes or its process ends.
+// If the server is too far behind, the error is ErrBusy, and nothing was sent.
+func (c *Client[Req, Resp]) Send(ctx context.Context, req Req) error {
+	k, err := c.choose(ctx, c.opts.Wait)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.checkRoom(sendRoom); err != nil {
+		return err
+	}
+	k.calls++
+	_, err = k.publish(ctx, Header{Number: k.calls<<slotBits | sendSlot, Kind: KindSend, Deadline: k.deadline(ctx)}, req)
+	failpoint.At("call.send")
+	if err != nil {
+		return fmt.Errorf("send to %q: %w", c.name, err)
+	}
+	k.sequence++
+	return nil
+}
+
+// sendSlot stands for the slot in the numbers of requests without a response.
+const sendSlot = helloSlot
+
+// checkRoom returns an error if the server has not taken so many requests. Called with mu held.
+func (k *conn[Req, Resp]) checkRoom(limit uint64) error {
+	if k.err != nil {
+		return k.resultOf(1, 0)
+	}
+	if k.sequence-k.taken >= limit {
+		if k.taken = k.requests.Taken(k.info.Server.ID); k.sequence-k.taken >= limit {
+			return k.client.fail(k, ErrBusy, fmt.Sprintf("the server has not taken %d requests", limit))
+		}
+	}
+	return nil
+}
+
+// publish publishes a request.
+func (k *conn[Req, Resp]) publish(ctx context.Context, h Header, req Req) (int, error) {
+	if b, ok := any(req).([]byte); ok && k.client.raw {
+		var header [HeaderSize]byte
+		h.put(header[:])
+		return k.requests.PublishV(ctx, header[:], b)
+	}
+	return k.requests.Publish(ctx, message[Req]{Header: h, value: req})
+}
+
+// deadline returns the deadline of ctx in nanoseconds of CLOCK_MONOTONIC, 0 without one or if it is too far away for these.
+func (k *conn[Req, Resp]) deadline(ctx context.Context) int64 {
+	t, ok := ctx.Deadline()
+	now, left := k.client.clock.Now(), time.Until(t)
+	if !ok || int64(left) > math.MaxInt64-now {
+		return 0
+	}
+	return now + int64(left)
+}
+
+// begin takes a slot and publishes a request. role says that this goroutine receives.
+func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Header) (int, error)) (i int, number uint64, role bool, err error) {
+	h := Header{Kind: kind, Deadline: k.deadline(ctx)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.checkRoom(k.depth); err != nil {
+		return 0, 0, false, err
+	}
+	if len(k.free) == 0 {
+		return 0, 0, false, k.client.fail(k, ErrBusy, fmt.Sprintf("all %d calls are open; wait for one, or raise MaxCalls of client and server", len(k.slots)))
+	}
+	i = k.free[len(k.free)-1]
+	k.calls++
+	h.Number = k.calls<<slotBits | uint64(i)
+	if _, err := publish(h); err != nil {
+		return 0, 0, false, fmt.Errorf("call %q: %w", k.client.name, err)
+	}
+	failpoint.At("call.request")
+	k.sequence++
+	k.free = k.free[:len(k.free)-1]
+	k.open.Add(1)
+	s := &k.slots[i]
+	s.number, s.sequence, s.stream, s.answered, s.unwanted = h.Number, k.sequence, kind == KindStream, false, false
+	role = !k.receiving
+	k.receiving = true
+	k.setWaiting(s, !role)
+	return i, h.Number, role, nil
+}
+
+// await waits for the next response of a call. With an error or the last response the call has ended, and its slot is free or will be.
+func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role bool) (arrival[Resp], error) {
+	s := &k.slots[i]
+	for {
+		if role {
+			a, err := k.receive(ctx, i, number)
+			if err == nil {
+				return a, nil
+			}
+			k.mu.Lock()
+			k.handOver()
+			k.mu.Unlock()
+			return k.leave(ctx, i, number, err)
+		}
+		select {
+		case a := <-s.arrived:
+			switch {
+			case a.role:
+				role = true
+			case a.err != nil || a.header.Kind.isLast():
+				k.end(i, number)
+				return a, a.err
+			default:
+				return a, nil
+			}
+		case <-ctx.Done():
+			return k.leave(ctx, i, number, ctx.Err())
+		}
+	}
+}
+
+// receive receives for all callers, until the response of this call comes. Then the role is another goroutine's.
+func (k *conn[Req, Resp]) receive(ctx context.Context, i int, number uint64) (a arrival[Resp], err error) {
+	for {
+		m, err := k.poller.receive(ctx)
+		if err != nil {
+			return a, err
+		}
+		failpoint.At("call.take")
+		k.mu.Lock()
+		a, mine := k.deliver(m, i, number)
+		if mine {
+			k.handOver()
+		}
+		k.mu.Unlock()
+		if mine {
+			return a, nil
+		}
+	}
+}
+
+// deliver gives a response to the goroutine that waits for it, and returns it if that is the caller's. A response to a call that has
+// ended is released. Called with mu held.
+func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number uint64) (a arrival[Resp], mine bool) {
+	var h Header
+	err := m.Read(func(b []byte) (err error) {
+		h, _, err = ParseHeader(b)
+		return err
+	})
+	if err == nil && h.Kind == KindClosed && m.Publisher().Participant == k.info.Server.ID {
+		m.Release()
+		k.closed = true
+		k.client.spawn(func() { k.fail(errServerClosed) })
+		return a, false
+	}
+	j := slotOf(h.Number)
+	if err != nil || m.Publisher().Participant != k.info.Server.ID || j >= len(k.slots) || !k.slots[j].takes(h) {
+		m.Release()
+		return a, false
+	}
+	a = arrival[Resp]{sample: m, header: h}
+	s := &k.slots[j]
+	s.answered = h.Kind.isLast()
+	if h.Number != number && !s.unwanted {
+		select {
+		case s.arrived <- a:
+			k.setWaiting(s, false)
+		default: // more than the window: the server breaks the protocol
+			m.Release()
+		}
+		return a, false // the goroutine that gets it frees the slot
+	}
+	if h.Kind.isLast() {
+		k.freeSlot(j)
+	}
+	if h.Number != number {
+		m.Release()
+	}
+	return a, h.Number == number
+}
+
+// takes reports whether a response is one of the call that has the slot, which a server that breaks the protocol may send at any time.
+func (s *slot[Resp]) takes(h Header) bool {
+	if h.Number == 0 || h.Number != s.number || s.answered {
+		return false
+	}
+	switch h.Kind {
+	case KindResponse:
+		return !s.stream
+	case KindItem, KindEnd:
+		return s.stream
+	}
+	return h.Kind == KindError
+}
+
+// handOver gives the role to another goroutine that waits, if there is one. Called with mu held.
+func (k *conn[Req, Resp]) handOver() {
+	if k.waiting == 0 {
+		k.receiving = false
+		return
+	}
+	i := slices.IndexFunc(k.slots, func(s slot[Resp]) bool { return s.waiting })
+	k.setWaiting(&k.slots[i], false)
+	k.slots[i].arrived <- arrival[Resp]{role: true}
+}
+
+// setWaiting says whether a goroutine waits for a slot without the role. Called with mu held.
+func (k *conn[Req, Resp]) setWaiting(s *slot[Resp], waiting bool) {
+	if waiting != s.waiting {
+		s.waiting = waiting
+		if waiting {
+			k.waiting++
+		} else {
+			k.waiting--
+		}
+	}
+}
+
+// freeSlot makes a slot that of no call. Called with mu held.
+func (k *conn[Req, Resp]) freeSlot(i int) {
+	k.slots[i].number = 0
+	k.free = append(k.free, i)
+	k.open.Add(-1)
+}
+
+// end frees the slot of a call that has its last response.
+func (k *conn[Req, Resp]) end(i int, number uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.slots[i].number == number {
+		k.freeSlot(i)
+	}
+}
+
+// leave ends the wait of a call whose ctx ended, or whose connection failed. A response that has arrived meanwhile counts.
+func (k *conn[Req, Resp]) leave(ctx context.Context, i int, number uint64, err error) (arrival[Resp], error) {
+	k.mu.Lock()
+	s := &k.slots[i]
+	k.setWaiting(s, false)
+	for {
+		select {
+		case a := <-s.arrived:
+			switch {
+			case a.role:
+				k.handOver()
+				continue
+			case a.err != nil || a.header.Kind.isLast():
+				k.freeSlot(i)
+			}
+			k.mu.Unlock()
+			return a, a.err
+		default:
+		}
+		break
+	}
+	if k.err != nil {
+		err = k.resultOf(s.sequence, k.requests.Taken(k.info.Server.ID))
+		k.freeSlot(i)
+		k.mu.Unlock()
+		return arrival[Resp]{}, err
+	}
+	s.unwanted = true
+	k.mu.Unlock()
+	k.setControl(control{slot: uint32(i), number: number, cancelled: 1})
+	if ctx.Err() == nil {
+		return arrival[Resp]{}, k.client.fail(k, ErrOutcomeUnknown, err.Error())
+	}
+	return arrival[Resp]{}, k.client.fail(k, ctx.Err(), "the handler's context is cancelled")
+}
+
+// drain takes the responses that no goroutine waits for, to free their slots. It reports whether it took any.
+func (k *conn[Req, Resp]) drain() (any bool) {
+	k.mu.Lock()
+	if k.receiving {
+		k.mu.Unlock()
+		return false // another goroutine does
+	}
+	k.receiving = true
+	k.mu.Unlock()
+	for {
+		m, ok, err := k.responses.TryReceive()
+		k.mu.Lock()
+		if err != nil || !ok {
+			k.handOver()
+			k.mu.Unlock()
+			return any
+		}
+		k.deliver(m, -1, 0)
+		any = true
+		k.mu.Unlock()
+	}
+}

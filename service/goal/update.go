@@ -1,0 +1,79 @@
+package goal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/shmbus/shmbus/service"
+)
+
+// An update is what a server tells of a goal: its state and, by content, its newest feedback, its result or its error. The state 0 says
+// that the server does not know the goal.
+type update struct {
+	state   State
+	content content
+	code    int32  // of an error
+	text    string // of an error, or why the goal was cancelled
+	value   []byte // encoded
+}
+
+// A content says what the value of an update is.
+type content byte
+
+const (
+	hasNothing content = iota
+	hasFeedback
+	hasResult
+	hasError // the value of a service.HandlerError
+)
+
+// updateHeader is the size of an update without text and value.
+const updateHeader = 16
+
+// bytes returns state, content, two zeros, code, length of the text, four zeros, the text, and the value.
+func (u update) bytes() []byte {
+	b := make([]byte, updateHeader, updateHeader+len(u.text)+len(u.value))
+	b[0], b[1] = byte(u.state), byte(u.content)
+	binary.NativeEndian.PutUint32(b[4:], uint32(u.code))
+	binary.NativeEndian.PutUint32(b[8:], uint32(len(u.text)))
+	return append(append(b, u.text...), u.value...)
+}
+
+// parseUpdate reads an update, which keeps b.
+func parseUpdate(b []byte) (u update, err error) {
+	if len(b) < updateHeader {
+		return u, fmt.Errorf("parse an update of a goal: it has %d bytes, the header alone has %d", len(b), updateHeader)
+	}
+	u = update{state: State(b[0]), content: content(b[1]), code: int32(binary.NativeEndian.Uint32(b[4:]))}
+	rest, n := b[updateHeader:], binary.NativeEndian.Uint32(b[8:])
+	switch {
+	case u.state >= Lost || u.content > hasError || !u.fits():
+		return update{}, fmt.Errorf("parse an update of a goal: it has state %d with content %d", b[0], b[1])
+	case uint64(n) > uint64(len(rest)):
+		return update{}, fmt.Errorf("parse an update of a goal: its text of %d bytes is cut off", n)
+	}
+	u.text, u.value = string(rest[:n]), rest[n:len(rest):len(rest)]
+	return u, nil
+}
+
+// fits reports whether the state can have the content.
+func (u update) fits() bool {
+	switch u.content {
+	case hasFeedback:
+		return u.state == Running
+	case hasResult:
+		return u.state == Succeeded || u.state == Cancelled
+	case hasError:
+		return u.state == Failed
+	}
+	return u.state != Succeeded && u.state != Failed
+}
+
+// failure returns the error of a goal that failed.
+func (u update) failure() error {
+	e := &service.HandlerError{Code: u.code, Text: u.text}
+	if len(u.value) > 0 {
+		e.Value = u.value
+	}
+	return e
+}

@@ -1,0 +1,142 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// registerTimeout bounds the wait for another server that finds out at the same time whether it may have the name.
+const registerTimeout = 2 * time.Second
+
+// A registration is the announcement of a server. docs/protocol.md has the steps by which one of several servers gets a name.
+type registration struct {
+	p        *topic.Participant
+	d        Description
+	announce *topic.Publisher[[]byte]
+}
+
+// register announces a server and returns when it has the name, or with a *ServerExistsError.
+func register(ctx context.Context, p *topic.Participant, d Description) (_ *registration, err error) {
+	if err := refuseOthers(ctx, p, d, func(other Description) bool { return other.Serving }); err != nil {
+		return nil, err
+	}
+	r := &registration{p: p, d: d}
+	r.announce, err = topic.NewPublisher(ctx, p, topicOf(d.Name, segmentServer), &topic.PublisherOptions[[]byte]{
+		Codec: descriptionCodec(), Depth: 2, Latched: true, NeverWaits: true, MaxPayload: maxDescription,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.announce.Close())
+		}
+	}()
+	if err := r.publish(ctx); err != nil {
+		return nil, err
+	}
+	failpoint.At("register.announce")
+	if err := refuseOthers(ctx, p, d, func(other Description) bool { return other.Serving || other.Key < d.Key }); err != nil {
+		return nil, err
+	}
+	failpoint.At("register.check")
+	return r, nil
+}
+
+// serve tells clients that the server takes requests.
+func (r *registration) serve(ctx context.Context) error {
+	r.d.Serving = true
+	err := r.publish(ctx)
+	failpoint.At("register.serving")
+	return err
+}
+
+func (r *registration) publish(ctx context.Context) error {
+	b, err := r.d.encode()
+	if err != nil {
+		return err
+	}
+	_, err = r.announce.Publish(ctx, b)
+	return err
+}
+
+// refuseOthers returns nil when no other server of the name is left that d cannot be beside. yields says whether d gives way to another
+// one; otherwise it waits until that server serves, or gives way.
+func refuseOthers(ctx context.Context, p *topic.Participant, d Description, yields func(Description) bool) error {
+	var mu sync.Mutex
+	ended := map[topic.PublisherID]bool{}
+	sub, err := topic.NewSubscriber(ctx, p, topicOf(d.Name, segmentServer), &topic.SubscriberOptions[[]byte]{
+		Codec: descriptionCodec(),
+		Ended: func(id topic.PublisherID) {
+			mu.Lock()
+			defer mu.Unlock()
+			ended[id] = true
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
+	defer cancel()
+	others := map[topic.PublisherID]ServerInfo{}
+	for {
+		if err := readAnnouncements(sub, d.Name, others); err != nil {
+			return err
+		}
+		var undecided *ServerInfo
+		mu.Lock()
+		for id, other := range others {
+			dead, _ := registry.IsDead(p.Dir(), other.Server.ID)
+			switch {
+			case ended[id] || dead || other.Key == d.Key || other.Group && d.Group:
+				delete(others, id)
+			case yields(other.Description):
+				mu.Unlock()
+				return &ServerExistsError{Service: d.Name, Server: other.Server}
+			default:
+				undecided = &other
+			}
+		}
+		mu.Unlock()
+		if undecided == nil {
+			return nil
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another server that registers: %w", &ServerExistsError{Service: d.Name, Server: undecided.Server})
+		}
+	}
+}
+
+// readAnnouncements puts what has arrived of the servers of a name into a map.
+func readAnnouncements(sub *topic.Subscriber[[]byte], name string, servers map[topic.PublisherID]ServerInfo) error {
+	for {
+		s, ok, err := sub.TryReceive()
+		if err != nil || !ok {
+			return err
+		}
+		d, err := readDescription(s, name)
+		s.Release()
+		if err == nil {
+			servers[s.Publisher()] = ServerInfo{Description: d, Server: s.Participant()}
+		}
+	}
+}
+
+// readDescription reads an announcement, which another process may write meanwhile.
+func readDescription(s topic.Sample[[]byte], name string) (d Description, err error) {
+	b, err := s.AppendTo(nil)
+	if err != nil {
+		return d, err
+	}
+	return parseAnnouncement(b, name)
+}
