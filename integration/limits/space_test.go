@@ -139,7 +139,7 @@ func wantNoSpace[R any](t *testing.T, a agent.Agent, call harness.Call[*agent.St
 
 func TestSpace_RecordingFillsItsDisk(t *testing.T) {
 	dir, disk := harness.NewDomain(t), t.TempDir()
-	harness.Mount(t, disk, "tmpfs", 0, "size=1m")
+	harness.Mount(t, disk, "tmpfs", 0, "size=3m")
 	rec, pub, other := agent.Start(t, dir), agent.Start(t, dir), agent.Start(t, dir)
 	other.Subscribe("s", "t")
 	path := filepath.Join(disk, "a.mcap")
@@ -169,7 +169,7 @@ func TestSpace_RecordingFillsItsDisk(t *testing.T) {
 	if err != nil || info.Messages == 0 {
 		t.Errorf("the recording: %+v, %v", info, err)
 	}
-	t.Logf("%d samples of 20 kB published, %d recorded on 1 MiB: %s", sent, info.Messages, f.Text)
+	t.Logf("%d samples of 20 kB published, %d recorded on 3 MiB: %s", sent, info.Messages, f.Text)
 	other.Take("s", sent)
 	// The same process records again when there is room.
 	if err := os.Remove(path); err != nil {

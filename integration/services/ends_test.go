@@ -30,7 +30,7 @@ func runServer(ctx context.Context, parent *subproc.Parent, _ runningServer) err
 	if err != nil {
 		return err
 	}
-	unary, err := service.NewServer(ctx, p, unaryName, whoIs, nil)
+	unary, err := service.NewServer(ctx, p, unaryName, identify, nil)
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
@@ -133,7 +133,7 @@ func attemptServe(ctx context.Context, parent *subproc.Parent, _ serveAttempt) e
 	p, err := topic.Join(nil)
 	if err == nil {
 		var s *service.Server[int, identity]
-		s, err = service.NewServer(ctx, p, unaryName, whoIs, nil)
+		s, err = service.NewServer(ctx, p, unaryName, identify, nil)
 		if err == nil {
 			err = s.Close()
 		}
@@ -145,6 +145,6 @@ func attemptServe(ctx context.Context, parent *subproc.Parent, _ serveAttempt) e
 	return parent.Reply(a)
 }
 
-func whoIs(_ context.Context, call *service.Call[int, identity]) (identity, error) {
+func identify(_ context.Context, call *service.Call[int, identity]) (identity, error) {
 	return identity{call.Caller().UID, call.Caller().PID}, nil
 }

@@ -51,7 +51,7 @@ func TestManyClients(t *testing.T) {
 	}
 	dir := harness.NewDomain(t)
 	ctx := t.Context()
-	server, err := service.NewServer(ctx, join(t, dir), unaryName, whoIs, nil)
+	server, err := service.NewServer(ctx, join(t, dir), unaryName, identify, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
