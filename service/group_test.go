@@ -138,6 +138,8 @@ func TestGroup_MemberCloses(t *testing.T) {
 	}
 	close(done)
 	callers.Wait()
+	mu.Lock()
+	defer mu.Unlock()
 	for i, n := range runs {
 		if n != 1 {
 			t.Errorf("call %d ran %d times", i, n)
