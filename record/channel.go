@@ -16,6 +16,10 @@ const (
 	keyStream   = "shmbus.stream"   // the channel's name in the records about publishers
 	keyThrottle = "shmbus.throttle" // what was left out on purpose; then the sequence numbers do not count it
 
+	// Keys of the channels of a service.
+	keyService = "shmbus.service"      // its name
+	keyRole    = "shmbus.service_role" // roleRequest, roleResponse or roleCalls
+
 	// Keys in recordings with one channel for each publisher.
 	keyPublisher  = "shmbus.publisher"
 	keyUnit       = "shmbus.unit"

@@ -62,6 +62,9 @@ func (c *channelTable) of(d *description) (*channel, error) {
 		metadata[keyThrottle] = d.throttled
 	}
 	addAnnounced(metadata, d.metadata)
+	if d.service != "" {
+		metadata[keyService], metadata[keyRole] = d.service, d.role
+	}
 	return c.add(key, &mcapfile.Channel{
 		Topic: d.topic, Encoding: d.kind.Encoding, SchemaName: d.kind.Name, SchemaEncoding: d.kind.SchemaEncoding,
 		Schema: bytes.Clone(d.kind.Schema), Metadata: metadata,

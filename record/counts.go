@@ -1,11 +1,13 @@
 package record
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
 )
@@ -19,6 +21,27 @@ type topicCounts struct {
 	topic          string
 	kind, encoding string                     // of the last type; guarded by counts.mu
 	channels       map[*mcapfile.Channel]bool // guarded by counts.mu
+}
+
+// addTaken counts a message that was given to the writer.
+func (t *topicCounts) addTaken(m *mcapfile.Message) {
+	t.taken.Add(1)
+	t.takenBytes.Add(uint64(len(m.Data)))
+}
+
+// addUnwritten counts a sample that was not written because of err. It returns an err that ends the recording.
+func (t *topicCounts) addUnwritten(err error) error {
+	switch {
+	case errors.Is(err, errNoChannel):
+		t.noChannel.Add(1)
+	case errors.As(err, new(*mcapfile.MessageSizeError)):
+		t.tooLarge.Add(1)
+	case errors.Is(err, errNotOfCall), errors.As(err, new(*errdefs.CorruptError)): // the publisher truncated its file before the payload was copied
+		t.broken.Add(1)
+	default:
+		return err
+	}
+	return nil
 }
 
 // lost is the number of messages that were lost before or in the recorder, without those that the writer dropped.

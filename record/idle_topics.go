@@ -46,7 +46,14 @@ func (r *recorder) addIdleTopics(dir string) (isGone func(topic.PublisherID) boo
 			}
 			d := description{topic: e.Topic, latched: e.Latched, metadata: e.Metadata}
 			d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, d.kind.Schema = e.TypeName, e.Encoding, e.SchemaEncoding, e.Schema
-			if t := r.opts.throttleFor(d.topic); t != nil {
+			if calls, values, ok := callDescriptions(&d); ok {
+				ch, err := r.channels.of(&calls)
+				if err != nil {
+					return nil, err
+				}
+				r.counts.of(calls.topic, &calls.kind, ch)
+				d = values
+			} else if t := r.opts.throttleFor(d.topic); t != nil {
 				d.throttled = t.String()
 			}
 			ch, err := r.channels.of(&d)

@@ -18,6 +18,7 @@ type source struct {
 	triggers bool // its messages are triggers
 	latched  bool
 	throttle *throttleState // nil = none
+	call     *callSource    // of a service; nil = a topic
 	numbers  numbers
 	logged   uint64 // largest log time of its messages
 	logStamp int64  // the same as a stamp
@@ -36,6 +37,7 @@ type description struct {
 	pid              int
 	metadata         map[string]string // announced by the publisher
 	throttled        string            // what is left out, for people
+	service, role    string            // of a channel of a service
 }
 
 func descriptionOf(s *topic.Sample[[]byte]) description {

@@ -1,12 +1,10 @@
 package record
 
 import (
-	"errors"
 	"hash/maphash"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
-	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -56,6 +54,9 @@ func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 		err := r.pause.keep(src, &s, a.lost)
 		r.recordEnded()
 		return nil, err
+	}
+	if src.call != nil {
+		return src, r.takeCall(src, &s, &a)
 	}
 	if src.throttle != nil {
 		takes, err := src.throttle.takes(&s)
@@ -145,7 +146,10 @@ func (r *recorder) write(src *source, m *mcapfile.Message) error {
 		r.scratch = append(r.scratch[:0], m.Data...)
 		m.Data = r.opts.Redact(m.Channel.Topic, typeOf(m.Channel), r.scratch)
 	}
-	x := mcapfile.Extra{Range: src.numbers.numberRange}
+	var x mcapfile.Extra
+	if n := src.numbers.numberRange; n != nil {
+		x.Range = n
+	}
 	if src.latched {
 		x.Latched = src
 	}
@@ -163,21 +167,35 @@ func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (
 	}
 	d := describe()
 	src := &source{id: id, latched: d.latched, unit: d.unit, executable: d.executable, pid: d.pid}
-	if src.unwanted = !r.opts.wantsType(d.kind.Name); !src.unwanted {
+	calls, values, isCall := callDescriptions(&d)
+	var err error
+	switch src.unwanted = !r.opts.wantsType(d.kind.Name) && values.role != roleCalls; {
+	case src.unwanted:
+	case isCall:
+		err = r.openCalls(src, d.topic, &calls, &values)
+	default:
 		if t := r.opts.throttleFor(d.topic); t != nil {
 			src.throttle = &throttleState{Throttle: t, seed: maphash.MakeSeed()}
 			d.throttled = t.String()
 		}
-		var err error
-		if src.channel, err = r.channels.of(&d); err != nil {
-			return nil, err
-		}
-		src.counts = r.counts.of(d.topic, &d.kind, src.channel)
-		src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, d.topic)
+		err = r.openChannel(src, &d)
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.sources.add(src)
 	r.last = src
 	return src, nil
+}
+
+// openChannel gives a source its channel.
+func (r *recorder) openChannel(src *source, d *description) (err error) {
+	if src.channel, err = r.channels.of(d); err != nil {
+		return err
+	}
+	src.counts = r.counts.of(d.topic, &d.kind, src.channel)
+	src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, d.topic)
+	return nil
 }
 
 // finish counts a sample that was written, or that was not written because of err.
@@ -189,14 +207,11 @@ func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err err
 		c.noChannel.Add(1)
 	case err == nil:
 		src.logged = max(src.logged, m.LogTime)
-		c.taken.Add(1)
-		c.takenBytes.Add(uint64(len(m.Data)))
-	case errors.As(err, new(*mcapfile.MessageSizeError)):
-		c.tooLarge.Add(1)
-	case errors.As(err, new(*errdefs.CorruptError)):
-		c.broken.Add(1) // the publisher truncated its file before the payload was copied
+		c.addTaken(m)
 	default:
-		return err
+		if err := c.addUnwritten(err); err != nil {
+			return err
+		}
 	}
 	r.recordEnded()
 	return nil

@@ -20,6 +20,9 @@ type RecordOptions struct {
 	Exclude      *regexp.Regexp // nil = none
 	IncludeTypes *regexp.Regexp // names of types; nil = all
 	ExcludeTypes *regexp.Regexp // nil = none
+	// NoServices leaves out the calls of services and the goals. Otherwise Topics, Include and Exclude select services by name too, and the
+	// types are those of the values of requests and responses. Throttles do not apply to them.
+	NoServices bool
 
 	Duration time.Duration // length of the recording; 0 = until the context ends
 	Lossless bool          // publishers wait for the recorder instead of overwriting

@@ -3,10 +3,28 @@ package record
 import (
 	"regexp"
 	"slices"
+	"strings"
+
+	"github.com/shmbus/shmbus/service"
 )
 
-// wants reports whether a topic is to be recorded. The type is not known yet.
+// wants reports whether a topic is to be recorded. The type is not known yet. Topics of services are selected by the name of the service.
 func (o *RecordOptions) wants(topic string) bool {
+	if name, _, ok := callTopic(topic); ok {
+		return !o.NoServices && o.wantsName(name)
+	}
+	return !strings.HasPrefix(topic, "$") && o.wantsName(topic)
+}
+
+// patterns are those of the topics that are received besides "**".
+func (o *RecordOptions) patterns() []string {
+	if o.NoServices {
+		return nil
+	}
+	return []string{service.Prefix + "**"}
+}
+
+func (o *RecordOptions) wantsName(topic string) bool {
 	if matches(o.Exclude, topic) {
 		return false
 	}

@@ -32,3 +32,10 @@ func parseControl(b []byte) (c control, ok bool) {
 	}
 	return c, c.slot <= helloSlot
 }
+
+// ParseCancel reads the number of a call that a control message cancels, and the number of the client's publisher of requests, which
+// belongs to the participant that sent the message. ok is false for every other message.
+func ParseCancel(payload []byte) (number uint64, requests uint32, ok bool) {
+	c, ok := parseControl(payload)
+	return c.number, c.requests, ok && c.cancelled != 0 && c.slot < helloSlot
+}

@@ -105,7 +105,9 @@ func describe(text string, value []byte) []byte {
 	return append(append(b, text...), value...)
 }
 
-func parseDescription(b []byte) (text string, value []byte, err error) {
+// ParseFailure reads the description of an error, which follows the header of a message of KindError: the text, and the value, which is a
+// copy.
+func ParseFailure(b []byte) (text string, value []byte, err error) {
 	if len(b) < 4 {
 		return "", nil, errors.New("parse the error of a handler: it is cut off")
 	}
@@ -119,7 +121,7 @@ func parseDescription(b []byte) (text string, value []byte, err error) {
 
 // errorOf returns the error that an answer of kind KindError stands for.
 func errorOf(h Header, description []byte, service string, server registry.Participant) error {
-	text, value, err := parseDescription(description)
+	text, value, err := ParseFailure(description)
 	switch {
 	case err != nil:
 		return &CallError{Service: service, Server: server, Err: ErrOutcomeUnknown, Detail: err.Error()}
