@@ -67,6 +67,9 @@ func callMessages() serde.Type { return serde.Type{Name: "shmbus.Call", Encoding
 // isCall reports whether a channel is one of a service.
 func isCall(c *mcapfile.Channel) bool { return c.Metadata[keyService] != "" }
 
+// ChosenName returns the name by which options choose a channel: that of its service, or else of its topic.
+func ChosenName(c *mcapfile.Channel) string { return cmp.Or(c.Metadata[keyService], c.Topic) }
+
 func valueName(stream string, sequence uint32) string { return fmt.Sprintf("%s:%d", stream, sequence) }
 
 // A callPairer brings the messages of services together with their values.

@@ -23,6 +23,8 @@ import (
 // A target is a request with fields.
 type target struct{ X int }
 
+var jsonTarget = serde.JSON[target]()
+
 // planner serves "robot/plan": the double of a target, or an error for a negative one.
 func planner(t testing.TB, p *topic.Participant) {
 	t.Helper()
@@ -31,7 +33,7 @@ func planner(t testing.TB, p *topic.Participant) {
 			return "", &service.HandlerError{Code: 7, Text: "negative", Value: []byte{1}}
 		}
 		return fmt.Sprint(2 * call.Request().X), nil
-	}, &service.ServerOptions[target, string]{RequestCodec: serde.JSON[target]()})
+	}, &service.ServerOptions[target, string]{RequestCodec: jsonTarget})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +42,7 @@ func planner(t testing.TB, p *topic.Participant) {
 
 func caller(t testing.TB, p *topic.Participant) *service.Client[target, string] {
 	t.Helper()
-	c, err := service.NewClient(t.Context(), p, "robot/plan", &service.ClientOptions[target, string]{RequestCodec: serde.JSON[target]()})
+	c, err := service.NewClient(t.Context(), p, "robot/plan", &service.ClientOptions[target, string]{RequestCodec: jsonTarget})
 	if err != nil {
 		t.Fatal(err)
 	}

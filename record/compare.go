@@ -20,7 +20,7 @@ type Difference struct {
 	Equal    bool              `json:"equal"`
 	Messages uint64            `json:"messages"`         // in the first recording
 	First    string            `json:"first,omitempty"`  // the first difference in words, "" when there is none
-	Topics   []TopicDifference `json:"topics"`           // sorted by name
+	Topics   []TopicDifference `json:"topics"`           // sorted by name, after the services, as $service/NAME
 	Spacing  Spacing           `json:"spacing,omitzero"` // over all topics
 	// Inversions counts neighbors of the first recording with different log times that have the opposite order in the
 	// second, by its publish times and by its log times.
@@ -46,6 +46,8 @@ type TopicDifference struct {
 type CompareOptions struct {
 	Topics  *regexp.Regexp // compare topics that match; nil = all
 	Exclude *regexp.Regexp // but not these; nil = none
+	// NoServices leaves out the calls of services and the goals, which are otherwise chosen by the name of the service.
+	NoServices bool
 	// Decode returns a payload as JSON. With it, messages with different bytes are equal if their fields are, within the tolerances.
 	Decode     func(kind serde.Type, payload []byte) ([]byte, error)
 	Tolerances []fields.Tolerance
@@ -55,7 +57,7 @@ type CompareOptions struct {
 
 // Compare reads two recordings and reports whether they hold the same messages: the same topics with the same types, the
 // same bytes in the same order from each publisher, and the same overall order where log times differ. Times are reported
-// but not compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
+// but not compared. Of services, the answers to the same requests are compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
 // compared as far as it can be read, and is never equal.
 func Compare(a, b string) (Difference, error) { return CompareWithin(a, b, nil) }
 
@@ -82,6 +84,7 @@ func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
 	if right.damage != nil {
 		c.differ("%s: %v", b, right.damage)
 	}
+	c.services(left.calls, right.calls)
 	topics := maps.Clone(left.topics)
 	maps.Copy(topics, right.topics)
 	pairs := make(map[*messageList]*messageList)
@@ -110,6 +113,7 @@ type recordingDigest struct {
 	plan  *mcapfile.Plan
 	from  *attribution
 	lists map[messageListKey]*messageList
+	calls *callDigests
 }
 
 // A messageListKey holds the common properties of the messages of a list.
@@ -154,12 +158,17 @@ func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) 
 			f.Close()
 		}
 	}()
-	wants := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
-	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory / 4}, func(c *mcapfile.Channel) bool { return wants.wants(c.Topic) })
+	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory / 4}, o.wants)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if need := plan.Messages * digestCost; o.Memory > 0 && need > o.Memory/4 {
+	need := plan.Messages * digestCost
+	for _, ch := range plan.Channels {
+		if ch.Metadata[keyRole] == roleCalls {
+			need += ch.Messages * callCost
+		}
+	}
+	if o.Memory > 0 && need > o.Memory/4 {
 		return nil, fmt.Errorf("%s: the comparison of %d messages needs %d bytes of memory, the limit is %d; allow more (--memory), or compare fewer topics",
 			path, plan.Messages, 4*need, o.Memory)
 	}
@@ -167,7 +176,7 @@ func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) 
 	if plan.Damage != nil {
 		c.damage = plan.Damage
 	}
-	c.from, c.lists = newAttribution(), make(map[messageListKey]*messageList)
+	c.from, c.lists, c.calls = newAttribution(), make(map[messageListKey]*messageList), newCallDigests()
 	var wrong *mcapfile.Damage
 	c.from.addNew(0, plan.Stats.Metadata, &wrong)
 	if wrong != nil && c.damage == nil {
@@ -182,16 +191,26 @@ func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) 
 		if t == nil {
 			t = &messageList{channel: m.Channel}
 			c.lists[key] = t
-			c.topics[m.Channel.Topic] = append(c.topics[m.Channel.Topic], t)
+			if !isCall(m.Channel) {
+				c.topics[m.Channel.Topic] = append(c.topics[m.Channel.Topic], t)
+			}
 		}
 		if uint64(len(t.digests)) == math.MaxUint32 {
 			return nil, fmt.Errorf("%s: more than %d messages in one channel cannot be compared", path, uint32(math.MaxUint32))
 		}
-		c.order = append(c.order, messageRef{t, uint32(len(t.digests))})
+		ref := messageRef{t, uint32(len(t.digests))}
 		sum := sha256.Sum256(m.Data)
 		t.digests = append(t.digests, messageDigest{
 			sum: [16]byte(sum[:]), size: uint32(len(m.Data)), sequence: m.Sequence, log: m.LogTime, publish: m.PublishTime,
 		})
+		if isCall(m.Channel) {
+			c.calls.add(&m, ref)
+		} else {
+			c.order = append(c.order, ref)
+		}
+	}
+	if c.calls.damage != nil && c.damage == nil {
+		c.damage = c.calls.damage
 	}
 	for _, t := range c.lists {
 		h := sha256.New()
@@ -203,6 +222,12 @@ func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) 
 	return c, nil
 }
 
+// wants reports whether a channel is to be compared.
+func (o *CompareOptions) wants(c *mcapfile.Channel) bool {
+	chosen := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
+	return !(o.NoServices && isCall(c)) && chosen.wants(ChosenName(c))
+}
+
 func (c *recordingDigest) key(m *mcapfile.Message) messageListKey {
 	publisher, _ := c.from.publisher(m)
 	return messageListKey{m.Channel, publisher}
@@ -210,10 +235,11 @@ func (c *recordingDigest) key(m *mcapfile.Message) messageListKey {
 
 // A comparison collects the differences.
 type comparison struct {
-	opts  CompareOptions
-	diff  Difference
-	all   spacing
-	pairs []listPair // to be compared by their fields
+	opts   CompareOptions
+	diff   Difference
+	all    spacing
+	pairs  []listPair  // to be compared by their fields
+	values []valuePair // likewise
 }
 
 func (c *comparison) differ(format string, args ...any) {

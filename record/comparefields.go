@@ -16,8 +16,10 @@ type listPair struct {
 
 // A fieldPair is two messages that differ in their bytes.
 type fieldPair struct {
-	list  *listPair
-	index uint32
+	left, right *mcapfile.Channel
+	topic       int    // in Difference.Topics
+	what        string // for people
+	number      int    // from 1
 }
 
 // A payloadReader reads the payloads of messages again, by log time.
@@ -85,19 +87,23 @@ func (p *payloadReader) find(want *fieldPair, limit uint64) ([]byte, error) {
 
 // fields compares the messages that differ in their bytes by their fields.
 func (c *comparison) fields(left, right *recordingDigest) error {
-	if len(c.pairs) == 0 {
+	if len(c.pairs)+len(c.values) == 0 {
 		return nil
 	}
 	l, r := left.payloads(), right.payloads()
 	defer l.stop()
 	defer r.stop()
+	for _, v := range c.values {
+		pair := &fieldPair{v.left.list.channel, v.right.list.channel, v.topic, "the answer to call", v.number}
+		l.wanted[v.left], r.wanted[v.right] = pair, pair
+	}
 	for i := range c.pairs {
 		p := &c.pairs[i]
 		for k := range p.left.digests {
 			if p.left.digests[k].sum == p.right.digests[k].sum {
 				continue
 			}
-			pair := &fieldPair{p, uint32(k)}
+			pair := &fieldPair{p.left.channel, p.right.channel, p.topic, "message", k + 1}
 			l.wanted[messageRef{p.left, uint32(k)}] = pair
 			r.wanted[messageRef{p.right, uint32(k)}] = pair
 		}
@@ -116,18 +122,18 @@ func (c *comparison) fields(left, right *recordingDigest) error {
 			return err
 		}
 		if text := c.decoded(pair, a, b); text != "" {
-			c.topicDiffers(&c.diff.Topics[pair.list.topic], fmt.Sprintf("message %d differs: %s", pair.index+1, text))
+			c.topicDiffers(&c.diff.Topics[pair.topic], fmt.Sprintf("%s %d differs: %s", pair.what, pair.number, text))
 		}
 	}
 }
 
 // decoded describes how two payloads differ, "" if they do not.
 func (c *comparison) decoded(pair *fieldPair, a, b []byte) string {
-	x, err := c.opts.Decode(typeOf(pair.list.left.channel), a)
+	x, err := c.opts.Decode(typeOf(pair.left), a)
 	if err != nil {
 		return fmt.Sprintf("%d and %d other bytes, which cannot be decoded: %v", len(a), len(b), err)
 	}
-	y, err := c.opts.Decode(typeOf(pair.list.right.channel), b)
+	y, err := c.opts.Decode(typeOf(pair.right), b)
 	if err != nil {
 		return fmt.Sprintf("%d and %d other bytes, which cannot be decoded: %v", len(a), len(b), err)
 	}

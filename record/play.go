@@ -67,6 +67,12 @@ type PlayOptions struct {
 	// 0 = mcapfile.DefaultMemory plus, once, the need of the largest message.
 	Memory uint64
 
+	// Requests sends the recorded requests of services to the servers that are there now, at their times. Topics and Exclude choose services
+	// by name. Cancelled calls are cancelled again. Otherwise calls and goals are left out, which Summary.LeftOut says.
+	Requests bool
+	// CallTimeout bounds the wait for a busy server, and for answers after the last message; default 10 s.
+	CallTimeout time.Duration
+
 	Control *PlayControl // steers the replay; nil = it is not steered
 
 	// Mapped is called once, before anything is published, with everything that is played under another name or without its
@@ -77,6 +83,9 @@ type PlayOptions struct {
 	// Progress is called about once a second on a goroutine of its own, and not after Play has returned.
 	Progress func(Progress)
 }
+
+// defaultCallTimeout is the default of PlayOptions.CallTimeout.
+const defaultCallTimeout = 10 * time.Second
 
 // maxSpin is the largest PlayOptions.Spin.
 const maxSpin = time.Millisecond
@@ -98,7 +107,10 @@ func (o *PlayOptions) checked() (PlayOptions, error) {
 	if c.ClockInterval == 0 {
 		c.ClockInterval = defaultClockInterval
 	}
-	for _, d := range []time.Duration{c.WaitTimeout, c.MaxGap, c.Delay, c.StartElapsed, c.EndElapsed, c.Duration, c.LateAfter, c.ClockInterval} {
+	if c.CallTimeout == 0 {
+		c.CallTimeout = defaultCallTimeout
+	}
+	for _, d := range []time.Duration{c.CallTimeout, c.WaitTimeout, c.MaxGap, c.Delay, c.StartElapsed, c.EndElapsed, c.Duration, c.LateAfter, c.ClockInterval} {
 		if d < 0 {
 			return c, fmt.Errorf("play: a timeout, a gap or another duration is negative: %v", d)
 		}
@@ -159,7 +171,8 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 		summary.Damage = files.damage
 	}
 	channels := files.channels()
-	if o.Topics != nil && len(channels) == 0 {
+	summary.LeftOut = files.leftOut
+	if o.Topics != nil && len(channels)+len(files.calls()) == 0 {
 		return summary, fmt.Errorf("play %s: it has no message on a topic that matches %q", path, o.Topics)
 	}
 	names, err := mapNames(topicsOf(channels), o.Rename, o.Prefix)

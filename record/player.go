@@ -22,8 +22,9 @@ type player struct {
 	figures     figures
 	spacing     spacing
 	lateness    lateness
-	clock       *playClock // nil without a clock topic
-	lockStep    *lockStep  // nil without lock-step
+	clock       *playClock  // nil without a clock topic
+	lockStep    *lockStep   // nil without lock-step
+	calls       *callPlayer // nil: no requests are sent
 	stamps      originalStamps
 	from, to    uint64 // the window that is played; to is not in it
 	loops       uint64
@@ -38,7 +39,12 @@ func newPlayer(p *topic.Participant, files *playFiles, set *streamSet, opts *Pla
 		spacing: newSpacing(), lateness: newLateness(), stamps: newOriginalStamps(),
 	}
 	pl.from, pl.to = opts.window().resolve(files)
-	pl.figures.total.Store(files.messages)
+	pl.calls = newCallPlayer(p, files, opts)
+	total := files.messages
+	for _, c := range files.calls() {
+		total -= c.Messages
+	}
+	pl.figures.total.Store(total)
 	pl.figures.topics.Store(int64(len(set.topics)))
 	return pl
 }
@@ -59,6 +65,9 @@ func (pl *player) play(ctx context.Context) error {
 	for {
 		published, err := pl.pass(ctx)
 		if errors.Is(err, errStopped) {
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			pl.calls.finish(ended)
 			return nil
 		}
 		if err != nil {
@@ -70,6 +79,7 @@ func (pl *player) play(ctx context.Context) error {
 			break
 		}
 	}
+	pl.calls.finish(ctx)
 	if pl.opts.WaitTaken {
 		return pl.awaitTaken(ctx)
 	}
@@ -98,10 +108,29 @@ func (pl *player) publish(ctx context.Context, m *playMessage) (*replayPublisher
 	return p, nil
 }
 
+// progress is the number of messages that were published or taken for calls.
+func (pl *player) progress() uint64 {
+	n := pl.figures.messages.Load()
+	if pl.calls != nil {
+		n += pl.calls.taken
+	}
+	return n
+}
+
+// latched reports whether a message is on a latched topic.
+func (pl *player) latched(m *playMessage) bool {
+	c := pl.set.channels[m.Channel]
+	return c != nil && c.stream.latched
+}
+
 func (pl *player) summarise(s *Summary) {
 	s.Messages, s.Bytes = pl.figures.messages.Load(), pl.figures.bytes.Load()
 	s.Duration, s.Loops, s.Spacing = pl.took, pl.loops, pl.spacing.result()
 	s.Lateness, s.Skipped, s.Starved = pl.lateness.result(), pl.lateness.skipped, pl.starved
+	s.Services = pl.calls.summaries()
+	if pl.calls != nil && pl.calls.damage != nil && s.Damage == nil {
+		s.Damage = pl.calls.damage
+	}
 	topics := make(map[string]*TopicSummary)
 	for _, st := range pl.set.streams {
 		t := topics[st.topic.played]

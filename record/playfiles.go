@@ -48,6 +48,7 @@ type playFiles struct {
 	first    uint64 // and of all messages
 	last     uint64
 	damage   *mcapfile.Damage
+	leftOut  []string // services whose calls are in the files and not played
 }
 
 // A playMessage is a message with the file that it is from. Its times have the file's offset.
@@ -83,7 +84,12 @@ func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) erro
 	}
 	a.opened = append(a.opened, f)
 	limits := &mcapfile.Limits{Memory: o.Memory}
-	keep := func(c *mcapfile.Channel) bool { return o.wants(c.Topic) }
+	keep := func(c *mcapfile.Channel) bool {
+		if isCall(c) {
+			return c.Metadata[keyRole] != roleResponse && o.wantsCalls(c)
+		}
+		return o.wants(c.Topic)
+	}
 	var plan *mcapfile.Plan
 	indexed := false
 	if o.window().begins() && o.Order == ByLogTime {
@@ -105,6 +111,11 @@ func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) erro
 		_ = file.attribution.add(m)
 	}
 	a.files = append(a.files, file)
+	for _, c := range plan.Declared {
+		if name := c.Metadata[keyService]; name != "" && !o.wantsCalls(c) && o.wants(name) && !slices.Contains(a.leftOut, name) {
+			a.leftOut = append(a.leftOut, name)
+		}
+	}
 	return nil
 }
 
@@ -131,12 +142,19 @@ func (a *playFiles) describe() {
 	a.first, a.last = first, last
 }
 
-// channels are the channels of all files in order of appearance, with the offset in their times.
-func (a *playFiles) channels() (all []mcapfile.ChannelPlan) {
+// channels are the channels of topics of all files in order of appearance, with the offset in their times.
+func (a *playFiles) channels() []mcapfile.ChannelPlan { return a.channelsOf(false) }
+
+// calls are the channels of services whose requests are sent.
+func (a *playFiles) calls() []mcapfile.ChannelPlan { return a.channelsOf(true) }
+
+func (a *playFiles) channelsOf(calls bool) (all []mcapfile.ChannelPlan) {
 	for _, f := range a.files {
 		for _, c := range f.plan.Channels {
-			c.First, c.Last = f.shifted(c.First), f.shifted(c.Last)
-			all = append(all, c)
+			if isCall(c.Channel) == calls {
+				c.First, c.Last = f.shifted(c.First), f.shifted(c.Last)
+				all = append(all, c)
+			}
 		}
 	}
 	return all

@@ -31,9 +31,9 @@ func (pl *player) pass(ctx context.Context) (published bool, err error) {
 	}
 	for {
 		p.schedule.jump(p.now())
-		before := pl.figures.messages.Load()
+		before := pl.progress()
 		seek, err := p.run(ctx, from)
-		published = published || pl.figures.messages.Load() > before
+		published = published || pl.progress() > before
 		if err != nil || seek == nil {
 			return published, err
 		}
@@ -67,7 +67,7 @@ func (p *playPass) run(ctx context.Context, from uint64) (*playSeek, error) {
 		if m == nil || m.time >= p.to {
 			return p.awaitEnd(ctx)
 		}
-		if m.time < from || p.repeats.isRepeated(m, p.set.channels[m.Channel].stream.latched) {
+		if m.time < from || p.repeats.isRepeated(m, p.latched(m)) {
 			ahead.done(m)
 			continue
 		}
@@ -89,7 +89,13 @@ func (p *playPass) publishNext(ctx context.Context, m *playMessage) error {
 	if err := p.clock.publish(ctx, m.time); err != nil {
 		return err
 	}
-	pub, err := p.publish(ctx, m)
+	var pub *replayPublisher
+	var err error
+	if isCall(m.Channel) {
+		err = p.calls.take(ctx, &m.Message)
+	} else {
+		pub, err = p.publish(ctx, m)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,6 +106,9 @@ func (p *playPass) publishNext(ctx context.Context, m *playMessage) error {
 			s.Position, s.Time, s.Messages = duration(m.time-p.files.first), wallTime(m.time), s.Messages+1
 		})
 		c.stepped(m.Channel.Topic)
+	}
+	if pub == nil {
+		return nil
 	}
 	return p.lockStep.await(ctx, pub)
 }
@@ -199,7 +208,7 @@ func (p *playPass) late(m *playMessage, due, now time.Duration) verdict {
 		p.schedule.slow(late)
 		p.lastDue += late
 	case LateSkip:
-		if !p.set.channels[m.Channel].stream.latched {
+		if !p.latched(m) && !isCall(m.Channel) {
 			return skipMessage
 		}
 	}

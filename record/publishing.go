@@ -64,7 +64,10 @@ func (pl *player) open(ctx context.Context) error {
 	if pl.lockStep, err = newLockStep(ctx, pl.participant, pl.opts.LockStep); err != nil {
 		return fmt.Errorf("lock-step: %w", err)
 	}
-	return pl.awaitSubscribers(ctx)
+	if err := pl.awaitSubscribers(ctx); err != nil {
+		return err
+	}
+	return pl.calls.connect(ctx, pl.files, pl.opts)
 }
 
 // firstOf returns the first error and the number of further errors.
@@ -156,6 +159,7 @@ func depthFor(largest, messages uint64, rings int) int {
 func (pl *player) rewind() {
 	clear(pl.sources)
 	clear(pl.repeats)
+	pl.calls.rewind()
 	for _, st := range pl.set.streams {
 		for _, p := range st.publishers {
 			p.source = nil
@@ -279,6 +283,7 @@ func (pl *player) close() {
 			p.Close()
 		}
 	}
+	pl.calls.close()
 	pl.clock.close()
 	pl.lockStep.close()
 }

@@ -12,7 +12,7 @@ import (
 
 // ReadOptions: the zero value reads the whole file. The regular expressions apply to the topic names of the recording.
 type ReadOptions struct {
-	Topics  *regexp.Regexp // read topics that match; nil = all
+	Topics  *regexp.Regexp // read topics that match, and services by their names; nil = all
 	Exclude *regexp.Regexp // but not these; nil = none
 	// Start and End limit the log time: messages from Start on and before End; zero = no limit.
 	Start, End time.Time
@@ -48,7 +48,7 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 	}
 	defer f.Close()
 	wants := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
-	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return wants.wants(c.Topic) })
+	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return wants.wants(ChosenName(c)) })
 	if err != nil {
 		return summary, fmt.Errorf("read %s: %w", path, err)
 	}

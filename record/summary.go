@@ -35,6 +35,10 @@ type Summary struct {
 	Loops uint64 `json:"loops,omitempty"`
 	// Mapped lists what was played differently from the recording; Play only.
 	Mapped []Mapping `json:"mapped,omitempty"`
+	// Services say what became of the requests that were sent again, and LeftOut names the services in the files that were not played; Play
+	// only.
+	Services []ServiceSummary `json:"services,omitempty"`
+	LeftOut  []string         `json:"services_left_out,omitempty"`
 	// Damage describes the unreadable part of the file, nil if there is none; Play only.
 	Damage error `json:"-"`
 }

@@ -18,14 +18,14 @@ type Verification struct {
 
 // Verify plays a file in a domain of its own, records that without loss and compares both. The replay must have all messages under their
 // own names: a window, a choice, further files and a loop are errors, and names that do not fit make a difference. The domain is in
-// memory and the recording in the directory for temporary files; both are removed.
+// memory and the recording in the directory for temporary files; both are removed. Calls of services are left out.
 func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification, err error) {
 	o, err := opts.checked()
 	if err != nil {
 		return v, err
 	}
 	w := o.window()
-	if w != (playWindow{}) || o.Topics != nil || o.Exclude != nil || len(o.Files) > 0 || o.Loop || len(o.Rename) > 0 || o.Prefix != "" || o.Clock != "" || o.LockStep != nil {
+	if w != (playWindow{}) || o.Topics != nil || o.Exclude != nil || len(o.Files) > 0 || o.Loop || len(o.Rename) > 0 || o.Prefix != "" || o.Clock != "" || o.LockStep != nil || o.Requests {
 		return v, fmt.Errorf("verify %s: only a whole file under its own names can be compared; leave out what chooses, renames, repeats or adds", path)
 	}
 	dir, err := os.MkdirTemp("", "shmrec-verify-")
@@ -42,7 +42,7 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 	if v.Played, v.Recorded, err = playAndRecord(ctx, &domain, path, again, &o); err != nil {
 		return v, fmt.Errorf("verify: %w", err)
 	}
-	v.Difference, err = Compare(path, again)
+	v.Difference, err = CompareWithin(path, again, &CompareOptions{NoServices: true})
 	return v, err
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"shmrec": main})
+	testscript.Main(m, map[string]func(){"shmrec": main, "serve": serve, "ask": ask})
 }
 
 // TestScripts runs each script in a domain of its own. [data] holds where the recordings of other people's systems are.

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
@@ -24,9 +25,9 @@ type Source struct {
 
 // Options: the zero value keeps everything. The expressions apply to topic names, Types to type names.
 type Options struct {
-	Topics  *regexp.Regexp // keep topics that match; nil = all
+	Topics  *regexp.Regexp // keep topics that match, and services by their names; nil = all
 	Exclude *regexp.Regexp // but not these; nil = none
-	Types   *regexp.Regexp // keep topics of matching types; nil = all
+	Types   *regexp.Regexp // keep topics of matching types, and no services; nil = all
 	List    []string       // keep these topics; nil = all
 	// Start and End limit the log time: messages from Start on and before End; zero = no limit.
 	Start, End time.Time
@@ -99,15 +100,16 @@ func (o *Options) bounded() bool {
 
 // keeps reports whether the messages of a channel are kept.
 func (o *Options) keeps(c *mcapfile.Channel) bool {
-	if o.Topics != nil && !o.Topics.MatchString(c.Topic) || o.Exclude != nil && o.Exclude.MatchString(c.Topic) ||
-		o.Types != nil && !o.Types.MatchString(c.SchemaName) {
+	name := record.ChosenName(c)
+	if o.Topics != nil && !o.Topics.MatchString(name) || o.Exclude != nil && o.Exclude.MatchString(name) ||
+		o.Types != nil && (name != c.Topic || !o.Types.MatchString(c.SchemaName)) {
 		return false
 	}
 	if o.List == nil {
 		return true
 	}
 	for _, topic := range o.List {
-		if topic == c.Topic {
+		if topic == name {
 			return true
 		}
 	}

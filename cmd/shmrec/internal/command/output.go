@@ -82,8 +82,44 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 			return err
 		}
 	}
+	if len(s.Services) > 0 {
+		g := cli.NewGrid("SERVICE", ">SENT", ">ANSWERED", ">ERRORS", ">CANCELLED", ">FAILED")
+		for _, c := range s.Services {
+			cells := []string{c.Service}
+			for _, n := range []uint64{c.Sent, c.Answered, c.Errors, c.Cancelled, c.Failed} {
+				cells = append(cells, strconv.FormatUint(n, 10))
+			}
+			g.Add(cells...)
+		}
+		b.WriteByte('\n')
+		if err := g.Print(&b); err != nil {
+			return err
+		}
+	}
 	_, err := io.WriteString(a.Stdout, b.String())
 	return err
+}
+
+// showLeftOut names the services whose calls were not played.
+func (a *app) showLeftOut(path string, services []string) {
+	if len(services) > 0 {
+		fmt.Fprintf(a.Stderr, "shmrec: %s: the calls of %s, such as %.200q, are not played; --services requests sends their requests again\n",
+			path, text.Many(len(services), "service"), services[0])
+	}
+}
+
+// failedRequests says which requests that were sent again failed.
+func failedRequests(services []record.ServiceSummary) string {
+	failed, first := uint64(0), ""
+	for _, s := range services {
+		if failed += s.Failed; first == "" && s.Failed > 0 {
+			first = fmt.Sprintf("service %.200q: %s", s.Service, s.First)
+		}
+	}
+	if failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s failed: %s", text.Many(failed, "request"), first)
 }
 
 // latenessText is the histogram of the lateness: how many messages were late by at most how much.

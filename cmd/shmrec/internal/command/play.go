@@ -33,6 +33,10 @@ A topic whose name is none here is played under a name that fits, which is shown
 the recording calls latched, also as transient local (ROS 2), are latched. Expressions are Go regular expressions (RE2),
 not anchored, and about the names in the recording.
 
+Calls of services and goals are not played, unless --services requests sends their requests again, to the servers that
+are there. --topics and --exclude choose services by name. A request that has no answer, or an error that the recording
+does not have, makes the exit code 3.
+
 On a terminal, keys control the replay; ? shows them. From elsewhere, shmrec ctl does.
 
 What is damaged in the file is left out, and the exit code is 3, as for messages that --late skip left out.`,
@@ -43,6 +47,7 @@ What is damaged in the file is left out, and the exit code is 3, as for messages
   shmrec play robot.mcap station.mcap --offset station.mcap=-1.5s
   shmrec play other.mcap --exclude '^/debug' --rename '/diag/=/diagnostics' --latched '^/map$'
   shmrec play drive.mcap --rate max --wait-subscribers 1 --lock-step --answer detections
+  shmrec play drive.mcap --services requests --topics '^arm/plan$'
   shmrec play drive.mcap --verify`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -145,6 +150,10 @@ func (a *app) doPlay(ctx context.Context, path string, f *playFlags) error {
 	}
 	if s.Damage != nil {
 		return cli.Lossyf("%s: %v", path, s.Damage)
+	}
+	a.showLeftOut(path, s.LeftOut)
+	if text := failedRequests(s.Services); text != "" {
+		return cli.Lossyf("%s: %s", path, text)
 	}
 	if s.Skipped > 0 {
 		return cli.Lossyf("%s: %s skipped, because they were late by more than %v", path, text.Many(s.Skipped, "message"), o.LateAfter)

@@ -25,10 +25,17 @@ type playFlags struct {
 	memory                                        size
 	rate, topics, exclude, latched                string
 	start, end, order, late, lockStep, lockTopics string
+	services                                      string
 	renames, offsets, keys                        []string
 	lockTimeout                                   time.Duration
 	lock, paused, verify                          bool
 }
+
+// Values of --services.
+const (
+	servicesNone     = "none"
+	servicesRequests = "requests"
+)
 
 func (f *playFlags) define(cmd *cobra.Command) {
 	s, o := cmd.Flags(), &f.o
@@ -42,6 +49,8 @@ func (f *playFlags) define(cmd *cobra.Command) {
 	s.BoolVar(&f.paused, "paused", false, "begin paused")
 	s.StringVar(&f.topics, "topics", "", "play only topics that match this expression")
 	s.StringVar(&f.exclude, "exclude", "", "play no topics that match this expression")
+	s.StringVar(&f.services, "services", servicesNone, "what to do with recorded calls and goals: none, or requests to send their requests again")
+	s.DurationVar(&o.CallTimeout, "call-timeout", 10*time.Second, "how long to wait for a busy server, and for answers after the last message")
 	s.StringArrayVar(&f.renames, "rename", nil, "play a topic under another name: OLD=NEW; may be given several times")
 	s.StringVar(&o.Prefix, "prefix", "", "put this before the names of topics that are not renamed, for example replay/")
 	s.StringVar(&f.latched, "latched", "", "latch topics that match this expression, besides those that were latched")
@@ -73,7 +82,7 @@ func (f *playFlags) parse(cmd *cobra.Command, args []string) (err error) {
 	if o.Max = math.IsInf(o.Rate, 1); o.Max {
 		o.Rate = 1
 	}
-	if o.WaitSubscribers < 0 || o.WaitTimeout < 0 || o.MaxGap < 0 || o.Delay < 0 || o.Duration < 0 || o.LateAfter < 0 || o.ClockInterval < 0 || f.lockTimeout < 0 {
+	if o.WaitSubscribers < 0 || o.WaitTimeout < 0 || o.MaxGap < 0 || o.Delay < 0 || o.Duration < 0 || o.LateAfter < 0 || o.ClockInterval < 0 || o.CallTimeout < 0 || f.lockTimeout < 0 {
 		return cli.Usagef(cmd, "numbers and durations must not be negative")
 	}
 	for name, e := range map[string]struct {
@@ -104,6 +113,7 @@ func (f *playFlags) parse(cmd *cobra.Command, args []string) (err error) {
 	}
 	orders := map[string]record.Order{"log": record.ByLogTime, "publish": record.ByPublishTime}
 	policies := map[string]record.LatePolicy{"publish": record.LatePublish, "skip": record.LateSkip, "slow": record.LateSlow}
+	o.Requests = f.services == servicesRequests
 	var known, isPolicy bool
 	o.Order, known = orders[f.order]
 	o.Late, isPolicy = policies[f.late]
@@ -112,6 +122,8 @@ func (f *playFlags) parse(cmd *cobra.Command, args []string) (err error) {
 		return cli.Usagef(cmd, "--order %.100q is neither log nor publish", f.order)
 	case !isPolicy:
 		return cli.Usagef(cmd, "--late %.100q is not publish, skip or slow", f.late)
+	case f.services != servicesNone && !o.Requests:
+		return cli.Usagef(cmd, "--services %.100q is neither none nor requests", f.services)
 	case !f.lock && (f.lockStep != "" || f.lockTopics != ""):
 		return cli.Usagef(cmd, "--answer and --lock-topics need --lock-step")
 	}

@@ -25,6 +25,8 @@ func (a *app) record() *cobra.Command {
 SIGTERM, SIGHUP or --duration; it then takes what was published before, and closes the file. Until then the name of the
 file ends with .unfinished.
 
+Calls of services and goals are recorded too, chosen by the names of the services; --no-services leaves them out.
+
 It slows no publisher: where it cannot keep up, messages are lost, counted and named at the end, and the exit code is 3.
 With --lossless publishers wait for it instead; that is for tests.
 

@@ -33,11 +33,12 @@ func (fl *recordFlags) define(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&fl.out, "output", "o", "", "the file to write, or a pipe that a program reads; - is standard output")
-	f.StringArrayVar(&fl.o.Topics, "topic", nil, "record this topic; may be repeated")
+	f.StringArrayVar(&fl.o.Topics, "topic", nil, "record this topic, or service; may be repeated")
 	f.StringVar(&fl.include, "include", "", "record topics that match this expression")
 	f.StringVar(&fl.exclude, "exclude", "", "record no topics that match this expression")
 	f.StringVar(&fl.types, "type", "", "record only types that match this expression")
 	f.StringVar(&fl.excludeTypes, "exclude-type", "", "record no types that match this expression")
+	f.BoolVar(&fl.o.NoServices, "no-services", false, "record no calls of services and no goals")
 	f.DurationVar(&fl.o.Duration, "duration", 0, "end after this long, for example 90s")
 	f.BoolVar(&fl.o.Lossless, "lossless", false, "make publishers wait for the recorder rather than lose messages")
 	f.BoolVar(&fl.o.Force, "force", false, "replace the file if it exists")

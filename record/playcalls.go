@@ -1,0 +1,274 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// A ServiceSummary is the part of a Summary that concerns the requests to one service.
+type ServiceSummary struct {
+	Service   string `json:"service"`
+	Sent      uint64 `json:"sent"`
+	Answered  uint64 `json:"answered"`  // with a response, or a stream that ended
+	Errors    uint64 `json:"errors"`    // with an error of the handler
+	Cancelled uint64 `json:"cancelled"` // as in the recording
+	// Failed counts the requests whose answer is an error that the recording does not have, or that have no answer; some were not sent.
+	Failed uint64 `json:"failed"`
+	First  string `json:"first_failure,omitempty"`
+}
+
+// callPlayer sends recorded requests again. Its methods are for the player's goroutine.
+type callPlayer struct {
+	p        *topic.Participant
+	timeout  time.Duration
+	pairs    *callPairer
+	services map[string]*playedService
+	damage   *mcapfile.Damage
+	taken    uint64 // messages
+	running  sync.WaitGroup
+	ctx      context.Context // of the calls
+	cancel   context.CancelFunc
+
+	mu   sync.Mutex
+	open map[callKey]*playedCall
+}
+
+// A playedService is a service whose requests are sent.
+type playedService struct {
+	response serde.Type // of the values
+	known    bool       // response is known
+	clients  map[clientKey]*playedClient
+
+	summary ServiceSummary // guarded by callPlayer.mu
+}
+
+// A playedCall is a call whose end is not known from both the recording and the server.
+type playedCall struct {
+	service  *playedService
+	cancel   context.CancelFunc
+	recorded string // kind of the last response in the recording; "" = not read yet
+	ended    bool   // at the server
+	err      error  // from there
+}
+
+// newCallPlayer returns nil if no requests are to be sent.
+func newCallPlayer(p *topic.Participant, files *playFiles, o *PlayOptions) *callPlayer {
+	if !o.Requests {
+		return nil
+	}
+	c := &callPlayer{p: p, timeout: o.CallTimeout, pairs: newCallPairer(), services: make(map[string]*playedService), open: make(map[callKey]*playedCall)}
+	for _, f := range files.files {
+		for _, ch := range f.plan.Declared {
+			if !o.wantsCalls(ch) {
+				continue
+			}
+			name := ch.Metadata[keyService]
+			s := c.services[name]
+			if s == nil {
+				s = &playedService{clients: make(map[clientKey]*playedClient), summary: ServiceSummary{Service: name}}
+				c.services[name] = s
+			}
+			if ch.Metadata[keyRole] == roleResponse {
+				s.response, s.known = typeOf(ch), true
+			}
+		}
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// wantsCalls reports whether requests of a channel's service are sent again.
+func (o *PlayOptions) wantsCalls(c *mcapfile.Channel) bool {
+	return o.Requests && isCall(c) && o.wants(c.Metadata[keyService])
+}
+
+// connect finds the servers before the first message. It waits for them if the player waits for subscribers.
+func (c *callPlayer) connect(ctx context.Context, files *playFiles, o *PlayOptions) error {
+	if c == nil {
+		return nil
+	}
+	if o.WaitTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.WaitTimeout)
+		defer cancel()
+	}
+	for _, ch := range files.calls() {
+		s := c.services[ch.Metadata[keyService]]
+		if ch.Metadata[keyRole] != roleRequest || s == nil {
+			continue
+		}
+		client, err := c.client(ctx, s, typeOf(ch.Channel), "")
+		if err == nil && client != nil && o.WaitSubscribers > 0 {
+			err = client.WaitForServer(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("connect to the server of %q: %w", s.summary.Service, err)
+		}
+	}
+	return nil
+}
+
+// take takes the next message of a channel of a service, and sends it if it is a request.
+func (c *callPlayer) take(ctx context.Context, m *mcapfile.Message) error {
+	c.taken++
+	call, value, err := c.pairs.take(m)
+	if err != nil {
+		c.damage = c.damage.Note(err)
+		return nil
+	}
+	if call == nil {
+		return nil
+	}
+	name := m.Channel.Metadata[keyService]
+	switch {
+	case call.isRequest():
+		if value == nil {
+			return nil // a hostile file
+		}
+		return c.send(ctx, c.services[name], call, value)
+	case call.Kind == kindCancel:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if open := c.open[call.key(name)]; open != nil {
+			open.recorded = kindCancel
+			open.cancel()
+			c.settle(call.key(name), open)
+		}
+	case call.Kind != service.KindItem.String():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if open := c.open[call.key(name)]; open != nil {
+			open.recorded = cmp.Or(open.recorded, call.outcome())
+			c.settle(call.key(name), open)
+		}
+	}
+	return nil
+}
+
+// maxOpenCalls bounds the calls whose recorded answer has not been read.
+const maxOpenCalls = 1 << 16
+
+// settle counts a call whose end is known from the recording and the server. Called with mu held.
+func (c *callPlayer) settle(key callKey, call *playedCall) {
+	if !call.ended || call.recorded == "" && len(c.open) < maxOpenCalls {
+		return
+	}
+	if c.open[key] == call {
+		delete(c.open, key)
+	}
+	call.count()
+}
+
+// count enters the end of a call into the summary. Called with the player's mu held.
+func (call *playedCall) count() {
+	s := &call.service.summary
+	var handler *service.HandlerError
+	isHandler := errors.As(call.err, &handler)
+	switch {
+	case call.err == nil:
+		s.Answered++
+	case isHandler:
+		s.Errors++
+		if again := (&CallMessage{Kind: service.KindError.String(), Code: handler.Code, Error: handler.Text}).outcome(); again != call.recorded {
+			s.fail(call.err)
+		}
+	case call.recorded == kindCancel && errors.Is(call.err, context.Canceled):
+		s.Cancelled++
+	default:
+		s.fail(call.err)
+	}
+}
+
+func (s *ServiceSummary) fail(err error) {
+	if s.Failed++; s.First == "" {
+		s.First = err.Error()
+	}
+}
+
+// add enters a call. In a loop its number may be that of an open one, whose recorded answer does not come any more. Called with mu held.
+func (c *callPlayer) add(key callKey, call *playedCall) {
+	if old := c.open[key]; old != nil {
+		old.recorded = cmp.Or(old.recorded, "unknown")
+		c.settle(key, old)
+	}
+	c.open[key] = call
+}
+
+// rewind forgets values that have not come.
+func (c *callPlayer) rewind() {
+	if c != nil {
+		c.pairs = newCallPairer()
+	}
+}
+
+// finish waits until the open calls are answered, at most for the timeout, and cancels the rest. With the end of ctx it cancels them all.
+func (c *callPlayer) finish(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.running.Wait()
+	}()
+	late := time.NewTimer(c.timeout)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+	case <-ctx.Done():
+		c.mu.Lock()
+		for _, call := range c.open {
+			if !call.ended {
+				call.recorded = kindCancel
+			}
+		}
+		c.mu.Unlock()
+	}
+	c.close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, call := range c.open {
+		delete(c.open, key)
+		call.count()
+	}
+}
+
+// close cancels the open calls and closes the clients.
+func (c *callPlayer) close() {
+	if c == nil {
+		return
+	}
+	c.cancel()
+	c.running.Wait()
+	for _, s := range c.services {
+		for key, client := range s.clients {
+			client.Close()
+			delete(s.clients, key)
+		}
+	}
+}
+
+// summaries are sorted by name.
+func (c *callPlayer) summaries() (all []ServiceSummary) {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(c.services)) {
+		all = append(all, c.services[name].summary)
+	}
+	return all
+}
