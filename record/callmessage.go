@@ -36,11 +36,11 @@ type CallMessage struct {
 	PID        int    `json:"pid"`
 	Sequence   uint64 `json:"seq"` // of the process's publisher
 	// Timeout is the time that a request left the server, 0 = any.
-	Timeout time.Duration `json:"timeout_ns,omitempty"`
-	Code    int32         `json:"code,omitempty"`        // of an error; negative: of the library
-	Error   string        `json:"error,omitempty"`       // its text
-	Details []byte        `json:"error_value,omitempty"` // its value
-	Value   string        `json:"value,omitempty"`       // STREAM:SEQUENCE: channel by its metadata shmbus.stream, and sequence number
+	Timeout    time.Duration `json:"timeout_ns,omitempty"`
+	Code       int32         `json:"code,omitempty"`        // of an error; negative: of the library
+	Error      string        `json:"error,omitempty"`       // its text
+	ErrorValue []byte        `json:"error_value,omitempty"` // its value
+	Value      string        `json:"value,omitempty"`       // STREAM:SEQUENCE: channel by its metadata shmbus.stream, and sequence number
 }
 
 // isRequest reports whether the message is a request.

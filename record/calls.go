@@ -98,7 +98,7 @@ func (src *source) describeCall(c *CallMessage, payload []byte, a *sampleInfo, s
 	case service.KindWelcome, service.KindClosed:
 		return nil, false, nil
 	case service.KindError:
-		c.Error, c.Details, err = service.ParseFailure(rest)
+		c.Error, c.ErrorValue, err = service.ParseFailure(rest)
 		if err != nil {
 			err = errNotOfCall
 		}

@@ -112,7 +112,7 @@ func TestRecord_Calls(t *testing.T) {
 			t.Errorf("message %d: %+v", i, c)
 		}
 	}
-	if all[0].Number != all[1].Number || all[2].Number != all[3].Number || all[0].Number == all[2].Number || !slices.Equal(all[3].Details, []byte{1}) {
+	if all[0].Number != all[1].Number || all[2].Number != all[3].Number || all[0].Number == all[2].Number || !slices.Equal(all[3].ErrorValue, []byte{1}) {
 		t.Errorf("%+v", all)
 	}
 	if all[0].Timeout <= 50*time.Second || all[0].Timeout > time.Minute || all[2].Timeout != 0 {

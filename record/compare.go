@@ -53,6 +53,8 @@ type CompareOptions struct {
 	Tolerances []fields.Tolerance
 	// Memory is the number of bytes for both recordings; 0 = no limit but that of reading them.
 	Memory uint64
+	// Progress gets the share that is done, from 0 to 1, often, on the goroutine of the caller. Comparing fields comes after that.
+	Progress func(float64)
 }
 
 // Compare reads two recordings and reports whether they hold the same messages: the same topics with the same types, the
@@ -67,12 +69,14 @@ func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
 	if opts != nil {
 		c.opts = *opts
 	}
-	left, err := digestFile(a, &c.opts)
+	passes := &readPasses{show: c.opts.Progress, all: 4}
+	left, err := digestFile(a, &c.opts, passes)
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
 	defer left.file.Close()
-	right, err := digestFile(b, &c.opts)
+	passes.next()
+	right, err := digestFile(b, &c.opts, passes)
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
@@ -148,7 +152,7 @@ func (p messageRef) digest() *messageDigest { return &p.list.digests[p.index] }
 // digestCost is the memory for a message in bytes.
 const digestCost = 64
 
-func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) {
+func digestFile(path string, o *CompareOptions, passes *readPasses) (c *recordingDigest, err error) {
 	f, size, err := openRecording(path)
 	if err != nil {
 		return nil, err
@@ -158,7 +162,7 @@ func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) 
 			f.Close()
 		}
 	}()
-	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory / 4}, o.wants)
+	plan, err := mcapfile.NewPlan(passes.of(f, size), size, &mcapfile.Limits{Memory: o.Memory / 4}, o.wants)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -182,6 +186,7 @@ func digestFile(path string, o *CompareOptions) (c *recordingDigest, err error) 
 	if wrong != nil && c.damage == nil {
 		c.damage = wrong
 	}
+	passes.next()
 	for m, err := range plan.InOrder() {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)

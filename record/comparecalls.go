@@ -53,7 +53,7 @@ func (d *callDigests) add(m *mcapfile.Message, ref messageRef) {
 	}
 	p := partDigest{kind: c.Kind, what: cutText(c.outcome(), 200)}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q", []string{c.Kind, c.Error, string(c.Details)})
+	fmt.Fprintf(h, "%q", []string{c.Kind, c.Error, string(c.ErrorValue)})
 	binary.Write(h, binary.LittleEndian, c.Code)
 	if value != nil {
 		p.value, p.size = ref, uint64(len(value.Data))

@@ -20,6 +20,8 @@ type ReadOptions struct {
 	StartElapsed, EndElapsed time.Duration
 	// Memory is the number of bytes for reading the file, as in PlayOptions.
 	Memory uint64
+	// Progress gets the share that is done, from 0 to 1, often, on the goroutine of the caller.
+	Progress func(float64)
 }
 
 // A Message is a recorded message.
@@ -48,7 +50,8 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 	}
 	defer f.Close()
 	wants := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
-	plan, err := mcapfile.NewPlan(f, size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return wants.wants(ChosenName(c)) })
+	passes := &readPasses{show: o.Progress, all: 2}
+	plan, err := mcapfile.NewPlan(passes.of(f, size), size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return wants.wants(ChosenName(c)) })
 	if err != nil {
 		return summary, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -59,6 +62,7 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 	if damage != nil {
 		summary.Damage = damage
 	}
+	passes.next()
 	for m, err := range plan.InOrder() {
 		if err == nil {
 			err = ctx.Err()

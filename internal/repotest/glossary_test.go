@@ -14,14 +14,14 @@ import (
 
 // plainWords are the words of exported identifiers that are plain English, Go or computing, and so need no entry in the glossary.
 func plainWords() []string {
-	return strings.Fields(`a access added after answer append at b before behind bucket by bytes c cache cbor check checker clock close
-		closed command commands commit compare complete compressed compression conflict copy corrupt damage decode default delay delete
+	return strings.Fields(`a access added after answer answered append at b before behind bucket by bytes c cache cancelled cbor check checker chosen clock close
+		closed code command commands commit compare complete compressed compression conflict copy corrupt damage decode default delay delete
 		deleted died difference dir discard disk drop duration elapsed end ended equal err error every exclude executable expired
-		falling file first forbidden force free from full gone handle held id in include info initial input interval is join joined json
+		failed falling file first forbidden force free from full gone handle held id in include info initial input interval is join joined json
 		keeping kind large largest late left length level library limit list logger long loop losing mapped mapping max memory met min
-		mismatch missed msg name never new next no numbered of offset ok oldest on only options order original out overflow p pack parse
+		mismatch missed msg name never new next no number numbered of offset ok oldest on only options order original out overflow p pack parse
 		partner passes path pause paused pid play played playing position prefix private profile progress publish queue rate raw read
-		reason receive received recorded recorder redact release removed rename reset resume rule seek size skip skipped slow smallest
+		reason receive received recorded recorder redact release removed rename reset resume rule seek sent size skip skipped slow smallest
 		space split spread start started status stop string summary sync throttled time timeout to tolerance too total try unavailable
 		uncompressed undecodable unwrap up used v value verification verify wait waiting what within write written`)
 }

@@ -138,7 +138,7 @@ func layers() map[string]int {
 		"registry": 1, "shmtransport": 1, "serde": 1,
 		"topic": 2, "service": 3, "doctor": 3, "messages": 3,
 		"param": 4, "record": 4,
-		"cmd":   5, "samples": 5,
+		"cmd": 5, "samples": 5,
 		"integration": 6, "bench": 6, "model": 6,
 	}
 }

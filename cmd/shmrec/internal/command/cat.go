@@ -31,7 +31,7 @@ in base64, with the reason as error.
 
 --start and --end take a time as 2006-01-02T15:04:05Z, or as 10s the time since the first message of the chosen topics.
 Expressions are Go regular expressions (RE2), not anchored. With --field only some fields of each message are printed, with --csv in
-columns; a field that a message lacks is null, or empty.
+columns; a field that a message lacks is null, or empty. The messages of a service are chosen by its name. - is standard input.
 
 It takes no more memory than --memory, except for decoding a message. Messages of more than half of it are left out, and
 those of more than a sixteenth are in base64. What is damaged in the file is left out. When anything is left out or
@@ -74,7 +74,12 @@ not decoded, the exit code is 3. Payloads of encoding raw have nothing to decode
 			o.Memory = uint64(memory)
 			debug.SetMemoryLimit(int64(memory)) // with what is garbage
 			lines := newMessageLines(a.Stdout, fields, int(o.Memory/decodedShare), asCSV)
-			return a.doCat(cmd.Context(), args[0], &o, lines, count)
+			path, done, err := input(args[0])
+			if err != nil {
+				return err
+			}
+			defer done()
+			return a.doCat(cmd.Context(), args[0], path, &o, lines, count)
 		},
 	}
 	f := cmd.Flags()
@@ -106,8 +111,13 @@ func parseMoment(s string) (at time.Time, since time.Duration, err error) {
 // errCounted ends the reading after the number of messages that was asked for.
 var errCounted = errors.New("enough messages")
 
-func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, lines *messageLines, count int) error {
+// doCat prints the messages of the file at path, which the command line calls name.
+func (a *app) doCat(ctx context.Context, name, path string, o *record.ReadOptions, lines *messageLines, count int) error {
 	var s record.Summary
+	line := a.fileProgress("reading")
+	if a.Screen == nil {
+		o.Progress = line.show // else the messages are the progress
+	}
 	err := cli.Await(ctx, func() (err error) {
 		s, err = record.Read(ctx, path, o, func(m *record.Message) error {
 			if err := lines.print(m); err != nil {
@@ -120,8 +130,9 @@ func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, lin
 		})
 		return err
 	})
+	line.clear()
 	if errors.Is(err, cli.ErrInterrupted) {
-		return fmt.Errorf("read %s: %w", path, err) // the lines are still in use
+		return fmt.Errorf("read %s: %w", name, err) // the lines are still in use
 	}
 	if flushed := lines.flush(); err == nil || errors.Is(err, errCounted) {
 		err = flushed
@@ -130,9 +141,9 @@ func (a *app) doCat(ctx context.Context, path string, o *record.ReadOptions, lin
 	case err != nil:
 		return err
 	case s.Damage != nil:
-		return cli.Lossyf("%s: %v", path, s.Damage)
+		return cli.Lossyf("%s: %v", name, s.Damage)
 	case lines.undecoded > 0:
-		return cli.Lossyf("%s: %s not decoded: %v", path, text.Many(lines.undecoded, "message"), lines.first)
+		return cli.Lossyf("%s: %s not decoded: %v", name, text.Many(lines.undecoded, "message"), lines.first)
 	}
-	return lines.missing(path)
+	return lines.missing(name)
 }
