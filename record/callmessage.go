@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
-	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
 )
 
 // Roles of the channels of a service. The first two are also in the names of the topics that the recorder receives.
 const (
 	roleRequest  = "request"  // values of requests
-	roleResponse = "response" // values of responses
+	roleResponse = "response" // values of responses; of goals the results
+	roleFeedback = "feedback" // of goals
 	roleCalls    = "calls"    // a CallMessage for each request, response and cancellation
 	roleControl  = "control"  // received, and recorded as cancellations
 )
@@ -40,7 +40,13 @@ type CallMessage struct {
 	Code       int32         `json:"code,omitempty"`        // of an error; negative: of the library
 	Error      string        `json:"error,omitempty"`       // its text
 	ErrorValue []byte        `json:"error_value,omitempty"` // its value
-	Value      string        `json:"value,omitempty"`       // STREAM:SEQUENCE: channel by its metadata shmbus.stream, and sequence number
+	// Of a goal: its id, what a request asks for (start, follow, cancel, taken), and the state in a response.
+	Goal      string `json:"goal,omitempty"`
+	Operation string `json:"operation,omitempty"`
+	State     string `json:"state,omitempty"`
+	Value     string `json:"value,omitempty"` // STREAM:SEQUENCE: channel by its metadata shmbus.stream, and sequence number
+
+	feedback bool // of the recorder: the value is feedback of a goal
 }
 
 // isRequest reports whether the message is a request.
@@ -58,12 +64,6 @@ func callTopic(topic string) (name, role string, ok bool) {
 	return name, role, ok && (role == roleRequest || role == roleResponse || role == roleControl)
 }
 
-// callChannel returns the name of the channels of a service with a role.
-func callChannel(name, role string) string { return service.Prefix + name + "/" + role }
-
-// callMessages is the type of the channels of CallMessage.
-func callMessages() serde.Type { return serde.Type{Name: "shmbus.Call", Encoding: serde.EncodingJSON} }
-
 // isCall reports whether a channel is one of a service.
 func isCall(c *mcapfile.Channel) bool { return c.Metadata[keyService] != "" }
 
@@ -74,7 +74,8 @@ func valueName(stream string, sequence uint32) string { return fmt.Sprintf("%s:%
 
 // A callPairer brings the messages of services together with their values.
 type callPairer struct {
-	waiting map[string]*CallMessage // by the name of the value
+	requests bool                    // only the values of requests come
+	waiting  map[string]*CallMessage // by the name of the value
 }
 
 func newCallPairer() *callPairer { return &callPairer{waiting: make(map[string]*CallMessage)} }
@@ -98,7 +99,7 @@ func (p *callPairer) take(m *mcapfile.Message) (c *CallMessage, value *mcapfile.
 	if err := json.Unmarshal(m.Data, c); err != nil {
 		return nil, nil, fmt.Errorf("message %d on %s: %w", m.Sequence, quote(m.Channel.Topic), err)
 	}
-	if c.Value == "" {
+	if c.Value == "" || p.requests && !c.isRequest() {
 		return c, nil, nil
 	}
 	if len(p.waiting) >= maxWaitingValues {
@@ -122,6 +123,9 @@ func requestsClient(topic string) string { return topic[strings.LastIndexByte(to
 // String describes a message without what differs in each run.
 func (c *CallMessage) outcome() string {
 	s := c.Kind
+	if c.Operation+c.State != "" {
+		s += " " + c.Operation + c.State
+	}
 	if c.Code != 0 {
 		s += " " + strconv.Itoa(int(c.Code))
 	}

@@ -8,46 +8,82 @@ import (
 
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
 
 // A callSource is what the recorder knows of a publisher of requests, responses or control messages.
 type callSource struct {
-	role   string
-	client string       // the client's publisher of requests; of control messages not known
-	calls  *channel     // of CallMessage; nil: the file has no room for another channel
-	counts *topicCounts // of calls
+	role     string
+	client   string      // the client's publisher of requests; of control messages not known
+	goals    bool        // the values are those of goals
+	calls    callChannel // of CallMessage
+	values   callChannel // the same as calls for control messages
+	feedback callChannel // of goals
 }
 
-// callDescriptions returns the descriptions of the channels for a publisher of a service: of its CallMessages, and of its values. ok is
-// false for a publisher of a topic.
-func callDescriptions(d *description) (calls, values description, ok bool) {
+// A callChannel is a channel of a service with what is counted for it.
+type callChannel struct {
+	*channel // nil: the file has no room for another channel
+	counts   *topicCounts
+}
+
+// callDescriptions returns the descriptions of the channels for a publisher of a service: of its CallMessages, of its values, and of the
+// feedback of goals. It returns none for a publisher of a topic.
+func callDescriptions(d *description) []description {
 	name, role, ok := callTopic(d.topic)
 	if !ok {
-		return calls, values, false
+		return nil
 	}
-	calls = description{topic: callChannel(name, roleCalls), kind: callMessages(), service: name, role: roleCalls}
-	values = calls
-	if role != roleControl {
-		values = description{topic: callChannel(name, role), kind: service.TypeOfValues(d.kind), service: name, role: role}
+	channelOf := func(role string, kind serde.Type) description {
+		return description{topic: service.Prefix + name + "/" + role, kind: kind, service: name, role: role}
 	}
-	return calls, values, true
+	all := []description{channelOf(roleCalls, serde.Type{Name: "shmbus.Call", Encoding: serde.EncodingJSON})}
+	kind := service.TypeOfValues(d.kind)
+	switch role {
+	case roleRequest:
+		values := channelOf(role, kind)
+		values.kind, values.goals = goal.GoalType(kind)
+		return append(all, values)
+	case roleResponse:
+		if feedback, result, ok := goal.TypesOfUpdates(kind); ok {
+			return append(all, channelOf(role, result), channelOf(roleFeedback, feedback))
+		}
+		return append(all, channelOf(role, kind))
+	}
+	return all
 }
 
 // openCalls gives a source the channels of a service.
-func (r *recorder) openCalls(src *source, topic string, calls, values *description) (err error) {
-	_, role, _ := callTopic(topic)
+func (r *recorder) openCalls(src *source, d *description, all []description) error {
+	_, role, _ := callTopic(d.topic)
 	src.latched = false // the newest state of each slot is not what a late subscriber of a recording needs
-	src.call = &callSource{role: role, client: src.id.String()}
+	c := &callSource{role: role, client: src.id.String()}
 	if role == roleResponse {
-		src.call.client = requestsClient(topic)
+		c.client = requestsClient(d.topic)
 	}
-	if src.call.calls, err = r.channels.of(calls); err != nil {
-		return err
+	for i, to := range []*callChannel{&c.calls, &c.values, &c.feedback}[:len(all)] {
+		if err := r.openCallChannel(to, &all[i]); err != nil {
+			return err
+		}
 	}
-	src.call.counts = r.counts.of(calls.topic, &calls.kind, src.call.calls)
-	return r.openChannel(src, values)
+	if role == roleControl {
+		c.values = c.calls
+	}
+	last := all[len(all)-1]
+	c.goals = last.goals || last.role == roleFeedback
+	src.call, src.channel, src.counts = c, c.values.channel, c.values.counts
+	src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, all[min(1, len(all)-1)].topic)
+	return nil
+}
+
+func (r *recorder) openCallChannel(to *callChannel, d *description) (err error) {
+	if to.channel, err = r.channels.of(d); err == nil {
+		to.counts = r.counts.of(d.topic, &d.kind, to.channel)
+	}
+	return err
 }
 
 // Errors of a sample that is not recorded.
@@ -99,66 +135,82 @@ func (src *source) describeCall(c *CallMessage, payload []byte, a *sampleInfo, s
 		return nil, false, nil
 	case service.KindError:
 		c.Error, c.ErrorValue, err = service.ParseFailure(rest)
-		if err != nil {
-			err = errNotOfCall
-		}
-		return nil, true, err
 	case service.KindEnd:
-		return nil, true, nil
+	default:
+		if value = rest; src.call.goals {
+			value, err = c.describeGoal(rest)
+		}
 	}
-	return rest, true, nil
+	if err != nil {
+		err = errNotOfCall
+	}
+	return value, true, err
+}
+
+// describeGoal fills in what a request or response says of a goal, and returns its value, nil if it has none.
+func (c *CallMessage) describeGoal(payload []byte) (value []byte, err error) {
+	if c.isRequest() {
+		r, err := goal.ParseRequest(payload)
+		c.Goal, c.Operation = r.ID.String(), r.Operation
+		return r.Value, err
+	}
+	u, err := goal.ParseUpdate(payload)
+	c.State, c.Code, c.Error, c.ErrorValue, c.feedback = u.State, u.Code, u.Text, u.Error, u.Feedback
+	return u.Value, err
 }
 
 // writeCall writes a call message and its value.
 func (r *recorder) writeCall(src *source, stamp int64, c *CallMessage, value []byte) (err error) {
+	call, to := src.call, &src.call.values
+	if c.feedback {
+		to = &call.feedback
+	}
 	var number uint32
 	if value != nil {
-		if src.channel, number, err = r.nextNumber(src.channel, src.counts); err != nil {
+		if number, err = r.nextNumber(to); err != nil {
 			return err
 		}
 		if len(value) > mcapfile.MaxMessage {
-			return &mcapfile.MessageSizeError{Topic: src.channel.Topic, Size: len(value), Limit: mcapfile.MaxMessage}
+			return &mcapfile.MessageSizeError{Topic: to.Topic, Size: len(value), Limit: mcapfile.MaxMessage}
 		}
-		c.Value = valueName(src.channel.stream, number)
+		c.Value = valueName(to.stream, number)
 	}
 	m := mcapfile.Message{LogTime: r.time(r.logStamp(src, stamp)), PublishTime: r.time(stamp)}
-	call := src.call
-	if call.calls, m.Sequence, err = r.nextNumber(call.calls, call.counts); err != nil {
+	if m.Sequence, err = r.nextNumber(&call.calls); err != nil {
 		return err
 	}
-	js, err := json.Marshal(c)
-	if err != nil {
+	if m.Data, err = json.Marshal(c); err != nil {
 		return err // impossible: text and numbers
 	}
-	m.Channel, m.Data = call.calls.Channel, js
-	if err := r.write(src, &m); err != nil {
+	if err := r.writeTo(&call.calls, src, &m); err != nil || value == nil {
 		return err
 	}
-	call.counts.addTaken(&m)
-	if value == nil {
-		return nil
-	}
-	m.Channel, m.Sequence, m.Data = src.channel.Channel, number, value
-	if err := r.write(src, &m); err != nil {
+	m.Sequence, m.Data = number, value
+	return r.writeTo(to, src, &m)
+}
+
+func (r *recorder) writeTo(to *callChannel, src *source, m *mcapfile.Message) error {
+	m.Channel = to.Channel
+	if err := r.write(src, m); err != nil {
 		return err
 	}
-	src.counts.addTaken(&m)
+	to.counts.addTaken(m)
 	return nil
 }
 
-// nextNumber returns the next sequence number of a channel without ranges, and the channel that has it: another one if the numbers are used
-// up. The error is errNoChannel if the file has no room for that.
-func (r *recorder) nextNumber(ch *channel, counts *topicCounts) (*channel, uint32, error) {
-	if ch != nil && ch.next > math.MaxUint32 {
+// nextNumber returns the next sequence number of a channel without ranges. If the numbers are used up, another channel continues. The error
+// is errNoChannel if the file has no room for that.
+func (r *recorder) nextNumber(ch *callChannel) (uint32, error) {
+	if ch.channel != nil && ch.next > math.MaxUint32 {
 		var err error
-		if ch, err = r.channels.successor(ch); err != nil {
-			return nil, 0, err
+		if ch.channel, err = r.channels.successor(ch.channel); err != nil {
+			return 0, err
 		}
-		r.counts.addChannel(counts, ch)
+		r.counts.addChannel(ch.counts, ch.channel)
 	}
-	if ch == nil {
-		return nil, 0, errNoChannel
+	if ch.channel == nil {
+		return 0, errNoChannel
 	}
 	ch.next++
-	return ch, uint32(ch.next - 1), nil
+	return uint32(ch.next - 1), nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -250,5 +251,69 @@ func TestCallPairer(t *testing.T) {
 	c, m, err := p.take(&mcapfile.Message{Channel: channel(roleRequest), Sequence: 5})
 	if err != nil || c == nil || c.Number != 5 || m == nil {
 		t.Error(c, m, err)
+	}
+}
+
+// mover serves goals: a feedback, and where the goal ended, or an error for a negative one.
+func mover(t testing.TB, p *topic.Participant, ids *[]goal.ID) {
+	t.Helper()
+	s, err := goal.NewServer(t.Context(), p, "robot/move", func(_ context.Context, g *goal.Goal[target, int]) (string, error) {
+		if *ids = append(*ids, g.ID()); g.Value().X < 0 {
+			return "", errors.New("blocked")
+		}
+		return "there", g.Feedback(g.Value().X)
+	}, &goal.ServerOptions[target, int, string]{GoalCodec: jsonTarget, FeedbackCodec: serde.JSON[int](), ResultCodec: serde.JSON[string]()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+}
+
+func TestGoals_RecordedAndSentAgain(t *testing.T) {
+	o := domain(t)
+	robot, operator, p := join(t, o), join(t, o), join(t, o)
+	var ids []goal.ID
+	mover(t, robot, &ids)
+	client, err := goal.NewClient(t.Context(), operator, "robot/move", &goal.ClientOptions[target, int, string]{
+		GoalCodec: jsonTarget, FeedbackCodec: serde.JSON[int](), ResultCodec: serde.JSON[string](),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	path, again := filepath.Join(t.TempDir(), "f.mcap"), filepath.Join(t.TempDir(), "again.mcap")
+	r := start(t, p, path, RecordOptions{})
+	for _, x := range []int{9, -1} {
+		h, err := client.Start(t.Context(), target{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Result(t.Context()); (err != nil) != (x < 0) {
+			t.Fatal(err)
+		}
+	}
+	r.stop()
+	r = start(t, p, again, RecordOptions{})
+	s, err := Play(t.Context(), join(t, o), path, &PlayOptions{Requests: true})
+	if err != nil || len(s.Services) != 1 || s.Services[0].Failed != 0 || s.Services[0].Sent < 2 || s.Damage != nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r.stop()
+	if len(ids) != 4 || ids[0] == ids[2] || ids[1] == ids[3] {
+		t.Errorf("goals %v", ids)
+	}
+	for i, path := range []string{path, again} {
+		lines, all := calls(t, path, "robot/move")
+		for _, want := range []string{`stream start json {"X":9}`, "item succeeded json \"there\"", `stream start json {"X":-1}`, "item failed: blocked"} {
+			if !slices.Contains(lines, want) {
+				t.Errorf("recording %d: %q is not in %q", i, want, lines)
+			}
+		}
+		if all[0].Goal != ids[2*i].String() {
+			t.Errorf("recording %d: %+v", i, all[0])
+		}
+	}
+	if d, err := Compare(path, again); err != nil || !d.Equal {
+		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -18,7 +18,8 @@ const (
 
 	// Keys of the channels of a service.
 	keyService = "shmbus.service"      // its name
-	keyRole    = "shmbus.service_role" // roleRequest, roleResponse or roleCalls
+	keyRole    = "shmbus.service_role" // roleRequest, roleResponse, roleFeedback or roleCalls
+	keyGoals   = "shmbus.goals"        // "true" for the requests of goals; else absent
 
 	// Keys in recordings with one channel for each publisher.
 	keyPublisher  = "shmbus.publisher"

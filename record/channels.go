@@ -65,6 +65,9 @@ func (c *channelTable) of(d *description) (*channel, error) {
 	if d.service != "" {
 		metadata[keyService], metadata[keyRole] = d.service, d.role
 	}
+	if d.goals {
+		metadata[keyGoals] = "true"
+	}
 	return c.add(key, &mcapfile.Channel{
 		Topic: d.topic, Encoding: d.kind.Encoding, SchemaName: d.kind.Name, SchemaEncoding: d.kind.SchemaEncoding,
 		Schema: bytes.Clone(d.kind.Schema), Metadata: metadata,

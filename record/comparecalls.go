@@ -53,7 +53,7 @@ func (d *callDigests) add(m *mcapfile.Message, ref messageRef) {
 	}
 	p := partDigest{kind: c.Kind, what: cutText(c.outcome(), 200)}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q", []string{c.Kind, c.Error, string(c.ErrorValue)})
+	fmt.Fprintf(h, "%q", []string{c.Kind, c.Operation, c.State, c.Error, string(c.ErrorValue)})
 	binary.Write(h, binary.LittleEndian, c.Code)
 	if value != nil {
 		p.value, p.size = ref, uint64(len(value.Data))
@@ -70,10 +70,13 @@ func (d *callDigests) add(m *mcapfile.Message, ref messageRef) {
 		return
 	}
 	call := d.open[key]
-	if call == nil {
-		return // its request is not in the recording
+	if call == nil || isProgress(c.State) {
+		return // its request is not in the recording; or it is progress
 	}
 	call.answers = append(call.answers, p)
+	if c.State != "" {
+		delete(d.open, key) // the goal has ended: then its client leaves the stream, or that ends
+	}
 	if c.Kind != service.KindItem.String() && c.Kind != kindCancel {
 		delete(d.open, key)
 	}

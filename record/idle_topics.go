@@ -46,21 +46,20 @@ func (r *recorder) addIdleTopics(dir string) (isGone func(topic.PublisherID) boo
 			}
 			d := description{topic: e.Topic, latched: e.Latched, metadata: e.Metadata}
 			d.kind.Name, d.kind.Encoding, d.kind.SchemaEncoding, d.kind.Schema = e.TypeName, e.Encoding, e.SchemaEncoding, e.Schema
-			if calls, values, ok := callDescriptions(&d); ok {
-				ch, err := r.channels.of(&calls)
+			all := callDescriptions(&d)
+			if all == nil {
+				if t := r.opts.throttleFor(d.topic); t != nil {
+					d.throttled = t.String()
+				}
+				all = []description{d}
+			}
+			for _, d := range all {
+				ch, err := r.channels.of(&d)
 				if err != nil {
 					return nil, err
 				}
-				r.counts.of(calls.topic, &calls.kind, ch)
-				d = values
-			} else if t := r.opts.throttleFor(d.topic); t != nil {
-				d.throttled = t.String()
+				r.counts.of(d.topic, &d.kind, ch)
 			}
-			ch, err := r.channels.of(&d)
-			if err != nil {
-				return nil, err
-			}
-			r.counts.of(d.topic, &d.kind, ch)
 		}
 	}
 	if len(all) == 0 || len(o.Errors()) > 0 {

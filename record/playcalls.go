@@ -13,6 +13,7 @@ import (
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -46,8 +47,12 @@ type callPlayer struct {
 
 // A playedService is a service whose requests are sent.
 type playedService struct {
+	request  serde.Type // of the values of goals
 	response serde.Type // of the values
 	known    bool       // response is known
+	feedback serde.Type // of goals
+	goals    bool
+	started  map[goal.ID]*playedGoal // by the ids of the recording
 	clients  map[clientKey]*playedClient
 
 	summary ServiceSummary // guarded by callPlayer.mu
@@ -57,9 +62,24 @@ type playedService struct {
 type playedCall struct {
 	service  *playedService
 	cancel   context.CancelFunc
-	recorded string // kind of the last response in the recording; "" = not read yet
+	recorded string // outcome in the recording; "" = not read yet
 	ended    bool   // at the server
 	err      error  // from there
+
+	// A call is cancelled when it has as many items as it had when it was cancelled in the recording.
+	items, recordedItems uint64
+}
+
+// addItem counts an item from the server. Called with mu held.
+func (call *playedCall) addItem() {
+	if call.items++; call.recorded == kindCancel && call.items >= call.recordedItems {
+		call.cancel()
+	}
+}
+
+// isProgress reports whether an item is the progress of a goal, of which a client may miss some.
+func isProgress(state string) bool {
+	return state == goal.Accepted.String() || state == goal.Running.String()
 }
 
 // newCallPlayer returns nil if no requests are to be sent.
@@ -67,7 +87,7 @@ func newCallPlayer(p *topic.Participant, files *playFiles, o *PlayOptions) *call
 	if !o.Requests {
 		return nil
 	}
-	c := &callPlayer{p: p, timeout: o.CallTimeout, pairs: newCallPairer(), services: make(map[string]*playedService), open: make(map[callKey]*playedCall)}
+	c := &callPlayer{p: p, timeout: o.CallTimeout, pairs: newRequestPairer(), services: make(map[string]*playedService), open: make(map[callKey]*playedCall)}
 	for _, f := range files.files {
 		for _, ch := range f.plan.Declared {
 			if !o.wantsCalls(ch) {
@@ -79,13 +99,38 @@ func newCallPlayer(p *topic.Participant, files *playFiles, o *PlayOptions) *call
 				s = &playedService{clients: make(map[clientKey]*playedClient), summary: ServiceSummary{Service: name}}
 				c.services[name] = s
 			}
-			if ch.Metadata[keyRole] == roleResponse {
-				s.response, s.known = typeOf(ch), true
-			}
+			s.describe(ch)
 		}
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
+}
+
+func newRequestPairer() *callPairer {
+	p := newCallPairer()
+	p.requests = true
+	return p
+}
+
+// describe takes the types of a channel of the service.
+func (s *playedService) describe(c *mcapfile.Channel) {
+	switch c.Metadata[keyRole] {
+	case roleRequest:
+		s.request = typeOf(c)
+		s.goals = s.goals || c.Metadata[keyGoals] == "true"
+	case roleResponse:
+		s.response, s.known = typeOf(c), true
+	case roleFeedback:
+		s.feedback = typeOf(c)
+	}
+}
+
+// requestType returns the type of requests whose values are of a channel.
+func (s *playedService) requestType(c *mcapfile.Channel) serde.Type {
+	if s.goals {
+		return goal.RequestType(typeOf(c))
+	}
+	return typeOf(c)
 }
 
 // wantsCalls reports whether requests of a channel's service are sent again.
@@ -108,7 +153,7 @@ func (c *callPlayer) connect(ctx context.Context, files *playFiles, o *PlayOptio
 		if ch.Metadata[keyRole] != roleRequest || s == nil {
 			continue
 		}
-		client, err := c.client(ctx, s, typeOf(ch.Channel), "")
+		client, err := c.client(ctx, s, s.requestType(ch.Channel), "")
 		if err == nil && client != nil && o.WaitSubscribers > 0 {
 			err = client.WaitForServer(ctx)
 		}
@@ -133,27 +178,32 @@ func (c *callPlayer) take(ctx context.Context, m *mcapfile.Message) error {
 	name := m.Channel.Metadata[keyService]
 	switch {
 	case call.isRequest():
-		if value == nil {
-			return nil // a hostile file
-		}
 		return c.send(ctx, c.services[name], call, value)
-	case call.Kind == kindCancel:
+	default:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if open := c.open[call.key(name)]; open != nil {
-			open.recorded = kindCancel
-			open.cancel()
-			c.settle(call.key(name), open)
-		}
-	case call.Kind != service.KindItem.String():
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if open := c.open[call.key(name)]; open != nil {
-			open.recorded = cmp.Or(open.recorded, call.outcome())
-			c.settle(call.key(name), open)
-		}
+		c.follow(call.key(name), call)
 	}
 	return nil
+}
+
+// follow takes what the recording says of an open call after its request. Called with mu held.
+func (c *callPlayer) follow(key callKey, m *CallMessage) {
+	call := c.open[key]
+	switch {
+	case call == nil || isProgress(m.State):
+		return
+	case m.Kind == service.KindItem.String():
+		call.recordedItems++
+		return
+	case m.Kind == kindCancel:
+		if call.recorded = kindCancel; call.items >= call.recordedItems {
+			call.cancel()
+		}
+	default:
+		call.recorded = cmp.Or(call.recorded, m.outcome())
+	}
+	c.settle(key, call)
 }
 
 // maxOpenCalls bounds the calls whose recorded answer has not been read.
@@ -208,7 +258,7 @@ func (c *callPlayer) add(key callKey, call *playedCall) {
 // rewind forgets values that have not come.
 func (c *callPlayer) rewind() {
 	if c != nil {
-		c.pairs = newCallPairer()
+		c.pairs = newRequestPairer()
 	}
 }
 

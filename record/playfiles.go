@@ -86,7 +86,8 @@ func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) erro
 	limits := &mcapfile.Limits{Memory: o.Memory}
 	keep := func(c *mcapfile.Channel) bool {
 		if isCall(c) {
-			return c.Metadata[keyRole] != roleResponse && o.wantsCalls(c)
+			role := c.Metadata[keyRole]
+			return (role == roleCalls || role == roleRequest) && o.wantsCalls(c)
 		}
 		return o.wants(c.Topic)
 	}

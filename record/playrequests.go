@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/service/goal"
 )
 
 // A playedClient sends the requests of one recorded client, so that their order stays and it has as many open calls as that one.
@@ -52,8 +54,12 @@ func (c *callPlayer) client(ctx context.Context, s *playedService, kind serde.Ty
 		}
 		s.response, s.known = servers[0].Response, true
 	}
+	response := s.response
+	if s.goals && !strings.HasPrefix(response.Encoding, goal.Encoding) {
+		response = goal.UpdateType(s.feedback, s.response)
+	}
 	made, err := service.NewClient(ctx, c.p, s.summary.Service, &service.ClientOptions[playedRequest, []byte]{
-		RequestCodec: playedCodec{kind}, ResponseCodec: serde.Opaque(s.response), MaxCalls: maxClientCalls,
+		RequestCodec: playedCodec{kind}, ResponseCodec: serde.Opaque(response), MaxCalls: maxClientCalls,
 	})
 	if err != nil {
 		return nil, err
@@ -62,9 +68,55 @@ func (c *callPlayer) client(ctx context.Context, s *playedService, kind serde.Ty
 	return s.clients[key], nil
 }
 
+// A playedGoal is a goal that was started again.
+type playedGoal struct {
+	id   goal.ID       // new, because the server may keep the result of the old one
+	over chan struct{} // closed when the call that started it is over
+}
+
+// maxGoals bounds the goals of a service that are known by the ids of the recording.
+const maxGoals = 1 << 16
+
+// request sets what is sent to the service, and its type.
+func (r *playedRequest) request(s *playedService, m *CallMessage, value *mcapfile.Message) (kind serde.Type, err error) {
+	if value != nil {
+		kind, r.value = s.requestType(value.Channel), value.Data
+	}
+	if !s.goals {
+		if value == nil {
+			err = fmt.Errorf("request %d to the service %s has no value", m.Number, quote(s.summary.Service))
+		}
+		return kind, err
+	}
+	g := goal.RecordedRequest{Operation: m.Operation, Value: r.value}
+	if g.ID, err = goal.ParseID(m.Goal); err != nil {
+		return kind, err
+	}
+	if value != nil {
+		if s.started == nil || len(s.started) >= maxGoals {
+			s.started = make(map[goal.ID]*playedGoal)
+		}
+		s.started[g.ID] = &playedGoal{goal.NewID(), r.over}
+	}
+	if started := s.started[g.ID]; started != nil {
+		g.ID = started.id
+		if m.Operation == goal.Taken {
+			r.after = started.over
+		}
+	}
+	r.value, err = g.Append(nil)
+	return goal.RequestType(s.request), err
+}
+
 // send sends a request again. It returns when the request is sent, before the next one of its client.
 func (c *callPlayer) send(ctx context.Context, s *playedService, m *CallMessage, value *mcapfile.Message) error {
-	client, err := c.client(ctx, s, typeOf(value.Channel), m.Client)
+	request := playedRequest{over: make(chan struct{})}
+	kind, err := request.request(s, m, value)
+	if err != nil {
+		c.damage = c.damage.Note(err)
+		return nil
+	}
+	client, err := c.client(ctx, s, kind, m.Client)
 	if err != nil {
 		return fmt.Errorf("connect to the server of %q: %w", s.summary.Service, err)
 	}
@@ -89,25 +141,27 @@ func (c *callPlayer) send(ctx context.Context, s *playedService, m *CallMessage,
 	c.add(key, call)
 	c.mu.Unlock()
 	sent := make(chan struct{})
-	request := playedRequest{value.Data, sync.OnceFunc(func() {
+	request.sent = sync.OnceFunc(func() {
 		c.mu.Lock()
 		s.summary.Sent++
 		c.mu.Unlock()
 		close(sent)
-	})}
-	over := make(chan struct{})
+	})
 	c.running.Go(func() {
-		defer close(over)
+		defer close(request.over)
 		defer call.cancel()
-		err := client.do(within, m.Kind, request, c.timeout)
+		err := c.do(within, client, m.Kind, request, call)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		call.ended, call.err = true, err
 		c.settle(key, call)
 	})
+	if request.after != nil {
+		return nil
+	}
 	select {
 	case <-sent:
-	case <-over:
+	case <-request.over:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -117,27 +171,28 @@ func (c *callPlayer) send(ctx context.Context, s *playedService, m *CallMessage,
 // busyInterval is the time between two attempts to send a request while too many are open.
 const busyInterval = time.Millisecond
 
-// do makes a call. While the server is busy it waits, as the player waits for lossless subscriptions, at most for the limit.
-func (c *playedClient) do(ctx context.Context, kind string, request playedRequest, limit time.Duration) error {
-	var err error
+// do makes a call. While the server is busy it waits, as the player waits for lossless subscriptions, at most for the timeout.
+func (c *callPlayer) do(ctx context.Context, client *playedClient, kind string, request playedRequest, call *playedCall) (err error) {
+	if request.after != nil {
+		select {
+		case <-request.after:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	for begin := time.Now(); ; {
 		switch kind {
 		case service.KindSend.String():
-			err = c.Send(ctx, request)
+			err = client.Send(ctx, request)
 		case service.KindStream.String():
-			err = nil
-			for r, failed := range c.StreamRaw(ctx, request) {
-				if err = failed; err == nil {
-					r.Release()
-				}
-			}
+			err = c.stream(ctx, client, request, call)
 		default:
 			var r service.Response[[]byte]
-			if r, err = c.CallRaw(ctx, request); err == nil {
+			if r, err = client.CallRaw(ctx, request); err == nil {
 				r.Release()
 			}
 		}
-		if !errors.Is(err, service.ErrBusy) || time.Since(begin) >= limit {
+		if !errors.Is(err, service.ErrBusy) || time.Since(begin) >= c.timeout {
 			return err
 		}
 		select {
@@ -148,10 +203,41 @@ func (c *playedClient) do(ctx context.Context, kind string, request playedReques
 	}
 }
 
+// stream takes the responses of a stream, of a goal until that has ended.
+func (c *callPlayer) stream(ctx context.Context, client *playedClient, request playedRequest, call *playedCall) error {
+	for r, err := range client.StreamRaw(ctx, request) {
+		if err != nil {
+			return err
+		}
+		var u goal.RecordedUpdate
+		err = r.Read(func(value []byte) (err error) {
+			if call.service.goals {
+				u, err = goal.ParseUpdate(value)
+			}
+			return err
+		})
+		r.Release()
+		switch {
+		case err != nil:
+			return err
+		case isProgress(u.State):
+			continue
+		case u.State != "":
+			return nil // the goal has ended: its client leaves
+		}
+		c.mu.Lock()
+		call.addItem()
+		c.mu.Unlock()
+	}
+	return nil
+}
+
 // A playedRequest is an encoded request.
 type playedRequest struct {
 	value []byte
-	sent  func() // called while the request is sent: a later one of the client is sent after it
+	sent  func()          // called while the request is sent: a later one of the client is sent after it
+	after <-chan struct{} // the request is sent when it is closed; nil = at once
+	over  chan struct{}   // closed when the call is over
 }
 
 // playedCodec passes encoded requests on.

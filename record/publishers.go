@@ -38,6 +38,7 @@ type description struct {
 	metadata         map[string]string // announced by the publisher
 	throttled        string            // what is left out, for people
 	service, role    string            // of a channel of a service
+	goals            bool              // its requests are for goals
 }
 
 func descriptionOf(s *topic.Sample[[]byte]) description {

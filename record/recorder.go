@@ -167,12 +167,12 @@ func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (
 	}
 	d := describe()
 	src := &source{id: id, latched: d.latched, unit: d.unit, executable: d.executable, pid: d.pid}
-	calls, values, isCall := callDescriptions(&d)
+	calls := callDescriptions(&d)
 	var err error
-	switch src.unwanted = !r.opts.wantsType(d.kind.Name) && values.role != roleCalls; {
+	switch src.unwanted = !r.opts.wantsType(d.kind.Name) && len(calls) != 1; {
 	case src.unwanted:
-	case isCall:
-		err = r.openCalls(src, d.topic, &calls, &values)
+	case calls != nil:
+		err = r.openCalls(src, &d, calls)
 	default:
 		if t := r.opts.throttleFor(d.topic); t != nil {
 			src.throttle = &throttleState{Throttle: t, seed: maphash.MakeSeed()}

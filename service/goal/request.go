@@ -30,7 +30,7 @@ const requestHeader = 24
 
 type requestCodec[G any] struct{ values serde.Codec[G] }
 
-func (c requestCodec[G]) Type() serde.Type { return typeOfRequests(c.values.Type()) }
+func (c requestCodec[G]) Type() serde.Type { return RequestType(c.values.Type()) }
 
 func (c requestCodec[G]) Encoder() serde.Encoder[request[G]] {
 	return requestEncoder[G]{c.values.Encoder()}

@@ -32,7 +32,8 @@ func TypesOf(d service.Description) (t Types, ok bool) {
 	return Types{valueOfRequests(d.Request), values.Feedback, values.Result}, err == nil
 }
 
-func typeOfRequests(t serde.Type) serde.Type {
+// RequestType returns the type of the requests for goals of type t.
+func RequestType(t serde.Type) serde.Type {
 	t.Encoding = Encoding + t.Encoding
 	return t
 }
@@ -59,7 +60,12 @@ type updateCodec[F, R any] struct {
 }
 
 func (c updateCodec[F, R]) Type() serde.Type {
-	schema, _ := json.Marshal(updateTypes{c.feedback.Type(), c.result.Type()}) // text and bytes can always be encoded
+	return UpdateType(c.feedback.Type(), c.result.Type())
+}
+
+// UpdateType returns the type of the responses of a server of goals.
+func UpdateType(feedback, result serde.Type) serde.Type {
+	schema, _ := json.Marshal(updateTypes{feedback, result}) // text and bytes can always be encoded
 	return serde.Type{Encoding: responseEncoding, SchemaEncoding: schemaEncoding, Schema: schema}
 }
 
