@@ -19,7 +19,7 @@ func plainWords() []string {
 		deleted died difference dir discard disk drop duration elapsed end ended equal err error every exclude executable expired
 		failed falling file first forbidden force free from full gone handle held id in include info initial input interval is join joined json
 		keeping kind large largest late left length level library limit list logger long loop losing mapped mapping max memory met min
-		mismatch missed msg name never new next no number numbered of offset ok oldest on only options order original out overflow p pack parse
+		mismatch missed msg name never new next no number numbered of offset ok oldest on only operation options order original out overflow p pack parse
 		partner passes path pause paused pid play played playing position prefix private profile progress publish queue rate raw read
 		reason receive received recorded recorder redact release removed rename reset resume rule seek sent size skip skipped slow smallest
 		space split spread start started status stop string summary sync throttled time timeout to tolerance too total try unavailable
