@@ -1,7 +1,10 @@
 package record
 
 import (
+	"cmp"
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
@@ -15,10 +18,16 @@ const maxPausedBytes = 16 << 20
 // complete. It keeps the newest sample of each latched publisher, which holds also after the pause.
 type pause struct {
 	is    atomic.Bool // also read by others
-	kept  map[*source]*pausedSample
+	kept  map[latchedSource]*pausedSample
 	bytes int
 	lost  uint64 // samples that were lost in a pause; they would not have been recorded
 	taken uint64 // samples that were received in pauses
+}
+
+// A latchedSource is what a latched sample is the newest of.
+type latchedSource struct {
+	*source
+	key string // "" without keys
 }
 
 // A pausedSample is a copy of a sample.
@@ -37,31 +46,37 @@ func (p *pause) keep(src *source, s *topic.Sample[[]byte], lost uint64) error {
 	if !src.latched {
 		return nil
 	}
-	if p.kept == nil {
-		p.kept = make(map[*source]*pausedSample)
-	}
-	k := p.kept[src]
-	if k == nil {
-		k = new(pausedSample)
-		p.kept[src] = k
-	}
-	p.bytes -= cap(k.payload)
-	payload, err := s.AppendTo(k.payload[:0])
-	k.sampleInfo = sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp())}
-	k.payload = payload
-	if p.bytes += cap(payload); err != nil || p.bytes > maxPausedBytes {
-		p.forget(src)
-	}
+	payload, err := s.AppendTo(nil)
 	if errors.As(err, new(*errdefs.CorruptError)) {
-		err = nil // the publisher truncated its file; the sample would not have been recorded
+		return nil // the publisher truncated its file; the sample would not have been recorded
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	of := latchedSource{src, src.keyOf(payload)}
+	p.forgetOne(of)
+	if p.bytes += cap(payload); p.bytes > maxPausedBytes {
+		p.bytes -= cap(payload)
+		return nil
+	}
+	if p.kept == nil {
+		p.kept = make(map[latchedSource]*pausedSample)
+	}
+	p.kept[of] = &pausedSample{sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp())}, payload}
+	return nil
+}
+
+func (p *pause) forgetOne(of latchedSource) {
+	if k := p.kept[of]; k != nil {
+		p.bytes -= cap(k.payload)
+		delete(p.kept, of)
+	}
 }
 
 func (p *pause) forget(src *source) {
-	if k := p.kept[src]; k != nil {
-		p.bytes -= cap(k.payload)
-		delete(p.kept, src)
+	p.forgetOne(latchedSource{src, ""})
+	for key := range src.keys {
+		p.forgetOne(latchedSource{src, key})
 	}
 }
 
@@ -73,7 +88,9 @@ func (r *recorder) resume() error {
 	r.pause.is.Store(false)
 	kept := r.pause.kept
 	r.pause.kept, r.pause.bytes = nil, 0
-	for src, k := range kept {
+	order := slices.SortedFunc(maps.Keys(kept), func(a, b latchedSource) int { return cmp.Compare(kept[a].sequence, kept[b].sequence) })
+	for _, of := range order {
+		src, k := of.source, kept[of]
 		m, err := r.message(src, &k.sampleInfo)
 		if err == nil && src.channel != nil {
 			m.LogTime = r.time(r.clock.Now())

@@ -17,8 +17,10 @@ type source struct {
 	unwanted bool // by its type
 	triggers bool // its messages are triggers
 	latched  bool
-	throttle *throttleState // nil = none
-	call     *callSource    // of a service; nil = a topic
+	key      func(payload []byte) string // of a topic with keys
+	keys     map[string]bool             // so far
+	throttle *throttleState              // nil = none
+	call     *callSource                 // of a service; nil = a topic
 	numbers  numbers
 	logged   uint64 // largest log time of its messages
 	logStamp int64  // the same as a stamp
@@ -26,6 +28,24 @@ type source struct {
 
 	unit, executable string
 	pid              int
+}
+
+// keyOf returns the key of a payload, "" without keys. Beyond the keys that the transport allows, further ones count as one.
+func (src *source) keyOf(payload []byte) string {
+	if src.key == nil {
+		return ""
+	}
+	key := src.key(payload)
+	if !src.keys[key] {
+		if len(src.keys) >= maxReplayKeys {
+			return ""
+		}
+		if src.keys == nil {
+			src.keys = make(map[string]bool)
+		}
+		src.keys[key] = true
+	}
+	return key
 }
 
 // A description holds the properties that a recorder reads from the first sample of a source.

@@ -142,16 +142,19 @@ func (r *recorder) logStamp(src *source, stamp int64) int64 {
 
 // write gives a message to the writer, after the redaction.
 func (r *recorder) write(src *source, m *mcapfile.Message) error {
-	if r.opts.Redact != nil {
-		r.scratch = append(r.scratch[:0], m.Data...)
-		m.Data = r.opts.Redact(m.Channel.Topic, typeOf(m.Channel), r.scratch)
-	}
 	var x mcapfile.Extra
-	if n := src.numbers.numberRange; n != nil {
-		x.Range = n
+	if r.opts.Redact != nil || src.key != nil {
+		r.scratch = append(r.scratch[:0], m.Data...)
+		m.Data = r.scratch
 	}
 	if src.latched {
-		x.Latched = src
+		x.Latched, x.Key = src, src.keyOf(m.Data)
+	}
+	if r.opts.Redact != nil {
+		m.Data = r.opts.Redact(m.Channel.Topic, typeOf(m.Channel), r.scratch)
+	}
+	if n := src.numbers.numberRange; n != nil {
+		x.Range = n
 	}
 	return r.w.WriteWith(m, &x)
 }
@@ -195,6 +198,9 @@ func (r *recorder) openChannel(src *source, d *description) (err error) {
 	}
 	src.counts = r.counts.of(d.topic, &d.kind, src.channel)
 	src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, d.topic)
+	if src.latched && r.opts.Key != nil {
+		src.key = r.opts.Key(d.topic, d.kind)
+	}
 	return nil
 }
 

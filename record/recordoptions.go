@@ -49,6 +49,9 @@ type RecordOptions struct {
 	Numbered      bool
 	SplitSize     int64
 	SplitDuration time.Duration
+	// Key is as in PlayOptions: the newest message of each key of a latched publisher is repeated, and recorded after a pause. A recorder
+	// cannot see which key a publisher gave a sample.
+	Key func(topic string, kind serde.Type) func(payload []byte) string
 	// KeepSize and KeepDuration delete the oldest parts, also of earlier recordings under the same name, when all have more bytes together,
 	// or ended longer ago. 0 = all are kept.
 	KeepSize     int64

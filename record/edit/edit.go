@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
 )
 
 // A Source is a recording that is read.
@@ -36,6 +37,8 @@ type Options struct {
 	// NoLatched leaves out what is before the start also of latched topics. Otherwise the newest earlier message of each of their
 	// publishers is kept, with the log time of the start: what a recorder that starts then would have received.
 	NoLatched bool
+	// Key is as in record.PlayOptions: the newest earlier message of each key is kept. Nil = no topic has keys.
+	Key func(topic string, kind serde.Type) func(payload []byte) string
 
 	Compression mcapfile.Compression // default mcapfile.Zstd
 	Level       int                  // of the compression, 1 = fastest; 0 = 1

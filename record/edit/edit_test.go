@@ -20,6 +20,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
 )
 
 // A line is a message with everything that is kept of it.
@@ -252,6 +253,24 @@ func TestRewrite_LatchedBeforeTheStart(t *testing.T) {
 	_, out = rewrite(t, &Options{Start: time.Unix(0, 250), NoLatched: true}, Source{Path: in})
 	if got := strings.Join(topicsAndTimes(read(t, out)), " "); got != "a@300 latched@400" {
 		t.Error(got)
+	}
+}
+
+func TestRewrite_KeysBeforeTheStart(t *testing.T) {
+	in := foreign(t, chunked, spec{"latched", 100, "a1"}, spec{"latched", 110, "b2"}, spec{"latched", 120, "a3"}, spec{"latched", 300, "a4"})
+	o := Options{Start: time.Unix(0, 250), Key: func(topic string, _ serde.Type) func([]byte) string {
+		if topic != "latched" {
+			t.Errorf("asked for the keys of %q", topic)
+		}
+		return func(payload []byte) string { return string(payload[:1]) }
+	}}
+	res, out := rewrite(t, &o, Source{Path: in})
+	var got []string
+	for _, m := range read(t, out).Messages {
+		got = append(got, m.Data)
+	}
+	if strings.Join(got, " ") != "b2 a3 a4" || res.Latched != 2 {
+		t.Errorf("%q, %+v", got, res)
 	}
 }
 

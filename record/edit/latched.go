@@ -1,8 +1,12 @@
 package edit
 
 import (
+	"crypto/sha256"
+	"fmt"
+
 	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/record/mcapfile"
+	"github.com/shmbus/shmbus/serde"
 )
 
 // A messageKey is what a message of the new file is known by in two readings of the sources.
@@ -23,12 +27,22 @@ type publisherKey struct {
 	id      string
 }
 
-// findLatched finds the newest message of each publisher of a latched topic before the start.
+// A latchedKey is a publisher, or one of its keys.
+type latchedKey struct {
+	publisherKey
+	sum [sha256.Size]byte // of the key
+}
+
+// maxLatched bounds the messages from before the start.
+const maxLatched = 1 << 20
+
+// findLatched finds the newest message of each publisher of a latched topic before the start, or of each of its keys.
 func (e *editor) findLatched() error {
 	if e.start == 0 || e.opts.NoLatched {
 		return nil
 	}
-	newest := make(map[publisherKey]messageKey)
+	newest := make(map[latchedKey]messageKey)
+	keys := make(map[*mcapfile.Channel]func([]byte) string)
 	for _, s := range e.sources {
 		if !s.latched || s.begin >= e.start {
 			continue
@@ -38,7 +52,7 @@ func (e *editor) findLatched() error {
 			return err
 		}
 		c := e.contentOf(s)
-		err = s.each(e.ctx, r, true, func(int64) {}, func(m *mcapfile.Message) error {
+		err = s.each(e.ctx, r, e.opts.Key == nil, func(int64) {}, func(m *mcapfile.Message) error {
 			at := s.shifted(m.LogTime)
 			if at >= e.start || !record.IsLatched(m.Channel) {
 				return nil
@@ -48,7 +62,20 @@ func (e *editor) findLatched() error {
 				return err
 			}
 			id, _ := c.publishers.Of(m, r.Metadata())
-			key := publisherKey{to, id}
+			key := latchedKey{publisherKey: publisherKey{to, id}}
+			if e.opts.Key != nil {
+				keyOf, known := keys[to]
+				if !known {
+					keyOf = e.opts.Key(to.Topic, serde.Type{Name: to.SchemaName, Encoding: to.Encoding, SchemaEncoding: to.SchemaEncoding, Schema: to.Schema})
+					keys[to] = keyOf
+				}
+				if keyOf != nil {
+					key.sum = sha256.Sum256([]byte(keyOf(m.Data)))
+				}
+			}
+			if _, ok := newest[key]; !ok && len(newest) >= maxLatched {
+				return fmt.Errorf("more than %d keys are before the start; choose fewer topics", maxLatched)
+			}
 			if old, ok := newest[key]; !ok || at >= old.logTime {
 				newest[key] = messageKey{to, m.Sequence, at, s.shifted(m.PublishTime)}
 			}
@@ -75,12 +102,20 @@ func (c *content) isRepeated(m, out *mcapfile.Message) bool {
 		return false
 	}
 	key := publisherKey{out.Channel, id}
-	if last, ok := c.written.latched[key]; ok && last == sequence {
+	last, ok := c.written.latched[key]
+	older := last.from != c && sequence < last.sequence && m.LogTime > m.PublishTime // of several keys a part repeats older messages too
+	if ok && (last.sequence == sequence || older) {
 		return true
 	}
 	if c.written.latched == nil {
-		c.written.latched = make(map[publisherKey]uint64)
+		c.written.latched = make(map[publisherKey]lastWritten)
 	}
-	c.written.latched[key] = sequence
+	c.written.latched[key] = lastWritten{c, sequence}
 	return false
+}
+
+// lastWritten is the last message of a publisher.
+type lastWritten struct {
+	from     *content
+	sequence uint64
 }

@@ -15,7 +15,7 @@ import (
 // too is written once.
 type writtenRecords struct {
 	by      map[[sha256.Size]byte]*source
-	latched map[publisherKey]uint64 // sequence of the newest message
+	latched map[publisherKey]lastWritten // sequence of the newest message
 }
 
 func (w *writtenRecords) fresh(sum [sha256.Size]byte, from *source) bool {

@@ -24,7 +24,8 @@ type chunk struct {
 	ranges   []firstOf            // distinct, by their first message
 	known    map[Range]bool       // the same
 	latched  []latchedMessage
-	ended    []any            // latched sources that are gone
+	ended    []any // latched sources that are gone
+	passed   []passedBefore
 	unused   []*declaration   // new channels, whether they have messages or not
 	metadata []*mcap.Metadata // to be written before the chunk
 	values   int              // bytes of metadata, also of ranges
@@ -42,6 +43,12 @@ type firstOf struct {
 	channel  uint16
 	sequence uint32
 	source   any // of latched messages
+}
+
+// passedBefore is a message, and the number of those just before it that are not missing.
+type passedBefore struct {
+	firstOf
+	n uint64
 }
 
 func newChunk() *chunk { return &chunk{at: make(map[uint16]int), known: make(map[Range]bool)} }
@@ -111,7 +118,7 @@ func (c *chunk) addMessage(d *declaration, m *Message, x *Extra) {
 		}
 	}
 	if x.Latched != nil {
-		c.latched = append(c.latched, latchedMessage{x.Latched, d, x.Range, m.Sequence, int(at), len(c.records)})
+		c.latched = append(c.latched, latchedMessage{x.Latched, x.Key, d, x.Range, m.Sequence, int(at), len(c.records)})
 	}
 	if c.messages == 0 {
 		c.start, c.end = m.LogTime, m.LogTime

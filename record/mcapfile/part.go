@@ -20,8 +20,9 @@ type Range interface {
 type Extra struct {
 	Range Range // nil = none
 	// Latched identifies the source of a latched message. Each file begins with the newest message of each source. It must be comparable; nil =
-	// not latched.
+	// not latched. Of a source with keys, it is the newest message of each Key.
 	Latched any
+	Key     string
 }
 
 // An Attachment is a file within a file.

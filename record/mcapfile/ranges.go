@@ -2,7 +2,6 @@ package mcapfile
 
 import (
 	"hash/crc32"
-	"math"
 
 	"github.com/foxglove/mcap/go/mcap"
 )
@@ -15,6 +14,9 @@ func (o *output) rangesOf(c *chunk) (records []*mcap.Metadata) {
 		}
 		o.ranges[r.Range] = true
 		records = o.putRange(records, r.channel, r.Range, r.sequence, o.passed(r.source, r.Range, r.sequence))
+	}
+	for _, p := range c.passed {
+		records = o.putRange(records, p.channel, p.Range, p.sequence, p.n)
 	}
 	if len(o.repeated) == 0 {
 		return records
@@ -35,14 +37,7 @@ func (o *output) passed(source any, r Range, sequence uint32) uint64 {
 		return 0
 	}
 	delete(o.repeated, source)
-	if k.rang == nil || r == nil {
-		return 0
-	}
-	n := r.Number(sequence) - k.rang.Number(k.sequence) - 1
-	if n > math.MaxUint32 {
-		return 0 // the same message again
-	}
-	return n
+	return passedSince(k, sequence, r)
 }
 
 // putRange adds the metadata of a range, as far as the budget allows it.

@@ -25,6 +25,7 @@ type rewriteFlags struct {
 	chunk       size
 	memory      size
 	start, end  string
+	keys        []string
 	o           edit.Options
 }
 
@@ -46,6 +47,7 @@ func (fl *rewriteFlags) addTimes(f *pflag.FlagSet) {
 	f.StringVar(&fl.start, "start", "", "begin with messages that were recorded then")
 	f.StringVar(&fl.end, "end", "", "end before messages that were recorded then")
 	f.BoolVar(&fl.o.NoLatched, "no-latched", false, "leave out the newest earlier messages of latched topics")
+	f.StringArrayVar(&fl.keys, "key", nil, keyUsage("keep the newest earlier message of each key of a latched topic"))
 }
 
 // check parses what the flags say.
@@ -63,6 +65,9 @@ func (fl *rewriteFlags) check(cmd *cobra.Command) (err error) {
 	}
 	if o.End, o.EndElapsed, err = parseMoment(fl.end); err != nil {
 		return cli.Usagef(cmd, "--end %w", err)
+	}
+	if o.Key, err = parseKeys(fl.keys); err != nil {
+		return cli.Usage(cmd, err)
 	}
 	if fl.end != "" && o.End.IsZero() && o.EndElapsed == 0 {
 		return cli.Usagef(cmd, "--end %s leaves nothing", fl.end)

@@ -54,7 +54,7 @@ func (f *playFlags) define(cmd *cobra.Command) {
 	s.StringArrayVar(&f.renames, "rename", nil, "play a topic under another name: OLD=NEW; may be given several times")
 	s.StringVar(&o.Prefix, "prefix", "", "put this before the names of topics that are not renamed, for example replay/")
 	s.StringVar(&f.latched, "latched", "", "latch topics that match this expression, besides those that were latched")
-	s.StringArrayVar(&f.keys, "key", nil, "play a topic with keys, which are in a field of its messages: TOPIC=FIELD; may be given several times")
+	s.StringArrayVar(&f.keys, "key", nil, keyUsage("play a topic with keys"))
 	s.StringArrayVar(&f.offsets, "offset", nil, "add a duration to the times of a file: FILE=DURATION, not for the first file; may be given several times")
 	s.StringVar(&f.order, "order", "log", "order of the messages: log, by the time of recording, or publish")
 	s.StringVar(&f.late, "late", "publish", "what becomes of messages that are late: publish, skip, or slow to delay all later ones as well")
@@ -160,6 +160,11 @@ func parseOffsets(paths, offsets []string) (files []record.PlayFile, err error) 
 		files[k].Offset = d
 	}
 	return files, nil
+}
+
+// keyUsage describes a flag --key.
+func keyUsage(what string) string {
+	return "TOPIC=FIELD: " + what + "; the key is in a field of its messages; may be given several times"
 }
 
 // parseKeys returns the function for topics with keys, nil if there are none. The key of a message is the JSON of its field.

@@ -24,6 +24,7 @@ type recordFlags struct {
 	compression, overflow                            string
 	maxRates, everies, onChanges, metadata, attached []string
 	chunkSize, cache, split, keep, minFree, before   byteCount
+	keys                                             []string
 	trigger, status                                  bool
 	o                                                record.RecordOptions
 	t                                                record.TriggerOptions
@@ -56,6 +57,7 @@ func (fl *recordFlags) define(cmd *cobra.Command) {
 	f.BoolVar(&fl.o.Numbered, "numbered", false, "write numbered parts")
 	f.Var(&fl.split, "split-size", "begin a new part at this size")
 	f.DurationVar(&fl.o.SplitDuration, "split-duration", 0, "begin a new part after this long")
+	f.StringArrayVar(&fl.keys, "key", nil, keyUsage("a latched topic has keys, of each of which parts repeat the newest message"))
 	f.Var(&fl.keep, "keep-size", "delete the oldest parts beyond this size of all")
 	f.DurationVar(&fl.o.KeepDuration, "keep-duration", 0, "delete parts that ended longer ago")
 	f.Var(&fl.minFree, "min-free", "end when the disk has less free space")
@@ -111,6 +113,9 @@ func (fl *recordFlags) options(cmd *cobra.Command) (record.RecordOptions, error)
 	}
 	if o.DeleteOldest && o.MinFree == 0 {
 		return o, cli.Usagef(cmd, "--delete-oldest needs --min-free")
+	}
+	if o.Key, err = parseKeys(fl.keys); err != nil {
+		return o, cli.Usage(cmd, err)
 	}
 	if o.Throttles, err = fl.throttles(cmd); err != nil {
 		return o, err
