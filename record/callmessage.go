@@ -3,7 +3,6 @@ package record
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -103,10 +102,11 @@ func (p *callPairer) take(m *mcapfile.Message) (c *CallMessage, value *mcapfile.
 		return c, nil, nil
 	}
 	if len(p.waiting) >= maxWaitingValues {
-		return nil, nil, errors.New("the values of too many calls are missing")
+		clear(p.waiting)
+		err = fmt.Errorf("the values of %d calls are missing", maxWaitingValues)
 	}
 	p.waiting[c.Value] = c
-	return nil, nil, nil
+	return nil, nil, err
 }
 
 // A callKey names a call of a recording.
@@ -120,7 +120,7 @@ func (c *CallMessage) key(name string) callKey { return callKey{name, c.Client, 
 // requestsClient is the identity of the client's publisher of requests, which ends the name of a topic of responses.
 func requestsClient(topic string) string { return topic[strings.LastIndexByte(topic, '/')+1:] }
 
-// String describes a message without what differs in each run.
+// outcome describes a message without what differs in each run.
 func (c *CallMessage) outcome() string {
 	s := c.Kind
 	if c.Operation+c.State != "" {
@@ -129,5 +129,8 @@ func (c *CallMessage) outcome() string {
 	if c.Code != 0 {
 		s += " " + strconv.Itoa(int(c.Code))
 	}
-	return strings.TrimSuffix(s+": "+cmp.Or(c.Error, ""), ": ")
+	if c.Error != "" {
+		s += ": " + c.Error
+	}
+	return s
 }

@@ -248,8 +248,11 @@ func TestCallPairer(t *testing.T) {
 			t.Fatalf("call %d: %v", i, err)
 		}
 	}
-	c, m, err := p.take(&mcapfile.Message{Channel: channel(roleRequest), Sequence: 5})
-	if err != nil || c == nil || c.Number != 5 || m == nil {
+	if len(p.waiting) != 1 {
+		t.Errorf("%d values are waited for", len(p.waiting))
+	}
+	c, m, err := p.take(&mcapfile.Message{Channel: channel(roleRequest), Sequence: maxWaitingValues})
+	if err != nil || c == nil || c.Number != maxWaitingValues || m == nil {
 		t.Error(c, m, err)
 	}
 }

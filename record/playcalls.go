@@ -21,7 +21,7 @@ import (
 type ServiceSummary struct {
 	Service   string `json:"service"`
 	Sent      uint64 `json:"sent"`
-	Answered  uint64 `json:"answered"`  // with a response, or a stream that ended
+	Answered  uint64 `json:"answered"`  // with a response, a stream that ended, or nothing if the request has none
 	Errors    uint64 `json:"errors"`    // with an error of the handler
 	Cancelled uint64 `json:"cancelled"` // as in the recording
 	// Failed counts the requests whose answer is an error that the recording does not have, or that have no answer; some were not sent.
@@ -176,14 +176,12 @@ func (c *callPlayer) take(ctx context.Context, m *mcapfile.Message) error {
 		return nil
 	}
 	name := m.Channel.Metadata[keyService]
-	switch {
-	case call.isRequest():
+	if call.isRequest() {
 		return c.send(ctx, c.services[name], call, value)
-	default:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.follow(call.key(name), call)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.follow(call.key(name), call)
 	return nil
 }
 
@@ -233,7 +231,7 @@ func (call *playedCall) count() {
 		if again := (&CallMessage{Kind: service.KindError.String(), Code: handler.Code, Error: handler.Text}).outcome(); again != call.recorded {
 			s.fail(call.err)
 		}
-	case call.recorded == kindCancel && errors.Is(call.err, context.Canceled):
+	case call.recorded == kindCancel && call.items >= call.recordedItems && errors.Is(call.err, context.Canceled):
 		s.Cancelled++
 	default:
 		s.fail(call.err)
@@ -281,7 +279,7 @@ func (c *callPlayer) finish(ctx context.Context) {
 		c.mu.Lock()
 		for _, call := range c.open {
 			if !call.ended {
-				call.recorded = kindCancel
+				call.recorded, call.recordedItems = kindCancel, 0
 			}
 		}
 		c.mu.Unlock()

@@ -188,3 +188,50 @@ func TestPlay_CancelledCalls(t *testing.T) {
 		t.Errorf("%s%v", diff, err)
 	}
 }
+
+// A server that does not answer holds up the end of a replay for the timeout only.
+func TestPlay_RequestsWithoutAnswers(t *testing.T) {
+	path := recordedCalls(t)
+	o := domain(t)
+	robot := join(t, o)
+	s, err := service.NewServer(t.Context(), robot, "robot/plan", func(ctx context.Context, _ *service.Call[target, string]) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}, &service.ServerOptions[target, string]{RequestCodec: jsonTarget})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	played, err := Play(t.Context(), join(t, o), path, &PlayOptions{Max: true, Requests: true, CallTimeout: 50 * time.Millisecond})
+	if err != nil || len(played.Services) != 1 || played.Services[0].Failed != 2 || played.Services[0].Sent != 3 || played.Services[0].Answered != 1 {
+		t.Errorf("%+v, %v", played.Services, err)
+	}
+}
+
+// From a start in the middle, by the index of the file, only later requests are sent; in each pass of a loop.
+func TestPlay_RequestsOfAPart(t *testing.T) {
+	path := recordedCalls(t)
+	all := messages(t, path)
+	at := time.Duration(all[len(all)-1].LogTime - all[0].LogTime)
+	o := domain(t)
+	robot := join(t, o)
+	requests := served(t, robot, "robot/plan", asRecorded)
+	s, err := Play(t.Context(), join(t, o), path, &PlayOptions{Max: true, Requests: true, StartElapsed: at})
+	if err != nil || len(s.Services) != 1 || s.Services[0].Sent != 1 || s.Services[0].Failed != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for len(requests()) < 8 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	if _, err := Play(ctx, join(t, o), path, &PlayOptions{Max: true, Loop: true, Requests: true, Exclude: regexp.MustCompile("odometer")}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if got := requests(); !slices.Equal(got[:8], []int{4, 3, -1, 4, 3, -1, 4, 3}) {
+		t.Errorf("the server got %v", got)
+	}
+}

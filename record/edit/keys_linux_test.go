@@ -26,7 +26,9 @@ func TestRewrite_PartsWithKeys(t *testing.T) {
 	defer p.Close()
 	dir := t.TempDir()
 	rec, err := record.Start(t.Context(), p, filepath.Join(dir, "f.mcap"), &record.RecordOptions{
-		Numbered: true, Key: func(string, serde.Type) func([]byte) string { return func(payload []byte) string { return string(payload[:1]) } },
+		Numbered: true, Key: func(string, serde.Type) func([]byte) string {
+			return func(payload []byte) string { return string(payload[:1]) }
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

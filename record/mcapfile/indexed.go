@@ -214,7 +214,7 @@ func (i *indexReader) readHeads() error {
 
 func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
 	r := i.reader
-	p := &Plan{src: r.file.src, size: r.file.size, limits: r.limits, keep: make(map[*Channel]bool), time: byLogTime, Stats: r.stats, inside: make(map[int64][]uint16)}
+	p := &Plan{src: r.file.src, size: r.file.size, limits: r.limits, keep: make(map[*Channel]bool), time: byLogTime, Stats: r.stats, Declared: r.Channels(), inside: make(map[int64][]uint16)}
 	var order []*ChannelPlan
 	for _, ch := range r.channels {
 		if i.messages[ch.ID] == 0 {
