@@ -33,6 +33,7 @@ type role struct {
 // measuredOptions are the RecordOptions of a benchmark.
 type measuredOptions struct {
 	Lossless, Trigger bool
+	Parts             bool // of 1 GiB, of which 3 GiB are kept
 	Compression       mcapfile.Compression
 }
 
@@ -42,6 +43,7 @@ type stream struct {
 	Size  int
 	Rate  float64 // messages per second; 0 = as fast as possible
 	Depth int
+	Burst int // messages that are published at that rate, with pauses of 50 ms in between; 0 = without end
 }
 
 // A report is what a child process says at its end.
@@ -71,6 +73,9 @@ func (r *role) run(in io.Reader, out io.Writer) error {
 		o := RecordOptions{Lossless: r.Options.Lossless, Compression: r.Options.Compression, Started: func() { fmt.Fprintln(out, "started") }}
 		if r.Options.Trigger {
 			o.Trigger = &TriggerOptions{Before: 2 * time.Second}
+		}
+		if r.Options.Parts {
+			o.SplitSize, o.KeepSize = 1<<30, 3<<30
 		}
 		debug.SetMemoryLimit(o.MemoryLimit())
 		rep.Summary, err = Record(ctx, p, r.Path, &o)
@@ -131,7 +136,10 @@ func (r *role) publish(ctx context.Context, p *topic.Participant, out io.Writer,
 			}
 			begin := time.Now()
 			for n := 0; ctx.Err() == nil; n++ {
-				for s.Rate > 0 && float64(n) > time.Since(begin).Seconds()*s.Rate && ctx.Err() == nil {
+				if s.Burst > 0 {
+					awaitTurn(&s, n, &begin)
+				}
+				for s.Burst == 0 && s.Rate > 0 && float64(n) > time.Since(begin).Seconds()*s.Rate && ctx.Err() == nil {
 					time.Sleep(min(time.Duration(1e9/s.Rate), time.Millisecond))
 				}
 				at := time.Now()
@@ -154,6 +162,17 @@ func (r *role) publish(ctx context.Context, p *topic.Participant, out io.Writer,
 		rep.Published += n
 	}
 	return nil
+}
+
+// awaitTurn waits for the time of the nth message of a stream with bursts, which began last at begin. It does not sleep within a burst.
+func awaitTurn(s *stream, n int, begin *time.Time) {
+	k := n % s.Burst
+	if k == 0 {
+		time.Sleep(50 * time.Millisecond)
+		*begin = time.Now()
+	}
+	for float64(k) > time.Since(*begin).Seconds()*s.Rate {
+	}
 }
 
 // A child is a process of a benchmark.

@@ -51,7 +51,8 @@ func Start(ctx context.Context, p *topic.Participant, path string, opts *RecordO
 	}
 	// The end of ctx is the regular end of a recording, also of an empty one.
 	rec.sub, err = topic.NewSubscriber(context.WithoutCancel(ctx), p, "**", &topic.SubscriberOptions[[]byte]{
-		Patterns: o.patterns(), Filter: o.wants, Lossless: o.Lossless, Spin: -1, Ended: func(id topic.PublisherID) { rec.sources.end(id, rec.clock.Now()) },
+		Patterns: o.patterns(), Filter: o.wants, Lossless: o.Lossless, Spin: -1, LatencyBudget: o.latencyBudget(),
+		Ended: func(id topic.PublisherID) { rec.sources.end(id, rec.clock.Now()) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe for recording: %w", err)

@@ -159,6 +159,15 @@ func (o *RecordOptions) MemoryLimit() int64 {
 	return limit
 }
 
+// latencyBudget spares publishers the wake-ups of the recorder, which needs no low latency: messages carry their time of publishing. A
+// lossless recorder wakes at once, because publishers wait for it.
+func (o *RecordOptions) latencyBudget() time.Duration {
+	if o.Lossless {
+		return 0
+	}
+	return 20 * time.Millisecond
+}
+
 // writerOptions are the options of the file.
 func (o *RecordOptions) writerOptions() *mcapfile.WriterOptions {
 	w := &mcapfile.WriterOptions{

@@ -48,7 +48,8 @@ type remoteReader struct {
 	cursor *atomic.Uint64
 	marks  []atomic.Uint32
 
-	answeredArmed uint32 // the armed word for which the bell was rung last
+	answeredArmed uint32 // the armed word for which the reader was woken last
+	wakeAgain     uint64 // the sequence at which a reader that still rests is woken again
 	floor         uint64 // if lossless: the lowest sequence that this reader can hold up; never decreases
 	suspended     bool   // its timeout ran out; publishes do not wait for it until it is at most half of the ring behind
 	stuckAt       uint64 // its next sequence at the last check of a waiting publish, 0 before a check

@@ -169,7 +169,8 @@ const (
 //	8       4         pageOffNumber     number of the publisher
 //	12      4         pageOffGen        generation, as in the directory entry
 //	16      4         pageOffState      state: 0 unused, 1 in use
-//	64      4         pageOffArmed      armed: 0 polling, 1 awake, else a number that is new each time the reader goes to sleep
+//	64      4         pageOffArmed      armed: 0 polling, 1 awake, else a number that is new each time the reader goes to sleep,
+//	                                    or armedFrom + the low 31 bits of the sequence from which on the publisher wakes this word
 //	128     8         pageOffCursor     cursor: the next sequence the reader will take
 //	192     4         pageOffMarksUsed  marks in use: marks at or above this index are 0
 //	256     3840      pageOffMarks      marks, 960 words: slot + 1 of a sample the reader holds, or 0
@@ -195,7 +196,8 @@ const (
 const (
 	armedPolling = 0
 	armedAwake   = 1
-	armedFirst   = 2 // the lowest number of a sleep
+	armedFirst   = 2       // the lowest number of a sleep
+	armedFrom    = 1 << 31 // the lowest word with a sequence, of a reader that rests
 )
 
 // Wake file, one per participant that publishes. Written by that participant alone; readers of its publishers map it read-only.

@@ -50,6 +50,8 @@ type Link struct {
 	passive            bool   // the publisher does not know of this link: see ConnectPassive
 	seenGen            uint32 // value of admitGen at the last check, or another value if there was none
 	cursor             uint64 // the next sequence to take
+	restedAt           uint64 // cursor at the last rest
+	wakeAfter          uint64 // samples of which the last one ends a rest
 	start              uint64 // the first sequence that counts
 	lost               uint64 // since the last sample taken
 	keys               keyScan

@@ -83,7 +83,7 @@ func (l *Link) findAdmission() (start uint64, ok bool) {
 func (l *Link) begin(start uint64) {
 	l.phase = linkAdmitted
 	l.start = max(start, 1)
-	l.cursor = l.start
+	l.cursor, l.restedAt = l.start, l.start
 	l.cursorWord.Store(l.cursor)
 	failpoint.At("admit.begin")
 	l.scanKeys(0, l.start, false)

@@ -10,20 +10,27 @@ import (
 // ring once more, and then sleeps on the bell's former value. The ring word was stored before armed is loaded here, so
 // either the reader sees the sample or wakeReaders sees it armed. A fence is between that store and the loads: the one here or,
 // if every reader is polling, the heavy fence of the reader.
+//
+// A reader that rests sleeps on its own armed word, so that bells for others do not wake it. The word names the sequence from which on it is
+// to be woken. That is not the next one, so the fence can be left out before. A wake-up that comes while the reader is not asleep leaves no
+// trace, so it is repeated as long as the word is armed; the reader's timer ends the sleep at last.
 func (w *Writer) wakeReaders() {
 	if len(w.readers) == 0 {
 		return
 	}
 	defer w.endWakeReaders(sigbus.Guard())
-	polling := w.registered && w.allPolling()
+	quiet := w.noneToWake()
 	failpoint.At("publish.polling")
-	if polling {
+	if quiet {
 		return
 	}
 	w.fenceWord.Add(1)
 	asleep := false
 	for _, r := range w.readers {
-		if a := r.armed.Load(); a != r.answeredArmed {
+		switch a := r.armed.Load(); {
+		case a >= armedFrom:
+			w.wakeResting(r, a)
+		case a != r.answeredArmed:
 			r.answeredArmed = a
 			asleep = asleep || a >= armedFirst
 		}
@@ -34,16 +41,31 @@ func (w *Writer) wakeReaders() {
 	}
 }
 
-// allPolling reports whether every reader is polling: each issues a heavy fence between its next arming and its check. Either that
-// fence comes before the loads here, which then find the reader armed, or the check finds the sample.
-func (w *Writer) allPolling() bool {
+// noneToWake reports whether each reader is polling, or rests and has room. A polling reader issues a heavy fence between its next arming
+// and its check. Either that fence comes before the loads here, which then find the reader armed, or the check finds the sample.
+func (w *Writer) noneToWake() bool {
 	for _, r := range w.readers {
-		if r.armed.Load() != armedPolling {
+		switch a := r.armed.Load(); {
+		case a == armedPolling && w.registered:
+		case a >= armedFrom && !isReached(a, w.seq):
+		default:
 			return false
 		}
 	}
 	return true
 }
+
+// wakeResting wakes a reader that rests if the sequence in its armed word is reached, and again after each further sixteenth of the ring.
+func (w *Writer) wakeResting(r *remoteReader, armed uint32) {
+	if !isReached(armed, w.seq) || armed == r.answeredArmed && w.seq < r.wakeAgain {
+		return
+	}
+	r.answeredArmed, r.wakeAgain = armed, w.seq+uint64(w.ring.Depth())/16
+	futex.Wake(r.armed)
+}
+
+// isReached reports whether the sequence in an armed word was published.
+func isReached(armed uint32, seq uint64) bool { return int32((armed-uint32(seq))<<1) <= 0 }
 
 // endWakeReaders ends wakeReaders. After a fault it rings in any case: readers found asleep before the fault count as
 // woken.

@@ -18,7 +18,11 @@ import (
 // ReaderOptions are the limits and the callbacks of a subscription. The zero value is right for most.
 type ReaderOptions struct {
 	MaxHeld int           // samples of one publisher held at once, up to the constant MaxHeld; default 256
-	Spin    time.Duration // how long a wait spins before it sleeps; default 20 µs, negative = not at all
+	Spin    time.Duration // how long a wait spins before it sleeps; default 20 µs, or none with LatencyBudget; negative = not at all
+
+	// LatencyBudget is the longest time that a waiting Reader leaves samples in the rings; 0 = a sample wakes it. With a budget the Reader
+	// rests: it looks at intervals of at most that time, and a publisher wakes it only when its ring fills faster than usual.
+	LatencyBudget time.Duration
 
 	// Clock measures the latency of samples; default a new one, as in WriterOptions.
 	Clock clock.Clock
@@ -77,6 +81,8 @@ type Reader struct {
 	nextStale *Reader // see staleStats
 
 	waiter       *waitset.Waiter // of the goroutine that has the lock
+	interval     time.Duration   // between two looks of a Reader that rests, else 0; needs lock
+	watch        ringWatch       // of a Reader that rests; needs lock
 	adaptiveSpin bool            // whether waits without success may skip spinning
 	failedSpins  int             // number of spins in a row that found nothing; needs lock
 
@@ -114,7 +120,7 @@ func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 	if opts.Clock == (clock.Clock{}) {
 		opts.Clock = clock.New()
 	}
-	adaptiveSpin := opts.Spin == 0
+	adaptiveSpin := opts.Spin == 0 && opts.LatencyBudget == 0
 	if adaptiveSpin {
 		opts.Spin = defaultSpin
 	}
@@ -125,6 +131,7 @@ func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 	r.limits.maxAge, r.limits.minSeparation = int64(opts.MaxAge), int64(opts.MinSeparation)
 	r.limited = r.limits != timeLimits{}
 	r.waiter = waitset.NewWaiter(r.clock)
+	r.interval = opts.LatencyBudget
 	r.canFence = fence.Heavy() == nil
 	if block == nil {
 		block = mem.Alloc(stats.Size)
@@ -241,6 +248,7 @@ func (r *Reader) Close() {
 	if r.wakeTimer != nil {
 		r.wakeTimer.Stop()
 	}
+	r.watch.close() // before the memory of a link may be unmapped
 	links := *r.links.Load()
 	r.links.Store(new([]*Link))
 	clear(r.linked)

@@ -56,6 +56,16 @@ func (f *staleStats) add(r *Reader) {
 	}
 }
 
+// updateNow spares the timer, for a Reader that has a timer of its own.
+func (f *staleStats) updateNow() {
+	f.mu.Lock()
+	pending := f.first != nil && f.timer.Stop()
+	f.mu.Unlock()
+	if pending {
+		f.update()
+	}
+}
+
 func (f *staleStats) update() {
 	f.mu.Lock()
 	r := f.first

@@ -38,7 +38,11 @@ func (r *Reader) awaitSample(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if ready, err := r.sleep(wake); ready || err != nil {
+		sleep := r.sleep
+		if r.interval > 0 {
+			sleep = r.rest
+		}
+		if ready, err := sleep(wake); ready || err != nil {
 			return err
 		}
 	}
@@ -142,12 +146,16 @@ func (r *Reader) sleep(wake uint32) (ready bool, err error) {
 			}
 		}
 	}
+	r.disarm(links)
+	return ready, err
+}
+
+func (r *Reader) disarm(links []*Link) {
 	for _, l := range links {
 		l.armed.Store(armedAwake)
 	}
 	failpoint.At("sleep.disarm")
 	r.awakeSince = r.takenCount
-	return ready, err
 }
 
 // setCalls gives p the words that change before it must check again, with the values that its goroutine has loaded.
@@ -158,18 +166,20 @@ func (r *Reader) setCalls(p *waitset.Waiter, wake, grown uint32) {
 }
 
 func (r *Reader) nextEpoch() {
-	r.epoch = max(r.epoch+1, armedFirst)
+	r.epoch = max((r.epoch+1)%armedFrom, armedFirst)
 }
 
 // arm arms links. The bells are loaded before, so a publisher that sees an armed link changes a value that the sleep compares.
 func (r *Reader) arm(links []*Link) {
 	for _, l := range links {
-		r.waiter.Bells.Add(l.bell, l.bell.Load())
+		if !r.restsOn(l) {
+			r.waiter.Bells.Add(l.bell, l.bell.Load())
+		}
 	}
 	failpoint.At("sleep.bells")
 	polling := false
 	for _, l := range links {
-		l.armed.Store(r.epoch)
+		l.armed.Store(r.armedWord(l))
 		l.wakePublisher() // the publisher may have begun to wait after the cursor was stored
 		polling = polling || l.polling
 	}

@@ -24,7 +24,13 @@ type SubscriberOptions[T any] struct {
 	LosslessTimeout time.Duration           // how long it may take nothing while a publish waits; default 10 s. Then the publisher overwrites without waiting until it is at most half of the ring behind
 	MaxHeld         int                     // samples of one publisher that may be held at once, at most 960; default 256
 	MemoryLimit     int64                   // bytes of unreceived samples kept of publishers that closed or died; default 64 MiB, 1 GiB if Lossless
-	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, negative: none
+	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, or none with LatencyBudget; negative: none
+
+	// LatencyBudget is the longest time for which a waiting subscriber leaves samples in the rings of their publishers, at least 1 ms; default
+	// 0: each sample wakes it (DDS: latency budget). It then looks at intervals, which are so short that no ring is usually more than three
+	// eighths full. A publisher wakes it only when an eighth or more of its ring is waiting, and twice as much as usual, or if the ring has
+	// fewer than 8 entries; other publishes need no system call for it. Publisher.WaitTaken waits as long.
+	LatencyBudget time.Duration
 
 	// MaxAge is the age, by Sample.Stamp, beyond which samples are not delivered; default 0: any age (DDS: lifespan). The
 	// age counts when the sample would be received. Stats().Stale counts these samples, which are neither received nor
@@ -80,6 +86,8 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 		return nil, fmt.Errorf("subscribe to %q: History is %d, must be from 0 to %d", pattern, opts.History, shmtransport.MaxDepth)
 	case opts.LosslessTimeout < 0:
 		return nil, fmt.Errorf("subscribe to %q: LosslessTimeout is %v, must be positive", pattern, opts.LosslessTimeout)
+	case opts.LatencyBudget != 0 && opts.LatencyBudget < shmtransport.MinLatencyBudget:
+		return nil, fmt.Errorf("subscribe to %q: LatencyBudget is %v, must be at least %v; 0 means none", pattern, opts.LatencyBudget, shmtransport.MinLatencyBudget)
 	case opts.MaxAge < 0:
 		return nil, fmt.Errorf("subscribe to %q: MaxAge is %v, must be positive; 0 means no limit", pattern, opts.MaxAge)
 	case opts.MinSeparation < 0:
@@ -116,7 +124,7 @@ func NewSubscriber[T any](ctx context.Context, p *Participant, pattern string, o
 		Lossless:     opts.Lossless, History: uint32(opts.History),
 	}, opts.Filter, check, cmp.Or(opts.LosslessTimeout, 10*time.Second), opts.Ended,
 		shmtransport.ReaderOptions{
-			MaxHeld: opts.MaxHeld, Spin: opts.Spin, EndedLimit: cmp.Or(opts.MemoryLimit, endedLimit(opts.Lossless)),
+			MaxHeld: opts.MaxHeld, Spin: opts.Spin, LatencyBudget: opts.LatencyBudget, EndedLimit: cmp.Or(opts.MemoryLimit, endedLimit(opts.Lossless)),
 			MaxAge: opts.MaxAge, MinSeparation: opts.MinSeparation, TrackPublished: opts.Deadline != 0,
 		})
 	if err != nil {

@@ -28,18 +28,20 @@ const (
 	linkPages    = 8192
 	linkPageSize = 4096
 	offArmed     = 64
-	armedFirst   = 2 // the lowest number of a sleep
+	armedFirst   = 2       // the lowest number of a sleep
+	armedFrom    = 1 << 31 // the lowest word of a link that rests
 )
 
 // How many samples are published, and subscriptions there are, while system calls are counted.
 const (
 	countedSamples = 200
 	sleepers       = 3
+	allLinks       = 2*sleepers + 1 // with one that rests
 	settling       = 8
 )
 
-// counted is the request of a process that publishes while strace counts: to subscriptions from which no goroutine receives, one by one
-// to sleepers, and in batches to sleepers. Each publish of the last two waits until all are asleep. getppid stands before and after the
+// counted is the request of a process that publishes while strace counts: to subscriptions from which no goroutine receives and to one with
+// a latency budget, one by one to sleepers, and in batches to sleepers. Each publish of the last two waits until all are asleep. getppid stands before and after the
 // calls that count.
 type counted struct{}
 
@@ -52,7 +54,8 @@ func publishCounted(_ context.Context, parent *subproc.Parent, _ counted) error 
 	defer p.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), harness.WaitLimit)
 	defer cancel()
-	awake, err := topic.NewPublisher[[]byte](ctx, p, "awake", nil)
+	// A quarter of the ring is more than is published.
+	awake, err := topic.NewPublisher(ctx, p, "awake", &topic.PublisherOptions[[]byte]{Depth: 4096})
 	if err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func publishCounted(_ context.Context, parent *subproc.Parent, _ counted) error 
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(awake.WaitSubscribers(ctx, sleepers), asleep.WaitSubscribers(ctx, sleepers)); err != nil {
+	if err := errors.Join(awake.WaitSubscribers(ctx, sleepers+1), asleep.WaitSubscribers(ctx, sleepers)); err != nil {
 		return err
 	}
 	payload := make([]byte, 64)
@@ -115,7 +118,7 @@ func publishCounted(_ context.Context, parent *subproc.Parent, _ counted) error 
 // armedLinks are the armed words of all links of the only participant that subscribes.
 type armedLinks struct {
 	file     *os.File
-	answered [2 * sleepers]uint32 // what they were before the last publish
+	answered [allLinks]uint32 // what they were before the last publish
 }
 
 // await waits until as many links as there are sleepers are armed, with numbers that no publish has answered.
@@ -130,14 +133,14 @@ func (a *armedLinks) await(ctx context.Context) error {
 		}
 	}
 	for ctx.Err() == nil {
-		var now [2 * sleepers]uint32
+		var now [allLinks]uint32
 		armed := 0
 		for i := range now {
 			var b [4]byte
 			if _, err := a.file.ReadAt(b[:], int64(linkPages+i*linkPageSize+offArmed)); err != nil {
 				return err
 			}
-			if now[i] = binary.NativeEndian.Uint32(b[:]); now[i] >= armedFirst && now[i] != a.answered[i] {
+			if now[i] = binary.NativeEndian.Uint32(b[:]); now[i] >= armedFirst && now[i] < armedFrom && now[i] != a.answered[i] {
 				armed++
 			}
 		}
@@ -150,7 +153,7 @@ func (a *armedLinks) await(ctx context.Context) error {
 	return fmt.Errorf("the subscriptions do not all go to sleep: %w", ctx.Err())
 }
 
-// A publish makes no system call while no subscription sleeps, and one, which wakes all, when some do.
+// A publish makes no system call while no subscription sleeps, or only one with a latency budget, and one, which wakes all, when some do.
 func TestPublish_SystemCalls(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -171,6 +174,20 @@ func TestPublish_SystemCalls(t *testing.T) {
 	var receivers sync.WaitGroup
 	defer receivers.Wait()
 	defer stop()
+	receive := func(sub *topic.Subscriber[[]byte]) {
+		receivers.Go(func() {
+			for ctx.Err() == nil {
+				if s, err := sub.Receive(ctx); err == nil {
+					s.Release()
+				}
+			}
+		})
+	}
+	resting, err := topic.NewSubscriber(ctx, p, "awake", &topic.SubscriberOptions[[]byte]{LatencyBudget: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive(resting)
 	for range sleepers {
 		if _, err := topic.NewSubscriber[[]byte](ctx, p, "awake", nil); err != nil { // no goroutine receives from it
 			t.Fatal(err)
@@ -179,13 +196,7 @@ func TestPublish_SystemCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		receivers.Go(func() {
-			for ctx.Err() == nil {
-				if s, err := sub.Receive(ctx); err == nil {
-					s.Release()
-				}
-			}
-		})
+		receive(sub)
 	}
 
 	lines := filepath.Join(t.TempDir(), "calls")

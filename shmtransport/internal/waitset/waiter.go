@@ -17,11 +17,14 @@ type Waiter struct {
 	Bells futex.Words // words that other processes change and wake
 	Calls futex.Words // words of this process that change before a call of WakeUp
 
+	Longest time.Duration // bound of a wait, which is cold; 0 = none
+
 	clock     clock.Clock
 	warmUntil int64         // on clock
 	began     int64         // of Begin, on clock
 	longWaits int           // waits in a row, between Begin and End, that were longer than WarmTime
 	ready     chan struct{} // holds one token
+	timer     *time.Timer   // of Longest; made when needed
 	recheck   atomic.Uint32 // changes when a sleeper must check again
 
 	state      waitState     // guarded by mu of Set
@@ -39,6 +42,7 @@ const (
 	sleepingPartly           // warm, with more bells than one system call takes: sleeps on some, and checks all at intervals
 	sleepingAlone            // cold, asleep for itself
 	inGroups                 // cold, in groups
+	withoutBells             // only until it is woken up, or for Longest
 )
 
 // NewWaiter returns a Waiter that measures time with c.
@@ -80,6 +84,24 @@ func (p *Waiter) putToken() {
 	select {
 	case p.ready <- struct{}{}:
 	default:
+	}
+}
+
+// awaitToken waits for a token, or for the time Longest.
+func (p *Waiter) awaitToken() {
+	if p.Longest == 0 {
+		<-p.ready
+		return
+	}
+	if p.timer == nil {
+		p.timer = time.NewTimer(p.Longest)
+	} else {
+		p.timer.Reset(p.Longest)
+	}
+	defer p.timer.Stop()
+	select {
+	case <-p.ready:
+	case <-p.timer.C:
 	}
 }
 

@@ -49,7 +49,7 @@ func (w *Set) wakeAs(p *Waiter, state waitState) {
 	p.putToken()
 }
 
-// Wait returns when a bell of p rang or p was woken up; it may return early.
+// Wait returns when a bell of p rang, p was woken up, or the time Longest is over; it may return early.
 //
 // An earlier token is removed before wokenUp is called. A later WakeUp leaves a token, or changes recheck after the
 // sleeper has loaded it.
@@ -78,10 +78,10 @@ func (w *Set) Wait(p *Waiter) error {
 			return w.sleepPartly(p)
 		default:
 			w.mu.Unlock()
-			<-p.ready
+			p.awaitToken()
 			w.mu.Lock()
-			if p.state == following || p.state == inGroups {
-				w.dequeue(p) // woken up
+			if p.state == following || p.state == inGroups || p.state == withoutBells {
+				w.dequeue(p) // woken up, or the time is over
 			} else {
 				w.waking.Add(-1)
 			}
@@ -91,8 +91,10 @@ func (w *Set) Wait(p *Waiter) error {
 
 // enqueue chooses the wait state of p. Called with mu held.
 func (w *Set) enqueue(p *Waiter) {
-	warm, large := p.clock.Now() < p.warmUntil, p.Bells.Len() >= futex.MaxWords
+	warm, large := p.Longest == 0 && p.clock.Now() < p.warmUntil, p.Bells.Len() >= futex.MaxWords
 	switch {
+	case p.Longest > 0 && p.Bells.Len() == 0:
+		p.state = withoutBells
 	case warm && large:
 		p.state = sleepingPartly
 	case warm && w.warm.add(p):
@@ -117,7 +119,11 @@ func (w *Set) dequeue(p *Waiter) {
 
 // sleepAlone sleeps on the bells of p. Called with mu held, which it releases meanwhile.
 func (w *Set) sleepAlone(p *Waiter) error {
-	err := w.sleepOnBells(p, &w.sleeper, p.Bells.Len(), w.sleepBound())
+	bound := w.sleepBound()
+	if p.Longest > 0 {
+		bound = min(bound, p.Longest)
+	}
+	err := w.sleepOnBells(p, &w.sleeper, p.Bells.Len(), bound)
 	w.alone, p.state = nil, notWaiting
 	return err
 }

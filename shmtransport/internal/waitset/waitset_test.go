@@ -274,3 +274,41 @@ func TestWaiter_ColdAfterLongWaits(t *testing.T) {
 		t.Error("cold after a short wait")
 	}
 }
+
+// A wait with a bound ends by itself, however it waits, and is woken up before.
+func TestWaiter_Longest(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*Set)
+		bells   int
+		state   waitState
+	}{
+		"without bells": {func(*Set) {}, 0, withoutBells},
+		"alone":         {func(*Set) {}, 1, sleepingAlone},
+		"in groups":     {useGroupsOnly, 1, inGroups},
+		"many bells":    {func(*Set) {}, futex.MaxWords + 2, inGroups},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := new(Set)
+			c.prepare(set)
+			e := newEndpoint(set, c.bells)
+			e.KeepWarm() // no matter
+			for range 3 {
+				e.Longest = time.Millisecond
+				if err := set.Wait(e.Waiter); err != nil || e.state != notWaiting {
+					t.Fatal(err, e.state)
+				}
+			}
+			e.Longest = time.Hour
+			done := make(chan error)
+			go func() { done <- set.Wait(e.Waiter) }()
+			for !anyIn(set, []*endpoint{e}, c.state) {
+				time.Sleep(100 * time.Microsecond)
+			}
+			e.calls.Add(1)
+			e.WakeUp()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
