@@ -78,7 +78,7 @@ func TestLatencyBudget_PublisherEndsRest(t *testing.T) {
 		woken := false
 		for tries := 0; !woken; tries++ {
 			if tries == 5000 {
-				t.Fatalf("publisher %d wakes nobody", k)
+				t.Fatalf("publisher %d does not end the rest", k)
 			}
 			rings[k].publish("x")
 			select {
