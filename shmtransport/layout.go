@@ -169,8 +169,7 @@ const (
 //	8       4         pageOffNumber     number of the publisher
 //	12      4         pageOffGen        generation, as in the directory entry
 //	16      4         pageOffState      state: 0 unused, 1 in use
-//	64      4         pageOffArmed      armed: 0 polling, 1 awake, else a number that is new each time the reader goes to sleep,
-//	                                    or armedFrom + the low 31 bits of the sequence from which on the publisher wakes this word
+//	64      4         pageOffArmed      armed: 0 polling, 1 awake, else a new number for each sleep, or armedFrom + 31 bits of the sequence that ends a rest
 //	128     8         pageOffCursor     cursor: the next sequence the reader will take
 //	192     4         pageOffMarksUsed  marks in use: marks at or above this index are 0
 //	256     3840      pageOffMarks      marks, 960 words: slot + 1 of a sample the reader holds, or 0

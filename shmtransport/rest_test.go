@@ -28,33 +28,26 @@ func (r *Reader) awaitResting() uint32 {
 func TestLatencyBudget_WakesInTime(t *testing.T) {
 	h := newEntryRing(t, WriterOptions{Depth: 32})
 	r := h.reader(LinkRequest{}, ReaderOptions{LatencyBudget: long})
-	bell, remote := h.w.bell.Load(), h.w.readers[0]
-	got := receiveAll(t, r)
+	expectNothing(t, r) // admitted
+	bell, remote, links := h.w.bell.Load(), h.w.readers[0], *r.links.Load()
 	for round, n := range []int{4, 10, 16, 16, 16} {
-		armed, before := r.awaitResting(), remote.wakeAgain
+		r.adaptRest(links)
+		r.arm(links)
+		before := remote.wakeAgain
 		for i := range n - 1 {
-			if n := fences(t, h); n != 0 || r.armedFirstLink() != armed || remote.wakeAgain != before {
-				t.Fatalf("round %d: %d fences for sample %d, armed %#x, woken %v", round, n, i, r.armedFirstLink(), remote.wakeAgain != before)
+			if n := fences(t, h); n != 0 || remote.wakeAgain != before {
+				t.Fatalf("round %d, sample %d: %d fences, woken %v", round, i, n, remote.wakeAgain != before)
 			}
 		}
-		if h.publish("last"); remote.wakeAgain == before {
-			t.Fatalf("%d samples do not wake", n)
+		if n := fences(t, h); n != 1 || remote.wakeAgain == before {
+			t.Fatalf("round %d: %d fences for the last sample, woken %v", round, n, remote.wakeAgain != before)
 		}
-		r.Wake() // the ringWatch may not have slept yet
-		for range n - 1 {
-			if s := <-got; s != "x" {
-				t.Fatalf("got %q", s)
-			}
-		}
-		if s := <-got; s != "last" {
-			t.Fatalf("got %q", s)
-		}
+		r.disarm(links)
+		drain(t, r)
 	}
 	if h.w.bell.Load() != bell {
 		t.Error("a bell rang")
 	}
-	r.Close()
-	<-got
 }
 
 // The ringWatch passes the wake-up on, for each of many links. One that came before it slept is repeated.
@@ -120,12 +113,13 @@ func TestLatencyBudget_TakesFewSamplesInTime(t *testing.T) {
 			got := receiveAll(t, r)
 			for range 3 {
 				r.awaitResting()
-				if n := fences(t, h); n != 0 {
-					t.Errorf("%d fences", n)
-				}
+				h.publish("x")
 				if s := <-got; s != "x" {
 					t.Fatalf("got %q", s)
 				}
+			}
+			if h.w.readers[0].wakeAgain != 0 {
+				t.Error("one sample woke it")
 			}
 			r.Close()
 			<-got
