@@ -36,8 +36,8 @@ type conn[Req, Resp any] struct {
 	client       *Client[Req, Resp]
 	announcement topic.PublisherID
 	info         ServerInfo
-	phase        int // guarded by client.mu
-	open         atomic.Int32
+	phase        int           // guarded by client.mu
+	open         atomic.Uint64 // calls; written with mu held
 
 	requests  *topic.Publisher[message[Req]]
 	control   *topic.Publisher[[]byte]

@@ -15,8 +15,8 @@ import (
 
 // receive takes one request and handles it.
 func (s *Server[Req, Resp]) receive(w *worker) bool {
-	m, err := s.poller.receive(s.ctx)
-	if err != nil {
+	var m topic.Sample[message[Req]]
+	if err := s.poller.receive(s.ctx, &m); err != nil {
 		if s.ctx.Err() == nil && errors.As(err, new(*topic.LimitError)) { // handlers hold all requests that a server can
 			time.Sleep(time.Millisecond)
 			return true
@@ -24,12 +24,12 @@ func (s *Server[Req, Resp]) receive(w *worker) bool {
 		return false
 	}
 	failpoint.At("serve.take")
-	s.take(w, m)
+	s.take(w, &m)
 	return true
 }
 
 // take handles a request. The request is released at the end, also when the handler panics.
-func (s *Server[Req, Resp]) take(w *worker, m topic.Sample[message[Req]]) {
+func (s *Server[Req, Resp]) take(w *worker, m *topic.Sample[message[Req]]) {
 	defer m.Release()
 	c := s.clientOf(m.Publisher())
 	if c == nil {
@@ -59,12 +59,14 @@ func (s *Server[Req, Resp]) take(w *worker, m topic.Sample[message[Req]]) {
 }
 
 // run runs the handler of a request and answers. raw is the request if that is []byte.
-func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m topic.Sample[message[Req]], raw []byte) {
+func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m *topic.Sample[message[Req]], raw []byte) {
 	if (h.Kind == KindStream) != (s.stream != nil) && h.Kind != KindSend {
 		c.refuse(h, codeBadRequest, fmt.Sprintf("the server takes calls with %s", map[bool]string{true: "any number of responses; use Stream", false: "one response; use Call"}[s.stream != nil]))
 		return
 	}
-	call, code, err := c.open(h, s.spares.take())
+	spare, _ := w.spare.(*Call[Req, Resp])
+	w.spare = nil
+	call, code, err := c.open(h, spare)
 	switch {
 	case err != nil:
 		s.figures.refused.Add(1)
@@ -95,20 +97,23 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 		v, err = s.unary(&call.ctx, call)
 	}
 	failpoint.At("serve.end")
-	s.figures.count(w.end())
+	took, measured := w.measure()
 	c.leave(call)
 	call.answer(v, err)
 	call.ctx.finish()
+	s.figures.count(took, measured)
+	w.end()
 	if s.raw {
 		var none Req
 		call.request = none
-		s.spares.put(call)
+		w.spare = call
 	}
 }
 
 // interrupted ends a call whose handler was aborted.
 func (s *Server[Req, Resp]) interrupted(w *worker, c *serverConn[Req, Resp], h Header, err error) {
-	s.figures.count(w.end())
+	s.figures.count(w.measure())
+	w.end()
 	s.figures.refused.Add(1)
 	c.refuse(h, codeBadRequest, err.Error())
 	c.mu.Lock()

@@ -65,8 +65,7 @@ type Server[Req, Resp any] struct {
 	work         workers
 	figures      figures
 
-	clock  clock.Clock
-	spares spares[Req, Resp]
+	clock clock.Clock
 
 	closing atomic.Bool // set before the contexts of open calls end; no call is opened afterwards
 
