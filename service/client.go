@@ -88,7 +88,7 @@ func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	})
 	if err != nil {
 		c.cancel()
-		return nil, err
+		return nil, fmt.Errorf("call %q: look for its servers: %w", name, err)
 	}
 	defer func() {
 		if err != nil {
@@ -138,7 +138,10 @@ func (c *Client[Req, Resp]) awaitConnected(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-limited.Done():
-			return ctx.Err() // nil after connectTimeout
+			if ctx.Err() == nil {
+				return nil // after connectTimeout
+			}
+			return c.fail(nil, ctx.Err(), fmt.Sprintf("servers that have not answered: %d", connecting))
 		}
 	}
 }

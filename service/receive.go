@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
-	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
 
 // receive takes one request and handles it.
 func (s *Server[Req, Resp]) receive(w *worker) bool {
+	if s.closing.Load() {
+		return false // also while a client sends without an end
+	}
 	var m topic.Sample[message[Req]]
 	if err := s.poller.receive(s.ctx, &m); err != nil {
 		if s.ctx.Err() == nil && errors.As(err, new(*topic.LimitError)) { // handlers hold all requests that a server can
@@ -130,25 +130,6 @@ func (s *Server[Req, Resp]) interrupted(w *worker, c *serverConn[Req, Resp], h H
 	}
 }
 
-// refuseRest answers the requests that wait when the server closes.
-func (s *Server[Req, Resp]) refuseRest() {
-	for {
-		m, ok, err := s.requests.TryReceive()
-		if err != nil || !ok {
-			return
-		}
-		if c := s.clientOf(m.Publisher()); c != nil {
-			m.Read(func(b []byte) error {
-				if h, _, err := ParseHeader(b); err == nil && h.Kind.isRequest() {
-					c.refuse(h, codeClosing, "the server closes")
-				}
-				return nil
-			})
-		}
-		m.Release()
-	}
-}
-
 func (s *Server[Req, Resp]) clientOf(requests topic.PublisherID) *serverConn[Req, Resp] {
 	if c := s.last.Load(); c != nil && c.requests == requests {
 		return c
@@ -161,124 +142,4 @@ func (s *Server[Req, Resp]) clientOf(requests topic.PublisherID) *serverConn[Req
 	}
 	s.last.Store(c)
 	return c
-}
-
-// controlLoop takes what clients say of their calls. It never waits for a handler or a client.
-func (s *Server[Req, Resp]) controlLoop() {
-	for {
-		m, err := s.control.Receive(context.Background())
-		if err != nil {
-			return
-		}
-		var c control
-		ok := false
-		if err := m.Read(func(b []byte) error {
-			c, ok = parseControl(b)
-			return nil
-		}); err != nil || !ok {
-			s.figures.refused.Add(1)
-		} else {
-			if !s.controlled(m.Publisher(), m.Participant(), c) {
-				s.figures.refused.Add(1)
-			}
-		}
-		m.Release()
-	}
-}
-
-// controlled handles a control message, and reports whether it keeps to the protocol. A client speaks only of its own participant's calls,
-// because the publisher says which that is.
-func (s *Server[Req, Resp]) controlled(from topic.PublisherID, participant registry.Participant, m control) bool {
-	requests := topic.PublisherID{Participant: from.Participant, Number: m.requests}
-	s.mu.Lock()
-	c := s.clients[requests]
-	if closed := s.clients == nil; closed || m.slot != helloSlot {
-		s.mu.Unlock()
-		return closed || c != nil && c.update(m)
-	}
-	defer s.mu.Unlock()
-	if c == nil && s.byCtl[from] == nil && m.number >= 1 {
-		c = &serverConn[Req, Resp]{server: s, participant: participant, requests: requests, maxCalls: int(min(m.number, uint64(s.opts.MaxCalls)))}
-		c.slots, c.sends = make([]serverSlot[Req, Resp], c.maxCalls), map[*Call[Req, Resp]]struct{}{}
-		s.clients[requests], s.byCtl[from] = c, c
-		s.loops.Go(func() { s.connect(c) })
-	}
-	return c != nil && s.byCtl[from] == c
-}
-
-// connect makes the publisher of responses to a client, which subscribes to its topic already.
-func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
-	depth := 1 << bits.Len(uint(c.maxCalls*(Window+2)-1))
-	pub, err := topic.NewPublisher(s.ctx, s.p, topicOf(s.Name(), segmentResponse, c.requests.String()), &topic.PublisherOptions[message[Resp]]{
-		Codec: s.respond, Depth: depth, MaxPayload: s.opts.MaxPayload, MemoryLimit: s.opts.MemoryLimit,
-		NeverWaits: true, // no reader of responses holds up a handler
-	})
-	if err != nil {
-		s.figures.refused.Add(1)
-		return // the client sees that no responses come, and tries again or gives up
-	}
-	failpoint.At("connect.accept")
-	s.mu.Lock()
-	c.mu.Lock()
-	gone := c.gone
-	c.mu.Unlock()
-	if s.clients[c.requests] == c && !gone {
-		c.responses = pub
-		s.mu.Unlock()
-		c.send(message[Resp]{Header: Header{Kind: KindWelcome}}) // an error: the server closes
-		return
-	}
-	s.mu.Unlock()
-	pub.Close() // the client has left meanwhile
-}
-
-// maxLeaving is the number of clients that are gone and may have requests waiting. Without it clients that never connected would add up.
-const maxLeaving = 1024
-
-// requestsEnded is called when all requests of a client that is gone were taken.
-func (s *Server[Req, Resp]) requestsEnded(requests topic.PublisherID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch c := s.clients[requests]; {
-	case slices.Contains(s.leaving, requests):
-		s.forget(requests)
-	case c != nil:
-		c.ended = true
-	}
-}
-
-// forget forgets a client that is gone. Called with mu held.
-func (s *Server[Req, Resp]) forget(requests topic.PublisherID) {
-	s.leaving = slices.DeleteFunc(s.leaving, func(id topic.PublisherID) bool { return id == requests })
-	if c := s.clients[requests]; c != nil {
-		s.last.CompareAndSwap(c, nil)
-		delete(s.clients, requests)
-	}
-}
-
-// controlEnded is called when a client has left or died.
-func (s *Server[Req, Resp]) controlEnded(from topic.PublisherID) {
-	s.mu.Lock()
-	c := s.byCtl[from]
-	if c == nil {
-		s.mu.Unlock()
-		return
-	}
-	delete(s.byCtl, from)
-	s.leaving = append(s.leaving, c.requests) // requests without a response may wait, whose client does not wait for them
-	if c.ended {
-		s.forget(c.requests)
-	} else if len(s.leaving) > maxLeaving {
-		s.forget(s.leaving[0])
-	}
-	responses := c.responses
-	s.mu.Unlock()
-	c.mu.Lock()
-	c.gone = true
-	c.mu.Unlock()
-	c.cancelAll(ErrClientGone)
-	if responses != nil {
-		responses.Close()
-	}
-	failpoint.At("serve.forget")
 }

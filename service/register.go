@@ -88,7 +88,7 @@ func refuseOthers(ctx context.Context, observer *topic.Participant, d Descriptio
 		},
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("look for other servers of %q: %w", d.Name, err)
 	}
 	defer sub.Close()
 	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
