@@ -138,8 +138,11 @@ func (k *conn[Req, Resp]) publish(ctx context.Context, h Header, req Req) (int, 
 // deadline returns the deadline of ctx in nanoseconds of CLOCK_MONOTONIC, 0 without one or if it is too far away for these.
 func (k *conn[Req, Resp]) deadline(ctx context.Context) int64 {
 	t, ok := ctx.Deadline()
+	if !ok {
+		return 0 // without reading two clocks, which takes an eighth of the shortest call
+	}
 	now, left := k.client.clock.Now(), time.Until(t)
-	if !ok || int64(left) > math.MaxInt64-now {
+	if int64(left) > math.MaxInt64-now {
 		return 0
 	}
 	return now + int64(left)
