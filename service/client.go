@@ -280,7 +280,7 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 				connecting = true
 			case connReady:
 				n := int(k.open.Load())
-				if n >= len(k.slots) {
+				if k.isFull() {
 					n = math.MaxInt // only if all servers have as many open calls as they allow
 				}
 				if best == nil || n < fewest {
@@ -306,6 +306,13 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 			return nil, c.fail(nil, ctx.Err(), "no server answered")
 		}
 	}
+}
+
+// hasRoom reports whether a server that is connected can have another call.
+func (c *Client[Req, Resp]) hasRoom() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.conns, func(k *conn[Req, Resp]) bool { return k.phase == connReady && !k.isFull() })
 }
 
 // fail returns the error of a call that has no response.

@@ -39,11 +39,19 @@ func (c *Client[Req, Resp]) CallRaw(ctx context.Context, req Req) (Response[Resp
 
 // movable reports whether another server can take a request that this one has not started.
 func (k *conn[Req, Resp]) movable(ctx context.Context, err error) bool {
-	if err == nil || ctx.Err() != nil || !k.info.Group || !errors.Is(err, ErrNotStarted) || len(k.client.Servers()) == 0 {
+	switch {
+	case err == nil || ctx.Err() != nil || !k.info.Group:
+		return false
+	case errors.Is(err, errAllOpen): // another call took the last slot after this one had chosen the server
+		return k.client.hasRoom()
+	case !errors.Is(err, ErrNotStarted) || len(k.client.Servers()) == 0:
 		return false
 	}
 	return !errors.Is(err, errBadRequest) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
+
+// isFull reports whether all slots are in use.
+func (k *conn[Req, Resp]) isFull() bool { return int(k.open.Load()) >= len(k.slots) }
 
 // call makes one call at one server.
 func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, error)) (Response[Resp], error) {
@@ -157,7 +165,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 		return 0, 0, false, err
 	}
 	if len(k.free) == 0 {
-		return 0, 0, false, k.client.fail(k, ErrBusy, fmt.Sprintf("all %d calls are open; wait for one, or raise MaxCalls of client and server", len(k.slots)))
+		return 0, 0, false, k.client.fail(k, errAllOpen, fmt.Sprintf("all %d calls are open; wait for one, or raise MaxCalls of client and server", len(k.slots)))
 	}
 	i = k.free[len(k.free)-1]
 	k.calls++
