@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
@@ -125,12 +124,3 @@ func (c *Call[Req, Resp]) answer(v Resp, err error) {
 		c.client.sendError(c, err)
 	}
 }
-
-// spares holds a call of a []byte request to be used again. More than one is needed only while handlers overlap.
-type spares[Req, Resp any] struct {
-	one atomic.Pointer[Call[Req, Resp]]
-}
-
-func (s *spares[Req, Resp]) take() *Call[Req, Resp] { return s.one.Swap(nil) }
-
-func (s *spares[Req, Resp]) put(c *Call[Req, Resp]) { s.one.Store(c) }

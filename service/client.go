@@ -88,7 +88,7 @@ func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	})
 	if err != nil {
 		c.cancel()
-		return nil, err
+		return nil, fmt.Errorf("call %q: look for its servers: %w", name, err)
 	}
 	defer func() {
 		if err != nil {
@@ -138,7 +138,10 @@ func (c *Client[Req, Resp]) awaitConnected(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-limited.Done():
-			return ctx.Err() // nil after connectTimeout
+			if ctx.Err() == nil {
+				return nil // after connectTimeout
+			}
+			return c.fail(nil, ctx.Err(), fmt.Sprintf("servers that have not answered: %d", connecting))
 		}
 	}
 }
@@ -277,7 +280,7 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 				connecting = true
 			case connReady:
 				n := int(k.open.Load())
-				if n >= len(k.slots) {
+				if k.isFull() {
 					n = math.MaxInt // only if all servers have as many open calls as they allow
 				}
 				if best == nil || n < fewest {
@@ -303,6 +306,13 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 			return nil, c.fail(nil, ctx.Err(), "no server answered")
 		}
 	}
+}
+
+// hasRoom reports whether a server that is connected can have another call.
+func (c *Client[Req, Resp]) hasRoom() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.conns, func(k *conn[Req, Resp]) bool { return k.phase == connReady && !k.isFull() })
 }
 
 // fail returns the error of a call that has no response.

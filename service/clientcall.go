@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
-	"github.com/shmbus/shmbus/topic"
+	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // Call sends a request and waits for the response. ctx bounds the wait, and its deadline reaches the handler; when ctx ends, the call is
@@ -39,11 +39,19 @@ func (c *Client[Req, Resp]) CallRaw(ctx context.Context, req Req) (Response[Resp
 
 // movable reports whether another server can take a request that this one has not started.
 func (k *conn[Req, Resp]) movable(ctx context.Context, err error) bool {
-	if err == nil || ctx.Err() != nil || !k.info.Group || !errors.Is(err, ErrNotStarted) || len(k.client.Servers()) == 0 {
+	switch {
+	case err == nil || ctx.Err() != nil || !k.info.Group:
+		return false
+	case errors.Is(err, errAllOpen): // another call took the last slot after this one had chosen the server
+		return k.client.hasRoom()
+	case !errors.Is(err, ErrNotStarted) || len(k.client.Servers()) == 0:
 		return false
 	}
 	return !errors.Is(err, errBadRequest) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
+
+// isFull reports whether all slots are in use.
+func (k *conn[Req, Resp]) isFull() bool { return int(k.open.Load()) >= len(k.slots) }
 
 // call makes one call at one server.
 func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, error)) (Response[Resp], error) {
@@ -51,11 +59,11 @@ func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, e
 	if err != nil {
 		return Response[Resp]{}, err
 	}
-	a, err := k.await(ctx, i, number, role)
-	if err != nil {
+	var a arrival[Resp]
+	if err := k.await(ctx, i, number, role, &a); err != nil {
 		return Response[Resp]{}, err
 	}
-	return Response[Resp]{k, a.sample}, k.check(ctx, a)
+	return Response[Resp]{k, a.sample}, k.check(ctx, &a)
 }
 
 // beginOrDrain is begin. If no slot is free, it takes late responses first.
@@ -68,7 +76,7 @@ func (k *conn[Req, Resp]) beginOrDrain(ctx context.Context, kind Kind, publish f
 }
 
 // check returns the error that a response stands for, and then releases it.
-func (k *conn[Req, Resp]) check(ctx context.Context, a arrival[Resp]) error {
+func (k *conn[Req, Resp]) check(ctx context.Context, a *arrival[Resp]) error {
 	if a.header.Kind != KindError {
 		return nil
 	}
@@ -138,8 +146,11 @@ func (k *conn[Req, Resp]) publish(ctx context.Context, h Header, req Req) (int, 
 // deadline returns the deadline of ctx in nanoseconds of CLOCK_MONOTONIC, 0 without one or if it is too far away for these.
 func (k *conn[Req, Resp]) deadline(ctx context.Context) int64 {
 	t, ok := ctx.Deadline()
+	if !ok {
+		return 0 // without reading two clocks, which takes an eighth of the shortest call
+	}
 	now, left := k.client.clock.Now(), time.Until(t)
-	if !ok || int64(left) > math.MaxInt64-now {
+	if int64(left) > math.MaxInt64-now {
 		return 0
 	}
 	return now + int64(left)
@@ -154,7 +165,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 		return 0, 0, false, err
 	}
 	if len(k.free) == 0 {
-		return 0, 0, false, k.client.fail(k, ErrBusy, fmt.Sprintf("all %d calls are open; wait for one, or raise MaxCalls of client and server", len(k.slots)))
+		return 0, 0, false, k.client.fail(k, errAllOpen, fmt.Sprintf("all %d calls are open; wait for one, or raise MaxCalls of client and server", len(k.slots)))
 	}
 	i = k.free[len(k.free)-1]
 	k.calls++
@@ -165,7 +176,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 	failpoint.At("call.request")
 	k.sequence++
 	k.free = k.free[:len(k.free)-1]
-	k.open.Add(1)
+	k.countOpen()
 	s := &k.slots[i]
 	s.number, s.sequence, s.stream, s.answered, s.unwanted = h.Number, k.sequence, kind == KindStream, false, false
 	role = !k.receiving
@@ -174,61 +185,63 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 	return i, h.Number, role, nil
 }
 
-// await waits for the next response of a call. With an error or the last response the call has ended, and its slot is free or will be.
-func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role bool) (arrival[Resp], error) {
+// await waits for the next response of a call, for a. With an error or the last response the call has ended, and its slot is free or will be.
+func (k *conn[Req, Resp]) await(ctx context.Context, i int, number uint64, role bool, a *arrival[Resp]) error {
 	s := &k.slots[i]
 	for {
 		if role {
-			a, err := k.receive(ctx, i, number)
+			err := k.receive(ctx, i, number, a)
 			if err == nil {
-				return a, nil
+				return nil
 			}
 			k.mu.Lock()
 			k.handOver()
 			k.mu.Unlock()
-			return k.leave(ctx, i, number, err)
+			*a, err = k.leave(ctx, i, number, err)
+			return err
 		}
 		select {
-		case a := <-s.arrived:
+		case *a = <-s.arrived:
 			switch {
 			case a.role:
-				role = true
+				role, a.role = true, false
 			case a.err != nil || a.header.Kind.isLast():
 				k.end(i, number)
-				return a, a.err
+				return a.err
 			default:
-				return a, nil
+				return nil
 			}
 		case <-ctx.Done():
-			return k.leave(ctx, i, number, ctx.Err())
+			var err error
+			*a, err = k.leave(ctx, i, number, ctx.Err())
+			return err
 		}
 	}
 }
 
-// receive receives for all callers, until the response of this call comes. Then the role is another goroutine's.
-func (k *conn[Req, Resp]) receive(ctx context.Context, i int, number uint64) (a arrival[Resp], err error) {
+// receive receives for all callers, until the response of this call comes, for a. Then the role is another goroutine's.
+func (k *conn[Req, Resp]) receive(ctx context.Context, i int, number uint64, a *arrival[Resp]) error {
 	for {
-		m, err := k.poller.receive(ctx)
-		if err != nil {
-			return a, err
+		if err := k.poller.receive(ctx, &a.sample); err != nil {
+			return err
 		}
 		failpoint.At("call.take")
 		k.mu.Lock()
-		a, mine := k.deliver(m, i, number)
+		mine := k.deliver(a, number)
 		if mine {
 			k.handOver()
 		}
 		k.mu.Unlock()
 		if mine {
-			return a, nil
+			return nil
 		}
 	}
 }
 
-// deliver gives a response to the goroutine that waits for it, and returns it if that is the caller's. A response to a call that has
-// ended is released. Called with mu held.
-func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number uint64) (a arrival[Resp], mine bool) {
-	var h Header
+// deliver reads the header of a response and gives it to the goroutine that waits for it, unless that is the caller. A response to a call
+// that has ended is released. Called with mu held.
+func (k *conn[Req, Resp]) deliver(a *arrival[Resp], number uint64) (mine bool) {
+	m, h := &a.sample, Header{}
 	err := m.Read(func(b []byte) (err error) {
 		h, _, err = ParseHeader(b)
 		return err
@@ -237,24 +250,24 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 		m.Release()
 		k.closed = true
 		k.client.spawn(func() { k.fail(errServerClosed) })
-		return a, false
+		return false
 	}
 	j := slotOf(h.Number)
 	if err != nil || m.Publisher().Participant != k.info.Server.ID || j >= len(k.slots) || !k.slots[j].takes(h) {
 		m.Release()
-		return a, false
+		return false
 	}
-	a = arrival[Resp]{sample: m, header: h}
+	a.header = h
 	s := &k.slots[j]
 	s.answered = h.Kind.isLast()
 	if h.Number != number && !s.unwanted {
 		select {
-		case s.arrived <- a:
+		case s.arrived <- *a:
 			k.setWaiting(s, false)
 		default: // more than the window: the server breaks the protocol
 			m.Release()
 		}
-		return a, false // the goroutine that gets it frees the slot
+		return false // the goroutine that gets it frees the slot
 	}
 	if h.Kind.isLast() {
 		k.freeSlot(j)
@@ -262,7 +275,7 @@ func (k *conn[Req, Resp]) deliver(m topic.Sample[message[Resp]], i int, number u
 	if h.Number != number {
 		m.Release()
 	}
-	return a, h.Number == number
+	return h.Number == number
 }
 
 // takes reports whether a response is one of the call that has the slot, which a server that breaks the protocol may send at any time.
@@ -306,8 +319,11 @@ func (k *conn[Req, Resp]) setWaiting(s *slot[Resp], waiting bool) {
 func (k *conn[Req, Resp]) freeSlot(i int) {
 	k.slots[i].number = 0
 	k.free = append(k.free, i)
-	k.open.Add(-1)
+	k.countOpen()
 }
+
+// countOpen follows a change of free. Called with mu held.
+func (k *conn[Req, Resp]) countOpen() { mem.Set64(&k.open, uint64(len(k.slots)-len(k.free))) }
 
 // end frees the slot of a call that has its last response.
 func (k *conn[Req, Resp]) end(i int, number uint64) {
@@ -364,14 +380,17 @@ func (k *conn[Req, Resp]) drain() (any bool) {
 	k.receiving = true
 	k.mu.Unlock()
 	for {
-		m, ok, err := k.responses.TryReceive()
+		var a arrival[Resp]
+		var ok bool
+		var err error
+		a.sample, ok, err = k.responses.TryReceive()
 		k.mu.Lock()
 		if err != nil || !ok {
 			k.handOver()
 			k.mu.Unlock()
 			return any
 		}
-		k.deliver(m, -1, 0)
+		k.deliver(&a, 0)
 		any = true
 		k.mu.Unlock()
 	}

@@ -36,8 +36,8 @@ type conn[Req, Resp any] struct {
 	client       *Client[Req, Resp]
 	announcement topic.PublisherID
 	info         ServerInfo
-	phase        int // guarded by client.mu
-	open         atomic.Int32
+	phase        int           // guarded by client.mu
+	open         atomic.Uint64 // calls; written with mu held
 
 	requests  *topic.Publisher[message[Req]]
 	control   *topic.Publisher[[]byte]
@@ -128,7 +128,7 @@ func (k *conn[Req, Resp]) introduce() error {
 	ctx, cancel := context.WithTimeout(k.client.ctx, welcomeTimeout)
 	defer cancel()
 	if err := k.makeRings(ctx); err != nil {
-		return err
+		return fmt.Errorf("make the rings: %w", err)
 	}
 	if _, err := k.control.Publish(ctx, control{slot: helloSlot, requests: k.requests.ID().Number, number: uint64(len(k.slots))}.bytes()); err != nil {
 		return err
@@ -182,7 +182,10 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 func (k *conn[Req, Resp]) awaitWelcome(ctx context.Context) error {
 	for {
 		m, err := k.responses.Receive(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("it has not answered for %v: its process is stopped, or it has %d clients of this process or all that it can have", welcomeTimeout, maxOfProcess)
+		case err != nil:
 			return err
 		}
 		var h Header

@@ -58,9 +58,6 @@ func (d Description) encode() ([]byte, error) {
 }
 
 func parseAnnouncement(b []byte, name string) (d Description, err error) {
-	if len(b) > maxDescription {
-		return d, fmt.Errorf("read the description of a server of %q: it has %d bytes, more than %d", name, len(b), maxDescription)
-	}
 	if err := json.Unmarshal(b, &d); err != nil {
 		return d, fmt.Errorf("read the description of a server of %q: %w", name, err)
 	}

@@ -81,6 +81,9 @@ const (
 // errBadRequest is ErrNotStarted of a request that every server would refuse.
 var errBadRequest = fmt.Errorf("%w", ErrNotStarted)
 
+// errAllOpen is ErrBusy of a server at which no slot is free.
+var errAllOpen = fmt.Errorf("%w", ErrBusy)
+
 // outcomeOf returns the error that a code of the library stands for.
 func outcomeOf(code int32) error {
 	switch code {

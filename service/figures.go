@@ -15,7 +15,7 @@ type Figures struct {
 	Calls   uint64 // requests that a handler has answered
 	Failed  uint64 // of these, with an error
 	Refused uint64 // requests that break the protocol or cannot be decoded
-	Clients int
+	Clients int    // that are connected
 	// Took counts handlers by their time: Took[i] those of less than 2^i µs, and not less than half of that. While handlers are short,
 	// one of 16 is measured.
 	Took [32]uint64
@@ -24,6 +24,7 @@ type Figures struct {
 // figures counts for Figures.
 type figures struct {
 	calls, failed, refused atomic.Uint64
+	clients                atomic.Int64
 	took                   [32]atomic.Uint64
 	pub                    *topic.Publisher[Figures]
 	done                   chan struct{}
@@ -58,6 +59,7 @@ func (f *figures) stop() error {
 
 func (f *figures) read() (out Figures) {
 	out.Calls, out.Failed, out.Refused = f.calls.Load(), f.failed.Load(), f.refused.Load()
+	out.Clients = int(f.clients.Load())
 	for i := range out.Took {
 		out.Took[i] = f.took[i].Load()
 	}

@@ -225,3 +225,16 @@ func TestAnnouncements_Hostile(t *testing.T) {
 	}
 	answers(t, newClient(t, dir, "echo"))
 }
+
+// A client whose server does not answer says so when its ctx ends.
+func TestNewClient_ServerDoesNotAnswer(t *testing.T) {
+	dir := t.TempDir()
+	values := serde.Default[int]().Type()
+	announce(t, participant(t, dir), "mute", Description{Name: "mute", Request: values, Response: values, Serving: true, Concurrency: 1, MaxCalls: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := NewClient[int, int](ctx, participant(t, dir), "mute", nil)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `"mute"`) || !strings.Contains(err.Error(), "have not answered: 1") {
+		t.Errorf("NewClient: %v", err)
+	}
+}

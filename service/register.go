@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,7 +25,12 @@ type registration struct {
 
 // register announces a server and returns when it has the name, or with a *ServerExistsError.
 func register(ctx context.Context, p *topic.Participant, d Description) (_ *registration, err error) {
-	if err := refuseOthers(ctx, p, d, func(other Description) bool { return other.Serving }); err != nil {
+	observer, err := topic.Join(&topic.Options{Dir: filepath.Dir(p.Dir()), Domain: filepath.Base(p.Dir()), ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("look for other servers of %q: %w", d.Name, err)
+	}
+	defer func() { err = errors.Join(err, observer.Close()) }()
+	if err := refuseOthers(ctx, observer, d, func(other Description) bool { return other.Serving }); err != nil {
 		return nil, err
 	}
 	r := &registration{p: p, d: d}
@@ -43,7 +49,7 @@ func register(ctx context.Context, p *topic.Participant, d Description) (_ *regi
 		return nil, err
 	}
 	failpoint.At("register.announce")
-	if err := refuseOthers(ctx, p, d, func(other Description) bool { return other.Serving || other.Key < d.Key }); err != nil {
+	if err := refuseOthers(ctx, observer, d, func(other Description) bool { return other.Serving || other.Key < d.Key }); err != nil {
 		return nil, err
 	}
 	failpoint.At("register.check")
@@ -68,11 +74,12 @@ func (r *registration) publish(ctx context.Context) error {
 }
 
 // refuseOthers returns nil when no other server of the name is left that d cannot be beside. yields says whether d gives way to another
-// one; otherwise it waits until that server serves, or gives way.
-func refuseOthers(ctx context.Context, p *topic.Participant, d Description, yields func(Description) bool) error {
+// one; otherwise it waits until that server serves, or gives way. The participant only reads, so that it needs no answer of a server whose
+// process is stopped.
+func refuseOthers(ctx context.Context, observer *topic.Participant, d Description, yields func(Description) bool) error {
 	var mu sync.Mutex
 	ended := map[topic.PublisherID]bool{}
-	sub, err := topic.NewSubscriber(ctx, p, topicOf(d.Name, segmentServer), &topic.SubscriberOptions[[]byte]{
+	sub, err := topic.NewSubscriber(ctx, observer, topicOf(d.Name, segmentServer), &topic.SubscriberOptions[[]byte]{
 		Codec: descriptionCodec(),
 		Ended: func(id topic.PublisherID) {
 			mu.Lock()
@@ -81,7 +88,7 @@ func refuseOthers(ctx context.Context, p *topic.Participant, d Description, yiel
 		},
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("look for other servers of %q: %w", d.Name, err)
 	}
 	defer sub.Close()
 	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
@@ -94,7 +101,7 @@ func refuseOthers(ctx context.Context, p *topic.Participant, d Description, yiel
 		var undecided *ServerInfo
 		mu.Lock()
 		for id, other := range others {
-			dead, _ := registry.IsDead(p.Dir(), other.Server.ID)
+			dead, _ := registry.IsDead(observer.Dir(), other.Server.ID)
 			switch {
 			case ended[id] || dead || other.Key == d.Key || other.Group && d.Group:
 				delete(others, id)
@@ -134,9 +141,16 @@ func readAnnouncements(sub *topic.Subscriber[[]byte], name string, servers map[t
 
 // readDescription reads an announcement, which another process may write meanwhile.
 func readDescription(s topic.Sample[[]byte], name string) (d Description, err error) {
-	b, err := s.AppendTo(nil)
+	var own []byte
+	err = s.Read(func(b []byte) error {
+		if len(b) > maxDescription {
+			return fmt.Errorf("read the description of a server of %q: it has %d bytes, more than %d", name, len(b), maxDescription)
+		}
+		own = append(own, b...)
+		return nil
+	})
 	if err != nil {
 		return d, err
 	}
-	return parseAnnouncement(b, name)
+	return parseAnnouncement(own, name)
 }

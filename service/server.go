@@ -65,8 +65,7 @@ type Server[Req, Resp any] struct {
 	work         workers
 	figures      figures
 
-	clock  clock.Clock
-	spares spares[Req, Resp]
+	clock clock.Clock
 
 	closing atomic.Bool // set before the contexts of open calls end; no call is opened afterwards
 
@@ -82,6 +81,7 @@ type Server[Req, Resp any] struct {
 	clients map[topic.PublisherID]*serverConn[Req, Resp] // by request publisher
 	byCtl   map[topic.PublisherID]*serverConn[Req, Resp] // by control publisher
 	leaving []topic.PublisherID                          // clients that are gone, oldest first
+	quotas  quotas
 }
 
 // NewServer registers a server. It returns when the server has the name and existing clients find it. If another server has the name the
@@ -199,7 +199,6 @@ func (s *Server[Req, Resp]) drop() error {
 	s.mu.Unlock()
 	s.work.stop()
 	if s.requests != nil {
-		s.refuseRest()
 		errs = append(errs, s.requests.Close())
 	}
 	if s.control != nil {

@@ -20,9 +20,11 @@ type serverConn[Req, Resp any] struct {
 	responses   *topic.Publisher[message[Resp]]
 	maxCalls    int
 
+	connecting bool // responses is being made; guarded by the server's mu
+	ended      bool // all requests were taken before it was known that the client has left; guarded by the server's mu
+
 	mu    sync.Mutex
-	gone  bool // the client has left or died
-	ended bool // all its requests were taken before that was known; guarded by the server's mu
+	gone  bool // the client has left or died; written with the server's mu too
 	slots []serverSlot[Req, Resp]
 	sends map[*Call[Req, Resp]]struct{} // that run and have no slot, because they have no response
 }

@@ -76,7 +76,7 @@ func (s *stream[Req, Resp]) yieldAll(ctx context.Context, yield func(Response[Re
 		}
 		switch a.header.Kind {
 		case KindError:
-			return s.conn.check(ctx, a)
+			return s.conn.check(ctx, &a)
 		case KindEnd:
 			a.sample.Release()
 			return nil
@@ -103,8 +103,8 @@ func (s *stream[Req, Resp]) next(ctx context.Context) (arrival[Resp], error) {
 	}
 	role := s.role
 	s.role = false
-	a, err := k.await(ctx, s.slot, s.number, role)
-	if err != nil {
+	var a arrival[Resp]
+	if err := k.await(ctx, s.slot, s.number, role, &a); err != nil {
 		s.over = true
 		return a, err
 	}

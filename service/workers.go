@@ -14,8 +14,9 @@ type workers struct {
 	receive func(*worker) bool // takes and handles one request; false when the server closes
 
 	receiver atomic.Pointer[worker]
-	watching atomic.Bool // the watch runs
-	slow     atomic.Bool // handlers took long lately
+	watching atomic.Bool  // the watch runs
+	slow     atomic.Bool  // handlers took long lately
+	short    atomic.Int32 // measured short calls in a row
 
 	group   sync.WaitGroup
 	mu      sync.Mutex
@@ -46,7 +47,7 @@ type worker struct {
 	state atomic.Uint64 // number of the call and what the goroutine does with it
 	calls uint64
 	began time.Time // zero if the call is not measured
-	short int       // measured short calls in a row
+	spare any       // a call to be used again, or nil
 }
 
 // What a worker does, in the lowest bits of its state.
@@ -140,7 +141,7 @@ func (w *worker) begin() {
 	w.calls++
 	slow := w.of.slow.Load()
 	if w.of.limit != 1 {
-		w.state.Store(w.stateOf(handling))
+		w.state.Store(w.stateOf(handling)) // and a full fence, for resume
 		if w.of.overfull.Load() {
 			w.enter()
 		}
@@ -177,23 +178,27 @@ func (w *worker) enter() {
 	ws.awaitPlace()
 }
 
-// end follows a handler. It returns the handler's time if it was measured.
-func (w *worker) end() (took time.Duration, measured bool) {
-	if w.of.limit != 1 {
-		w.state.CompareAndSwap(w.stateOf(handling), w.stateOf(receiving))
-	}
+// measure follows a handler. It returns the handler's time if it was measured.
+func (w *worker) measure() (took time.Duration, measured bool) {
 	if w.began.IsZero() {
 		return 0, false
 	}
 	took = time.Since(w.began)
 	if took >= longHandler {
-		w.short = 0
+		w.of.short.Store(0)
 		w.of.slow.Store(true)
-	} else if w.short++; w.short >= measureEvery {
-		w.short = 0
+	} else if w.of.short.Add(1) >= measureEvery {
+		w.of.short.Store(0)
 		w.of.slow.Store(false)
 	}
 	return took, true
+}
+
+// end follows the response: until then a client waits for every step.
+func (w *worker) end() {
+	if w.of.limit != 1 {
+		w.state.CompareAndSwap(w.stateOf(handling), w.stateOf(receiving))
+	}
 }
 
 // detach takes the role from a worker that runs the handler of its given call, and gives it to another goroutine unless the limit is

@@ -162,7 +162,8 @@ func TestReport_TableByDefault(t *testing.T) {
 func TestUsage_WrongFlags(t *testing.T) {
 	for _, args := range []string{"", "speed", "latency now", "latency --wait long", "latency --size 0", "latency --size 1000000000",
 		"latency --rate -1", "latency --rate NaN", "latency --depth 3", "latency --duration -1s", "latency --json --csv", "latency --touch two",
-		"latency --against-size -1", "stream --batch 0", "stream --batch 257", "stream --batch 8 --loan", "stream --batch 8 --wait poll",
+		"latency --against-size -1", "call --wait spin", "call --stuck", "call --clients 65", "call --response-size 0", "call --against unstuck",
+		"call --against floor", "call --clients 2 --against latency", "stream --batch 0", "stream --batch 257", "stream --batch 8 --loan", "stream --batch 8 --wait poll",
 		"stream --batch 8 --depth 4", "fanout --against -1", "fanout --wait none --floor", "lastvalue --readers 0",
 		"lastvalue --size 15", "hop --receivers -1", "hop --procs 0", "hop --wait poll", "hop --pause -1s", "codec --value wood", "codec --encoding json",
 		"memory --topics 0", "memory --depth 3", "stream --policy best", "stream --depth -1", "latency --domain x", "role king", "floor", "floor wood", "floor memcpy --rate 5"} {

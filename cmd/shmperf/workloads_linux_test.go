@@ -21,6 +21,28 @@ func TestLatency_TinyPayloadHasNoTotal(t *testing.T) {
 	measure(t, "latency --count 10 --size 7").want(t, result{"count": 10.0, "size": 7.0, "total_p50_ns": nil})
 }
 
+func TestCall(t *testing.T) {
+	for _, args := range []string{"", "--wait default --rate 2000", "--wait block --rate 2000", "--size 7", "--response-size 100000", "--touch one"} {
+		t.Run(args, func(t *testing.T) {
+			r := measure(t, "call --count 30 "+args)
+			r.want(t, result{"count": 30.0, "clients": 1.0, "stuck": false, "ratio_against_p50": nil, "rounds": 1.0})
+			r.known(t, "p50_ns", "max_ns", "msgs_per_s", "bytes_per_s", "allocs_per_msg", "cpu_s")
+		})
+	}
+}
+
+func TestCall_Compared(t *testing.T) {
+	measure(t, "call --count 50 --against latency --floor").known(t, "ratio_against_p50", "ratio_against_p99", "ratio_p50")
+	r := measure(t, "call --count 50 --response-size 5000 --against write")
+	r.known(t, "ratio_against_p50", "against_write_ns")
+	if sum, write := r["against_p50_ns"].(float64), r["against_write_ns"].(float64); sum <= write {
+		t.Errorf("a call and a write take %v ns, the write alone %v", sum, write)
+	}
+	r = measure(t, "call --count 25 --clients 3 --stuck --wait default --against unstuck")
+	r.want(t, result{"clients": 3.0, "stuck": true, "count": 50.0, "rounds": 5.0})
+	r.known(t, "ratio_against_p99")
+}
+
 func TestStream_LosslessLosesNothing(t *testing.T) {
 	for _, args := range []string{"", "--wait spin --size 1", "--wait block", "--size 100001 --loan", "--copy-out --touch one",
 		"--batch 1", "--batch 7", "--batch 256 --size 100000", "--batch 32 --wait block --depth 32"} {

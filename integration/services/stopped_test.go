@@ -67,3 +67,17 @@ func TestStopped_Client(t *testing.T) {
 	}
 	server.Finish()
 }
+
+// A server whose process is stopped keeps its name: another one is told that process.
+func TestStopped_ServerKeepsItsName(t *testing.T) {
+	dir := harness.NewDomain(t)
+	first := harness.Start(t, dir, runningServer{}).Ready()
+	first.Suspend()
+	_, err := service.NewServer(limited(t), join(t, dir), unaryName, identify, nil)
+	var exists *service.ServerExistsError
+	if !errors.As(err, &exists) || exists.Server.PID != first.PID() {
+		t.Errorf("a second server beside a stopped one: %v", err)
+	}
+	first.Resume()
+	first.Finish()
+}

@@ -25,9 +25,6 @@ type request[G any] struct {
 	value G
 }
 
-// requestHeader is the size of a request without its value: the id, the operation, and zeros.
-const requestHeader = 24
-
 type requestCodec[G any] struct{ values serde.Codec[G] }
 
 func (c requestCodec[G]) Type() serde.Type { return RequestType(c.values.Type()) }
@@ -49,8 +46,8 @@ type requestEncoder[G any] struct{ values serde.Encoder[G] }
 
 func (e requestEncoder[G]) Append(dst []byte, r request[G]) ([]byte, error) {
 	var header [requestHeader]byte
-	copy(header[:], r.id[:])
-	header[len(r.id)] = byte(r.op)
+	copy(header[reqOffID:], r.id[:])
+	header[reqOffOperation] = byte(r.op)
 	out := append(dst, header[:]...)
 	if r.op != opStart {
 		return out, nil
@@ -71,7 +68,7 @@ func (d requestDecoder[G]) Decode(src []byte, r *request[G]) error {
 		return badRequest(fmt.Errorf("it has %d bytes, the header alone has %d", len(src), requestHeader))
 	}
 	src = bytes.Clone(src)
-	id, op, value := ID(src), operation(src[len(ID{})]), src[requestHeader:]
+	id, op, value := ID(src[reqOffID:]), operation(src[reqOffOperation]), src[requestHeader:]
 	switch {
 	case op < opStart || op > opTaken:
 		return badRequest(fmt.Errorf("its operation is %d, must be %d to %d", op, opStart, opTaken))

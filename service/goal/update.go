@@ -27,15 +27,12 @@ const (
 	hasError // the value of a service.HandlerError
 )
 
-// updateHeader is the size of an update without text and value.
-const updateHeader = 16
-
-// bytes returns state, content, two zeros, code, length of the text, four zeros, the text, and the value.
+// bytes returns the update with its text and value.
 func (u update) bytes() []byte {
 	b := make([]byte, updateHeader, updateHeader+len(u.text)+len(u.value))
-	b[0], b[1] = byte(u.state), byte(u.content)
-	binary.NativeEndian.PutUint32(b[4:], uint32(u.code))
-	binary.NativeEndian.PutUint32(b[8:], uint32(len(u.text)))
+	b[updOffState], b[updOffContent] = byte(u.state), byte(u.content)
+	binary.NativeEndian.PutUint32(b[updOffCode:], uint32(u.code))
+	binary.NativeEndian.PutUint32(b[updOffText:], uint32(len(u.text)))
 	return append(append(b, u.text...), u.value...)
 }
 
@@ -44,11 +41,11 @@ func parseUpdate(b []byte) (u update, err error) {
 	if len(b) < updateHeader {
 		return u, fmt.Errorf("parse an update of a goal: it has %d bytes, the header alone has %d", len(b), updateHeader)
 	}
-	u = update{state: State(b[0]), content: content(b[1]), code: int32(binary.NativeEndian.Uint32(b[4:]))}
-	rest, n := b[updateHeader:], binary.NativeEndian.Uint32(b[8:])
+	u = update{state: State(b[updOffState]), content: content(b[updOffContent]), code: int32(binary.NativeEndian.Uint32(b[updOffCode:]))}
+	rest, n := b[updateHeader:], binary.NativeEndian.Uint32(b[updOffText:])
 	switch {
 	case u.state >= Lost || u.content > hasError || !u.fits():
-		return update{}, fmt.Errorf("parse an update of a goal: it has state %d with content %d", b[0], b[1])
+		return update{}, fmt.Errorf("parse an update of a goal: it has state %d with content %d", b[updOffState], b[updOffContent])
 	case uint64(n) > uint64(len(rest)):
 		return update{}, fmt.Errorf("parse an update of a goal: its text of %d bytes is cut off", n)
 	}

@@ -49,7 +49,7 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages were lost that sho
   shmperf floor spin                              what the machine does without a bus`,
 	}
 	root.PersistentFlags().BoolVar(&a.csv, "csv", false, "print CSV: a line of names, which are those of --json, and a line of figures")
-	root.AddCommand(a.latency(), a.stream(), a.fanout(), a.lastvalue(), a.discovery(), a.scale(), a.idle(), a.memory(), a.hop(), a.codec(),
+	root.AddCommand(a.latency(), a.call(), a.stream(), a.fanout(), a.lastvalue(), a.discovery(), a.scale(), a.idle(), a.memory(), a.hop(), a.codec(),
 		a.floor(), a.worker())
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {

@@ -32,6 +32,9 @@ func Roles() map[string]harness.Role {
 		memorySubscriber:    harness.NewRole("subscriber", subscribeMemory),
 		hopProcess:          harness.NewRole("hop", hop),
 		hopPublisher:        harness.NewRole("publisher", publishHop),
+		callServer:          harness.NewRole("server", serveCalls),
+		callClient:          harness.NewRole("client", makeCalls),
+		callStuckClient:     harness.NewRole("stuck client", beStuck),
 		codecProcess:        harness.NewRole("codec", runCodec),
 	}
 }
