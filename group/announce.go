@@ -1,0 +1,198 @@
+package group
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shmbus/shmbus/internal/errdefs"
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/topic"
+)
+
+// enter makes this process a member and returns when every other member reads its accounts, and it theirs.
+func (c *core) enter(ctx context.Context) error {
+	base := placesOf(c.topic, c.group)
+	if err := c.introduce(ctx, base); err != nil {
+		return err
+	}
+	for {
+		missing, err := c.strangers(base)
+		if missing == "" || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return fmt.Errorf("join group %q of topic %q: %s has not taken notice of this member; continue or end it if it is stopped: %w", c.group, c.topic, missing, ctx.Err())
+		}
+	}
+}
+
+// introduce publishes that there is this member, and then locks its place.
+func (c *core) introduce(ctx context.Context, base int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil {
+		return c.failure
+	}
+	if _, err := c.accountPub.Publish(ctx, account{member: c.number}.appendTo(nil)); err != nil {
+		return err
+	}
+	if err := c.announce(); err != nil {
+		return err
+	}
+	failpoint.At("group.announce")
+	ok, err := c.places.TryLock(base + int64(c.number))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("join group %q of topic %q: another member has the number %d; try again", c.group, c.topic, c.number)
+	}
+	failpoint.At("group.enter")
+	return nil
+}
+
+// strangers describes a member that does not know this one yet, or that this one does not know.
+func (c *core) strangers(base int64) (missing string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure != nil {
+		return "", c.failure
+	}
+	places, err := c.places.Locked(base, base+1<<memberBits, maxMembers)
+	if err != nil {
+		return "", err
+	}
+	if len(places) >= maxMembers {
+		return "", &errdefs.LimitError{What: fmt.Sprintf("members of group %q of topic %q", c.group, c.topic), Limit: maxMembers, Remedy: "end some, or use another group"}
+	}
+	if err := c.drain(); err != nil {
+		return "", err
+	}
+	for _, a := range c.peers.announced {
+		if a.file != c.file {
+			return "", fmt.Errorf("join group %q of topic %q: the registry file of the domain was replaced while the group had members; end all members first", c.group, c.topic)
+		}
+	}
+	if err := c.announce(); err != nil {
+		return "", err
+	}
+	for _, place := range places {
+		member := uint64(place - base)
+		known, who := c.knows(member, c.number)
+		if known && c.readable(member) {
+			continue
+		}
+		missing = "another member"
+		if who.PID != 0 {
+			missing = fmt.Sprintf("%s, pid %d,", who.Unit, who.PID)
+		}
+	}
+	return missing, nil
+}
+
+// announce publishes which members this one has noticed, if that changed. Before, it publishes what it knows itself, which a new member
+// may not find any more with others. The caller holds mu.
+func (c *core) announce() error {
+	noticed, missing := c.noticed()
+	c.missing = missing
+	if c.said.member != 0 && slices.Equal(noticed, c.said.noticed) {
+		return nil
+	}
+	c.missing = true
+	if err := c.publishBooks(true); err != nil {
+		return err
+	}
+	a := announcement{member: c.number, file: c.file, noticed: noticed}
+	if _, err := c.announcePub.Publish(context.Background(), a.bytes()); err != nil {
+		return err
+	}
+	c.said, c.missing = a, missing
+	return nil
+}
+
+// hearAnnouncements enters the announcements of members as they come.
+func (c *core) hearAnnouncements(ctx context.Context) error {
+	for {
+		s, err := c.announcements.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		b, err := s.AppendTo(nil)
+		s.Release()
+		if err != nil || s.Publisher() == c.announcePub.ID() {
+			continue
+		}
+		a, err := parseAnnouncement(b)
+		if err != nil {
+			continue // a member that is not ours wrote it
+		}
+		if err := c.welcome(s.Publisher(), s.Participant(), a); err != nil {
+			return err
+		}
+	}
+}
+
+// welcome enters an announcement, and announces that its member was noticed.
+func (c *core) welcome(from topic.PublisherID, who registry.Participant, a announcement) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.peers.announced[from]; !ok && len(c.peers.announced) >= maxMembers {
+		return nil
+	}
+	c.peers.announced[from], c.processes[from] = a, who
+	if err := c.drain(); err != nil {
+		return err
+	}
+	_ = c.announce() // poll tries again
+	c.notify()
+	return nil
+}
+
+// poll reads accounts again and again while this member keeps samples or waits for a member's accounts.
+func (c *core) poll(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		idle, ch, err := len(c.kept) == 0 && !c.missing, c.changed, c.failure
+		if !idle && err == nil {
+			err = c.drain()
+			_ = errors.Join(c.publishBooks(false), c.announce()) // the next time
+			c.notify()
+		}
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if idle {
+			err = await(ctx, ch)
+		} else {
+			err = pause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(pollInterval):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// newNumber chooses the number of a member.
+func newNumber() uint64 {
+	var b [4]byte
+	rand.Read(b[:])
+	return max(1, uint64(binary.NativeEndian.Uint32(b[:])))
+}
