@@ -18,29 +18,39 @@ import (
 // enter makes this process a member and returns when every other member reads its accounts, and it theirs.
 func (c *core) enter(ctx context.Context) error {
 	base := placesOf(c.topic, c.group)
-	if err := c.introduce(ctx, base); err != nil {
-		return err
-	}
-	for {
-		missing, err := c.strangers(base)
-		if missing == "" || err != nil {
+	unread := map[uint64]bool{} // members whose accounts were not read yet when their places were locked
+	for introduced := false; ; {
+		if !introduced {
+			if err := c.introduce(ctx, base); err != nil {
+				return err
+			}
+		}
+		missing, left, err := c.unnoticed(base, unread)
+		if missing == "" && !left || err != nil {
 			return err
 		}
-		select {
-		case <-time.After(pollInterval):
-		case <-ctx.Done():
-			return fmt.Errorf("join group %q of topic %q: %s has not taken notice of this member; continue or end it if it is stopped: %w", c.group, c.topic, missing, ctx.Err())
+		// Only members that notice this one after that member left are sure to say what that one acknowledged.
+		introduced = !left
+		if pause(ctx) != nil {
+			return fmt.Errorf("join group %q of topic %q: %s has not taken notice of this member; continue or end it if it is stopped: %w",
+				c.group, c.topic, missing, ctx.Err())
 		}
 	}
 }
 
-// introduce publishes that there is this member, and then locks its place.
+// introduce publishes that there is this member, with a new number, and then locks its place.
 func (c *core) introduce(ctx context.Context, base int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failure != nil {
 		return c.failure
 	}
+	if c.number != 0 {
+		if err := c.places.Unlock(base + int64(c.number)); err != nil {
+			return err
+		}
+	}
+	c.number, c.said = newNumber(), announcement{}
 	if _, err := c.accountPub.Publish(ctx, account{member: c.number}.appendTo(nil)); err != nil {
 		return err
 	}
@@ -59,48 +69,64 @@ func (c *core) introduce(ctx context.Context, base int64) error {
 	return nil
 }
 
-// strangers describes a member that does not know this one yet, or that this one does not know.
-func (c *core) strangers(base int64) (missing string, err error) {
+// unnoticed describes a member that has not noticed this one yet, or the reverse. left says that a member is gone whose accounts were not
+// read.
+func (c *core) unnoticed(base int64, unread map[uint64]bool) (missing string, left bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failure != nil {
-		return "", c.failure
+		return "", false, c.failure
 	}
 	places, err := c.places.Locked(base, base+1<<memberBits, maxMembers)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if len(places) >= maxMembers {
-		return "", &errdefs.LimitError{What: fmt.Sprintf("members of group %q of topic %q", c.group, c.topic), Limit: maxMembers, Remedy: "end some, or use another group"}
+		return "", false, &errdefs.LimitError{What: fmt.Sprintf("members of group %q of topic %q", c.group, c.topic), Limit: maxMembers, Remedy: "end some, or use another group"}
 	}
 	if err := c.drain(); err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, a := range c.peers.announced {
 		if a.file != c.file {
-			return "", fmt.Errorf("join group %q of topic %q: the registry file of the domain was replaced while the group had members; end all members first", c.group, c.topic)
+			return "", false, fmt.Errorf("join group %q of topic %q: the registry file of the domain was replaced while the group had members; end all members first", c.group, c.topic)
 		}
 	}
 	if err := c.announce(); err != nil {
-		return "", err
+		return "", false, err
 	}
+	here := map[uint64]bool{}
 	for _, place := range places {
 		member := uint64(place - base)
-		known, who := c.knows(member, c.number)
-		if known && c.readable(member) {
-			continue
+		here[member] = true
+		readable := c.readable(member)
+		if readable {
+			delete(unread, member)
+		} else {
+			unread[member] = true
 		}
-		missing = "another member"
-		if who.PID != 0 {
-			missing = fmt.Sprintf("%s, pid %d,", who.Unit, who.PID)
+		if known, process := c.knows(member, c.number); !known || !readable {
+			missing = "another member"
+			if process.PID != 0 {
+				missing = fmt.Sprintf("%s, pid %d,", process.Unit, process.PID)
+			}
 		}
 	}
-	return missing, nil
+	for member := range unread {
+		if !here[member] {
+			left = true
+			delete(unread, member)
+		}
+	}
+	return missing, left, nil
 }
 
 // announce publishes which members this one has noticed, if that changed. Before, it publishes what it knows itself, which a new member
 // may not find any more with others. The caller holds mu.
 func (c *core) announce() error {
+	if c.number == 0 { // it has not introduced itself
+		return nil
+	}
 	noticed, missing := c.noticed()
 	c.missing = missing
 	if c.said.member != 0 && slices.Equal(noticed, c.said.noticed) {
@@ -114,6 +140,7 @@ func (c *core) announce() error {
 	if _, err := c.announcePub.Publish(context.Background(), a.bytes()); err != nil {
 		return err
 	}
+	failpoint.At("group.notice")
 	c.said, c.missing = a, missing
 	return nil
 }
@@ -141,13 +168,13 @@ func (c *core) hearAnnouncements(ctx context.Context) error {
 }
 
 // welcome enters an announcement, and announces that its member was noticed.
-func (c *core) welcome(from topic.PublisherID, who registry.Participant, a announcement) error {
+func (c *core) welcome(from topic.PublisherID, process registry.Participant, a announcement) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.peers.announced[from]; !ok && len(c.peers.announced) >= maxMembers {
 		return nil
 	}
-	c.peers.announced[from], c.processes[from] = a, who
+	c.peers.announced[from], c.processes[from] = a, process
 	if err := c.drain(); err != nil {
 		return err
 	}

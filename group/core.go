@@ -55,7 +55,7 @@ func await(ctx context.Context, ch <-chan struct{}) error {
 	}
 }
 
-// notify wakes those who await. The caller holds mu.
+// notify wakes the goroutines that await. The caller holds mu.
 func (c *core) notify() {
 	close(c.changed)
 	c.changed = make(chan struct{})
@@ -241,8 +241,8 @@ func (c *core) acknowledge(k *kept, claim uint64) error {
 	return err
 }
 
-// giveBack ends a claim whose sample is not done.
-func (c *core) giveBack(k *kept, claim uint64) error {
+// unclaim ends a claim whose sample is not done.
+func (c *core) unclaim(k *kept, claim uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failure != nil {
@@ -261,6 +261,7 @@ func (c *core) giveBack(k *kept, claim uint64) error {
 	k.notBefore = time.Now().Add(returnDelay)
 	c.outstanding--
 	err := c.unlock(k)
+	failpoint.At("group.unlock")
 	c.notify()
 	return err
 }

@@ -26,4 +26,4 @@ func (d Delivery[T]) Redelivered() bool { return d.redelivered }
 func (d Delivery[T]) Ack() error { return d.core.acknowledge(d.kept, d.claim) }
 
 // Return gives the sample to another member, or after a while to this one, marked as Redelivered. After Ack or Return, Return does nothing.
-func (d Delivery[T]) Return() error { return d.core.giveBack(d.kept, d.claim) }
+func (d Delivery[T]) Return() error { return d.core.unclaim(d.kept, d.claim) }

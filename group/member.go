@@ -33,7 +33,7 @@ func Join[T any](ctx context.Context, p *topic.Participant, topicName, group str
 		return nil, fmt.Errorf("join group %q of topic %q: %w", group, topicName, err)
 	}
 	m := &Member[T]{core: core{
-		p: p, number: newNumber(), maxOutstanding: o.MaxOutstanding, maxPending: o.MaxPending, maxBytes: o.MaxPendingBytes, changed: make(chan struct{}), peers: newPeers(),
+		p: p, maxOutstanding: o.MaxOutstanding, maxPending: o.MaxPending, maxBytes: o.MaxPendingBytes, changed: make(chan struct{}), peers: newPeers(),
 		backlog: backlog{topic: topicName, group: group, books: map[topic.PublisherID]*book{}},
 	}}
 	m.dispose = func(pub topic.PublisherID) { m.accountPub.Dispose(accountKey(account{pub: pub}.appendTo(nil))) }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -90,11 +91,11 @@ func TestGroups_EachSampleOnce(t *testing.T) {
 	time.Sleep(10 * pollInterval) // for what would come twice
 	stop()
 	running.Wait()
-	for who, values := range got {
+	for receiver, values := range got {
 		slices.Sort(values)
 		for i, v := range values {
 			if v != i {
-				t.Fatalf("%s has %d in place of %d", who, v, i)
+				t.Fatalf("%s has %d in place of %d", receiver, v, i)
 			}
 		}
 	}
@@ -283,4 +284,57 @@ func TestJoin_BadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Close()
+}
+
+// A place of a member whose accounts cannot be read makes others wait. Once it is free, they are noticed anew.
+func TestJoin_MemberThatLeavesUnread(t *testing.T) {
+	o := domain(t)
+	member(t, o, workers, nil)
+	p := participant(t, o)
+	places, err := registry.OpenPlaces(p.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer places.Close()
+	place := placesOf(jobs, workers) + 1
+	if ok, err := places.TryLock(place); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	joined := make(chan *Member[int])
+	go func() {
+		m, err := Join[int](t.Context(), p, jobs, workers, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		joined <- m
+	}()
+	numbers := map[uint64]bool{}
+	look, err := registry.OpenPlaces(p.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer look.Close()
+	count := func() int {
+		locked, err := look.Locked(place-1, place-1+1<<memberBits, maxMembers)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, at := range locked {
+			numbers[uint64(at)] = true
+		}
+		return len(locked)
+	}
+	eventually(t, "three places locked", func() bool { return count() == 3 })
+	time.Sleep(10 * pollInterval)
+	select {
+	case <-joined:
+		t.Fatal("joined beside a member that it cannot know")
+	default:
+	}
+	places.Unlock(place)
+	m := <-joined
+	defer m.Close()
+	if count(); len(numbers) != 4 {
+		t.Errorf("it joined with the number that others noticed before: %v", numbers)
+	}
 }

@@ -63,6 +63,7 @@ func (p *peers) hear(from topic.PublisherID, a account) {
 		h = &holder{member: a.member, held: map[topic.PublisherID][]uint64{}}
 		p.holders[from] = h
 	}
+	h.member = a.member
 	held := h.held[a.pub][:0]
 	for _, c := range a.claims {
 		if c&claimHeld != 0 {
@@ -112,12 +113,12 @@ func (p *peers) noticed() (members []uint64, missing bool) {
 	return members[:min(len(members), maxMembers)], missing
 }
 
-// knows reports whether a member says that it reads the accounts of another, and whose announcement it is.
-func (p *peers) knows(member, other uint64) (yes bool, who registry.Participant) {
+// knows reports whether a member says that it reads the accounts of another, and the process that says so.
+func (p *peers) knows(member, other uint64) (yes bool, process registry.Participant) {
 	for id, a := range p.announced {
 		if a.member == member {
 			return slices.Contains(a.noticed, other), p.processes[id]
 		}
 	}
-	return false, who
+	return false, process
 }
