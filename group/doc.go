@@ -9,8 +9,8 @@
 //
 //   - While a member has a delivery, no other member gets its sample, also when its process is stopped.
 //   - If no member dies, each sample that was published after the first member joined is acknowledged once.
-//   - If members die and one lives on, the samples that it or a member before it received, and that are not known as acknowledged, are
-//     delivered again. A sample that a member acknowledged just before its death may be delivered twice, and not be marked.
+//   - If members die or leave, a member that lives on delivers what they had claimed and not acknowledged, marked. What Ack has returned
+//     for is not delivered again.
 //   - Each member keeps every sample that is not acknowledged, at most MaxPending, then publishers wait. A member that joins takes the
 //     samples that the others still have from the publishers' rings. What no ring has any more is lost if all members die that had it.
 //

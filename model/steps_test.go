@@ -62,6 +62,7 @@ func notOfSamples() map[string]string {
 		"leave":       system,
 		"clean":       system,
 		"register":    "samples on latched topics; two servers that register at once are a test of integration",
+		"group":       "locks of the kernel, and samples that the next claimant reads after it has locked",
 		"remove":      system,
 		"advertise":   record,
 		"unadvertise": record,
