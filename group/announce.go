@@ -21,7 +21,7 @@ func (c *core) enter(ctx context.Context) error {
 	unread := map[uint64]bool{} // members whose accounts were not read yet when their places were locked
 	for introduced := false; ; {
 		if !introduced {
-			if err := c.introduce(ctx, base); err != nil {
+			if err := c.introduce(ctx, base, unread); err != nil {
 				return err
 			}
 		}
@@ -30,7 +30,9 @@ func (c *core) enter(ctx context.Context) error {
 			return err
 		}
 		// Only members that notice this one after that member left are sure to say what that one acknowledged.
-		introduced = !left
+		if introduced = !left; left {
+			clear(unread)
+		}
 		if pause(ctx) != nil {
 			return fmt.Errorf("join group %q of topic %q: %s has not taken notice of this member; continue or end it if it is stopped: %w",
 				c.group, c.topic, missing, ctx.Err())
@@ -38,19 +40,34 @@ func (c *core) enter(ctx context.Context) error {
 	}
 }
 
-// introduce publishes that there is this member, with a new number, and then locks its place.
-func (c *core) introduce(ctx context.Context, base int64) error {
+// introduce locks the place of a new number, notes which members there are, and then publishes that there is this one.
+func (c *core) introduce(ctx context.Context, base int64, unread map[uint64]bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failure != nil {
 		return c.failure
 	}
-	if c.number != 0 {
-		if err := c.places.Unlock(base + int64(c.number)); err != nil {
-			return err
-		}
+	number := newNumber()
+	ok, err := c.places.TryLock(base + int64(number))
+	if err == nil && !ok {
+		err = fmt.Errorf("join group %q of topic %q: another member has the number %d; try again", c.group, c.topic, number)
 	}
-	c.number, c.said = newNumber(), announcement{}
+	if err == nil && c.number != 0 {
+		err = c.places.Unlock(base + int64(c.number))
+	}
+	if err != nil {
+		return err
+	}
+	failpoint.At("group.enter")
+	// From here on each member that comes looks for this one. Those that are there may leave before they are noticed.
+	places, err := c.places.Locked(base, base+1<<memberBits, maxMembers)
+	if err != nil {
+		return err
+	}
+	for _, place := range places {
+		unread[uint64(place-base)] = true
+	}
+	c.number, c.said, c.taken = number, announcement{}, map[topic.PublisherID]uint64{}
 	if _, err := c.accountPub.Publish(ctx, account{member: c.number}.appendTo(nil)); err != nil {
 		return err
 	}
@@ -58,14 +75,6 @@ func (c *core) introduce(ctx context.Context, base int64) error {
 		return err
 	}
 	failpoint.At("group.announce")
-	ok, err := c.places.TryLock(base + int64(c.number))
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("join group %q of topic %q: another member has the number %d; try again", c.group, c.topic, c.number)
-	}
-	failpoint.At("group.enter")
 	return nil
 }
 
@@ -95,6 +104,13 @@ func (c *core) unnoticed(base int64, unread map[uint64]bool) (missing string, le
 	if err := c.announce(); err != nil {
 		return "", false, err
 	}
+	for _, h := range c.told(c.number) {
+		for pub, first := range h.first {
+			if old, ok := c.taken[pub]; first != unaccounted && (!ok || first < old) {
+				c.taken[pub] = first
+			}
+		}
+	}
 	here := map[uint64]bool{}
 	for _, place := range places {
 		member := uint64(place - base)
@@ -113,10 +129,7 @@ func (c *core) unnoticed(base int64, unread map[uint64]bool) (missing string, le
 		}
 	}
 	for member := range unread {
-		if !here[member] {
-			left = true
-			delete(unread, member)
-		}
+		left = left || !here[member]
 	}
 	return missing, left, nil
 }
@@ -129,18 +142,22 @@ func (c *core) announce() error {
 	}
 	noticed, missing := c.noticed()
 	c.missing = missing
-	if c.said.member != 0 && slices.Equal(noticed, c.said.noticed) {
+	if c.said.member != 0 && c.said.joined == c.joined && slices.Equal(noticed, c.said.noticed) {
 		return nil
 	}
 	c.missing = true
 	if err := c.publishBooks(true); err != nil {
 		return err
 	}
-	a := announcement{member: c.number, file: c.file, noticed: noticed}
+	a := announcement{member: c.number, file: c.file, joined: c.joined, noticed: noticed}
 	if _, err := c.announcePub.Publish(context.Background(), a.bytes()); err != nil {
 		return err
 	}
-	failpoint.At("group.notice")
+	if a.joined != c.said.joined {
+		failpoint.At("group.join")
+	} else {
+		failpoint.At("group.notice")
+	}
 	c.said, c.missing = a, missing
 	return nil
 }

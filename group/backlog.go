@@ -2,6 +2,7 @@ package group
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -24,7 +25,7 @@ type kept struct {
 type book struct {
 	pub    topic.PublisherID
 	before int64  // place before that of its first sample
-	first  uint64 // lowest sequence that the group accounts for
+	first  uint64 // lowest sequence that this member accounts for; unaccounted: none
 	acked  ranges
 	marks  map[uint64]bool // sequences that a member claimed and that are not acknowledged
 	dirty  bool            // the account that this member published last lacks what others acknowledged
@@ -41,12 +42,15 @@ type backlog struct {
 	order        []topic.PublisherID // of books, the oldest first
 }
 
-// book returns the book of a publisher. first is the first sequence of it that the member knows of.
+// unaccounted is the lowest sequence that a member accounts for when it accounts for none.
+const unaccounted = math.MaxUint64
+
+// book returns the book of a publisher. first is a sequence that this member accounts for from now on.
 func (b *backlog) book(pub topic.PublisherID, first uint64) *book {
 	k := b.books[pub]
 	if k == nil {
 		b.forget()
-		k = &book{pub: pub, before: placeBefore(b.topic, b.group, pub), first: first, marks: map[uint64]bool{}, dirty: true}
+		k = &book{pub: pub, before: placeBefore(b.topic, b.group, pub), first: first, marks: map[uint64]bool{}, dirty: true, known: first == unaccounted}
 		b.books[pub] = k
 		b.order = append(b.order, pub)
 	}
@@ -87,7 +91,7 @@ func (b *backlog) has(pub topic.PublisherID, sequence uint64) bool {
 
 // learn enters what the account of another member says. It reports whether something was acknowledged.
 func (b *backlog) learn(a account) (news bool) {
-	k := b.book(a.pub, a.first)
+	k := b.book(a.pub, unaccounted)
 	for _, s := range a.acked {
 		if !k.acked.covers(s) {
 			k.acked = k.acked.with(s)

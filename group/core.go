@@ -37,12 +37,14 @@ type core struct {
 	backlog
 	peers
 	outstanding int
-	said        announcement  // by this member, last
-	missing     bool          // an announced member's accounts are not read yet, or this one is to announce something
-	changed     chan struct{} // closed and replaced when a Receive may find more, or there is room
-	failure     error         // os.ErrClosed after Close
-	message     []byte        // for publish
-	claimed     []uint64      // ″
+	taken       map[topic.PublisherID]uint64 // lowest sequences to take from rings
+	joined      bool                         // it takes part
+	said        announcement                 // by this member, last
+	missing     bool                         // an announced member's accounts are not read yet, or this one is to announce something
+	changed     chan struct{}                // closed and replaced when a Receive may find more, or there is room
+	failure     error                        // os.ErrClosed after Close
+	message     []byte                       // for publish
+	claimed     []uint64                     // ″
 }
 
 // await waits until something changed. ch was c.changed when the caller last looked.

@@ -34,10 +34,12 @@ const (
 //	0       8     annOffMember    number of the member
 //	8       8     annOffFile      inode of the registry file whose places the member locks
 //	16      4     annOffNoticed   numbers that follow
+//	20      4     annOffJoined    1: it takes part
 const (
 	annOffMember  = 0
 	annOffFile    = 8
 	annOffNoticed = 16
+	annOffJoined  = 20
 )
 
 // announcementSize is the size of an announcement without the numbers of 8 bytes of the members whose accounts the member reads.

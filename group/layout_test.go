@@ -14,7 +14,7 @@ func TestLayout_MatchesDocument(t *testing.T) {
 		Field: regexp.MustCompile(`^(acc|ann)Off[A-Z]`),
 		Sizes: map[string]int{
 			"accOffMember": 8, "accOffParticipant": 8, "accOffPublisher": 4, "accOffRanges": 4, "accOffClaims": 4, "accOffFirst": 8,
-			"annOffMember": 8, "annOffFile": 8, "annOffNoticed": 4,
+			"annOffMember": 8, "annOffFile": 8, "annOffNoticed": 4, "annOffJoined": 4,
 		},
 		Ends: map[string]int{"Account": accountSize, "Announcement": announcementSize},
 	}.Check()

@@ -61,6 +61,13 @@ func Join[T any](ctx context.Context, p *topic.Participant, topicName, group str
 	if err := m.readHistory(ctx, o); err != nil {
 		return nil, err
 	}
+	m.mu.Lock()
+	m.joined = true
+	err = m.announce()
+	m.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	m.start(func() error { return m.read(run) })
 	return m, nil
 }
@@ -132,12 +139,8 @@ func (m *Member[T]) read(ctx context.Context) error {
 
 // readHistory keeps samples from before this member's subscription that another member may still have.
 func (m *Member[T]) readHistory(ctx context.Context, o Options[T]) error {
-	m.mu.Lock()
-	err := m.drain()
-	known := len(m.books)
-	m.mu.Unlock()
-	if known == 0 || err != nil {
-		return err
+	if len(m.taken) == 0 {
+		return nil
 	}
 	sub, err := topic.NewSubscriber(ctx, m.p, m.topic, &topic.SubscriberOptions[T]{Codec: o.Codec, History: shmtransport.MaxDepth, MaxHeld: maxClaims})
 	if err != nil {
@@ -146,12 +149,18 @@ func (m *Member[T]) readHistory(ctx context.Context, o Options[T]) error {
 	defer sub.Close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.drain(); err != nil {
+		return err
+	}
+	for pub, first := range m.taken {
+		m.book(pub, first)
+	}
 	for {
 		s, ok, err := sub.TryReceive()
 		if err != nil || !ok {
 			return err
 		}
-		if b := m.books[s.Publisher()]; b == nil || s.Sequence() < b.first || len(m.kept) >= m.maxPending {
+		if first, ok := m.taken[s.Publisher()]; !ok || s.Sequence() < first || len(m.kept) >= m.maxPending {
 			s.Release()
 			continue
 		}

@@ -3,7 +3,9 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -337,4 +339,24 @@ func TestJoin_MemberThatLeavesUnread(t *testing.T) {
 	if count(); len(numbers) != 4 {
 		t.Errorf("it joined with the number that others noticed before: %v", numbers)
 	}
+}
+
+// A policy names the users that may be members, by the topics of the group.
+func TestJoin_Policy(t *testing.T) {
+	o := domain(t)
+	p := participant(t, o)
+	dir := p.Dir()
+	rule := fmt.Sprintf("publish $group/%s/%s/** user:%d\n", jobs, workers, os.Getuid()+1)
+	if err := os.WriteFile(filepath.Join(dir, "policy"), []byte(rule), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p = participant(t, o) // reads the policy
+	if _, err := Join[int](t.Context(), p, jobs, workers, nil); !errors.As(err, new(*topic.ForbiddenError)) {
+		t.Error(err)
+	}
+	m, err := Join[int](t.Context(), p, jobs, "others", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
 }

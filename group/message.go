@@ -75,6 +75,7 @@ func accountKey(b []byte) string { return string(b[accOffParticipant : accOffPub
 type announcement struct {
 	member  uint64
 	file    uint64   // in which it locks places
+	joined  bool     // it takes part
 	noticed []uint64 // members whose accounts it reads
 }
 
@@ -83,6 +84,9 @@ func (a announcement) bytes() []byte {
 	binary.NativeEndian.PutUint64(b[annOffMember:], a.member)
 	binary.NativeEndian.PutUint64(b[annOffFile:], a.file)
 	binary.NativeEndian.PutUint32(b[annOffNoticed:], uint32(len(a.noticed)))
+	if a.joined {
+		binary.NativeEndian.PutUint32(b[annOffJoined:], 1)
+	}
 	for _, n := range a.noticed {
 		b = binary.NativeEndian.AppendUint64(b, n)
 	}
@@ -93,7 +97,7 @@ func parseAnnouncement(b []byte) (a announcement, err error) {
 	if len(b) < announcementSize || len(b) != announcementSize+8*int(binary.NativeEndian.Uint32(b[annOffNoticed:])) || len(b) > maxAnnouncement {
 		return a, fmt.Errorf("parse the announcement of a member: it has %d bytes", len(b))
 	}
-	a = announcement{member: binary.NativeEndian.Uint64(b[annOffMember:]), file: binary.NativeEndian.Uint64(b[annOffFile:])}
+	a = announcement{member: binary.NativeEndian.Uint64(b[annOffMember:]), file: binary.NativeEndian.Uint64(b[annOffFile:]), joined: binary.NativeEndian.Uint32(b[annOffJoined:]) != 0}
 	for b = b[announcementSize:]; len(b) > 0; b = b[8:] {
 		a.noticed = append(a.noticed, binary.NativeEndian.Uint64(b))
 	}

@@ -12,6 +12,7 @@ import (
 type holder struct {
 	member uint64
 	held   map[topic.PublisherID][]uint64 // sequences
+	first  map[topic.PublisherID]uint64   // that it accounts for
 }
 
 // peers are the other members, by the publishers of their accounts and announcements. A member that left or died is removed when all of
@@ -60,10 +61,13 @@ func (p *peers) hear(from topic.PublisherID, a account) {
 		if len(p.holders) >= maxMembers {
 			return
 		}
-		h = &holder{member: a.member, held: map[topic.PublisherID][]uint64{}}
+		h = &holder{member: a.member, held: map[topic.PublisherID][]uint64{}, first: map[topic.PublisherID]uint64{}}
 		p.holders[from] = h
 	}
 	h.member = a.member
+	if _, known := h.first[a.pub]; known || len(h.first) < maxAccounts {
+		h.first[a.pub] = a.first
+	}
 	held := h.held[a.pub][:0]
 	for _, c := range a.claims {
 		if c&claimHeld != 0 {
@@ -111,6 +115,22 @@ func (p *peers) noticed() (members []uint64, missing bool) {
 	}
 	slices.Sort(members)
 	return members[:min(len(members), maxMembers)], missing
+}
+
+// told returns the members that take part and have noticed another one, and whose accounts are read. They published before they noticed that
+// one what had been acknowledged by members that are gone.
+func (p *peers) told(other uint64) (members []*holder) {
+	for _, a := range p.announced {
+		if !a.joined || !slices.Contains(a.noticed, other) {
+			continue
+		}
+		for _, h := range p.holders {
+			if h.member == a.member {
+				members = append(members, h)
+			}
+		}
+	}
+	return members
 }
 
 // knows reports whether a member says that it reads the accounts of another, and the process that says so.
