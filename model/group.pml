@@ -87,13 +87,14 @@ inline readaccounts() {
 	:: k != me && number[k] > 0 && reads[at(me, k)] && noticed[at(me, k)] != number[k] -> notice(k)
 
 inline notice(k) {
-	now = number[k];
 #if BROKEN == noticed_first
+	now = number[k];
 	noticed[at(me, k)] = now;
+	d_step { readaccounts(); account[me] = account[me] || knows[me]; now = 0 }
+#else
+	d_step { now = number[k]; readaccounts(); account[me] = account[me] || knows[me] };
+	d_step { noticed[at(me, k)] = now; now = 0 }                 /* step group.notice */
 #endif
-	readaccounts();
-	account[me] = account[me] || knows[me];
-	noticed[at(me, k)] = now                                     /* step group.notice */
 }
 
 /* A member that has joined has noticed this one under its present number. */
@@ -153,11 +154,14 @@ introduce:
 	connectand(2)
 #endif
 	:: !joined[me] && settled ->
-		istold = told || BROKEN == not_told;
-		readaccounts();
-		keeps[me] = !knows[me] && istold;                        /* from the ring */
-		covers[me] = istold;
-		joined[me] = true;
+		d_step { istold = told || BROKEN == not_told || BROKEN == not_noticed; unread[0] = false; unread[1] = false; unread[MEMBERS - 1] = false };
+		d_step {
+			readaccounts();
+			keeps[me] = !knows[me] && istold;                    /* from the ring */
+			covers[me] = istold;
+			istold = false;
+			joined[me] = true
+		};
 		account[me] = account[me] || knows[me];
 		if
 		:: true -> announced[me] = true                          /* step group.join */
@@ -170,11 +174,10 @@ introduce:
 #endif
 		atomic {
 			if
-			:: locked == 0 || BROKEN == not_locked -> locked = me + 1 /* step group.lock */
+			:: locked == 0 || BROKEN == not_locked -> locked = me + 1; mine = true /* step group.lock */
 			:: else -> goto next
 			fi
 		};
-		mine = true;
 #if BROKEN != not_read_after_lock
 		readaccounts();
 #endif
@@ -189,10 +192,12 @@ introduce:
 		:: atomic { true -> having++ }                           /* step group.claim */
 		mortal
 		fi;
-		both = having > 1;
-		ackedbefore = acknowledged;
-		assert(!both);
-		assert(!ackedbefore);
+		d_step {
+			both = having > 1;
+			ackedbefore = acknowledged;
+			assert(!both);
+			assert(!ackedbefore)
+		};
 		if
 		:: true ->
 #if BROKEN == unlocked_first

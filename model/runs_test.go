@@ -153,7 +153,7 @@ func runs() []run {
 		{"group", "-DMEMBERS=3 -DBROKEN=unlocked_first", both},
 		{"group", "-DMEMBERS=2 -DBROKEN=not_read_after_lock", again},
 		{"group", "-DMEMBERS=2 -DDEATHS=1 -DBROKEN=lock_outlives", stuck},
-		{"group", "-DMEMBERS=3 -DBROKEN=not_noticed", again},
+		{"group", "-DMEMBERS=2 -DBROKEN=not_noticed", again},
 		{"group", "-DMEMBERS=3 -DBROKEN=not_noticed_again", again},
 		{"group", "-DMEMBERS=3 -DBROKEN=noticed_first", again},
 		{"group", "-DMEMBERS=3 -DBROKEN=announced_first", again},
