@@ -12,6 +12,7 @@ import (
 // A kept is a sample that is not known as acknowledged.
 type kept struct {
 	pub       topic.PublisherID
+	book      *book
 	sequence  uint64
 	bytes     int64
 	sample    any // topic.Sample[T]
@@ -26,6 +27,7 @@ type book struct {
 	pub    topic.PublisherID
 	before int64  // place before that of its first sample
 	first  uint64 // lowest sequence that this member accounts for; unaccounted: none
+	last   uint64 // highest sequence that was kept
 	acked  ranges
 	marks  map[uint64]bool // sequences that a member claimed and that are not acknowledged
 	dirty  bool            // the account that this member published last lacks what others acknowledged
@@ -77,9 +79,11 @@ func (b *backlog) forget() {
 
 // add keeps a sample, unless it is acknowledged or kept already. It reports whether it did.
 func (b *backlog) add(k *kept) bool {
-	if b.book(k.pub, k.sequence).acked.contains(k.sequence) || b.has(k.pub, k.sequence) {
+	k.book = b.book(k.pub, k.sequence)
+	if k.book.acked.contains(k.sequence) || k.sequence <= k.book.last && b.has(k.pub, k.sequence) {
 		return false
 	}
+	k.book.last = max(k.book.last, k.sequence)
 	b.kept = append(b.kept, k)
 	b.bytes += k.bytes
 	return true
@@ -121,10 +125,18 @@ func (b *backlog) room(maxPending int, maxBytes int64) int {
 	return room
 }
 
+// remove releases a sample.
+func (b *backlog) remove(k *kept) {
+	i := slices.Index(b.kept, k)
+	b.kept = slices.Delete(b.kept, i, i+1)
+	k.release()
+	b.bytes -= k.bytes
+}
+
 // prune releases what is acknowledged, except what this member holds.
 func (b *backlog) prune() {
 	b.kept = slices.DeleteFunc(b.kept, func(k *kept) bool {
-		gone := !k.held && b.books[k.pub].acked.contains(k.sequence)
+		gone := !k.held && k.book.acked.contains(k.sequence)
 		if gone {
 			k.release()
 			b.bytes -= k.bytes

@@ -166,7 +166,7 @@ func (c *core) claim() (_ *kept, redelivered bool, err error) {
 			return nil, false, err
 		}
 		failpoint.At("group.lock")
-		b := c.books[k.pub]
+		b := k.book
 		// Its last claimant published that it is acknowledged before it freed the place.
 		if err := c.drain(); err != nil {
 			return nil, false, errors.Join(err, c.unlock(k))
@@ -204,7 +204,7 @@ func (c *core) lockFree() (*kept, error) {
 				continue
 			}
 		}
-		if ok, err := c.places.TryLock(placeOf(c.books[k.pub].before, k.sequence)); ok || err != nil {
+		if ok, err := c.places.TryLock(placeOf(k.book.before, k.sequence)); ok || err != nil {
 			return k, err
 		}
 	}
@@ -212,7 +212,7 @@ func (c *core) lockFree() (*kept, error) {
 }
 
 func (c *core) unlock(k *kept) error {
-	return c.places.Unlock(placeOf(c.books[k.pub].before, k.sequence))
+	return c.places.Unlock(placeOf(k.book.before, k.sequence))
 }
 
 // acknowledge ends a claim whose sample is done.
@@ -225,7 +225,7 @@ func (c *core) acknowledge(k *kept, claim uint64) error {
 	if !k.held || k.claims != claim {
 		return nil
 	}
-	b := c.books[k.pub]
+	b := k.book
 	acked := slices.Clone(b.acked).with(span{k.sequence, k.sequence})
 	k.held = false
 	if err := c.publish(b, acked); err != nil {
@@ -238,7 +238,7 @@ func (c *core) acknowledge(k *kept, claim uint64) error {
 	c.outstanding--
 	err := c.unlock(k)
 	failpoint.At("group.unlock")
-	c.prune()
+	c.remove(k)
 	c.notify()
 	return err
 }
@@ -253,7 +253,7 @@ func (c *core) unclaim(k *kept, claim uint64) error {
 	if !k.held || k.claims != claim {
 		return nil
 	}
-	b := c.books[k.pub]
+	b := k.book
 	k.held, b.marks[k.sequence] = false, true
 	if err := c.publish(b, b.acked); err != nil {
 		k.held = true

@@ -212,7 +212,7 @@ func (m *Member[T]) leave() error {
 		m.failure = fmt.Errorf("the member of the group is closed: %w", os.ErrClosed)
 		for _, k := range m.kept {
 			if k.held {
-				k.held, m.books[k.pub].marks[k.sequence] = false, true
+				k.held, k.book.marks[k.sequence] = false, true
 			}
 		}
 		for _, b := range m.books {
