@@ -105,13 +105,13 @@ func TestJoin_MemberThatLeavesUnread(t *testing.T) {
 		joined <- m
 	}()
 	numbers := map[uint64]bool{}
-	look, err := registry.OpenPlaces(p.Dir())
+	observer, err := registry.OpenPlaces(p.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer look.Close()
+	defer observer.Close()
 	count := func() int {
-		locked, err := look.Locked(place-1, place-1+1<<memberBits, maxMembers)
+		locked, err := observer.Locked(place-1, place-1+1<<memberBits, maxMembers)
 		if err != nil {
 			t.Error(err)
 		}
