@@ -71,9 +71,11 @@ func (c *core) introduce(ctx context.Context, base int64, unread map[uint64]bool
 	if _, err := c.accountPub.Publish(ctx, account{member: c.number}.appendTo(nil)); err != nil {
 		return err
 	}
-	if err := c.announce(); err != nil {
+	a := announcement{member: c.number, file: c.file}
+	if _, err := c.announcePub.Publish(ctx, a.bytes()); err != nil {
 		return err
 	}
+	c.said = a
 	failpoint.At("group.announce")
 	return nil
 }
@@ -137,12 +139,12 @@ func (c *core) unnoticed(base int64, unread map[uint64]bool) (missing string, le
 // announce publishes which members this one has noticed, if that changed. Before, it publishes what it knows itself, which a new member
 // may not find any more with others. The caller holds mu.
 func (c *core) announce() error {
-	if c.number == 0 { // it has not introduced itself
+	if c.said.member == 0 { // it has not introduced itself
 		return nil
 	}
 	noticed, missing := c.noticed()
 	c.missing = missing
-	if c.said.member != 0 && c.said.joined == c.joined && slices.Equal(noticed, c.said.noticed) {
+	if c.said.joined == c.joined && slices.Equal(noticed, c.said.noticed) {
 		return nil
 	}
 	c.missing = true

@@ -143,8 +143,7 @@ func TestJoin_ReplacedRegistryFile(t *testing.T) {
 	m := member(t, o, workers, nil)
 	m.mu.Lock()
 	m.file++
-	m.said.member = 0
-	err := m.announce()
+	_, err := m.announcePub.Publish(t.Context(), announcement{member: m.number, file: m.file}.bytes())
 	m.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
