@@ -13,6 +13,8 @@ const (
 	ran        = "ranlater"
 	wrong      = "wrongcall"
 	unread     = "lostanswer"
+	both       = "both"
+	again      = "ackedbefore"
 )
 
 // runs are all runs: of each model first the unbroken ones, then one for each way to break it.
@@ -144,5 +146,18 @@ func runs() []run {
 		{"calls", "-DCLOSES=1 -DBROKEN=closed_before_handlers", ran},
 		{"calls", "-DCLIENTDIES=1 -DBROKEN=client_death_not_told", stuck},
 		{"calls", "-DBROKEN=welcome_before_ready", stuck},
+
+		{"group", "-DMEMBERS=3", ""},
+		{"group", "-DMEMBERS=2 -DDEATHS=1 -DRETURNS=1", ""},
+		{"group", "-DMEMBERS=3 -DBROKEN=not_locked", both},
+		{"group", "-DMEMBERS=3 -DBROKEN=unlocked_first", both},
+		{"group", "-DMEMBERS=2 -DBROKEN=not_read_after_lock", again},
+		{"group", "-DMEMBERS=2 -DDEATHS=1 -DBROKEN=lock_outlives", stuck},
+		{"group", "-DMEMBERS=2 -DBROKEN=not_noticed", again},
+		{"group", "-DMEMBERS=3 -DBROKEN=not_noticed_again", again},
+		{"group", "-DMEMBERS=3 -DBROKEN=noticed_first", again},
+		{"group", "-DMEMBERS=3 -DBROKEN=announced_first", again},
+		{"group", "-DMEMBERS=2 -DBROKEN=not_told", again},
+		{"group", "-DMEMBERS=3 -DBROKEN=told_by_any", again},
 	}
 }

@@ -48,7 +48,7 @@ func marks(t *testing.T) (all []mark) {
 // protocols are the tables of steps that are modelled, by the first part of the steps' names.
 func protocols() []string {
 	return []string{"admit", "removereader", "publish", "small", "reclaim", "takeback", "grow", "shrink", "key", "take", "copy", "skip",
-		"sleep", "backpressure", "disconnect", "close", "connect", "call", "serve"}
+		"sleep", "backpressure", "disconnect", "close", "connect", "call", "serve", "group"}
 }
 
 // notOfSamples are the other tables of steps, which no model is of, and why. What they have in common is that each of their

@@ -136,7 +136,7 @@ func layers() map[string]int {
 	return map[string]int{
 		"internal": 0,
 		"registry": 1, "shmtransport": 1, "serde": 1,
-		"topic": 2, "service": 3, "doctor": 3, "messages": 3,
+		"topic": 2, "service": 3, "group": 3, "doctor": 3, "messages": 3,
 		"param": 4, "record": 4,
 		"cmd": 5, "samples": 5,
 		"integration": 6, "bench": 6, "model": 6,

@@ -38,6 +38,9 @@ func (*File) Cut(int64) error                                { return ErrUnsuppo
 func (*File) ReadAt([]byte, int64) (int, error)              { return 0, ErrUnsupported }
 func (*File) Lock() error                                    { return ErrUnsupported }
 func (*File) Locked() (bool, error)                          { return false, ErrUnsupported }
+func (*File) TryLockRange(off, n int64) (bool, error)        { return false, ErrUnsupported }
+func (*File) UnlockRange(off, n int64) error                 { return ErrUnsupported }
+func (*File) LockedIn(off, n int64) (at, l int64, err error) { return 0, 0, ErrUnsupported }
 func (*File) Close() error                                   { return nil }
 func (*File) Map(off int64, n int, w bool) (*Mapping, error) { return nil, ErrUnsupported }
 func (*File) MapWhole(int) (*Mapping, error)                 { return nil, ErrUnsupported }

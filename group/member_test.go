@@ -1,0 +1,217 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shmbus/shmbus/topic"
+)
+
+func TestMember_ReceivesInOrder(t *testing.T) {
+	o := domain(t)
+	m := member(t, o, workers, nil)
+	pub := publisher(t, o, 16)
+	publish(t, pub, 1, 2, 3)
+	for _, v := range []int{1, 2, 3} {
+		ack(t, receive(t, m, v, false))
+	}
+	nothing(t, m)
+}
+
+// Each sample goes to one member of each group, and to every subscriber.
+func TestGroups_EachSampleOnce(t *testing.T) {
+	o := domain(t)
+	const samples, members = 400, 3
+	sub, err := topic.NewSubscriber(t.Context(), participant(t, o), jobs, &topic.SubscriberOptions[int]{Lossless: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	var mu sync.Mutex
+	got := map[string][]int{}
+	var running sync.WaitGroup
+	receiving, stop := context.WithCancel(t.Context())
+	for _, group := range []string{"a", "b"} {
+		for i := range members {
+			m := member(t, o, group, &Options[int]{MaxOutstanding: 1 + i, MaxPending: 4 + 4*i})
+			running.Go(func() {
+				for {
+					d, err := m.Receive(receiving)
+					if err != nil {
+						return
+					}
+					v, err := d.Value()
+					if err != nil || d.Redelivered() {
+						t.Errorf("%d: %v, redelivered %v", v, err, d.Redelivered())
+					}
+					mu.Lock()
+					got[group] = append(got[group], v)
+					mu.Unlock()
+					if err := d.Ack(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	running.Go(func() {
+		for range 2 * samples {
+			s, err := sub.Receive(receiving)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			v, _ := s.Value()
+			s.Release()
+			mu.Lock()
+			got["all"] = append(got["all"], v)
+			mu.Unlock()
+		}
+	})
+	for i := range 2 {
+		pub := publisher(t, o, 16)
+		running.Go(func() {
+			for n := range samples {
+				publish(t, pub, i*samples+n)
+			}
+		})
+	}
+	eventually(t, "all received", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(got["a"]) >= 2*samples && len(got["b"]) >= 2*samples && len(got["all"]) >= 2*samples
+	})
+	time.Sleep(10 * pollInterval) // for what would come twice
+	stop()
+	running.Wait()
+	for receiver, values := range got {
+		slices.Sort(values)
+		for i, v := range values {
+			if v != i {
+				t.Fatalf("%s has %d in place of %d", receiver, v, i)
+			}
+		}
+	}
+}
+
+func TestMember_MaxOutstanding(t *testing.T) {
+	o := domain(t)
+	a := member(t, o, workers, &Options[int]{MaxOutstanding: 2})
+	b := member(t, o, workers, nil)
+	publish(t, publisher(t, o, 16), 1, 2, 3, 4)
+	d := receive(t, a, 1, false)
+	receive(t, a, 2, false)
+	nothing(t, a)
+	receive(t, b, 3, false)
+	ack(t, d)
+	ack(t, d) // does nothing
+	receive(t, a, 4, false)
+	nothing(t, a)
+}
+
+func TestDelivery_Return(t *testing.T) {
+	o := domain(t)
+	a, b := member(t, o, workers, nil), member(t, o, workers, nil)
+	publish(t, publisher(t, o, 16), 1)
+	d := receive(t, a, 1, false)
+	nothing(t, b)
+	if err := d.Return(); err != nil {
+		t.Fatal(err)
+	}
+	d2 := receive(t, b, 1, true)
+	if err := errors.Join(d.Return(), d.Ack()); err != nil { // both do nothing
+		t.Fatal(err)
+	}
+	if err := d2.Return(); err != nil {
+		t.Fatal(err)
+	}
+	d = receive(t, a, 1, true)
+	if err := d.Return(); err != nil { // and comes back when there is no other
+		t.Fatal(err)
+	}
+	b.Close()
+	ack(t, receive(t, a, 1, true))
+	nothing(t, a)
+}
+
+// What a member that leaves has not acknowledged goes to another, the rest does not.
+func TestMember_Close(t *testing.T) {
+	o := domain(t)
+	a, b := member(t, o, workers, &Options[int]{MaxOutstanding: 3}), member(t, o, workers, nil)
+	publish(t, publisher(t, o, 16), 1, 2, 3, 4)
+	d := receive(t, a, 1, false)
+	ack(t, receive(t, a, 2, false))
+	receive(t, a, 3, false)
+	waiting := make(chan error)
+	go func() {
+		receive(t, a, 4, false)
+		_, err := a.Receive(t.Context())
+		waiting <- err
+	}()
+	eventually(t, "outstanding", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.outstanding == 3 })
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waiting; !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	if err := d.Ack(); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	for _, v := range []int{1, 3, 4} {
+		ack(t, receive(t, b, v, true))
+	}
+	nothing(t, b)
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Publishers wait for members that keep MaxPending samples, or MaxPendingBytes, and go on when these are acknowledged.
+func TestMember_MaxPending(t *testing.T) {
+	for name, opts := range map[string]*Options[int]{"samples": {MaxPending: 3}, "bytes": {MaxPendingBytes: 1}} {
+		o := domain(t)
+		m := member(t, o, workers, opts)
+		pub := publisher(t, o, 2)
+		n := 0
+		for ; ; n++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			_, err := pub.Publish(ctx, n)
+			cancel()
+			if err != nil {
+				break
+			}
+		}
+		if most := 3 + 2; n > most || n < 2 {
+			t.Errorf("%s: %d samples were published", name, n)
+		}
+		for v := range n {
+			ack(t, receive(t, m, v, false))
+		}
+		publish(t, pub, n)
+		ack(t, receive(t, m, n, false))
+	}
+}
+
+func TestMember_AfterTheParticipantsClose(t *testing.T) {
+	o := domain(t)
+	p := participant(t, o)
+	a, err := Join[int](t.Context(), p, jobs, workers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := member(t, o, workers, nil)
+	publish(t, publisher(t, o, 2), 1)
+	receive(t, a, 1, false)
+	p.Close()
+	if _, err := a.Receive(t.Context()); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	ack(t, receive(t, b, 1, true))
+	a.Close()
+}
