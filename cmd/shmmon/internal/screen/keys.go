@@ -1,6 +1,10 @@
 package screen
 
-import "charm.land/bubbles/v2/key"
+import (
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+)
 
 // A keyMap holds every key of the screen. Update, the line of keys and the help all read it, so they cannot disagree.
 type keyMap struct {
@@ -18,7 +22,7 @@ func newKeyMap() keyMap {
 		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(show, what))
 	}
 	return keyMap{
-		Views:        bind("1…8", "view of that number", "1", "2", "3", "4", "5", "6", "7", "8"),
+		Views:        bind("1…9 0 -", "view of that key", strings.Split(viewKeys, "")...),
 		NextView:     bind("tab", "next view", "tab"),
 		PreviousView: bind("shift+tab", "previous view", "shift+tab"),
 		Up:           bind("↑/k", "up", "up", "k"),

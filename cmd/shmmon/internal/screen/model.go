@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
@@ -25,6 +26,7 @@ type Options struct {
 	Domain   string                                    // directory, shown in the head
 	Interval time.Duration                             // between scans; zero means a second
 	Messages message.Source                            // of the newest messages; nil: there are none to see
+	Services services.Source                           // of services, goals and parameters; nil: there are none to see
 	All      bool                                      // also topics of services and parameters
 	ASCII    bool                                      // no characters beyond ASCII
 	Wall     func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
@@ -76,7 +78,13 @@ type Model struct {
 	err           error // of the newest scan
 	paused        bool
 
-	roots  [8]page // by the key of their number
+	services   []services.Service
+	goals      []services.Goal
+	parameters []services.Parameter
+	read       services.Want // what of these was read
+	readErr    error
+
+	roots  [len(viewKeys)]page // by their keys
 	stack  []page
 	prompt *prompt // nil: nothing is typed
 	notice notice
@@ -110,10 +118,20 @@ func New(source watch.Source, opts *Options) *Model {
 		}
 	}
 	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: 3 * m.opts.Interval})
-	m.roots = [8]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m), newDetail("", true), newHelp()}
+	m.roots = [...]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m),
+		newDetail("", true), newHelp(), servicesPage(m), goalsPage(m, "Goals", ""), parametersPage(m)}
 	m.stack = []page{m.roots[0]}
 	return m
 }
+
+// viewKeys are the keys of the views, in their order.
+const viewKeys = "1234567890-"
+
+// Indices of views that others lead to.
+const (
+	viewDetail = 6
+	viewHelp   = 7
+)
 
 // page returns the page that is shown.
 func (m *Model) page() page { return m.stack[len(m.stack)-1] }

@@ -95,25 +95,54 @@ func (m *Model) exactly(lines []string, w, h int) []string {
 	return all
 }
 
+// A tab is the name of a view on the second line, with the cells that it takes.
+type tab struct {
+	text     string
+	from, to int
+}
+
 // tabs names the views, or the pages that led to the one that is shown.
 func (m *Model) tabs() string {
 	if len(m.stack) > 1 {
 		return m.breadcrumbs()
 	}
-	var full, short []string
-	for i, p := range m.roots {
-		name := fmt.Sprintf("%d %s", i+1, p.title())
-		if p == m.page() {
-			full, short = append(full, m.styles.Tab.Render(name)), append(short, m.styles.Tab.Render(name))
-			continue
+	var b strings.Builder
+	for i, t := range m.tabList() {
+		b.WriteString(strings.Repeat(" ", t.from-text.Width(ansi.Strip(b.String()))))
+		if m.roots[i] == m.page() {
+			b.WriteString(m.styles.Tab.Render(t.text))
+		} else {
+			b.WriteString(m.styles.Paint(theme.Faint, t.text))
 		}
-		full = append(full, m.styles.Paint(theme.Faint, name))
-		short = append(short, m.styles.Paint(theme.Faint, name[:1]))
 	}
-	if line := strings.Join(full, "  "); text.Width(line) <= m.width {
-		return line
+	return b.String()
+}
+
+// tabList places the views: in full, shortened, or by their keys alone but for the one that is shown.
+func (m *Model) tabList() []tab {
+	const full, shortest = 12, 3
+	for n := full; ; n-- {
+		gap := 2
+		if n < full {
+			gap = 1
+		}
+		var all []tab
+		at := 0
+		for i, p := range m.roots {
+			t := viewKeys[i : i+1]
+			switch name := p.title(); {
+			case p == m.page():
+				t += " " + name
+			case n >= shortest:
+				t += " " + name[:min(n, len(name))]
+			}
+			all = append(all, tab{t, at, at + len(t)})
+			at += len(t) + gap
+		}
+		if at-gap <= m.width || n < shortest {
+			return all
+		}
 	}
-	return strings.Join(short, " ")
 }
 
 func (m *Model) breadcrumbs() string {
@@ -136,11 +165,9 @@ func (m *Model) click(x, y int) tea.Cmd {
 	case y == 1 && len(m.stack) > 1:
 		m.back()
 	case y == 1:
-		line := ansi.Strip(m.tabs())
-		for i := range m.roots {
-			if at := strings.Index(line, fmt.Sprint(i+1)); x >= at && (i == 7 || x < strings.Index(line, fmt.Sprint(i+2))) {
+		for i, t := range m.tabList() {
+			if x >= t.from && x < t.to {
 				m.show(m.roots[i])
-				break
 			}
 		}
 	case y >= above && y < above+p.h && x < p.w:
