@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
@@ -23,15 +24,16 @@ import (
 
 // Options say what the screen shows and how. The zero value is right.
 type Options struct {
-	Domain   string                                    // directory, shown in the head
-	Interval time.Duration                             // between scans; zero means a second
-	Messages message.Source                            // of the newest messages; nil: there are none to see
-	Services services.Source                           // of services, goals and parameters; nil: there are none to see
-	All      bool                                      // also topics of services and parameters
-	ASCII    bool                                      // no characters beyond ASCII
-	Wall     func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
-	After    func(time.Duration, tea.Msg) tea.Cmd      // sends a message later; nil: tea.Tick does
-	Create   func(name string) (io.WriteCloser, error) // makes the file of a saved table, which must be new; nil: in the working directory
+	Domain    string                                    // directory, shown in the head
+	Interval  time.Duration                             // between scans; zero means a second
+	Messages  message.Source                            // of the newest messages; nil: there are none to see
+	Recorders recorders.Source                          // of the domain; nil: none is shown
+	Services  services.Source                           // of services, goals and parameters; nil: there are none to see
+	All       bool                                      // also topics of services and parameters
+	ASCII     bool                                      // no characters beyond ASCII
+	Wall      func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
+	After     func(time.Duration, tea.Msg) tea.Cmd      // sends a message later; nil: tea.Tick does
+	Create    func(name string) (io.WriteCloser, error) // makes the file of a saved table, which must be new; nil: in the working directory
 }
 
 // Run shows the screen on out until the user quits or ctx ends.
@@ -90,6 +92,8 @@ type Model struct {
 	notice notice
 	split  bool
 	live   live // the newest message
+
+	recorder recorderAsker
 }
 
 // A notice is a line about what the last key did, until the next key.

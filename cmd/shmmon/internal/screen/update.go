@@ -67,7 +67,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.take(msg)
 		m.scanning = false
 		m.ticks++
-		cmd = m.opts.After(m.opts.Interval, tickMsg{m.ticks})
+		cmd = tea.Batch(m.opts.After(m.opts.Interval, tickMsg{m.ticks}), m.recorder.ask(m))
+	case recordersMsg:
+		m.recorder.take(m, msg)
 	case feedMsg:
 		cmd = m.live.opened(m, msg)
 	case pollMsg:

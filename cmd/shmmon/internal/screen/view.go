@@ -18,8 +18,8 @@ const (
 	minHeight = 6
 )
 
-// above is the number of lines above the page: the health and the views.
-const above = 2
+// above is the number of lines above the page: the health, the views, and the recorder while one runs.
+func (m *Model) above() int { return 2 + len(m.recorderLines()) }
 
 // View implements tea.Model.
 func (m *Model) View() tea.View {
@@ -36,7 +36,7 @@ func (m *Model) content() string {
 	case m.width < minWidth || m.height < minHeight:
 		s = m.tooSmall()
 	default:
-		lines := append([]string{m.header(), m.tabs()}, m.body()...)
+		lines := append(append(append([]string{m.header()}, m.recorderLines()...), m.tabs()), m.body()...)
 		s = strings.Join(append(lines, m.foot()), "\n")
 	}
 	if m.opts.ASCII {
@@ -55,7 +55,7 @@ func (m *Model) tooSmall() string {
 
 // body is the page, with the newest message beside or below it if the screen is split.
 func (m *Model) body() []string {
-	w, h := m.width, m.height-above-1
+	w, h := m.width, m.height-m.above()-1
 	p, beside := m.pagePlace()
 	lines := m.exactly(m.page().lines(m, p.w, p.h), p.w, p.h)
 	switch {
@@ -76,7 +76,7 @@ type size struct{ w, h int }
 
 // pagePlace returns the size of the page, and whether the message is beside it or, on a narrow screen, below.
 func (m *Model) pagePlace() (p size, beside bool) {
-	p = size{m.width, m.height - above - 1}
+	p = size{m.width, m.height - m.above() - 1}
 	if _, own := m.page().(*detail); !m.split || own || p.h < 8 {
 		return p, false // the detail has the message anyway
 	}
@@ -160,11 +160,12 @@ func (m *Model) breadcrumbs() string {
 func (m *Model) click(x, y int) tea.Cmd {
 	m.notice = notice{}
 	p, _ := m.pagePlace()
+	above := m.above()
 	switch {
 	case m.width < minWidth || m.height < minHeight:
-	case y == 1 && len(m.stack) > 1:
+	case y == above-1 && len(m.stack) > 1:
 		m.back()
-	case y == 1:
+	case y == above-1:
 		for i, t := range m.tabList() {
 			if x >= t.from && x < t.to {
 				m.show(m.roots[i])
