@@ -52,7 +52,7 @@ func TestRecorder_Verdicts(t *testing.T) {
 	paused.State = record.RecordPaused
 	for want, r := range map[string]recorders.Recorder{
 		"● recorder keeping up  robot-2026-05-04.mcap (pid 4711)  1.25 GB  31.0 GB left":               recorder(record.KeepingUp),
-		"▲ recorder falling behind  robot-2026-05-04.mcap (pid 4711)":                                              recorder(record.FallingBehind),
+		"▲ recorder falling behind  robot-2026-05-04.mcap (pid 4711)":                                  recorder(record.FallingBehind),
 		"▲ recorder losing  robot-2026-05-04.mcap (pid 4711)  1.25 GB  31.0 GB left  12 messages lost": lossy,
 		"● recorder paused":                    paused,
 		"▲ recorder does not answer  a?b.mcap": {File: "/x/a\x1bb.mcap", Silent: true},
