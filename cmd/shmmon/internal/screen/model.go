@@ -14,6 +14,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
@@ -68,6 +69,7 @@ type Model struct {
 	memory    watch.Memory
 
 	width, height int
+	profile       colorprofile.Profile // colours that the terminal has
 	view          watch.View
 	inspection    watch.Inspection
 	connections   []watch.Connection

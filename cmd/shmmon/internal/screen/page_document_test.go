@@ -50,7 +50,7 @@ func TestMonitoringPage_ShowsTheGoldenScreens(t *testing.T) {
 		shown[strings.TrimSuffix(m[1], "-80x24")] = true
 		return "<!-- screen " + m[1] + m[2] + " -->\n```\n" + capture(t, m[1], m[2] != "") + "```\n"
 	})
-	for _, view := range []string{"topics", "connections", "processes", "graph", "memory", "log", "detail-endpoints", "detail-message", "services", "goals", "parameters", "recorder"} {
+	for _, view := range []string{"topics", "connections", "processes", "graph", "memory", "log", "detail-endpoints", "detail-message", "detail-image", "services", "goals", "parameters", "recorder"} {
 		if !shown[view] {
 			t.Errorf("%s is not shown", view)
 		}

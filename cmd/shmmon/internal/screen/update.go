@@ -59,6 +59,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+		m.live.picture = nil // it is made for the size
+	case tea.ColorProfileMsg:
+		m.profile = msg.Profile
 	case tickMsg:
 		if msg.number == m.ticks && !m.scanning {
 			cmd = m.scan()
