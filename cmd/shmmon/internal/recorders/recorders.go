@@ -61,23 +61,20 @@ func (d *Domain) Ask(ctx context.Context) (all []Recorder) {
 	if err != nil {
 		return nil // there is no domain, or the screen says why it cannot be read
 	}
-	known := make(map[string]answer)
-	var mu sync.Mutex
+	paths = paths[:min(len(paths), maxAsked)]
+	answers := make([]answer, len(paths))
 	var asked sync.WaitGroup
-	for _, path := range paths[:min(len(paths), maxAsked)] {
-		was := d.known[path]
-		if time.Now().Before(was.after) {
-			known[path] = was
-			continue
+	for i, path := range paths {
+		answers[i] = d.known[path]
+		if was := answers[i]; !time.Now().Before(was.after) {
+			asked.Go(func() { answers[i] = ask(ctx, path, was) })
 		}
-		asked.Go(func() {
-			a := ask(ctx, path, was)
-			mu.Lock()
-			defer mu.Unlock()
-			known[path] = a
-		})
 	}
 	asked.Wait()
+	known := make(map[string]answer)
+	for i, path := range paths {
+		known[path] = answers[i]
+	}
 	d.known = known
 	for _, a := range known {
 		if a.is {
