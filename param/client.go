@@ -85,33 +85,39 @@ func Open(ctx context.Context, p *topic.Participant, owner string) (*Client, err
 
 func ownersOf() map[registry.ID]*owner { return map[registry.ID]*owner{} }
 
-// take takes what a server has published. Another participant cannot speak for it.
+// take takes what a server has published.
 func (c *Client) take(s topic.Sample[announcement]) {
 	defer s.Release()
-	from := s.Participant()
-	if c.id == 0 && from.Unit != c.owner || s.Topic() != Prefix+from.ID.String() || len(s.Bytes()) > MaxSize {
-		return
-	}
-	a, err := s.Value()
-	if err != nil || checkName(a.Name) != nil {
-		return
-	}
-	v, err := fromWire(a.Value)
-	if err != nil {
+	i, ok := announced(s)
+	if !ok || c.id == 0 && i.Owner.Unit != c.owner {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := c.owners[from.ID]
+	o := c.owners[i.Owner.ID]
 	if o == nil {
-		o = &owner{participant: from, parameters: map[string]Info{}}
-		c.owners[from.ID] = o
+		o = &owner{participant: i.Owner, parameters: map[string]Info{}}
+		c.owners[i.Owner.ID] = o
 	}
-	if _, known := o.parameters[a.Name]; !known && len(o.parameters) >= MaxParameters {
+	if _, known := o.parameters[i.Name]; !known && len(o.parameters) >= MaxParameters {
 		return
 	}
-	o.parameters[strings.Clone(a.Name)] = Info{Name: a.Name, Description: a.Description, ReadOnly: a.ReadOnly, Value: v, Owner: from, Revision: a.Revision}
+	o.parameters[strings.Clone(i.Name)] = i
 	c.signal()
+}
+
+// announced returns the parameter in a sample. Another participant cannot speak for its owner.
+func announced(s topic.Sample[announcement]) (i Info, ok bool) {
+	from := s.Participant()
+	if s.Topic() != Prefix+from.ID.String() || len(s.Bytes()) > MaxSize {
+		return i, false
+	}
+	a, err := s.Value()
+	if err != nil || checkName(a.Name) != nil {
+		return i, false
+	}
+	v, err := fromWire(a.Value)
+	return Info{Name: a.Name, Description: a.Description, ReadOnly: a.ReadOnly, Value: v, Owner: from, Revision: a.Revision}, err == nil
 }
 
 // ended is called when a server is gone.

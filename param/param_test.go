@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -195,6 +196,40 @@ func TestListAndWatch(t *testing.T) {
 	}
 	if fmt.Sprint(got) != "[a=true b=0 b=1 b=2 c=new]" {
 		t.Fatal(got)
+	}
+}
+
+// What all participants have is found by one that only reads, and is the newest.
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	want := map[string]string{}
+	for _, unit := range []string{"arm", "leg"} {
+		p := join(t, dir, unit)
+		s := serve(t, p)
+		speed := declare(t, s, "speed", 1.5, nil)
+		declare(t, s, "joints", []int64{1, 2}, nil)
+		if err := speed.Set(t.Context(), 2.5); err != nil {
+			t.Fatal(err)
+		}
+		want[p.ID().String()+" speed"], want[p.ID().String()+" joints"] = "2.5", "[1,2]"
+	}
+	reader, err := topic.Join(&topic.Options{Dir: dir, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	got := map[string]string{}
+	for i, err := range param.Find(t.Context(), reader) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[i.Owner.ID.String()+" "+i.Name] = i.Value.String()
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, not %v", got, want)
+	}
+	for range param.Find(t.Context(), reader) {
+		break
 	}
 }
 

@@ -20,8 +20,18 @@ func (rec *Recorder) Commands() []control.Command {
 			},
 		}
 	}
-	status := command("status", "Show what the recorder does.", nil)
-	status.Run = func(context.Context, []string) (any, error) { return rec.Status(), nil }
+	status := command("status", "Show what the recorder does; with summary without topics.", nil)
+	status.Arguments = "[summary]"
+	status.Run = func(_ context.Context, arguments []string) (any, error) {
+		s := rec.Status()
+		switch {
+		case len(arguments) == 1 && arguments[0] == "summary":
+			s.Topics = nil
+		case len(arguments) > 0:
+			return nil, errors.New("status takes no argument but summary")
+		}
+		return s, nil
+	}
 	return []control.Command{
 		status,
 		command("pause", "Record nothing until resume.", rec.Pause),

@@ -15,6 +15,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/command"
 	"github.com/shmbus/shmbus/messages/slogtopic"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -75,6 +76,44 @@ func (l *logReader) await(kind, part string) logLine {
 			}
 		case <-deadline:
 			l.t.Fatalf("no %s of %q in %+v", kind, part, seen)
+		}
+	}
+}
+
+// What belongs to services and parameters is no news, unless it is asked for. A message of an application after it ends the wait.
+func TestLog_ServicesAreLeftOut(t *testing.T) {
+	dir := domains(t)
+	join := func(unit string) *topic.Participant {
+		p, err := topic.Join(&topic.Options{Dir: dir, Unit: unit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := join("planner")
+	defer p.Close()
+	l, all := startLog(t, "--dir", dir), startLog(t, "--all", "--dir", dir)
+	for len(l.lines) == 0 || len(all.lines) == 0 { // they run when they tell of a process
+		if err := join("probe").Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := service.NewServer(t.Context(), p, "plan", func(context.Context, *service.Call[int, int]) (int, error) { return 0, nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := topic.NewPublisher[int](t.Context(), p, "after", nil); err != nil {
+		t.Fatal(err)
+	}
+	all.await("added", "$service/plan/server")
+	for {
+		line := <-l.lines
+		if strings.Contains(line.Topic, "$") {
+			t.Errorf("%+v", line)
+		}
+		if line.Topic == "after" || line.Kind == "" {
+			break
 		}
 	}
 }

@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 }
 
 // domains returns a directory of domains of the test's own, on a file system that holds shared memory.
-func domains(t *testing.T) string {
+func domains(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // A terminal is a pseudo-terminal of 80x24 with the live table on it.
 type terminal struct {
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context
 	keys     *os.File // what is typed
 	screen   *os.File // the side of the program
@@ -26,14 +26,14 @@ type terminal struct {
 	settings syscall.Termios // before the program
 }
 
-func ioctl[T any](t *testing.T, f *os.File, request uintptr, arg *T) {
+func ioctl[T any](t testing.TB, f *os.File, request uintptr, arg *T) {
 	t.Helper()
 	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), request, uintptr(unsafe.Pointer(arg))); errno != 0 {
 		t.Fatal(errno)
 	}
 }
 
-func openTerminal(ctx context.Context, t *testing.T, dir string) *terminal {
+func openTerminal(ctx context.Context, t testing.TB, dir string, more ...string) *terminal {
 	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -50,7 +50,7 @@ func openTerminal(ctx context.Context, t *testing.T, dir string) *terminal {
 	t.Cleanup(func() { screen.Close() })
 	ioctl(t, screen, syscall.TIOCSWINSZ, &[4]uint16{24, 80})
 
-	p := &terminal{t: t, ctx: ctx, keys: keys, screen: screen, output: make(chan string, 1000), cmd: exec.CommandContext(ctx, os.Args[0], "--dir", dir)}
+	p := &terminal{t: t, ctx: ctx, keys: keys, screen: screen, output: make(chan string, 1000), cmd: exec.CommandContext(ctx, os.Args[0], append([]string{"--dir", dir}, more...)...)}
 	ioctl(t, screen, syscall.TCGETS, &p.settings)
 	p.cmd.Env = append(os.Environ(), "SHMMON_TEST_TABLE=1", "GORACE=atexit_sleep_ms=0", "TERM=screen") // a terminal that gets no queries, because the test does not answer
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = screen, screen, screen

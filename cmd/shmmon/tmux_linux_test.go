@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/service/goal"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // A window is a tmux server of the test's own with one window, in which a shell runs.
@@ -98,7 +101,7 @@ func TestScreen_KeysInATerminal(t *testing.T) {
 	}
 	w.tmux("resize-window", "-x", "40", "-y", "12")
 	w.press("1")
-	w.waitFor("1 Topics 2 3 4 5 6 7 8")
+	w.waitFor("1 Topics 2 3 4 5 6 7 8 9 0 -")
 	w.tmux("resize-window", "-x", "30", "-y", "5")
 	w.waitFor("too small")
 	w.tmux("resize-window", "-x", "100", "-y", "30")
@@ -111,6 +114,53 @@ func TestScreen_KeysInATerminal(t *testing.T) {
 	w.waitForPrompt()
 	w.press("echo it ended with $?", "Enter")
 	w.waitFor("it ended with 0")
+}
+
+// Services, goals and parameters of live processes are in views of their own, and a goal that is cancelled shows so.
+func TestScreen_ServicesInATerminal(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	dir := domains(t)
+	t.Setenv("SHMBUS_DIR", dir)
+	ended := make(chan error, 1)
+	robot, stop := context.WithCancel(ctx)
+	go func() { ended <- runRobot(robot) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	w := openWindow(ctx, t, "130", "30")
+	w.press("SHMMON_TEST_TABLE=1 "+os.Args[0]+" --dir "+dir+" --interval 200ms", "Enter")
+	w.waitFor("robot/ready")
+	w.press("9")
+	w.waitFor("robot/greet", "stream", "robot/move", "main.angle")
+	w.press("-")
+	w.waitFor("arm/speed", "0.5", "degrees per second", "marvin")
+	w.press("0")
+	w.waitFor("no goals")
+	operator, err := topic.Join(&topic.Options{Unit: "operator"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	client, err := goal.NewClient[move, angle, angle](ctx, operator, "robot/move", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	h, err := client.Start(ctx, move{180})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.waitFor("robot/move", "running", "operator")
+	if err := h.Cancel(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.waitFor("robot/move", "cancelled")
+	w.press("q")
+	w.waitForPrompt()
 }
 
 // With NO_COLOR nothing has a colour, and without it what is wrong has one of the sixteen. A locale without UTF-8 gets ASCII.

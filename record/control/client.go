@@ -105,9 +105,12 @@ const maxSockets = 1024
 // List connects to all servers of the domain in the directory dir, by process id. Servers that do not answer before ctx ends and those
 // of other users are left out. It removes the sockets of participants that are dead. The caller closes the clients.
 func List(ctx context.Context, dir string) ([]*Client, error) {
-	paths, err := sockets(dir)
+	paths, dead, err := sockets(dir)
 	if err != nil {
 		return nil, err
+	}
+	for _, path := range dead {
+		os.Remove(path) // of another user: it stays
 	}
 	var mu sync.Mutex
 	var clients []*Client
@@ -133,14 +136,20 @@ func List(ctx context.Context, dir string) ([]*Client, error) {
 	return clients, nil
 }
 
-// sockets returns the paths of the sockets of live participants.
-func sockets(dir string) (paths []string, err error) {
+// Sockets returns the paths of the sockets of live participants in the directory of a domain, for Dial. It changes nothing.
+func Sockets(dir string) ([]string, error) {
+	paths, _, err := sockets(dir)
+	return paths, err
+}
+
+// sockets returns the paths of the sockets of live and of dead participants.
+func sockets(dir string) (paths, dead []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the control sockets: %w", err)
+		return nil, nil, fmt.Errorf("list the control sockets: %w", err)
 	}
 	for _, e := range entries {
 		id, ok := ownerOf(e.Name())
@@ -148,11 +157,11 @@ func sockets(dir string) (paths []string, err error) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		if dead, err := registry.IsDead(dir, id); err == nil && dead {
-			os.Remove(path) // of another user: it stays
+		if is, err := registry.IsDead(dir, id); err == nil && is {
+			dead = append(dead, path)
 			continue
 		}
 		paths = append(paths, path)
 	}
-	return paths, nil
+	return paths, dead, nil
 }

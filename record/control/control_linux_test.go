@@ -247,6 +247,12 @@ func TestKilled(t *testing.T) {
 	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if paths, err := Sockets(p.Dir()); len(paths) != 0 || err != nil {
+		t.Errorf("%v, %v", paths, err)
+	}
+	if all, err := filepath.Glob(filepath.Join(p.Dir(), "*"+marker+"*")); len(all) != 2 || err != nil {
+		t.Errorf("Sockets changed the directory: %v, %v", all, err)
+	}
 	if n := len(list(t, p.Dir())); n != 0 {
 		t.Errorf("%d servers", n)
 	}

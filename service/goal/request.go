@@ -64,23 +64,32 @@ type requestDecoder[G any] struct{ values serde.Decoder[G] }
 // Decode decodes a copy, because a goal outlives its request.
 func (d requestDecoder[G]) Decode(src []byte, r *request[G]) error {
 	*r = request[G]{}
-	if len(src) < requestHeader {
-		return badRequest(fmt.Errorf("it has %d bytes, the header alone has %d", len(src), requestHeader))
+	id, op, value, err := parseRequest(src)
+	if err != nil {
+		return err
 	}
-	src = bytes.Clone(src)
-	id, op, value := ID(src[reqOffID:]), operation(src[reqOffOperation]), src[requestHeader:]
-	switch {
-	case op < opStart || op > opTaken:
-		return badRequest(fmt.Errorf("its operation is %d, must be %d to %d", op, opStart, opTaken))
-	case op != opStart && len(value) > 0:
-		return badRequest(errors.New("only a goal that starts has a value"))
-	case op == opStart:
-		if err := d.values.Decode(value, &r.value); err != nil {
+	if op == opStart {
+		if err := d.values.Decode(bytes.Clone(value), &r.value); err != nil {
 			return err
 		}
 	}
 	r.id, r.op = id, op
 	return nil
+}
+
+// parseRequest reads a request. The value is in place.
+func parseRequest(src []byte) (id ID, op operation, value []byte, err error) {
+	if len(src) < requestHeader {
+		return id, 0, nil, badRequest(fmt.Errorf("it has %d bytes, the header alone has %d", len(src), requestHeader))
+	}
+	id, op, value = ID(src[reqOffID:]), operation(src[reqOffOperation]), src[requestHeader:]
+	switch {
+	case op < opStart || op > opTaken:
+		return id, op, nil, badRequest(fmt.Errorf("its operation is %d, must be %d to %d", op, opStart, opTaken))
+	case op != opStart && len(value) > 0:
+		return id, op, nil, badRequest(errors.New("only a goal that starts has a value"))
+	}
+	return id, op, value, nil
 }
 
 func badRequest(err error) error { return &serde.DecodeError{Encoding: "goal", Err: err} }

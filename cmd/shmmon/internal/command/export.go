@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/metrics"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/rules"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
 
@@ -24,6 +26,7 @@ type exportOptions struct {
 	duration time.Duration
 	rules    string
 	once     bool
+	all      bool
 }
 
 func (a *app) export() *cobra.Command {
@@ -56,14 +59,16 @@ Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot
 					return err
 				}
 			}
-			source, _, err := a.open()
+			source, dir, err := a.open()
 			if err != nil {
 				return err
 			}
 			defer source.Close()
-			s := &scraper{source: source, tracker: watch.NewTracker(nil), monitor: rules.NewMonitor(r), exporter: metrics.New()}
+			reader := services.Open(dir)
+			defer reader.Close()
+			s := &scraper{source: source, services: reader, all: o.all, tracker: watch.NewTracker(nil), monitor: rules.NewMonitor(r), exporter: metrics.New()}
 			if o.once {
-				if err := s.scan(); err != nil {
+				if err := s.scan(cmd.Context()); err != nil {
 					return err
 				}
 				_, err := a.Stdout.Write(s.exporter.Text())
@@ -77,6 +82,7 @@ Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot
 	fl.DurationVar(&o.interval, "interval", time.Second, "time between two scans of the domain")
 	fl.DurationVar(&o.duration, "duration", 0, "serve for this long; 0 is until interrupted")
 	fl.StringVar(&o.rules, "rules", "", "file of rules for shmbus_alerts, instead of the default ones")
+	allFlag(cmd, &o.all)
 	fl.BoolVar(&o.once, "once", false, "print the metrics and end")
 	_ = cmd.MarkFlagFilename("rules") // fails only for a flag that does not exist
 	return cmd
@@ -85,12 +91,14 @@ Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot
 // A scraper makes metrics of a domain.
 type scraper struct {
 	source   *watch.Domain
+	services services.Source
+	all      bool // also topics of services and parameters
 	tracker  *watch.Tracker
 	monitor  *rules.Monitor
 	exporter *metrics.Exporter
 }
 
-func (s *scraper) scan() error {
+func (s *scraper) scan(ctx context.Context) error {
 	snapshot, err := s.source.Snapshot()
 	if err != nil {
 		s.exporter.Fail()
@@ -98,7 +106,18 @@ func (s *scraper) scan() error {
 	}
 	v := s.tracker.Add(snapshot)
 	alerts, _ := s.monitor.Add(v)
-	s.exporter.Add(v, time.Now(), alerts)
+	scan := metrics.Scan{View: v, Now: time.Now(), Alerts: alerts}
+	if slices.ContainsFunc(v.Topics, func(t watch.Topic) bool { return watch.Internal(t.Name) }) {
+		reading, err := s.services.Read(ctx, services.WantServices)
+		if err != nil { // the figures of topics are worth having without those of services
+			scan.View.Problems = append(slices.Clone(v.Problems), err)
+		}
+		scan.Services, scan.Figures = reading.Services(v, "**"), reading.Figures
+	}
+	if !s.all {
+		scan.View = scan.View.ForApplications()
+	}
+	s.exporter.Add(scan)
 	return nil
 }
 
@@ -106,7 +125,7 @@ func (s *scraper) scan() error {
 func (s *scraper) run(ctx context.Context, interval time.Duration, failed func(error)) {
 	var said string
 	for {
-		err := s.scan()
+		err := s.scan(ctx)
 		if err != nil && err.Error() != said {
 			failed(err)
 		}
@@ -146,7 +165,7 @@ func (a *app) serve(cmd *cobra.Command, s *scraper, o exportOptions) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	if err := s.scan(); err != nil { // the first failure is an error of the command
+	if err := s.scan(cmd.Context()); err != nil { // the first failure is an error of the command
 		l.Close()
 		return err
 	}

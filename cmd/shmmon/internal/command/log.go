@@ -63,6 +63,7 @@ type logOptions struct {
 	history  int
 	level    string
 	kinds    []string
+	all      bool
 }
 
 func (a *app) log() *cobra.Command {
@@ -107,6 +108,7 @@ what a program logs faster than this prints is missed and counted.`,
 	fl.DurationVar(&o.interval, "interval", time.Second, "time between two scans for losses, mismatches and stopped processes")
 	fl.IntVar(&o.history, "history", 0, "begin with up to so many earlier entries of each program's log")
 	fl.StringVar(&o.level, "level", "debug", "least level of what programs log: "+strings.Join(levels(), ", "))
+	allFlag(cmd, &o.all)
 	fl.StringSliceVar(&o.kinds, "kind", nil, "print only these kinds: "+strings.Join(kinds(), ", "))
 	for flag, values := range map[string][]string{"level": levels(), "kind": kinds()} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
@@ -217,7 +219,11 @@ func (g *gatherer) scan(ctx context.Context, source watch.Source, interval time.
 			g.fail(err)
 			return
 		}
-		news, _ := log.Add(tracker, tracker.Add(s))
+		v := tracker.Add(s)
+		if !g.options.all {
+			v = v.ForApplications()
+		}
+		news, _ := log.Add(tracker, v)
 		for _, e := range news {
 			if slices.Contains(scannedKinds(), e.Kind) {
 				g.add(ctx, logEntry{Time: time.Now(), Kind: string(e.Kind), Topic: e.Topic, Unit: e.Unit, PID: e.PID, Text: e.Text})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,7 +67,7 @@ func (g *gatherer) events(ctx context.Context) {
 	reading := make(map[string]bool)
 	for e := range g.self.Events(ctx) {
 		entry, news := g.entryOf(e)
-		if news {
+		if news && (g.options.all || !internalEndpoint(e.Endpoint)) {
 			g.add(ctx, entry)
 		}
 		if e.Kind == topic.Added && e.Endpoint.Kind == registry.KindPublisher && isLog(e.Endpoint) && !reading[e.Endpoint.Topic] && len(reading) < maxLogTopics {
@@ -78,6 +79,12 @@ func (g *gatherer) events(ctx context.Context) {
 			g.all.Go(func() { g.read(ctx, name, history) })
 		}
 	}
+}
+
+// internalEndpoint reports whether an endpoint is one of services or parameters.
+func internalEndpoint(e registry.Endpoint) bool {
+	applications := func(name string) bool { return !watch.Internal(name) }
+	return watch.Internal(e.Topic) || len(e.Patterns) > 0 && !slices.ContainsFunc(e.Patterns, applications)
 }
 
 // entryOf makes an entry of an event, unless it tells what was there before.

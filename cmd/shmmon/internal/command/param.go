@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,71 +55,6 @@ Only set joins the domain.`,
 	return cmd
 }
 
-func (a *app) paramList() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:               "list [OWNER]",
-		Short:             "List the parameters of one process or of all",
-		Example:           "  shmmon param list\n  shmmon param list robot --json",
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: a.completeOwner,
-	}
-	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
-		v, dir, err := a.snapshot()
-		if err != nil {
-			return err
-		}
-		owners := args
-		if len(args) == 0 {
-			for _, t := range v.Topics {
-				if id, ok := strings.CutPrefix(t.Name, param.Prefix); ok && len(t.Publishers) > 0 {
-					owners = append(owners, id)
-				}
-			}
-		} else if v.Missing {
-			return fmt.Errorf("no process %q in %s%s", args[0], dir, whether(dir))
-		}
-		reports := []parameterReport{}
-		for _, owner := range owners {
-			list, err := a.parametersOf(cmd.Context(), owner)
-			if len(args) == 0 && errors.Is(err, param.ErrNoOwner) {
-				continue // it left meanwhile
-			}
-			if err != nil {
-				return err
-			}
-			for _, i := range list {
-				reports = append(reports, reportParameter(i))
-			}
-		}
-		return a.printParameters(dir, reports)
-	})
-}
-
-func (a *app) printParameters(dir string, reports []parameterReport) error {
-	return a.print(table(struct {
-		Domain     string            `json:"domain"`
-		Parameters []parameterReport `json:"parameters"`
-	}{dir, reports}, reports, func(w io.Writer) error {
-		if len(reports) == 0 {
-			fmt.Fprintf(a.Stderr, "no parameters in %s%s\n", dir, whether(dir))
-			return nil
-		}
-		g := cli.NewGrid("UNIT", ">PID", "NAME", "TYPE", "VALUE", "DESCRIPTION")
-		for _, r := range reports {
-			kind := r.Type
-			if r.ReadOnly {
-				kind += ", read only"
-			}
-			shown := r.shown
-			if len(shown) > shortText {
-				shown = abbreviate(shown, shortText)
-			}
-			g.Add(r.Unit, strconv.Itoa(r.PID), r.Name, kind, shown, r.Description)
-		}
-		return g.Print(w)
-	}))
-}
-
 // openParameters opens the parameters of a process without taking part in the domain. The caller calls done.
 func (a *app) openParameters(ctx context.Context, owner string) (c *param.Client, done func(), err error) {
 	self, err := a.observer()
@@ -131,15 +65,6 @@ func (a *app) openParameters(ctx context.Context, owner string) (c *param.Client
 		return nil, nil, errors.Join(err, self.Close())
 	}
 	return c, func() { c.Close(); self.Close() }, nil
-}
-
-func (a *app) parametersOf(ctx context.Context, owner string) ([]param.Info, error) {
-	c, done, err := a.openParameters(ctx, owner)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return c.List()
 }
 
 func (a *app) paramGet() *cobra.Command {

@@ -15,7 +15,9 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/serde/dynamic"
@@ -81,9 +83,10 @@ func (a *app) live(ctx context.Context, interval time.Duration, all bool) error 
 		return err
 	}
 	defer source.Close()
-	c := source.Clock()
+	c, reader := source.Clock(), services.Open(dir)
+	defer reader.Close()
 	return screen.Run(ctx, source, a.Screen, &screen.Options{
-		Domain: dir, Interval: interval, All: all, Messages: message.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
+		Domain: dir, Interval: interval, All: all, Messages: message.Domain{Dir: dir}, Services: reader, Recorders: &recorders.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
 		Wall: func(stamp int64) time.Time {
 			now := c.Read() // each time: the wall clock may be set while the screen is open
 			return time.Unix(0, now.Wall+stamp-now.Stamp)

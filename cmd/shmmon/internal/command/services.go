@@ -3,10 +3,9 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +14,9 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
-	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
-	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -78,7 +75,7 @@ the domain.`,
 		}
 		reports := []serviceReport{}
 		if !v.Missing {
-			if reports, err = a.findServices(cmd.Context(), v, pattern); err != nil {
+			if reports, err = findServices(cmd.Context(), dir, v, pattern); err != nil {
 				return err
 			}
 		}
@@ -121,134 +118,32 @@ func (a *app) observer() (*topic.Participant, error) {
 }
 
 // findServices returns the services that a pattern stands for, by name.
-func (a *app) findServices(ctx context.Context, v watch.View, pattern string) ([]serviceReport, error) {
-	self, err := a.observer()
-	if err != nil {
+func findServices(ctx context.Context, dir string, v watch.View, pattern string) ([]serviceReport, error) {
+	r := services.Open(dir)
+	reading, err := r.Read(ctx, services.WantServices)
+	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, err
-	}
-	defer self.Close()
-	servers, err := service.Find(ctx, self, pattern)
-	if err != nil {
-		return nil, err
-	}
-	figures, err := figuresOf(ctx, self, pattern)
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[string]*serviceReport)
-	for _, s := range servers {
-		r := all[s.Name]
-		if r == nil {
-			r = describeService(s.Description)
-			r.addTraffic(v)
-			r.addFigures(figures[s.Name])
-			all[s.Name] = r
-		}
-		r.Servers++
-		r.ServerList = append(r.ServerList, serverReport{s.Server.ID.String(), reportIdentity(s.Server), s.Server.Unit, s.Server.Executable, s.Concurrency, s.MaxCalls})
 	}
 	reports := []serviceReport{}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		reports = append(reports, *all[name])
+	for _, s := range reading.Services(v, pattern) {
+		reports = append(reports, reportService(s))
 	}
 	return reports, nil
 }
 
-// figuresOf returns the newest figures of each server, by the names of the services.
-func figuresOf(ctx context.Context, self *topic.Participant, pattern string) (map[string][]service.Figures, error) {
-	sub, err := topic.NewSubscriber(ctx, self, service.Prefix+pattern+"/figures", &topic.SubscriberOptions[service.Figures]{Codec: service.FiguresCodec()})
-	if err != nil {
-		return nil, err
+func reportService(s services.Service) serviceReport {
+	r := serviceReport{
+		Service: s.Name, Kind: s.Kind, RequestType: s.Request.Name, RequestEncoding: s.Request.Encoding, ResponseType: s.Response.Name, ResponseEncoding: s.Response.Encoding,
+		FeedbackType: s.Feedback.Name, FeedbackEncoding: s.Feedback.Encoding, Servers: len(s.Servers), Clients: s.Clients, Rate: round(s.Rate),
+		Calls: s.Calls, Failed: s.Failed, Refused: s.Refused, Queue: s.Queue,
 	}
-	defer sub.Close()
-	newest := make(map[topic.PublisherID]service.Figures)
-	names := make(map[topic.PublisherID]string)
-	for {
-		s, ok, err := sub.TryReceive()
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			break
-		}
-		if f, err := s.Value(); err == nil {
-			newest[s.Publisher()] = f
-			names[s.Publisher()], _, _ = service.ServiceOf(s.Topic())
-		}
-		s.Release()
+	if p := s.P50(); p >= 0 {
+		r.P50, r.P99 = known(int64(p)), known(int64(s.P99()))
 	}
-	figures := make(map[string][]service.Figures)
-	for id, f := range newest {
-		figures[names[id]] = append(figures[names[id]], f)
+	for _, one := range s.Servers {
+		r.ServerList = append(r.ServerList, serverReport{one.Server.ID.String(), reportIdentity(one.Server), one.Server.Unit, one.Server.Executable, one.Concurrency, one.MaxCalls})
 	}
-	return figures, nil
-}
-
-// describeService returns the report of a service without figures.
-func describeService(d service.Description) *serviceReport {
-	r := &serviceReport{Service: d.Name, Kind: "call"}
-	var feedback serde.Type
-	if d.Stream {
-		r.Kind = "stream"
-	}
-	if t, ok := goal.TypesOf(d); ok {
-		r.Kind, d.Request, feedback, d.Response = "goal", t.Goal, t.Feedback, t.Result
-	}
-	r.RequestType, r.RequestEncoding = d.Request.Name, d.Request.Encoding
-	r.ResponseType, r.ResponseEncoding = d.Response.Name, d.Response.Encoding
-	r.FeedbackType, r.FeedbackEncoding = feedback.Name, feedback.Encoding
 	return r
-}
-
-// addTraffic adds what the rings of requests show.
-func (r *serviceReport) addTraffic(v watch.View) {
-	servers := make(map[registry.EndpointID]uint64)
-	for _, t := range v.Topics {
-		name, role, _ := service.ServiceOf(t.Name)
-		if name != r.Service || role != "request" {
-			continue
-		}
-		r.Clients += len(t.Publishers)
-		r.Rate += t.Rate
-		for _, s := range t.Subscribers {
-			if !s.Endpoint.AnyType { // the server
-				servers[s.Endpoint.ID] = s.Stats.Lag
-			}
-		}
-	}
-	for _, lag := range servers {
-		r.Queue += lag
-	}
-	r.Rate = round(r.Rate)
-}
-
-// addFigures adds what servers count.
-func (r *serviceReport) addFigures(all []service.Figures) {
-	var took [len(service.Figures{}.Took)]uint64
-	for _, f := range all {
-		r.Calls, r.Failed, r.Refused = r.Calls+f.Calls, r.Failed+f.Failed, r.Refused+f.Refused
-		for i, n := range f.Took {
-			took[i] += n
-		}
-	}
-	r.P50, r.P99 = tookAtMost(took[:], 0.5), tookAtMost(took[:], 0.99)
-}
-
-// tookAtMost returns the time in nanoseconds that a part of the handlers stayed below, nil if none was measured.
-func tookAtMost(took []uint64, part float64) *int64 {
-	var all, below float64
-	for _, n := range took {
-		all += float64(n)
-	}
-	if all == 0 {
-		return nil
-	}
-	for i, n := range took {
-		if below += float64(n); below >= part*all {
-			return known(int64(time.Microsecond) << i)
-		}
-	}
-	return nil
 }
 
 // completeService offers the names of the services there are.

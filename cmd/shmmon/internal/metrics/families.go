@@ -21,11 +21,12 @@ func up(v float64) *family {
 func patterns(e registry.Endpoint) string { return strings.Join(e.Patterns, ",") }
 
 // families returns all metrics.
-func (e *Exporter) families(v watch.View, now time.Time, alerts []rules.Alert) []*family {
+func (e *Exporter) families(s Scan) []*family {
 	all := []*family{up(1)}
-	all = append(all, ofDomain(v, alerts)...)
-	all = append(all, e.ofTopics(v, now)...)
+	all = append(all, ofDomain(s.View, s.Alerts)...)
+	all = append(all, e.ofTopics(s.View, s.Now)...)
 	all = append(all, e.ofReaders()...)
+	all = append(all, e.ofServices()...)
 	dropped := gauge("shmbus_dropped_series", "Series that are left out, because there are too many or two have the same labels.")
 	n := 0
 	for _, f := range all {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/rules"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
 )
@@ -24,12 +25,14 @@ type Exporter struct {
 	subscriptions map[registry.EndpointID]*counted
 	topics        map[string]*topicTotals
 	readers       map[readerLabels]*readerTotals
+	servers       map[registry.EndpointID]*counted // by the publishers of their figures
+	services      map[string]*serviceTotals
 	text          []byte
 }
 
 // New returns an Exporter that has seen nothing.
 func New() *Exporter {
-	e := &Exporter{publishers: make(map[registry.EndpointID]*counted), subscriptions: make(map[registry.EndpointID]*counted)}
+	e := &Exporter{publishers: make(map[registry.EndpointID]*counted), subscriptions: make(map[registry.EndpointID]*counted), servers: make(map[registry.EndpointID]*counted)}
 	e.Fail()
 	return e
 }
@@ -84,10 +87,20 @@ type readerTotals struct {
 	p50, p99                    int64 // ns; -1: not measured
 }
 
-// Add makes metrics of a view, which must not be older than the one before, and of the alerts about it. now is the wall-clock time of the view.
-func (e *Exporter) Add(v watch.View, now time.Time, alerts []rules.Alert) {
+// A Scan is what metrics are made of.
+type Scan struct {
+	View     watch.View
+	Now      time.Time // wall-clock time of the view
+	Alerts   []rules.Alert
+	Services []services.Service
+	Figures  map[registry.EndpointID]services.Figures // of the servers, as in a services.Reading
+}
+
+// Add makes metrics of a scan, which must not be older than the one before.
+func (e *Exporter) Add(s Scan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	v := s.View
 	topics, readers := make(map[string]*topicTotals), make(map[readerLabels]*readerTotals)
 	seen := make(map[registry.EndpointID]bool) // a subscription may be to many topics
 	for _, t := range v.Topics {
@@ -114,7 +127,8 @@ func (e *Exporter) Add(v watch.View, now time.Time, alerts []rules.Alert) {
 	forgetOld(e.publishers, v.At)
 	forgetOld(e.subscriptions, v.At)
 	e.topics, e.readers = topics, readers
-	e.text = render(e.families(v, now, alerts))
+	e.addServices(s)
+	e.text = render(e.families(s))
 }
 
 func (e *Exporter) addReader(readers map[readerLabels]*readerTotals, s watch.Subscriber, at int64) {

@@ -38,8 +38,8 @@ func topicOf(name string, pubs []watch.Publisher, subs ...watch.Subscriber) watc
 }
 
 func exported(e *Exporter, at int64, alerts []rules.Alert, topics ...watch.Topic) map[string]float64 {
-	e.Add(watch.View{At: at, Topics: topics, Space: shm.Space{Size: 1 << 30, Available: 1 << 29},
-		Participants: []registry.Participant{{Alive: true, State: registry.StateRunning}, {}}}, time.Unix(1700000000, 0), alerts)
+	e.Add(Scan{Now: time.Unix(1700000000, 0), Alerts: alerts, View: watch.View{At: at, Topics: topics, Space: shm.Space{Size: 1 << 30, Available: 1 << 29},
+		Participants: []registry.Participant{{Alive: true, State: registry.StateRunning}, {}}}})
 	return parse(string(e.Text()))
 }
 

@@ -52,7 +52,10 @@ func commands() []command {
 		{"memory", "", "shared memory", view(4)},
 		{"log", "", "what happened", view(5)},
 		{"detail", "[TOPIC]", "one topic", (*Model).openDetail},
-		{"help", "", "keys, commands, columns", view(7)},
+		{"help", "", "keys, commands, columns", view(viewHelp)},
+		{"services", "", "services with their calls", view(8)},
+		{"goals", "", "goals and their states", view(9)},
+		{"parameters", "", "parameters of processes", view(10)},
 		{"sort", "COLUMN", "sort by any column, shown or not", onTable(func(m *Model, t tabular, arg string) error {
 			i, err := columnOf(t, arg)
 			if err == nil {
@@ -163,7 +166,7 @@ func columnOf(t tabular, head string) (int, error) {
 
 func (m *Model) openDetail(name string) (tea.Cmd, error) {
 	if name == "" {
-		m.show(m.roots[6])
+		m.show(m.roots[viewDetail])
 		return nil, nil
 	}
 	if _, ok := m.view.Find(name); !ok {

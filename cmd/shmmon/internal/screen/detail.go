@@ -19,7 +19,11 @@ const (
 	partEndpoints = iota
 	partMessage
 	partHex
+	partImage
 )
+
+// partNames are the names of the parts with their keys.
+func partNames() []string { return []string{"e endpoints", "m message", "x hex", "i image"} }
 
 // A detail is the page of one topic: its figures, and one of its parts below.
 type detail struct {
@@ -49,7 +53,7 @@ func (d *detail) Filter() table.Filter     { return d.fields.Filter() }
 func (d *detail) SetFilter(f table.Filter) { d.fields.SetFilter(f) }
 func (d *detail) Count() (int, int)        { return d.fields.Count() }
 func (d *detail) hints(k *keyMap) []key.Binding {
-	return []key.Binding{k.Back, k.Endpoints, k.Message, k.Hex, k.Freeze, k.Diff, k.Copy, k.Filter, k.Help, k.Quit}
+	return []key.Binding{k.Back, k.Endpoints, k.Message, k.Hex, k.Image, k.Freeze, k.Diff, k.Copy, k.Filter, k.Help, k.Quit}
 }
 
 // wideDetail is the width from which endpoints and message are side by side.
@@ -97,6 +101,8 @@ func (d *detail) body(m *Model, t watch.Topic, part, w, h int) []string {
 		return d.scroll.window(m.endpointLines(t), w, h)
 	case len(t.Publishers) == 0:
 		return []string{"no publisher, so no message"}
+	case part == partImage:
+		return d.pictureLines(m, w, h)
 	case part == partMessage && m.live.decode == nil:
 		return d.messageLines(m, w, h)
 	}
@@ -131,7 +137,7 @@ func (d *detail) head(m *Model, t watch.Topic, w int) []string {
 
 // parts names the parts with their keys.
 func (d *detail) parts(m *Model, w int) string {
-	names := []string{"e endpoints", "m message", "x hex"}
+	names := partNames()
 	for i, n := range names {
 		if i == d.part {
 			names[i] = m.styles.Tab.Render(n)
@@ -163,6 +169,8 @@ func (d *detail) press(m *Model, msg tea.KeyPressMsg) (tea.Cmd, bool) {
 		choose(partMessage)
 	case key.Matches(msg, k.Hex):
 		choose(partHex)
+	case key.Matches(msg, k.Image):
+		choose(partImage)
 	case d.part == partMessage && key.Matches(msg, k.Open):
 		d.plot(m)
 	case key.Matches(msg, k.Open) && !d.root:
@@ -176,7 +184,7 @@ func (d *detail) press(m *Model, msg tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 func (d *detail) click(m *Model, x, y int) tea.Cmd {
-	names := []string{"e endpoints", "m message", "x hex"}
+	names := partNames()
 	if y == d.topAt-1 {
 		at := 0
 		for i, n := range names {

@@ -69,7 +69,7 @@ func (d *driver) run(cmd tea.Cmd) {
 		for _, c := range msg {
 			d.run(c)
 		}
-	case snapshotMsg, feedMsg, pollMsg, messageMsg, tickMsg:
+	case snapshotMsg, feedMsg, pollMsg, messageMsg, tickMsg, recordersMsg:
 		d.send(msg)
 	default:
 		d.asked = append(d.asked, msg)
@@ -102,6 +102,9 @@ func (d *driver) typed(s string) *driver {
 	}
 	return d
 }
+
+// above is the number of lines above the page without a recorder.
+const above = 2
 
 func (d *driver) screen() string { return ansi.Strip(d.content()) }
 

@@ -54,7 +54,7 @@ func (m *Model) headerParts() (parts []part) {
 		return parts
 	case m.view.Missing || h.Processes+h.Dead == 0 && h.OK():
 		add(theme.Faint, "● nothing here")
-	case h.OK():
+	case h.OK() && (len(m.recorder.all) == 0 || m.recorder.all[0].Trouble() == 0):
 		add(theme.Good, "● all is well")
 	}
 	fault := func(n uint64, level theme.Level, what string) {
@@ -73,6 +73,9 @@ func (m *Model) headerParts() (parts []part) {
 	fault(uint64(h.Stopped), theme.Warning, "stopped")
 	fault(uint64(h.Stale), theme.Warning, "stale")
 	fault(uint64(h.Left), theme.Warning, "unreadable")
+	if all := m.recorder.all; len(all) > 0 && m.height < roomForRecorder {
+		add(recorderVerdict(&all[0]))
+	}
 	add(theme.Plain, "%s", text.Many(h.Topics, "topic"))
 	add(theme.Plain, "%s", text.Many(h.Processes, "process"))
 	add(theme.Plain, "%s msg/s", text.Rate(h.Rate))

@@ -1,6 +1,10 @@
 package screen
 
-import "charm.land/bubbles/v2/key"
+import (
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+)
 
 // A keyMap holds every key of the screen. Update, the line of keys and the help all read it, so they cannot disagree.
 type keyMap struct {
@@ -9,7 +13,7 @@ type keyMap struct {
 	Open, Back, Filter, Command                           key.Binding
 	SortNext, SortPrevious, Reverse, Columns, Group, Wide key.Binding
 	Split, Pause, Save, Copy, CopyPath                    key.Binding
-	Endpoints, Message, Hex, Freeze, Diff                 key.Binding
+	Endpoints, Message, Hex, Image, Freeze, Diff          key.Binding
 	Help, Quit, Interrupt, Suspend                        key.Binding
 }
 
@@ -18,7 +22,7 @@ func newKeyMap() keyMap {
 		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(show, what))
 	}
 	return keyMap{
-		Views:        bind("1…8", "view of that number", "1", "2", "3", "4", "5", "6", "7", "8"),
+		Views:        bind("1…9 0 -", "view of that key", strings.Split(viewKeys, "")...),
 		NextView:     bind("tab", "next view", "tab"),
 		PreviousView: bind("shift+tab", "previous view", "shift+tab"),
 		Up:           bind("↑/k", "up", "up", "k"),
@@ -47,6 +51,7 @@ func newKeyMap() keyMap {
 		Endpoints:    bind("e", "endpoints: publishers and subscriptions of the topic", "e"),
 		Message:      bind("m", "message: fields of the newest one", "m"),
 		Hex:          bind("x", "hex: bytes of the newest message", "x"),
+		Image:        bind("i", "image: picture of the newest message", "i"),
 		Freeze:       bind("f", "freeze: keep this message", "f"),
 		Diff:         bind("d", "changes: only fields that changed", "d"),
 		Help:         bind("?", "help", "?"),
@@ -67,7 +72,7 @@ func (k *keyMap) groups() []keyGroup {
 	return []keyGroup{
 		{"Move", []key.Binding{k.Views, k.NextView, k.PreviousView, k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom, k.Left, k.Right, k.Open, k.Back}},
 		{"Table", []key.Binding{k.Filter, k.SortNext, k.SortPrevious, k.Reverse, k.Columns, k.Group, k.Wide, k.Save}},
-		{"Message", []key.Binding{k.Split, k.Endpoints, k.Message, k.Hex, k.Freeze, k.Diff, k.Copy, k.CopyPath}},
+		{"Message", []key.Binding{k.Split, k.Endpoints, k.Message, k.Hex, k.Image, k.Freeze, k.Diff, k.Copy, k.CopyPath}},
 		{"Program", []key.Binding{k.Command, k.Pause, k.Help, k.Suspend, k.Quit, k.Interrupt}},
 	}
 }

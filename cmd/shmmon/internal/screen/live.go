@@ -30,8 +30,9 @@ type live struct {
 	decode  error             // why there are no fields
 	before  map[string]string // values of the message before
 	series  map[string][]float64
-	frozen  bool // the message stays; plots go on
-	changes bool // only fields that changed are shown
+	picture *pictured // nil: none was asked for yet
+	frozen  bool      // the message stays; plots go on
+	changes bool      // only fields that changed are shown
 }
 
 type feedMsg struct {
@@ -47,6 +48,7 @@ type messageMsg struct {
 	message message.Message
 	ok      bool
 	err     error
+	picture *pictured // of the message, or of the one that is shown; nil: none was wanted
 }
 
 // wanted returns the topic whose messages the screen shows, "" if it shows none.
@@ -107,15 +109,11 @@ func (l *live) opened(m *Model, msg feedMsg) tea.Cmd {
 }
 
 // poll asks for the newest message.
-func (l *live) poll(_ *Model, msg pollMsg) tea.Cmd {
-	feed := l.feed
-	if msg.turn != l.turn || feed == nil {
+func (l *live) poll(m *Model, msg pollMsg) tea.Cmd {
+	if msg.turn != l.turn || l.feed == nil {
 		return nil
 	}
-	return func() tea.Msg {
-		message, ok, err := feed.Newest()
-		return messageMsg{msg.turn, message, ok, err}
-	}
+	return l.pollCommand(m, msg.turn)
 }
 
 // take takes the newest message and asks for the next one later.
@@ -126,7 +124,8 @@ func (l *live) take(m *Model, msg messageMsg) tea.Cmd {
 	if l.err = msg.err; msg.ok && msg.err == nil {
 		l.show(m, msg.message)
 	}
-	return m.opts.After(pollInterval, pollMsg{l.turn})
+	l.takePicture(msg.picture)
+	return m.opts.After(l.nextPoll(), pollMsg{l.turn})
 }
 
 func (l *live) show(m *Model, msg message.Message) {
@@ -136,7 +135,7 @@ func (l *live) show(m *Model, msg message.Message) {
 		return
 	}
 	l.before = message.Values(l.fields)
-	l.newest, l.got, l.fields, l.decode = msg, true, fields, err
+	l.newest, l.got, l.fields, l.decode, l.picture = msg, true, fields, err, nil
 	if d, ok := m.page().(*detail); ok {
 		d.update(m)
 	}

@@ -14,22 +14,27 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
 
 // Options say what the screen shows and how. The zero value is right.
 type Options struct {
-	Domain   string                                    // directory, shown in the head
-	Interval time.Duration                             // between scans; zero means a second
-	Messages message.Source                            // of the newest messages; nil: there are none to see
-	All      bool                                      // also topics of services and parameters
-	ASCII    bool                                      // no characters beyond ASCII
-	Wall     func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
-	After    func(time.Duration, tea.Msg) tea.Cmd      // sends a message later; nil: tea.Tick does
-	Create   func(name string) (io.WriteCloser, error) // makes the file of a saved table, which must be new; nil: in the working directory
+	Domain    string                                    // directory, shown in the head
+	Interval  time.Duration                             // between scans; zero means a second
+	Messages  message.Source                            // of the newest messages; nil: there are none to see
+	Recorders recorders.Source                          // of the domain; nil: none is shown
+	Services  services.Source                           // of services, goals and parameters; nil: there are none to see
+	All       bool                                      // also topics of services and parameters
+	ASCII     bool                                      // no characters beyond ASCII
+	Wall      func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
+	After     func(time.Duration, tea.Msg) tea.Cmd      // sends a message later; nil: tea.Tick does
+	Create    func(name string) (io.WriteCloser, error) // makes the file of a saved table, which must be new; nil: in the working directory
 }
 
 // Run shows the screen on out until the user quits or ctx ends.
@@ -64,6 +69,7 @@ type Model struct {
 	memory    watch.Memory
 
 	width, height int
+	profile       colorprofile.Profile // colours that the terminal has
 	view          watch.View
 	inspection    watch.Inspection
 	connections   []watch.Connection
@@ -76,12 +82,20 @@ type Model struct {
 	err           error // of the newest scan
 	paused        bool
 
-	roots  [8]page // by the key of their number
+	services   []services.Service
+	goals      []services.Goal
+	parameters []services.Parameter
+	read       services.Want // what of these was read
+	readErr    error
+
+	roots  [len(viewKeys)]page // by their keys
 	stack  []page
 	prompt *prompt // nil: nothing is typed
 	notice notice
 	split  bool
 	live   live // the newest message
+
+	recorder recorderAsker
 }
 
 // A notice is a line about what the last key did, until the next key.
@@ -110,10 +124,20 @@ func New(source watch.Source, opts *Options) *Model {
 		}
 	}
 	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: 3 * m.opts.Interval})
-	m.roots = [8]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m), newDetail("", true), newHelp()}
+	m.roots = [...]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m),
+		newDetail("", true), newHelp(), servicesPage(m), goalsPage(m, "Goals", ""), parametersPage(m)}
 	m.stack = []page{m.roots[0]}
 	return m
 }
+
+// viewKeys are the keys of the views, in their order.
+const viewKeys = "1234567890-"
+
+// Indices of views that others lead to.
+const (
+	viewDetail = 6
+	viewHelp   = 7
+)
 
 // page returns the page that is shown.
 func (m *Model) page() page { return m.stack[len(m.stack)-1] }

@@ -41,10 +41,10 @@ func create(files map[string]*file) func(string) (io.WriteCloser, error) {
 
 func TestViews_ByNumberTabAndCommand(t *testing.T) {
 	d := drive(t, &script{make: robot}, 80, 24, 20)
-	titles := []string{"Topics", "Connections", "Processes", "Graph", "Memory", "Log", "Detail", "Help"}
+	titles := []string{"Topics", "Connections", "Processes", "Graph", "Memory", "Log", "Detail", "Help", "Services", "Goals", "Parameters"}
 	for i, title := range titles {
-		if d.press(string(rune('1' + i))); d.page().title() != title {
-			t.Errorf("%d shows %s", i+1, d.page().title())
+		if d.press(viewKeys[i : i+1]); d.page().title() != title {
+			t.Errorf("%c shows %s", viewKeys[i], d.page().title())
 		}
 	}
 	for _, title := range titles {
@@ -52,7 +52,7 @@ func TestViews_ByNumberTabAndCommand(t *testing.T) {
 			t.Errorf("tab shows %s, not %s", d.page().title(), title)
 		}
 	}
-	if d.press("1", "shift+tab"); d.page().title() != "Help" {
+	if d.press("1", "shift+tab"); d.page().title() != "Parameters" {
 		t.Errorf("shift+tab shows %s", d.page().title())
 	}
 	for _, title := range titles {
@@ -106,7 +106,7 @@ func TestMouse_SelectsOpensAndSorts(t *testing.T) {
 	if topicsOf(d).Cursor() != 3 {
 		t.Errorf("the wheel goes to row %d", topicsOf(d).Cursor())
 	}
-	click(at(1, "4 Graph"), 1)
+	click(at(1, "4 Grap"), 1)
 	d.shows("driver (pid 1001)")
 	for y := range 26 {
 		click(20, y)
@@ -144,7 +144,7 @@ func TestQuit_FromEverywhere(t *testing.T) {
 func TestCommands_Answers(t *testing.T) {
 	for typed, want := range map[string]string{
 		"nonsense":         `no command "nonsense"; ? lists them`,
-		"s":                `"s" may be sort, show, save`,
+		"s":                `"s" may be services, sort, show, save`,
 		"gr":               `"gr" may be graph, group`,
 		"detail no/such":   `no topic "no/such"`,
 		"detail robot/map": "› robot/map",

@@ -5,6 +5,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
@@ -15,6 +16,7 @@ type tablePage[R any] struct {
 	*table.Table[R]
 	name  string
 	wants watch.Want
+	read  services.Want
 	rows  func(m *Model) []R
 	open  func(m *Model, r R) tea.Cmd // the key enter; nil: nothing is to open
 	of    func(r R) string            // the topic of a row, raw; nil: rows are not of topics

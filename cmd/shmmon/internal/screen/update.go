@@ -1,10 +1,15 @@
 package screen
 
 import (
+	"context"
+	"strings"
+	"time"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
@@ -18,20 +23,31 @@ type snapshotMsg struct {
 	snapshot   watch.Snapshot
 	inspection watch.Inspection
 	want       watch.Want // what was inspected
+	reading    services.Reading
+	read       services.Want // what was read
+	readErr    error
 	err        error
 }
+
+// readTimeout bounds the reading of services. It waits for no other process, but a machine may be busy.
+const readTimeout = 2 * time.Second
 
 // Init implements tea.Model.
 func (m *Model) Init() tea.Cmd { return m.scan() }
 
 func (m *Model) scan() tea.Cmd {
-	source, want := m.source, m.page().want()
+	source, want, all, read := m.source, m.page().want(), m.opts.Services, m.reads()
 	m.scanning = true
 	return func() tea.Msg {
 		s, err := source.Snapshot()
-		msg := snapshotMsg{snapshot: s, want: want, err: err}
+		msg := snapshotMsg{snapshot: s, want: want, read: read, err: err}
 		if inspector, ok := source.(watch.Inspector); ok && err == nil {
 			msg.inspection = inspector.Inspect(s.Participants, want)
+		}
+		if all != nil && err == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+			defer cancel()
+			msg.reading, msg.readErr = all.Read(ctx, read) // also if nothing is wanted: then it leaves
 		}
 		return msg
 	}
@@ -43,6 +59,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+		m.live.picture = nil // it is made for the size
+	case tea.ColorProfileMsg:
+		m.profile = msg.Profile
 	case tickMsg:
 		if msg.number == m.ticks && !m.scanning {
 			cmd = m.scan()
@@ -51,7 +70,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.take(msg)
 		m.scanning = false
 		m.ticks++
-		cmd = m.opts.After(m.opts.Interval, tickMsg{m.ticks})
+		cmd = tea.Batch(m.opts.After(m.opts.Interval, tickMsg{m.ticks}), m.recorder.ask(m))
+	case recordersMsg:
+		m.recorder.take(m, msg)
 	case feedMsg:
 		cmd = m.live.opened(m, msg)
 	case pollMsg:
@@ -72,7 +93,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.MouseWheelMsg:
 		cmd = m.wheel(msg.Button)
 	}
-	if m.loaded && !m.paused && !m.scanning && m.page().want()&^m.inspected != 0 { // the page needs more than was inspected
+	if m.loaded && !m.paused && !m.scanning && (m.page().want()&^m.inspected != 0 || m.reads()&^m.read != 0) { // the page needs more than there is
 		cmd = tea.Batch(cmd, m.scan())
 	}
 	return m, tea.Batch(cmd, m.live.sync(m))
@@ -84,7 +105,8 @@ func (m *Model) take(l snapshotMsg) {
 	if l.err != nil {
 		return
 	}
-	view := m.tracker.Add(l.snapshot)
+	all := m.tracker.Add(l.snapshot)
+	view := all
 	if !m.opts.All {
 		view = view.ForApplications()
 	}
@@ -97,6 +119,8 @@ func (m *Model) take(l snapshotMsg) {
 	m.history.Add(view)
 	m.view, m.inspection, m.health, m.loaded = view, l.inspection, health, true
 	m.inspected, m.connections = l.want, nil
+	m.services, m.goals, m.parameters = l.reading.Services(all, "**"), l.reading.Goals, l.reading.Parameters
+	m.read, m.readErr = l.read, l.readErr
 	m.refresh()
 }
 
@@ -129,17 +153,17 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.Back):
 		m.escape()
 	case key.Matches(msg, k.Views):
-		m.show(m.roots[msg.String()[0]-'1'])
+		m.show(m.roots[strings.Index(viewKeys, msg.String())])
 	case key.Matches(msg, k.NextView):
 		m.show(m.roots[(m.root()+1)%len(m.roots)])
 	case key.Matches(msg, k.PreviousView):
 		m.show(m.roots[(m.root()+len(m.roots)-1)%len(m.roots)])
 	case key.Matches(msg, k.Help):
-		if m.page() == m.roots[7] {
+		if m.page() == m.roots[viewHelp] {
 			m.escape()
 			break
 		}
-		return m.push(m.roots[7])
+		return m.push(m.roots[viewHelp])
 	case key.Matches(msg, k.Filter):
 		if p, ok := m.page().(filtered); ok {
 			m.prompt = &prompt{sign: "/", typed: p.Filter().Text}

@@ -18,8 +18,8 @@ const (
 	minHeight = 6
 )
 
-// above is the number of lines above the page: the health and the views.
-const above = 2
+// above is the number of lines above the page: the health, the views, and the recorder while one runs.
+func (m *Model) above() int { return 2 + len(m.recorderLines()) }
 
 // View implements tea.Model.
 func (m *Model) View() tea.View {
@@ -36,7 +36,7 @@ func (m *Model) content() string {
 	case m.width < minWidth || m.height < minHeight:
 		s = m.tooSmall()
 	default:
-		lines := append([]string{m.header(), m.tabs()}, m.body()...)
+		lines := append(append(append([]string{m.header()}, m.recorderLines()...), m.tabs()), m.body()...)
 		s = strings.Join(append(lines, m.foot()), "\n")
 	}
 	if m.opts.ASCII {
@@ -55,7 +55,7 @@ func (m *Model) tooSmall() string {
 
 // body is the page, with the newest message beside or below it if the screen is split.
 func (m *Model) body() []string {
-	w, h := m.width, m.height-above-1
+	w, h := m.width, m.height-m.above()-1
 	p, beside := m.pagePlace()
 	lines := m.exactly(m.page().lines(m, p.w, p.h), p.w, p.h)
 	switch {
@@ -76,7 +76,7 @@ type size struct{ w, h int }
 
 // pagePlace returns the size of the page, and whether the message is beside it or, on a narrow screen, below.
 func (m *Model) pagePlace() (p size, beside bool) {
-	p = size{m.width, m.height - above - 1}
+	p = size{m.width, m.height - m.above() - 1}
 	if _, own := m.page().(*detail); !m.split || own || p.h < 8 {
 		return p, false // the detail has the message anyway
 	}
@@ -95,25 +95,54 @@ func (m *Model) exactly(lines []string, w, h int) []string {
 	return all
 }
 
+// A tab is the name of a view on the second line, with the cells that it takes.
+type tab struct {
+	text     string
+	from, to int
+}
+
 // tabs names the views, or the pages that led to the one that is shown.
 func (m *Model) tabs() string {
 	if len(m.stack) > 1 {
 		return m.breadcrumbs()
 	}
-	var full, short []string
-	for i, p := range m.roots {
-		name := fmt.Sprintf("%d %s", i+1, p.title())
-		if p == m.page() {
-			full, short = append(full, m.styles.Tab.Render(name)), append(short, m.styles.Tab.Render(name))
-			continue
+	var b strings.Builder
+	for i, t := range m.tabList() {
+		b.WriteString(strings.Repeat(" ", t.from-text.Width(ansi.Strip(b.String()))))
+		if m.roots[i] == m.page() {
+			b.WriteString(m.styles.Tab.Render(t.text))
+		} else {
+			b.WriteString(m.styles.Paint(theme.Faint, t.text))
 		}
-		full = append(full, m.styles.Paint(theme.Faint, name))
-		short = append(short, m.styles.Paint(theme.Faint, name[:1]))
 	}
-	if line := strings.Join(full, "  "); text.Width(line) <= m.width {
-		return line
+	return b.String()
+}
+
+// tabList places the views: in full, shortened, or by their keys alone but for the one that is shown.
+func (m *Model) tabList() []tab {
+	const full, shortest = 12, 3
+	for n := full; ; n-- {
+		gap := 2
+		if n < full {
+			gap = 1
+		}
+		var all []tab
+		at := 0
+		for i, p := range m.roots {
+			t := viewKeys[i : i+1]
+			switch name := p.title(); {
+			case p == m.page():
+				t += " " + name
+			case n >= shortest:
+				t += " " + name[:min(n, len(name))]
+			}
+			all = append(all, tab{t, at, at + len(t)})
+			at += len(t) + gap
+		}
+		if at-gap <= m.width || n < shortest {
+			return all
+		}
 	}
-	return strings.Join(short, " ")
 }
 
 func (m *Model) breadcrumbs() string {
@@ -131,16 +160,15 @@ func (m *Model) breadcrumbs() string {
 func (m *Model) click(x, y int) tea.Cmd {
 	m.notice = notice{}
 	p, _ := m.pagePlace()
+	above := m.above()
 	switch {
 	case m.width < minWidth || m.height < minHeight:
-	case y == 1 && len(m.stack) > 1:
+	case y == above-1 && len(m.stack) > 1:
 		m.back()
-	case y == 1:
-		line := ansi.Strip(m.tabs())
-		for i := range m.roots {
-			if at := strings.Index(line, fmt.Sprint(i+1)); x >= at && (i == 7 || x < strings.Index(line, fmt.Sprint(i+2))) {
+	case y == above-1:
+		for i, t := range m.tabList() {
+			if x >= t.from && x < t.to {
 				m.show(m.roots[i])
-				break
 			}
 		}
 	case y >= above && y < above+p.h && x < p.w:

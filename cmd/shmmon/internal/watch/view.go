@@ -117,9 +117,12 @@ func (v View) Find(name string) (Topic, bool) {
 // ForApplications returns the view without the topics of services and parameters, whose names begin with '$'. No wildcard matches these
 // either.
 func (v View) ForApplications() View {
-	v.Topics = slices.DeleteFunc(slices.Clone(v.Topics), func(t Topic) bool { return strings.HasPrefix(t.Name, "$") })
+	v.Topics = slices.DeleteFunc(slices.Clone(v.Topics), func(t Topic) bool { return Internal(t.Name) })
 	return v
 }
+
+// Internal reports whether a topic or pattern is one of services or parameters.
+func Internal(name string) bool { return strings.HasPrefix(name, "$") }
 
 // IsPattern reports whether s stands for more than one name.
 func IsPattern(s string) bool { return strings.ContainsRune(s, '*') }
