@@ -131,7 +131,7 @@ func run(ctx context.Context, o options) (code int) {
 }
 
 func compare(ctx context.Context, o options, e *env.Environment) (code int, err error) {
-	programs := plan.Programs{Env: e, NATS: peers.NewNATS(e), OneThread: peers.NewOneThread(e)}
+	programs := plan.Programs{Env: e, NATS: peers.NewNATS(e), GRPC: peers.NewGRPC(e), OneThread: peers.NewOneThread(e)}
 	if programs.Shmperf, err = peers.BuildShmperf(ctx, e); err != nil {
 		return 1, err
 	}

@@ -1,6 +1,6 @@
 // Natspair measures NATS as a Go program would use it between two processes of one machine: a server embedded in the publisher's
 // process, which the publisher reaches without a socket, and a subscriber in a second process, which it starts itself, over loopback TCP.
-// It prints a JSON object. The comparison builds and runs it.
+// With -requests the first sends requests, and the second responds. It prints a JSON object. The comparison builds and runs it.
 package main
 
 import (
@@ -18,7 +18,8 @@ type options struct {
 	size     int
 	rate     float64 // messages per second; 0 is as fast as it goes
 	duration time.Duration
-	server   string // address; set for the subscriber only
+	requests bool
+	server   string // address; set for the second process only
 }
 
 func main() {
@@ -28,10 +29,14 @@ func main() {
 	flag.IntVar(&o.size, "size", 64, "bytes of a payload")
 	flag.Float64Var(&o.rate, "rate", 0, "messages per second (default: as fast as it goes)")
 	flag.DurationVar(&o.duration, "duration", time.Second, "how long to measure")
-	flag.StringVar(&o.server, "subscribe", "", "address of the server: be its subscriber")
+	flag.BoolVar(&o.requests, "requests", false, "measure round trips of requests")
+	flag.StringVar(&o.server, "subscribe", "", "address of the server: be the second process")
 	flag.Parse()
 	run := publish
-	if o.server != "" {
+	switch second := o.server != ""; {
+	case second && o.requests:
+		run = respond
+	case second:
 		run = subscribe
 	}
 	if err := run(ctx, o); err != nil {

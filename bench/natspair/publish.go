@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/shmbus/shmbus/bench/internal/nap"
 	"github.com/shmbus/shmbus/bench/internal/proc"
 )
 
@@ -52,13 +53,16 @@ func publish(ctx context.Context, o options) error {
 		return err
 	}
 	other, err := proc.Start(ctx, "", nil, self, "-subscribe", s.ClientURL(), "-size", strconv.Itoa(o.size),
-		"-rate", strconv.FormatFloat(o.rate, 'g', -1, 64), "-duration", o.duration.String())
+		"-rate", strconv.FormatFloat(o.rate, 'g', -1, 64), "-duration", o.duration.String(), "-requests="+strconv.FormatBool(o.requests))
 	if err != nil {
 		return err
 	}
 	defer other.Stop()
 	if _, err := subscribed.NextMsgWithContext(ctx); err != nil {
 		return err
+	}
+	if o.requests {
+		return o.request(ctx, c)
 	}
 	if err := o.send(ctx, c, &got); err != nil {
 		return err
@@ -76,13 +80,13 @@ func (o options) send(ctx context.Context, c *nats.Conn, got *atomic.Uint64) err
 	end, next := time.Now().Add(o.duration+o.duration/5), time.Now()
 	for n := uint64(1); ; n++ {
 		if o.rate > 0 {
-			next = pause(next, time.Duration(float64(time.Second)/o.rate))
+			next = nap.Until(next, time.Duration(float64(time.Second)/o.rate))
 		}
 		for n > got.Load()+window {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			nap(20 * time.Microsecond)
+			nap.For(20 * time.Microsecond)
 		}
 		flag := uint64(0)
 		if (o.rate > 0 || n%64 == 0) && n > 2*warm && time.Now().After(end) {
@@ -96,16 +100,4 @@ func (o options) send(ctx context.Context, c *nats.Conn, got *atomic.Uint64) err
 			return c.Flush()
 		}
 	}
-}
-
-// pause sleeps until a period after the last turn. A late caller sleeps for a whole period.
-func pause(turn time.Time, period time.Duration) time.Time {
-	turn = turn.Add(period)
-	if !time.Now().Before(turn) {
-		turn = time.Now().Add(period)
-	}
-	for d := time.Until(turn); d > 0; d = time.Until(turn) {
-		nap(d)
-	}
-	return turn
 }

@@ -29,4 +29,9 @@ var (
 	Iceoryx  = Program{Name: "iceoryx", Suffix: ".cpp", Header: "iceoryx_posh/runtime/posh_runtime.hpp",
 		Package: "libiceoryx-posh-dev libiceoryx-hoofs-dev", Include: "iceoryx/v2.*",
 		Libs: []string{"iceoryx_posh", "iceoryx_hoofs", "iceoryx_platform", "pthread"}}
+
+	Trips        = Program{Name: "trips", Suffix: ".c"}
+	ZeroMQTrips  = Program{Name: "zeromqtrips", Suffix: ".c", Header: ZeroMQ.Header, Package: ZeroMQ.Package, Libs: ZeroMQ.Libs}
+	RedisTrips   = Program{Name: "redistrips", Suffix: ".c", Header: Redis.Header, Package: Redis.Package, Libs: Redis.Libs}
+	IceoryxTrips = Program{Name: "iceoryxtrips", Suffix: ".cpp", Header: Iceoryx.Header, Package: Iceoryx.Package, Include: Iceoryx.Include, Libs: Iceoryx.Libs}
 )

@@ -22,14 +22,17 @@ var roudiConfig string
 // roudiMemory is the size of the pool in bytes, except for very small and very large payloads.
 const roudiMemory = 32 << 20
 
+// callHeader is room for what iceoryx puts before the payload of a request or response: 40 bytes and their alignment.
+const callHeader = 64
+
 func roudiChunks(size int) int { return min(max(roudiMemory/size, 12), 1024) }
 
-// IceoryxInstalled returns nil, or what is missing.
-func IceoryxInstalled(ctx context.Context, e *env.Environment) error {
+// IceoryxInstalled returns nil, or what a program needs.
+func IceoryxInstalled(ctx context.Context, e *env.Environment, program env.Program) error {
 	if _, err := proc.Find("iox-roudi", "iceoryx"); err != nil {
 		return err
 	}
-	_, err := e.Compile(ctx, env.Iceoryx)
+	_, err := e.Compile(ctx, program)
 	return err
 }
 
@@ -47,10 +50,10 @@ func roudiFiles() []string {
 	return files
 }
 
-// Iceoryx runs a RouDi with a publisher and a subscriber, and measures in one of the modes poll, block and stream, at a rate or, for
-// rate 0, as fast as possible. A machine can have only one RouDi: where one runs already, the error says so.
-func Iceoryx(ctx context.Context, e *env.Environment, cpus proc.Affinity, mode string, size, rate int, d time.Duration) (figures.Figures, error) {
-	program, err := e.Compile(ctx, env.Iceoryx)
+// Iceoryx runs a RouDi with a pair of processes, [env.Iceoryx] in one of the modes poll, block and stream, or [env.IceoryxTrips] in poll
+// or block, at a rate or, for rate 0, as fast as possible. A machine can have only one RouDi: where one runs already, the error says so.
+func Iceoryx(ctx context.Context, e *env.Environment, cpus proc.Affinity, program env.Program, mode string, size, rate int, d time.Duration) (figures.Figures, error) {
+	path, err := e.Compile(ctx, program)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +67,11 @@ func Iceoryx(ctx context.Context, e *env.Environment, cpus proc.Affinity, mode s
 		return nil, err
 	}
 	defer remove()
-	toml := filepath.Join(dir, "roudi.toml")
-	if err := os.WriteFile(toml, fmt.Appendf(nil, roudiConfig, size, roudiChunks(size)), 0o600); err != nil {
+	toml, chunk := filepath.Join(dir, "roudi.toml"), size
+	if program.Name == env.IceoryxTrips.Name {
+		chunk += callHeader
+	}
+	if err := os.WriteFile(toml, fmt.Appendf(nil, roudiConfig, chunk, roudiChunks(chunk)), 0o600); err != nil {
 		return nil, err
 	}
 	roudi, err := proc.Start(ctx, dir, nil, "iox-roudi", "-c", toml, "-m", "off")
@@ -81,7 +87,7 @@ func Iceoryx(ctx context.Context, e *env.Environment, cpus proc.Affinity, mode s
 	if err := roudi.WaitUntil(ctx, func() bool { _, err := os.Lstat(roudiSocket); return err == nil }); err != nil {
 		return nil, err
 	}
-	out, err := proc.Run(ctx, dir, cpus.Env(), program, mode, strconv.Itoa(size), strconv.Itoa(rate), e.Milliseconds(d))
+	out, err := proc.Run(ctx, dir, cpus.Env(), path, mode, strconv.Itoa(size), strconv.Itoa(rate), e.Milliseconds(d))
 	if err != nil {
 		return nil, err
 	}

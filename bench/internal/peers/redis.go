@@ -12,19 +12,19 @@ import (
 	"github.com/shmbus/shmbus/bench/internal/proc"
 )
 
-// RedisInstalled returns nil, or what is missing.
-func RedisInstalled(ctx context.Context, e *env.Environment) error {
+// RedisInstalled returns nil, or what a client program needs.
+func RedisInstalled(ctx context.Context, e *env.Environment, program env.Program) error {
 	if _, err := proc.Find("redis-server", "redis-server"); err != nil {
 		return err
 	}
-	_, err := e.Compile(ctx, env.Redis)
+	_, err := e.Compile(ctx, program)
 	return err
 }
 
-// Redis runs a Redis server without persistence at a Unix socket, with a publisher and a subscriber. It measures delays at a rate, or
-// messages per second for rate 0.
-func Redis(ctx context.Context, e *env.Environment, size, rate int, d time.Duration) (figures.Figures, error) {
-	client, err := e.Compile(ctx, env.Redis)
+// Redis runs a Redis server without persistence at a Unix socket, and a pair of clients: [env.Redis], of which one publishes and one
+// subscribes, or [env.RedisTrips], which makes round trips. Rate 0 is as fast as it goes.
+func Redis(ctx context.Context, e *env.Environment, program env.Program, size, rate int, d time.Duration) (figures.Figures, error) {
+	client, err := e.Compile(ctx, program)
 	if err != nil {
 		return nil, err
 	}

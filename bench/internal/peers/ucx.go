@@ -24,6 +24,7 @@ type UCX struct {
 	Count int
 	Warm  int
 	Sleep bool // the receiver sleeps
+	Trip  bool // the figure of a latency is the whole round trip, not half of it
 }
 
 // Installed returns nil, or what is missing.
@@ -52,7 +53,7 @@ func (t UCX) Run(ctx context.Context, e *env.Environment) (figures.Figures, erro
 	for {
 		out, err := proc.Run(ctx, e.Dir, environ, "ucx_perftest", args...)
 		if err == nil {
-			return parseUCX(out, strings.HasSuffix(t.Name, "_lat"))
+			return t.parse(out)
 		}
 		if !strings.Contains(err.Error(), "refused") {
 			return nil, err
@@ -77,7 +78,7 @@ func freePort() (string, error) {
 
 // parseUCX reads the last line: iterations, median, average and overall time of one in microseconds, average and overall bandwidth in
 // MiB/s, average and overall messages per second. A latency is half of a round trip, which begins before the message is written.
-func parseUCX(out []byte, latency bool) (figures.Figures, error) {
+func (t UCX) parse(out []byte) (figures.Figures, error) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	fields := strings.Fields(lines[len(lines)-1])
 	var v [8]float64
@@ -90,8 +91,12 @@ func parseUCX(out []byte, latency bool) (figures.Figures, error) {
 			return nil, fmt.Errorf("ucx_perftest printed %q: %w", lines[len(lines)-1], err)
 		}
 	}
-	if latency {
-		return figures.Figures{figures.P50: v[1] * 1e3, figures.Total: v[1] * 1e3}, nil
+	if strings.HasSuffix(t.Name, "_lat") {
+		ns := v[1] * 1e3
+		if t.Trip {
+			ns *= 2
+		}
+		return figures.Figures{figures.P50: ns, figures.Total: ns}, nil
 	}
 	return figures.Figures{figures.Msgs: v[7], figures.Bytes: v[5] * (1 << 20)}, nil
 }

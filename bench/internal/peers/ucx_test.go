@@ -16,17 +16,19 @@ const ucxHeading = `+--------------+--------------+-----------------------------
 
 func TestParseUCX_Output(t *testing.T) {
 	cases := []struct {
-		line    string
-		latency bool
-		want    figures.Figures
+		line string
+		test UCX
+		want figures.Figures
 	}{
-		{"                      500000      0.496     0.523     0.523      116.64     116.64     1910987     1910987\n", true,
+		{"                      500000      0.496     0.523     0.523      116.64     116.64     1910987     1910987\n", UCX{Name: "tag_lat"},
 			figures.Figures{figures.P50: 496, figures.Total: 496}},
-		{"                        2000      0.131    91.561    91.561    10921.63   10921.63       10922       10922\n", false,
+		{"                      500000      0.496     0.523     0.523      116.64     116.64     1910987     1910987\n", UCX{Name: "ucp_am_lat", Trip: true},
+			figures.Figures{figures.P50: 992, figures.Total: 992}},
+		{"                        2000      0.131    91.561    91.561    10921.63   10921.63       10922       10922\n", UCX{Name: "tag_bw"},
 			figures.Figures{figures.Msgs: 10922, figures.Bytes: 10921.63 * 1048576}},
 	}
 	for _, c := range cases {
-		if got, err := parseUCX([]byte(ucxHeading+c.line), c.latency); err != nil || !maps.Equal(got, c.want) {
+		if got, err := c.test.parse([]byte(ucxHeading + c.line)); err != nil || !maps.Equal(got, c.want) {
 			t.Errorf("%q: got %v, %v, want %v", c.line, got, err, c.want)
 		}
 	}
@@ -34,7 +36,7 @@ func TestParseUCX_Output(t *testing.T) {
 
 func TestParseUCX_OtherOutput(t *testing.T) {
 	for _, out := range []string{"", ucxHeading, "1 2 3 4 5 6 7 x\n", "Waiting for connection...\n"} {
-		if got, err := parseUCX([]byte(out), true); err == nil {
+		if got, err := (UCX{Name: "tag_lat"}).parse([]byte(out)); err == nil {
 			t.Errorf("%q: got %v and no error", out, got)
 		}
 	}

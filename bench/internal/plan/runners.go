@@ -16,7 +16,8 @@ import (
 type Programs struct {
 	Env       *env.Environment
 	Shmperf   *peers.Shmperf
-	NATS      *peers.NATS
+	NATS      *peers.GoPair
+	GRPC      *peers.GoPair
 	OneThread *peers.OneThread
 }
 
@@ -110,8 +111,14 @@ func (p *Programs) cyclone(run func(context.Context) (figures.Figures, error)) R
 }
 
 func (p *Programs) redis(rate int, d time.Duration) Runner {
-	return Runner{Name: "Redis, unix socket", Installed: func(ctx context.Context) error { return peers.RedisInstalled(ctx, p.Env) },
-		Run: func(ctx context.Context) (figures.Figures, error) { return peers.Redis(ctx, p.Env, small, rate, d) }}
+	return p.redisOf("Redis, unix socket", env.Redis, rate, d)
+}
+
+func (p *Programs) redisOf(name string, program env.Program, rate int, d time.Duration) Runner {
+	return Runner{Name: name, Installed: func(ctx context.Context) error { return peers.RedisInstalled(ctx, p.Env, program) },
+		Run: func(ctx context.Context) (figures.Figures, error) {
+			return peers.Redis(ctx, p.Env, program, small, rate, d)
+		}}
 }
 
 func (p *Programs) nats(rate int, d time.Duration) Runner {
@@ -124,8 +131,12 @@ func (p *Programs) iceoryx(name, mode string, size, rate int, d time.Duration) R
 }
 
 func (p *Programs) iceoryxOn(cpus proc.Affinity, name, mode string, size, rate int, d time.Duration) Runner {
-	return Runner{Name: name, Installed: func(ctx context.Context) error { return peers.IceoryxInstalled(ctx, p.Env) },
+	return p.iceoryxOf(cpus, name, env.Iceoryx, mode, size, rate, d)
+}
+
+func (p *Programs) iceoryxOf(cpus proc.Affinity, name string, program env.Program, mode string, size, rate int, d time.Duration) Runner {
+	return Runner{Name: name, Installed: func(ctx context.Context) error { return peers.IceoryxInstalled(ctx, p.Env, program) },
 		Run: func(ctx context.Context) (figures.Figures, error) {
-			return peers.Iceoryx(ctx, p.Env, cpus, mode, size, rate, d)
+			return peers.Iceoryx(ctx, p.Env, cpus, program, mode, size, rate, d)
 		}}
 }

@@ -34,6 +34,7 @@ func (p *Programs) Workloads() []Workload {
 		p.blocked(), p.slow(10, 3*time.Second), p.slow(100, longer), p.slow(1000, longer),
 		p.stream(),
 	}
+	all = append(all, p.trips()...)
 	for _, s := range sizes() {
 		all = append(all, p.streamOf(s), p.polledOf(s))
 	}
