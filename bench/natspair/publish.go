@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"github.com/shmbus/shmbus/bench/internal/nap"
 	"github.com/shmbus/shmbus/bench/internal/proc"
+	"github.com/shmbus/shmbus/bench/internal/trips"
 )
 
 // publish is the process with the server.
@@ -80,13 +80,13 @@ func (o options) send(ctx context.Context, c *nats.Conn, got *atomic.Uint64) err
 	end, next := time.Now().Add(o.duration+o.duration/5), time.Now()
 	for n := uint64(1); ; n++ {
 		if o.rate > 0 {
-			next = nap.Until(next, time.Duration(float64(time.Second)/o.rate))
+			next = trips.Until(next, time.Duration(float64(time.Second)/o.rate))
 		}
 		for n > got.Load()+window {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			nap.For(20 * time.Microsecond)
+			trips.Nap(20 * time.Microsecond)
 		}
 		flag := uint64(0)
 		if (o.rate > 0 || n%64 == 0) && n > 2*warm && time.Now().After(end) {

@@ -1,4 +1,4 @@
-// Package trips times round trips in the Go programs that are compared, as trips.h does in those in C.
+// Package trips paces the Go programs that are compared, and times their round trips, as trips.h does those in C.
 package trips
 
 import (
@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/shmbus/shmbus/bench/internal/nap"
 )
 
 // Options say what to measure.
@@ -50,7 +48,7 @@ func (o *Options) Run(ctx context.Context, w io.Writer, call func(request []byte
 			return ctx.Err()
 		}
 		if o.Rate > 0 {
-			turn = nap.Until(turn, time.Duration(float64(time.Second)/o.Rate))
+			turn = Until(turn, time.Duration(float64(time.Second)/o.Rate))
 		}
 		began := time.Now()
 		binary.NativeEndian.PutUint64(b, n)
@@ -82,4 +80,16 @@ func Read(b []byte) (sum uint64) {
 		sum += uint64(c)
 	}
 	return sum
+}
+
+// Until sleeps until a period after the last turn, and returns the new turn. A late caller sleeps for a whole period.
+func Until(turn time.Time, period time.Duration) time.Time {
+	turn = turn.Add(period)
+	if !time.Now().Before(turn) {
+		turn = time.Now().Add(period)
+	}
+	for d := time.Until(turn); d > 0; d = time.Until(turn) {
+		Nap(d)
+	}
+	return turn
 }
