@@ -155,7 +155,10 @@ func (c *CallMessage) describeGoal(payload []byte) (value []byte, err error) {
 		return r.Value, err
 	}
 	u, err := goal.ParseUpdate(payload)
-	c.State, c.Code, c.Error, c.ErrorValue, c.feedback = u.State, u.Code, u.Text, u.Error, u.Feedback
+	if u.State != 0 {
+		c.State = u.State.String()
+	}
+	c.Code, c.Error, c.ErrorValue, c.feedback = u.Code, u.Text, u.Error, u.Feedback
 	return u.Value, err
 }
 

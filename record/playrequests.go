@@ -88,7 +88,7 @@ func (r *playedRequest) request(s *playedService, m *CallMessage, value *mcapfil
 		}
 		return kind, err
 	}
-	g := goal.RecordedRequest{Operation: m.Operation, Value: r.value}
+	g := goal.Request{Operation: m.Operation, Value: r.value}
 	if g.ID, err = goal.ParseID(m.Goal); err != nil {
 		return kind, err
 	}
@@ -209,7 +209,7 @@ func (c *callPlayer) stream(ctx context.Context, client *playedClient, request p
 		if err != nil {
 			return err
 		}
-		var u goal.RecordedUpdate
+		var u goal.Update
 		err = r.Read(func(value []byte) (err error) {
 			if call.service.goals {
 				u, err = goal.ParseUpdate(value)
@@ -220,10 +220,10 @@ func (c *callPlayer) stream(ctx context.Context, client *playedClient, request p
 		switch {
 		case err != nil:
 			return err
-		case isProgress(u.State):
+		case u.State.Ended():
+			return nil // its client leaves
+		case u.State != 0:
 			continue
-		case u.State != "":
-			return nil // the goal has ended: its client leaves
 		}
 		c.mu.Lock()
 		call.addItem()

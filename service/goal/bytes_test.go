@@ -70,31 +70,6 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// A process that is neither client nor server reads ids and states.
-func TestObserve(t *testing.T) {
-	id := NewID()
-	for op, want := range map[operation]Request{
-		opStart: {ID: id, Starts: true, Follows: true}, opFollow: {ID: id, Follows: true}, opCancel: {ID: id}, opTaken: {ID: id, Taken: true},
-	} {
-		b, err := requestCodec[[]byte]{serde.Raw()}.Encoder().Append(nil, request[[]byte]{id: id, op: op})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := ObserveRequest(b); got != want || err != nil {
-			t.Errorf("operation %d: %+v, %v", op, got, err)
-		}
-	}
-	if state, err := ObserveUpdate(update{state: Cancelled, text: "why"}.bytes()); state != Cancelled || err != nil {
-		t.Error(state, err)
-	}
-	if _, err := ObserveRequest(make([]byte, requestHeader)); err == nil {
-		t.Error("a request without an operation was read")
-	}
-	if _, err := ObserveUpdate(nil); err == nil {
-		t.Error("nothing was read as an update")
-	}
-}
-
 func TestID(t *testing.T) {
 	id := NewID()
 	if id == NewID() {

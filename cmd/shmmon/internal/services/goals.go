@@ -165,9 +165,12 @@ func messageIn(s topic.Sample[[]byte]) (m sent, ok bool) {
 		}
 		switch kind := m.header.Kind; {
 		case m.role == "request":
-			m.request, err = goal.ObserveRequest(value)
+			m.request, err = goal.ParseRequest(value)
+			m.request.Value = nil // is in place
 		case kind == service.KindItem || kind == service.KindResponse:
-			m.state, err = goal.ObserveUpdate(value)
+			var u goal.Update
+			u, err = goal.ParseUpdate(value)
+			m.state = u.State
 		}
 		return err
 	})
@@ -178,7 +181,7 @@ func (g *goals) request(name string, m sent) {
 	key := goalKey{name, m.request.ID}
 	one := g.known[key]
 	switch {
-	case m.request.Follows:
+	case m.request.HasUpdates():
 		if one == nil {
 			one = &Goal{Service: name, ID: m.request.ID, State: StateSent, Started: m.stamp, Changed: m.stamp, Caller: m.from, server: m.last}
 			g.known[key] = one
@@ -186,7 +189,7 @@ func (g *goals) request(name string, m sent) {
 		if len(g.calls) < maxCalls {
 			g.calls[call{m.sender, m.header.Number}] = key
 		}
-	case m.request.Taken && one != nil:
+	case m.request.Operation == goal.Taken && one != nil:
 		if one.Ended = true; !one.state.Ended() {
 			one.State = StateEnded
 		}

@@ -246,7 +246,7 @@ func TestGoals_AreForgotten(t *testing.T) {
 	g := goals{known: map[goalKey]*Goal{}, calls: map[call]goalKey{}}
 	for i := range 2 * maxGoals {
 		id := goal.NewID()
-		g.request("s", sent{sender: "p", stamp: int64(i), header: service.Header{Number: uint64(i)}, request: goal.Request{ID: id, Follows: true}})
+		g.request("s", sent{sender: "p", stamp: int64(i), header: service.Header{Number: uint64(i)}, request: goal.Request{ID: id, Operation: "follow"}})
 		if i >= 10 {
 			g.response(sent{last: "p", header: service.Header{Number: uint64(i), Kind: service.KindItem}, state: goal.Succeeded})
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-func TestRecordedRequest(t *testing.T) {
+func TestRequest_Observed(t *testing.T) {
 	id := NewID()
 	for op := opStart; op <= opTaken; op++ {
 		r := request[[]byte]{id: id, op: op}
@@ -19,7 +19,8 @@ func TestRecordedRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := ParseRequest(sent)
-		if err != nil || got.ID != id || !bytes.Equal(got.Value, r.value) || (got.Value != nil) != (op == opStart) || (got.Operation == Taken) != (op == opTaken) {
+		if err != nil || got.ID != id || !bytes.Equal(got.Value, r.value) || (got.Value != nil) != (op == opStart) || (got.Operation == Taken) != (op == opTaken) ||
+			got.HasUpdates() != (op <= opFollow) {
 			t.Errorf("operation %d: %+v, %v", op, got, err)
 		}
 		if again, err := got.Append(nil); err != nil || !bytes.Equal(again, sent) {
@@ -31,20 +32,20 @@ func TestRecordedRequest(t *testing.T) {
 			t.Errorf("%x is %+v", bad, r)
 		}
 	}
-	if _, err := (RecordedRequest{Operation: "other"}).Append(nil); err == nil {
+	if _, err := (Request{Operation: "other"}).Append(nil); err == nil {
 		t.Error("appended an operation that there is not")
 	}
 }
 
-func TestRecordedUpdate(t *testing.T) {
+func TestUpdate_Observed(t *testing.T) {
 	for name, c := range map[string]struct {
 		u    update
-		want RecordedUpdate
+		want Update
 	}{
-		"unknown":  {update{}, RecordedUpdate{}},
-		"feedback": {update{state: Running, content: hasFeedback, value: []byte("half")}, RecordedUpdate{State: "running", Feedback: true, Value: []byte("half")}},
-		"result":   {update{state: Succeeded, content: hasResult, value: []byte("there")}, RecordedUpdate{State: "succeeded", Value: []byte("there")}},
-		"error":    {update{state: Failed, content: hasError, code: 7, text: "no", value: []byte("x")}, RecordedUpdate{State: "failed", Code: 7, Text: "no", Error: []byte("x")}},
+		"unknown":  {update{}, Update{}},
+		"feedback": {update{state: Running, content: hasFeedback, value: []byte("half")}, Update{State: Running, Feedback: true, Value: []byte("half")}},
+		"result":   {update{state: Succeeded, content: hasResult, value: []byte("there")}, Update{State: Succeeded, Value: []byte("there")}},
+		"error":    {update{state: Failed, content: hasError, code: 7, text: "no", value: []byte("x")}, Update{State: Failed, Code: 7, Text: "no", Error: []byte("x")}},
 	} {
 		got, err := ParseUpdate(c.u.bytes())
 		if err != nil || got.State != c.want.State || got.Feedback != c.want.Feedback || got.Code != c.want.Code || got.Text != c.want.Text ||

@@ -15,45 +15,49 @@ func operationNames() [opTaken + 1]string {
 	return [...]string{opStart: "start", opFollow: "follow", opCancel: "cancel", opTaken: Taken}
 }
 
-// A RecordedRequest is a request to a server of goals, for tools that record and replay.
-type RecordedRequest struct {
+// A Request is what a client of goals sends, for tools that observe, record or replay it.
+type Request struct {
 	ID        ID
 	Operation string // start, follow, cancel or taken
 	Value     []byte // of a start, encoded; else nil
 }
 
-// ParseRequest reads the value of a request to a server of goals, whose own value stays in place.
-func ParseRequest(b []byte) (r RecordedRequest, err error) {
-	if len(b) < requestHeader {
-		return r, badRequest(fmt.Errorf("it has %d bytes, the header alone has %d", len(b), requestHeader))
+// ParseRequest reads the value of a request to a server of goals, without the header that service.ParseHeader reads. The value of the goal
+// stays in place.
+func ParseRequest(b []byte) (Request, error) {
+	id, op, value, err := parseRequest(b)
+	if err != nil {
+		return Request{}, err
 	}
-	op := operation(b[len(ID{})])
-	if op < opStart || op > opTaken {
-		return r, badRequest(fmt.Errorf("its operation is %d, must be %d to %d", op, opStart, opTaken))
-	}
-	r = RecordedRequest{ID: ID(b), Operation: operationNames()[op]}
+	r := Request{ID: id, Operation: operationNames()[op]}
 	if op == opStart {
-		r.Value = b[requestHeader:]
+		r.Value = value
 	}
 	return r, nil
 }
 
+// HasUpdates reports whether updates of the goal answer the request.
+func (r Request) HasUpdates() bool {
+	names := operationNames()
+	return r.Operation == names[opStart] || r.Operation == names[opFollow]
+}
+
 // Append appends the request as a server takes it.
-func (r RecordedRequest) Append(dst []byte) ([]byte, error) {
+func (r Request) Append(dst []byte) ([]byte, error) {
 	for op, name := range operationNames() {
 		if op > 0 && name == r.Operation {
 			var header [requestHeader]byte
-			copy(header[:], r.ID[:])
-			header[len(r.ID)] = byte(op)
+			copy(header[reqOffID:], r.ID[:])
+			header[reqOffOperation] = byte(op)
 			return append(append(dst, header[:]...), r.Value...), nil
 		}
 	}
 	return dst, badRequest(fmt.Errorf("its operation is %.40q", r.Operation))
 }
 
-// A RecordedUpdate is what a server of goals tells of one, for tools that record.
-type RecordedUpdate struct {
-	State    string // "" = the server does not know the goal
+// An Update is what a server of goals tells of one, for tools that observe or record it.
+type Update struct {
+	State    State  // 0 = the server does not know the goal
 	Code     int32  // of an error
 	Text     string // of an error, or why the goal was cancelled
 	Feedback bool   // Value is feedback, else a result
@@ -62,15 +66,12 @@ type RecordedUpdate struct {
 }
 
 // ParseUpdate reads the value of a response of a server of goals, which stays in place.
-func ParseUpdate(b []byte) (r RecordedUpdate, err error) {
+func ParseUpdate(b []byte) (Update, error) {
 	u, err := parseUpdate(b)
 	if err != nil {
-		return r, err
+		return Update{}, err
 	}
-	r = RecordedUpdate{Code: u.code, Text: u.text}
-	if u.state != 0 {
-		r.State = u.state.String()
-	}
+	r := Update{State: u.state, Code: u.code, Text: u.text}
 	switch u.content {
 	case hasFeedback, hasResult:
 		r.Value, r.Feedback = u.value, u.content == hasFeedback
