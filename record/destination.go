@@ -78,7 +78,7 @@ func createFile(path string, force bool) (*destination, error) {
 			return overwriteTarget(path)
 		}
 	}
-	flags := os.O_WRONLY | os.O_CREATE
+	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
 	if !force {
 		flags |= os.O_EXCL
 	}
@@ -101,7 +101,7 @@ func createFile(path string, force bool) (*destination, error) {
 
 // overwriteTarget opens the file that a symbolic link such as /dev/stdout leads to. It is written in place: a rename would replace the link.
 func overwriteTarget(path string) (*destination, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,8 @@ func (d *destination) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// checkUnchanged fails if another program removed or truncated the file. Writing on after a truncation would leave a hole.
+// checkUnchanged fails if another program removed or truncated the file. Every write appends: one that follows a truncation leaves no hole,
+// but a size that the next check finds.
 func (d *destination) checkUnchanged() error {
 	if d.stream {
 		return nil

@@ -127,8 +127,11 @@ func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := domain(t)
 			path := filepath.Join(t.TempDir(), "f.mcap")
-			r := start(t, join(t, o), path, RecordOptions{})
+			r := start(t, join(t, o), path, RecordOptions{ChunkAge: time.Hour}) // nothing is written before the end
 			publish(t, publisher[string](t, join(t, o), "a", nil), "x")
+			for info, err := os.Stat(path + unfinished); err == nil && info.Size() == 0; info, err = os.Stat(path + unfinished) {
+				time.Sleep(time.Millisecond) // a file in which nothing is yet can be truncated
+			}
 			if err := c.do(path + unfinished); err != nil {
 				t.Fatal(err)
 			}
@@ -142,6 +145,29 @@ func TestRecord_FileRemovedByAnotherProgram(t *testing.T) {
 				t.Errorf("the file was written on: %v, %v", info, err)
 			}
 		})
+	}
+}
+
+// A file that is truncated between the check and the write keeps no hole, which would have the expected size.
+func TestDestination_TruncatedBeforeTheWrite(t *testing.T) {
+	d, err := createDestination(filepath.Join(t.TempDir(), "f.mcap"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if _, err := d.Write([]byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(d.path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.file.Write([]byte("second")); err != nil { // as Write does after its check
+		t.Fatal(err)
+	}
+	d.size += int64(len("second"))
+	var lost *LostFileError
+	if _, err := d.Write([]byte("third")); !errors.As(err, &lost) {
+		t.Errorf("got %v", err)
 	}
 }
 
