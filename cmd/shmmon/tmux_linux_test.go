@@ -105,11 +105,25 @@ func TestScreen_KeysInATerminal(t *testing.T) {
 	w.tmux("resize-window", "-x", "30", "-y", "5")
 	w.waitFor("too small")
 	w.tmux("resize-window", "-x", "100", "-y", "30")
+	w.waitFor("1 Topics", "live/steady")
+	w.press("q")
+	w.waitForPrompt()
+	w.press("echo it ended with $?", "Enter")
+	w.waitFor("it ended with 0")
+}
+
+// Not under the race detector: bubbletea v2.1.1 sets its terminal anew after a stop while its listener for sizes may read it.
+func TestScreen_StopInATerminal(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	w := openWindow(ctx, t, "100", "30")
+	w.press("SHMMON_TEST_TABLE=1 "+os.Args[0]+" --dir "+domains(t)+" --interval 200ms", "Enter")
+	w.waitFor("1 Topics", "0 topics")
 	w.press("C-z")
 	w.waitFor("Stopped")
 	w.waitForPrompt()
 	w.press("fg", "Enter")
-	w.waitFor("1 Topics", "live/steady")
+	w.waitFor("1 Topics", "0 topics")
 	w.press("q")
 	w.waitForPrompt()
 	w.press("echo it ended with $?", "Enter")
