@@ -136,6 +136,7 @@ func (a *app) runCheck(cmd *cobra.Command, r *rules.Rules, f checkFlags) error {
 		a.verify(cmd.Context(), v.Topics)
 	}
 	alerts, more := monitor.Add(v)
+	v = v.ForApplications()
 	reports := make([]alertReport, len(alerts))
 	for i, alert := range alerts {
 		reports[i] = reportAlert(alert)
