@@ -143,7 +143,9 @@ proctype server() {
 		mortal_server
 		fi
 	:: closing && !handling -> break
-	:: clientdead -> break                                       /* step serve.forget */
+	:: clientdead ->
+		skip;                                                    /* step serve.forget */
+		break
 	:: requests == CALLS && taken == CALLS -> break
 	mortal_server
 	od;

@@ -17,6 +17,11 @@ func setImage(m *pb.RawImage, v *messages.Image) error {
 	if v.IsBigEndian != 0 && (strings.Contains(v.Encoding, "16") || strings.Contains(v.Encoding, "32") || strings.Contains(v.Encoding, "64")) {
 		return errBigEndian
 	}
+	return checkRows(v)
+}
+
+// checkRows refuses an image whose data are too short for its size.
+func checkRows(v *messages.Image) error {
 	if need := uint64(v.Step) * uint64(v.Height); uint64(len(v.Data)) < need { // some encodings have more
 		return fmt.Errorf("its data has %d bytes, fewer than Step times Height, %d", len(v.Data), need)
 	}
@@ -28,6 +33,9 @@ func setImage(m *pb.RawImage, v *messages.Image) error {
 
 func getImage(v *messages.Image, m *pb.RawImage) (err error) {
 	v.Width, v.Height, v.Encoding, v.Step, v.Data = m.Width, m.Height, m.Encoding, m.Step, m.Data
+	if err = checkRows(v); err != nil {
+		return err
+	}
 	v.Header, err = headerOf(m)
 	return err
 }
