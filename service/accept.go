@@ -48,7 +48,7 @@ func (s *Server[Req, Resp]) controlled(from topic.PublisherID, participant regis
 		c = &serverConn[Req, Resp]{
 			server: s, participant: participant, requests: requests, maxCalls: int(min(m.number, uint64(s.opts.MaxCalls))), connecting: true,
 		}
-		c.slots, c.sends = make([]serverSlot[Req, Resp], c.maxCalls), map[*Call[Req, Resp]]struct{}{}
+		c.slots = make([]serverSlot[Req, Resp], c.maxCalls)
 		s.clients[requests], s.byCtl[from] = c, c
 		s.figures.clients.Store(int64(len(s.byCtl)))
 		s.loops.Go(func() { s.connect(c) })

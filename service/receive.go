@@ -122,12 +122,7 @@ func (s *Server[Req, Resp]) interrupted(w *worker, c *serverConn[Req, Resp], h H
 		c.slots[i].call.ctx.end(context.Canceled, err)
 		c.slots[i].call = nil
 	}
-	for call := range c.sends {
-		if call.header.Number == h.Number {
-			call.ctx.end(context.Canceled, err)
-			delete(c.sends, call)
-		}
-	}
+	s.sends.interrupt(c, h.Number, err)
 }
 
 func (s *Server[Req, Resp]) clientOf(requests topic.PublisherID) *serverConn[Req, Resp] {

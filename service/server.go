@@ -63,6 +63,7 @@ type Server[Req, Resp any] struct {
 	poller       poller[message[Req]] // of requests
 	control      *topic.Subscriber[[]byte]
 	work         workers
+	sends        runningSends[Req, Resp]
 	figures      figures
 
 	clock clock.Clock
@@ -197,6 +198,7 @@ func (s *Server[Req, Resp]) drop() error {
 		c.cancelAll(ErrServerClosed)
 	}
 	s.mu.Unlock()
+	s.sends.close(ErrServerClosed)
 	s.work.stop()
 	if s.requests != nil {
 		errs = append(errs, s.requests.Close())

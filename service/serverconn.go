@@ -26,7 +26,6 @@ type serverConn[Req, Resp any] struct {
 	mu    sync.Mutex
 	gone  bool // the client has left or died; written with the server's mu too
 	slots []serverSlot[Req, Resp]
-	sends map[*Call[Req, Resp]]struct{} // that run and have no slot, because they have no response
 }
 
 // A serverSlot has what the client says of the call that has this slot, and the call if it runs.
@@ -42,7 +41,7 @@ func (c *serverConn[Req, Resp]) close() error {
 	return c.responses.Close()
 }
 
-// cancelAll ends the contexts of all calls of the client.
+// cancelAll ends the contexts of all calls of the client to which it awaits a response.
 func (c *serverConn[Req, Resp]) cancelAll(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,12 +50,6 @@ func (c *serverConn[Req, Resp]) cancelAll(cause error) {
 			call.ctx.end(context.Canceled, cause)
 			call.wake()
 		}
-	}
-	if cause == ErrClientGone {
-		return // a client does not wait for what it sends, and may leave at once
-	}
-	for call := range c.sends {
-		call.ctx.end(context.Canceled, cause)
 	}
 }
 
@@ -127,12 +120,12 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 		call = &Call[Req, Resp]{server: c.server}
 		call.ctx.reset(clk, h.Deadline)
 	}
-	if h.Kind == KindSend {
-		c.sends[call] = struct{}{}
-	} else {
-		c.slots[i].call = call
-	}
 	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, windowFor(c.maxCalls), nil
+	if h.Kind != KindSend {
+		c.slots[i].call = call
+	} else if !c.server.sends.add(call) {
+		return nil, codeClosing, nil
+	}
 	if mine {
 		call.credit = max(call.credit, state.credit)
 	}
@@ -141,11 +134,13 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 
 // leave frees the slot of a call before its answer, after which the client may use it for another one.
 func (c *serverConn[Req, Resp]) leave(call *Call[Req, Resp]) {
+	if call.header.Kind == KindSend {
+		c.server.sends.remove(call)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if call.header.Kind == KindSend {
-		delete(c.sends, call)
-	} else if slot := &c.slots[slotOf(call.header.Number)]; slot.call == call {
+	if slot := &c.slots[slotOf(call.header.Number)]; slot.call == call {
 		slot.call = nil
 	}
 }
