@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"shorten": shorten, "terminate": terminate, "publish": publish, "await": await,
+			"shorten": shorten, "terminate": terminate, "publish": publish, "await": await, "await-state": awaitState,
 		},
 	})
 }
@@ -103,6 +103,21 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := pub.Publish(ctx, payload)
 		ts.Check(err)
 		time.Sleep(interval)
+	}
+}
+
+// awaitState STATE waits until the only recorder of the domain has a state.
+func awaitState(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await-state STATE")
+	}
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := ts.Exec("shmrec", "ctl", "status", "--json")
+		if said := ts.ReadFile("stdout"); err == nil && strings.Contains(said, strconv.Quote(args[0])) {
+			return
+		} else if time.Since(begin) > time.Minute {
+			ts.Fatalf("the recorder is not %s: %s, %v", args[0], said, err)
+		}
 	}
 }
 
