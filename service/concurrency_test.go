@@ -257,7 +257,7 @@ func TestClose_LeavesNothing(t *testing.T) {
 		}
 		fds, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		return runtime.NumGoroutine(), len(names), len(fds)
 	}

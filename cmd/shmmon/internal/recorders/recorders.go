@@ -5,7 +5,6 @@ package recorders
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -104,9 +103,6 @@ func ask(ctx context.Context, path string, was answer) answer {
 		return answer{after: time.Now().Add(silentTime)}
 	}
 	js, err := c.Do(ctx, "status", "summary")
-	if errors.As(err, new(*control.AnswerError)) {
-		js, err = c.Do(ctx, "status") // a recorder of an earlier version
-	}
 	var s record.Status
 	if err == nil {
 		err = json.Unmarshal(js, &s)

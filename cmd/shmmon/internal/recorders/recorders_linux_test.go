@@ -61,6 +61,9 @@ func TestAsk_ARealRecorder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for rec.Status().FileSize == 0 { // the head of the file is written concurrently
+		time.Sleep(time.Millisecond)
+	}
 	serve(t, p, control.Service{Kind: "recorder", Path: path, Commands: rec.Commands()})
 	serve(t, p, control.Service{Kind: "player", Path: "other.mcap"})
 	all := d.Ask(t.Context())
