@@ -37,6 +37,9 @@ func runs() []run {
 		{"slots", "-DMEMORY=tso -DKEYS=1 -DPUBLISHERDIES=1 -DPUBLISHES=4 -DSLOTS=2 -DDEPTH=1", ""},
 		{"slots", "-DMEMORY=tso -DKEYS=2 -DPUBLISHES=5 -DSLOTS=2 -DDEPTH=1 -DMARKS=1", ""},
 		{"slots", "-DMEMORY=tso -DKEYS=1 -DSLOTS=3 -DPUBLISHES=4", ""},
+		{"slots", "-DMEMORY=tso -DVOLATILE=1 -DLOSSLESS=1" + short, ""},
+		{"slots", "-DMEMORY=weak -DVOLATILE=1 -DLOSSLESS=1 -DMARKS=1" + short, ""},
+		{"slots", "-DMEMORY=tso -DVOLATILE=1 -DREADERDIES=1" + short, ""},
 		// Without queues of stores nothing would show that the fence is needed.
 		{"slots", "-DMEMORY=sc -DBROKEN=fence_left_out" + short, ""},
 		{"slots", "-DMEMORY=tso -DBROKEN=fence_left_out" + short, freed},
@@ -66,6 +69,8 @@ func runs() []run {
 		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DPUBLISHERDIES=1 -DBROKEN=key_before_word" + short, missed},
 		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DBROKEN=key_not_checked" + short, freed},
 		{"slots", "-DMEMORY=tso -DKEYS=1 -DDEPTH=1 -DBROKEN=key_freed_at_once" + short, torn},
+		{"slots", "-DMEMORY=tso -DVOLATILE=1 -DLOSSLESS=1 -DBROKEN=volatile_untaken" + short, lost},
+		{"slots", "-DMEMORY=tso -DVOLATILE=1 -DBROKEN=volatile_freed_at_once" + short, torn},
 
 		{"entries", "-DMEMORY=tso", ""},
 		{"entries", "-DMEMORY=weak", ""},

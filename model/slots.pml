@@ -31,6 +31,8 @@
 #define key_before_word         24
 #define key_not_checked         25
 #define key_freed_at_once       26
+#define volatile_untaken        27
+#define volatile_freed_at_once  28
 
 #ifndef BROKEN
 #define BROKEN 0
@@ -64,6 +66,9 @@
 #endif
 #ifndef KEYS
 #define KEYS 0        /* whether samples with odd numbers are of a key, whose newest is kept; 2: until the publisher disposes of it */
+#endif
+#ifndef VOLATILE
+#define VOLATILE 0    /* whether samples that all readers took are taken back before memory is made */
 #endif
 #ifndef READERDIES
 #define READERDIES 0
@@ -281,6 +286,52 @@ inline leavetable() {
 	fi
 }
 
+#if VOLATILE
+/* Takes back what all readers took, except the newest, if there is a reader. */
+inline takebacktaken() {
+	at = (seq < DEPTH -> 1 : seq + 1 - DEPTH);
+	do
+	:: at < seq && watched[0] ->
+		r = 0;
+		do
+		:: r < READERS && !watched[r] -> r++
+		:: r < READERS && watched[r] ->
+			load(PUB, CURSOR(r), v);
+			if
+#if BROKEN == volatile_untaken
+			:: v >= at -> r++
+#else
+			:: v > at -> r++
+#endif
+			:: else -> break
+			fi
+		:: r == READERS -> break
+		od;
+		v = 0;
+		if
+		:: r < READERS -> r = 0; break
+		:: else -> r = 0
+		fi;
+		if
+		:: inentry[at % DEPTH] != NOSLOT && !KEPT(inentry[at % DEPTH]) ->
+			store(PUB, WORD(at), ringword(at, WITHDRAWN));       /* step takeback.word */
+			d_step {                                             /* step takeback.retire */
+#if BROKEN == volatile_freed_at_once
+				place[inentry[at % DEPTH]] = free;
+#else
+				place[inentry[at % DEPTH]] = retired;
+#endif
+				inentry[at % DEPTH] = NOSLOT
+			}
+		:: else
+		fi;
+		at++
+	:: at >= seq || !watched[0] -> break
+	od;
+	at = 0
+}
+#endif
+
 /* Takes back the oldest samples until a slot is free, none that is held or that a lossless reader has still to take. */
 inline takeback() {
 	fence(PUB);
@@ -315,7 +366,11 @@ inline findslot() {
 	:: again = false;
 		pick();
 		if
-		:: slot == NOSLOT -> reclaim(); pick()
+		:: slot == NOSLOT ->
+#if VOLATILE
+			takebacktaken();
+#endif
+			reclaim(); pick()
 		:: else
 		fi;
 		if

@@ -68,6 +68,7 @@ func notOfSamples() map[string]string {
 		"request":     "the same; that an answer is awaited without a wake-up lost is the model of sleep",
 		"refuse":      "an answer to a request, in the order of admit's",
 		"bell":        "the wake-up of sleep; what is lost here is found a second later",
+		"goal":        "the memory of one process, and calls, which are modelled",
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/shmbus/shmbus/internal/shm"
 )
 
 // seenAs returns a participant as an observer and as another participant see it.
@@ -58,6 +60,54 @@ func TestParticipant_UserAndPIDFromKernel(t *testing.T) {
 	}
 	if observed.PIDCheck != PIDOfFile || met.PIDCheck != PIDOfUser {
 		t.Errorf("the pid of this process: %v and %v", observed.PIDCheck, met.PIDCheck)
+	}
+}
+
+// The mappings of a process are read once for all of its participants, and a file that only claims the process is none of them.
+func TestPIDCheck_ParticipantsOfOneProcess(t *testing.T) {
+	dir := domain(t)
+	want := make(map[ID]PIDCheck)
+	for range 3 {
+		want[watch(t, dir).ID()] = PIDOfFile
+	}
+	forged := forge(t, dir, nil)
+	replaceFile(t, filePath(dir, forged.id, participantSuffix))
+	want[forged.id] = PIDOfUser
+	o, err := Observe(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for range 2 { // the second Snapshot opens nothing new
+		all, err := o.Snapshot()
+		if err != nil || len(all) != len(want) {
+			t.Fatalf("%d participants, %v", len(all), err)
+		}
+		for _, p := range all {
+			if p.PID != os.Getpid() || p.PIDCheck != want[p.ID] {
+				t.Errorf("%v of process %d: %v, want %v", p.ID, p.PID, p.PIDCheck, want[p.ID])
+			}
+		}
+	}
+}
+
+// replaceFile makes a file one that no process has mapped, with the same content. It is locked, as other participants remove a file that is not.
+func replaceFile(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path+".new", b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := shm.OpenShared(path + ".new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := errors.Join(f.Lock(), os.Rename(path+".new", path)); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -108,7 +108,7 @@ func removeFiles(dir string, dead map[ID]bool, dryRun bool) (c cleaning) {
 			}
 			path := filePath(dir, id, suffix)
 			info, err := os.Lstat(path)
-			if err == nil && !info.Mode().IsRegular() {
+			if err == nil && !ofItsSort(suffix, info.Mode()) {
 				continue // not a file of shmbus
 			}
 			if err == nil && !dryRun {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,6 +210,10 @@ func TestClean_FilesOfDead(t *testing.T) {
 			}
 			left = append(left, name)
 		}
+		for _, id := range []ID{f.id, orphan} {
+			leaveSocket(t, dir+"/"+id.String()+".control.0")
+			left = append(left, id.String()+".control.0")
+		}
 		f.die()
 		slices.Sort(left)
 		return left
@@ -242,6 +247,38 @@ func TestClean_FilesOfDead(t *testing.T) {
 	}
 	if got, err := Clean(dir+"/missing", false); got != nil || err != nil {
 		t.Errorf("no directory: %q, %v", got, err)
+	}
+}
+
+// leaveSocket makes a socket on which no process listens any more.
+func leaveSocket(t *testing.T, path string) {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+}
+
+// Only sockets have the name of a control socket, and no other sockets have names of shmbus.
+func TestClean_OtherSorts(t *testing.T) {
+	dir := domain(t)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"00000000000000aa.control.0", "00000000000000aa.control.x", "00000000000000aa.reader"}
+	if err := os.WriteFile(dir+"/"+want[0], nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	leaveSocket(t, dir+"/"+want[1])
+	leaveSocket(t, dir+"/"+want[2])
+	if got, err := Clean(dir, false); len(got) != 0 || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(want) {
+		t.Errorf("%v, %v, want %q", entries, err, want)
 	}
 }
 

@@ -83,8 +83,8 @@ func (k Kind) String() string {
 // MarshalText makes JSON carry the Kind as its String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// A Participant describes one participant of a domain. Alive, State, UID, GID and PIDCheck come from the kernel. All other
-// fields come from the participant's own file.
+// A Participant describes one participant of a domain. Alive, State, UID, GID and PIDCheck come from the kernel, and an Executable that is
+// proved. All other fields come from the participant's own file.
 type Participant struct {
 	ID         ID
 	UID        int      // owner of its participant file
@@ -94,12 +94,15 @@ type Participant struct {
 	StartTime  uint64   // of the process, clock ticks after boot
 	BootID     [16]byte
 	Executable string // path
-	Unit       string
-	Since      clock.Stamp  // moment of joining
-	Alive      bool         // its process holds the lock of the participant file
-	State      ProcessState // filled in by Observer.Snapshot
-	Endpoints  []Endpoint
-	Incomplete bool // a record could not be read this time: Endpoints may lack some
+	// ExecutableProved says that Executable is what the kernel says of the process PID, which is the participant's as far as PIDCheck says.
+	// The kernel tells root and mostly the same user. Otherwise Executable is the participant's own word.
+	ExecutableProved bool
+	Unit             string
+	Since            clock.Stamp  // moment of joining
+	Alive            bool         // its process holds the lock of the participant file
+	State            ProcessState // at the time of an Observer.Snapshot, or as the function says that returns the participant
+	Endpoints        []Endpoint
+	Incomplete       bool // a record could not be read this time: Endpoints may lack some
 }
 
 // A ProcessState is the state of a participant's process according to the kernel. It does not decide whether the participant
@@ -130,6 +133,14 @@ func (s ProcessState) String() string {
 
 // MarshalText makes JSON carry the ProcessState as its String.
 func (s ProcessState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// StateOf asks the kernel for the present state of a participant's process. It is StateUnseen if the kernel does not confirm the PID.
+func StateOf(p Participant) ProcessState {
+	if p.PIDCheck == PIDUnverified {
+		return StateUnseen
+	}
+	return stateOf(&p)
+}
 
 // stateOf asks the kernel for the state of a participant's process.
 func stateOf(p *Participant) ProcessState {

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,12 +28,20 @@ func parseFileName(name string) (id ID, suffix string, ok bool) {
 	case suffix == participantSuffix, suffix == SuffixReader, suffix == SuffixWake:
 	default:
 		sort, number, _ := strings.Cut(suffix, ".")
-		if sort != "pub" && sort != "schema" || !isDigits(number) {
+		if sort != "pub" && sort != "schema" && sort != "control" || !isDigits(number) {
 			return 0, "", false
 		}
 	}
 	id, ok = parseID(head)
 	return id, suffix, ok
+}
+
+// ofItsSort reports whether a name with this suffix is of a file of shmbus, by its mode: a control socket, or a regular file.
+func ofItsSort(suffix string, mode fs.FileMode) bool {
+	if strings.HasPrefix(suffix, SuffixControl) {
+		return mode.Type() == fs.ModeSocket
+	}
+	return mode.IsRegular()
 }
 
 func isDigits(s string) bool {

@@ -70,3 +70,48 @@ func (f *forger) path() string { return filePath(f.dir, f.id, participantSuffix)
 
 // raw returns the bytes from the header to the end of the last used page.
 func (f *forger) raw() []byte { return f.b[:pageOffset(len(f.used))] }
+
+// The kernel's word for the executable goes before that of the participant. Without it, the participant's is not proved.
+func TestForged_Executable(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lie = "/usr/bin/robot"
+	for name, test := range map[string]struct {
+		alter  func(*header)
+		want   string
+		proved bool
+	}{
+		"here":            {func(h *header) {}, exe, true},
+		"not this start":  {func(h *header) { h.self.StartTime++ }, lie, false},
+		"other namespace": {func(h *header) { h.self.Namespace++ }, lie, false},
+		"other boot":      {func(h *header) { h.self.BootID[0]++ }, lie, false},
+	} {
+		dir := domain(t)
+		f := forge(t, dir, func(h *header) {
+			h.self.Executable = lie
+			test.alter(h)
+		})
+		w := watch(t, dir)
+		if p := w.expect(f.id, Joined)[0].Participant; p.Executable != test.want || p.ExecutableProved != test.proved {
+			t.Errorf("%s: a participant is told to be %q, proved %v", name, p.Executable, p.ExecutableProved)
+		}
+		o, err := Observe(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := o.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range all {
+			if p.ID == f.id && (p.Executable != test.want || p.ExecutableProved != test.proved) {
+				t.Errorf("%s: an observer is told that it is %q, proved %v", name, p.Executable, p.ExecutableProved)
+			}
+		}
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

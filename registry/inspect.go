@@ -1,24 +1,31 @@
 package registry
 
 import (
+	"io/fs"
 	"path/filepath"
 )
 
 // RegistryFile is the name of the registry file, the one file of a domain without an owner.
 const RegistryFile = registryName
 
-// The suffixes of a participant's files. The number of the endpoint follows that of a publisher or schema.
+// The suffixes of a participant's files. The number of the endpoint follows that of a publisher or schema, any number that of a
+// control socket, as of package record/control.
 const (
 	SuffixParticipant = participantSuffix
 	SuffixReader      = "reader"
 	SuffixWake        = "wake"
 	SuffixPublisher   = "pub."
 	SuffixSchema      = "schema."
+	SuffixControl     = "control."
 )
 
 // ParseFileName splits the name of a participant's file into the id of its owner and the suffix after the dot. Every other name
 // is RegistryFile or foreign.
 func ParseFileName(name string) (owner ID, suffix string, ok bool) { return parseFileName(name) }
+
+// IsOfItsSort reports whether a file has the sort, regular file or socket, of those with its suffix. shmbus neither opens nor
+// removes others.
+func IsOfItsSort(suffix string, mode fs.FileMode) bool { return ofItsSort(suffix, mode) }
 
 // CheckRegistryFile reads the beginning of the registry file of a domain and checks it. It returns a *errdefs.VersionError, a
 // *errdefs.CorruptError, or the error of reading.

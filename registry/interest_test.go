@@ -5,8 +5,11 @@ package registry
 import (
 	"errors"
 	"os"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // topics returns the topics that were reported as Added and Removed since the last call, sorted.
@@ -84,6 +87,37 @@ func TestInterest_OnlyRequestedReported(t *testing.T) {
 	if _, err := w.Discover(KindPublisher); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
+}
+
+// An interest that begins while the loop collects what it waits on ends the wait, unless its bell is among that.
+func TestInterest_BeginsWhileTheLoopCollectsWords(t *testing.T) {
+	w := still(t, domain(t), true)
+	w.interest.mu.Lock() // the loop comes to it in collectWords
+	e, collected := new(waitWords), make(chan bool)
+	go func() {
+		defer close(collected)
+		w.collectWords(e)
+	}()
+	for !isBlockedIn("(*bell).collectWords") {
+		time.Sleep(time.Millisecond)
+	}
+	w.wakeLoop()
+	w.interest.mu.Unlock()
+	<-collected
+	if !w.bell.changed(e) {
+		t.Error("the loop would wait without the bell of the interest")
+	}
+}
+
+// isBlockedIn reports whether a goroutine waits for a lock within a function.
+func isBlockedIn(function string) bool {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if state, _, _ := strings.Cut(stack, "\n"); strings.Contains(state, "sync.Mutex.Lock") && strings.Contains(stack, function) {
+			return true
+		}
+	}
+	return false
 }
 
 // The bell wakes the participants that watch the topic, and not those that watch others.

@@ -32,9 +32,7 @@ func (r *Registry) loop() {
 			nextFull = begin.Add(scanPeriod)
 		}
 		// All words are read before the scan, so a change during the scan ends the wait after it.
-		e.reset()
-		r.bell.collectWords(e, r.self.id, r.interest)
-		e.add(&r.wake)
+		r.collectWords(e)
 		again, err := r.scan(deep)
 		if errors.Is(err, os.ErrClosed) {
 			return
@@ -57,6 +55,15 @@ func (r *Registry) loop() {
 			time.Sleep(ahead)
 		}
 	}
+}
+
+// collectWords adds all that the loop waits on. The wake word is read first: wakeLoop announces further bells to wait on, which are either in
+// the list then, or end the wait.
+func (r *Registry) collectWords(e *waitWords) {
+	wake := r.wake.Load()
+	e.reset()
+	r.bell.collectWords(e, r.self.id, r.interest)
+	e.addRead(&r.wake, wake)
 }
 
 // wait sleeps until a word changes, or until the given time.

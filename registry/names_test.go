@@ -140,6 +140,7 @@ func TestFileName_Foreign(t *testing.T) {
 	const id = "0123456789abcdef"
 	for name, ok := range map[string]bool{
 		id + ".participant": true, id + ".reader": true, id + ".pub.0": true, id + ".pub.123": true, id + ".schema.7": true,
+		id + ".control.0": true, id + ".control": false, id + ".control.": false, id + ".control.x": false, id + ".control.0.1": false,
 		"registry": false, "": false, id: false, id + ".": false, id + ".pub": false, id + ".pub.": false, id + ".pub.x": false,
 		id + ".pub.1.2": false, id + ".pub.-1": false, id + ".participant.bak": false, id + ".reader.1": false, id + ".other": false,
 		id[1:] + ".reader": false, id + "0.reader": false, "0123456789ABCDEF.reader": false, "0123456789abcdeg.reader": false,

@@ -97,8 +97,9 @@ func (e *waitWords) reset() {
 	e.words, e.values = e.words[:0], e.values[:0]
 }
 
-func (e *waitWords) add(word *atomic.Uint32) {
-	v := word.Load()
+func (e *waitWords) add(word *atomic.Uint32) { e.addRead(word, word.Load()) }
+
+func (e *waitWords) addRead(word *atomic.Uint32, v uint32) {
 	e.waiter.Add(word, v)
 	e.words, e.values = append(e.words, word), append(e.values, v)
 }

@@ -23,6 +23,7 @@ type Observer struct {
 	mu       sync.Mutex
 	peers    map[ID]*peer
 	problems []error
+	died     []ID
 	closed   bool
 }
 
@@ -53,7 +54,7 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 	if o.closed {
 		return nil, fmt.Errorf("scan the domain: %w", errdefs.Closed("the observer is closed"))
 	}
-	o.problems = nil
+	o.problems, o.died = nil, nil
 	present := make(map[ID]bool)
 	err := eachFile(o.dir, func(id ID, suffix string) {
 		if suffix == participantSuffix {
@@ -65,15 +66,17 @@ func (o *Observer) Snapshot() ([]Participant, error) {
 	}
 	for id, p := range o.peers {
 		if !present[id] {
+			if locked, err := p.file.Locked(); err == nil && !locked && !p.hasLeft() {
+				o.died = append(o.died, id)
+			}
 			p.file.Close()
 			delete(o.peers, id)
 		}
 	}
+	o.addPeers(present)
 	all := make([]Participant, 0, len(present))
-	for id := range present {
-		if p, ok := o.participant(id); ok {
-			all = append(all, p)
-		}
+	for _, p := range o.peers {
+		all = append(all, o.participant(p))
 	}
 	slices.SortFunc(all, bySince)
 	return all, nil
@@ -91,23 +94,39 @@ func (o *Observer) Errors() []error {
 	return slices.Clone(o.problems)
 }
 
-func (o *Observer) participant(id ID) (Participant, bool) {
-	p := o.peers[id]
-	if p == nil {
-		var err error
-		if p, err = o.addPeer(id); err != nil {
-			if !errors.Is(err, fs.ErrNotExist) {
-				o.problems = append(o.problems, explain("a participant is left out", o.dir, err))
-			}
-			return Participant{}, false
+// Died returns the participants of earlier Snapshots whose files other participants removed before the last one, because they ended without
+// leaving. The caller owns the slice.
+func (o *Observer) Died() []ID {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.died)
+}
+
+// addPeers opens the files of the participants that are new.
+func (o *Observer) addPeers(present map[ID]bool) {
+	var added []*peer
+	for id := range present {
+		if o.peers[id] != nil {
+			continue
+		}
+		p, err := o.addPeer(id)
+		switch {
+		case err == nil:
+			added = append(added, p)
+		case !errors.Is(err, fs.ErrNotExist):
+			o.problems = append(o.problems, explain("a participant is left out", o.dir, err))
 		}
 	}
+	checkMapped(added)
+}
+
+func (o *Observer) participant(p *peer) Participant {
 	info := p.info
 	locked, err := p.file.Locked()
 	info.Alive = err != nil || locked
 	if !info.Alive {
 		p.forget()
-		return info, true
+		return info
 	}
 	if info.State = StateUnseen; p.head.self.Namespace == o.self.Namespace {
 		info.State = stateOf(&info)
@@ -116,7 +135,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	if err != nil {
 		o.problems = append(o.problems, err)
 		info.Incomplete = true
-		return info, true
+		return info
 	}
 	if p.tableChanged(w, o.interest) {
 		if !p.torn { // otherwise the last reading is continued
@@ -132,7 +151,7 @@ func (o *Observer) participant(id ID) (Participant, bool) {
 	}
 	o.problems = append(o.problems, p.errs...)
 	info.Endpoints, info.Incomplete = p.endpoints(), p.torn
-	return info, true
+	return info
 }
 
 func (o *Observer) addPeer(id ID) (*peer, error) {
@@ -147,7 +166,7 @@ func (o *Observer) addPeer(id ID) (*peer, error) {
 		p.file.Close()
 		return nil, &errdefs.LimitError{What: "participants in " + o.dir, Limit: MaxParticipants, Remedy: "the others are not shown"}
 	}
-	p.checkPID(&o.self, nil, true)
+	p.checkPID(&o.self, nil)
 	o.peers[id] = p
 	return p, nil
 }

@@ -74,30 +74,60 @@ func openPeer(dir string, id ID) (*peer, error) {
 	return p, nil
 }
 
-// checkPID sets the PIDCheck. The kernel can confirm the pid in the file only if it is of the same boot and pid namespace. exit,
-// which may be nil, watches that process and makes the question cheap. With traced it also asks whether the process has this
-// same file mapped.
-func (p *peer) checkPID(us *process.Identity, exit *process.Exit, traced bool) {
+// checkPID sets the PIDCheck, and the executable if the kernel tells that of the process. The kernel can confirm the pid in the file only if
+// it is of the same boot and pid namespace. exit, which may be nil, watches that process and makes the question cheap.
+func (p *peer) checkPID(us *process.Identity, exit *process.Exit) {
 	h := p.head.self
 	if h.BootID != us.BootID || h.Namespace != us.Namespace {
 		return
 	}
 	ask := func() (process.Credentials, error) { return process.CredentialsOf(h.PID, h.StartTime) }
+	executable := func() (string, error) { return process.ExecutableOf(h.PID, h.StartTime) }
 	if exit != nil {
-		ask = exit.Credentials
+		ask, executable = exit.Credentials, exit.Executable
 	}
 	as, err := ask()
 	if err != nil || as.UID != p.owner.UID {
 		return
 	}
 	p.info.PIDCheck = PIDOfUser
-	if !traced {
-		return
-	}
-	if yes, err := process.Maps(h.PID, h.StartTime, p.owner.Dev, p.owner.Ino); err == nil && yes {
-		p.info.PIDCheck = PIDOfFile
+	if path, err := executable(); err == nil {
+		p.info.Executable, p.info.ExecutableProved = cutName(path, maxExecutable), true
 	}
 }
+
+// checkMapped asks the kernel which of the peers' files are mapped by the processes that the peers name, once for each process. It is for
+// peers after checkPID.
+func checkMapped(peers []*peer) {
+	type key struct {
+		pid       int
+		startTime uint64
+	}
+	of := make(map[key][]*peer)
+	for _, p := range peers {
+		if p.info.PIDCheck == PIDOfUser {
+			k := key{p.head.self.PID, p.head.self.StartTime}
+			of[k] = append(of[k], p)
+		}
+	}
+	for k, peers := range of {
+		files := make([]process.FileID, len(peers))
+		for i, p := range peers {
+			files[i] = p.fileID()
+		}
+		mapped, err := process.MappedFiles(k.pid, k.startTime, files)
+		if err != nil {
+			continue // the kernel does not tell
+		}
+		for _, p := range peers {
+			if mapped[p.fileID()] {
+				p.info.PIDCheck = PIDOfFile
+			}
+		}
+	}
+}
+
+func (p *peer) fileID() process.FileID { return process.FileID{Dev: p.owner.Dev, Ino: p.owner.Ino} }
 
 // words are the changing part of the header.
 type words struct {

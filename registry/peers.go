@@ -72,7 +72,7 @@ func (r *Registry) announce(k *knownPeer) {
 	k.announced = true
 	r.watchProcess(k)
 	r.mu.Lock()
-	k.checkPID(&r.self.self, k.exit, false)
+	k.checkPID(&r.self.self, k.exit)
 	r.mu.Unlock()
 	r.report(k, Joined, Endpoint{}, nil)
 }
@@ -170,8 +170,8 @@ func (r *Registry) report(k *knownPeer, kind ChangeKind, e Endpoint, err error) 
 }
 
 // hasLeft reports whether the peer is leaving, or left, by a call of Close.
-func (k *knownPeer) hasLeft() bool {
-	w, err := k.words()
+func (p *peer) hasLeft() bool {
+	w, err := p.words()
 	return err == nil && w.state == stateLeaving
 }
 

@@ -84,18 +84,22 @@ func (r *remoteReader) nextSequence(newest uint64) uint64 {
 }
 
 // lastTaken returns the sequence of the last sample that the reader can have taken. A reader that closed says only that it is done, and
-// one whose cursor is invalid or cannot be loaded says nothing: of these it is the newest. The page is checked after the cursor was
-// loaded, because its owner may use it for another link. Called with the Writer's mu held.
+// one whose cursor is invalid or cannot be loaded says nothing: of these it is the newest. One that has not begun since its admission has
+// the cursor 0. The page is checked after the cursor was loaded, because its owner may use it for another link. Called with the Writer's
+// mu held.
 func (r *remoteReader) lastTaken(newest uint64) uint64 {
 	next := loadOr(r, r.cursor.Load, never)
+	if next == 0 {
+		next = r.floor
+	}
 	if next > newest+1 || next < r.floor || !r.isCurrent() {
 		return newest
 	}
-	return max(next, 1) - 1
+	return next - 1
 }
 
 // Taken returns a sequence such that no lossless reader of a participant has taken a later sample. Samples up to it may have been taken.
-// Once the participant has no such reader any more, all removed ones count.
+// Once the participant has no such reader any more, all removed ones count, or with KeepFor those of that participant.
 func (w *Writer) Taken(reader uint64) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,11 +116,38 @@ func (w *Writer) Taken(reader uint64) uint64 {
 	return taken
 }
 
+// TakenByEvery returns a sequence up to which each lossless reader of a participant has taken, or 0: of one that has closed that is not known.
+func (w *Writer) TakenByEvery(reader uint64) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	least := uint64(never)
+	for _, r := range w.readers {
+		if r.req.Lossless && r.req.Reader == reader {
+			next := loadOr(r, r.cursor.Load, 0)
+			if next == 0 || next > w.seq+1 || !r.isCurrent() {
+				return 0
+			}
+			least = min(least, next-1)
+		}
+	}
+	if least == never {
+		return 0
+	}
+	return least
+}
+
 // noteTaken counts a reader that leaves. Called with mu held.
 func (w *Writer) noteTaken(r *remoteReader) {
-	if r.req.Lossless {
+	if r.req.Lossless && (w.opts.KeepFor == 0 || w.opts.KeepFor == r.req.Reader) {
 		w.taken = max(w.taken, r.lastTaken(w.seq))
 	}
+}
+
+// HasReaderOf reports whether a lossless reader of a participant is admitted.
+func (w *Writer) HasReaderOf(reader uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.readers, func(r *remoteReader) bool { return r.req.Lossless && r.req.Reader == reader })
 }
 
 // HasReader reports whether the link is admitted.
@@ -161,6 +192,9 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		w.removeReaders((*remoteReader).isStale) // a reader may have closed since the last check
 	}
 	history := uint64(req.History)
+	if w.opts.Volatile && req.History != historyAll {
+		history = min(history, 1)
+	}
 	if latched || w.keys != nil {
 		history = max(history, 1)
 	}

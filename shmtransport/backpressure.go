@@ -10,6 +10,7 @@ import (
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/process"
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 func (w *Writer) awaitTaken(ctx context.Context, target func() uint64) error {
 	var waiter *futex.Waiter
 	spin := publisherSpin
-	if runtime.GOMAXPROCS(0) == 1 {
+	if process.OneProcessor() {
 		spin = 0
 	}
 	for spins := 0; ; spins++ {

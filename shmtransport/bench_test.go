@@ -63,3 +63,42 @@ func BenchmarkReader_SkipStale(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWriter_MemoryLimit measures a large publish that takes back others, beside 32 readers that take each sample, and beside one
+// more that is stopped. It must not depend on the depth.
+func BenchmarkWriter_MemoryLimit(b *testing.B) {
+	const size, readers = 4096, 32
+	for _, depth := range []int{64, 65536} {
+		for _, stopped := range []int{0, 1} {
+			for _, volatile := range []bool{false, true} {
+				b.Run(fmt.Sprintf("depth=%d/stopped=%d/volatile=%t", depth, stopped, volatile), func(b *testing.B) {
+					h := newEntryRing(b, WriterOptions{Depth: depth, MaxPayload: size, MemoryLimit: 256 << 10, Volatile: volatile})
+					for range stopped {
+						h.reader(LinkRequest{}, ReaderOptions{})
+					}
+					payload := make([]byte, size)
+					publish := func() {
+						if _, err := h.w.Publish(b.Context(), payload); err != nil {
+							b.Fatal(err)
+						}
+					}
+					for range depth {
+						publish()
+					}
+					var all []*Reader
+					for range readers {
+						all = append(all, h.reader(LinkRequest{}, ReaderOptions{}))
+					}
+					for b.Loop() {
+						publish()
+						b.StopTimer()
+						for _, r := range all {
+							drain(b, r)
+						}
+						b.StartTimer()
+					}
+				})
+			}
+		}
+	}
+}

@@ -9,17 +9,36 @@ import (
 
 // Connected returns the number of publishers that have admitted this subscription, or that have ended and still have
 // samples to take.
-func (r *Reader) Connected() int {
-	r.mu.Lock() // a link in r.links is mapped while mu is held
-	defer r.mu.Unlock()
-	n := len(r.ended)
-	for _, l := range *r.links.Load() {
-		connected := false
-		if l.guarded(func() { connected = l.isConnected() }) && connected {
+func (r *Reader) Connected() (n int) {
+	for _, m := range r.Matches() {
+		if m.Answered {
 			n++
 		}
 	}
 	return n
+}
+
+// A Match is a publisher that a Reader is linked to.
+type Match struct {
+	ID       PublisherID
+	UserData any  // of its link
+	Answered bool // the publisher has admitted the reader, or ended
+}
+
+// Matches returns the publishers that have not refused the reader, or that have ended and still have samples to take.
+func (r *Reader) Matches() (matches []Match) {
+	r.mu.Lock() // a link in r.links is mapped while mu is held
+	defer r.mu.Unlock()
+	for _, l := range *r.links.Load() {
+		connected, refused := false, false
+		if l.guarded(func() { connected, refused = l.isConnected(), l.refused() }) && (connected || !refused) {
+			matches = append(matches, Match{ID: l.id, UserData: l.userData, Answered: connected})
+		}
+	}
+	for _, l := range r.ended {
+		matches = append(matches, Match{ID: l.id, UserData: l.userData, Answered: true})
+	}
+	return matches
 }
 
 // AwaitConnected waits until n publishers are connected. If n is negative, it waits for all that are linked and have

@@ -198,6 +198,9 @@ func TestEntry_SmallAndLargeSamplesHammer(t *testing.T) {
 		var held []Sample
 		buf := make([]Sample, 3)
 		for i := 0; r.Stats().Publishers > 0; i++ {
+			if i%64 == 0 {
+				runtime.Gosched() // on one processor the publisher would wait for the end of a time slice
+			}
 			switch i % 3 {
 			case 0:
 				s, ok, err := tryReceive(r)

@@ -100,7 +100,7 @@ func readHostile(t *testing.T, v view, id PublisherID, history uint32, passive, 
 	}
 	r := NewReader(new(ReaderSet), nil, opts)
 	defer r.Close()
-	r.addLink(l)
+	r.addLink(l, func() {})
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	var held []Sample

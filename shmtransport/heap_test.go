@@ -14,6 +14,8 @@ type heapRing struct {
 	store *heapStore
 	w     *Writer
 	links uint32
+
+	latched bool // readers are admitted as those of a latched topic
 }
 
 // ringMaker is newHeapRing or newEntryRing.
@@ -76,8 +78,8 @@ func (h *heapRing) connect(r *Reader, q LinkRequest) {
 	l.attach(page, r.opts.MaxHeld)
 	l.readerID, l.key, l.history = q.Reader, linkKey(q.Link, q.Generation), q.History
 	l.freePage = func() { mem.Uint32(page, pageOffState).Store(pageUnused) }
-	r.addLink(l)
-	if err := h.w.Admit(q, page, func() {}, false); err != nil {
+	r.addLink(l, func() {})
+	if err := h.w.Admit(q, page, func() {}, h.latched); err != nil {
 		h.t.Fatal(err)
 	}
 }

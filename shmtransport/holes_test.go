@@ -60,7 +60,7 @@ func TestReaderFile_NoHoles(t *testing.T) {
 				t.Errorf("touching it took %d bytes", now-backed)
 			}
 		}
-		if _, err := f.request(LinkRequest{Publisher: PublisherID{1, uint32(links + 1)}}); err != nil {
+		if _, err := f.prepare(LinkRequest{Publisher: PublisherID{1, uint32(links + 1)}}); err != nil {
 			t.Fatal(err)
 		}
 	}

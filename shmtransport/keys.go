@@ -74,14 +74,20 @@ func (w *Writer) setNewest(entry uint32, id slotID) {
 	failpoint.At("key.retire")
 }
 
-// leaveKeyTable retires the slot of a sample that left the key table, unless it is still in the ring.
+// leaveKeyTable retires the slot of a sample that left the key table, unless it is still in the ring. One that withdrawTaken has passed
+// over is taken back from there.
 func (w *Writer) leaveKeyTable(s keyedSample) {
 	if s.slot == noSlot {
 		return
 	}
 	w.pool.unpin(s.slot)
-	if w.inRing[w.ring.Index(s.sequence)] != s.slot {
+	switch {
+	case w.inRing[w.ring.Index(s.sequence)] != s.slot:
 		w.pool.retire(s.slot)
+	case s.sequence < w.mayHaveSlot && s.sequence < w.firstUntaken():
+		w.takeBack(s.sequence)
+	default:
+		w.mayHaveSlot = min(w.mayHaveSlot, s.sequence)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestKeys_RandomAgainstModel(t *testing.T) {
 	for round := range max(400/slowdown, 20) {
 		random := rand.New(rand.NewPCG(uint64(round), 1))
 		depth := 1 << random.IntN(6)
-		h := newEntryRing(t, WriterOptions{Depth: depth, MaxKeys: 12, MemoryLimit: int64(40+random.IntN(200)) << 10})
+		h := newEntryRing(t, WriterOptions{Depth: depth, MaxKeys: 12, MemoryLimit: int64(40+random.IntN(200)) << 10, Volatile: round%2 == 1})
 		m := &keyModel{map[string]uint64{}, map[uint64]string{}}
 		var readers []*keyCheck
 		var held []Sample
@@ -68,12 +68,20 @@ func TestKeys_RandomAgainstModel(t *testing.T) {
 			case 0:
 				q := LinkRequest{History: uint32(random.IntN(2) * random.IntN(depth+1))}
 				c := &keyCheck{seen: map[string]uint64{}}
+				c.start = startFor(max(uint64(q.History), 1), h.w.seq, depth)
 				if random.IntN(2) == 0 {
 					c.r = h.passiveReader(q.History)
+					for seq := c.start; seq <= h.w.seq; seq++ {
+						if h.w.inRing[h.w.ring.Index(seq)] == noSlot { // taken back: there are no small samples
+							c.start = seq + 1
+						}
+					}
 				} else {
 					c.r = h.reader(q, ReaderOptions{})
+					if h.w.opts.Volatile {
+						c.start = startFor(1, h.w.seq, depth)
+					}
 				}
-				c.start = startFor(max(uint64(q.History), 1), h.w.seq, depth)
 				readers = append(readers, c)
 			case 1, 2, 3, 4, 5, 6:
 				if len(readers) == 0 {

@@ -30,7 +30,7 @@ func newestIn(t *testing.T, v view, id PublisherID, passive bool) map[string]int
 	}
 	r := NewReader(new(ReaderSet), nil, ReaderOptions{Spin: -1})
 	defer r.Close()
-	r.addLink(l)
+	r.addLink(l, func() {})
 	newest := map[string]int{}
 	for {
 		s, ok, err := tryReceive(r)

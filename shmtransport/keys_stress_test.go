@@ -56,6 +56,7 @@ func takeKeyed(r *Reader, held *[]Sample, newest *[stressKeys]int) error {
 func TestKeys_ConcurrentReaders(t *testing.T) {
 	for _, opts := range []WriterOptions{
 		{Depth: 1, MaxKeys: stressKeys}, {Depth: 4, MaxKeys: stressKeys}, {Depth: 32, MaxKeys: stressKeys, MemoryLimit: 60 << 10},
+		{Depth: 16, MaxKeys: stressKeys, MemoryLimit: 60 << 10, Volatile: true},
 	} {
 		t.Run(fmt.Sprint("admitted/", opts.Depth), func(t *testing.T) {
 			h := newEntryRing(t, opts)

@@ -31,7 +31,7 @@ func (h *heapRing) passiveReader(history uint32) *Reader {
 	l.attach(mem.Alloc(linkPageSize), r.opts.MaxHeld)
 	l.passive, l.history = true, history
 	l.begin(l.startWithoutAdmission())
-	r.addLink(l)
+	r.addLink(l, func() {})
 	return r
 }
 
@@ -124,7 +124,7 @@ func TestKeys_LateReaderGetsNewestOfEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.attach(mem.Alloc(linkPageSize), 8)
-	end.addLink(l)
+	end.addLink(l, func() {})
 	for _, want := range []string{"b2", "c3", "last", "another"} { // without admission
 		expect(t, end, want, 0)
 	}

@@ -176,6 +176,8 @@ func (l *Link) acquireNewest(s *Sample, newest uint64) (_ outcome, back int, _ e
 			return o, back, err
 		case o != withdrawn:
 			return lapped, back, nil // it is not there, or no longer, and so were those before it
+		case l.head.Load() > newest:
+			return lapped, back, nil // it was taken back after there was a newer one
 		}
 	}
 	return withdrawn, back, nil

@@ -89,13 +89,24 @@ func (l *Link) begin(start uint64) {
 	l.scanKeys(0, l.start, false)
 }
 
-// startWithoutAdmission returns the first sequence of a reader that its publisher does not admit.
+// startWithoutAdmission returns the first sequence of a reader that its publisher does not admit. What was taken back before is not part
+// of its history.
 func (l *Link) startWithoutAdmission() uint64 {
 	history := uint64(l.history)
 	if len(l.keyTable) > 0 {
 		history = max(history, 1) // the key table may lack it
 	}
-	return startFor(history, l.newest(), l.ring.Depth())
+	newest := l.newest()
+	start := startFor(history, newest, l.ring.Depth())
+	if l.history == historyAll {
+		return start
+	}
+	for n := newest + 1 - start; n > 0; n-- { // at most the depth, whatever the head says: newest + 1 may be 0
+		if at := start + n - 1; l.ring.Word(at).Load() == ring.Word(at, ring.Withdrawn) {
+			return at + 1
+		}
+	}
+	return start
 }
 
 // newest returns the sequence of the newest sample of a ring that no longer changes. The head may be behind the ring,

@@ -248,6 +248,23 @@ func TestPublish_NeverWaits(t *testing.T) {
 	})
 }
 
+// What readers of others have taken does not count for the participant of KeepFor, also when all are gone.
+func TestTaken_KeepFor(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 8, KeepFor: 7})
+	r := h.reader(LinkRequest{Reader: 7, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+	other := h.reader(LinkRequest{Reader: 8, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+	for i := range 3 {
+		h.publish(fmt.Sprint(i))
+	}
+	expect(t, r, "0", 0)
+	drain(t, other)
+	h.w.RemoveReader(8)
+	h.w.RemoveReader(7)
+	if got := h.w.Taken(7); got != 1 {
+		t.Errorf("reader 7 has taken %d, want 1", got)
+	}
+}
+
 // What a reader has taken counts for its participant only, while it is there; afterwards it is not forgotten, however the reader left.
 func TestTaken(t *testing.T) {
 	for _, leave := range []func(w *Writer, reader uint64){
@@ -257,6 +274,7 @@ func TestTaken(t *testing.T) {
 		h := newHeapRing(t, WriterOptions{Depth: 8})
 		r := h.reader(LinkRequest{Reader: 7, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
 		other := h.reader(LinkRequest{Reader: 8, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
+		h.reader(LinkRequest{Reader: 9, Lossless: true, Timeout: time.Hour}, ReaderOptions{})
 		for i := range 3 {
 			h.publish(fmt.Sprint(i))
 		}
@@ -264,15 +282,27 @@ func TestTaken(t *testing.T) {
 			expect(t, r, fmt.Sprint(i), 0)
 		}
 		drain(t, other)
+		if got := h.w.Taken(9); got != 0 {
+			t.Errorf("reader 9, which has not begun, has taken %d", got)
+		}
 		if got := h.w.Taken(7); got != 2 {
 			t.Errorf("of three samples reader 7 has taken %d, want 2", got)
 		}
 		if got := h.w.Taken(8); got != 3 {
 			t.Errorf("of three samples reader 8 has taken %d, want 3", got)
 		}
+		for reader, want := range map[uint64]uint64{7: 2, 8: 3, 9: 0, 10: 0} {
+			if got := h.w.TakenByEvery(reader); got != want {
+				t.Errorf("of three samples reader %d has certainly taken %d, want %d", reader, got, want)
+			}
+		}
 		leave(h.w, 7)
 		if got := h.w.Taken(7); got < 2 {
 			t.Errorf("after it has left, reader 7 has taken %d, want 2", got)
+		}
+		other.Close()
+		if got := h.w.TakenByEvery(8); got != 0 {
+			t.Errorf("after reader 8 has closed, it has certainly taken %d, want 0: not known", got)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (r *Reader) ConnectPassive(q ConnectOptions) error {
 		l.view.close()
 		return err
 	}
-	r.addLink(l)
+	r.addLink(l, func() {})
 	return nil
 }
 

@@ -107,13 +107,13 @@ func TestPassiveReader_CopyIsOfOneSample(t *testing.T) {
 	go func() {
 		defer close(published)
 		payload := make([]byte, 40_000)
-		for i := range 8_000 {
+		for i := range 8_000 / slowdown {
 			n := 200 + rand.IntN(39_000)
 			fillTagged(payload[:n], rand.Uint64())
 			if _, err := w.Publish(context.Background(), payload[:n]); err != nil {
 				panic(err)
 			}
-			if i%1000 == 0 {
+			if i%(1000/slowdown) == 0 {
 				time.Sleep(time.Millisecond)
 			}
 		}

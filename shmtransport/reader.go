@@ -21,7 +21,8 @@ type ReaderOptions struct {
 	Spin    time.Duration // how long a wait spins before it sleeps; default 20 µs, or none with LatencyBudget; negative = not at all
 
 	// LatencyBudget is the longest time that a waiting Reader leaves samples in the rings; 0 = a sample wakes it. With a budget the Reader
-	// rests: it looks at intervals of at most that time, and a publisher wakes it only when its ring fills faster than usual.
+	// rests: it looks at intervals of at most that time, and a publisher wakes it only when its ring fills faster than usual. Without
+	// futex_waitv it does not rest: samples wake it too.
 	LatencyBudget time.Duration
 
 	// Clock measures the latency of samples; default a new one, as in WriterOptions.
@@ -84,6 +85,7 @@ type Reader struct {
 	interval     time.Duration   // between two looks of a Reader that rests, else 0; needs lock
 	watch        ringWatch       // of a Reader that rests; needs lock
 	adaptiveSpin bool            // whether waits without success may skip spinning
+	yieldsFrom   int64           // on clock; no wait yields before; needs lock
 	failedSpins  int             // number of spins in a row that found nothing; needs lock
 
 	wakeDone       <-chan struct{} // Done of the context whose end wakes the Reader; needs lock
@@ -131,7 +133,11 @@ func NewReader(set *ReaderSet, block []byte, opts ReaderOptions) *Reader {
 	r.limits.maxAge, r.limits.minSeparation = int64(opts.MaxAge), int64(opts.MinSeparation)
 	r.limited = r.limits != timeLimits{}
 	r.waiter = waitset.NewWaiter(r.clock)
-	r.interval = opts.LatencyBudget
+	if futex.HasWaitv() {
+		r.interval = opts.LatencyBudget
+	} else {
+		r.waiter.Longest = opts.LatencyBudget // nothing would end a rest early: samples wake the Reader
+	}
 	r.canFence = fence.Heavy() == nil
 	if block == nil {
 		block = mem.Alloc(stats.Size)
@@ -159,8 +165,9 @@ func (r *Reader) CountDecodeError() {
 	r.statsChanged()
 }
 
-// addLink adds a link to those from which Receive takes samples.
-func (r *Reader) addLink(l *Link) {
+// addLink adds a link to those from which Receive takes samples, and then announces it to its publisher. From then on the publisher may
+// admit the link, publish and end, whenever this goroutine runs again: a Receive that begins afterwards must find the link.
+func (r *Reader) addLink(l *Link, announce func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed.Load() {
@@ -172,6 +179,7 @@ func (r *Reader) addLink(l *Link) {
 	r.links.Store(&links)
 	r.linked[l.id] = true
 	r.countPublishers()
+	announce()
 	if len(links) < manyLinks {
 		r.Wake()
 	} else {

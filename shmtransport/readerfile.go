@@ -69,9 +69,8 @@ type linkEntry struct {
 	page              []byte
 }
 
-// request allocates an entry, fills entry and page, and makes it visible. The publisher reads it when the registry
-// notifies it.
-func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
+// prepare allocates an entry, and fills entry and page. The publisher reads neither before announce.
+func (f *ReaderFile) prepare(q LinkRequest) (linkEntry, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, err := f.allocEntry()
@@ -101,15 +100,18 @@ func (f *ReaderFile) request(q LinkRequest) (linkEntry, error) {
 	mem.Uint32(e, linkOffPolicy).Store(policy)
 	mem.Uint64(e, linkOffTimeout).Store(uint64(q.Timeout))
 	failpoint.At("request.entry")
-	state := uint32(linkStateRequested)
-	if q.Declined {
-		state = linkStateDeclined
-	}
-	mem.Uint32(e, linkOffState).Store(state)
+	return s, nil
+}
+
+// announce makes a prepared entry visible: as a request, or as the answer that there will be none. The publisher reads it when the registry
+// notifies its process, which may be at once, for another entry.
+func (f *ReaderFile) announce(s linkEntry, state uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	mem.Uint32(f.entry(s.index), linkOffState).Store(state)
 	failpoint.At("request.state")
 	f.countChange(s.index)
 	failpoint.At("request.changed")
-	return s, nil
 }
 
 // allocEntry returns an unused entry whose page has memory.
@@ -234,7 +236,7 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 		r.set.waits.SetExposed()
 	}
 	history := q.history()
-	s, err := f.request(LinkRequest{
+	s, err := f.prepare(LinkRequest{
 		Publisher: q.Publisher, Subscription: q.Subscription, History: history, Lossless: q.Lossless, Timeout: q.Timeout,
 	})
 	if err != nil {
@@ -245,16 +247,17 @@ func (r *Reader) Connect(f *ReaderFile, q ConnectOptions) error {
 	l.userData = q.UserData
 	l.readerID, l.key, l.history = f.id, linkKey(s.index, s.generation), history
 	l.freePage = func() { f.freeEntry(s) }
-	r.addLink(l)
+	r.addLink(l, func() { f.announce(s, linkStateRequested) })
 	return nil
 }
 
 // Decline announces to a publisher that a subscription which its topic might match refuses it. The returned function
 // withdraws the answer.
 func (f *ReaderFile) Decline(publisher PublisherID, subscription uint32) (func(), error) {
-	s, err := f.request(LinkRequest{Publisher: publisher, Subscription: subscription, Declined: true})
+	s, err := f.prepare(LinkRequest{Publisher: publisher, Subscription: subscription})
 	if err != nil {
 		return nil, err
 	}
+	f.announce(s, linkStateDeclined)
 	return func() { f.freeEntry(s) }, nil
 }

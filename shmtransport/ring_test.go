@@ -423,7 +423,7 @@ func testLink_NoSampleBeforeAdmission(t *testing.T, newRing ringMaker) {
 	l.readerID, l.history = 9, 1
 	r := NewReader(new(ReaderSet), nil, ReaderOptions{})
 	defer r.Close()
-	r.addLink(l)
+	r.addLink(l, func() {})
 	h.publish("a")
 	h.publish("b")
 	r.Prune()

@@ -179,6 +179,20 @@ func TestReader_TruncatedFileAfterTake(t *testing.T) {
 	restoreFile(t, c)
 }
 
+func TestOverwritten_TruncatedPublisherFile(t *testing.T) {
+	c := newTruncatePair(t)
+	for _, w := range []*Writer{c.truncated, c.honest} {
+		for range c.honest.ring.Depth() + 5 {
+			c.publish(t, w, []byte("x"))
+		}
+	}
+	truncate(t, c.path(c.truncated), 0)
+	if got := c.r.Overwritten(); len(got) != 1 || got[0].Publisher != c.honest.ID() || got[0].Samples != 5 {
+		t.Errorf("%+v", got)
+	}
+	restoreFile(t, c)
+}
+
 // A check of the rings meets a file that was truncated. It is found by the next receive.
 func TestLastPublished_TruncatedPublisherFile(t *testing.T) {
 	c := newTruncatePair(t)

@@ -490,7 +490,7 @@ func TestTimeLimits_StaleSamplesWithoutEnd(t *testing.T) {
 	l.attach(mem.Alloc(linkPageSize), 1)
 	l.passive = true // it reads payloads through the view
 	l.begin(1)
-	r.addLink(l)
+	r.addLink(l, func() {})
 	publish()
 	expectNothing(t, r)
 	r.expectCounts(t, 0, 0, maxSkipped, 0)

@@ -9,6 +9,7 @@ import (
 	"github.com/shmbus/shmbus/internal/fence"
 	"github.com/shmbus/shmbus/internal/futex"
 	"github.com/shmbus/shmbus/internal/mem"
+	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/shmtransport/internal/waitset"
 )
 
@@ -77,7 +78,7 @@ func (r *Reader) Wake() {
 // spin checks every link again and again for a while and reports whether something came. Unless the application set the time, a
 // wait does not spin after many spins without a sample, because samples at long intervals are not worth a processor.
 func (r *Reader) spin(ctx context.Context) bool {
-	if r.opts.Spin <= 0 || runtime.GOMAXPROCS(0) == 1 {
+	if r.opts.Spin <= 0 {
 		return false // sleep checks too
 	}
 	if r.adaptiveSpin && r.failedSpins >= maxFailedSpins {
@@ -85,6 +86,9 @@ func (r *Reader) spin(ctx context.Context) bool {
 			return false
 		}
 		r.failedSpins = maxFailedSpins - 1
+	}
+	if process.OneProcessor() {
+		return r.yield()
 	}
 	began := r.clock.Now()
 	for {
@@ -100,6 +104,30 @@ func (r *Reader) spin(ctx context.Context) bool {
 		}
 		runtime.Gosched()
 	}
+}
+
+// Bounds of yields.
+const (
+	longYield  = 200 * time.Microsecond // a yield that took longer met a process that does not sleep
+	yieldPause = 100 * time.Millisecond // after one, no wait yields for so long
+)
+
+// yield is spin on one processor. It lets other processes run once: one of them may publish what the wait is for, and spares both sides the sleep.
+// Beside a process that does not sleep a yield takes a time slice, some milliseconds.
+func (r *Reader) yield() bool {
+	began := r.clock.Now()
+	if began < r.yieldsFrom || !process.Yield() {
+		return false
+	}
+	if r.clock.Now()-began > int64(longYield) {
+		r.yieldsFrom = began + int64(yieldPause)
+	}
+	if r.anyReady() {
+		r.failedSpins = 0
+		return true
+	}
+	r.failedSpins++
+	return false
 }
 
 func (r *Reader) anyReady() bool {

@@ -129,7 +129,7 @@ func (h *heapRing) addIdleLinks(r *Reader, n int) {
 			h.t.Fatal(err)
 		}
 		l.attach(mem.Alloc(linkPageSize), 1)
-		r.addLink(l)
+		r.addLink(l, func() {})
 	}
 }
 

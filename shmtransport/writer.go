@@ -57,6 +57,7 @@ type Writer struct {
 	// that all of these have taken.
 	roomUntil      uint64
 	taken          uint64 // what lossless readers that are gone can have taken
+	mayHaveSlot    uint64 // no sample before has a slot in the ring, except the newest of keys
 	loans          int
 	closed         bool
 	stats          stats.Publisher

@@ -11,13 +11,15 @@ import (
 
 // WriterOptions are the geometry and the limits of a publisher. The zero value is right for most.
 type WriterOptions struct {
-	Depth             int   // ring entries, a power of two up to MaxDepth; default 16
-	MaxKeys           int   // keys whose newest samples are kept, up to MaxKeys; default none
-	MaxPayload        int   // bytes; default 256 MiB
-	InitialSampleSize int   // payload bytes of the slots reserved at once; default: none before the first sample
-	MemoryLimit       int64 // bytes of slots; default 1 GiB
-	NeverWaits        bool  // publishes overwrite also what lossless readers have not taken
-	Group             int   // group of the file, of which this process must be a member; 0 = that of the directory
+	Depth             int    // ring entries, a power of two up to MaxDepth; default 16
+	MaxKeys           int    // keys whose newest samples are kept, up to MaxKeys; default none
+	MaxPayload        int    // bytes; default 256 MiB
+	InitialSampleSize int    // payload bytes of the slots reserved at once; default: none before the first sample
+	MemoryLimit       int64  // bytes of slots; default 1 GiB
+	NeverWaits        bool   // publishes overwrite also what lossless readers have not taken
+	KeepFor           uint64 // participant: what its readers have not taken keeps its memory; without other memory a publish fails. 0 = none
+	Volatile          bool   // the slots of samples that every reader has taken are used again at once; late readers get at most the newest
+	Group             int    // group of the file, of which this process must be a member; 0 = that of the directory
 
 	// Clock stamps the samples. The default is a new one. Publishers of one participant share a clock, because making
 	// one reads files of the kernel.

@@ -23,6 +23,13 @@ const (
 // MaxWords is how many words one Waiter can sleep on: the kernel's FUTEX_WAITV_MAX.
 const MaxWords = 128
 
+// HasWaitv reports whether a Waiter sleeps on all of its words (futex_waitv, since Linux 5.16). A seccomp filter may refuse that. Otherwise
+// the first word ends the sleep at once, and the others do so a little later.
+func HasWaitv() bool {
+	_, _, errno := unix.RawSyscall6(unix.SYS_FUTEX_WAITV, 0, 0, 0, 0, 0, 0) // no words: invalid, where the call exists
+	return errno == unix.EINVAL
+}
+
 type waitv struct {
 	val   uint64
 	uaddr uint64
@@ -34,7 +41,7 @@ type waitv struct {
 type timespec64 struct{ sec, nsec int64 }
 
 // A Waiter collects words and sleeps until one of them changes or is woken. It is for one goroutine at a time; the zero
-// value is ready to use. On kernels without futex_waitv the first word ends the sleep at once, the others do so a little later.
+// value is ready to use.
 type Waiter struct {
 	n       int
 	without bool          // the kernel refused futex_waitv

@@ -21,4 +21,5 @@ func (*Waiter) Add(*atomic.Uint32, uint32) bool { return false }
 func (*Waiter) Append(*Words, int, int) bool    { return false }
 func (*Waiter) Wait(time.Duration) error        { return errUnsupported }
 func (*Waiter) WaitHolding(time.Duration) error { return errUnsupported }
+func HasWaitv() bool                            { return false }
 func Wake(*atomic.Uint32)                       {}

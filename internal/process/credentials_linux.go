@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // CredentialsOf asks the kernel for the credentials of the process with that pid and start time. It fails when there is no such process
@@ -101,23 +103,35 @@ func parseStatus(status []byte) (c Credentials, err error) {
 	return c, nil
 }
 
-// Maps reports whether the process has a file mapped that can be told by its device and inode. Only who may trace the process
-// is told: root, and mostly the same user.
-func Maps(pid int, startTime, dev, ino uint64) (bool, error) {
+// MappedFiles returns those of the files that a process has mapped. It reads the process's mappings once, whose number the kernel limits.
+// Only who may trace the process is told: root, and mostly the same user.
+func MappedFiles(pid int, startTime uint64, files []FileID) (map[FileID]bool, error) {
 	if err := isRunning(pid, startTime); err != nil {
-		return false, err
+		return nil, err
 	}
 	maps, err := readProc(pid, "maps", nil)
 	if err != nil {
-		return false, fmt.Errorf("read the mappings of process %d: %w", pid, err)
+		return nil, fmt.Errorf("read the mappings of process %d: %w", pid, err)
 	}
-	major, minor := dev>>8&0xfff|dev>>32&^0xfff, dev&0xff|dev>>12&^0xff
-	want := fmt.Sprintf("%02x:%02x %d", major, minor, ino)
+	wanted := make(map[string]FileID, len(files))
+	for _, f := range files {
+		wanted[fmt.Sprintf("%02x:%02x %d", unix.Major(f.Dev), unix.Minor(f.Dev), f.Ino)] = f
+	}
+	mapped := make(map[FileID]bool)
 	for line := range bytes.Lines(maps) {
-		// address perms offset dev inode path
-		if f := bytes.Fields(line); len(f) >= 5 && string(f[3])+" "+string(f[4]) == want {
-			return true, isRunning(pid, startTime)
+		if file, ok := wanted[string(mappedFile(line))]; ok {
+			mapped[file] = true
 		}
 	}
-	return false, nil
+	return mapped, isRunning(pid, startTime)
+}
+
+// mappedFile returns device and inode of a line of mappings: address, permissions, offset, device, inode, path.
+func mappedFile(line []byte) []byte {
+	for range 3 {
+		_, line, _ = bytes.Cut(line, []byte(" "))
+	}
+	device, rest, _ := bytes.Cut(line, []byte(" "))
+	inode, _, _ := bytes.Cut(rest, []byte(" "))
+	return line[:min(len(device)+1+len(inode), len(line))]
 }

@@ -49,7 +49,33 @@ func TestASetgidProgramHasNotTheGroupOfItsFile(t *testing.T) {
 	}
 }
 
-func TestCredentials_Maps(t *testing.T) {
+func TestExecutable(t *testing.T) {
+	cmd := sleeper(t)
+	start, err := StartTime(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := filepath.EvalSymlinks(cmd.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exit, err := Watch(cmd.Process.Pid, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exit.Close()
+	if path, err := ExecutableOf(cmd.Process.Pid, start); path != want || err != nil {
+		t.Errorf("%q, %v", path, err)
+	}
+	if path, err := exit.Executable(); path != want || err != nil {
+		t.Errorf("of the one that is watched: %q, %v", path, err)
+	}
+	if path, err := ExecutableOf(cmd.Process.Pid, start+1); err == nil {
+		t.Errorf("%q of a process that started at another time", path)
+	}
+}
+
+func TestMappedFiles(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "shmbus-test-")
 	if err != nil {
 		t.Fatal(err)
@@ -73,11 +99,15 @@ func TestCredentials_Maps(t *testing.T) {
 	}
 	mapped := func() bool {
 		t.Helper()
-		yes, err := Maps(self.PID, self.StartTime, uint64(st.Dev), st.Ino)
+		file := FileID{uint64(st.Dev), st.Ino}
+		all, err := MappedFiles(self.PID, self.StartTime, []FileID{{file.Dev, file.Ino + 1<<40}, file, {file.Dev + 1<<20, file.Ino}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return yes
+		if len(all) > 1 || len(all) == 1 && !all[file] {
+			t.Errorf("others count as mapped: %v of %v", all, file)
+		}
+		return all[file]
 	}
 	if mapped() {
 		t.Error("a file that is only open counts as mapped")

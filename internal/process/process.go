@@ -16,6 +16,9 @@ type Credentials struct {
 	Groups []int // its real and supplementary groups, in ascending order
 }
 
+// A FileID names a file as long as it exists: the device and the inode.
+type FileID struct{ Dev, Ino uint64 }
+
 // A State is what the kernel reports about a process.
 type State uint8
 

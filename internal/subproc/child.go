@@ -47,6 +47,9 @@ func (ch *Child) readReplies(stdout io.Reader) {
 	if err == nil || ch.killed.Load() {
 		return
 	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return // it ended well: a busy machine did not let the end of its standard error be seen in time, or another process has that
+	}
 	if text := ch.complaint.String(); text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // echoVariable is in the environment of the children of these tests.
 const echoVariable = "SHMBUS_SUBPROC_ECHO"
+
+// heirVariable makes a child leave another process with its standard error, and end without a failure.
+const heirVariable = "SHMBUS_SUBPROC_HEIR"
 
 // emulatorVariable names the program that runs this test binary when it was built for another CPU.
 const emulatorVariable = "SHMBUS_TEST_EMULATOR"
@@ -22,27 +27,45 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	fmt.Fprintln(os.Stderr, "this is the", role, strings.Repeat("x", 100))
+	if role == "heir" {
+		time.Sleep(2 * killDelay)
+		return
+	}
 	err := Serve(context.Background(), Input(), os.Stdout, func(ctx context.Context, p *Parent) error {
 		var w words
 		if err := errors.Join(p.Request(&w), p.Reply(words{w.Text + os.Getenv(echoVariable)}), p.Reply(words{"unread"})); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		return io.ErrUnexpectedEOF
+		if os.Getenv(heirVariable) == "" {
+			return io.ErrUnexpectedEOF
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		heir := exec.Command(emulated(self)[0], append(emulated(self)[1:], Command, "heir")...)
+		heir.Stderr = os.Stderr
+		return heir.Start()
 	})
 	if err != nil {
 		os.Exit(7)
 	}
 }
 
-func startEcho(t *testing.T, g *Group) *Child {
+// emulated is the command line that runs a program.
+func emulated(program string) []string {
+	return append(strings.Fields(os.Getenv(emulatorVariable)), program)
+}
+
+func startEcho(t *testing.T, g *Group, env ...string) *Child {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := g.Command(append(strings.Fields(os.Getenv(emulatorVariable)), self)...)
-	cmd.Env = append(os.Environ(), echoVariable+"=echo")
+	cmd := g.Command(emulated(self)...)
+	cmd.Env = append(append(os.Environ(), echoVariable+"=echo"), env...)
 	c, err := g.StartCommand(cmd, "echo", words{"an "})
 	if err != nil {
 		t.Fatal(err)
@@ -85,5 +108,18 @@ func TestChild_KilledIsNoFailure(t *testing.T) {
 	}
 	if err := c.Signal(os.Kill); err == nil {
 		t.Error("a process that has ended got a signal")
+	}
+}
+
+// A process that has ended well has not failed because the end of its standard error is late.
+func TestChild_EndOfStandardErrorIsLate(t *testing.T) {
+	g := New(t.Context(), nil)
+	defer g.StopAll()
+	c := startEcho(t, g, heirVariable+"=1")
+	if err := c.Finish(); err != nil {
+		t.Error(err)
+	}
+	if state := c.Wait(); !state.Success() {
+		t.Errorf("it ended with %v", state)
 	}
 }

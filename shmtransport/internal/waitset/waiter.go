@@ -1,11 +1,13 @@
 package waitset
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/internal/sigbus"
 )
 
@@ -29,7 +31,8 @@ type Waiter struct {
 
 	state      waitState     // guarded by mu of Set
 	groups     []*coldGroup  // its groups; guarded by mu of Set
-	ownSleeper *futex.Waiter // for more bells than a shared one takes; made when needed
+	scheduled  int64         // when the scheduler of the runtime saw the goroutine last, on clock
+	ownSleeper *futex.Waiter // of a warm waiter that sleeps for itself; made when needed
 }
 
 // A waitState is how a waiter waits.
@@ -39,6 +42,7 @@ const (
 	notWaiting     waitState = iota
 	leading                  // in the warm set, asleep for all
 	following                // in the warm set
+	sleepingApart            // warm, asleep for itself, where the process has no processor to keep
 	sleepingPartly           // warm, with more bells than one system call takes: sleeps on some, and checks all at intervals
 	sleepingAlone            // cold, asleep for itself
 	inGroups                 // cold, in groups
@@ -71,6 +75,21 @@ func (p *Waiter) End() {
 
 // KeepWarm makes p warm for WarmTime from now on. It is called between waits.
 func (p *Waiter) KeepWarm() { p.warmUntil = p.clock.Now() + int64(WarmTime) }
+
+// maxUnscheduled is how long a waiter's goroutine does not go through the scheduler of the runtime, on one processor. After 10 ms the monitor of
+// the runtime takes the processor from a goroutine each time it finds it in a system call, however short these are.
+const maxUnscheduled = 5 * time.Millisecond
+
+// reschedule lets the goroutine of p go through the scheduler if that is due.
+func (p *Waiter) reschedule() {
+	if !process.OneProcessor() {
+		return
+	}
+	if now := p.clock.Now(); now-p.scheduled > int64(maxUnscheduled) {
+		p.scheduled = now
+		runtime.Gosched()
+	}
+}
 
 // WakeUp ends the wait, if there is one. One of Calls must have changed before. It may be called from any goroutine.
 func (p *Waiter) WakeUp() {

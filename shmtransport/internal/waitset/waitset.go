@@ -20,14 +20,17 @@ const (
 	maxExposedSleep = time.Second
 	// maxPartialSleep bounds a sleep that does not cover all bells.
 	maxPartialSleep = time.Millisecond
+	// maxApart is the number of waiters that sleep apart, each of which has a thread.
+	maxApart = 8
 )
 
 // A Set is shared by the waiters of a process, so that they wait with few threads and keep at most one processor. The
 // zero value is ready to use. Its methods may be called concurrently, each Waiter being in one Wait at a time.
 //
 // A waiter is warm for some time after KeepWarm. Of all warm waiters one is the leader: it sleeps on the bells of all and
-// keeps its processor, and the others wait on a channel. A single cold waiter sleeps by itself. Several cold waiters wait
-// in groups, each of which is a goroutine that sleeps on as many bells as one system call takes.
+// keeps its processor, and the others wait on a channel. A process with one processor has none to keep; there a few warm
+// waiters sleep apart, each on its own bells. A single cold waiter sleeps by itself. Several cold waiters wait in groups,
+// each of which is a goroutine that sleeps on as many bells as one system call takes.
 type Set struct {
 	exposed atomic.Pointer[time.Time] // when the first bell was found that members of a group may open; nil = none
 
@@ -38,6 +41,7 @@ type Set struct {
 	groups      []*coldGroup
 	spareGroups []*coldGroup // unused groups
 	alone       *Waiter      // sleeps by itself, with sleeper
+	apart       int          // number of waiters that sleep apart
 
 	sleeper futex.Waiter
 }
@@ -74,6 +78,8 @@ func (w *Set) Wait(p *Waiter) error {
 			}
 		case sleepingAlone:
 			return w.sleepAlone(p)
+		case sleepingApart:
+			return w.sleepApart(p)
 		case sleepingPartly:
 			return w.sleepPartly(p)
 		default:
@@ -100,6 +106,9 @@ func (w *Set) enqueue(p *Waiter) {
 	case warm && w.warm.add(p):
 	case w.alone == nil && len(w.groups) == 0 && !large:
 		w.alone, p.state = p, sleepingAlone
+	case warm && w.apart < maxApart:
+		w.apart++
+		p.state = sleepingApart
 	default:
 		w.joinGroups(p)
 	}
@@ -134,6 +143,7 @@ func (w *Set) sleepOnBells(p *Waiter, s *futex.Waiter, n int, bound time.Duratio
 	recheck := p.recheck.Load()
 	w.mu.Unlock()
 	defer w.mu.Lock()
+	p.reschedule()
 	s.Append(&p.Bells, 0, n) // first the words that other processes change
 	s.Add(&p.recheck, recheck)
 	if p.wokenUp() {
@@ -150,6 +160,19 @@ func (w *Set) sleepPartly(p *Waiter) error {
 	}
 	p.state = notWaiting
 	return w.sleepOnBells(p, p.ownSleeper, futex.MaxWords-1, ScanDelay(p.Bells.Len()))
+}
+
+// sleepApart sleeps on the bells of p until p is cold: a group would sleep on them in another thread, which costs two more
+// switches of threads when p begins to wait and two when a bell rings. Called with mu held, which it releases meanwhile.
+func (w *Set) sleepApart(p *Waiter) error {
+	if p.ownSleeper == nil {
+		p.ownSleeper = new(futex.Waiter)
+	}
+	bound := time.Duration(p.warmUntil - p.clock.Now())
+	err := w.sleepOnBells(p, p.ownSleeper, p.Bells.Len(), min(bound, w.sleepBound()))
+	w.apart--
+	p.state = notWaiting
+	return err
 }
 
 // ScanDelay is the delay, or the interval, of a check of n links: a multiple of its duration. One check then covers

@@ -4,7 +4,10 @@ package waitset
 
 import (
 	"bytes"
+	"math"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -76,10 +79,16 @@ func (w *Set) awaitGroups(done func(waiters, groups int) bool) {
 // fillWarmSet leaves no room for warm waiters.
 func fillWarmSet(w *Set) { w.warm.words = groupWords + 1 }
 
-// useGroupsOnly leaves nothing but groups.
-func useGroupsOnly(w *Set) {
+// useApart leaves warm waiters nothing but sleeping apart.
+func useApart(w *Set) {
 	fillWarmSet(w)
 	w.groups = append(w.groups, &coldGroup{set: w, words: groupWords})
+}
+
+// useGroupsOnly leaves nothing but groups.
+func useGroupsOnly(w *Set) {
+	useApart(w)
+	w.apart = maxApart
 }
 
 // threads returns the number of threads of this process.
@@ -154,6 +163,38 @@ func TestSet_WaiterInSeveralGroups(t *testing.T) {
 	set.awaitGroups(func(_, groups int) bool { return groups == 0 })
 }
 
+// A process with one processor keeps none: a few warm waiters sleep apart until they are cold, all others in groups.
+func TestSet_OneProcessor(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	set := new(Set)
+	var got []waitState
+	set.mu.Lock()
+	for range maxApart + 2 {
+		e := newEndpoint(set, 1)
+		e.warmUntil = math.MaxInt64
+		set.enqueue(e.Waiter)
+		got = append(got, e.state)
+		defer set.dequeue(e.Waiter)
+	}
+	defer set.mu.Unlock()
+	if want := slices.Concat([]waitState{sleepingAlone}, slices.Repeat([]waitState{sleepingApart}, maxApart), []waitState{inGroups}); !slices.Equal(got, want) {
+		t.Errorf("states %v, want %v", got, want)
+	}
+}
+
+func TestSet_SleepsApartUntilCold(t *testing.T) {
+	set, e := new(Set), newEndpoint(new(Set), 1)
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	set.apart, e.state = 1, sleepingApart
+	for e.KeepWarm(); e.clock.Now() < e.warmUntil; { // no bell rings
+		if err := set.sleepApart(e.Waiter); err != nil || set.apart != 0 || e.state != notWaiting {
+			t.Fatal(err, set.apart, e.state)
+		}
+		set.apart, e.state = 1, sleepingApart
+	}
+}
+
 // Each ring waits for the answer to the one before, so each wait sleeps. A lost wake-up makes this test take as long as
 // the longest sleep.
 func TestSet_NoLostWakeUpsHammer(t *testing.T) {
@@ -167,6 +208,8 @@ func TestSet_NoLostWakeUpsHammer(t *testing.T) {
 		"many warm":      {func(*Set) {}, 10, 1, 2000},
 		"some warm":      {func(w *Set) { w.warm.words = groupWords - 4 }, 10, 1, 2000},
 		"alone":          {fillWarmSet, 1, 1, 10_000},
+		"apart":          {useApart, 1, 1, 10_000},
+		"some apart":     {useApart, 10, 1, 1000},
 		"groups":         {useGroupsOnly, 1, 1, 10_000},
 		"many in groups": {useGroupsOnly, 10, 1, 1000},
 		"many bells":     {func(*Set) {}, 1, futex.MaxWords + 2, 500},
@@ -209,6 +252,7 @@ func TestWaiter_WakeUp(t *testing.T) {
 		"leading":   {func(*Set) {}, 1, 1, notWaiting},
 		"following": {func(*Set) {}, 4, 1, notWaiting},
 		"alone":     {fillWarmSet, 1, 1, sleepingAlone},
+		"apart":     {useApart, 4, 1, notWaiting},
 		"in groups": {useGroupsOnly, 4, 1, inGroups},
 		"partly":    {func(*Set) {}, 2, futex.MaxWords + 2, inGroups},
 	} {

@@ -1,12 +1,12 @@
 package waitset
 
 import (
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/futex"
+	"github.com/shmbus/shmbus/internal/process"
 )
 
 const (
@@ -32,7 +32,7 @@ type warmSet struct {
 // Set held.
 func (c *warmSet) add(p *Waiter) bool {
 	n := p.Bells.Len()
-	if c.words+n >= futex.MaxWords || runtime.GOMAXPROCS(0) == 1 {
+	if c.words+n >= futex.MaxWords || process.OneProcessor() {
 		return false
 	}
 	c.words += n
