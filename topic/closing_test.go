@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +69,57 @@ func TestParticipant_CloseWhileEndpointsAreUsedAndClosed(t *testing.T) {
 		})
 		close(begin)
 		together.Wait()
+	}
+}
+
+// Close of a participant ends its subscriptions before its publishers: after the end of one of these it takes nothing, so that another
+// participant can tell what it has not taken.
+func TestParticipant_CloseEndsSubscriptionsFirst(t *testing.T) {
+	o := domain(t)
+	leaving, staying := join(t, o), join(t, o)
+	const publishers = 400
+	for i := range publishers {
+		publisher[string](t, leaving, fmt.Sprintf("answers/%d", i), nil)
+	}
+	requests := publisher[string](t, staying, "requests", nil)
+	ended := make(chan PublisherID, publishers)
+	answers := subscriber(t, staying, "answers/*", &SubscriberOptions[string]{Ended: func(id PublisherID) { ended <- id }})
+	taken := subscriber(t, leaving, "requests", &SubscriberOptions[string]{Lossless: true})
+	var late atomic.Int32
+	var receivers sync.WaitGroup
+	receivers.Go(func() {
+		for _, err := range taken.Samples(context.Background()) {
+			if err != nil {
+				return
+			}
+			late.Add(1)
+		}
+	})
+	receivers.Go(func() {
+		for _, err := range answers.Samples(context.Background()) {
+			if err != nil {
+				return
+			}
+		}
+	})
+	receivers.Go(func() {
+		if err := leaving.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-ended
+	for range 100 {
+		if _, err := requests.Publish(t.Context(), "late"); err != nil {
+			t.Error(err)
+		}
+	}
+	for range publishers - 1 {
+		<-ended
+	}
+	answers.Close()
+	receivers.Wait()
+	if n := late.Load(); n > 0 {
+		t.Errorf("%d samples were taken after the end of a publisher", n)
 	}
 }
 

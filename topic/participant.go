@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 )
@@ -84,6 +86,9 @@ type pair struct{ pub, sub registry.EndpointID }
 
 // Join makes this process a participant. The caller must call Close. When a process dies without Close, other participants
 // detect its death and remove its files.
+//
+// Where this process may use only one processor, Join raises GOMAXPROCS from 1 to 2, unless the environment variable of that name is set: calls
+// take six tenths of the time then, and of the processor time.
 func Join(opts *Options) (*Participant, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -92,6 +97,7 @@ func Join(opts *Options) (*Participant, error) {
 	if err != nil {
 		return nil, err
 	}
+	process.RaiseGOMAXPROCS()
 	p := &Participant{
 		clock: clock.New(),
 		ready: make(chan struct{}), passiveStop: make(chan struct{}), readOnly: opts.ReadOnly,
@@ -120,6 +126,12 @@ func Join(opts *Options) (*Participant, error) {
 		p.passive.Go(p.passiveLoop)
 	}
 	return p, nil
+}
+
+// JoinReadOnly joins the same domain read-only: for what can be read without an answer of another process. The caller closes the participant
+// that it returns.
+func (p *Participant) JoinReadOnly() (*Participant, error) {
+	return Join(&Options{Dir: filepath.Dir(p.Dir()), Domain: filepath.Base(p.Dir()), ReadOnly: true})
 }
 
 // ID returns the participant's id. It is unique in its domain and never reused.
@@ -154,11 +166,11 @@ func (p *Participant) leave() error {
 	p.mu.Unlock()
 
 	var errs []error
+	for _, sub := range subs { // first: after the end of a publisher its readers see that nothing is taken any more
+		errs = append(errs, sub.end())
+	}
 	for _, pub := range pubs {
 		errs = append(errs, pub.end())
-	}
-	for _, sub := range subs {
-		errs = append(errs, sub.end())
 	}
 	p.lifecycle.Lock()
 	defer p.lifecycle.Unlock()

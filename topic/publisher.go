@@ -22,6 +22,14 @@ type PublisherOptions[T any] struct {
 	MemoryLimit       int64          // bytes of all slots together; default 1 GiB
 	Latched           bool           // a later subscription gets the newest sample at once
 	NeverWaits        bool           // publishes overwrite also what Lossless subscriptions have not received, which count that as lost
+	// KeepFor names a participant: what its subscriptions have not received keeps its memory. A publish that finds no other returns a
+	// *NoSlotError, where it would else overwrite the oldest samples. Zero: none.
+	KeepFor registry.ID
+	// Volatile frees the memory of a sample when all subscriptions have released it and a newer one is published (DDS: durability
+	// volatile), rather than when Depth newer ones are. Payloads of more than shmtransport.SmallPayload bytes then take two slots with
+	// subscriptions that keep up, which stay in the caches. A later subscription receives at most the newest sample, whatever its History.
+	// The publisher does not know the subscriptions of read-only participants: they lose what the others have released before they look.
+	Volatile bool
 	// Key returns the key of a value, such as the id of the device that it is from (DDS: instance). A later subscription gets the newest
 	// sample of each key at once, in the order of publishing, and so does a subscription that lost it. Key implies Latched. The function
 	// must be safe for concurrent use. If it returns a part of v, a publish allocates only for the first sample of a key. Loans and
@@ -78,7 +86,7 @@ func NewPublisher[T any](ctx context.Context, p *Participant, name string, opts 
 	core, err := p.publish(ctx, registry.Endpoint{
 		Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema, Latched: opts.Latched || opts.Key != nil, Metadata: maps.Clone(opts.Metadata),
 	}, shmtransport.WriterOptions{
-		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit, MaxKeys: opts.keys(), NeverWaits: opts.NeverWaits,
+		Depth: opts.Depth, MaxPayload: opts.MaxPayload, InitialSampleSize: opts.InitialSampleSize, MemoryLimit: opts.MemoryLimit, MaxKeys: opts.keys(), NeverWaits: opts.NeverWaits, Volatile: opts.Volatile, KeepFor: uint64(opts.KeepFor),
 	})
 	if err != nil {
 		return nil, err
@@ -279,17 +287,31 @@ func (p *Publisher[T]) ID() PublisherID { return p.core.endpoint.ID }
 type PublisherID = registry.EndpointID
 
 // Subscribers returns the number of connected subscriptions.
-func (p *Publisher[T]) Subscribers() int { return p.core.writer.Readers() }
+func (p *Publisher[T]) Subscribers() int {
+	p.core.writer.Prune() // those that have closed just now
+	return p.core.writer.Readers()
+}
 
 // WaitSubscribers waits until at least n subscriptions are connected.
 func (p *Publisher[T]) WaitSubscribers(ctx context.Context, n int) error {
 	return p.core.p.await(ctx, func() (bool, error) { return p.Subscribers() >= n, p.core.writer.Err() })
 }
 
+// WaitSubscriberOf waits until a lossless subscription of a participant is connected.
+func (p *Publisher[T]) WaitSubscriberOf(ctx context.Context, subscriber registry.ID) error {
+	return p.core.p.await(ctx, func() (bool, error) { return p.core.writer.HasReaderOf(uint64(subscriber)), p.core.writer.Err() })
+}
+
 // Taken returns a number such that no lossless subscription of a participant has taken a sample of a higher sequence. Samples up to it may
 // have been taken. Once the participant's process has died, its application has never seen the samples after it. When its subscriptions
-// are gone, those of all participants that are gone count.
+// are gone, those of all participants that are gone count, or with KeepFor those of that participant.
 func (p *Publisher[T]) Taken(by registry.ID) uint64 { return p.core.writer.Taken(uint64(by)) }
+
+// TakenByEvery returns a number such that each lossless subscription of a participant has taken all samples up to that sequence, or lost them. It
+// is 0 when that is not known: without such a subscription, and of one that has closed.
+func (p *Publisher[T]) TakenByEvery(by registry.ID) uint64 {
+	return p.core.writer.TakenByEvery(uint64(by))
+}
 
 // PublisherStats are the figures of a publisher: Messages and Bytes that were published, LastStamp, LastSize and MaxSize of these; Failed
 // and Waited publishes; Subscribers that are connected; Memory of all slots in bytes; Loans that have not ended; and Keys.

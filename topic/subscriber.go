@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -241,6 +242,28 @@ func (s *Subscriber[T]) handle(m Sample[T], fn func(Sample[T])) {
 // Publishers returns the number of connected publishers.
 func (s *Subscriber[T]) Publishers() int { return s.core.reader.Connected() }
 
+// A MatchedPublisher is a publisher that a subscriber receives from, or waits for.
+type MatchedPublisher struct {
+	ID          PublisherID
+	Participant registry.Participant // that it is of
+	// Answered reports whether the publisher is connected. If not, its process has just begun, is busy, or is stopped, as registry.StateOf
+	// tells. Publishers of a participant that only reads are connected at once.
+	Answered bool
+}
+
+// MatchedPublishers returns the publishers that have not refused the subscriber, with those that ended and still have samples to receive.
+func (s *Subscriber[T]) MatchedPublishers() (matched []MatchedPublisher) {
+	for _, m := range s.core.reader.Matches() {
+		matched = append(matched, MatchedPublisher{ID: publisherID(m.ID), Participant: m.UserData.(*source).participant, Answered: m.Answered})
+	}
+	return matched
+}
+
+// WaitsForPublisher reports whether a matched publisher has not answered.
+func (s *Subscriber[T]) WaitsForPublisher() bool {
+	return slices.ContainsFunc(s.core.reader.Matches(), func(m shmtransport.Match) bool { return !m.Answered })
+}
+
 // WaitPublishers waits until at least n publishers are connected.
 func (s *Subscriber[T]) WaitPublishers(ctx context.Context, n int) error {
 	return s.core.reader.AwaitConnected(ctx, n)
@@ -254,6 +277,27 @@ type SubscriberStats = stats.SubscriptionCounts
 
 // Stats returns the counters up to now.
 func (s *Subscriber[T]) Stats() SubscriberStats { return s.core.reader.Stats() }
+
+// Overwritten says that a publisher has overwritten samples before the subscriber took them. Its Stats and Sample.Lost count them with the
+// next sample of this publisher.
+type Overwritten struct {
+	Publisher PublisherID
+	Topic     string
+	Type      serde.Type // as announced
+	Samples   uint64     // at least so many
+}
+
+// Overwritten returns what publishers have overwritten and Stats does not count yet, for a subscriber that takes nothing for a while. It takes
+// no sample, does not wait for a goroutine that does, and loads two words for each publisher. Of a publisher with keys it leaves out as many
+// samples as there may be keys, whose newest samples are still to be taken. It does not apply to a subscriber that uses Latest: what that
+// passes over is not lost.
+func (s *Subscriber[T]) Overwritten() (all []Overwritten) {
+	for _, o := range s.core.reader.Overwritten() {
+		src := o.UserData.(*source)
+		all = append(all, Overwritten{publisherID(o.Publisher), src.topic, src.typ, o.Samples})
+	}
+	return all
+}
 
 // Close closes the subscriber. A waiting Receive returns os.ErrClosed. Held samples stay valid until released. Further
 // calls do nothing.

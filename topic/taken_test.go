@@ -102,3 +102,49 @@ func TestPublisher_PublishAt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// WaitSubscriberOf waits for a lossless subscription of one participant, whatever others have.
+func TestPublisher_WaitSubscriberOf(t *testing.T) {
+	o := domain(t)
+	pub := publisher[[]byte](t, join(t, o), "x", nil)
+	p := join(t, o)
+	subscriber(t, join(t, o), "x", &SubscriberOptions[[]byte]{Lossless: true})
+	subscriber[[]byte](t, p, "x", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	if err := pub.WaitSubscriberOf(ctx, p.ID()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("another participant's subscription or one that is not lossless ended the wait: %v", err)
+	}
+	waited := make(chan error)
+	go func() { waited <- pub.WaitSubscriberOf(t.Context(), p.ID()) }()
+	subscriber(t, p, "x", &SubscriberOptions[[]byte]{Lossless: true})
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+}
+
+// A volatile publisher's memory does not grow to Depth samples, and a late subscription with a History gets the newest sample.
+func TestPublisherOptions_Volatile(t *testing.T) {
+	o := domain(t)
+	p := join(t, o)
+	pub := publisher(t, p, "x", &PublisherOptions[[]byte]{Volatile: true, Depth: 64})
+	sub := subscriber[[]byte](t, join(t, o), "x", nil)
+	large := make([]byte, 1<<20)
+	for range 64 {
+		send(t, pub, large)
+		s, err := sub.Receive(t.Context())
+		if err != nil || s.Lost() != 0 {
+			t.Fatal(s.Lost(), err)
+		}
+		s.Release()
+	}
+	if got := pub.Stats().Memory; got > 8<<20 {
+		t.Errorf("the publisher has %d bytes of slots", got)
+	}
+	late := subscriber(t, join(t, o), "x", &SubscriberOptions[[]byte]{History: 10})
+	s, err := late.Receive(t.Context())
+	if err != nil || s.Sequence() != 64 || s.Lost() != 0 {
+		t.Errorf("the late subscription got %d after %d lost, %v", s.Sequence(), s.Lost(), err)
+	}
+	s.Release()
+}

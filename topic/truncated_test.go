@@ -306,7 +306,11 @@ func TestEvents_CorruptFromTheBeginning(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.WriteAt([]byte{0xff}, 16); err != nil { // its id
+	var id [1]byte // the first byte of the id, which is random: no fixed value differs from it always
+	if _, err := f.ReadAt(id[:], 16); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{^id[0]}, 16); err != nil {
 		t.Fatal(err)
 	}
 	p := join(t, o)
