@@ -40,6 +40,7 @@ type backlog struct {
 	dispose      func(topic.PublisherID) // is called for books that are forgotten
 	kept         []*kept
 	bytes        int64 // of kept
+	lastBytes    int64 // of the sample that was kept last, at least 1; 0 = none was
 	books        map[topic.PublisherID]*book
 	order        []topic.PublisherID // of books, the oldest first
 }
@@ -86,6 +87,7 @@ func (b *backlog) add(k *kept) bool {
 	k.book.last = max(k.book.last, k.sequence)
 	b.kept = append(b.kept, k)
 	b.bytes += k.bytes
+	b.lastBytes = max(1, k.bytes)
 	return true
 }
 
@@ -113,16 +115,17 @@ func (b *backlog) learn(a account) (news bool) {
 	return news
 }
 
-// room is the number of samples that may be kept beside the others. The next ones are taken to be as large as the last.
+// room is the number of samples that may be kept beside the others. The next ones are taken to be as large as the last; the first one comes
+// alone.
 func (b *backlog) room(maxPending int, maxBytes int64) int {
 	room := maxPending - len(b.kept)
-	if n := len(b.kept); n > 0 && room > 0 {
-		room = int(min(int64(room), (maxBytes-b.bytes)/max(1, b.kept[n-1].bytes)))
-		if b.bytes < maxBytes {
-			room = max(1, room)
-		}
+	switch {
+	case room <= 0 || b.bytes >= maxBytes:
+		return 0
+	case b.lastBytes == 0:
+		return 1
 	}
-	return room
+	return max(1, int(min(int64(room), (maxBytes-b.bytes)/b.lastBytes)))
 }
 
 // remove releases a sample.

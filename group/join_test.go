@@ -64,14 +64,15 @@ func TestJoin_BadInput(t *testing.T) {
 		opts         Options[int]
 		named        bool
 	}{
-		{"", "a", Options[int]{}, true}, {"x/*", "a", Options[int]{}, true}, {"$x", "a", Options[int]{}, true},
+		{"", "a", Options[int]{}, true}, {"x/*", "a", Options[int]{}, true}, {"$x", "a", Options[int]{}, true}, {"/x", "a", Options[int]{}, true},
 		{"x", "", Options[int]{}, true}, {"x", "a/b", Options[int]{}, true}, {"x", "*", Options[int]{}, true}, {long, long, Options[int]{}, true},
 		{"x", "a", Options[int]{MaxOutstanding: -1}, false}, {"x", "a", Options[int]{MaxPending: 961}, false}, {"x", "a", Options[int]{MaxPending: -1}, false},
 		{"x", "a", Options[int]{MaxOutstanding: 3, MaxPending: 2}, false}, {"x", "a", Options[int]{LosslessTimeout: -1}, false},
 		{"x", "a", Options[int]{MaxPendingBytes: -1}, false}, {"x", "a", Options[int]{MaxOutstanding: 961}, false},
 	} {
 		_, err := Join(t.Context(), p, c.topic, c.group, &c.opts)
-		if err == nil || errors.As(err, new(*topic.NameError)) != c.named {
+		name := new(topic.NameError)
+		if err == nil || errors.As(err, &name) != c.named || c.named && name.Name != c.topic && name.Name != c.group {
 			t.Errorf("%q, %q, %+v: %v", c.topic, c.group, c.opts, err)
 		}
 	}

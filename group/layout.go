@@ -46,7 +46,7 @@ const (
 const announcementSize = 24
 
 const (
-	maxRanges   = 256  // of an account; the lowest are left out
+	maxRanges   = 1024 // of an account, enough around the maxClaims samples that a member may keep; the lowest of more are left out
 	maxClaims   = 960  // of an account
 	maxMembers  = 256  // of a group
 	maxAccounts = 4096 // that a member has; the oldest without kept samples is forgotten

@@ -174,9 +174,12 @@ func TestMember_Close(t *testing.T) {
 
 // Publishers wait for members that keep MaxPending samples, or MaxPendingBytes, and go on when these are acknowledged.
 func TestMember_MaxPending(t *testing.T) {
-	for name, opts := range map[string]*Options[int]{"samples": {MaxPending: 3}, "bytes": {MaxPendingBytes: 1}} {
+	for name, test := range map[string]struct {
+		opts *Options[int]
+		kept int
+	}{"samples": {&Options[int]{MaxPending: 3}, 3}, "bytes": {&Options[int]{MaxPendingBytes: 1}, 1}} {
 		o := domain(t)
-		m := member(t, o, workers, opts)
+		m := member(t, o, workers, test.opts)
 		pub := publisher(t, o, 2)
 		n := 0
 		for ; ; n++ {
@@ -187,8 +190,8 @@ func TestMember_MaxPending(t *testing.T) {
 				break
 			}
 		}
-		if most := 3 + 2; n > most || n < 2 {
-			t.Errorf("%s: %d samples were published", name, n)
+		if most := test.kept + 2; n > most || n < 2 {
+			t.Errorf("%s: %d samples were published, want %d at most", name, n, most)
 		}
 		for v := range n {
 			ack(t, receive(t, m, v, false))
@@ -214,4 +217,40 @@ func TestMember_AfterTheParticipantsClose(t *testing.T) {
 	}
 	ack(t, receive(t, b, 1, true))
 	a.Close()
+}
+
+// A member that reads no accounts for a while gets nothing again that another one has acknowledged meanwhile, in however many places: the
+// newest account has them all. The ring of accounts is much shorter.
+func TestAck_WhereManySamplesAreApart(t *testing.T) {
+	const (
+		n     = maxClaims - 60
+		taken = n - 200
+	)
+	o := domain(t)
+	opts := &Options[int]{MaxOutstanding: taken, MaxPending: maxClaims}
+	a, b := member(t, o, workers, opts), member(t, o, workers, opts)
+	pub := publisher(t, o, 1024)
+	for i := 1; i <= n; i++ {
+		publish(t, pub, i)
+	}
+	for _, m := range []*Member[int]{a, b} {
+		eventually(t, "kept", func() bool {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return len(m.kept) == n
+		})
+	}
+	func() {
+		b.mu.Lock() // as if its process were stopped
+		defer b.mu.Unlock()
+		for i := 1; i <= taken; i++ {
+			if d := receive(t, a, i, false); i%2 == 0 {
+				ack(t, d)
+			}
+		}
+	}()
+	for i := taken + 1; i <= n; i++ { // a has the others
+		ack(t, receive(t, b, i, false))
+	}
+	nothing(t, b)
 }

@@ -31,8 +31,8 @@ func checkNames(topicName, group string) error {
 		return err
 	}
 	switch {
-	case strings.HasPrefix(topicName, "$"):
-		return &topic.NameError{What: "topic of a group", Name: topicName, Rule: "it must not begin with '$'"}
+	case strings.HasPrefix(topicName, "$"), strings.HasPrefix(topicName, "/"):
+		return &topic.NameError{What: "topic of a group", Name: topicName, Rule: "it must not begin with '$' or '/'"}
 	case strings.ContainsAny(group, "/$"):
 		return &topic.NameError{What: "group name", Name: group, Rule: "it must hold no '/' and no '$'"}
 	case len(topicName)+len(group) > MaxName:

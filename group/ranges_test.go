@@ -42,4 +42,7 @@ func TestRanges(t *testing.T) {
 	if len(r) != maxRanges || r.contains(19) || !r.contains(21) {
 		t.Error(len(r), r[0])
 	}
+	if maxRanges <= maxClaims { // samples that a member keeps lie between them
+		t.Error("an account has no room for what a member may have acknowledged")
+	}
 }

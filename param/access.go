@@ -55,58 +55,81 @@ func Get[T Type](c *Client, name string) (v T, err error) {
 // Set sets a parameter. It returns when the owner has taken or refused the value. The error is ErrUnknown, ErrType, ErrReadOnly,
 // ErrRefused with the owner's reason, ErrNoOwner, ErrAmbiguous, or one of a call of package service.
 func (c *Client) Set(ctx context.Context, name string, v Value) error {
-	owner, sets, err := c.setter(ctx)
+	o, err := c.setter(ctx, name)
 	if err != nil {
 		return err
 	}
-	revision, err := sets.Call(ctx, setting{name, toWire(v)})
+	revision, err := o.sets.Call(ctx, setting{name, toWire(v)})
+	c.release(o)
 	if err != nil {
 		return fromHandlerError(name, err)
 	}
 	return c.await(ctx, func() (bool, error) { // so that Get returns it
-		o := c.owners[owner]
-		return o == nil || o.parameters[name].Revision >= revision, nil
+		return c.owners[o.participant.ID] != o || o.parameters[name].Revision >= revision, nil
 	})
 }
 
-// setter returns the owner and the client of its service.
-func (c *Client) setter(ctx context.Context) (registry.ID, *service.Client[setting, uint64], error) {
+// setter returns the owner with the client of its service, to set a parameter. The client stays open until release.
+func (c *Client) setter(ctx context.Context, name string) (*owner, error) {
 	c.mu.Lock()
 	o, err := c.current()
-	if err != nil || o.sets != nil {
-		defer c.mu.Unlock()
-		if err != nil {
-			return 0, nil, err
-		}
-		return o.participant.ID, o.sets, nil
+	made := err == nil && o.sets != nil
+	if made {
+		o.calls++
 	}
-	id := o.participant.ID
 	c.mu.Unlock()
-	sets, err := service.NewClient[setting, uint64](ctx, c.p, servicePrefix+id.String(), nil)
+	if err != nil || made {
+		return o, err
+	}
+	sets, err := service.NewClient[setting, uint64](ctx, c.p, servicePrefix+o.participant.ID.String(), nil)
 	if err != nil {
-		return 0, nil, err
+		return nil, fromHandlerError(name, o.silent(ctx, err))
 	}
 	c.mu.Lock()
-	if o.sets == nil && c.owners[id] == o {
-		o.sets = sets
-		c.mu.Unlock()
-		return id, sets, nil
+	gone, unwanted := c.owners[o.participant.ID] != o, o.sets != nil
+	if !gone {
+		o.calls++
+		if !unwanted {
+			o.sets = sets
+		}
 	}
-	other := o.sets
 	c.mu.Unlock()
-	err = sets.Close()
-	if other == nil { // the owner has gone meanwhile, or the client is closed
-		return 0, nil, errors.Join(fmt.Errorf("parameters of %q: %w", c.owner, ErrNoOwner), err)
+	switch {
+	case gone: // meanwhile, or the client is closed
+		return nil, errors.Join(fmt.Errorf("parameters of %q: %w", c.owner, ErrNoOwner), sets.Close())
+	case unwanted: // another goroutine has made one
+		_ = sets.Close()
 	}
-	return id, other, err
+	return o, nil
+}
+
+// silent is the error of making the client. If ctx ended before a stopped process had answered, it names that process.
+func (o *owner) silent(ctx context.Context, err error) error {
+	server := o.participant
+	server.State = registry.StateOf(server)
+	if ctx.Err() == nil || server.State != registry.StateStopped {
+		return err
+	}
+	return &service.CallError{Service: servicePrefix + server.ID.String(), Server: server, Err: err, Detail: "its process is stopped by a signal or a debugger"}
+}
+
+// release ends a call of an owner's service. After the last one, the client of a service that is gone is closed.
+func (c *Client) release(o *owner) {
+	c.mu.Lock()
+	o.calls--
+	last := o.calls == 0 && c.owners[o.participant.ID] != o
+	c.mu.Unlock()
+	if last {
+		_ = o.sets.Close()
+	}
 }
 
 // Watch yields all parameters, and then each that has changed, with its newest value, until ctx ends or the caller leaves the loop. Those
-// that are there at once come in the order of their names. It goes on with an owner that starts again, if that is named by its unit. The
-// last yield has the error of ctx, os.ErrClosed or ErrAmbiguous.
+// that are there at once come in the order of their names. It goes on with a server that is made again, and with an owner that starts again
+// if that is named by its unit. The last yield has the error of ctx, os.ErrClosed or ErrAmbiguous.
 func (c *Client) Watch(ctx context.Context) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		var of registry.ID
+		var of *owner // another one if the server was made again, whose revisions begin anew
 		seen := map[string]uint64{}
 		for {
 			var news []Info
@@ -118,8 +141,8 @@ func (c *Client) Watch(ctx context.Context) iter.Seq2[Info, error] {
 				if err != nil {
 					return false, err
 				}
-				if o.participant.ID != of {
-					of = o.participant.ID
+				if o != of {
+					of = o
 					clear(seen)
 				}
 				for _, info := range o.parameters {

@@ -32,8 +32,10 @@ type Client struct {
 // An owner is a participant of the wanted name, and what it has published.
 type owner struct {
 	participant registry.Participant
+	publisher   topic.PublisherID // of its server
 	parameters  map[string]Info
 	sets        *service.Client[setting, uint64] // made by the first Set
+	calls       int                              // that use sets
 }
 
 // An Info describes a parameter.
@@ -47,7 +49,7 @@ type Info struct {
 }
 
 // Open opens the parameters of a participant: by its id as text, or by the name of its unit, also one that is not there yet and one that
-// starts again. It returns when those that are there can be read. ctx bounds only this.
+// starts again. It returns when those that are there can be read, after a second if a process is stopped. ctx bounds only this.
 func Open(ctx context.Context, p *topic.Participant, owner string) (*Client, error) {
 	c := &Client{p: p, owner: owner, owners: ownersOf(), changed: make(chan struct{})}
 	pattern := Prefix + "*"
@@ -59,15 +61,8 @@ func Open(ctx context.Context, p *topic.Participant, owner string) (*Client, err
 		return nil, err
 	}
 	c.sub = sub
-	for { // what there is
-		s, ok, err := sub.TryReceive()
-		if err != nil {
-			return nil, errors.Join(err, sub.Close())
-		}
-		if !ok {
-			break
-		}
-		c.take(s)
+	if err := errors.Join(c.takeAll(sub), c.takeSilent(ctx, pattern)); err != nil {
+		return nil, errors.Join(err, sub.Close())
 	}
 	var receiving context.Context
 	receiving, c.cancel = context.WithCancel(context.Background())
@@ -83,6 +78,35 @@ func Open(ctx context.Context, p *topic.Participant, owner string) (*Client, err
 	return c, nil
 }
 
+// takeAll takes what there is.
+func (c *Client) takeAll(sub *topic.Subscriber[announcement]) error {
+	for {
+		s, ok, err := sub.TryReceive()
+		if err != nil || !ok {
+			return err
+		}
+		c.take(s)
+	}
+}
+
+// takeSilent takes what there is of owners that have not answered, because their processes are stopped for example.
+func (c *Client) takeSilent(ctx context.Context, pattern string) (err error) {
+	if !c.sub.WaitsForPublisher() {
+		return nil
+	}
+	observer, err := c.p.JoinReadOnly()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, observer.Close()) }()
+	sub, err := topic.NewSubscriber(ctx, observer, pattern, &topic.SubscriberOptions[announcement]{Codec: announcementCodec()})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	return c.takeAll(sub)
+}
+
 func ownersOf() map[registry.ID]*owner { return map[registry.ID]*owner{} }
 
 // take takes what a server has published.
@@ -92,28 +116,55 @@ func (c *Client) take(s topic.Sample[announcement]) {
 	if !ok || c.id == 0 && i.Owner.Unit != c.owner {
 		return
 	}
+	if unused := c.store(i, s.Publisher()); unused != nil {
+		_ = unused.Close()
+	}
+}
+
+// store stores what the publisher of a server says. It returns the client of a server that was there before, if no call uses it. A server
+// that is made again has a publisher of a higher number, and may be heard before the end of the one before.
+func (c *Client) store(i Info, from topic.PublisherID) (unused *service.Client[setting, uint64]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.owners[i.Owner.ID]
-	if o == nil {
-		o = &owner{participant: i.Owner, parameters: map[string]Info{}}
+	if o != nil && from.Number < o.publisher.Number {
+		return nil
+	}
+	if o == nil || o.publisher != from {
+		unused = o.unused()
+		o = &owner{participant: i.Owner, publisher: from, parameters: map[string]Info{}}
 		c.owners[i.Owner.ID] = o
 	}
-	if _, known := o.parameters[i.Name]; !known && len(o.parameters) >= MaxParameters {
-		return
+	_, known := o.parameters[i.Name]
+	if i.Name != "" && (known || len(o.parameters) < MaxParameters) { // without a name it is the owner itself
+		o.parameters[strings.Clone(i.Name)] = i
 	}
-	o.parameters[strings.Clone(i.Name)] = i
 	c.signal()
+	return unused
 }
 
-// announced returns the parameter in a sample. Another participant cannot speak for its owner.
+// unused returns the client of an owner's service if there is one and no call uses it, as release closes it otherwise. Called with mu held.
+func (o *owner) unused() *service.Client[setting, uint64] {
+	if o == nil || o.calls > 0 {
+		return nil
+	}
+	return o.sets
+}
+
+// announced returns the parameter in a sample, with no name if that announces the owner alone. Another participant cannot speak for its
+// owner.
 func announced(s topic.Sample[announcement]) (i Info, ok bool) {
 	from := s.Participant()
 	if s.Topic() != Prefix+from.ID.String() || len(s.Bytes()) > MaxSize {
 		return i, false
 	}
 	a, err := s.Value()
-	if err != nil || checkName(a.Name) != nil {
+	switch {
+	case err != nil:
+		return i, false
+	case a.Name == "":
+		return Info{Owner: from}, true
+	case checkName(a.Name) != nil:
 		return i, false
 	}
 	v, err := fromWire(a.Value)
@@ -124,11 +175,16 @@ func announced(s topic.Sample[announcement]) (i Info, ok bool) {
 func (c *Client) ended(id topic.PublisherID) {
 	c.mu.Lock()
 	o := c.owners[id.Participant]
+	if o == nil || o.publisher != id {
+		c.mu.Unlock()
+		return
+	}
 	delete(c.owners, id.Participant)
 	c.signal()
+	unused := o.unused()
 	c.mu.Unlock()
-	if o != nil && o.sets != nil {
-		_ = o.sets.Close() // its calls have failed
+	if unused != nil {
+		_ = unused.Close()
 	}
 }
 
@@ -175,7 +231,20 @@ func (c *Client) await(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// WaitForOwner waits until the participant is there.
+// Owner returns the participant, with the present state of its process. The error is ErrNoOwner or ErrAmbiguous.
+func (c *Client) Owner() (registry.Participant, error) {
+	c.mu.Lock()
+	o, err := c.current()
+	c.mu.Unlock()
+	if err != nil {
+		return registry.Participant{}, err
+	}
+	owner := o.participant
+	owner.State = registry.StateOf(owner)
+	return owner, nil
+}
+
+// WaitForOwner waits until the participant is there and has a server, if without parameters.
 func (c *Client) WaitForOwner(ctx context.Context) error {
 	return c.await(ctx, func() (bool, error) {
 		_, err := c.current()

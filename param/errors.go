@@ -12,7 +12,7 @@ var (
 	ErrUnknown   = errors.New("there is no such parameter")
 	ErrType      = errors.New("the type of the value does not fit")
 	ErrReadOnly  = errors.New("the parameter can only be read")
-	ErrRefused   = errors.New("the value was refused") // by the function that validates; the text has its reason
+	ErrRefused   = errors.New("the value was refused") // by the function that validates, or as larger than MaxSize; the text has the reason
 	ErrNoOwner   = errors.New("no participant of this name has parameters")
 	ErrAmbiguous = errors.New("several participants of this name have parameters; name one by its id")
 )

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/param"
 	"github.com/shmbus/shmbus/service"
@@ -101,63 +102,7 @@ func TestLists_AreCopies(t *testing.T) {
 	}
 }
 
-func TestSet_Refused(t *testing.T) {
-	dir := t.TempDir()
-	s := serve(t, join(t, dir, "arm"))
-	positive := func(v float64) error {
-		if v <= 0 {
-			return errors.New("must be positive")
-		}
-		return nil
-	}
-	speed := declare(t, s, "speed", 1.0, &param.Options[float64]{Validate: positive})
-	model := declare(t, s, "model", "A", &param.Options[string]{ReadOnly: true})
-	c := open(t, join(t, dir, ""), "arm")
-	for name, test := range map[string]struct {
-		value param.Value
-		want  error
-	}{
-		"speed":   {param.Of(-1.0), param.ErrRefused},
-		"model":   {param.Of("B"), param.ErrReadOnly},
-		"nothing": {param.Of("B"), param.ErrUnknown},
-	} {
-		err := c.Set(t.Context(), name, test.value)
-		if !errors.Is(err, test.want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	want := `set parameter "speed": the value was refused: must be positive`
-	if err := c.Set(t.Context(), "speed", param.Of(-1.0)); err.Error() != want {
-		t.Errorf("the reason is %q", err)
-	}
-	for _, v := range []param.Value{param.Of("fast"), {}} {
-		if err := c.Set(t.Context(), "speed", v); !errors.Is(err, param.ErrType) {
-			t.Errorf("%v: %v", v, err)
-		}
-	}
-	if err := speed.Set(t.Context(), -1); !errors.Is(err, param.ErrRefused) || err.Error() != want {
-		t.Error(err)
-	}
-	if err := model.Set(t.Context(), "B"); !errors.Is(err, param.ErrReadOnly) {
-		t.Error(err)
-	}
-	if v, err := param.Get[float64](c, "speed"); v != 1 || err != nil || speed.Get() != 1 || model.Get() != "A" {
-		t.Error(v, err, model.Get())
-	}
-	if _, err := param.Declare(t.Context(), s, "other", -1.0, &param.Options[float64]{Validate: positive}); !errors.Is(err, param.ErrRefused) {
-		t.Error(err)
-	}
-	for _, name := range []string{"speed", "", "a//b"} {
-		if _, err := param.Declare(t.Context(), s, name, 1.0, nil); err == nil {
-			t.Errorf("%q can be declared", name)
-		}
-	}
-	large := declare(t, s, "large", "", nil)
-	if err := large.Set(t.Context(), string(make([]byte, param.MaxSize))); !errors.As(err, new(*topic.TooLargeError)) || large.Get() != "" {
-		t.Error(err)
-	}
-}
-
+// A process that reads losslessly and takes nothing keeps the owner from nothing.
 func TestListAndWatch(t *testing.T) {
 	dir := t.TempDir()
 	s := serve(t, join(t, dir, "arm"))
@@ -233,6 +178,40 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// An owner is there before it declares a parameter.
+func TestOwner_WithoutParameters(t *testing.T) {
+	dir := t.TempDir()
+	owner := join(t, dir, "arm")
+	early := open(t, join(t, dir, ""), "arm")
+	s := serve(t, owner)
+	for _, c := range []*param.Client{early, open(t, join(t, dir, ""), "arm")} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		err := c.WaitForOwner(ctx)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, err := c.Owner(); o.ID != owner.ID() || o.Unit != "arm" || err != nil {
+			t.Error(o, err)
+		}
+		if list, err := c.List(); len(list) != 0 || err != nil {
+			t.Error(list, err)
+		}
+		if _, err := c.Get(""); !errors.Is(err, param.ErrUnknown) {
+			t.Error(err)
+		}
+	}
+	for i, err := range param.Find(t.Context(), join(t, dir, "")) {
+		t.Error(i, err)
+	}
+	for n := range param.MaxParameters { // as many as there may be
+		declare(t, s, fmt.Sprint("x", n), true, nil)
+	}
+	if list, err := open(t, join(t, dir, ""), "arm").List(); len(list) != param.MaxParameters || err != nil {
+		t.Error(len(list), err)
+	}
+}
+
 func TestChanges(t *testing.T) {
 	dir := t.TempDir()
 	p := declare(t, serve(t, join(t, dir, "arm")), "x", int64(0), nil)
@@ -248,6 +227,49 @@ func TestChanges(t *testing.T) {
 	}
 	if !slices.Equal(got, []int64{0, 1, 2}) {
 		t.Fatal(got)
+	}
+}
+
+// The revisions of a server that is made again begin anew. Watch yields its values.
+func TestWatch_AServerThatIsMadeAgain(t *testing.T) {
+	dir := t.TempDir()
+	owner := join(t, dir, "arm")
+	s := serve(t, owner)
+	p := declare(t, s, "x", int64(0), nil)
+	for v := range int64(5) {
+		if err := p.Set(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := open(t, join(t, dir, ""), "arm")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	again := false
+	for info, err := range c.Watch(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch v, err := param.As[int64](info.Value); {
+		case err != nil:
+			t.Fatal(err)
+		case again && v == 100:
+			return
+		case again:
+			t.Fatalf("%d comes from a server that is gone", v)
+		case v < 4:
+			continue
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for err == nil { // until the client has learned of it
+			_, err = c.Get("x")
+		}
+		if !errors.Is(err, param.ErrNoOwner) {
+			t.Fatal(err)
+		}
+		declare(t, serve(t, owner), "x", int64(100), nil)
+		again = true
 	}
 }
 
@@ -309,3 +331,5 @@ func TestOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A set that is open when its owner leaves has the result of the call: the owner may have taken the value.

@@ -42,10 +42,14 @@ func NewServer(ctx context.Context, p *topic.Participant) (_ *Server, err error)
 		return nil, err
 	}
 	s.values, err = topic.NewPublisher(ctx, p, Prefix+id, &topic.PublisherOptions[announcement]{
-		Codec: announcementCodec(), Key: func(a announcement) string { return a.Name }, MaxKeys: MaxParameters, MaxPayload: MaxSize,
+		Codec: announcementCodec(), Key: func(a announcement) string { return a.Name }, MaxKeys: MaxParameters + 1, MaxPayload: MaxSize,
+		NeverWaits: true, // the owner waits for no other process
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.sets.Close())
+	}
+	if _, err := s.values.Publish(ctx, announcement{}); err != nil { // without a name: the server is there, also without parameters
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -102,6 +106,10 @@ func (s *Server) publish(ctx context.Context, p *parameter, v Value) error {
 	a := p.info
 	a.Revision, a.Value = s.revision+1, toWire(v)
 	if _, err := s.values.Publish(ctx, a); err != nil {
+		var large *topic.TooLargeError
+		if errors.As(err, &large) {
+			return fmt.Errorf("%w: it has %d bytes with name and description, must have at most %d", ErrRefused, large.Size, MaxSize)
+		}
 		return err
 	}
 	s.revision++

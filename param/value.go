@@ -1,7 +1,9 @@
 package param
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -118,10 +120,12 @@ func (v Value) String() string {
 		return string(append(texts, ']'))
 	case bool, int64:
 		return fmt.Sprint(t)
+	case []byte:
+		return base64.StdEncoding.EncodeToString(t)
 	}
 	b, _ := json.Marshal(v.v) // these types can always be encoded
-	if v.Kind() == Bytes {
-		return string(b[1 : len(b)-1])
+	if string(b) == "null" {
+		return "[]" // of a nil slice
 	}
 	return string(b)
 }
@@ -140,13 +144,13 @@ func Parse(k Kind, text string) (v Value, err error) {
 	case Bytes:
 		v.v, err = parseJSON[[]byte](strconv.Quote(text))
 	case Bools:
-		v.v, err = parseJSON[[]bool](text)
+		v.v, err = parseList[bool](text)
 	case Int64s:
-		v.v, err = parseJSON[[]int64](text)
+		v.v, err = parseList[int64](text)
 	case Float64s:
-		v.v, err = parseJSON[[]float64](text)
+		v.v, err = parseList[float64](text)
 	case Strings:
-		v.v, err = parseJSON[[]string](text)
+		v.v, err = parseList[string](text)
 	default:
 		return Value{}, fmt.Errorf("%w: there is no %v", ErrType, k)
 	}
@@ -159,4 +163,23 @@ func Parse(k Kind, text string) (v Value, err error) {
 func parseJSON[T any](text string) (v T, err error) {
 	err = json.Unmarshal([]byte(text), &v)
 	return v, err
+}
+
+// parseList reads a list, of which no part is null: package json would take that for zero.
+func parseList[E any](text string) ([]E, error) {
+	elements, err := parseJSON[[]*E](text)
+	switch {
+	case err != nil:
+		return nil, err
+	case elements == nil:
+		return nil, errors.New("null is no list; [] is an empty one")
+	}
+	list := make([]E, len(elements))
+	for i, e := range elements {
+		if e == nil {
+			return nil, fmt.Errorf("element %d is null", i)
+		}
+		list[i] = *e
+	}
+	return list, nil
 }

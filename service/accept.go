@@ -62,6 +62,8 @@ func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
 	pub, err := topic.NewPublisher(s.ctx, s.p, topicOf(s.Name(), segmentResponse, c.requests.String()), &topic.PublisherOptions[message[Resp]]{
 		Codec: s.respond, Depth: depth, MaxPayload: s.opts.MaxPayload, MemoryLimit: s.opts.MemoryLimit,
 		NeverWaits: true, // no reader of responses holds up a handler
+		KeepFor:    c.participant.ID,
+		Volatile:   true, // the memory of one large response, not that of all that may wait
 	})
 	failpoint.At("connect.accept")
 	s.mu.Lock()
@@ -81,7 +83,7 @@ func (s *Server[Req, Resp]) connect(c *serverConn[Req, Resp]) {
 		}
 		s.freeQuota(c)
 	case err == nil:
-		c.send(message[Resp]{Header: Header{Kind: KindWelcome}}) // an error: the server closes
+		c.sendPlain(Header{Kind: KindWelcome}, nil) // an error: the server closes
 	}
 }
 

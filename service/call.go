@@ -2,12 +2,10 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/topic"
 )
 
 // Window is the number of responses of a stream that wait at the client before Call.Send waits, at most: a client that may have more than
@@ -17,9 +15,6 @@ const Window = 8
 // windowFor is the window of each stream of a client that may have so many calls: as many responses as a subscriber can hold, with one
 // more for each call, which ends it. Both ends agree on the number of calls.
 func windowFor(calls int) uint64 { return uint64(min(Window, maxHeld/calls-1)) }
-
-// stuckTimeout is how long Call.Send waits for a client that takes no response.
-const stuckTimeout = 10 * time.Second
 
 // A Call is one request at the server.
 type Call[Req, Resp any] struct {
@@ -42,14 +37,20 @@ type Call[Req, Resp any] struct {
 func (c *Call[Req, Resp]) Request() Req { return c.request }
 
 // Caller returns the client's participant. UID and GID are those of its file, as the kernel reports them; PIDCheck says what the kernel
-// confirms of the PID. Unit and Executable are what the client's process says of itself.
+// confirms of the PID. Executable is that of the process PID, as the kernel reports it, if ExecutableProved: to a server of root, and mostly
+// to one of the same user. Otherwise it is, as Unit always is, what the client's process says of itself.
 func (c *Call[Req, Resp]) Caller() registry.Participant { return c.client.participant }
 
 // Deadline returns the time until which the client waits. ok is false if it waits without a limit.
 func (c *Call[Req, Resp]) Deadline() (t time.Time, ok bool) { return c.ctx.Deadline() }
 
+// WithoutResponse reports whether the request came with Client.Send: what the handler sends or returns reaches no client, and its context does
+// not end with that client.
+func (c *Call[Req, Resp]) WithoutResponse() bool { return c.header.Kind == KindSend }
+
 // Send sends a response of a stream. It waits while Window responses wait at the client, and returns the error of the handler's context
-// if that ends meanwhile. If the client takes nothing for ten seconds, the call ends, and the error wraps ErrBusy.
+// if that ends meanwhile. If the client takes nothing for ServerOptions.SendTimeout, the call ends, and the error wraps ErrBusy; the
+// client gets ErrClientSlow. One goroutine may call it at a time, until the handler returns.
 func (c *Call[Req, Resp]) Send(ctx context.Context, v Resp) error {
 	if c.server.stream == nil {
 		return fmt.Errorf("send a response of %q: its server has one response for each call; use NewStreamServer", c.server.Name())
@@ -99,6 +100,7 @@ func (c *Call[Req, Resp]) answer(v Resp, err error) {
 		m.Kind = KindEnd
 	}
 	if c.answered {
+		c.server.sends.remove(c)
 		return
 	}
 	if err == nil && c.header.Kind != KindSend {
@@ -107,13 +109,7 @@ func (c *Call[Req, Resp]) answer(v Resp, err error) {
 			return
 		}
 		c.server.figures.failed.Add(1)
-		var large *topic.TooLargeError
-		switch {
-		case errors.As(err, &large):
-			c.client.refuse(c.header, codeTooLarge, err.Error())
-		case !errors.Is(err, context.Canceled):
-			c.client.refuse(c.header, codeInternal, err.Error())
-		}
+		c.client.refuseUnsent(c.header, "the response", err)
 		return
 	}
 	if err == nil {

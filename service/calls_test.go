@@ -71,27 +71,36 @@ func TestCall_DistantDeadline(t *testing.T) {
 
 // A context that has ended sends nothing.
 func TestCall_AfterTheEndOfItsContext(t *testing.T) {
+	t.Run("values", func(t *testing.T) {
+		sendNothing(t, func(n int) int { return n }, func(n int) int { return n })
+	})
+	t.Run("bytes", func(t *testing.T) {
+		sendNothing(t, func(n int) []byte { return make([]byte, n) }, func(b []byte) int { return len(b) })
+	})
+}
+
+func sendNothing[Req any](t *testing.T, request func(int) Req, number func(Req) int) {
 	dir := t.TempDir()
 	requests := make(chan int, 10)
-	serve(t, dir, "ended", func(_ context.Context, call *service.Call[int, int]) (int, error) {
-		requests <- call.Request()
+	serve(t, dir, "ended", func(_ context.Context, call *service.Call[Req, int]) (int, error) {
+		requests <- number(call.Request())
 		return 0, nil
-	}, nil)
-	client := connect[int, int](t, dir, "ended", nil)
+	}, &service.ServerOptions[Req, int]{Concurrency: 1})
+	client := connect[Req, int](t, dir, "ended", nil)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := client.Call(ended, 1); !errors.Is(err, context.Canceled) {
-		t.Errorf("Call: %v", err)
-	}
-	for _, err := range client.Stream(ended, 2) {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("Stream: %v", err)
+	want := func(what string, err error) {
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "not sent") {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := client.Send(ended, 3); !errors.Is(err, context.Canceled) {
-		t.Errorf("Send: %v", err)
+	_, err := client.Call(ended, request(1))
+	want("Call", err)
+	for _, err := range client.Stream(ended, request(2)) {
+		want("Stream", err)
 	}
-	if _, err := client.Call(limited(t), 4); err != nil {
+	want("Send", client.Send(ended, request(3)))
+	if _, err := client.Call(limited(t), request(4)); err != nil {
 		t.Error(err)
 	}
 	if got := <-requests; got != 4 {
@@ -238,10 +247,8 @@ func TestStream_ResponsesThatCannotBeSent(t *testing.T) {
 	}
 	defer server.Close()
 	client := connect[int, string](t, dir, "large", nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // a Send without credit waits ten seconds
-	defer cancel()
 	var got []string
-	for v, err := range client.Stream(ctx, 1) {
+	for v, err := range client.Stream(limited(t), 1) { // a Send without credit fails
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,8 +270,7 @@ func TestCall_OfTheWrongKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
+	ctx := limited(t)
 	for _, err := range connect[int, int](t, dir, "unary", nil).Stream(ctx, 1) {
 		if !errors.Is(err, service.ErrNotStarted) || !strings.Contains(err.Error(), "use Call") {
 			t.Errorf("Stream of a server with one response: %v", err)

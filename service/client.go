@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -53,18 +54,22 @@ type Client[Req, Resp any] struct {
 
 	mu      sync.Mutex
 	closed  bool
-	conns   []*conn[Req, Resp] // in the order of their keys
-	refusal error              // why the last server that is not connected is not
-	changed chan struct{}      // closed and replaced when conns or refusal changed
+	conns   []*conn[Req, Resp]         // in the order of their keys
+	waiting []waitingServer            // servers to which there may be no further connection
+	heard   map[topic.PublisherID]bool // servers whose announcements were read, and do not register any more
+	refusal error                      // why the last server that is not connected is not
+	changed chan struct{}              // closed and replaced when conns or refusal changed
+	moving  int                        // requests of Send that a server had not taken when it ended, and no other one has yet
 }
 
 // NewClient creates a client. It returns when the connections to existing servers are made, or after a second if one of them does not
-// answer. No server needs to exist. A server of other types is a *topic.TypeMismatchError. ctx bounds only this.
+// answer, because its process is stopped for example; calls then wait for it. No server needs to exist. A server of other types is a
+// *topic.TypeMismatchError. ctx bounds only this.
 func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name string, opts *ClientOptions[Req, Resp]) (_ *Client[Req, Resp], err error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	c := &Client[Req, Resp]{p: p, name: name, clock: clock.New(), changed: make(chan struct{})}
+	c := &Client[Req, Resp]{p: p, name: name, clock: clock.New(), changed: make(chan struct{}), heard: map[topic.PublisherID]bool{}}
 	if opts != nil {
 		c.opts = *opts
 	}
@@ -101,6 +106,9 @@ func NewClient[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	}
 	for id, info := range found {
 		c.found(id, info)
+		if info.Serving || info.Name == "" { // serving, or unreadable
+			c.setHeard(id)
+		}
 	}
 	c.loops.Go(c.discover)
 	if err := c.awaitConnected(ctx); err != nil {
@@ -159,17 +167,60 @@ func (c *Client[Req, Resp]) discover() {
 		if err == nil {
 			c.found(id, ServerInfo{Description: d, Server: server})
 		}
+		if d.Serving || err != nil { // otherwise it registers, and says next that it serves, or ends
+			c.setHeard(id)
+		}
 	}
+}
+
+// setHeard remembers that an announcement was read, after what follows from it is done.
+func (c *Client[Req, Resp]) setHeard(id topic.PublisherID) {
+	c.mu.Lock()
+	c.heard[id] = true
+	c.mu.Unlock()
+	c.endIfGone(id) // it may have ended before the announcement was read
+}
+
+// endIfGone calls serverEnded again for a server that is gone.
+func (c *Client[Req, Resp]) endIfGone(id topic.PublisherID) {
+	if !slices.ContainsFunc(c.servers.MatchedPublishers(), func(m topic.MatchedPublisher) bool { return m.ID == id }) {
+		c.serverEnded(id)
+	}
+}
+
+// unheard returns the servers whose announcements were not read: they register, their processes have not answered, or discover has not come to
+// them. The connections to all others were begun before it returns.
+func (c *Client[Req, Resp]) unheard() (servers []registry.Participant) {
+	matched := c.servers.MatchedPublishers() // first: a server is matched before it is heard
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range matched {
+		if !c.heard[m.ID] {
+			servers = append(servers, m.Participant)
+		}
+	}
+	return servers
 }
 
 // found connects to a server that serves, unless that has begun already.
 func (c *Client[Req, Resp]) found(id topic.PublisherID, info ServerInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.begin(id, info)
+}
+
+// begin is found. Called with mu held.
+func (c *Client[Req, Resp]) begin(id topic.PublisherID, info ServerInfo) {
 	if !info.Serving || c.closed || slices.ContainsFunc(c.conns, func(k *conn[Req, Resp]) bool { return k.announcement == id }) {
 		return
 	}
-	if err := c.checkTypes(info); err != nil {
+	err := c.checkTypes(info)
+	if err == nil {
+		if err = c.checkPlaces(info.Server); err != nil {
+			c.keepWaiting(id, info)
+		}
+	}
+	if err != nil {
 		c.refusal = err
 		c.signal()
 		return
@@ -177,52 +228,9 @@ func (c *Client[Req, Resp]) found(id topic.PublisherID, info ServerInfo) {
 	c.refusal = nil
 	k := newConn(c, id, info)
 	c.conns = append(c.conns, k)
-	c.setOnly()
 	slices.SortFunc(c.conns, func(a, b *conn[Req, Resp]) int { return cmp.Compare(a.info.Key, b.info.Key) })
+	c.signal()
 	c.loops.Go(k.connect) // not closed: checked above
-}
-
-// checkTypes compares the types of client and server, as they are compared for topics.
-func (c *Client[Req, Resp]) checkTypes(info ServerInfo) error {
-	here := registry.EndpointID{Participant: c.p.ID()}
-	there := registry.EndpointID{Participant: info.Server.ID}
-	request := endpointOf(c.name, here, TypeOfValues(c.requests.Type()))
-	served := endpointOf(c.name, there, info.Request)
-	served.ChecksSchema = true // the server checks schemas when it connects
-	if err := registry.Match(request, served); err != nil {
-		return fmt.Errorf("call %q, requests: %w", c.name, named(err, info.Server))
-	}
-	response := endpointOf(c.name, here, TypeOfValues(c.responses.Type()))
-	answered := endpointOf(c.name, there, info.Response)
-	check, checks := c.responses.(serde.TypeChecker)
-	response.ChecksSchema = checks
-	err := registry.Match(answered, response)
-	if err == nil && checks && string(info.Response.Schema) != string(response.Schema) && len(info.Response.Schema)*len(response.Schema) != 0 {
-		if differ := check.CheckType(typeOfMessages(info.Response)); differ != nil {
-			err = registry.Mismatch(answered, response, differ.Error())
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("call %q, responses: %w", c.name, named(err, info.Server))
-	}
-	return nil
-}
-
-// named adds the server's process to a mismatch of types.
-func named(err error, server registry.Participant) error {
-	var e *topic.TypeMismatchError
-	if errors.As(err, &e) {
-		for _, t := range []*registry.TypeRef{&e.Publisher, &e.Subscription} {
-			if t.EndpointID.Participant == server.ID {
-				t.Unit, t.PID, t.Executable = server.Unit, server.PID, server.Executable
-			}
-		}
-	}
-	return err
-}
-
-func endpointOf(name string, id registry.EndpointID, t serde.Type) registry.Endpoint {
-	return registry.Endpoint{ID: id, Topic: name, TypeName: t.Name, Encoding: t.Encoding, SchemaEncoding: t.SchemaEncoding, Schema: t.Schema}
 }
 
 // signal wakes those that wait for a change. Called with mu held.
@@ -251,35 +259,55 @@ func (c *Client[Req, Resp]) serverEnded(id topic.PublisherID) {
 		}
 	}
 	c.refusal = nil
+	delete(c.heard, id)
+	c.waiting = slices.DeleteFunc(c.waiting, func(w waitingServer) bool { return w.id == id })
 	c.mu.Unlock()
 	if gone != nil {
 		gone.serverEnded()
 	}
 }
 
-// remove forgets a connection that has failed.
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// remove forgets a connection that has failed, and gives its place to a server that waits for one.
 func (c *Client[Req, Resp]) remove(k *conn[Req, Resp]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conns = slices.DeleteFunc(c.conns, func(other *conn[Req, Resp]) bool { return other == k })
 	c.signal()
+	if i := slices.IndexFunc(c.waiting, func(w waitingServer) bool { return c.checkPlaces(w.info.Server) == nil }); i >= 0 {
+		next := c.waiting[i]
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+		c.begin(next.id, next.info)
+	}
 }
 
-// choose returns the connection with the fewest open calls.
+// choose returns the connection with the fewest open calls and requests that wait at it.
 func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, Resp], error) {
 	if k := c.only.Load(); k != nil {
 		return k, nil
 	}
+	var silent silence
 	for {
+		c.forgetTaken()
 		c.mu.Lock()
 		var best *conn[Req, Resp]
 		fewest, connecting := 0, false
-		for _, k := range c.conns {
+		first := rand.IntN(len(c.conns) + 1) // of servers with equally many, clients that make one call each take different ones
+		for i := range c.conns {
+			k := c.conns[(first+i)%len(c.conns)]
 			switch k.phase {
 			case connConnecting:
 				connecting = true
 			case connReady:
-				n := int(k.open.Load())
+				n := int(k.open.Load()) + int(k.waitingSends.Load())
 				if k.isFull() {
 					n = math.MaxInt // only if all servers have as many open calls as they allow
 				}
@@ -295,14 +323,30 @@ func (c *Client[Req, Resp]) choose(ctx context.Context, wait bool) (*conn[Req, R
 			return nil, c.fail(nil, errClientClosed, "")
 		case best != nil:
 			return best, nil
-		case !connecting && refusal != nil && !wait:
-			return nil, refusal
-		case !connecting && !wait:
-			return nil, c.fail(nil, ErrNoServer, "start one, or wait with WaitForServer or the option Wait")
+		}
+		var again <-chan time.Time
+		if !connecting && !wait {
+			switch {
+			case silent.goesOn(c.unheard(), refusedBy(refusal)):
+				again = time.After(silentInterval)
+			case isClosed(changed):
+				continue // a server has answered after the connections were looked at
+			case refusal != nil:
+				return nil, refusal
+			default:
+				return nil, c.fail(nil, ErrNoServer, "start one, or wait with WaitForServer or the option Wait")
+			}
 		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
+			if s, stopped := c.stoppedServer(); stopped {
+				return nil, &CallError{Service: c.name, Server: s, Err: ctx.Err(), Detail: stoppedText(s)}
+			}
+			if refusal != nil {
+				return nil, c.fail(nil, fmt.Errorf("%w: %w", ctx.Err(), refusal), "")
+			}
 			return nil, c.fail(nil, ctx.Err(), "no server answered")
 		}
 	}
@@ -320,11 +364,14 @@ func (c *Client[Req, Resp]) fail(k *conn[Req, Resp], err error, detail string) e
 	e := &CallError{Service: c.name, Err: err, Detail: detail}
 	if k != nil {
 		e.Server = k.info.Server
+		if errors.Is(err, context.DeadlineExceeded) && isStopped(&e.Server) {
+			e.Detail = stoppedText(e.Server)
+		}
 	}
 	return e
 }
 
-// WaitForServer waits until a server can be called.
+// WaitForServer waits until a server can be called. An error names a server whose process is stopped.
 func (c *Client[Req, Resp]) WaitForServer(ctx context.Context) error {
 	_, err := c.choose(ctx, true)
 	return err
@@ -347,7 +394,8 @@ func (c *Client[Req, Resp]) Servers() []ServerInfo {
 }
 
 // Close closes the client. Open calls return os.ErrClosed and are cancelled at their servers. Responses that the application holds stay
-// valid. Further calls do nothing.
+// valid. The error wraps ErrNotStarted if requests of Send waited for another server of a group, and ErrOutcomeUnknown if a server of one that
+// ends had not said which it took. Further calls do nothing.
 func (c *Client[Req, Resp]) Close() error {
 	c.mu.Lock()
 	if c.closed {
@@ -360,10 +408,14 @@ func (c *Client[Req, Resp]) Close() error {
 	c.mu.Unlock()
 	c.cancel()
 	errs := []error{c.servers.Close()}
+	c.loops.Wait() // one may have taken the last message of a server, and not have read it
 	for _, k := range conns {
+		errs = append(errs, k.undecided())
 		k.fail(errClientClosed)
 	}
-	c.loops.Wait()
+	if c.moving > 0 {
+		errs = append(errs, c.fail(nil, ErrNotStarted, fmt.Sprintf("%d requests of Send: their servers ended, and no other one had room", c.moving)))
+	}
 	for _, k := range conns {
 		errs = append(errs, k.close()) // again: it may have been connecting when it failed
 	}

@@ -69,7 +69,7 @@ func (k *conn[Req, Resp]) call(ctx context.Context, publish func(Header) (int, e
 // beginOrDrain is begin. If no slot is free, it takes late responses first.
 func (k *conn[Req, Resp]) beginOrDrain(ctx context.Context, kind Kind, publish func(Header) (int, error)) (i int, number uint64, role bool, err error) {
 	i, number, role, err = k.begin(ctx, kind, publish)
-	if errors.Is(err, ErrBusy) && k.drain() {
+	if errors.Is(err, ErrBusy) && k.drain(ctx) {
 		return k.begin(ctx, kind, publish)
 	}
 	return i, number, role, err
@@ -94,43 +94,22 @@ func (k *conn[Req, Resp]) check(ctx context.Context, a *arrival[Resp]) error {
 	return errorOf(a.header, b[HeaderSize:], k.client.name, k.info.Server)
 }
 
-// Send sends a request without waiting for the server to take it, and gets no response. Requests of one client reach the server in order, also
-// those that wait when the client closes or its process ends.
-// If the server is too far behind, the error is ErrBusy, and nothing was sent.
-func (c *Client[Req, Resp]) Send(ctx context.Context, req Req) error {
-	k, err := c.choose(ctx, c.opts.Wait)
-	if err != nil {
-		return err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.checkRoom(sendRoom); err != nil {
-		return err
-	}
-	k.calls++
-	_, err = k.publish(ctx, Header{Number: k.calls<<slotBits | sendSlot, Kind: KindSend, Deadline: k.deadline(ctx)}, req)
-	failpoint.At("call.send")
-	if err != nil {
-		return fmt.Errorf("send to %q: %w", c.name, err)
-	}
-	k.sequence++
-	return nil
-}
-
-// sendSlot stands for the slot in the numbers of requests without a response.
-const sendSlot = helloSlot
-
 // checkRoom returns an error if the server has not taken so many requests. Called with mu held.
 func (k *conn[Req, Resp]) checkRoom(limit uint64) error {
 	if k.err != nil {
 		return k.resultOf(1, 0)
 	}
 	if k.sequence-k.taken >= limit {
-		if k.taken = k.requests.Taken(k.info.Server.ID); k.sequence-k.taken >= limit {
-			return k.client.fail(k, ErrBusy, fmt.Sprintf("the server has not taken %d requests", limit))
+		if k.updateTaken(); k.sequence-k.taken >= limit {
+			return k.client.fail(k, errUntaken, fmt.Sprintf("the server has not taken %d requests", limit))
 		}
 	}
 	return nil
+}
+
+// updateTaken asks what the server has certainly taken. Called with mu held.
+func (k *conn[Req, Resp]) updateTaken() {
+	k.taken = max(k.taken, k.requests.TakenByEvery(k.info.Server.ID))
 }
 
 // publish publishes a request.
@@ -158,6 +137,9 @@ func (k *conn[Req, Resp]) deadline(ctx context.Context) int64 {
 
 // begin takes a slot and publishes a request. role says that this goroutine receives.
 func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Header) (int, error)) (i int, number uint64, role bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, false, fmt.Errorf("call %q, the request was not sent: %w", k.client.name, err)
+	}
 	h := Header{Kind: kind, Deadline: k.deadline(ctx)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -171,7 +153,7 @@ func (k *conn[Req, Resp]) begin(ctx context.Context, kind Kind, publish func(Hea
 	k.calls++
 	h.Number = k.calls<<slotBits | uint64(i)
 	if _, err := publish(h); err != nil {
-		return 0, 0, false, fmt.Errorf("call %q: %w", k.client.name, err)
+		return 0, 0, false, fmt.Errorf("call %q, the request was not sent: %w", k.client.name, err)
 	}
 	failpoint.At("call.request")
 	k.sequence++
@@ -235,6 +217,9 @@ func (k *conn[Req, Resp]) receive(ctx context.Context, i int, number uint64, a *
 		if mine {
 			return nil
 		}
+		if ctx.Err() != nil { // also while the responses of other calls, or none, come without an end
+			return ctx.Err()
+		}
 	}
 }
 
@@ -248,7 +233,7 @@ func (k *conn[Req, Resp]) deliver(a *arrival[Resp], number uint64) (mine bool) {
 	})
 	if err == nil && h.Kind == KindClosed && m.Publisher().Participant == k.info.Server.ID {
 		m.Release()
-		k.closed = true
+		k.closed, k.untaken = true, h.Number
 		k.client.spawn(func() { k.fail(errServerClosed) })
 		return false
 	}
@@ -356,7 +341,7 @@ func (k *conn[Req, Resp]) leave(ctx context.Context, i int, number uint64, err e
 		break
 	}
 	if k.err != nil {
-		err = k.resultOf(s.sequence, k.requests.Taken(k.info.Server.ID))
+		err = k.resultOf(s.sequence, k.last)
 		k.freeSlot(i)
 		k.mu.Unlock()
 		return arrival[Resp]{}, err
@@ -370,8 +355,8 @@ func (k *conn[Req, Resp]) leave(ctx context.Context, i int, number uint64, err e
 	return arrival[Resp]{}, k.client.fail(k, ctx.Err(), "the handler's context is cancelled")
 }
 
-// drain takes the responses that no goroutine waits for, to free their slots. It reports whether it took any.
-func (k *conn[Req, Resp]) drain() (any bool) {
+// drain takes the responses that no goroutine waits for, to free their slots, until ctx ends. It reports whether it took any.
+func (k *conn[Req, Resp]) drain(ctx context.Context) (any bool) {
 	k.mu.Lock()
 	if k.receiving {
 		k.mu.Unlock()
@@ -385,13 +370,15 @@ func (k *conn[Req, Resp]) drain() (any bool) {
 		var err error
 		a.sample, ok, err = k.responses.TryReceive()
 		k.mu.Lock()
-		if err != nil || !ok {
+		if ok {
+			k.deliver(&a, 0)
+			any = true
+		}
+		if err != nil || !ok || ctx.Err() != nil {
 			k.handOver()
 			k.mu.Unlock()
 			return any
 		}
-		k.deliver(&a, 0)
-		any = true
 		k.mu.Unlock()
 	}
 }

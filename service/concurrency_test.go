@@ -153,6 +153,47 @@ func TestStream_NotRead(t *testing.T) {
 	}
 }
 
+// With one handler a stream that its client does not take holds up the others, until its client goes on.
+func TestStream_NotReadFromOneHandler(t *testing.T) {
+	dir := t.TempDir()
+	server, err := service.NewStreamServer(t.Context(), join(t, dir), "one", func(ctx context.Context, call *service.Call[int, int]) error {
+		for i := range call.Request() {
+			if err := call.Send(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, &service.ServerOptions[int, int]{Concurrency: 1, SendTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	stuck, other := connect[int, int](t, dir, "one", nil), connect[int, int](t, dir, "one", nil)
+	for _, err := range stuck.Stream(limited(t), 10*service.Window) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		for _, err := range other.Stream(ctx, 1) {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("another client's stream began: %v", err)
+			}
+		}
+		cancel()
+		break
+	}
+	n := 0
+	for _, err := range other.Stream(limited(t), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d responses", n)
+	}
+}
+
 // All streams that a client may have open may have responses waiting, as many as the client can hold.
 func TestStream_AllWindowsFull(t *testing.T) {
 	for _, streams := range []int{96, 97, 480} {

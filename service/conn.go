@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"os"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -24,9 +27,6 @@ const (
 	connReady
 	connFailed
 )
-
-// sendRoom is the number of requests without a response that may wait for a server to take them.
-const sendRoom = 32
 
 // A conn is a client's connection to one server: rings for requests and control, and one for responses.
 //
@@ -49,13 +49,19 @@ type conn[Req, Resp any] struct {
 	err       error  // why the connection failed; nil while it works
 	died      bool   // the server closed or died; err follows when its last response was taken
 	closed    bool   // the server said that it has answered all that it took
+	untaken   uint64 // sequence of the first request that it then had not taken; 0 = not said
 	sequence  uint64 // of the last request
-	taken     uint64 // sequence that the server has taken, as known here
+	taken     uint64 // sequence up to which the server has taken, as known here
+	last      uint64 // when err is set: sequence after which the server has certainly taken none; unknownTaken while it may
 	calls     uint64 // number of calls so far
 	slots     []slot[Resp]
 	free      []int
 	receiving bool // a goroutine has the role
 	waiting   int  // goroutines that wait without it
+	sent      []sentRequest
+	encoder   serde.Encoder[message[Req]] // of sent; nil before the first
+
+	waitingSends atomic.Int64 // length of sent; written with mu held
 }
 
 // A slot is the place of an open call.
@@ -102,8 +108,8 @@ func (k *conn[Req, Resp]) connect() {
 	if err == nil && k.phase == connConnecting {
 		k.phase = connReady
 	}
-	if err != nil && !c.closed {
-		c.refusal = c.fail(k, ErrNoServer, "the connection to it cannot be made: "+err.Error())
+	if err != nil && !c.closed && k.phase == connConnecting { // else the server has ended, or the connection has
+		c.refusal = c.fail(k, &connectError{err}, "")
 	}
 	c.signal()
 	c.mu.Unlock()
@@ -121,6 +127,7 @@ func (k *conn[Req, Resp]) connect() {
 	k.mu.Unlock()
 	if !died {
 		c.found(k.announcement, k.info)
+		c.endIfGone(k.announcement) // it may have ended while there was no connection
 	}
 }
 
@@ -130,11 +137,27 @@ func (k *conn[Req, Resp]) introduce() error {
 	if err := k.makeRings(ctx); err != nil {
 		return fmt.Errorf("make the rings: %w", err)
 	}
+	if err := k.mayAnswer(); err != nil {
+		return err
+	}
+	// The server must not miss requests that other subscriptions, such as a recorder's, have taken.
+	if err := k.requests.WaitSubscriberOf(ctx, k.info.Server.ID); err != nil {
+		return noAnswer(err, k.client.differingSchemas(k.info))
+	}
 	if _, err := k.control.Publish(ctx, control{slot: helloSlot, requests: k.requests.ID().Number, number: uint64(len(k.slots))}.bytes()); err != nil {
 		return err
 	}
 	failpoint.At("connect.hello")
 	return k.awaitWelcome(ctx)
+}
+
+// mayAnswer returns a *registry.ForbiddenError if the policy does not let the server publish responses. The server has no other way to say so.
+func (k *conn[Req, Resp]) mayAnswer() error {
+	policy, err := registry.LoadPolicy(k.client.p.Dir())
+	if err != nil {
+		return err
+	}
+	return policy.AuthorizePublish(k.info.Server, topicOf(k.client.name, segmentResponse, k.requests.ID().String()))
 }
 
 func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
@@ -143,13 +166,15 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	requests, err := topic.NewPublisher(ctx, c.p, topicOf(c.name, segmentRequest, key), &topic.PublisherOptions[message[Req]]{
 		Codec: c.requests, Depth: int(k.depth), MaxPayload: c.opts.MaxPayload, MemoryLimit: c.opts.MemoryLimit,
 		NeverWaits: true, // there is room; a foreign subscription must not hold up calls
+		KeepFor:    k.info.Server.ID,
+		Volatile:   true,
 	})
 	if err != nil {
 		return err
 	}
 	failpoint.At("connect.requests")
 	responses, err := topic.NewSubscriber(ctx, c.p, topicOf(c.name, segmentResponse, requests.ID().String()), &topic.SubscriberOptions[message[Resp]]{
-		Codec: c.responses, MaxHeld: maxHeld, Spin: -1, Ended: k.responsesEnded,
+		Codec: c.responses, MaxHeld: maxHeld, Spin: subscriberSpin(c.opts.Spin), Ended: k.responsesEnded,
 	})
 	if err != nil {
 		return errors.Join(err, requests.Close())
@@ -169,24 +194,30 @@ func (k *conn[Req, Resp]) makeRings(ctx context.Context) (err error) {
 	}
 	failpoint.At("connect.control")
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.requests, k.responses, k.control = requests, responses, control
 	k.poller = newPoller(responses, c.opts.Spin)
-	if k.err != nil {
-		return k.err // it failed meanwhile
+	failed := k.err
+	k.mu.Unlock()
+	if failed != nil {
+		return errors.Join(failed, k.close()) // it failed before there were rings to close
 	}
 	return nil
+}
+
+// noAnswer is the error of a wait for the server that ended with err. other is a cause beside the usual ones.
+func noAnswer(err error, other string) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("it has not answered for %v: %sits process is stopped, or it has %d clients of this process or all that it can have", welcomeTimeout, other, maxOfProcess)
 }
 
 // awaitWelcome waits until the server is ready for requests.
 func (k *conn[Req, Resp]) awaitWelcome(ctx context.Context) error {
 	for {
 		m, err := k.responses.Receive(ctx)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("it has not answered for %v: its process is stopped, or it has %d clients of this process or all that it can have", welcomeTimeout, maxOfProcess)
-		case err != nil:
-			return err
+		if err != nil {
+			return noAnswer(err, "")
 		}
 		var h Header
 		err = m.Read(func(b []byte) (err error) {
@@ -196,6 +227,9 @@ func (k *conn[Req, Resp]) awaitWelcome(ctx context.Context) error {
 		m.Release()
 		if err == nil && h.Kind == KindWelcome && m.Publisher().Participant == k.info.Server.ID {
 			return nil
+		}
+		if ctx.Err() != nil { // also while other messages come without an end
+			return fmt.Errorf("it sends responses and does not take the client: %w", ctx.Err())
 		}
 	}
 }
@@ -214,20 +248,45 @@ func (k *conn[Req, Resp]) serverEnded() {
 		if never || connecting {
 			k.fail(errServerEnded)
 		} else {
-			k.drain() // of calls that no goroutine waits for; otherwise the receiving goroutine does
+			k.awaitLast()
 		}
 	})
 }
 
-// startNoCalls keeps new calls from a server that ends. It reports whether the connection is still being made.
+// lastInterval is the longest time between two looks for the last message of a server that ends, which may wait long for its handlers.
+const lastInterval = 20 * time.Millisecond
+
+// awaitLast receives from a server that ends until the connection has failed. Without a caller that waits, no other goroutine receives the
+// server's last message, and while requests of Send are not taken it says which of them move.
+func (k *conn[Req, Resp]) awaitLast() {
+	for interval := moveInterval; ; interval = min(2*interval, lastInterval) {
+		k.drain(k.client.ctx)
+		k.mu.Lock()
+		failed := k.err != nil
+		k.mu.Unlock()
+		if failed {
+			return
+		}
+		if k.waitingSends.Load() > 0 {
+			interval = moveInterval
+		}
+		select {
+		case <-time.After(interval):
+		case <-k.client.ctx.Done():
+			return
+		}
+	}
+}
+
+// startNoCalls keeps new calls from a server that ends, also when the connection is made meanwhile. It reports whether it was being made.
 func (k *conn[Req, Resp]) startNoCalls() (connecting bool) {
 	k.client.mu.Lock()
 	defer k.client.mu.Unlock()
-	if k.phase == connReady {
-		k.phase = connFailed
-	}
+	connecting = k.phase == connConnecting
+	k.phase = connFailed
+	k.client.refusal = nil // it may just have failed
 	k.client.signal()
-	return k.phase == connConnecting
+	return connecting
 }
 
 // responsesEnded is called when all responses of a server that is gone have been taken.
@@ -250,17 +309,19 @@ func (k *conn[Req, Resp]) fail(err error) {
 	k.client.mu.Unlock()
 	k.mu.Lock()
 	if k.err != nil {
+		var moved []sentRequest
+		if k.closed && k.untaken > 0 { // another goroutine had taken the server's last message, and not yet read it, when the connection failed
+			moved = k.sentAfter(0)
+		}
 		k.mu.Unlock()
+		k.client.move(moved)
 		return
 	}
 	if k.closed && !errors.Is(err, os.ErrClosed) {
 		err = errServerClosed
 	}
 	k.err = err
-	var taken uint64
-	if k.requests != nil {
-		taken = k.requests.Taken(k.info.Server.ID)
-	}
+	k.last = k.lastTaken()
 	for i := range k.slots {
 		s := &k.slots[i]
 		if s.number == 0 || s.unwanted {
@@ -268,13 +329,34 @@ func (k *conn[Req, Resp]) fail(err error) {
 		}
 		k.setWaiting(s, false)
 		select {
-		case s.arrived <- arrival[Resp]{err: k.resultOf(s.sequence, taken)}:
+		case s.arrived <- arrival[Resp]{err: k.resultOf(s.sequence, k.last)}:
 		default: // the stream has ended already
 		}
 	}
+	moved := k.sentAfter(k.last)
 	k.mu.Unlock()
 	k.client.remove(k)
 	k.close() // wakes the goroutine that receives
+	k.client.move(moved)
+}
+
+// unknownTaken stands for the sequence up to which a server has taken while it may take more.
+const unknownTaken = math.MaxUint64
+
+// lastTaken returns the sequence up to which a server that has ended may have taken. It asks first whether the server's participant is gone:
+// one that is there may take a request after its responses have ended, as one that closes its publishers before its subscriptions does.
+// Called with mu held.
+func (k *conn[Req, Resp]) lastTaken() uint64 {
+	switch {
+	case k.requests == nil:
+		return 0
+	case errors.Is(k.err, os.ErrClosed): // this end has closed
+		return unknownTaken
+	}
+	if gone, err := registry.IsDead(k.client.p.Dir(), k.info.Server.ID); err != nil || !gone {
+		return unknownTaken
+	}
+	return k.requests.Taken(k.info.Server.ID)
 }
 
 // resultOf returns the result of a call that gets no response. Called with mu held.
@@ -286,6 +368,8 @@ func (k *conn[Req, Resp]) resultOf(sequence, taken uint64) error {
 		return k.client.fail(k, ErrNotStarted, k.err.Error())
 	case sequence > taken:
 		return k.client.fail(k, ErrNotStarted, k.err.Error()+" before it took the request")
+	case taken == unknownTaken:
+		return k.client.fail(k, ErrOutcomeUnknown, "the server's participant closed before it, and it may have taken the request")
 	}
 	return k.client.fail(k, ErrOutcomeUnknown, k.err.Error()+" after it had taken the request")
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
@@ -14,12 +15,18 @@ type Description struct {
 	Key         uint64     // chosen at random by the server; its topics have it in their names
 	Request     serde.Type // of the values
 	Response    serde.Type
-	Stream      bool // any number of responses follow a request
-	Group       bool // other servers may have the same name
-	Serving     bool // the server has the name; before that it finds out whether another one has
-	Concurrency int  // handlers that run at once
-	MaxCalls    int  // open calls of one client
+	Stream      bool       // any number of responses follow a request
+	Group       bool       // other servers may have the same name
+	Serving     bool       // the server has the name; before that it finds out whether another one has
+	Concurrency int        // handlers that run at once
+	MaxCalls    int        // open calls of one client
+	Goals       GoalLimits `json:",omitzero"`
+}
 
+// GoalLimits are those of a server of goals, whose calls are streams that wait for goals. They are zero if it serves none.
+type GoalLimits struct {
+	Concurrency int // goals that run at once
+	MaxGoals    int // goals of all clients that are accepted or running
 }
 
 // A ServerInfo describes a server and its process.
@@ -30,16 +37,18 @@ type ServerInfo struct {
 
 // limits of the announcement of a server, which another process wrote.
 const (
-	maxDescription = 16 << 20 // bytes; types may have large schemas
-	maxMaxCalls    = 480      // calls that one client may have open; each has at most window responses waiting
+	minPayload     = HeaderSize + 4 // of messages: header and length of the text of an error
+	maxDescription = 16 << 20       // bytes; types may have large schemas
+	maxMaxCalls    = 480            // calls that one client may have open; each has at most window responses waiting
 	defMaxCalls    = 16
+	defSendTimeout = 10 * time.Second
 )
 
 // checkLimits checks options of servers and clients when these are made, not when they first connect. 0 stands for the default.
 func checkLimits(maxPayload int, memory int64) error {
 	switch {
-	case maxPayload != 0 && maxPayload < HeaderSize:
-		return fmt.Errorf("MaxPayload is %d bytes, must be at least %d, which the header of a message takes", maxPayload, HeaderSize)
+	case maxPayload != 0 && maxPayload < minPayload:
+		return fmt.Errorf("MaxPayload is %d bytes, must be at least %d, which an error without a text takes", maxPayload, minPayload)
 	case memory < 0:
 		return fmt.Errorf("MemoryLimit is %d bytes, must be positive", memory)
 	}

@@ -10,10 +10,14 @@
 //
 //   - a response
 //   - a *HandlerError: the handler ran and returned an error
-//   - ErrNoServer or ErrBusy: no request was sent
+//   - ErrNoServer or ErrBusy: no request was sent. Nor was one with an error of the request itself: a *topic.TooLargeError or
+//     *topic.NoSlotError of the client's MaxPayload and MemoryLimit, or that of the codec
 //   - ErrNotStarted: the handler did not run and will not, for example because the server's process died before it took the request
-//   - ErrOutcomeUnknown: the server's process died, or the connection failed, after the server had taken the request
+//   - ErrOutcomeUnknown: the server's process died, or the connection failed, after the server had taken the request; or the handler has
+//     returned, and its result is too large for the server's limits or cannot be decoded here; or, as ErrClientSlow, the client was too
+//     slow for a stream
 //   - the error of ctx: the handler's context is cancelled; whether the handler had an effect is unknown
+//   - os.ErrClosed: this client was closed; if that was during the call, as with the error of ctx
 //
 // Servers and clients learn of each other's death from the kernel, at once. The context of a handler ends when its caller cancels, dies,
 // or has waited until its deadline.
@@ -22,7 +26,8 @@
 //
 // Requests and responses travel as samples of topics whose names begin with "$service/", through shared memory: one ring for each pair
 // of client and server, and direction. Only the addressed process wakes. A client that does not read its responses delays no other one,
-// because a server never waits to publish a response.
+// because a server never waits to publish a response; except that with a ServerOptions.Concurrency of 1 a stream that its client does not
+// take holds up the others.
 //
 // # Concurrency
 //

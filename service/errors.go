@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/shmbus/shmbus/registry"
 )
@@ -40,7 +41,7 @@ func (e *CallError) Error() string {
 func (e *CallError) Unwrap() error { return e.Err }
 
 // A HandlerError is an error that a handler returned. A handler that returns a *HandlerError chooses its fields. Of every other error
-// the client gets the text, with code 0.
+// the client gets the text, with the code and value of a *HandlerError that it wraps.
 type HandlerError struct {
 	Code  int32 // chosen by the handler; not negative
 	Text  string
@@ -48,21 +49,43 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
-	if e.Code == 0 {
+	switch {
+	case e == nil:
+		return "the handler returned a nil *HandlerError as its error"
+	case e.Code == 0:
 		return e.Text
 	}
 	return fmt.Sprintf("%s (code %d)", e.Text, e.Code)
+}
+
+// HandlerErrorOf returns what a client gets of an error that a handler returned: err itself if that is a *HandlerError; else its text,
+// with the code and the value of the *HandlerError that it wraps. err must not be nil.
+func HandlerErrorOf(err error) *HandlerError {
+	var own *HandlerError
+	if !errors.As(err, &own) || own == nil { // a nil *HandlerError is an error, though its maker meant none
+		return &HandlerError{Text: err.Error()}
+	}
+	// The text of own has its code, which the client's HandlerError adds too.
+	text := strings.Replace(err.Error(), own.Error(), own.Text, 1)
+	if own.Code < 0 {
+		return &HandlerError{Text: fmt.Sprintf("%s (code %d is negative)", text, own.Code), Value: own.Value}
+	}
+	return &HandlerError{Code: own.Code, Text: text, Value: own.Value}
 }
 
 // A ServerExistsError says that another server has the name, and that not both servers have the option Group.
 type ServerExistsError struct {
 	Service string
 	Server  registry.Participant
+	Group   bool // one of the two has the option Group
 }
 
 func (e *ServerExistsError) Error() string {
-	return fmt.Sprintf("serve %q: %s, pid %d, %s, serves this name already; stop it, choose another name, or give all servers the option Group",
-		e.Service, e.Server.Unit, e.Server.PID, e.Server.Executable)
+	remedy := "stop it, or choose another name"
+	if e.Group {
+		remedy += "; servers share a name only if all have the option Group"
+	}
+	return fmt.Sprintf("serve %q: %s, pid %d, %s, serves this name already; %s", e.Service, e.Server.Unit, e.Server.PID, e.Server.Executable, remedy)
 }
 
 // Codes of errors that the library of the server answers with. Codes of handlers are not negative.
@@ -71,18 +94,44 @@ const (
 	codeDeadline               // ″
 	codeClosing                // ″
 	codeBadRequest             // the request cannot be decoded
-	codeTooLarge               // the response exceeds the server's limits
+	codeTooLarge               // the response exceeds the server's MaxPayload
 	codeLost                   // the client did not take the responses of a stream
 	codeInternal               // another failure to answer
 	codeEnded                  // the handler returned the error of its context, which was cancelled before
 	codeOverdue                // ″, whose deadline was over before
 )
 
-// errBadRequest is ErrNotStarted of a request that every server would refuse.
-var errBadRequest = fmt.Errorf("%w", ErrNotStarted)
+// An unknownError is an ErrOutcomeUnknown with a text of its own, and a busyError an ErrBusy.
+type (
+	unknownError string
+	busyError    string
+)
 
-// errAllOpen is ErrBusy of a server at which no slot is free.
-var errAllOpen = fmt.Errorf("%w", ErrBusy)
+func (e unknownError) Error() string { return string(e) }
+func (e unknownError) Unwrap() error { return ErrOutcomeUnknown }
+func (e busyError) Error() string    { return string(e) }
+func (e busyError) Unwrap() error    { return ErrBusy }
+
+const (
+	// ErrClientSlow is the ErrOutcomeUnknown of a stream that its server ended, because the client took no response for too long.
+	ErrClientSlow = unknownError("the client took no response for too long, and the server ended the stream")
+	// errNotSent is the result of a call whose handler has returned.
+	errNotSent = unknownError("the handler has returned, and its result cannot be sent")
+	// errStuck is how the handler of that stream learns it.
+	errStuck = busyError("the client took no response")
+)
+
+// A connectError says why a server that exists cannot be called.
+type connectError struct{ err error }
+
+func (e *connectError) Error() string   { return "the connection to it cannot be made: " + e.err.Error() }
+func (e *connectError) Unwrap() []error { return []error{ErrNoServer, e.err} }
+
+var (
+	errBadRequest = fmt.Errorf("%w", ErrNotStarted) // every server would refuse the request
+	errAllOpen    = fmt.Errorf("%w", ErrBusy)       // no slot is free
+	errUntaken    = fmt.Errorf("%w", ErrBusy)       // the server has not taken as many requests as may wait
+)
 
 // outcomeOf returns the error that a code of the library stands for.
 func outcomeOf(code int32) error {
@@ -97,6 +146,10 @@ func outcomeOf(code int32) error {
 		return fmt.Errorf("%w: %w", ErrNotStarted, context.DeadlineExceeded)
 	case codeOverdue:
 		return context.DeadlineExceeded
+	case codeLost:
+		return ErrClientSlow
+	case codeTooLarge, codeInternal:
+		return errNotSent
 	}
 	return ErrOutcomeUnknown
 }

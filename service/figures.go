@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,12 +11,14 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Figures are what a server has done. It publishes them once a second while they change.
+// Figures are what a server has done. It publishes them once a second while they change. Those of a server of goals count goals: one that
+// has ended or was rejected is a call, which failed if it was rejected or its handler returned an error.
 type Figures struct {
-	Calls   uint64 // requests that a handler has answered
-	Failed  uint64 // of these, with an error
-	Refused uint64 // requests that break the protocol or cannot be decoded
-	Clients int    // that are connected
+	Calls      uint64 // requests that a handler has answered
+	Failed     uint64 // of these, with an error
+	Unanswered uint64 // requests that were taken and are not answered yet
+	Refused    uint64 // requests that break the protocol or cannot be decoded
+	Clients    int    // that are connected
 	// Took counts handlers by their time: Took[i] those of less than 2^i µs, and not less than half of that. While handlers are short,
 	// one of 16 is measured.
 	Took [32]uint64
@@ -23,8 +26,10 @@ type Figures struct {
 
 // figures counts for Figures.
 type figures struct {
+	begun                  atomic.Uint64 // handlers; written by the receiver alone
 	calls, failed, refused atomic.Uint64
 	clients                atomic.Int64
+	of                     func(Figures) Figures // option; nil = what is counted here
 	took                   [32]atomic.Uint64
 	pub                    *topic.Publisher[Figures]
 	done                   chan struct{}
@@ -59,9 +64,13 @@ func (f *figures) stop() error {
 
 func (f *figures) read() (out Figures) {
 	out.Calls, out.Failed, out.Refused = f.calls.Load(), f.failed.Load(), f.refused.Load()
+	out.Unanswered = f.begun.Load() - out.Calls // loaded after calls, so not less
 	out.Clients = int(f.clients.Load())
 	for i := range out.Took {
 		out.Took[i] = f.took[i].Load()
+	}
+	if f.of != nil {
+		return f.of(out)
 	}
 	return out
 }
@@ -91,9 +100,10 @@ func (f *figures) count(took time.Duration, measured bool) {
 	if !measured {
 		return
 	}
-	i := 0
-	for us := took.Microseconds(); us > 0 && i < len(f.took)-1; us >>= 1 {
-		i++
-	}
-	f.took[i].Add(1)
+	f.took[TookIndex(took)].Add(1)
+}
+
+// TookIndex returns the index in Figures.Took of a handler that took so long.
+func TookIndex(took time.Duration) int {
+	return min(bits.Len64(uint64(max(0, took.Microseconds()))), len(Figures{}.Took)-1)
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // Members of a group get the calls of a client in equal parts, because each goes to the one with the fewest open.
@@ -143,6 +145,54 @@ func TestGroup_MemberCloses(t *testing.T) {
 	for i, n := range runs {
 		if n != 1 {
 			t.Errorf("call %d ran %d times", i, n)
+		}
+	}
+}
+
+// Clients that make one call each take different members.
+func TestGroup_ClientsOfOneCall(t *testing.T) {
+	dir := t.TempDir()
+	for m := range 2 {
+		serve(t, dir, "group", func(context.Context, *service.Call[int, int]) (int, error) { return m, nil }, &service.ServerOptions[int, int]{Group: true})
+	}
+	var got [2]int
+	for range 40 {
+		client := connect[int, int](t, dir, "group", nil)
+		m, err := client.Call(limited(t), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[m]++
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got[0] == 0 || got[1] == 0 { // by chance once in 2^39
+		t.Errorf("the members got %v calls", got)
+	}
+}
+
+// A wait for a server that ends names the one that cannot be called, and why.
+func TestWaitForServer_OfOtherTypes(t *testing.T) {
+	dir := t.TempDir()
+	client, err := service.NewClient[string, int](t.Context(), join(t, dir), "typed", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	serve(t, dir, "typed", func(_ context.Context, call *service.Call[int, int]) (int, error) { return 0, nil }, nil)
+	for ctx := limited(t); ; {
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		err := client.WaitForServer(short)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v", err)
+		}
+		if errors.As(err, new(*topic.TypeMismatchError)) {
+			break
+		}
+		if ctx.Err() != nil { // it has found the server long ago
+			t.Fatalf("the cause is not named: %v", err)
 		}
 	}
 }

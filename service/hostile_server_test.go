@@ -231,10 +231,33 @@ func TestNewClient_ServerDoesNotAnswer(t *testing.T) {
 	dir := t.TempDir()
 	values := serde.Default[int]().Type()
 	announce(t, participant(t, dir), "mute", Description{Name: "mute", Request: values, Response: values, Serving: true, Concurrency: 1, MaxCalls: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, err := NewClient[int, int](ctx, participant(t, dir), "mute", nil)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `"mute"`) || !strings.Contains(err.Error(), "have not answered: 1") {
-		t.Errorf("NewClient: %v", err)
+	rings, err := topic.NewSubscriber(t.Context(), participant(t, dir), topicOf("mute", segmentRequest, keyName(0)), &topic.SubscriberOptions[[]byte]{Codec: serde.Opaque(intMessages())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := participant(t, dir)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		ctx, cancel := context.WithCancel(t.Context())
+		watched := make(chan bool)
+		go func() {
+			defer close(watched)
+			defer cancel()
+			for rings.Publishers() == 0 && time.Now().Before(deadline) { // the client has found the server when it makes its rings
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		c, err := NewClient[int, int](ctx, p, "mute", nil)
+		<-watched
+		if err != nil {
+			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), `"mute"`) || !strings.Contains(err.Error(), "have not answered: 1") {
+				t.Errorf("NewClient: %v", err)
+			}
+			return
+		}
+		c.Close() // ctx ended after connectTimeout
+		if time.Now().After(deadline) {
+			t.Fatal("no wait of a client has been ended")
+		}
+		await(t, "the end of its rings", func() bool { return rings.Publishers() == 0 })
 	}
 }

@@ -3,7 +3,7 @@ package service
 // Message header. Before the value in each request and response; written by the publisher of the ring.
 //
 //	offset  size  constant       holds
-//	0       8     hdrOffNumber   number of the call: slot in bits 0 to 15, above a counter from 1
+//	0       8     hdrOffNumber   number of the call: slot in bits 0 to 15, above a counter from 1; of closed: sequence of the first request not taken
 //	8       8     hdrOffDeadline deadline of a request, ns of CLOCK_MONOTONIC; 0 = none
 //	16      4     hdrOffKind     kind
 //	20      4     hdrOffCode     code of an error; negative: of the library

@@ -112,7 +112,7 @@ func (c *Call[Req, Resp]) loanKind() Kind {
 
 // Commit sends the first n bytes of a loan: as the response, in place of what the handler then returns, or as one response of a stream. Of
 // a request without a response it only ends the loan. On error nothing is sent, the loan has ended as well, and what the handler returns
-// counts.
+// counts. A handler whose response is sent no longer has a client: its context ends at the deadline, or when the server closes.
 func (c *Call[Req, Resp]) Commit(ctx context.Context, l Loan, n int) error {
 	if err := l.check(n); err != nil {
 		l.Discard()
@@ -133,12 +133,27 @@ func (c *Call[Req, Resp]) Commit(ctx context.Context, l Loan, n int) error {
 		l.Discard()
 		return fmt.Errorf("commit a response of %q: the call has one already", c.server.Name())
 	default:
-		c.client.leave(c)
+		return c.commitAnswer(ctx, l, n)
 	}
 	if _, err := l.loan.Commit(ctx, HeaderSize+n); err != nil {
 		return err
 	}
 	c.sent++
-	c.answered = c.server.stream == nil
+	return nil
+}
+
+// commitAnswer sends the one response of a call, whose handler goes on. The slot is free from the same step on, because the client may use it
+// for another call at once, and not before, because a cancel still concerns this one.
+func (c *Call[Req, Resp]) commitAnswer(ctx context.Context, l Loan, n int) error {
+	c.client.mu.Lock()
+	defer c.client.mu.Unlock()
+	if _, err := l.loan.Commit(ctx, HeaderSize+n); err != nil {
+		return err
+	}
+	c.answered = true
+	if slot := &c.client.slots[slotOf(c.header.Number)]; slot.call == c {
+		slot.call = nil
+		c.server.sends.add(c) // so that Close ends its context
+	}
 	return nil
 }

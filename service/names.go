@@ -24,7 +24,7 @@ const (
 )
 
 // CheckName returns a *topic.NameError if name is not the name of a service: a topic name of at most MaxName bytes that does not begin
-// with '$'.
+// with '$' or '/'.
 func CheckName(name string) error {
 	if err := registry.CheckTopic(name); err != nil {
 		err.(*registry.NameError).What = "service name"
@@ -33,8 +33,8 @@ func CheckName(name string) error {
 	switch {
 	case len(name) > MaxName:
 		return &topic.NameError{What: "service name", Name: name, Rule: fmt.Sprintf("it must have at most %d bytes", MaxName)}
-	case strings.HasPrefix(name, "$"):
-		return &topic.NameError{What: "service name", Name: name, Rule: "it must not begin with '$'"}
+	case strings.HasPrefix(name, "$"), strings.HasPrefix(name, "/"):
+		return &topic.NameError{What: "service name", Name: name, Rule: "it must not begin with '$' or '/'"}
 	}
 	return nil
 }

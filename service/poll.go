@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -20,10 +21,19 @@ type poller[T any] struct {
 	spin time.Duration
 }
 
-// newPoller returns a poller. Spin is the option of Server or Client; sub must have been made without spinning.
+// subscriberSpin returns the option Spin of the subscriber of a poller, for the one of Server or Client. On one processor the subscriber does what
+// stands for spinning there.
+func subscriberSpin(spin time.Duration) time.Duration {
+	if process.OneProcessor() {
+		return spin
+	}
+	return -1
+}
+
+// newPoller returns a poller. Spin is the option of Server or Client, and sub was made with subscriberSpin of it.
 func newPoller[T any](sub *topic.Subscriber[T], spin time.Duration) poller[T] {
 	spin = cmp.Or(spin, defaultSpin)
-	if runtime.GOMAXPROCS(0) == 1 {
+	if process.OneProcessor() {
 		spin = -1
 	}
 	return poller[T]{sub, spin}

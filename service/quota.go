@@ -10,18 +10,18 @@ const (
 
 // quotas keep one process or user from taking all places that a server has for clients.
 type quotas struct {
-	processes map[process]int
+	processes map[callerProcess]int
 	users     map[int]int
 }
 
-// A process is what the kernel confirms of it. The processes of a user whose pid it does not confirm count as one.
-type process struct{ uid, pid int }
+// A callerProcess is what the kernel confirms of it. The processes of a user whose pid it does not confirm count as one.
+type callerProcess struct{ uid, pid int }
 
-func processOf(p registry.Participant) process {
+func processOf(p registry.Participant) callerProcess {
 	if p.PIDCheck == registry.PIDUnverified {
-		return process{uid: p.UID}
+		return callerProcess{uid: p.UID}
 	}
-	return process{p.UID, p.PID}
+	return callerProcess{p.UID, p.PID}
 }
 
 // take counts a client of a participant, unless its process or user has as many as it may.
@@ -31,7 +31,7 @@ func (q *quotas) take(p registry.Participant) bool {
 		return false
 	}
 	if q.processes == nil {
-		q.processes, q.users = map[process]int{}, map[int]int{}
+		q.processes, q.users = map[callerProcess]int{}, map[int]int{}
 	}
 	q.processes[of]++
 	q.users[p.UID]++

@@ -45,7 +45,7 @@ func TestServer_HelloFlood(t *testing.T) {
 	await(t, "the end of the flood", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return len(s.quotas.processes) == 2 && s.quotas.processes[process{os.Getuid(), os.Getpid()}] == 1 && len(s.byCtl) == 2
+		return len(s.quotas.processes) == 2 && s.quotas.processes[callerProcess{os.Getuid(), os.Getpid()}] == 1 && len(s.byCtl) == 2
 	})
 	answers(t, newClient(t, dir, "echo"))
 }
@@ -77,7 +77,7 @@ func TestQuotas(t *testing.T) {
 		t.Errorf("%d clients of unconfirmed processes, want %d", taken, maxOfProcess)
 	}
 	for pid := range 2 * maxOfUser / maxOfProcess {
-		for q.processes[process{1, 10 + pid}] > 0 {
+		for q.processes[callerProcess{1, 10 + pid}] > 0 {
 			q.free(registry.Participant{UID: 1, PID: 10 + pid, PIDCheck: registry.PIDOfUser})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -66,7 +67,7 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 	}
 	spare, _ := w.spare.(*Call[Req, Resp])
 	w.spare = nil
-	call, code, err := c.open(h, spare)
+	call, code, err := c.open(h, m.Sequence(), spare)
 	switch {
 	case err != nil:
 		s.figures.refused.Add(1)
@@ -82,7 +83,7 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 		if err != nil {
 			s.figures.refused.Add(1)
 			c.leave(call)
-			c.refuse(h, codeBadRequest, err.Error())
+			c.refuse(h, codeBadRequest, "the request cannot be decoded: "+undecodable(err).Error())
 			return
 		}
 		call.request = v.value
@@ -108,6 +109,15 @@ func (s *Server[Req, Resp]) run(w *worker, c *serverConn[Req, Resp], h Header, m
 		call.request = none
 		w.spare = call
 	}
+}
+
+// undecodable returns why a value cannot be decoded, without the sample and the topic that carry it.
+func undecodable(err error) error {
+	var reason *serde.DecodeError
+	if errors.As(err, &reason) {
+		return reason
+	}
+	return err
 }
 
 // interrupted ends a call whose handler was aborted.

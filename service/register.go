@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -25,7 +24,7 @@ type registration struct {
 
 // register announces a server and returns when it has the name, or with a *ServerExistsError.
 func register(ctx context.Context, p *topic.Participant, d Description) (_ *registration, err error) {
-	observer, err := topic.Join(&topic.Options{Dir: filepath.Dir(p.Dir()), Domain: filepath.Base(p.Dir()), ReadOnly: true})
+	observer, err := p.JoinReadOnly()
 	if err != nil {
 		return nil, fmt.Errorf("look for other servers of %q: %w", d.Name, err)
 	}
@@ -73,6 +72,23 @@ func (r *registration) publish(ctx context.Context) error {
 	return err
 }
 
+// mayRespond returns a *registry.ForbiddenError if the policy does not let this process publish responses.
+func mayRespond(ctx context.Context, p *topic.Participant, d Description) error {
+	name := topicOf(d.Name, segmentResponse, keyName(d.Key))
+	policy, err := registry.LoadPolicy(p.Dir())
+	if err != nil {
+		return err
+	}
+	if _, ok := policy.RuleFor(registry.KindPublisher, name); !ok {
+		return nil
+	}
+	pub, err := topic.NewPublisher(ctx, p, name, &topic.PublisherOptions[[]byte]{Codec: descriptionCodec(), NeverWaits: true})
+	if err != nil {
+		return err
+	}
+	return pub.Close()
+}
+
 // refuseOthers returns nil when no other server of the name is left that d cannot be beside. yields says whether d gives way to another
 // one; otherwise it waits until that server serves, or gives way. The participant only reads, so that it needs no answer of a server whose
 // process is stopped.
@@ -103,11 +119,11 @@ func refuseOthers(ctx context.Context, observer *topic.Participant, d Descriptio
 		for id, other := range others {
 			dead, _ := registry.IsDead(observer.Dir(), other.Server.ID)
 			switch {
-			case ended[id] || dead || other.Key == d.Key || other.Group && d.Group:
+			case ended[id] || dead || other.Name == "" || other.Key == d.Key || other.Group && d.Group:
 				delete(others, id)
 			case yields(other.Description):
 				mu.Unlock()
-				return &ServerExistsError{Service: d.Name, Server: other.Server}
+				return &ServerExistsError{Service: d.Name, Server: other.Server, Group: d.Group || other.Group}
 			default:
 				undecided = &other
 			}
@@ -119,12 +135,12 @@ func refuseOthers(ctx context.Context, observer *topic.Participant, d Descriptio
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("wait for another server that registers: %w", &ServerExistsError{Service: d.Name, Server: undecided.Server})
+			return fmt.Errorf("wait for another server that registers: %w", &ServerExistsError{Service: d.Name, Server: undecided.Server, Group: d.Group || undecided.Group})
 		}
 	}
 }
 
-// readAnnouncements puts what has arrived of the servers of a name into a map.
+// readAnnouncements puts what has arrived of the servers of a name into a map, without a Description if that can not be read.
 func readAnnouncements(sub *topic.Subscriber[[]byte], name string, servers map[topic.PublisherID]ServerInfo) error {
 	for {
 		s, ok, err := sub.TryReceive()
@@ -133,7 +149,10 @@ func readAnnouncements(sub *topic.Subscriber[[]byte], name string, servers map[t
 		}
 		d, err := readDescription(s, name)
 		s.Release()
-		if err == nil {
+		if err != nil {
+			d = Description{}
+		}
+		if _, known := servers[s.Publisher()]; err == nil || !known {
 			servers[s.Publisher()] = ServerInfo{Description: d, Server: s.Participant()}
 		}
 	}

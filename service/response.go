@@ -46,7 +46,7 @@ func (k *conn[Req, Resp]) valueOf(m topic.Sample[message[Resp]]) (v Resp, err er
 		v = got.value
 	}
 	if err != nil {
-		return v, k.client.fail(k, ErrOutcomeUnknown, "the response cannot be decoded: "+err.Error())
+		return v, k.client.fail(k, ErrOutcomeUnknown, "the response cannot be decoded: "+undecodable(err).Error())
 	}
 	return v, nil
 }

@@ -24,13 +24,22 @@ type ServerOptions[Req, Resp any] struct {
 	ResponseCodec serde.Codec[Resp] // default serde.Default[Resp]()
 
 	// Concurrency is the number of handlers that run at once; default GOMAXPROCS, 1 = one after the other. A handler that waits in
-	// Call.Send for its client does not count. Further requests wait in the memory of their clients, which are served in turn.
+	// Call.Send for its client does not count, except with 1: then all clients wait for that one, for up to SendTimeout at a time. Further
+	// requests wait in the memory of their clients, which are served in turn.
 	Concurrency int
 	// MaxCalls is the number of calls that one client may have open, running and waiting; default 16, at most 480.
 	MaxCalls int
-	// Group lets other servers that have this option serve the same name. Each client chooses the server with the fewest of its open
-	// calls.
+	// SendTimeout is how long Call.Send waits for a client that takes nothing; default ten seconds. Then the stream ends.
+	SendTimeout time.Duration
+	// Group lets other servers that have this option serve the same name. Each client chooses the server with the fewest of its own
+	// open calls, or any of several such.
 	Group bool
+
+	// Goals is what a server of goals announces of these; default: it serves none.
+	Goals GoalLimits
+	// Figures returns what the server publishes in place of what it has counted, for one whose requests are not all calls, as those for
+	// goals. It is called once a second. Default: what was counted.
+	Figures func(counted Figures) Figures
 
 	MaxPayload  int           // bytes of the largest response, with HeaderSize; default 256 MiB
 	MemoryLimit int64         // bytes of all responses to one client; default 1 GiB
@@ -42,7 +51,8 @@ type ServerOptions[Req, Resp any] struct {
 // context.Cause says which.
 //
 // A handler of []byte requests must not use call or ctx after it has returned: they, and the request, then belong to a later call. A
-// handler that panics ends the program.
+// handler that panics ends the program. It must return, not end its goroutine as runtime.Goexit and testing.T.FailNow do. While it calls a
+// service, it counts for Concurrency: a handler that calls its own server waits in vain if that runs no other one.
 type Handler[Req, Resp any] func(ctx context.Context, call *Call[Req, Resp]) (Resp, error)
 
 // A StreamHandler sends any number of responses with call.Send. The responses end when it returns. It is otherwise like a Handler.
@@ -104,16 +114,22 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 		return nil, err
 	}
 	switch {
+	case s.unary == nil && s.stream == nil:
+		return nil, fmt.Errorf("serve %q: the handler is nil", name)
 	case s.opts.Concurrency < 0:
 		return nil, fmt.Errorf("serve %q: Concurrency is %d, must be positive; 0 means GOMAXPROCS", name, s.opts.Concurrency)
 	case s.opts.MaxCalls < 0 || s.opts.MaxCalls > maxMaxCalls:
 		return nil, fmt.Errorf("serve %q: MaxCalls is %d, must be at most %d; 0 means %d", name, s.opts.MaxCalls, maxMaxCalls, defMaxCalls)
+	}
+	if s.opts.SendTimeout < 0 {
+		return nil, fmt.Errorf("serve %q: SendTimeout is %v, must be positive; 0 means %v", name, s.opts.SendTimeout, defSendTimeout)
 	}
 	if err := checkLimits(s.opts.MaxPayload, s.opts.MemoryLimit); err != nil {
 		return nil, fmt.Errorf("serve %q: %w", name, err)
 	}
 	s.opts.Concurrency = cmp.Or(s.opts.Concurrency, runtime.GOMAXPROCS(0))
 	s.opts.MaxCalls = cmp.Or(s.opts.MaxCalls, defMaxCalls)
+	s.opts.SendTimeout = cmp.Or(s.opts.SendTimeout, defSendTimeout)
 	requests, err := codecFor(s.opts.RequestCodec)
 	if err != nil {
 		return nil, fmt.Errorf("serve %q: %w", name, err)
@@ -135,7 +151,10 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 	d := Description{
 		Name: name, Key: binary.NativeEndian.Uint64(key[:]),
 		Request: TypeOfValues(requests.Type()), Response: TypeOfValues(s.respond.Type()),
-		Stream: s.stream != nil, Group: s.opts.Group, Concurrency: s.opts.Concurrency, MaxCalls: s.opts.MaxCalls,
+		Stream: s.stream != nil, Group: s.opts.Group, Concurrency: s.opts.Concurrency, MaxCalls: s.opts.MaxCalls, Goals: s.opts.Goals,
+	}
+	if err := mayRespond(ctx, p, d); err != nil {
+		return nil, fmt.Errorf("serve %q: %w", name, err)
 	}
 	if s.registration, err = register(ctx, p, d); err != nil {
 		return nil, err
@@ -147,17 +166,18 @@ func newServer[Req, Resp any](ctx context.Context, p *topic.Participant, name st
 		return nil, err
 	}
 	s.requests, err = topic.NewSubscriber(ctx, p, topicOf(name, segmentRequest, keyName(d.Key)), &topic.SubscriberOptions[message[Req]]{
-		Codec: requests, Lossless: true, MaxHeld: maxHeld, Spin: -1, Ended: s.requestsEnded,
+		Codec: requests, Lossless: true, MaxHeld: maxHeld, Spin: subscriberSpin(s.opts.Spin), Ended: s.requestsEnded,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.poller = newPoller(s.requests, s.opts.Spin)
+	s.figures.of = s.opts.Figures
 	if err := s.figures.start(ctx, p, name); err != nil {
 		return nil, err
 	}
 	s.loops.Go(s.controlLoop)
-	s.work.start(s.opts.Concurrency, s.receive)
+	s.work.start(s.opts.Concurrency, &s.figures.begun, s.receive)
 	if err := s.registration.serve(ctx); err != nil {
 		return nil, err
 	}

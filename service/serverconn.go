@@ -1,14 +1,17 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
+	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -26,6 +29,7 @@ type serverConn[Req, Resp any] struct {
 	mu    sync.Mutex
 	gone  bool // the client has left or died; written with the server's mu too
 	slots []serverSlot[Req, Resp]
+	taken uint64 // sequence of the last request that was taken
 }
 
 // A serverSlot has what the client says of the call that has this slot, and the call if it runs.
@@ -91,16 +95,18 @@ func (c *Call[Req, Resp]) wake() {
 
 // open makes a request a running call, unless the client has left or the request breaks the rules of its slot. It returns the code of an
 // answer if the call must not run. spare is a call to be used again, or nil.
-func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Call[Req, Resp], code int32, err error) {
+func (c *serverConn[Req, Resp]) open(h Header, sequence uint64, spare *Call[Req, Resp]) (call *Call[Req, Resp], code int32, err error) {
 	i := slotOf(h.Number)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.taken = max(c.taken, sequence)
 	switch {
-	case c.gone && h.Kind != KindSend:
+	case h.Kind == KindSend:
+		h.Deadline = 0 // no client would learn that it was not started
+	case c.gone:
 		return nil, 0, ErrClientGone
 	case c.server.closing.Load():
 		return nil, codeClosing, nil
-	case h.Kind == KindSend:
 	case i >= c.maxCalls || c.slots[i].call != nil:
 		return nil, 0, fmt.Errorf("take a request: slot %d is in use or beyond %d", i, c.maxCalls)
 	}
@@ -123,8 +129,8 @@ func (c *serverConn[Req, Resp]) open(h Header, spare *Call[Req, Resp]) (call *Ca
 	call.client, call.header, call.sent, call.answered, call.credit, call.granted = c, h, 0, false, windowFor(c.maxCalls), nil
 	if h.Kind != KindSend {
 		c.slots[i].call = call
-	} else if !c.server.sends.add(call) {
-		return nil, codeClosing, nil
+	} else {
+		c.server.sends.add(call)
 	}
 	if mine {
 		call.credit = max(call.credit, state.credit)
@@ -153,7 +159,7 @@ func (c *serverConn[Req, Resp]) hasCredit(call *Call[Req, Resp]) bool {
 
 // awaitCredit waits until the client can take one more response of a stream.
 func (c *serverConn[Req, Resp]) awaitCredit(ctx context.Context, call *Call[Req, Resp]) error {
-	stuck := time.NewTimer(stuckTimeout)
+	stuck := time.NewTimer(c.server.opts.SendTimeout)
 	defer stuck.Stop()
 	for {
 		c.mu.Lock()
@@ -173,7 +179,7 @@ func (c *serverConn[Req, Resp]) awaitCredit(ctx context.Context, call *Call[Req,
 		case <-call.ctx.Done():
 			return call.ctx.Err()
 		case <-stuck.C:
-			err := fmt.Errorf("send a response: the client took none for %v: %w", stuckTimeout, ErrBusy)
+			err := fmt.Errorf("send a response: %w for %v", errStuck, c.server.opts.SendTimeout)
 			call.ctx.end(context.Canceled, err)
 			return err
 		}
@@ -182,8 +188,11 @@ func (c *serverConn[Req, Resp]) awaitCredit(ctx context.Context, call *Call[Req,
 
 // send publishes a response. It never waits for the client: the ring has room for every response that it may have open.
 func (c *serverConn[Req, Resp]) send(m message[Resp]) error {
+	if !m.hasValue() {
+		return c.sendPlain(m.Header, nil)
+	}
 	var err error
-	if v, ok := any(m.value).([]byte); ok && c.server.rawReply && m.hasValue() {
+	if v, ok := any(m.value).([]byte); ok && c.server.rawReply {
 		var header [HeaderSize]byte
 		m.put(header[:])
 		_, err = c.responses.PublishV(context.Background(), header[:], v)
@@ -194,10 +203,25 @@ func (c *serverConn[Req, Resp]) send(m message[Resp]) error {
 	return err
 }
 
+// sendPlain publishes a message without a value. Together with the header, up to shmtransport.SmallPayload bytes are in the ring itself, so that
+// it needs no memory: it fails only when the server closes.
+func (c *serverConn[Req, Resp]) sendPlain(h Header, description []byte) error {
+	var header [HeaderSize]byte
+	h.put(header[:])
+	_, err := c.responses.PublishV(context.Background(), header[:], description)
+	failpoint.At("serve.response")
+	return err
+}
+
 // sendError answers with the error of a handler.
 func (c *serverConn[Req, Resp]) sendError(call *Call[Req, Resp], err error) {
 	h := call.header
-	if ended, cause := call.ctx.result(); ended != nil && errors.Is(err, ended) {
+	ended, cause := call.ctx.result()
+	if ended != nil && errors.Is(cause, errStuck) && (errors.Is(err, errStuck) || errors.Is(err, ended)) {
+		c.refuse(h, codeLost, fmt.Sprintf("it took none for %v", c.server.opts.SendTimeout))
+		return
+	}
+	if ended != nil && errors.Is(err, ended) {
 		code := int32(codeEnded)
 		if errors.Is(ended, context.DeadlineExceeded) {
 			code = codeOverdue
@@ -205,23 +229,29 @@ func (c *serverConn[Req, Resp]) sendError(call *Call[Req, Resp], err error) {
 		c.refuse(h, code, fmt.Sprintf("the handler's context ended: %v", cause))
 		return
 	}
-	var own *HandlerError
-	if !errors.As(err, &own) {
-		own = &HandlerError{Text: err.Error()}
-	}
-	code, text := own.Code, own.Text
-	if code < 0 {
-		code, text = 0, fmt.Sprintf("%s (code %d is negative)", text, code)
-	}
-	if err := c.send(message[Resp]{Header: Header{Number: h.Number, Kind: KindError, Code: code}, text: describe(text, own.Value)}); err != nil {
-		c.refuse(h, codeTooLarge, err.Error())
+	own := HandlerErrorOf(err)
+	if err := c.sendPlain(Header{Number: h.Number, Kind: KindError, Code: own.Code}, describe(own.Text, own.Value)); err != nil {
+		c.refuseUnsent(h, "the error of the handler", err)
 	}
 }
 
-// sendClosed tells the client that what it has no response to was not taken.
+// refuseUnsent answers in place of a result that cannot be published.
+func (c *serverConn[Req, Resp]) refuseUnsent(h Header, what string, err error) {
+	var large *topic.TooLargeError
+	if errors.As(err, &large) {
+		c.refuse(h, codeTooLarge, fmt.Sprintf("%s has %d bytes with its header, more than the %d of the server's MaxPayload", what, large.Size, large.Limit))
+		return
+	}
+	c.refuse(h, codeInternal, what+": "+err.Error())
+}
+
+// sendClosed tells the client that what it has no response to was not taken, and from which request on.
 func (c *serverConn[Req, Resp]) sendClosed() {
 	if c.responses != nil {
-		c.send(message[Resp]{Header: Header{Kind: KindClosed}}) // an error: the participant closed first
+		c.mu.Lock()
+		h := Header{Number: c.taken + 1, Kind: KindClosed}
+		c.mu.Unlock()
+		c.sendPlain(h, nil) // an error: the participant closed first
 		failpoint.At("serve.closed")
 	}
 }
@@ -231,9 +261,24 @@ func (c *serverConn[Req, Resp]) refuse(h Header, code int32, text string) {
 	if h.Kind == KindSend {
 		return
 	}
-	const limit = 1 << 10
-	if len(text) > limit {
-		text = text[:limit]
+	answer := Header{Number: h.Number, Kind: KindError, Code: code}
+	if c.sendPlain(answer, describe(cut(text, 1<<10), nil)) != nil {
+		c.sendPlain(answer, describe(cut(text, maxInRing(c.server.opts.MaxPayload)), nil)) // an error: the server closes
 	}
-	c.send(message[Resp]{Header: Header{Number: h.Number, Kind: KindError, Code: code}, text: describe(text, nil)}) // an error: the client has no room left, or the server closes
+}
+
+// maxInRing is the length of the text of an error that is sent without memory.
+func maxInRing(maxPayload int) int {
+	return min(shmtransport.SmallPayload, cmp.Or(maxPayload, shmtransport.SmallPayload)) - minPayload
+}
+
+// cut returns the first bytes of a text, at most n, in whole characters.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }

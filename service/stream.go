@@ -85,6 +85,9 @@ func (s *stream[Req, Resp]) yieldAll(ctx context.Context, yield func(Response[Re
 			return nil
 		}
 		s.took()
+		if ctx.Err() != nil { // also while responses wait
+			return s.conn.client.fail(s.conn, ctx.Err(), "the handler's context is cancelled")
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/shmbus/shmbus/internal/mem"
 )
 
 // workers are the goroutines of a server. One of them has the role of the receiver: it takes a request and runs the handler itself, so
@@ -12,6 +14,7 @@ import (
 type workers struct {
 	limit   int
 	receive func(*worker) bool // takes and handles one request; false when the server closes
+	begun   *atomic.Uint64     // handlers; written by the goroutine with the role
 
 	receiver atomic.Pointer[worker]
 	watching atomic.Bool  // the watch runs
@@ -58,8 +61,8 @@ const (
 	stateBits = 2
 )
 
-func (ws *workers) start(limit int, receive func(*worker) bool) {
-	ws.limit, ws.receive = limit, receive
+func (ws *workers) start(limit int, begun *atomic.Uint64, receive func(*worker) bool) {
+	ws.limit, ws.begun, ws.receive = limit, begun, receive
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.spawn()
@@ -136,9 +139,10 @@ func (w *worker) rejoin() bool {
 // stateOf returns the state of doing something in the present call.
 func (w *worker) stateOf(what uint64) uint64 { return w.calls<<stateBits | what }
 
-// begin precedes a handler.
+// begin precedes a handler. The goroutine has the role until it stores its state.
 func (w *worker) begin() {
 	w.calls++
+	mem.Add64(w.of.begun, 1)
 	slow := w.of.slow.Load()
 	if w.of.limit != 1 {
 		w.state.Store(w.stateOf(handling)) // and a full fence, for resume

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/service"
 )
@@ -30,6 +31,7 @@ func (s *Server[G, F, R]) admit(ctx context.Context, r request[G], caller regist
 		err = ErrServerClosed
 	}
 	if err != nil {
+		s.count(true)
 		delete(s.goals, g.id)
 		s.followers.Done()
 		return nil, err
@@ -41,14 +43,20 @@ func (s *Server[G, F, R]) admit(ctx context.Context, r request[G], caller regist
 	g.progress.advance(Accepted)
 	s.active = append(s.active, g)
 	s.waiting = append(s.waiting, g)
+	failpoint.At("goal.accept")
 	s.schedule()
 	return g, nil
 }
 
 // reserve takes the place of a goal that Admit decides on, for its first client.
-func (s *Server[G, F, R]) reserve(g *Goal[G, F]) error {
+func (s *Server[G, F, R]) reserve(g *Goal[G, F]) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() {
+		if err != nil {
+			s.count(true)
+		}
+	}()
 	switch {
 	case s.closing:
 		return ErrServerClosed
@@ -77,6 +85,7 @@ func (s *Server[G, F, R]) removeClient(g *Goal[G, F], cause error) {
 	g.clients--
 	if cause != nil && g.clients == 0 && !s.opts.OutliveClients {
 		s.cancelGoal(g, cause)
+		failpoint.At("goal.leave")
 	}
 }
 
@@ -102,6 +111,6 @@ func (s *Server[G, F, R]) cancelGoal(g *Goal[G, F], cause error) {
 	g.cancel(cause)
 	if i := slices.Index(s.waiting, g); i >= 0 {
 		s.waiting = slices.Delete(s.waiting, i, i+1)
-		s.finish(g, update{state: Cancelled, text: cause.Error()})
+		s.finish(g, cancelledBy(cause))
 	}
 }

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/service"
 )
 
 // answer handles a request. It is the handler of a stream of updates.
 func (s *Server[G, F, R]) answer(ctx context.Context, call *service.Call[request[G], []byte]) error {
 	r := call.Request()
+	if call.WithoutResponse() && r.op != opTaken { // the goal would have a client that never leaves
+		return errors.New("only that a result was taken is sent without a response; use a stream")
+	}
 	switch r.op {
 	case opStart:
 		g, err := s.admit(ctx, r, call.Caller())
@@ -66,9 +70,14 @@ func (s *Server[G, F, R]) follow(ctx context.Context, call *service.Call[request
 
 func sendUpdates[G any](ctx context.Context, call *service.Call[request[G], []byte], p *progress, started bool) error {
 	var sent follower
+	send := func(u []byte) error {
+		err := call.Send(ctx, u)
+		failpoint.At("goal.send")
+		return err
+	}
 	if started { // the client learns that the goal was accepted, also if it runs already
 		sent.state = Accepted
-		if err := call.Send(ctx, update{state: Accepted}.bytes()); err != nil {
+		if err := send(update{state: Accepted}.bytes()); err != nil {
 			return err
 		}
 	}
@@ -82,7 +91,7 @@ func sendUpdates[G any](ctx context.Context, call *service.Call[request[G], []by
 			}
 			continue
 		}
-		if err := call.Send(ctx, u); err != nil || last {
+		if err := send(u); err != nil || last {
 			return err
 		}
 	}
@@ -108,6 +117,7 @@ func (s *Server[G, F, R]) requestCancel(ctx context.Context, call *service.Call[
 		return refusal(state)
 	}
 	s.cancelGoal(g, ErrCancelRequested)
+	failpoint.At("goal.cancel")
 	return nil
 }
 

@@ -146,6 +146,11 @@ func TestPreempt(t *testing.T) {
 		t.Fatal(cause)
 	}
 	wantEnd(t, first, goal.Cancelled, "stopped", goal.ErrCancelled)
+	for _, h := range []handle{first, second} {
+		if _, err := h.Result(t.Context()); !errors.Is(err, goal.ErrPreempted) || errors.Is(err, goal.ErrCancelRequested) {
+			t.Errorf("the cause at the client: %v", err)
+		}
+	}
 	s.await(t, third.ID())
 	s.end("there", nil)
 	wantEnd(t, third, goal.Succeeded, "there", nil)

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/topic"
@@ -37,8 +40,9 @@ type Client[G, F, R any] struct {
 	cancels chan struct{} // one for each cancel
 	follows sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
+	mu      sync.Mutex
+	closed  bool
+	running int // goals whose end is not known
 }
 
 // cancelCalls is the number of calls that are kept free of goals, so that these can be cancelled.
@@ -99,7 +103,7 @@ func (c *Client[G, F, R]) open(ctx context.Context, r request[G]) (*Handle[F, R]
 			return nil, err
 		}
 	}
-	if err := c.begin(); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return nil, fmt.Errorf("follow goal %v of %q: %w", r.id, c.Name(), err)
 	}
 	h := newHandle(c, r.id)
@@ -108,6 +112,7 @@ func (c *Client[G, F, R]) open(ctx context.Context, r request[G]) (*Handle[F, R]
 	go func() {
 		defer c.follows.Done()
 		defer func() { <-c.places }()
+		defer h.over()
 		defer stop()
 		follow(following, c.calls, h, r, known)
 	}()
@@ -119,24 +124,43 @@ func (c *Client[G, F, R]) open(ctx context.Context, r request[G]) (*Handle[F, R]
 		return h, nil
 	case <-ctx.Done():
 		stop()
-		return nil, fmt.Errorf("wait for the server of goal %v of %q: %w", r.id, c.Name(), ctx.Err())
+		err := fmt.Errorf("wait for the server of goal %v of %q: %w", r.id, c.Name(), ctx.Err())
+		if why := new(service.CallError); errors.As(<-known, &why) && registry.StateOf(why.Server) == registry.StateStopped {
+			err = fmt.Errorf("%w: %s, pid %d, %s, is stopped by a signal or a debugger", err, why.Server.Unit, why.Server.PID, why.Server.Executable)
+		}
+		return nil, err
 	}
 }
 
-// begin takes a place for a goal.
-func (c *Client[G, F, R]) begin() error {
+// begin takes a place for a goal. It waits for one while a goroutine that has followed a goal to its end has not returned.
+func (c *Client[G, F, R]) begin(ctx context.Context) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+	switch {
+	case c.closed:
+		c.mu.Unlock()
 		return os.ErrClosed
-	}
-	select {
-	case c.places <- struct{}{}:
-	default:
+	case c.running == c.opts.MaxGoals:
+		c.mu.Unlock()
 		return fmt.Errorf("%w: %d have not ended; wait for one, or raise MaxGoals of the client", ErrBusy, c.opts.MaxGoals)
 	}
+	c.running++
 	c.follows.Add(1)
-	return nil
+	c.mu.Unlock()
+	select {
+	case c.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		c.end()
+		c.follows.Done()
+		return ctx.Err()
+	}
+}
+
+// end counts a goal whose end is known.
+func (c *Client[G, F, R]) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
 }
 
 // requestCancel asks the server to cancel a goal.
@@ -163,9 +187,18 @@ func (c *Client[G, F, R]) requestCancel(ctx context.Context, id ID) error {
 	return nil
 }
 
-// taken tells the server that it need not keep the result. If that fails it keeps it for its time.
+// takenTimeout bounds the wait for another server where one ends between the look for it and the send.
+const takenTimeout = time.Second
+
+// taken tells a server that is connected that it need not keep the result. Otherwise it keeps it for its time: the caller has the result and
+// waits for no server.
 func (c *Client[G, F, R]) taken(id ID) {
-	_ = c.calls.Send(context.Background(), request[G]{id: id, op: opTaken})
+	if len(c.calls.Servers()) > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), takenTimeout)
+		defer cancel()
+		_ = c.calls.Send(ctx, request[G]{id: id, op: opTaken})
+	}
+	failpoint.At("goal.taken")
 }
 
 // WaitForServer waits until a server can be asked.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
+	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/service/goal"
 )
@@ -176,5 +178,57 @@ func TestWait(t *testing.T) {
 	s.end("", nil)
 	if err := <-result; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A request without a response starts, follows and cancels nothing: the server would not learn that its client leaves.
+func TestRequestWithoutResponse_IsNoClientOfAGoal(t *testing.T) {
+	dir := t.TempDir()
+	_, s := serve(t, dir, &options{Concurrency: 2})
+	c, raw := connect(t, dir), connectRaw(t, dir)
+	h := start(t, c, "")
+	s.await(t, h.ID())
+	cause := s.untilCancelled("")
+	s.untilCancelled("") // of what must not start
+	value, err := serde.Default[string]().Encoder().Append(nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := goal.NewID()
+	for _, r := range []goal.Request{{ID: h.ID(), Operation: "cancel"}, {ID: h.ID(), Operation: "follow"}, {ID: other, Operation: "start", Value: value}} {
+		request, err := r.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Send(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request, err := goal.Request{ID: goal.NewID(), Operation: "follow"}.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // meanwhile the others have mostly been taken
+		for _, err := range raw.Stream(t.Context(), request) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(cause) > 0 {
+		t.Fatalf("the goal was cancelled: %v", <-cause)
+	}
+	raw.Close()
+	c.Close()
+	select {
+	case err := <-cause:
+		if !errors.Is(err, goal.ErrClientsGone) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it goes on when its client has left")
+	}
+	if _, err := connect(t, dir).Find(t.Context(), other); !errors.Is(err, goal.ErrUnknown) {
+		t.Errorf("a request without a response started a goal: %v", err)
 	}
 }

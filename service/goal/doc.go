@@ -31,7 +31,7 @@
 // # Death
 //
 // The clients of a goal are the one that started it and those that found it by its id. When the last of them has left or died, or has
-// taken nothing for ten seconds while service.Window updates waited, the goal is cancelled, unless the server has the option
+// taken nothing for ServerOptions.SendTimeout while service.Window updates waited, the goal is cancelled, unless the server has the option
 // OutliveClients. A client that starts again finds the goal by its id with Client.Find, while it runs and until its result was taken, or
 // ServerOptions.KeepResult after its end. A client whose server died has the state Lost at once: Result returns an error that wraps ErrLost.
 //

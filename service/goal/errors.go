@@ -9,7 +9,7 @@ import (
 
 // Errors for errors.Is.
 var (
-	ErrCancelled = errors.New("the goal was cancelled")                      // by Handle.Result; the text has the cause
+	ErrCancelled = errors.New("the goal was cancelled")                      // by Handle.Result, with the cause
 	ErrLost      = errors.New("the goal was lost")                           // by Handle.Result: its server died, or forgot it
 	ErrUnknown   = errors.New("the server has no goal with this id")         // by Client.Find and Handle.Cancel: it never had it, the result was taken or is too old
 	ErrBusy      = errors.New("the client follows as many goals as it may")  // by Client.Start and Client.Find; nothing was sent
@@ -17,13 +17,33 @@ var (
 	ErrTooLarge  = errors.New("the encoded value is larger than MaxPayload") // by Goal.Feedback, and as the failure of a goal whose result it is
 )
 
-// Causes of the end of a handler's context, as context.Cause returns them.
+// Causes of the end of a handler's context, as context.Cause returns them. Handle.Result wraps them too.
 var (
 	ErrCancelRequested = errors.New("a client cancelled the goal")
 	ErrPreempted       = errors.New("a newer goal preempted it")
 	ErrClientsGone     = errors.New("its clients have left or died")
 	ErrServerClosed    = service.ErrServerClosed
 )
+
+// A lostError says what the client knew of a goal that is lost.
+type lostError struct {
+	last State
+	err  error
+}
+
+func (e *lostError) Error() string {
+	why := e.err.Error()
+	if call := (*service.CallError)(nil); errors.As(e.err, &call) && call.Detail != "" {
+		why = call.Detail
+	}
+	known := "it was running"
+	if e.last != Running {
+		known = "it was accepted, and the client had not heard that it ran"
+	}
+	return fmt.Sprintf("%v: %s; %s", ErrLost, known, why)
+}
+
+func (e *lostError) Unwrap() []error { return []error{ErrLost, e.err} }
 
 // A RejectedError says that the server did not accept a goal. The handler does not run.
 type RejectedError struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/service"
 )
 
@@ -23,9 +24,10 @@ func follow[G, F, R any](ctx context.Context, calls *service.Client[request[G], 
 		case err == nil:
 			return
 		case first:
+			h.over()
 			known <- err
 			return
-		case updates == 0 || !errors.As(err, new(*service.HandlerError)):
+		case updates == 0 || !errors.Is(err, service.ErrClientSlow):
 			h.fail(err)
 			return
 		}
@@ -49,6 +51,7 @@ func receive[G, F, R any](ctx context.Context, calls *service.Client[request[G],
 		}
 		updates++
 		h.update(u)
+		failpoint.At("goal.update")
 		known()
 		if u.state.Ended() {
 			return updates, nil
@@ -70,6 +73,7 @@ func (h *Handle[F, R]) update(u update) {
 		h.changed = make(chan struct{})
 	case u.state.Ended():
 		h.end = u
+		h.over()
 		close(h.ended)
 	}
 }
@@ -80,8 +84,9 @@ func (h *Handle[F, R]) fail(err error) {
 	defer h.mu.Unlock()
 	h.failure = fmt.Errorf("follow goal %v of %q: %w", h.id, h.service, err)
 	if !errors.Is(err, os.ErrClosed) {
+		h.failure = fmt.Errorf("goal %v of %q: %w", h.id, h.service, &lostError{h.state, err})
 		h.state = Lost
-		h.failure = fmt.Errorf("goal %v of %q: %w: %w", h.id, h.service, ErrLost, err)
 	}
+	h.over()
 	close(h.ended)
 }

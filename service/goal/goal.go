@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service"
@@ -54,6 +55,7 @@ func (g *Goal[G, F]) Feedback(v F) error {
 	if !g.progress.report(u) {
 		return fmt.Errorf("report feedback of goal %v: %w", g.id, ErrEnded)
 	}
+	failpoint.At("goal.feedback")
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/shmbus/shmbus/service"
@@ -204,10 +206,13 @@ func TestEndsAtOnce(t *testing.T) {
 
 func TestServerOptions(t *testing.T) {
 	p := join(t, t.TempDir())
-	for _, o := range []options{{Concurrency: -1}, {MaxGoals: -1}, {MaxResults: -1}, {KeepResult: -1}, {MaxPayload: -1}} {
+	for _, o := range []options{{Concurrency: -1}, {MaxGoals: -1}, {MaxResults: -1}, {KeepResult: -1}, {SendTimeout: -1}, {MaxPayload: -1}} {
 		if _, err := goal.NewServer(t.Context(), p, "arm", func(context.Context, running) (string, error) { return "", nil }, &o); err == nil {
 			t.Errorf("%+v is allowed", o)
 		}
+	}
+	if _, err := goal.NewServer[int, int, int](t.Context(), p, "arm", nil, nil); err == nil {
+		t.Error("a nil handler is allowed")
 	}
 	for _, n := range []int{-1, 471} {
 		if _, err := goal.NewClient(t.Context(), p, "arm", &goal.ClientOptions[int, int, int]{MaxGoals: n}); err == nil {
@@ -224,19 +229,22 @@ func TestTypesDiffer(t *testing.T) {
 	serve(t, dir, nil)
 	p := join(t, dir)
 	var mismatch *topic.TypeMismatchError
-	for _, err := range []error{
-		second(goal.NewClient[int, int, string](t.Context(), p, "arm/move", nil)),
-		second(goal.NewClient[string, bool, string](t.Context(), p, "arm/move", nil)),
-		second(goal.NewClient[string, int, bool](t.Context(), p, "arm/move", nil)),
-		second(service.NewClient[string, string](t.Context(), p, "arm/move", nil)),
+	for want, err := range map[string]error{
+		`requests: .* has goals of int in encoding "msgpack", the server .* has goals of string in encoding "string"; give`:  second(goal.NewClient[int, int, string](t.Context(), p, "arm/move", nil)),
+		`responses: .* has feedback and results .*: feedback: the server has "int" in "msgpack", this client "bool" in "msg`: second(goal.NewClient[string, bool, string](t.Context(), p, "arm/move", nil)),
+		`responses: .* has feedback and results .*: result: the server has "string" in "string", this client "bool" in "ms`:  second(goal.NewClient[string, int, bool](t.Context(), p, "arm/move", nil)),
+		`requests: .* has string in encoding "string", the server .* has goals of string in encoding "string"; give`:         second(service.NewClient[string, string](t.Context(), p, "arm/move", nil)),
 	} {
-		if !errors.As(err, &mismatch) {
-			t.Errorf("the error is %v", err)
+		if !errors.As(err, &mismatch) || !regexp.MustCompile(`^call "arm/move": `+want).MatchString(err.Error()) || strings.Contains(err.Error(), "topic") {
+			t.Errorf("the error is %v, want %s", err, want)
 		}
 	}
 	servers, err := service.Find(t.Context(), p, "**")
 	if err != nil || len(servers) != 1 {
 		t.Fatal(servers, err)
+	}
+	if limits := servers[0].Goals; limits != (service.GoalLimits{Concurrency: 1, MaxGoals: 16}) {
+		t.Errorf("it announces %+v", limits)
 	}
 	types, ok := goal.TypesOf(servers[0].Description)
 	if !ok || types.Goal.Encoding != "string" || types.Feedback.Name != "int" || types.Result.Encoding != "string" {

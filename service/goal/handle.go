@@ -17,6 +17,7 @@ type Handle[F, R any] struct {
 	result   serde.Codec[R]
 	cancel   func(context.Context, ID) error
 	taken    func(ID)
+	over     func() // called before ended is closed, and when there is no goal; further calls do nothing
 
 	ended chan struct{} // closed with the last update, or the failure
 
@@ -32,7 +33,7 @@ type Handle[F, R any] struct {
 func newHandle[G, F, R any](c *Client[G, F, R], id ID) *Handle[F, R] {
 	return &Handle[F, R]{
 		id: id, service: c.Name(), feedback: c.opts.FeedbackCodec, result: c.opts.ResultCodec,
-		cancel: c.requestCancel, taken: c.taken, ended: make(chan struct{}), changed: make(chan struct{}),
+		cancel: c.requestCancel, taken: c.taken, over: sync.OnceFunc(c.end), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 }
 
@@ -92,9 +93,10 @@ func (h *Handle[F, R]) Feedback(ctx context.Context) iter.Seq2[F, error] {
 // waits for that. The error is a *CancelRefusedError, ErrUnknown, that of ctx, or one of package service.
 func (h *Handle[F, R]) Cancel(ctx context.Context) error { return h.cancel(ctx, h.id) }
 
-// Result waits for the end of the goal. The server then forgets it. The error is nil if the goal Succeeded. It is a *service.HandlerError
-// if the goal Failed, wraps ErrCancelled if it was Cancelled, and ErrLost if it is Lost. The result of a cancelled goal is what its handler
-// returned, or zero if that did not run. The error of ctx leaves the goal as it is. []byte results are copies.
+// Result waits for the end of the goal. The server then forgets it, if it is still there. The error is nil if the goal Succeeded. It is a *service.HandlerError
+// if the goal Failed, wraps ErrCancelled and the cause, such as ErrPreempted, if it was Cancelled, and ErrLost if it is Lost. The result of
+// a cancelled goal is what its handler returned, or zero if that did not run. The error of ctx leaves the goal as it is. []byte results are
+// copies.
 func (h *Handle[F, R]) Result(ctx context.Context) (result R, err error) {
 	select {
 	case <-h.ended:
@@ -121,7 +123,7 @@ func (h *Handle[F, R]) Result(ctx context.Context) (result R, err error) {
 	case Failed:
 		return result, end.failure()
 	case Cancelled:
-		return result, fmt.Errorf("goal %v of %q: %w: %s", h.id, h.service, ErrCancelled, end.text)
+		return result, fmt.Errorf("goal %v of %q: %w: %w", h.id, h.service, ErrCancelled, end.cause())
 	}
 	return result, nil
 }

@@ -18,7 +18,7 @@ const requestHeader = 24
 //	offset  size  constant      holds
 //	0       1     updOffState   state
 //	1       1     updOffContent content
-//	4       4     updOffCode    code of an error
+//	4       4     updOffCode    code of an error; of state 5 the cause: 1 cancel, 2 newer goal, 3 no client, 4 server closes
 //	8       4     updOffText    bytes of the text
 const (
 	updOffState   = 0

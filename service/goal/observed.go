@@ -71,12 +71,12 @@ func ParseUpdate(b []byte) (Update, error) {
 	if err != nil {
 		return Update{}, err
 	}
-	r := Update{State: u.state, Code: u.code, Text: u.text}
+	r := Update{State: u.state, Text: u.text}
 	switch u.content {
 	case hasFeedback, hasResult:
 		r.Value, r.Feedback = u.value, u.content == hasFeedback
 	case hasError:
-		r.Error = u.value
+		r.Code, r.Error = u.code, u.value
 	}
 	return r, nil
 }

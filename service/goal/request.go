@@ -39,7 +39,7 @@ func (c requestCodec[G]) Decoder() serde.Decoder[request[G]] {
 
 // CheckType implements serde.TypeChecker.
 func (c requestCodec[G]) CheckType(published serde.Type) error {
-	return fits(valueOfRequests(published), c.values.Type(), c.values)
+	return fits(valueOfRequests(published), c.values.Type(), c.values, "the client", "the server")
 }
 
 type requestEncoder[G any] struct{ values serde.Encoder[G] }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/service"
 )
 
@@ -22,12 +23,17 @@ func (s *Server[G, F, R]) schedule() {
 
 // run runs the handler of a goal.
 func (s *Server[G, F, R]) run(g *Goal[G, F]) {
+	failpoint.At("goal.run")
+	began := time.Now()
 	result, err := s.handler(g.ctx, g)
+	took := time.Since(began)
 	u := s.endOf(g, result, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.figures.Took[service.TookIndex(took)]++
 	s.running--
 	s.finish(g, u)
+	failpoint.At("goal.end")
 	s.schedule()
 	g.cancel(context.Canceled) // frees the context
 }
@@ -40,7 +46,7 @@ func (s *Server[G, F, R]) endOf(g *Goal[G, F], result R, err error) update {
 		if g.ctx.Err() == nil || !errors.Is(err, g.ctx.Err()) && !errors.Is(err, cause) {
 			return failed(err, s.opts.MaxPayload)
 		}
-		u = update{state: Cancelled, text: cause.Error()}
+		u = cancelledBy(cause)
 	}
 	value, err := s.results.Encoder().Append(nil, result)
 	if err == nil {
@@ -55,10 +61,7 @@ func (s *Server[G, F, R]) endOf(g *Goal[G, F], result R, err error) update {
 
 // failed returns the last update of a goal whose handler returned an error.
 func failed(err error, maxPayload int) update {
-	var own *service.HandlerError
-	if !errors.As(err, &own) {
-		own = &service.HandlerError{Text: err.Error()}
-	}
+	own := service.HandlerErrorOf(err)
 	u := update{state: Failed, content: hasError, code: own.Code, text: own.Text, value: own.Value}
 	if tooLarge := checkSize(u.bytes(), maxPayload); tooLarge != nil {
 		u.text, u.value = tooLarge.Error(), nil
@@ -68,6 +71,7 @@ func failed(err error, maxPayload int) update {
 
 // finish ends a goal and keeps its result. Called with mu held.
 func (s *Server[G, F, R]) finish(g *Goal[G, F], u update) {
+	s.count(u.state == Failed)
 	g.progress.finish(u)
 	s.active = slices.DeleteFunc(s.active, func(other *Goal[G, F]) bool { return other == g })
 	for len(s.ended) >= s.opts.MaxResults {
@@ -78,6 +82,7 @@ func (s *Server[G, F, R]) finish(g *Goal[G, F], u update) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.forget(g)
+		failpoint.At("goal.expire")
 	})
 }
 
@@ -87,6 +92,7 @@ func (s *Server[G, F, R]) taken(id ID) {
 	defer s.mu.Unlock()
 	if g := s.goals[id]; g != nil {
 		s.forget(g)
+		failpoint.At("goal.forget")
 	}
 }
 
@@ -99,4 +105,22 @@ func (s *Server[G, F, R]) forget(g *Goal[G, F]) {
 	s.ended = slices.Delete(s.ended, i, i+1)
 	g.expiry.Stop()
 	delete(s.goals, g.id)
+}
+
+// count counts a goal that has ended or was rejected. Called with mu held.
+func (s *Server[G, F, R]) count(failed bool) {
+	s.figures.Calls++
+	if failed {
+		s.figures.Failed++
+	}
+}
+
+// figuresOf returns the figures of a server: a goal is a call, and what asks for its updates, cancels it or takes its result is none.
+func (s *Server[G, F, R]) figuresOf(counted service.Figures) service.Figures {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.figures
+	f.Unanswered = uint64(len(s.active) + s.asked)
+	f.Refused, f.Clients = counted.Refused, counted.Clients
+	return f
 }

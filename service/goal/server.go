@@ -33,6 +33,7 @@ type ServerOptions[G, F, R any] struct {
 	MaxGoals    int           // goals that are accepted or running; default 16. A further one is rejected
 	KeepResult  time.Duration // how long a result that was not taken is kept; default one minute
 	MaxResults  int           // results that are kept; default 256. The oldest is dropped for another one
+	SendTimeout time.Duration // how long a client may take no update while service.Window wait; default ten seconds. Then it is none of the goal's
 
 	MaxPayload  int   // bytes of the largest feedback or result, with headers; default 256 MiB
 	MemoryLimit int64 // bytes of all updates to one client; default 1 GiB
@@ -62,7 +63,8 @@ type Server[G, F, R any] struct {
 	waiting []*Goal[G, F] // accepted, oldest first
 	ended   []*Goal[G, F] // results that are kept, oldest first
 	running int
-	asked   int // goals that Admit decides on
+	asked   int             // goals that Admit decides on
+	figures service.Figures // without what package service counts
 }
 
 const (
@@ -77,12 +79,15 @@ const (
 // NewServer registers a server of goals. It returns when the server has the name and existing clients find it. If another server has the
 // name the error is a *service.ServerExistsError. ctx bounds only this.
 func NewServer[G, F, R any](ctx context.Context, p *topic.Participant, name string, handler Handler[G, F, R], opts *ServerOptions[G, F, R]) (*Server[G, F, R], error) {
+	if handler == nil {
+		return nil, fmt.Errorf("serve goals of %q: the handler is nil", name)
+	}
 	s := &Server[G, F, R]{handler: handler, goals: map[ID]*Goal[G, F]{}}
 	if opts != nil {
 		s.opts = *opts
 	}
 	o := &s.opts
-	for what, n := range map[string]int{"Concurrency": o.Concurrency, "MaxGoals": o.MaxGoals, "MaxResults": o.MaxResults, "MaxPayload": o.MaxPayload, "KeepResult": int(o.KeepResult)} {
+	for what, n := range map[string]int{"Concurrency": o.Concurrency, "MaxGoals": o.MaxGoals, "MaxResults": o.MaxResults, "MaxPayload": o.MaxPayload, "KeepResult": int(o.KeepResult), "SendTimeout": int(o.SendTimeout)} {
 		if n < 0 {
 			return nil, fmt.Errorf("serve goals of %q: %s is %d, must be positive; 0 means the default", name, what, n)
 		}
@@ -95,8 +100,9 @@ func NewServer[G, F, R any](ctx context.Context, p *topic.Participant, name stri
 	}
 	o.FeedbackCodec, s.results = updates.feedback, updates.result
 	s.calls, err = service.NewStreamServer(ctx, p, name, s.answer, &service.ServerOptions[request[G], []byte]{
-		RequestCodec: goals, ResponseCodec: updates, Concurrency: concurrency, MaxCalls: maxStreams,
-		MaxPayload: o.MaxPayload, MemoryLimit: o.MemoryLimit,
+		RequestCodec: goals, ResponseCodec: updates, Concurrency: concurrency, MaxCalls: maxStreams, Figures: s.figuresOf,
+		Goals:      service.GoalLimits{Concurrency: o.Concurrency, MaxGoals: o.MaxGoals},
+		MaxPayload: o.MaxPayload, MemoryLimit: o.MemoryLimit, SendTimeout: o.SendTimeout,
 	})
 	if err != nil {
 		return nil, err

@@ -13,10 +13,10 @@ import (
 
 // Encoding begins the encodings of requests and responses of a server of goals. The encoding of the goal follows in requests. The schema
 // of the responses is the JSON of the types of feedback and result.
-const Encoding = "goal+"
+const Encoding = service.GoalEncoding
 
 const (
-	responseEncoding = Encoding + "update"
+	responseEncoding = service.GoalUpdate
 	schemaEncoding   = "goal"
 )
 
@@ -78,27 +78,29 @@ func (c updateCodec[F, R]) CheckType(published serde.Type) error {
 	if err != nil {
 		return err
 	}
-	if err := fits(there.Feedback, c.feedback.Type(), c.feedback); err != nil {
+	if err := fits(there.Feedback, c.feedback.Type(), c.feedback, "the server", "this client"); err != nil {
 		return fmt.Errorf("feedback: %w", err)
 	}
-	if err := fits(there.Result, c.result.Type(), c.result); err != nil {
+	if err := fits(there.Result, c.result.Type(), c.result, "the server", "this client"); err != nil {
 		return fmt.Errorf("result: %w", err)
 	}
 	return nil
 }
 
-// fits returns nil if a codec of a type can read values of a published type, by the rules of topics.
-func fits(published, own serde.Type, codec any) error {
+// fits returns nil if a codec of a type can read values of a published type, by the rules of topics. The error names both sides.
+func fits(published, own serde.Type, codec any, publisher, reader string) error {
 	check, checks := codec.(serde.TypeChecker)
 	err := registry.Match(
 		registry.Endpoint{TypeName: published.Name, Encoding: published.Encoding, Schema: published.Schema},
 		registry.Endpoint{TypeName: own.Name, Encoding: own.Encoding, Schema: own.Schema, ChecksSchema: checks})
 	var mismatch *registry.TypeMismatchError
 	switch {
-	case errors.As(err, &mismatch) && mismatch.Difference != "":
-		return fmt.Errorf("%q in %q and %q in %q differ: %s", published.Name, published.Encoding, own.Name, own.Encoding, mismatch.Difference)
 	case err != nil:
-		return fmt.Errorf("%q in %q and %q in %q differ", published.Name, published.Encoding, own.Name, own.Encoding)
+		both := fmt.Sprintf("%s has %q in %q, %s %q in %q", publisher, published.Name, published.Encoding, reader, own.Name, own.Encoding)
+		if errors.As(err, &mismatch) && mismatch.Difference != "" {
+			both += ": " + mismatch.Difference
+		}
+		return errors.New(both)
 	case checks && len(published.Schema)*len(own.Schema) != 0 && string(published.Schema) != string(own.Schema):
 		return check.CheckType(published)
 	}

@@ -2,7 +2,9 @@ package goal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/shmbus/shmbus/service"
 )
@@ -12,7 +14,7 @@ import (
 type update struct {
 	state   State
 	content content
-	code    int32  // of an error
+	code    int32  // of an error, or the cause of a cancel
 	text    string // of an error, or why the goal was cancelled
 	value   []byte // encoded
 }
@@ -51,6 +53,25 @@ func parseUpdate(b []byte) (u update, err error) {
 	}
 	u.text, u.value = string(rest[:n]), rest[n:len(rest):len(rest)]
 	return u, nil
+}
+
+// causes are those of a cancel, by their codes. Code 0 is another cause, of which the text alone travels.
+func causes() []error {
+	return []error{1: ErrCancelRequested, 2: ErrPreempted, 3: ErrClientsGone, 4: ErrServerClosed}
+}
+
+// cancelledBy returns the last update of a goal that was cancelled.
+func cancelledBy(cause error) update {
+	code := slices.IndexFunc(causes(), func(c error) bool { return c != nil && errors.Is(cause, c) })
+	return update{state: Cancelled, code: int32(max(code, 0)), text: cause.Error()}
+}
+
+// cause returns why a goal was cancelled.
+func (u update) cause() error {
+	if all := causes(); u.code > 0 && int(u.code) < len(all) {
+		return all[u.code]
+	}
+	return errors.New(u.text)
 }
 
 // fits reports whether the state can have the content.
