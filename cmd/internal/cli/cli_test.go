@@ -49,6 +49,11 @@ func TestAWrongCommandLineIsNamedWithTheWayOut(t *testing.T) {
 		"do":                 "FILE is missing: prog do FILE [flags]\n'prog do --help'",
 		"do a b":             `"b" is one argument too many: prog do FILE [flags]`,
 		"do a --frob":        "unknown flag: --frob\n'prog do --help'",
+		"do a --jsno":        "unknown flag: --jsno; did you mean --json?\n'prog do --help'",
+		"do a -json":         "unknown shorthand flag: 'j' in -json; did you mean --json?\n'prog do --help'",
+		"do a --domian=x":    "unknown flag: --domian; did you mean --domain?\n'prog do --help'",
+		"--domian x do":      "unknown flag: --domian; did you mean --domain?\n'prog do --help'",
+		"completion --jsno":  "unknown flag: --jsno; did you mean --json?\n'prog completion --help'",
 		"do a --json=maybe":  `invalid argument "maybe" for "--json" flag: invalid syntax`,
 		"do a --domain a/b":  `"a/b" is not a valid domain name`,
 		"do a --dir here":    "use an absolute one",
@@ -61,6 +66,48 @@ func TestAWrongCommandLineIsNamedWithTheWayOut(t *testing.T) {
 		code, stderr := run(t, &stdout, func(*App, *cobra.Command) error { return nil }, strings.Fields(line)...)
 		if code != ExitUsage || !strings.Contains(stderr, want) || !strings.HasSuffix(stderr, "shows how to use it.\n") || stdout.Len() > 0 {
 			t.Errorf("%q ends with %d, %q and on stdout %q", line, code, stderr, stdout.String())
+		}
+	}
+}
+
+// A negative number is an argument like another, wherever it stands, unless it is the value of a flag.
+func TestNegativeNumbersAreArguments(t *testing.T) {
+	for line, want := range map[string]string{
+		"do a -1.5":             "[a -1.5] 0 false",
+		"do -3":                 "[-3] 0 false",
+		"--json do -1 a":        "[-1 a] 0 true",
+		"do a -1e-3 --json":     "[a -1e-3] 0 true",
+		"do a -.5 -n 7":         "[a -.5] 7 false",
+		"do -n -4 a -5":         "[a -5] -4 false",
+		"do -n-4 a -5":          "[a -5] -4 false",
+		"do --count -4 -5 -6":   "[-5 -6] -4 false",
+		"do --count=-4 -5 - x":  "[-5 - x] -4 false",
+		"do -vn -4 -5":          "[-5] -4 false",
+		"do -v -5 -n 2 -inf":    "[-5 -inf] 2 false",
+		"do -1 -- -2 --json":    "[-1 -2 --json] 0 false",
+		"do -- -2":              "[-2] 0 false",
+		"do -n -4 a":            "[a] -4 false",
+		"do a -1x":              "unknown shorthand flag: '1' in -1x",
+		"do a -1 -x":            "unknown shorthand flag: 'x' in -x",
+		"do a -1 --count":       "flag needs an argument: --count",
+		"do a -1 --count fifty": "invalid argument",
+	} {
+		var got string
+		var errs bytes.Buffer
+		code := Run(t.Context(), strings.Fields(line), io.Discard, &errs, func(a *App) *cobra.Command {
+			root := &cobra.Command{Use: "prog"}
+			var n int
+			do := &cobra.Command{Use: "do", RunE: func(_ *cobra.Command, args []string) error {
+				got = fmt.Sprint(args, n, a.JSON)
+				return nil
+			}}
+			do.Flags().IntVarP(&n, "count", "n", 0, "")
+			do.Flags().BoolP("verbose", "v", false, "")
+			root.AddCommand(do)
+			return root
+		})
+		if got != want && (code != ExitUsage || !strings.Contains(errs.String(), want)) {
+			t.Errorf("%q is %s, %q", line, got, errs.String())
 		}
 	}
 }
@@ -158,6 +205,27 @@ func TestGridAligns(t *testing.T) {
 	want := "NAME            N  LAST\n漢字            5  x\nlong\\u202e  12345  -\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// Names are cut to the width of a terminal, nothing else is, and nothing where the width is not known.
+func TestGrid_Fit(t *testing.T) {
+	long := strings.Repeat("0123456789", 20)
+	for columns, want := range map[int]string{
+		0:   "NAME" + strings.Repeat(" ", 196) + "  N  KIND                  TO\n" + long + "  5  abcdefghijklmnopqrst  short/name\n",
+		300: "NAME" + strings.Repeat(" ", 196) + "  N  KIND                  TO\n" + long + "  5  abcdefghijklmnopqrst  short/name\n",
+		60:  "NAME                     N  KIND                  TO\n0123456…567890123456789  5  abcdefghijklmnopqrst  short/name\n",
+		20:  "NAME                      N  KIND                  TO\n0123456…4567890123456789  5  abcdefghijklmnopqrst  short/name\n",
+	} {
+		g := NewGrid("~NAME", ">N", "KIND", "~TO")
+		g.Add(long, "5", "abcdefghijklmnopqrst", "short/name")
+		var b bytes.Buffer
+		if err := g.Fit(columns).Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		if b.String() != want {
+			t.Errorf("%d columns: got\n%swant\n%s", columns, b.String(), want)
+		}
 	}
 }
 

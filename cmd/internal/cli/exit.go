@@ -40,6 +40,9 @@ func Usagef(cmd *cobra.Command, format string, args ...any) error {
 	return Usage(cmd, fmt.Errorf(format, args...))
 }
 
+// IsUsage reports whether err is about the command line.
+func IsUsage(err error) bool { return errors.As(err, new(*usageError)) }
+
 // A lossyError says that a command did what it should, without every message.
 type lossyError struct{ what string }
 
@@ -87,13 +90,12 @@ func Await(ctx context.Context, do func() error) error {
 
 // exitCode returns the exit code that tells scripts of err.
 func exitCode(err error) int {
-	var u *usageError
 	var l *lossyError
 	var w *unwellError
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.As(err, &u):
+	case IsUsage(err):
 		return ExitUsage
 	case errors.As(err, &l), errors.As(err, &w):
 		return ExitLossy

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/charmbracelet/x/term"
+
 	"github.com/shmbus/shmbus/cmd/internal/text"
 )
 
@@ -65,6 +67,18 @@ func (a *App) Streaming(ctx context.Context) (stop func()) {
 		}
 	}()
 	return stop
+}
+
+// Columns returns how many cells a line of standard output has, 0 where it is no terminal.
+func (a *App) Columns() int {
+	if a.Screen == nil {
+		return 0
+	}
+	width, _, err := term.GetSize(a.Screen.Fd())
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // Document prints v as one indented JSON document.

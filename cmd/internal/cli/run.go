@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ import (
 )
 
 // Main gives run the arguments and streams of the process and a context that the signals end which ask a program to stop, and
-// returns its exit code. The first signal lets run end in order; should that hang, the second one kills.
+// returns its exit code. The first signal lets run end in order; should that hang, one that comes later kills.
 func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) int {
 	// Writing to a pipe without readers is an error like any other, so that what was joined is left and closed.
 	signal.Ignore(syscall.SIGPIPE)
@@ -31,10 +32,19 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 	if !signal.Ignored(syscall.SIGHUP) { // by nohup
 		asked = append(asked, syscall.SIGHUP)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), asked...)
+	ctx, stop := untilAsked(oneRequest, asked...)
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}
+
+// oneRequest is the time in which several signals are one request to end: timeout(1) sends one to the program and one to its group.
+const oneRequest = time.Second
+
+// untilAsked returns a context that the first of the signals ends. Some time later they have their usual effect again.
+func untilAsked(later time.Duration, asked ...os.Signal) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), asked...)
+	context.AfterFunc(ctx, func() { time.AfterFunc(later, stop) })
+	return ctx, stop
 }
 
 // Child is Main of a process that another one of the program started, and ends by closing its input: what the terminal sends
@@ -65,10 +75,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, build fun
 	a := &App{Stdout: out, out: out, Stderr: text.Writer{W: stderr}, Screen: terminal(stdout), ErrScreen: terminal(stderr)}
 	root := build(a)
 	a.unit = root.Name()
-	root.SetArgs(args)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	a.equip(root)
+	root.SetArgs(numbersLast(root, args))
 
 	err := root.ExecuteContext(ctx)
 	problem := out.problem()

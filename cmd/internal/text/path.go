@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -52,6 +53,17 @@ func ParsePath(s string) (Path, error) {
 
 func (p Path) String() string { return p.text }
 
+// Steps yields the names of members, and the indices of elements with an empty name.
+func (p Path) Steps() iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for _, s := range p.steps {
+			if !yield(s.name, s.index) {
+				return
+			}
+		}
+	}
+}
+
 // Find returns the part of a document. The error names what the document has instead.
 func (p Path) Find(js json.RawMessage) (json.RawMessage, error) {
 	for _, s := range p.steps {
@@ -66,6 +78,28 @@ func (p Path) Find(js json.RawMessage) (json.RawMessage, error) {
 		}
 	}
 	return js, nil
+}
+
+// In returns the part of a generic value, of map[string]any and []any, and whether it has one.
+func (p Path) In(v any) (any, bool) {
+	for _, s := range p.steps {
+		switch in := v.(type) {
+		case map[string]any:
+			found, ok := in[s.name]
+			if !ok || s.name == "" {
+				return nil, false
+			}
+			v = found
+		case []any:
+			if s.name != "" || s.index >= len(in) {
+				return nil, false
+			}
+			v = in[s.index]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
 }
 
 func member(js json.RawMessage, name string) (json.RawMessage, error) {

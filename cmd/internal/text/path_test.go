@@ -48,6 +48,22 @@ func TestPath_Find(t *testing.T) {
 	}
 }
 
+// A path finds in a generic value what it finds in JSON.
+func TestPath_In(t *testing.T) {
+	v := map[string]any{"pose": map[string]any{"x": 1.5}, "": 1, "list": []any{10, []any{20, map[string]any{"z": "a"}}}}
+	for path, want := range map[string]any{
+		"pose.x": 1.5, "list[0]": 10, "list[1][1].z": "a", "pose.y": nil, "pose[0]": nil, "list[2]": nil, "list.x": nil, "pose.x.y": nil, "list[0][0]": nil,
+	} {
+		p, err := ParsePath(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := p.In(v); got != want || ok != (want != nil) {
+			t.Errorf("%q finds %v %v, want %v", path, got, ok, want)
+		}
+	}
+}
+
 func TestParsePath_Refusals(t *testing.T) {
 	for _, path := range []string{"", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[1", "a[1]b", "a.[1]", "a[99999999999]"} {
 		if p, err := ParsePath(path); err == nil {

@@ -94,3 +94,11 @@ func TestFiguresKeepThreeDigits(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestDistance(t *testing.T) {
+	for pair, want := range map[[2]string]int{{"", ""}: 0, {"a", ""}: 1, {"pose", "pose"}: 0, {"pose", "posse"}: 1, {"pose", "nose"}: 1, {"kitten", "sitting"}: 3} {
+		if got := distance(pair[0], pair[1]); got != want {
+			t.Errorf("%v: %d", pair, got)
+		}
+	}
+}
