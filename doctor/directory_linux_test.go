@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +80,40 @@ func TestExamine_UnexpectedFiles(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 		os.Remove(link)
+	}
+}
+
+// The control socket of a recorder or player is no unexpected file. One of a dead process is reported as the rest of its files.
+func TestExamine_ControlSockets(t *testing.T) {
+	w := newWard(t)
+	socket := func(name string) string {
+		path := filepath.Join(w.dir, name)
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		l.Close()
+		return path
+	}
+	alive := socket(w.p.ID().String() + ".control.0")
+	if found := others(examine(t, w.dir)); len(found) != 0 {
+		t.Errorf("%+v", found)
+	}
+	os.Remove(alive)
+	if err := os.WriteFile(alive, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f := only(t, examine(t, w.dir), NotAFile, Warning); !strings.Contains(f.What, "is no socket but a file") {
+		t.Errorf("%+v", f)
+	}
+	os.Remove(alive)
+	if err := w.p.Close(); err != nil { // no program is left that cleans
+		t.Fatal(err)
+	}
+	left := filepath.Base(socket("00000000000000aa.control.0"))
+	if f := only(t, examine(t, w.dir), Dead, Warning); !slices.Equal(f.Files, []string{left}) || !strings.Contains(f.Command, "clean") {
+		t.Errorf("%+v", f)
 	}
 }
 

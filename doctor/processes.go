@@ -17,7 +17,7 @@ import (
 func (x *examination) dead() {
 	left := map[registry.ID][]string{}
 	for name, f := range x.now.files {
-		if x.now.dead[f.owner] && f.regular() {
+		if x.now.dead[f.owner] && f.ofItsSort() {
 			left[f.owner] = append(left[f.owner], name)
 		}
 	}

@@ -48,9 +48,11 @@ func (x *examination) subscription(p registry.Participant, e registry.Endpoint) 
 // undecodable reports payloads that are not of the announced type. Those of the past are information only.
 func (x *examination) undecodable(p registry.Participant, e registry.Endpoint, was, now uint64) {
 	f := Finding{Severity: Note, Fault: Undecodable, Where: whereEndpoint(p, e),
-		What:   fmt.Sprintf("%s could not decode %s, none of them in %s", label(p, e), plural(int(min(now, 1<<30)), "message"), formatDuration(x.report.Sampled)),
-		Why:    "Their bytes were not of the type that their publisher announces.",
-		Remedy: "See the errors of that program, and the bytes with shmmon echo. Mostly a publisher serializes itself, in another encoding than it announces."}
+		What: fmt.Sprintf("%s could not decode %s, none of them in %s", label(p, e), plural(int(min(now, 1<<30)), "message"), formatDuration(x.report.Sampled)),
+		Why:  "Their bytes were not of the type that their publisher announces.",
+		Remedy: fmt.Sprintf("Correct the program that publishes: have it publish values with the codec of the type that it announces, or announce "+
+			"the encoding of the bytes that it publishes. 'shmmon echo %s' shows the bytes, and the errors of %s say what is wrong with them.",
+			whereEndpoint(p, e).Topic, p.Unit)}
 	if n := increase(was, now); n > 0 {
 		f.Severity = Warning
 		f.What = fmt.Sprintf("%s could not decode %s in %s", label(p, e), plural(int(min(n, 1<<30)), "message"), formatDuration(x.report.Sampled))

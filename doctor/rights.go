@@ -173,7 +173,7 @@ func (x *examination) unexpectedFiles() {
 		case name == registry.PolicyName && f.regular():
 		case !ours:
 			foreign = append(foreign, name)
-		case !f.regular():
+		case !f.ofItsSort():
 			odd = append(odd, name)
 		}
 	}
@@ -189,8 +189,12 @@ func (x *examination) unexpectedFiles() {
 		if f.owner == 0 {
 			severity = Problem // no process can create the registry file
 		}
-		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no file but a %s", name, shm.SortOf(f.info.Mode())),
-			Why:    "shmbus makes files only, and opens nothing else: another program put this there, and the rightful owner of the name cannot use it.",
+		sort := "file"
+		if f.regular() {
+			sort = "socket"
+		}
+		x.add(Finding{Severity: severity, Fault: NotAFile, What: fmt.Sprintf("%s is no %s but a %s", name, sort, shm.SortOf(f.info.Mode())),
+			Why:    "shmbus makes only a " + sort + " under such a name, and opens nothing else: another program put this there, and the rightful owner of the name cannot use it.",
 			Remedy: "Find out which user did it, and remove it.", Command: "ls -ld " + x.path(name), Where: Where{Participant: f.owner}.files(name)})
 	}
 	if x.now.truncated {

@@ -50,6 +50,9 @@ type file struct {
 
 func (f file) regular() bool { return f.info.Mode().IsRegular() }
 
+// ofItsSort reports whether the file is one of shmbus: a control socket is a socket, every other one is regular.
+func (f file) ofItsSort() bool { return registry.IsOfItsSort(f.suffix, f.info.Mode()) }
+
 // sleptOn reports whether the file holds wait words. A user with read permission only cannot open such a file.
 func (f file) sleptOn() bool {
 	return f.owner == 0 || f.suffix == registry.SuffixReader || f.suffix == registry.SuffixWake

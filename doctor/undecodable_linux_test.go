@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestExamine_UndecodableMessages(t *testing.T) {
 	}
 	publish()
 	awaitDecodeErrors(t, w.dir)
-	if f := only(t, examine(t, w.dir), Undecodable, Note); f.Topic != "liar" || f.PID == 0 {
+	if f := only(t, examine(t, w.dir), Undecodable, Note); f.Topic != "liar" || f.PID == 0 || !strings.Contains(f.Remedy, "'shmmon echo liar'") {
 		t.Errorf("%+v", f)
 	}
 	examined, ended := make(chan struct{}), make(chan struct{})

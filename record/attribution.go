@@ -43,27 +43,32 @@ type attribution struct {
 	publishers map[string]*recordedPublisher // by ID
 	streams    map[string]*recordedStream
 	channels   map[*mcapfile.Channel]*recordedStream
+	originals  originals
 }
 
-// A recordedStream holds the publishers of one channel.
+// A recordedStream holds the publishers of one channel, or the original publishers of one publisher of a replay.
 type recordedStream struct {
-	ranges   []sequenceRange    // by from
-	sorted   bool               // ranges is sorted
+	// runs have the ranges in the order in which they were declared. Each is sorted by from, and longer than the next one, so that there are
+	// few of them, in whatever order a file declares its ranges between its messages.
+	runs     [][]sequenceRange
 	fallback *recordedPublisher // publisher of messages outside all ranges
 }
 
 // A sequenceRange extends to the beginning of the next one.
 type sequenceRange struct {
-	from      uint32 // sequence in the file
+	from      uint64 // sequence in the file, or of a replay
 	sequence  uint64 // the publisher's sequence of the same message
 	passed    uint64 // messages just before it that are not missing
 	publisher *recordedPublisher
 }
 
+// numberOf returns the publisher's sequence of a message of the range.
+func (r *sequenceRange) numberOf(sequence uint64) uint64 { return r.sequence + sequence - r.from }
+
 func newAttribution() *attribution {
 	return &attribution{
 		publishers: make(map[string]*recordedPublisher), streams: make(map[string]*recordedStream),
-		channels: make(map[*mcapfile.Channel]*recordedStream),
+		channels: make(map[*mcapfile.Channel]*recordedStream), originals: newOriginals(),
 	}
 }
 
@@ -83,6 +88,12 @@ func (a *attribution) add(m mcapfile.Metadata) error {
 				return fmt.Errorf("metadata record %q: the end of publisher %.100q: %w", m.Name, id, err)
 			}
 			a.known(id).Ended = at
+		}
+	case originalsName:
+		for key, value := range m.Values {
+			if err := a.originals.add(key, value); err != nil {
+				return fmt.Errorf("metadata record %q: %w", m.Name, err)
+			}
 		}
 	}
 	return nil
@@ -113,10 +124,55 @@ func (a *attribution) addRange(key, value string) error {
 		p = a.known(r.Publisher)
 		p.Unit, p.Executable, p.PID = cmp.Or(p.Unit, r.Unit), cmp.Or(p.Executable, r.Executable), cmp.Or(p.PID, r.PID)
 	}
-	s := a.stream(name)
-	s.sorted = len(s.ranges) == 0 || s.sorted && s.ranges[len(s.ranges)-1].from < uint32(first)
-	s.ranges = append(s.ranges, sequenceRange{uint32(first), r.Sequence, r.Passed, p})
+	a.stream(name).add(sequenceRange{first, r.Sequence, r.Passed, p})
 	return nil
+}
+
+func (s *recordedStream) add(r sequenceRange) {
+	n := len(s.runs)
+	if n > 0 && s.runs[n-1][len(s.runs[n-1])-1].from < r.from {
+		s.runs[n-1] = append(s.runs[n-1], r)
+	} else {
+		s.runs = append(s.runs, []sequenceRange{r})
+		n++
+	}
+	for ; n > 1 && len(s.runs[n-2]) <= len(s.runs[n-1]); n-- {
+		s.mergeLast()
+	}
+}
+
+// mergeLast merges the last two runs.
+func (s *recordedStream) mergeLast() {
+	n := len(s.runs)
+	s.runs[n-2] = mergedRuns(s.runs[n-2], s.runs[n-1])
+	s.runs = s.runs[:n-1]
+}
+
+// all returns all ranges, sorted.
+func (s *recordedStream) all() []sequenceRange {
+	for len(s.runs) > 1 {
+		s.mergeLast()
+	}
+	if len(s.runs) == 0 {
+		return nil
+	}
+	return s.runs[0]
+}
+
+// mergedRuns merges two runs. Of two ranges with the same beginning, the one declared first applies.
+func mergedRuns(a, b []sequenceRange) []sequenceRange {
+	all := make([]sequenceRange, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].from < b[0].from:
+			all, a = append(all, a[0]), a[1:]
+		case a[0].from > b[0].from:
+			all, b = append(all, b[0]), b[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return append(append(all, a...), b...)
 }
 
 func (a *attribution) known(id string) *recordedPublisher {
@@ -145,8 +201,8 @@ func (a *attribution) publisher(m *mcapfile.Message) (*recordedPublisher, uint64
 		s = a.open(m.Channel)
 		a.channels[m.Channel] = s
 	}
-	if r := s.find(m.Sequence); r != nil {
-		return r.publisher, r.sequence + uint64(m.Sequence-r.from)
+	if r := s.find(uint64(m.Sequence)); r != nil {
+		return r.publisher, r.numberOf(uint64(m.Sequence))
 	}
 	return s.fallback, uint64(m.Sequence)
 }
@@ -158,10 +214,10 @@ func (a *attribution) passed(m *mcapfile.Message) uint64 {
 	if s == nil {
 		return 0
 	}
-	switch r := s.find(m.Sequence); {
+	switch r := s.find(uint64(m.Sequence)); {
 	case r != nil && r.publisher.ID == "":
 		return math.MaxUint64
-	case r != nil && r.from == m.Sequence:
+	case r != nil && r.from == uint64(m.Sequence):
 		return r.passed
 	}
 	return 0
@@ -177,18 +233,15 @@ func (a *attribution) open(c *mcapfile.Channel) *recordedStream {
 }
 
 // find returns the range that contains a sequence number, nil if there is none.
-func (s *recordedStream) find(sequence uint32) *sequenceRange {
-	if !s.sorted {
-		// Of two ranges with the same beginning, the one declared first applies.
-		slices.SortStableFunc(s.ranges, func(a, b sequenceRange) int { return cmp.Compare(a.from, b.from) })
-		s.sorted = true
+func (s *recordedStream) find(sequence uint64) (found *sequenceRange) {
+	for _, run := range s.runs {
+		i, equal := slices.BinarySearchFunc(run, sequence, func(r sequenceRange, n uint64) int { return cmp.Compare(r.from, n) })
+		if !equal {
+			i--
+		}
+		if i >= 0 && (found == nil || run[i].from > found.from) {
+			found = &run[i]
+		}
 	}
-	i, found := slices.BinarySearchFunc(s.ranges, sequence, func(r sequenceRange, n uint32) int { return cmp.Compare(r.from, n) })
-	if !found {
-		i--
-	}
-	if i < 0 {
-		return nil
-	}
-	return &s.ranges[i]
+	return found
 }

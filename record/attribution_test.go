@@ -1,7 +1,10 @@
 package record
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
 )
@@ -78,6 +81,51 @@ func TestAttribution_RecordsThatMakeNoSense(t *testing.T) {
 		// The rest is read all the same.
 		if p, n := a.publisher(&mcapfile.Message{Channel: &mcapfile.Channel{Metadata: map[string]string{keyStream: "s.0"}}, Sequence: 3}); p == nil || p.ID != "" || n != 3 {
 			t.Errorf("%v: %+v, %d", m, p, n)
+		}
+	}
+}
+
+// Ranges are found in whatever order they are declared between the messages, of equal ones the first.
+func TestAttribution_RangesInAnyOrder(t *testing.T) {
+	const n = 2000
+	for name, from := range map[string]func(i int) int{
+		"ascending": func(i int) int { return i }, "descending": func(i int) int { return n - i }, "any": func(int) int { return rand.IntN(n) },
+	} {
+		s, want := new(recordedStream), make(map[uint64]uint64)
+		for i := range n {
+			r := sequenceRange{from: uint64(10 * from(i)), sequence: uint64(i)}
+			s.add(r)
+			if _, known := want[r.from]; !known {
+				want[r.from] = r.sequence
+			}
+			at := uint64(rand.IntN(10*n + 20))
+			best, any := uint64(0), false
+			for from := range want {
+				if from <= at && (!any || from > best) {
+					best, any = from, true
+				}
+			}
+			if got := s.find(at); any != (got != nil) || any && (got.from != best || got.sequence != want[best]) {
+				t.Fatalf("%s: %d is in %+v, want %d", name, at, got, best)
+			}
+		}
+	}
+}
+
+// The time for a file that declares its ranges in descending order between its messages grows with their number, not with its square.
+func TestAttribution_ManyDescendingRanges(t *testing.T) {
+	a := newAttribution()
+	c := &mcapfile.Channel{Metadata: map[string]string{keyStream: "s"}}
+	begin := time.Now()
+	for from := uint32(500_000); from > 0; from-- {
+		if err := a.addRange(fmt.Sprintf("s:%d", from), `{"publisher":"a.1"}`); err != nil {
+			t.Fatal(err)
+		}
+		if p, _ := a.publisher(&mcapfile.Message{Channel: c, Sequence: from}); p.ID != "a.1" {
+			t.Fatalf("%+v", p)
+		}
+		if from%1000 == 0 && time.Since(begin) > time.Minute {
+			t.Fatalf("%d ranges are left after a minute", from)
 		}
 	}
 }

@@ -69,7 +69,9 @@ func isCall(c *mcapfile.Channel) bool { return c.Metadata[keyService] != "" }
 // ChosenName returns the name by which options choose a channel: that of its service, or else of its topic.
 func ChosenName(c *mcapfile.Channel) string { return cmp.Or(c.Metadata[keyService], c.Topic) }
 
-func valueName(stream string, sequence uint32) string { return fmt.Sprintf("%s:%d", stream, sequence) }
+func valueName(stream string, sequence uint32) string {
+	return stream + ":" + strconv.FormatUint(uint64(sequence), 10)
+}
 
 // A callPairer brings the messages of services together with their values.
 type callPairer struct {

@@ -51,7 +51,11 @@ func callDescriptions(d *description) []description {
 		if feedback, result, ok := goal.TypesOfUpdates(kind); ok {
 			return append(all, channelOf(role, result), channelOf(roleFeedback, feedback))
 		}
-		return append(all, channelOf(role, kind))
+		values := channelOf(role, kind)
+		if _, _, ok := participantInName(name); ok {
+			values.unit = d.unit
+		}
+		return append(all, values)
 	}
 	return all
 }
@@ -60,7 +64,7 @@ func callDescriptions(d *description) []description {
 func (r *recorder) openCalls(src *source, d *description, all []description) error {
 	_, role, _ := callTopic(d.topic)
 	src.latched = false // the newest state of each slot is not what a late subscriber of a recording needs
-	c := &callSource{role: role, client: src.id.String()}
+	c := &callSource{role: role, client: src.name}
 	if role == roleResponse {
 		c.client = requestsClient(d.topic)
 	}
@@ -75,7 +79,6 @@ func (r *recorder) openCalls(src *source, d *description, all []description) err
 	last := all[len(all)-1]
 	c.goals = last.goals || last.role == roleFeedback
 	src.call, src.channel, src.counts = c, c.values.channel, c.values.counts
-	src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, all[min(1, len(all)-1)].topic)
 	return nil
 }
 
@@ -94,21 +97,22 @@ var (
 
 // takeCall writes a message of a service: a CallMessage, and the value as a message of its own, in the encoding of the values.
 func (r *recorder) takeCall(src *source, s *topic.Sample[[]byte], a *sampleInfo) error {
-	r.applyClockSteps()
-	err := s.Read(func(payload []byte) error {
-		c := CallMessage{Unit: src.unit, Executable: src.executable, PID: src.pid, Sequence: a.sequence}
-		value, ok, err := src.describeCall(&c, payload, a, r.start)
-		if err != nil || !ok {
-			return err
-		}
-		return r.writeCall(src, a.stamp, &c, value)
-	})
-	src.counts.overwritten.Add(a.lost)
+	err := s.Read(func(payload []byte) error { return r.takeCallPayload(src, payload, a) })
 	if err != nil {
 		err = src.counts.addUnwritten(err)
 	}
 	r.recordEnded()
 	return err
+}
+
+func (r *recorder) takeCallPayload(src *source, payload []byte, a *sampleInfo) error {
+	r.applyClockSteps()
+	c := CallMessage{Unit: src.unit, Executable: src.executable, PID: src.pid, Sequence: a.sequence}
+	value, ok, err := src.describeCall(&c, payload, a, r.start)
+	if err != nil || !ok {
+		return err
+	}
+	return r.writeCall(src, a.stamp, &c, value)
 }
 
 // describeCall fills in c from a message of the source, and returns the value, nil if it has none. ok is false for a message about no call.

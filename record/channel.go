@@ -21,7 +21,8 @@ const (
 	keyRole    = "shmbus.service_role" // roleRequest, roleResponse, roleFeedback or roleCalls
 	keyGoals   = "shmbus.goals"        // "true" for the requests of goals; else absent
 
-	// Keys in recordings with one channel for each publisher.
+	// Keys in recordings with one channel for each publisher. keyUnit is also that of the server of a service that has its
+	// participant in its name, at the responses.
 	keyPublisher  = "shmbus.publisher"
 	keyUnit       = "shmbus.unit"
 	keyExecutable = "shmbus.executable"

@@ -64,6 +64,9 @@ func (c *channelTable) of(d *description) (*channel, error) {
 	addAnnounced(metadata, d.metadata)
 	if d.service != "" {
 		metadata[keyService], metadata[keyRole] = d.service, d.role
+		if d.unit != "" {
+			metadata[keyUnit] = d.unit
+		}
 	}
 	if d.goals {
 		metadata[keyGoals] = "true"

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"time"
@@ -81,6 +80,9 @@ func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
 		return Difference{}, fmt.Errorf("compare: %w", err)
 	}
 	defer right.file.Close()
+	if err := c.checkChoice(a, b, left, right); err != nil {
+		return Difference{}, fmt.Errorf("compare: %w", err)
+	}
 	c.diff.Messages = left.messages
 	if left.damage != nil {
 		c.differ("%s: %v", a, left.damage)
@@ -106,6 +108,15 @@ func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
 	return c.diff, nil
 }
 
+// checkChoice returns an error if the options choose no topic of either recording, which would then be equal.
+func (c *comparison) checkChoice(a, b string, left, right *recordingDigest) error {
+	if left.damage != nil || right.damage != nil {
+		return nil
+	}
+	all := slices.Concat(left.plan.Declared, right.plan.Declared)
+	return CheckChosen(a+" and "+b, ChosenString(nil, c.opts.Topics, c.opts.Exclude, nil), all, c.opts.wants)
+}
+
 // A recordingDigest is the part of a file that is compared.
 type recordingDigest struct {
 	topics   map[string][]*messageList
@@ -113,7 +124,7 @@ type recordingDigest struct {
 	messages uint64
 	damage   error
 
-	file  *os.File
+	file  *recordingFile
 	plan  *mcapfile.Plan
 	from  *attribution
 	lists map[messageListKey]*messageList
@@ -176,7 +187,7 @@ func digestFile(path string, o *CompareOptions, passes *readPasses) (c *recordin
 		return nil, fmt.Errorf("%s: the comparison of %d messages needs %d bytes of memory, the limit is %d; allow more (--memory), or compare fewer topics",
 			path, plan.Messages, 4*need, o.Memory)
 	}
-	c = &recordingDigest{topics: make(map[string][]*messageList), messages: plan.Messages, file: f, plan: plan}
+	c = &recordingDigest{topics: make(map[string][]*messageList), file: f, plan: plan}
 	if plan.Damage != nil {
 		c.damage = plan.Damage
 	}
@@ -187,10 +198,11 @@ func digestFile(path string, o *CompareOptions, passes *readPasses) (c *recordin
 		c.damage = wrong
 	}
 	passes.next()
-	for m, err := range plan.InOrder() {
+	for m, err := range f.inOrder(plan, c.from) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		c.messages++
 		key := c.key(&m)
 		t := c.lists[key]
 		if t == nil {
@@ -235,7 +247,7 @@ func (o *CompareOptions) wants(c *mcapfile.Channel) bool {
 
 func (c *recordingDigest) key(m *mcapfile.Message) messageListKey {
 	publisher, _ := c.from.publisher(m)
-	return messageListKey{m.Channel, publisher}
+	return c.file.oneList(messageListKey{m.Channel, publisher})
 }
 
 // A comparison collects the differences.

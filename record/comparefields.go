@@ -37,7 +37,7 @@ func (r *recordingDigest) payloads() *payloadReader {
 	p := &payloadReader{
 		digest: r, wanted: make(map[messageRef]*fieldPair), counts: make(map[*messageList]uint32), held: make(map[*fieldPair][]byte),
 	}
-	p.next, p.stop = iter.Pull2(r.plan.InOrder())
+	p.next, p.stop = iter.Pull2(r.file.inOrder(r.plan, r.from))
 	return p
 }
 
@@ -73,7 +73,7 @@ func (p *payloadReader) find(want *fieldPair, limit uint64) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		case pair == nil:
-			return nil, fmt.Errorf("%s: the file was changed meanwhile", p.digest.file.Name())
+			return nil, fmt.Errorf("%s: the file was changed meanwhile", p.digest.file.path)
 		case pair == want:
 			return b, nil
 		}

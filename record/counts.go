@@ -115,14 +115,23 @@ func (c *counts) summaries() []TopicSummary {
 	return all
 }
 
+// overwritten returns the losses before messages of all topics.
+func (c *counts) overwritten() (n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.topics {
+		n += t.overwritten.Load()
+	}
+	return n
+}
+
 // received returns the messages that were taken from publishers and given to the writer.
-func (c *counts) received() (messages, bytes, lost uint64, topics int) {
+func (c *counts) received() (messages, bytes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range c.topics {
 		messages += t.taken.Load()
 		bytes += t.takenBytes.Load()
-		lost += t.lost()
 	}
-	return messages, bytes, lost + c.unseen.Load(), len(c.topics)
+	return messages, bytes
 }

@@ -28,6 +28,7 @@ const unfinished = ".unfinished"
 
 // A destination is the target of a recording, or of a part of it: a file or a stream.
 type destination struct {
+	parts  *parts // of which it is one
 	file   *os.File
 	path   string // where it is written
 	final  string // name of the complete file; "" = path
@@ -112,7 +113,7 @@ func overwriteTarget(path string) (*destination, error) {
 	return &destination{file: f, path: path}, nil
 }
 
-// leftBehind is the error for an unfinished file that exists.
+// leftBehind is the error for an unfinished file that exists. It wraps err in any case: the next number of a series may be free.
 func leftBehind(path string, err error) error {
 	f, openErr := os.OpenFile(path, os.O_WRONLY, 0)
 	if openErr != nil {
@@ -120,7 +121,7 @@ func leftBehind(path string, err error) error {
 	}
 	defer f.Close()
 	if shm.Lock(f) != nil {
-		return fmt.Errorf("another recorder writes %s; name another file or end that one", path)
+		return fmt.Errorf("%w: another recorder writes it; name another file or end that one", err)
 	}
 	return fmt.Errorf("%w: a recorder that was killed left it; recover it or move it away, name another file, or have it replaced (--force)", err)
 }
@@ -144,6 +145,11 @@ func (d *destination) Write(b []byte) (int, error) {
 		d.setDeadline(d.timeLeft)
 	}
 	n, err := d.file.Write(b)
+	for isDiskFull(err) && d.parts.deleteOldest() {
+		var more int
+		more, err = d.file.Write(b[n:])
+		n += more
+	}
 	if d.size += int64(n); d.ending.Load() {
 		d.timeLeft -= time.Since(begin)
 	}
@@ -218,24 +224,38 @@ func (d *destination) setDeadline(t time.Duration) { _ = d.file.SetWriteDeadline
 // reserveStep is the number of bytes of disk space that are reserved at once.
 const reserveStep = 16 << 20
 
-// Reserve reserves disk space for a file of that size, so that it can be completed if the disk becomes full.
+// Reserve reserves disk space for a file of that size, so that it can be completed if the disk becomes full. Parts are deleted for it as
+// RecordOptions.MinFree and DeleteOldest say. Without the space that MinFree demands, the recording ends in order.
 func (d *destination) Reserve(size int64) error {
-	if d.stream || d.noReserve || size <= d.reserved {
+	if d.stream || size <= d.reserved {
 		return nil
 	}
-	for _, to := range []int64{size + reserveStep, size} {
-		err := allocate(d.file, d.reserved, to-d.reserved)
-		switch {
-		case err == nil:
-			d.reserved = to
-			return nil
-		case !mcapfile.IsFull(err):
-			d.noReserve = true
-			return nil
-		case to == size:
-			return fmt.Errorf("reserve space for %s: %w", d.path, err)
-		}
+	if ahead := size + reserveStep; d.parts.leaves(ahead-d.reserved) && d.allocate(ahead) == nil {
+		return nil
 	}
+	if err := d.parts.keepFree(size - d.reserved); err != nil {
+		d.parts.fail(err)
+	}
+	err := d.allocate(size)
+	for isDiskFull(err) && d.parts.deleteOldest() {
+		err = d.allocate(size)
+	}
+	if err != nil {
+		return fmt.Errorf("reserve space for %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// allocate reserves disk space up to a size of the file, where the file system can.
+func (d *destination) allocate(to int64) error {
+	if !d.noReserve {
+		err := allocate(d.file, d.reserved, to-d.reserved)
+		if mcapfile.IsFull(err) {
+			return err
+		}
+		d.noReserve = err != nil
+	}
+	d.reserved = to
 	return nil
 }
 
@@ -260,9 +280,9 @@ func (d *destination) finish() error {
 	return err
 }
 
-// remove removes a file to which nothing could be written.
+// remove removes an incomplete file. A file that existed before stays.
 func (d *destination) remove() {
-	if !d.stream {
+	if d.final != "" {
 		os.Remove(d.path)
 	}
 }

@@ -31,6 +31,17 @@ func TestRecord_PipeWithoutReader(t *testing.T) {
 	}
 }
 
+func TestRecord_NoPartsOfAPipe(t *testing.T) {
+	path := pipe(t)
+	_, err := Record(t.Context(), join(t, domain(t)), path, &RecordOptions{Numbered: true, Duration: time.Millisecond})
+	if err == nil || !strings.Contains(err.Error(), "name a file") {
+		t.Errorf("got %v", err)
+	}
+	if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 1 {
+		t.Errorf("%v beside the pipe", files)
+	}
+}
+
 func TestRecord_PipeIsStreamedTo(t *testing.T) {
 	o := domain(t)
 	path := pipe(t)
@@ -168,6 +179,26 @@ func TestDestination_TruncatedBeforeTheWrite(t *testing.T) {
 	var lost *LostFileError
 	if _, err := d.Write([]byte("third")); !errors.As(err, &lost) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A part that a full disk ends before its first message leaves nothing.
+func TestParts_PartWithoutMessagesIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	p := &parts{path: filepath.Join(dir, "f.mcap"), opts: &RecordOptions{Numbered: true}}
+	for messages, want := range []int{0, 1} {
+		d, _, err := p.create(time.Now())
+		must(t, err)
+		if _, err := d.Write([]byte("header")); err != nil {
+			t.Fatal(err)
+		}
+		failed := &mcapfile.WriteError{Messages: uint64(messages), Err: syscall.ENOSPC}
+		if err := p.done(d, failed); err != failed {
+			t.Errorf("got %v", err)
+		}
+		if files, err := os.ReadDir(dir); err != nil || len(files) != want {
+			t.Errorf("with %d messages: left %v, %v", messages, files, err)
+		}
 	}
 }
 

@@ -1,10 +1,6 @@
 package record
 
-import (
-	"os"
-
-	"github.com/shmbus/shmbus/record/mcapfile"
-)
+import "github.com/shmbus/shmbus/record/mcapfile"
 
 // Publishers tells the publishers of a recording's messages apart. The zero value is ready for a file that is read from its beginning. It
 // is for one goroutine at a time.
@@ -27,5 +23,3 @@ func (p *Publishers) Of(m *mcapfile.Message, metadata []mcapfile.Metadata) (id s
 
 // IsLatched reports whether a recording marks a channel as latched: its newest message is delivered to late subscribers.
 func IsLatched(c *mcapfile.Channel) bool { return isLatched(c) }
-
-func openRecording(path string) (*os.File, int64, error) { return mcapfile.Open(path) }

@@ -79,7 +79,7 @@ type TopicInfo struct {
 	publishers  map[*recordedPublisher]*PublisherInfo
 }
 
-// ReadInfo reads the whole file at path within the default memory of mcapfile. Damaged parts are skipped and described in
+// ReadInfo reads the whole file at path, or the parts in a directory, within the default memory of mcapfile. Damaged parts are skipped and described in
 // Damage. The error means that the file cannot be read or is not a recording.
 func ReadInfo(path string) (Info, error) { return ReadInfoWithin(path, nil) }
 
@@ -105,6 +105,7 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 	topics := make(map[topicKind]*TopicInfo)
 	byChannel := make(map[*mcapfile.Channel]*TopicInfo)
 	var first, last uint64 = math.MaxUint64, 0
+	repeats := f.repeats()
 	latency, timed := newSpacing(), uint64(0)
 	var m mcapfile.Message
 	for {
@@ -129,6 +130,9 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 		}
 		known = from.addNew(known, r.Metadata(), &damage)
 		p, number := from.publisher(&m)
+		if repeats.have(&m, p, number) {
+			continue
+		}
 		t.add(&m, payload, p, number, from.passed(&m))
 		if m.PublishTime > 0 && m.PublishTime < m.LogTime { // tools without publish times repeat the log time
 			d := time.Duration(min(m.LogTime-m.PublishTime, math.MaxInt64))
@@ -159,7 +163,7 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 	info.describe(r.Stats())
 	info.Topics = make([]TopicInfo, 0, len(topics))
 	for _, t := range topics {
-		t.finish()
+		t.finish(&from.originals)
 		if !latencyKnown {
 			t.LatencyMax = 0
 		}
@@ -205,8 +209,8 @@ func (t *TopicInfo) add(m *mcapfile.Message, size uint64, p *recordedPublisher, 
 	i.add(m, number, passed)
 }
 
-func (t *TopicInfo) finish() {
-	t.describePublishers(t.publishers)
+func (t *TopicInfo) finish(from *originals) {
+	t.describePublishers(t.publishers, from)
 	if t.Messages == 0 {
 		t.Smallest = 0
 		return

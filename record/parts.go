@@ -4,31 +4,41 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/shm"
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 // parts are the files of a recording: one of the given name, or numbered ones beside it: drive-0001.mcap and so on. Its methods may be
 // called concurrently.
 type parts struct {
-	path     string
-	numbered bool
-	force    bool
+	path  string
+	opts  *RecordOptions
+	fail  func(error) // ends the recording
+	start time.Time   // of the recording, by both clocks
+
+	creating sync.Mutex // held while a part is created
+	keeping  sync.Mutex // held while parts are deleted
+	deleted  atomic.Int64
+	due      atomic.Int64 // parts that begin when what waits before them is written
 
 	mu      sync.Mutex
-	newest  int          // number of the newest part of this recording, or of the newest file from before
-	current *destination // nil = none
-	begun   time.Time    // the newest part
-	files   []string     // complete parts of this recording
-	deleted int
-	written int64 // bytes of complete parts, also of deleted ones
+	newest  int               // number of the newest part of this recording, or of the newest file from before
+	active  int               // number of the part that is created or written; 0 = none
+	current *destination      // nil = none
+	begun   time.Time         // the newest part
+	files   []string          // complete parts of this recording
+	ended   map[int]time.Time // when they were, by both clocks, of those that are not deleted; by number
+	written int64             // bytes of complete parts, also of deleted ones
 }
 
 // partDigits is the least number of digits of a part.
@@ -57,7 +67,8 @@ type partFile struct {
 	path   string
 	number int
 	size   int64
-	ended  time.Time
+	ended  time.Time // by the wall clock; of a part of this recording, by both clocks
+	ours   bool      // it is one of this recording
 }
 
 // onDisk lists the parts that no recorder writes, the oldest first.
@@ -66,14 +77,20 @@ func (p *parts) onDisk() ([]partFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.mu.Lock()
+	active, ended := p.active, maps.Clone(p.ended) // the active one has no lock yet while it is created
+	p.mu.Unlock()
 	var all []partFile
 	for _, e := range entries {
 		n, ok := p.numberOf(e.Name())
 		info, err := e.Info()
-		if !ok || err != nil || !info.Mode().IsRegular() {
+		if !ok || n == active || err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		f := partFile{filepath.Join(filepath.Dir(p.path), e.Name()), n, info.Size(), info.ModTime()}
+		f := partFile{path: filepath.Join(filepath.Dir(p.path), e.Name()), number: n, size: info.Size(), ended: info.ModTime()}
+		if at, ok := ended[n]; ok {
+			f.ended, f.ours = at, true
+		}
 		if strings.HasSuffix(f.path, unfinished) && isWritten(f.path) {
 			continue
 		}
@@ -95,39 +112,65 @@ func isWritten(path string) bool {
 
 // create creates the next part and returns its number.
 func (p *parts) create(now time.Time) (*destination, int, error) {
+	p.creating.Lock()
+	defer p.creating.Unlock()
+	d, number, err := p.createNext()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d, err := p.createNext()
-	if err == nil {
-		p.current, p.begun = d, now
+	if err != nil {
+		p.active = 0
+		return nil, 0, err
 	}
-	return d, p.newest, err
+	d.parts = p
+	p.current, p.begun = d, now
+	return d, number, nil
 }
 
-func (p *parts) createNext() (*destination, error) {
-	if !p.numbered {
-		p.newest = 1
-		return createDestination(p.path, p.force)
-	}
-	if p.newest == 0 {
-		entries, err := os.ReadDir(filepath.Dir(p.path))
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			if n, ok := p.numberOf(e.Name()); ok {
-				p.newest = max(p.newest, n)
-			}
-		}
+func (p *parts) createNext() (*destination, int, error) {
+	newest, err := p.newestNumber()
+	if err != nil {
+		return nil, 0, err
 	}
 	for {
-		p.newest++
-		d, err := createFile(p.nameOf(p.newest), false)
+		newest++
+		p.mu.Lock()
+		p.newest, p.active = newest, newest
+		p.mu.Unlock()
+		if !p.opts.Numbered {
+			d, err := createDestination(p.path, p.opts.Force)
+			return d, newest, err
+		}
+		d, err := createFile(p.nameOf(newest), false)
+		for isDiskFull(err) && p.deleteOldest() {
+			d, err = createFile(p.nameOf(newest), false)
+		}
 		if !errors.Is(err, fs.ErrExist) {
-			return d, err
+			return d, newest, err
 		}
 		// Another recorder of the same series was faster.
 	}
+}
+
+// newestNumber returns the number of the newest part, also of earlier recordings; 0 = there is none.
+func (p *parts) newestNumber() (int, error) {
+	p.mu.Lock()
+	newest := p.newest
+	p.mu.Unlock()
+	if p.opts.Numbered && newest == 0 {
+		if info, err := os.Stat(p.path); err == nil && !info.Mode().IsRegular() {
+			return 0, fmt.Errorf("open %s: it is not a regular file, and parts are numbered files beside it; name a file", p.path)
+		}
+		entries, err := os.ReadDir(filepath.Dir(p.path))
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range entries {
+			if n, ok := p.numberOf(e.Name()); ok {
+				newest = max(newest, n)
+			}
+		}
+	}
+	return newest, nil
 }
 
 func (p *parts) begunAt() time.Time {
@@ -136,16 +179,23 @@ func (p *parts) begunAt() time.Time {
 	return p.begun
 }
 
-// done ends a part, of which err says why it is not complete.
+// done ends a part, of which err says why it is not complete, and deletes what is too much with it.
 func (p *parts) done(d *destination, err error) error {
+	if err := p.end(d, err); err != nil {
+		return err
+	}
+	return p.keep(time.Now(), 0)
+}
+
+func (p *parts) end(d *destination, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current == d {
-		p.current = nil
+		p.current, p.active = nil, 0
 	}
 	defer d.close()
 	if err != nil {
-		if d.size == 0 {
+		if w := new(mcapfile.WriteError); d.size == 0 || isDiskFull(err) && errors.As(err, &w) && w.Messages == 0 {
 			d.remove()
 		}
 		return err
@@ -155,6 +205,12 @@ func (p *parts) done(d *destination, err error) error {
 	}
 	p.written += d.size
 	p.files = append(p.files, d.name())
+	if n, ok := p.numberOf(filepath.Base(d.name())); ok {
+		if p.ended == nil {
+			p.ended = make(map[int]time.Time)
+		}
+		p.ended[n] = time.Now()
+	}
 	return nil
 }
 
@@ -173,7 +229,7 @@ func (p *parts) state(current int64) (files []string, deleted int, bytes int64) 
 	if p.current != nil {
 		bytes = current
 	}
-	return slices.Clone(p.files), p.deleted, p.written + bytes
+	return slices.Clone(p.files), int(p.deleted.Load()), p.written + bytes
 }
 
 // limitFinalWrites bounds the remaining time of a stream.

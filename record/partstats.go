@@ -9,10 +9,7 @@ import (
 
 // addUnseenLoss takes the loss count of the subscription, which includes losses after the last sample of a publisher.
 func (r *recorder) addUnseenLoss(lost uint64) {
-	seen := r.pause.lost + r.ignored
-	for _, t := range r.counts.topics {
-		seen += t.overwritten.Load()
-	}
+	seen := r.pause.lost + r.ignored + r.counts.overwritten()
 	if lost > seen {
 		r.counts.unseen.Store(lost - seen)
 	}
@@ -31,7 +28,10 @@ func (rec *Recorder) partMetadata() []mcapfile.Metadata {
 		dropped += s.Dropped
 		topics[t.Topic] = s
 	}
-	lost += rec.r.counts.unseen.Load() // only at the end of the recording
+	// These are known at the end of the recording, when what waits may still fill several parts.
+	unseen := rec.r.counts.unseen.Load()
+	lost += unseen - rec.unseenBefore
+	rec.unseenBefore = unseen
 	js, err := json.Marshal(topics)
 	if err != nil {
 		return nil // impossible: strings and numbers

@@ -18,6 +18,7 @@ const maxPausedBytes = 16 << 20
 // complete. It keeps the newest sample of each latched publisher, which holds also after the pause.
 type pause struct {
 	is    atomic.Bool // also read by others
+	since int64       // stamp
 	kept  map[latchedSource]*pausedSample
 	bytes int
 	lost  uint64 // samples that were lost in a pause; they would not have been recorded
@@ -37,8 +38,7 @@ type pausedSample struct {
 }
 
 // keep copies a latched sample. The copy of a sample beyond the limit is left out.
-func (p *pause) keep(src *source, s *topic.Sample[[]byte], lost uint64) error {
-	p.lost += lost
+func (p *pause) keep(src *source, s *topic.Sample[[]byte]) error {
 	p.taken++
 	if src.throttle != nil {
 		src.throttle.begun = false
@@ -98,7 +98,7 @@ func (r *recorder) resume() error {
 			m.Data = k.payload
 			err = r.write(src, &m)
 		}
-		if err := r.finish(src, &m, 0, err); err != nil {
+		if err := r.finish(src, &m, err); err != nil {
 			return err
 		}
 	}

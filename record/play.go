@@ -63,8 +63,8 @@ type PlayOptions struct {
 	Clock          string        // topic on which the time of the recording is published, latched, as Clock; "" = none
 	ClockInterval  time.Duration // time between two of these while no message is published; default 25 ms
 
-	// Memory is the number of bytes for reading a file. Data that does not fit is skipped and reported in Summary.Damage.
-	// 0 = mcapfile.DefaultMemory plus, once, the need of the largest message.
+	// Memory is the number of bytes for reading a file, of which a message may need half. Data that does not fit is skipped and reported in
+	// Summary.Damage. 0 = mcapfile.DefaultMemory, and a file that needs more is refused with a *mcapfile.MemoryLimitError.
 	Memory uint64
 
 	// Requests sends the recorded requests of services to the servers that are there now, at their times. Topics and Exclude choose services
@@ -118,8 +118,8 @@ func (o *PlayOptions) checked() (PlayOptions, error) {
 	if c.Spin < 0 || c.Spin > maxSpin {
 		return c, fmt.Errorf("play: the spin of %v is not between 0 and %v", c.Spin, maxSpin)
 	}
-	if c.WaitSubscribers < 0 || c.LockStep != nil && c.LockStep.Timeout < 0 {
-		return c, fmt.Errorf("play: a number of subscribers or the timeout of the lock-step is negative")
+	if c.WaitSubscribers < 0 || c.LockStep != nil && (c.LockStep.Timeout < 0 || c.LockStep.Answers < 0) {
+		return c, fmt.Errorf("play: a number of subscribers or answers, or the timeout of the lock-step, is negative")
 	}
 	for from, to := range c.Rename {
 		if err := registry.CheckTopic(to); err != nil {
@@ -129,6 +129,11 @@ func (o *PlayOptions) checked() (PlayOptions, error) {
 	if c.Prefix != "" {
 		if err := registry.CheckTopic(c.Prefix + "x"); err != nil {
 			return c, fmt.Errorf("play: prefix %s: %w", quote(c.Prefix), err)
+		}
+	}
+	if c.Clock != "" {
+		if err := registry.CheckTopic(c.Clock); err != nil {
+			return c, fmt.Errorf("play: clock %s: %w", quote(c.Clock), err)
 		}
 	}
 	return c, nil
@@ -169,15 +174,27 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 	summary.FileSize = files.size
 	if files.damage != nil {
 		summary.Damage = files.damage
+		if limit := new(mcapfile.MemoryLimitError); o.Memory == 0 && errors.As(files.damage, &limit) {
+			return summary, fmt.Errorf("play %s: %w", path, limit)
+		}
+	}
+	if err := files.checkChoice(path, &o); err != nil {
+		return summary, fmt.Errorf("play: %w", err)
 	}
 	channels := files.channels()
 	summary.LeftOut = files.leftOut
 	if o.Topics != nil && len(channels)+len(files.calls()) == 0 {
+		if n := len(files.leftOut); n > 0 {
+			return summary, fmt.Errorf("play %s: %q matches only services (%s): requests are sent again only with Requests, or --services requests", path, o.Topics, quote(files.leftOut[0]))
+		}
 		return summary, fmt.Errorf("play %s: it has no message on a topic that matches %q", path, o.Topics)
 	}
 	names, err := mapNames(topicsOf(channels), o.Rename, o.Prefix)
 	if err != nil {
 		return summary, fmt.Errorf("play %s: %w", path, err)
+	}
+	if other := names.taken[o.Clock]; other != "" {
+		return summary, fmt.Errorf("play %s: the clock and topic %s would both be published on %q; choose another name for one, or leave the topic out", path, other, o.Clock)
 	}
 	set := newStreamSet(channels, names, &o)
 	summary.Mapped = set.mappings
@@ -186,7 +203,11 @@ func Play(ctx context.Context, p *topic.Participant, path string, opts *PlayOpti
 	}
 	pl := newPlayer(p, files, set, &o)
 	defer pl.close()
+	if err := pl.checkWindow(); err != nil {
+		return summary, fmt.Errorf("play %s: %w", path, err)
+	}
 	defer o.Control.end()
+	o.Control.know(topicsOf(append(channels, files.calls()...)))
 	if err := o.Control.open(ctx, pl.open); errors.Is(err, errStopped) {
 		pl.summarise(&summary)
 		return summary, nil

@@ -318,7 +318,8 @@ func TestPlay_MorePublishersThanAParticipantCanHave(t *testing.T) {
 		"of one latched topic, of programs of their own": {func(i int) *mcapfile.Channel {
 			return &mcapfile.Channel{Topic: "t", Encoding: "raw", Metadata: map[string]string{keyLatched: "true", keyUnit: fmt.Sprint(i)}}
 		}, false},
-		"of one topic each, all to the end": {func(i int) *mcapfile.Channel { return &mcapfile.Channel{Topic: fmt.Sprint("t/", i)} }, true},
+		"of one topic each, one after the other": {func(i int) *mcapfile.Channel { return &mcapfile.Channel{Topic: fmt.Sprint("t/", i)} }, false},
+		"of one topic each, all to the end":      {func(i int) *mcapfile.Channel { return &mcapfile.Channel{Topic: fmt.Sprint("t/", i)} }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lines []line

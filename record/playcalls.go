@@ -19,7 +19,10 @@ import (
 
 // A ServiceSummary is the part of a Summary that concerns the requests to one service.
 type ServiceSummary struct {
-	Service   string `json:"service"`
+	Service string `json:"service"`
+	// SentTo is the service that got the requests, if it is another one: one with the participant in its name, of the same Unit.
+	SentTo    string `json:"sent_to,omitempty"`
+	Unit      string `json:"unit,omitempty"`
 	Sent      uint64 `json:"sent"`
 	Answered  uint64 `json:"answered"`  // with a response, a stream that ended, or nothing if the request has none
 	Errors    uint64 `json:"errors"`    // with an error of the handler
@@ -50,6 +53,9 @@ type playedService struct {
 	request  serde.Type // of the values of goals
 	response serde.Type // of the values
 	known    bool       // response is known
+	unit     string     // of the server, if the name has the participant
+	name     string     // of the server that is there; "" = not found yet
+	absent   error      // why there is none
 	feedback serde.Type // of goals
 	goals    bool
 	started  map[goal.ID]*playedGoal // by the ids of the recording
@@ -65,6 +71,9 @@ type playedCall struct {
 	recorded string // outcome in the recording; "" = not read yet
 	ended    bool   // at the server
 	err      error  // from there
+
+	// Whether the goal that the call started ended as cancelled, at the server and in the recording.
+	goalCancelled, recordedCancelled bool
 
 	// A call is cancelled when it has as many items as it had when it was cancelled in the recording.
 	items, recordedItems uint64
@@ -120,6 +129,7 @@ func (s *playedService) describe(c *mcapfile.Channel) {
 		s.goals = s.goals || c.Metadata[keyGoals] == "true"
 	case roleResponse:
 		s.response, s.known = typeOf(c), true
+		s.unit = cmp.Or(s.unit, c.Metadata[keyUnit])
 	case roleFeedback:
 		s.feedback = typeOf(c)
 	}
@@ -193,6 +203,7 @@ func (c *callPlayer) follow(key callKey, m *CallMessage) {
 		return
 	case m.Kind == service.KindItem.String():
 		call.recordedItems++
+		call.recordedCancelled = m.State == goal.Cancelled.String()
 		return
 	case m.Kind == kindCancel:
 		if call.recorded = kindCancel; call.items >= call.recordedItems {
@@ -224,6 +235,8 @@ func (call *playedCall) count() {
 	var handler *service.HandlerError
 	isHandler := errors.As(call.err, &handler)
 	switch {
+	case call.err == nil && call.goalCancelled && call.recordedCancelled:
+		s.Cancelled++
 	case call.err == nil:
 		s.Answered++
 	case isHandler:
@@ -238,10 +251,29 @@ func (call *playedCall) count() {
 	}
 }
 
+// fail counts a request that failed.
 func (s *ServiceSummary) fail(err error) {
 	if s.Failed++; s.First == "" {
-		s.First = err.Error()
+		s.First = withRemedy(err).Error()
 	}
+}
+
+// withRemedy replaces the remedies of a client, which are options that a replay does not have.
+func withRemedy(err error) error {
+	call := new(service.CallError)
+	if !errors.As(err, &call) {
+		return err
+	}
+	again := *call
+	switch {
+	case errors.Is(err, service.ErrNoServer) && call.Server.PID == 0:
+		again.Detail = "start one before the replay, or wait for it with WaitSubscribers, or --wait-subscribers 1"
+	case errors.Is(err, service.ErrBusy):
+		again.Detail = "wait for it longer with CallTimeout, or --call-timeout"
+	default:
+		return err
+	}
+	return &again
 }
 
 // add enters a call. In a loop its number may be that of an open one, whose recorded answer does not come any more. Called with mu held.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/shmbus/shmbus/service"
+	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -94,6 +96,9 @@ func TestPlay_Requests(t *testing.T) {
 			if diff := cmp.Diff([]ServiceSummary{c.want}, s.Services); diff != "" {
 				t.Error(diff)
 			}
+			for deadline := time.Now().Add(time.Minute); len(requests()) < len(c.requests) && time.Now().Before(deadline); {
+				time.Sleep(time.Millisecond) // the last request has no response: play does not wait until the server takes it
+			}
 			if got := requests(); !slices.Equal(got, c.requests) {
 				t.Errorf("the server got %v", got)
 			}
@@ -130,6 +135,8 @@ func TestPlay_RequestsWithoutAServer(t *testing.T) {
 	s, err := Play(t.Context(), join(t, domain(t)), path, &PlayOptions{Max: true, Requests: true})
 	if err != nil || len(s.Services) != 1 || s.Services[0].Failed != 3 || s.Services[0].Sent != 0 {
 		t.Errorf("%+v, %v", s.Services, err)
+	} else if first := s.Services[0].First; !strings.Contains(first, "--wait-subscribers 1") || strings.Contains(first, "option") {
+		t.Errorf("the remedy is not one of a replay: %s", first)
 	}
 	o := PlayOptions{Max: true, Requests: true, WaitSubscribers: 1, WaitTimeout: time.Millisecond, Exclude: regexp.MustCompile("odometer")}
 	if _, err := Play(t.Context(), join(t, domain(t)), path, &o); !errors.Is(err, context.DeadlineExceeded) {
@@ -233,5 +240,33 @@ func TestPlay_RequestsOfAPart(t *testing.T) {
 	}
 	if got := requests(); !slices.Equal(got[:8], []int{4, 3, -1, 4, 3, -1, 4, 3}) {
 		t.Errorf("the server got %v", got)
+	}
+}
+
+// A goal that ends as cancelled again counts as cancelled.
+func TestPlay_CancelledGoals(t *testing.T) {
+	o := domain(t)
+	robot, operator, p := join(t, o), join(t, o), join(t, o)
+	server, err := goal.NewServer(t.Context(), robot, "wait", func(ctx context.Context, _ *goal.Goal[target, int]) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}, &goal.ServerOptions[target, int, string]{GoalCodec: jsonTarget})
+	must(t, err)
+	defer server.Close()
+	client, err := goal.NewClient(t.Context(), operator, "wait", &goal.ClientOptions[target, int, string]{GoalCodec: jsonTarget})
+	must(t, err)
+	defer client.Close()
+	path := filepath.Join(t.TempDir(), "f.mcap")
+	r := start(t, p, path, RecordOptions{})
+	h, err := client.Start(t.Context(), target{3})
+	must(t, err)
+	must(t, h.Cancel(t.Context()))
+	if _, err := h.Result(t.Context()); !errors.Is(err, goal.ErrCancelled) {
+		t.Fatal(err)
+	}
+	r.stop()
+	s, err := Play(t.Context(), p, path, &PlayOptions{Requests: true})
+	if err != nil || len(s.Services) != 1 || s.Services[0].Cancelled != 1 || s.Services[0].Failed != 0 {
+		t.Errorf("%+v, %v", s.Services, err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +24,7 @@ type PlayControl struct {
 	stopped bool
 	opening context.CancelFunc // ends the wait for subscribers; nil when that is over
 	ended   bool
+	topics  []string // that are played, by their names in the recording; nil before Play has read them
 	status  PlayStatus
 }
 
@@ -34,8 +37,28 @@ type playStep struct {
 
 // A playSeek is a request to go on at another time.
 type playSeek struct {
-	to   func(position, first uint64) uint64
+	to   func(position, first, last uint64) (uint64, error)
+	at   uint64 // the result of to
 	done chan error
+}
+
+// refuses reports whether the time cannot be sought, which it tells the requester.
+func (s *playSeek) refuses(position, first, last uint64) bool {
+	at, err := s.to(position, first, last)
+	if err != nil {
+		s.done <- err
+		return true
+	}
+	s.at = at
+	return false
+}
+
+// within returns a time of the recording.
+func within(t, first, last uint64) (uint64, error) {
+	if t > last {
+		return 0, fmt.Errorf("the replay ends before: at %v, after %v", wallTime(last), duration(last-min(first, last)))
+	}
+	return t, nil
 }
 
 // PlayState says what a replay does.
@@ -52,10 +75,11 @@ const (
 // PlayStatus is the state of a running replay.
 type PlayStatus struct {
 	State    PlayState     `json:"state"`
-	Rate     float64       `json:"rate"`        // 0 = max
-	Position time.Duration `json:"position_ns"` // of the last message, since the beginning of the recording
+	Rate     float64       `json:"rate,omitempty"` // 0 = Max, or not known yet
+	Max      bool          `json:"max,omitempty"`  // as fast as possible
+	Position time.Duration `json:"position_ns"`    // of the last message, since the beginning of what is played
 	Length   time.Duration `json:"length_ns"`
-	Time     time.Time     `json:"time"` // of the last message
+	Time     time.Time     `json:"time,omitzero"` // of the last message
 	Messages uint64        `json:"messages"`
 	Skipped  uint64        `json:"skipped"`
 	Passes   uint64        `json:"passes"` // complete
@@ -117,7 +141,7 @@ func (c *PlayControl) SetRate(rate float64) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rate, c.status.Rate = rate, rate
+	c.rate, c.status.Rate, c.status.Max = rate, rate, isMax(rate)
 	if isMax(rate) {
 		c.status.Rate = 0
 	}
@@ -133,6 +157,10 @@ func (c *PlayControl) Step(ctx context.Context, n int, topic string) error {
 	}
 	s := &playStep{left: n, topic: topic, done: make(chan error, 1)}
 	return c.request(ctx, s.done, func() {
+		if err := c.checkTopic(topic); err != nil {
+			s.done <- err
+			return
+		}
 		if c.step != nil {
 			c.step.done <- errors.New("another step was requested")
 		}
@@ -140,27 +168,56 @@ func (c *PlayControl) Step(ctx context.Context, n int, topic string) error {
 	})
 }
 
-// Seek goes on at a time of the recording. Latched topics get their state of that time.
+// checkTopic returns an error for a topic that is not played. Called with mu held.
+func (c *PlayControl) checkTopic(topic string) error {
+	if topic == "" || c.topics == nil || slices.Contains(c.topics, topic) {
+		return nil
+	}
+	near := nearest(topic, c.topics)
+	if len(near) == 0 {
+		return fmt.Errorf("no topic %s is played, nor any other", quote(topic))
+	}
+	return fmt.Errorf("no topic %s is played; %d are, such as %s", quote(topic), len(c.topics), strings.Join(quoteAll(near), ", "))
+}
+
+// know takes the topics that are played, and refuses a step that waits for another one.
+func (c *PlayControl) know(topics []string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.topics = append([]string{}, topics...)
+	if c.step == nil {
+		return
+	}
+	if err := c.checkTopic(c.step.topic); err != nil {
+		c.step.done <- err
+		c.step = nil
+	}
+}
+
+// Seek goes on at a time of the recording. Latched topics get their state of that time. A time after the last message is an error.
 func (c *PlayControl) Seek(ctx context.Context, to time.Time) error {
-	return c.seekTo(ctx, func(_, _ uint64) uint64 { return unixNano(to) })
+	return c.seekTo(ctx, func(_, first, last uint64) (uint64, error) { return within(unixNano(to), first, last) })
 }
 
 // SeekElapsed is Seek to a time since the beginning of the recording.
 func (c *PlayControl) SeekElapsed(ctx context.Context, to time.Duration) error {
-	return c.seekTo(ctx, func(_, first uint64) uint64 { return addTime(first, to) })
+	return c.seekTo(ctx, func(_, first, last uint64) (uint64, error) { return within(addTime(first, to), first, last) })
 }
 
-// SeekBy is Seek by a duration forward or, if it is negative, backward.
+// SeekBy is Seek by a duration forward or, if it is negative, backward, at most to the last or first message.
 func (c *PlayControl) SeekBy(ctx context.Context, by time.Duration) error {
-	return c.seekTo(ctx, func(position, first uint64) uint64 {
+	return c.seekTo(ctx, func(position, first, last uint64) (uint64, error) {
 		if by < 0 {
-			return max(position-min(position, uint64(-by)), first)
+			return max(position-min(position, uint64(-by)), first), nil
 		}
-		return addTime(position, by)
+		return min(addTime(position, by), last), nil
 	})
 }
 
-func (c *PlayControl) seekTo(ctx context.Context, to func(position, first uint64) uint64) error {
+func (c *PlayControl) seekTo(ctx context.Context, to func(position, first, last uint64) (uint64, error)) error {
 	s := &playSeek{to: to, done: make(chan error, 1)}
 	return c.request(ctx, s.done, func() {
 		if c.seek != nil {
@@ -251,6 +308,9 @@ func (c *PlayControl) begin(o *PlayOptions, length time.Duration) {
 		if c.rate == 0 && !o.Max {
 			s.Rate = o.Rate
 		}
+		if c.rate == 0 {
+			s.Max = o.Max
+		}
 	})
 }
 
@@ -283,20 +343,25 @@ func (c *PlayControl) end() {
 
 // A playOrder is what the player has to do before the next message.
 type playOrder struct {
+	err          error // of the context
 	stop, paused bool
 	rate         float64 // 0 = unchanged
 	seek         *playSeek
 	step         bool // publish the next message although paused
 }
 
-// orders returns what has been requested.
-func (c *PlayControl) orders() (o playOrder) {
+// orders returns what has been requested. At the end of ctx, or after Stop, it takes nothing: end refuses that.
+func (c *PlayControl) orders(ctx context.Context) (o playOrder) {
+	o.err = ctx.Err()
 	if c == nil {
 		return o
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o = playOrder{stop: c.stopped, paused: c.paused, rate: c.rate, seek: c.seek, step: c.step != nil}
+	if o.stop = c.stopped; o.stop || o.err != nil {
+		return o
+	}
+	o = playOrder{paused: c.paused, rate: c.rate, seek: c.seek, step: c.step != nil}
 	c.rate, c.seek = 0, nil
 	return o
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -166,12 +167,133 @@ func TestPlayControl_StopAndErrors(t *testing.T) {
 	}
 }
 
+// The rate also holds for the rest of a pass after its last message, an hour here, and for the passes after it.
+func TestPlayControl_RateOfLaterPasses(t *testing.T) {
+	path := fileOf(t, []line{{&mcapfile.Channel{Topic: "t"}, 0, "1"}, {&mcapfile.Channel{Topic: "u"}, hour, "2"}}, nil)
+	c := controlledPlay(t, path, PlayOptions{Loop: true, Topics: regexp.MustCompile("^t$")})
+	c.Resume()
+	if got := c.received(1); got != "1" {
+		t.Fatal(got)
+	}
+	c.must(c.SetRate(36000))
+	for begin := time.Now(); c.Status().Passes < 3; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("%+v", c.Status())
+		}
+	}
+	if s := c.Status(); s.Rate != 36000 {
+		t.Errorf("%+v", s)
+	}
+	c.Stop()
+	if err := <-c.played; err != nil {
+		t.Error(err)
+	}
+}
+
+// A seek that is requested when a replay ends is refused, and does not wait for its own context.
+func TestPlayControl_SeekAtTheEnd(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ctx := range map[string]context.Context{"stop": t.Context(), "the end of the context": over} {
+		c, sought := new(PlayControl), make(chan error, 1)
+		if name == "stop" {
+			c.Stop()
+		}
+		go func() { sought <- c.SeekElapsed(t.Context(), 0) }()
+		for requested := false; !requested; time.Sleep(time.Millisecond) {
+			c.mu.Lock()
+			requested = c.seek != nil
+			c.mu.Unlock()
+		}
+		if o := c.orders(ctx); o.seek != nil || !o.stop && o.err == nil {
+			t.Errorf("%s: %+v", name, o)
+		}
+		c.end()
+		select {
+		case err := <-sought:
+			if !errors.Is(err, os.ErrClosed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: the seek waits", name)
+		}
+	}
+}
+
+// The position of a part of a recording is that in the part, whose number of messages is not that of the whole.
+func TestPlayControl_PositionInTheWindow(t *testing.T) {
+	ch := &mcapfile.Channel{Topic: "t"}
+	var lines []line
+	for i := range uint64(8) {
+		lines = append(lines, line{ch, (1 + i) * hour, fmt.Sprint(i)})
+	}
+	path := fileOf(t, lines, nil)
+	window := PlayOptions{StartElapsed: 4 * time.Hour, Duration: 3 * time.Hour}
+	for o, total := range map[*PlayOptions]uint64{&window: 0, {EndElapsed: time.Hour}: 0, {StartElapsed: time.Hour}: 0, {}: 8} {
+		checked, err := o.checked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := openPlayFiles(path, &checked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer files.close()
+		if p := newPlayer(nil, files, &streamSet{}, &checked); p.figures.total.Load() != total {
+			t.Errorf("%+v: %d messages, want %d", o.window(), p.figures.total.Load(), total)
+		}
+	}
+	c := controlledPlay(t, path, window)
+	for i, want := range []string{"4", "5"} {
+		c.step(1, "", want)
+		if s := c.Status(); s.Position != time.Duration(i)*time.Hour || s.Length != 3*time.Hour {
+			t.Errorf("%+v", s)
+		}
+	}
+	c.must(c.SeekElapsed(t.Context(), 0)) // of the recording
+	if s := c.Status(); s.Position != 0 {
+		t.Errorf("before the part: %+v", s)
+	}
+	c.Stop()
+	if err := <-c.played; err != nil {
+		t.Error(err)
+	}
+}
+
 // A replay that waits for subscribers is stopped too.
 func TestPlayControl_StopBeforeTheFirstMessage(t *testing.T) {
 	c := controlledPlay(t, fileOf(t, []line{{&mcapfile.Channel{Topic: "t"}, 0, "1"}}, nil), PlayOptions{WaitSubscribers: 2})
 	c.Stop()
 	if err := <-c.played; err != nil || c.result.Messages != 0 {
 		t.Errorf("%+v, %v", c.result, err)
+	}
+}
+
+// A step that was requested before the topics of the recording are known is refused as well.
+func TestPlayControl_StepToAnUnknownTopic(t *testing.T) {
+	control, d := new(PlayControl), domain(t)
+	if js, err := json.Marshal(control.Status()); err != nil || strings.Contains(string(js), "0001") || strings.Contains(string(js), "rate") {
+		t.Errorf("%s, %v", js, err)
+	}
+	stepped := make(chan error)
+	go func() { stepped <- control.Step(t.Context(), 1, "nosuch") }()
+	for !control.Paused() { // the step is there
+		time.Sleep(time.Millisecond)
+	}
+	path, player, played := fileOf(t, []line{{&mcapfile.Channel{Topic: "t"}, 0, "1"}}, nil), join(t, d), make(chan error)
+	go func() {
+		s, err := Play(t.Context(), player, path, &PlayOptions{Control: control})
+		if s.Messages > 0 {
+			t.Errorf("%d messages are played", s.Messages)
+		}
+		played <- err
+	}()
+	if err := <-stepped; err == nil || !strings.Contains(err.Error(), `no topic "nosuch" is played`) {
+		t.Error(err)
+	}
+	control.Stop()
+	if err := <-played; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -184,14 +306,15 @@ func TestPlayControl_Commands(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	clients, err := control.List(t.Context(), c.p.Dir())
+	clients, _, err := control.List(t.Context(), c.p.Dir())
 	if err != nil || len(clients) != 1 {
 		t.Fatalf("%d clients, %v", len(clients), err)
 	}
 	defer clients[0].Close()
 	for _, step := range []struct{ command, want, published string }{
 		{"step", `"state":"paused"`, "1"}, {"burst 2", `"messages":3`, "23"}, {"seek 1h", "", ""}, {"step 1 t", "", "2"}, {"seek back 1h", "", ""}, {"step", "", "1"},
-		{"seek 1970-01-01T03:00:00Z", "", ""}, {"step", "", "3"}, {"rate 2", "", ""}, {"status", "{", ""},
+		{"seek 1970-01-01T03:00:00Z", "", ""}, {"step", "", "3"}, {"rate 2", `"rate":2`, ""}, {"status", "{", ""},
+		{"rate max", `"max":true`, ""}, {"seek ahead 9h", `"state":"paused","max":true,"position_ns":10800000000000`, ""}, {"seek 2h", "", ""},
 	} {
 		words := strings.Fields(step.command)
 		result, err := clients[0].Do(t.Context(), words[0], words[1:]...)
@@ -201,6 +324,17 @@ func TestPlayControl_Commands(t *testing.T) {
 		if got := c.received(len(step.published)); got != step.published {
 			t.Errorf("%s publishes %q, want %q", step.command, got, step.published)
 		}
+	}
+	for wrong, want := range map[string]string{
+		"step 1 nosuch": `no topic "nosuch" is played; 1 are, such as "t"`, "seek 4h": "the replay ends before: at 1970-01-01 04:00:00 +0000 UTC, after 3h0m0s", "seek 1970-01-01T04:00:01Z": "the replay ends before",
+	} {
+		words := strings.Fields(wrong)
+		if _, err := clients[0].Do(t.Context(), words[0], words[1:]...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+	if s := c.Status(); s.State != PlayPaused || s.Position != 2*time.Hour {
+		t.Errorf("refused commands change the state: %+v", s)
 	}
 	for _, wrong := range []string{"seek soon", "seek", "seek -1h", "seek by 1h", "seek back soon", "seek ahead -1h", "rate 0", "rate inf", "rate", "step x", "step 0", "step 1 t t", "pause now", "burst"} {
 		words := strings.Fields(wrong)
@@ -335,6 +469,19 @@ func TestVerify(t *testing.T) {
 	}
 	if _, err := Verify(t.Context(), path, &PlayOptions{Loop: true}); err == nil || !strings.Contains(err.Error(), "only a whole file") {
 		t.Error(err)
+	}
+}
+
+// After the maximum rate the replay goes on at once, and does not wait for the time that it was ahead.
+func TestPlayer_RateAfterMax(t *testing.T) {
+	p := &playPass{player: &player{max: true}, schedule: newSchedule(0, &PlayOptions{Rate: 1})}
+	p.schedule.due(hour)
+	p.setRate(2, time.Second)
+	if got := p.schedule.scaled(); got != time.Second || p.max {
+		t.Errorf("the last message is due at %v", got)
+	}
+	if got := p.schedule.due(hour + 10*second); (got - 6*time.Second).Abs() > time.Microsecond {
+		t.Errorf("the next one is due at %v", got)
 	}
 }
 

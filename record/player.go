@@ -22,11 +22,14 @@ type player struct {
 	figures     figures
 	spacing     spacing
 	lateness    lateness
+	originals   *playOriginals
 	clock       *playClock  // nil without a clock topic
 	lockStep    *lockStep   // nil without lock-step
 	calls       *callPlayer // nil: no requests are sent
 	stamps      originalStamps
 	from, to    uint64 // the window that is played; to is not in it
+	rate        float64
+	max         bool // as fast as possible, whatever the rate is
 	loops       uint64
 	starved     uint64
 	start       time.Time
@@ -37,6 +40,7 @@ func newPlayer(p *topic.Participant, files *playFiles, set *streamSet, opts *Pla
 	pl := &player{
 		files: files, opts: opts, participant: p, set: set, sources: make(map[sourceKey]*replaySource), repeats: make(repeats),
 		spacing: newSpacing(), lateness: newLateness(), stamps: newOriginalStamps(),
+		rate: opts.Rate, max: opts.Max,
 	}
 	pl.from, pl.to = opts.window().resolve(files)
 	pl.calls = newCallPlayer(p, files, opts)
@@ -44,16 +48,24 @@ func newPlayer(p *topic.Participant, files *playFiles, set *streamSet, opts *Pla
 	for _, c := range files.calls() {
 		total -= c.Messages
 	}
-	pl.figures.total.Store(total)
+	if pl.from <= files.first && pl.to > files.last {
+		pl.figures.total.Store(total)
+	}
 	pl.figures.topics.Store(int64(len(set.topics)))
 	return pl
 }
+
+// firstTime is the time at which the window begins.
+func (pl *player) firstTime() uint64 { return max(pl.from, pl.files.first) }
+
+// elapsed is a time since the beginning of the window. A seek may lead to before it.
+func (pl *player) elapsed(t uint64) uint64 { return t - min(t, pl.firstTime()) }
 
 func (pl *player) play(ctx context.Context) error {
 	pl.start = time.Now()
 	defer func() { pl.took = time.Since(pl.start) }()
 	c := pl.opts.Control
-	length := min(pl.to, pl.files.last) - min(max(pl.from, pl.files.first), pl.files.last, pl.to)
+	length := min(pl.to, pl.files.last) - min(pl.firstTime(), pl.files.last, pl.to)
 	pl.figures.length.Store(int64(length))
 	c.begin(pl.opts, duration(length))
 	defer c.end()
@@ -89,6 +101,9 @@ func (pl *player) play(ctx context.Context) error {
 func (pl *player) publish(ctx context.Context, m *playMessage) (*replayPublisher, error) {
 	p, err := pl.publisherFor(ctx, m)
 	if err != nil {
+		return nil, err
+	}
+	if err := pl.originals.announce(ctx, p, m); err != nil {
 		return nil, err
 	}
 	if pl.opts.OriginalStamps {

@@ -15,7 +15,7 @@ import (
 // A PlayFile is a further file of a replay.
 type PlayFile struct {
 	Path   string        // a file, or a directory of parts
-	Offset time.Duration // added to the times of its messages
+	Offset time.Duration // added to the times of its messages; a *OffsetError if that leads before 1970
 }
 
 // Order says by which of its times a message is played.
@@ -62,7 +62,7 @@ type playMessage struct {
 func openPlayFiles(path string, o *PlayOptions) (*playFiles, error) {
 	all := &playFiles{order: o.Order}
 	for _, f := range append([]PlayFile{{Path: path}}, o.Files...) {
-		paths, err := mcapfile.Parts(f.Path)
+		paths, err := Parts(f.Path)
 		for _, part := range paths {
 			if err == nil {
 				err = all.open(part, f.Offset, o)
@@ -74,16 +74,33 @@ func openPlayFiles(path string, o *PlayOptions) (*playFiles, error) {
 		}
 	}
 	all.describe()
+	if err := all.share(cmp.Or(o.Memory, mcapfile.DefaultMemory)); err != nil {
+		all.close()
+		return nil, err
+	}
 	return all, nil
 }
 
+// checkChoice returns an error if the options choose none of the topics.
+func (a *playFiles) checkChoice(path string, o *PlayOptions) error {
+	var all []*mcapfile.Channel
+	for _, f := range a.files {
+		if f.plan.Damage != nil {
+			return nil // it may have been there
+		}
+		all = append(all, f.plan.Declared...)
+	}
+	chosen := func(c *mcapfile.Channel) bool { return o.wants(ChosenName(c)) }
+	return CheckChosen(path, ChosenString(nil, o.Topics, o.Exclude, nil), all, chosen)
+}
+
 func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) error {
-	f, size, err := openRecording(path)
+	f, size, err := mcapfile.Open(path)
 	if err != nil {
 		return err
 	}
 	a.opened = append(a.opened, f)
-	limits := &mcapfile.Limits{Memory: o.Memory}
+	limits := &mcapfile.Limits{Memory: cmp.Or(o.Memory, mcapfile.DefaultMemory)}
 	keep := func(c *mcapfile.Channel) bool {
 		if isCall(c) {
 			role := c.Metadata[keyRole]
@@ -105,6 +122,11 @@ func (a *playFiles) open(path string, offset time.Duration, o *PlayOptions) erro
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if plan.Messages > 0 {
+		if err := CheckOffset(path, min(plan.First, plan.Start), max(plan.First+plan.Span, plan.End), offset); err != nil {
+			return err
+		}
 	}
 	file := &playFile{path: path, index: len(a.files), offset: offset, size: size, plan: plan, attribution: newAttribution()}
 	for _, m := range plan.Stats.Metadata {
@@ -216,53 +238,6 @@ func (a *playFiles) from(t uint64, room func(int) bool) iter.Seq2[playMessage, e
 		}
 	}
 	return func(yield func(playMessage, error) bool) { a.merge(t, room, yield) }
-}
-
-// A nextMessage is the next message of a file.
-type nextMessage struct {
-	playMessage
-	pull func() (mcapfile.Message, error, bool)
-}
-
-// merge yields the messages of several files. Each file has its next message in memory. Messages of equal time come by the order of
-// the files.
-func (a *playFiles) merge(t uint64, room func(int) bool, yield func(playMessage, error) bool) {
-	var open []*nextMessage
-	advance := func(n *nextMessage, f *playFile) bool {
-		m, err, ok := n.pull()
-		if err != nil {
-			yield(playMessage{}, fmt.Errorf("%s: %w", f.path, err))
-			return false
-		}
-		if ok {
-			n.playMessage = f.message(m, a.order)
-			open = append(open, n)
-		}
-		return true
-	}
-	for _, f := range a.files {
-		pull, stop := iter.Pull2(f.plan.InOrderFrom(f.unshifted(t), func(int) bool { return true }))
-		defer stop()
-		if !advance(&nextMessage{pull: pull}, f) {
-			return
-		}
-	}
-	for len(open) > 0 {
-		i := 0
-		for k, n := range open {
-			if cmp.Or(cmp.Compare(n.time, open[i].time), cmp.Compare(n.file.index, open[i].file.index)) < 0 {
-				i = k
-			}
-		}
-		n := open[i]
-		open = slices.Delete(open, i, i+1)
-		if !room(len(n.Data)) || !yield(n.playMessage, nil) {
-			return
-		}
-		if !advance(n, n.file) {
-			return
-		}
-	}
 }
 
 // ended returns the time after which a publisher was gone; MaxUint64 = no end is known.

@@ -1,14 +1,17 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/topic"
@@ -38,13 +41,22 @@ func TestPlay_Window(t *testing.T) {
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	for want, o := range map[string]PlayOptions{
 		"x012345": {}, "2345": {StartElapsed: 3 * time.Second}, "x01": {EndElapsed: 3 * time.Second}, "23": {Start: at(4), End: at(6)},
-		"345": {StartElapsed: 3500 * time.Millisecond}, "12": {Start: at(3), Duration: 2 * time.Second}, "x0": {Duration: 2 * time.Second}, "": {Start: at(100)},
+		"345": {StartElapsed: 3500 * time.Millisecond}, "12": {Start: at(3), Duration: 2 * time.Second}, "x0": {Duration: 2 * time.Second},
 	} {
 		for _, order := range []Order{ByLogTime, ByPublishTime} {
 			o.Max, o.Order = true, order
 			if got := playedInOrder(t, path, o); got != want {
 				t.Errorf("%+v plays %q, want %q", o.window(), got, want)
 			}
+		}
+	}
+	p := join(t, domain(t))
+	for want, o := range map[string]PlayOptions{
+		"ends before the start: at 1970-01-01 00:00:07 +0000 UTC, after 6s": {Start: at(100)}, "begins after the end: at ": {End: at(1)},
+		"the end must be after the start": {StartElapsed: 2 * time.Second, EndElapsed: time.Second},
+	} {
+		if _, err := Play(t.Context(), p, path, &o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v", o.window(), err)
 		}
 	}
 }
@@ -56,6 +68,31 @@ func TestPlay_PublishOrder(t *testing.T) {
 	}
 	if got := playedInOrder(t, path, PlayOptions{Max: true, Order: ByPublishTime}); got != "1234" {
 		t.Errorf("by publish time: %s", got)
+	}
+}
+
+func TestPlay_MessageBeyondTheDefaultMemory(t *testing.T) {
+	large := strings.Repeat(" ", mcapfile.DefaultMemory/2+1)
+	for size, fits := range map[int]bool{len(large): false, len(large) - 1: true} {
+		path := fileOf(t, []line{{&mcapfile.Channel{Topic: "a"}, 10, large[:size]}}, nil)
+		files, err := openPlayFiles(path, &PlayOptions{})
+		if err != nil || (files.damage == nil) != fits {
+			t.Fatalf("%d bytes: %v, %v", size, files.damage, err)
+		}
+		files.close()
+		if fits {
+			continue
+		}
+		_, err = Play(t.Context(), join(t, domain(t)), path, nil)
+		var limit *mcapfile.MemoryLimitError
+		if !errors.As(err, &limit) || limit.Limit != mcapfile.DefaultMemory || !strings.Contains(err.Error(), "allow more (--memory)") {
+			t.Fatalf("got %v", err)
+		}
+		files, err = openPlayFiles(path, &PlayOptions{Memory: limit.Size})
+		if err != nil || files.damage != nil {
+			t.Fatalf("with what the error says: %v, %v", files.damage, err)
+		}
+		files.close()
 	}
 }
 
@@ -71,6 +108,11 @@ func TestPlay_FilesTogether(t *testing.T) {
 	}
 	if got := playedInOrder(t, first, PlayOptions{Max: true, StartElapsed: 10, Files: []PlayFile{{Path: second, Offset: 1}}}); got != "3456" {
 		t.Error(got)
+	}
+	_, err := openPlayFiles(first, &PlayOptions{Files: []PlayFile{{Path: second, Offset: -13}}})
+	var offset *OffsetError
+	if !errors.As(err, &offset) || *offset != (OffsetError{Path: second, Time: 12, Offset: -13}) {
+		t.Errorf("an offset before 1970: %v", err)
 	}
 	dir := t.TempDir()
 	for i, path := range []string{first, second} {
@@ -128,6 +170,48 @@ func TestPlay_LatchedStateOfTheStart(t *testing.T) {
 	}
 	if got := late(t, path, "mode", PlayOptions{StartElapsed: 2500 * time.Millisecond, Key: keyed}); !slices.Equal(got, []string{"a2", "b1"}) {
 		t.Errorf("with keys: %q", got)
+	}
+}
+
+// Two types on one topic would leave subscribers of one of them without it.
+func TestPlay_ClockOnAPlayedTopic(t *testing.T) {
+	path := fileOf(t, []line{{&mcapfile.Channel{Topic: "load"}, 0, "1"}, {&mcapfile.Channel{Topic: "time"}, 1, "2"}}, nil)
+	for clock, o := range map[string]PlayOptions{"load": {}, "x/time": {Prefix: "x/"}, "new": {Rename: map[string]string{"time": "new"}}, "a//b": {}} {
+		o.Max, o.Clock = true, clock
+		s, err := Play(t.Context(), join(t, domain(t)), path, &o)
+		if err == nil || !strings.Contains(err.Error(), "clock") || s.Messages > 0 {
+			t.Errorf("the clock %s: %d messages are played, %v", clock, s.Messages, err)
+		}
+	}
+	o := PlayOptions{Max: true, Clock: "load", Exclude: regexp.MustCompile("load")}
+	if s, err := Play(t.Context(), join(t, domain(t)), path, &o); err != nil || s.Messages != 1 {
+		t.Errorf("the clock of a topic that is left out: %d messages are played, %v", s.Messages, err)
+	}
+}
+
+// The first message comes after the delay, the next ones as recorded.
+func TestPlay_Delay(t *testing.T) {
+	const delay = 300 * time.Millisecond
+	path := file(t, spec{0, 10 * second, 10 * second, "x"}, spec{0, 10*second + 1, 10*second + 1, "y"})
+	d := domain(t)
+	sub, err := topic.NewSubscriber(t.Context(), join(t, d), "**", &topic.SubscriberOptions[[]byte]{Lossless: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := join(t, d)
+	before := clock.Stamp(clock.New().Now())
+	if s, err := Play(t.Context(), p, path, &PlayOptions{Delay: delay, WaitSubscribers: 1}); err != nil || s.Messages != 2 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for range 2 {
+		m, ok, err := sub.TryReceive()
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if since := time.Duration(m.Stamp() - before); since < delay {
+			t.Errorf("published after %v, the delay is %v", since, delay)
+		}
+		m.Release()
 	}
 }
 

@@ -12,7 +12,6 @@ type playPass struct {
 	*player
 	schedule *schedule
 	begin    time.Time
-	max      bool
 	position uint64 // time of the last message
 	lastDue  time.Duration
 	lastAt   time.Duration
@@ -22,7 +21,8 @@ type playPass struct {
 // pass plays the files once and reports whether it published anything.
 func (pl *player) pass(ctx context.Context) (published bool, err error) {
 	pl.rewind()
-	p := &playPass{player: pl, schedule: newSchedule(pl.files.start, pl.opts), begin: time.Now(), max: pl.opts.Max, position: pl.files.first}
+	p := &playPass{player: pl, schedule: newSchedule(pl.files.start, pl.opts), begin: time.Now(), position: pl.files.first}
+	p.schedule.rate = pl.rate
 	from := pl.from
 	if from > 0 {
 		if err := pl.restore(ctx, from); err != nil {
@@ -37,10 +37,10 @@ func (pl *player) pass(ctx context.Context) (published bool, err error) {
 		if err != nil || seek == nil {
 			return published, err
 		}
-		from = min(seek.to(p.position, pl.files.first), pl.to)
+		from = seek.at
 		err = pl.seek(ctx, from)
 		p.position = from
-		pl.opts.Control.update(func(s *PlayStatus) { s.Position, s.Time = duration(from-min(from, pl.files.first)), wallTime(from) })
+		pl.opts.Control.update(func(s *PlayStatus) { s.Position, s.Time = duration(pl.elapsed(from)), wallTime(from) })
 		seek.done <- err
 		if err != nil {
 			return published, err
@@ -91,26 +91,27 @@ func (p *playPass) publishNext(ctx context.Context, m *playMessage) error {
 	}
 	var pub *replayPublisher
 	var err error
+	waits := false
 	if isCall(m.Channel) {
 		err = p.calls.take(ctx, &m.Message)
-	} else {
+	} else if waits, err = p.beginStep(ctx, m); err == nil {
 		pub, err = p.publish(ctx, m)
 	}
 	if err != nil {
 		return err
 	}
 	p.position = m.time
-	p.figures.position.Store(int64(m.time - p.files.first))
+	p.figures.position.Store(int64(p.elapsed(m.time)))
 	if c := p.opts.Control; c != nil {
 		c.update(func(s *PlayStatus) {
-			s.Position, s.Time, s.Messages = duration(m.time-p.files.first), wallTime(m.time), s.Messages+1
+			s.Position, s.Time, s.Messages = duration(p.elapsed(m.time)), wallTime(m.time), s.Messages+1
 		})
 		c.stepped(m.Channel.Topic)
 	}
-	if pub == nil {
+	if !waits {
 		return nil
 	}
-	return p.lockStep.await(ctx, pub)
+	return p.lockStep.endStep(ctx, pub)
 }
 
 // A verdict says what becomes of a message.
@@ -127,18 +128,19 @@ func (p *playPass) await(ctx context.Context, m *playMessage) (verdict, *playSee
 	due := p.schedule.due(m.time)
 	gapReported := false
 	for {
-		o := c.orders()
+		o := c.orders(ctx)
 		now := p.now()
-		if err := ctx.Err(); err != nil {
-			return publishMessage, nil, err
-		}
 		if o.rate > 0 {
 			p.setRate(o.rate, now)
 			due = p.schedule.scaled()
 		}
 		switch {
+		case o.err != nil:
+			return publishMessage, nil, o.err
 		case o.stop:
 			return publishMessage, nil, errStopped
+		case o.seek != nil && o.seek.refuses(p.position, p.files.first, p.lastTime()):
+			continue
 		case o.seek != nil:
 			return publishMessage, o.seek, nil
 		case o.step:
@@ -169,6 +171,9 @@ func (p *playPass) await(ctx context.Context, m *playMessage) (verdict, *playSee
 	}
 }
 
+// lastTime is the time of the last message that can be played.
+func (p *playPass) lastTime() uint64 { return min(p.files.last, p.to-min(p.to, 1)) }
+
 // recordingTime is the time of the recording at the present moment, of which m is the next message.
 func (p *playPass) recordingTime(m *playMessage, due, now time.Duration) uint64 {
 	left := uint64(min(float64(due-now)*p.schedule.rate, math.MaxInt64/2))
@@ -186,10 +191,16 @@ func waitFor(ctx context.Context, changes <-chan struct{}) error {
 }
 
 func (p *playPass) setRate(rate float64, now time.Duration) {
-	if p.max = isMax(rate); !p.max {
-		p.schedule.setRate(rate, now)
-		p.timed = false
+	wasMax := p.max
+	if p.max = isMax(rate); p.max {
+		return
 	}
+	if wasMax {
+		p.schedule.reach(now) // the recording is ahead of the schedule, which would wait for that
+	}
+	p.rate = rate
+	p.schedule.setRate(rate, now)
+	p.timed = false
 }
 
 // late is called when a message is due, and counts by how much it is late.
@@ -241,16 +252,22 @@ func (p *playPass) awaitEnd(ctx context.Context) (*playSeek, error) {
 	}
 	gapReported := false
 	for {
-		o := p.opts.Control.orders()
+		o := p.opts.Control.orders(ctx)
 		now := p.now()
+		if o.rate > 0 {
+			p.setRate(o.rate, now)
+			due = p.schedule.scaled()
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
+		case o.err != nil:
+			return nil, o.err
 		case o.stop:
 			return nil, errStopped
+		case o.seek != nil && o.seek.refuses(p.position, p.files.first, p.lastTime()):
+			continue
 		case o.seek != nil:
 			return o.seek, nil
-		case now >= due:
+		case now >= due || p.max || !p.opts.Loop:
 			return nil, nil
 		}
 		gapReported = p.reportGap(due, now, gapReported)

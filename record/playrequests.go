@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,8 +48,11 @@ func (c *callPlayer) client(ctx context.Context, s *playedService, kind serde.Ty
 		client.used = client.used || recorded != ""
 		return client, nil
 	}
+	if err := c.find(ctx, s); err != nil || s.name == "" {
+		return nil, err
+	}
 	if !s.known {
-		servers, err := service.Find(ctx, c.p, s.summary.Service)
+		servers, err := service.Find(ctx, c.p, s.name)
 		if err != nil || len(servers) == 0 {
 			return nil, err
 		}
@@ -58,7 +62,7 @@ func (c *callPlayer) client(ctx context.Context, s *playedService, kind serde.Ty
 	if s.goals && !strings.HasPrefix(response.Encoding, goal.Encoding) {
 		response = goal.UpdateType(s.feedback, s.response)
 	}
-	made, err := service.NewClient(ctx, c.p, s.summary.Service, &service.ClientOptions[playedRequest, []byte]{
+	made, err := service.NewClient(ctx, c.p, s.name, &service.ClientOptions[playedRequest, []byte]{
 		RequestCodec: playedCodec{kind}, ResponseCodec: serde.Opaque(response), MaxCalls: maxClientCalls,
 	})
 	if err != nil {
@@ -124,7 +128,7 @@ func (c *callPlayer) send(ctx context.Context, s *playedService, m *CallMessage,
 	if client == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		s.summary.fail(&service.CallError{Service: s.summary.Service, Err: service.ErrNoServer})
+		s.summary.fail(&service.CallError{Service: s.summary.Service, Err: cmp.Or(s.absent, service.ErrNoServer)})
 		return nil
 	}
 	var within context.Context
@@ -221,6 +225,9 @@ func (c *callPlayer) stream(ctx context.Context, client *playedClient, request p
 		case err != nil:
 			return err
 		case u.State.Ended():
+			c.mu.Lock()
+			call.goalCancelled = u.State == goal.Cancelled
+			c.mu.Unlock()
 			return nil // its client leaves
 		case u.State != 0:
 			continue

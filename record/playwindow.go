@@ -1,6 +1,8 @@
 package record
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"time"
 )
@@ -34,6 +36,29 @@ func (w playWindow) resolve(a *playFiles) (from, to uint64) {
 		to = min(to, addTime(max(from, a.first), w.duration))
 	}
 	return from, to
+}
+
+// checkWindow returns an error if nothing can be in the window.
+func (pl *player) checkWindow() error {
+	f := pl.files
+	if f.messages == 0 {
+		return nil
+	}
+	return CheckTimes(pl.from, pl.to, f.first, f.last)
+}
+
+// CheckTimes returns an error if the log times from from on and before to are all outside of a recording, whose messages are from first to
+// last.
+func CheckTimes(from, to, first, last uint64) error {
+	switch {
+	case from >= to:
+		return errors.New("the end must be after the start")
+	case from > last:
+		return fmt.Errorf("the recording ends before the start: at %v, after %v", wallTime(last), duration(last-first))
+	case to <= first:
+		return fmt.Errorf("the recording begins after the end: at %v", wallTime(first))
+	}
+	return nil
 }
 
 func addTime(t uint64, d time.Duration) uint64 { return t + min(uint64(max(d, 0)), math.MaxUint64-t) }

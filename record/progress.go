@@ -13,9 +13,9 @@ type Progress struct {
 	Bytes    uint64 // payload
 	Lost     uint64 // Record
 	Topics   int
-	Total    uint64        // messages to play in one pass; 0 for Record
+	Total    uint64        // messages to play in one pass; 0 for Record, and for a window, whose number is not known
 	Next     time.Duration // Play: time until the next message is due
-	Position time.Duration // Play: of the last message, since the beginning of the recording
+	Position time.Duration // Play: of the last message, since the beginning of what is played
 	Length   time.Duration // Play: of the recording, or of the part of it that is played
 }
 

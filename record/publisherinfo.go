@@ -20,12 +20,22 @@ type PublisherInfo struct {
 	End          time.Time  `json:"end"`             // and of the last
 	Ended        *time.Time `json:"ended,omitempty"` // end of the publisher; nil = present at the end of the recording, or unknown
 	SequenceGaps uint64     `json:"sequence_gaps"`
+	// Originals are the publishers whose messages it published as a replay, at most 100.
+	Originals []OriginalPublisher `json:"originals,omitempty"`
 
 	first, last uint64
 	number      uint64 // the publisher's sequence of its last message
 }
 
-// listedPublishers is the number of publishers of a topic that TopicInfo lists.
+// OriginalPublisher is a publisher of a recording that was played.
+type OriginalPublisher struct {
+	ID         string `json:"id"` // "" = unknown
+	Unit       string `json:"unit"`
+	Executable string `json:"executable"`
+	PID        int    `json:"pid"`
+}
+
+// listedPublishers is the number of publishers of a topic that TopicInfo lists, and of the originals of each.
 const listedPublishers = 100
 
 // add counts a message. number is its publisher's sequence, and passed the number of messages just before it that are not missing.
@@ -42,7 +52,7 @@ func (i *PublisherInfo) add(m *mcapfile.Message, number, passed uint64) {
 }
 
 // describePublishers adds the publishers of a topic.
-func (t *TopicInfo) describePublishers(publishers map[*recordedPublisher]*PublisherInfo) {
+func (t *TopicInfo) describePublishers(publishers map[*recordedPublisher]*PublisherInfo, from *originals) {
 	t.Publishers = len(publishers)
 	units := make(map[string]bool)
 	for p, i := range publishers {
@@ -64,6 +74,7 @@ func (t *TopicInfo) describePublishers(publishers map[*recordedPublisher]*Publis
 	})
 	t.PublisherList = []PublisherInfo{}
 	for _, i := range list[:min(len(list), listedPublishers)] {
+		i.Originals = from.list(i.ID, listedPublishers)
 		t.PublisherList = append(t.PublisherList, *i)
 	}
 }

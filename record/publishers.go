@@ -12,10 +12,11 @@ import (
 // A source is a publisher that is recorded. It belongs to the recorder's goroutine, except ended.
 type source struct {
 	id       topic.PublisherID
+	name     string   // id as text
 	channel  *channel // nil: the file has no room for another channel
 	counts   *topicCounts
-	unwanted bool // by its type
-	triggers bool // its messages are triggers
+	unwanted bool   // by its type, or it is received for its triggers only
+	trigger  string // what its messages are as triggers, "" = none
 	latched  bool
 	key      func(payload []byte) string // of a topic with keys
 	keys     map[string]bool             // so far

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shmbus/shmbus/internal/errdefs"
 	"github.com/shmbus/shmbus/registry"
@@ -21,6 +22,7 @@ type replayPublisher struct {
 	stream   *replayStream
 	source   *replaySource // nil = none in this pass
 	lastUsed uint64        // number of the last message that it published; 0 = none
+	original playedOriginal
 }
 
 // maxConcurrentOpens is the number of publishers that are created concurrently. Each may wait a moment for its
@@ -30,6 +32,8 @@ const maxConcurrentOpens = 16
 // open creates the publishers that are needed at the beginning: one for each stream, and more for streams whose publishers
 // existed at the same time. When the participant has reached its limit, the rest are created with their first message.
 func (pl *player) open(ctx context.Context) error {
+	var err error
+	pl.originals, err = newPlayOriginals(ctx, pl.participant) // before they take all places
 	order := slices.Clone(pl.set.streams)
 	for _, st := range pl.set.streams {
 		for range st.needed() - 1 {
@@ -37,27 +41,13 @@ func (pl *player) open(ctx context.Context) error {
 		}
 	}
 	pl.opened = len(order)
-	made := make([]*replayPublisher, len(order))
-	errs := make([]error, len(order))
-	var wg sync.WaitGroup
-	turns := make(chan struct{}, maxConcurrentOpens)
-	for i, st := range order {
-		turns <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-turns }()
-			made[i], errs[i] = pl.newPublisher(ctx, st)
-		})
-	}
-	wg.Wait()
-	for _, p := range made {
-		if p != nil {
-			p.stream.publishers = append(p.stream.publishers, p)
-		}
-	}
+	errs := pl.openPublishers(ctx, order)
 	if err := firstOf(slices.DeleteFunc(errs, isFull)); err != nil {
 		return err
 	}
-	var err error
+	if err != nil { // after those of the topics, which people know
+		return err
+	}
 	if pl.clock, err = newPlayClock(ctx, pl.participant, pl.opts); err != nil {
 		return err
 	}
@@ -68,6 +58,36 @@ func (pl *player) open(ctx context.Context) error {
 		return err
 	}
 	return pl.calls.connect(ctx, pl.files, pl.opts)
+}
+
+// openPublishers creates a publisher for each of the streams, several concurrently. It creates no more when the participant has reached its
+// limit. Publishers are in the order of their streams.
+func (pl *player) openPublishers(ctx context.Context, order []*replayStream) (errs []error) {
+	made := make([]*replayPublisher, len(order))
+	errs = make([]error, len(order))
+	var wg sync.WaitGroup
+	var full atomic.Bool
+	turns := make(chan struct{}, maxConcurrentOpens)
+	for i, st := range order {
+		turns <- struct{}{}
+		if full.Load() {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-turns }()
+			made[i], errs[i] = pl.newPublisher(ctx, st)
+			if isFull(errs[i]) {
+				full.Store(true)
+			}
+		})
+	}
+	wg.Wait()
+	for _, p := range made {
+		if p != nil {
+			p.stream.publishers = append(p.stream.publishers, p)
+		}
+	}
+	return errs
 }
 
 // firstOf returns the first error and the number of further errors.
@@ -209,6 +229,9 @@ func (pl *player) assignPublisher(ctx context.Context, src *replaySource, t uint
 		return oldest, nil
 	}
 	p, err := pl.newPublisher(ctx, st)
+	if isFull(err) {
+		p, err = pl.replaceFinished(ctx, st)
+	}
 	for isFull(err) && pl.closeOldest() {
 		p, err = pl.newPublisher(ctx, st)
 	}
@@ -216,35 +239,10 @@ func (pl *player) assignPublisher(ctx context.Context, src *replaySource, t uint
 		return nil, err
 	}
 	p.source = src
-	st.publishers = append(st.publishers, p)
+	if !slices.Contains(st.publishers, p) {
+		st.publishers = append(st.publishers, p)
+	}
 	return p, nil
-}
-
-// closeOldest closes a publisher to make room for another one. It prefers publishers without a latched sample, then those
-// with no more messages in this pass, then the one that was unused for the longest time.
-func (pl *player) closeOldest() bool {
-	var oldest *replayPublisher
-	before := func(p, q *replayPublisher) bool {
-		if p.stream.latched != q.stream.latched {
-			return q.stream.latched
-		}
-		if p.stream.left == 0 != (q.stream.left == 0) {
-			return p.stream.left == 0
-		}
-		return p.lastUsed < q.lastUsed
-	}
-	for _, st := range pl.set.streams {
-		for _, p := range st.publishers {
-			if oldest == nil || before(p, oldest) {
-				oldest = p
-			}
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	oldest.stream.remove(oldest)
-	return true
 }
 
 func (st *replayStream) remove(p *replayPublisher) {
@@ -285,5 +283,6 @@ func (pl *player) close() {
 	}
 	pl.calls.close()
 	pl.clock.close()
+	pl.originals.close()
 	pl.lockStep.close()
 }

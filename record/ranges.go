@@ -120,7 +120,7 @@ func (r *ranges) begin(src *source, own, passed uint64) (uint32, error) {
 	room := min(max(src.numbers.next, shortestRange), longestRange)
 	src.numbers = numbers{
 		numberRange: &numberRange{ch.stream, from, rangeRecord{
-			Publisher: src.id.String(), Sequence: own, Passed: passed, Unit: src.unit, Executable: src.executable, PID: src.pid,
+			Publisher: src.name, Sequence: own, Passed: passed, Unit: src.unit, Executable: src.executable, PID: src.pid,
 		}},
 		room: min(room, numbersOfChannel-from), used: 1, next: 2 * room,
 	}
@@ -141,7 +141,7 @@ func (r *ranges) end(src *source, logTime uint64) {
 	if src.numbers.numberRange == nil {
 		return
 	}
-	r.w.PutMetadata(endedName, src.id.String(), strconv.FormatUint(logTime, 10))
+	r.w.PutMetadata(endedName, src.name, strconv.FormatUint(logTime, 10))
 	if src.latched {
 		r.w.EndLatched(src)
 	}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -32,12 +33,18 @@ type Message struct {
 	Sequence    uint64     // of the publisher, if it is known, or else of the channel
 	LogTime     time.Time  // when it was recorded
 	PublishTime time.Time
-	Payload     []byte // valid as long as it is referenced
+	// Of a replay that was recorded: the publisher of the message that was played, and that publisher's sequence of it. The sequence is 0 if
+	// this is not known; the publisher is empty in recordings of other tools.
+	OriginalPublisher string
+	OriginalSequence  uint64
+	Payload           []byte // valid as long as it is referenced
 }
 
-// Read calls each with the messages of an MCAP file from any tool, by log time; messages of equal log time keep the order of the file. It
-// ends with the first error of each, or with that of ctx. The file is read twice: first for its contents. The memory use is bounded.
-// Damaged parts are skipped and reported in Summary.Damage, beside which Messages and Bytes are filled in.
+// Read calls each with the messages of an MCAP file from any tool, or of the parts in a directory, by log time; messages of equal log time
+// keep the order of the file. It ends with the first error of each, or with that of ctx. A choice of none of the topics is a *NoTopicError,
+// and a time outside of the recording is an error.
+// The file is read twice: first for its contents. The memory use is bounded. Damaged parts are skipped and reported in Summary.Damage,
+// beside which Messages and Bytes are filled in.
 func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Message) error) (Summary, error) {
 	summary := Summary{Path: path}
 	var o ReadOptions
@@ -51,7 +58,17 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 	defer f.Close()
 	wants := PlayOptions{Topics: o.Topics, Exclude: o.Exclude}
 	passes := &readPasses{show: o.Progress, all: 2}
-	plan, err := mcapfile.NewPlan(passes.of(f, size), size, &mcapfile.Limits{Memory: o.Memory}, func(c *mcapfile.Channel) bool { return wants.wants(ChosenName(c)) })
+	chosen := func(c *mcapfile.Channel) bool { return wants.wants(ChosenName(c)) }
+	plan, err := mcapfile.NewPlan(passes.of(f, size), size, &mcapfile.Limits{Memory: o.Memory}, chosen)
+	if err == nil && plan.Damage == nil {
+		err = CheckChosen(path, ChosenString(nil, o.Topics, o.Exclude, nil), plan.Declared, chosen)
+	}
+	if err == nil && plan.Damage == nil && plan.Messages > 0 {
+		err = o.checkTimes(plan)
+	}
+	if errors.As(err, new(*NoTopicError)) {
+		return summary, fmt.Errorf("read: %w", err)
+	}
 	if err != nil {
 		return summary, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -63,7 +80,7 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 		summary.Damage = damage
 	}
 	passes.next()
-	for m, err := range plan.InOrder() {
+	for m, err := range f.inOrder(plan, from) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -78,17 +95,27 @@ func Read(ctx context.Context, path string, opts *ReadOptions, each func(*Messag
 			continue
 		}
 		p, sequence := from.publisher(&m)
-		err = each(&Message{
+		message := Message{
 			Topic: m.Channel.Topic, Type: typeOf(m.Channel), Publisher: p.ID, Sequence: sequence,
 			LogTime: at, PublishTime: wallTime(m.PublishTime), Payload: m.Data,
-		})
-		if err != nil {
+		}
+		if p, sequence, _ := from.original(&m); p != nil {
+			message.OriginalPublisher, message.OriginalSequence = p.ID, sequence
+		}
+		if err := each(&message); err != nil {
 			return summary, err
 		}
 		summary.Messages++
 		summary.Bytes += uint64(len(m.Data))
 	}
 	return summary, nil
+}
+
+// checkTimes returns an error if the time that is to be read is outside of the recording.
+func (o *ReadOptions) checkTimes(plan *mcapfile.Plan) error {
+	w := playWindow{start: o.Start, end: o.End, since: max(o.StartElapsed, 0), until: max(o.EndElapsed, 0)}
+	from, to := w.resolve(&playFiles{first: plan.Start})
+	return CheckTimes(from, to, plan.First, plan.First+plan.Span)
 }
 
 // past reports whether a message, and so each one after it, is too late.

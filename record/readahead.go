@@ -10,7 +10,7 @@ import (
 type aheadReader struct {
 	messages chan *playMessage // closed after the last
 	err      error             // valid when messages is closed
-	starved  uint64            // times that next had to wait; for the goroutine that calls it
+	starved  uint64            // messages that next had to wait for; for the goroutine that calls it
 
 	mu    sync.Mutex
 	freed sync.Cond
@@ -64,12 +64,13 @@ func (a *aheadReader) reserve(n int) bool {
 
 // next returns the next message, nil after the last one.
 func (a *aheadReader) next(ctx context.Context) (*playMessage, error) {
-	if len(a.messages) == 0 {
-		a.starved++
-	}
+	waits := len(a.messages) == 0
 	select {
 	case m, ok := <-a.messages:
 		if ok {
+			if waits {
+				a.starved++
+			}
 			return m, nil
 		}
 		if err := ctx.Err(); err != nil {

@@ -1,13 +1,14 @@
 package record
 
 import (
-	"io"
 	"sync"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 // A progressReader tells how far the passes over some files are, by the place in the file that is read.
 type progressReader struct {
-	io.ReaderAt
+	mcapfile.Files
 	size   int64
 	passes *readPasses
 }
@@ -23,7 +24,7 @@ type readPasses struct {
 }
 
 // of returns src, and shows the reading of it if that is wanted.
-func (p *readPasses) of(src io.ReaderAt, size int64) io.ReaderAt {
+func (p *readPasses) of(src mcapfile.Files, size int64) mcapfile.Files {
 	if p == nil || p.show == nil {
 		return src
 	}
@@ -40,7 +41,7 @@ func (p *readPasses) next() {
 }
 
 func (r *progressReader) ReadAt(b []byte, off int64) (int, error) {
-	n, err := r.ReaderAt.ReadAt(b, off)
+	n, err := r.Files.ReadAt(b, off)
 	p := r.passes
 	p.mu.Lock()
 	defer p.mu.Unlock()

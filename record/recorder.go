@@ -12,21 +12,22 @@ import (
 // A recorder turns samples into messages and gives them to a Writer. It is for one goroutine at a time, except its counts and its
 // sources.
 type recorder struct {
-	w        *mcapfile.Writer
-	opts     *RecordOptions
-	counts   *counts
-	clock    clock.Clock
-	wall     *clock.Wall
-	offsets  *clock.Offsets // of the messages so far
-	steps    int            // of the wall clock
-	start    int64          // stamp
-	sources  *sources
-	last     *source // of the sample before
-	channels channelTable
-	ranges   ranges
-	pause    pause
-	ignored  uint64 // lost samples of types that are not recorded
-	scratch  []byte // for the redaction
+	w         *mcapfile.Writer
+	opts      *RecordOptions
+	counts    *counts
+	clock     clock.Clock
+	wall      *clock.Wall
+	offsets   *clock.Offsets // of the messages so far
+	steps     int            // of the wall clock
+	start     int64          // stamp
+	sources   *sources
+	last      *source // of the sample before
+	channels  channelTable
+	ranges    ranges
+	pause     pause
+	originals recordedOriginals
+	ignored   uint64 // lost samples that are not to be recorded as messages
+	scratch   []byte // for the redaction
 }
 
 func newRecorder(w *mcapfile.Writer, o *RecordOptions, s *sources, c clock.Clock, wall *clock.Wall) *recorder {
@@ -37,7 +38,7 @@ func newRecorder(w *mcapfile.Writer, o *RecordOptions, s *sources, c clock.Clock
 	return r
 }
 
-// take writes one sample and releases it. It returns the source of a sample that was written.
+// take writes one sample and releases it. It returns the source, nil in a pause.
 func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 	defer s.Release()
 	a := sampleInfo{publisher: s.Publisher(), sequence: s.Sequence(), stamp: int64(s.Stamp()), lost: s.Lost()}
@@ -45,13 +46,16 @@ func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.countLost(src, &a) // now: writing waits while the cache is full
 	if src.unwanted {
-		r.ignored += a.lost
 		r.recordEnded()
-		return nil, nil
+		if r.pause.is.Load() {
+			return nil, nil
+		}
+		return src, nil
 	}
 	if r.pause.is.Load() {
-		err := r.pause.keep(src, &s, a.lost)
+		err := r.pause.keep(src, &s)
 		r.recordEnded()
 		return nil, err
 	}
@@ -61,7 +65,7 @@ func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 	if src.throttle != nil {
 		takes, err := src.throttle.takes(&s)
 		if !takes {
-			return nil, r.leaveOut(src, &a, err)
+			return src, r.leaveOut(src, a.lost, err)
 		}
 	}
 	m, err := r.message(src, &a)
@@ -71,7 +75,34 @@ func (r *recorder) take(s topic.Sample[[]byte]) (*source, error) {
 			return r.write(src, &m)
 		})
 	}
-	return src, r.finish(src, &m, a.lost, err)
+	return src, r.finish(src, &m, err)
+}
+
+// leave releases a sample that is not recorded. What was lost before it counts all the same.
+func (r *recorder) leave(s topic.Sample[[]byte]) error {
+	defer s.Release()
+	a := sampleInfo{publisher: s.Publisher(), stamp: int64(s.Stamp()), lost: s.Lost()}
+	if a.lost == 0 {
+		return nil
+	}
+	src, err := r.sourceOf(a.publisher, func() description { return descriptionOf(&s) })
+	if err == nil {
+		r.countLost(src, &a)
+	}
+	return err
+}
+
+// countLost counts what was lost before a sample. If the sample was published before a pause, so was that.
+func (r *recorder) countLost(src *source, a *sampleInfo) {
+	switch {
+	case a.lost == 0:
+	case src.unwanted:
+		r.ignored += a.lost
+	case r.pause.is.Load() && a.stamp >= r.pause.since:
+		r.pause.lost += a.lost
+	default:
+		src.counts.overwritten.Add(a.lost)
+	}
 }
 
 // A sampleInfo is a sample without its payload.
@@ -83,14 +114,13 @@ type sampleInfo struct {
 }
 
 // leaveOut counts a sample that a throttle leaves out, or whose payload could not be read.
-func (r *recorder) leaveOut(src *source, a *sampleInfo, err error) error {
+func (r *recorder) leaveOut(src *source, lost uint64, err error) error {
 	if err != nil {
-		return r.finish(src, &mcapfile.Message{}, a.lost, err)
+		return r.finish(src, &mcapfile.Message{}, err)
 	}
 	src.counts.throttled.Add(1)
-	src.counts.overwritten.Add(a.lost)
 	src.throttle.left++
-	src.throttle.lost += a.lost
+	src.throttle.lost += lost
 	r.recordEnded()
 	return nil
 }
@@ -114,6 +144,7 @@ func (r *recorder) message(src *source, a *sampleInfo) (mcapfile.Message, error)
 	}
 	if err == nil && src.channel != nil {
 		m.Channel = src.channel.Channel
+		r.putOriginal(src, a.sequence)
 	}
 	return m, err
 }
@@ -140,6 +171,9 @@ func (r *recorder) logStamp(src *source, stamp int64) int64 {
 	return src.logStamp
 }
 
+// isFromBefore reports whether a sample with the stamp was published before the recording and kept for later subscribers.
+func (r *recorder) isFromBefore(src *source, stamp int64) bool { return src.latched && stamp < r.start }
+
 // write gives a message to the writer, after the redaction.
 func (r *recorder) write(src *source, m *mcapfile.Message) error {
 	var x mcapfile.Extra
@@ -156,7 +190,11 @@ func (r *recorder) write(src *source, m *mcapfile.Message) error {
 	if n := src.numbers.numberRange; n != nil {
 		x.Range = n
 	}
-	return r.w.WriteWith(m, &x)
+	err := r.w.WriteWith(m, &x)
+	if int64(cap(r.scratch)) > r.opts.Cache {
+		r.scratch = nil
+	}
+	return err
 }
 
 // sourceOf returns the source of a sample, creating it for a new publisher.
@@ -169,10 +207,12 @@ func (r *recorder) sourceOf(id topic.PublisherID, describe func() description) (
 		return src, nil
 	}
 	d := describe()
-	src := &source{id: id, latched: d.latched, unit: d.unit, executable: d.executable, pid: d.pid}
+	src := &source{id: id, name: id.String(), latched: d.latched, unit: d.unit, executable: d.executable, pid: d.pid}
 	calls := callDescriptions(&d)
 	var err error
-	switch src.unwanted = !r.opts.wantsType(d.kind.Name) && len(calls) != 1; {
+	src.unwanted = !r.opts.records(d.topic, d.kind.Name, calls)
+	src.trigger = r.opts.triggerOn(d.topic)
+	switch {
 	case src.unwanted:
 	case calls != nil:
 		err = r.openCalls(src, &d, calls)
@@ -197,7 +237,6 @@ func (r *recorder) openChannel(src *source, d *description) (err error) {
 		return err
 	}
 	src.counts = r.counts.of(d.topic, &d.kind, src.channel)
-	src.triggers = r.opts.Trigger != nil && matches(r.opts.Trigger.Topics, d.topic)
 	if src.latched && r.opts.Key != nil {
 		src.key = r.opts.Key(d.topic, d.kind)
 	}
@@ -205,9 +244,8 @@ func (r *recorder) openChannel(src *source, d *description) (err error) {
 }
 
 // finish counts a sample that was written, or that was not written because of err.
-func (r *recorder) finish(src *source, m *mcapfile.Message, lost uint64, err error) error {
+func (r *recorder) finish(src *source, m *mcapfile.Message, err error) error {
 	c := src.counts
-	c.overwritten.Add(lost)
 	switch {
 	case src.channel == nil:
 		c.noChannel.Add(1)
@@ -228,6 +266,7 @@ func (r *recorder) recordEnded() {
 	for _, src := range r.sources.takeGone() {
 		r.last = nil
 		r.pause.forget(src)
+		r.endOriginals(src)
 		if !src.unwanted {
 			r.ranges.end(src, max(src.logged, r.time(src.ended)))
 		}

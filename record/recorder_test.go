@@ -42,12 +42,13 @@ func newSinkWith(t testing.TB, wall *clock.Wall, o *RecordOptions, wo *mcapfile.
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { w.Close() }) // also for a test that does not, whose goroutines others would find
 	c := clock.New()
 	if wall == nil {
 		wall = clock.NewWall(c.Read)
 	}
 	r := newRecorder(w, o, newSources(), c, wall)
-	return &sink{r, &Recorder{r: r, w: w, clock: c, parts: &parts{}, before: make(map[string]TopicSummary)}, t, path}
+	return &sink{r, &Recorder{r: r, w: w, clock: c, parts: &parts{opts: o}, before: make(map[string]TopicSummary)}, t, path}
 }
 
 // put records a sample. Its payload is the publisher and the publisher's number.
@@ -63,13 +64,14 @@ func (s *sink) putAt(d *description, id topic.PublisherID, sequence, lost uint64
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.countLost(src, &a)
 	m, err := s.message(src, &a)
 	if err == nil && src.channel != nil {
 		m.Data = fmt.Appendf(nil, "%v %d", id, sequence)
 		err = s.write(src, &m)
 	}
 	if err == nil {
-		err = s.finish(src, &m, lost, nil)
+		err = s.finish(src, &m, nil)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -371,7 +373,7 @@ func TestRecorder_MessageThatIsTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Data = make([]byte, mcapfile.MaxMessage+1) // untouched pages, which take no memory
-	if err := s.finish(src, &m, 0, s.w.Write(&m)); err != nil {
+	if err := s.finish(src, &m, s.w.Write(&m)); err != nil {
 		t.Fatal(err)
 	}
 	s.put(raw("a"), publisherID(0), 3, 0)

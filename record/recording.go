@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmbus/shmbus/internal/clock"
@@ -18,10 +19,12 @@ type Recorder struct {
 	opts        RecordOptions
 	participant *topic.Participant
 	sub         *topic.Subscriber[[]byte]
+	notes       *topic.Subscriber[[]byte] // to originalsTopic; used with mu held
 	w           *mcapfile.Writer
 	parts       *parts
 	clock       clock.Clock
 	sources     *sources
+	liveLosses  liveLosses
 	meter       meter
 	cancel      context.CancelCauseFunc
 	failed      chan error // has room for one
@@ -31,11 +34,22 @@ type Recorder struct {
 
 	mu    sync.Mutex // held while a sample is taken, and by commands
 	r     *recorder
-	open  bool  // a part is being written
-	until int64 // stamp; the part of a trigger has the samples before it
+	open  bool      // a part is being written, or will be with what waits
+	begun time.Time // when it was begun, unless its size has begun another one since
+	until int64     // stamp; the part of a trigger has the samples before it
 	over  bool
 
-	before map[string]TopicSummary // at the beginning of the part; belongs to the writer's goroutine
+	shortestBefore time.Duration // Summary.Before
+	partEnded      int64         // stamp of the end of the part of a trigger; 0 = none
+	joined         int           // Summary.Joined
+
+	triggerPublishers atomic.Int64 // Summary.TriggerPublishers
+
+	ending atomic.Bool // ctx of record has ended: no publisher is new
+
+	// At the beginning of the part; they belong to the writer's goroutine.
+	before       map[string]TopicSummary
+	unseenBefore uint64
 }
 
 // Start begins to record the samples of p's domain, until ctx ends, Stop is called, or opts.Duration is over. Record describes
@@ -46,18 +60,24 @@ func Start(ctx context.Context, p *topic.Participant, path string, opts *RecordO
 		return nil, err
 	}
 	rec := &Recorder{
-		path: path, opts: o, participant: p, clock: clock.New(), sources: newSources(), parts: &parts{path: path, numbered: o.Numbered, force: o.Force},
+		path: path, opts: o, participant: p, clock: clock.New(), sources: newSources(),
 		failed: make(chan error, 1), ended: make(chan struct{}), before: make(map[string]TopicSummary),
 	}
+	rec.parts = &parts{path: path, opts: &rec.opts, fail: rec.fail, start: time.Now()}
 	// The end of ctx is the regular end of a recording, also of an empty one.
+	if err := rec.subscribeToNotes(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
 	rec.sub, err = topic.NewSubscriber(context.WithoutCancel(ctx), p, "**", &topic.SubscriberOptions[[]byte]{
-		Patterns: o.patterns(), Filter: o.wants, Lossless: o.Lossless, Spin: -1, LatencyBudget: o.latencyBudget(),
+		Patterns: o.patterns(), Filter: rec.wants, Lossless: o.Lossless, Spin: -1, LatencyBudget: o.latencyBudget(),
 		Ended: func(id topic.PublisherID) { rec.sources.end(id, rec.clock.Now()) },
 	})
 	if err != nil {
+		rec.notes.Close()
 		return nil, fmt.Errorf("subscribe for recording: %w", err)
 	}
 	if err := rec.begin(ctx); err != nil {
+		rec.notes.Close()
 		rec.sub.Close()
 		return nil, err
 	}
@@ -78,7 +98,7 @@ func (rec *Recorder) begin(ctx context.Context) error {
 	if t := rec.opts.Trigger; t != nil {
 		w.Hold(t.Before, int(t.Bytes))
 	} else {
-		err = rec.beginPart("")
+		err = rec.beginFirst()
 	}
 	if err != nil {
 		cancel(err)
@@ -93,6 +113,7 @@ func (rec *Recorder) begin(ctx context.Context) error {
 // record runs until ctx ends, and closes the recording.
 func (rec *Recorder) record(ctx context.Context, wall *clock.Wall) {
 	defer close(rec.ended)
+	defer rec.notes.Close()
 	defer rec.sub.Close()
 	defer rec.cancel(nil)
 	if rec.opts.Duration > 0 {
@@ -101,6 +122,7 @@ func (rec *Recorder) record(ctx context.Context, wall *clock.Wall) {
 		defer cancel()
 	}
 	defer context.AfterFunc(ctx, rec.parts.limitFinalWrites)()
+	defer context.AfterFunc(ctx, func() { rec.ending.Store(true) })()
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() { wall.Watch(background) })
@@ -132,31 +154,64 @@ func (rec *Recorder) receive(ctx context.Context) error {
 		if err := rec.take(s); err != nil {
 			return err
 		}
+		if rec.ending.Load() {
+			return rec.drain() // Receive looks at ctx only when there is no sample
+		}
 	}
+}
+
+// wants reports whether a topic is to be received: it is recorded, or its messages are triggers. The samples of a publisher that is created
+// after the end would only delay the end: with many publishers, the subscription finds another such sample each time it has looked at all
+// of them.
+func (rec *Recorder) wants(topic string) bool {
+	if rec.ending.Load() {
+		return false
+	}
+	if rec.opts.triggerOn(topic) != "" {
+		rec.triggerPublishers.Add(1)
+		return true
+	}
+	return rec.opts.wants(topic)
 }
 
 // maxNewerSamples is the number of consecutive samples newer than the stop after which no older one is expected. Publishers
 // are read in turn, but each may have a batch ready.
 const maxNewerSamples = 4096
 
+// maxWaiting is the number of samples that a publisher can have in its ring, and as the newest of its keys.
+const maxWaiting = 1<<16 + maxReplayKeys
+
+// drain records the samples that were published before. It ends also beside publishers that go on publishing, with any stamps.
 func (rec *Recorder) drain() error {
 	stop := rec.clock.Now()
-	for newer := 0; newer < maxNewerSamples; {
+	taken := make(map[topic.PublisherID]uint64)
+	enough := maxNewerSamples + int(rec.sub.Stats().Publishers) // so that there was one of each
+	for newer := 0; newer < enough; {
 		s, ok, err := rec.sub.TryReceive()
 		if !ok {
 			return err
 		}
-		if int64(s.Stamp()) > stop {
-			s.Release()
+		id := s.Publisher()
+		if int64(s.Stamp()) > stop || taken[id] == maxWaiting { // a replay may choose stamps of the past
 			newer++
+			if err := rec.leave(s); err != nil {
+				return err
+			}
 			continue
 		}
 		newer = 0
+		taken[id]++
 		if err := rec.take(s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (rec *Recorder) leave(s topic.Sample[[]byte]) error {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.r.leave(s)
 }
 
 // take records one sample and does what it gives rise to.
@@ -165,9 +220,13 @@ func (rec *Recorder) take(s topic.Sample[[]byte]) error {
 	defer rec.mu.Unlock()
 	stamp := int64(s.Stamp())
 	rec.endTrigger(stamp)
+	if err := rec.takeNotes(); err != nil {
+		s.Release()
+		return err
+	}
 	src, err := rec.r.take(s)
-	if err == nil && src != nil && src.triggers {
-		err = rec.trigger("a message on " + src.counts.topic)
+	if err == nil && src != nil && src.trigger != "" && !rec.r.isFromBefore(src, stamp) {
+		rec.trigger(src.trigger)
 	}
 	return err
 }
@@ -220,7 +279,10 @@ func (rec *Recorder) fail(err error) {
 }
 
 func (rec *Recorder) summarise(end int64, dropped uint64) {
-	s := Summary{Path: rec.path, Duration: time.Duration(end - rec.r.start), Topics: rec.r.counts.summaries(), DroppedEnded: dropped}
+	s := Summary{
+		Path: rec.path, Duration: time.Duration(end - rec.r.start), Topics: rec.r.counts.summaries(), DroppedEnded: dropped, Before: rec.shortestBefore,
+		Joined: rec.joined, TriggerPublishers: int(rec.triggerPublishers.Load()),
+	}
 	for _, t := range s.Topics {
 		s.Messages += t.Messages
 		s.Bytes += t.Bytes

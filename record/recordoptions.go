@@ -56,8 +56,8 @@ type RecordOptions struct {
 	// or ended longer ago. 0 = all are kept.
 	KeepSize     int64
 	KeepDuration time.Duration
-	// MinFree is the number of bytes that stay free on the disk. Below it the recording ends with a *MinFreeError; with DeleteOldest the
-	// oldest parts are deleted first.
+	// MinFree is the number of bytes that stay free on the disk. Below it the recording ends with a *MinFreeError. With DeleteOldest the
+	// oldest parts are deleted first, also when the disk is full.
 	MinFree      int64
 	DeleteOldest bool
 
@@ -78,15 +78,20 @@ type RecordOptions struct {
 }
 
 // TriggerOptions let a recorder keep messages in memory, and write a part only when there is a trigger: Recorder.Trigger, or a message on
-// one of Topics. A part holds the messages of Before the trigger and After it. Triggers whose times overlap have one part. Nothing is
-// written before the first trigger.
+// one of Topics. A part holds the messages of Before the trigger and After it. Nothing is written before the first trigger.
+//
+// A trigger while a part is being written makes it longer. A part is complete when its time After is over, so that it is safe on the disk,
+// and no message is written twice: a trigger within Before of that end begins a part that continues the one before, in which the
+// beginning of its time Before is. Summary.Joined counts such parts, and their metadata says so.
 type TriggerOptions struct {
 	Before time.Duration // default 10 s
 	After  time.Duration // default 0
 	// Bytes bounds the memory for the messages before a trigger, in addition to Cache; default 256 MiB. If they need more, the oldest are
 	// discarded.
-	Bytes  int64
-	Topics *regexp.Regexp // nil = none
+	Bytes int64
+	// Topics are those whose messages are triggers, except in a pause; nil = none. Such a topic need not be one that is recorded, and a message
+	// that a throttle leaves out is a trigger too. The messages of latched publishers from before the recording are no triggers.
+	Topics *regexp.Regexp
 }
 
 const (

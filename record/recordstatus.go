@@ -41,7 +41,8 @@ type Status struct {
 	WrittenRate  float64 `json:"written_hz"`
 	WrittenBytes float64 `json:"written_bytes_per_s"` // payload
 
-	// Lost is all that was selected and is not in a file: Dropped by the recorder, and what publishers overwrote before it was received.
+	// Lost is all that was selected and is not in a file: Dropped by the recorder, and what publishers overwrote before it was received, also
+	// while the recorder takes nothing because its cache is full.
 	Lost      uint64 `json:"lost"`
 	Dropped   uint64 `json:"dropped"`
 	Throttled uint64 `json:"throttled"`
@@ -49,7 +50,9 @@ type Status struct {
 	Queue      int64 `json:"queue_bytes"` // waiting to be written
 	QueueLimit int64 `json:"queue_limit_bytes"`
 	Held       int64 `json:"held_bytes"` // before a trigger
-	DiskFree   int64 `json:"disk_free_bytes"`
+	// HeldTime is how far back they reach, if TriggerOptions.Bytes is too small for all of TriggerOptions.Before.
+	HeldTime time.Duration `json:"held_ns,omitempty"`
+	DiskFree int64         `json:"disk_free_bytes"`
 
 	Part     int   `json:"part"`       // number of the newest part, 0 = none
 	Complete int   `json:"complete"`   // parts
@@ -69,17 +72,20 @@ func (rec *Recorder) Status() Status {
 // count fills in everything except rates and verdict. It does not wait for a sample that is being taken.
 func (rec *Recorder) count(s *Status) {
 	s.Elapsed = time.Duration(rec.clock.Now() - rec.r.start)
-	s.Topics = rec.r.counts.summaries()
-	s.Messages, s.Bytes, s.Lost, _ = rec.r.counts.received()
-	s.Written, s.Dropped, s.Throttled = 0, 0, 0
+	s.Topics = rec.topicsWithLosses()
+	s.Messages, s.Bytes = rec.r.counts.received()
+	s.Written, s.Dropped, s.Throttled, s.Lost = 0, 0, 0, rec.r.counts.unseen.Load()
 	for _, t := range s.Topics {
 		s.Written += t.Messages
+		s.Lost += t.Lost
 		s.Dropped += t.Dropped
 		s.Throttled += t.Throttled
 	}
-	s.Lost += s.Dropped
 	queued, held := rec.w.Waiting()
 	s.Queue, s.Held, s.QueueLimit = int64(queued), int64(held), rec.opts.Cache
+	if reach, short := rec.w.HeldTime(); short {
+		s.HeldTime = reach
+	}
 	s.DiskFree, _ = rec.parts.free()
 	var files []string
 	files, s.Deleted, s.FileSize = rec.parts.state(rec.w.Size())
@@ -112,10 +118,11 @@ func (rec *Recorder) state() RecordState {
 	return Recording
 }
 
+// writing reports whether a part is written, or begins when what waits before it is written.
 func (p *parts) writing() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current != nil
+	return p.current != nil || p.due.Load() > 0
 }
 
 // A meter measures the rates of a recording.

@@ -58,6 +58,25 @@ func received(t *testing.T, rec *Recorder, n uint64) {
 	}
 }
 
+// remaining waits until a recorder knows of so many present publishers: that the others are gone was reported.
+func remaining(t *testing.T, rec *Recorder, n int) {
+	t.Helper()
+	present := func() (n int) {
+		s := rec.r.sources
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, src := range s.byID {
+			if src.ended == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	for present() != n {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // payloads returns the messages of a file in the order of their log times.
 func payloads(t *testing.T, path string) []string {
 	t.Helper()
@@ -138,9 +157,7 @@ func TestRecord_NothingIsUnderTheNameUntilItIsComplete(t *testing.T) {
 	if b, _ := os.ReadFile(path); string(b) != "precious" {
 		t.Errorf("the file now holds %q", b)
 	}
-	if _, err := Start(t.Context(), join(t, d), filepath.Join(filepath.Dir(path), "g.mcap"), &RecordOptions{Duration: 1}); err != nil {
-		t.Error(err)
-	}
+	end(t, begin(t, join(t, d), filepath.Join(filepath.Dir(path), "g.mcap"), RecordOptions{}))
 	must(t, os.Remove(path))
 	if _, err := Start(t.Context(), join(t, d), path, nil); err == nil || !strings.Contains(err.Error(), "a recorder that was killed left it") {
 		t.Errorf("got %v", err)
@@ -188,7 +205,7 @@ func TestRecorder_SplitPartsAreComplete(t *testing.T) {
 	publish(t, pose, "1", "2")
 	received(t, rec, 4)
 	must(t, gone.Close())
-	time.Sleep(50 * time.Millisecond)
+	remaining(t, rec, 2)
 	publish(t, pose, "3") // the recorder notes the end with the next message
 	received(t, rec, 5)
 	must(t, rec.Split())
@@ -246,11 +263,102 @@ func TestRecorder_SplitBySizeAndDuration(t *testing.T) {
 	}
 }
 
+// What waits to be written when a part is split may fill further parts. They come before the one that the split begins.
+func TestRecorder_NumbersOfPartsFollowTheirMessages(t *testing.T) {
+	const size = 200_000
+	d := domain(t)
+	dir := t.TempDir()
+	rec := begin(t, join(t, d), filepath.Join(dir, "f.mcap"), RecordOptions{
+		SplitSize: size, KeepSize: 1 << 40, ChunkSize: 10_000, Compression: mcapfile.Uncompressed,
+	})
+	pub := publisher[[]byte](t, join(t, d), "a", nil)
+	n := uint64(0)
+	put := func(bytes int) {
+		for range bytes / 1000 {
+			publish(t, pub, append(fmt.Appendf(nil, "%06d", n), make([]byte, 994)...))
+			n++
+		}
+		received(t, rec, n)
+	}
+	rec.parts.keeping.Lock() // the writer waits at the end of the first part
+	put(3 * size)
+	must(t, rec.Split())
+	put(size / 2)
+	must(t, rec.Split())
+	put(size / 10)
+	rec.parts.keeping.Unlock()
+	s := end(t, rec)
+	if !slices.IsSorted(s.Files) || len(s.Files) < 6 || s.Messages != n || s.Lost != 0 {
+		t.Errorf("%+v", s)
+	}
+	next := uint64(0)
+	for _, f := range slices.Sorted(slices.Values(s.Files)) {
+		for _, text := range payloads(t, f) {
+			if want := fmt.Sprintf("%06d", next); text[:6] != want {
+				t.Fatalf("%s has message %s where %s follows", filepath.Base(f), text[:6], want)
+			}
+			next++
+		}
+	}
+	if info, err := ReadInfo(dir); err != nil || info.SequenceGaps != 0 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+func TestRecorder_KeepSizeHoldsAtTheEnd(t *testing.T) {
+	const keep = 100_000
+	d := domain(t)
+	dir := t.TempDir()
+	rec := begin(t, join(t, d), filepath.Join(dir, "f.mcap"), RecordOptions{
+		SplitSize: 40_000, KeepSize: keep, ChunkSize: 10_000, Compression: mcapfile.Uncompressed,
+	})
+	pub := publisher[[]byte](t, join(t, d), "a", nil)
+	for range 500 {
+		publish(t, pub, make([]byte, 1000))
+	}
+	s := end(t, rec)
+	files, err := os.ReadDir(dir)
+	must(t, err)
+	size := int64(0)
+	for _, f := range files {
+		info, err := f.Info()
+		must(t, err)
+		size += info.Size()
+	}
+	if size > keep || len(files) < 2 || s.Deleted+len(files) != len(s.Files) || s.Messages != 500 {
+		t.Errorf("%d files with %d bytes; of %d parts %d deleted; %d messages", len(files), size, len(s.Files), s.Deleted, s.Messages)
+	}
+}
+
+// A recorder whose memory is too small for the time before a trigger says so, before the trigger and at the end.
+func TestRecorder_TooLittleMemoryBeforeATrigger(t *testing.T) {
+	d := domain(t)
+	rec := begin(t, join(t, d), filepath.Join(t.TempDir(), "f.mcap"), RecordOptions{
+		ChunkSize: 64 << 10, Compression: mcapfile.Uncompressed, Trigger: &TriggerOptions{Before: time.Hour, Bytes: 512 << 10},
+	})
+	pub := publisher[[]byte](t, join(t, d), "camera", nil)
+	for range 40 {
+		publish(t, pub, make([]byte, 64<<10))
+	}
+	for rec.Status().Messages < 40 {
+		time.Sleep(time.Millisecond)
+	}
+	began := time.Now()
+	if held := rec.Status().HeldTime; held <= 0 || held > time.Minute {
+		t.Errorf("the status says that the memory is for %v", held)
+	}
+	must(t, rec.Trigger())
+	s := end(t, rec)
+	if s.Before <= 0 || s.Before > time.Minute+time.Since(began) || s.Messages >= 40 {
+		t.Errorf("the end says that the memory was for %v; %d messages", s.Before, s.Messages)
+	}
+}
+
 func TestRecorder_OnlyWhatIsAroundATriggerIsWritten(t *testing.T) {
 	d := domain(t)
 	dir := t.TempDir()
 	rec := begin(t, join(t, d), filepath.Join(dir, "f.mcap"), RecordOptions{
-		ChunkAge: 20 * time.Millisecond, Trigger: &TriggerOptions{Before: 300 * time.Millisecond, After: 300 * time.Millisecond, Topics: regexp.MustCompile("^alarm$")},
+		ChunkAge: 20 * time.Millisecond, Trigger: &TriggerOptions{Before: 300 * time.Millisecond, After: 2 * time.Second, Topics: regexp.MustCompile("^alarm$")},
 	})
 	p := join(t, d)
 	state := publisher(t, p, "state", &topic.PublisherOptions[string]{Latched: true})
@@ -265,26 +373,32 @@ func TestRecorder_OnlyWhatIsAroundATriggerIsWritten(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	tick(50)
+	tick(1)
+	received(t, rec, 2)
+	tick(49)
 	if files, _ := os.ReadDir(dir); len(files) > 0 || rec.Status().State != Waiting {
 		t.Fatalf("%v before a trigger, state %q", files, rec.Status().State)
 	}
 	if err := rec.Split(); err == nil {
 		t.Error("a part was split that there is not")
 	}
-	first := time.Now()
 	must(t, rec.Trigger())
+	first := time.Now() // after the trigger, whose time before it does not begin later
 	tick(10)
 	second := time.Now()
 	publish(t, alarm, "fire") // extends the part
-	tick(50)
-	third := time.Now()
+	for rec.Status().Complete == 0 {
+		tick(1)
+	}
+	tick(20) // more than the time before a trigger: nothing of it is in the first part
+	last := time.Now()
 	must(t, rec.Trigger())
+	third := time.Now()
 	s := end(t, rec)
-	if len(s.Files) != 2 || s.Lost != 0 {
+	if len(s.Files) != 2 || s.Lost != 0 || s.Before != 0 {
 		t.Fatalf("%+v", s)
 	}
-	for i, want := range []struct{ from, to time.Time }{{first.Add(-300 * time.Millisecond), second}, {third.Add(-300 * time.Millisecond), third}} {
+	for i, want := range []struct{ from, to time.Time }{{first.Add(-300 * time.Millisecond), second}, {third.Add(-300 * time.Millisecond), last}} {
 		all := payloads(t, s.Files[i])
 		if all[0] != "on" || (i == 0) != slices.Contains(all, "fire") {
 			t.Errorf("part %d: %v", i+1, all)
@@ -302,6 +416,40 @@ func TestRecorder_OnlyWhatIsAroundATriggerIsWritten(t *testing.T) {
 		if err != nil || info.Damage != "" || info.SequenceGaps != 0 {
 			t.Errorf("part %d: %+v, %v", i+1, info, err)
 		}
+	}
+}
+
+func TestRecorder_MessagesThatAreNotRecordedAreTriggers(t *testing.T) {
+	for name, o := range map[string]RecordOptions{
+		"not chosen":      {Include: regexp.MustCompile("^cam")},
+		"excluded":        {Exclude: regexp.MustCompile("^stop$")},
+		"of another type": {ExcludeTypes: regexp.MustCompile("string")},
+		"throttled":       {Throttles: []Throttle{{Topics: regexp.MustCompile("^stop$"), Every: 10}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := domain(t)
+			o.Trigger = &TriggerOptions{Topics: regexp.MustCompile("^stop$")}
+			rec := begin(t, join(t, d), filepath.Join(t.TempDir(), "f.mcap"), o)
+			p := join(t, d)
+			camera, stop := publisher[[]byte](t, p, "camera", nil), publisher[string](t, p, "stop", nil)
+			for part := range 2 {
+				publish(t, camera, []byte{byte(part)})
+				received(t, rec, rec.Status().Messages)
+				publish(t, stop, "now")
+				for rec.Status().Complete == part {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			s := end(t, rec)
+			if len(s.Files) != 2 || s.Lost != 0 || s.TriggerPublishers != 1 {
+				t.Fatalf("%+v", s)
+			}
+			for part, path := range s.Files {
+				if !slices.Contains(payloads(t, path), string([]byte{byte(part)})) {
+					t.Errorf("part %d lacks what was before the trigger", part)
+				}
+			}
+		})
 	}
 }
 

@@ -49,6 +49,7 @@ type replayStream struct {
 	channels      []*mcapfile.ChannelPlan
 	publishers    []*replayPublisher // open publishers
 	maxPublishers int                // limit of open publishers
+	stepped       bool               // a message was waited for in lock-step
 }
 
 // A streamSet holds all streams of a replay.

@@ -17,6 +17,12 @@ type Summary struct {
 	DroppedEnded uint64 `json:"dropped_ended,omitempty"`
 	// Throttled counts the messages that were left out as RecordOptions.Throttles say; Record only.
 	Throttled uint64 `json:"throttled,omitempty"`
+	// Before is what the shortest part has of the time before its trigger, if TriggerOptions.Bytes was too small for all of it; Record only.
+	Before time.Duration `json:"before_ns,omitempty"`
+	// Joined counts the parts whose time before the trigger begins in the part before them, as TriggerOptions say; Record only.
+	Joined int `json:"joined,omitempty"`
+	// TriggerPublishers counts the publishers of topics that match TriggerOptions.Topics; Record only.
+	TriggerPublishers int `json:"trigger_publishers,omitempty"`
 	// Files are the complete files of a recording, and Deleted the number of parts that were deleted; Record only.
 	Files    []string       `json:"files,omitempty"`
 	Deleted  int            `json:"deleted,omitempty"`

@@ -12,7 +12,7 @@ import (
 // A Verification is the result of Verify.
 type Verification struct {
 	Played     Summary    `json:"played"`
-	Recorded   Summary    `json:"recorded"`
+	Recorded   Summary    `json:"recorded"`   // without its path and files, which are removed
 	Difference Difference `json:"difference"` // of the file and the recording of its replay
 }
 
@@ -42,6 +42,7 @@ func Verify(ctx context.Context, path string, opts *PlayOptions) (v Verification
 	if v.Played, v.Recorded, err = playAndRecord(ctx, &domain, path, again, &o); err != nil {
 		return v, fmt.Errorf("verify: %w", err)
 	}
+	v.Recorded.Path, v.Recorded.Files = "", nil
 	v.Difference, err = CompareWithin(path, again, &CompareOptions{NoServices: true})
 	return v, err
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"shorten": shorten, "terminate": terminate, "publish": publish, "await": await, "await-state": awaitState,
+			"shorten": shorten, "terminate": terminate, "publish": publish, "await": await, "await-state": awaitState, "await-stdout": awaitStdout,
 		},
 	})
 }
@@ -87,7 +89,7 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	interval, err := time.ParseDuration(args[3])
 	ts.Check(err)
-	p, err := topic.Join(&topic.Options{Dir: ts.Getenv("SHMBUS_DIR")})
+	p, err := topic.Join(&topic.Options{Dir: ts.Getenv("SHMBUS_DIR"), Domain: cmp.Or(ts.Getenv("SHMBUS_DOMAIN"), "default")}) // not that of the shell
 	ts.Check(err)
 	defer p.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -117,6 +119,23 @@ func awaitState(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		} else if time.Since(begin) > time.Minute {
 			ts.Fatalf("the recorder is not %s: %s, %v", args[0], said, err)
+		}
+	}
+}
+
+// awaitStdout EXPRESSION PROGRAM [ARGUMENTS...] runs a program, whether it fails or not, until its standard output matches.
+func awaitStdout(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await-stdout EXPRESSION PROGRAM [ARGUMENTS...]")
+	}
+	wanted, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:]...)
+		if said := ts.ReadFile("stdout"); wanted.MatchString(said) {
+			return
+		} else if time.Since(begin) > time.Minute {
+			ts.Fatalf("%s never says %q: %s, %v", args[1], args[0], said, err)
 		}
 	}
 }

@@ -102,18 +102,18 @@ func (c *Client) exchange(ctx context.Context, r request) (json.RawMessage, erro
 // maxSockets bounds the sockets of a directory that List looks at.
 const maxSockets = 1024
 
-// List connects to all servers of the domain in the directory dir, by process id. Servers that do not answer before ctx ends and those
-// of other users are left out. It removes the sockets of participants that are dead. The caller closes the clients.
-func List(ctx context.Context, dir string) ([]*Client, error) {
+// List connects to all servers of the domain in the directory dir, by process id. Those of other users are left out; silent are the sockets
+// of those that do not answer before ctx ends, as of a stopped process. It removes the sockets of participants that are dead. The caller
+// closes the clients.
+func List(ctx context.Context, dir string) (clients []*Client, silent []string, err error) {
 	paths, dead, err := sockets(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, path := range dead {
 		os.Remove(path) // of another user: it stays
 	}
 	var mu sync.Mutex
-	var clients []*Client
 	var wg sync.WaitGroup
 	turns := make(chan struct{}, maxClients)
 	for _, path := range paths {
@@ -121,19 +121,22 @@ func List(ctx context.Context, dir string) ([]*Client, error) {
 		wg.Go(func() {
 			defer func() { <-turns }()
 			c, err := Dial(ctx, path)
-			if err != nil {
-				return // it ended meanwhile, or is another user's
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			clients = append(clients, c)
+			switch {
+			case err == nil:
+				clients = append(clients, c)
+			case ctx.Err() != nil:
+				silent = append(silent, path)
+			} // else it ended meanwhile, or is another user's
 		})
 	}
 	wg.Wait()
 	slices.SortFunc(clients, func(a, b *Client) int {
 		return cmp.Or(cmp.Compare(a.Description.PID, b.Description.PID), cmp.Compare(a.Description.Path, b.Description.Path))
 	})
-	return clients, nil
+	slices.Sort(silent)
+	return clients, silent, nil
 }
 
 // Sockets returns the paths of the sockets of live participants in the directory of a domain, for Dial. It changes nothing.

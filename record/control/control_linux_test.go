@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func list(t *testing.T, dir string) []*Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	clients, err := List(ctx, dir)
+	clients, _, err := List(ctx, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,13 +179,16 @@ func TestHostileServers(t *testing.T) {
 		go func() {
 			if c, err := l.Accept(); err == nil {
 				c.Write([]byte(send))
+				<-t.Context().Done()
+				c.Close()
 			}
 		}()
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if clients, err := List(ctx, p.Dir()); err != nil || len(clients) > 0 {
-		t.Errorf("%d clients, %v", len(clients), err)
+	clients, silent, err := List(ctx, p.Dir())
+	if err != nil || len(clients) > 0 || !slices.Contains(silent, socketPath(p.Dir(), p.ID(), 1)) {
+		t.Errorf("%d clients, %q are silent, %v", len(clients), silent, err)
 	}
 }
 
@@ -259,5 +263,33 @@ func TestKilled(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(p.Dir(), "*"+marker+"*"))
 	if err != nil || len(left) != 1 || left[0] != foreign {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// The command that ends the program is answered before the server is closed.
+func TestClose_AnswersWhatRuns(t *testing.T) {
+	p := member(t, domains(t))
+	stopping := make(chan bool)
+	s, err := Serve(p.Dir(), p.ID(), Service{Kind: "player", Commands: []Command{{
+		CommandDescription{Name: "stop"}, func(ctx context.Context, _ []string) (any, error) {
+			close(stopping)
+			<-ctx.Done()
+			return "stopped", nil
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := list(t, p.Dir())[0]
+	closed := make(chan error)
+	go func() {
+		<-stopping
+		closed <- s.Close()
+	}()
+	if got, err := c.Do(t.Context(), "stop"); err != nil || string(got) != `"stopped"` {
+		t.Errorf("%s, %v", got, err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }

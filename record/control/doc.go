@@ -56,7 +56,7 @@ type CommandDescription struct {
 }
 
 // marker is the part of the name of a socket between the id of the participant and a number.
-const marker = ".control."
+const marker = "." + registry.SuffixControl
 
 func socketPath(dir string, id registry.ID, n int) string {
 	return filepath.Join(dir, fmt.Sprintf("%s%s%d", id, marker, n))
@@ -64,10 +64,6 @@ func socketPath(dir string, id registry.ID, n int) string {
 
 // ownerOf returns the participant in the name of a socket. Other names have none.
 func ownerOf(name string) (registry.ID, bool) {
-	head, number, ok := strings.Cut(name, marker)
-	if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
-		return 0, false
-	}
-	id, err := registry.ParseID(head)
-	return id, err == nil && id.String() == head
+	id, suffix, ok := registry.ParseFileName(name)
+	return id, ok && strings.HasPrefix(suffix, registry.SuffixControl)
 }

@@ -80,7 +80,8 @@ func Serve(dir string, id registry.ID, service Service) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server: it removes the socket, ends the contexts of running commands and waits for them. Further calls do nothing.
+// Close ends the server: it removes the socket, ends the contexts of running commands, and waits until these are answered. Further calls do
+// nothing.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -91,7 +92,7 @@ func (s *Server) Close() error {
 	s.end()
 	err := errors.Join(os.Remove(s.path), s.listener.Close())
 	for c := range s.clients {
-		c.Close()
+		c.SetReadDeadline(time.Now()) // not closed: the command that ended the program has no answer yet
 	}
 	s.mu.Unlock()
 	s.running.Wait()
@@ -142,10 +143,7 @@ func (s *Server) serve(c net.Conn) {
 	}()
 	lines := bufio.NewScanner(c)
 	lines.Buffer(nil, maxRequest)
-	for {
-		if c.SetReadDeadline(time.Now().Add(idleTimeout)) != nil {
-			return
-		}
+	for s.mayRead(c) {
 		if !lines.Scan() {
 			if errors.Is(lines.Err(), bufio.ErrTooLong) {
 				s.send(c, answer{Error: fmt.Sprintf("a request has at most %d bytes", maxRequest)})
@@ -156,6 +154,13 @@ func (s *Server) serve(c net.Conn) {
 			return
 		}
 	}
+}
+
+// mayRead begins the time for a request, unless the server ends.
+func (s *Server) mayRead(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && c.SetReadDeadline(time.Now().Add(idleTimeout)) == nil
 }
 
 func (s *Server) send(c net.Conn, a answer) error {

@@ -20,7 +20,7 @@ import (
 // A Source is a recording that is read.
 type Source struct {
 	Path string
-	// Offset is added to all times of the recording.
+	// Offset is added to all times of the recording. If that leads before 1970, it is a *record.OffsetError.
 	Offset time.Duration
 }
 
@@ -60,6 +60,8 @@ type Result struct {
 	Attachments uint64 `json:"attachments"`
 	Metadata    uint64 `json:"metadata"`
 	FileSize    int64  `json:"file_size"` // bytes
+	// Missing are the topics of Options.List that no recording has. If none of them is there, that is a *record.NoTopicError instead.
+	Missing []string `json:"missing,omitempty"`
 	// Damage describes what could not be read, nil if there is nothing.
 	Damage error `json:"-"`
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/foxglove/mcap/go/mcap"
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/serde"
 )
@@ -230,7 +231,7 @@ func TestRewrite_Selection(t *testing.T) {
 		"end":          {Options{End: at(400)}, "arm/a@100 arm/b@200 leg@300"},
 		"elapsed":      {Options{StartElapsed: 100, EndElapsed: 300}, "arm/b@200 leg@300"},
 		"of a topic":   {Options{Topics: re("leg"), StartElapsed: 100}, "leg@500"},
-		"nothing left": {Options{Start: at(900)}, ""},
+		"nothing left": {Options{Start: at(310), End: at(390)}, ""},
 	} {
 		res, out := rewrite(t, &c.opts, Source{Path: in})
 		d := read(t, out)
@@ -282,11 +283,10 @@ func TestRewrite_Merge(t *testing.T) {
 		from []Source
 		want string
 	}{
-		"overlapping":      {[]Source{{Path: a}, {Path: b}}, "c@50 a@100 a@200 b@300 c@300 a@500"},
-		"offset":           {[]Source{{Path: a, Offset: -100}, {Path: b, Offset: 200}}, "a@0 b@200 c@250 a@400 a@400 c@500"},
-		"one by one":       {[]Source{{Path: late}, {Path: a}}, "a@100 b@300 a@500 a@1000 d@1001"},
-		"all":              {[]Source{{Path: late}, {Path: a}, {Path: b}}, "c@50 a@100 a@200 b@300 c@300 a@500 a@1000 d@1001"},
-		"before all times": {[]Source{{Path: a, Offset: -time.Hour}, {Path: late}}, "a@0 b@0 a@0 a@1000 d@1001"},
+		"overlapping": {[]Source{{Path: a}, {Path: b}}, "c@50 a@100 a@200 b@300 c@300 a@500"},
+		"offset":      {[]Source{{Path: a, Offset: -50}, {Path: b, Offset: 200}}, "a@50 b@250 c@250 a@400 a@450 c@500"},
+		"one by one":  {[]Source{{Path: late}, {Path: a}}, "a@100 b@300 a@500 a@1000 d@1001"},
+		"all":         {[]Source{{Path: late}, {Path: a}, {Path: b}}, "c@50 a@100 a@200 b@300 c@300 a@500 a@1000 d@1001"},
 	} {
 		_, out := rewrite(t, nil, c.from...)
 		d := read(t, out)
@@ -307,6 +307,36 @@ func TestRewrite_Merge(t *testing.T) {
 	}
 	if _, err := RewriteTo(t.Context(), io.Discard, errs, nil); err == nil || !strings.Contains(err.Error(), "allow more (--memory)") {
 		t.Errorf("40 at once: %v", err)
+	}
+}
+
+func TestRewrite_OffsetBefore1970(t *testing.T) {
+	a := foreign(t, chunked, spec{"a", 300, "1"}, spec{"b", 100, "2"}) // published 1 ns earlier
+	for name, from := range map[string][]Source{"one file": {{a, -100}}, "two files": {{Path: a}, {a, -100}}} {
+		_, err := RewriteTo(t.Context(), io.Discard, from, nil)
+		var offset *record.OffsetError
+		if !errors.As(err, &offset) || *offset != (record.OffsetError{Path: a, Time: 99, Offset: -100}) ||
+			!strings.Contains(err.Error(), "first message, of 1970-01-01T00:00:00.000000099Z, before 1970; give one of at least -99ns") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, out := rewrite(t, nil, Source{a, -99}); strings.Join(topicsAndTimes(read(t, out)), " ") != "a@201 b@1" {
+		t.Errorf("the least offset: %v", topicsAndTimes(read(t, out)))
+	}
+}
+
+// What the error says is the memory of the options, and suffices.
+func TestRewrite_MemoryForALargeMessage(t *testing.T) {
+	large := foreign(t, chunked, spec{"a", 1, strings.Repeat("x", 9<<20)})
+	for _, from := range [][]Source{{{Path: large}}, {{Path: large}, {Path: foreign(t, chunked, spec{"a", 1, ""}, spec{"a", 2, ""})}}} {
+		res, _ := rewrite(t, &Options{Memory: 64 << 20}, from...)
+		var limit *mcapfile.MemoryLimitError
+		if !errors.As(res.Damage, &limit) || limit.Limit != 64<<20 {
+			t.Fatalf("%d files: %v", len(from), res.Damage)
+		}
+		if res, _ := rewrite(t, &Options{Memory: limit.Size}, from...); res.Damage != nil {
+			t.Errorf("%d files, with what the error says: %v", len(from), res.Damage)
+		}
 	}
 }
 
@@ -360,7 +390,7 @@ func TestRewrite_NeverReplaces(t *testing.T) {
 		t.Errorf("onto itself: %v", err)
 	}
 	// The file appears while another one is written.
-	o, err := create(filepath.Join(dir, "late"))
+	o, err := create(filepath.Join(dir, "late"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ func (e *editor) merge() error {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}
 		if plan.Damage != nil {
+			plan.Damage.First = s.ofAllMemory(plan.Damage.First)
 			if err := s.note(plan.Damage); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // An output is a new file, under another name until it is complete.
@@ -13,21 +14,34 @@ type output struct {
 	file *os.File
 }
 
-// create refuses a path that is taken, before any work is done.
-func create(path string) (*output, error) {
+// create refuses a path that is taken, before any work is done. The sources may have the name of the unfinished file: a recording that was
+// not closed is recovered under its proper name.
+func create(path string, from []Source) (*output, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return nil, taken(path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	f, err := os.OpenFile(path+suffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	name := path + suffix
+	if isSource(name, from) {
+		name = path + ".new" + suffix
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w; it is being written, or was when its program was killed: remove it then", err)
+		return nil, fmt.Errorf("%w: it is being written, or the program that wrote it was killed; recover it under another name, or move it away", err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &output{path: path, file: f}, nil
+}
+
+func isSource(name string, from []Source) bool {
+	info, err := os.Stat(name)
+	return err == nil && slices.ContainsFunc(from, func(s Source) bool {
+		source, err := os.Stat(s.Path)
+		return err == nil && os.SameFile(info, source)
+	})
 }
 
 // suffix ends the name of a file that is not complete.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/shmbus/shmbus/record"
 	"github.com/shmbus/shmbus/record/mcapfile"
@@ -13,7 +14,7 @@ import (
 // Rewrite writes a recording to the file at path from others, which it does not change. An existing file is never replaced. The file has
 // another name until it is complete; after an error there is none. What cannot be read is left out and described in Result.Damage.
 func Rewrite(ctx context.Context, path string, from []Source, opts *Options) (Result, error) {
-	out, err := create(path)
+	out, err := create(path, from)
 	if err != nil {
 		return Result{}, err
 	}
@@ -34,7 +35,7 @@ func RewriteTo(ctx context.Context, dst io.Writer, from []Source, opts *Options)
 	if err != nil {
 		return Result{}, err
 	}
-	all, err := openAll(from)
+	all, err := openAll(from, o.Memory)
 	if err != nil {
 		return Result{}, err
 	}
@@ -75,7 +76,7 @@ func (e *editor) run(dst io.Writer) error {
 	}
 	e.passes = 1
 	follow := true
-	if len(e.sources) > 1 || e.opts.bounded() {
+	if len(e.sources) > 1 || e.opts.bounded() || e.sources[0].offset != 0 {
 		e.passes = 2
 		for _, s := range e.sources {
 			if err := s.survey(e.ctx, e.opts, e.progress(s)); err != nil {
@@ -84,7 +85,9 @@ func (e *editor) run(dst io.Writer) error {
 		}
 		e.nextPass()
 		e.sources, follow = inTurn(e.sources)
-		e.findTimes()
+		if err := e.findTimes(); err != nil {
+			return err
+		}
 	}
 	var err error
 	if e.w, err = mcapfile.NewRewriter(dst, e.opts.rewriter(e.profile())); err != nil {
@@ -102,12 +105,41 @@ func (e *editor) run(dst io.Writer) error {
 	} else if err := e.merge(); err != nil {
 		return err
 	}
+	if err := e.checkChoice(); err != nil {
+		return err
+	}
 	return e.w.Close()
+}
+
+// checkChoice returns an error if the options choose none of the topics.
+func (e *editor) checkChoice() error {
+	var all []*mcapfile.Channel
+	for _, s := range e.sources {
+		if s.damage != nil {
+			return nil // it may have been there
+		}
+		all = append(all, s.channels...)
+	}
+	path := e.sources[0].path
+	if n := len(e.sources) - 1; n > 0 {
+		path += fmt.Sprintf(" and %d more", n)
+	}
+	o := e.opts
+	err := record.CheckChosen(path, record.ChosenString(o.List, o.Topics, o.Exclude, o.Types), all, o.keeps)
+	if err != nil {
+		return err
+	}
+	for _, name := range o.List {
+		if !slices.ContainsFunc(all, func(c *mcapfile.Channel) bool { return record.ChosenName(c) == name }) {
+			e.res.Missing = append(e.res.Missing, name)
+		}
+	}
+	return nil
 }
 
 // profile returns the profile of all sources, if they have the same.
 func (e *editor) profile() string {
-	if len(e.sources) == 1 && !e.opts.bounded() {
+	if len(e.sources) == 1 && !e.opts.bounded() && e.sources[0].offset == 0 {
 		return profileOf(e.sources[0])
 	}
 	for _, s := range e.sources[1:] {
@@ -129,12 +161,12 @@ func profileOf(s *source) string {
 	return r.Stats().Profile
 }
 
-// findTimes turns the limits of the options into log times.
-func (e *editor) findTimes() {
-	begin, any := uint64(math.MaxUint64), false
+// findTimes turns the limits of the options into log times. The error is that there are messages, and all are outside.
+func (e *editor) findTimes() error {
+	begin, end, any := uint64(math.MaxUint64), uint64(0), false
 	for _, s := range e.sources {
 		if s.any {
-			begin, any = min(begin, s.begin), true
+			begin, end, any = min(begin, s.begin), max(end, s.end), true
 		}
 	}
 	o := e.opts
@@ -145,7 +177,7 @@ func (e *editor) findTimes() {
 		e.last = uint64(o.End.UnixNano()) - 1
 	}
 	if !any {
-		return
+		return nil
 	}
 	if o.StartElapsed > 0 {
 		e.start = max(e.start, shift(begin, o.StartElapsed))
@@ -153,6 +185,7 @@ func (e *editor) findTimes() {
 	if o.EndElapsed > 0 {
 		e.last = min(e.last, shift(begin, o.EndElapsed)-1)
 	}
+	return record.CheckTimes(e.start, min(e.last, math.MaxUint64-1)+1, begin, end) // an empty file would seem to be what was wanted
 }
 
 // progress returns a function that reports how far a source was read in the current pass.
@@ -206,7 +239,7 @@ func (e *editor) contentOf(s *source) *content {
 
 // others writes what is new besides messages. Metadata precedes the messages that it describes.
 func (c *content) others(metadata []mcapfile.Metadata, attachments []mcapfile.AttachmentInfo, channels []*mcapfile.Channel) error {
-	c.all = metadata
+	c.all, c.from.channels = metadata, channels
 	for _, m := range metadata[c.metadata:] {
 		c.metadata++
 		m = shiftMetadata(m, c.from.offset)

@@ -17,27 +17,29 @@ import (
 
 // A source is an open recording.
 type source struct {
-	path    string
-	offset  time.Duration
-	file    *os.File
-	size    int64
-	begin   uint64 // smallest and largest log time of the chosen messages, with the offset
-	end     uint64
-	any     bool // there are chosen messages
-	latched bool // on latched topics too
-	profile string
-	damage  *mcapfile.Damage
+	path     string
+	offset   time.Duration
+	file     *os.File
+	size     int64
+	begin    uint64 // smallest and largest log time of the chosen messages, with the offset
+	end      uint64
+	any      bool   // there are chosen messages
+	latched  bool   // on latched topics too
+	memory   uint64 // that the options allow
+	profile  string
+	channels []*mcapfile.Channel // that were read
+	damage   *mcapfile.Damage
 }
 
 // openAll opens the sources. Directories stand for the recordings in them.
-func openAll(from []Source) (all []*source, err error) {
+func openAll(from []Source, memory uint64) (all []*source, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(all)
 		}
 	}()
 	for _, s := range from {
-		paths, err := mcapfile.Parts(s.Path)
+		paths, err := record.Parts(s.Path)
 		if err != nil {
 			return all, err
 		}
@@ -46,7 +48,7 @@ func openAll(from []Source) (all []*source, err error) {
 			if err != nil {
 				return all, err
 			}
-			all = append(all, &source{path: path, offset: s.Offset, file: f, size: size})
+			all = append(all, &source{path: path, offset: s.Offset, file: f, size: size, memory: memory})
 		}
 	}
 	return all, nil
@@ -78,8 +80,20 @@ func shift(at uint64, by time.Duration) uint64 {
 	return at + min(uint64(by), math.MaxUint64-at)
 }
 
+// ofAllMemory converts an error for too little memory, of which a reader has a share, to one for all of it.
+func (s *source) ofAllMemory(err error) error {
+	limit, ok := err.(*mcapfile.MemoryLimitError)
+	if !ok || limit.Limit == 0 || limit.Limit >= s.memory || limit.Limit == mcapfile.MaxMessage {
+		return err
+	}
+	all, share := *limit, (s.memory+limit.Limit-1)/limit.Limit
+	all.Size, all.Limit = min(limit.Size, math.MaxUint64/share)*share, s.memory
+	return &all
+}
+
 // note adds to the damage of a source. An error that is returned is not one of the file.
 func (s *source) note(err error) error {
+	err = s.ofAllMemory(err)
 	if !mcapfile.Recoverable(err) && !errors.As(err, new(*mcapfile.TruncatedError)) {
 		return fmt.Errorf("%s: %w", s.path, err)
 	}
@@ -118,13 +132,14 @@ func (s *source) each(ctx context.Context, r *mcapfile.Reader, skim bool, progre
 	}
 }
 
-// survey finds the times of a source, and its profile.
+// survey finds the times of a source, and its profile, and checks its offset.
 func (s *source) survey(ctx context.Context, o *Options, progress func(int64)) error {
 	r, err := s.reader(o.Memory / readShare)
 	if err != nil {
 		return err
 	}
 	keep := make(map[*mcapfile.Channel]bool)
+	earliest := uint64(math.MaxUint64)
 	err = s.each(ctx, r, true, progress, func(m *mcapfile.Message) error {
 		kept, seen := keep[m.Channel]
 		if !seen {
@@ -132,13 +147,22 @@ func (s *source) survey(ctx context.Context, o *Options, progress func(int64)) e
 			keep[m.Channel] = kept
 			s.latched = s.latched || kept && record.IsLatched(m.Channel)
 		}
-		if at := s.shifted(m.LogTime); kept && s.any {
-			s.begin, s.end = min(s.begin, at), max(s.end, at)
-		} else if kept {
-			s.begin, s.end, s.any = at, at, true
+		if !kept {
+			return nil
+		}
+		if !s.any {
+			s.begin, s.end, s.any = m.LogTime, m.LogTime, true
+		}
+		s.begin, s.end = min(s.begin, m.LogTime), max(s.end, m.LogTime)
+		if earliest = min(earliest, m.LogTime); m.PublishTime > 0 { // some tools leave it out
+			earliest = min(earliest, m.PublishTime)
 		}
 		return nil
 	})
+	if err == nil && s.any {
+		err = record.CheckOffset(s.path, earliest, s.end, s.offset)
+	}
+	s.begin, s.end = s.shifted(s.begin), s.shifted(s.end)
 	s.profile, s.damage = r.Stats().Profile, nil // what is damaged is found again when it is read
 	return err
 }

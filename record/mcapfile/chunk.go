@@ -148,22 +148,24 @@ func (c *chunk) slot(d *declaration) int {
 	return i
 }
 
-// pack compresses the records, unless that makes them no smaller. scratch is memory for the result.
-func (c *chunk) pack(with compressor, scratch []byte) error {
+// pack compresses the records, unless that makes them no smaller. scratch is memory for the result; it is returned, or other memory in its
+// place, if the result is not used.
+func (c *chunk) pack(with compressor, scratch []byte) (unused []byte, err error) {
 	c.crc = checksumOf(c.records)
 	c.packed = nil
 	if with == nil || len(c.records) == 0 {
-		return nil
+		return scratch, nil
 	}
 	worth, err := worthwhile(with, c.records, scratch)
 	if err != nil || !worth {
-		return err
+		return scratch, err
 	}
 	packed, err := with.compress(scratch[:0], c.records)
-	if len(packed) < len(c.records) {
-		c.packed = packed
+	if len(packed) >= len(c.records) {
+		return packed, err
 	}
-	return err
+	c.packed = packed
+	return nil, err
 }
 
 func appendMessage(b []byte, id uint16, m *Message) []byte {

@@ -63,12 +63,14 @@ func newCompressor(c Compression, level int) (compressor, error) {
 
 type zstdCompressor struct{ *zstd.Encoder }
 
-func (c zstdCompressor) compress(dst, src []byte) ([]byte, error) { return c.EncodeAll(src, dst), nil }
+func (c zstdCompressor) compress(dst, src []byte) ([]byte, error) {
+	return c.EncodeAll(src, withRoom(dst, mostPacked(src))), nil
+}
 
 type lz4Compressor struct{ w *lz4.Writer }
 
 func (c lz4Compressor) compress(dst, src []byte) ([]byte, error) {
-	b := bytes.NewBuffer(dst)
+	b := bytes.NewBuffer(withRoom(dst, mostPacked(src)))
 	c.w.Reset(b)
 	if _, err := c.w.Write(src); err != nil {
 		return nil, err
@@ -76,6 +78,18 @@ func (c lz4Compressor) compress(dst, src []byte) ([]byte, error) {
 	err := c.w.Close()
 	return b.Bytes(), err
 }
+
+// withRoom returns an empty slice with room for n bytes, in the memory of b if that suffices. Memory that is made at once, unlike memory that
+// grows, takes only what is used of it.
+func withRoom(b []byte, n int) []byte {
+	if cap(b) >= n {
+		return b[:0]
+	}
+	return make([]byte, 0, n)
+}
+
+// mostPacked is about the size of the compressed src, if nothing in it can be compressed.
+func mostPacked(src []byte) int { return len(src) + len(src)/1024 + 1024 }
 
 // Samples of a chunk that are compressed to see whether it is worth it.
 const (

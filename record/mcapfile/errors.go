@@ -79,6 +79,9 @@ type WriteError struct {
 }
 
 func (e *WriteError) Error() string {
+	if e.Messages == 0 {
+		return fmt.Sprintf("write the recording: %v; no message was written", e.Err)
+	}
 	return fmt.Sprintf("write the recording: %v; it ends after %d messages and %d bytes, which can be read", e.Err, e.Messages, e.Offset)
 }
 

@@ -64,7 +64,7 @@ type indexReader struct {
 func (i *indexReader) readSummary() error {
 	r := i.reader
 	start, ok := r.summaryStart()
-	if !ok || i.checkSum(start) != nil {
+	if !ok || len(r.ends) > 1 || i.checkSum(start) != nil {
 		return errIndex
 	}
 	r.seek(start)
@@ -231,6 +231,7 @@ func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
 	var first, last uint64 = math.MaxUint64, 0
 	p.Start = math.MaxUint64
 	for off, chunk := range i.chunks {
+		p.chunk = max(p.chunk, chunk.size)
 		first, last = min(first, chunk.first), max(last, chunk.last)
 		kept := false
 		for _, id := range chunk.channels {
@@ -263,7 +264,10 @@ func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
 }
 
 // overlaps reports whether more chunks have messages of the same time than fit into memory. NewPlan then knows better how to read them.
-func (p *Plan) overlaps() bool {
+func (p *Plan) overlaps() bool { return p.overlap() > p.limits.open/2 }
+
+// overlap returns the bytes of the blocks of the same time where they are most. It stops looking when these are too many.
+func (p *Plan) overlap() (most uint64) {
 	open, held := []block{}, uint64(0)
 	for _, b := range p.blocks {
 		open = slices.DeleteFunc(open, func(o block) bool {
@@ -273,9 +277,12 @@ func (p *Plan) overlaps() bool {
 			return o.last < b.first
 		})
 		open = append(open, b)
-		if held += b.bytes; held > p.limits.open/2 && len(open) > 1 {
-			return true
+		if held += b.bytes; len(open) > 1 {
+			most = max(most, held)
+		}
+		if most > p.limits.open/2 {
+			break
 		}
 	}
-	return false
+	return most
 }

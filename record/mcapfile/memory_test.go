@@ -95,6 +95,79 @@ func TestReader_ChunkThatUnpacksToMuch(t *testing.T) {
 	}
 }
 
+// Messages larger than the queue take the size of one, and once more what it is compressed to at most.
+func TestWriter_MessageLargerThanTheQueue(t *testing.T) {
+	const size, rest = 64 << 20, 24 << 20 // rest: of the compressors, which a garbage collection may take and they allocate again
+	data := make([]byte, size)
+	for i := range data {
+		data[i] = byte(i * i >> 7 * i >> 3)
+	}
+	for compression, copies := range map[Compression]uint64{Uncompressed: 1, Zstd: 2, LZ4: 2} { // no two are in memory at a time
+		w, err := NewWriter(io.Discard, &WriterOptions{Compression: compression, Queue: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ch, err := w.AddChannel(Channel{Topic: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := allocated(func() {
+			for range 3 {
+				if err := w.Write(&Message{Channel: ch, Data: data}); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if limit := copies*size + rest; taken > limit {
+			t.Errorf("%s: took %d bytes, want at most %d", compression, taken, limit)
+		}
+	}
+}
+
+// A large message is not copied before the queue has room for it.
+func TestWriter_LargeMessageWaitsForMemory(t *testing.T) {
+	const size = 16 << 20
+	written, goOn := make(chan bool), make(chan bool)
+	w, err := NewWriter(nil, &WriterOptions{Compression: Uncompressed, Queue: size, Overflow: DropNewest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Begin(&Part{Dst: writerFunc(func(b []byte) (int, error) {
+		if len(b) > 1<<20 {
+			written <- true
+			<-goOn
+		}
+		return len(b), nil
+	})})
+	ch, err := w.AddChannel(Channel{Topic: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &Message{Channel: ch, Data: make([]byte, size)}
+	if err := w.Write(m); err != nil {
+		t.Fatal(err)
+	}
+	<-written
+	taken := allocated(func() { err = w.Write(m) })
+	if err != nil || taken > 1<<20 {
+		t.Errorf("a message that is dropped took %d bytes, %v", taken, err)
+	}
+	goOn <- true
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.Counts()[0]; c.Written != 1 || c.Dropped != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
 func TestReader_ManyDefinitions(t *testing.T) {
 	file := slices.Clone(mcap.Magic)
 	for i := range 3 {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"testing"
+	"time"
 
 	"github.com/foxglove/mcap/go/mcap"
 	"github.com/google/go-cmp/cmp"
@@ -149,5 +151,71 @@ func TestWriter_ChannelsWithoutMessages(t *testing.T) {
 				t.Errorf("%+v, %v", info, err)
 			}
 		})
+	}
+}
+
+// A part begins with the values that its first messages need: the newest of each OF that was written before, unless its messages have ended.
+func TestWriter_PartsBeginWithTheMetadataThatApplies(t *testing.T) {
+	w := newPartWriter(t, WriterOptions{Repeat: true})
+	w.begin(0)
+	pose := w.channel("pose")
+	for _, key := range []string{"a:9", "b:2", "gone:1", "plain"} {
+		w.PutMetadata("m", key, "earlier")
+	}
+	w.put(pose, 1, Extra{})
+	w.Cut()
+	w.PutMetadata("m", "a:10", "newest")
+	w.EndMetadata("m", "gone")
+	w.put(pose, 2, Extra{})
+	w.end()
+	w.begin(0)
+	w.PutMetadata("m", "b:3", "later")
+	w.put(pose, 3, Extra{})
+	w.end()
+	w.begin(0)
+	w.end()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []map[string]string{
+		{"a:9": "earlier", "b:2": "earlier", "gone:1": "earlier", "plain": "earlier", "a:10": "newest"},
+		{"a:10": "newest", "b:2": "earlier", "b:3": "later"}, {"a:10": "newest", "b:3": "later"},
+	} {
+		if err := <-w.ended; err != nil {
+			t.Fatal(err)
+		}
+		if got := w.metadata(i, "m"); !maps.Equal(got, want) {
+			t.Errorf("part %d has %v, want %v", i+1, got, want)
+		}
+	}
+}
+
+// What an ended publisher had is not moved on from messages that are dropped.
+func TestWriter_DroppedMetadataOfAnEndedPublisher(t *testing.T) {
+	w := newPartWriter(t, WriterOptions{Repeat: true, ChunkSize: 1000})
+	defer w.Close()
+	w.begin(0)
+	pose := w.channel("pose")
+	w.PutMetadata("m", "early:1", "x")
+	w.put(pose, 0, Extra{})
+	w.end()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	w.Hold(time.Hour, 10_000)
+	w.PutMetadata("m", "gone:1", "x")
+	w.PutMetadata("m", "stays:1", "x")
+	w.EndMetadata("m", "gone")
+	w.EndMetadata("m", "early")
+	for i := range 1000 {
+		w.put(pose, i, Extra{})
+	}
+	w.begin(0)
+	w.end()
+	if err := errors.Join(<-w.ended, <-w.ended); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := w.metadata(1, "m"), map[string]string{"stays:1": "x"}; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

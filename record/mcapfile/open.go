@@ -1,12 +1,8 @@
 package mcapfile
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 )
 
 // Open opens a recording for random access and returns its size in bytes.
@@ -27,26 +23,4 @@ func Open(path string) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	return f, info.Size(), nil
-}
-
-// Parts returns the recordings in a directory, by name: the parts of one recording, or any others. Of another path it returns that.
-func Parts(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return []string{path}, err
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	var parts []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".mcap") && !e.IsDir() {
-			parts = append(parts, filepath.Join(path, e.Name()))
-		}
-	}
-	if len(parts) == 0 {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("the directory has no file whose name ends in .mcap")}
-	}
-	return parts, nil
 }

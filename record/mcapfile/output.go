@@ -20,6 +20,7 @@ type output struct {
 	start  uint64 // valid when a message was written
 	end    uint64
 	synced time.Time
+	dirty  bool  // has chunks that are not synced
 	size   int64 // bytes of whole records written to dst
 	full   bool  // the disk is full; only what was reserved can still be written
 	tail   int   // bytes that close needs, about
@@ -34,7 +35,7 @@ type output struct {
 	part     *Part
 }
 
-func newOutput(p *Part, opts *WriterOptions) (*output, error) {
+func newOutput(p *Part, values []*mcap.Metadata, opts *WriterOptions) (*output, error) {
 	o := &output{
 		opts: opts, part: p, dst: p.Dst, buffer: bufio.NewWriterSize(p.Dst, 64<<10), synced: time.Now(), budget: opts.RangeLimit,
 		channels: make(map[uint16]bool), ranges: make(map[Range]bool), unknown: make(map[uint16]bool), tail: leastTail,
@@ -46,7 +47,7 @@ func newOutput(p *Part, opts *WriterOptions) (*output, error) {
 		err = o.file.WriteHeader(&mcap.Header{Library: opts.Library, Profile: opts.Profile})
 	}
 	if err == nil {
-		err = o.writeMetadata(metadataRecords(p.Metadata))
+		err = o.writeMetadata(append(metadataRecords(p.Metadata), values...))
 	}
 	if err == nil {
 		err = o.writeAttachments(p)
@@ -138,7 +139,8 @@ func (o *output) writeChunk(c *chunk) error {
 	if err == nil {
 		err = o.flush()
 	}
-	if err == nil && o.opts.SyncInterval > 0 && time.Since(o.synced) >= o.opts.SyncInterval {
+	o.dirty = true
+	if err == nil && o.opts.SyncInterval > 0 && o.untilSync() == 0 {
 		err = o.sync()
 	}
 	if err != nil {
@@ -287,8 +289,11 @@ func (o *output) freeRest() error {
 	return nil
 }
 
+// untilSync returns how long the chunks that are written may remain without a sync, at least 0.
+func (o *output) untilSync() time.Duration { return max(o.opts.SyncInterval-time.Since(o.synced), 0) }
+
 func (o *output) sync() error {
-	o.synced = time.Now()
+	o.synced, o.dirty = time.Now(), false
 	if f, ok := o.dst.(interface{ Sync() error }); ok {
 		return f.Sync()
 	}

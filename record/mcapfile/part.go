@@ -51,14 +51,20 @@ type Part struct {
 
 // Begin lets a part begin, with the messages that are held. The part before must have been ended. Errors of the destination are
 // those of the next Write.
-func (w *Writer) Begin(p *Part) {
+func (w *Writer) Begin(p *Part) { w.begin(&mark{part: p}) }
+
+// BeginWith is Begin for a part that make returns when everything before it is written: after the parts that Part.Next has returned by then.
+// make is not called after an error. An error of it is that of the next Write.
+func (w *Writer) BeginWith(make func() (*Part, error)) { w.begin(&mark{make: make}) }
+
+func (w *Writer) begin(m *mark) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.holding {
 		w.cut()
 		w.evict()
 	}
-	w.insert(&mark{part: p})
+	w.insert(m)
 	w.holding, w.held, w.heldBytes = false, 0, 0
 	w.changed.Broadcast()
 }
@@ -77,11 +83,22 @@ func (w *Writer) Hold(age time.Duration, bytes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut()
-	w.holding, w.holdAge, w.holdBytes = true, age, bytes
+	w.holding, w.holdAge, w.holdBytes, w.evicted = true, age, bytes, time.Time{}
+}
+
+// HeldTime returns how far back the held messages reach, and whether that is less than the age of Hold because older ones were too large.
+func (w *Writer) HeldTime() (reach time.Duration, short bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if reach = time.Since(w.evicted); !w.holding || w.evicted.IsZero() || reach >= w.holdAge {
+		return w.holdAge, false
+	}
+	return reach, true
 }
 
 // A mark is a place in the queue where a part begins or ends.
 type mark struct {
-	part     *Part          // nil: the end
-	channels []*declaration // of the end: all so far
+	part     *Part
+	make     func() (*Part, error) // in place of part; without both it is the end
+	channels []*declaration        // of the end: all so far
 }

@@ -282,8 +282,18 @@ func TestWriter_Overflow(t *testing.T) {
 }
 
 func TestWriter_Compressions(t *testing.T) {
+	checkCompression(t, WriterOptions{}, WriterOptions{Compression: LZ4}, WriterOptions{Compression: Uncompressed}, WriterOptions{Goroutines: 4})
+}
+
+// Only the compressor takes longer than at the usual levels.
+func TestWriter_SmallestFiles(t *testing.T) {
+	checkCompression(t, WriterOptions{Level: 19}, WriterOptions{Compression: LZ4, Level: 9})
+}
+
+func checkCompression(t *testing.T, options ...WriterOptions) {
+	t.Helper()
 	text := bytes.Repeat([]byte("robot "), 50_000)
-	for _, o := range []WriterOptions{{}, {Level: 19}, {Compression: LZ4}, {Compression: LZ4, Level: 9}, {Compression: Uncompressed}, {Goroutines: 4}} {
+	for _, o := range options {
 		t.Run(fmt.Sprint(o.Compression, o.Level, o.Goroutines), func(t *testing.T) {
 			var file bytes.Buffer
 			w, err := NewWriter(&file, &o)
@@ -344,7 +354,7 @@ func TestChunk_WhatDoesNotCompressIsNotCompressed(t *testing.T) {
 	c := newChunk()
 	c.records = payload(2 << 20)[:1<<20]
 	var with countingCompressor
-	if err := c.pack(&with, nil); err != nil || c.packed != nil || with.bytes > len(c.records)/10 {
+	if _, err := c.pack(&with, nil); err != nil || c.packed != nil || with.bytes > len(c.records)/10 {
 		t.Errorf("%d bytes of %d were compressed, %v", with.bytes, len(c.records), err)
 	}
 }
@@ -504,5 +514,35 @@ func TestWriter_PartsOfALimitedSize(t *testing.T) {
 	}
 	if total != n {
 		t.Errorf("%d messages", total)
+	}
+}
+
+// Of the metadata of dropped chunks, what applies to later messages stays, however much the rest is.
+func TestWriter_HoldKeepsMetadataThatApplies(t *testing.T) {
+	w := newPartWriter(t, WriterOptions{ChunkSize: 1000})
+	defer w.Close()
+	w.Hold(time.Hour, 10_000)
+	pose := w.channel("pose")
+	w.PutMetadata("m", "rare:1", "first")
+	w.PutMetadata("m", "other", "plain")
+	const messages = 2 * mostCarried / 1000
+	for i := range messages {
+		w.PutMetadata("m", fmt.Sprintf("often:%d", i), strings.Repeat("x", 1000))
+		w.put(pose, i, Extra{})
+	}
+	w.begin(0)
+	w.end()
+	if err := <-w.ended; err != nil {
+		t.Fatal(err)
+	}
+	texts, _ := w.texts(0)
+	got := w.metadata(0, "m")
+	if got["rare:1"] != "first" || got["other"] != "plain" || len(got) > len(texts)+3 {
+		t.Errorf("%d values for %d messages, rare %q, other %q", len(got), len(texts), got["rare:1"], got["other"])
+	}
+	for i := messages - len(texts); i < messages; i++ {
+		if got[fmt.Sprintf("often:%d", i)] == "" {
+			t.Errorf("the value before message %d is missing", i)
+		}
 	}
 }

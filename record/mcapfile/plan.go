@@ -33,6 +33,7 @@ type Plan struct {
 	keep   map[*Channel]bool
 	time   func(*Message) uint64 // by which the messages are ordered
 	blocks []block
+	chunk  uint64             // bytes of the largest chunk that is in memory as a whole
 	inside map[int64][]uint16 // ids of the channels of the chunk at a position; nil without an index
 
 	from *Plan // of which it has some channels
@@ -121,6 +122,9 @@ func newPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			break
 		}
 		if err == nil {
+			if r.inChunk && r.chunk.stream == nil {
+				p.chunk = max(p.chunk, r.chunk.size)
+			}
 			first, last = min(first, m.LogTime), max(last, m.LogTime)
 			kept, seen := p.keep[m.Channel]
 			if !seen {

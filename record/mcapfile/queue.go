@@ -3,6 +3,8 @@ package mcapfile
 import (
 	"slices"
 	"time"
+
+	"github.com/foxglove/mcap/go/mcap"
 )
 
 // A packState is the progress of a chunk in the queue.
@@ -39,20 +41,9 @@ func (w *Writer) Waiting() (queued, held int) {
 // meanwhile.
 func (w *Writer) cut() {
 	c := w.current
-	for w.err == nil && w.current == c && w.queued > 0 && w.queued+c.size() > w.opts.Queue && !c.empty() {
-		switch {
-		case w.holding && w.held > 0:
-			w.evictOne()
-		case w.opts.Overflow == DropOldest && w.dropOldest():
-		case w.opts.Overflow == DropNewest:
-			w.drop(c)
-			c.messages, c.records = 0, c.records[:0] // the rest is small and stays
-			w.current = w.newCurrent(nil)
-			w.carry(c, w.current)
-			w.current.ended = append(c.ended, w.current.ended...)
-			w.recycle(c)
-		default:
-			w.changed.Wait()
+	for w.err == nil && w.current == c && w.isFull(c.size()) && !c.empty() {
+		if !w.overflow() {
+			w.dropCurrent()
 		}
 	}
 	if w.err != nil || w.current != c {
@@ -75,6 +66,38 @@ func (w *Writer) cut() {
 	w.changed.Broadcast()
 }
 
+// dropCurrent drops the messages of the current chunk. The rest is small and stays, in a chunk with an age of its own.
+func (w *Writer) dropCurrent() {
+	c := w.current
+	w.drop(c)
+	c.messages, c.records = 0, c.records[:0]
+	w.current = w.newCurrent(nil)
+	w.carry(c, w.current)
+	w.current.ended = append(c.ended, w.current.ended...)
+	w.recycle(c)
+	w.age.Stop()
+	if w.opened = false; !w.current.empty() {
+		w.open()
+	}
+}
+
+// isFull reports whether the queue has no room for so many bytes. An empty queue has room for any chunk.
+func (w *Writer) isFull(size int) bool { return w.queued > 0 && w.queued+size > w.opts.Queue }
+
+// overflow does what Overflow says if the queue is full, or waits for a change. It returns false if the newest is to be dropped.
+func (w *Writer) overflow() bool {
+	switch {
+	case w.holding && w.held > 0:
+		w.evictOne()
+	case w.opts.Overflow == DropOldest && w.dropOldest():
+	case w.opts.Overflow == DropNewest:
+		return false
+	default:
+		w.changed.Wait()
+	}
+	return true
+}
+
 // insert puts a mark into the queue, before what is held.
 func (w *Writer) insert(m *mark) {
 	w.queue = slices.Insert(w.queue, len(w.queue)-w.held, &chunk{mark: m, state: isPacked})
@@ -94,8 +117,14 @@ func (w *Writer) newCurrent(records []byte) *chunk {
 	return c
 }
 
+// isLarge reports whether a chunk has a message larger than the queue.
+func (w *Writer) isLarge(c *chunk) bool { return len(c.records) > w.opts.Queue }
+
 // recycle keeps the memory of a chunk, which is in no queue any more, as far as the limit allows it.
 func (w *Writer) recycle(c *chunk) {
+	if w.isLarge(c) {
+		w.largeRecords = c.records
+	}
 	c.reset()
 	if c.records != nil && w.queued+w.free+cap(c.records) <= w.opts.Queue {
 		w.spare = append(w.spare, c)
@@ -114,6 +143,7 @@ func (w *Writer) evict() {
 func (w *Writer) evictOne() {
 	i := len(w.queue) - w.held
 	c := w.queue[i]
+	w.evicted = c.cut
 	w.held--
 	w.heldBytes -= c.size()
 	w.remove(i)
@@ -146,17 +176,24 @@ func (w *Writer) remove(i int) {
 		}()
 	}
 	w.latest.take(c, w.opts.Repeat)
+	w.applying.forgetEnded(c)
 	w.carry(c, next)
 	w.recycle(c)
 }
 
-// carry moves what does not belong to messages from one chunk to the next. Too much of it is discarded.
+// mostCarried is the number of bytes of a metadata record beyond which carry discards it.
+const mostCarried = 4 << 20
+
+// carry moves what does not belong to messages from one chunk to the next. Of values that replace each other only the newest is moved: the
+// messages that had others are dropped.
 func (w *Writer) carry(c, next *chunk) {
 	next.unused = append(c.unused, next.unused...)
-	if c.values+next.values > mostMetadata {
-		return
-	}
+	c.dropEnded()
 	for _, m := range c.metadata {
+		dropReplaced(m.Metadata)
+		if sizeOf(m.Metadata)+next.sizeOf(m.Name) > mostCarried {
+			continue
+		}
 		for k, v := range m.Metadata {
 			if !next.has(m.Name, k) { // the last value of a key applies
 				next.putMetadata(m.Name, k, v)
@@ -172,8 +209,8 @@ func (w *Writer) drop(c *chunk) {
 	}
 }
 
-// mostPacked is the number of compressed chunks per goroutine that may wait for their turn to be written.
-const mostPacked = 2
+// mostPackedChunks is the number of compressed chunks per goroutine that may wait for their turn to be written.
+const mostPackedChunks = 2
 
 // pack compresses chunks until Close or an error.
 func (w *Writer) pack(with compressor) {
@@ -191,14 +228,16 @@ func (w *Writer) pack(with compressor) {
 		c.state = isBeingPacked
 		w.packed++
 		var scratch []byte
-		if n := len(w.packs); n > 0 {
+		if n := len(w.packs); w.isLarge(c) {
+			scratch, w.largePack = w.largePack, nil
+		} else if n > 0 {
 			scratch, w.packs = w.packs[n-1], w.packs[:n-1]
 		}
 		w.mu.Unlock()
-		err := c.pack(with, scratch)
+		scratch, err := c.pack(with, scratch)
 		w.mu.Lock()
-		if c.packed == nil && scratch != nil {
-			w.packs = append(w.packs, scratch)
+		if scratch != nil {
+			w.keepPack(c, scratch)
 		}
 		c.state = isPacked
 		w.fail(err)
@@ -206,11 +245,20 @@ func (w *Writer) pack(with compressor) {
 	}
 }
 
+// keepPack keeps the memory of the compressed records of a chunk.
+func (w *Writer) keepPack(c *chunk, packed []byte) {
+	if w.isLarge(c) {
+		w.largePack = packed
+	} else if cap(packed) <= keepCapacity {
+		w.packs = append(w.packs, packed)
+	}
+}
+
 // nextToPack returns the next chunk to be compressed, nil if there is none, or if so many are compressed that it has to wait.
 func (w *Writer) nextToPack() (c *chunk, more bool) {
 	for _, c := range w.queue[:len(w.queue)-w.held] {
 		if c.state == isWaiting {
-			if w.packed >= mostPacked*w.opts.Goroutines {
+			if w.packed >= mostPackedChunks*w.opts.Goroutines {
 				return nil, true
 			}
 			return c, true
@@ -227,6 +275,10 @@ func (w *Writer) run() {
 		for len(w.queue) == w.held || w.queue[0].state != isPacked && w.err == nil {
 			if w.closing && len(w.queue) == w.held {
 				return
+			}
+			if w.due {
+				w.syncDue()
+				continue
 			}
 			w.changed.Wait()
 		}
@@ -260,6 +312,9 @@ func (w *Writer) write(c *chunk) {
 			out = w.out
 			err = out.writeChunk(c)
 			w.size.Store(out.size)
+			if out.dirty && w.opts.SyncInterval > 0 {
+				w.sync.Reset(out.untilSync()) // there may be no further chunk
+			}
 		}
 		w.mu.Lock()
 		if err == nil {
@@ -276,11 +331,38 @@ func (w *Writer) write(c *chunk) {
 		w.packed--
 	}
 	w.queued -= size
-	if c.packed != nil && cap(c.packed) <= keepCapacity {
-		w.packs = append(w.packs, c.packed)
+	if c.packed != nil {
+		w.keepPack(c, c.packed)
 	}
 	w.latest.take(c, w.opts.Repeat)
+	if w.opts.Repeat {
+		w.applying.take(c)
+	}
 	w.recycle(c)
+}
+
+func (w *Writer) expireSync() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.due = true
+	w.changed.Broadcast()
+}
+
+// syncDue syncs what is written and not synced.
+func (w *Writer) syncDue() {
+	w.due = false
+	out := w.out
+	if out == nil || !out.dirty || w.err != nil {
+		return
+	}
+	w.mu.Unlock()
+	err := out.sync()
+	if err != nil {
+		err = out.failed(err)
+	}
+	w.mu.Lock()
+	w.fail(err)
+	w.changed.Broadcast()
 }
 
 // makeRoom ends the current part if the chunk does not fit into it, and begins the next one.
@@ -297,31 +379,38 @@ func (w *Writer) makeRoom(c *chunk, channels []*declaration) error {
 		return err
 	}
 	w.mu.Lock()
-	kept := w.latest.repeated()
+	kept, values := w.latest.repeated(), w.applying.records()
 	w.mu.Unlock()
-	return w.beginPart(next, kept)
+	return w.beginPart(next, kept, values)
 }
 
 // execute begins or ends a part.
 func (w *Writer) execute(m *mark) {
 	failed := w.err != nil
-	kept := w.latest.repeated()
+	kept, values := w.latest.repeated(), w.applying.records()
 	w.mu.Unlock()
 	var err error
 	switch {
-	case m.part == nil:
+	case m.part == nil && m.make == nil:
 		err = w.endPart(m.channels, failed)
 	case !failed:
-		err = w.beginPart(m.part, kept)
-	case m.part.Done != nil:
+		next := m.part
+		if next == nil {
+			next, err = m.make()
+		}
+		if err == nil {
+			err = w.beginPart(next, kept, values)
+		}
+	case m.part != nil && m.part.Done != nil:
 		m.part.Done(w.Err())
 	}
 	w.mu.Lock()
 	w.fail(err)
 }
 
-func (w *Writer) beginPart(p *Part, kept []*keptMessage) error {
-	out, err := newOutput(p, &w.opts)
+// beginPart begins a part with what was before it: the newest latched messages, and the values that apply.
+func (w *Writer) beginPart(p *Part, kept []*keptMessage, values []*mcap.Metadata) error {
+	out, err := newOutput(p, values, &w.opts)
 	if err != nil {
 		if p.Done != nil {
 			p.Done(err)

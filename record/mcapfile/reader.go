@@ -33,8 +33,15 @@ type Reader struct {
 	skipAttachments bool
 	salvages        bool     // messages of a chunk that is cut off are returned
 	check           *checker // of Check, nil otherwise
+	ends            []int64  // of this file and of those that follow it; nil = it is the only one
 	pending         []error  // to be returned
 	err             error    // final
+}
+
+// Files is a source of several files, one behind the other. Nothing of a file extends into the next one, also where a record lacks its end.
+type Files interface {
+	io.ReaderAt
+	Ends() []int64 // where each file ends, in order; the last one is the size of the source
 }
 
 // errEnd marks the regular end of the last part.
@@ -81,14 +88,21 @@ type Metadata struct {
 	Values map[string]string
 }
 
-// NewReader starts to read the first size bytes of src. It fails with ErrFormat if they are not an MCAP file.
+// NewReader starts to read the first size bytes of src, or all Files. It fails with ErrFormat if the first file is not an MCAP file.
 func NewReader(src io.ReaderAt, size int64, limits *Limits) (*Reader, error) {
 	s := limits.shares()
 	r := &Reader{walker: newWalker(src, size, s), kept: budget{memory: s.memory}}
 	r.stats.Chunks, r.stats.Closed = make(map[string]ChunkStats), true
+	if files, ok := src.(Files); ok && len(files.Ends()) > 0 {
+		r.ends = files.Ends()
+		r.file.size = r.ends[0]
+	}
 	if is, err := r.isMagic(0); err != nil {
 		return nil, err
 	} else if !is {
+		if r.file.size == 0 {
+			return nil, fmt.Errorf("%w: it is empty", ErrFormat)
+		}
 		return nil, fmt.Errorf("%w: it does not begin with the MCAP magic", ErrFormat)
 	}
 	r.begin(0)
@@ -217,20 +231,23 @@ func (r *Reader) Skim(m *Message) (size uint64, err error) {
 // note queues an error for Skim. It is the last one unless it is recoverable.
 func (r *Reader) note(op mcap.OpCode, err error) {
 	var limit *MemoryLimitError
+	var truncated *TruncatedError
 	switch {
 	case r.cut && !errors.Is(err, errRead):
-		r.err = &TruncatedError{Offset: r.at.off, Reason: "a chunk record is cut off"}
-		r.stats.Closed = false
+		r.endFile(&TruncatedError{Offset: r.at.off, Reason: "a chunk record is cut off"})
 		return
 	case errors.As(err, &limit):
 		limit.Offset = r.at.off
 		r.part.damaged = true
 	case errors.Is(err, errEnd):
-		r.err = io.EOF
+		r.endFile(nil)
 		return
-	case errors.Is(err, errRead), errors.As(err, new(*TruncatedError)):
+	case errors.Is(err, errRead):
 		r.err = err
 		r.stats.Closed = false
+		return
+	case errors.As(err, &truncated):
+		r.endFile(truncated)
 		return
 	case errors.As(err, new(*InvalidRecordError)):
 		r.part.damaged = true
@@ -243,6 +260,34 @@ func (r *Reader) note(op mcap.OpCode, err error) {
 	}
 	r.pending = append(r.pending, err)
 	r.readIndex() // the lost bytes may have declared channels
+}
+
+// endFile goes on with the next file, or ends the reading. damage = nil is the regular end of the file.
+func (r *Reader) endFile(damage *TruncatedError) {
+	if damage != nil {
+		r.stats.Closed = false
+	}
+	if len(r.ends) < 2 {
+		if r.err = io.EOF; damage != nil {
+			r.err = damage
+		}
+		return
+	}
+	if damage != nil {
+		r.pending = append(r.pending, &InvalidRecordError{Offset: damage.Offset, Record: "the end of a file among several", Err: damage})
+	}
+	begin := r.file.size
+	r.ends, r.cut = r.ends[1:], false
+	r.file.size = r.ends[0]
+	switch is, err := r.isMagic(begin); {
+	case err != nil:
+		r.err = err
+	case is:
+		r.begin(begin)
+	default:
+		r.pending = append(r.pending, &InvalidRecordError{Offset: begin, Record: "the file that begins", Err: ErrFormat})
+		r.endFile(nil)
+	}
 }
 
 // record handles a record of the file or of a chunk.

@@ -68,12 +68,13 @@ func (l *latest) take(c *chunk, keep bool) {
 		} else {
 			l.bytes -= k.size()
 		}
+		if l.bytes+m.to-m.from+len(m.key)+keyCost > l.limit {
+			delete(keys, m.key)
+			continue
+		}
 		k.latchedMessage, k.number = m, l.number+uint64(m.from)
 		k.record = append(k.record[:0], c.records[m.from:m.to]...)
-		if l.bytes += k.size(); l.bytes > l.limit {
-			l.bytes -= k.size()
-			delete(keys, m.key)
-		}
+		l.bytes += k.size()
 	}
 	l.number += uint64(len(c.records))
 	for _, source := range c.ended {
@@ -131,7 +132,10 @@ func passedSince(earlier *keptMessage, sequence uint32, r Range) uint64 {
 }
 
 // EndLatched says that a source of latched messages is gone. Later parts do not begin with its message.
-func (w *Writer) EndLatched(source any) {
+func (w *Writer) EndLatched(source any) { w.endRepeated(source) }
+
+// endRepeated ends what later parts repeat of a source.
+func (w *Writer) endRepeated(source any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.opts.Repeat && w.err == nil && !w.closing {

@@ -26,11 +26,13 @@ type Writer struct {
 	opts WriterOptions
 	out  *output // nil = no part has begun; belongs to the writing goroutine
 	age  *time.Timer
+	sync *time.Timer // belongs to the writing goroutine
 
 	size atomic.Int64 // of the part that is written
 
 	mu      sync.Mutex
-	changed sync.Cond // queue, err, closing
+	changed sync.Cond // queue, err, closing, due
+	due     bool      // what is written is to be synced
 	// Channels and schemas are only added.
 	channels []*declaration
 	schemas  []*mcap.Schema
@@ -44,15 +46,20 @@ type Writer struct {
 	spare  []*chunk
 	free   int      // bytes of spare
 	packs  [][]byte // memory for compressed records
+	// Memory of a message larger than the queue is kept for the next one: garbage of that size would be as much again. A smaller message
+	// frees it.
+	largeRecords, largePack []byte
 
 	holding   bool
 	holdAge   time.Duration
 	holdBytes int
-	held      int // chunks at the end of queue
+	held      int       // chunks at the end of queue
+	evicted   time.Time // when the chunk that was discarded last was cut; zero = none was
 	heldBytes int
 
 	counts   []ChannelCount
 	latest   latest
+	applying applying
 	metadata []Metadata
 	closing  bool
 	closed   bool
@@ -75,9 +82,9 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Writer{opts: o, current: newChunk()}
+	f := &Writer{opts: o, current: newChunk(), applying: make(applying)}
 	if w != nil {
-		if f.out, err = newOutput(&Part{Dst: w, Ending: func() []Metadata { return f.metadata }}, &o); err != nil {
+		if f.out, err = newOutput(&Part{Dst: w, Ending: func() []Metadata { return f.metadata }}, nil, &o); err != nil {
 			return nil, err
 		}
 		f.size.Store(f.out.size)
@@ -92,7 +99,7 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	}
 	f.changed.L = &f.mu
 	f.latest.limit = o.Queue / 4
-	f.age = time.AfterFunc(math.MaxInt64, f.expire)
+	f.age, f.sync = time.AfterFunc(math.MaxInt64, f.expire), time.AfterFunc(math.MaxInt64, f.expireSync)
 	for _, c := range packers {
 		f.ended.Go(func() { f.pack(c) })
 	}
@@ -159,8 +166,16 @@ func (w *Writer) WriteWith(m *Message, x *Extra) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.err == nil && w.current.messages > 0 && len(w.current.records)+recordHead+messageHead+len(m.Data) > w.opts.ChunkSize {
-		w.cut()
+	n := recordHead + messageHead + len(m.Data)
+	for w.err == nil && !w.closing {
+		if w.current.messages > 0 && len(w.current.records)+n > w.opts.ChunkSize {
+			w.cut()
+		} else if n <= w.opts.ChunkSize || !w.isFull(n) {
+			break
+		} else if !w.overflow() { // a large message gets memory only when the queue has room for it
+			w.counts[m.Channel.ID].Dropped++
+			return nil
+		}
 	}
 	if w.err == nil && w.closing {
 		return os.ErrClosed
@@ -169,6 +184,11 @@ func (w *Writer) WriteWith(m *Message, x *Extra) error {
 		return w.err
 	}
 	w.open()
+	if n <= w.opts.Queue {
+		w.largeRecords, w.largePack = nil, nil
+	} else if w.current.messages == 0 {
+		w.current.records, w.largeRecords = withRoom(w.largeRecords, n), nil
+	}
 	w.current.addMessage(w.channels[m.Channel.ID], m, x)
 	if len(w.current.records) >= w.opts.ChunkSize || w.current.values >= mostMetadata {
 		w.cut()
@@ -235,6 +255,7 @@ func (w *Writer) Close() error {
 	w.changed.Broadcast()
 	w.mu.Unlock()
 	w.ended.Wait()
+	w.sync.Stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.out != nil && (w.err == nil || w.out.full) {

@@ -24,7 +24,8 @@ type WriterOptions struct {
 	// RangeLimit is the number of bytes of a file that may describe ranges. Default 32 MiB, half of the memory that readers use for
 	// schemas, channels and metadata.
 	RangeLimit int
-	// Repeat lets each part begin with the newest earlier message of each latched source.
+	// Repeat lets each part begin with the newest earlier message of each latched source, and the values of PutMetadata that still apply of
+	// keys with numbers.
 	Repeat bool
 }
 

@@ -31,7 +31,8 @@ in base64, with the reason as error.
 
 --start and --end take a time as 2006-01-02T15:04:05Z, or as 10s the time since the first message of the chosen topics.
 Expressions are Go regular expressions (RE2), not anchored. With --field only some fields of each message are printed, with --csv in
-columns; a field that a message lacks is null, or empty. The messages of a service are chosen by its name. - is standard input.
+columns; a field that a message lacks is null, or empty. The messages of a service are chosen by its name. - is standard input, a directory the
+parts of a recording.
 
 It takes no more memory than --memory, except for decoding a message. Messages of more than half of it are left out, and
 those of more than a sixteenth are in base64. What is damaged in the file is left out. When anything is left out or
@@ -74,12 +75,12 @@ not decoded, the exit code is 3. Payloads of encoding raw have nothing to decode
 			o.Memory = uint64(memory)
 			debug.SetMemoryLimit(int64(memory)) // with what is garbage
 			lines := newMessageLines(a.Stdout, fields, int(o.Memory/decodedShare), asCSV)
-			path, done, err := input(args[0])
+			in, err := input(args[0])
 			if err != nil {
 				return err
 			}
-			defer done()
-			return a.doCat(cmd.Context(), args[0], path, &o, lines, count)
+			defer in.close()
+			return in.named(a.doCat(cmd.Context(), inputName(args[0]), in.path, &o, lines, count))
 		},
 	}
 	f := cmd.Flags()

@@ -149,8 +149,7 @@ func TestCat_Choice(t *testing.T) {
 		{"--end 2s", "01"},
 		{"-n 2", "01"},
 		{"--start 2s --count 2", "23"},
-		{"--start 1h", ""},
-		{"--topics nothing", ""},
+		{"--topics t0 --start 3s", ""}, // there are others
 		{"--json", "012345"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"cat", path}, strings.Fields(c.args)...)...)
@@ -160,6 +159,14 @@ func TestCat_Choice(t *testing.T) {
 		}
 		if code != 0 || got != c.want || stderr != "" {
 			t.Errorf("%q prints %q, want %q (%d, %s)", c.args, got, c.want, code, stderr)
+		}
+	}
+	if code, stdout, stderr := run(t, "cat", path, "--topics", "nothing"); code != 1 || stdout != "" || !strings.Contains(stderr, `has "t0", `) {
+		t.Errorf("a choice of nothing ends with %d: %s", code, stderr)
+	}
+	for args, want := range map[string]string{"--start 1h": "ends before the start", "--end 2006-01-02T15:04:05Z": "begins after the end", "--start 3s --end 2s": "the end must be after the start"} {
+		if code, stdout, stderr := run(t, append([]string{"cat", path}, strings.Fields(args)...)...); code != 1 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%q, outside of the recording, ends with %d: %s", args, code, stderr)
 		}
 	}
 	for _, args := range []string{"--start soon", "--end 0s", "--end -1s", "--start 2006-01-02", "--count -1", "--topics [", "--memory 5"} {

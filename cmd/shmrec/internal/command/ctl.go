@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record/control"
 )
 
@@ -56,14 +54,17 @@ The command ends when the recorder or player has executed it. Its result, if the
 	return cmd
 }
 
-// servers connects to all recorders and players of the domain.
+// servers connects to all recorders and players of the domain, and says how many do not answer.
 func (a *app) servers(ctx context.Context) (clients []*control.Client, dir string, err error) {
 	if dir, err = a.DomainDir(); err != nil {
 		return nil, "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	clients, err = control.List(ctx, dir)
+	clients, silent, err := control.List(ctx, dir)
+	if len(silent) > 0 {
+		fmt.Fprintf(a.Stderr, "no answer from %d in %s: a process may be stopped\n", len(silent), dir)
+	}
 	return clients, dir, err
 }
 
@@ -102,7 +103,7 @@ func (a *app) listServers(ctx context.Context) error {
 		return a.Document(lines)
 	}
 	if len(lines) == 0 {
-		fmt.Fprintf(a.Stderr, "no recorder or player of this user runs in %s\n", dir)
+		fmt.Fprintf(a.Stderr, "no recorder or player of this user answers in %s\n", dir)
 		return nil
 	}
 	return g.Print(a.Stdout)
@@ -151,44 +152,11 @@ func choose(clients []*control.Client, pid int, command string) (*control.Client
 	}
 	switch {
 	case len(running) == 0:
-		return nil, errors.New("no recorder or player of this user runs")
+		return nil, errors.New("no recorder or player of this user answers")
 	case len(candidates) == 0 && pid != 0:
 		return nil, fmt.Errorf("no process %d has this command; there are %s", pid, strings.Join(running, "; "))
 	case len(candidates) == 0:
 		return nil, fmt.Errorf("none has this command; there are %s", strings.Join(running, "; "))
 	}
 	return nil, fmt.Errorf("%d have this command, choose one with --pid: %s", len(candidates), strings.Join(running, "; "))
-}
-
-// printResult prints the fields of an object one on each line, and any other result as JSON.
-func (a *app) printResult(result json.RawMessage) error {
-	var fields map[string]json.RawMessage
-	if len(result) == 0 || string(result) == "null" {
-		return nil
-	}
-	if a.JSON || json.Unmarshal(result, &fields) != nil {
-		return a.Document(result)
-	}
-	d := json.NewDecoder(bytes.NewReader(result))
-	if _, err := d.Token(); err != nil { // the brace
-		return err
-	}
-	var b strings.Builder
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-		var s string
-		if json.Unmarshal(value, &s) != nil {
-			s = string(value)
-		}
-		fmt.Fprintf(&b, "%s: %s\n", text.Escape(fmt.Sprint(name)), text.Escape(s))
-	}
-	_, err := a.Stdout.Write([]byte(b.String()))
-	return err
 }

@@ -36,7 +36,7 @@ func (a *app) diff() *cobra.Command {
 		Short: "Say how two MCAP files differ, by topic",
 		Long: `diff compares the messages of two files: topics and types, the number and order of the messages of each publisher, their bytes,
 and the order between topics. Times may differ; the difference in the time between messages is printed. The exit code
-is 0 if nothing else differs, and 3 if something does. - is standard input. Of services, chosen by their names, the
+is 0 if nothing else differs, and 3 if something does. - is standard input, a directory the parts of a recording. Of services, chosen by their names, the
 answers to the same requests are compared.
 
 With --fields, messages with different bytes are decoded, and equal if their fields are. --tolerance FIELD=NUMBER says by
@@ -69,16 +69,17 @@ apply also to the fields in FIELD. In arrays, FIELD is that of all elements.`,
 			debug.SetMemoryLimit(int64(memory)) // with what is garbage
 			d := difference{A: args[0], B: args[1]}
 			if d.A == "-" && d.B == "-" {
-				return cli.Usagef(cmd, "standard input can be only one of the two files")
+				return cli.Usage(cmd, errTwice)
 			}
 			var paths [2]string
 			for i := range paths {
-				path, done, err := input(args[i])
-				if err != nil {
-					return err
+				in, failed := input(args[i])
+				if failed != nil {
+					return failed
 				}
-				defer done()
-				paths[i] = path
+				defer in.close()
+				defer func() { err = in.named(err) }()
+				paths[i] = in.path
 			}
 			line := a.fileProgress("comparing")
 			o.Progress = line.show

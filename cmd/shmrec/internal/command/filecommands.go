@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -22,7 +21,7 @@ import (
 type rewriteFlags struct {
 	out         string
 	compression string
-	chunk       size
+	chunk       byteCount
 	memory      size
 	start, end  string
 	keys        []string
@@ -36,7 +35,7 @@ func (fl *rewriteFlags) add(cmd *cobra.Command) *pflag.FlagSet {
 	f.StringVarP(&fl.out, "output", "o", "", "the file to write, which must not exist; - is standard output")
 	f.StringVar(&fl.compression, "compression", string(mcapfile.Zstd), "compression of the new file: zstd, lz4 or none")
 	f.IntVar(&fl.o.Level, "level", 0, "level of the compression, 1 is the fastest")
-	f.Var(&fl.chunk, "chunk-size", "how much a chunk holds before compression, for example 4MiB (default 1 MiB)")
+	f.Var(&fl.chunk, "chunk-size", "how much a chunk holds before compression, for example 4MiB (default 1MiB)")
 	f.Var(&fl.memory, "memory", "how much memory to use, for example 1GiB")
 	_ = cmd.MarkFlagFilename("output", "mcap") // fails only for a flag that does not exist
 	return f
@@ -83,17 +82,18 @@ type rewrite struct {
 }
 
 // rewrite writes the new file and says what is in it.
-func (a *app) rewrite(cmd *cobra.Command, from []edit.Source, fl *rewriteFlags) error {
+func (a *app) rewrite(cmd *cobra.Command, from []edit.Source, fl *rewriteFlags) (err error) {
 	if err := fl.check(cmd); err != nil {
 		return err
 	}
 	for i := range from {
-		path, done, err := input(from[i].Path)
-		if err != nil {
-			return err
+		in, failed := input(from[i].Path)
+		if failed != nil {
+			return failed
 		}
-		defer done()
-		from[i].Path = path
+		defer in.close()
+		defer func() { err = in.named(err) }()
+		from[i].Path = in.path
 	}
 	toStdout := fl.out == "-"
 	if toStdout && a.Screen != nil {
@@ -103,7 +103,7 @@ func (a *app) rewrite(cmd *cobra.Command, from []edit.Source, fl *rewriteFlags) 
 	line := a.fileProgress("writing")
 	fl.o.Progress = line.show
 	var res edit.Result
-	err := cli.Await(cmd.Context(), func() (err error) {
+	err = cli.Await(cmd.Context(), func() (err error) {
 		if toStdout {
 			res, err = edit.RewriteTo(cmd.Context(), a.Stdout, from, &fl.o)
 		} else {
@@ -117,6 +117,9 @@ func (a *app) rewrite(cmd *cobra.Command, from []edit.Source, fl *rewriteFlags) 
 	}
 	if toStdout {
 		a.Stdout = a.Stderr // what is said of the recording is not part of it
+	}
+	for _, name := range res.Missing {
+		fmt.Fprintf(a.Stderr, "no topic %.300q is in the recording\n", name)
 	}
 	if err := a.printRewrite(&rewrite{Path: fl.out, Result: res}); err != nil || res.Damage == nil {
 		return err
@@ -132,7 +135,7 @@ func (a *app) printRewrite(r *rewrite) error {
 		return a.Document(r)
 	}
 	s := fmt.Sprintf("wrote %s, %s on %s: %s, %s\n",
-		text.Many(r.Messages, "message"), text.Bytes(r.Bytes), text.Many(r.Topics, "topic"), text.Escape(r.Path), text.Bytes(uint64(r.FileSize)))
+		text.Many(r.Messages, "message"), text.Bytes(r.Bytes), text.Many(r.Topics, "topic"), outputName(r.Path), text.Bytes(uint64(r.FileSize)))
 	if r.Latched > 0 {
 		s += fmt.Sprintf("%s of latched topics from before the start\n", text.Many(r.Latched, "message"))
 	}
@@ -144,29 +147,6 @@ func (a *app) printRewrite(r *rewrite) error {
 	}
 	_, err := io.WriteString(a.Stdout, s)
 	return err
-}
-
-// input returns the path of a recording that a command line names. Standard input, named -, is copied into a file without a name first,
-// because a recording is read from any place. done ends the use of the path.
-func input(path string) (file string, done func(), err error) {
-	if path != "-" {
-		return path, func() {}, nil
-	}
-	if info, err := os.Stdin.Stat(); err == nil && info.Mode().IsRegular() {
-		return "/dev/stdin", func() {}, nil
-	}
-	f, err := os.CreateTemp("", "shmrec-*.mcap")
-	if err != nil {
-		return "", nil, err
-	}
-	if err = os.Remove(f.Name()); err == nil {
-		_, err = io.Copy(f, os.Stdin)
-	}
-	if err != nil {
-		f.Close()
-		return "", nil, fmt.Errorf("copy standard input to %s: %w; TMPDIR names another place", os.TempDir(), err)
-	}
-	return fmt.Sprintf("/proc/self/fd/%d", f.Fd()), func() { f.Close() }, nil
 }
 
 // A fileProgress is a progress line of a command that reads files.

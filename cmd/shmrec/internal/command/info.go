@@ -30,27 +30,29 @@ lost, other tools may count otherwise. LATENCY is the longest time from publishi
 time without a message, by log time. When the file was not closed or is damaged the exit code is 3 and the figures
 are of what can be read.
 
+A directory is all recordings in it, the parts of one: what a part repeats of the one before counts once.
+
 It takes no more memory than --memory, however large the messages are.`,
 		Example: `  shmrec info drive.mcap
   shmrec info drive.mcap --json`,
 		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, done, err := input(args[0])
+			in, err := input(args[0])
 			if err != nil {
 				return err
 			}
-			defer done()
+			defer in.close()
 			var info record.Info
 			line := a.fileProgress("reading")
 			err = cli.Await(cmd.Context(), func() (err error) {
 				debug.SetMemoryLimit(int64(memory)) // with what is garbage
-				info, err = record.ReadInfoProgress(path, &mcapfile.Limits{Memory: uint64(memory)}, line.show)
+				info, err = record.ReadInfoProgress(in.path, &mcapfile.Limits{Memory: uint64(memory)}, line.show)
 				return err
 			})
 			line.clear()
 			if err != nil {
-				return err
+				return in.named(err)
 			}
 			info.Path = args[0]
 			if bySize {
@@ -62,7 +64,7 @@ It takes no more memory than --memory, however large the messages are.`,
 				err = a.printInfo(&info)
 			}
 			if err == nil && info.Damage != "" {
-				err = cli.Lossyf("%s: %s", args[0], info.Damage)
+				err = cli.Lossyf("%s: %s", inputName(args[0]), info.Damage)
 			}
 			return err
 		},
@@ -97,7 +99,7 @@ func (a *app) printInfo(i *record.Info) error {
 	case i.Damage != "":
 		state = "closed, but not as it was written"
 	}
-	fmt.Fprintf(&b, "%s: %s, %s, written by %q", text.Escape(i.Path), text.Bytes(uint64(i.FileSize)), state, i.Library)
+	fmt.Fprintf(&b, "%s: %s, %s, written by %q", inputName(i.Path), text.Bytes(uint64(i.FileSize)), state, i.Library)
 	if i.Profile != "" {
 		fmt.Fprintf(&b, ", profile %q", i.Profile)
 	}

@@ -56,21 +56,24 @@ type field struct {
 
 // A messageHead is a line without the payload.
 type messageHead struct {
-	Time        time.Time `json:"time"` // of recording
-	PublishTime time.Time `json:"publish_time"`
-	Topic       string    `json:"topic"`
-	Type        string    `json:"type"`
-	Encoding    string    `json:"encoding"`
-	Publisher   string    `json:"publisher,omitempty"`
-	Sequence    uint64    `json:"seq"`
-	Size        int       `json:"size"`
-	Error       string    `json:"error,omitempty"` // why the payload is in base64
+	Time              time.Time `json:"time"` // of recording
+	PublishTime       time.Time `json:"publish_time"`
+	Topic             string    `json:"topic"`
+	Type              string    `json:"type"`
+	Encoding          string    `json:"encoding"`
+	Publisher         string    `json:"publisher,omitempty"`
+	Sequence          uint64    `json:"seq"`
+	OriginalPublisher string    `json:"original_publisher,omitempty"`
+	OriginalSequence  uint64    `json:"original_seq,omitempty"`
+	Size              int       `json:"size"`
+	Error             string    `json:"error,omitempty"` // why the payload is in base64
 }
 
 func (l *messageLines) print(m *record.Message) error {
 	head := messageHead{
 		Time: m.LogTime, PublishTime: m.PublishTime, Topic: m.Topic, Type: m.Type.Name, Encoding: m.Type.Encoding,
-		Publisher: m.Publisher, Sequence: m.Sequence, Size: len(m.Payload),
+		Publisher: m.Publisher, Sequence: m.Sequence,
+		OriginalPublisher: m.OriginalPublisher, OriginalSequence: m.OriginalSequence, Size: len(m.Payload),
 	}
 	l.printed++
 	js, err := l.decode(m)

@@ -21,14 +21,35 @@ const (
 func filesText(s *record.Summary, done string) string {
 	switch n := len(s.Files); {
 	case done != recorded:
-		return text.Escape(s.Path)
+		return inputName(s.Path)
 	case n == 0:
 		return "no file"
 	case n == 1:
-		return text.Escape(s.Files[0])
+		return outputName(s.Files[0])
 	default:
 		return text.Escape(s.Files[0]) + " to " + text.Escape(s.Files[n-1])
 	}
+}
+
+// A playedSummary is the summary of a replay as JSON. A replay loses nothing that it could count.
+type playedSummary struct {
+	*record.Summary
+	Lost   uint64        `json:"lost,omitempty"` // in place of that of the summary
+	Topics []playedTopic `json:"topics"`
+}
+
+// A playedTopic is a topic of a playedSummary.
+type playedTopic struct {
+	record.TopicSummary
+	Lost uint64 `json:"lost,omitempty"`
+}
+
+func withoutLosses(s *record.Summary) playedSummary {
+	p := playedSummary{Summary: s, Topics: []playedTopic{}}
+	for _, t := range s.Topics {
+		p.Topics = append(p.Topics, playedTopic{TopicSummary: t})
+	}
+	return p
 }
 
 // printSummary says what was done. Only a recording can have lost something.
@@ -36,6 +57,9 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	if a.JSON {
 		if s.Topics == nil {
 			s.Topics = []record.TopicSummary{}
+		}
+		if done == played {
+			return a.Document(withoutLosses(s))
 		}
 		return a.Document(s)
 	}
@@ -48,6 +72,12 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 			fmt.Fprintf(&b, ", and %d deleted", s.Deleted)
 		}
 		b.WriteByte('\n')
+	}
+	if s.Before > 0 {
+		fmt.Fprintf(&b, "memory for only %s before a trigger: raise --before-size\n", text.Duration(int64(s.Before)))
+	}
+	if s.Joined > 0 {
+		fmt.Fprintf(&b, "time before a trigger that begins in the part before: %s\n", text.Many(s.Joined, "part"))
 	}
 	if s.Throttled > 0 {
 		fmt.Fprintf(&b, "left out on purpose: %s\n", text.Many(s.Throttled, "message"))
@@ -64,23 +94,8 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 	if s.Skipped > 0 {
 		fmt.Fprintf(&b, "skipped: %d\n", s.Skipped)
 	}
-	heads := []string{"TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">SIZE"}
-	if done == recorded {
-		heads = append(heads, ">LOST")
-	}
-	g := cli.NewGrid(heads...)
-	for _, t := range s.Topics {
-		cells := []string{t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), text.Bytes(t.Bytes)}
-		if done == recorded {
-			cells = append(cells, strconv.FormatUint(t.Lost, 10))
-		}
-		g.Add(cells...)
-	}
-	if len(s.Topics) > 0 {
-		b.WriteByte('\n')
-		if err := g.Print(&b); err != nil {
-			return err
-		}
+	if err := printTopics(&b, s.Topics, done == recorded); err != nil {
+		return err
 	}
 	if len(s.Services) > 0 {
 		g := cli.NewGrid("SERVICE", ">SENT", ">ANSWERED", ">ERRORS", ">CANCELLED", ">FAILED")
@@ -95,9 +110,35 @@ func (a *app) printSummary(s *record.Summary, done string) error {
 		if err := g.Print(&b); err != nil {
 			return err
 		}
+		for _, c := range s.Services {
+			if c.SentTo != "" {
+				fmt.Fprintf(&b, "the requests to %s went to %s, of the same unit %q\n", text.Escape(c.Service), text.Escape(c.SentTo), c.Unit)
+			}
+		}
 	}
 	_, err := io.WriteString(a.Stdout, b.String())
 	return err
+}
+
+// printTopics prints a table of the topics, below an empty line, if there are any.
+func printTopics(b *strings.Builder, topics []record.TopicSummary, lost bool) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	heads := []string{"TOPIC", "TYPE", "ENCODING", ">MESSAGES", ">SIZE"}
+	if lost {
+		heads = append(heads, ">LOST")
+	}
+	g := cli.NewGrid(heads...)
+	for _, t := range topics {
+		cells := []string{t.Topic, t.Type, t.Encoding, strconv.FormatUint(t.Messages, 10), text.Bytes(t.Bytes)}
+		if lost {
+			cells = append(cells, strconv.FormatUint(t.Lost, 10))
+		}
+		g.Add(cells...)
+	}
+	b.WriteByte('\n')
+	return g.Print(b)
 }
 
 // showLeftOut names the services whose calls were not played.

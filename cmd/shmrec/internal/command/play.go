@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ func (a *app) play() *cobra.Command {
 		Use:   "play FILE.mcap...",
 		Short: "Play MCAP files into the domain",
 		Long: `play publishes the messages of MCAP files, from any tool, with their recorded types, by log time and in the
-recorded spacing. A directory is all files in it: the parts of one recording. Several files are played as one. A message that is
+recorded spacing. A directory is all files in it: the parts of one recording; - is standard input. Several files are played
+as one. A message that is
 late is published at once and never dropped, unless --late says otherwise; where a lossless subscription is behind, play waits
 for it.
 
@@ -60,14 +62,35 @@ What is damaged in the file is left out, and the exit code is 3, as for messages
 			if err := f.parse(cmd, args); err != nil {
 				return err
 			}
-			if f.verify {
-				return a.doVerify(cmd.Context(), args[0], f.o)
+			in, path, err := playInput(cmd, args, &f.o)
+			if err != nil {
+				return err
 			}
-			return a.doPlay(cmd.Context(), args[0], f)
+			defer in.close()
+			if f.verify {
+				return in.named(a.doVerify(cmd.Context(), args[0], path, f.o))
+			}
+			return in.named(a.doPlay(cmd.Context(), args[0], path, f))
 		},
 	}
 	f.define(cmd)
 	return cmd
+}
+
+// playInput returns the standard input among the files, or the first one, and the path of the first one.
+func playInput(cmd *cobra.Command, args []string, o *record.PlayOptions) (in *inputFile, path string, err error) {
+	at := slices.Index(args, standard)
+	if at >= 0 && slices.Contains(args[at+1:], standard) {
+		return nil, "", cli.Usage(cmd, errTwice)
+	}
+	if in, err = input(args[max(at, 0)]); err != nil {
+		return nil, "", err
+	}
+	if at > 0 {
+		o.Files[at-1].Path = in.path
+		return in, args[0], nil
+	}
+	return in, in.path, nil
 }
 
 // shownMappings is how many changes of names are shown one by one.
@@ -101,8 +124,9 @@ func (a *app) showMappings(path string, all []record.Mapping) {
 	io.WriteString(a.Stderr, b.String())
 }
 
-func (a *app) doPlay(ctx context.Context, path string, f *playFlags) error {
-	o := f.o
+// doPlay plays the file at path, which the command line calls argument, and others.
+func (a *app) doPlay(ctx context.Context, argument, path string, f *playFlags) error {
+	o, name := f.o, inputName(argument)
 	p, err := a.Join()
 	if err != nil {
 		return err
@@ -112,17 +136,17 @@ func (a *app) doPlay(ctx context.Context, path string, f *playFlags) error {
 	if f.paused {
 		o.Control.Pause()
 	}
-	if server, err := control.Serve(p.Dir(), p.ID(), control.Service{Kind: "player", Path: path, Commands: o.Control.Commands()}); err != nil {
+	if server, err := control.Serve(p.Dir(), p.ID(), control.Service{Kind: "player", Path: argument, Commands: o.Control.Commands()}); err != nil {
 		fmt.Fprintf(a.Stderr, "shmrec: this replay cannot be controlled by shmrec ctl: %v\n", err)
 	} else {
 		defer server.Close()
 	}
-	line := a.progress(playLine)
+	line := a.progress(func(p record.Progress) string { return playLine(p, o.Control.Status()) })
 	o.Progress = line.show
-	o.Mapped = func(all []record.Mapping) { a.showMappings(path, all) }
+	o.Mapped = func(all []record.Mapping) { a.showMappings(name, all) }
 	o.LongGap = func(gap time.Duration) {
 		line.clear()
-		fmt.Fprintf(a.Stderr, "shmrec: %s: nothing is to be published for %s; --max-gap 10s cuts such times to 10 s\n", path, text.Duration(int64(gap)))
+		fmt.Fprintf(a.Stderr, "shmrec: %s: nothing is to be published for %s; --max-gap 10s cuts such times to 10 s\n", name, text.Duration(int64(gap)))
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -137,26 +161,27 @@ func (a *app) doPlay(ctx context.Context, path string, f *playFlags) error {
 	switch {
 	case err == nil:
 	case errors.Is(err, cli.ErrInterrupted):
-		return fmt.Errorf("play %s: interrupted while reading what is in it", path)
+		return fmt.Errorf("play %s: interrupted while reading what is in it", name)
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && o.WaitTimeout > 0 && s.Messages == 0:
 		return fmt.Errorf("%w; they have %v to come, more with --wait-timeout", err, o.WaitTimeout)
 	case !errors.Is(err, context.Canceled) || ctx.Err() == nil:
 		return err
 	case !o.Loop:
-		return fmt.Errorf("play %s: interrupted after %s", path, text.Many(s.Messages, "message"))
+		return fmt.Errorf("play %s: interrupted after %s", name, text.Many(s.Messages, "message"))
 	}
+	s.Path = argument
 	if err := a.printSummary(&s, played); err != nil {
 		return err
 	}
 	if s.Damage != nil {
-		return cli.Lossyf("%s: %v", path, s.Damage)
+		return cli.Lossyf("%s: %v", name, s.Damage)
 	}
-	a.showLeftOut(path, s.LeftOut)
+	a.showLeftOut(name, s.LeftOut)
 	if text := failedRequests(s.Services); text != "" {
-		return cli.Lossyf("%s: %s", path, text)
+		return cli.Lossyf("%s: %s", name, text)
 	}
 	if s.Skipped > 0 {
-		return cli.Lossyf("%s: %s skipped, because they were late by more than %v", path, text.Many(s.Skipped, "message"), o.LateAfter)
+		return cli.Lossyf("%s: %s skipped, because they were late by more than %v", name, text.Many(s.Skipped, "message"), o.LateAfter)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/record/mcapfile"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/serde/dynamic"
@@ -28,6 +30,7 @@ type playFlags struct {
 	services                                      string
 	renames, offsets, keys                        []string
 	lockTimeout                                   time.Duration
+	answers                                       int
 	lock, paused, verify                          bool
 }
 
@@ -65,13 +68,14 @@ func (f *playFlags) define(cmd *cobra.Command) {
 	s.BoolVar(&o.WaitTaken, "wait-taken", false, "end when all subscriptions have taken everything")
 	s.BoolVar(&f.lock, "lock-step", false, "hold after each message until all its subscriptions have taken it")
 	s.StringVar(&f.lockStep, "answer", "", "with --lock-step, hold until a message on this topic answers instead")
+	s.IntVar(&f.answers, "answers", 1, "with --answer, how many messages answer one")
 	s.StringVar(&f.lockTopics, "lock-topics", "", "with --lock-step, hold only after messages on topics that match this expression")
 	s.DurationVar(&f.lockTimeout, "lock-timeout", 10*time.Second, "with --lock-step, the longest wait for one message")
 	s.BoolVar(&o.OriginalStamps, "original-stamps", false, "publish with the recorded publish times as stamps")
 	s.StringVar(&o.Clock, "clock", "", "publish the time of the recording on this topic")
 	s.DurationVar(&o.ClockInterval, "clock-interval", 25*time.Millisecond, "time between two messages of --clock while nothing else is published")
 	s.BoolVar(&f.verify, "verify", false, "play into a domain of its own, record that and compare it with the file")
-	s.Var(&f.memory, "memory", "how much memory to use at most to read a file; a message of more than half is left out (default 256 MiB and the largest message)")
+	s.Var(&f.memory, "memory", "how much memory to use at most to read a file; what needs more, as a message of more than half does, is left out (default 256MiB, and a file that needs more is refused)")
 }
 
 func (f *playFlags) parse(cmd *cobra.Command, args []string) (err error) {
@@ -126,16 +130,17 @@ func (f *playFlags) parse(cmd *cobra.Command, args []string) (err error) {
 		return cli.Usagef(cmd, "--services %.100q is neither none nor requests", f.services)
 	case !f.lock && (f.lockStep != "" || f.lockTopics != ""):
 		return cli.Usagef(cmd, "--answer and --lock-topics need --lock-step")
+	case f.answers < 1 || f.answers > 1 && f.lockStep == "":
+		return cli.Usagef(cmd, "--answers is a number of messages on the topic of --answer, at least 1")
 	}
 	if f.lock {
-		o.LockStep = &record.LockStep{Answer: f.lockStep, Timeout: f.lockTimeout}
+		o.LockStep = &record.LockStep{Answer: f.lockStep, Answers: f.answers, Timeout: f.lockTimeout}
 		if o.LockStep.Topics, err = expression(cmd, "lock-topics", f.lockTopics); err != nil {
 			return err
 		}
 	}
-	if o.Memory = uint64(f.memory); o.Memory > 0 {
-		debug.SetMemoryLimit(int64(f.memory)) // with what is garbage
-	}
+	o.Memory = uint64(f.memory)
+	debug.SetMemoryLimit(int64(cmp.Or(f.memory, mcapfile.DefaultMemory))) // with what is garbage
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/charmbracelet/x/term"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/internal/process"
 	"github.com/shmbus/shmbus/record"
 )
 
@@ -39,7 +41,7 @@ func nextKey(input string) (key, rest string) {
 	return input[:1], input[1:]
 }
 
-// pressed executes a key. end ends the replay. It returns what is to be shown.
+// pressed executes a key. end interrupts the replay. It returns what is to be shown.
 func pressed(ctx context.Context, key string, c *record.PlayControl, end func()) (shown string) {
 	ctx, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
@@ -68,7 +70,9 @@ func pressed(ctx context.Context, key string, c *record.PlayControl, end func())
 		err = c.SeekBy(ctx, -seekStep)
 	case ".":
 		err = c.SeekBy(ctx, seekStep)
-	case "q", "\x03", "\x04":
+	case "q", "\x04":
+		c.Stop()
+	case "\x03":
 		end()
 	case "?", "h":
 		return keyHelp
@@ -79,11 +83,11 @@ func pressed(ctx context.Context, key string, c *record.PlayControl, end func())
 	return ""
 }
 
-// playKeys executes the keys of the terminal until restore is called, if standard input and standard error are one. Without line
-// discipline the terminal sends Ctrl-C as a key, which calls end.
+// playKeys executes the keys of the terminal until restore is called, if standard input and standard error are one and this is no background
+// job. Without line discipline the terminal sends Ctrl-C as a key, which calls end.
 func (a *app) playKeys(ctx context.Context, c *record.PlayControl, line *progressLine, end func()) (restore func()) {
 	fd := os.Stdin.Fd()
-	if a.ErrScreen == nil || !term.IsTerminal(fd) {
+	if a.ErrScreen == nil || !term.IsTerminal(fd) || !process.Foreground(fd) {
 		return func() {}
 	}
 	before, err := term.MakeRaw(fd)
@@ -116,19 +120,31 @@ func (a *app) readKeys(ctx context.Context, in io.Reader, c *record.PlayControl,
 // barWidth is the number of columns of the progress bar.
 const barWidth = 20
 
-// playLine renders the progress: a bar of the time, the position, and the time to the next message.
-func playLine(p record.Progress) string {
+// playLine renders the progress: a bar of the time, the position, the time to the next message, and what keys change.
+func playLine(p record.Progress, s record.PlayStatus) string {
 	var b strings.Builder
 	if p.Length > 0 {
 		done := int(barWidth * min(float64(p.Position)/float64(p.Length), 1))
 		fmt.Fprintf(&b, "[%s%s] %s of %s, ", strings.Repeat("#", done), strings.Repeat("-", barWidth-done), text.Duration(int64(p.Position.Round(time.Second/10))), text.Duration(int64(p.Length.Round(time.Second/10))))
 	}
-	fmt.Fprintf(&b, "%d of %d messages", p.Messages, p.Total)
+	if p.Total > 0 {
+		fmt.Fprintf(&b, "%d of ", p.Messages)
+	}
+	fmt.Fprintf(&b, "%d messages", cmp.Or(p.Total, p.Messages))
 	if p.Total > 0 && p.Messages > p.Total {
 		fmt.Fprintf(&b, ", pass %d", p.Messages/p.Total+1)
 	}
-	if p.Next >= time.Second {
+	switch {
+	case s.State == record.PlayPaused:
+		b.WriteString(", paused")
+	case p.Next >= time.Second:
 		fmt.Fprintf(&b, ", the next one in %s", p.Next.Round(time.Second))
+	}
+	switch {
+	case s.Max:
+		b.WriteString(", rate max")
+	case s.Rate != 0 && s.Rate != 1:
+		fmt.Fprintf(&b, ", rate %.4g", s.Rate)
 	}
 	return b.String()
 }

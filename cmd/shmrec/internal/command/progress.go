@@ -16,9 +16,10 @@ type progressLine struct {
 	screen *os.File                     // nil: not a terminal
 	render func(record.Progress) string // of show
 
-	mu    sync.Mutex
-	shown bool
-	last  string
+	mu     sync.Mutex
+	shown  bool
+	last   record.Progress // of show
+	showed bool
 }
 
 func (a *app) progress(render func(record.Progress) string) *progressLine {
@@ -27,7 +28,12 @@ func (a *app) progress(render func(record.Progress) string) *progressLine {
 
 func (a *app) progressLine() *progressLine { return &progressLine{screen: a.ErrScreen} }
 
-func (l *progressLine) show(p record.Progress) { l.print(l.render(p)) }
+func (l *progressLine) show(p record.Progress) {
+	l.mu.Lock()
+	l.last, l.showed = p, true
+	l.mu.Unlock()
+	l.print(l.render(p))
+}
 
 func (l *progressLine) print(line string) {
 	if l.screen == nil {
@@ -39,7 +45,7 @@ func (l *progressLine) print(line string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown, l.last = true, line
+	l.shown = true
 	fmt.Fprintf(l.screen, "\r%s\x1b[K", line)
 }
 
@@ -51,12 +57,12 @@ func (l *progressLine) clear() {
 	}
 }
 
-// again shows the last line after a message took its place.
+// again shows the last progress as it is rendered now: something has changed, or a message took its place.
 func (l *progressLine) again() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last != "" {
-		l.shown = true
-		fmt.Fprintf(l.screen, "\r%s\x1b[K", l.last)
+	p, showed := l.last, l.showed
+	l.mu.Unlock()
+	if showed {
+		l.print(l.render(p))
 	}
 }

@@ -35,8 +35,8 @@ itself. --keep-size, --keep-duration and --min-free with --delete-oldest delete 
 recordings under the same name.
 
 With --trigger, or --trigger-topic, nothing is written until a trigger comes; then what was published --before it and
---after it is a part. SIGUSR1 is a trigger, or without --trigger the end of a part; SIGUSR2 pauses and resumes.
-shmrec ctl sends the same as commands.
+--after it is a part. The topics of triggers need not be among the recorded ones. SIGUSR1 is a trigger, or without
+--trigger the end of a part; SIGUSR2 pauses and resumes. shmrec ctl sends the same as commands.
 
 What is not a file must be a pipe, which is streamed to; what is said of the recording then goes to standard error, if
 the pipe is standard output. A file that another program removes, moves or cuts meanwhile is an error.
@@ -62,8 +62,13 @@ be safe against a power failure too, see --sync. Expressions are Go regular expr
 	return cmd
 }
 
+// topicMemory is twice the memory that a topic with one publisher takes. Beside thousands of topics, the collector of garbage would otherwise
+// take all the time.
+const topicMemory = 32 << 10
+
 func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions, status bool) error {
-	if path == "-" {
+	argument := path
+	if path == standard {
 		path = "/dev/stdout"
 		info, err := os.Stdout.Stat()
 		o.Force = o.Force || err == nil && info.Size() == 0 // a file that the shell has made for it
@@ -74,16 +79,23 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions,
 		}
 		a.Stdout = a.Stderr // what is said of the recording is not part of it
 	}
+	note := a.newDomain()
 	p, err := a.JoinToRead()
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	debug.SetMemoryLimit(o.MemoryLimit())
+	fmt.Fprint(a.Stderr, note)
+	limit := o.MemoryLimit()
+	debug.SetMemoryLimit(limit)
 	line := a.progressLine()
-	o.Progress = func(s record.Status) { line.print(recordLine(&s)) }
+	show := func(s record.Status) { line.print(recordLine(&s)) }
 	if status {
-		o.Progress = a.printStatus
+		show = a.printStatus
+	}
+	o.Progress = func(s record.Status) {
+		debug.SetMemoryLimit(limit + topicMemory*int64(len(s.Topics)))
+		show(s)
 	}
 	signals := newSignalSteering()
 	defer signals.stop()
@@ -95,7 +107,7 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions,
 		return err
 	}
 	signals.steer(a, rec, o.Trigger != nil)
-	if server, err := control.Serve(p.Dir(), p.ID(), control.Service{Kind: "recorder", Path: path, Commands: rec.Commands()}); err != nil {
+	if server, err := control.Serve(p.Dir(), p.ID(), control.Service{Kind: "recorder", Path: argument, Commands: rec.Commands()}); err != nil {
 		fmt.Fprintf(a.Stderr, "shmrec: this recording cannot be controlled by shmrec ctl: %v\n", err)
 	} else {
 		defer server.Close()
@@ -105,11 +117,18 @@ func (a *app) doRecord(ctx context.Context, path string, o record.RecordOptions,
 	if err != nil {
 		return err
 	}
+	s.Path = argument
+	if argument == standard && len(s.Files) == 1 {
+		s.Files[0] = standard
+	}
 	if err := a.printSummary(&s, recorded); err != nil {
 		return err
 	}
 	if len(s.Topics) == 0 && chosen(&o) != "" {
 		fmt.Fprintf(a.Stderr, "no topic matched %s; 'shmmon list' shows which topics there are\n", chosen(&o))
+	}
+	if t := o.Trigger; t != nil && t.Topics != nil && s.TriggerPublishers == 0 {
+		fmt.Fprintf(a.Stderr, "no topic matched --trigger-topic %q; 'shmmon list' shows which topics there are\n", t.Topics)
 	}
 	if s.Lost > 0 {
 		return cli.Lossyf("%s", lostText(&s))

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"mime"
 	"os"
 	"path/filepath"
@@ -204,22 +205,40 @@ func (fl *recordFlags) userMetadata(cmd *cobra.Command) (map[string]string, erro
 const mostAttached = 64 << 20
 
 func (fl *recordFlags) attachments() (all []mcapfile.Attachment, err error) {
-	total := int64(0)
+	left := int64(mostAttached)
 	for _, path := range fl.attached {
-		info, err := os.Stat(path)
+		a, err := readAttachment(path, left)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--attach: %w", err)
 		}
-		if total += info.Size(); total > mostAttached {
-			return nil, fmt.Errorf("attach %s: all attached files must have at most %d MiB together", path, mostAttached>>20)
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, mcapfile.Attachment{
-			Name: filepath.Base(path), MediaType: mime.TypeByExtension(filepath.Ext(path)), Created: info.ModTime(), Data: data,
-		})
+		left -= int64(len(a.Data))
+		all = append(all, a)
 	}
 	return all, nil
+}
+
+// readAttachment reads a file of at most so many bytes.
+func readAttachment(path string, most int64) (a mcapfile.Attachment, err error) {
+	info, err := os.Stat(path) // opening a pipe would wait for a writer
+	if err != nil {
+		return a, err
+	}
+	if !info.Mode().IsRegular() {
+		return a, fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return a, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return a, err
+	}
+	if int64(len(data)) > most {
+		return a, fmt.Errorf("%s is too large: all attached files must have at most %d MiB together", path, mostAttached>>20)
+	}
+	return mcapfile.Attachment{
+		Name: filepath.Base(path), MediaType: mime.TypeByExtension(filepath.Ext(path)), Created: info.ModTime(), Data: data,
+	}, nil
 }

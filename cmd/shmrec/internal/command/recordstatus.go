@@ -10,23 +10,27 @@ import (
 	"github.com/shmbus/shmbus/record"
 )
 
-// recordLine is the line on the terminal while a recorder runs.
+// recordLine is the line on the terminal while a recorder runs. What matters most comes first, because a terminal cuts the rest off.
 func recordLine(s *record.Status) string {
-	line := fmt.Sprintf("%s %s: %d messages, in %s/s, written %s/s", s.State, s.Elapsed.Round(time.Second), s.Messages,
-		text.Bytes(uint64(max(s.InBytes, 0))), text.Bytes(uint64(max(s.WrittenBytes, 0))))
-	if s.QueueLimit > 0 {
-		line += fmt.Sprintf(", cache %d %%", 100*s.Queue/s.QueueLimit)
-	}
-	if s.Part > 1 {
-		line += fmt.Sprintf(", part %d", s.Part)
-	}
+	line := fmt.Sprintf("%s %s: %s", s.State, s.Elapsed.Round(time.Second), s.Verdict)
 	if s.Lost > 0 {
 		line += fmt.Sprintf(", %d LOST", s.Lost)
 		if s.Dropped > 0 {
 			line += fmt.Sprintf(" (%d by the recorder)", s.Dropped)
 		}
 	}
-	return line + fmt.Sprintf(", %s free: %s", text.Bytes(uint64(max(s.DiskFree, 0))), s.Verdict)
+	line += fmt.Sprintf(", %d messages, in %s/s, written %s/s", s.Messages,
+		text.Bytes(uint64(max(s.InBytes, 0))), text.Bytes(uint64(max(s.WrittenBytes, 0))))
+	if s.QueueLimit > 0 {
+		line += fmt.Sprintf(", cache %d %%", 100*s.Queue/s.QueueLimit)
+	}
+	if s.HeldTime > 0 {
+		line += fmt.Sprintf(", memory for only %v before a trigger: raise --before-size", s.HeldTime.Round(100*time.Millisecond))
+	}
+	if s.Part > 1 {
+		line += fmt.Sprintf(", part %d", s.Part)
+	}
+	return line + fmt.Sprintf(", %s free", text.Bytes(uint64(max(s.DiskFree, 0))))
 }
 
 // printStatus prints the state as a line.

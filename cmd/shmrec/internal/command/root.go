@@ -7,6 +7,7 @@ import (
 	"regexp"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 )
@@ -37,7 +38,24 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but messages are missing.`,
   shmrec recover torn.mcap -o saved.mcap`,
 	}
 	root.AddCommand(a.record(), a.play(), a.info(), a.cat(), a.diff(), a.doctor(), a.recover(), a.filter(), a.cut(), a.merge(), a.convert(), a.ctl())
+	for _, cmd := range root.Commands() {
+		acceptOtherName(cmd.Flags(), "include", "topics")
+		acceptOtherName(cmd.Flags(), "topics", "include")
+	}
 	return root
+}
+
+// acceptOtherName lets a flag have the name too that other commands have for the same, unless the command has a flag of that name.
+func acceptOtherName(f *pflag.FlagSet, name, other string) {
+	if f.Lookup(name) == nil || f.Lookup(other) != nil {
+		return
+	}
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, given string) pflag.NormalizedName {
+		if given == other {
+			given = name
+		}
+		return pflag.NormalizedName(given)
+	})
 }
 
 // expression parses a regular expression of the command line; the empty one is nil.

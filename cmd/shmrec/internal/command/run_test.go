@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/shmbus/shmbus/record"
@@ -104,6 +105,9 @@ func TestExitCodes(t *testing.T) {
 		if code != c.code {
 			t.Errorf("%q: exit code %d, want %d; %s", c.args, code, c.code, stderr)
 		}
+		if note, rest, ok := strings.Cut(stderr, "\n"); ok && strings.HasPrefix(c.args, "record ") && strings.Contains(note, "did not exist before") {
+			stderr = rest
+		}
 		if (code == 0) != (stderr == "") {
 			t.Errorf("%q: exit code %d and on stderr %q", c.args, code, stderr)
 		}
@@ -140,5 +144,15 @@ func TestJSONIsJSON(t *testing.T) {
 	var s record.Summary
 	if _, stdout, _ := run(t, "play", "--json", path); json.Unmarshal([]byte(stdout), &s) != nil || s.Messages != 1 {
 		t.Errorf("%q", stdout)
+	}
+}
+
+func TestRecordLine_VerdictAndLossAreNotCutOff(t *testing.T) {
+	line := recordLine(&record.Status{
+		State: record.Recording, Elapsed: time.Hour, Verdict: record.FallingBehind, Lost: 1_000_000, Dropped: 5, Messages: 1e9, Part: 100,
+		InBytes: 50e6, WrittenBytes: 34e6, Queue: 1, QueueLimit: 2, HeldTime: time.Second, DiskFree: 1e9,
+	})
+	if seen := line[:min(len(line), 79)]; !strings.Contains(seen, "falling behind, 1000000 LOST (5 by the recorder)") {
+		t.Errorf("of %q a terminal shows %q", line, seen)
 	}
 }

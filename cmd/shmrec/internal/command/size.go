@@ -10,8 +10,13 @@ import (
 // A size is a flag with a number of bytes: "300MB", "2GiB", "4096". It is at least leastMemory.
 type size uint64
 
-func (s *size) String() string { return strconv.FormatUint(uint64(*s), 10) }
-func (s *size) Type() string   { return "size" }
+func (s *size) String() string {
+	if n := uint64(*s); n >= 1<<20 && n%(1<<20) == 0 {
+		return strconv.FormatUint(n>>20, 10) + "MiB"
+	}
+	return strconv.FormatUint(uint64(*s), 10)
+}
+func (s *size) Type() string { return "size" }
 
 func (s *size) Set(text string) error {
 	n, ok := parseSize(text)
@@ -34,7 +39,7 @@ func (c *byteCount) Type() string   { return "size" }
 func (c *byteCount) Set(text string) error {
 	n, ok := parseSize(text)
 	if !ok || n < 1 {
-		return fmt.Errorf("it is no size, like 300MB, 2GiB or 4096")
+		return fmt.Errorf("it is no size greater than 0, like 300MB, 2GiB or 4096")
 	}
 	*c = byteCount(n)
 	return nil

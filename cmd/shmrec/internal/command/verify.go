@@ -10,8 +10,9 @@ import (
 )
 
 // doVerify plays a file, records that and compares. Different files are exit code 3: the replay is done, but not the same.
-func (a *app) doVerify(ctx context.Context, path string, o record.PlayOptions) error {
-	line := a.progress(playLine)
+func (a *app) doVerify(ctx context.Context, argument, path string, o record.PlayOptions) error {
+	name := inputName(argument)
+	line := a.progress(func(p record.Progress) string { return playLine(p, record.PlayStatus{}) })
 	o.Progress = line.show
 	var v record.Verification
 	err := cli.Await(ctx, func() (err error) {
@@ -22,18 +23,22 @@ func (a *app) doVerify(ctx context.Context, path string, o record.PlayOptions) e
 	if err != nil {
 		return err
 	}
+	v.Played.Path = argument
 	if a.JSON {
-		err = a.Document(v)
+		err = a.Document(struct {
+			Played playedSummary `json:"played"`
+			record.Verification
+		}{withoutLosses(&v.Played), v})
 	} else if v.Difference.Equal {
-		_, err = fmt.Fprintf(a.Stdout, "%s: %s played, recorded and found equal\n", text.Escape(path), text.Many(v.Played.Messages, "message"))
+		_, err = fmt.Fprintf(a.Stdout, "%s: %s played, recorded and found equal\n", name, text.Many(v.Played.Messages, "message"))
 	}
 	switch {
 	case err != nil:
 		return err
 	case !v.Difference.Equal:
-		return cli.Lossyf("%s: the replay differs: %s", path, v.Difference.First)
+		return cli.Lossyf("%s: the replay differs: %s", name, v.Difference.First)
 	case v.Played.Damage != nil:
-		return cli.Lossyf("%s: %v", path, v.Played.Damage)
+		return cli.Lossyf("%s: %v", name, v.Played.Damage)
 	}
 	return nil
 }
