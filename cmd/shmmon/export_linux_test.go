@@ -51,11 +51,10 @@ func get(t *testing.T, method, url, host string) (code int, body string) {
 	return answer.StatusCode, string(b)
 }
 
-// The exporter serves the figures of another process, goes on when that restarts, and ends when it is told to.
+// The exporter waits for its domain, serves the figures of another process, goes on when that restarts, and ends when it is told to.
 func TestExport_Scrapes(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	dir := domains(t)
-	stop := startPublisher(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out, in := io.Pipe()
@@ -69,6 +68,10 @@ func TestExport_Scrapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := strings.TrimSpace(line)
+	if _, text := get(t, http.MethodGet, url, ""); series(t, text, "shmbus_up") != 0 {
+		t.Error(text)
+	}
+	stop := startPublisher(t, dir)
 	const fast = `shmbus_topic_messages_total{topic="live/fast"}`
 	grows := func(from float64) float64 {
 		t.Helper()

@@ -22,8 +22,8 @@ const (
 
 func largeTopic(process, n int) string { return fmt.Sprintf("large/%03d/%d", process, n) }
 
-// publishLarge is the test binary as one of many processes: it publishes on topics of its own twice a second, and subscribes to those of
-// another one, until its standard input ends.
+// publishLarge is the test binary as one of many processes: it publishes on topics of its own twice a second, and subscribes to one of
+// another process, until its standard input ends. It takes nothing unless SHMMON_TEST_LARGE_TAKES is set.
 func publishLarge() int {
 	var me int
 	if _, err := fmt.Sscan(os.Getenv("SHMMON_TEST_LARGE"), &me); err != nil {
@@ -45,9 +45,21 @@ func publishLarge() int {
 		}
 		pubs = append(pubs, pub)
 	}
-	if _, err := topic.NewSubscriber[int](ctx, p, largeTopic((me+1)%largeProcesses, 0), nil); err != nil {
+	sub, err := topic.NewSubscriber[int](ctx, p, largeTopic((me+1)%largeProcesses, 0), nil)
+	if err != nil {
 		fmt.Println(err)
 		return 1
+	}
+	if os.Getenv("SHMMON_TEST_LARGE_TAKES") != "" {
+		go func() {
+			for {
+				s, err := sub.Receive(ctx)
+				if err != nil {
+					return
+				}
+				s.Release()
+			}
+		}()
 	}
 	closed := make(chan struct{})
 	go func() {
@@ -70,13 +82,14 @@ func publishLarge() int {
 	}
 }
 
-// startLarge starts the processes and waits until all are there.
-func startLarge(t *testing.T, dir string) {
+// startLarge starts the processes, with more in their environment, and waits until all are there.
+func startLarge(t testing.TB, dir string, more ...string) {
 	t.Helper()
 	var outs []io.Reader
 	for i := range largeProcesses {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), fmt.Sprintf("SHMMON_TEST_LARGE=%d", i), "SHMBUS_DIR="+dir, "GOMAXPROCS=1")
+		cmd.Env = append(cmd.Env, more...)
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)

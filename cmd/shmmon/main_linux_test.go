@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SHMMON_TEST_TABLE") != "" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"shmmon": main, "litter": litter, "pose": pose, "lie": lie, "robot": robot})
+	testscript.Main(m, map[string]func(){"shmmon": main, "litter": litter, "pose": pose, "lie": lie, "robot": robot, "workers": workers})
 }
 
 // litter leaves what a participant that died leaves: files without a lock.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/shmbus/shmbus/internal/testpb"
 	"github.com/shmbus/shmbus/param"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/jsonschema"
 	"github.com/shmbus/shmbus/serde/protobuf"
 	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/service/goal"
@@ -29,6 +31,10 @@ func robot() {
 type (
 	move  struct{ To float64 }
 	angle struct{ Degrees float64 }
+	path  struct {
+		To    []float64
+		Speed float64 `msgpack:",omitempty"`
+	}
 )
 
 func runRobot(ctx context.Context) error {
@@ -39,7 +45,7 @@ func runRobot(ctx context.Context) error {
 	defer p.Close()
 	if _, err := service.NewServer(ctx, p, "robot/greet", func(_ context.Context, call *service.Call[string, string]) (string, error) {
 		if call.Request() == "" {
-			return "", &service.HandlerError{Code: 7, Text: "there is no name"}
+			return "", &service.HandlerError{Code: 7, Text: "there is no name", Value: []byte("!")}
 		}
 		return "hello " + call.Request(), nil
 	}, nil); err != nil {
@@ -61,6 +67,24 @@ func runRobot(ctx context.Context) error {
 	}, &service.ServerOptions[*testpb.Pose, *testpb.Pose]{RequestCodec: protobuf.Codec[*testpb.Pose](), ResponseCodec: protobuf.Codec[*testpb.Pose]()}); err != nil {
 		return err
 	}
+	paths, err := jsonschema.Codec(serde.MsgPack[path]())
+	if err != nil {
+		return err
+	}
+	if _, err := service.NewServer(ctx, p, "robot/plan", func(_ context.Context, call *service.Call[path, float64]) (float64, error) {
+		return call.Request().Speed, nil
+	}, &service.ServerOptions[path, float64]{RequestCodec: paths}); err != nil {
+		return err
+	}
+	angles, err := jsonschema.Codec(serde.MsgPack[angle]())
+	if err != nil {
+		return err
+	}
+	if _, err := service.NewServer(ctx, p, "robot/measure", func(context.Context, *service.Call[bool, angle]) (angle, error) {
+		return angle{30}, nil
+	}, &service.ServerOptions[bool, angle]{ResponseCodec: angles}); err != nil {
+		return err
+	}
 	if _, err := service.NewServer(ctx, p, "robot/wait", func(ctx context.Context, _ *service.Call[bool, bool]) (bool, error) {
 		<-ctx.Done()
 		return false, ctx.Err()
@@ -76,7 +100,12 @@ func runRobot(ctx context.Context) error {
 	}
 	if _, err := goal.NewServer(ctx, p, "robot/move", func(ctx context.Context, g *goal.Goal[move, angle]) (angle, error) {
 		return moveTo(ctx, g, moving)
-	}, nil); err != nil {
+	}, &goal.ServerOptions[move, angle, angle]{Admit: func(_ context.Context, g *goal.Goal[move, angle]) error {
+		if g.Value().To > 360 {
+			return &service.HandlerError{Code: 3, Text: "it goes round"}
+		}
+		return nil
+	}}); err != nil {
 		return err
 	}
 	if err := declare(ctx, p); err != nil {

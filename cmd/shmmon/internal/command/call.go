@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -18,7 +19,6 @@ import (
 	"github.com/shmbus/shmbus/serde/dynamic"
 	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/service/goal"
-	"github.com/shmbus/shmbus/topic"
 )
 
 // A valueReport is a value in JSON: decoded, or else in hex.
@@ -69,10 +69,11 @@ func (r valueReport) undecoded(what string) error {
 	return cli.Lossyf("%s was not decoded: %s", what, r.Error)
 }
 
-// A responseReport is a response in JSON.
+// A responseReport is a response in JSON, or the failure in its place.
 type responseReport struct {
 	Service string `json:"service"`
 	valueReport
+	Failure *failureReport `json:"failure"`
 }
 
 // jsonArgument returns the JSON that the argument after the name is, or that is read from standard input for "-".
@@ -91,13 +92,16 @@ func serviceName(_ *cobra.Command, args []string) error { return service.CheckNa
 
 func (a *app) call() *cobra.Command {
 	var timeout time.Duration
+	var unchecked bool
 	cmd := &cobra.Command{
 		Use:   "call NAME JSON",
 		Short: "Call a service with a request given as JSON",
 		Long: `Call a service with a request given as JSON, or read as JSON from standard input where "-" is given, and print the response. Types and
-encodings are those that the server announces. A service may answer with any number of responses; each is a line.
+encodings are those that the server announces. A request must fit its schema, which must have all its fields; without a schema, the server
+drops fields that it does not know. A service may answer with any number of responses; each is a line.
 
---timeout is also the deadline of the handler. A call that is interrupted is cancelled at the server.`,
+--timeout is also the deadline of the handler. A call that is interrupted is cancelled at the server. With --json or --csv a call without a
+response is a row too: its "failure" has the kind of the error, the code, text and value (in hex) of a handler's error, and the server.`,
 		Example: `  shmmon call robot/greet '"operator"'
   shmmon call robot/arm/plan '{"to":[1,2,3]}' --timeout 2s --json`,
 		Args:              cobra.MatchAll(cli.Args("NAME", "JSON"), serviceName),
@@ -110,11 +114,24 @@ encodings are those that the server announces. A service may answer with any num
 			if err != nil {
 				return err
 			}
-			return a.runCall(cmd.Context(), args[0], js, timeout)
+			if err := a.checkFieldNames(cmd, responseReport{}); err != nil {
+				return err
+			}
+			t := &target{name: args[0]}
+			err = a.runCall(cmd, t, js, unchecked, timeout)
+			if cli.Complete(err) || cli.IsUsage(err) {
+				return err
+			}
+			return a.printFailure(responseReport{Service: t.name, Failure: reportFailure(err, t.only)}, err)
 		},
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long the call may take; 0 is for ever")
+	uncheckedFlag(cmd, &unchecked)
 	return a.tabular(cmd)
+}
+
+func uncheckedFlag(cmd *cobra.Command, unchecked *bool) {
+	cmd.Flags().BoolVar(unchecked, "unchecked", false, "send what does not fit the server's JSON Schema, too")
 }
 
 // limited returns ctx with a timeout, if that is not 0.
@@ -125,38 +142,41 @@ func limited(ctx context.Context, timeout time.Duration) (context.Context, conte
 	return context.WithTimeout(ctx, timeout)
 }
 
-func (a *app) runCall(ctx context.Context, name string, js []byte, timeout time.Duration) error {
-	self, err := a.Join()
+func (a *app) runCall(cmd *cobra.Command, t *target, js []byte, unchecked bool, timeout time.Duration) error {
+	ctx := cmd.Context()
+	self, err := a.joinExisting()
 	if err != nil {
 		return err
 	}
 	defer self.Close()
-	d, err := a.findService(ctx, self, name)
-	if err != nil {
+	if err := t.find(ctx, a, self); err != nil {
 		return err
 	}
-	if _, ok := goal.TypesOf(d); ok {
-		return fmt.Errorf("%q takes goals; use 'shmmon goal'", name)
+	if _, ok := goal.TypesOf(t.Description); ok {
+		return fmt.Errorf("%q takes goals; use 'shmmon goal'", t.name)
 	}
-	request, err := a.encodeFor(name, d.Request, js)
+	if err := a.checkFieldsOf(cmd, t.Response); err != nil {
+		return err
+	}
+	request, err := t.encode(ctx, a, t.Request, js, unchecked)
 	if err != nil {
 		return err
 	}
 	limit, cancel := limited(ctx, timeout)
 	defer cancel()
-	client, err := service.NewClient(limit, self, name, &service.ClientOptions[[]byte, []byte]{
-		RequestCodec: serde.Opaque(d.Request), ResponseCodec: serde.Opaque(d.Response),
+	client, err := service.NewClient(limit, self, t.name, &service.ClientOptions[[]byte, []byte]{
+		RequestCodec: serde.Opaque(t.Request), ResponseCodec: serde.Opaque(t.Response),
 	})
 	if err != nil {
-		return connecting(ctx, name, err)
+		return connecting(ctx, t.name, err)
 	}
 	defer client.Close()
-	if !d.Stream {
+	if !t.Stream {
 		response, err := client.Call(limit, request)
 		if err != nil {
 			return interrupted(ctx, err)
 		}
-		return a.printResponse(name, d.Response, response)
+		return cmp.Or(a.printResponse(t, response), a.lacking("response"))
 	}
 	defer a.Streaming(ctx)()
 	var incomplete error
@@ -164,19 +184,23 @@ func (a *app) runCall(ctx context.Context, name string, js []byte, timeout time.
 		if err != nil {
 			return interrupted(ctx, err)
 		}
-		if err := a.printResponse(name, d.Response, response); err != nil && !cli.Complete(err) {
+		if err := a.printResponse(t, response); err != nil && !cli.Complete(err) {
 			return err
 		} else if err != nil {
 			incomplete = err
 		}
 	}
-	return incomplete
+	return cmp.Or(incomplete, a.lacking("response"))
 }
 
-// interrupted returns err, or cli.ErrInterrupted if ctx has ended, which is then the reason.
+// interrupted returns err, or cli.ErrInterrupted if ctx has ended, which is then the reason. The remedy for a server that left is one of
+// this program, not of a Go program.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return cli.ErrInterrupted
+	}
+	if call := (*service.CallError)(nil); errors.As(err, &call) && call.Err == service.ErrNoServer {
+		return &service.CallError{Service: call.Service, Server: call.Server, Err: call.Err, Detail: "it left meanwhile; 'shmmon services' shows what is served"}
 	}
 	return err
 }
@@ -189,34 +213,10 @@ func connecting(ctx context.Context, name string, err error) error {
 	return interrupted(ctx, err)
 }
 
-func (a *app) printResponse(name string, t serde.Type, response []byte) error {
-	r := responseReport{name, a.reportValue(t, response)}
+func (a *app) printResponse(t *target, response []byte) error {
+	r := responseReport{Service: t.name, valueReport: a.reportValue(t.Response, response)}
 	if err := a.row(r, func(w io.Writer) error { _, err := fmt.Fprintln(w, r.String()); return err }); err != nil {
 		return err
 	}
 	return r.undecoded("the response")
-}
-
-// findService returns the description of a server of a name.
-func (a *app) findService(ctx context.Context, self *topic.Participant, name string) (service.Description, error) {
-	servers, err := service.Find(ctx, self, name)
-	switch {
-	case err != nil:
-		return service.Description{}, err
-	case len(servers) == 0:
-		return service.Description{}, fmt.Errorf("no process serves %q in %s; 'shmmon services' shows what is served", name, self.Dir())
-	}
-	return servers[0].Description, nil
-}
-
-// encodeFor makes a payload of JSON for a service, which must fit a JSON Schema.
-func (a *app) encodeFor(name string, t serde.Type, js []byte) ([]byte, error) {
-	payload, err := a.payloads.FromJSON(t, js)
-	if errors.Is(err, serde.ErrUndecodable) {
-		return nil, fmt.Errorf("no value of encoding %q, which %q takes, can be made of JSON", t.Encoding, name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return payload, checkJSON(context.Background(), t, js)
 }

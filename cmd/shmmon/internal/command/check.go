@@ -1,8 +1,11 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,25 +59,16 @@ Without --rules the rules are: no dead or stopped processes, 10 % of the file sy
 subscription of another type, and nothing lost or not decoded while it measures. --rules FILE takes the place of these; docs/shmmon.md
 shows a file. Flags add to either: they hold for the TOPICs, which must have a publisher, or for all topics. TOPIC may be a pattern.
 
-Exit codes: 0 all is well, 1 the domain or the file could not be read, 2 wrong usage, 3 something is not.`,
+Exit codes: 0 all is well, 1 there is no such domain, or it or the file could not be read, 2 wrong usage, 3 something is not.`,
 		Example: `  shmmon check
   shmmon check robot/pose --min-rate 9 --max-age 1s
   shmmon check --rules robot.toml --json | jq -r '.alerts[].what'`,
 		Args:              manyPatterns,
 		ValidArgsFunction: a.complete,
 	}
-	fl := cmd.Flags()
-	fl.StringVar(&f.file, "rules", "", "file of rules, instead of the default ones")
-	fl.DurationVar(&f.age, "max-age", 0, "greatest age of the newest message")
-	fl.DurationVar(&f.latency, "max-latency", 0, "greatest 99th percentile of the delay from publish to take")
-	fl.Float64Var(&f.minRate, "min-rate", 0, "least messages per second")
-	fl.Float64Var(&f.maxRate, "max-rate", 0, "most messages per second")
-	fl.Int64Var(&f.lost, "max-lost", 0, "most messages that a subscription may lose while this measures")
-	fl.Int64Var(&f.lag, "max-lag", 0, "most messages that a subscription may be behind")
-	fl.Float64Var(&f.minFree, "min-free", 0, "least percent of the file system that is free")
-	fl.BoolVar(&f.decode, "decode", false, "decode the newest message of each topic: its bytes must be of its type")
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.decode, "decode", false, "decode the newest message of each topic: its bytes must be of its type")
 	measureFlag(cmd, &f.measure)
-	_ = cmd.MarkFlagFilename("rules") // fails only for a flag that does not exist
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
 		r, err := f.rules(cmd, args)
 		if err != nil {
@@ -84,14 +78,60 @@ Exit codes: 0 all is well, 1 the domain or the file could not be read, 2 wrong u
 	})
 }
 
+// add adds the flags that say which rules hold.
+func (f *checkFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.file, "rules", "", "file of rules, instead of the default ones")
+	fl.DurationVar(&f.age, "max-age", 0, "greatest age of the newest message")
+	fl.DurationVar(&f.latency, "max-latency", 0, "greatest 99th percentile of the delay from publish to take")
+	fl.Float64Var(&f.minRate, "min-rate", 0, "least messages per second")
+	fl.Float64Var(&f.maxRate, "max-rate", 0, "most messages per second")
+	fl.Int64Var(&f.lost, "max-lost", 0, "most messages that a subscription may lose while this measures, or between two scans of the live table")
+	fl.Int64Var(&f.lag, "max-lag", 0, "most messages that a subscription may be behind")
+	fl.Float64Var(&f.minFree, "min-free", 0, "least percent of the file system that is free")
+	_ = cmd.MarkFlagFilename("rules") // fails only for a flag that does not exist
+}
+
+// given reports whether there is one of these flags.
+func (f *checkFlags) given(cmd *cobra.Command) bool {
+	names := []string{"rules", "max-age", "max-latency", "min-rate", "max-rate", "max-lost", "max-lag", "min-free"}
+	return slices.ContainsFunc(names, cmd.Flags().Changed)
+}
+
+// check refuses what no rule can have, before the flags are rules, of which an error would not name the flag.
+func (f *checkFlags) check(cmd *cobra.Command) error {
+	for name, positive := range map[string]bool{"min-free": false, "min-rate": false, "max-rate": true, "max-age": true, "max-latency": true, "max-lost": false, "max-lag": false} {
+		flag := cmd.Flags().Lookup(name)
+		switch v := flag.Value.String(); {
+		case !flag.Changed:
+		case strings.HasPrefix(v, "-"):
+			return cli.Usagef(cmd, "--%s %s is negative", name, v)
+		case v == "NaN" || v == "+Inf":
+			return cli.Usagef(cmd, "--%s %s is no number to compare with", name, v)
+		case positive && (v == "0" || v == "0s"):
+			return cli.Usagef(cmd, "--%s %s would not be checked: it must be positive", name, v)
+		}
+	}
+	switch {
+	case f.minFree > 100:
+		return cli.Usagef(cmd, "--min-free %v is not a percentage from 0 to 100", f.minFree)
+	case f.maxRate > 0 && f.minRate > f.maxRate:
+		return cli.Usagef(cmd, "--min-rate %v is above --max-rate %v", f.minRate, f.maxRate)
+	}
+	return nil
+}
+
 // rules returns the rules of the file, or the default ones, with those of the flags.
 func (f *checkFlags) rules(cmd *cobra.Command, patterns []string) (*rules.Rules, error) {
 	r := rules.Default()
 	if f.file != "" {
 		var err error
-		if r, err = rules.Load(f.file); err != nil {
+		if r, err = loadRules(cmd.Context(), f.file); err != nil {
 			return nil, err
 		}
+	}
+	if err := f.check(cmd); err != nil {
+		return nil, err
 	}
 	given := cmd.Flags().Changed
 	if given("min-free") {
@@ -120,6 +160,15 @@ func (f *checkFlags) rules(cmd *cobra.Command, patterns []string) (*rules.Rules,
 	return r, nil
 }
 
+// loadRules reads rules from a file, which may be a pipe that nothing is written to.
+func loadRules(ctx context.Context, path string) (r *rules.Rules, err error) {
+	err = cli.Await(ctx, func() (err error) {
+		r, err = rules.Load(path)
+		return err
+	})
+	return r, err
+}
+
 func (a *app) runCheck(cmd *cobra.Command, r *rules.Rules, f checkFlags) error {
 	monitor := rules.NewMonitor(r)
 	first := true
@@ -136,6 +185,9 @@ func (a *app) runCheck(cmd *cobra.Command, r *rules.Rules, f checkFlags) error {
 		a.verify(cmd.Context(), v.Topics)
 	}
 	alerts, more := monitor.Add(v)
+	if v.Missing { // no rule can be kept or broken
+		alerts, more = nil, 0
+	}
 	v = v.ForApplications()
 	reports := make([]alertReport, len(alerts))
 	for i, alert := range alerts {
@@ -148,13 +200,21 @@ func (a *app) runCheck(cmd *cobra.Command, r *rules.Rules, f checkFlags) error {
 		Topics int           `json:"topics"`
 		Alerts []alertReport `json:"alerts"`
 		More   int           `json:"more"` // alerts that are not listed
-	}{dir, !v.Missing, len(alerts) == 0, len(v.Topics), reports, more}, reports, func(w io.Writer) error {
+	}{dir, !v.Missing, !v.Missing && len(alerts) == 0, len(v.Topics), reports, more}, reports, func(w io.Writer) error {
+		if v.Missing {
+			return nil
+		}
 		return checkText(w, v, dir, alerts, more)
 	}))
-	if n := len(alerts) + more; err == nil && n > 0 {
-		err = cli.Unwellf("%s in %s", text.Many(n, "alert"), dir)
+	switch n := len(alerts) + more; {
+	case err != nil:
+		return err
+	case v.Missing:
+		return &noDomainError{dir}
+	case n > 0:
+		return cli.Unwellf("%s in %s", text.Many(n, "alert"), dir)
 	}
-	return err
+	return nil
 }
 
 func checkText(w io.Writer, v watch.View, dir string, alerts []rules.Alert, more int) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/service"
 )
 
 func TestCloseNamesAreOffered(t *testing.T) {
@@ -24,6 +25,16 @@ func TestCloseNamesAreOffered(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
+	// What is counted is what the command shows that is named.
+	v.Topics = append(v.Topics, watch.Topic{Name: "$param/1"}, watch.Topic{Name: "$service/plan/server"})
+	for name, want := range map[string]string{"zzzzzz": "'shmmon list' shows the 4 there are", "$zzzzzz": "'shmmon list --all' shows the 6 there are"} {
+		if _, err := choose(v, "/d", name); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := choose(watch.View{Topics: v.Topics[4:]}, "/d", "zzzzzz"); err == nil || !strings.HasSuffix(err.Error(), "'shmmon list --all' shows the 2 there are") {
+		t.Error(err)
+	}
 	if all, err := choose(v, "/d", "robot/**", "camera"); err != nil || len(all) != 3 {
 		t.Errorf("%v, %v", all, err)
 	}
@@ -35,11 +46,16 @@ func TestCloseNamesAreOffered(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for pair, want := range map[[2]string]int{{"", ""}: 0, {"a", ""}: 1, {"pose", "pose"}: 0, {"pose", "posse"}: 1, {"pose", "nose"}: 1, {"kitten", "sitting"}: 3} {
-		if got := distance(pair[0], pair[1]); got != want {
-			t.Errorf("%v: %d", pair, got)
-		}
+// A command names what its user can do, not functions and options of Go.
+func TestTheRemedyIsACommand(t *testing.T) {
+	left := fmt.Errorf("start: %w", &service.CallError{Service: "a", Err: service.ErrNoServer, Detail: "wait with WaitForServer"})
+	const want = `call "a": no server has this name: it left meanwhile; 'shmmon services' shows what is served`
+	if err := interrupted(t.Context(), left); err.Error() != want || failureKind(err) != "no_server" {
+		t.Errorf("%v, %s", err, failureKind(err))
+	}
+	busy := &service.CallError{Service: "a", Err: service.ErrBusy, Detail: "call later"}
+	if err := interrupted(t.Context(), busy); err != error(busy) {
+		t.Error(err)
 	}
 }
 

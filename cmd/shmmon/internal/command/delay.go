@@ -25,29 +25,48 @@ type delayReport struct {
 	P99        *int64  `json:"p99_ns"`
 	Max        *int64  `json:"max_ns"`
 	Lag        uint64  `json:"lag"`
+	Measured   bool    `json:"measured"` // false: the delays are of the subscription's life, until some were measured in a window
 }
 
-// A delayMeter keeps the histograms of subscriptions as of the window before, for each topic.
-type delayMeter map[topicSubscription][stats.Buckets]uint32
+// A delayMeter follows the histograms of subscriptions, for each topic.
+type delayMeter map[topicSubscription]*delayWindow
 
 type topicSubscription struct {
 	topic string
 	id    registry.EndpointID
 }
 
-// window returns the delays of a subscription to a topic since the call before.
-func (m delayMeter) window(topic string, s watch.Subscriber) (h [stats.Buckets]uint32, n uint64) {
+type histogram = [stats.Buckets]uint32
+
+// A delayWindow is what a subscription measured in the newest window in which it measured something.
+type delayWindow struct {
+	end      histogram // at the end of the window before
+	delays   histogram // of its life until it is measured
+	measured bool
+}
+
+// window returns the delays of a subscription to a topic, and how many of them are new since the call before. One message of 16 is measured,
+// so a window may have none of a slow subscription: its delays are those of the window before.
+func (m delayMeter) window(topic string, s watch.Subscriber) (w delayWindow, n uint64) {
 	now, key := s.Stats.Latency, topicSubscription{topic, s.Endpoint.ID}
 	was, known := m[key]
-	m[key] = now
 	if !known {
-		was = now
+		was = &delayWindow{end: now}
+		m[key] = was
 	}
+	var h histogram
 	for i := range now {
-		h[i] = now[i] - was[i] // the words wrap, and so does the difference
+		h[i] = now[i] - was.end[i] // the words wrap, and so does the difference
 		n += uint64(h[i])
 	}
-	return h, n
+	was.end = now
+	switch {
+	case n > 0:
+		was.delays, was.measured = h, true
+	case !was.measured:
+		was.delays = now
+	}
+	return *was, n
 }
 
 func (a *app) delay() *cobra.Command {
@@ -56,8 +75,8 @@ func (a *app) delay() *cobra.Command {
 		Use:   "delay TOPIC",
 		Short: "Measure how long messages take to each subscription, from the subscriptions' own figures",
 		Long: `Measure how long the messages of a topic take from publish to take, for each subscription: it measures one message of 16 itself, and
-keeps a histogram in steps of 25 % that this reads. Each window gives one line for each subscription. TOPIC may be a
-pattern. A subscription to several topics has one histogram for all of them, shown with "~".`,
+keeps a histogram in steps of 25 % that this reads. Each window gives one line for each subscription. Where nothing was measured in it, the
+line has the delays of the window before, or of the subscription's life. TOPIC may be a pattern. A subscription to several topics has one histogram for all of them, shown with "~".`,
 		Example: `  shmmon delay robot/pose
   shmmon delay 'robot/**' --duration 10s --csv`,
 		Args:              onePattern,
@@ -96,21 +115,28 @@ pattern. A subscription to several topics has one histogram for all of them, sho
 
 func (a *app) printDelays(meter delayMeter, w *window, name string, t watch.Topic) error {
 	for _, s := range t.Subscribers {
-		h, n := meter.window(t.Name, s)
+		d, n := meter.window(t.Name, s)
 		r := delayReport{Topic: t.Name, Subscriber: s.Endpoint.ID.String(), Unit: s.Owner.Unit, PID: s.Owner.PID, Shared: s.Shared,
-			Window: w.length.Seconds(), Samples: n, Lag: s.Stats.Lag}
+			Window: w.length.Seconds(), Samples: n, Measured: d.measured, Lag: s.Stats.Lag}
 		p50, p99, most := int64(-1), int64(-1), int64(-1)
-		if n > 0 {
-			p50, p99, most = stats.Percentile(&h, 0.5), stats.Percentile(&h, 0.99), stats.Percentile(&h, 1)
+		note := ""
+		if d.delays != (histogram{}) {
+			p50, p99, most = stats.Percentile(&d.delays, 0.5), stats.Percentile(&d.delays, 0.99), stats.Percentile(&d.delays, 1)
 			r.P50, r.P99, r.Max = &p50, &p99, &most
+			switch {
+			case !d.measured:
+				note = " (delays since it began)"
+			case n == 0:
+				note = " (delays of an earlier window)"
+			}
 		}
 		mark := ""
 		if s.Shared {
 			mark = "~"
 		}
 		err := a.row(r, func(out io.Writer) error {
-			_, err := fmt.Fprintf(out, "%s  %s (pid %d)  p50 %8s  p99 %8s  max %8s  %s measured, %d behind\n",
-				name, text.Escape(s.Owner.Unit), s.Owner.PID, mark+text.Duration(p50), mark+text.Duration(p99), mark+text.Duration(most), text.Many(n, "message"), s.Stats.Lag)
+			_, err := fmt.Fprintf(out, "%s  %s (pid %d)  p50 %8s  p99 %8s  max %8s  %s measured%s, %d behind\n",
+				name, a.shortName(s.Owner.Unit), s.Owner.PID, mark+text.Duration(p50), mark+text.Duration(p99), mark+text.Duration(most), text.Many(n, "message"), note, s.Stats.Lag)
 			return err
 		})
 		if err != nil {

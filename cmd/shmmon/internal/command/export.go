@@ -38,7 +38,8 @@ func (a *app) export() *cobra.Command {
 be one of this machine's own (loopback): topic names and rates are for those that may read the domain. With --once it prints the
 metrics and ends, as for the node exporter's directory of text files.
 
-Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot be read.`,
+Counters go on when a publisher restarts. shmbus_up is 0 while there is no such domain, or it cannot be read. With --once that is an
+error.`,
 		Example: `  shmmon export
   shmmon export --listen 127.0.0.1:9500 --rules robot.toml
   shmmon export --once > shmbus.prom`,
@@ -55,7 +56,7 @@ Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot
 			r := rules.Default()
 			if o.rules != "" {
 				var err error
-				if r, err = rules.Load(o.rules); err != nil {
+				if r, err = loadRules(cmd.Context(), o.rules); err != nil {
 					return err
 				}
 			}
@@ -66,7 +67,7 @@ Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot
 			defer source.Close()
 			reader := services.Open(dir)
 			defer reader.Close()
-			s := &scraper{source: source, services: reader, all: o.all, tracker: watch.NewTracker(nil), monitor: rules.NewMonitor(r), exporter: metrics.New()}
+			s := &scraper{dir: dir, source: source, services: reader, all: o.all, tracker: watch.NewTracker(nil), monitor: rules.NewMonitor(r), exporter: metrics.New()}
 			if o.once {
 				if err := s.scan(cmd.Context()); err != nil {
 					return err
@@ -90,6 +91,7 @@ Counters go on when a publisher restarts. shmbus_up is 0 while the domain cannot
 
 // A scraper makes metrics of a domain.
 type scraper struct {
+	dir      string
 	source   *watch.Domain
 	services services.Source
 	all      bool // also topics of services and parameters
@@ -100,6 +102,9 @@ type scraper struct {
 
 func (s *scraper) scan(ctx context.Context) error {
 	snapshot, err := s.source.Snapshot()
+	if err == nil && snapshot.Missing {
+		err = &noDomainError{s.dir}
+	}
 	if err != nil {
 		s.exporter.Fail()
 		return err
@@ -165,7 +170,8 @@ func (a *app) serve(cmd *cobra.Command, s *scraper, o exportOptions) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	if err := s.scan(cmd.Context()); err != nil { // the first failure is an error of the command
+	// The first failure is an error of the command, but it waits for a domain, which may be made later.
+	if err := s.scan(cmd.Context()); err != nil && !errors.As(err, new(*noDomainError)) {
 		l.Close()
 		return err
 	}

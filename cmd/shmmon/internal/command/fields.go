@@ -5,8 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/spf13/cobra"
+
+	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/serde"
 )
 
 // A field is a part of the messages that is shown instead of the whole.
@@ -97,4 +105,87 @@ func (a *app) missingFields(what string) (missing []string) {
 		}
 	}
 	return missing
+}
+
+// lacking returns the error of a command whose rows all lack a field, or nil if it has printed none.
+func (a *app) lacking(what string) error {
+	printed := slices.ContainsFunc(a.fields, func(f field) bool { return f.found || f.missing != nil })
+	if missing := a.missingFields(what); printed && len(missing) > 0 {
+		return cli.Lossyf("%s", strings.Join(missing, "; "))
+	}
+	return nil
+}
+
+// checkFieldNames refuses fields that no row of a command has. like is a row.
+func (a *app) checkFieldNames(cmd *cobra.Command, like any) error {
+	js, err := json.Marshal(like)
+	if err != nil {
+		return err
+	}
+	columns, err := members(js)
+	if err != nil {
+		return err
+	}
+	for _, f := range a.fields {
+		first := ""
+		for first = range f.Steps() {
+			break
+		}
+		if !slices.ContainsFunc(columns, func(c column) bool { return c.name == first }) {
+			names := make([]string, len(columns))
+			for i, c := range columns {
+				names[i] = c.name
+			}
+			return cli.Usagef(cmd, "--field %s: there is no field %.100q; there are %s", f.String(), first, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+// checkFieldsOf refuses fields below "data" that no value of any of the types has, as far as their schemas tell.
+func (a *app) checkFieldsOf(cmd *cobra.Command, types ...serde.Type) error {
+	for _, f := range a.fields {
+		var wrong error
+		for _, t := range types {
+			wrong = cli.Await(cmd.Context(), func() error { return fieldOf(t, f.Path) }) // the schema is another process's
+			if wrong == nil {
+				break
+			}
+		}
+		if wrong != nil {
+			return cli.Usagef(cmd, "--field %s: %w", f.String(), wrong)
+		}
+	}
+	return nil
+}
+
+// fieldOf returns an error if the schema of a type says that its values have no such field below "data".
+func fieldOf(t serde.Type, p text.Path) error {
+	if t.SchemaEncoding != "jsonschema" {
+		return nil
+	}
+	schema, err := compile(t.Schema)
+	if err != nil {
+		return nil // another process's schema; the value may have the field all the same
+	}
+	all, at, below := []*jsonschema.Schema{schema}, "", false
+	for name, i := range p.Steps() {
+		s := shapeOf(all)
+		switch {
+		case !below && name != "data":
+			return nil
+		case !below:
+			below = true
+			continue
+		case name == "":
+			all, name = s.elementsAt(i), strconv.Itoa(i)
+		default:
+			all = s.schemasOf(name)
+			if all == nil && s.isClosed() {
+				return s.unknown(at, name)
+			}
+		}
+		at = joined(at, name)
+	}
+	return nil
 }

@@ -10,17 +10,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
-	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/service/goal"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // A goalReport is feedback or the end of a goal in JSON.
 type goalReport struct {
 	Service string `json:"service"`
-	Goal    string `json:"goal"` // id
-	State   string `json:"state"`
+	Goal    string `json:"goal"`  // id; empty: it has none yet
+	State   string `json:"state"` // empty: the server was not asked
 	valueReport
+	Failure *failureReport `json:"failure"`
 }
 
 const (
@@ -28,122 +29,253 @@ const (
 	cancelTimeout = 10 * time.Second // for the handler of a goal that is cancelled
 )
 
+// stateRejected is that of a goal that the server did not accept.
+const stateRejected = "rejected"
+
 func (a *app) goal() *cobra.Command {
 	var timeout time.Duration
+	var unchecked bool
+	var find string
 	cmd := &cobra.Command{
 		Use:   "goal NAME JSON",
 		Short: "Start a goal given as JSON, and print its feedback and result",
-		Long: `Start a goal given as JSON, or read as JSON from standard input where "-" is given. Each feedback is a line with the state "running"; the
-last line has the state in which the goal ended, and its result. Feedback that comes faster than it is printed is passed over. Types and
-encodings are those that the server announces.
+		Long: `Start a goal given as JSON, or read as JSON from standard input where "-" is given. The first line has the goal's id, each feedback is a
+line with the state "running", and the last line has the state in which the goal ended, and its result. With --json each line has the id,
+and the last one a "failure", as that of 'call', if the goal did not succeed. Feedback that comes faster than it is printed is passed over.
+Types and encodings are those that the server announces. A goal must fit its schema, which must have all its fields; without a schema, the
+server drops fields that it does not know.
 
 Ctrl-C cancels the goal, and so does --timeout; the command then waits up to 10 s for its end. The exit code is 0 only if the goal
-succeeded.`,
+succeeded.
+
+--find follows a goal that was started before, until its end, also one whose result the server still has. Ctrl-C and --timeout then leave the
+goal; the server cancels it if it has no other client, unless its goals outlive their clients.`,
 		Example: `  shmmon goal robot/arm/move '{"to":45}'
-  shmmon goal robot/arm/move '{"to":45}' --timeout 30s --json`,
-		Args:              cobra.MatchAll(cli.Args("NAME", "JSON"), serviceName),
+  shmmon goal robot/arm/move '{"to":45}' --timeout 30s --json
+  shmmon goal robot/arm/move --find 6f0c9a7b3d1e4f508192a3b4c5d6e7f8`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			wanted := cli.Args("NAME", "JSON")
+			if find != "" {
+				wanted = cli.Args("NAME")
+			}
+			return cobra.MatchAll(wanted, serviceName)(cmd, args)
+		},
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if timeout < 0 {
 				return cli.Usagef(cmd, "--timeout %v is negative", timeout)
 			}
-			js, err := jsonArgument(cmd, args[1])
-			if err != nil {
+			g := &goalRun{app: a, target: target{name: args[0]}, find: find != "", unchecked: unchecked, timeout: timeout, grace: cancelTimeout}
+			var err error
+			if g.find {
+				if g.id, err = goal.ParseID(find); err != nil {
+					return cli.Usage(cmd, err)
+				}
+			} else if g.js, err = jsonArgument(cmd, args[1]); err != nil {
 				return err
 			}
-			return a.runGoal(cmd.Context(), args[0], js, timeout)
+			if err := a.checkFieldNames(cmd, goalReport{}); err != nil {
+				return err
+			}
+			if err = g.run(cmd); cli.Complete(err) || cli.IsUsage(err) || g.ended {
+				return err
+			}
+			r := goalReport{Service: g.name, State: g.state, Failure: reportFailure(err, g.only)}
+			if g.id != (goal.ID{}) {
+				r.Goal = g.id.String()
+			}
+			return a.printFailure(r, err)
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "cancel the goal so long after it was accepted; 0 is never")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "cancel the goal so long after it was accepted; 0 is never; the server must accept it within the same time, at most 10 s")
+	cmd.Flags().StringVar(&find, "find", "", "follow the goal with this id instead of starting one")
+	uncheckedFlag(cmd, &unchecked)
 	return a.tabular(cmd)
 }
 
-func (a *app) runGoal(ctx context.Context, name string, js []byte, timeout time.Duration) error {
-	self, err := a.Join()
+// A goalRun is a goal that a command starts, or finds, and follows to its end.
+type goalRun struct {
+	*app
+	target
+	js        []byte
+	find      bool
+	unchecked bool
+	timeout   time.Duration
+	grace     time.Duration // for the handler of a goal that is cancelled
+
+	id    goal.ID
+	types goal.Types
+	state string // the last that is known
+	ended bool   // the row of its end is printed
+}
+
+func (g *goalRun) run(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	self, err := g.joinExisting()
 	if err != nil {
 		return err
 	}
 	defer self.Close()
-	d, err := a.findService(ctx, self, name)
-	if err != nil {
+	if err := g.target.find(ctx, g.app, self); err != nil {
 		return err
 	}
-	types, ok := goal.TypesOf(d)
+	types, ok := goal.TypesOf(g.Description)
 	if !ok {
-		return fmt.Errorf("%q takes no goals; use 'shmmon call'", name)
+		return fmt.Errorf("%q takes no goals; use 'shmmon call'", g.name)
 	}
-	value, err := a.encodeFor(name, types.Goal, js)
+	g.types = types
+	if err := g.checkFieldsOf(cmd, types.Feedback, types.Result); err != nil {
+		return err
+	}
+	within := acceptTimeout
+	if g.timeout > 0 {
+		within = min(within, g.timeout)
+	}
+	accept, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	client, h, err := g.begin(ctx, accept, self)
+	if client != nil {
+		defer client.Close()
+	}
 	if err != nil {
 		return err
 	}
-	accept, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
-	client, err := goal.NewClient(accept, self, name, &goal.ClientOptions[[]byte, []byte, []byte]{
-		GoalCodec: serde.Opaque(types.Goal), FeedbackCodec: serde.Opaque(types.Feedback), ResultCodec: serde.Opaque(types.Result),
-	})
-	if err != nil {
-		return connecting(ctx, name, err)
+	g.state = h.State().String()
+	if !g.find && !g.JSON && !g.forms.csv && len(g.fields) == 0 {
+		if err := g.line(goal.Accepted.String(), g.id.String()); err != nil {
+			return err
+		}
 	}
-	defer client.Close()
-	h, err := client.Start(accept, value)
-	if err != nil {
-		return interrupted(ctx, err)
-	}
-	defer a.Streaming(ctx)()
-	limit, cancelLimit := limited(ctx, timeout)
+	defer g.Streaming(ctx)()
+	limit, cancelLimit := limited(ctx, g.timeout)
 	defer cancelLimit()
-	return a.followGoal(ctx, limit, name, h, types)
+	return g.follow(ctx, limit, h)
 }
 
-// followGoal prints the feedback of a goal and its end. When limit ends it cancels the goal.
-func (a *app) followGoal(ctx, limit context.Context, name string, h *goal.Handle[[]byte, []byte], types goal.Types) error {
-	id := h.ID().String()
-	var incomplete error
-	show := func(r goalReport) error {
-		if incomplete == nil {
-			incomplete = r.undecoded("a value")
+// begin starts or finds the goal. The caller closes the client, if there is one.
+func (g *goalRun) begin(ctx, accept context.Context, self *topic.Participant) (*goal.Client[[]byte, []byte, []byte], *goal.Handle[[]byte, []byte], error) {
+	var value []byte
+	if !g.find {
+		var err error
+		if value, err = g.encode(ctx, g.app, g.types.Goal, g.js, g.unchecked); err != nil {
+			return nil, nil, err
 		}
-		return a.row(r, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%-9s  %s\n", r.State, r.String())
-			return err
-		})
 	}
+	client, err := goal.NewClient(accept, self, g.name, &goal.ClientOptions[[]byte, []byte, []byte]{
+		GoalCodec: serde.Opaque(g.types.Goal), FeedbackCodec: serde.Opaque(g.types.Feedback), ResultCodec: serde.Opaque(g.types.Result),
+	})
+	if err != nil {
+		return nil, nil, connecting(ctx, g.name, err)
+	}
+	if g.find {
+		h, err := client.Find(accept, g.id)
+		switch {
+		case errors.Is(err, goal.ErrUnknown):
+			err = fmt.Errorf("find goal %v of %q: %w: it never had it, or the result was taken or is too old", g.id, g.name, err)
+		case err != nil:
+			err = interrupted(ctx, err)
+		}
+		return client, h, err
+	}
+	g.id = goal.NewID()
+	h, err := client.StartWithID(accept, g.id, value)
+	switch {
+	case errors.As(err, new(*goal.RejectedError)):
+		g.state = stateRejected
+	case err != nil:
+		err = interrupted(ctx, err)
+	}
+	return client, h, err
+}
+
+func (g *goalRun) line(state, value string) error {
+	_, err := fmt.Fprintf(g.Stdout, "%-9s  %s\n", state, value)
+	return err
+}
+
+func (g *goalRun) show(r goalReport) error {
+	r.Service, r.Goal = g.name, g.id.String()
+	return g.row(r, func(io.Writer) error { return g.line(r.State, r.String()) })
+}
+
+// follow prints the feedback of the goal and its end. When limit ends it cancels a goal that it started.
+func (g *goalRun) follow(ctx, limit context.Context, h *goal.Handle[[]byte, []byte]) error {
+	var incomplete error
 	for feedback, err := range h.Feedback(limit) {
 		if err != nil {
 			break // the result says why, or limit has ended
 		}
-		if err := show(goalReport{name, id, goal.Running.String(), a.reportValue(types.Feedback, feedback)}); err != nil {
+		r := goalReport{State: goal.Running.String(), valueReport: g.reportValue(g.types.Feedback, feedback)}
+		if err := g.show(r); err != nil {
 			return err
 		}
-	}
-	var why error
-	if limit.Err() != nil {
-		if why = errors.New("the timeout is over"); ctx.Err() != nil {
-			why = cli.ErrInterrupted
+		if incomplete == nil {
+			incomplete = r.undecoded("a value")
 		}
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
-	defer cancel()
-	if why != nil {
-		if err := h.Cancel(end); err != nil {
-			fmt.Fprintf(a.Stderr, "%v: %s\n", why, text.Escape(err.Error()))
-		}
+	result, err := g.end(ctx, limit, h)
+	state := h.State()
+	if g.state = state.String(); !state.Ended() {
+		return err
 	}
-	result, err := h.Result(end)
-	if state := h.State(); state.Ended() {
-		r := goalReport{Service: name, Goal: id, State: state.String()}
-		if r.valueReport = (valueReport{Type: types.Result.Name, Encoding: types.Result.Encoding}); len(result) > 0 {
-			r.valueReport = a.reportValue(types.Result, result)
-		}
-		if err := show(r); err != nil {
-			return err
-		}
+	r := goalReport{State: g.state, valueReport: valueReport{Type: g.types.Result.Name, Encoding: g.types.Result.Encoding}}
+	if len(result) > 0 {
+		r.valueReport = g.reportValue(g.types.Result, result)
+	}
+	if err != nil {
+		r.Failure = reportFailure(err, g.only)
+	}
+	if g.ended = true; incomplete == nil {
+		incomplete = r.undecoded("a value")
+	}
+	if shown := g.show(r); err == nil {
+		err = shown
 	}
 	switch {
-	case err == nil:
+	case err != nil:
+		return err
+	case incomplete != nil:
 		return incomplete
-	case why != nil:
-		return fmt.Errorf("%w: %w", why, err)
 	}
-	return err
+	return g.lacking("row")
 }
+
+// end waits for the end of the goal. If limit ends before, it cancels the goal, or leaves one that it has found.
+func (g *goalRun) end(ctx, limit context.Context, h *goal.Handle[[]byte, []byte]) ([]byte, error) {
+	result, err := h.Result(limit)
+	if limit.Err() == nil {
+		return result, err
+	}
+	unlimited := context.WithoutCancel(ctx)
+	if h.State().Ended() {
+		return h.Result(unlimited)
+	}
+	why := error(&overError{})
+	if ctx.Err() != nil {
+		why = cli.ErrInterrupted
+	}
+	if g.find {
+		return nil, fmt.Errorf("%w: goal %v of %q goes on, unless this was its only client", why, g.id, g.name)
+	}
+	grace, cancel := context.WithTimeout(unlimited, g.grace)
+	defer cancel()
+	cancelled := h.Cancel(grace)
+	result, err = h.Result(grace)
+	switch {
+	case err == nil:
+		return result, nil
+	case h.State().Ended() || grace.Err() == nil:
+		return result, fmt.Errorf("%w: %w", why, err)
+	}
+	became := "a cancel was asked for and granted"
+	if cancelled != nil {
+		became = fmt.Sprintf("a cancel was asked for and not granted (%v)", cancelled)
+	}
+	return nil, fmt.Errorf("%w: goal %v of %q: %s, and it still runs after %v; look again with 'shmmon goal %s --find %v'", why, g.id, g.name, became, g.grace, g.name, g.id)
+}
+
+// An overError says that the time of --timeout is over.
+type overError struct{}
+
+func (*overError) Error() string { return "the timeout is over" }
+func (*overError) Unwrap() error { return context.DeadlineExceeded }

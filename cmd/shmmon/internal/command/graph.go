@@ -25,6 +25,31 @@ type edge struct {
 	SubPID     int    `json:"subscriber_pid"`
 	Connected  bool   `json:"connected"`
 	Why        string `json:"why"` // it is not connected
+
+	// Of a publisher and a subscription. What is null is not known, of delays because none was sampled in the subscription's life.
+	State         string  `json:"state"`
+	Lag           *uint64 `json:"lag"`
+	Held          *uint64 `json:"held"`
+	Lost          *uint64 `json:"lost"`
+	LostMax       *uint64 `json:"lost_max"`
+	LostShared    *uint64 `json:"lost_shared"` // by the subscription, of all its publishers together
+	LatencyP50    *int64  `json:"latency_p50_ns"`
+	LatencyP99    *int64  `json:"latency_p99_ns"`
+	Jitter        *int64  `json:"jitter_ns"`
+	LatencyShared bool    `json:"latency_shared"` // the delays are of several publishers
+}
+
+// measure adds what is known of a connection.
+func (e *edge) measure(c *watch.Connection) {
+	e.State, e.LatencyShared = string(c.State), c.Shared
+	e.LatencyP50, e.LatencyP99, e.Jitter = known(c.Subscriber.P50), known(c.Subscriber.P99), known(c.Subscriber.Jitter())
+	e.LostMax, e.LostShared = &c.Lost.Most, &c.Lost.All
+	if c.Lost.Known() {
+		e.Lost = &c.Lost.Most
+	}
+	if c.Counted {
+		e.Lag, e.Held = &c.Lag, &c.Held
+	}
 }
 
 // Reasons why a publisher or a subscription is alone. A mismatch has the reason of the types.
@@ -34,8 +59,13 @@ const (
 )
 
 // edges returns the connections of topics, and what is alone.
-func edges(topics []watch.Topic) []edge {
+func edges(topics []watch.Topic, connections []watch.Connection) []edge {
 	all := []edge{}
+	found := make(map[[2]registry.EndpointID]*watch.Connection, len(connections))
+	for i := range connections {
+		c := &connections[i]
+		found[[2]registry.EndpointID{c.Publisher.Endpoint.ID, c.Subscriber.Endpoint.ID}] = c
+	}
 	for _, t := range topics {
 		for _, p := range t.Publishers {
 			from := edge{Topic: t.Name, Publisher: p.Endpoint.ID.String(), PubUnit: p.Owner.Unit, PubPID: p.Owner.PID}
@@ -48,6 +78,9 @@ func edges(topics []watch.Topic) []edge {
 				e.Subscriber, e.SubUnit, e.SubPID = s.Endpoint.ID.String(), s.Owner.Unit, s.Owner.PID
 				if e.Connected = watch.Fits(p.Endpoint, s.Endpoint); !e.Connected {
 					e.Why = "it wants " + wanted(p.Endpoint, s.Endpoint)
+				}
+				if c := found[[2]registry.EndpointID{p.Endpoint.ID, s.Endpoint.ID}]; c != nil {
+					e.measure(c)
 				}
 				all = append(all, e)
 			}
@@ -67,7 +100,8 @@ func (a *app) graph() *cobra.Command {
 		Use:   "graph [TOPIC...]",
 		Short: "Show which process feeds which, with dead ends and mismatches",
 		Long: `Show which process feeds which through which topic. A line is a publisher and a subscription; "no subscription" and "no publisher"
-are dead ends, and a mismatch names the type that the subscription wants. TOPIC may be a pattern. --dot prints the graph for
+are dead ends, and a mismatch names the type that the subscription wants. TOPIC may be a pattern. --json and --csv also have lag, held
+samples, losses, delays and jitter of each pair, as the view of connections shows them. --dot prints the graph for
 Graphviz: processes are boxes, topics ellipses, dead ends dashed and mismatches red.`,
 		Example: `  shmmon graph
   shmmon graph 'robot/**' --json
@@ -81,7 +115,7 @@ Graphviz: processes are boxes, topics ellipses, dead ends dashed and mismatches 
 		if dot && (a.JSON || a.forms.csv || len(a.fields) > 0) {
 			return cli.Usagef(cmd, "--dot is a form of its own; leave out --json, --csv and --field")
 		}
-		v, dir, err := a.snapshot()
+		v, connections, dir, err := a.connections()
 		if err != nil {
 			return err
 		}
@@ -90,7 +124,7 @@ Graphviz: processes are boxes, topics ellipses, dead ends dashed and mismatches 
 			return err
 		}
 		a.warn(v)
-		edges := edges(topics)
+		edges := edges(topics, connections)
 		return a.print(table(struct {
 			Domain string `json:"domain"`
 			Exists bool   `json:"exists"`
@@ -100,16 +134,32 @@ Graphviz: processes are boxes, topics ellipses, dead ends dashed and mismatches 
 				return writeDot(w, topics, edges)
 			}
 			if len(edges) == 0 {
-				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
+				a.noTopics(v, dir)
 				return nil
 			}
-			return graphGrid(edges).Print(w)
+			return graphGrid(edges).Fit(a.Columns()).Print(w)
 		}))
 	})
 }
 
+// connections returns a view of the domain with all its connections.
+func (a *app) connections() (watch.View, []watch.Connection, string, error) {
+	source, dir, err := a.open()
+	if err != nil {
+		return watch.View{}, nil, "", err
+	}
+	defer source.Close()
+	s, err := source.Snapshot()
+	if err != nil {
+		return watch.View{}, nil, "", err
+	}
+	tracker := watch.NewTracker(nil)
+	v := tracker.Add(s)
+	return v, tracker.Connections(v, source.Inspect(s.Participants, watch.WantConnections)), dir, nil
+}
+
 func graphGrid(all []edge) *cli.Grid {
-	g := cli.NewGrid("FROM", ">PID", "TOPIC", "TO", ">PID", "NOTE")
+	g := cli.NewGrid("~FROM", ">PID", "~TOPIC", "~TO", ">PID", "~NOTE")
 	number := func(pid int) string {
 		if pid == 0 {
 			return ""

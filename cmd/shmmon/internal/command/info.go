@@ -65,6 +65,7 @@ type subscriberReport struct {
 	Lag          uint64   `json:"lag"`
 	LatencyP50   *int64   `json:"latency_p50_ns"`
 	LatencyP99   *int64   `json:"latency_p99_ns"`
+	Jitter       *int64   `json:"jitter_ns"`
 }
 
 func reportEndpoint(owner registry.Participant, e registry.Endpoint, now int64) endpointReport {
@@ -91,7 +92,7 @@ func reportSubscriber(s watch.Subscriber, now int64) subscriberReport {
 	r := subscriberReport{
 		endpointReport: reportEndpoint(s.Owner, e, now), Patterns: e.Patterns, AnyType: e.AnyType, Lossless: e.Lossless,
 		History: e.History, Shared: s.Shared, Mismatch: s.Mismatch, Connected: f.Publishers, Lost: f.Lost, Dropped: f.Dropped, Stale: f.Stale, Filtered: f.Filtered,
-		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99),
+		DecodeErrors: f.DecodeErrors, Held: f.Held, Lag: f.Lag, LatencyP50: known(s.P50), LatencyP99: known(s.P99), Jitter: known(s.Jitter()),
 	}
 	r.Messages, r.Bytes, r.Size, r.MaxSize, r.Age = f.Messages, f.Bytes, f.LastSize, f.MaxSize, age(int64(f.LastStamp), now)
 	return r
@@ -183,7 +184,7 @@ func infoText(t watch.Topic, now int64) string {
 		f := p.Stats
 		field("  published", "%d messages, %s, %s msg/s", f.Messages, text.Bytes(f.Bytes), text.Rate(p.Rate))
 		field("  trouble", "%d publishes failed, %d had to wait", f.Failed, f.Waited)
-		field("  connected", "%d subscriptions", f.Subscribers)
+		field("  connected", "%s", text.Many(f.Subscribers, "subscription"))
 		latched := ""
 		if p.Endpoint.Latched {
 			latched = ", latched"
@@ -209,7 +210,7 @@ func infoText(t watch.Topic, now int64) string {
 			field("  limits", "%d stale, %d filtered: older or closer together than it wants", f.Stale, f.Filtered)
 		}
 		field("  holds", "%d samples, %d behind the publishers", f.Held, f.Lag)
-		field("  delay", "median %s, 99%% below %s", text.Duration(s.P50), text.Duration(s.P99))
+		field("  delay", "median %s, 99%% below %s, jitter %s", text.Duration(s.P50), text.Duration(s.P99), text.Duration(s.Jitter()))
 		if s.Mismatch {
 			field("  mismatch", "it expects another type than is published and hears nothing of it")
 		}

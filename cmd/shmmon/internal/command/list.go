@@ -92,6 +92,7 @@ type topicReport struct {
 	PayloadError   string   `json:"payload_error"` // empty: none, or not decoded
 	LatencyP50     *int64   `json:"latency_p50_ns"`
 	LatencyP99     *int64   `json:"latency_p99_ns"`
+	Jitter         *int64   `json:"jitter_ns"`
 	LatencyShared  bool     `json:"latency_shared"`
 	Age            *float64 `json:"age_s"` // since the newest message
 }
@@ -109,7 +110,7 @@ func reportTopic(t watch.Topic, now int64) topicReport {
 		Size: t.Size, MaxSize: t.MaxSize, Lost: t.Lost, LostShared: t.LostShared,
 		Stale: t.Stale, StaleShared: t.StaleShared, Filtered: t.Filtered, FilteredShared: t.FilteredShared,
 		Undecodable: t.Undecodable, UndecShared: t.UndecodableShared,
-		LatencyP50: known(t.P50), LatencyP99: known(t.P99), LatencyShared: t.DelayShared, Age: age(t.Last, now),
+		LatencyP50: known(t.P50), LatencyP99: known(t.P99), Jitter: known(t.Jitter()), LatencyShared: t.DelayShared, Age: age(t.Last, now),
 	}
 }
 
@@ -174,10 +175,10 @@ number. Without one, all topics are listed, those of services and parameters, wh
 		a.warn(v)
 		return a.print(listResult(v, topics, dir, func(w io.Writer) error {
 			if len(topics) == 0 {
-				fmt.Fprintf(a.Stderr, "no topics in %s%s\n", dir, whether(dir))
+				a.noTopics(v, dir)
 				return nil
 			}
-			return listGrid(topics).Print(w)
+			return listGrid(topics).Fit(a.Columns()).Print(w)
 		}))
 	})
 }
@@ -196,12 +197,21 @@ func listResult(v watch.View, topics []watch.Topic, dir string, text func(io.Wri
 }
 
 func listGrid(topics []watch.Topic) *cli.Grid {
-	g := cli.NewGrid("TOPIC", "TYPE", "ENCODING", ">PUBS", ">SUBS", ">MSG/S", ">BANDWIDTH", ">SIZE", ">LOST", ">P50", ">P99", "STATE")
+	g := cli.NewGrid("~TOPIC", "~TYPE", "ENCODING", ">PUBS", ">SUBS", ">MSG/S", ">BANDWIDTH", ">SIZE", ">LOST", ">P50", ">P99", "STATE")
 	for _, t := range topics {
 		g.Add(t.Name, typeName(t), t.Encoding, strconv.Itoa(len(t.Publishers)), strconv.Itoa(len(t.Subscribers)),
 			text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), text.Bytes(t.Size), t.LostText(), t.DelayText(t.P50), t.DelayText(t.P99), stateText(t))
 	}
 	return g
+}
+
+// noTopics says that a domain has no topics, and what is hidden.
+func (a *app) noTopics(v watch.View, dir string) {
+	hidden := ""
+	if n := v.ForApplications().Hidden; n > 0 {
+		hidden = fmt.Sprintf(", and %d of services and parameters; --all shows these", n)
+	}
+	fmt.Fprintf(a.Stderr, "no topics in %s%s%s\n", dir, whether(dir), hidden)
 }
 
 func typeName(t watch.Topic) string {

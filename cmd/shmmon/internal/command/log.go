@@ -13,6 +13,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/logtopics"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
@@ -91,8 +92,8 @@ what a program logs faster than this prints is missed and counted.`,
 				return cli.Usagef(cmd, "--history %d is not between 0 and %d", o.history, shmtransport.MaxDepth)
 			case o.interval < minWatch || o.interval > time.Hour:
 				return cli.Usagef(cmd, "--interval %v is not between %v and 1h", o.interval, minWatch)
-			case !slices.Contains(levels(), o.level):
-				return cli.Usagef(cmd, "--level %.100q is none of %s", o.level, strings.Join(levels(), ", "))
+			case !slices.Contains(logtopics.Levels(), o.level):
+				return cli.Usagef(cmd, "--level %.100q is none of %s", o.level, strings.Join(logtopics.Levels(), ", "))
 			}
 			for _, k := range o.kinds {
 				if !slices.Contains(kinds(), k) {
@@ -107,10 +108,10 @@ what a program logs faster than this prints is missed and counted.`,
 	fl.DurationVar(&o.duration, "duration", 0, "end after this time; 0 is until interrupted")
 	fl.DurationVar(&o.interval, "interval", time.Second, "time between two scans for losses, mismatches and stopped processes")
 	fl.IntVar(&o.history, "history", 0, "begin with up to so many earlier entries of each program's log")
-	fl.StringVar(&o.level, "level", "debug", "least level of what programs log: "+strings.Join(levels(), ", "))
+	fl.StringVar(&o.level, "level", "debug", "least level of what programs log: "+strings.Join(logtopics.Levels(), ", "))
 	allFlag(cmd, &o.all)
 	fl.StringSliceVar(&o.kinds, "kind", nil, "print only these kinds: "+strings.Join(kinds(), ", "))
-	for flag, values := range map[string][]string{"level": levels(), "kind": kinds()} {
+	for flag, values := range map[string][]string{"level": logtopics.Levels(), "kind": kinds()} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
 	}
 	return a.tabular(cmd)
@@ -167,7 +168,7 @@ func (o *logOptions) shows(e logEntry) bool {
 	if len(o.kinds) > 0 && !slices.Contains(o.kinds, e.Kind) {
 		return false
 	}
-	return e.Kind != kindLog || slices.Index(levels(), e.Level) >= slices.Index(levels(), o.level)
+	return e.Kind != kindLog || slices.Index(logtopics.Levels(), e.Level) >= slices.Index(logtopics.Levels(), o.level)
 }
 
 // maxShown is how much of a program's text is shown in a line; --json has all of it.

@@ -2,20 +2,17 @@ package command
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/logtopics"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/registry"
-	"github.com/shmbus/shmbus/serde"
 	"github.com/shmbus/shmbus/serde/dynamic"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
@@ -70,7 +67,7 @@ func (g *gatherer) events(ctx context.Context) {
 		if news && (g.options.all || !internalEndpoint(e.Endpoint)) {
 			g.add(ctx, entry)
 		}
-		if e.Kind == topic.Added && e.Endpoint.Kind == registry.KindPublisher && isLog(e.Endpoint) && !reading[e.Endpoint.Topic] && len(reading) < maxLogTopics {
+		if e.Kind == topic.Added && logtopics.Is(e.Endpoint) && !reading[e.Endpoint.Topic] && len(reading) < maxLogTopics {
 			name, history := e.Endpoint.Topic, g.options.history
 			if news { // it is new: nothing of it was before
 				history = shmtransport.MaxDepth
@@ -129,11 +126,6 @@ func describe(e registry.Endpoint) string {
 	return e.TypeName + " in " + text.Name(e.Encoding)
 }
 
-// isLog reports whether a publisher announces a type of log messages.
-func isLog(e registry.Endpoint) bool {
-	return e.TypeName == "rcl_interfaces/msg/Log" || e.TypeName == "foxglove.Log"
-}
-
 // read adds the entries of a topic of logs.
 func (g *gatherer) read(ctx context.Context, name string, history int) {
 	sub, err := topic.NewSubscriber(ctx, g.self, name, &topic.SubscriberOptions[[]byte]{History: history})
@@ -156,54 +148,15 @@ func (g *gatherer) read(ctx context.Context, name string, history int) {
 		if n := s.Lost(); n > 0 {
 			g.add(ctx, logEntry{Time: s.Time(), Kind: kindMissed, Topic: name, Unit: s.Unit(), PID: s.PID(), Text: text.Many(n, "message") + " of its log"})
 		}
-		e := logEntry{Time: s.Time(), Kind: kindLog, Topic: name, Unit: s.Unit(), PID: s.PID(), Level: "info"}
+		e := logEntry{Time: s.Time(), Kind: kindLog, Topic: name, Unit: s.Unit(), PID: s.PID()}
 		if payload, err := s.AppendTo(nil); err != nil {
 			e.Kind, e.Text = kindMissed, err.Error()
-		} else if err := e.decode(&convert, s.Type(), payload); err != nil {
-			e.Kind, e.Level, e.Text = kindMissed, "", "a message of its log: "+err.Error()
+		} else if m, err := logtopics.Decode(&convert, s.Type(), payload); err != nil {
+			e.Kind, e.Text = kindMissed, "a message of its log: "+err.Error()
+		} else {
+			e.Level, e.Name, e.Text, e.Where = m.Level, m.Name, m.Text, m.Where
 		}
 		s.Release()
 		g.add(ctx, e)
 	}
-}
-
-// levels are the levels of logs, from the least on. Level 10 is the first, 20 the second and so on.
-func levels() []string { return []string{"debug", "info", "warn", "error", "fatal"} }
-
-// decode takes in a message of one of the types of isLog.
-func (e *logEntry) decode(convert *dynamic.Converter, kind serde.Type, payload []byte) error {
-	js, err := convert.ToJSON(kind, payload)
-	if err != nil {
-		return err
-	}
-	var m struct {
-		Level        any
-		Name, File   string
-		Msg, Message string
-		Line         json.Number
-	}
-	if err := json.Unmarshal(js, &m); err != nil {
-		return errors.New("its fields are not those of a log")
-	}
-	e.Name, e.Text = m.Name, m.Msg+m.Message
-	if m.File != "" {
-		e.Where = m.File + ":" + m.Line.String()
-	}
-	number := 0.0
-	switch level := m.Level.(type) {
-	case string: // the name of an enum
-		number, _ = strconv.ParseFloat(level, 64)
-		for i, name := range levels() {
-			if strings.EqualFold(name, level) || name == "warn" && strings.EqualFold(level, "warning") {
-				number = float64(i + 1)
-			}
-		}
-	case float64:
-		number = level
-	}
-	if number >= 10 {
-		number /= 10
-	}
-	e.Level = levels()[int(min(max(number, 1), float64(len(levels()))))-1]
-	return nil
 }

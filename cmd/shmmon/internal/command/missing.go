@@ -18,3 +18,10 @@ func whether(dir string) string {
 	}
 	return ", which does not exist"
 }
+
+// A noDomainError says that a command cannot judge a domain, because it does not exist. A list of what is in it is empty instead.
+type noDomainError struct{ dir string }
+
+func (e *noDomainError) Error() string {
+	return "no domain is in " + e.dir + whether(e.dir) + "; --dir and --domain say which one is meant"
+}

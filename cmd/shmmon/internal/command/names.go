@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,8 +17,9 @@ import (
 type unknownError struct {
 	name, dir string
 	close     []string // known names like it
-	known     int
-	missing   string // what there is to say of a directory that does not exist
+	known     int      // topics that are listed
+	hidden    int      // topics that only --all lists
+	missing   string   // what there is to say of a directory that does not exist
 }
 
 func (e *unknownError) Error() string {
@@ -31,16 +31,16 @@ func (e *unknownError) Error() string {
 	switch {
 	case e.missing != "":
 		return s + e.missing
-	case e.known == 0:
+	case e.known+e.hidden == 0:
 		return s + ", which has no topics at all; is --domain right?"
 	case len(e.close) > 0:
-		quoted := make([]string, len(e.close))
-		for i, c := range e.close {
-			quoted[i] = text.Escape(c)
-		}
-		return s + "; there is " + strings.Join(quoted, ", ")
+		return s + "; there is " + listed(e.close)
 	}
-	return fmt.Sprintf("%s; 'shmmon list' shows the %d there are", s, e.known)
+	command, n := "shmmon list", e.known
+	if n == 0 || watch.Internal(e.name) {
+		command, n = "shmmon list --all", e.known+e.hidden
+	}
+	return fmt.Sprintf("%s; '%s' shows the %d there are", s, command, n)
 }
 
 // choose returns the topics of the view that any of the patterns stands for.
@@ -77,54 +77,20 @@ func chooseOrAll(v watch.View, dir string, all bool, patterns []string) ([]watch
 
 // allFlag adds the flag that shows the topics that are not of applications.
 func allFlag(cmd *cobra.Command, all *bool) {
-	cmd.Flags().BoolVar(all, "all", false, "show also topics of services and parameters, which begin with \"$\"")
+	cmd.Flags().BoolVar(all, "all", false, "show also topics of services and parameters, which begin with \"$\", and count them")
 }
 
 func unknown(v watch.View, dir, name string) error {
-	type near struct {
-		name string
-		far  int
+	names := make([]string, len(v.Topics))
+	for i, t := range v.Topics {
+		names[i] = t.Name
 	}
-	var all []near
-	for _, t := range v.Topics {
-		far := distance(name, t.Name)
-		if strings.Contains(t.Name, name) || strings.Contains(name, t.Name) {
-			far = min(far, 1)
-		}
-		if far <= max(2, len(name)/3) {
-			all = append(all, near{t.Name, far})
-		}
-	}
-	slices.SortFunc(all, func(a, b near) int { return cmp.Or(cmp.Compare(a.far, b.far), strings.Compare(a.name, b.name)) })
-	e := &unknownError{name: name, dir: dir, known: len(v.Topics)}
+	known := len(v.ForApplications().Topics)
+	e := &unknownError{name: name, dir: dir, known: known, hidden: len(v.Topics) - known, close: text.Nearest(name, names)}
 	if v.Missing {
 		e.missing = whether(dir)
 	}
-	for _, n := range all[:min(len(all), 5)] {
-		e.close = append(e.close, n.name)
-	}
 	return e
-}
-
-// distance returns how many bytes must be added, removed or replaced to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			keep := diagonal
-			if a[i] != b[j] {
-				keep++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(keep, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // onePattern accepts one argument that is a topic name or a pattern.
@@ -163,4 +129,13 @@ func (a *app) complete(cmd *cobra.Command, args []string, prefix string) ([]stri
 		}
 	}
 	return names, none
+}
+
+// listed writes names of another process in one line.
+func listed(names []string) string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = text.Escape(name)
+	}
+	return strings.Join(shown, ", ")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/param"
 )
 
@@ -67,6 +68,46 @@ func (a *app) openParameters(ctx context.Context, owner string) (c *param.Client
 	return c, func() { c.Close(); self.Close() }, nil
 }
 
+// parameter returns a parameter of an owner, each of which an error names by what is like it.
+func (a *app) parameter(c *param.Client, owner, name string) (param.Info, error) {
+	i, err := c.Get(name)
+	return i, a.near(c, owner, name, err)
+}
+
+// near adds to an error what there is like an owner or parameter that there is not.
+func (a *app) near(c *param.Client, owner, name string, err error) error {
+	var names []string
+	switch {
+	case errors.Is(err, param.ErrUnknown):
+		list, _ := c.List() // without it, the error has no hint
+		for _, i := range list {
+			names = append(names, i.Name)
+		}
+		names = text.Nearest(name, names)
+	case errors.Is(err, param.ErrNoOwner):
+		if v, _, err := a.snapshot(); err == nil {
+			names = text.Nearest(owner, owners(v))
+		}
+	}
+	if len(names) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; there is %s", err, listed(names))
+}
+
+// owners returns the units of the processes that have parameters.
+func owners(v watch.View) (units []string) {
+	for _, t := range v.Topics {
+		for _, p := range t.Publishers {
+			if strings.HasPrefix(t.Name, param.Prefix) {
+				units = append(units, p.Owner.Unit)
+			}
+		}
+	}
+	slices.Sort(units)
+	return slices.Compact(units)
+}
+
 func (a *app) paramGet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "get OWNER NAME",
@@ -80,7 +121,7 @@ func (a *app) paramGet() *cobra.Command {
 				return err
 			}
 			defer done()
-			i, err := c.Get(args[1])
+			i, err := a.parameter(c, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -102,10 +143,10 @@ func (a *app) paramSet() *cobra.Command {
 		Use:   "set OWNER NAME VALUE",
 		Short: "Set a parameter, and print its value",
 		Long: `Set a parameter, and print its value when the owner has taken it. VALUE is text as it is, bytes in base64, or a list as JSON, by the type
-that the parameter has. A negative number follows "--".`,
+that the parameter has.`,
 		Example: `  shmmon param set robot arm/speed 0.5
   shmmon param set robot arm/limits '[1,2.5]'
-  shmmon param set robot arm/offset -- -3`,
+  shmmon param set robot arm/offset -3`,
 		Args:              cli.Args("OWNER", "NAME", "VALUE"),
 		ValidArgsFunction: a.completeOwner,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -120,7 +161,7 @@ that the parameter has. A negative number follows "--".`,
 }
 
 func (a *app) runParamSet(ctx context.Context, args []string, timeout time.Duration) error {
-	self, err := a.Join()
+	self, err := a.joinExisting()
 	if err != nil {
 		return err
 	}
@@ -132,7 +173,7 @@ func (a *app) runParamSet(ctx context.Context, args []string, timeout time.Durat
 		return err
 	}
 	defer c.Close()
-	i, err := c.Get(args[1])
+	i, err := a.parameter(c, args[0], args[1])
 	if err != nil {
 		return err
 	}
@@ -221,14 +262,6 @@ func (a *app) completeOwner(_ *cobra.Command, args []string, prefix string) ([]s
 	if err != nil {
 		return nil, none
 	}
-	var units []string
-	for _, t := range v.Topics {
-		for _, p := range t.Publishers {
-			if u := p.Owner.Unit; strings.HasPrefix(t.Name, param.Prefix) && strings.HasPrefix(u, prefix) && text.Escape(u) == u {
-				units = append(units, u)
-			}
-		}
-	}
-	slices.Sort(units)
-	return slices.Compact(units), none
+	units := slices.DeleteFunc(owners(v), func(u string) bool { return !strings.HasPrefix(u, prefix) || text.Escape(u) != u })
+	return units, none
 }

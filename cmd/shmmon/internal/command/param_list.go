@@ -52,7 +52,7 @@ func (a *app) printParameters(dir string, reports []parameterReport) error {
 			fmt.Fprintf(a.Stderr, "no parameters in %s%s\n", dir, whether(dir))
 			return nil
 		}
-		g := cli.NewGrid("UNIT", ">PID", "NAME", "TYPE", "VALUE", "DESCRIPTION")
+		g := cli.NewGrid("~UNIT", ">PID", "~NAME", "~TYPE", "~VALUE", "~DESCRIPTION")
 		for _, r := range reports {
 			kind := r.Type
 			if r.ReadOnly {
@@ -64,7 +64,7 @@ func (a *app) printParameters(dir string, reports []parameterReport) error {
 			}
 			g.Add(r.Unit, strconv.Itoa(r.PID), r.Name, kind, shown, r.Description)
 		}
-		return g.Print(w)
+		return g.Fit(a.Columns()).Print(w)
 	}))
 }
 
@@ -76,6 +76,7 @@ func (a *app) parametersOf(ctx context.Context, owner string) ([]parameterReport
 	}
 	defer done()
 	list, err := c.List()
+	err = a.near(c, owner, "", err)
 	reports := []parameterReport{}
 	for _, i := range list {
 		reports = append(reports, reportParameter(i))

@@ -1,7 +1,9 @@
 package command
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,12 +53,12 @@ can be read by others than it says. With --file it is
 another file that is checked against the domain, before it becomes the policy. The exit code is 1 where something is wrong.`,
 		Example: "  shmmon policy\n  shmmon policy --file policy.new",
 		Args:    cli.Args(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := a.CheckedDir()
 			if err != nil {
 				return err
 			}
-			policy, err := loadPolicy(dir, file)
+			policy, err := loadPolicy(cmd.Context(), dir, file)
 			if err != nil {
 				return err
 			}
@@ -79,11 +81,21 @@ another file that is checked against the domain, before it becomes the policy. T
 	return cmd
 }
 
-func loadPolicy(dir, file string) (*registry.Policy, error) {
+func loadPolicy(ctx context.Context, dir, file string) (*registry.Policy, error) {
 	if file == "" {
 		return registry.LoadPolicy(dir)
 	}
-	b, err := os.ReadFile(file)
+	const most = 1 << 20 // ParsePolicy takes less
+	var b []byte
+	err := cli.Await(ctx, func() error { // it may be a pipe that nothing is written to
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		b, err = io.ReadAll(io.LimitReader(f, most))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

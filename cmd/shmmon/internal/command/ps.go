@@ -10,6 +10,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -52,46 +53,58 @@ type participantReport struct {
 	Uptime        *float64 `json:"uptime_s"`
 	Publishers    int      `json:"publishers"`
 	Subscriptions int      `json:"subscriptions"`
-	Memory        uint64   `json:"memory"` // bytes of its publishers' slots
+	Shared        int64    `json:"shared"` // bytes of its files in the domain
+	Memory        uint64   `json:"memory"` // of these, in its publishers' slots
 }
 
-func reportParticipant(p registry.Participant, stats registry.Stats, now int64) participantReport {
+func reportParticipant(p watch.Process, stats registry.Stats, now int64) participantReport {
 	r := participantReport{
-		ID: p.ID.String(), identityReport: reportIdentity(p), Unit: p.Unit, Executable: p.Executable, Alive: p.Alive, State: p.State.String(), Uptime: age(int64(p.Since), now),
+		ID: p.ID.String(), identityReport: reportIdentity(p.Participant), Unit: p.Unit, Executable: p.Executable, Alive: p.Alive,
+		State: p.Participant.State.String(), Uptime: age(int64(p.Since), now), Publishers: p.Publishers, Subscriptions: p.Subscriptions, Shared: p.Shared,
 	}
 	if !p.Alive {
 		r.State = "dead"
 	}
 	for _, e := range p.Endpoints {
 		if e.Kind == registry.KindPublisher {
-			r.Publishers++
 			r.Memory += stats.Publishers[e.ID].Memory
-		} else {
-			r.Subscriptions++
 		}
 	}
 	return r
 }
 
 func (a *app) ps() *cobra.Command {
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List the processes of the domain",
 		Long: `List the processes of the domain, with dead ones whose files are not removed yet. USER is, as the kernel says, the
 owner of its file. PID is what the process says; with a question mark the kernel does not confirm it: there is no process
 of that user with this pid and start to be seen from here, as with one in another pid namespace. A process
-that a signal or a debugger stopped is shown as stopped: it is alive, and nothing of it is removed.`,
+that a signal or a debugger stopped is shown as stopped: it is alive, and nothing of it is removed. PUBS and SUBS are publishers and
+subscriptions, with --all also those of services and parameters. SHARED is the shared memory that its files take.`,
 		Example: "  shmmon ps\n  shmmon ps --json",
 		Args:    cli.Args(),
 	}
+	allFlag(cmd, &all)
 	return a.repeatable(cmd, func(*cobra.Command, []string) error {
-		v, dir, err := a.snapshot()
+		source, dir, err := a.open()
 		if err != nil {
 			return err
 		}
-		reports := make([]participantReport, len(v.Participants))
-		for i, p := range v.Participants {
-			reports[i] = reportParticipant(p, v.Stats, v.At)
+		defer source.Close()
+		s, err := source.Snapshot()
+		if err != nil {
+			return err
+		}
+		v := watch.NewTracker(nil).Add(s)
+		if !all {
+			v = v.ForApplications()
+		}
+		var processes watch.Processes
+		reports := []participantReport{}
+		for _, p := range processes.Of(v, source.Inspect(v.Participants, watch.WantMemory)) {
+			reports = append(reports, reportParticipant(p, v.Stats, v.At))
 		}
 		problems := make([]string, len(v.Problems))
 		for i, p := range v.Problems {
@@ -110,16 +123,16 @@ that a signal or a debugger stopped is shown as stopped: it is alive, and nothin
 				fmt.Fprintf(a.Stderr, "no processes in %s%s\n", dir, whether(dir))
 				return nil
 			}
-			g := cli.NewGrid(">PID", "USER", "UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">MEMORY", "ID", "EXECUTABLE")
+			g := cli.NewGrid(">PID", "USER", "~UNIT", "ALIVE", ">UP", ">PUBS", ">SUBS", ">SHARED", "ID", "~EXECUTABLE")
 			for i, r := range reports {
 				alive := "yes"
 				if p := v.Participants[i]; !p.Alive || p.State == registry.StateStopped || p.State == registry.StateEnded {
 					alive = r.State
 				}
 				g.Add(pidOf(v.Participants[i]), userOf(r.UID), r.Unit, alive, text.Duration(v.At-int64(v.Participants[i].Since)), strconv.Itoa(r.Publishers),
-					strconv.Itoa(r.Subscriptions), text.Bytes(r.Memory), r.ID, r.Executable)
+					strconv.Itoa(r.Subscriptions), text.Bytes(uint64(max(0, r.Shared))), r.ID, r.Executable)
 			}
-			return g.Print(w)
+			return g.Fit(a.Columns()).Print(w)
 		}))
 	})
 }

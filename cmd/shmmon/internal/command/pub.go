@@ -34,9 +34,9 @@ func (a *app) pub() *cobra.Command {
 		Long: `Publish a message given as JSON, or read as JSON from standard input where "-" is given. It has the encoding, type name and schema
 of the topic's publishers or, without publishers, of its subscriptions; otherwise it is json without a type name. Messages of
 the encodings protobuf, cdr, flatbuffer, capnproto and plain are made by the schema, and only of a topic that has it. Messages of
-a topic with a JSON Schema must fit it.
+a topic with a JSON Schema must fit it, and have no field that it does not have.
 
-Subscriptions that want another type are not reached; they are named on standard error.`,
+Subscriptions that want another type are not reached; they are named on standard error. A domain that does not exist is made.`,
 		Example: `  shmmon pub robot/goal '{"x":1,"y":2}'
   shmmon pub greeting '"hello"' --encoding string
   jq .goal plan.json | shmmon pub robot/goal -
@@ -119,7 +119,9 @@ func (a *app) runPub(cmd *cobra.Command, name string, js []byte, o pubOptions) e
 		return fmt.Errorf("%w, which is then another type than others have on %q", err, name)
 	}
 	if err == nil && !o.unchecked {
-		err = checkJSON(ctx, kind, js)
+		if err = checkJSON(ctx, kind, js); err != nil {
+			err = fmt.Errorf("%w; --unchecked publishes it all the same", err)
+		}
 	}
 	if err != nil {
 		return err

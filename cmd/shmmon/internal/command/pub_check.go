@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,8 +15,8 @@ import (
 	"github.com/shmbus/shmbus/serde"
 )
 
-// checkJSON compares a message with the JSON Schema of its type, if it has one. Messages of other types are compared with their schema
-// while they are made of JSON.
+// checkJSON compares a message with the JSON Schema of its type, if it has one, which must have all fields of the message. Messages of
+// other types are compared with their schema while they are made of JSON.
 func checkJSON(ctx context.Context, kind serde.Type, js []byte) error {
 	if kind.SchemaEncoding != "jsonschema" {
 		return nil
@@ -27,17 +28,44 @@ func checkJSON(ctx context.Context, kind serde.Type, js []byte) error {
 		}
 		schema, err := compile(kind.Schema)
 		if err != nil {
-			return fmt.Errorf("the JSON Schema of %q cannot be used: %.300s; --unchecked publishes without it", kind.Name, text.Escape(err.Error()))
+			return fmt.Errorf("the JSON Schema of %q cannot be used: %.300s", kind.Name, text.Escape(err.Error()))
 		}
-		err = schema.Validate(message)
+		if err = checkFields(schema, message); err == nil {
+			err = schema.Validate(message)
+		}
 		if invalid, ok := err.(*jsonschema.ValidationError); ok {
 			err = firstFault(invalid)
 		}
 		if err != nil {
-			err = fmt.Errorf("the message does not fit the schema of %q: %.300s; --unchecked publishes it all the same", kind.Name, text.Escape(err.Error()))
+			err = fmt.Errorf("the message does not fit the schema of %q: %.300s", kind.Name, text.Escape(err.Error()))
 		}
 		return err
 	})
+}
+
+// isUnchecked reports whether a message has fields of which nothing tells whether the decoder of a type knows them: it drops the others.
+func isUnchecked(kind serde.Type, js []byte) bool {
+	switch kind.Encoding {
+	case serde.EncodingJSON, serde.EncodingMsgPack, serde.EncodingCBOR:
+		return kind.SchemaEncoding != "jsonschema" && hasFields(js)
+	}
+	return false // made by a schema, or text
+}
+
+// hasFields reports whether a JSON value has an object that is not empty.
+func hasFields(js []byte) bool {
+	tokens := json.NewDecoder(bytes.NewReader(js))
+	began := false
+	for {
+		token, err := tokens.Token()
+		if err != nil {
+			return false
+		}
+		if began && token != json.Delim('}') {
+			return true
+		}
+		began = token == json.Delim('{')
+	}
 }
 
 // compile parses a schema. It loads nothing: the library itself has the drafts, and a reference to a file or a page is an error.

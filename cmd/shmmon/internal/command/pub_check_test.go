@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,13 +33,38 @@ func TestCheckJSON(t *testing.T) {
 	schema := func(s string) serde.Type {
 		return serde.Type{Name: "nav.Path", Encoding: "cbor", SchemaEncoding: "jsonschema", Schema: []byte(s)}
 	}
+	var many strings.Builder
+	many.WriteString(`{"properties":{"f00":{}`)
+	for i := 1; i < 30; i++ {
+		fmt.Fprintf(&many, `,"f%02d":{}`, i)
+	}
+	many.WriteString("}}")
 	for name, tc := range map[string]struct {
 		kind serde.Type
 		js   string
 		want string // empty: it fits
 	}{
-		"fits":              {c.Type(), `{"name":"a","points":[{"x":1,"y":2}],"end":null,"other":1}`, ""},
-		"wrong kind":        {c.Type(), `{"name":"a","points":[{"x":1},{"x":"1"}],"end":null}`, "field points.1.x: got string, want number; --unchecked"},
+		"fits":              {c.Type(), `{"name":"a","points":[{"x":1,"y":2}],"end":null}`, ""},
+		"unknown field":     {c.Type(), `{"nam":"a","points":[],"end":null}`, `there is no field "nam"; there is name`},
+		"unknown below":     {c.Type(), `{"name":"a","points":[{"x":1},{"x":1,"z":2}],"end":null}`, `there is no field "points.1.z"; there is x, y`},
+		"unlike all":        {c.Type(), `{"name":"a","points":[],"end":{"x":1,"speed":2}}`, `there is no field "end.speed"; there are x, y`},
+		"many fields":       {schema(many.String()), `{"velocity":1}`, "; there are f00, f01, f02, f03, f04, f05, f06, f07, f08, f09 and 20 more"},
+		"no fields":         {schema(`{"type":"object","properties":{}}`), `{"x":1}`, `there is no field "x"; it has none`},
+		"any fields":        {schema(`{"type":"object"}`), `{"x":1}`, ""},
+		"a map":             {schema(`{"properties":{"x":{}},"additionalProperties":{"properties":{"y":{}}}}`), `{"a":{"y":1}}`, ""},
+		"field of a map":    {schema(`{"properties":{"x":{}},"additionalProperties":{"properties":{"y":{}}}}`), `{"a":{"yy":1}}`, `no field "a.yy"; there is y`},
+		"open object":       {schema(`{"properties":{"x":{}},"additionalProperties":true}`), `{"z":1}`, ""},
+		"closed object":     {schema(`{"properties":{"x":{}},"additionalProperties":false}`), `{"z":1}`, `there is no field "z"`},
+		"pattern":           {schema(`{"patternProperties":{"^a":{}}}`), `{"ab":1}`, ""},
+		"of no pattern":     {schema(`{"patternProperties":{"^a":{}}}`), `{"b":1}`, `there is no field "b"`},
+		"all of two":        {schema(`{"allOf":[{"properties":{"x":{}}},{"properties":{"y":{}}}]}`), `{"x":1,"y":1}`, ""},
+		"none of two":       {schema(`{"allOf":[{"properties":{"x":{}}},{"properties":{"y":{}}}]}`), `{"x":1,"z":1}`, `there is no field "z"; there is x, y`},
+		"any of two":        {schema(`{"anyOf":[{"properties":{"x":{}}},{"type":"null"}]}`), `{"z":1}`, `there is no field "z"`},
+		"or anything":       {schema(`{"anyOf":[{"properties":{"x":{}}},{}]}`), `{"z":1}`, ""},
+		"or a list":         {schema(`{"oneOf":[{"properties":{"x":{}}},{"type":"array"}]}`), `{"z":1}`, `there is no field "z"`},
+		"recursive":         {schema(`{"properties":{"next":{"anyOf":[{"$ref":"#"},{"type":"null"}]}}}`), `{"next":{"next":{"nxt":1}}}`, `no field "next.next.nxt"; there is next`},
+		"first elements":    {schema(`{"prefixItems":[{"properties":{"x":{}}}],"items":{"properties":{"y":{}}}}`), `[{"x":1},{"x":1}]`, `no field "1.x"; there is y`},
+		"wrong kind":        {c.Type(), `{"name":"a","points":[{"x":1},{"x":"1"}],"end":null}`, "field points.1.x: got string, want number"},
 		"missing":           {c.Type(), `{"name":"a","points":[{}],"end":null}`, "field points.0: missing property 'x'"},
 		"not the message":   {c.Type(), `[1]`, `"command.path": got array, want object`},
 		"none of an enum":   {c.Type(), `{"name":"c","points":null,"end":null}`, "field name: value must be one of 'a', 'b'"},
@@ -52,11 +78,24 @@ func TestCheckJSON(t *testing.T) {
 		"relative":          {schema(`{"$ref":"a.json"}`), `1`, "cannot be used: "},
 		"endless reference": {schema(`{"$ref":"#"}`), `1`, "does not fit"},
 		"control character": {schema(`{"enum":["\u001b[2J"]}`), `1`, `\x1b[2J`},
-		"long":              {schema(`{"enum":["` + strings.Repeat("x", 1000) + `"]}`), `1`, "xxx; --unchecked"},
+		"long":              {schema(`{"enum":["` + strings.Repeat("x", 1000) + `"]}`), `1`, "xxx"},
 	} {
 		err := checkJSON(context.Background(), tc.kind, []byte(tc.js))
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || len(err.Error()) > 500) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+}
+
+func TestIsUnchecked(t *testing.T) {
+	for js, want := range map[string]bool{`{"a":1}`: true, `[{},{"a":1}]`: true, `{}`: false, `[{},"{a"]`: false, `1`: false} {
+		if isUnchecked(serde.Type{Encoding: "msgpack"}, []byte(js)) != want {
+			t.Errorf("%s: %v", js, !want)
+		}
+	}
+	for _, kind := range []serde.Type{{Encoding: "json", SchemaEncoding: "jsonschema"}, {Encoding: "protobuf"}} {
+		if isUnchecked(kind, []byte(`{"a":1}`)) {
+			t.Errorf("%+v", kind)
 		}
 	}
 }

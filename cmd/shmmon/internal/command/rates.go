@@ -33,7 +33,7 @@ func (w *window) check(cmd *cobra.Command) error {
 		return cli.Usagef(cmd, "--window %v is not between 10ms and 1h", w.length)
 	case w.duration < 0:
 		return cli.Usagef(cmd, "--duration %v is negative", w.duration)
-	case w.duration > 0 && cmd.Flags().Changed("count"):
+	case w.duration > 0 && cmd.Flags().Changed("count") && w.n != 0:
 		return cli.Usagef(cmd, "--count and --duration both say when to end; give one of them")
 	case w.duration > 0:
 		w.n = int((w.duration-1)/w.length) + 1
@@ -133,7 +133,7 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 				if shown = shown || gone == nil; !shown && i == w.n-1 {
 					return gone
 				}
-				if err := reportAll(topics, &totals, report); err != nil {
+				if err := a.reportAll(topics, &totals, report); err != nil {
 					return err
 				}
 				break
@@ -149,17 +149,26 @@ func (a *app) windows(ctx context.Context, w window, pattern string, report func
 	return nil
 }
 
-func reportAll(topics []watch.Topic, totals *watch.Totals, report func(name string, t watch.Topic, total watch.Total) error) error {
+func (a *app) reportAll(topics []watch.Topic, totals *watch.Totals, report func(name string, t watch.Topic, total watch.Total) error) error {
 	width := 0
 	for _, t := range topics {
-		width = max(width, text.Width(text.Escape(t.Name)))
+		width = max(width, text.Width(a.shortName(t.Name)))
 	}
 	for _, t := range topics {
-		if err := report(text.Left(text.Escape(t.Name), width), t, totals.Of(t.Name)); err != nil {
+		if err := report(text.Left(a.shortName(t.Name), width), t, totals.Of(t.Name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shortName is a name for a line of figures, escaped. On a terminal it is cut to a third of the line, or to 24 cells.
+func (a *app) shortName(name string) string {
+	name = text.Escape(name)
+	if columns := a.Columns(); columns > 0 {
+		return text.Middle(name, min(text.Width(name), max(24, columns/3)))
+	}
+	return name
 }
 
 // meter completes a command that measures a figure of topics in windows and prints a line for each. figure and mean are of a window

@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/logtopics"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/rules"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/screen"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
@@ -44,6 +46,7 @@ type app struct {
 func (a *app) root() *cobra.Command {
 	var interval time.Duration
 	var all bool
+	var f checkFlags
 	root := &cobra.Command{
 		Use:   "shmmon",
 		Short: "Watch the topics of a shmbus domain",
@@ -53,6 +56,7 @@ costs the watched nothing.
 
 Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('echo') or something is wrong ('doctor', 'check').`,
 		Example: `  shmmon                                  the live table; ? shows the keys
+  shmmon --rules robot.toml               the same, with alerts by your own rules, as of 'check'
   shmmon list --json                      every topic with its rate, for scripts
   shmmon echo robot/pose -n 5             the next five messages
   shmmon pub robot/goal '{"x":1,"y":2}'   publish one message`,
@@ -63,18 +67,26 @@ Exit codes: 0 ok, 1 error, 2 wrong usage, 3 done but the output is incomplete ('
 			if interval < 100*time.Millisecond || interval > time.Hour {
 				return cli.Usagef(cmd, "--interval %v is not between 100ms and 1h", interval)
 			}
-			return a.live(cmd.Context(), interval, all)
+			var r *rules.Rules
+			if f.given(cmd) {
+				var err error
+				if r, err = f.rules(cmd, nil); err != nil {
+					return err
+				}
+			}
+			return a.live(cmd.Context(), interval, all, r)
 		},
 	}
 	root.Flags().DurationVar(&interval, "interval", time.Second, "time between two scans of the live table")
 	root.Flags().BoolVar(&a.ascii, "ascii", false, "draw the live table with ASCII only, as where the locale has no UTF-8")
 	allFlag(root, &all)
-	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy(), a.services(), a.call(), a.goal(), a.param())
+	f.add(root)
+	root.AddCommand(a.list(), a.info(), a.echo(), a.hz(), a.bw(), a.ps(), a.pub(), a.clean(), a.delay(), a.graph(), a.top(), a.doctor(), a.check(), a.export(), a.log(), a.policy(), a.services(), a.groups(), a.call(), a.goal(), a.param())
 	return root
 }
 
 // live runs the live table.
-func (a *app) live(ctx context.Context, interval time.Duration, all bool) error {
+func (a *app) live(ctx context.Context, interval time.Duration, all bool, r *rules.Rules) error {
 	if a.Screen == nil || !cli.IsTerminal(os.Stdin) {
 		return errors.New("the live table needs a terminal; in a script or a pipe use one of list, info, echo, hz, bw, ps, top --once, doctor (each with --json)")
 	}
@@ -83,10 +95,12 @@ func (a *app) live(ctx context.Context, interval time.Duration, all bool) error 
 		return err
 	}
 	defer source.Close()
-	c, reader := source.Clock(), services.Open(dir)
+	c, reader, logs := source.Clock(), services.Open(dir), logtopics.Open(dir)
 	defer reader.Close()
+	defer logs.Close()
 	return screen.Run(ctx, source, a.Screen, &screen.Options{
-		Domain: dir, Interval: interval, All: all, Messages: message.Domain{Dir: dir}, Services: reader, Recorders: &recorders.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
+		Domain: dir, Interval: interval, All: all, Rules: r, Messages: message.Domain{Dir: dir}, Services: reader, Logs: logs,
+		Recorders: &recorders.Domain{Dir: dir}, ASCII: a.ascii || theme.NeedsASCII(os.Getenv),
 		Wall: func(stamp int64) time.Time {
 			now := c.Read() // each time: the wall clock may be set while the screen is open
 			return time.Unix(0, now.Wall+stamp-now.Stamp)

@@ -2,10 +2,10 @@ package command
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +16,7 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -26,6 +27,7 @@ type serverReport struct {
 	identityReport
 	Unit        string `json:"unit"`
 	Executable  string `json:"executable"`
+	State       string `json:"state"` // of the process
 	Concurrency int    `json:"concurrency"`
 	MaxCalls    int    `json:"max_calls"`
 }
@@ -46,6 +48,7 @@ type serviceReport struct {
 	Calls            uint64         `json:"calls"`
 	Failed           uint64         `json:"failed"`
 	Refused          uint64         `json:"refused"`
+	Open             uint64         `json:"open"`   // calls that are not answered, with those of the queue
 	Queue            uint64         `json:"queue"`  // requests that no server has taken
 	P50              *int64         `json:"p50_ns"` // of the handlers, null: none was measured
 	P99              *int64         `json:"p99_ns"`
@@ -57,8 +60,8 @@ func (a *app) services() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "services [NAME]",
 		Short: "List services with servers, clients, calls and times of handlers",
-		Long: `List services: types, servers, clients, requests per second, calls that were answered and that failed, requests that wait, and how long
-handlers take, within a factor of two. NAME may be a pattern: * stands for one segment of a name, ** for any number. It takes no part in
+		Long: `List services: types, servers, clients, requests per second, calls that were answered and that failed, calls that are open (a server
+has them, or they wait), those that wait, and how long handlers take, within a factor of two. A goal is one call until its end. NAME may be a pattern: * stands for one segment of a name, ** for any number. It takes no part in
 the domain.`,
 		Example: `  shmmon services
   shmmon services 'robot/**' --json
@@ -69,17 +72,18 @@ the domain.`,
 	measureFlag(cmd, &measure)
 	return a.repeatable(cmd, func(cmd *cobra.Command, args []string) error {
 		pattern := strings.Join(append(args, "**")[:1], "")
-		v, dir, err := a.measure(cmd, measure)
+		v, dir, reading, err := a.measureServices(cmd, measure)
 		if err != nil {
 			return err
 		}
 		reports := []serviceReport{}
-		if !v.Missing {
-			if reports, err = findServices(cmd.Context(), dir, v, pattern); err != nil {
-				return err
-			}
+		for _, s := range reading.Services(v, pattern) {
+			reports = append(reports, reportService(s))
 		}
 		if len(reports) == 0 && len(args) > 0 {
+			if near := text.Nearest(pattern, serviceNames(v)); len(near) > 0 {
+				return fmt.Errorf("no service %q in %s; there is %s", pattern, dir, listed(near))
+			}
 			return fmt.Errorf("no service %q in %s%s; 'shmmon services' shows those there are", pattern, dir, whether(dir))
 		}
 		a.warn(v)
@@ -92,13 +96,13 @@ the domain.`,
 				fmt.Fprintf(a.Stderr, "no services in %s%s\n", dir, whether(dir))
 				return nil
 			}
-			return servicesGrid(reports).Print(w)
+			return servicesGrid(reports).Fit(a.Columns()).Print(w)
 		}))
 	})
 }
 
 func servicesGrid(reports []serviceReport) *cli.Grid {
-	g := cli.NewGrid("SERVICE", "KIND", "REQUEST", "RESPONSE", ">SERVERS", ">CLIENTS", ">REQ/S", ">CALLS", ">FAILED", ">REFUSED", ">QUEUE", ">P50", ">P99")
+	g := cli.NewGrid("~SERVICE", "KIND", "~REQUEST", "~RESPONSE", ">SERVERS", ">CLIENTS", ">REQ/S", ">CALLS", ">FAILED", ">REFUSED", ">OPEN", ">QUEUE", ">P50", ">P99")
 	took := func(ns *int64) string {
 		if ns == nil {
 			return "-"
@@ -106,10 +110,24 @@ func servicesGrid(reports []serviceReport) *cli.Grid {
 		return "<" + text.Duration(*ns)
 	}
 	for _, r := range reports {
-		g.Add(r.Service, r.Kind, cmp.Or(r.RequestType, r.RequestEncoding), cmp.Or(r.ResponseType, r.ResponseEncoding), strconv.Itoa(r.Servers), strconv.Itoa(r.Clients),
-			text.Rate(r.Rate), text.Count(r.Calls), text.Count(r.Failed), text.Count(r.Refused), text.Count(r.Queue), took(r.P50), took(r.P99))
+		g.Add(r.Service, r.Kind, cmp.Or(r.RequestType, r.RequestEncoding), cmp.Or(r.ResponseType, r.ResponseEncoding), servers(r.ServerList), strconv.Itoa(r.Clients),
+			text.Rate(r.Rate), text.Count(r.Calls), text.Count(r.Failed), text.Count(r.Refused), text.Count(r.Open), text.Count(r.Queue), took(r.P50), took(r.P99))
 	}
 	return g
+}
+
+// servers tells how many there are, and how many of these have a process that is stopped.
+func servers(list []serverReport) string {
+	s, stopped := strconv.Itoa(len(list)), 0
+	for _, one := range list {
+		if one.State == registry.StateStopped.String() {
+			stopped++
+		}
+	}
+	if stopped > 0 {
+		s += fmt.Sprintf(", %d stopped", stopped)
+	}
+	return s
 }
 
 // observer returns a participant that only reads, and that no other process sees.
@@ -117,31 +135,38 @@ func (a *app) observer() (*topic.Participant, error) {
 	return topic.Join(&topic.Options{Dir: a.Dir, Domain: a.Domain, Unit: "shmmon", ReadOnly: true})
 }
 
-// findServices returns the services that a pattern stands for, by name.
-func findServices(ctx context.Context, dir string, v watch.View, pattern string) ([]serviceReport, error) {
+// measureServices observes the domain for about d, and returns the last view and reading. Rates of goals are those between two readings.
+func (a *app) measureServices(cmd *cobra.Command, d time.Duration) (v watch.View, dir string, reading services.Reading, err error) {
+	if dir, err = a.CheckedDir(); err != nil {
+		return v, dir, reading, err
+	}
 	r := services.Open(dir)
-	reading, err := r.Read(ctx, services.WantServices)
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, err
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if d > 0 {
+		if _, err = r.Read(cmd.Context(), services.WantServices); err != nil {
+			return v, dir, reading, err
+		}
 	}
-	reports := []serviceReport{}
-	for _, s := range reading.Services(v, pattern) {
-		reports = append(reports, reportService(s))
+	if v, _, err = a.measure(cmd, d); err == nil {
+		reading, err = r.Read(cmd.Context(), services.WantServices)
 	}
-	return reports, nil
+	return v, dir, reading, err
 }
 
 func reportService(s services.Service) serviceReport {
 	r := serviceReport{
 		Service: s.Name, Kind: s.Kind, RequestType: s.Request.Name, RequestEncoding: s.Request.Encoding, ResponseType: s.Response.Name, ResponseEncoding: s.Response.Encoding,
 		FeedbackType: s.Feedback.Name, FeedbackEncoding: s.Feedback.Encoding, Servers: len(s.Servers), Clients: s.Clients, Rate: round(s.Rate),
-		Calls: s.Calls, Failed: s.Failed, Refused: s.Refused, Queue: s.Queue,
+		Calls: s.Calls, Failed: s.Failed, Refused: s.Refused, Open: s.Open(), Queue: s.Queue,
 	}
 	if p := s.P50(); p >= 0 {
 		r.P50, r.P99 = known(int64(p)), known(int64(s.P99()))
 	}
 	for _, one := range s.Servers {
-		r.ServerList = append(r.ServerList, serverReport{one.Server.ID.String(), reportIdentity(one.Server), one.Server.Unit, one.Server.Executable, one.Concurrency, one.MaxCalls})
+		if one.Goals != (service.GoalLimits{}) { // a goal is a call
+			one.Concurrency, one.MaxCalls = one.Goals.Concurrency, one.Goals.MaxGoals
+		}
+		r.ServerList = append(r.ServerList, serverReport{one.Server.ID.String(), reportIdentity(one.Server), one.Server.Unit, one.Server.Executable, one.Server.State.String(), one.Concurrency, one.MaxCalls})
 	}
 	return r
 }
@@ -156,11 +181,6 @@ func (a *app) completeService(cmd *cobra.Command, args []string, prefix string) 
 	if err != nil {
 		return nil, none
 	}
-	var names []string
-	for _, t := range v.Topics {
-		if name, role, ok := service.ServiceOf(t.Name); ok && role == "server" && strings.HasPrefix(name, prefix) && text.Escape(name) == name {
-			names = append(names, name)
-		}
-	}
+	names := slices.DeleteFunc(serviceNames(v), func(name string) bool { return !strings.HasPrefix(name, prefix) || text.Escape(name) != name })
 	return names, none
 }

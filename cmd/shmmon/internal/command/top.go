@@ -68,7 +68,7 @@ longest delay. With --once it prints them and ends; without, it is the live tabl
 		case !once && a.forms.watch == 0 && (a.JSON || a.forms.csv || len(a.fields) > 0 || len(args) > 0):
 			return cli.Usage(cmd, errors.New("the live table shows all topics and has one form; give --once or --watch"))
 		case !once && a.forms.watch == 0:
-			return a.live(cmd.Context(), time.Second, all)
+			return a.live(cmd.Context(), time.Second, all, nil)
 		}
 		v, dir, err := a.measure(cmd, measure)
 		if err != nil {
@@ -84,11 +84,19 @@ longest delay. With --once it prints them and ends; without, it is the live tabl
 		if n > 0 && len(topics) > n {
 			topics = topics[:n]
 		}
+		shown := v
+		if !all {
+			shown = v.ForApplications()
+		}
 		r := listResult(v, topics, dir, func(w io.Writer) error {
-			if _, err := fmt.Fprintln(w, domainLine(v)); err != nil {
+			if v.Missing {
+				a.noTopics(v, dir)
+				return nil
+			}
+			if _, err := fmt.Fprintln(w, domainLine(shown)); err != nil {
 				return err
 			}
-			return listGrid(topics).Print(w)
+			return listGrid(topics).Fit(a.Columns()).Print(w)
 		})
 		return a.print(r)
 	})
@@ -124,7 +132,11 @@ func domainLine(v watch.View) string {
 	}
 	add(stopped, "stopped")
 	add(dead, "dead")
-	parts = append(parts, text.Many(watch.Present(v.Topics), "topic"), text.Rate(v.Rate)+" msg/s", text.Bandwidth(v.Bandwidth), text.Count(lost)+" lost")
+	topics := text.Many(watch.Present(v.Topics), "topic")
+	if v.Hidden > 0 {
+		topics += fmt.Sprintf(" and %d of services and parameters", v.Hidden)
+	}
+	parts = append(parts, topics, text.Rate(v.Rate)+" msg/s", text.Bandwidth(v.Bandwidth), text.Count(lost)+" lost")
 	if undecodable > 0 {
 		parts = append(parts, text.Count(undecodable)+" undecodable")
 	}

@@ -36,8 +36,9 @@ type Field struct {
 // A Decoder decodes messages. The zero value is ready.
 type Decoder struct{ payloads dynamic.Converter }
 
-// Fields returns the tree of a message. The error says why there is none: the bytes are not of their type, or nothing can decode them.
-func (d *Decoder) Fields(m *Message) ([]Field, error) {
+// Fields returns the tree of a message. A tree has a part of a long array or message: the single value at the path also is at its end where
+// it is left out. The error says why there is no tree: the bytes are not of their type, or nothing can decode them.
+func (d *Decoder) Fields(m *Message, also string) ([]Field, error) {
 	if len(m.Payload) > maxPayload {
 		return nil, fmt.Errorf("%s are not decoded here: the limit is %s; use shmmon echo", text.Bytes(uint64(len(m.Payload))), text.Bytes(maxPayload))
 	}
@@ -47,6 +48,9 @@ func (d *Decoder) Fields(m *Message) ([]Field, error) {
 	}
 	t := tree{}
 	t.add("", "", 0, v)
+	if also != "" && !slices.ContainsFunc(t.fields, func(f Field) bool { return f.Path == also }) {
+		t.addAt(also, v)
+	}
 	return t.fields, nil
 }
 
@@ -74,6 +78,25 @@ func (t *tree) add(path, name string, depth int, v any) {
 	}
 	f.Leaf = true
 	f.Value, f.Number, f.Numeric = leaf(v)
+	t.fields = append(t.fields, f)
+}
+
+// addAt appends the single value at a path in v, if there is one.
+func (t *tree) addAt(path string, v any) {
+	p, err := text.ParsePath(path)
+	if err != nil || text.Escape(path) != path {
+		return
+	}
+	at, ok := p.In(v)
+	if !ok {
+		return
+	}
+	switch at.(type) {
+	case map[string]any, []any:
+		return
+	}
+	f := Field{Path: path, Name: path, Leaf: true}
+	f.Value, f.Number, f.Numeric = leaf(at)
 	t.fields = append(t.fields, f)
 }
 

@@ -14,7 +14,38 @@ import (
 func decode(t *testing.T, encoding, payload string) ([]Field, error) {
 	t.Helper()
 	var d Decoder
-	return d.Fields(&Message{Type: serde.Type{Name: "pkg.T", Encoding: encoding}, Payload: []byte(payload)})
+	return d.Fields(&Message{Type: serde.Type{Name: "pkg.T", Encoding: encoding}, Payload: []byte(payload)}, "")
+}
+
+// A tree that is too long for a field has it all the same where it is asked for, once.
+func TestDecoder_FieldThatIsLeftOut(t *testing.T) {
+	var d Decoder
+	payload := `{"points":[` + strings.Repeat("0,", 3_000) + `7],"deep":[` + strings.Repeat(`{"z":[`+strings.Repeat("1,", 40)+`2]},`, 99) + `{"z":[3]}],"name":["` + strings.Repeat(`a","`, 40) + `b"]}`
+	m := &Message{Type: serde.Type{Encoding: "json"}, Payload: []byte(payload)}
+	for also, want := range map[string]string{
+		"points[3000]": "7", "points[500]": "0", "deep[99].z[0]": "3", "deep[50].z[40]": "2", "name[40]": `"b"`, "points[3]": "0",
+		"points[3001]": "", "deep[99].z": "", "deep[99]": "", "none": "", "..": "", "points[500]\x1b": "",
+	} {
+		without, err := d.Fields(m, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields, err := d.Fields(m, also)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, f := range fields {
+			if f.Path == also {
+				if n++; f.Value != want || !f.Leaf || f.Numeric == strings.HasPrefix(want, `"`) {
+					t.Errorf("%+v, want %s", f, want)
+				}
+			}
+		}
+		if wanted := want != ""; n > 1 || (n == 1) != wanted || len(fields) > len(without)+1 {
+			t.Errorf("%s is there %d times in %d fields, of %d without it", also, n, len(fields), len(without))
+		}
+	}
 }
 
 func TestDecoder_TreeOfFields(t *testing.T) {

@@ -40,6 +40,7 @@ func (e *Exporter) ofServices() []*family {
 	calls := counter("shmbus_service_calls_total", "Requests that a handler answered.")
 	failed := counter("shmbus_service_failed_calls_total", "Of these, those that were answered with an error.")
 	refused := counter("shmbus_service_refused_requests_total", "Requests that break the protocol or cannot be decoded.")
+	open := gauge("shmbus_service_open_calls", "Calls that are not answered, with those that wait.")
 	queue := gauge("shmbus_service_waiting_requests", "Requests that no server has taken.")
 	took := summary("shmbus_service_handler_seconds", "Upper bound of the time of handlers in the servers' lives, within a factor of two.")
 	for _, name := range slices.Sorted(maps.Keys(e.services)) {
@@ -49,11 +50,12 @@ func (e *Exporter) ofServices() []*family {
 		calls.add(t.calls, "service", name)
 		failed.add(t.failed, "service", name)
 		refused.add(t.refused, "service", name)
+		open.add(float64(t.service.Open()), "service", name)
 		queue.add(float64(t.service.Queue), "service", name)
 		if p50, p99 := t.service.P50(), t.service.P99(); p50 >= 0 {
 			took.add(p50.Seconds(), "service", name, "quantile", "0.5")
 			took.add(p99.Seconds(), "service", name, "quantile", "0.99")
 		}
 	}
-	return []*family{servers, clients, calls, failed, refused, queue, took}
+	return []*family{servers, clients, calls, failed, refused, open, queue, took}
 }

@@ -14,7 +14,7 @@ import (
 func serving(e *Exporter, at int64, calls map[registry.ID]uint64) map[string]float64 {
 	reading := services.Reading{Figures: map[registry.EndpointID]services.Figures{}}
 	for id, n := range calls {
-		f := services.Figures{Service: "arm/plan", Calls: n, Failed: n / 10, Refused: 1}
+		f := services.Figures{Service: "arm/plan", Calls: n, Failed: n / 10, Refused: 1, Unanswered: 2}
 		f.Took[3] = n
 		reading.Figures[registry.EndpointID{Participant: id, Number: 1}] = f
 		reading.Servers = append(reading.Servers, service.ServerInfo{Description: service.Description{Name: "arm/plan"}})
@@ -32,6 +32,7 @@ func TestExporter_Services(t *testing.T) {
 	got := serving(e, second, map[registry.ID]uint64{1: 40, 2: 10})
 	expect(t, got, map[string]float64{
 		`shmbus_service_servers{service="arm/plan"}`: 2, `shmbus_service_clients{service="arm/plan"}`: 1, `shmbus_service_waiting_requests{service="arm/plan"}`: 3,
+		`shmbus_service_open_calls{service="arm/plan"}`:  7,
 		`shmbus_service_calls_total{service="arm/plan"}`: 50, `shmbus_service_failed_calls_total{service="arm/plan"}`: 5,
 		`shmbus_service_refused_requests_total{service="arm/plan"}`:          2,
 		`shmbus_service_handler_seconds{service="arm/plan",quantile="0.5"}`:  8e-6,

@@ -29,7 +29,7 @@ const (
 type Picture struct {
 	Small         *image.RGBA // no larger than it was asked for
 	Width, Height int         // of the image itself
-	Encoding      string      // of its pixels or file; from another process
+	Encoding      string      // of its pixels or file, and the range of numbers; from another process
 }
 
 // Fit returns the picture in at most width x height pixels.
@@ -92,6 +92,14 @@ func rawImage(fields map[string]any) (image.Image, string, error) {
 	}
 	if m.Encoding == "8UC1" { // as mono8
 		m.Encoding = messages.Mono8
+	}
+	if number(fields["is_bigendian"]) != 0 {
+		m.IsBigEndian = 1
+	}
+	if p, err := pixelsOf(&m); err != nil {
+		return nil, "", err
+	} else if p != nil {
+		return p, p.about(), nil
 	}
 	full, err := m.Image()
 	return full, m.Encoding, err

@@ -24,6 +24,7 @@ type Recorder struct {
 	Size    int64 // bytes of all parts
 	Free    int64 // bytes that are left on the disk
 	Silent  bool  // it does not answer; only File and PID are of use, if it has answered before
+	Died    bool  // its process ended without leaving; the other fields are those of before. A Domain does not set it
 }
 
 // A Source asks recorders. Ask must not be called concurrently with itself.
@@ -111,12 +112,14 @@ func ask(ctx context.Context, path string, was answer) answer {
 		silent.PID, silent.File = d.PID, d.Path
 		return silent
 	}
-	return answer{Recorder: Recorder{d.PID, d.Path, s.State, s.Verdict, s.Lost, s.FileSize, s.DiskFree, false}, is: true}
+	return answer{Recorder: Recorder{d.PID, d.Path, s.State, s.Verdict, s.Lost, s.FileSize, s.DiskFree, false, false}, is: true}
 }
 
 // Trouble is how bad the state of a recorder is: 0 is good.
 func (r *Recorder) Trouble() int {
 	switch {
+	case r.Died:
+		return 4
 	case r.Verdict == record.Losing:
 		return 3
 	case r.Silent:

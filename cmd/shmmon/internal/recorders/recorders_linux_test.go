@@ -106,11 +106,19 @@ func TestAsk_SilentAndHostile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hung.Close()
-	d := Domain{Dir: p.Dir()}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	all := d.Ask(ctx)
-	if len(all) != 3 || !all[0].Silent || !all[1].Silent || all[2].File != "/works" || all[2].Silent {
+	var d Domain
+	var all []Recorder
+	// The one that works is not silent as soon as the time suffices for it.
+	for begin, enough := time.Now(), 200*time.Millisecond; len(all) != 3 || all[2].Silent; enough *= 2 {
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("%+v", all)
+		}
+		d = Domain{Dir: p.Dir()}
+		ctx, cancel := context.WithTimeout(t.Context(), enough)
+		all = d.Ask(ctx)
+		cancel()
+	}
+	if !all[0].Silent || !all[1].Silent || all[2].File != "/works" {
 		t.Fatalf("%+v", all)
 	}
 	hung.(*net.UnixListener).SetUnlinkOnClose(false)

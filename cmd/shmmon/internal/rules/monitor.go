@@ -107,6 +107,11 @@ func (c *comparison) domain(d Domain) {
 				What: fmt.Sprintf("%.1f %% of the file system is free, %s; publishers that need memory fail when it is full", free, text.Bytes(uint64(max(0, s.Available))))}, registry.EndpointID{})
 		}
 	}
+	for _, p := range c.view.Died {
+		if d.Dead {
+			c.add(Alert{Kind: Dead, Participant: p, What: fmt.Sprintf("%s (pid %d) died, and its files are removed", p.Unit, p.PID)}, registry.EndpointID{Participant: p.ID})
+		}
+	}
 	for _, p := range c.view.Participants {
 		switch {
 		case !p.Alive && d.Dead:

@@ -50,6 +50,9 @@ func TestMonitor_EachRule(t *testing.T) {
 		"tmpfs":    {func(v *watch.View, _ *watch.Topic, _ *watch.Subscriber) { v.Space.Available = 99 }, "min_free", "9.9 % of the file system is free"},
 		"no tmpfs": {func(v *watch.View, _ *watch.Topic, _ *watch.Subscriber) { v.Space = shm.Space{} }, "", ""},
 		"dead":     {func(v *watch.View, _ *watch.Topic, _ *watch.Subscriber) { v.Participants[0].Alive = false }, "dead", "robot (pid 11) is dead"},
+		"died": {func(v *watch.View, _ *watch.Topic, _ *watch.Subscriber) {
+			v.Died = append(v.Died, registry.Participant{ID: 9, Unit: "arm", PID: 99})
+		}, "dead", "arm (pid 99) died, and its files are removed"},
 		"stopped": {func(v *watch.View, _ *watch.Topic, _ *watch.Subscriber) {
 			v.Participants[1].State = registry.StateStopped
 		}, "stopped", "nav (pid 22) is stopped"},

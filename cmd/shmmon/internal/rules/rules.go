@@ -27,7 +27,7 @@ type Rules struct {
 // A Domain has the thresholds for the domain as a whole.
 type Domain struct {
 	MinFree float64 `toml:"min_free"` // percent of the file system; 0 = any
-	Dead    bool    `toml:"dead"`     // dead processes whose files are not removed are an alert
+	Dead    bool    `toml:"dead"`     // dead processes are an alert, those whose files are removed for a minute
 	Stopped bool    `toml:"stopped"`  // processes stopped by a signal or debugger are an alert
 }
 
@@ -105,6 +105,9 @@ func Parse(text []byte) (*Rules, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return nil, fmt.Errorf("there is no rule %.100q; there are [domain] with min_free, dead, stopped, and [[topic]] with name, required, "+
 			"stale, mismatch, undecodable, min_rate, max_rate, max_age, max_latency, max_lost, max_lag", unknown[0].String())
+	}
+	if r.Domain == (Domain{}) && len(r.Topics) == 0 {
+		return nil, errors.New("there is no rule, so nothing would be checked")
 	}
 	return &r, r.Check()
 }

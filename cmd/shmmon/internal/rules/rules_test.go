@@ -57,6 +57,8 @@ func TestParse_Mistakes(t *testing.T) {
 		"[domain]\nmin_free = 101":        "min_free 101 is not a percentage",
 		"[domain]\nmin_free = nan":        "not a percentage",
 		"[domain":                         "line 1",
+		"":                                "there is no rule, so nothing would be checked",
+		"[domain]\ndead = false":          "there is no rule",
 		"[[topic]]\nmax_age = \"2s\"":     "its name, or pattern",
 		"[[topic]]\nname = \"a//b\"":      "empty segment",
 		topic(""):                         "checks nothing",

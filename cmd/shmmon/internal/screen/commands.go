@@ -180,11 +180,22 @@ func (m *Model) plotField(path string) (tea.Cmd, error) {
 	if !ok {
 		return nil, fmt.Errorf("only the detail of a topic has plots")
 	}
-	for _, f := range m.live.fields {
-		if f.Path == path && f.Numeric {
-			d.part, d.plotted = partMessage, path
-			return nil, nil
+	if l := &m.live; l.got {
+		fields, _ := l.decoder.Fields(&l.newest, path) // without fields there is no number
+		for _, f := range fields {
+			if f.Path == path && f.Numeric {
+				d.part, d.plotted = partMessage, path
+				return nil, nil
+			}
 		}
 	}
 	return nil, fmt.Errorf("the message has no number %.255q", path)
+}
+
+// plotted returns the path of the field that the screen shows a plot of, "" if it shows none.
+func (m *Model) plotted() string {
+	if d, ok := m.page().(*detail); ok {
+		return d.plotted
+	}
+	return ""
 }

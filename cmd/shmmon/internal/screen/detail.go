@@ -73,14 +73,19 @@ func (d *detail) lines(m *Model, w, h int) []string {
 		return []string{text.Left(escape(d.name)+" is gone", w)}
 	}
 	lines := d.head(m, t, w)
+	var more []string // of the head, which is above the endpoints where there is little room
 	if h < 12 {
-		lines = lines[:1]
+		lines, more = lines[:1:1], lines[1:]
 	}
+	for i := range lines {
+		lines[i] = text.Left(lines[i], w)
+	}
+	lines[0] = m.styles.Title.Render(lines[0])
 	lines = append(lines, d.parts(m, w))
 	d.topAt = len(lines)
 	room := h - len(lines)
 	if w < wideDetail {
-		return append(lines, d.body(m, t, d.part, w, room)...)
+		return append(lines, d.body(m, t, more, d.part, w, room)...)
 	}
 	// Side by side: the endpoints, and the message or its bytes.
 	half := w / 2
@@ -88,17 +93,18 @@ func (d *detail) lines(m *Model, w, h int) []string {
 	if other == partEndpoints {
 		other = partMessage
 	}
-	left, right := m.exactly(d.body(m, t, partEndpoints, half, room), half, room), m.exactly(d.body(m, t, other, w-half-2, room), w-half-2, room)
+	left, right := m.exactly(d.body(m, t, more, partEndpoints, half, room), half, room), m.exactly(d.body(m, t, nil, other, w-half-2, room), w-half-2, room)
 	for i := range left {
 		lines = append(lines, left[i]+strings.Repeat(" ", half-text.Width(left[i]))+m.styles.Paint(theme.Faint, "│")+" "+right[i])
 	}
 	return lines
 }
 
-func (d *detail) body(m *Model, t watch.Topic, part, w, h int) []string {
+// body is a part of the detail. Endpoints follow the given lines.
+func (d *detail) body(m *Model, t watch.Topic, first []string, part, w, h int) []string {
 	switch {
 	case part == partEndpoints:
-		return d.scroll.window(m.endpointLines(t), w, h)
+		return d.scroll.window(append(first, m.endpointLines(t)...), w, h)
 	case len(t.Publishers) == 0:
 		return []string{"no publisher, so no message"}
 	case part == partImage:
@@ -109,7 +115,7 @@ func (d *detail) body(m *Model, t watch.Topic, part, w, h int) []string {
 	return d.hexLines(m, w, h)
 }
 
-// head is the topic's figures and their history, each line cut to the screen.
+// head is the topic's figures and their history, which is no wider than the screen.
 func (d *detail) head(m *Model, t watch.Topic, w int) []string {
 	newest := "-"
 	if t.Last > 0 {
@@ -121,18 +127,13 @@ func (d *detail) head(m *Model, t watch.Topic, w int) []string {
 	}
 	h := m.history.Of(t.Name)
 	trend := max(4, min(watch.HistoryLength, (w-24)/3))
-	lines := []string{
+	return []string{
 		fmt.Sprintf("%s  [%s]  %s  %s", escape(t.Name), t.State, typeCell(t), named(t.Encoding)),
 		fmt.Sprintf("%s msg/s  %s   newest %s, %s, largest %s", text.Rate(t.Rate), text.Bandwidth(t.Bandwidth), newest, text.Bytes(t.Size), text.Bytes(t.MaxSize)),
 		fmt.Sprintf("lost %s   lag %s   held %s   delay p50 %s, p99 %s, max %s%s", t.LostText(), text.Count(t.Lag), text.Count(t.Held),
 			t.DelayText(t.P50), t.DelayText(t.P99), t.DelayText(t.Worst), bad),
 		fmt.Sprintf("msg/s %s  lost %s  p99 %s", chart.Sparkline(h.Rate, trend), chart.Sparkline(h.Lost, trend), chart.Sparkline(h.P99, trend)),
 	}
-	for i := range lines {
-		lines[i] = text.Left(lines[i], w)
-	}
-	lines[0] = m.styles.Title.Render(lines[0])
-	return lines
 }
 
 // parts names the parts with their keys.

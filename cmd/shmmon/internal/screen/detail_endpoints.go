@@ -92,5 +92,5 @@ func (m *Model) subscriberLines(add func(string, ...any), t watch.Topic, s watch
 	if f.Stale > 0 || f.Filtered > 0 {
 		add("    %s stale   %s filtered", text.Count(f.Stale), text.Count(f.Filtered))
 	}
-	add("    holds %s   lag %s   delay p50 %s, p99 %s", text.Count(f.Held), text.Count(f.Lag), text.Duration(s.P50), text.Duration(s.P99))
+	add("    holds %s   lag %s   delay p50 %s, p99 %s, jitter %s", text.Count(f.Held), text.Count(f.Lag), text.Duration(s.P50), text.Duration(s.P99), text.Duration(s.Jitter()))
 }

@@ -154,6 +154,9 @@ func (l *live) lines(m *Model, w, h int) []string {
 	if !l.got {
 		return lines
 	}
+	if p := l.picture; p != nil && p.err == nil {
+		return append(lines, p.lines(m, w, h-len(lines))...)
+	}
 	if l.decode != nil {
 		lines = append(lines, m.decodeLine(l.decode, w))
 		return append(lines, message.Hex(l.newest.Payload[:min(len(l.newest.Payload), 16*h)], w)...)

@@ -27,21 +27,25 @@ const maxPicture = 400
 // restAfterPicture is how many times as long as a picture took nothing is decoded, so that pictures take a tenth of a core at most.
 const restAfterPicture = 9
 
-// wantsPicture reports whether the screen shows the newest message as a picture.
-func (m *Model) wantsPicture() bool {
+// wantsPicture reports whether the screen shows the newest message as a picture: always, or beside a table if it is an image.
+func (m *Model) wantsPicture() (yes, ifImage bool) {
 	if d, ok := m.page().(*detail); ok {
-		return d.part == partImage
+		return d.part == partImage, false
 	}
-	return false
+	return m.split, true
 }
 
 // picturing returns what makes a picture of a message that is none yet; nil if no picture is shown. It may run on any goroutine.
 func (l *live) picturing(m *Model) func(message.Message) *pictured {
-	if !m.wantsPicture() {
+	yes, ifImage := m.wantsPicture()
+	if !yes {
 		return nil
 	}
 	width, height := min(maxPicture, m.width), min(maxPicture, 2*m.height)
 	return func(msg message.Message) *pictured {
+		if ifImage && !picture.Is(msg.Type) {
+			return nil
+		}
 		begin := time.Now()
 		p, err := picture.Of(msg.Type, msg.Payload, width, height)
 		return &pictured{p, err, msg.Sequence, time.Since(begin)}
@@ -75,13 +79,18 @@ func (d *detail) pictureLines(m *Model, w, h int) []string {
 	case p.err != nil:
 		return append(lines, m.styles.Paint(theme.Warning, text.Left("no picture: "+escape(p.err.Error()), w)))
 	default:
-		lines = append(lines, text.Left(fmt.Sprintf("%d x %d pixels, %s", p.Width, p.Height, escape(p.Encoding)), w))
-		small := p.Fit(w, 2*max(1, h-len(lines)))
-		if m.opts.ASCII || m.profile < colorprofile.ANSI256 {
-			return append(lines, picture.Characters(small)...)
-		}
-		return append(lines, picture.HalfBlocks(small)...)
+		return append(lines, p.lines(m, w, h-len(lines))...)
 	}
+}
+
+// lines is a picture that there is, below its size and encoding.
+func (p *pictured) lines(m *Model, w, h int) []string {
+	lines := []string{text.Left(fmt.Sprintf("%d x %d pixels, %s", p.Width, p.Height, escape(p.Encoding)), w)}
+	small := p.Fit(w, 2*max(1, h-1))
+	if m.opts.ASCII || m.profile < colorprofile.ANSI256 {
+		return append(lines, picture.Characters(small)...)
+	}
+	return append(lines, picture.HalfBlocks(small)...)
 }
 
 // pollCommand looks at the newest message, and makes a picture of it, or of the one that is shown, if one is shown.

@@ -105,3 +105,22 @@ func TestImage_TakesAPartOfTheTime(t *testing.T) {
 		t.Error("a picture is made beside the fields")
 	}
 }
+
+// Beside or below a table an image is a picture, and what is none has its fields.
+func TestSplit_Image(t *testing.T) {
+	for _, width := range []int{80, 160} {
+		d := driveWith(t, &script{make: robot}, &Options{Messages: &messages{of: camera}}, width, 24, 60).press("down", "down", "v").polls(2)
+		d.shows("160 x 120 pixels, rgb8", "@@@")
+		d.lacks("height", "is_bigendian")
+	}
+	d := driveWith(t, &script{make: robot}, &Options{Messages: &messages{of: imu}}, 80, 24, 60).press("down", "down", "v").polls(2)
+	d.shows("acceleration")
+	broken := func(n int) message.Message {
+		m := camera(n)
+		m.Type.Encoding = "json"
+		m.Payload = []byte(`{"width": 5}`)
+		return m
+	}
+	d = driveWith(t, &script{make: robot}, &Options{Messages: &messages{of: broken}}, 80, 24, 60).press("down", "down", "v").polls(2)
+	d.shows("width: 5")
+}

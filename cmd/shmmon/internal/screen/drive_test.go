@@ -109,13 +109,14 @@ const above = 2
 func (d *driver) screen() string { return ansi.Strip(d.content()) }
 
 // shows fails unless all these texts are on the screen.
-func (d *driver) shows(texts ...string) {
+func (d *driver) shows(texts ...string) *driver {
 	d.t.Helper()
 	for _, s := range texts {
 		if !strings.Contains(d.screen(), s) {
 			d.t.Errorf("%q is not on the screen:\n%s", s, d.screen())
 		}
 	}
+	return d
 }
 
 // lacks fails if one of these texts is on the screen.

@@ -17,24 +17,31 @@ import (
 
 // A graphLine is a process, or below it a topic that it publishes or subscribes to with the units at the other end.
 type graphLine struct {
-	number int
-	key    string
-	text   string
-	topic  string // raw; empty for a process
-	rate   float64
-	sign   table.Sign
+	process int // number of the process that it is or belongs to
+	number  int
+	key     string
+	branch  string // before the text; empty for a process
+	text    string
+	topic   string // raw; empty for a process and for a service
+	rate    float64
+	sign    table.Sign
 }
 
 func graphPage(m *Model) *tablePage[graphLine] {
 	return &tablePage[graphLine]{
 		name: "Graph", wants: watch.WantConnections,
 		Table: &table.Table[graphLine]{
-			Key:  func(l graphLine) string { return l.key },
+			Key: func(l graphLine) string { return l.key }, Arrange: arrangeGraph, Below: func(l graphLine) bool { return l.branch != "" },
 			Sign: func(l graphLine) table.Sign { return l.sign }, Nothing: m.noTopics,
 			Columns: []table.Column[graphLine]{
 				{Head: "PROCESS AND TOPICS", About: "> publishes, to which units; < subscribes to, from which units; x the types do not fit", Width: 30, Grow: true, Left: true,
-					Cell: func(l graphLine) string { return l.text }, Order: func(a, b graphLine) int { return a.number - b.number }},
-				{Head: "MSG/S", About: "of the topic", Width: 6, Drop: 1, Order: table.Most(func(l graphLine) float64 { return l.rate }),
+					Cell: func(l graphLine) string { return l.branch + l.text }},
+				{Head: "MSG/S", Saved: saved("rate", func(l graphLine) any {
+					if l.topic == "" {
+						return nil
+					}
+					return l.rate
+				}), About: "of the topic; processes are sorted by that of their fastest", Width: 6, Drop: 1,
 					Cell: func(l graphLine) string {
 						if l.topic == "" {
 							return ""
@@ -94,9 +101,10 @@ func graph(v watch.View, connections []connection) (lines []graphLine) {
 		}
 		from.ends[receiver(c)], to.ends[sender(c)] = true, true
 	}
-	for _, p := range v.Participants {
+	served := serviceLines(v.Participants)
+	for i, p := range v.Participants {
 		add := func(l graphLine) {
-			l.number = len(lines)
+			l.process, l.number = i, len(lines)
 			lines = append(lines, l)
 		}
 		id := p.ID.String()
@@ -111,17 +119,54 @@ func graph(v watch.View, connections []connection) (lines []graphLine) {
 			}
 			return strings.Compare(a.topic, b.topic)
 		})
-		for i, e := range own {
-			branch := "├ "
-			if i == len(own)-1 {
-				branch = "└ "
-			}
+		for _, e := range own {
 			l := e.line()
-			l.key, l.text = fmt.Sprint(id, e.outward, e.topic), branch+l.text
+			l.key, l.branch = fmt.Sprint(id, e.outward, e.topic), "├ "
 			add(l)
+		}
+		for _, s := range served[p.ID] {
+			add(graphLine{key: id + s, branch: "├ ", text: s})
 		}
 	}
 	return lines
+}
+
+// arrangeGraph sorts processes, and below each its topics; the last one of a process ends its branch.
+func arrangeGraph(lines []graphLine, column int, reverse bool) []graphLine {
+	fastest := make(map[int]float64)
+	for _, l := range lines {
+		fastest[l.process] = max(fastest[l.process], l.rate)
+	}
+	turned := func(order int) int {
+		if reverse {
+			return -order
+		}
+		return order
+	}
+	all := slices.Clone(lines)
+	slices.SortFunc(all, func(a, b graphLine) int {
+		order := cmp.Compare(b2i(a.branch != ""), b2i(b.branch != "")) // a process is above its topics
+		if a.process != b.process {
+			order = turned(cmp.Compare(a.process, b.process))
+			if column == 1 {
+				order = cmp.Or(turned(cmp.Compare(fastest[b.process], fastest[a.process])), order)
+			}
+			return order
+		}
+		if column == 1 && order == 0 {
+			order = turned(cmp.Compare(b.rate, a.rate))
+		}
+		return cmp.Or(order, turned(cmp.Compare(a.number, b.number)))
+	})
+	for i := range all {
+		if all[i].branch == "" {
+			continue
+		}
+		if all[i].branch = "├ "; i == len(all)-1 || all[i+1].branch == "" {
+			all[i].branch = "└ "
+		}
+	}
+	return all
 }
 
 func b2i(b bool) int {

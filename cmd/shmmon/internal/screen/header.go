@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/rules"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 )
 
@@ -48,33 +49,26 @@ func (m *Model) headerParts() (parts []part) {
 	if m.paused {
 		add(theme.Warning, "PAUSED")
 	}
+	recording := m.recorder.shown()
 	switch {
 	case !m.loaded:
 		add(theme.Faint, "looking…")
 		return parts
-	case m.view.Missing || h.Processes+h.Dead == 0 && h.OK():
+	case m.view.Missing || h.Processes+h.Dead+len(recording) == 0 && m.well():
 		add(theme.Faint, "● nothing here")
-	case h.OK() && (len(m.recorder.all) == 0 || m.recorder.all[0].Trouble() == 0):
+	case m.well() && (len(recording) == 0 || recording[0].Trouble() == 0):
 		add(theme.Good, "● all is well")
 	}
-	fault := func(n uint64, level theme.Level, what string) {
-		if n > 0 {
-			add(level, "▲ %s %s", text.Count(n), what)
-		}
+	if m.alerts.monitor != nil {
+		parts = append(parts, m.alerts.parts()...)
+	} else {
+		parts = append(parts, m.faults()...)
 	}
-	if h.NearlyFull() {
-		add(theme.Problem, "▲ tmpfs %.0f%% free", 100*h.Free)
+	if h.Left > 0 {
+		add(theme.Warning, "▲ %d unreadable", h.Left)
 	}
-	fault(h.Lost, theme.Problem, "lost")
-	fault(uint64(h.Mismatched), theme.Problem, "mismatched")
-	fault(h.Undecodable, theme.Problem, "undecodable")
-	fault(h.Failed, theme.Problem, "failed")
-	fault(uint64(h.Dead), theme.Warning, "dead")
-	fault(uint64(h.Stopped), theme.Warning, "stopped")
-	fault(uint64(h.Stale), theme.Warning, "stale")
-	fault(uint64(h.Left), theme.Warning, "unreadable")
-	if all := m.recorder.all; len(all) > 0 && m.height < roomForRecorder {
-		add(recorderVerdict(&all[0]))
+	if len(recording) > 0 && m.height < roomForRecorder {
+		add(recorderVerdict(&recording[0]))
 	}
 	add(theme.Plain, "%s", text.Many(h.Topics, "topic"))
 	add(theme.Plain, "%s", text.Many(h.Processes, "process"))
@@ -83,8 +77,38 @@ func (m *Model) headerParts() (parts []part) {
 	if h.Worst >= 0 {
 		add(theme.Plain, "p99 %s", text.Duration(h.Worst))
 	}
-	if h.Free >= 0 && !h.NearlyFull() {
+	if h.Free >= 0 && !(h.NearlyFull() && m.alerts.monitor == nil) && len(m.alerts.shown[rules.Free]) == 0 {
 		add(theme.Plain, "tmpfs %.0f%% free", 100*h.Free)
 	}
+	return parts
+}
+
+// well reports whether all rules of the user are kept, or without rules whether nothing is wrong.
+func (m *Model) well() bool {
+	if m.alerts.monitor != nil {
+		return len(m.alerts.shown) == 0 && m.health.Left == 0
+	}
+	return m.health.OK() && len(m.liars) == 0
+}
+
+// faults are the pieces of the header about what is wrong, the worst first.
+func (m *Model) faults() (parts []part) {
+	h := &m.health
+	fault := func(n uint64, level theme.Level, what string) {
+		if n > 0 {
+			parts = append(parts, part{"▲ " + text.Count(n) + " " + what, level})
+		}
+	}
+	if h.NearlyFull() {
+		parts = append(parts, part{fmt.Sprintf("▲ tmpfs %.0f%% free", 100*h.Free), theme.Problem})
+	}
+	fault(h.Lost, theme.Problem, "lost")
+	fault(uint64(h.Mismatched), theme.Problem, "mismatched")
+	fault(h.Undecodable, theme.Problem, "undecodable")
+	fault(uint64(len(m.liars)), theme.Problem, "not of the announced type")
+	fault(h.Failed, theme.Problem, "failed")
+	fault(uint64(h.Dead), theme.Warning, "dead")
+	fault(uint64(h.Stopped), theme.Warning, "stopped")
+	fault(uint64(h.Stale), theme.Warning, "stale")
 	return parts
 }

@@ -1,12 +1,14 @@
 package screen
 
 import (
+	"maps"
 	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 )
 
 // pollInterval is the time between two looks at the newest message, and so between two points of a plot.
@@ -129,8 +131,9 @@ func (l *live) take(m *Model, msg messageMsg) tea.Cmd {
 }
 
 func (l *live) show(m *Model, msg message.Message) {
-	fields, err := l.decoder.Fields(&msg)
+	fields, err := l.decoder.Fields(&msg, m.plotted())
 	l.plot(fields)
+	m.markLiar(l.topic, &msg, err)
 	if l.got && (l.frozen || m.paused) {
 		return
 	}
@@ -139,6 +142,26 @@ func (l *live) show(m *Model, msg message.Message) {
 	if d, ok := m.page().(*detail); ok {
 		d.update(m)
 	}
+}
+
+// markLiar marks a topic whose message is not of the announced type, if the error of decoding it says so.
+func (m *Model) markLiar(name string, msg *message.Message, err error) {
+	if !message.Lies(err) || m.liars[name] != nil {
+		return
+	}
+	m.liars[name] = err
+	m.log.Note(entry{At: m.view.At, Kind: watch.Undecodable, Topic: name, Unit: msg.Unit, PID: msg.PID, Text: "the bytes are not of the announced type: " + err.Error()})
+}
+
+// tellLiars adds to the topics what is known of their payloads, and forgets those that are gone.
+func (m *Model) tellLiars(topics []topic) {
+	present := make(map[string]bool, len(m.liars))
+	for i := range topics {
+		if err := m.liars[topics[i].Name]; err != nil && topics[i].State != watch.Gone {
+			topics[i].PayloadError, present[topics[i].Name] = err, true
+		}
+	}
+	maps.DeleteFunc(m.liars, func(name string, _ error) bool { return !present[name] })
 }
 
 // plot appends the numbers of a message to the series of their fields.

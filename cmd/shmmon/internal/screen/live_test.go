@@ -89,6 +89,22 @@ func TestMessage_PlotOfAField(t *testing.T) {
 	}
 }
 
+// Numbers behind what a long array shows are plotted as others are.
+func TestMessage_PlotOfAFieldThatIsLeftOut(t *testing.T) {
+	long := func(n int) message.Message {
+		m := imu(n)
+		m.Payload = fmt.Appendf(nil, `{"points":[%s%d]}`, strings.Repeat("0,", 500), n)
+		return m
+	}
+	d := withMessages(t, &messages{of: long}, 80, 30).polls(5)
+	d.press(":").typed("plot points[501]").press("enter").shows(`no number "points[501]"`)
+	d.press(":").typed("plot points[500]").press("enter").polls(15).shows("points[500] = 21", "│")
+	if n := len(d.live.series["points[500]"]); n != 15 {
+		t.Errorf("%d points", n)
+	}
+	d.press("end").shows("points[500]  ")
+}
+
 func TestCopy_ValueAndPath(t *testing.T) {
 	d := withMessages(t, &messages{of: imu}, 80, 24).polls(1)
 	copied := func(want string) {
@@ -135,6 +151,33 @@ func TestMessage_BytesOfAnotherType(t *testing.T) {
 	d.press("esc", "v").polls(1).shows("not decoded: ")
 }
 
+// A topic of which a message was shown whose bytes are not of the announced type stays marked, in the table, the header and the log.
+func TestMessage_TopicOfAnotherTypeIsMarked(t *testing.T) {
+	there := true
+	s := &script{make: func(at int64) []memberFixture {
+		if !there {
+			return []memberFixture{member(1, "driver")}
+		}
+		return []memberFixture{member(1, "driver", publisher("robot/liar", "sensor.Imu", "msgpack", 10, 4, at, 1<<60))}
+	}}
+	lie := true
+	d := driveWith(t, s, &Options{Messages: &messages{of: func(n int) message.Message {
+		m := message.Message{Type: serde.Type{Name: "sensor.Imu", Encoding: "msgpack"}, Sequence: uint64(n), Payload: []byte{0xc1, 0xff}}
+		if !lie {
+			m.Payload = []byte{1}
+		}
+		return m
+	}}}, 120, 24, 5)
+	d.shows("● all is well").press("v").polls(1).shows("▲ 1 not of the announced type", "># robot/liar")
+	lie = false
+	d.polls(1).scans(3).press("v").shows("▲ 1 not of the announced type", "># robot/liar").lacks("all is well")
+	d.press("6").shows("undecodable", "the bytes are not of the announced type")
+	there = false
+	if d.scans(3).press("1"); len(d.liars) != 0 {
+		t.Errorf("%v", d.liars)
+	}
+}
+
 func TestMessage_CannotBeRead(t *testing.T) {
 	s := &messages{err: errors.New("no \x1b permission")}
 	d := withMessages(t, s, 80, 24)
@@ -172,6 +215,16 @@ func TestDetail_ScrollsSideways(t *testing.T) {
 	d.lacks("/opt/robot/bin/driver")
 	d.press("right", "right", "right").shows("bin/driver")
 	d.press("left", "left", "left", "end").shows("recorder")
+}
+
+// The smallest usual screen has no room for the figures of the topic above the parts. They are above the endpoints there, and all of them can
+// be reached.
+func TestDetail_EveryFigureOnASmallScreen(t *testing.T) {
+	d := drive(t, &script{make: robot}, 40, 12, 20).press("down", "down", "enter")
+	d.shows("1000 msg/s  96.0 kB/s", "lost ~4", "Publishers: 1")
+	d.lacks("largest 106 B", "max 36.9 µs")
+	d.press("right", "right", "right", "right").shows("largest 106 B", "max 36.9 µs")
+	d.press("left", "left", "left", "left", "end").shows("holds 2   lag 3", "any type")
 }
 
 func TestDetail_ReasonOfARefusal(t *testing.T) {

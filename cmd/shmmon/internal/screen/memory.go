@@ -59,25 +59,33 @@ func memoryColumns() []table.Column[share] {
 		}
 		return v
 	}
+	inspected := func(name string, of func(share) any) func(share) []table.Saved {
+		return saved(name, func(s share) any {
+			if !s.Inspected {
+				return nil
+			}
+			return of(s)
+		})
+	}
 	return []table.Column[share]{
-		{Head: "SEGMENT", About: "topic of the publisher whose file it is, or the other files of a participant", Width: 18, Grow: true, Left: true,
+		{Head: "SEGMENT", Saved: saved("topic", func(s share) any { return s.Topic }), About: "topic of the publisher whose file it is, or the other files of a participant", Width: 18, Grow: true, Left: true,
 			Cell: segmentCell, Order: table.Names(func(s share) string { return s.Topic })},
-		{Head: "UNIT", About: "owner", Width: 10, Grow: true, Left: true, Drop: 3, Cell: func(s share) string { return named(s.Owner.Unit) }},
-		{Head: "BYTES", About: "memory that the file takes", Width: 8,
+		{Head: "UNIT", Saved: saved("unit", func(s share) any { return s.Owner.Unit }), About: "owner", Width: 10, Grow: true, Left: true, Drop: 3, Cell: func(s share) string { return named(s.Owner.Unit) }},
+		{Head: "BYTES", Saved: saved("bytes", func(s share) any { return s.File }), About: "memory that the file takes", Width: 8,
 			Cell: func(s share) string { return bytesOr(s.File) }, Order: table.Most(func(s share) int64 { return s.File })},
-		{Head: "GROWTH", About: "since it was seen first", Width: 9, Drop: 1, Cell: growthCell,
+		{Head: "GROWTH", Saved: saved("growth", func(s share) any { return s.Growth }), About: "since it was seen first", Width: 9, Drop: 1, Cell: growthCell,
 			Order: table.Most(func(s share) int64 { return s.Growth })},
-		{Head: "SLOTS", About: "slots ever made; messages of at most 104 bytes need none", Width: 5, Drop: 2,
+		{Head: "SLOTS", Saved: inspected("slots", func(s share) any { return s.Slots }), About: "slots ever made; messages of at most 104 bytes need none", Width: 5, Drop: 2,
 			Cell: func(s share) string { return known(s, strconv.Itoa(s.Slots)) }, Order: table.Most(func(s share) int { return s.Slots })},
-		{Head: "IN SLOTS", About: "memory of the slots, of which a part may have been freed", Width: 8, Drop: 4,
+		{Head: "IN SLOTS", Saved: inspected("slot_bytes", func(s share) any { return s.SlotBytes }), About: "memory of the slots, of which a part may have been freed", Width: 8, Drop: 4,
 			Cell: func(s share) string { return known(s, bytesOr(s.SlotBytes)) }, Order: table.Most(func(s share) int64 { return s.SlotBytes })},
-		{Head: "LOANS", About: "slots that the application fills", Width: 5, Drop: 6,
+		{Head: "LOANS", Saved: inspected("loans", func(s share) any { return s.Stats.Loans }), About: "slots that the application fills", Width: 5, Drop: 6,
 			Cell: func(s share) string { return known(s, text.Count(s.Stats.Loans)) }, Order: table.Most(func(s share) uint64 { return s.Stats.Loans })},
-		{Head: "KEYS", About: "keys that have a sample", Width: 5, Drop: 8,
+		{Head: "KEYS", Saved: inspected("keys", func(s share) any { return s.Keys }), About: "keys that have a sample", Width: 5, Drop: 8,
 			Cell: func(s share) string { return known(s, strconv.Itoa(s.Keys)) }, Order: table.Most(func(s share) int { return s.Keys })},
-		{Head: "DEPTH", About: "messages that the ring keeps", Width: 5, Drop: 7,
+		{Head: "DEPTH", Saved: inspected("depth", func(s share) any { return s.Depth }), About: "messages that the ring keeps", Width: 5, Drop: 7,
 			Cell: func(s share) string { return known(s, strconv.FormatUint(uint64(s.Depth), 10)) }, Order: table.Most(func(s share) uint32 { return s.Depth })},
-		{Head: "PLACES", About: "subscriptions that the publisher admits, of 128", Width: 6, Drop: 5,
+		{Head: "PLACES", Saved: inspected("places", func(s share) any { return s.Places }), About: "subscriptions that the publisher admits, of 128", Width: 6, Drop: 5,
 			Cell: func(s share) string { return known(s, strconv.Itoa(s.Places)) }, Order: table.Most(func(s share) int { return s.Places })},
 	}
 }

@@ -8,6 +8,7 @@
 package screen
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -16,8 +17,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/logtopics"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/rules"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
@@ -30,6 +33,8 @@ type Options struct {
 	Messages  message.Source                            // of the newest messages; nil: there are none to see
 	Recorders recorders.Source                          // of the domain; nil: none is shown
 	Services  services.Source                           // of services, goals and parameters; nil: there are none to see
+	Logs      logtopics.Source                          // of what programs log; nil: none is shown
+	Rules     *rules.Rules                              // that passed Check, instead of those of the health; nil: none
 	All       bool                                      // also topics of services and parameters
 	ASCII     bool                                      // no characters beyond ASCII
 	Wall      func(stamp int64) time.Time               // wall-clock time of a stamp of CLOCK_MONOTONIC; nil: only ages are shown
@@ -71,8 +76,10 @@ type Model struct {
 	width, height int
 	profile       colorprofile.Profile // colours that the terminal has
 	view          watch.View
+	whole         watch.View // view with the topics of services and parameters
 	inspection    watch.Inspection
 	connections   []watch.Connection
+	calls         []watch.Connection // of clients to servers; none where all topics are shown: these are among the others
 	health        watch.Health
 	shares        []watch.Share // of the memory page
 	inspected     watch.Want    // what inspection contains
@@ -87,15 +94,19 @@ type Model struct {
 	parameters []services.Parameter
 	read       services.Want // what of these was read
 	readErr    error
+	logsErr    error // of the newest reading of logs
 
 	roots  [len(viewKeys)]page // by their keys
 	stack  []page
 	prompt *prompt // nil: nothing is typed
 	notice notice
 	split  bool
-	live   live // the newest message
+	live   live             // the newest message
+	liars  map[string]error // topics of which a message was shown that is not of the announced type, until they are gone
+	drawn  string           // the screen, "" after a message that may have changed it
 
 	recorder recorderAsker
+	alerts   alerter
 }
 
 // A notice is a line about what the last key did, until the next key.
@@ -109,7 +120,7 @@ func New(source watch.Source, opts *Options) *Model {
 	if opts == nil {
 		opts = &Options{}
 	}
-	m := &Model{source: source, opts: *opts, keys: newKeyMap(), styles: theme.New()}
+	m := &Model{source: source, opts: *opts, keys: newKeyMap(), styles: theme.New(), liars: make(map[string]error)}
 	if m.opts.Interval <= 0 {
 		m.opts.Interval = time.Second
 	}
@@ -122,6 +133,9 @@ func New(source watch.Source, opts *Options) *Model {
 		m.opts.Create = func(name string) (io.WriteCloser, error) {
 			return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		}
+	}
+	if m.opts.Rules != nil {
+		m.alerts.monitor = rules.NewMonitor(m.opts.Rules)
 	}
 	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: 3 * m.opts.Interval})
 	m.roots = [...]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m),
@@ -145,7 +159,7 @@ func (m *Model) page() page { return m.stack[len(m.stack)-1] }
 // show makes a root page the only one.
 func (m *Model) show(root page) {
 	if d, ok := root.(*detail); ok {
-		if name := m.topic(); name != "" {
+		if name := cmp.Or(m.topic(), topicOf(m.roots[0])); name != "" {
 			d.name = name
 		}
 	}
@@ -176,9 +190,17 @@ func (m *Model) back() bool {
 // topic returns the topic under the cursor of the page that is shown, or else that of the nearest page below.
 func (m *Model) topic() string {
 	for i := len(m.stack) - 1; i >= 0; i-- {
-		if p, ok := m.stack[i].(topical); ok && p.topic() != "" {
-			return p.topic()
+		if name := topicOf(m.stack[i]); name != "" {
+			return name
 		}
+	}
+	return ""
+}
+
+// topicOf returns the topic under the cursor of a page, or "".
+func topicOf(p page) string {
+	if p, ok := p.(topical); ok {
+		return p.topic()
 	}
 	return ""
 }

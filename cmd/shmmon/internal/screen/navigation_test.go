@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
+	"github.com/shmbus/shmbus/registry"
 )
 
 type interval = time.Duration
@@ -167,47 +167,6 @@ func TestCommands_Answers(t *testing.T) {
 }
 
 // The help has every key of the map once, every command, and every column; it scrolls to its end on the smallest screen.
-func TestHelp_MadeOfTheKeyMap(t *testing.T) {
-	d := drive(t, &script{make: robot}, 200, 24, 2)
-	all := strings.Join(d.helpLines(200), "\n")
-	seen := make(map[string]bool)
-	for _, g := range d.keys.groups() {
-		for _, b := range g.keys {
-			if b.Help().Key == "" || !strings.Contains(all, b.Help().Desc) {
-				t.Errorf("%v has no help", b.Keys())
-			}
-			for _, s := range b.Keys() {
-				if seen[s] {
-					t.Errorf("%q is bound twice", s)
-				}
-				seen[s] = true
-			}
-		}
-	}
-	for _, b := range []key.Binding{d.keys.Save, d.keys.Suspend, d.keys.CopyPath, d.keys.Columns} {
-		if !seen[b.Keys()[0]] {
-			t.Errorf("%v is not in the help", b.Keys())
-		}
-	}
-	for _, c := range commands() {
-		if !strings.Contains(all, c.about) {
-			t.Errorf(":%s has no help", c.name)
-		}
-	}
-	for _, p := range d.roots {
-		if p, ok := p.(described); ok {
-			for _, c := range p.describe() {
-				if c.about == "" || !strings.Contains(all, c.about) {
-					t.Errorf("column %s is not explained", c.head)
-				}
-			}
-		}
-	}
-	d = drive(t, &script{make: robot}, 40, 12, 2).press("8", "end")
-	d.shows("before a column")
-	d.press("right", "right").lacks("- before a column")
-}
-
 func TestInspection_OnlyWhatIsShown(t *testing.T) {
 	s := &wants{script: script{make: robot}}
 	d := drive(t, s, 80, 24, 3)
@@ -252,4 +211,45 @@ func TestEverySizeHoldsEveryPage(t *testing.T) {
 		}
 		d.send(tea.WindowSizeMsg{Width: 80, Height: 24}).polls(1)
 	}
+}
+
+// What a subscription to a pattern lost is of no topic, so there is none to show.
+func TestLog_PatternIsNoTopic(t *testing.T) {
+	d := drive(t, &script{make: func(at int64) []memberFixture {
+		return []memberFixture{
+			member(1, "driver", publisher("a/x", "T", "raw", 10, 8, at, 1<<60), publisher("a/y", "T", "raw", 10, 8, at, 1<<60)),
+			member(2, "listener", subscription(uint64(at), 0, "a/**")),
+		}
+	}}, 80, 24, 6).press("6", "end")
+	d.shows(">!", "a/**")
+	d.press("enter").shows("6 Log")
+	d.press("7").lacks("gone")
+	d.shows("a/x  [live]") // of the table of topics
+}
+
+// The detail is of the topic under the cursor of the table of topics where the view before has none, and there is none without topics.
+func TestDetail_TopicOfTheTable(t *testing.T) {
+	d := drive(t, &script{make: robot}, 80, 24, 5).press("down", "down")
+	for _, view := range []string{"3", "8", "-"} {
+		d.press(view, "7").shows("robot/imu  [live]")
+	}
+	drive(t, &script{make: func(int64) []memberFixture { return nil }}, 80, 24, 5).press("6", "7").shows("no topic is chosen")
+}
+
+// The views have whole words for names on a usual screen.
+func TestTabs_Names(t *testing.T) {
+	d := drive(t, &script{make: robot}, 80, 24, 5).shows("1 Topics 2 Conn 3 Proc 4 Graph 5 Mem 6 Log 7 Detail 8 Help 9 Serv 0 Goals - Par")
+	d.press("-").shows("2 Conn 3 Proc 4 Graph 5 Mem 6 Log 7 Detail 8 Help 9 Serv 0 Goals - Par")
+	d.send(tea.WindowSizeMsg{Width: 40, Height: 24}).shows("9 0 - Parameters")
+	d.send(tea.WindowSizeMsg{Width: 140, Height: 24}).shows("5 Memory  6 Log")
+}
+
+// The log shows what happens as it happens, unless the cursor was moved to an older entry.
+func TestLog_NewestStaysInSight(t *testing.T) {
+	d := drive(t, &script{make: func(at int64) []memberFixture {
+		return []memberFixture{member(1, "driver"), member(registry.ID(10+at/second), "restarting")}
+	}}, 120, 12, 6).press("6")
+	d.scans(30).shows(">      0 ns ago")
+	d.press("down", "down").scans(3).shows(">    4.00 s ago")
+	d.press("home").scans(3).shows(">      0 ns ago")
 }

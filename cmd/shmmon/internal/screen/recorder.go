@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,25 +15,36 @@ import (
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/record"
+	"github.com/shmbus/shmbus/registry"
 )
 
 // A recorderAsker asks recorders beside the scans: one that does not answer holds nothing up.
 type recorderAsker struct {
 	all    []recorders.Recorder
+	known  map[int]recorders.Recorder // by pid, while their processes are in the domain
+	died   []recorders.Recorder       // until another recorder runs
 	asking bool
 	at     int64 // when they were asked, ns of CLOCK_MONOTONIC
 }
 
 type recordersMsg []recorders.Recorder
 
-// askEvery is the least time between two questions, ns.
-const askEvery = int64(time.Second)
+// Least times between two questions, ns. While nothing is recorded, the only question is whether there is a recorder now, and the names of
+// all files of the domain are read for it.
+const (
+	askEvery    = int64(time.Second)
+	searchEvery = 3 * askEvery
+)
 
 // ask asks the recorders, unless an answer is awaited or came a moment ago.
 func (r *recorderAsker) ask(m *Model) tea.Cmd {
-	source := m.opts.Recorders
-	if source == nil || r.asking || r.at != 0 && m.view.At-r.at < askEvery {
+	source, every := m.opts.Recorders, askEvery
+	if len(r.all) == 0 {
+		every = searchEvery
+	}
+	if source == nil || r.asking || r.at != 0 && m.view.At-r.at < every {
 		return nil
 	}
 	r.asking, r.at = true, m.view.At
@@ -42,35 +55,83 @@ func (r *recorderAsker) take(m *Model, msg recordersMsg) {
 	if r.asking = false; !m.paused {
 		r.all = msg
 	}
+	if r.known == nil {
+		r.known = make(map[int]recorders.Recorder)
+	}
+	for _, one := range msg {
+		if _, known := r.known[one.PID]; one.PID != 0 && !known {
+			r.died = nil
+		}
+		if one.PID != 0 {
+			r.known[one.PID] = one
+		}
+	}
 }
+
+// follow finds the recorders whose processes died, in what happened since the scan before.
+func (r *recorderAsker) follow(m *Model, v watch.View, news []entry) {
+	for _, e := range news {
+		one, known := r.known[e.PID]
+		if !known || e.Kind != watch.Died {
+			continue
+		}
+		one.Died = true
+		r.died = append(r.died, one)
+		m.log.Note(entry{At: v.At, Kind: watch.Died, Unit: e.Unit, PID: e.PID, Text: "the recorder died, and leaves " + unfinished(one.File)})
+	}
+	maps.DeleteFunc(r.known, func(pid int, _ recorders.Recorder) bool {
+		return !slices.ContainsFunc(v.Participants, func(p registry.Participant) bool { return p.Alive && p.PID == pid })
+	})
+}
+
+// unfinished is the name of the file of a recorder that died.
+func unfinished(path string) string {
+	const end = ".unfinished"
+	return strings.TrimSuffix(filepath.Base(cmp.Or(path, "?")), end) + end
+}
+
+// shown returns the recorders that the screen tells of, those in the worst trouble first.
+func (r *recorderAsker) shown() []recorders.Recorder { return slices.Concat(r.died, r.all) }
 
 // roomForRecorder is the height of the screen from which recorders have a line of their own.
 const roomForRecorder = 16
 
 // recorderLines is the line about the recorder, of several that in the worst trouble; none if nothing is recorded or there is no room.
 func (m *Model) recorderLines() []string {
-	if len(m.recorder.all) == 0 || m.height < roomForRecorder {
+	all := m.recorder.shown()
+	if len(all) == 0 || m.height < roomForRecorder {
 		return nil
 	}
-	r := &m.recorder.all[0]
+	r := &all[0]
 	level, verdict := recorderVerdict(r)
-	parts := []string{fmt.Sprintf("%s (pid %d)", escape(filepath.Base(cmp.Or(r.File, "?"))), r.PID)}
-	if !r.Silent {
-		parts = append(parts, bytesOr(r.Size), bytesOr(r.Free)+" left")
+	name := filepath.Base(cmp.Or(r.File, "?"))
+	if r.Died {
+		name = unfinished(r.File)
+	}
+	lost, rest := "", fmt.Sprintf(" (pid %d)", r.PID)
+	if !r.Silent && !r.Died {
+		rest += "  " + bytesOr(r.Size) + "  " + bytesOr(r.Free) + " left"
 		if r.Lost > 0 {
-			parts = append(parts, text.Many(r.Lost, "message")+" lost")
+			lost = "  " + text.Count(r.Lost) + " lost"
 		}
 	}
-	if n := len(m.recorder.all); n > 1 {
-		parts = append(parts, text.Many(n-1, "recorder")+" more")
+	if n := len(all); n > 1 {
+		rest += "  " + text.Many(n-1, "recorder") + " more"
 	}
-	line := strings.Join(parts, "  ")
-	return []string{m.styles.Paint(level, verdict) + text.Left("  "+line, max(0, m.width-text.Width(verdict)))}
+	room := m.width - text.Width(verdict) - text.Width(lost)
+	name = escape(name)
+	name = text.Middle(name, min(text.Width(name), max(shortestName, room-2-text.Width(rest))))
+	return []string{m.styles.Paint(level, verdict) + m.styles.Paint(max(level, theme.Warning), lost) + text.Left("  "+name+rest, max(0, room))}
 }
+
+// shortestName is the room that a line leaves for the name of a file.
+const shortestName = 8
 
 // recorderVerdict says in a few words how a recorder is, with a mark if that is not well.
 func recorderVerdict(r *recorders.Recorder) (theme.Level, string) {
 	switch {
+	case r.Died:
+		return theme.Problem, "▲ recorder died"
 	case r.Silent:
 		return theme.Warning, "▲ recorder does not answer"
 	case r.Verdict == record.Losing:

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/recorders"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/record"
 )
 
@@ -51,9 +52,9 @@ func TestRecorder_Verdicts(t *testing.T) {
 	paused := recorder(record.KeepingUp)
 	paused.State = record.RecordPaused
 	for want, r := range map[string]recorders.Recorder{
-		"● recorder keeping up  robot-2026-05-04.mcap (pid 4711)  1.25 GB  31.0 GB left":               recorder(record.KeepingUp),
-		"▲ recorder falling behind  robot-2026-05-04.mcap (pid 4711)":                                  recorder(record.FallingBehind),
-		"▲ recorder losing  robot-2026-05-04.mcap (pid 4711)  1.25 GB  31.0 GB left  12 messages lost": lossy,
+		"● recorder keeping up  robot-2026-05-04.mcap (pid 4711)  1.25 GB  31.0 GB left":      recorder(record.KeepingUp),
+		"▲ recorder falling behind  robot-2026-05-04.mcap (pid 4711)":                         recorder(record.FallingBehind),
+		"▲ recorder losing  12 lost  robot-2026-05-04.mcap (pid 4711)  1.25 GB  31.0 GB left": lossy,
 		"● recorder paused":                    paused,
 		"▲ recorder does not answer  a?b.mcap": {File: "/x/a\x1bb.mcap", Silent: true},
 	} {
@@ -62,6 +63,22 @@ func TestRecorder_Verdicts(t *testing.T) {
 		if short := driveRecorder(t, &recording{all: []recorders.Recorder{r}}, 80, 12).screen(); !strings.Contains(short, strings.SplitN(want, "  ", 2)[0]) {
 			t.Errorf("%q is not on a small screen:\n%s", want, short)
 		}
+	}
+}
+
+// Losses are behind the verdict, also of one that keeps up, and the name of the file is what has no room.
+func TestRecorder_Losses(t *testing.T) {
+	lossy := recorder(record.KeepingUp)
+	lossy.Lost = 5249
+	d := driveRecorder(t, &recording{all: []recorders.Recorder{lossy}}, 80, 24)
+	d.shows("● recorder keeping up  5249 lost  rob…-04.mcap (pid 4711)  1.25 GB  31.0 GB left")
+	if line := d.recorderLines()[0]; !strings.Contains(line, d.styles.Paint(theme.Warning, "  5249 lost")) {
+		t.Errorf("not a warning: %q", line)
+	}
+	lossy.Verdict = record.Losing
+	d = driveRecorder(t, &recording{all: []recorders.Recorder{lossy}}, 80, 24)
+	if line := d.recorderLines()[0]; !strings.Contains(line, d.styles.Paint(theme.Problem, "  5249 lost")) {
+		t.Errorf("not a problem: %q", line)
 	}
 }
 
@@ -90,7 +107,7 @@ func TestRecorder_HoldsNothingUp(t *testing.T) {
 			t.Error("the screen stands still")
 		}
 	}
-	d.press("3").shows("3 Processes")
+	d.press("3").shows("UNIT")
 	d.run(cmd) // now it answers
 	if d.shows("recorder keeping up"); r.asked != 1 {
 		t.Errorf("asked %d times", r.asked)
@@ -101,6 +118,42 @@ func TestRecorder_HoldsNothingUp(t *testing.T) {
 	r.all = nil
 	d.send(d.scan()())
 	d.lacks("recorder keeping up")
+	if scanned(d, 6); r.asked != 5 {
+		t.Errorf("asked %d times, of them %d in six seconds without a recorder", r.asked, r.asked-3)
+	}
+}
+
+// A recorder whose process dies is on the screen until another one runs; one that ends is not.
+func TestRecorder_Died(t *testing.T) {
+	gone, died := false, false
+	r := &recording{all: []recorders.Recorder{recorder(record.KeepingUp)}}
+	s := &script{make: func(int64) []memberFixture {
+		shmrec := member(9, "shmrec")
+		shmrec.PID, shmrec.Alive = 4711, !died
+		if gone {
+			return []memberFixture{member(1, "driver")}
+		}
+		return []memberFixture{member(1, "driver"), shmrec}
+	}}
+	d := scanned(driveWith(t, s, &Options{Recorders: r}, 100, 24, 0), 3)
+	d.shows("recorder keeping up", "all is well")
+	r.all, died = nil, true
+	if scanned(d, 1); len(d.recorder.died) != 1 {
+		t.Errorf("%+v", d.recorder)
+	}
+	gone = true
+	scanned(d, 70).shows("▲ recorder died  robot-2026-05-04.mcap.unfinished (pid 4711)").lacks("all is well")
+	d.press("6").shows("the recorder died, and leaves robot-2026-05-04.mcap.unfinished")
+	if small := d.send(tea.WindowSizeMsg{Width: 80, Height: 12}).screen(); !strings.HasPrefix(small, "▲ recorder died") {
+		t.Errorf("on a small screen:\n%s", small)
+	}
+	again := recorder(record.KeepingUp)
+	again.PID = 4712
+	r.all, gone, died = []recorders.Recorder{again}, false, false
+	d.send(tea.WindowSizeMsg{Width: 100, Height: 24})
+	scanned(d, 4).shows("recorder keeping up").lacks("recorder died")
+	r.all, gone = nil, true
+	scanned(d, 4).lacks("recorder died")
 }
 
 // Clicks meet the lines below that of the recorder.

@@ -16,6 +16,9 @@ import (
 
 const second = int64(time.Second)
 
+// space is the file system of the domain.
+var space = shm.Space{Tmpfs: true, Size: 64 << 20, Available: 60 << 20}
+
 // A script is a source whose snapshots are made up.
 type script struct {
 	at   int64
@@ -64,11 +67,16 @@ func member(id registry.ID, unit string, endpoints ...fixture) memberFixture {
 }
 
 func snapshot(at int64, members ...memberFixture) watch.Snapshot {
-	s := watch.Snapshot{At: at, Stats: newStats(), Backlogs: map[registry.EndpointID]watch.Backlog{}}
+	s := watch.Snapshot{At: at, Stats: newStats(), Backlogs: map[registry.EndpointID]watch.Backlog{}, Space: space}
 	for _, m := range members {
 		s.Participants = append(s.Participants, m.Participant)
 		maps.Copy(s.Stats.Publishers, m.stats.Publishers)
-		maps.Copy(s.Stats.Subscriptions, m.stats.Subscriptions)
+		for id, f := range m.stats.Subscriptions {
+			for i := range f.Latency { // it takes messages all the time
+				f.Latency[i] *= uint32(at / second)
+			}
+			s.Stats.Subscriptions[id] = f
+		}
 	}
 	for _, to := range members {
 		for _, e := range to.Endpoints {
@@ -97,7 +105,7 @@ func links(from, to memberFixture) (all []watch.Link) {
 		for _, e := range to.Endpoints {
 			n := from.stats.Publishers[p.ID].Messages
 			if p.Kind == registry.KindPublisher && e.Kind == registry.KindSubscription && registry.Interested(e, p.Topic) && registry.Match(p, e) == nil {
-				all = append(all, watch.Link{Publisher: p.ID, Subscription: e.ID, Next: n + 1 - min(n, to.behind[e.ID]), Held: 2})
+				all = append(all, watch.Link{Publisher: p.ID, Subscription: e.ID, Start: 1, Next: n + 1 - min(n, to.behind[e.ID]), Held: 2})
 			}
 		}
 	}
@@ -141,6 +149,8 @@ func robot(at int64) []memberFixture {
 	const never = 1 << 60
 	hung := subscription(17, 850_000, "robot/lidar/points")
 	hung.behind = 20 // of 16 that the ring keeps
+	imu := subscription(0, 12_000, "robot/imu")
+	imu.received.Latency[stats.Bucket(40_000)] = 3 // of 103, some are late
 	other := subscription(0, 0, "robot/odometry")
 	other.AnyType, other.TypeName, other.Encoding = false, "nav.Odometry2", "cbor"
 	return []memberFixture{
@@ -152,14 +162,14 @@ func robot(at int64) []memberFixture {
 		member(2, "planner",
 			publisher("robot/odometry", "nav.Odometry", "cbor", 50, 220, at, never),
 			publisher("robot/map", "nav.Map", "protobuf", 10, 5_000_000, at, 40*second),
-			subscription(0, 12_000, "robot/imu"), hung, other),
+			imu, hung, other),
 		member(3, "recorder", subscription(4, 90_000, "robot/**"), subscription(0, 0, "robot/goal")),
 	}
 }
 
 // Inspect makes figures of the kernel of what the participants are.
 func (s *script) Inspect(all []registry.Participant, want watch.Want) watch.Inspection {
-	x := watch.Inspection{At: s.at, SpaceOK: true, Space: shm.Space{Tmpfs: true, Size: 64 << 20, Available: 60 << 20}}
+	x := watch.Inspection{At: s.at, SpaceOK: true, Space: space}
 	if want&watch.WantConnections != 0 {
 		x.Links = linksAmong(s.make(s.at))
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 )
 
@@ -52,4 +53,25 @@ func (m *Model) saveAs(p savable, name string) (string, error) {
 		write = p.WriteJSON
 	}
 	return name, errors.Join(write(f), f.Close())
+}
+
+// saved saves one value of a row, under the name that it has in --json.
+func saved[R, V any](name string, of func(R) V) func(R) []table.Saved {
+	return func(r R) []table.Saved { return []table.Saved{{Name: name, Value: of(r)}} }
+}
+
+// known is a number that is not known if it is negative.
+func known(n int64) any {
+	if n < 0 {
+		return nil
+	}
+	return n
+}
+
+// secondsSince is an age in seconds.
+func secondsSince(m *Model, stamp int64) any {
+	if stamp <= 0 {
+		return nil
+	}
+	return float64(m.view.At-stamp) / 1e9
 }

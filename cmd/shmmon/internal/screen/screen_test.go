@@ -7,8 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/shmbus/shmbus/record"
 )
 
 var update = flag.Bool("update", false, "write the golden screens anew")
@@ -85,4 +89,55 @@ func TestScreens_Others(t *testing.T) {
 	golden(t, "topics-ascii-80x24", d.content())
 	golden(t, "filter-80x24", drive(t, &script{make: robot}, 80, 24, 90).press("/", "l", "i").content())
 	golden(t, "command-80x24", drive(t, &script{make: robot}, 80, 24, 90).press(":").typed("so").content())
+}
+
+// The screen that the program gets is the current one after each message, though it is not drawn anew after those that change nothing.
+func TestView_IsCurrent(t *testing.T) {
+	r := &recording{}
+	d := driveWith(t, &script{make: robot}, &Options{Recorders: r, Messages: &messages{of: imu}}, 80, 24, 0)
+	check := func(after string) {
+		t.Helper()
+		if shown := d.View().Content; shown != d.content() {
+			t.Errorf("after %s the screen is\n%s\nand not\n%s", after, shown, d.content())
+		}
+	}
+	check("the size")
+	for range 20 {
+		d.send(d.scan()())
+		check("a scan")
+	}
+	r.all = append(r.all, recorder(record.Losing))
+	d.send(d.scan()(), tickMsg{})
+	check("a recorder")
+	for _, k := range []string{"down", "down", "v", "p", "p", "2", "8", "1", "enter", "m", "/", "a", "enter", "esc", "esc"} {
+		d.press(k)
+		check(k)
+		d.polls(1)
+		check("a message")
+	}
+	d.send(tea.ColorProfileMsg{Profile: colorprofile.TrueColor}, tea.WindowSizeMsg{Width: 100, Height: 30})
+	check("another terminal")
+	before := d.drawn
+	if d.drawn = "kept"; d.send(tickMsg{-1}, recordersMsg(r.all)).drawn != "kept" {
+		t.Error("it is drawn anew though nothing changed")
+	}
+	d.drawn = before
+}
+
+// Of a thousand topics and two hundred processes each is counted and can be reached on a narrow screen.
+func TestScreen_ThousandTopicsTwoHundredProcesses(t *testing.T) {
+	d := drive(t, &script{make: many}, 60, 24, 6)
+	golden(t, "topics-1000-60x24", d.content())
+	d.press("end").shows("area99/unit9/figure")
+	d.press("home", "/").typed("area42/unit7").press("enter").shows("/area42/unit7 1 of 1000", "295")
+	d.press("enter").shows("out42", "in42").press("esc", "esc")
+	d.press(":").typed("sort msg/s").press("enter", "home")
+	if r, _ := topicsOf(d).Picked(); r.Name != "area99/unit9/figure" {
+		t.Errorf("the topic of the highest rate is %s", r.Name)
+	}
+	for view, last := range map[string]string{"2": "out99", "3": "out99", "4": "in99", "5": "area99/unit9/figure"} {
+		d.press(view, "end").shows(last)
+	}
+	d.press("2", "/").typed("area07/").press("enter").shows("10 of 1000")
+	d.press("3", "/").typed("out0").press("enter").shows("10 of 200")
 }

@@ -37,8 +37,8 @@ func (s *readings) Read(_ context.Context, want services.Want) (services.Reading
 	server := func(name string, request, response serde.Type, stream bool, by registry.Participant) service.ServerInfo {
 		return service.ServerInfo{Server: by, Description: service.Description{Name: name, Key: uint64(len(name)), Request: request, Response: response, Stream: stream, Serving: true, Concurrency: 4, MaxCalls: 16}}
 	}
-	figures := func(name string, calls, failed uint64, bucket int) services.Figures {
-		f := services.Figures{Service: name, Calls: calls, Failed: failed}
+	figures := func(name string, calls, failed, unanswered uint64, bucket int) services.Figures {
+		f := services.Figures{Service: name, Calls: calls, Failed: failed, Unanswered: unanswered}
 		f.Took[bucket], f.Took[bucket+4] = 98, 2
 		return f
 	}
@@ -51,10 +51,10 @@ func (s *readings) Read(_ context.Context, want services.Want) (services.Reading
 			server("robot/plan", serde.Type{Name: "nav.Pose", Encoding: "cbor"}, serde.Type{Name: "nav.Path", Encoding: "cbor"}, false, arm),
 		},
 		Figures: map[registry.EndpointID]services.Figures{
-			{Participant: 1, Number: 90}: figures("robot/arm/move", 14, 0, 20),
-			{Participant: 2, Number: 90}: figures("robot/map/tiles", 3, 0, 12),
-			{Participant: 2, Number: 91}: figures("robot/plan", 41_500, 3, 6),
-			{Participant: 1, Number: 91}: figures("robot/plan", 38_000, 0, 6),
+			{Participant: 1, Number: 90}: figures("robot/arm/move", 4, 2, 3, 20),
+			{Participant: 2, Number: 90}: figures("robot/map/tiles", 3, 0, 0, 12),
+			{Participant: 2, Number: 91}: figures("robot/plan", 41_500, 3, 4, 6),
+			{Participant: 1, Number: 91}: figures("robot/plan", 38_000, 0, 1, 6),
 		},
 	}
 	if want&services.WantGoals != 0 {
@@ -114,7 +114,7 @@ func TestServices_FiguresOfAllServers(t *testing.T) {
 			got = strings.Fields(strings.TrimLeft(l, "> "))
 		}
 	}
-	if want := "robot/plan call nav.Pose nav.Path 2 1 12.0 79500 3 0 5 <64.0 µs <1.02 ms"; strings.Join(got, " ") != want {
+	if want := "robot/plan call nav.Pose nav.Path 2 1 12.0 79500 3 0 10 5 <64.0 µs <1.02 ms"; strings.Join(got, " ") != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	d.press("down", "down").shows("call: nav.Pose to nav.Path by planner (pid 1002), driver (pid 1001)")
@@ -134,6 +134,27 @@ func TestServices_AreReadWhereTheyAreShown(t *testing.T) {
 			t.Errorf("%s reads %d, not %d", key, s.wanted[len(s.wanted)-1], want)
 		}
 	}
+}
+
+// A connection of a client to a server is one row, with what the server has not taken; it leads to the service.
+func TestConnections_OfServices(t *testing.T) {
+	d := driveServices(t, &readings{}, 120, 24).press("2", "/").typed("service").press("enter")
+	d.shows("1 of 10", "service robot/plan", "operator", "connected", "operator (pid 1004) sends to server (pid 1005)")
+	d.press("enter").scans(1).shows("Connections › service robot/plan", "call: nav.Pose to nav.Path by planner")
+	d.lacks("robot/map/tiles")
+	d.press("esc", "esc", "3", "/").typed("operator").press("enter", "enter").shows("operator (pid 1004)", "service robot/plan")
+
+	all := driveWith(t, &script{make: serving}, &Options{All: true}, 200, 24, 5).press("2", "/").typed("service").press("enter")
+	all.shows("1 of 10", "$service/robot/plan/request/")
+	all.lacks("service robot/plan ")
+}
+
+// A subscription of any type that gets requests, such as that of a recorder, is no server.
+func TestConnections_RecorderOfRequests(t *testing.T) {
+	s := &script{make: func(at int64) []memberFixture {
+		return append(serving(at), member(6, "shmrec", subscription(0, 0, "$service/robot/plan/**")))
+	}}
+	drive(t, s, 120, 24, 5).press("2", "/").typed("service").press("enter").shows("1 of 10").lacks("shmrec")
 }
 
 func TestServices_OpenGoals(t *testing.T) {

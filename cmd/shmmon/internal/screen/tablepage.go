@@ -3,6 +3,7 @@ package screen
 import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
@@ -20,14 +21,22 @@ type tablePage[R any] struct {
 	rows  func(m *Model) []R
 	open  func(m *Model, r R) tea.Cmd // the key enter; nil: nothing is to open
 	of    func(r R) string            // the topic of a row, raw; nil: rows are not of topics
+	top   bool                        // a cursor in the first row stays there when rows come, instead of on its row
 	note  func(m *Model, r R) string  // the line below the table that tells more of the row under the cursor; nil: none
 }
 
 func (p *tablePage[R]) title() string    { return p.name }
 func (p *tablePage[R]) want() watch.Want { return p.wants }
-func (p *tablePage[R]) update(m *Model)  { p.Set(p.rows(m)) }
 func (p *tablePage[R]) value() string    { return p.key() }
 func (p *tablePage[R]) path() string     { return "" }
+
+func (p *tablePage[R]) update(m *Model) {
+	first := p.Cursor() == 0
+	p.Set(p.rows(m))
+	if p.top && first {
+		p.MoveTo(0)
+	}
+}
 
 // key is the name of the row under the cursor: its topic, or its first cell.
 func (p *tablePage[R]) key() string {
@@ -55,7 +64,9 @@ func (p *tablePage[R]) lines(m *Model, w, h int) []string {
 	}
 	if p.note != nil && h > 4 {
 		p.Resize(w, h-1)
-		return append(p.Lines(&m.styles), m.styles.Paint(theme.Faint, text.Left(note, w)))
+		p.Beside(text.Width(note))
+		lines := p.Lines(&m.styles)
+		return append(lines, m.styles.Paint(theme.Faint, text.Left(ansi.TruncateLeft(note, p.Left(), ""), w)))
 	}
 	p.Resize(w, h)
 	return p.Lines(&m.styles)

@@ -1,8 +1,10 @@
 package screen
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,7 +201,7 @@ func TestSave_TableToAFile(t *testing.T) {
 	d.press("/").typed("imu|map").press("enter", "ctrl+s").shows("saved shmmon-topics-1.csv")
 	d.press("ctrl+s").shows("saved shmmon-topics-2.csv")
 	got := files["shmmon-topics-1.csv"]
-	if got == nil || !got.closed || !strings.HasPrefix(got.String(), "TOPIC,TYPE,ENCODING,PUB,SUB,MSG/S,") || strings.Count(got.String(), "\n") != 3 || !strings.Contains(got.String(), "\nrobot/imu,sensor.Imu,msgpack,1,1,") {
+	if got == nil || !got.closed || !strings.HasPrefix(got.String(), "topic,type,encoding,publishers,subscribers,rate,") || strings.Count(got.String(), "\n") != 3 || !strings.Contains(got.String(), "\nrobot/imu,sensor.Imu,msgpack,1,2,") {
 		t.Errorf("%v", got)
 	}
 	d.press(":").typed("save mine.json").press("enter").shows("saved mine.json")
@@ -239,10 +241,42 @@ func TestTopics_OfServicesOnlyWithAll(t *testing.T) {
 	d := drive(t, s, 100, 24, 20)
 	d.shows("  1 topic  ")
 	d.lacks("$service")
-	for _, view := range []string{"2", "4", "6"} {
+	for _, view := range []string{"2", "3", "4", "6"} {
 		d.press(view)
 		d.lacks("$service")
 	}
 	d = driveWith(t, s, &Options{All: true}, 100, 24, 20)
 	d.shows("  2 topics  ", "$service/y/server")
+}
+
+// Saved tables have numbers and texts as they are, under the names of --json.
+func TestSave_Values(t *testing.T) {
+	files := make(map[string]*file)
+	d := driveWith(t, &script{make: robot}, &Options{Create: create(files)}, 200, 24, 60)
+	for view, want := range map[string]map[string]any{
+		"1":  {"topic": "robot/lidar/points", "rate": 20., "lost": 21., "lost_shared": 4., "lag": 16., "size": 1048576., "latency_shared": false},
+		"2":  {"topic": "robot/odometry", "publisher_unit": "planner", "subscriber_pid": 1002., "state": "refused", "lost": 0., "latency_p99_ns": nil, "jitter_ns": nil, "depth": 16.},
+		"2b": {"topic": "robot/imu", "subscriber_unit": "planner", "lost": 0., "latency_p50_ns": 11264., "latency_p99_ns": 36864., "jitter_ns": 25600., "latency_shared": false},
+		"2c": {"topic": "robot/imu", "subscriber_unit": "recorder", "lost": nil, "lost_max": 4., "lost_shared": 4., "lag": 0., "latency_shared": true},
+		"3":  {"unit": "planner", "pid": 1002., "resident": 16777216., "lost": 21., "topics": 4.},
+		"5":  {"topic": "robot/imu", "unit": "driver", "slots": 17., "slot_bytes": 8192., "depth": 16.},
+		"6":  {"topic": "robot/map", "kind": "stale", "pid": 0., "time": nil},
+	} {
+		d.press(view[:1]).scans(1).press(":").typed("save v" + view + ".json").press("enter").shows("saved v" + view)
+		var rows []map[string]any
+		if err := json.Unmarshal(files["v"+view+".json"].Bytes(), &rows); err != nil {
+			t.Fatal(err)
+		}
+		found := slices.ContainsFunc(rows, func(row map[string]any) bool {
+			for name, value := range want {
+				if got, there := row[name]; !there || got != value {
+					return false
+				}
+			}
+			return true
+		})
+		if !found {
+			t.Errorf("view %s: %v is not in %v", view, want, rows)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package screen
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/logtopics"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/services"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
@@ -26,6 +28,8 @@ type snapshotMsg struct {
 	reading    services.Reading
 	read       services.Want // what was read
 	readErr    error
+	records    []logtopics.Record
+	logsErr    error
 	err        error
 }
 
@@ -36,13 +40,16 @@ const readTimeout = 2 * time.Second
 func (m *Model) Init() tea.Cmd { return m.scan() }
 
 func (m *Model) scan() tea.Cmd {
-	source, want, all, read := m.source, m.page().want(), m.opts.Services, m.reads()
+	source, want, all, read, logs := m.source, m.page().want(), m.opts.Services, m.reads(), m.opts.Logs
 	m.scanning = true
 	return func() tea.Msg {
 		s, err := source.Snapshot()
 		msg := snapshotMsg{snapshot: s, want: want, read: read, err: err}
 		if inspector, ok := source.(watch.Inspector); ok && err == nil {
 			msg.inspection = inspector.Inspect(s.Participants, want)
+		}
+		if logs != nil && err == nil {
+			msg.records, msg.logsErr = logs.Read(context.Background(), logtopics.Of(s.Participants))
 		}
 		if all != nil && err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
@@ -56,6 +63,7 @@ func (m *Model) scan() tea.Cmd {
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
+	same := false // nothing that is shown changes
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
@@ -63,6 +71,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.ColorProfileMsg:
 		m.profile = msg.Profile
 	case tickMsg:
+		same = true
 		if msg.number == m.ticks && !m.scanning {
 			cmd = m.scan()
 		}
@@ -72,10 +81,12 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.ticks++
 		cmd = tea.Batch(m.opts.After(m.opts.Interval, tickMsg{m.ticks}), m.recorder.ask(m))
 	case recordersMsg:
+		same = slices.Equal(m.recorder.all, msg)
 		m.recorder.take(m, msg)
 	case feedMsg:
 		cmd = m.live.opened(m, msg)
 	case pollMsg:
+		same = true
 		cmd = m.live.poll(m, msg)
 	case messageMsg:
 		cmd = m.live.take(m, msg)
@@ -93,6 +104,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.MouseWheelMsg:
 		cmd = m.wheel(msg.Button)
 	}
+	if !same {
+		m.drawn = ""
+	}
 	if m.loaded && !m.paused && !m.scanning && (m.page().want()&^m.inspected != 0 || m.reads()&^m.read != 0) { // the page needs more than there is
 		cmd = tea.Batch(cmd, m.scan())
 	}
@@ -106,19 +120,23 @@ func (m *Model) take(l snapshotMsg) {
 		return
 	}
 	all := m.tracker.Add(l.snapshot)
+	m.tellLiars(all.Topics)
 	view := all
 	if !m.opts.All {
 		view = view.ForApplications()
 	}
-	_, grown := m.log.Add(m.tracker, view)
+	news, grown := m.log.Add(m.tracker, view)
+	m.recorder.follow(m, view, news)
+	m.alerts.take(m, all)
+	m.takeRecords(l.records, l.logsErr)
 	health := m.pulse.Add(view, grown, l.inspection)
 	m.processes.Add(l.inspection)
 	if m.paused && m.loaded {
 		return
 	}
 	m.history.Add(view)
-	m.view, m.inspection, m.health, m.loaded = view, l.inspection, health, true
-	m.inspected, m.connections = l.want, nil
+	m.view, m.whole, m.inspection, m.health, m.loaded = view, all, l.inspection, health, true
+	m.inspected, m.connections, m.calls = l.want, nil, nil
 	m.services, m.goals, m.parameters = l.reading.Services(all, "**"), l.reading.Goals, l.reading.Parameters
 	m.read, m.readErr = l.read, l.readErr
 	m.refresh()
@@ -127,7 +145,9 @@ func (m *Model) take(l snapshotMsg) {
 // refresh gives the page the figures that there are. Connections are made only where they are shown: of many topics there are many.
 func (m *Model) refresh() {
 	if m.page().want()&watch.WantConnections != 0 && m.connections == nil {
-		m.connections = m.tracker.Connections(m.view, m.inspection)
+		if m.connections = m.tracker.Connections(m.view, m.inspection); !m.opts.All {
+			m.calls = callsIn(m.tracker, m.whole, m.inspection)
+		}
 	}
 	m.page().update(m)
 }
@@ -159,11 +179,11 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.PreviousView):
 		m.show(m.roots[(m.root()+len(m.roots)-1)%len(m.roots)])
 	case key.Matches(msg, k.Help):
-		if m.page() == m.roots[viewHelp] {
+		if _, open := m.page().(*help); open {
 			m.escape()
 			break
 		}
-		return m.push(m.roots[viewHelp])
+		return m.push(newHelp())
 	case key.Matches(msg, k.Filter):
 		if p, ok := m.page().(filtered); ok {
 			m.prompt = &prompt{sign: "/", typed: p.Filter().Text}

@@ -21,9 +21,12 @@ const (
 // above is the number of lines above the page: the health, the views, and the recorder while one runs.
 func (m *Model) above() int { return 2 + len(m.recorderLines()) }
 
-// View implements tea.Model.
+// View implements tea.Model. It is called after each message, also those that change nothing.
 func (m *Model) View() tea.View {
-	v := tea.NewView(m.content())
+	if m.drawn == "" {
+		m.drawn = m.content()
+	}
+	v := tea.NewView(m.drawn)
 	v.AltScreen, v.MouseMode, v.WindowTitle = true, tea.MouseModeCellMotion, "shmmon"
 	return v
 }
@@ -118,31 +121,42 @@ func (m *Model) tabs() string {
 	return b.String()
 }
 
-// tabList places the views: in full, shortened, or by their keys alone but for the one that is shown.
+// shortTitles are the titles of the views, in their order, where there is little room.
+func shortTitles() [len(viewKeys)]string {
+	return [...]string{"Topics", "Conn", "Proc", "Graph", "Mem", "Log", "Detail", "Help", "Serv", "Goals", "Par"}
+}
+
+// tabList places the views: in full; short, with that in full which is shown if there is room; or by their keys alone but for that.
 func (m *Model) tabList() []tab {
-	const full, shortest = 12, 3
-	for n := full; ; n-- {
-		gap := 2
-		if n < full {
-			gap = 1
-		}
-		var all []tab
-		at := 0
-		for i, p := range m.roots {
-			t := viewKeys[i : i+1]
-			switch name := p.title(); {
-			case p == m.page():
-				t += " " + name
-			case n >= shortest:
-				t += " " + name[:min(n, len(name))]
+	short := shortTitles()
+	full := func(i int) string { return " " + m.roots[i].title() }
+	shortened := func(i int) string { return " " + short[i] }
+	onlyShown := func(other func(i int) string) func(i int) string {
+		return func(i int) string {
+			if m.roots[i] == m.page() {
+				return full(i)
 			}
-			all = append(all, tab{t, at, at + len(t)})
-			at += len(t) + gap
-		}
-		if at-gap <= m.width || n < shortest {
-			return all
+			return other(i)
 		}
 	}
+	keys := onlyShown(func(int) string { return "" })
+	var all []tab
+	for _, form := range []struct {
+		gap   int
+		title func(i int) string
+	}{{2, full}, {1, full}, {1, onlyShown(shortened)}, {1, shortened}, {1, keys}} {
+		all = all[:0]
+		at := 0
+		for i := range m.roots {
+			t := viewKeys[i:i+1] + form.title(i)
+			all = append(all, tab{t, at, at + len(t)})
+			at += len(t) + form.gap
+		}
+		if at-form.gap <= m.width {
+			break
+		}
+	}
+	return all
 }
 
 func (m *Model) breadcrumbs() string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/topic"
@@ -47,11 +48,13 @@ type Reader struct {
 	mu     sync.Mutex
 	self   *topic.Participant // nil: it is not joined
 	goals  goals
+	rates  goalRates
 	closed bool
+	clock  clock.Clock
 }
 
 // Open prepares to read a domain directory, which need not exist. The caller closes the Reader.
-func Open(dir string) *Reader { return &Reader{dir: dir} }
+func Open(dir string) *Reader { return &Reader{dir: dir, rates: goalRates{}, clock: clock.New()} }
 
 // Read implements Source. A domain that does not exist has nothing.
 func (r *Reader) Read(ctx context.Context, want Want) (reading Reading, err error) {
@@ -84,7 +87,7 @@ func (r *Reader) read(ctx context.Context, want Want, reading *Reading) (err err
 		}
 	}
 	if want&WantServices != 0 {
-		if reading.Figures, err = readFigures(ctx, r.self, "**"); err != nil {
+		if reading.Figures, err = r.readFigures(ctx, r.self, "**"); err != nil {
 			return err
 		}
 	}

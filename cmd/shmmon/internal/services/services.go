@@ -28,16 +28,21 @@ type Service struct {
 	Request, Response, Feedback serde.Type // of goals: the value, the result, the feedback
 	Servers                     []service.ServerInfo
 	Clients                     int
-	Rate                        float64 // requests per second of the clients
+	Rate                        float64 // requests per second of the clients; goals of a server of goals
 	Queue                       uint64  // requests that no server has taken
 	Figures                             // of all servers together
 }
 
+// Open returns the number of calls that are open: of a server that has taken them and not answered, as its newest figures say, and those
+// that wait.
+func (s *Service) Open() uint64 { return s.Unanswered + s.Queue }
+
 // Figures are what servers count.
 type Figures struct {
-	Service                string // name
-	Calls, Failed, Refused uint64
-	Took                   [len(service.Figures{}.Took)]uint64 // as in service.Figures
+	Service                            string // name
+	Calls, Failed, Refused, Unanswered uint64
+	Took                               [len(service.Figures{}.Took)]uint64 // as in service.Figures
+	GoalRate                           float64                             // goals per second, of a server of goals
 }
 
 // P50 and P99 return the time that half and 99 of 100 handlers stayed below, within a factor of two; -1 if none was measured.
@@ -60,7 +65,8 @@ func (f *Figures) below(part float64) time.Duration {
 }
 
 func (f *Figures) add(g Figures) {
-	f.Calls, f.Failed, f.Refused = f.Calls+g.Calls, f.Failed+g.Failed, f.Refused+g.Refused
+	f.Calls, f.Failed, f.Refused, f.Unanswered = f.Calls+g.Calls, f.Failed+g.Failed, f.Refused+g.Refused, f.Unanswered+g.Unanswered
+	f.GoalRate += g.GoalRate
 	for i, n := range g.Took {
 		f.Took[i] += n
 	}
@@ -83,6 +89,11 @@ func (r *Reading) Services(v watch.View, pattern string) []Service {
 	for _, f := range r.Figures {
 		if s := all[f.Service]; s != nil {
 			s.Figures.add(f)
+		}
+	}
+	for _, s := range all {
+		if s.Kind == Goals {
+			s.Rate = s.GoalRate
 		}
 	}
 	for i := range v.Topics {
@@ -112,7 +123,9 @@ func describe(d service.Description) *Service {
 // addRequests adds what the rings of requests to one server show. Each client has one.
 func (s *Service) addRequests(t *watch.Topic) {
 	s.Clients += len(t.Publishers)
-	s.Rate += t.Rate
+	if s.Kind != Goals {
+		s.Rate += t.Rate
+	}
 	servers := make(map[registry.EndpointID]uint64)
 	for _, sub := range t.Subscribers {
 		if !sub.Endpoint.AnyType { // the server
@@ -128,7 +141,7 @@ func (s *Service) addRequests(t *watch.Topic) {
 const maxFigures = 64 << 10
 
 // readFigures returns the newest figures of each server.
-func readFigures(ctx context.Context, self *topic.Participant, pattern string) (map[topic.PublisherID]Figures, error) {
+func (r *Reader) readFigures(ctx context.Context, self *topic.Participant, pattern string) (map[topic.PublisherID]Figures, error) {
 	sub, err := topic.NewSubscriber(ctx, self, service.Prefix+pattern+"/figures", &topic.SubscriberOptions[service.Figures]{Codec: service.FiguresCodec()})
 	if err != nil {
 		return nil, err
@@ -145,10 +158,11 @@ func readFigures(ctx context.Context, self *topic.Participant, pattern string) (
 		}
 		name, role, _ := service.ServiceOf(s.Topic())
 		if f, err := figuresIn(s); err == nil && role == "figures" {
-			newest[s.Publisher()] = Figures{name, f.Calls, f.Failed, f.Refused, f.Took}
+			newest[s.Publisher()] = Figures{name, f.Calls, f.Failed, f.Refused, f.Unanswered, f.Took, r.rates.add(s, f, r.clock.Now())}
 		}
 		s.Release()
 	}
+	maps.DeleteFunc(r.rates, func(id topic.PublisherID, _ goalRate) bool { _, there := newest[id]; return !there })
 	return newest, nil
 }
 

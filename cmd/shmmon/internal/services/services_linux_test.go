@@ -117,14 +117,14 @@ func TestReader_ServicesWithFigures(t *testing.T) {
 }
 
 func TestFigures_TimesOfHandlers(t *testing.T) {
-	fast, slow := Figures{Calls: 99}, Figures{Calls: 3, Failed: 2, Refused: 1}
+	fast, slow := Figures{Calls: 99}, Figures{Calls: 3, Failed: 2, Refused: 1, Unanswered: 4}
 	fast.Took[0], slow.Took[10], slow.Took[31] = 97, 2, 1
 	var f Figures
 	if f.P50() != -1 || f.P99() != -1 {
 		t.Errorf("of no handler: %v, %v", f.P50(), f.P99())
 	}
 	f.add(fast)
-	if f.add(slow); f.P50() != time.Microsecond || f.P99() != 1024*time.Microsecond || f.Calls != 102 || f.Failed != 2 || f.Refused != 1 {
+	if f.add(slow); f.P50() != time.Microsecond || f.P99() != 1024*time.Microsecond || f.Calls != 102 || f.Failed != 2 || f.Refused != 1 || f.Unanswered != 4 {
 		t.Errorf("%+v, %v, %v", f, f.P50(), f.P99())
 	}
 	if f.add(slow); f.P99() != time.Microsecond<<31 {

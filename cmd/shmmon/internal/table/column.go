@@ -27,6 +27,9 @@ type Column[R any] struct {
 	Order func(a, b R) int    // as people want to see it first: names up, figures down; nil: by the cell
 	Level func(R) theme.Level // of the cell; nil: Plain
 
+	// Saved returns the values of a saved table; nil: the cell.
+	Saved func(R) []Saved
+
 	// Fill writes the cell in exactly the given number of cells, for a column that draws something. It has no part in filters and
 	// saved tables.
 	Fill func(r R, width int) string
@@ -81,14 +84,20 @@ func total(shown []place) int {
 	return n
 }
 
-// place chooses the columns for width cells and gives each its width. The sorted column stays. In wide mode all chosen columns are
-// there, as wide as their cells.
+// place chooses the columns for width cells and gives each its width. The sorted column stays. In wide mode, and where the table is scrolled
+// sideways, all chosen columns are there, as wide as their cells; in the latter case but for the first one.
 func (t *Table[R]) place(width int) []place {
 	var shown []place
 	for i := range t.Columns {
 		if t.Shown(i) {
 			shown = append(shown, place{i, t.Columns[i].Width})
 		}
+	}
+	if t.left > 0 && t.exceeds(width) {
+		shown[0].width = max(len(t.Columns[shown[0].index].Head)+1, min(shown[0].width, width/3))
+		t.share(shown, 0)
+		shown[0].width += max(0, width-total(shown))
+		return shown
 	}
 	for !t.wide && total(shown) > width {
 		worst, drop := 0, 0
@@ -111,6 +120,17 @@ func (t *Table[R]) place(width int) []place {
 	}
 	t.share(shown, room)
 	return shown
+}
+
+// exceeds reports whether the chosen columns take more than width cells.
+func (t *Table[R]) exceeds(width int) bool {
+	n := -gap
+	for i := range t.Columns {
+		if t.Shown(i) {
+			n += t.Columns[i].Width + gap
+		}
+	}
+	return !t.wide && n > width
 }
 
 // spare is how much narrower the first column may become for the sake of another one.
@@ -146,9 +166,11 @@ func (t *Table[R]) share(shown []place, room int) {
 			need[k] = min(widest, maxCell) - shown[k].width
 		}
 	}
-	if t.wide {
+	if scrolls := t.left > 0 && room == 0; t.wide || scrolls {
 		for k, n := range need {
-			shown[k].width += max(0, n)
+			if t.wide || k > 0 {
+				shown[k].width += max(0, n)
+			}
 		}
 		return
 	}

@@ -21,13 +21,14 @@ const margin = 3
 
 // Lines writes the head and the rows in sight, exactly as many lines as the table is high, each at most as wide as the table.
 func (t *Table[R]) Lines(s *theme.Styles) []string {
-	shown := t.place(t.width - margin)
-	t.left = max(0, min(t.left, margin+total(shown)-t.width))
-	lines := []string{t.cut(t.head(shown, s))}
+	shown, over := t.layout()
+	lines := []string{t.cut(t.head(shown, s), shown, over)}
 	for i := t.top; len(lines) < t.height; i++ {
 		switch {
+		case i < len(t.visible) && t.visible[i].group:
+			lines = append(lines, ansi.Truncate(t.groupLine(t.visible[i], i == t.cursor, s), t.width, ""))
 		case i < len(t.visible):
-			lines = append(lines, t.cut(t.line(t.visible[i], shown, i == t.cursor, s)))
+			lines = append(lines, t.cut(t.line(t.visible[i], shown, i == t.cursor, s), shown, over))
 		case i == 0 && t.Nothing != nil:
 			lines = append(lines, "   "+s.Paint(theme.Faint, text.Left(t.Nothing(), max(0, t.width-margin))))
 		default:
@@ -37,10 +38,35 @@ func (t *Table[R]) Lines(s *theme.Styles) []string {
 	return lines[:max(0, min(len(lines), t.height))]
 }
 
-// cut keeps what is in sight of a line.
-func (t *Table[R]) cut(line string) string {
-	if t.left > 0 {
-		line = ansi.TruncateLeft(line, t.left, "")
+// layout places the columns and bounds the scrolling. It returns how many cells of the columns do not fit.
+func (t *Table[R]) layout() (shown []place, over int) {
+	shown = t.place(t.width - margin)
+	over = max(0, margin+total(shown)-t.width)
+	most := max(over, t.beside-t.width, 0)
+	if most == 0 && t.exceeds(t.width-margin) {
+		most = 1 // the columns that were left out fit beside a narrower first one
+	}
+	if t.left > most {
+		if t.left = most; most == 0 {
+			shown = t.place(t.width - margin)
+		}
+	}
+	return shown, over
+}
+
+// still is the number of cells at the left that do not scroll: outside of wide mode those of the first column.
+func (t *Table[R]) still(shown []place) int {
+	if t.wide || len(shown) == 0 {
+		return 0
+	}
+	return margin + shown[0].width + gap
+}
+
+// cut keeps what is in sight of a line of which so many cells do not fit.
+func (t *Table[R]) cut(line string, shown []place, over int) string {
+	if left := min(t.left, over); left > 0 {
+		still := t.still(shown)
+		line = ansi.Truncate(line, still, "") + ansi.TruncateLeft(line, still+left, "")
 	}
 	return ansi.Truncate(line, t.width, "")
 }
@@ -84,9 +110,6 @@ func (t *Table[R]) head(shown []place, s *theme.Styles) string {
 }
 
 func (t *Table[R]) line(l line, shown []place, cursor bool, s *theme.Styles) string {
-	if l.group {
-		return t.groupLine(l, cursor, s)
-	}
 	r := t.rows[l.row]
 	var sign Sign
 	if t.Sign != nil {
@@ -139,8 +162,12 @@ func (t *Table[R]) groupLine(l line, cursor bool, s *theme.Styles) string {
 
 // HeadAt returns the index of the column whose head is at cell x of the table; -1 if there is none.
 func (t *Table[R]) HeadAt(x int) int {
-	at := margin - t.left
-	for _, p := range t.place(t.width - margin) {
+	shown, over := t.layout()
+	if x >= t.still(shown) {
+		x += min(t.left, over)
+	}
+	at := margin
+	for _, p := range shown {
 		if x >= at && x < at+p.width {
 			return p.index
 		}

@@ -14,6 +14,12 @@ type Table[R any] struct {
 	Texts   func(R) []string // what a filter is compared with; nil: all shown cells
 	Nothing func() string    // why there are no rows
 
+	// Arrange sorts the rows by a column where that is not for each row by itself; nil: each column's Order does.
+	Arrange func(rows []R, column int, reverse bool) []R
+
+	// Below tells the rows that Arrange puts below another one, which the filter then keeps with each of them; nil: there are none.
+	Below func(R) bool
+
 	rows    []R // as they were set
 	visible []line
 	matched int // rows that the filter lets through
@@ -25,6 +31,7 @@ type Table[R any] struct {
 	chosen  map[int]bool    // columns that are shown, or not, other than by default
 	wide    bool
 	left    int // cells that are scrolled out at the left
+	beside  int // cells of a text that scrolls with the table
 
 	cursor, top   int
 	picked        string // the key of the line under the cursor
@@ -56,14 +63,27 @@ func (t *Table[R]) Resize(width, height int) {
 
 // arrange filters, sorts and groups the rows, and keeps the cursor on its line.
 func (t *Table[R]) arrange() {
+	if t.Arrange != nil {
+		t.rows = t.Arrange(t.rows, t.sort, t.reverse)
+	}
 	t.visible = t.visible[:0]
+	above := -1 // the row that those below it need, unless it is visible
 	for i := range t.rows {
-		if t.match.Empty() || t.match.Match(t.texts(t.rows[i])...) {
-			t.visible = append(t.visible, line{row: i})
+		below := t.Below != nil && t.Below(t.rows[i])
+		if !below {
+			above = i
 		}
+		if !t.match.Empty() && !t.match.Match(t.texts(t.rows[i])...) {
+			continue
+		}
+		if below && above >= 0 {
+			t.visible = append(t.visible, line{row: above})
+		}
+		t.visible = append(t.visible, line{row: i})
+		above = -1
 	}
 	t.matched = len(t.visible)
-	if t.sort >= 0 && t.sort < len(t.Columns) {
+	if t.Arrange == nil && t.sort >= 0 && t.sort < len(t.Columns) {
 		c := &t.Columns[t.sort]
 		slices.SortStableFunc(t.visible, func(a, b line) int {
 			if t.reverse {
@@ -206,10 +226,12 @@ func (t *Table[R]) SetFilter(f Filter) {
 // Wide switches between the columns that fit and all of them, which scroll sideways.
 func (t *Table[R]) Wide() { t.wide, t.left = !t.wide, 0 }
 
-// Sideways scrolls by n cells in wide mode.
-func (t *Table[R]) Sideways(n int) {
-	t.left = max(0, t.left+n)
-	if !t.wide {
-		t.left = 0
-	}
-}
+// Sideways scrolls by n cells. In wide mode the whole table scrolls; otherwise the first column stays, and the others follow with those
+// that were left out for want of room.
+func (t *Table[R]) Sideways(n int) { t.left = max(0, t.left+n) }
+
+// Beside gives the table the width of a text that scrolls sideways with it.
+func (t *Table[R]) Beside(width int) { t.beside = width }
+
+// Left returns by how many cells the text beside the table is scrolled out at the left.
+func (t *Table[R]) Left() int { return max(0, min(t.left, t.beside-t.width)) }

@@ -273,7 +273,7 @@ func TestTable_Saved(t *testing.T) {
 	if err := x.WriteCSV(&csv); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("NAME,KIND\ntree/pear,pome\ntree/apple,pome\n", csv.String()); diff != "" {
+	if diff := cmp.Diff("name,kind\ntree/pear,pome\ntree/apple,pome\n", csv.String()); diff != "" {
 		t.Error(diff)
 	}
 	if err := x.WriteJSON(&js); err != nil {

@@ -9,7 +9,7 @@ import (
 // replacements returns single cells for the characters that the screen itself uses. Those of bars and sparklines keep their order.
 func replacements() *strings.Replacer {
 	return strings.NewReplacer(
-		"…", "~", "µ", "u", "↑", "^", "↓", "v", "→", ">", "←", "<", "▸", "+", "▾", "-", "●", "*", "▲", "!", "▏", "_", "›", ">", "─", "-", "│", "|",
+		"…", "~", "µ", "u", "≤", "<", "↑", "^", "↓", "v", "→", ">", "←", "<", "▸", "+", "▾", "-", "●", "*", "▲", "!", "▏", "_", "›", ">", "─", "-", "│", "|",
 		"├", "|", "└", "`", "▁", "_", "▂", ".", "▃", ",", "▄", "-", "▅", "=", "▆", "+", "▇", "*", "█", "#", "░", ".",
 	)
 }

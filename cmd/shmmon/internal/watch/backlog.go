@@ -32,6 +32,7 @@ type idleSubscription struct {
 type readRing struct {
 	messages uint64
 	header   *shmtransport.PublisherState // nil: it cannot be read
+	gone     bool                         // the file is gone, and the header that which was read last
 }
 
 // read returns the backlogs of the subscriptions that have taken nothing since the call before. The statistics must be those of the same
@@ -81,7 +82,7 @@ func (c *backlogReading) participant(p registry.Participant) {
 		c.readLinks(p.ID)
 	}
 	for _, id := range idle {
-		c.backlog(id)
+		c.backlog(id, p.State == registry.StateStopped)
 	}
 }
 
@@ -120,28 +121,32 @@ func (c *backlogReading) readLinks(id registry.ID) {
 }
 
 // ring returns the header of a publisher, which is read again after it has published.
-func (c *backlogReading) ring(id shmtransport.PublisherID) *shmtransport.PublisherState {
+func (c *backlogReading) ring(id shmtransport.PublisherID) readRing {
 	if r, ok := c.rings[id]; ok {
-		return r.header
+		return r
 	}
 	r, ok := c.reader.rings[id]
-	if n := c.stats.Publishers[endpointID(id)].Messages; !ok || r.header == nil || r.messages != n {
+	if f, there := c.stats.Publishers[endpointID(id)]; !there && r.header != nil {
+		r.gone = true
+	} else if n := f.Messages; !ok || r.header == nil || r.messages != n {
 		path := filepath.Join(c.reader.dir, fmt.Sprintf("%v.%s%d", registry.ID(id.Participant), registry.SuffixPublisher, id.Number))
-		r.messages = n
+		r.messages, r.gone = n, false
 		r.header, _ = shmtransport.InspectHeader(path, id)
 	}
 	c.rings[id] = r
-	return r.header
+	return r
 }
 
-// backlog computes the backlog of a subscription of its links.
-func (c *backlogReading) backlog(id registry.EndpointID) {
+// backlog computes the backlog of a subscription of its links. One whose process is stopped has also that of publishers that have ended: it
+// will find it when it continues. Others know themselves that these ended.
+func (c *backlogReading) backlog(id registry.EndpointID, stopped bool) {
 	var b Backlog
 	var accounted uint64
 	known := false
 	for _, link := range c.subscriptions[id].links {
-		ring := c.ring(link.Publisher)
-		if ring == nil || ring.Next(link) == 0 {
+		r := c.ring(link.Publisher)
+		ring := r.header
+		if ring == nil || r.gone && !stopped || ring.Next(link) == 0 {
 			continue
 		}
 		known = true

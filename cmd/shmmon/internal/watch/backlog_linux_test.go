@@ -2,9 +2,11 @@ package watch
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/topic"
 )
 
@@ -69,6 +71,59 @@ func TestDomain_BacklogOfSubscriptionThatTakesNothing(t *testing.T) {
 				t.Errorf("after all is taken: lag %d, lost %d", s.Stats.Lag, s.Stats.Lost)
 			}
 		})
+	}
+}
+
+// A subscription whose process is stopped has its backlog also when the publisher has died and its file is removed.
+func TestBacklog_OfAStoppedProcessAfterTheEndOfItsPublisher(t *testing.T) {
+	for _, state := range []registry.ProcessState{registry.StateStopped, registry.StateRunning} {
+		p := joinTestDomain(t)
+		if _, err := topic.NewSubscriber[int](t.Context(), p, "x", nil); err != nil {
+			t.Fatal(err)
+		}
+		pub, err := topic.NewPublisher[int](t.Context(), p, "x", &topic.PublisherOptions[int]{Depth: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			if _, err := pub.Publish(t.Context(), i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		domain, err := Open(p.Dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer domain.Close()
+		s, err := domain.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(when string, want Backlog) {
+			t.Helper()
+			for _, b := range domain.backlogs.read(s.Participants, s.Stats) {
+				if b != want {
+					t.Errorf("%v: %s %+v, want %+v", state, when, b, want)
+				}
+				want = Backlog{}
+			}
+			if want != (Backlog{}) {
+				t.Errorf("%v: %s no backlog", state, when)
+			}
+		}
+		read("beside the publisher", Backlog{16, 84})
+		s.Participants[0].State, s.Stats.Publishers = state, nil
+		files, err := filepath.Glob(filepath.Join(p.Dir(), "*."+registry.SuffixPublisher+"*"))
+		if err != nil || len(files) != 1 || os.Remove(files[0]) != nil {
+			t.Fatal(files, err)
+		}
+		left := Backlog{}
+		if state == registry.StateStopped {
+			left = Backlog{16, 84}
+		}
+		for range 2 {
+			read("after its end", left)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func TestConnections_States(t *testing.T) {
 		if c.State != state || (c.State == Connected) != (c.Reason == "") {
 			t.Errorf("%v: %s %q, want %s", c.Subscriber.Endpoint.ID, c.State, c.Reason, state)
 		}
-		if c.State == Connected && (c.Lag != 3 || c.Held != 5 || c.Lost != 2 || !c.Counted || c.Shared || c.Policy() != "lossless") {
+		if c.State == Connected && (c.Lag != 3 || c.Held != 5 || c.Lost != (Loss{2, 2, 2}) || !c.Counted || c.Shared || c.Policy() != "lossless") {
 			t.Errorf("%+v", c)
 		}
 		if c.State == Refused && !strings.Contains(c.Reason, "pkg.Other") {
@@ -65,7 +65,7 @@ func TestConnections_OfAPattern(t *testing.T) {
 	links := []Link{link(a.Endpoints[0], b.Endpoints[0], 48, 1), link(a.Endpoints[1], b.Endpoints[0], 71, 4)}
 	tr := NewTracker(nil)
 	all := tr.Connections(tr.Add(one), Inspection{Links: links})
-	if len(all) != 2 || all[0].Lag != 3 || all[1].Lag != 10 || all[0].Held != 1 || all[1].Held != 4 || !all[0].Shared || all[0].Lost != 7 {
+	if len(all) != 2 || all[0].Lag != 3 || all[1].Lag != 10 || all[0].Held != 1 || all[1].Held != 4 || !all[0].Shared || all[0].Lost != (Loss{0, 7, 7}) {
 		t.Errorf("%+v", all)
 	}
 }

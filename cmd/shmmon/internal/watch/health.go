@@ -38,7 +38,7 @@ type counted struct {
 
 // Add takes in a view, what was counted since the view before, and the inspection.
 func (p *Pulse) Add(v View, grown Faults, x Inspection) Health {
-	h := Health{Free: -1, Worst: -1, Rate: v.Rate, Bandwidth: v.Bandwidth, Left: len(v.Problems), Topics: Present(v.Topics)}
+	h := Health{Free: -1, Worst: -1, Rate: v.Rate, Bandwidth: v.Bandwidth, Left: len(v.Problems), Topics: Present(v.Topics), Dead: len(v.Died)}
 	for i := range v.Participants {
 		switch m := &v.Participants[i]; {
 		case !m.Alive:

@@ -3,12 +3,14 @@ package watch
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/registry"
 )
 
-// MaxEntries is the number of entries that a Log keeps.
+// MaxEntries is the number of entries that a Log keeps, and of those that programs logged.
 const MaxEntries = 2000
 
 // An EntryKind says in a word what happened.
@@ -29,13 +31,17 @@ const (
 	Losing      EntryKind = "lost"
 	Undecodable EntryKind = "undecodable"
 	Failing     EntryKind = "failed"
+	Alerted     EntryKind = "alert"  // a rule of the user is not kept
+	Logged      EntryKind = "log"    // by a program, see Level
+	Missed      EntryKind = "missed" // by this monitor
 )
 
 // An Entry is one thing that happened. Its texts contain names of other processes and must be escaped for a terminal.
 type Entry struct {
 	Number int   // from 1, in the order of finding
-	At     int64 // when it was found, ns of CLOCK_MONOTONIC
+	At     int64 // when it was found, or logged, ns of CLOCK_MONOTONIC
 	Kind   EntryKind
+	Level  string // of what a program logged: debug, info, warn, error or fatal; empty otherwise
 	Topic  string // as announced; empty if it is not of one topic
 	Unit   string
 	PID    int
@@ -44,7 +50,8 @@ type Entry struct {
 
 // A Log finds out what happened between views. The zero value is ready. It is for one goroutine at a time.
 type Log struct {
-	Entries []Entry // oldest first, at most MaxEntries
+	Entries []Entry // in the order of finding, at most MaxEntries
+	Records []Entry // that programs logged, likewise: a program that logs a lot does not push out what happened
 
 	added        int
 	news         []Entry
@@ -53,19 +60,13 @@ type Log struct {
 	states       map[string]State
 	refused      map[connection]bool
 	counters     map[registry.EndpointID]counters
+	growing      map[growth]*growing
+	before       int64 // At of the view before
 	round        uint64
 }
 
-// Faults are what the counters of all endpoints grew by.
-type Faults struct{ Lost, Undecodable, Failed uint64 }
-
-// counters are those of one endpoint, and the round in which it was there.
-type counters struct {
-	lost, undecodable, failed uint64
-	round                     uint64
-}
-
-// Add takes in a view of a tracker and returns what happened and what was counted since the view before. The first view is the beginning:
+// Add takes in a view of a tracker and returns what happened and what was counted since the view before; in Entries a counter that grows in
+// one view after the other has one entry. The first view is the beginning:
 // what is in it did not happen, but mismatches and stopped processes are there. The caller owns the slice.
 func (l *Log) Add(t *Tracker, v View) ([]Entry, Faults) {
 	l.news = nil
@@ -73,18 +74,38 @@ func (l *Log) Add(t *Tracker, v View) ([]Entry, Faults) {
 	l.topics(v)
 	l.mismatches(t, v)
 	grown := l.count(v)
-	l.began = true
+	l.began, l.before = true, v.At
 	return l.news, grown
 }
 
 func (l *Log) add(e Entry) {
+	e = l.append(&l.Entries, e)
+	l.news = append(l.news, e)
+}
+
+// Note adds an entry that was found elsewhere.
+func (l *Log) Note(e Entry) {
+	if e.Kind == Logged || e.Kind == Missed {
+		l.append(&l.Records, e)
+		return
+	}
+	l.append(&l.Entries, e)
+}
+
+// maxEntryText is the number of bytes of a text that are kept.
+const maxEntryText = 4096
+
+func (l *Log) append(to *[]Entry, e Entry) Entry {
 	l.added++
 	e.Number = l.added
-	if len(l.Entries) == MaxEntries {
-		l.Entries = append(l.Entries[:0], l.Entries[MaxEntries/10:]...)
+	if len(e.Text) > maxEntryText {
+		e.Text = strings.ToValidUTF8(e.Text[:maxEntryText], "") + "…"
 	}
-	l.Entries = append(l.Entries, e)
-	l.news = append(l.news, e)
+	if len(*to) == MaxEntries {
+		*to = append((*to)[:0], (*to)[MaxEntries/10:]...)
+	}
+	*to = append(*to, e)
+	return e
 }
 
 func (l *Log) process(v View, kind EntryKind, p registry.Participant, format string, args ...any) {
@@ -95,12 +116,18 @@ func (l *Log) processes(v View) {
 	now := make(map[registry.ID]registry.Participant, len(v.Participants))
 	for _, p := range v.Participants {
 		was, known := l.participants[p.ID]
-		if !known && p.Alive && l.began {
+		came := !known && l.began
+		switch {
+		case came && p.Alive:
 			l.process(v, Joined, p, "%s, %s", p.Executable, text.Many(len(p.Endpoints), "endpoint"))
+		case came && int64(p.Since) >= l.before:
+			l.process(v, Joined, p, "%s, and died at once", p.Executable)
 		}
 		switch {
+		case came && !p.Alive:
+			l.process(v, Died, p, "it ended without leaving; its files are there")
 		case was.Alive && !p.Alive:
-			l.process(v, Died, was, "it left its files, with %s", text.Many(len(was.Endpoints), "endpoint"))
+			l.process(v, Died, was, "it ended without leaving, with %s; its files are there", text.Many(len(was.Endpoints), "endpoint"))
 		case p.State == registry.StateStopped && was.State != p.State:
 			l.process(v, Stopped, p, "by a signal or a debugger")
 		case was.State == registry.StateStopped && p.State == registry.StateRunning:
@@ -108,10 +135,16 @@ func (l *Log) processes(v View) {
 		}
 		now[p.ID] = p
 	}
-	for id, p := range l.participants {
-		if _, there := now[id]; !there && p.Alive {
-			l.process(v, Ended, p, "it left, or died and its files were removed; %s", text.Many(len(p.Endpoints), "endpoint"))
+	for _, id := range slices.Sorted(maps.Keys(l.participants)) {
+		p := l.participants[id]
+		if _, there := now[id]; there || !p.Alive {
+			continue
 		}
+		if slices.ContainsFunc(v.Died, func(d registry.Participant) bool { return d.ID == id }) {
+			l.process(v, Died, p, "it ended without leaving, with %s; its files are removed", text.Many(len(p.Endpoints), "endpoint"))
+			continue
+		}
+		l.process(v, Ended, p, "it left, with %s", text.Many(len(p.Endpoints), "endpoint"))
 	}
 	l.participants = now
 }
@@ -162,55 +195,4 @@ func (l *Log) mismatches(t *Tracker, v View) {
 		}
 	}
 	l.refused = now
-}
-
-// count adds an entry for each counter of faults that grew.
-func (l *Log) count(v View) (grown Faults) {
-	if l.counters == nil {
-		l.counters = make(map[registry.EndpointID]counters)
-	}
-	l.round++
-	for i := range v.Topics {
-		t := &v.Topics[i]
-		for k := range t.Publishers {
-			p := &t.Publishers[k]
-			was := l.before(p.Endpoint.ID, counters{failed: p.Stats.Failed})
-			grown.Failed += l.grew(v, Failing, t.Name, &p.Owner, "publishes failed", was.failed, p.Stats.Failed)
-			l.counters[p.Endpoint.ID] = counters{failed: p.Stats.Failed, round: l.round}
-		}
-		for k := range t.Subscribers {
-			s := &t.Subscribers[k]
-			was := l.before(s.Endpoint.ID, counters{lost: s.Stats.Lost, undecodable: s.Stats.DecodeErrors})
-			if was.round == l.round {
-				continue // a subscription of several topics has one entry
-			}
-			name := t.Name
-			if s.Shared {
-				name = s.Endpoint.Patterns[0]
-			}
-			grown.Lost += l.grew(v, Losing, name, &s.Owner, "messages lost", was.lost, s.Stats.Lost)
-			grown.Undecodable += l.grew(v, Undecodable, name, &s.Owner, "messages could not be decoded", was.undecodable, s.Stats.DecodeErrors)
-			// An estimate of what a subscription lost that hangs may have been too high: it counts from there.
-			l.counters[s.Endpoint.ID] = counters{lost: max(was.lost, s.Stats.Lost), undecodable: s.Stats.DecodeErrors, round: l.round}
-		}
-	}
-	maps.DeleteFunc(l.counters, func(_ registry.EndpointID, c counters) bool { return c.round != l.round })
-	return grown
-}
-
-// before returns the counters of the view before. Those of an endpoint that came meanwhile were zero. What the first view has is no news.
-func (l *Log) before(id registry.EndpointID, now counters) counters {
-	was, known := l.counters[id]
-	if !known && !l.began {
-		return now
-	}
-	return was
-}
-
-func (l *Log) grew(v View, kind EntryKind, topic string, owner *registry.Participant, what string, from, to uint64) uint64 {
-	n := increase(from, to)
-	if n > 0 {
-		l.add(Entry{At: v.At, Kind: kind, Topic: topic, Unit: owner.Unit, PID: owner.PID, Text: fmt.Sprintf("%s %s, %s in all", text.Count(n), what, text.Count(to))})
-	}
-	return n
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/registry"
 )
 
@@ -17,6 +18,8 @@ type story struct {
 	log     Log
 	pulse   Pulse
 	health  Health
+	view    View
+	died    []registry.ID // of the next snapshot
 }
 
 func newStory() *story { return &story{tracker: NewTracker(&TrackerOptions{KeepGone: true})} }
@@ -24,7 +27,10 @@ func newStory() *story { return &story{tracker: NewTracker(&TrackerOptions{KeepG
 // next returns what is new in the log, as "kind topic unit".
 func (s *story) next(members ...memberFixture) (news []string) {
 	s.at += second
-	v := s.tracker.Add(snapshot(s.at, members...))
+	now := snapshot(s.at, members...)
+	now.Died = s.died
+	v := s.tracker.Add(now)
+	s.died, s.view = nil, v
 	entries, grown := s.log.Add(s.tracker, v)
 	s.health = s.pulse.Add(v, grown, Inspection{})
 	for _, e := range entries {
@@ -60,6 +66,48 @@ func TestLog_Processes(t *testing.T) {
 	s.expect(t, s.next(a))
 	s.expect(t, s.next(), "ended  a")
 	s.expect(t, s.next())
+}
+
+// A participant that came and died between two scans is told as both, if its files are still there.
+func TestLog_JoinAndDeathBetweenScans(t *testing.T) {
+	s := newStory()
+	dead := func(id registry.ID, since int64) memberFixture {
+		m := member(id, "short")
+		m.Alive, m.Since = false, clock.Stamp(since)
+		return m
+	}
+	a, old := member(1, "a"), dead(2, 0)
+	s.expect(t, s.next(a, old)) // it is dead when the log begins
+	s.expect(t, s.next(a, old, dead(3, s.at+1)), "joined  short", "died  short")
+	s.expect(t, s.next(a, old, dead(3, 1)))
+	s.expect(t, s.next(a, old, dead(4, 1)), "died  short") // an earlier scan did not find it
+}
+
+// A process that is killed beside others is dead for a minute, though these remove its files at once.
+func TestLog_DeathsWhoseFilesAreRemoved(t *testing.T) {
+	s := newStory()
+	a, b, c := member(1, "a"), member(2, "b", publisher("x", 0, 0)), member(3, "c")
+	s.next(a, b, c)
+	s.died = []registry.ID{2}
+	s.expect(t, s.next(a), "died  b", "ended  c", "vanished x")
+	dead := func() (all []string) {
+		var q Processes
+		for _, p := range q.Of(s.view, Inspection{}) {
+			if p.State == "dead" {
+				all = append(all, p.Unit)
+			}
+		}
+		return all
+	}
+	for range 60 {
+		s.expect(t, s.next(a))
+	}
+	if got := dead(); len(got) != 1 || got[0] != "b" || s.health.Dead != 1 || s.health.Processes != 1 || s.health.OK() {
+		t.Errorf("%v dead, %+v", got, s.health)
+	}
+	if s.next(a); len(dead()) != 0 || !s.health.OK() {
+		t.Errorf("after a minute: %v dead, %+v", dead(), s.health)
+	}
 }
 
 func TestLog_Topics(t *testing.T) {
@@ -131,6 +179,35 @@ func TestLog_CountersOfFaults(t *testing.T) {
 	s.expect(t, s.next(state()...))
 	if !s.health.OK() {
 		t.Errorf("after ten seconds: %+v", s.health)
+	}
+}
+
+// A subscription that loses messages in scan after scan has one entry, which comes to the present; each scan has its news. After a rest
+// there is another entry.
+func TestLog_LossesThatGoOn(t *testing.T) {
+	s := newStory()
+	loser, other := subscription(0, "x"), subscription(0, "x")
+	next := func() []string {
+		return s.next(member(1, "a", publisher("x", 0, 0)), member(2, "b", loser), member(3, "c", other))
+	}
+	next()
+	for range 30 {
+		loser.received.Lost += 5
+		s.expect(t, next(), "lost x b")
+	}
+	other.received.Lost++
+	loser.received.Lost += 5
+	s.expect(t, next(), "lost x b", "lost x c")
+	if e := s.log.Entries; len(e) != 2 || e[0].Text != "155 messages lost in 31.0 s, 155 in all" || e[0].At != s.at || e[1].Text != "1 messages lost, 1 in all" {
+		t.Errorf("%+v", e)
+	}
+	for range 10 {
+		s.expect(t, next())
+	}
+	loser.received.Lost += 5
+	s.expect(t, next(), "lost x b")
+	if e := s.log.Entries; len(e) != 3 || e[2].Text != "5 messages lost, 160 in all" || len(s.log.growing) != 1 {
+		t.Errorf("%+v, %d growing", e, len(s.log.growing))
 	}
 }
 

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"os/user"
+	"slices"
 	"strconv"
 
 	"github.com/shmbus/shmbus/registry"
@@ -16,9 +17,9 @@ type Process struct {
 	Resident        int64   // bytes; -1: not known
 	Shared          int64   // bytes of its files in the domain; -1: not known
 	Version         string
-	Publishers      int
+	Publishers      int // of topics of the view, as all that follows
 	Subscriptions   int
-	Topics          int // that it publishes or asks for by name
+	Topics          int
 	Rate, Bandwidth float64
 	Lost            uint64
 	Received        uint64
@@ -52,16 +53,24 @@ func (p *Processes) Add(x Inspection) {
 	p.before, p.cpu = now, cpu
 }
 
-// Of returns the processes of a view in the order of joining.
+// Of returns the processes of a view in the order of joining, and then those that died in the last minute.
 func (p *Processes) Of(v View, x Inspection) []Process {
-	rates := make(map[registry.EndpointID]Publisher)
+	rates, topics := make(map[registry.EndpointID]Publisher), make(map[registry.ID]int)
 	for _, t := range v.Topics {
+		owners := make(map[registry.ID]bool)
 		for _, pub := range t.Publishers {
 			rates[pub.Endpoint.ID] = pub
+			owners[pub.Owner.ID] = true
+		}
+		for _, sub := range t.Subscribers {
+			owners[sub.Owner.ID] = true
+		}
+		for id := range owners {
+			topics[id]++
 		}
 	}
 	all := make([]Process, 0, len(v.Participants))
-	for _, m := range v.Participants {
+	for _, m := range slices.Concat(v.Participants, v.Died) {
 		q := Process{Participant: m, User: p.user(m.UID), State: processState(m), CPU: -1, Resident: -1, Shared: -1}
 		if u, ok := x.Processes[m.ID]; ok {
 			q.Resident, q.Version = u.Resident, u.Version
@@ -72,26 +81,24 @@ func (p *Processes) Of(v View, x Inspection) []Process {
 		if n, ok := x.Files[m.ID]; ok {
 			q.Shared = n
 		}
-		names := make(map[string]bool)
 		for _, e := range m.Endpoints {
+			if e.Kind == registry.KindPublisher && x.Segments != nil {
+				q.Shared += x.Segments[e.ID].File // of all: it is there whatever is shown
+			}
+			if !v.Shows(e) {
+				continue
+			}
 			if e.Kind == registry.KindPublisher {
 				q.Publishers++
-				names[e.Topic] = true
 				q.Rate += rates[e.ID].Rate
 				q.Bandwidth += rates[e.ID].Bandwidth
-				if x.Segments != nil {
-					q.Shared += x.Segments[e.ID].File
-				}
 				continue
 			}
 			q.Subscriptions++
-			for _, pattern := range e.Patterns {
-				names[pattern] = true
-			}
 			q.Lost += v.Stats.Subscriptions[e.ID].Lost
 			q.Received += v.Stats.Subscriptions[e.ID].Messages
 		}
-		q.Topics = len(names)
+		q.Topics = topics[m.ID]
 		all = append(all, q)
 	}
 	return all

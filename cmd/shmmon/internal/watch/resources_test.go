@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestProcesses_Figures(t *testing.T) {
 	}
 	one := all[0]
 	if one.State != "live" || one.CPU != 0.25 || one.Resident != 4096 || one.Shared != 123 || one.Version != "v1" || one.Publishers != 1 ||
-		one.Subscriptions != 1 || one.Topics != 2 || one.Lost != 3 || one.User == "" {
+		one.Subscriptions != 1 || one.Topics != 1 || one.Lost != 3 || one.User == "" {
 		t.Errorf("%+v", one)
 	}
 	if all[1].State != "dead" || all[2].State != "unseen" || all[1].CPU != -1 || all[2].Resident != -1 {
@@ -61,6 +62,46 @@ func TestProcesses_Figures(t *testing.T) {
 	q.Add(usage(4*second, 1)) // another process has the number
 	if all := q.Of(v, usage(4*second, 1)); all[0].CPU != -1 {
 		t.Errorf("%v", all[0].CPU)
+	}
+}
+
+// A process has the topics that its patterns stand for. Those of services are neither in these nor in the rate where they are left out.
+func TestProcesses_Topics(t *testing.T) {
+	tr := NewTracker(nil)
+	recorder := subscription(0, "**", "$service/**")
+	var v View
+	for i := range int64(5) {
+		at := (10 + i) * second
+		v = tr.Add(snapshot(at, member(1, "a", publisher("x", uint64(10*i), at), publisher("y", uint64(10*i), at), publisher("$service/z/server", uint64(500*i), at)), member(2, "b", recorder)))
+	}
+	if math.Abs(v.Rate-520) > 1 {
+		t.Errorf("all topics: %v msg/s", v.Rate)
+	}
+	shown := v.ForApplications()
+	if math.Abs(shown.Rate-20) > 1 || math.Abs(shown.Bandwidth-200) > 10 {
+		t.Errorf("%v msg/s, %v B/s", shown.Rate, shown.Bandwidth)
+	}
+	for want, v := range map[int]View{3: v, 2: shown} {
+		var q Processes
+		if all := q.Of(v, Inspection{}); all[0].Topics != want || all[1].Topics != want {
+			t.Errorf("%d and %d topics, want %d", all[0].Topics, all[1].Topics, want)
+		}
+	}
+}
+
+// What a process lost includes what its subscriptions have yet to notice.
+func TestProcesses_LossesOfAHungSubscription(t *testing.T) {
+	b := member(2, "b", subscription(3, "x"), subscription(4, "y"))
+	s := snapshot(2*second, member(1, "a", publisher("x", 90, second)), b)
+	s.Backlogs = map[registry.EndpointID]Backlog{b.Endpoints[0].ID: {Lag: 16, Lost: 50}}
+	tr := NewTracker(nil)
+	v := tr.Add(s)
+	var q Processes
+	if all := q.Of(v, Inspection{}); all[1].Lost != 57 {
+		t.Errorf("%+v", all[1])
+	}
+	if x := find(t, v, "x"); x.Lost != 53 || x.Lag != 16 || s.Stats.Subscriptions[b.Endpoints[0].ID].Lost != 3 {
+		t.Errorf("%+v", x)
 	}
 }
 

@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"maps"
+
 	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/internal/shm"
 	"github.com/shmbus/shmbus/registry"
@@ -15,6 +17,22 @@ type Snapshot struct {
 	Space        shm.Space                       // of the file system of the domain; zero if it is unknown
 	Problems     []error                         // what could not be believed and is left out
 	Missing      bool                            // there is no directory of the domain
+	Died         []registry.ID                   // of earlier snapshots: they ended without leaving, and their files are removed
+}
+
+// current returns the figures of the subscriptions, with lag and losses of those whose own may be old brought up to date by their backlogs.
+func (s *Snapshot) current() map[registry.EndpointID]registry.SubscriptionStats {
+	if len(s.Backlogs) == 0 {
+		return s.Stats.Subscriptions
+	}
+	all := maps.Clone(s.Stats.Subscriptions)
+	for id, b := range s.Backlogs {
+		if f, ok := all[id]; ok {
+			f.Lag, f.Lost = b.Lag, f.Lost+b.Lost
+			all[id] = f
+		}
+	}
+	return all
 }
 
 // A Source yields snapshots. Snapshot must not be called concurrently.
@@ -29,6 +47,7 @@ type Domain struct {
 	clock    clock.Clock
 	backlogs backlogReader
 	versions map[registry.ID]string // of shmbus in their executables
+	starts   map[admission]uint64   // of the links that were read last; 0: not admitted then
 }
 
 // Open prepares to observe a domain directory, which need not exist. The caller closes the Domain.
@@ -46,7 +65,7 @@ func (d *Domain) Snapshot() (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{Participants: participants, Stats: d.observer.Stats(), Problems: d.observer.Errors()}
+	s := Snapshot{Participants: participants, Stats: d.observer.Stats(), Problems: d.observer.Errors(), Died: d.observer.Died()}
 	s.Backlogs = d.backlogs.read(participants, s.Stats)
 	s.Space, _ = shm.SpaceAt(d.dir) // zero if there is no directory
 	s.At = d.clock.Now()

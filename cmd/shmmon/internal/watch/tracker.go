@@ -27,6 +27,7 @@ type Tracker struct {
 	publishers map[registry.EndpointID]*rate.Estimator
 	delays     map[registry.EndpointID]*delays
 	gone       map[string]goneTopic
+	deaths     []death              // in the last minute, oldest first
 	compared   map[connection]error // why schemas do not let both be connected; endpoints do not change
 	last       View
 }
@@ -56,24 +57,29 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
-	b := builder{tracker: t, at: s.At, stats: s.Stats, backlogs: s.Backlogs, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
+	s.Stats.Subscriptions = s.current()
+	b := builder{tracker: t, at: s.At, stats: s.Stats, topics: make(map[string]*Topic), seen: make(map[registry.EndpointID]bool)}
 	b.publishers(s.Participants)
 	b.subscribers(s.Participants)
 	maps.DeleteFunc(t.publishers, func(id registry.EndpointID, _ *rate.Estimator) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.delays, func(id registry.EndpointID, _ *delays) bool { return !b.seen[id] })
 	maps.DeleteFunc(t.compared, func(c connection, _ error) bool { return !b.seen[c.publisher] || !b.seen[c.subscription] })
 
-	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Space: s.Space, Problems: s.Problems, Missing: s.Missing}
-	for _, topic := range b.topics {
+	v := View{At: s.At, Participants: s.Participants, Stats: s.Stats, Backlogs: s.Backlogs, Space: s.Space, Problems: s.Problems, Missing: s.Missing, Died: t.died(s)}
+	v.Topics = make([]Topic, 0, len(b.topics))
+	for _, name := range slices.Sorted(maps.Keys(b.topics)) {
+		topic := b.topics[name]
 		b.finish(topic)
 		v.Rate += topic.Rate
 		v.Bandwidth += topic.Bandwidth
 		v.Topics = append(v.Topics, *topic)
 	}
 	if t.keepGone {
-		v.Topics = append(v.Topics, t.vanished(s.At, b.topics)...)
+		if gone := t.vanished(s.At, b.topics); len(gone) > 0 {
+			v.Topics = append(v.Topics, gone...)
+			slices.SortFunc(v.Topics, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
+		}
 	}
-	slices.SortFunc(v.Topics, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
 	t.last = v
 	return v
 }
@@ -112,12 +118,11 @@ func (t *Tracker) vanished(at int64, now map[string]*Topic) []Topic {
 
 // A builder makes one view.
 type builder struct {
-	tracker  *Tracker
-	at       int64
-	stats    registry.Stats
-	backlogs map[registry.EndpointID]Backlog
-	topics   map[string]*Topic
-	seen     map[registry.EndpointID]bool
+	tracker *Tracker
+	at      int64
+	stats   registry.Stats
+	topics  map[string]*Topic
+	seen    map[registry.EndpointID]bool
 }
 
 func (b *builder) topic(name string) *Topic {
@@ -183,7 +188,7 @@ func (b *builder) subscribers(all []registry.Participant) {
 			b.tracker.delays[e.ID] = d
 		}
 		d.add(b.at, f.Latency)
-		s := Subscriber{Owner: owner, Endpoint: e, Stats: b.current(e.ID, f)}
+		s := Subscriber{Owner: owner, Endpoint: e, Stats: f}
 		h := d.recent()
 		s.P50, s.P99 = quantiles(&h)
 
@@ -194,14 +199,6 @@ func (b *builder) subscribers(all []registry.Participant) {
 			t.Subscribers = append(t.Subscribers, s)
 		}
 	}
-}
-
-// current brings lag and losses of a subscription up to date by its backlog, if that is known.
-func (b *builder) current(id registry.EndpointID, f registry.SubscriptionStats) registry.SubscriptionStats {
-	if backlog, ok := b.backlogs[id]; ok {
-		f.Lag, f.Lost = backlog.Lag, f.Lost+backlog.Lost
-	}
-	return f
 }
 
 // asked returns the topics a subscription asks for: those that are published, and those it names in full.

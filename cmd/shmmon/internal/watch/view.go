@@ -15,12 +15,16 @@ type View struct {
 	At           int64
 	Participants []registry.Participant
 	Stats        registry.Stats
-	Space        shm.Space // of the file system of the domain
+	Backlogs     map[registry.EndpointID]Backlog // that Stats of subscriptions are with
+	Space        shm.Space                       // of the file system of the domain
 	Problems     []error
-	Missing      bool    // there is no directory of the domain
-	Topics       []Topic // by name
-	Rate         float64 // of all topics together, messages per second
-	Bandwidth    float64 // payload bytes per second
+	Missing      bool // there is no directory of the domain
+	// Died has participants, without Endpoints, that ended without leaving in the last minute, and whose files others removed.
+	Died      []registry.Participant
+	Topics    []Topic // by name
+	Hidden    int     // topics that are there and not in Topics: those of services and parameters
+	Rate      float64 // of all topics together, messages per second
+	Bandwidth float64 // payload bytes per second
 }
 
 // A Topic is everything known of one topic name.
@@ -114,11 +118,23 @@ func (v View) Find(name string) (Topic, bool) {
 	return Topic{}, false
 }
 
-// ForApplications returns the view without the topics of services and parameters, whose names begin with '$'. No wildcard matches these
-// either.
+// ForApplications returns the view without the topics of services and parameters, whose names begin with '$', and their rates. No wildcard
+// matches these either.
 func (v View) ForApplications() View {
+	there := Present(v.Topics)
 	v.Topics = slices.DeleteFunc(slices.Clone(v.Topics), func(t Topic) bool { return Internal(t.Name) })
+	v.Hidden = there - Present(v.Topics)
+	v.Rate, v.Bandwidth = 0, 0
+	for _, t := range v.Topics {
+		v.Rate += t.Rate
+		v.Bandwidth += t.Bandwidth
+	}
 	return v
+}
+
+// Shows reports whether the view is also of the topic or the patterns of an endpoint.
+func (v *View) Shows(e registry.Endpoint) bool {
+	return v.Hidden == 0 || !Internal(e.Topic) && !slices.ContainsFunc(e.Patterns, Internal)
 }
 
 // Internal reports whether a topic or pattern is one of services or parameters.

@@ -209,7 +209,7 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 	read := func(at int64) Topic {
 		return find(t, tr.Add(snapshot(at, member(1, "a", publisher("x", 5, second)), member(2, "b", sub))), "x")
 	}
-	if x := read(10 * second); x.P50 != -1 || x.P99 != -1 {
+	if x := read(10 * second); x.P50 != -1 || x.P99 != -1 || x.Jitter() != -1 || x.Subscribers[0].Jitter() != -1 {
 		t.Fatalf("delays out of nothing: %d, %d", x.P50, x.P99)
 	}
 	h := &sub.received.Latency
@@ -225,14 +225,49 @@ func TestDelaysAreThoseOfTheLastSeconds(t *testing.T) {
 			t.Fatalf("p50 %d, p99 %d", x.P50, x.P99)
 		}
 	}
+	if x := read(42 * second); x.Jitter() != 0 || x.Subscribers[0].Jitter() != 0 {
+		t.Fatalf("jitter %d of equal delays", x.Jitter())
+	}
 	h[stats.Bucket(2000)] += math.MaxUint32 - 100 // the word wraps
 	if x := read(43 * second); x.P50 < 1500 || x.P50 > 2500 {
 		t.Fatalf("after the wrap p50 reads %d", x.P50)
+	}
+	h[stats.Bucket(50_000)] += 30 // of about a thousand
+	if x := read(44 * second); x.Jitter() < 38_000 || x.Jitter() > 58_000 || x.Jitter() != x.P99-x.P50 || x.Subscribers[0].Jitter() != x.Jitter() {
+		t.Fatalf("jitter %d of %d and %d", x.Jitter(), x.P50, x.P99)
 	}
 	for _, d := range tr.delays {
 		if len(d.past) > 12 {
 			t.Fatalf("%d histograms remembered", len(d.past))
 		}
+	}
+}
+
+// A subscription that takes a message per second has a delay sampled every sixteen seconds. Between two of these the last one stands, not
+// those of its whole life, and after a minute without one there is none.
+func TestDelays_BetweenRareSamples(t *testing.T) {
+	sub := subscription(0, "x")
+	sub.received.Latency[stats.Bucket(16*second)] = 1000 // a stall in the past
+	tr := NewTracker(nil)
+	at := 10 * second
+	read := func() Topic {
+		at += second
+		return find(t, tr.Add(snapshot(at, member(1, "a", publisher("x", 5, second)), member(2, "b", sub))), "x")
+	}
+	read()
+	for i := range 100 {
+		if i%16 == 0 {
+			sub.received.Latency[stats.Bucket(2000)]++
+		}
+		if x := read(); x.P99 > 2500 || x.P50 < 1500 {
+			t.Fatalf("after %d s p50 %d, p99 %d", i, x.P50, x.P99)
+		}
+	}
+	for range 75 {
+		read()
+	}
+	if x := read(); x.P50 != -1 || x.P99 != -1 || x.Worst != -1 {
+		t.Errorf("without samples: %d, %d, %d", x.P50, x.P99, x.Worst)
 	}
 }
 
@@ -254,7 +289,7 @@ func TestTracker_DueAfterSlowTopics(t *testing.T) {
 func TestView_ForApplications(t *testing.T) {
 	v := NewTracker(nil).Add(snapshot(2*second, member(1, "a", publisher("$service/x/server", 1, second), publisher("x", 1, second), publisher("x/$y", 1, second))))
 	shown := v.ForApplications()
-	if len(v.Topics) != 3 || len(shown.Topics) != 2 || shown.Topics[0].Name != "x" || shown.Topics[1].Name != "x/$y" {
+	if len(v.Topics) != 3 || len(shown.Topics) != 2 || v.Hidden != 0 || shown.Hidden != 1 || shown.Topics[0].Name != "x" || shown.Topics[1].Name != "x/$y" {
 		t.Errorf("%v of %v", shown.Topics, v.Topics)
 	}
 }
