@@ -4,7 +4,7 @@
 #   bash make.sh        here
 #   bash make.sh DIR    into another folder
 #
-# shmmon.ansi is "tmux capture-pane -e -p" of shmmon in 118 columns, while hostmetrics and some subscribers run.
+# capture.sh captures shmmon.ansi.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 to=${1:-.}

@@ -77,7 +77,8 @@ type callMatrix struct {
 	*testing.T
 	dir     string
 	k       trigger
-	slowest time.Duration // from the death to the last result
+	hit     time.Time     // of the trigger, right before the signal
+	slowest time.Duration // from hit to the last result of a call of the dead server
 }
 
 func (m *callMatrix) join() *topic.Participant {
@@ -105,6 +106,7 @@ func (m *callMatrix) end(v *victimProcess, meanwhile func()) {
 	if !v.waitHit(m.T, m.k) {
 		return
 	}
+	m.hit = time.Now()
 	if m.k.Signal == syscall.SIGKILL {
 		v.waitDead(m.T)
 		meanwhile()
@@ -131,7 +133,7 @@ func (m *callMatrix) server() {
 
 	var mu sync.Mutex
 	results := map[int]error{}
-	returned := make([][]time.Time, 3) // when the calls of each goroutine had a result
+	failed := make([][]time.Time, 3) // when calls of this server by each goroutine ended without a response
 	calling, stop := context.WithCancel(ctx)
 	var callers sync.WaitGroup
 	for g := range 3 {
@@ -141,7 +143,9 @@ func (m *callMatrix) server() {
 					mu.Lock()
 					defer mu.Unlock()
 					results[n] = err
-					returned[g] = append(returned[g], time.Now())
+					if of := new(service.CallError); errors.As(err, &of) && of.Server.PID == v.PID() {
+						failed[g] = append(failed[g], time.Now())
+					}
 				})
 				if err == nil {
 					continue
@@ -170,7 +174,6 @@ func (m *callMatrix) server() {
 		}
 	}
 	m.end(v, func() {
-		died := time.Now()
 		bystander()
 		if m.k.Signal == syscall.SIGSTOP {
 			return
@@ -179,9 +182,9 @@ func (m *callMatrix) server() {
 		next := m.start(true, trigger{}, again)
 		m.call(ctx, unary, stream, 5000000)
 		mu.Lock()
-		for _, times := range returned {
-			if i := slices.IndexFunc(times, died.Before); i >= 0 {
-				m.slowest = max(m.slowest, times[i].Sub(died))
+		for _, times := range failed {
+			if i := slices.IndexFunc(times, m.hit.Before); i >= 0 {
+				m.slowest = max(m.slowest, times[i].Sub(m.hit))
 			}
 		}
 		mu.Unlock()

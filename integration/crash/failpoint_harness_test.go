@@ -14,7 +14,7 @@ import (
 )
 
 func failpointRoles() []harness.Role {
-	return []harness.Role{harness.RoleOf(runVictim), harness.RoleOf(runSteady), harness.RoleOf(runAccounting), harness.RoleOf(joinLate), harness.RoleOf(runCallVictim), harness.RoleOf(runGroupVictim)}
+	return []harness.Role{harness.RoleOf(runVictim), harness.RoleOf(runSteady), harness.RoleOf(runAccounting), harness.RoleOf(joinLate), harness.RoleOf(runCallVictim), harness.RoleOf(runGroupVictim), harness.RoleOf(runGoalVictim)}
 }
 
 // subscriptions is how many subscriptions the accounting subscriber has on "load".

@@ -59,7 +59,7 @@ func (c *coverage) complete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := append(serviceProtocols(), groupProtocol) // in TestCallMatrix and TestGroupMatrix
+	elsewhere := append(serviceProtocols(), goalProtocol, groupProtocol) // in TestCallMatrix, TestGoalMatrix and TestGroupMatrix
 	steps = slices.DeleteFunc(steps, func(s string) bool { return slices.Contains(elsewhere, protocol(s)) })
 	for _, s := range steps {
 		if as := sameCode()[s]; as != "" {

@@ -65,7 +65,10 @@ func execOnOldKernel(args []string) error {
 
 // quiet is the request of a process that subscribes to topics and receives. For each number that the parent sends it replies with the
 // number, once it has so many samples more.
-type quiet struct{ Topics int }
+type quiet struct {
+	Topics        int
+	LatencyBudget time.Duration
+}
 
 func receiveQuietly(stop context.Context, parent *subproc.Parent, r quiet) error {
 	p, err := topic.Join(nil)
@@ -77,7 +80,7 @@ func receiveQuietly(stop context.Context, parent *subproc.Parent, r quiet) error
 	defer cancel()
 	got := make(chan struct{})
 	for i := range r.Topics {
-		sub, err := topic.NewSubscriber[[]byte](ctx, p, fmt.Sprintf("quiet/%d", i), nil)
+		sub, err := topic.NewSubscriber[[]byte](ctx, p, fmt.Sprintf("quiet/%d", i), &topic.SubscriberOptions[[]byte]{LatencyBudget: r.LatencyBudget})
 		if err != nil {
 			return err
 		}
@@ -130,7 +133,7 @@ func TestOldKernel_IdleProcess(t *testing.T) {
 			dir := harness.NewDomain(t)
 			t.Setenv("SHMBUS_DIR", dir)
 			t.Setenv("SHMBUS_DOMAIN", "d")
-			c := harness.StartWith(t, dir, quiet{topics}, harness.Options{Program: []string{os.Args[0], oldKernel}}).Ready()
+			c := harness.StartWith(t, dir, quiet{Topics: topics}, harness.Options{Program: []string{os.Args[0], oldKernel}}).Ready()
 			p, err := topic.Join(nil)
 			if err != nil {
 				t.Fatal(err)
@@ -176,4 +179,33 @@ func TestOldKernel_IdleProcess(t *testing.T) {
 			c.Finish()
 		})
 	}
+}
+
+// Without futex_waitv nothing would end the rest of a subscriber before its time: it does not rest, and samples wake it.
+func TestOldKernel_LatencyBudget(t *testing.T) {
+	dir := harness.NewDomain(t)
+	t.Setenv("SHMBUS_DIR", dir)
+	t.Setenv("SHMBUS_DOMAIN", "d")
+	const topics = 3
+	c := harness.StartWith(t, dir, quiet{topics, 24 * time.Hour}, harness.Options{Program: []string{os.Args[0], oldKernel}}).Ready()
+	p, err := topic.Join(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for i := range topics {
+		pub, err := topic.NewPublisher[[]byte](t.Context(), p, fmt.Sprintf("quiet/%d", i), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := pub.Publish(t.Context(), []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			var got uint64
+			c.Send(uint64(1))
+			c.Expect(&got)
+		}
+	}
+	c.Finish()
 }

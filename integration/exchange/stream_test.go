@@ -59,7 +59,7 @@ func accountForGrowingSamples(t *testing.T, hold int, memoryLimit int64) {
 }
 
 func TestPublisherAndSubscriber_StartedInEitherOrder(t *testing.T) {
-	for range 20 {
+	for range max(20/harness.Slowdown, 4) {
 		dir := harness.NewDomain(t)
 		sub := harness.StartSubscriber(t, dir, harness.Subscribe{Count: 10, Lossless: true}).Ready()
 		pub := harness.StartPublisher(t, dir, harness.Publish{Subscribers: 1, Count: 10})

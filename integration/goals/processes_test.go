@@ -72,11 +72,13 @@ func serveGoals(ctx context.Context, parent *subproc.Parent, o serving) error {
 }
 
 // A starting is the request of a process that starts goals of these values, and reports "accepted" of each. It asks to cancel the last
-// one with Cancel, and reports "granted".
+// one with Cancel, and reports "granted". With Await it waits for the result of the last one, and reports "ended" with the result and the
+// error.
 type starting struct {
 	Values []string
 	IDs    []goal.ID
 	Cancel bool
+	Await  bool
 }
 
 func startGoal(ctx context.Context, parent *subproc.Parent, o starting) error {
@@ -104,6 +106,13 @@ func startGoal(ctx context.Context, parent *subproc.Parent, o starting) error {
 				return err
 			}
 			parent.Reply(step{What: "granted", Value: v})
+		}
+		if o.Await && i == len(o.Values)-1 {
+			result, err := h.Result(ctx)
+			if err != nil {
+				result += ", " + err.Error()
+			}
+			parent.Reply(step{What: "ended", Value: v, Cause: result})
 		}
 	}
 	<-ctx.Done()

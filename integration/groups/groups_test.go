@@ -93,7 +93,7 @@ func TestWorkerIsStopped(t *testing.T) {
 func TestWorkers_RandomKillsAndStops(t *testing.T) {
 	dir := harness.NewDomain(t)
 	samples, rounds := 3000, 60
-	if testing.Short() {
+	if testing.Short() || harness.Slowdown > 1 {
 		samples, rounds = 800, 12
 	}
 	pub := publisher(t, dir, 8192) // what no worker has done is in the ring

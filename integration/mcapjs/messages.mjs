@@ -143,17 +143,18 @@ function generic(v) {
 }
 
 function decode(channel, schema, data) {
-  switch (`${channel.messageEncoding} ${schema.encoding}`) {
+  switch (`${channel.messageEncoding} ${schema?.encoding ?? ""}`) {
     case "cdr ros2msg":
       return new serialization.MessageReader(rosmsg.parse(Buffer.from(schema.data).toString(), { ros2: true })).readMessage(data);
     case "protobuf protobuf": {
       const type = rootOf(schema.data).lookupType(schema.name);
       return type.toObject(type.decode(data), { longs: Number, enums: Number, defaults: true, arrays: true });
     }
+    case "json ":
     case "json jsonschema":
       return JSON.parse(Buffer.from(data).toString());
   }
-  throw new Error(`${channel.topic}: ${channel.messageEncoding} with schema ${schema.encoding}`);
+  throw new Error(`${channel.topic}: ${channel.messageEncoding} with schema ${schema?.encoding}`);
 }
 
 async function readRecording(path) {
@@ -162,7 +163,7 @@ async function readRecording(path) {
   for await (const message of reader.readMessages()) {
     const channel = reader.channelsById.get(message.channelId);
     const schema = reader.schemasById.get(channel.schemaId);
-    console.log(JSON.stringify({ topic: channel.topic, name: schema.name, message: generic(decode(channel, schema, message.data)) }));
+    console.log(JSON.stringify({ topic: channel.topic, name: schema?.name, message: generic(decode(channel, schema, message.data)) }));
   }
   await handle.close();
 }

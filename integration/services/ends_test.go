@@ -14,13 +14,17 @@ import (
 	"github.com/shmbus/shmbus/topic"
 )
 
-// Services of this package. Responses are the uid and the pid of the caller, as the server sees them.
+// Services of this package. Responses are the identity of the caller, as the server sees it.
 const (
 	unaryName  = "robot/identity"
 	streamName = "robot/count"
 )
 
-type identity struct{ UID, PID int }
+type identity struct {
+	UID, PID   int
+	Executable string
+	Proved     bool // Executable, by the kernel
+}
 
 // A runningServer is a process that serves both names until the test ends it.
 type runningServer struct{}
@@ -146,5 +150,6 @@ func attemptServe(ctx context.Context, parent *subproc.Parent, _ serveAttempt) e
 }
 
 func identify(_ context.Context, call *service.Call[int, identity]) (identity, error) {
-	return identity{call.Caller().UID, call.Caller().PID}, nil
+	c := call.Caller()
+	return identity{c.UID, c.PID, c.Executable, c.ExecutableProved}, nil
 }

@@ -10,5 +10,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	harness.Main(m, harness.RoleOf(runServer), harness.RoleOf(runClient), harness.RoleOf(attemptCall), harness.RoleOf(attemptServe))
+	harness.Main(m, harness.RoleOf(runServer), harness.RoleOf(runClient), harness.RoleOf(attemptCall), harness.RoleOf(attemptServe), harness.RoleOf(runBusyServer),
+		harness.RoleOf(runCallingProcess), harness.RoleOf(runOwner))
 }

@@ -19,12 +19,14 @@ func as(w *harness.UserDomain, user harness.User, request any) (a attempt) {
 	return a
 }
 
-// A client of another user calls a server if the mode of the domain lets it, and the server has its user from the kernel.
+// A client of another user calls a server if the mode of the domain lets it, and the server has its user from the kernel. It has the
+// executable from the kernel if the client is of its own user.
 func TestMode_OfCalls(t *testing.T) {
 	w := harness.NewUserDomain(t, harness.Sticky)
 	server := w.Start(harness.Owner(), runningServer{}).Ready()
 	for _, user := range []harness.User{harness.Owner(), harness.Member()} {
-		if a := as(w, user, callAttempt{}); a.Error != "" || a.Response.UID != int(user.UID) {
+		a := as(w, user, callAttempt{})
+		if a.Error != "" || a.Response.UID != int(user.UID) || a.Response.Executable == "" || a.Response.Proved != (user.UID == harness.Owner().UID) {
 			t.Errorf("the %s: %+v", user.Name, a)
 		}
 	}

@@ -103,6 +103,26 @@ func TestAnInterruptCancels(t *testing.T) {
 	}
 }
 
+func TestThereIsNoArm(t *testing.T) {
+	cmd, _, stdout, stderr := program(t, "--connect")
+	const want = "arm: no arm runs in this domain; --serve starts one, and without --connect this program has its own\n"
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitFailed || stdout.Len() != 0 || stderr.String() != want {
+		t.Errorf("%v, %q, %q", err, stdout, stderr)
+	}
+}
+
+func TestWhatIsWrongIsNamed(t *testing.T) {
+	for args, want := range map[string]string{
+		"x":                 "arm: it takes no argument, so \"x\" is one too many; --to gives the angle\n",
+		"--serve --connect": "arm: --serve and --connect exclude each other: one is the arm, the other sends a goal to it\n",
+	} {
+		cmd, _, stdout, stderr := program(t, strings.Fields(args)...)
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitUsage || stdout.Len() != 0 || stderr.String() != want {
+			t.Errorf("%s: %v, %q, %q", args, err, stdout, stderr)
+		}
+	}
+}
+
 func TestWrongCommandLines(t *testing.T) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {

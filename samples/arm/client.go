@@ -15,7 +15,11 @@ import (
 // move sends the goal, shows its progress, and cancels it when interrupted ends.
 func move(interrupted context.Context, p *topic.Participant, angle float64, stdout io.Writer, bar *bar) error {
 	ctx := context.WithoutCancel(interrupted)
-	client, err := goal.NewClient[Target, Progress, Progress](interrupted, p, name, nil)
+	targets, progress, err := codecs()
+	if err != nil {
+		return err
+	}
+	client, err := goal.NewClient(interrupted, p, name, &goal.ClientOptions[Target, Progress, Progress]{GoalCodec: targets, FeedbackCodec: progress, ResultCodec: progress})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@
 //	go run ./samples/arm --to 90
 //
 // It starts the arm as a process of its own and sends it the goal. On a terminal it shows the progress. Ctrl-C cancels the goal: the arm
-// slows down and stops, and the result is where it is. The last line has the result. The exit code is 0 when the arm is there, 130 when the
+// stops at once, and the result is where it is. The last line has the result. The exit code is 0 when the arm is there, 130 when the
 // goal was cancelled, and 1 when it was rejected or failed.
 //
 // With --serve it is the arm alone, for goals from elsewhere. With --connect it sends the goal to an arm that runs already.
@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/shmbus/shmbus/internal/subproc"
+	"github.com/shmbus/shmbus/service"
 	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -52,6 +53,9 @@ func exit(err error) {
 	case errors.Is(err, goal.ErrCancelled), errors.Is(err, context.Canceled): // the second: before the goal was accepted
 		os.Exit(exitInterrupted)
 	}
+	if call := (*service.CallError)(nil); errors.As(err, &call) && call.Err == service.ErrNoServer {
+		err = errors.New("no arm runs in this domain; --serve starts one, and without --connect this program has its own")
+	}
 	fmt.Fprintln(os.Stderr, "arm:", err)
 	os.Exit(exitFailed)
 }
@@ -65,8 +69,15 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
 	}
-	if flags.NArg() > 0 || *alone && *connect {
-		fmt.Fprintln(stderr, "arm: no arguments, and one of --serve and --connect")
+	wrong := ""
+	switch {
+	case flags.NArg() > 0:
+		wrong = fmt.Sprintf("it takes no argument, so %q is one too many; --to gives the angle", flags.Arg(0))
+	case *alone && *connect:
+		wrong = "--serve and --connect exclude each other: one is the arm, the other sends a goal to it"
+	}
+	if wrong != "" {
+		fmt.Fprintln(stderr, "arm: "+wrong)
 		return errUsage
 	}
 	if *alone {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/shmbus/shmbus/internal/subproc"
+	"github.com/shmbus/shmbus/serde"
+	"github.com/shmbus/shmbus/serde/jsonschema"
 	"github.com/shmbus/shmbus/service/goal"
 	"github.com/shmbus/shmbus/topic"
 )
@@ -27,6 +29,14 @@ type Progress struct {
 	Done  float64 // from 0 to 1
 }
 
+// codecs have the schemas of the types, so that tools know their fields.
+func codecs() (targets serde.Codec[Target], progress serde.Codec[Progress], err error) {
+	if targets, err = jsonschema.Codec(serde.MsgPack[Target]()); err == nil {
+		progress, err = jsonschema.Codec(serde.MsgPack[Progress]())
+	}
+	return targets, progress, err
+}
+
 func serveChild(ctx context.Context, parent *subproc.Parent) error { return serve(ctx, parent.Ready) }
 
 // serve runs the arm until ctx ends.
@@ -36,10 +46,14 @@ func serve(ctx context.Context, ready func() error) error {
 		return err
 	}
 	defer p.Close()
+	targets, progress, err := codecs()
+	if err != nil {
+		return err
+	}
 	angle := 0.0 // of the handler: one goal runs at a time
 	server, err := goal.NewServer(ctx, p, name, func(ctx context.Context, g *goal.Goal[Target, Progress]) (Progress, error) {
 		return turn(ctx, g, &angle)
-	}, &goal.ServerOptions[Target, Progress, Progress]{Admit: admit})
+	}, &goal.ServerOptions[Target, Progress, Progress]{GoalCodec: targets, FeedbackCodec: progress, ResultCodec: progress, Admit: admit})
 	if err != nil {
 		return err
 	}

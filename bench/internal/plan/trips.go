@@ -14,8 +14,9 @@ import (
 func (p *Programs) trips() []Workload {
 	return []Workload{
 		p.tripPolled(),
-		p.tripAsleep(proc.OneCPU, "trip-one", "there and back, 64 B, 2000/s, both sides sleep, on one processor"),
-		p.tripAsleep(proc.TwoCPUs, "trip-two", "there and back, 64 B, 2000/s, both sides sleep, on two processors"),
+		// On one processor a wait without options does not spin: it yields once before it sleeps.
+		p.tripAsleep(proc.OneCPU, "default", "trip-one", "there and back, 64 B, 2000/s, waits without options, on one processor"),
+		p.tripAsleep(proc.TwoCPUs, "block", "trip-two", "there and back, 64 B, 2000/s, both sides sleep, on two processors"),
 		p.trip(),
 	}
 }
@@ -34,11 +35,11 @@ func (p *Programs) tripPolled() Workload {
 		}}
 }
 
-func (p *Programs) tripAsleep(cpus proc.Affinity, key, title string) Workload {
+func (p *Programs) tripAsleep(cpus proc.Affinity, wait, key, title string) Workload {
 	const us = "shmbus call"
 	against := func(bar *Bar) []Comparison { return []Comparison{{figures.P50, us, bar}, {figures.P99, us, nil}} }
 	return Workload{Key: key, Title: title,
-		Ours: []Runner{p.oursOn(cpus, us, longer, callAsleep()...)},
+		Ours: []Runner{p.oursOn(cpus, us, longer, pacedCall(wait)...)},
 		Peers: []Peer{
 			{Key: "floor", Runner: p.ownTrips(cpus, "floor: two C processes in FUTEX_WAIT", "futex"), Against: against(atMost(1.3, 1.3))},
 			{Key: "unix", Runner: p.ownTrips(cpus, "unix socket pair", "unix"), Against: against(atMost(1, 1))},
@@ -52,7 +53,7 @@ func (p *Programs) trip() Workload {
 	const us = "shmbus call"
 	against := []Comparison{{figures.P50, us, nil}, {figures.P99, us, nil}}
 	return Workload{Key: "trip", Title: "there and back, 64 B, 2000/s, both sides sleep, on any processors",
-		Ours: []Runner{p.ours(us, longer, callAsleep()...)},
+		Ours: []Runner{p.ours(us, longer, pacedCall("block")...)},
 		Peers: []Peer{
 			{Key: "unix", Runner: p.ownTrips(proc.AnyCPU, "unix socket pair", "unix"), Against: against},
 			{Key: "grpc", Runner: p.goTrips("gRPC, unix socket", p.GRPC), Against: against},
@@ -64,8 +65,8 @@ func (p *Programs) trip() Workload {
 		}}
 }
 
-func callAsleep() []string {
-	return []string{"call", "--size", strconv.Itoa(small), "--wait", "block", "--rate", strconv.Itoa(rate)}
+func pacedCall(wait string) []string {
+	return []string{"call", "--size", strconv.Itoa(small), "--wait", wait, "--rate", strconv.Itoa(rate)}
 }
 
 func (p *Programs) ownTrips(cpus proc.Affinity, name, kind string) Runner {

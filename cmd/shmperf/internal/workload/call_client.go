@@ -96,6 +96,9 @@ func beStuck(ctx context.Context, w *harness.Worker[Call]) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := client.WaitForServer(ctx); err != nil { // on a busy machine it may take longer than NewClient waits
+		return nil, err
+	}
 	request := make([]byte, c.Size)
 	fillPayload(request, newBlock())
 	// The end of the context is found when the request is sent: these calls leave their responses in the ring.
