@@ -79,6 +79,13 @@ func connections[Req, Resp any](c *Client[Req, Resp]) int {
 	return len(c.conns)
 }
 
+// connection returns the first connection of a client.
+func connection[Req, Resp any](c *Client[Req, Resp]) *conn[Req, Resp] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conns[0]
+}
+
 // A client that waits for no response keeps nothing of a server that has closed.
 func TestServer_CloseFreesIdleClients(t *testing.T) {
 	dir := t.TempDir()
@@ -177,7 +184,7 @@ func TestCall_OnlyTheResponsesEnd(t *testing.T) {
 		_, err := c.Call(t.Context(), 1)
 		result <- err
 	}()
-	k := c.conns[0]
+	k := connection(c)
 	await(t, "the call", func() bool { return k.open.Load() == 1 })
 	if err := s.responses.Close(); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestClient_FloodOfResponses(t *testing.T) {
 	s, c := newHostileServer(t, t.TempDir(), false)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	k := c.conns[0]
+	k := connection(c)
 	for what, receive := range map[string]func(){
 		"a waiting call":       func() { _ = k.receive(over, 0, 1, new(arrival[int])) },
 		"a call without slots": func() { k.drain(over) },

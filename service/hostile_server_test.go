@@ -160,7 +160,7 @@ func TestClient_HostileResponses(t *testing.T) {
 			<-answered
 			cancel()
 		}
-		k := c.conns[0]
+		k := connection(c)
 		k.mu.Lock()
 		if len(k.free) != len(k.slots) {
 			t.Errorf("%d of %d slots are free", len(k.free), len(k.slots))

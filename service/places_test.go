@@ -72,7 +72,7 @@ func TestClient_FloodOfServers(t *testing.T) {
 	if waits(ending) {
 		t.Error("a server that has ended waits")
 	}
-	c.conns[0].fail(errServerEnded)
+	connection(c).fail(errServerEnded)
 	if n := connections(c); n != maxServers {
 		t.Errorf("%d connections after the end of one, want %d", n, maxServers)
 	}
