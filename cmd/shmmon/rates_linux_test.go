@@ -144,3 +144,29 @@ func TestHz_RatesThatTheTopicHad(t *testing.T) {
 		})
 	}
 }
+
+// A topic that has just fallen silent has no rate, though its publisher's life was fast.
+func TestCheck_RateOfSilentTopic(t *testing.T) {
+	dir := domains(t)
+	p, err := topic.Join(&topic.Options{Dir: dir, Unit: "imu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	pub, err := topic.NewPublisher[int](t.Context(), p, "imu", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pub.Close()
+	for i := range 10_000 {
+		if _, err := pub.Publish(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := shmmon(t, 3, "--dir", dir, "check", "imu", "--min-rate", "9"); !strings.Contains(out, "imu has 0 messages per second") {
+		t.Errorf("%s", out)
+	}
+	if out := shmmon(t, 0, "--dir", dir, "list", "--field", "rate", "--field", "measured"); out != "0\ttrue\n" {
+		t.Errorf("%q", out)
+	}
+}

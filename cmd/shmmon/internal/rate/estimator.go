@@ -6,6 +6,9 @@
 // one message in five seconds reads 0.2 at every observation, not 0 and 1 in turns, and bursts count together with the silence between
 // them. When the silence after the newest message is longer than any silence in the window, the window ends at the observation.
 //
+// Before a window was seen, the average of the publisher's life stands in for the rate of the present, unless its newest message is so
+// old that the window has none.
+//
 // The figures come from another process and are bounded here. Wrong figures give a wrong rate and do no other harm.
 package rate
 
@@ -22,6 +25,8 @@ const (
 	// A silence of pauseGaps usual gaps is a pause. A usual gap is at least minGap.
 	pauseGaps = 5
 	minGap    = int64(time.Second)
+	// burst is how many messages a topic may have between two silences. The average of a life does not tell bursts from regular messages.
+	burst = 100
 	// loneGap is how long one message without a known predecessor stands for a slow topic.
 	loneGap = int64(time.Minute)
 )
@@ -187,25 +192,37 @@ func (e *Estimator) Span() Span {
 // life is the window since the publisher began, while there is none of the present.
 func (e *Estimator) life() Span {
 	tail := e.tail()
-	if tail.messages < 2 || e.at-tail.stamp > pauseGaps*e.period() {
+	switch {
+	case e.silent():
+		return Span{Length: time.Duration(e.window())}
+	case tail.messages < 2 || e.at-tail.stamp > pauseGaps*e.period():
 		return Span{}
 	}
 	return Span{tail.messages, tail.bytes, time.Duration(max(e.window(), e.at-e.since))}
 }
 
-// period is how long a silence is usual by the average of the publisher's life.
-func (e *Estimator) period() int64 {
+// silent reports whether the newest message is older than a window, and than a silence between bursts by the publisher's life.
+func (e *Estimator) silent() bool { return e.at-e.tail().stamp >= e.silence() }
+
+// silence is how long it takes until a publisher is silent.
+func (e *Estimator) silence() int64 { return max(e.window(), minGap, burst*e.average()) }
+
+// average is the time for each message of the publisher's life.
+func (e *Estimator) average() int64 {
 	tail := e.tail()
 	if tail.messages < 2 {
 		return loneGap
 	}
-	return max(minGap, int64(float64(tail.stamp-e.since)/float64(tail.messages)))
+	return int64(float64(tail.stamp-e.since) / float64(tail.messages))
 }
+
+// period is how long a silence is usual by the average of the publisher's life.
+func (e *Estimator) period() int64 { return max(minGap, e.average()) }
 
 // Measured reports whether the rate is of the present and not the average of the publisher's life.
 func (e *Estimator) Measured() bool {
 	_, ok := e.start()
-	return ok
+	return ok || len(e.points) > 0 && e.silent()
 }
 
 // Rate returns messages and bytes per second as of the newest reading.
@@ -235,9 +252,12 @@ func (e *Estimator) Due() int64 {
 		return 0
 	}
 	tail := e.tail()
-	period := float64(time.Second)
+	period := int64(time.Second)
 	if tail.messages > 1 {
-		period = min(float64(tail.stamp-e.since)/float64(tail.messages), float64(time.Hour))
+		period = min(e.average(), int64(time.Hour))
 	}
-	return tail.stamp + int64(period*1.3)
+	if next := tail.stamp + period + period*3/10; next > e.at {
+		return next
+	}
+	return tail.stamp + min(e.silence(), pauseGaps*e.period()+1) // it is late: a burst, or the end
 }
