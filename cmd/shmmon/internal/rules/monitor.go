@@ -35,7 +35,7 @@ const (
 type Alert struct {
 	Kind        Kind
 	What        string               // a sentence
-	Topic       string               // or the pattern of a rule; empty: the domain or a process
+	Topic       string               // or the pattern of a rule, or those of a subscription; empty: the domain or a process
 	Participant registry.Participant // without Endpoints; zero: none
 	Value       float64              // seconds, messages, messages per second or percent
 	Limit       float64

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -67,16 +68,18 @@ func TestMonitor_EachRule(t *testing.T) {
 		"silent since long": {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) {
 			t.Rate, t.Measured, t.Last, t.State = 0, false, 0, watch.Quiet
 		}, "max_age min_rate", "has had a publisher for 99.0 s, and no message"},
-		"old":                  {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) { t.Last = 97 * second }, "max_age", "is 3.00 s old, more than 2.00 s"},
-		"no publisher":         {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) { t.Publishers = nil }, "max_age required", "nothing publishes robot/**"},
-		"gone":                 {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) { t.State = watch.Gone }, "required", "nothing publishes"},
-		"losing":               {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.Lost = 12 }, "max_lost", "nav (pid 22) to robot/pose lost 7 messages"},
-		"counter goes back":    {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.Lost = 1 }, "", ""},
-		"undecodable":          {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.DecodeErrors = 4 }, "undecodable", "could not decode 1 message"},
-		"a new lossy one":      {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Endpoint.ID.Number = 2 }, "max_lost undecodable", "lost 5 messages"},
-		"lagging":              {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.Lag = 101 }, "max_lag", "is 101 messages behind, more than 100"},
-		"late":                 {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.P99 = 6e6 }, "max_latency", "within 6.00 ms, more than 5.00 ms"},
-		"late on other topics": {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.P99, s.Shared = 6e6, true }, "max_latency", "to robot/pose and other topics, gets"},
+		"old":               {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) { t.Last = 97 * second }, "max_age", "is 3.00 s old, more than 2.00 s"},
+		"no publisher":      {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) { t.Publishers = nil }, "max_age required", "nothing publishes robot/**"},
+		"gone":              {func(_ *watch.View, t *watch.Topic, _ *watch.Subscriber) { t.State = watch.Gone }, "required", "nothing publishes"},
+		"losing":            {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.Lost = 12 }, "max_lost", "nav (pid 22) to robot/pose lost 7 messages"},
+		"counter goes back": {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.Lost = 1 }, "", ""},
+		"undecodable":       {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.DecodeErrors = 4 }, "undecodable", "could not decode 1 message"},
+		"a new lossy one":   {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Endpoint.ID.Number = 2 }, "max_lost undecodable", "lost 5 messages"},
+		"lagging":           {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.Stats.Lag = 101 }, "max_lag", "is 101 messages behind, more than 100"},
+		"late":              {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) { s.P99 = 6e6 }, "max_latency", "within 6.00 ms, more than 5.00 ms"},
+		"late on other topics": {func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) {
+			s.P99, s.Shared, s.Endpoint.Patterns = 6e6, true, []string{"robot/*", "arm"}
+		}, "max_latency", "to robot/*, arm gets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := NewMonitor(&Rules{Domain: Domain{10, true, true}, Topics: []Topic{all(), all()}}) // twice the same gives one alert
@@ -118,6 +121,37 @@ func TestMonitor_DeathThatIsNoticed(t *testing.T) {
 	m.Add(healthy(nil))
 	if alerts, _ := m.Add(healthy(dead)); len(alerts) != 0 {
 		t.Errorf("another death: %+v", alerts)
+	}
+}
+
+// What a subscription to a pattern loses is one alert, not one for each topic that the pattern matches.
+func TestMonitor_SubscriptionToPattern(t *testing.T) {
+	m := NewMonitor(&Rules{Topics: []Topic{all(), all()}})
+	view := func(edit func(s *watch.Subscriber)) watch.View {
+		v := healthy(func(_ *watch.View, _ *watch.Topic, s *watch.Subscriber) {
+			s.Shared, s.Endpoint.Patterns = true, []string{"robot/*"}
+			edit(s)
+		})
+		for _, name := range []string{"robot/scan", "robot/cam"} {
+			other := v.Topics[0]
+			other.Name = name
+			v.Topics = append(v.Topics, other)
+		}
+		return v
+	}
+	m.Add(view(func(*watch.Subscriber) {}))
+	alerts, _ := m.Add(view(func(s *watch.Subscriber) {
+		s.Stats.Lost, s.Stats.DecodeErrors, s.Stats.Lag, s.P99 = 95, 4, 101, 6e6
+	}))
+	kinds := map[Kind]float64{}
+	for _, a := range alerts {
+		kinds[a.Kind] = a.Value
+		if a.Topic != "robot/*" || !strings.Contains(a.What, "nav (pid 22) to robot/* ") {
+			t.Errorf("%+v", a)
+		}
+	}
+	if want := (map[Kind]float64{Lost: 90, Undecodable: 1, Lag: 101, Latency: 0.006}); len(alerts) != 4 || !maps.Equal(kinds, want) {
+		t.Errorf("%+v", alerts)
 	}
 }
 

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
@@ -88,16 +89,16 @@ func (c *comparison) age(r *Topic, t *watch.Topic) {
 	}
 }
 
-// subscriptions checks what each subscription lost, has not taken and waited for.
+// subscriptions checks what each subscription lost, has not taken and waited for. Figures that are of several topics together are an alert of
+// their patterns, once for all topics.
 func (c *comparison) subscriptions(r *Topic, t *watch.Topic) {
 	for _, s := range t.Subscribers {
-		owner := s.Owner
+		owner, name := s.Owner, t.Name
+		if s.Shared {
+			name = strings.Join(s.Endpoint.Patterns, ", ")
+		}
 		alert := func(kind Kind, value, limit float64, format string, args ...any) {
-			subject := fmt.Sprintf("the subscription of %s (pid %d) to %s ", owner.Unit, owner.PID, t.Name)
-			name := t.Name
-			if s.Shared {
-				subject = fmt.Sprintf("the subscription of %s (pid %d), to %s and other topics, ", owner.Unit, owner.PID, t.Name)
-			}
+			subject := fmt.Sprintf("the subscription of %s (pid %d) to %s ", owner.Unit, owner.PID, name)
 			c.add(Alert{Kind: kind, Topic: name, Participant: owner, Value: value, Limit: limit, What: subject + fmt.Sprintf(format, args...)}, s.Endpoint.ID)
 		}
 		since := c.since(s)
