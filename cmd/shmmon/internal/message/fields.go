@@ -24,6 +24,7 @@ const (
 
 // A Field is a line of a tree: a value with its name, or an object or array that the following lines are in.
 type Field struct {
+	Key     string // tells it from all others of its message; the same in each message
 	Path    string // as echo --field takes it, such as pose.position.x or points[3].x; escaped
 	Name    string // the last part of Path
 	Depth   int
@@ -47,11 +48,37 @@ func (d *Decoder) Fields(m *Message, also string) ([]Field, error) {
 		return nil, err
 	}
 	t := tree{}
-	t.add("", "", 0, v)
-	if also != "" && !slices.ContainsFunc(t.fields, func(f Field) bool { return f.Path == also }) {
+	t.add(Field{Key: whole}, v)
+	if key := KeyOf(also); key != "" && !slices.ContainsFunc(t.fields, func(f Field) bool { return f.Key == key }) {
 		t.addAt(also, v)
 	}
 	return t.fields, nil
+}
+
+// whole is the key of the whole message. Other keys are the steps from there; a name is quoted, as it may have points and brackets.
+const whole = "$"
+
+func keyOfMember(of, name string) string       { return of + "." + strconv.Quote(name) }
+func keyOfElement(of string, index int) string { return of + "[" + strconv.Itoa(index) + "]" }
+
+// KeyOf returns the key of the field at a path, "" for what is no path. The whole message has the empty path.
+func KeyOf(path string) string {
+	key := whole
+	if path == "" {
+		return key
+	}
+	p, err := text.ParsePath(path)
+	if err != nil {
+		return ""
+	}
+	for name, index := range p.Steps() {
+		if name != "" {
+			key = keyOfMember(key, name)
+		} else {
+			key = keyOfElement(key, index)
+		}
+	}
+	return key
 }
 
 // Lies reports whether an error of Fields says that the bytes of a message are not of the type that its publisher announced.
@@ -60,14 +87,13 @@ func Lies(err error) bool { return errors.As(err, new(*serde.DecodeError)) }
 type tree struct{ fields []Field }
 
 // add appends a value and what is in it.
-func (t *tree) add(path, name string, depth int, v any) {
+func (t *tree) add(f Field, v any) {
 	if len(t.fields) >= maxFields {
 		if len(t.fields) == maxFields {
-			t.fields = append(t.fields, Field{Name: "…", Depth: depth, Value: "more is left out"})
+			t.fields = append(t.fields, Field{Key: "…", Name: "…", Depth: f.Depth, Value: "more is left out"})
 		}
 		return
 	}
-	f := Field{Path: path, Name: name, Depth: depth}
 	switch v := v.(type) {
 	case map[string]any:
 		t.object(f, v)
@@ -95,7 +121,7 @@ func (t *tree) addAt(path string, v any) {
 	case map[string]any, []any:
 		return
 	}
-	f := Field{Path: path, Name: path, Leaf: true}
+	f := Field{Key: KeyOf(path), Path: path, Name: path, Leaf: true}
 	f.Value, f.Number, f.Numeric = leaf(at)
 	t.fields = append(t.fields, f)
 }
@@ -103,20 +129,23 @@ func (t *tree) addAt(path string, v any) {
 func (t *tree) object(f Field, v map[string]any) {
 	f.Value = "{" + text.Many(len(v), "field") + "}"
 	depth := f.Depth
-	if f.Path != "" || len(v) == 0 { // the whole message needs no line of its own
+	if f.Key != whole || len(v) == 0 { // the whole message needs no line of its own
 		t.fields = append(t.fields, f)
 		depth++
 	}
 	if depth > maxDepth {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(v)) {
-		shown := text.Escape(cut(name))
+	for i, name := range slices.Sorted(maps.Keys(v)) {
+		shown, known := text.Escape(cut(name)), cut(name)
+		if known != name { // others may begin so
+			known += strconv.Itoa(i)
+		}
 		path := shown
 		if f.Path != "" {
 			path = f.Path + "." + shown
 		}
-		t.add(path, shown, depth, v[name])
+		t.add(Field{Key: keyOfMember(f.Key, known), Path: path, Name: shown, Depth: depth}, v[name])
 	}
 }
 
@@ -128,11 +157,11 @@ func (t *tree) array(f Field, v []any) {
 	}
 	for i, e := range v {
 		if i == maxElements {
-			t.fields = append(t.fields, Field{Name: "…", Depth: f.Depth + 1, Value: fmt.Sprintf("%d more", len(v)-i)})
+			t.fields = append(t.fields, Field{Key: f.Key + "…", Name: "…", Depth: f.Depth + 1, Value: fmt.Sprintf("%d more", len(v)-i)})
 			return
 		}
 		name := "[" + strconv.Itoa(i) + "]"
-		t.add(f.Path+name, name, f.Depth+1, e)
+		t.add(Field{Key: keyOfElement(f.Key, i), Path: f.Path + name, Name: name, Depth: f.Depth + 1}, e)
 	}
 }
 
@@ -172,12 +201,12 @@ func cut(s string) string {
 	return s[:maxText] + "…"
 }
 
-// Values returns the values of the leaves by path, for the comparison with a later message.
+// Values returns the values of the leaves by key, for the comparison with a later message.
 func Values(fields []Field) map[string]string {
 	values := make(map[string]string, len(fields))
 	for _, f := range fields {
 		if f.Leaf {
-			values[f.Path] = f.Value
+			values[f.Key] = f.Value
 		}
 	}
 	return values

@@ -67,6 +67,9 @@ func TestDecoder_TreeOfFields(t *testing.T) {
 		{Path: "pose.x", Name: "x", Depth: 1, Value: "1.5", Leaf: true, Numeric: true, Number: 1.5},
 		{Path: "pose.y", Name: "y", Depth: 1, Value: "-2", Leaf: true, Numeric: true, Number: -2},
 	}
+	for i := range want {
+		want[i].Key = KeyOf(want[i].Path)
+	}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Error(diff)
 	}
@@ -75,8 +78,36 @@ func TestDecoder_TreeOfFields(t *testing.T) {
 			t.Errorf("echo --field does not take %q: %v", f.Path, err)
 		}
 	}
-	if values := Values(fields); len(values) != 7 || values["pose.x"] != "1.5" {
+	if values := Values(fields); len(values) != 7 || values[KeyOf("pose.x")] != "1.5" {
 		t.Errorf("%v", values)
+	}
+}
+
+// Fields have keys of their own, whatever their names are, and the same keys in each message.
+func TestDecoder_Keys(t *testing.T) {
+	long := strings.Repeat("x", maxText)
+	numbers := "[" + strings.Repeat("0,", 40) + "0]"
+	for _, payload := range []string{
+		`{"a":{"b":1},"a.b":2,"a\".\"b":3,"c":[1],"c[0]":2,"":{"":1,"x":2},"$":4,"…":5}`,
+		`{"intensities":` + numbers + `,"ranges":` + numbers + `,"deep":[` + numbers + `,` + numbers + `]}`,
+		`{"` + long + `y":1,"` + long + `z":2,"` + long + `":3}`,
+		`[` + strings.Repeat(numbers+",", 2000) + `1]`,
+		`5`,
+	} {
+		fields, err := decode(t, "json", payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(map[string]Field)
+		for _, f := range fields {
+			if same, known := seen[f.Key]; known || f.Key == "" {
+				t.Errorf("%q is the key of %+v and of %+v", f.Key, f, same)
+			}
+			seen[f.Key] = f
+		}
+		if again, _ := decode(t, "json", payload); !cmp.Equal(fields, again) {
+			t.Errorf("%.100s has other keys another time", payload)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 )
@@ -93,7 +94,7 @@ func commands() []command {
 			m.opts.Interval = d
 			return nil, nil
 		}},
-		{"plot", "FIELD", "plot a field of the message", (*Model).plotField},
+		{"plot", "[FIELD]", "plot a field, or a message that is a number", (*Model).plotField},
 		{"quit", "", "end", func(*Model, string) (tea.Cmd, error) { return tea.Quit, nil }},
 	}
 }
@@ -183,8 +184,8 @@ func (m *Model) plotField(path string) (tea.Cmd, error) {
 	if l := &m.live; l.got {
 		fields, _ := l.decoder.Fields(&l.newest, path) // without fields there is no number
 		for _, f := range fields {
-			if f.Path == path && f.Numeric {
-				d.part, d.plotted = partMessage, path
+			if (f.Path == path || f.Key == message.KeyOf(path)) && f.Numeric {
+				d.part, d.plotted = partMessage, f
 				return nil, nil
 			}
 		}
@@ -195,7 +196,7 @@ func (m *Model) plotField(path string) (tea.Cmd, error) {
 // plotted returns the path of the field that the screen shows a plot of, "" if it shows none.
 func (m *Model) plotted() string {
 	if d, ok := m.page().(*detail); ok {
-		return d.plotted
+		return d.plotted.Path
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/chart"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
@@ -31,7 +32,7 @@ type detail struct {
 	root    bool   // it is a view, not a page above another one
 	part    int
 	fields  *table.Table[fieldRow]
-	plotted string // path of the field whose plot is shown
+	plotted message.Field // whose plot is shown; without a key there is none
 	scroll  scroller
 	topAt   int // the line at which the table of fields begins
 }

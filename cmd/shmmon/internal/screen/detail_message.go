@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -22,7 +23,7 @@ type fieldRow struct {
 
 func newFieldTable() *table.Table[fieldRow] {
 	return &table.Table[fieldRow]{
-		Key:   func(f fieldRow) string { return f.Path },
+		Key:   func(f fieldRow) string { return f.Key },
 		Texts: func(f fieldRow) []string { return []string{f.Path, f.Value} },
 		Sign: func(f fieldRow) table.Sign {
 			if f.changed {
@@ -56,8 +57,8 @@ func newFieldTable() *table.Table[fieldRow] {
 func fieldRows(l *live) []fieldRow {
 	rows := make([]fieldRow, 0, len(l.fields))
 	for i, f := range l.fields {
-		r := fieldRow{Field: f, number: i, series: l.series[f.Path]}
-		if was, known := l.before[f.Path]; f.Leaf && len(l.before) > 0 && (!known || was != f.Value) {
+		r := fieldRow{Field: f, number: i, series: l.series[f.Key]}
+		if was, known := l.before[f.Key]; f.Leaf && len(l.before) > 0 && (!known || was != f.Value) {
 			r.before, r.changed = was, true
 		}
 		if !l.changes || r.changed {
@@ -69,7 +70,7 @@ func fieldRows(l *live) []fieldRow {
 
 // above is the number of lines between the parts and the table of fields.
 func (d *detail) above(m *Model) int {
-	if d.plotted == "" {
+	if d.plotted.Key == "" {
 		return 1
 	}
 	return 2 + plotHeight(m.height)
@@ -82,10 +83,10 @@ func (d *detail) plot(m *Model) {
 	f, ok := d.fields.Picked()
 	switch {
 	case !ok:
-	case d.plotted == f.Path:
-		d.plotted = ""
+	case d.plotted.Key == f.Key:
+		d.plotted = message.Field{}
 	case f.Numeric:
-		d.plotted = f.Path
+		d.plotted = f.Field
 	default:
 		m.say(theme.Warning, "only numbers can be plotted")
 	}
@@ -95,13 +96,13 @@ func (d *detail) plot(m *Model) {
 func (d *detail) messageLines(m *Model, w, h int) []string {
 	l := &m.live
 	lines := []string{text.Left(l.about(m), w)}
-	if d.plotted != "" {
-		series := l.series[d.plotted]
+	if d.plotted.Key != "" {
+		series := l.series[d.plotted.Key]
 		last := ""
 		if n := len(series); n > 0 {
 			last = " = " + chart.Number(series[n-1])
 		}
-		lines = append(lines, m.styles.Title.Render(text.Left(d.plotted+last, w)))
+		lines = append(lines, m.styles.Title.Render(text.Left(cmp.Or(d.plotted.Path, escape(d.name))+last, w)))
 		lines = append(lines, chart.Plot(series, w, plotHeight(m.height))...)
 	}
 	if !l.got {

@@ -30,7 +30,7 @@ type live struct {
 	got     bool // newest is a message
 	fields  []message.Field
 	decode  error             // why there are no fields
-	before  map[string]string // values of the message before
+	before  map[string]string // values of the message before, by key
 	series  map[string][]float64
 	picture *pictured // nil: none was asked for yet
 	frozen  bool      // the message stays; plots go on
@@ -171,14 +171,14 @@ func (l *live) plot(fields []message.Field) {
 	}
 	const most = 4000 // fields that are kept, of messages whose fields change
 	for _, f := range fields {
-		if !f.Numeric || l.series[f.Path] == nil && len(l.series) >= most {
+		if !f.Numeric || l.series[f.Key] == nil && len(l.series) >= most {
 			continue
 		}
-		s := append(l.series[f.Path], f.Number)
+		s := append(l.series[f.Key], f.Number)
 		if len(s) > plotLength {
 			s = append(s[:0], s[plotLength/4:]...)
 		}
-		l.series[f.Path] = s
+		l.series[f.Key] = s
 	}
 }
 

@@ -99,7 +99,7 @@ func TestMessage_PlotOfAFieldThatIsLeftOut(t *testing.T) {
 	d := withMessages(t, &messages{of: long}, 80, 30).polls(5)
 	d.press(":").typed("plot points[501]").press("enter").shows(`no number "points[501]"`)
 	d.press(":").typed("plot points[500]").press("enter").polls(15).shows("points[500] = 21", "│")
-	if n := len(d.live.series["points[500]"]); n != 15 {
+	if n := len(d.live.series[message.KeyOf("points[500]")]); n != 15 {
 		t.Errorf("%d points", n)
 	}
 	d.press("end").shows("points[500]  ")
