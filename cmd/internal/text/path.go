@@ -11,49 +11,69 @@ import (
 	"strings"
 )
 
-// A Path names a part of a JSON document, such as "pose.position.x" or "points[3].x".
+// A Path names a part of a JSON document, such as "pose.position.x", "points[3].x" or `limits["arm.lift"]`.
 type Path struct {
 	text  string
 	steps []step
 }
 
-// A step is a member of an object, or an element of an array if it has no name.
+// A step is a member of an object, with the index -1, or an element of an array.
 type step struct {
 	name  string
 	index int
 }
 
-// ParsePath parses a path. Names are separated by points and must not contain points or brackets.
+// ParsePath parses a path. Names are separated by points. One that is empty, or has points or brackets, is in brackets and quoted as in Go.
 func ParsePath(s string) (Path, error) {
 	p := Path{text: s}
-	wrong := fmt.Errorf("%.100q is no path of a field such as pose.position.x or points[3]", s)
-	for i, part := range strings.Split(s, ".") {
-		name, rest, indexed := strings.Cut(part, "[")
-		if name != "" {
-			p.steps = append(p.steps, step{name: name})
-		} else if !indexed || i > 0 {
-			return p, wrong
-		}
-		for indexed {
-			var digits string
-			var closed bool
-			digits, rest, closed = strings.Cut(rest, "]")
-			n, err := strconv.ParseUint(digits, 10, 31)
-			if err != nil || !closed {
+	wrong := fmt.Errorf("%.100q is no path of a field such as pose.position.x, points[3] or limits[\"arm.lift\"]", s)
+	for rest := s; rest != "" || len(p.steps) == 0; {
+		next := step{index: -1}
+		if inside, ok := strings.CutPrefix(rest, "["); ok {
+			quoted, err := strconv.QuotedPrefix(inside)
+			if err == nil && quoted[0] == '"' {
+				next.name, err = strconv.Unquote(quoted)
+				rest = inside[len(quoted):]
+			} else {
+				digits := inside[:max(0, strings.IndexByte(inside, ']'))]
+				var n uint64
+				n, err = strconv.ParseUint(digits, 10, 31)
+				next.index, rest = int(n), inside[len(digits):]
+			}
+			if rest, ok = strings.CutPrefix(rest, "]"); !ok || err != nil {
 				return p, wrong
 			}
-			p.steps = append(p.steps, step{index: int(n)})
-			if rest, indexed = strings.CutPrefix(rest, "["); !indexed && rest != "" {
+		} else {
+			if rest, ok = strings.CutPrefix(rest, "."); ok != (len(p.steps) > 0) {
+				return p, wrong
+			}
+			next.name = rest
+			if i := strings.IndexAny(rest, ".["); i >= 0 {
+				next.name = rest[:i]
+			}
+			if rest = rest[len(next.name):]; next.name == "" {
 				return p, wrong
 			}
 		}
+		p.steps = append(p.steps, next)
 	}
 	return p, nil
 }
 
+// Member returns the path of a member of the object at a path, "" for the whole document. It is escaped.
+func Member(path, name string) string {
+	switch plain := name != "" && !strings.ContainsAny(name, ".[]") && Escape(name) == name; {
+	case !plain:
+		return path + "[" + Escape(strconv.Quote(name)) + "]"
+	case path == "":
+		return name
+	}
+	return path + "." + name
+}
+
 func (p Path) String() string { return p.text }
 
-// Steps yields the names of members, and the indices of elements with an empty name.
+// Steps yields the names of members with the index -1, and the indices of elements.
 func (p Path) Steps() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		for _, s := range p.steps {
@@ -68,7 +88,7 @@ func (p Path) Steps() iter.Seq2[string, int] {
 func (p Path) Find(js json.RawMessage) (json.RawMessage, error) {
 	for _, s := range p.steps {
 		var err error
-		if s.name != "" {
+		if s.index < 0 {
 			js, err = member(js, s.name)
 		} else {
 			js, err = element(js, s.index)
@@ -86,12 +106,12 @@ func (p Path) In(v any) (any, bool) {
 		switch in := v.(type) {
 		case map[string]any:
 			found, ok := in[s.name]
-			if !ok || s.name == "" {
+			if !ok || s.index >= 0 {
 				return nil, false
 			}
 			v = found
 		case []any:
-			if s.name != "" || s.index >= len(in) {
+			if s.index < 0 || s.index >= len(in) {
 				return nil, false
 			}
 			v = in[s.index]

@@ -177,7 +177,7 @@ func fieldOf(t serde.Type, p text.Path) error {
 		case !below:
 			below = true
 			continue
-		case name == "":
+		case i >= 0:
 			all, name = s.elementsAt(i), strconv.Itoa(i)
 		default:
 			all = s.schemasOf(name)

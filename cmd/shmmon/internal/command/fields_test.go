@@ -18,6 +18,7 @@ func TestEcho_ExitCode(t *testing.T) {
 	}{
 		"all there":            {"a b", []string{`{"a":1,"b":2}`}, 0, ""},
 		"in some message":      {"a b", []string{`{"a":1}`, `{"b":null}`}, 0, ""},
+		"names with points":    {`M["a.b"] M[""] M["c[0]"][1]`, []string{`{"M":{"a.b":1,"c[0]":[1,2],"":1}}`}, 0, ""},
 		"lost":                 {"a", []string{`{"a":1}`}, 2, "lost 2 messages"},
 		"missing":              {"b", []string{`{"a":1}`, `{"c":1}`}, 0, `has a field b: there is no "b" but ["a"]`},
 		"lost and missing":     {"a b.c", []string{`{"a":1,"b":5}`}, 1, `lost 1 message; no message that was printed has a field b.c: what should have "c" is no object`},

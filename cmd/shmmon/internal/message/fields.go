@@ -72,7 +72,7 @@ func KeyOf(path string) string {
 		return ""
 	}
 	for name, index := range p.Steps() {
-		if name != "" {
+		if index < 0 {
 			key = keyOfMember(key, name)
 		} else {
 			key = keyOfElement(key, index)
@@ -141,11 +141,7 @@ func (t *tree) object(f Field, v map[string]any) {
 		if known != name { // others may begin so
 			known += strconv.Itoa(i)
 		}
-		path := shown
-		if f.Path != "" {
-			path = f.Path + "." + shown
-		}
-		t.add(Field{Key: keyOfMember(f.Key, known), Path: path, Name: shown, Depth: depth}, v[name])
+		t.add(Field{Key: keyOfMember(f.Key, known), Path: text.Member(f.Path, cut(name)), Name: shown, Depth: depth}, v[name])
 	}
 }
 

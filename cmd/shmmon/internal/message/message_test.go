@@ -111,6 +111,35 @@ func TestDecoder_Keys(t *testing.T) {
 	}
 }
 
+// The path of each field leads to its value, whatever the names are that it is in.
+func TestDecoder_PathsAsEchoTakesThem(t *testing.T) {
+	payload := `{"M":{"a.b":1,"c[0]":[2,{"":3}],"":4,"]":{"x":5}},"a.b":{"x y":6,"\u202e":7,"\"":8},"a":{"b":9},"":{"":10}}`
+	fields, err := decode(t, "json", payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := 0
+	for _, f := range fields {
+		p, err := text.ParsePath(f.Path)
+		if err != nil {
+			t.Errorf("echo --field does not take %q: %v", f.Path, err)
+			continue
+		}
+		if KeyOf(f.Path) != f.Key {
+			t.Errorf("%q is of the field %q, not %q", f.Path, KeyOf(f.Path), f.Key)
+		}
+		if got, err := p.Find([]byte(payload)); f.Leaf && (err != nil || string(got) != f.Value) {
+			t.Errorf("%q finds %s, %v, not %s", f.Path, got, err, f.Value)
+		}
+		if f.Leaf {
+			leaves++
+		}
+	}
+	if leaves != 10 {
+		t.Errorf("%d leaves: %+v", leaves, fields)
+	}
+}
+
 func TestDecoder_SingleValue(t *testing.T) {
 	fields, err := decode(t, "string", "hello")
 	if err != nil || len(fields) != 1 || fields[0].Value != `"hello"` || !fields[0].Leaf {

@@ -30,7 +30,7 @@ func TestMessage_FieldsOfTheSamePath(t *testing.T) {
 	}
 	d.press("home", "down").shows(">    b               1  ")
 	d.press("enter").polls(1).shows("a.b = 1")
-	d.press("home", "down", "down", "enter").polls(1).shows("a.b = 9")
+	d.press("home", "down", "down", "enter").polls(1).shows(`["a.b"] = 9`)
 }
 
 // A message that is a number has a plot.
