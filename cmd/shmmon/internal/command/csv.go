@@ -51,8 +51,8 @@ func (a *app) cells(row []column) error {
 		return err
 	}
 	if a.forms.watch > 0 {
-		now, _ := json.Marshal(time.Now().Format(time.RFC3339Nano)) // text always has a JSON form
-		row = append([]column{{"time", now}}, row...)
+		at, _ := json.Marshal(a.forms.at.Format(time.RFC3339Nano)) // text always has a JSON form
+		row = append([]column{{"time", at}}, row...)
 	}
 	if err := a.names(row); err != nil {
 		return err

@@ -27,7 +27,8 @@ type forms struct {
 	paths  []string
 	watch  time.Duration
 	times  int
-	header []string // of the CSV that was begun
+	at     time.Time // that the rows of a run of --watch have in CSV
+	header []string  // of the CSV that was begun
 }
 
 // tabular gives cmd the flags for rows, and parses them before the command runs.
@@ -107,6 +108,7 @@ func (a *app) repeat(cmd *cobra.Command, args []string, run func(cmd *cobra.Comm
 func (a *app) print(r result) error {
 	switch {
 	case a.forms.csv || len(a.fields) > 0:
+		a.forms.at = time.Now()
 		for _, row := range r.rows {
 			if err := a.row(row, nil); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shmbus/shmbus/cmd/internal/cli"
 	"github.com/shmbus/shmbus/cmd/internal/text"
@@ -18,6 +19,30 @@ type rowFixture struct {
 
 type nothing struct {
 	PID int `json:"pid"`
+}
+
+// All rows of a run of --watch have the same time, so that they can be joined by it.
+func TestResult_TimeOfRepeatedCSV(t *testing.T) {
+	var out strings.Builder
+	a := app{App: &cli.App{Stdout: &out}, forms: forms{csv: true, watch: minWatch}}
+	const runs, rows = 3, 50
+	for range runs {
+		if err := a.print(table("document", make([]rowFixture, rows), texts(""))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()
+	if err != nil || len(all) != 1+runs*rows || all[0][0] != "time" {
+		t.Fatalf("%v, %d lines: %v", err, len(all), all[0])
+	}
+	for i, row := range all[1:] {
+		if first := all[1+i/rows*rows][0]; row[0] != first {
+			t.Errorf("row %d has the time %s, the first one of its run %s", i, row[0], first)
+		}
+		if at, err := time.Parse(time.RFC3339Nano, row[0]); err != nil || at.IsZero() {
+			t.Errorf("row %d: %v, %v", i, at, err)
+		}
+	}
 }
 
 func TestResult_Forms(t *testing.T) {
