@@ -163,7 +163,7 @@ func (i *indexReader) addCounts(b []byte) error {
 	return nil
 }
 
-// headsAtOnce is the number of bytes that readHeads reads of a record: most of it is not looked at.
+// headsAtOnce is the number of bytes that are read of a record of which only the beginning is looked at.
 const headsAtOnce = 512
 
 // readHeads goes from record to record up to the end of the messages. Each chunk must be in the index.

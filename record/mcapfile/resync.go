@@ -117,10 +117,13 @@ func (r *Reader) nextSound(from int64) (int64, bool, error) {
 	if to, ok := r.part.index.behind(from); ok && r.part.index.chunks && r.part.tail == 0 {
 		return to, true, nil
 	}
-	for at := from + 1; r.file.left(at) >= recordHead; {
-		b, err := r.file.some(at, r.file.left(at))
+	scan := window{src: r.file.src, size: r.file.size} // of its own: sound reads elsewhere
+	defer func(least uint64) { r.file.least = least }(r.file.least)
+	r.file.least = headsAtOnce
+	for at := from + 1; scan.left(at) >= recordHead; {
+		b, err := scan.some(at, scan.left(at))
 		if err == nil && len(b) < recordHead {
-			b, err = r.file.at(at, recordHead)
+			b, err = scan.at(at, recordHead)
 		}
 		if err != nil {
 			return 0, false, err
