@@ -33,6 +33,7 @@ type Reader struct {
 	skipAttachments bool
 	salvages        bool     // messages of a chunk that is cut off are returned
 	check           *checker // of Check, nil otherwise
+	again           int64    // bytes that were read again after damage
 	ends            []int64  // of this file and of those that follow it; nil = it is the only one
 	pending         []error  // to be returned
 	err             error    // final

@@ -83,8 +83,9 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 		return 0, &InvalidRecordError{Offset: at, Record: "the recording before the one", Err: errors.New("it was not closed")}
 	}
 	from := at
-	if r.part.suspect > 0 {
-		from = r.part.suspect
+	// Each record in the bytes that are read again could have them read again: files of a few megabytes would have terabytes of messages.
+	if again := r.again + at - r.part.suspect; r.part.suspect > 0 && again <= r.file.size {
+		from, r.again = r.part.suspect, again
 	}
 	r.seek(at)
 	if r.salvages && r.isCutChunk(at) {
