@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+
+	"github.com/foxglove/mcap/go/mcap"
 )
 
 type schema struct {
@@ -24,19 +27,29 @@ func newDefinitions() *definitions {
 
 var errRedefined = errors.New("declared again, and differently")
 
-func (d *definitions) addSchema(b []byte, kept *budget) error {
+// parseSchema returns a schema whose data is in b.
+func parseSchema(b []byte) (id uint16, s schema, err error) {
 	c := cursor{b: b}
-	id := c.uint16()
-	s := &schema{name: c.string(), encoding: c.string()}
-	data := c.take(uint64(c.uint32()))
-	if c.err != nil {
-		return c.err
+	id = c.uint16()
+	s = schema{name: c.string(), encoding: c.string()}
+	s.data = c.take(uint64(c.uint32()))
+	if c.err == nil && id == 0 {
+		return id, s, errors.New("a schema must not have the number 0")
 	}
-	if id == 0 {
-		return errors.New("a schema must not have the number 0")
+	return id, s, c.err
+}
+
+func (s *schema) same(o *schema) bool {
+	return s.name == o.name && s.encoding == o.encoding && bytes.Equal(s.data, o.data)
+}
+
+func (d *definitions) addSchema(b []byte, kept *budget) error {
+	id, s, err := parseSchema(b)
+	if err != nil {
+		return err
 	}
 	if old, ok := d.schemas[id]; ok {
-		if old.name != s.name || old.encoding != s.encoding || !bytes.Equal(old.data, data) {
+		if !old.same(&s) {
 			return fmt.Errorf("schema %d: %w", id, errRedefined)
 		}
 		return nil
@@ -44,18 +57,17 @@ func (d *definitions) addSchema(b []byte, kept *budget) error {
 	if err := kept.take(uint64(len(b)) + recordCost); err != nil {
 		return err
 	}
-	if len(data) > 0 {
-		s.data = bytes.Clone(data)
+	if s.data = bytes.Clone(s.data); len(s.data) == 0 {
+		s.data = nil
 	}
-	d.schemas[id] = s
+	d.schemas[id] = &s
 	return nil
 }
 
 // addChannel returns the channel if it is new, and nil if it is declared already.
 func (d *definitions) addChannel(b []byte, kept *budget) (*Channel, error) {
 	c := cursor{b: b}
-	id, schemaID := c.uint16(), c.uint16()
-	ch := &Channel{ID: id, Topic: c.string(), Encoding: c.string()}
+	ch := &Channel{ID: c.uint16(), schemaID: c.uint16(), Topic: c.string(), Encoding: c.string()}
 	entries := c.entries()
 	if c.err != nil {
 		return nil, c.err
@@ -67,21 +79,53 @@ func (d *definitions) addChannel(b []byte, kept *budget) (*Channel, error) {
 	if ch.Metadata = c.strings(); c.err != nil {
 		return nil, c.err
 	}
-	if schemaID != 0 {
-		s, ok := d.schemas[schemaID]
+	if ch.schemaID != 0 {
+		s, ok := d.schemas[ch.schemaID]
 		if !ok {
-			return nil, fmt.Errorf("channel %d (%.100q): its schema %d was not declared", id, ch.Topic, schemaID)
+			return nil, fmt.Errorf("channel %d (%.100q): its schema %d was not declared", ch.ID, ch.Topic, ch.schemaID)
 		}
 		ch.SchemaName, ch.SchemaEncoding, ch.Schema = s.name, s.encoding, s.data
 	}
-	if old, ok := d.channels[id]; ok {
+	if old, ok := d.channels[ch.ID]; ok {
 		if !old.same(ch) {
-			return nil, fmt.Errorf("channel %d (%.100q): %w", id, old.Topic, errRedefined)
+			return nil, fmt.Errorf("channel %d (%.100q): %w", ch.ID, old.Topic, errRedefined)
 		}
 		return nil, nil
 	}
-	d.channels[id] = ch
+	d.channels[ch.ID] = ch
 	return ch, kept.take(cost)
+}
+
+// confirm returns an error if a record contradicts the definitions, which it does not change.
+func (d *definitions) confirm(op mcap.OpCode, record []byte) (err error) {
+	c := cursor{b: record}
+	id := c.uint16()
+	unlimited := budget{memory: math.MaxUint64}
+	switch {
+	case op == mcap.OpSchema && d.schemas[id] != nil:
+		err = d.addSchema(record, &unlimited)
+	case op == mcap.OpChannel && d.channels[id] != nil:
+		_, err = d.addChannel(record, &unlimited)
+	}
+	return err
+}
+
+// without returns the definitions without the schema and its channels, or without the channel, that a record declares. It returns no
+// definitions if there is no memory for them.
+func (d *definitions) without(op mcap.OpCode, record []byte, kept *budget) *definitions {
+	if kept.take(entryCost*uint64(len(d.schemas)+len(d.channels))) != nil {
+		return newDefinitions()
+	}
+	n := &definitions{schemas: maps.Clone(d.schemas), channels: maps.Clone(d.channels)}
+	c := cursor{b: record}
+	id := c.uint16()
+	if op == mcap.OpChannel {
+		delete(n.channels, id)
+		return n
+	}
+	delete(n.schemas, id)
+	maps.DeleteFunc(n.channels, func(_ uint16, ch *Channel) bool { return ch.schemaID == id })
+	return n
 }
 
 func (c *Channel) same(o *Channel) bool {

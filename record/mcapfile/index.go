@@ -32,7 +32,7 @@ func (r *Reader) repeated(s *summary, start int64) {
 	_ = s.each(func(op mcap.OpCode) error {
 		if (op == mcap.OpSchema || op == mcap.OpChannel) && r.kept.room(2*s.rest+recordCost) == nil {
 			if b, err := s.take(s.rest); err == nil {
-				_ = r.define(op, b)
+				_ = r.add(op, b)
 			}
 		}
 		return nil

@@ -83,6 +83,15 @@ func (o *ordered) count(b *block) (block, error) {
 		if err != nil {
 			return counted, err
 		}
+		if op == mcap.OpSchema || op == mcap.OpChannel {
+			b, err := o.take(o.rest)
+			if err == nil {
+				err = counted.defs.confirm(op, b)
+			}
+			if err != nil {
+				return counted, err
+			}
+		}
 		if op != mcap.OpMessage {
 			continue
 		}

@@ -9,6 +9,8 @@ type Channel struct {
 	SchemaEncoding string
 	Schema         []byte
 	Metadata       map[string]string
+
+	schemaID uint16 // within its file, if it was read from one
 }
 
 // A Message is one message of a file.

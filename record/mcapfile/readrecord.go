@@ -128,7 +128,23 @@ func (r *Reader) body() ([]byte, error) {
 	return r.take(n)
 }
 
+// define adds a definition. Where it contradicts an earlier one, the earlier one no longer applies. The new one does if a CRC confirms its
+// bytes; otherwise it may be damaged, and what the summary says applies, if there is one.
 func (r *Reader) define(op mcap.OpCode, b []byte) error {
+	err := r.add(op, b)
+	if errors.Is(err, errRedefined) && r.part.tail == 0 {
+		r.part.defs = r.part.defs.without(op, b, &r.kept) // a Plan needs the earlier ones for the messages before
+		if r.inChunk && r.chunk.confirmed {
+			if full := r.add(op, b); full != nil {
+				err = full
+			}
+		}
+	}
+	return err
+}
+
+// add adds a definition that contradicts no earlier one.
+func (r *Reader) add(op mcap.OpCode, b []byte) error {
 	if op == mcap.OpSchema {
 		return r.part.defs.addSchema(b, &r.kept)
 	}

@@ -15,6 +15,8 @@ type records struct {
 	left   uint64        // remaining bytes
 	memory []byte        // the remaining bytes, unless stream is set
 	stream *bufio.Reader // stream of left bytes
+
+	confirmed bool // the chunk has a CRC, which is right
 }
 
 // head reads the head of the next record.

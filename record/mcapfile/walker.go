@@ -139,7 +139,7 @@ func (w *walker) chunkHead() (h chunkHead, err error) {
 // enter enters a chunk whose head was read: its records are the next ones. The records of a large chunk are decompressed on
 // demand. They are checked once before that, unless checked is true.
 func (w *walker) enter(h *chunkHead, checked bool) error {
-	chunk := records{size: h.size, left: h.size}
+	chunk := records{size: h.size, left: h.size, confirmed: h.crc != 0}
 	if h.size <= w.limits.block {
 		err := w.unpacking(h, func() (err error) {
 			w.buffer, err = w.unpack.unpack(w.buffer[:0], h, w.input)
