@@ -111,13 +111,14 @@ type checkedPart struct {
 	messages  uint64
 	start     uint64 // smallest and largest log time
 	end       uint64
-	last      uint64                // log time
-	back      uint64                // messages that are earlier than one before by more than mostBack
-	loose     uint64                // messages outside of chunks
-	unindexed uint64                // chunks without message indexes
-	noCRC     uint64                // chunks without CRC
-	over      bool                  // there is no memory for more chunks
-	groups    map[mcap.OpCode]group // of the summary
+	last      uint64                          // log time
+	back      uint64                          // messages that are earlier than one before by more than mostBack
+	loose     uint64                          // messages outside of chunks
+	unindexed uint64                          // chunks without message indexes
+	noCRC     uint64                          // chunks without CRC
+	over      bool                            // there is no memory for more chunks
+	groups    map[mcap.OpCode]group           // of the summary
+	repeated  map[mcap.OpCode]map[uint16]bool // definitions in the summary
 }
 
 func (c *checker) beginPart(base int64) {
@@ -125,6 +126,7 @@ func (c *checker) beginPart(base int64) {
 		base:   base,
 		places: make(map[mcap.OpCode][]placed), declared: make(map[mcap.OpCode][]placed), counts: make(map[uint16]uint64),
 		contents: make(map[uint16]*indexed), groups: make(map[mcap.OpCode]group),
+		repeated: make(map[mcap.OpCode]map[uint16]bool),
 	}
 }
 

@@ -32,7 +32,8 @@ type placedChunk struct {
 	start, end   uint64 // log times that its record says
 	compression  string
 	packed, size uint64
-	indexLength  int64 // bytes of the message indexes after it
+	indexLength  int64   // bytes of the message indexes after it
+	indexes      indexed // their places, by channel
 
 	messages    uint64 // found
 	first, last uint64 // log times found
@@ -112,6 +113,9 @@ func (c *checker) endChunk() {
 	clear(p.contents)
 }
 
+// messageIndexEntry is the number of bytes of a message in a message index.
+const messageIndexEntry = 8 + 8
+
 // messageIndex compares the index of one channel with the messages of the chunk before it.
 func (c *checker) messageIndex(r *Reader) error {
 	head, err := r.take(2 + 4)
@@ -121,12 +125,12 @@ func (c *checker) messageIndex(r *Reader) error {
 	id, size := binary.LittleEndian.Uint16(head), uint64(binary.LittleEndian.Uint32(head[2:]))
 	var said indexed
 	for left := size; left > 0; {
-		n := min(left, windowSize/16*16)
+		n := min(left, windowSize/messageIndexEntry*messageIndexEntry)
 		b, err := r.take(n)
 		if err != nil {
 			return err
 		}
-		for ; len(b) >= 16; b = b[16:] {
+		for ; len(b) >= messageIndexEntry; b = b[messageIndexEntry:] {
 			said.add(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]))
 		}
 		left -= n
@@ -139,6 +143,9 @@ func (c *checker) messageIndex(r *Reader) error {
 		return nil
 	}
 	k.indexLength += r.pos - r.at.off
+	if size > 0 {
+		k.indexes.add(uint64(id), uint64(r.at.off-r.part.base))
+	}
 	var found indexed
 	if x := c.part.contents[id]; x != nil {
 		found = *x
@@ -167,7 +174,13 @@ func (c *checker) chunkIndex(r *Reader) error {
 	c.group(r, mcap.OpChunkIndex)
 	k := placedChunk{start: f.uint64(), end: f.uint64()}
 	k.off, k.length = int64(f.uint64()), int64(f.uint64())
-	f.take(uint64(f.uint32())) // where the message indexes are
+	places := cursor{b: f.take(uint64(f.uint32()))}
+	for f.err == nil && len(places.b) > 0 {
+		id, at := places.uint16(), places.uint64()
+		if f.err = places.err; f.err == nil {
+			k.indexes.add(uint64(id), at)
+		}
+	}
 	k.indexLength = int64(f.uint64())
 	k.compression, k.packed, k.size = f.string(), f.uint64(), f.uint64()
 	if f.err == nil && c.keep(r.at.off, len(k.compression)) {

@@ -2,6 +2,8 @@ package mcapfile
 
 import (
 	"cmp"
+	"encoding/binary"
+	"maps"
 	"slices"
 
 	"github.com/foxglove/mcap/go/mcap"
@@ -103,10 +105,40 @@ func (c *checker) footer(r *Reader, start, offsets uint64) {
 	} else if at := r.part.base + int64(start); at != r.part.tail && r.part.tail > 0 {
 		c.find(IsError, r.at.off, "the footer says that the summary begins at byte %d, and it does at %d", at, r.part.tail)
 	}
+	if !r.part.damaged {
+		c.compareDefinitions(r)
+	}
 	if !p.over && !r.part.damaged {
 		c.compareChunks(r)
 		for _, op := range []mcap.OpCode{mcap.OpAttachment, mcap.OpMetadata} {
 			c.comparePlaces(r, op)
+		}
+	}
+}
+
+// definition notes a schema or channel that the summary repeats.
+func (c *checker) definition(r *Reader, op mcap.OpCode, record []byte) {
+	if c.part.repeated[op] == nil {
+		c.part.repeated[op] = make(map[uint16]bool)
+	}
+	c.part.repeated[op][binary.LittleEndian.Uint16(record)] = true
+	c.group(r, op)
+}
+
+// compareDefinitions finds what the summary does not repeat. It may have no schemas or no channels at all.
+func (c *checker) compareDefinitions(r *Reader) {
+	schemas, channels, at := c.part.repeated[mcap.OpSchema], c.part.repeated[mcap.OpChannel], r.part.tail
+	for _, id := range slices.Sorted(maps.Keys(r.part.defs.channels)) {
+		ch, n := r.part.defs.channels[id], c.part.counts[id]
+		severity := IsWarning
+		if n > 0 {
+			severity = IsError
+		}
+		if channels != nil && !channels[id] {
+			c.find(severity, at, "the summary lacks channel %d (%.100q), which has %d messages", id, ch.Topic, n)
+		}
+		if schemas != nil && channels[id] && ch.schemaID != 0 && !schemas[ch.schemaID] {
+			c.find(severity, at, "the summary lacks schema %d (%.100q), which its channel %d names", ch.schemaID, ch.SchemaName, id)
 		}
 	}
 }
@@ -130,9 +162,16 @@ func (c *checker) compareChunks(r *Reader) {
 			c.find(IsError, base+k.off, "the index lacks the chunk")
 			continue
 		}
+		said, text := rest[0], ""
 		k.messages, k.first, k.last = 0, 0, 0
-		if rest[0] != k {
-			c.find(IsError, base+k.off, "the index says of the chunk: %s; the chunk is: %s", rest[0].text(), k.text())
+		if said.indexes.messages == k.indexes.messages {
+			text = ": others, or elsewhere"
+		}
+		if said.indexes != k.indexes {
+			c.find(IsError, base+k.off, "the index says where %d message indexes of the chunk are, and there are %d%s", said.indexes.messages, k.indexes.messages, text)
+		}
+		if said.indexes = k.indexes; said != k {
+			c.find(IsError, base+k.off, "the index says of the chunk: %s; the chunk is: %s", said.text(), k.text())
 		}
 		rest = rest[1:]
 	}

@@ -1,8 +1,10 @@
 package mcapfile
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -20,7 +22,7 @@ func NewIndexedPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Chan
 	if err != nil {
 		return nil, false, err
 	}
-	i := indexReader{reader: r, chunks: make(map[int64]*indexedChunk), channels: make(map[uint16]*ChannelPlan)}
+	i := indexReader{reader: r, chunks: make(map[int64]*indexedChunk), channels: make(map[uint16]*ChannelPlan), indexed: make(map[uint16]uint64)}
 	if err := i.readSummary(); err == nil {
 		err = i.readHeads()
 		if err == nil {
@@ -58,6 +60,7 @@ type indexReader struct {
 	chunks   map[int64]*indexedChunk // by position
 	channels map[uint16]*ChannelPlan // by id
 	messages map[uint16]uint64       // by id of the channel, from the statistics
+	indexed  map[uint16]uint64       // likewise, from the message indexes
 }
 
 // readSummary reads the summary of a file that is a single one.
@@ -141,6 +144,7 @@ func (i *indexReader) addChunk(b []byte) error {
 		chunk.channels = append(chunk.channels, offsets.uint16())
 		offsets.uint64()
 	}
+	slices.Sort(chunk.channels)
 	i.chunks[int64(offset)] = chunk
 	return offsets.err
 }
@@ -154,8 +158,9 @@ func (i *indexReader) addCounts(b []byte) error {
 	sum := uint64(0)
 	for c.err == nil && counts.err == nil && len(counts.b) > 0 {
 		id, n := counts.uint16(), counts.uint64()
-		i.messages[id] = n
-		sum += n
+		if sum += n; n > 0 {
+			i.messages[id] = n
+		}
 	}
 	if c.err != nil || counts.err != nil || sum != total {
 		return errIndex
@@ -166,12 +171,14 @@ func (i *indexReader) addCounts(b []byte) error {
 // headsAtOnce is the number of bytes that are read of a record of which only the beginning is looked at.
 const headsAtOnce = 512
 
-// readHeads goes from record to record up to the end of the messages. Each chunk must be in the index.
+// readHeads goes from record to record up to the end of the messages. Each chunk must be in the index, and each of its channels: chunks
+// without a wanted channel are never read.
 func (i *indexReader) readHeads() error {
 	r := i.reader
 	r.seek(int64(len(mcap.Magic)))
 	r.file.least = headsAtOnce
 	found := 0
+	var chunk *indexedChunk
 	for {
 		op, err := r.nextOfFile()
 		if err != nil {
@@ -181,7 +188,7 @@ func (i *indexReader) readHeads() error {
 		case mcap.OpMessage:
 			return errIndex
 		case mcap.OpDataEnd:
-			if found != len(i.chunks) {
+			if found != len(i.chunks) || !maps.Equal(i.indexed, i.messages) {
 				return errIndex
 			}
 			r.stats.Closed = true
@@ -196,20 +203,42 @@ func (i *indexReader) readHeads() error {
 				err = r.define(op, b)
 			}
 		case mcap.OpChunk:
-			c := i.chunks[r.at.off]
+			chunk = i.chunks[r.at.off]
 			var h chunkHead
-			if h, err = r.chunkHead(); err == nil && (c == nil || c.found || h.size != c.size) {
+			if h, err = r.chunkHead(); err == nil && (chunk == nil || chunk.found || h.size != chunk.size) {
 				err = errIndex
 			}
 			if err == nil {
-				c.found = true
+				chunk.found = true
 				found++
 			}
+		case mcap.OpMessageIndex:
+			err = i.addMessages(chunk)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// addMessages counts the messages of a message index. Its channel must be in the index of the chunk.
+func (i *indexReader) addMessages(chunk *indexedChunk) error {
+	b, err := i.reader.take(2 + 4)
+	if err != nil {
+		return err
+	}
+	id, n := binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint32(b[2:])/messageIndexEntry
+	if n == 0 {
+		return nil
+	}
+	if chunk == nil {
+		return errIndex
+	}
+	if _, named := slices.BinarySearch(chunk.channels, id); !named {
+		return errIndex
+	}
+	i.indexed[id] += uint64(n)
+	return nil
 }
 
 func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {

@@ -89,7 +89,10 @@ func (r *Reader) record(op mcap.OpCode, m *Message) error {
 		if err != nil {
 			return err
 		}
-		return r.define(op, b)
+		if err = r.define(op, b); err == nil && r.check != nil && r.part.tail > 0 {
+			r.check.definition(r, op, b)
+		}
+		return err
 	}
 	if r.inChunk {
 		if op == mcap.OpChunk {
