@@ -33,7 +33,7 @@ func (e *editor) merge() error {
 	}()
 	messages := uint64(0)
 	for i, s := range e.sources {
-		plan, err := mcapfile.NewPlan(s.file, s.size, &mcapfile.Limits{Memory: memory}, e.opts.keeps)
+		plan, err := mcapfile.NewSalvagingPlan(s.file, s.size, &mcapfile.Limits{Memory: memory}, e.opts.keeps)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}

@@ -207,7 +207,6 @@ func (e *editor) copy(s *source) error {
 	if err != nil {
 		return err
 	}
-	r.Salvage()
 	c := e.contentOf(s)
 	err = s.each(e.ctx, r, false, e.progress(s), func(m *mcapfile.Message) error {
 		if err := c.others(r.Metadata(), r.Attachments(), r.Channels()); err != nil {

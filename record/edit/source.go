@@ -60,12 +60,13 @@ func closeAll(all []*source) {
 	}
 }
 
-// reader starts to read a source.
+// reader starts to read a source, also what a chunk has that is cut off.
 func (s *source) reader(memory uint64) (*mcapfile.Reader, error) {
 	r, err := mcapfile.NewReader(s.file, s.size, &mcapfile.Limits{Memory: memory})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
+	r.Salvage()
 	return r, nil
 }
 

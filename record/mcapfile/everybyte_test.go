@@ -49,6 +49,13 @@ func TestReader_EveryFlippedByte(t *testing.T) {
 	}
 }
 
+// inTime returns messages by log time.
+func inTime(lines []line) []line {
+	lines = slices.Clone(lines)
+	slices.SortStableFunc(lines, func(a, b line) int { return compareTimes(a.LogTime, b.LogTime) })
+	return lines
+}
+
 func TestReader_EveryLength(t *testing.T) {
 	_, lines := written(t)
 	lines = lines[:12]
@@ -68,6 +75,11 @@ func TestReader_EveryLength(t *testing.T) {
 			}
 			if !slices.Equal(got, lines[:len(got)]) {
 				t.Fatalf("%s, %d bytes: other messages", name, n)
+			}
+			if plan, err := NewSalvagingPlan(bytes.NewReader(file), int64(n), &Limits{block: 100}, nil); n >= len(mcap.Magic) && err != nil {
+				t.Fatal(err)
+			} else if err == nil && !slices.Equal(planned(t, plan), inTime(got)) {
+				t.Fatalf("%s, %d bytes: other messages by log time", name, n)
 			}
 			plain, _ := readAllOf(t, file[:n], nil)
 			if len(got) < len(plain) || n >= int(end) && len(got) != len(lines) {

@@ -278,12 +278,19 @@ func (o *ordered) step() (mcap.OpCode, error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	op, err := o.nextOfFile()
+	if o.cut = o.plan.cutTo > 0 && o.at.off == o.plan.cutFrom; o.cut {
+		err = nil
+		o.beginCut(o.at.off, o.plan.cutTo)
+	}
 	if err != nil || op != mcap.OpChunk {
 		return op, err
 	}
 	h, err := o.chunkHead()
 	if err != nil {
 		return op, err
+	}
+	if o.cut {
+		return op, o.enterCut(&h)
 	}
 	return op, o.enter(&h, true)
 }

@@ -33,8 +33,10 @@ type Plan struct {
 	keep   map[*Channel]bool
 	time   func(*Message) uint64 // by which the messages are ordered
 	blocks []block
-	chunk  uint64             // bytes of the largest chunk that is in memory as a whole
-	inside map[int64][]uint16 // ids of the channels of the chunk at a position; nil without an index
+	chunk  uint64 // bytes of the largest chunk that is in memory as a whole
+	// Where a chunk is of which the file lacks the end; 0 = there is none with messages.
+	cutFrom, cutTo int64
+	inside         map[int64][]uint16 // ids of the channels of the chunk at a position; nil without an index
 
 	from *Plan // of which it has some channels
 
@@ -96,21 +98,21 @@ func byPublishTime(m *Message) uint64 { return m.PublishTime }
 // NewPlanByPublishTime is NewPlan for the messages in the order of their publish times. Plan.Start, End and Span and the times
 // of ChannelPlan are log times all the same.
 func NewPlanByPublishTime(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, error) {
-	return newPlan(src, size, limits, keep, byPublishTime)
+	return newPlan(src, size, limits, keep, byPublishTime, false)
 }
 
 // NewPlan reads a file and stores the positions of the messages of the channels that keep accepts (nil = all). Faults of
 // the file are in Plan.Damage. An error means that NewPlan could not read.
 func NewPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, error) {
-	return newPlan(src, size, limits, keep, byLogTime)
+	return newPlan(src, size, limits, keep, byLogTime, false)
 }
 
-func newPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool, time func(*Message) uint64) (*Plan, error) {
+func newPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool, time func(*Message) uint64, salvages bool) (*Plan, error) {
 	r, err := NewReader(src, size, limits)
 	if err != nil {
 		return nil, err
 	}
-	r.skipAttachments = true
+	r.skipAttachments, r.salvages = true, salvages
 	p := &Plan{src: src, size: size, limits: r.limits, keep: make(map[*Channel]bool), time: time}
 	counts := make(map[*Channel]*ChannelPlan)
 	var m Message
@@ -122,6 +124,9 @@ func newPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 			break
 		}
 		if err == nil {
+			if r.cut {
+				p.cutFrom, p.cutTo = r.at.off, r.pos
+			}
 			if r.inChunk && r.chunk.stream == nil {
 				p.chunk = max(p.chunk, r.chunk.size)
 			}

@@ -203,12 +203,12 @@ func (r *Reader) metadata() error {
 // open enters a chunk: its records are the next ones.
 func (r *Reader) open() error {
 	r.part.chunked = true
-	if r.cut {
-		return r.openCut()
-	}
 	h, err := r.chunkHead()
 	if err != nil {
 		return err
+	}
+	if r.cut {
+		return r.enterCut(&h)
 	}
 	// The CRC is updated while the bytes are in memory: a small chunk is in memory as a whole after it was read.
 	if err := r.part.sum.update(&r.file, r.pos-int64(r.rest)); err != nil {

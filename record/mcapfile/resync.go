@@ -89,7 +89,7 @@ func (r *Reader) resync(at int64, reason string) (mcap.OpCode, error) {
 	}
 	r.seek(at)
 	if r.salvages && r.isCutChunk(at) {
-		r.at, r.rest, r.pos, r.cut = position{off: at}, r.file.left(at+recordHead), r.file.size, true
+		r.beginCut(at, r.file.size)
 		return mcap.OpChunk, nil
 	}
 	to, found, err := r.nextSound(from)

@@ -2,13 +2,14 @@ package mcapfile
 
 import (
 	"encoding/binary"
+	"io"
+	"math"
 
 	"github.com/foxglove/mcap/go/mcap"
 )
 
-// Salvage lets Next also return the complete messages of a chunk at the end of the file that is cut off. Nothing confirms that their
-// bytes are right, because the CRC is that of the whole chunk. Skim may then return a message without its whole payload. It must be
-// called before the first message.
+// Salvage lets the Reader also return the complete messages of a chunk at the end of the file that is cut off. Nothing confirms that their
+// bytes are right, because the CRC is that of the whole chunk. It must be called before the first message.
 func (r *Reader) Salvage() { r.salvages = true }
 
 // isCutChunk reports whether the record at pos is a chunk that lacks its end: its length is that of its fields.
@@ -22,19 +23,26 @@ func (r *Reader) isCutChunk(pos int64) bool {
 	return ok && need == length && length > r.file.left(pos+recordHead)
 }
 
-// openCut enters a chunk that lacks its end.
-func (r *Reader) openCut() error {
-	h, err := r.chunkHead()
-	if err != nil {
+// beginCut makes the chunk at off that lacks its end the current record. end is the end of its file.
+func (w *walker) beginCut(off, end int64) {
+	w.at, w.rest, w.pos, w.cut = position{off: off}, uint64(end-off-recordHead), end, true
+}
+
+// enterCut enters a chunk that lacks its end and whose head was read. Its records end with what can be decompressed.
+func (w *walker) enterCut(h *chunkHead) error {
+	h.packed = min(h.packed, w.rest)
+	if err := w.stream(h); err != nil {
 		return err
 	}
-	h.packed = min(h.packed, r.rest)
-	r.input = buffered(r.input, r.file.section(r.pos-int64(r.rest), h.packed))
-	src, err := r.unpack.open(&h, r.input)
-	if err != nil {
-		return r.unpack.failed(err)
+	n, _ := io.Copy(io.Discard, io.LimitReader(w.output, int64(min(h.size, math.MaxInt64)))) // the error is that of the lacking end
+	if err := w.stream(h); err != nil {
+		return err
 	}
-	r.output = buffered(r.output, src)
-	r.chunk, r.inChunk, r.rest = records{size: h.size, left: h.size, stream: r.output}, true, 0
+	w.chunk, w.inChunk, w.rest = records{size: uint64(n), left: uint64(n), stream: w.output}, true, 0
 	return nil
+}
+
+// NewSalvagingPlan is NewPlan also for the messages that Reader.Salvage adds. src must not be Files.
+func NewSalvagingPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bool) (*Plan, error) {
+	return newPlan(src, size, limits, keep, byLogTime, true)
 }

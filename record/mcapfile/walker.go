@@ -155,15 +155,23 @@ func (w *walker) enter(h *chunkHead, checked bool) error {
 				return err
 			}
 		}
-		w.input = buffered(w.input, w.file.section(w.pos-int64(w.rest), h.packed))
-		src, err := w.unpack.open(h, w.input)
-		if err != nil {
-			return w.unpack.failed(err)
+		if err := w.stream(h); err != nil {
+			return err
 		}
-		w.output = buffered(w.output, src)
 		chunk.stream = w.output
 	}
 	w.chunk, w.inChunk, w.rest = chunk, true, 0
+	return nil
+}
+
+// stream makes the uncompressed records of a chunk the output.
+func (w *walker) stream(h *chunkHead) error {
+	w.input = buffered(w.input, w.file.section(w.pos-int64(w.rest), h.packed))
+	src, err := w.unpack.open(h, w.input)
+	if err != nil {
+		return w.unpack.failed(err)
+	}
+	w.output = buffered(w.output, src)
 	return nil
 }
 
