@@ -59,7 +59,8 @@ type Result struct {
 	Repeated    uint64 `json:"repeated,omitempty"` // messages left out because an earlier part has them
 	Attachments uint64 `json:"attachments"`
 	Metadata    uint64 `json:"metadata"`
-	FileSize    int64  `json:"file_size"` // bytes
+	LeftOut     uint64 `json:"left_out,omitempty"` // other records: schemas without a channel, and those of types that applications use for themselves
+	FileSize    int64  `json:"file_size"`          // bytes
 	// Missing are the topics of Options.List that no recording has. If none of them is there, that is a *record.NoTopicError instead.
 	Missing []string `json:"missing,omitempty"`
 	// Damage describes what could not be read, nil if there is nothing.

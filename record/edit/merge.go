@@ -47,6 +47,7 @@ func (e *editor) merge() error {
 		if err := c.others(plan.Stats.Metadata, plan.Stats.Attachments, plan.Declared); err != nil {
 			return err
 		}
+		e.leaveOut(plan.Stats)
 		messages += plan.Messages
 		next, stop := iter.Pull2(plan.InOrder())
 		streams = append(streams, &stream{content: c, index: i, next: next, stop: stop})

@@ -217,8 +217,12 @@ func (e *editor) copy(s *source) error {
 	if err == nil {
 		err = c.others(r.Metadata(), r.Attachments(), r.Channels())
 	}
+	e.leaveOut(r.Stats())
 	return err
 }
+
+// leaveOut counts the records of a source that have no place in the new file.
+func (e *editor) leaveOut(s mcapfile.Stats) { e.res.LeftOut += s.Private + s.Unused }
 
 // content is what of a source was written.
 type content struct {

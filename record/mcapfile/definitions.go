@@ -2,10 +2,12 @@ package mcapfile
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/foxglove/mcap/go/mcap"
 )
@@ -13,16 +15,19 @@ import (
 type schema struct {
 	name, encoding string
 	data           []byte
+	used           bool // by a channel
 }
 
 // definitions holds the schemas and channels that a part has declared so far.
 type definitions struct {
 	schemas  map[uint16]*schema
 	channels map[uint16]*Channel
+	alike    map[[sha256.Size]byte][]uint16 // by the description of channels: their ids
+	unused   int                            // schemas without a channel
 }
 
 func newDefinitions() *definitions {
-	return &definitions{schemas: make(map[uint16]*schema), channels: make(map[uint16]*Channel)}
+	return &definitions{schemas: make(map[uint16]*schema), channels: make(map[uint16]*Channel), alike: make(map[[sha256.Size]byte][]uint16)}
 }
 
 var errRedefined = errors.New("declared again, and differently")
@@ -61,6 +66,7 @@ func (d *definitions) addSchema(b []byte, kept *budget) error {
 		s.data = nil
 	}
 	d.schemas[id] = &s
+	d.unused++
 	return nil
 }
 
@@ -92,8 +98,25 @@ func (d *definitions) addChannel(b []byte, kept *budget) (*Channel, error) {
 		}
 		return nil, nil
 	}
+	if s := d.schemas[ch.schemaID]; s != nil && !s.used {
+		s.used = true
+		d.unused--
+	}
+	ch.nth = d.nth(ch)
 	d.channels[ch.ID] = ch
 	return ch, kept.take(cost)
+}
+
+// nth returns the number of channels before one that differ in nothing but their ID.
+func (d *definitions) nth(ch *Channel) int {
+	key := sha256.Sum256(ch.description())
+	ids := d.alike[key]
+	i := slices.Index(ids, ch.ID)
+	if i < 0 {
+		i = len(ids)
+		d.alike[key] = append(ids, ch.ID)
+	}
+	return i
 }
 
 // confirm returns an error if a record contradicts the definitions, which it does not change.
@@ -116,7 +139,7 @@ func (d *definitions) without(op mcap.OpCode, record []byte, kept *budget) *defi
 	if kept.take(entryCost*uint64(len(d.schemas)+len(d.channels))) != nil {
 		return newDefinitions()
 	}
-	n := &definitions{schemas: maps.Clone(d.schemas), channels: maps.Clone(d.channels)}
+	n := &definitions{schemas: maps.Clone(d.schemas), channels: maps.Clone(d.channels), alike: d.alike, unused: d.unused}
 	c := cursor{b: record}
 	id := c.uint16()
 	if op == mcap.OpChannel {

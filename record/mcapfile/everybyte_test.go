@@ -76,12 +76,16 @@ func TestReader_EveryLength(t *testing.T) {
 			if !slices.Equal(got, lines[:len(got)]) {
 				t.Fatalf("%s, %d bytes: other messages", name, n)
 			}
-			if plan, err := NewSalvagingPlan(bytes.NewReader(file), int64(n), &Limits{block: 100}, nil); n >= len(mcap.Magic) && err != nil {
-				t.Fatal(err)
-			} else if err == nil && !slices.Equal(planned(t, plan), inTime(got)) {
-				t.Fatalf("%s, %d bytes: other messages by log time", name, n)
-			}
 			plain, _ := readAllOf(t, file[:n], nil)
+			if len(got) > len(plain) {
+				plan, err := NewSalvagingPlan(bytes.NewReader(file), int64(n), &Limits{block: 100}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(planned(t, plan), inTime(got)) {
+					t.Fatalf("%s, %d bytes: other messages by log time", name, n)
+				}
+			}
 			if len(got) < len(plain) || n >= int(end) && len(got) != len(lines) {
 				t.Errorf("%s, %d bytes: %d messages, %d without those of the last chunk", name, n, len(got), len(plain))
 			}

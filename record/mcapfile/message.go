@@ -10,7 +10,9 @@ type Channel struct {
 	Schema         []byte
 	Metadata       map[string]string
 
-	schemaID uint16 // within its file, if it was read from one
+	// Of a channel that was read from a file: the ID of its schema, and how many channels before it in the same file differ only in their ID.
+	schemaID uint16
+	nth      int
 }
 
 // A Message is one message of a file.

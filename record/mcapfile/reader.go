@@ -72,8 +72,10 @@ type Stats struct {
 	Attachments []AttachmentInfo // without their content; as many as Limits allow
 	Metadata    []Metadata       // likewise
 	Chunks      map[string]ChunkStats
-	Files       int  // number of concatenated MCAP files, mostly 1
-	Closed      bool // every concatenated file has its regular end
+	Private     uint64 // records of types that applications use for themselves
+	Unused      uint64 // schemas without a channel
+	Files       int    // number of concatenated MCAP files, mostly 1
+	Closed      bool   // every concatenated file has its regular end
 }
 
 // ChunkStats counts the chunks of one compression ("" = none).

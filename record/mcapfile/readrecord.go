@@ -94,6 +94,9 @@ func (r *Reader) record(op mcap.OpCode, m *Message) error {
 		}
 		return err
 	}
+	if op >= firstPrivate {
+		r.stats.Private++
+	}
 	if r.inChunk {
 		if op == mcap.OpChunk {
 			return errors.New("a chunk within a chunk")
@@ -148,6 +151,9 @@ func (r *Reader) define(op mcap.OpCode, b []byte) error {
 
 // add adds a definition that contradicts no earlier one.
 func (r *Reader) add(op mcap.OpCode, b []byte) error {
+	defs := r.part.defs
+	before := defs.unused
+	defer func() { r.stats.Unused += uint64(defs.unused - before) }()
 	if op == mcap.OpSchema {
 		return r.part.defs.addSchema(b, &r.kept)
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/foxglove/mcap/go/mcap"
 
@@ -53,8 +54,9 @@ type Rewriter struct {
 	packer   compressor          // nil = none
 	channels map[string]*Channel // by identity
 	schemas  map[string]uint16   // likewise
-	counts   []uint64            // messages of the channels, by ID
-	start    uint64              // smallest and largest log time
+	sums     map[schemaBytes][sha256.Size]byte
+	counts   []uint64 // messages of the channels, by ID
+	start    uint64   // smallest and largest log time
 	end      uint64
 	messages uint64
 
@@ -73,7 +75,8 @@ func NewRewriter(dst io.Writer, opts *RewriterOptions) (*Rewriter, error) {
 		return nil, err
 	}
 	w := &Rewriter{
-		opts: o, buffer: bufio.NewWriterSize(dst, 256<<10), channels: make(map[string]*Channel), schemas: make(map[string]uint16), at: make(map[uint16]int),
+		opts: o, buffer: bufio.NewWriterSize(dst, 256<<10), channels: make(map[string]*Channel), schemas: make(map[string]uint16),
+		sums: make(map[schemaBytes][sha256.Size]byte), at: make(map[uint16]int),
 	}
 	var err error
 	if w.packer, err = newCompressor(o.Compression, o.Level); err != nil {
@@ -85,10 +88,10 @@ func NewRewriter(dst io.Writer, opts *RewriterOptions) (*Rewriter, error) {
 	return w, w.file.WriteHeader(&mcap.Header{Library: o.Library, Profile: o.Profile})
 }
 
-// Channel returns the channel of the file for one of another file. Channels that are the same in everything but their ID are one. It
-// returns a *errdefs.LimitError if there are too many.
+// Channel returns the channel of the file for one of another file. Channels that are the same in everything but their ID are one,
+// unless they are of the same file. Their schemas must not be changed any more. It returns a *errdefs.LimitError if there are too many.
 func (w *Rewriter) Channel(c *Channel) (*Channel, error) {
-	key := c.identity()
+	key := w.identity(c)
 	if known := w.channels[key]; known != nil {
 		return known, nil
 	}
@@ -111,7 +114,7 @@ func (w *Rewriter) schema(c *Channel) (uint16, error) {
 	if c.SchemaName == "" && c.SchemaEncoding == "" && len(c.Schema) == 0 {
 		return 0, nil
 	}
-	key := c.schemaIdentity()
+	key := w.schemaIdentity(c)
 	if id := w.schemas[key]; id != 0 {
 		return id, nil
 	}
@@ -123,19 +126,38 @@ func (w *Rewriter) schema(c *Channel) (uint16, error) {
 	return id, w.file.WriteSchema(&mcap.Schema{ID: id, Name: c.SchemaName, Encoding: c.SchemaEncoding, Data: c.Schema})
 }
 
+// schemaBytes is where a schema is in memory: the channels of a Reader share it.
+type schemaBytes struct {
+	first *byte
+	n     int
+}
+
 // schemaIdentity is the same for equal schemas only.
-func (c *Channel) schemaIdentity() string {
-	sum := sha256.Sum256(c.Schema)
+func (w *Rewriter) schemaIdentity(c *Channel) string {
+	sum := sha256.Sum256(nil)
+	if len(c.Schema) > 0 {
+		var known bool
+		at := schemaBytes{&c.Schema[0], len(c.Schema)}
+		if sum, known = w.sums[at]; !known {
+			sum = sha256.Sum256(c.Schema)
+			w.sums[at] = sum
+		}
+	}
 	return string(appendText(appendText(sum[:], c.SchemaName), c.SchemaEncoding))
 }
 
-// identity is the same for channels only that differ in nothing but their ID.
-func (c *Channel) identity() string {
-	b := appendText(appendText([]byte(c.schemaIdentity()), c.Topic), c.Encoding)
+// identity is the same for channels only that differ in nothing but their ID, each of a file of its own.
+func (w *Rewriter) identity(c *Channel) string {
+	return w.schemaIdentity(c) + strconv.Itoa(c.nth) + " " + string(c.description())
+}
+
+// description has everything of a channel but its ID and the content of its schema.
+func (c *Channel) description() []byte {
+	b := appendText(appendText(appendText(appendText(nil, c.Topic), c.Encoding), c.SchemaName), c.SchemaEncoding)
 	for _, k := range slices.Sorted(maps.Keys(c.Metadata)) {
 		b = appendText(appendText(b, k), c.Metadata[k])
 	}
-	return string(b)
+	return b
 }
 
 // Write adds a message to a channel that Channel returned. The payload is copied.

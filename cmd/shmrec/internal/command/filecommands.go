@@ -142,6 +142,9 @@ func (a *app) printRewrite(r *rewrite) error {
 	if r.Repeated > 0 {
 		s += fmt.Sprintf("left out %s that parts repeat\n", text.Many(r.Repeated, "message"))
 	}
+	if r.LeftOut > 0 {
+		s += fmt.Sprintf("left out %s: schemas without a channel, and records for applications\n", text.Many(r.LeftOut, "record"))
+	}
 	if r.Attachments+r.Metadata > 0 {
 		s += fmt.Sprintf("%s, %s\n", text.Many(r.Attachments, "attachment"), text.Many(r.Metadata, "metadata record"))
 	}
