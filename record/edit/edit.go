@@ -42,7 +42,7 @@ type Options struct {
 
 	Compression mcapfile.Compression // default mcapfile.Zstd
 	Level       int                  // of the compression, 1 = fastest; 0 = 1
-	ChunkSize   int                  // bytes before compression; default 1 MiB
+	ChunkSize   int                  // bytes before compression, at most a quarter of Memory; default 1 MiB
 	// Memory is the number of bytes for reading and writing; 0 = mcapfile.DefaultMemory. A message of more than an eighth of it is left out
 	// as damage.
 	Memory uint64
@@ -72,6 +72,7 @@ const (
 	readShare   = 4       // one recording that is read: half of it is for a message
 	mergeShare  = 2       // all recordings that are merged
 	leastMerged = 4 << 20 // bytes of each of them
+	chunkShare  = 4       // a chunk before it is compressed, and as much for what it becomes
 )
 
 func (o *Options) checked() (Options, error) {
@@ -91,6 +92,8 @@ func (o *Options) checked() (Options, error) {
 		return c, errors.New("the end must be after 1970")
 	case c.ChunkSize < 0:
 		return c, fmt.Errorf("a chunk of %d bytes is none", c.ChunkSize)
+	case uint64(c.ChunkSize) > c.Memory/chunkShare:
+		return c, fmt.Errorf("a chunk of %d bytes is more than a quarter of the memory of %d bytes; allow more (--memory), or choose smaller chunks", c.ChunkSize, c.Memory)
 	}
 	return c, c.rewriter("").Check()
 }

@@ -429,6 +429,7 @@ func TestRewrite_ErrorsLeaveNothing(t *testing.T) {
 		"level":            {t.Context(), in, Options{Level: 23}, "from 1 (fastest) to 22"},
 		"times":            {t.Context(), in, Options{StartElapsed: 2, EndElapsed: 2}, "the end must be after the start"},
 		"chunk":            {t.Context(), in, Options{ChunkSize: -1}, "a chunk of -1 bytes"},
+		"large chunk":      {t.Context(), in, Options{ChunkSize: 17 << 20, Memory: 64 << 20}, "more than a quarter of the memory of 67108864 bytes"},
 		"end before times": {t.Context(), in, Options{End: time.Unix(-5, 0)}, "after 1970"},
 	} {
 		if _, err := Rewrite(c.ctx, filepath.Join(dir, "out"), []Source{{Path: c.from}}, &c.opts); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -16,7 +16,7 @@ type output struct {
 	opts   *WriterOptions
 	dst    io.Writer
 	buffer *bufio.Writer
-	file   *mcap.Writer
+	file   *fileWriter
 	start  uint64 // valid when a message was written
 	end    uint64
 	synced time.Time
@@ -41,11 +41,7 @@ func newOutput(p *Part, values []*mcap.Metadata, opts *WriterOptions) (*output, 
 		channels: make(map[uint16]bool), ranges: make(map[Range]bool), unknown: make(map[uint16]bool), tail: leastTail,
 	}
 	var err error
-	// Not Chunked: the library writes a chunk only when it is full. Chunks are therefore built here, and the library frames them.
-	o.file, err = mcap.NewWriter(o.buffer, &mcap.WriterOptions{IncludeCRC: true, OverrideLibrary: true})
-	if err == nil {
-		err = o.file.WriteHeader(&mcap.Header{Library: opts.Library, Profile: opts.Profile})
-	}
+	o.file, err = newFileWriter(o.buffer, opts.Profile, opts.Library)
 	if err == nil {
 		err = o.writeMetadata(append(metadataRecords(p.Metadata), values...))
 	}
@@ -74,7 +70,7 @@ func metadataRecords(metadata []Metadata) (records []*mcap.Metadata) {
 func (o *output) flush() error {
 	err := o.buffer.Flush()
 	if err == nil {
-		o.size = int64(o.file.Offset())
+		o.size = o.file.Size()
 	}
 	return err
 }
@@ -244,7 +240,7 @@ func (o *output) writeMessages(c *chunk) error {
 	if c.packed != nil {
 		out.Compression, out.Records = o.opts.Compression.mcapName(), c.packed
 	}
-	return o.file.WriteChunkWithIndexes(&out, c.indexes)
+	return o.file.writeChunk(&out, c.indexes)
 }
 
 func (o *output) close(channels []*declaration) error {

@@ -50,7 +50,7 @@ func (o *RewriterOptions) checked() RewriterOptions {
 type Rewriter struct {
 	opts     RewriterOptions
 	buffer   *bufio.Writer
-	file     *mcap.Writer
+	file     *fileWriter
 	packer   compressor          // nil = none
 	channels map[string]*Channel // by identity
 	schemas  map[string]uint16   // likewise
@@ -82,10 +82,8 @@ func NewRewriter(dst io.Writer, opts *RewriterOptions) (*Rewriter, error) {
 	if w.packer, err = newCompressor(o.Compression, o.Level); err != nil {
 		return nil, err
 	}
-	if w.file, err = mcap.NewWriter(w.buffer, &mcap.WriterOptions{IncludeCRC: true, OverrideLibrary: true}); err != nil {
-		return nil, err
-	}
-	return w, w.file.WriteHeader(&mcap.Header{Library: o.Library, Profile: o.Profile})
+	w.file, err = newFileWriter(w.buffer, o.Profile, o.Library)
+	return w, err
 }
 
 // Channel returns the channel of the file for one of another file. Channels that are the same in everything but their ID are one,
@@ -200,7 +198,7 @@ func (w *Rewriter) flush() error {
 	if err := w.pack(&c); err != nil {
 		return err
 	}
-	if err := w.file.WriteChunkWithIndexes(&c, w.indexes); err != nil {
+	if err := w.file.writeChunk(&c, w.indexes); err != nil {
 		return err
 	}
 	if w.messages == 0 {
@@ -250,7 +248,7 @@ func (w *Rewriter) WriteAttachment(a *AttachmentInfo, src io.ReaderAt) error {
 }
 
 // Size returns the number of bytes written, without those of the current chunk.
-func (w *Rewriter) Size() int64 { return int64(w.file.Offset()) }
+func (w *Rewriter) Size() int64 { return w.file.Size() }
 
 // Close writes the rest and the index. The caller closes the destination after that.
 func (w *Rewriter) Close() error {
