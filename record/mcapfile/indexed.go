@@ -291,27 +291,3 @@ func (i *indexReader) plan(keep func(*Channel) bool) (*Plan, bool, error) {
 	p.sortBlocks()
 	return p, !p.overlaps(), nil
 }
-
-// overlaps reports whether more chunks have messages of the same time than fit into memory. NewPlan then knows better how to read them.
-func (p *Plan) overlaps() bool { return p.overlap() > p.limits.open/2 }
-
-// overlap returns the bytes of the blocks of the same time where they are most. It stops looking when these are too many.
-func (p *Plan) overlap() (most uint64) {
-	open, held := []block{}, uint64(0)
-	for _, b := range p.blocks {
-		open = slices.DeleteFunc(open, func(o block) bool {
-			if o.last < b.first {
-				held -= o.bytes
-			}
-			return o.last < b.first
-		})
-		open = append(open, b)
-		if held += b.bytes; len(open) > 1 {
-			most = max(most, held)
-		}
-		if most > p.limits.open/2 {
-			break
-		}
-	}
-	return most
-}
