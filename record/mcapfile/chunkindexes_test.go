@@ -38,7 +38,7 @@ func writeWide(t testing.TB, dst io.Writer, chunks int, each func(i int)) {
 
 func TestWriter_IndexOfManyChunks(t *testing.T) {
 	var file bytes.Buffer
-	const chunks = 300
+	const chunks = 100
 	writeWide(t, &file, chunks, func(int) {})
 	if r := checked(t, file.Bytes()); r.Errors > 0 || r.Messages != 450*chunks {
 		t.Errorf("%+v", r)
@@ -51,7 +51,7 @@ func TestWriter_IndexOfManyChunks(t *testing.T) {
 
 // The index of a recording is in memory until its end.
 func TestWriter_MemoryOfTheIndex(t *testing.T) {
-	const begin, end, limit = 1000, 4000, 2 << 20
+	const begin, end, limit = 300, 1300, 1 << 20
 	var taken [2]uint64
 	writeWide(t, io.Discard, end+1, func(i int) {
 		if i == begin || i == end {
