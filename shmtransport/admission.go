@@ -51,7 +51,7 @@ type remoteReader struct {
 	answeredArmed uint32 // the armed word for which the reader was woken last
 	wakeAgain     uint64 // the sequence at which a reader that still rests is woken again
 	floor         uint64 // if lossless: the lowest sequence that this reader can hold up; never decreases
-	suspended     bool   // its timeout ran out; publishes do not wait for it until it is at most half of the ring behind
+	suspendedAt   uint64 // its next sequence when its timeout ran out; publishes do not wait for it until it has taken something and is at most half of the ring behind. 0 = not suspended
 	stuckAt       uint64 // its next sequence at the last check of a waiting publish, 0 before a check
 	stuckFor      time.Duration
 	pins          int  // publishes that sleep on cursor
@@ -331,7 +331,7 @@ func (w *Writer) endAddMarks(before sigbus.Mode, whole *bool) {
 // takenByLossless reports whether every lossless reader that is not suspended has taken seq. Called with mu held.
 func (w *Writer) takenByLossless(seq uint64) bool {
 	for _, r := range w.readers {
-		if w.waitsFor(r) && !r.suspended && r.nextSequence(w.seq) <= seq {
+		if w.waitsFor(r) && r.suspendedAt == 0 && r.nextSequence(w.seq) <= seq {
 			return false
 		}
 	}

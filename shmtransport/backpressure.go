@@ -109,7 +109,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 	since := now.Sub(w.lastStuckCheck)
 	w.lastStuckCheck = now
 	for _, r := range w.readers {
-		if !r.req.Lossless || r.suspended {
+		if !r.req.Lossless || r.suspendedAt != 0 {
 			continue
 		}
 		n := r.nextSequence(w.seq)
@@ -119,7 +119,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 		default:
 			r.stuckFor += min(since, max(r.req.Timeout/minStuckChecks, maxPublisherSleep))
 			if n <= target && r.stuckFor > r.req.Timeout {
-				r.suspended, any = true, true
+				r.suspendedAt, any = n, true
 			}
 		}
 	}
@@ -140,12 +140,12 @@ func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 			continue
 		}
 		n := r.nextSequence(w.seq)
-		if r.suspended {
-			if n+depth/2 <= w.seq {
+		if r.suspendedAt != 0 {
+			if n == r.suspendedAt || n+depth/2 <= w.seq {
 				suspended = true
 				continue
 			}
-			r.suspended = false
+			r.suspendedAt = 0
 		}
 		if n < next {
 			slowest, next = r, n

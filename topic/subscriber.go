@@ -22,7 +22,7 @@ type SubscriberOptions[T any] struct {
 	Filter          func(topic string) bool // selects among the matching topics; called once for each publisher, never concurrently, mostly on a goroutine of the library, where a panic ends the program; may use the Participant, but a NewPublisher that the subscriber matches waits a second for it
 	History         int                     // number of samples published before the subscription to receive, as far as they are still in the ring
 	Lossless        bool                    // publishers wait instead of overwriting samples that it has not received
-	LosslessTimeout time.Duration           // how long it may take nothing while a publish waits; default 10 s. Then the publisher overwrites without waiting until it is at most half of the ring behind
+	LosslessTimeout time.Duration           // how long it may take nothing while a publish waits; default 10 s. Then the publisher overwrites without waiting until it has taken something and is at most half of the ring behind
 	MaxHeld         int                     // samples of one publisher that may be held at once, at most 960; default 256
 	MemoryLimit     int64                   // bytes of unreceived samples kept of publishers that closed or died; default 64 MiB, 1 GiB if Lossless
 	Spin            time.Duration           // time that a wait spins before it sleeps; default 20 µs, or none with LatencyBudget; negative: none
