@@ -97,11 +97,14 @@ type logCalls struct {
 	dropped int        // records dropped since the last one that was queued
 }
 
-// A queuedHandler passes log records to an application's handler through logCalls.
+// A queuedHandler passes log records to an application's handler through logCalls. No method of that handler is called elsewhere: records are
+// logged with locks held.
 type queuedHandler struct {
-	slog.Handler
-	calls *logCalls
+	handler func() slog.Handler // called as the handler's methods are
+	calls   *logCalls
 }
+
+func (h queuedHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h queuedHandler) Handle(ctx context.Context, r slog.Record) error {
 	c := h.calls
@@ -120,15 +123,17 @@ func (h queuedHandler) Handle(ctx context.Context, r slog.Record) error {
 		c.backlog.Lock()
 		c.waiting--
 		c.backlog.Unlock()
-		_ = h.Handler.Handle(ctx, r) // slog.Logger ignores the error, too
+		if to := h.handler(); to.Enabled(ctx, r.Level) {
+			_ = to.Handle(ctx, r) // slog.Logger ignores the error, too
+		}
 	})
 	return nil
 }
 
 func (h queuedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return queuedHandler{h.Handler.WithAttrs(attrs), h.calls}
+	return queuedHandler{func() slog.Handler { return h.handler().WithAttrs(attrs) }, h.calls}
 }
 
 func (h queuedHandler) WithGroup(name string) slog.Handler {
-	return queuedHandler{h.Handler.WithGroup(name), h.calls}
+	return queuedHandler{func() slog.Handler { return h.handler().WithGroup(name) }, h.calls}
 }

@@ -2,9 +2,14 @@ package topic
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
 	"runtime"
+	"slices"
 	"testing"
+
+	"github.com/shmbus/shmbus/registry"
 )
 
 // useAll uses a participant as an application may do in a callback.
@@ -123,6 +128,111 @@ func TestCallbacks_LoggerClosesItsParticipant(t *testing.T) {
 	publisher[pose](t, a, "x", nil) // of another type, which is logged
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+}
+
+// Close may come while the filter runs, on another goroutine or within the filter. It does not wait for the filter.
+func TestCallbacks_CloseWhileFilterRuns(t *testing.T) {
+	for name, within := range map[string]bool{"on another goroutine": false, "within the filter": true} {
+		t.Run(name, func(t *testing.T) {
+			o := domain(t)
+			a, b := join(t, o), join(t, o)
+			publisher[string](t, a, "x/early", nil)
+			filtering, closed := make(chan struct{}), make(chan error, 1)
+			end := func() { closed <- b.Close() }
+			go func() {
+				<-filtering
+				if !within {
+					end()
+				}
+			}()
+			_, err := NewSubscriber(t.Context(), b, "x/*", &SubscriberOptions[string]{Filter: func(string) bool {
+				close(filtering)
+				if within {
+					end()
+				}
+				for !b.isClosed() { // Close begins, and may wait for what this process is doing
+					runtime.Gosched()
+				}
+				if _, err := NewPublisher[string](t.Context(), b, "other", nil); !errors.Is(err, os.ErrClosed) {
+					t.Errorf("NewPublisher: %v", err)
+				}
+				if err := <-closed; err != nil {
+					t.Error(err)
+				}
+				return true
+			}})
+			if !errors.Is(err, os.ErrClosed) {
+				t.Errorf("NewSubscriber: %v", err)
+			}
+		})
+	}
+}
+
+// After a panic of the filter nothing of the subscriber is left.
+func TestCallbacks_FilterPanicLeavesNothing(t *testing.T) {
+	o := domain(t)
+	a, b := join(t, o), join(t, o)
+	publisher[string](t, a, "x", nil)
+	func() {
+		defer func() { recover() }()
+		NewSubscriber(t.Context(), b, "x", &SubscriberOptions[string]{Filter: func(string) bool { panic("no") }})
+		t.Error("no panic")
+	}()
+	ad, err := b.reg.Advertise(registry.Endpoint{Kind: registry.KindSubscription, Patterns: []string{"x"}, ID: registry.EndpointID{Number: 1}})
+	if err == nil {
+		ad.Withdraw()
+		t.Error("the subscriber's number is still reserved")
+	}
+}
+
+// An askingHandler uses its participant in every method.
+type askingHandler struct {
+	slog.Handler
+	use func()
+	got chan string
+}
+
+func (h askingHandler) Enabled(_ context.Context, level slog.Level) bool {
+	h.use()
+	return level >= slog.LevelWarn
+}
+
+func (h askingHandler) Handle(_ context.Context, r slog.Record) error {
+	h.use()
+	h.got <- r.Message
+	return nil
+}
+
+func (h askingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.use()
+	h.got <- attrs[0].Key
+	return h
+}
+
+func (h askingHandler) WithGroup(name string) slog.Handler {
+	h.use()
+	h.got <- name
+	return h
+}
+
+// The library logs with the participant's lock held.
+func TestCallbacks_EveryMethodOfTheLogHandler(t *testing.T) {
+	o := *domain(t)
+	var p *Participant
+	h := askingHandler{slog.DiscardHandler, func() { useAll(t, p, "logger") }, make(chan string, 9)}
+	o.Logger = slog.New(h)
+	p = join(t, &o)
+	p.mu.Lock()
+	p.log.Info("below the handler's level")
+	p.log.WithGroup("group").With("attr", 1).Warn("logged")
+	p.mu.Unlock()
+	var got []string
+	for range 3 {
+		got = append(got, <-h.got)
+	}
+	if want := []string{"group", "attr", "logged"}; !slices.Equal(got, want) {
+		t.Errorf("%q; want %q", got, want)
 	}
 }
 

@@ -100,7 +100,8 @@ func (sub *subscriberCore) match(pub registry.Endpoint, a answer) error {
 	return sub.p.reg.Match(pub, sub.endpoint)
 }
 
-// askAboutKnown asks about every known publisher, before the subscription is announced.
+// askAboutKnown asks about every known publisher, before the subscription is announced. It releases lifecycle, which its caller holds for
+// reading, while it calls the application's functions: these may use the participant, and meanwhile the participant may close.
 func (sub *subscriberCore) askAboutKnown() {
 	p := sub.p
 	if sub.filter == nil && sub.check == nil {
@@ -114,6 +115,8 @@ func (sub *subscriberCore) askAboutKnown() {
 		}
 	}
 	p.mu.Unlock()
+	p.lifecycle.RUnlock()
+	defer p.lifecycle.RLock()
 	for _, e := range known {
 		a := sub.ask(e)
 		p.mu.Lock()

@@ -114,7 +114,7 @@ func Join(opts *Options) (*Participant, error) {
 	p.wall = clock.NewWall(p.clock.Read)
 	p.log = slog.New(slog.DiscardHandler)
 	if opts.Logger != nil {
-		p.log = slog.New(queuedHandler{opts.Logger.Handler(), &p.logCalls})
+		p.log = slog.New(queuedHandler{opts.Logger.Handler, &p.logCalls})
 	}
 	defer p.logCalls.flush()
 	p.reg, err = registry.Join(registry.Options{Dir: dir, Unit: opts.Unit, Logger: p.log, OnChange: p.onChange, OnDemand: true, ReadOnly: opts.ReadOnly})

@@ -70,8 +70,9 @@ func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpo
 	if err != nil {
 		return nil, err
 	}
+	made := false
 	defer func() {
-		if err != nil {
+		if !made { // also when the filter panics
 			interest.Stop()
 			p.reg.ReleaseID(e.ID.Number)
 		}
@@ -96,9 +97,8 @@ func (p *Participant) subscribe(ctx context.Context, owner any, e registry.Endpo
 	}
 	opts.Clock = p.clock
 	sub.reader = shmtransport.NewReader(&p.readers, sub.ad.Counters(), opts)
-	made := false
 	defer func() {
-		if !made { // also when the filter panics
+		if !made {
 			err = errors.Join(err, sub.drop())
 		}
 	}()
