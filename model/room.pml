@@ -3,7 +3,8 @@
  *
  * No sleep has a timeout, but for the publisher's nap where NAP is 1. A process that sleeps forever is an invalid end state. Where
  * PAUSES is 1 the reader may do something else for ever at any time: then the publisher may wait for it for ever, but only if
- * it has not made room. The ring is a count of samples. "step" in a comment names the step of docs/protocol.md that the line is.
+ * it has not made room. Where RESTS is 1 a reader without a sample may rest instead of sleeping: its publisher wakes it only where it waits, and
+ * once nothing is published any more its timer does. The ring is a count of samples. "step" in a comment names the step of docs/protocol.md that the line is.
  */
 #define nap_left_out             1
 #define no_look_before_sleep     2
@@ -14,6 +15,7 @@
 #define death_not_told           7
 #define wake_not_fenced          8
 #define acquire_passes_release   9
+#define rest_not_ended          10
 
 #ifndef BROKEN
 #define BROKEN 0
@@ -36,6 +38,9 @@
 #ifndef READERDIES
 #define READERDIES 0
 #endif
+#ifndef RESTS
+#define RESTS 0                   /* whether the reader may rest */
+#endif
 #ifndef QUEUE
 #define QUEUE 4
 #endif
@@ -47,6 +52,7 @@
 #define ARMED      4
 #define CELLS      5
 #define beyond     255           /* a cursor that gave the ring up */
+#define resting    254           /* an armed word with a sequence ahead */
 
 #define WRITERS 2
 #define PUB 0
@@ -62,6 +68,9 @@ bool publishersleeps, readersleeps; /* as the kernel has it */
 bool readergone;                    /* the publisher heard of the death, and removed the reader */
 bool pauses;                        /* the reader's application does something else */
 bool overwritten;
+#if RESTS
+bool finished;                      /* the publisher has published everything */
+#endif
 
 /*
  * FUTEX_WAKE. The kernel has a full fence in it, between what its caller stored and the look at the sleepers, so a process that is about to
@@ -78,7 +87,7 @@ inline lookforsleepers() {
 	fence(PUB);
 	load(PUB, ARMED, a);
 	if
-	:: a != woken && a != 0 ->
+	:: a != woken && a != 0 && a != resting ->
 		woken = a;
 		add(PUB, BELL);
 		wake(PUB, readersleeps)
@@ -106,6 +115,14 @@ inline awaittaken(target) {
 #elif BROKEN != armed_after_look
 		store(PUB, WAKECURSOR, target + 1 + (seq - target) / 2); /* step backpressure.arm */
 #endif
+#if RESTS && BROKEN != rest_not_ended
+		load(PUB, ARMED, a);                                     /* step backpressure.look */
+		if
+		:: a == resting -> wake(PUB, readersleeps)
+		:: else
+		fi;
+		a = 0;
+#endif
 		load(PUB, CURSOR, seen);                                 /* step backpressure.look */
 		load(PUB, CURSOR, next);                                 /* step backpressure.look */
 #if BROKEN == armed_after_look
@@ -121,12 +138,18 @@ inline awaittaken(target) {
 #if NAP && BROKEN != nap_left_out
 			:: publishersleeps && memory[CURSOR] > target -> publishersleeps = false /* the nap was over */
 #endif
+#if RESTS
+			:: publishersleeps && readersleeps && !napped -> napped = true; publishersleeps = false
+#endif
 			:: publishersleeps && pauses && drained(READER) && memory[CURSOR] <= target -> goto end
 			fi
 		:: else
 		fi;
 		store(PUB, WAKECURSOR, 0)                                /* step backpressure.end */
 	od;
+#if RESTS
+	napped = false;
+#endif
 	next = 0;
 	seen = 0
 }
@@ -134,6 +157,9 @@ inline awaittaken(target) {
 proctype publisher() {
 	byte seq, next, seen, a, woken;
 	bool owed;
+#if RESTS
+	bool napped;                     /* a nap was over: the reader may not have been asleep when it was woken */
+#endif
 	do
 	:: seq < PUBLISHES ->
 		if
@@ -154,6 +180,9 @@ proctype publisher() {
 	:: owed -> lookforsleepers()
 	:: else
 	fi;
+#if RESTS
+	finished = true;
+#endif
 dead:
 end:
 	skip
@@ -173,17 +202,35 @@ inline wakepublisher() {
 inline sleep() {
 	epoch++;
 	load(READER, BELL, bell);
+#if RESTS
+	if
+	:: store(READER, ARMED, epoch)
+	:: rests = true; store(READER, ARMED, resting)
+	fi;
+#else
 	store(READER, ARMED, epoch);
+#endif
 #if BROKEN != no_look_before_sleep
 	wakepublisher();
 #endif
 	load(READER, WORD, w);
 	if
+#if RESTS
+	:: w < cursor && rests ->
+		readersleeps = true;
+		!readersleeps || finished;
+		readersleeps = false
+	:: w < cursor && !rests ->
+#else
 	:: w < cursor ->
+#endif
 		d_step { readersleeps = memory[BELL] == bell };
 		!readersleeps
 	:: else
 	fi;
+#if RESTS
+	rests = false;
+#endif
 	store(READER, ARMED, 0);
 	w = 0;
 	bell = 0
@@ -191,6 +238,9 @@ inline sleep() {
 
 proctype reader() {
 	byte cursor = 1, w, at, answered, epoch, bell;
+#if RESTS
+	bool rests;
+#endif
 	store(READER, CURSOR, 1);
 	do
 	:: cursor > PUBLISHES -> goto end

@@ -128,6 +128,8 @@ func runs() []run {
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DNAP=1 -DPAUSES=1", ""},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DDISCONNECTS=1", ""},
 		{"room", "-DMEMORY=weak -DPUBLISHES=4 -DREADERDIES=1", ""},
+		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DRESTS=1", ""},
+		{"room", "-DMEMORY=weak -DPUBLISHES=4 -DRESTS=1", ""},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DNAP=1 -DPAUSES=1 -DBROKEN=nap_left_out", stuck},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DBROKEN=no_look_before_sleep", stuck},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DBROKEN=batch_waits_untold", stuck},
@@ -137,6 +139,7 @@ func runs() []run {
 		{"room", "-DMEMORY=weak -DPUBLISHES=4 -DBROKEN=acquire_passes_release", stuck},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DDISCONNECTS=1 -DBROKEN=disconnects_silently", stuck},
 		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DREADERDIES=1 -DBROKEN=death_not_told", stuck},
+		{"room", "-DMEMORY=tso -DPUBLISHES=4 -DRESTS=1 -DBROKEN=rest_not_ended", stuck},
 
 		{"calls", "", ""},
 		{"calls", "-DCALLS=3 -DSERVERDIES=1 -DCLOSES=1", ""},

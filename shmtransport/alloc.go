@@ -13,11 +13,15 @@ import (
 // (of a volatile publisher also while its sample is in the ring), new memory, and the slots of the oldest samples in the
 // ring or their memory. Such samples count as lost for readers that have not taken them. Called with mu held.
 func (w *Writer) allocSlot(ctx context.Context, n int) (slotID, error) {
+	w.shortFrom = 0
 	for {
 		if err := w.checkPublish(n); err != nil {
 			return 0, err
 		}
 		if id, ok := w.pool.alloc(n, false); ok {
+			if w.pool.isEnding(id) {
+				w.shortFrom = w.firstWithSlot()
+			}
 			return id, nil
 		}
 		w.withdrawTaken()
@@ -63,6 +67,9 @@ func (w *Writer) withdrawFor(n int) (id slotID, untaken uint64) {
 		id := w.inRing[w.ring.Index(seq)]
 		if id == noSlot || w.pool.arenas[id.arena()].slotSize < n || w.pool.wasHeld(id) || w.pool.isPinned(id) {
 			continue
+		}
+		if w.shortFrom == 0 {
+			w.shortFrom = seq
 		}
 		if !w.takenByLossless(seq) {
 			return noSlot, seq

@@ -163,10 +163,13 @@ func (w *Writer) slowest() (slowest *remoteReader, next uint64) {
 }
 
 // sleepOnCursor sleeps until the reader has taken target and half of the samples after it, until the bound of the
-// sleep, or until wakeSleepers is called.
+// sleep, or until wakeSleepers is called. It ends a rest of the reader.
 func (w *Writer) sleepOnCursor(r *remoteReader, target uint64, waiter *futex.Waiter) error {
 	w.wakeCursor.Store(target + 1 + (w.seq-target)/2)
 	failpoint.At("backpressure.arm")
+	if r.load32(r.armed) >= armedFrom {
+		futex.Wake(r.armed) // each time: it leaves no trace where the reader is not asleep yet
+	}
 	w.sleepers++
 	r.pins++
 	word := mem.Uint32(r.page, pageOffCursor+mem.LowHalf)

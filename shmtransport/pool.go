@@ -80,6 +80,12 @@ func (p *pool) alloc(n int, wasteful bool) (slotID, bool) {
 	return id, true
 }
 
+// isEnding reports whether at most half of the arena of a slot is free, and no other arena can be added.
+func (p *pool) isEnding(id slotID) bool {
+	a := p.arenas[id.arena()]
+	return len(a.free) <= a.slots/2 && p.limit-p.reserved < int64(slotHeaderSize+a.slotSize)
+}
+
 // free makes a slot free. No ring word and no mark may name it.
 func (p *pool) free(id slotID) {
 	a := p.arenas[id.arena()]

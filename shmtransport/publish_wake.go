@@ -47,7 +47,10 @@ func (w *Writer) noneToWake() bool {
 	for _, r := range w.readers {
 		switch a := r.armed.Load(); {
 		case a == armedPolling && w.registered:
-		case a >= armedFrom && !isReached(a, w.seq):
+		case a >= armedFrom:
+			if _, due := w.endsRest(r, a); due {
+				return false
+			}
 		default:
 			return false
 		}
@@ -55,13 +58,28 @@ func (w *Writer) noneToWake() bool {
 	return true
 }
 
-// wakeResting wakes a reader that rests if the sequence in its armed word is reached, and again after each further sixteenth of the ring.
+// wakeResting wakes a reader that rests where that is due, and again after some further samples.
 func (w *Writer) wakeResting(r *remoteReader, armed uint32) {
-	if !isReached(armed, w.seq) || armed == r.answeredArmed && w.seq < r.wakeAgain {
+	again, due := w.endsRest(r, armed)
+	if !due || armed == r.answeredArmed && w.seq < r.wakeAgain {
 		return
 	}
-	r.answeredArmed, r.wakeAgain = armed, w.seq+uint64(w.ring.Depth())/16
+	r.answeredArmed, r.wakeAgain = armed, w.seq+again
 	futex.Wake(r.armed)
+}
+
+// endsRest reports whether a reader that rests is to be woken: the sequence in its armed word is reached, or the memory is short and the
+// reader has not taken the newer half of the samples that have it. The reader arms for its ring, because it does not know how much memory
+// the publisher has. again is the number of samples until the wake-up is repeated, a sixteenth of either.
+func (w *Writer) endsRest(r *remoteReader, armed uint32) (again uint64, due bool) {
+	if isReached(armed, w.seq) {
+		return uint64(w.ring.Depth()) / 16, true
+	}
+	if w.shortFrom == 0 {
+		return 0, false
+	}
+	half := max(1, (w.seq+1-w.shortFrom)/2)
+	return half / 8, r.cursor.Load() <= w.seq+1-half
 }
 
 // isReached reports whether the sequence in an armed word was published.

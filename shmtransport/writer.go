@@ -58,6 +58,7 @@ type Writer struct {
 	roomUntil      uint64
 	taken          uint64 // what lossless readers that are gone can have taken
 	mayHaveSlot    uint64 // no sample before has a slot in the ring, except the newest of keys
+	shortFrom      uint64 // if the memory is short: the first of the samples that have it; else 0
 	loans          int
 	closed         bool
 	stats          stats.Publisher

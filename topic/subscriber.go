@@ -29,8 +29,8 @@ type SubscriberOptions[T any] struct {
 
 	// LatencyBudget is the longest time for which a waiting subscriber leaves samples in the rings of their publishers, at least 1 ms; default
 	// 0: each sample wakes it (DDS: latency budget). It then looks at intervals, which are so short that no ring is usually more than three
-	// eighths full. A publisher wakes it only when an eighth or more of its ring is waiting, and twice as much as usual, or if the ring has
-	// fewer than 8 entries; other publishes need no system call for it. Publisher.WaitTaken waits as long.
+	// eighths full. A publisher wakes it only when an eighth or more of its ring is waiting, and twice as much as usual, or half of its memory,
+	// or if the ring has fewer than 8 entries, or when it waits; other publishes need no system call for it. Publisher.WaitTaken waits as long.
 	LatencyBudget time.Duration
 
 	// MaxAge is the age, by Sample.Stamp, beyond which samples are not delivered; default 0: any age (DDS: lifespan). The
