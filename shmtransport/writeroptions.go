@@ -17,7 +17,7 @@ type WriterOptions struct {
 	InitialSampleSize int    // payload bytes of the slots reserved at once; default: none before the first sample
 	MemoryLimit       int64  // bytes of slots; default 1 GiB
 	NeverWaits        bool   // publishes overwrite also what lossless readers have not taken
-	KeepFor           uint64 // participant: what its readers have not taken keeps its memory; without other memory a publish fails. 0 = none
+	KeepFor           uint64 // participant: what its readers have not taken keeps its memory as long as it is in the ring; without other memory a publish fails. 0 = none
 	Volatile          bool   // the slots of samples that every reader has taken are used again at once; late readers get at most the newest
 	Group             int    // group of the file, of which this process must be a member; 0 = that of the directory
 

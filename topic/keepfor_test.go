@@ -42,3 +42,22 @@ func TestPublisher_KeepFor(t *testing.T) {
 		t.Error("the other subscription has lost nothing, so nothing was overwritten")
 	}
 }
+
+// KeepFor keeps memory, not places in the ring: what is overwritten there counts as lost.
+func TestPublisher_KeepForBeyondDepth(t *testing.T) {
+	o := domain(t)
+	to := join(t, o)
+	kept := subscriber[[]byte](t, to, "x", nil)
+	pub := publisher(t, join(t, o), "x", &PublisherOptions[[]byte]{Depth: 4, KeepFor: to.ID()})
+	for range 10 {
+		send(t, pub, []byte("small"))
+	}
+	s, err := kept.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	if s.Sequence() != 7 || s.Lost() != 6 {
+		t.Errorf("sequence %d after %d lost", s.Sequence(), s.Lost())
+	}
+}

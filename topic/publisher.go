@@ -23,7 +23,8 @@ type PublisherOptions[T any] struct {
 	Latched           bool           // a later subscription gets the newest sample at once
 	NeverWaits        bool           // publishes overwrite also what Lossless subscriptions have not received, which count that as lost
 	// KeepFor names a participant: what its subscriptions have not received keeps its memory. A publish that finds no other returns a
-	// *NoSlotError, where it would else overwrite the oldest samples. Zero: none.
+	// *NoSlotError, where it would else overwrite the oldest samples. Samples that are Depth or more behind the newest are overwritten all
+	// the same, so Depth must be as many as can be waiting, or the subscriptions Lossless. Zero: none.
 	KeepFor registry.ID
 	// Volatile frees the memory of a sample when all subscriptions have released it and a newer one is published (DDS: durability
 	// volatile), rather than when Depth newer ones are. Payloads of more than shmtransport.SmallPayload bytes then take two slots with
