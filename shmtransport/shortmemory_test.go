@@ -50,7 +50,7 @@ func TestShortMemory_LosslessTimeout(t *testing.T) {
 }
 
 // A publisher without memory ends the rest of a reader, however long its LatencyBudget is, before it waits for that reader.
-func TestShortMemory_EndsLosslessRest(t *testing.T) {
+func TestLatencyBudget_ShortMemoryOfLossless(t *testing.T) {
 	h := shortOfMemory(t, WriterOptions{Depth: 1024})
 	r := h.reader(LinkRequest{Lossless: true}, ReaderOptions{LatencyBudget: long})
 	got, done := receiveAll(t, r), make(chan error, 1)
@@ -87,7 +87,7 @@ func TestShortMemory_EndsLosslessRest(t *testing.T) {
 
 // A publisher that could soon take back what a reader that rests has not taken, or what KeepFor does not allow, wakes it. The reader loses
 // nothing if it runs before the next sample but one, and it is not woken for each sample.
-func TestShortMemory_EndsRestInTime(t *testing.T) {
+func TestLatencyBudget_ShortMemory(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts        WriterOptions
 		held        bool // another reader holds a sample all the time
