@@ -1,9 +1,13 @@
 package screen
 
 import (
+	"fmt"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/table"
+	"github.com/shmbus/shmbus/cmd/shmmon/internal/theme"
 )
 
 // A choice is a column of another table, shown or not.
@@ -27,6 +31,8 @@ func (p *tablePage[R]) describe() []choice {
 	return all
 }
 
+func staysShown(head string) error { return fmt.Errorf("%s always stays", strings.ToUpper(head)) }
+
 // columnsPage lets the columns of a table be chosen.
 func columnsPage(m *Model, of tabular) page {
 	return &tablePage[choice]{
@@ -46,7 +52,9 @@ func columnsPage(m *Model, of tabular) page {
 			return nil
 		},
 		open: func(m *Model, c choice) tea.Cmd {
-			of.Choose(c.index, !of.Shown(c.index))
+			if !of.Choose(c.index, !of.Shown(c.index)) {
+				m.say(theme.Warning, staysShown(c.head).Error())
+			}
 			m.page().update(m)
 			return nil
 		},

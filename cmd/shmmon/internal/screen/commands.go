@@ -39,8 +39,8 @@ func commands() []command {
 	choose := func(on bool) func(m *Model, t tabular, arg string) error {
 		return func(m *Model, t tabular, arg string) error {
 			i, err := columnOf(t, arg)
-			if err == nil {
-				t.Choose(i, on)
+			if err == nil && !t.Choose(i, on) {
+				err = staysShown(arg)
 			}
 			return err
 		}
@@ -59,8 +59,8 @@ func commands() []command {
 		{"parameters", "", "parameters of processes", view(10)},
 		{"sort", "COLUMN", "sort by any column, shown or not", onTable(func(m *Model, t tabular, arg string) error {
 			i, err := columnOf(t, arg)
-			if err == nil {
-				t.SortBy(i)
+			if err == nil && !t.SortBy(i) {
+				err = fmt.Errorf("%s is a drawing and has no order", strings.ToUpper(arg))
 			}
 			return err
 		})},

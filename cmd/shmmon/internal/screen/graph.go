@@ -17,7 +17,7 @@ import (
 
 // A graphLine is a process, or below it a topic that it publishes or subscribes to with the units at the other end.
 type graphLine struct {
-	process int // number of the process that it is or belongs to
+	process int // number of the process that it is or belongs to, by unit and pid
 	number  int
 	key     string
 	branch  string // before the text; empty for a process
@@ -102,7 +102,11 @@ func graph(v watch.View, connections []connection) (lines []graphLine) {
 		from.ends[receiver(c)], to.ends[sender(c)] = true, true
 	}
 	served := serviceLines(v.Participants)
-	for i, p := range v.Participants {
+	processes := slices.Clone(v.Participants)
+	slices.SortStableFunc(processes, func(a, b registry.Participant) int {
+		return cmp.Or(strings.Compare(a.Unit, b.Unit), cmp.Compare(a.PID, b.PID))
+	})
+	for i, p := range processes {
 		add := func(l graphLine) {
 			l.process, l.number = i, len(lines)
 			lines = append(lines, l)

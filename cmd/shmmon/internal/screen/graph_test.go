@@ -51,3 +51,20 @@ func TestGraph_Services(t *testing.T) {
 	}}, 100, 24, 5).press("4")
 	d.shows("arm (pid 1001)", "├ < service idle  ← no client", "└ < service robot/plan  ← operator", "└ > service robot/plan  → arm", "└ > service gone  → no server")
 }
+
+// Processes are in the order of their units, and of their pids where these are the same; whichever joined first.
+func TestGraph_SortedByProcess(t *testing.T) {
+	d := drive(t, &script{make: func(int64) []memberFixture {
+		return []memberFixture{member(1, "planner"), member(3, "driver"), member(2, "driver")}
+	}}, 80, 24, 2).press("4")
+	order := func() string {
+		return strings.Join(strings.Fields(strings.Join(strings.Split(d.screen(), "\n")[above+1:above+4], " ")), " ")
+	}
+	if got := order(); got != "> driver (pid 1002) driver (pid 1003) planner (pid 1001)" {
+		t.Error(got)
+	}
+	d.press("home", "r", "home")
+	if got := order(); got != "> planner (pid 1001) driver (pid 1003) driver (pid 1002)" {
+		t.Errorf("turned: %s", got)
+	}
+}

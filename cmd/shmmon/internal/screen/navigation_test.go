@@ -150,6 +150,10 @@ func TestCommands_Answers(t *testing.T) {
 		"detail robot/map": "› robot/map",
 		"interval 1ns":     "not between 100ms and 1h",
 		"plot x":           "only the detail of a topic has plots",
+		"sort trend":       "TREND is a drawing and has no order",
+		"sort encoding":    " ↑ENCODING",
+		"hide topic":       "TOPIC always stays",
+		"show topic":       "TOPIC↑",
 		"filter ^robot/m":  "/^robot/m 1 of 7",
 		"":                 "TOPIC↑",
 	} {

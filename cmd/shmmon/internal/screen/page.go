@@ -40,12 +40,12 @@ type tabular interface {
 	Len() int
 	Page() int
 	Cursor() int
-	SortBy(column int)
+	SortBy(column int) bool
 	SortNext(n int)
 	Reverse()
 	Column(head string) int
 	Shown(column int) bool
-	Choose(column int, on bool)
+	Choose(column int, on bool) bool
 	GroupBy(segments int)
 	Grouped() int
 	Fold() bool

@@ -92,7 +92,7 @@ func (p *tablePage[R]) enter(m *Model) tea.Cmd {
 
 func (p *tablePage[R]) click(m *Model, x, y int) tea.Cmd {
 	if y == 0 {
-		if i := p.HeadAt(x); i >= 0 && p.Columns[i].Fill == nil {
+		if i := p.HeadAt(x); i >= 0 {
 			p.SortBy(i)
 		}
 		return nil

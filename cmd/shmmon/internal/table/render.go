@@ -94,7 +94,7 @@ func (t *Table[R]) head(shown []place, s *theme.Styles) string {
 			arrow = "↑"
 		}
 		pad := max(0, p.width-len(c.Head))
-		if !c.Left { // the arrow before the head may take a cell of the gap
+		if !c.Left || pad == 0 { // the arrow before the head may take a cell of the gap
 			lead += strings.Repeat(" ", pad)
 			if lead == "" {
 				b.WriteString(s.Sorted.Render(text.Left(c.Head, p.width)))

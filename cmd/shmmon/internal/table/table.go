@@ -156,11 +156,15 @@ func (t *Table[R]) Pick(key string) bool {
 	return i >= 0
 }
 
-// SortBy sorts by a column, the other way round when it is that already.
-func (t *Table[R]) SortBy(column int) {
+// SortBy sorts by a column, the other way round when it is that already. A column that draws something has no order: then it returns false.
+func (t *Table[R]) SortBy(column int) bool {
+	if t.Columns[column].Fill != nil {
+		return false
+	}
 	t.reverse = t.sort == column && !t.reverse
 	t.sort = column
 	t.arrange()
+	return true
 }
 
 // SortNext sorts by the shown column that is n further to the right.
@@ -200,10 +204,10 @@ func (t *Table[R]) Shown(column int) bool {
 	return !t.Columns[column].Off
 }
 
-// Choose shows or hides a column. The first one always stays.
-func (t *Table[R]) Choose(column int, on bool) {
+// Choose shows or hides a column. The first one always stays: then it returns false.
+func (t *Table[R]) Choose(column int, on bool) bool {
 	if column == 0 {
-		return
+		return on
 	}
 	if t.chosen == nil {
 		t.chosen = make(map[int]bool)
@@ -212,6 +216,7 @@ func (t *Table[R]) Choose(column int, on bool) {
 		t.sort = 0
 	}
 	t.arrange()
+	return true
 }
 
 // Filter returns the filter, and SetFilter replaces it.
