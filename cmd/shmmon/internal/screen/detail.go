@@ -32,9 +32,9 @@ type detail struct {
 	root    bool   // it is a view, not a page above another one
 	part    int
 	fields  *table.Table[fieldRow]
-	plotted message.Field // whose plot is shown; without a key there is none
-	scroll  scroller
-	topAt   int // the line at which the table of fields begins
+	plotted message.Field           // whose plot is shown; without a key there is none
+	scroll  [partImage + 1]scroller // of each part: two are in sight side by side
+	topAt   int                     // the line at which the table of fields begins
 }
 
 func newDetail(name string, root bool) *detail {
@@ -105,7 +105,7 @@ func (d *detail) lines(m *Model, w, h int) []string {
 func (d *detail) body(m *Model, t watch.Topic, first []string, part, w, h int) []string {
 	switch {
 	case part == partEndpoints:
-		return d.scroll.window(append(first, m.endpointLines(t)...), w, h)
+		return d.scroll[part].window(append(first, m.endpointLines(t)...), w, h)
 	case len(t.Publishers) == 0:
 		return []string{"no publisher, so no message"}
 	case part == partImage:
@@ -113,7 +113,7 @@ func (d *detail) body(m *Model, t watch.Topic, first []string, part, w, h int) [
 	case part == partMessage && m.live.decode == nil:
 		return d.messageLines(m, w, h)
 	}
-	return d.hexLines(m, w, h)
+	return d.hexLines(m, part, w, h)
 }
 
 // head is the topic's figures and their history, which is no wider than the screen.
@@ -159,20 +159,15 @@ func (d *detail) parts(m *Model, w int) string {
 
 func (d *detail) press(m *Model, msg tea.KeyPressMsg) (tea.Cmd, bool) {
 	k := &m.keys
-	choose := func(part int) {
-		if d.part != part {
-			d.part, d.scroll = part, scroller{}
-		}
-	}
 	switch {
 	case key.Matches(msg, k.Endpoints):
-		choose(partEndpoints)
+		d.part = partEndpoints
 	case key.Matches(msg, k.Message):
-		choose(partMessage)
+		d.part = partMessage
 	case key.Matches(msg, k.Hex):
-		choose(partHex)
+		d.part = partHex
 	case key.Matches(msg, k.Image):
-		choose(partImage)
+		d.part = partImage
 	case d.part == partMessage && key.Matches(msg, k.Open):
 		d.plot(m)
 	case key.Matches(msg, k.Open) && !d.root:
@@ -180,7 +175,7 @@ func (d *detail) press(m *Model, msg tea.KeyPressMsg) (tea.Cmd, bool) {
 	case d.part == partMessage && m.live.decode == nil:
 		return nil, pressTable(m, d.fields, msg)
 	default:
-		return nil, d.scroll.press(k, msg)
+		return nil, d.scroll[d.part].press(k, msg)
 	}
 	return nil, true
 }
@@ -191,7 +186,7 @@ func (d *detail) click(m *Model, x, y int) tea.Cmd {
 		at := 0
 		for i, n := range names {
 			if x >= at && x < at+len(n) {
-				d.part, d.scroll = i, scroller{}
+				d.part = i
 			}
 			at += len(n) + 2
 		}

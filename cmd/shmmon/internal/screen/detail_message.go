@@ -127,7 +127,7 @@ func (l *live) about(m *Model) string {
 }
 
 // hexLines is the newest message in hex, and why it is no tree of fields.
-func (d *detail) hexLines(m *Model, w, h int) []string {
+func (d *detail) hexLines(m *Model, part, w, h int) []string {
 	lines := []string{text.Left(m.live.about(m), w)}
 	if err := m.live.decode; err != nil {
 		lines = append(lines, m.decodeLine(err, w))
@@ -135,7 +135,7 @@ func (d *detail) hexLines(m *Model, w, h int) []string {
 	if !m.live.got {
 		return lines
 	}
-	return append(lines, d.scroll.window(message.Hex(m.live.newest.Payload, w), w, max(0, h-len(lines)))...)
+	return append(lines, d.scroll[part].window(message.Hex(m.live.newest.Payload, w), w, max(0, h-len(lines)))...)
 }
 
 func (m *Model) decodeLine(err error, w int) string {

@@ -42,3 +42,18 @@ func TestMessage_PlotOfAMessage(t *testing.T) {
 	d.press("enter", ":").typed("plot x..y").press("enter").shows("the message has no number").lacks("robot/imu = ")
 	withMessages(t, &messages{of: imu}, 80, 30).polls(2).press(":").typed("plot").press("enter").shows("the message has no number")
 }
+
+// Side by side the keys scroll the part that is chosen, and the other one stays.
+func TestDetail_ScrollsTheChosenPart(t *testing.T) {
+	long := func(n int) message.Message {
+		m := imu(n)
+		m.Type.Encoding, m.Payload = "raw", make([]byte, 3008)
+		return m
+	}
+	d := withMessages(t, &messages{of: long}, 160, 24).press("x").polls(1).shows("Publishers: 1", "00000000  00")
+	d.press("end").shows("00000bb0  00", "Publishers: 1").lacks("00000000  00")
+	d.press("m").shows("00000000  00") // it is in hex, too, as it is not decoded
+	d.press("pgdown").shows("Publishers: 1").lacks("00000000  00")
+	d.press("e", "end").shows("asks for robot/**").lacks("00000000  00", "Publishers: 1")
+	d.press("x").shows("00000bb0  00", "asks for robot/**")
+}
