@@ -192,11 +192,15 @@ func (d *detail) click(m *Model, x, y int) tea.Cmd {
 		}
 		return nil
 	}
-	if d.part == partMessage {
-		before := d.fields.Cursor()
-		if d.fields.LineAt(y-d.topAt-d.above(m)) && d.fields.Cursor() == before {
-			d.plot(m)
-		}
+	if m.width >= wideDetail { // the part is at the right
+		x -= m.width/2 + 2
+	}
+	y -= d.topAt + d.above(m)
+	if x < 0 || d.part != partMessage || !m.live.got || m.live.decode != nil {
+		return nil
+	}
+	if clickTable(d.fields, x, y) {
+		d.plot(m)
 	}
 	return nil
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/shmbus/shmbus/cmd/internal/text"
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/message"
 )
 
@@ -56,4 +59,35 @@ func TestDetail_ScrollsTheChosenPart(t *testing.T) {
 	d.press("pgdown").shows("Publishers: 1").lacks("00000000  00")
 	d.press("e", "end").shows("asks for robot/**").lacks("00000000  00", "Publishers: 1")
 	d.press("x").shows("00000bb0  00", "asks for robot/**")
+}
+
+// A click in the table of fields moves its cursor, plots at the second time, and sorts at a head; beside the table it does nothing.
+func TestDetail_Mouse(t *testing.T) {
+	for _, width := range []int{100, 200} {
+		d := withMessages(t, &messages{of: imu}, width, 30).polls(3)
+		left := 0
+		if width >= wideDetail {
+			left = width/2 + 2
+		}
+		fields := d.page().(*detail).fields
+		at := func(x, y int) *driver { return d.send(tea.MouseClickMsg{X: x, Y: y, Button: tea.MouseLeft}) }
+		const head = above + 6
+		if at(left+5, head+2); fields.Cursor() != 1 {
+			t.Errorf("at %d columns a click goes to field %d", width, fields.Cursor())
+		}
+		at(left+5, head+2).shows("acceleration.x = 4")
+		at(left+5, head+2+1+plotHeight(30)).lacks("acceleration.x = ")
+		if at(left+text.Width("   FIELD↑            V"), head); fields.Sorted() != "VALUE" {
+			t.Errorf("at %d columns it is sorted by %s", width, fields.Sorted())
+		}
+		before := d.screen()
+		for y := range 30 {
+			if y != above-1 && y != head-2 && left > 0 { // where pages and parts are chosen
+				at(10, y)
+			}
+		}
+		if d.screen() != before {
+			t.Errorf("a click beside the table changes it:\n%s", d.screen())
+		}
+	}
 }

@@ -91,17 +91,22 @@ func (p *tablePage[R]) enter(m *Model) tea.Cmd {
 }
 
 func (p *tablePage[R]) click(m *Model, x, y int) tea.Cmd {
-	if y == 0 {
-		if i := p.HeadAt(x); i >= 0 {
-			p.SortBy(i)
-		}
-		return nil
-	}
-	before := p.Cursor()
-	if p.LineAt(y) && p.Cursor() == before { // a second click opens
+	if clickTable(p.Table, x, y) {
 		return p.enter(m)
 	}
 	return nil
+}
+
+// clickTable sorts by the column whose head is at a cell of the table, or moves the cursor. It returns true for a second click at a line.
+func clickTable[R any](t *table.Table[R], x, y int) bool {
+	if y == 0 {
+		if i := t.HeadAt(x); i >= 0 {
+			t.SortBy(i)
+		}
+		return false
+	}
+	before := t.Cursor()
+	return t.LineAt(y) && t.Cursor() == before
 }
 
 func (p *tablePage[R]) hints(k *keyMap) []key.Binding {
