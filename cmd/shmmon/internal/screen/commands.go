@@ -65,7 +65,7 @@ func commands() []command {
 			return err
 		})},
 		{"filter", "[TEXT]", "as /", func(m *Model, arg string) (tea.Cmd, error) {
-			p, ok := m.page().(filtered)
+			p, ok := m.filtered()
 			if !ok {
 				return nil, fmt.Errorf("this view has no filter")
 			}
@@ -173,7 +173,7 @@ func (m *Model) openDetail(name string) (tea.Cmd, error) {
 	if _, ok := m.view.Find(name); !ok {
 		return nil, fmt.Errorf("no topic %.255q", name)
 	}
-	return m.push(newDetail(name, false)), nil
+	return m.openTopic(name), nil
 }
 
 func (m *Model) plotField(path string) (tea.Cmd, error) {

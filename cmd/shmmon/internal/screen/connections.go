@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
@@ -15,8 +16,7 @@ import (
 
 type connection = watch.Connection
 
-// connectionsPage has those connections that choose returns true for; nil: all.
-func connectionsPage(m *Model, title string, choose func(*connection) bool) *tablePage[connection] {
+func connectionsPage(m *Model, title string) *tablePage[connection] {
 	return &tablePage[connection]{
 		name: title, wants: watch.WantConnections,
 		Table: &table.Table[connection]{
@@ -32,16 +32,7 @@ func connectionsPage(m *Model, title string, choose func(*connection) bool) *tab
 				return "no publisher has a subscription yet"
 			},
 		},
-		rows: func(m *Model) (all []connection) {
-			for _, some := range [][]connection{m.connections, m.calls} {
-				for i := range some {
-					if choose == nil || choose(&some[i]) {
-						all = append(all, some[i])
-					}
-				}
-			}
-			return all
-		},
+		rows: func(m *Model) []connection { return slices.Concat(m.connections, m.calls) },
 		of: func(c connection) string {
 			if m.serviceOf(c) != "" {
 				return ""
@@ -50,9 +41,9 @@ func connectionsPage(m *Model, title string, choose func(*connection) bool) *tab
 		},
 		open: func(m *Model, c connection) tea.Cmd {
 			if name := m.serviceOf(c); name != "" {
-				return m.pushService(name)
+				return m.opened.services.openFor(m, "service "+escape(name), func(s serviceRow) bool { return s.Name == name })
 			}
-			return m.push(newDetail(c.Topic, false))
+			return m.openTopic(c.Topic)
 		},
 		note: func(m *Model, c connection) string { return connectionNote(&c) },
 	}

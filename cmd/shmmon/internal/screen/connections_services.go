@@ -3,8 +3,6 @@ package screen
 import (
 	"slices"
 
-	tea "charm.land/bubbletea/v2"
-
 	"github.com/shmbus/shmbus/cmd/shmmon/internal/watch"
 	"github.com/shmbus/shmbus/service"
 )
@@ -38,19 +36,4 @@ func (m *Model) nameOf(c connection) string {
 		return "service " + escape(name)
 	}
 	return escape(c.Topic)
-}
-
-// pushService opens the services with one of them chosen.
-func (m *Model) pushService(name string) tea.Cmd {
-	p := servicesPage(m)
-	p.rows = func(m *Model) (one []serviceRow) {
-		for _, s := range m.services {
-			if s.Name == name {
-				one = append(one, s)
-			}
-		}
-		return one
-	}
-	p.name = "service " + escape(name)
-	return m.push(p)
 }

@@ -26,19 +26,33 @@ const (
 // partNames are the names of the parts with their keys.
 func partNames() []string { return []string{"e endpoints", "m message", "x hex", "i image"} }
 
+// A detailChoice is what was chosen in a detail, for all of them.
+type detailChoice struct {
+	part   int
+	fields *table.Table[fieldRow]
+}
+
 // A detail is the page of one topic: its figures, and one of its parts below.
 type detail struct {
-	name    string // of the topic
-	root    bool   // it is a view, not a page above another one
-	part    int
-	fields  *table.Table[fieldRow]
+	*detailChoice
+	name    string                  // of the topic
+	root    bool                    // it is a view, not a page above another one
 	plotted message.Field           // whose plot is shown; without a key there is none
 	scroll  [partImage + 1]scroller // of each part: two are in sight side by side
 	topAt   int                     // the line at which the table of fields begins
 }
 
-func newDetail(name string, root bool) *detail {
-	return &detail{name: name, root: root, fields: newFieldTable()}
+// openTopic opens the detail of a topic.
+func (m *Model) openTopic(name string) tea.Cmd {
+	d := &detail{detailChoice: &m.detail}
+	d.follow(name)
+	return m.push(d)
+}
+
+// follow makes it the page of another topic.
+func (d *detail) follow(name string) {
+	*d = detail{detailChoice: d.detailChoice, name: name, root: d.root}
+	d.fields.Restart()
 }
 
 func (d *detail) title() string {
@@ -48,13 +62,14 @@ func (d *detail) title() string {
 	return escape(d.name)
 }
 
-func (d *detail) topic() string            { return d.name }
-func (d *detail) want() watch.Want         { return watch.WantMemory | watch.WantConnections }
-func (d *detail) Filter() table.Filter     { return d.fields.Filter() }
-func (d *detail) SetFilter(f table.Filter) { d.fields.SetFilter(f) }
-func (d *detail) Count() (int, int)        { return d.fields.Count() }
+func (d *detail) topic() string    { return d.name }
+func (d *detail) want() watch.Want { return watch.WantMemory | watch.WantConnections }
 func (d *detail) hints(k *keyMap) []key.Binding {
-	return []key.Binding{k.Back, k.Endpoints, k.Message, k.Hex, k.Image, k.Freeze, k.Diff, k.Copy, k.Filter, k.Help, k.Quit}
+	all := []key.Binding{k.Back, k.Endpoints, k.Message, k.Hex, k.Image, k.Freeze, k.Diff, k.Copy}
+	if d.part == partMessage {
+		all = append(all, k.Filter)
+	}
+	return append(all, k.Help, k.Quit)
 }
 
 // wideDetail is the width from which endpoints and message are side by side.
@@ -63,7 +78,13 @@ const wideDetail = 130
 // showsMessage reports whether the newest message is on the screen.
 func (d *detail) showsMessage(m *Model) bool { return d.part != partEndpoints || m.width >= wideDetail }
 
-func (d *detail) update(m *Model) { d.fields.Set(fieldRows(&m.live)) }
+func (d *detail) update(m *Model) {
+	if m.live.topic != d.name { // the message is on its way
+		d.fields.Set(nil)
+		return
+	}
+	d.fields.Set(fieldRows(&m.live))
+}
 
 func (d *detail) lines(m *Model, w, h int) []string {
 	if d.name == "" {

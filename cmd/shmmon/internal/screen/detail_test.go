@@ -91,3 +91,41 @@ func TestDetail_Mouse(t *testing.T) {
 		}
 	}
 }
+
+// The view of the detail has the plot and the filter of one topic, and its part for all.
+func TestDetail_OfAnotherTopic(t *testing.T) {
+	d := withMessages(t, &messages{of: imu}, 100, 30).press("esc", "7").polls(1).press("down", "enter", "/").typed("accel").press("enter").polls(1)
+	d.shows("acceleration.x = ", "/accel 4 of 10")
+	d.press("1", "7").polls(1).shows("robot/imu  [live]", "acceleration.x = ", "/accel 4 of 10")
+	d.press("1", "down", "7").polls(1).shows("robot/lidar/points  [live]", ">  acceleration", "base_link", "samples").lacks("acceleration.x = ", "/accel")
+}
+
+// The filter is that of the fields, and there is none where they are not shown.
+func TestDetail_FilterOfTheMessage(t *testing.T) {
+	d := withMessages(t, &messages{of: imu}, 100, 30).polls(1).press("/").typed("accel").press("enter")
+	for _, part := range []string{"e", "x", "i"} {
+		d.press(part, "/").lacks("/accel", "/ filter")
+		if d.press(":").typed("filter x").press("enter").shows("this view has no filter"); d.prompt != nil {
+			t.Errorf("%s has a filter", part)
+		}
+	}
+	d.press("m").shows("/accel 4 of 10").press("esc").lacks("/accel")
+	d.press("/").typed("accel").press("enter", "e", "esc").shows("1 Topics")
+}
+
+// A page that another one opens is as it was when it was opened before, for another row too.
+func TestOpened_KeepsWhatWasChosen(t *testing.T) {
+	d := driveServices(t, &readings{}, 140, 24).press("down", "down", "enter", "m").polls(1).shows("acceleration")
+	d.press("esc", "down", "enter").polls(1).shows("robot/lidar/points  [live]", "acceleration")
+	d.press("esc", "7").polls(1).shows("acceleration")
+
+	d.press("3", "enter", ":").typed("sort to").press("enter", "end", ":").typed("hide state").press("enter", "/").typed("o").press("enter")
+	d.shows("driver (pid 1001)", "TO↑").lacks("STATE")
+	d.press("esc", "esc", "down", "enter").shows("operator (pid 1004)", "TO↑", ">  service robot/plan").lacks("STATE", "/o ")
+	if p := d.page().(*tablePage[connection]); p.Cursor() != 0 || len(p.Filter().Text) != 0 {
+		t.Errorf("the cursor is at %d, the filter is %q", p.Cursor(), p.Filter().Text)
+	}
+	d.press("2").shows("TOPIC↑", "STATE") // of its own
+
+	d.press("9", "enter", "w", "esc", "enter").shows("robot/arm/move", "09a71500000000000000000000000009")
+}

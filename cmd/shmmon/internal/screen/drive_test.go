@@ -120,13 +120,14 @@ func (d *driver) shows(texts ...string) *driver {
 }
 
 // lacks fails if one of these texts is on the screen.
-func (d *driver) lacks(texts ...string) {
+func (d *driver) lacks(texts ...string) *driver {
 	d.t.Helper()
 	for _, s := range texts {
 		if strings.Contains(d.screen(), s) {
 			d.t.Errorf("%q is on the screen:\n%s", s, d.screen())
 		}
 	}
+	return d
 }
 
 func keyMsg(k string) tea.KeyPressMsg {

@@ -13,8 +13,7 @@ import (
 
 type goalRow = services.Goal
 
-// goalsPage has the goals of a service, or all of them without one.
-func goalsPage(m *Model, title, of string) *tablePage[goalRow] {
+func goalsPage(m *Model, title string) *tablePage[goalRow] {
 	return &tablePage[goalRow]{
 		name: title, read: services.WantGoals,
 		Table: &table.Table[goalRow]{
@@ -25,14 +24,7 @@ func goalsPage(m *Model, title, of string) *tablePage[goalRow] {
 				return []string{escape(g.Service), g.ID.String(), g.State, escape(g.Caller.Unit)}
 			},
 		},
-		rows: func(m *Model) (all []goalRow) {
-			for _, g := range m.goals {
-				if of == "" || g.Service == of {
-					all = append(all, g)
-				}
-			}
-			return all
-		},
+		rows: func(m *Model) []goalRow { return m.goals },
 		note: func(m *Model, g goalRow) string { return m.goalNote(&g) },
 	}
 }

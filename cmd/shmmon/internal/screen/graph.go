@@ -56,7 +56,7 @@ func graphPage(m *Model) *tablePage[graphLine] {
 			if l.topic == "" {
 				return nil
 			}
-			return m.push(newDetail(l.topic, false))
+			return m.openTopic(l.topic)
 		},
 	}
 }

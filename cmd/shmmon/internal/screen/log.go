@@ -38,7 +38,7 @@ func logPage(m *Model) *tablePage[entry] {
 			if topicOfEntry(e) == "" {
 				return nil
 			}
-			return m.push(newDetail(e.Topic, false))
+			return m.openTopic(e.Topic)
 		},
 		note: func(m *Model, e entry) string { return escape(e.Text) },
 	}

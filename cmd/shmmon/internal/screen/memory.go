@@ -46,7 +46,7 @@ func memoryPage(m *Model) *tablePage[share] {
 			if s.Topic == "" {
 				return nil
 			}
-			return m.push(newDetail(s.Topic, false))
+			return m.openTopic(s.Topic)
 		},
 		note: func(m *Model, _ share) string { return m.memoryNote() },
 	}

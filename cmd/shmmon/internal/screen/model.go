@@ -97,6 +97,8 @@ type Model struct {
 	logsErr    error // of the newest reading of logs
 
 	roots  [len(viewKeys)]page // by their keys
+	opened opened
+	detail detailChoice
 	stack  []page
 	prompt *prompt // nil: nothing is typed
 	notice notice
@@ -107,6 +109,13 @@ type Model struct {
 
 	recorder recorderAsker
 	alerts   alerter
+}
+
+// opened has the pages with a part of a view that other pages open. There is one of each, so that it keeps what was chosen.
+type opened struct {
+	connections *tablePage[connection]
+	services    *tablePage[serviceRow]
+	goals       *tablePage[goalRow]
 }
 
 // A notice is a line about what the last key did, until the next key.
@@ -138,8 +147,10 @@ func New(source watch.Source, opts *Options) *Model {
 		m.alerts.monitor = rules.NewMonitor(m.opts.Rules)
 	}
 	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: 3 * m.opts.Interval})
-	m.roots = [...]page{topicsPage(m), connectionsPage(m, "Connections", nil), processesPage(m), graphPage(m), memoryPage(m), logPage(m),
-		newDetail("", true), newHelp(), servicesPage(m), goalsPage(m, "Goals", ""), parametersPage(m)}
+	m.detail.fields = newFieldTable()
+	m.opened = opened{connectionsPage(m, ""), servicesPage(m, ""), goalsPage(m, "")}
+	m.roots = [...]page{topicsPage(m), connectionsPage(m, "Connections"), processesPage(m), graphPage(m), memoryPage(m), logPage(m),
+		&detail{detailChoice: &m.detail, root: true}, newHelp(), servicesPage(m, "Services"), goalsPage(m, "Goals"), parametersPage(m)}
 	m.stack = []page{m.roots[0]}
 	return m
 }
@@ -156,11 +167,20 @@ const (
 // page returns the page that is shown.
 func (m *Model) page() page { return m.stack[len(m.stack)-1] }
 
+// filtered returns the table of the page that is shown, if there is one. The detail has one in the part of the message.
+func (m *Model) filtered() (f filtered, ok bool) {
+	if d, own := m.page().(*detail); own {
+		return d.fields, d.part == partMessage && m.live.decode == nil
+	}
+	f, ok = m.page().(filtered)
+	return f, ok
+}
+
 // show makes a root page the only one.
 func (m *Model) show(root page) {
 	if d, ok := root.(*detail); ok {
-		if name := cmp.Or(m.topic(), topicOf(m.roots[0])); name != "" {
-			d.name = name
+		if name := cmp.Or(m.topic(), topicOf(m.roots[0])); name != "" && name != d.name {
+			d.follow(name)
 		}
 	}
 	m.stack = []page{root}

@@ -27,9 +27,9 @@ func processesPage(m *Model) *tablePage[process] {
 		rows: func(m *Model) []process { return m.processes.Of(m.view, m.inspection) },
 		open: func(m *Model, p process) tea.Cmd {
 			title := fmt.Sprintf("%s (pid %d)", escape(p.Unit), p.PID)
-			return m.push(connectionsPage(m, title, func(c *connection) bool {
+			return m.opened.connections.openFor(m, title, func(c connection) bool {
 				return c.Publisher.Owner.ID == p.ID || c.Subscriber.Owner.ID == p.ID
-			}))
+			})
 		},
 	}
 }

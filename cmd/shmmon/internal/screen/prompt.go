@@ -37,7 +37,7 @@ func (m *Model) pressPrompt(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case key.Matches(msg, m.keys.Back):
 		m.prompt = nil
-		if f, ok := m.page().(filtered); ok && p.sign == "/" {
+		if f, ok := m.filtered(); ok && p.sign == "/" {
 			f.SetFilter(table.Filter{})
 		}
 		return nil
@@ -57,7 +57,7 @@ func (m *Model) pressPrompt(msg tea.KeyPressMsg) tea.Cmd {
 
 // typed applies a filter while it is typed.
 func (m *Model) typed() {
-	if f, ok := m.page().(filtered); ok && m.prompt.sign == "/" {
+	if f, ok := m.filtered(); ok && m.prompt.sign == "/" {
 		f.SetFilter(table.NewFilter(m.prompt.typed))
 	}
 }

@@ -45,9 +45,9 @@ func (m *Model) nothingOf(want services.Want, what string) func() string {
 	}
 }
 
-func servicesPage(m *Model) *tablePage[serviceRow] {
+func servicesPage(m *Model, title string) *tablePage[serviceRow] {
 	return &tablePage[serviceRow]{
-		name: "Services", read: services.WantServices,
+		name: title, read: services.WantServices,
 		Table: &table.Table[serviceRow]{
 			Columns: serviceColumns(), Nothing: m.nothingOf(services.WantServices, "services"),
 			Key:   func(s serviceRow) string { return s.Name },
@@ -67,7 +67,7 @@ func servicesPage(m *Model) *tablePage[serviceRow] {
 				m.say(theme.Plain, "only services of goals can be opened")
 				return nil
 			}
-			return m.push(goalsPage(m, escape(s.Name), s.Name))
+			return m.opened.goals.openFor(m, escape(s.Name), func(g goalRow) bool { return g.Service == s.Name })
 		},
 		note: func(_ *Model, s serviceRow) string { return serviceNote(&s) },
 	}

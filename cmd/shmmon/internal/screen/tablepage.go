@@ -1,6 +1,8 @@
 package screen
 
 import (
+	"slices"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -19,6 +21,7 @@ type tablePage[R any] struct {
 	wants watch.Want
 	read  services.Want
 	rows  func(m *Model) []R
+	only  func(r R) bool              // of these rows, those that the page was opened for; nil: all
 	open  func(m *Model, r R) tea.Cmd // the key enter; nil: nothing is to open
 	of    func(r R) string            // the topic of a row, raw; nil: rows are not of topics
 	top   bool                        // a cursor in the first row stays there when rows come, instead of on its row
@@ -32,10 +35,21 @@ func (p *tablePage[R]) path() string     { return "" }
 
 func (p *tablePage[R]) update(m *Model) {
 	first := p.Cursor() == 0
-	p.Set(p.rows(m))
+	rows := p.rows(m)
+	if p.only != nil {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r R) bool { return !p.only(r) })
+	}
+	p.Set(rows)
 	if p.top && first {
 		p.MoveTo(0)
 	}
+}
+
+// openFor opens the page for some of its rows. What was chosen stays as it was for others.
+func (p *tablePage[R]) openFor(m *Model, title string, only func(r R) bool) tea.Cmd {
+	p.name, p.only = title, only
+	p.Restart()
+	return m.push(p)
 }
 
 // key is the name of the row under the cursor: its topic, or its first cell.

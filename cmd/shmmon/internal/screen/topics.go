@@ -24,7 +24,7 @@ func topicsPage(m *Model) *tablePage[topic] {
 		},
 		rows: func(m *Model) []topic { return m.view.Topics },
 		of:   topicName,
-		open: func(m *Model, t topic) tea.Cmd { return m.push(newDetail(t.Name, false)) },
+		open: func(m *Model, t topic) tea.Cmd { return m.openTopic(t.Name) },
 	}
 	return p
 }

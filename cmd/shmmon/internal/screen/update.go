@@ -185,7 +185,7 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		}
 		return m.push(newHelp())
 	case key.Matches(msg, k.Filter):
-		if p, ok := m.page().(filtered); ok {
+		if p, ok := m.filtered(); ok {
 			m.prompt = &prompt{sign: "/", typed: p.Filter().Text}
 		}
 	case key.Matches(msg, k.Command):
@@ -219,7 +219,7 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 
 // escape closes the page, and takes the filter away where none can be closed.
 func (m *Model) escape() {
-	if p, ok := m.page().(filtered); ok && p.Filter().Text != "" {
+	if p, ok := m.filtered(); ok && p.Filter().Text != "" {
 		p.SetFilter(table.Filter{})
 		return
 	}

@@ -202,7 +202,7 @@ func (m *Model) foot() string {
 		return m.styles.Paint(m.notice.level, text.Left(escape(m.notice.text), m.width))
 	}
 	foot := ""
-	if p, ok := m.page().(filtered); ok && p.Filter().Text != "" {
+	if p, ok := m.filtered(); ok && p.Filter().Text != "" {
 		shown, all := p.Count()
 		f := escape(p.Filter().Text)
 		foot = m.styles.Key.Render("/"+text.Left(f, min(text.Width(f), m.width/3))) + fmt.Sprintf(" %d of %d  ", shown, all)

@@ -52,6 +52,12 @@ func (t *Table[R]) Set(rows []R) {
 	t.arrange()
 }
 
+// Restart empties the table for other rows, without a filter and with the cursor at the first one. Columns, order and groups stay.
+func (t *Table[R]) Restart() {
+	t.match = Filter{}
+	t.Set(nil)
+}
+
 // Resize gives the table its place on the screen.
 func (t *Table[R]) Resize(width, height int) {
 	if t.width == width && t.height == height {
