@@ -91,10 +91,13 @@ func (d *detail) lines(m *Model, w, h int) []string {
 		return []string{"", m.styles.Paint(theme.Faint, text.Left("no topic is chosen: put the cursor on one, then 7 or enter", w))}
 	}
 	t, ok := m.view.Find(d.name)
-	if !ok {
-		return []string{text.Left(escape(d.name)+" is gone", w)}
+	lines := []string{escape(d.name) + " is gone"}
+	switch {
+	case ok:
+		lines = d.head(m, t, w)
+	case !m.live.has(d.name):
+		return []string{text.Left(lines[0], w)}
 	}
-	lines := d.head(m, t, w)
 	var more []string // of the head, which is above the endpoints where there is little room
 	if h < 12 {
 		lines, more = lines[:1:1], lines[1:]
@@ -127,7 +130,7 @@ func (d *detail) body(m *Model, t watch.Topic, first []string, part, w, h int) [
 	switch {
 	case part == partEndpoints:
 		return d.scroll[part].window(append(first, m.endpointLines(t)...), w, h)
-	case len(t.Publishers) == 0:
+	case len(t.Publishers) == 0 && !m.live.has(d.name):
 		return []string{"no publisher, so no message"}
 	case part == partImage:
 		return d.pictureLines(m, w, h)
@@ -168,14 +171,7 @@ func (d *detail) parts(m *Model, w int) string {
 			names[i] = m.styles.Paint(theme.Faint, n)
 		}
 	}
-	line := strings.Join(names, "  ")
-	if m.live.frozen {
-		line += "  " + m.styles.Paint(theme.Warning, "FROZEN")
-	}
-	if m.live.changes {
-		line += "  " + m.styles.Paint(theme.Warning, "CHANGES")
-	}
-	return line
+	return strings.Join(names, "  ") + m.live.modes(m)
 }
 
 func (d *detail) press(m *Model, msg tea.KeyPressMsg) (tea.Cmd, bool) {

@@ -123,7 +123,22 @@ func (l *live) about(m *Model) string {
 		return "waiting for a message…"
 	}
 	n := &l.newest
-	return fmt.Sprintf("#%d of %s (pid %d), %s, %s", n.Sequence, named(n.Unit), n.PID, n.Time.Format("15:04:05.000"), text.Bytes(uint64(len(n.Payload))))
+	gone := ""
+	if !l.there {
+		gone = "its publisher is gone: "
+	}
+	return fmt.Sprintf("%s#%d of %s (pid %d), %s, %s", gone, n.Sequence, named(n.Unit), n.PID, n.Time.Format("15:04:05.000"), text.Bytes(uint64(len(n.Payload))))
+}
+
+// modes says what the keys changed about the message that is shown.
+func (l *live) modes(m *Model) (s string) {
+	if l.frozen {
+		s += "  " + m.styles.Paint(theme.Warning, "FROZEN")
+	}
+	if l.changes {
+		s += "  " + m.styles.Paint(theme.Warning, "CHANGES")
+	}
+	return s
 }
 
 // hexLines is the newest message in hex, and why it is no tree of fields.
@@ -151,7 +166,9 @@ func (l *live) lines(m *Model, w, h int) []string {
 	if l.topic == "" {
 		return []string{m.styles.Paint(theme.Faint, text.Left("no topic with a publisher is under the cursor", w))}
 	}
-	lines := []string{m.styles.Title.Render(text.Middle(escape(l.topic), w)), text.Left(l.about(m), w)}
+	modes := l.modes(m)
+	name := text.Middle(escape(l.topic), w-text.Width(modes))
+	lines := []string{m.styles.Title.Render(strings.TrimRight(name, " ")) + modes, text.Left(l.about(m), w)}
 	if !l.got {
 		return lines
 	}

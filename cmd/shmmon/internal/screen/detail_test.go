@@ -129,3 +129,51 @@ func TestOpened_KeepsWhatWasChosen(t *testing.T) {
 
 	d.press("9", "enter", "w", "esc", "enter").shows("robot/arm/move", "09a71500000000000000000000000009")
 }
+
+// The last message of a publisher that is gone stays, with what is drawn of it, and a frozen one also when there is a publisher again.
+func TestMessage_OutlivesItsPublisher(t *testing.T) {
+	for _, frozen := range []bool{false, true} {
+		for _, width := range []int{100, 160} {
+			s, there := &messages{of: imu}, true
+			at := &script{make: func(at int64) []memberFixture {
+				if !there {
+					return []memberFixture{member(2, "planner")}
+				}
+				return robot(at)
+			}}
+			d := driveWith(t, at, &Options{Messages: s}, width, 30, 20).press("down", "down", "enter", "m").polls(3).press("down", "enter").polls(1)
+			if frozen {
+				d.press("f")
+			}
+			there, s.none = false, true
+			d.scans(2).polls(2).shows("its publisher is gone: #1005 of driver (pid 1001)", "acceleration.x = 5", "[gone]", `"base_link"`)
+			d.send(tea.WindowSizeMsg{Width: width + 20, Height: 30}).press("x").shows("00000000  7b 22").press("m")
+			d.scans(30).polls(2).shows("robot/imu is gone", "its publisher is gone: #1005", `"base_link"`)
+
+			opened := s.opened
+			there, s.none = true, false
+			if scanned(d, 2); s.opened != opened+1 || s.closed != opened {
+				t.Errorf("%d opened, %d closed, and %d before", s.opened, s.closed, opened)
+			}
+			shown := "#1004 of driver"
+			if frozen {
+				shown = "#1005 of driver"
+			}
+			d.polls(3).shows(shown).lacks("is gone")
+			if n := len(d.live.series[message.KeyOf("acceleration.x")]); n != 5+4 {
+				t.Errorf("%d points", n)
+			}
+			there = false
+			d.scans(1).press("esc", "down", "enter").shows("no publisher, so no message").lacks("#1005")
+		}
+	}
+}
+
+// The message beside a table says that it is frozen.
+func TestSplit_Frozen(t *testing.T) {
+	for _, width := range []int{40, 80, 160} {
+		d := driveWith(t, &script{make: robot}, &Options{Messages: &messages{of: imu}}, width, 24, 20).press("v").polls(3)
+		d.lacks("FROZEN").press("f").polls(2).shows("FROZEN", "#1004").press("d").shows("FROZEN  CHANGES")
+		d.press("f", "d").polls(1).shows("#1007").lacks("FROZEN", "CHANGES")
+	}
+}

@@ -21,7 +21,8 @@ const plotLength = 600
 // the newest message at intervals, whatever comes between.
 type live struct {
 	decoder message.Decoder
-	topic   string // that is followed; empty: none
+	topic   string // whose message is kept; empty: none
+	there   bool   // the topic has a publisher
 	turn    int    // counts the feeds, so that answers of an earlier one are told apart
 	feed    message.Feed
 	err     error // of opening or reading
@@ -53,12 +54,12 @@ type messageMsg struct {
 	picture *pictured // of the message, or of the one that is shown; nil: none was wanted
 }
 
-// wanted returns the topic whose messages the screen shows, "" if it shows none.
-func (m *Model) wanted() string {
+// wanted returns the topic whose messages the screen shows, "" if it shows none, and whether there are publishers to read from. The last
+// message of publishers that are gone stays.
+func (m *Model) wanted() (name string, published bool) {
 	if m.opts.Messages == nil || m.width < minWidth || m.height < minHeight {
-		return ""
+		return "", false
 	}
-	name := ""
 	switch p := m.page().(type) {
 	case *detail:
 		if p.showsMessage(m) {
@@ -69,20 +70,30 @@ func (m *Model) wanted() string {
 			name = m.topic()
 		}
 	}
-	if t, ok := m.view.Find(name); !ok || len(t.Publishers) == 0 {
-		return ""
+	t, _ := m.view.Find(name)
+	if published = len(t.Publishers) > 0; !published && !m.live.has(name) {
+		name = ""
 	}
-	return name
+	return name, published
 }
+
+// has reports whether there is a message of a topic.
+func (l *live) has(name string) bool { return l.got && l.topic == name }
 
 // sync follows the topic that the screen shows now, and lets the one before go.
 func (l *live) sync(m *Model) tea.Cmd {
-	want := m.wanted()
-	if want == l.topic {
+	want, published := m.wanted()
+	old := l.feed
+	switch {
+	case want != l.topic:
+		*l = live{topic: want, turn: l.turn, changes: l.changes}
+	case published && !l.there: // again: the domain may be another one
+	default:
+		l.there = published
 		return nil
 	}
-	old, changes := l.feed, l.changes
-	*l = live{topic: want, turn: l.turn + 1, changes: changes}
+	l.turn++
+	l.there, l.feed, l.err = published, nil, nil
 	turn, messages := l.turn, m.opts.Messages
 	return func() tea.Msg {
 		if old != nil {

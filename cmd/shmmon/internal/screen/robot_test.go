@@ -200,6 +200,7 @@ func (s *script) Inspect(all []registry.Participant, want watch.Want) watch.Insp
 type messages struct {
 	opened, closed int
 	of             func(n int) message.Message // the n-th message, from 1
+	none           bool                        // there is no new one
 	err            error
 }
 
@@ -217,6 +218,9 @@ type feed struct {
 }
 
 func (f *feed) Newest() (message.Message, bool, error) {
+	if f.source.none {
+		return message.Message{}, false, nil
+	}
 	f.n++
 	return f.source.of(f.n), true, nil
 }
