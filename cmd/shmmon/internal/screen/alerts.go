@@ -16,7 +16,7 @@ type alerter struct {
 	monitor *rules.Monitor // nil: there are no rules
 	seen    map[alertKey]seenAlert
 	shown   map[rules.Kind][]rules.Alert
-	topics  map[string]bool // that alerts are about
+	topics  map[string]bool // that the alerts that are shown are about
 }
 
 type alertKey struct {
@@ -33,7 +33,7 @@ type seenAlert struct {
 // alertKept is for how long what was counted stays an alert, and one that comes back is not news, ns.
 const alertKept = int64(10e9)
 
-// take holds the rules against a view and notes in the log what is new. It returns nothing while there are no rules.
+// take holds the rules against a view and notes in the log what is new. Without rules it does nothing.
 func (a *alerter) take(m *Model, v watch.View) {
 	if a.monitor == nil {
 		return
@@ -50,9 +50,13 @@ func (a *alerter) take(m *Model, v watch.View) {
 		a.seen[key] = seenAlert{v.At, one}
 	}
 	maps.DeleteFunc(a.seen, func(_ alertKey, s seenAlert) bool { return v.At-s.at >= alertKept })
+}
+
+// show shows the alerts of the newest view, which was taken at a time.
+func (a *alerter) show(at int64) {
 	a.shown, a.topics = make(map[rules.Kind][]rules.Alert), make(map[string]bool)
 	for _, s := range a.seen {
-		if counted := s.Kind == rules.Lost || s.Kind == rules.Undecodable; s.at == v.At || counted {
+		if counted := s.Kind == rules.Lost || s.Kind == rules.Undecodable; s.at == at || counted {
 			a.shown[s.Kind] = append(a.shown[s.Kind], s.Alert)
 			a.topics[s.Topic] = true
 		}

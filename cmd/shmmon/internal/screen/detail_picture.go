@@ -96,13 +96,13 @@ func (p *pictured) lines(m *Model, w, h int) []string {
 // pollCommand looks at the newest message, and makes a picture of it, or of the one that is shown, if one is shown.
 func (l *live) pollCommand(m *Model, turn int) tea.Cmd {
 	feed, draw, shown := l.feed, l.picturing(m), l.newest
-	again := l.got && l.picture == nil
+	again, held := l.got && l.picture == nil, l.got && (l.frozen || m.paused)
 	return func() tea.Msg {
 		msg := messageMsg{turn: turn}
 		msg.message, msg.ok, msg.err = feed.Newest()
 		switch {
 		case draw == nil:
-		case msg.ok && msg.err == nil:
+		case msg.ok && msg.err == nil && !held:
 			msg.picture = draw(msg.message)
 		case again:
 			msg.picture = draw(shown)

@@ -49,7 +49,7 @@ func (m *Model) headerParts() (parts []part) {
 	if m.paused {
 		add(theme.Warning, "PAUSED")
 	}
-	recording := m.recorder.shown()
+	recording := m.recorder.shown
 	switch {
 	case !m.loaded:
 		add(theme.Faint, "looking…")

@@ -2,6 +2,7 @@ package screen
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,10 +143,13 @@ func (l *live) take(m *Model, msg messageMsg) tea.Cmd {
 }
 
 func (l *live) show(m *Model, msg message.Message) {
+	if l.got && m.paused {
+		return
+	}
 	fields, err := l.decoder.Fields(&msg, m.plotted())
 	l.plot(fields)
 	m.markLiar(l.topic, &msg, err)
-	if l.got && (l.frozen || m.paused) {
+	if l.got && l.frozen {
 		return
 	}
 	l.before = message.Values(l.fields)
@@ -164,15 +168,20 @@ func (m *Model) markLiar(name string, msg *message.Message, err error) {
 	m.log.Note(entry{At: m.view.At, Kind: watch.Undecodable, Topic: name, Unit: msg.Unit, PID: msg.PID, Text: "the bytes are not of the announced type: " + err.Error()})
 }
 
-// tellLiars adds to the topics what is known of their payloads, and forgets those that are gone.
+// tellLiars adds to the topics what is known of their payloads.
 func (m *Model) tellLiars(topics []topic) {
-	present := make(map[string]bool, len(m.liars))
 	for i := range topics {
 		if err := m.liars[topics[i].Name]; err != nil && topics[i].State != watch.Gone {
-			topics[i].PayloadError, present[topics[i].Name] = err, true
+			topics[i].PayloadError = err
 		}
 	}
-	maps.DeleteFunc(m.liars, func(name string, _ error) bool { return !present[name] })
+}
+
+// forgetLiars forgets those that are gone.
+func (m *Model) forgetLiars(topics []topic) {
+	maps.DeleteFunc(m.liars, func(name string, _ error) bool {
+		return !slices.ContainsFunc(topics, func(t topic) bool { return t.Name == name && t.State != watch.Gone })
+	})
 }
 
 // plot appends the numbers of a message to the series of their fields.

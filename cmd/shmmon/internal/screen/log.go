@@ -2,7 +2,6 @@ package screen
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,13 +25,13 @@ func logPage(m *Model) *tablePage[entry] {
 			Key:   func(e entry) string { return strconv.Itoa(e.Number) },
 			Group: func(e entry) string { return e.Topic },
 			Nothing: func() string {
-				if len(m.log.Entries)+len(m.log.Records) > 0 {
+				if len(m.logged()) > 0 {
 					return "no entry matches the filter; esc clears it"
 				}
 				return "nothing has happened since the screen was opened"
 			},
 		},
-		rows: func(m *Model) []entry { return slices.Concat(m.log.Entries, m.log.Records) },
+		rows: (*Model).logged,
 		of:   topicOfEntry,
 		open: func(m *Model, e entry) tea.Cmd {
 			if topicOfEntry(e) == "" {

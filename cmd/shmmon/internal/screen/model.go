@@ -88,6 +88,7 @@ type Model struct {
 	ticks         int   // counts the ticks, so that only the newest one leads to a scan
 	err           error // of the newest scan
 	paused        bool
+	noted         int // number of the newest entry of the log when the screen was paused
 
 	services   []services.Service
 	goals      []services.Goal

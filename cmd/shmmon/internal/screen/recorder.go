@@ -25,6 +25,7 @@ type recorderAsker struct {
 	all    []recorders.Recorder
 	known  map[int]recorders.Recorder // by pid, while their processes are in the domain
 	died   []recorders.Recorder       // until another recorder runs
+	shown  []recorders.Recorder       // those that the screen tells of, those in the worst trouble first
 	asking bool
 	at     int64 // when they were asked, ns of CLOCK_MONOTONIC
 }
@@ -52,9 +53,7 @@ func (r *recorderAsker) ask(m *Model) tea.Cmd {
 }
 
 func (r *recorderAsker) take(m *Model, msg recordersMsg) {
-	if r.asking = false; !m.paused {
-		r.all = msg
-	}
+	r.asking, r.all = false, msg
 	if r.known == nil {
 		r.known = make(map[int]recorders.Recorder)
 	}
@@ -65,6 +64,9 @@ func (r *recorderAsker) take(m *Model, msg recordersMsg) {
 		if one.PID != 0 {
 			r.known[one.PID] = one
 		}
+	}
+	if !m.paused {
+		r.show()
 	}
 }
 
@@ -90,15 +92,15 @@ func unfinished(path string) string {
 	return strings.TrimSuffix(filepath.Base(cmp.Or(path, "?")), end) + end
 }
 
-// shown returns the recorders that the screen tells of, those in the worst trouble first.
-func (r *recorderAsker) shown() []recorders.Recorder { return slices.Concat(r.died, r.all) }
+// show shows the recorders that are known now.
+func (r *recorderAsker) show() { r.shown = slices.Concat(r.died, r.all) }
 
 // roomForRecorder is the height of the screen from which recorders have a line of their own.
 const roomForRecorder = 16
 
 // recorderLines is the line about the recorder, of several that in the worst trouble; none if nothing is recorded or there is no room.
 func (m *Model) recorderLines() []string {
-	all := m.recorder.shown()
+	all := m.recorder.shown
 	if len(all) == 0 || m.height < roomForRecorder {
 		return nil
 	}

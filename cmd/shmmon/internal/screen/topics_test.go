@@ -101,24 +101,12 @@ func TestHeader_AllIsWell(t *testing.T) {
 	drive(t, s, 100, 24, 20).shows("● all is well  1 topic  1 process  10.0 msg/s", "p99 4.61 µs", "tmpfs 94% free")
 }
 
-func TestPause_HoldsTheFiguresAndNotTheRates(t *testing.T) {
-	d := drive(t, &script{make: robot}, 80, 24, 20).press("p")
-	before := d.screen()
-	d.shows("PAUSED")
-	if d.scans(30); d.screen() != before {
-		t.Error("a paused screen moves")
-	}
-	d.press(" ").scans(1).lacks("PAUSED")
-	if imu, _ := d.view.Find("robot/imu"); imu.Rate < 950 || imu.Rate > 1050 {
-		t.Errorf("after the pause: %v Hz", imu.Rate)
-	}
-}
-
 func TestModel_FailedScan(t *testing.T) {
 	s := &script{make: robot}
 	d := drive(t, s, 80, 24, 2)
 	s.err = errors.New("scan the domain: no \x1b[2J permission")
 	d.scans(1).shows(`no \x1b[2J permission`)
+	d.press("3").shows("permission") // which is inspected at the next tick, and not at once again and again
 	s.err = nil
 	d.scans(1).lacks("permission")
 }

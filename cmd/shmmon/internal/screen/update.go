@@ -107,13 +107,13 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if !same {
 		m.drawn = ""
 	}
-	if m.loaded && !m.paused && !m.scanning && (m.page().want()&^m.inspected != 0 || m.reads()&^m.read != 0) { // the page needs more than there is
+	if m.loaded && m.err == nil && !m.scanning && (m.page().want()&^m.inspected != 0 || m.reads()&^m.read != 0) { // the page needs more than there is
 		cmd = tea.Batch(cmd, m.scan())
 	}
 	return m, tea.Batch(cmd, m.live.sync(m))
 }
 
-// take takes a snapshot. Scans go on while the screen is paused, so that rates are right when it moves again.
+// take takes a snapshot.
 func (m *Model) take(l snapshotMsg) {
 	m.err = l.err
 	if l.err != nil {
@@ -130,10 +130,14 @@ func (m *Model) take(l snapshotMsg) {
 	m.alerts.take(m, all)
 	m.takeRecords(l.records, l.logsErr)
 	health := m.pulse.Add(view, grown, l.inspection)
-	m.processes.Add(l.inspection)
 	if m.paused && m.loaded {
+		m.fill(l)
 		return
 	}
+	m.forgetLiars(all.Topics)
+	m.alerts.show(all.At)
+	m.recorder.show()
+	m.processes.Add(l.inspection)
 	m.history.Add(view)
 	m.view, m.whole, m.inspection, m.health, m.loaded = view, all, l.inspection, health, true
 	m.inspected, m.connections, m.calls = l.want, nil, nil
@@ -191,7 +195,7 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, k.Command):
 		m.prompt = &prompt{sign: ":"}
 	case key.Matches(msg, k.Pause):
-		m.paused = !m.paused
+		m.pause()
 	case key.Matches(msg, k.Split):
 		m.split = !m.split
 	case key.Matches(msg, k.Columns):
