@@ -92,7 +92,11 @@ func commands() []command {
 				return nil, fmt.Errorf("interval %.20q is not between 100ms and 1h", arg)
 			}
 			m.opts.Interval = d
-			return nil, nil
+			m.tracker.SetWindow(windowOf(d))
+			if m.scanning {
+				return nil, nil
+			}
+			return m.scan(), nil // at once: the next tick is one of the old interval
 		}},
 		{"plot", "[FIELD]", "plot a field, or a message that is a number", (*Model).plotField},
 		{"quit", "", "end", func(*Model, string) (tea.Cmd, error) { return tea.Quit, nil }},

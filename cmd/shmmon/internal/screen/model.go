@@ -147,7 +147,7 @@ func New(source watch.Source, opts *Options) *Model {
 	if m.opts.Rules != nil {
 		m.alerts.monitor = rules.NewMonitor(m.opts.Rules)
 	}
-	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: 3 * m.opts.Interval})
+	m.tracker = watch.NewTracker(&watch.TrackerOptions{KeepGone: true, Window: windowOf(m.opts.Interval)})
 	m.detail.fields = newFieldTable()
 	m.opened = opened{connectionsPage(m, ""), servicesPage(m, ""), goalsPage(m, "")}
 	m.roots = [...]page{topicsPage(m), connectionsPage(m, "Connections"), processesPage(m), graphPage(m), memoryPage(m), logPage(m),
@@ -155,6 +155,9 @@ func New(source watch.Source, opts *Options) *Model {
 	m.stack = []page{m.roots[0]}
 	return m
 }
+
+// windowOf returns the time that rates are taken over at least, by the time between scans.
+func windowOf(interval time.Duration) time.Duration { return 3 * interval }
 
 // viewKeys are the keys of the views, in their order.
 const viewKeys = "1234567890-"

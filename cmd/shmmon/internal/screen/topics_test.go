@@ -2,7 +2,6 @@ package screen
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,44 +98,6 @@ func TestHeader_AllIsWell(t *testing.T) {
 		return []memberFixture{member(1, "u", publisher("x", "x", "raw", 10, 8, at, 1<<60), subscription(0, 5000, "x"))}
 	}}
 	drive(t, s, 100, 24, 20).shows("● all is well  1 topic  1 process  10.0 msg/s", "p99 4.61 µs", "tmpfs 94% free")
-}
-
-func TestModel_FailedScan(t *testing.T) {
-	s := &script{make: robot}
-	d := drive(t, s, 80, 24, 2)
-	s.err = errors.New("scan the domain: no \x1b[2J permission")
-	d.scans(1).shows(`no \x1b[2J permission`)
-	d.press("3").shows("permission") // which is inspected at the next tick, and not at once again and again
-	s.err = nil
-	d.scans(1).lacks("permission")
-}
-
-// Only one snapshot is under way at a time, and each leads to one tick.
-func TestModel_OneScanPerTick(t *testing.T) {
-	var asked []tea.Msg
-	m := New(&script{make: robot}, &Options{After: func(_ interval, msg tea.Msg) tea.Cmd {
-		asked = append(asked, msg)
-		return nil
-	}})
-	m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
-	first := m.Init()
-	if _, cmd := m.Update(tickMsg{}); cmd != nil {
-		t.Error("a scan beside another one")
-	}
-	if m.Update(first()); len(asked) != 1 {
-		t.Fatalf("%v", asked)
-	}
-	_, scan := m.Update(asked[0])
-	if scan == nil {
-		t.Fatal("no scan after the tick")
-	}
-	if _, again := m.Update(asked[0]); again != nil {
-		t.Error("two scans after one tick")
-	}
-	m.Update(first())
-	if _, late := m.Update(asked[0]); late != nil {
-		t.Error("a scan after a tick of the past")
-	}
 }
 
 func TestTable_ManyTopicsScroll(t *testing.T) {

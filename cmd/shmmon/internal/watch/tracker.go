@@ -55,6 +55,14 @@ func NewTracker(opts *TrackerOptions) *Tracker {
 	}
 }
 
+// SetWindow changes the shortest time that rates are taken over.
+func (t *Tracker) SetWindow(window time.Duration) {
+	t.window = window
+	for _, e := range t.publishers {
+		e.Window = window
+	}
+}
+
 // Add takes in a snapshot, which must not be older than the one before, and returns what is known now.
 func (t *Tracker) Add(s Snapshot) View {
 	s.Stats.Subscriptions = s.current()
