@@ -171,8 +171,7 @@ func (c *core) hearAnnouncements(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b, err := s.AppendTo(nil)
-		s.Release()
+		b, err := contentOf(s, maxAnnouncement, nil)
 		if err != nil || s.Publisher() == c.announcePub.ID() {
 			continue
 		}

@@ -84,10 +84,9 @@ func (c *core) drain() error {
 		if !ok {
 			break
 		}
-		c.scratchMsg, err = s.AppendTo(c.scratchMsg[:0])
-		s.Release()
+		c.scratchMsg, err = contentOf(s, maxAccount, c.scratchMsg[:0])
 		if err != nil || s.Publisher() == c.accountPub.ID() {
-			continue // truncated, so the publisher ends
+			continue
 		}
 		a, err := parseAccount(c.scratchMsg, c.scratch)
 		if err != nil {

@@ -102,11 +102,10 @@ func (f *finder) read(ctx context.Context, p *topic.Participant, segment, patter
 		if err != nil || !ok {
 			return err
 		}
-		b, err := s.AppendTo(nil)
-		s.Release()
+		b, err := contentOf(s, max(maxAccount, maxAnnouncement), nil)
 		of, name, ok := GroupOf(s.Topic())
 		if err != nil || !ok {
-			continue // its publisher took it back
+			continue
 		}
 		g := f.found[[2]string{of, name}]
 		if g == nil {

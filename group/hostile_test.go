@@ -3,6 +3,7 @@ package group
 import (
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -135,6 +136,52 @@ func TestHostileMember(t *testing.T) {
 	if m.failure != nil {
 		t.Error(m.failure)
 	}
+}
+
+// A message of any size takes no more memory than the largest valid one, neither of a member nor of Find.
+func TestHostileMember_LargeMessages(t *testing.T) {
+	o := domain(t)
+	m := member(t, o, workers, nil)
+	liar := participant(t, o)
+	large := make([]byte, 64<<20)
+	lie := func(segment string, then ...[]byte) {
+		p, err := topic.NewPublisher(t.Context(), liar, topicOf(jobs, workers, segment), &topic.PublisherOptions[[]byte]{Codec: codec(segment), Latched: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range append([][]byte{large}, then...) {
+			if _, err := p.Publish(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	allocates := func(what string, f func()) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(len(large))/2 {
+			t.Errorf("%s: %d bytes were allocated", what, n)
+		}
+	}
+	allocates("an announcement", func() {
+		lie(segmentMember, announcement{member: 1, file: m.file}.bytes())
+		eventually(t, "heard", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.peers.announced) == 1 })
+	})
+	m.mu.Lock() // else it reads accounts as it wants
+	defer m.mu.Unlock()
+	lie(segmentAccount, account{member: 1}.appendTo(nil))
+	allocates("an account", func() {
+		if err := m.drain(); err != nil || !m.readable(1) {
+			t.Error(err)
+		}
+	})
+	lie(segmentAccount) // and stays, because it is latched
+	allocates("Find", func() {
+		if _, err := Find(t.Context(), liar, jobs); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // The registry file can be replaced by any process of its user. Places in another file exclude nothing.

@@ -110,6 +110,16 @@ const (
 	maxAnnouncement = announcementSize + 8*maxMembers
 )
 
+// contentOf appends a message to b and releases its sample. Of one that is too large it copies nothing, because any process that may publish on
+// the topics of a group chooses the size.
+func contentOf(s topic.Sample[[]byte], most int, b []byte) ([]byte, error) {
+	defer s.Release()
+	if n := len(s.Bytes()); n > most {
+		return b, fmt.Errorf("read a message of a group: it has %d bytes, more than %d", n, most)
+	}
+	return s.AppendTo(b)
+}
+
 func codec(name string) serde.Codec[[]byte] {
 	return serde.Opaque(serde.Type{Name: "group." + name, Encoding: "raw"})
 }
