@@ -201,7 +201,7 @@ func (c *core) welcome(from topic.PublisherID, process registry.Participant, a a
 	return nil
 }
 
-// poll reads accounts again and again while this member keeps samples or waits for a member's accounts.
+// poll reads accounts again and again while this member keeps samples or waits for a member's accounts, and says so while it has no room.
 func (c *core) poll(ctx context.Context) error {
 	for {
 		c.mu.Lock()
@@ -209,6 +209,10 @@ func (c *core) poll(ctx context.Context) error {
 		if !idle && err == nil {
 			err = c.drain()
 			_ = errors.Join(c.publishBooks(false), c.announce()) // the next time
+			if c.joined && c.room(c.maxPending, c.maxBytes) == 0 {
+				c.reset() // publishers tell it so from one that is stopped
+				failpoint.At("group.full")
+			}
 			c.notify()
 		}
 		c.mu.Unlock()

@@ -32,6 +32,7 @@ type core struct {
 	announcePub    *topic.Publisher[[]byte]
 	accounts       *topic.Subscriber[[]byte]
 	announcements  *topic.Subscriber[[]byte]
+	reset          func() // resets the timeout of the subscription of the topic; nil before there is one
 
 	mu sync.Mutex
 	backlog

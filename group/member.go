@@ -62,6 +62,7 @@ func Join[T any](ctx context.Context, p *topic.Participant, topicName, group str
 		return nil, err
 	}
 	m.mu.Lock()
+	m.reset = m.sub.ResetTimeout
 	m.joined = true
 	err = m.announce()
 	m.mu.Unlock()
@@ -195,6 +196,9 @@ func (m *Member[T]) Receive(ctx context.Context) (Delivery[T], error) {
 		}
 	}
 }
+
+// Stats returns the figures of this member's subscription of the topic. What it has lost, other members may have received.
+func (m *Member[T]) Stats() topic.SubscriberStats { return m.sub.Stats() }
 
 // Close leaves the group. Other members get what was delivered and is not acknowledged, so Close should come when the work on it has
 // ended. A waiting Receive returns os.ErrClosed. Samples of deliveries are released. Further calls wait for the first call and return its

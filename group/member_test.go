@@ -201,6 +201,36 @@ func TestMember_MaxPending(t *testing.T) {
 	}
 }
 
+// A member that has no room for longer than its timeout is slow, not stopped: publishers wait, and nothing is lost.
+func TestMember_SlowerThanItsTimeout(t *testing.T) {
+	const n, timeout = 20, 300 * time.Millisecond
+	o := domain(t)
+	pub := publisher(t, o, 4)
+	m := member(t, o, workers, &Options[int]{MaxPending: 2, LosslessTimeout: timeout})
+	waits := make(chan struct{})
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		for i := 1; i <= n; i++ {
+			if i == 7 { // the member keeps 2, and the ring has 4
+				close(waits)
+			}
+			publish(t, pub, i)
+		}
+	})
+	d := receive(t, m, 1, false)
+	<-waits
+	begin := time.Now()
+	eventually(t, "the job takes longer", func() bool { return time.Since(begin) > 3*timeout })
+	ack(t, d)
+	for i := 2; i <= n; i++ {
+		ack(t, receive(t, m, i, false))
+	}
+	publishing.Wait()
+	if s := m.Stats(); s.Lost != 0 || s.Messages != n {
+		t.Errorf("%d received, %d lost", s.Messages, s.Lost)
+	}
+}
+
 func TestMember_AfterTheParticipantsClose(t *testing.T) {
 	o := domain(t)
 	p := participant(t, o)

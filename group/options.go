@@ -23,8 +23,8 @@ type Options[T any] struct {
 	// MaxPendingBytes is their size in bytes from which on this member takes no more; default 64 MiB.
 	MaxPendingBytes int64
 
-	// LosslessTimeout is how long this member may take nothing while a publish waits, as when its process is stopped; default 10 s. Then
-	// the publisher no longer waits for this member, which loses samples. Other members still deliver these.
+	// LosslessTimeout is how long a publish waits for this member while its process is stopped; default 10 s. Then this member loses samples,
+	// which Stats counts. Other members still deliver these. A member that runs and has no room is waited for without a limit.
 	LosslessTimeout time.Duration
 }
 

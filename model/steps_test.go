@@ -92,6 +92,7 @@ func notModelled() map[string]string {
 		"connect.responses":       "the same",
 		"connect.control":         "the same",
 		"call.send":               "call.request without a slot",
+		"group.full":              "resets a lossless timeout, which no model has",
 		"close.figures":           "figures, on which nothing rests",
 		"close.name":              "a process that has the file open does not notice",
 	}

@@ -46,6 +46,7 @@ type remoteReader struct {
 
 	armed  *atomic.Uint32
 	cursor *atomic.Uint64
+	resets *atomic.Uint32
 	marks  []atomic.Uint32
 
 	answeredArmed uint32 // the armed word for which the reader was woken last
@@ -54,9 +55,10 @@ type remoteReader struct {
 	suspendedAt   uint64 // its next sequence when its timeout ran out; publishes do not wait for it until it has taken something and is at most half of the ring behind. 0 = not suspended
 	stuckAt       uint64 // its next sequence at the last check of a waiting publish, 0 before a check
 	stuckFor      time.Duration
-	pins          int  // publishes that sleep on cursor
-	removed       bool // page is unmapped when the last pin goes
-	broken        bool // a load from page was a fault
+	seenResets    uint32 // resets at that check
+	pins          int    // publishes that sleep on cursor
+	removed       bool   // page is unmapped when the last pin goes
+	broken        bool   // a load from page was a fault
 }
 
 // isCurrent reports whether the page still belongs to the admitted link. A reader clears its marks before it reuses the
@@ -179,6 +181,7 @@ func (w *Writer) Admit(req LinkRequest, page []byte, release func(), latched boo
 		req: req, page: page, unmap: release,
 		armed:  mem.Uint32(page, pageOffArmed),
 		cursor: mem.Uint64(page, pageOffCursor),
+		resets: mem.Uint32(page, pageOffResets),
 		marks:  mem.Uint32s(page, pageOffMarks, MaxHeld),
 	}
 	if w.closed || !r.isCurrent() {

@@ -101,7 +101,7 @@ func (w *Writer) beginWait() {
 func (w *Writer) endWait() { w.waiting-- }
 
 // suspendStuck suspends the lossless readers that hold up target and took nothing within their timeout, and reports
-// whether there were any. The time counts from the reader's last progress, not from the beginning of this publish, and
+// whether there were any. The time counts from the reader's last progress or reset, not from the beginning of this publish, and
 // the timeouts of several readers run in parallel. Of the time between two checks only a fraction of the timeout
 // counts, because a machine that was suspended does not make a reader stuck.
 func (w *Writer) suspendStuck(target uint64) (any bool) {
@@ -114,7 +114,7 @@ func (w *Writer) suspendStuck(target uint64) (any bool) {
 		}
 		n := r.nextSequence(w.seq)
 		switch {
-		case n != r.stuckAt || n > target && n+uint64(w.ring.Depth()) > w.seq+1:
+		case r.wasReset() || n != r.stuckAt || n > target && n+uint64(w.ring.Depth()) > w.seq+1:
 			r.stuckAt, r.stuckFor = n, 0
 		default:
 			r.stuckFor += min(since, max(r.req.Timeout/minStuckChecks, maxPublisherSleep))

@@ -172,6 +172,7 @@ const (
 //	64      4         pageOffArmed      armed: 0 polling, 1 awake, else a new number for each sleep, or armedFrom + 31 bits of the sequence that ends a rest
 //	128     8         pageOffCursor     cursor: the next sequence the reader will take
 //	192     4         pageOffMarksUsed  marks in use: marks at or above this index are 0
+//	196     4         pageOffResets     resets: changes when the reader, which takes nothing on purpose, resets its lossless timeout
 //	256     3840      pageOffMarks      marks, 960 words: slot + 1 of a sample the reader holds, or 0
 const (
 	linkPageSize     = 4096
@@ -182,6 +183,7 @@ const (
 	pageOffArmed     = 64
 	pageOffCursor    = 128
 	pageOffMarksUsed = 192
+	pageOffResets    = 196
 	pageOffMarks     = 256
 )
 

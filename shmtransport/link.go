@@ -40,6 +40,7 @@ type Link struct {
 	cursorLow  *atomic.Uint32
 	armed      *atomic.Uint32
 	marksUsed  *atomic.Uint32
+	resets     *atomic.Uint32
 	marks      []atomic.Uint32
 	holdings   []atomic.Uint64 // by mark: whether and how the application holds a sample
 	copies     []*ring.Copy    // by mark: a small sample
@@ -167,6 +168,7 @@ func (l *Link) attach(page []byte, maxHeld int) {
 	l.cursorLow = mem.Uint32(page, pageOffCursor+mem.LowHalf)
 	l.armed = mem.Uint32(page, pageOffArmed)
 	l.marksUsed = mem.Uint32(page, pageOffMarksUsed)
+	l.resets = mem.Uint32(page, pageOffResets)
 	l.marks = mem.Uint32s(page, pageOffMarks, maxHeld)
 	l.holdings = make([]atomic.Uint64, maxHeld)
 	l.copies = make([]*ring.Copy, maxHeld)

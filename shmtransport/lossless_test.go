@@ -194,6 +194,33 @@ func TestPublish_SuspendedMachine(t *testing.T) {
 	}
 }
 
+// A reader that takes nothing on purpose says so, and is waited for. Once it says so no more, its timeout runs.
+func TestPublish_ResetLosslessTimeout(t *testing.T) {
+	h := newHeapRing(t, WriterOptions{Depth: 1})
+	r := h.reader(LinkRequest{Lossless: true, Timeout: time.Second}, ReaderOptions{})
+	h.publish("a")
+	w := h.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	check := func() bool {
+		w.lastStuckCheck = w.lastStuckCheck.Add(-time.Hour)
+		return w.suspendStuck(1)
+	}
+	for n := range 5 * minStuckChecks {
+		r.ResetTimeout()
+		if check() {
+			t.Fatalf("suspended at check %d", n)
+		}
+	}
+	n := 0
+	for !check() {
+		n++
+	}
+	if n != minStuckChecks {
+		t.Errorf("suspended after %d checks, want %d", n, minStuckChecks)
+	}
+}
+
 // Many goroutines share a publisher. A goroutine that waits long for its turn must not suspend a slow reader.
 func TestPublish_SlowLosslessReader(t *testing.T) {
 	const goroutines, timeout = 40, 200 * time.Millisecond

@@ -239,6 +239,11 @@ func (s *Subscriber[T]) handle(m Sample[T], fn func(Sample[T])) {
 	}
 }
 
+// ResetTimeout says that the subscriber, which is lossless, takes nothing on purpose, such as while one sample is worked on: publishers begin
+// its LosslessTimeout anew. A program calls it again within each timeout; while its process is stopped it does not, so publishers do not wait
+// for it then. It stores a word for each publisher.
+func (s *Subscriber[T]) ResetTimeout() { s.core.reader.ResetTimeout() }
+
 // Publishers returns the number of connected publishers.
 func (s *Subscriber[T]) Publishers() int { return s.core.reader.Connected() }
 

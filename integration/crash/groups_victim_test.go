@@ -44,7 +44,7 @@ func runGroupVictim(ctx context.Context, parent *subproc.Parent, r groupVictim) 
 	}
 	limited, cancel := context.WithTimeout(context.Background(), harness.WaitLimit)
 	defer cancel()
-	m, err := group.Join(limited, p, groupTopic, groupName, &group.Options[int]{LosslessTimeout: 100 * time.Millisecond})
+	m, err := group.Join(limited, p, groupTopic, groupName, &group.Options[int]{LosslessTimeout: 100 * time.Millisecond, MaxPending: 2})
 	if err != nil {
 		return err
 	}
