@@ -67,7 +67,7 @@ func (c *core) introduce(ctx context.Context, base int64, unread map[uint64]bool
 	for _, place := range places {
 		unread[uint64(place-base)] = true
 	}
-	c.number, c.said, c.taken = number, announcement{}, map[topic.PublisherID]uint64{}
+	c.number, c.said, c.taken, c.follows = number, announcement{}, map[topic.PublisherID]uint64{}, false
 	if _, err := c.accountPub.Publish(ctx, account{member: c.number}.appendTo(nil)); err != nil {
 		return err
 	}
@@ -107,6 +107,7 @@ func (c *core) unnoticed(base int64, unread map[uint64]bool) (missing string, le
 		return "", false, err
 	}
 	for _, h := range c.told(c.number) {
+		c.follows = true
 		for pub, first := range h.first {
 			if old, ok := c.taken[pub]; first != unaccounted && (!ok || first < old) {
 				c.taken[pub] = first
@@ -148,6 +149,7 @@ func (c *core) announce() error {
 		return nil
 	}
 	c.missing = true
+	c.accountForAll()
 	if err := c.publishBooks(true); err != nil {
 		return err
 	}

@@ -14,11 +14,13 @@ type kept struct {
 	pub       topic.PublisherID
 	book      *book
 	sequence  uint64
+	stamp     topic.Stamp
 	bytes     int64
 	sample    any // topic.Sample[T]
 	release   func()
 	claims    uint64    // number of times that this member claimed it
 	held      bool      // this member has it
+	doubtful  bool      // members may have had it, and even acknowledged it, before this one could know
 	notBefore time.Time // this member does not claim it again
 }
 
@@ -29,6 +31,7 @@ type book struct {
 	first  uint64 // lowest sequence that this member accounts for; unaccounted: none
 	last   uint64 // highest sequence that was kept
 	acked  ranges
+	cut    uint64          // below it, acked may lack ranges
 	marks  map[uint64]bool // sequences that a member claimed and that are not acknowledged
 	dirty  bool            // the account that this member published last lacks what others acknowledged
 	known  bool            // it has at least this first
@@ -105,6 +108,7 @@ func (b *backlog) learn(a account) (news bool) {
 		}
 	}
 	if news {
+		k.noteCut(a.acked)
 		maps.DeleteFunc(k.marks, func(sequence uint64, _ bool) bool { return k.acked.contains(sequence) })
 	}
 	for _, c := range a.claims {
@@ -114,6 +118,18 @@ func (b *backlog) learn(a account) (news bool) {
 	}
 	return news
 }
+
+// noteCut notes below which sequence ranges may be left out, as of an account with maxRanges.
+func (k *book) noteCut(learned ranges) {
+	for _, r := range []ranges{learned, k.acked} {
+		if len(r) == maxRanges {
+			k.cut = max(k.cut, r[0].first)
+		}
+	}
+}
+
+// accountsFrom returns the lowest sequence that this member accounts for. Of what is below the cut it cannot say what is acknowledged.
+func (k *book) accountsFrom() uint64 { return max(k.first, k.cut) }
 
 // room is the number of samples that may be kept beside the others. The next ones are taken to be as large as the last; the first one comes
 // alone.

@@ -32,13 +32,16 @@ type core struct {
 	announcePub    *topic.Publisher[[]byte]
 	accounts       *topic.Subscriber[[]byte]
 	announcements  *topic.Subscriber[[]byte]
-	reset          func() // resets the timeout of the subscription of the topic; nil before there is one
+	reset          func()                          // resets the timeout of the subscription of the topic; nil before there is one
+	matched        func() []topic.MatchedPublisher // of that; ″
 
 	mu sync.Mutex
 	backlog
 	peers
 	outstanding int
-	taken       map[topic.PublisherID]uint64 // lowest sequences to take from rings
+	since       topic.Stamp                  // before this member introduced itself
+	follows     bool                         // members that take part have noticed it
+	taken       map[topic.PublisherID]uint64 // lowest sequences that these account for
 	joined      bool                         // it takes part
 	said        announcement                 // by this member, last
 	missing     bool                         // an announced member's accounts are not read yet, or this one is to announce something
@@ -123,7 +126,7 @@ func (c *core) publish(k *book, acked ranges) error {
 		}
 	}
 	c.claimed = claims
-	c.message = account{c.number, k.pub, k.first, acked, claims}.appendTo(c.message[:0])
+	c.message = account{c.number, k.pub, k.accountsFrom(), acked, claims}.appendTo(c.message[:0])
 	_, err := c.accountPub.Publish(context.Background(), c.message)
 	if err == nil {
 		k.dirty, k.known = false, true
@@ -145,9 +148,27 @@ func (c *core) publishBooks(all bool) error {
 }
 
 // keep adds a sample that was received, or releases it.
+//
+// Of a publisher that no other member accounted for, a sample may be older than this member, where the publisher is latched or was stopped
+// while members joined. Members that are gone may have acknowledged it.
 func (c *core) keep(k *kept) {
-	if !c.add(k) {
+	first, accounted := c.taken[k.pub]
+	k.doubtful = !accounted && k.stamp < c.since
+	if accounted && k.sequence < first || !c.add(k) {
 		k.release()
+	}
+}
+
+// accountForAll enters in the books what this member receives, also of publishers of which it has taken nothing yet: a member that joins has to
+// know whether older samples in their rings are of the group. The caller holds mu.
+func (c *core) accountForAll() {
+	if c.matched == nil {
+		return
+	}
+	for _, m := range c.matched() {
+		if k := c.books[m.ID]; m.First > 0 && (k == nil || k.first == unaccounted) {
+			c.book(m.ID, m.First)
+		}
 	}
 }
 
@@ -185,7 +206,7 @@ func (c *core) claim() (_ *kept, redelivered bool, err error) {
 		failpoint.At("group.claim")
 		k.claims++
 		c.outstanding++
-		return k, b.marks[k.sequence], nil
+		return k, b.marks[k.sequence] || k.doubtful || k.sequence < b.cut, nil
 	}
 }
 
@@ -234,6 +255,7 @@ func (c *core) acknowledge(k *kept, claim uint64) error {
 	}
 	failpoint.At("group.acknowledge")
 	b.acked = acked
+	b.noteCut(nil)
 	delete(b.marks, k.sequence)
 	c.outstanding--
 	err := c.unlock(k)

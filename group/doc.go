@@ -13,6 +13,7 @@
 //     for is not delivered again.
 //   - Each member keeps every sample that is not acknowledged, at most MaxPending, then publishers wait. A member that joins takes the
 //     samples that the others still have from the publishers' rings. What no ring has any more is lost if all members die that had it.
+//   - The first member gets the newest sample of a latched publisher, and that of each key, marked: a former member may have acknowledged it.
 //
 // A process that is stopped keeps its deliveries. Publishers stop waiting for it after LosslessTimeout. Until it goes on or ends, no
 // further member can join, because the new one could not tell the stopped one what it acknowledges.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/shmbus/shmbus/internal/clock"
 	"github.com/shmbus/shmbus/registry"
 	"github.com/shmbus/shmbus/shmtransport"
 	"github.com/shmbus/shmbus/topic"
@@ -49,24 +50,21 @@ func Join[T any](ctx context.Context, p *topic.Participant, topicName, group str
 	}
 	m.start(func() error { return m.hearAnnouncements(run) })
 	m.start(func() error { return m.poll(run) })
+	m.since = topic.Stamp(clock.New().Now())
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
+	history := 0
+	if m.follows {
+		history = shmtransport.MaxDepth
+	}
 	m.sub, err = topic.NewSubscriber(ctx, p, topicName, &topic.SubscriberOptions[T]{
-		Codec: o.Codec, Lossless: true, LosslessTimeout: o.LosslessTimeout, MaxHeld: maxClaims,
+		Codec: o.Codec, Lossless: true, LosslessTimeout: o.LosslessTimeout, History: history, MaxHeld: maxClaims,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := m.readHistory(ctx, o); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	m.reset = m.sub.ResetTimeout
-	m.joined = true
-	err = m.announce()
-	m.mu.Unlock()
-	if err != nil {
+	if err := m.takePart(); err != nil {
 		return nil, err
 	}
 	m.start(func() error { return m.read(run) })
@@ -138,16 +136,8 @@ func (m *Member[T]) read(ctx context.Context) error {
 	}
 }
 
-// readHistory keeps samples from before this member's subscription that another member may still have.
-func (m *Member[T]) readHistory(ctx context.Context, o Options[T]) error {
-	if len(m.taken) == 0 {
-		return nil
-	}
-	sub, err := topic.NewSubscriber(ctx, m.p, m.topic, &topic.SubscriberOptions[T]{Codec: o.Codec, History: shmtransport.MaxDepth, MaxHeld: maxClaims})
-	if err != nil {
-		return err
-	}
-	defer sub.Close()
+// takePart announces that this member takes part. Its accounts then account for what other members do, which is in the rings from where it reads.
+func (m *Member[T]) takePart() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.drain(); err != nil {
@@ -156,21 +146,13 @@ func (m *Member[T]) readHistory(ctx context.Context, o Options[T]) error {
 	for pub, first := range m.taken {
 		m.book(pub, first)
 	}
-	for {
-		s, ok, err := sub.TryReceive()
-		if err != nil || !ok {
-			return err
-		}
-		if first, ok := m.taken[s.Publisher()]; !ok || s.Sequence() < first || len(m.kept) >= m.maxPending {
-			s.Release()
-			continue
-		}
-		m.keep(keptOf(s))
-	}
+	m.reset, m.matched = m.sub.ResetTimeout, m.sub.MatchedPublishers
+	m.joined = true
+	return m.announce()
 }
 
 func keptOf[T any](s topic.Sample[T]) *kept {
-	return &kept{pub: s.Publisher(), sequence: s.Sequence(), bytes: int64(len(s.Bytes())), sample: s, release: s.Release}
+	return &kept{pub: s.Publisher(), sequence: s.Sequence(), stamp: s.Stamp(), bytes: int64(len(s.Bytes())), sample: s, release: s.Release}
 }
 
 // Receive claims the oldest sample that no member has, and waits until there is one and fewer than MaxOutstanding deliveries of this member

@@ -172,6 +172,33 @@ func TestMember_Close(t *testing.T) {
 	}
 }
 
+// A member that reads no accounts while there are more gaps than an account has room for may get a sample again, but marked.
+func TestAck_WithMoreGapsThanAnAccountHas(t *testing.T) {
+	o := domain(t)
+	pub, err := topic.NewPublisher(t.Context(), participant(t, o), jobs, &topic.PublisherOptions[int]{Depth: 2, NeverWaits: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := member(t, o, workers, nil), member(t, o, workers, nil)
+	publish(t, pub, 1)
+	keeps(t, b, 1)
+	func() {
+		b.mu.Lock() // as if its process were stopped
+		defer b.mu.Unlock()
+		ack(t, receive(t, a, 1, false))
+		k := func() *book { a.mu.Lock(); defer a.mu.Unlock(); return a.books[pub.ID()] }()
+		for sequence := uint64(3); sequence < 2*maxRanges+10; sequence += 2 { // between them are samples that all lost
+			a.mu.Lock()
+			k.acked = k.acked.with(span{sequence, sequence})
+			k.noteCut(nil)
+			a.mu.Unlock()
+		}
+		publish(t, pub, 2) // and acknowledged by a, which publishes its account
+		ack(t, receive(t, a, 2, true))
+	}()
+	ack(t, receive(t, b, 1, true))
+}
+
 // Publishers wait for members that keep MaxPending samples, or MaxPendingBytes, and go on when these are acknowledged.
 func TestMember_MaxPending(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -1,11 +1,12 @@
 /*
- * A consumer group of MEMBERS members and one sample.
+ * A consumer group of MEMBERS members and one sample, of a publisher that is there from the beginning or, with LATE, comes at any time.
  *
  * Accounts and announcements are samples: other models show that they arrive complete, and that the ring of a process that is gone is read to
  * its end by those that read it before. So an account here is a variable that survives its writer, and a member reads it only from when it
  * has connected to it, which it cannot do any more when the writer is gone. A process that is stopped is one that takes no steps. Member 0
- * is there from the beginning and has the sample; the others join, and find it in the ring. Each may leave, and DEATHS of them may die before
- * each step, as long as another one keeps the sample.
+ * is there from the beginning and has the sample when it is published; the others join, and find it in the ring, which is long enough. Members
+ * are connected to the publisher as soon as both are there. Each may leave, and DEATHS of them may die before each step, as long as another
+ * one has joined that was told by one that takes part: that one must have the sample.
  *
  * "step" in a comment names the step of docs/protocol.md that the line is.
  */
@@ -19,6 +20,8 @@
 #define announced_first        8
 #define not_told               9
 #define told_by_any           10
+#define unaccounted_left      11
+#define begun_untold          12
 
 #ifndef BROKEN
 #define BROKEN 0
@@ -32,6 +35,14 @@
 #ifndef RETURNS
 #define RETURNS 0
 #endif
+#ifndef LATE
+#define LATE 0
+#endif
+
+/* From where on a member receives from the publisher, or its account says that the group accounts. */
+#define unknown 0
+#define before  1                         /* the sample or an older one */
+#define behind  2
 
 #define at(i, j) ((i) * MEMBERS + (j))
 
@@ -46,7 +57,10 @@ bool account[MEMBERS];                    /* its account says that the sample is
 bool knows[MEMBERS];                      /* it knows, privately */
 bool keeps[MEMBERS];                      /* it has the sample, and would deliver it */
 bool joined[MEMBERS];
-bool covers[MEMBERS];                     /* its account says that the group accounts for the sample */
+bool untold[MEMBERS];                     /* no member that takes part has told it what the group accounts for */
+bool made, published;                     /* the publisher, the sample */
+byte begins[MEMBERS];                     /* where it began to receive */
+byte covers[MEMBERS];                     /* what its account says of that */
 bool announced[MEMBERS];                  /* its announcement says that it has joined */
 byte having;                              /* members with a delivery */
 byte deaths, returns;
@@ -66,14 +80,14 @@ inline readaccounts() {
 	knows[me] = knows[me] || anyaccount
 }
 
-/* Another member keeps the sample, so that this one may go. */
-#define kept(i) (i != me && !going[i] && joined[i] && keeps[i])
+/* Another member has joined, so that this one may go. */
+#define kept(i) (i != me && !going[i] && joined[i] && !untold[i])
 #if MEMBERS == 3
 #define others (kept(0) || kept(1) || kept(2))
 #else
 #define others (kept(0) || kept(1))
 #endif
-#define maygo (knows[me] || acknowledged || !keeps[me] || others)
+#define maygo (knows[me] || acknowledged || !joined[me] || published && !keeps[me] || others)
 
 #if DEATHS
 #define mortal :: atomic { deaths < DEATHS && maygo -> going[me] = true; deaths++ }; goto dead
@@ -86,24 +100,30 @@ inline readaccounts() {
 	:: k != me && number[k] > 0 && !gone[k] && !reads[at(me, k)] -> reads[at(me, k)] = true \
 	:: k != me && number[k] > 0 && reads[at(me, k)] && noticed[at(me, k)] != number[k] -> notice(k)
 
+inline cover() {
+	covers[me] = (begins[me] == behind && BROKEN == begun_untold -> unknown : begins[me])
+}
+
 inline notice(k) {
 #if BROKEN == noticed_first
 	now = number[k];
 	noticed[at(me, k)] = now;
-	d_step { readaccounts(); account[me] = account[me] || knows[me]; now = 0 }
+	d_step { readaccounts(); account[me] = account[me] || knows[me]; cover(); now = 0 }
 #else
-	d_step { now = number[k]; readaccounts(); account[me] = account[me] || knows[me] };
+	d_step { now = number[k]; readaccounts(); account[me] = account[me] || knows[me]; cover() };
 	d_step { noticed[at(me, k)] = now; now = 0 }                 /* step group.notice */
 #endif
 }
 
 /* A member that has joined has noticed this one under its present number. */
-#define toldby(k) (k != me && noticed[at(k, me)] == number[me] && (announced[k] && covers[k] || BROKEN == told_by_any) && reads[at(me, k)])
+#define toldby(k, c) (k != me && noticed[at(k, me)] == number[me] && (announced[k] && covers[k] == c || BROKEN == told_by_any) && reads[at(me, k)])
 #if MEMBERS == 3
-#define told (toldby(0) || toldby(1) || toldby(2))
+#define told(c) (toldby(0, c) || toldby(1, c) || toldby(2, c))
 #else
-#define told (toldby(0) || toldby(1))
+#define told(c) (toldby(0, c) || toldby(1, c))
 #endif
+/* A publisher that the accounts of members that told this one do not have came after these. */
+#define fromring (told(before) || told(unknown) && !told(behind) && BROKEN != unaccounted_left)
 
 /* A member that was present left before its accounts were read. */
 #define missedone(k) (unread[k] && !reads[at(me, k)] && !present[k])
@@ -154,15 +174,21 @@ introduce:
 	connectand(2)
 #endif
 	:: !joined[me] && settled ->
-		d_step { istold = told || BROKEN == not_told || BROKEN == not_noticed; unread[0] = false; unread[1] = false; unread[MEMBERS - 1] = false };
+		d_step {
+			untold[me] = !told(before) && !told(behind) && !told(unknown);
+			istold = fromring || BROKEN == not_told || BROKEN == not_noticed;
+			unread[0] = false;
+			unread[1] = false;
+			unread[MEMBERS - 1] = false
+		};
 		d_step {
 			readaccounts();
-			keeps[me] = !knows[me] && istold;                    /* from the ring */
-			covers[me] = istold;
+			keeps[me] = published && !knows[me] && istold;       /* from the ring */
+			begins[me] = (made -> (published && !istold -> behind : before) : unknown);
 			istold = false;
 			joined[me] = true
 		};
-		account[me] = account[me] || knows[me];
+		d_step { account[me] = account[me] || knows[me]; cover() };
 		if
 		:: true -> announced[me] = true                          /* step group.join */
 		mortal
@@ -240,6 +266,30 @@ end:
 	skip
 }
 
+/* It connects to the members that have joined. */
+inline connectto(i) {
+	begins[i] = (joined[i] -> before : begins[i])
+}
+
+inline publishto(i) {
+	keeps[i] = keeps[i] || begins[i] == before
+}
+
+proctype publisher() {
+	d_step {
+		made = true;
+		connectto(0);
+		connectto(1);
+		connectto(MEMBERS - 1)
+	};
+	d_step {
+		published = true;
+		publishto(0);
+		publishto(1);
+		publishto(MEMBERS - 1)
+	}
+}
+
 init {
 	byte n;
 	atomic {
@@ -247,8 +297,15 @@ init {
 		present[0] = true;
 		joined[0] = true;
 		announced[0] = true;
-		covers[0] = true;
+#if LATE
+		run publisher();
+#else
+		made = true;
+		published = true;
+		begins[0] = before;
+		covers[0] = before;
 		keeps[0] = true;
+#endif
 		do
 		:: n < MEMBERS -> run member(n); n++
 		:: else -> break

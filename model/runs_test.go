@@ -15,6 +15,7 @@ const (
 	unread     = "lostanswer"
 	both       = "both"
 	again      = "ackedbefore"
+	undone     = "undone"
 )
 
 // runs are all runs: of each model first the unbroken ones, then one for each way to break it.
@@ -157,6 +158,7 @@ func runs() []run {
 
 		{"group", "-DMEMBERS=3", ""},
 		{"group", "-DMEMBERS=2 -DDEATHS=1 -DRETURNS=1", ""},
+		{"group", "-DMEMBERS=2 -DDEATHS=1 -DRETURNS=1 -DLATE=1", ""},
 		{"group", "-DMEMBERS=3 -DBROKEN=not_locked", both},
 		{"group", "-DMEMBERS=3 -DBROKEN=unlocked_first", both},
 		{"group", "-DMEMBERS=2 -DBROKEN=not_read_after_lock", again},
@@ -167,5 +169,7 @@ func runs() []run {
 		{"group", "-DMEMBERS=3 -DBROKEN=announced_first", again},
 		{"group", "-DMEMBERS=2 -DBROKEN=not_told", again},
 		{"group", "-DMEMBERS=3 -DBROKEN=told_by_any", again},
+		{"group", "-DMEMBERS=2 -DLATE=1 -DBROKEN=unaccounted_left", undone},
+		{"group", "-DMEMBERS=3 -DBROKEN=begun_untold", again},
 	}
 }

@@ -21,8 +21,9 @@ func (r *Reader) Connected() (n int) {
 // A Match is a publisher that a Reader is linked to.
 type Match struct {
 	ID       PublisherID
-	UserData any  // of its link
-	Answered bool // the publisher has admitted the reader, or ended
+	UserData any    // of its link
+	Answered bool   // the publisher has admitted the reader, or ended
+	First    uint64 // the sequence from which on the reader receives; 0: not admitted
 }
 
 // Matches returns the publishers that have not refused the reader, or that have ended and still have samples to take.
@@ -30,9 +31,14 @@ func (r *Reader) Matches() (matches []Match) {
 	r.mu.Lock() // a link in r.links is mapped while mu is held
 	defer r.mu.Unlock()
 	for _, l := range *r.links.Load() {
-		connected, refused := false, false
-		if l.guarded(func() { connected, refused = l.isConnected(), l.refused() }) && (connected || !refused) {
-			matches = append(matches, Match{ID: l.id, UserData: l.userData, Answered: connected})
+		m, refused := Match{ID: l.id, UserData: l.userData}, false
+		if l.guarded(func() {
+			m.Answered, refused = l.isConnected(), l.refused()
+			if start, ok := l.findAdmission(); ok {
+				m.First = max(start, 1)
+			}
+		}) && (m.Answered || !refused) {
+			matches = append(matches, m)
 		}
 	}
 	for _, l := range r.ended {

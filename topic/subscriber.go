@@ -254,12 +254,14 @@ type MatchedPublisher struct {
 	// Answered reports whether the publisher is connected. If not, its process has just begun, is busy, or is stopped, as registry.StateOf
 	// tells. Publishers of a participant that only reads are connected at once.
 	Answered bool
+	// First is the sequence from which on the subscriber receives, with the History that it asked for; 0 if it is not known.
+	First uint64
 }
 
 // MatchedPublishers returns the publishers that have not refused the subscriber, with those that ended and still have samples to receive.
 func (s *Subscriber[T]) MatchedPublishers() (matched []MatchedPublisher) {
 	for _, m := range s.core.reader.Matches() {
-		matched = append(matched, MatchedPublisher{ID: publisherID(m.ID), Participant: m.UserData.(*source).participant, Answered: m.Answered})
+		matched = append(matched, MatchedPublisher{ID: publisherID(m.ID), Participant: m.UserData.(*source).participant, Answered: m.Answered, First: m.First})
 	}
 	return matched
 }
