@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"slices"
 	"strings"
 )
@@ -120,10 +121,20 @@ func near(a, b json.Number, limit float64) bool {
 	if xerr != nil || yerr != nil {
 		return false
 	}
-	if limit > 0 {
+	if !(limit > 0) {
+		limit = 0
+	}
+	if max(math.Abs(x), math.Abs(y)) < 1<<53 {
 		return math.Abs(x-y) <= limit
 	}
-	return x == y && math.Abs(x) < 1<<53 // beyond that, different whole numbers have the same value here
+	// Different whole numbers have the same float64 from there on.
+	bits := uint(4*max(len(a), len(b)) + 64)
+	p, _, perr := big.ParseFloat(string(a), 10, bits, big.ToNearestEven)
+	q, _, qerr := big.ParseFloat(string(b), 10, bits, big.ToNearestEven)
+	if perr != nil || qerr != nil {
+		return false
+	}
+	return p.Abs(p.Sub(p, q)).Cmp(big.NewFloat(limit)) <= 0
 }
 
 func join(path, k string) string {

@@ -28,6 +28,14 @@ func TestCompare(t *testing.T) {
 		"text":                {`"x"`, `"y"`, within("", 5), `the value is "x", and "y"`},
 		"kind":                {`{"a":"1"}`, `{"a":1}`, within("", 5), `"a" is "1", and 1`},
 		"large whole numbers": {`9007199254740993`, `9007199254740992`, nil, "the value is 9007199254740993, and 9007199254740992"},
+		"ids within":          {`{"id":9007199254740993}`, `{"id":9007199254740992}`, within("", 1e-6), `"id" is 9007199254740993, and 9007199254740992, which differ by more than 1e-06`},
+		"times within":        {`1700000000000000001`, `1700000000000000100`, within("", 99), ""},
+		"times beyond":        {`1700000000000000001`, `1700000000000000101`, within("", 99), "the value is 1700000000000000001"},
+		"of another form":     {`1700000000000000001`, `1.700000000000000001e18`, nil, ""},
+		"large and small":     {`9007199254740993`, `1`, within("", 9007199254740991), "the value is 9007199254740993"},
+		"no limit":            {`{"a":1}`, `{"a":9007199254740993}`, within("", math.NaN()), `"a" is 1, and 9007199254740993`},
+		"long numbers":        {"1" + strings.Repeat("0", 300), "1" + strings.Repeat("0", 299) + "1", within("", 0.5), "the value is 1"},
+		"expanding, within":   {`1e999999999`, `1e99999999`, within("", 5), "the value is 1e999999999"},
 		"expanding number":    {`1e999999999`, `1e99999999`, nil, "the value is 1e999999999"},
 	} {
 		got, err := Compare([]byte(c.a), []byte(c.b), c.tolerances)
