@@ -4,7 +4,9 @@ package fields
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/big"
@@ -38,6 +40,9 @@ func decode(js []byte) (v any, err error) {
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
 		return nil, fmt.Errorf("%.100q is not JSON: %w", js, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%.100q is not JSON: more follows after the value", js)
 	}
 	return v, nil
 }

@@ -43,7 +43,12 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, c.want)
 		}
 	}
-	if _, err := Compare([]byte("{"), []byte("{}"), nil); err == nil {
-		t.Error("no JSON, and no error")
+	for _, js := range []string{"{", "", "{} {}", "{}, x", "{}]"} {
+		if _, err := Compare([]byte(js), []byte("{}"), nil); err == nil {
+			t.Errorf("%q: no JSON, and no error", js)
+		}
+	}
+	if d, err := Compare([]byte("{}\n "), []byte("{}"), nil); d != "" || err != nil {
+		t.Errorf("space after a value: %q, %v", d, err)
 	}
 }
