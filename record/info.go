@@ -125,7 +125,7 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 		}
 		t := byChannel[m.Channel]
 		if t == nil {
-			t = topicOf(topics, m.Channel)
+			t = topicOf(topics, f.schemas, m.Channel)
 			byChannel[m.Channel] = t
 		}
 		known = from.addNew(known, r.Metadata(), &damage)
@@ -146,7 +146,7 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 	}
 	from.addNew(known, r.Metadata(), &damage)
 	for _, c := range r.Channels() {
-		topicOf(topics, c) // including channels without messages
+		topicOf(topics, f.schemas, c) // including channels without messages
 	}
 	if damage != nil {
 		info.Damage = damage.Error()
@@ -177,10 +177,13 @@ func ReadInfoProgress(path string, limits *mcapfile.Limits, progress func(float6
 }
 
 // A topicKind is the key of a TopicInfo.
-type topicKind struct{ topic, encoding, name, schemaEncoding, schema string }
+type topicKind struct {
+	topic, encoding, name, schemaEncoding string
+	schema                                schemaSum
+}
 
-func topicOf(topics map[topicKind]*TopicInfo, c *mcapfile.Channel) *TopicInfo {
-	key := topicKind{c.Topic, c.Encoding, c.SchemaName, c.SchemaEncoding, string(c.Schema)}
+func topicOf(topics map[topicKind]*TopicInfo, schemas schemaSums, c *mcapfile.Channel) *TopicInfo {
+	key := topicKind{c.Topic, c.Encoding, c.SchemaName, c.SchemaEncoding, schemas.of(c.Schema)}
 	t := topics[key]
 	if t == nil {
 		t = &TopicInfo{

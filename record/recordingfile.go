@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,17 +13,19 @@ import (
 
 // A recordingFile is a recording that is read: one file, or the parts in a directory as if they were one behind the other in a file.
 type recordingFile struct {
-	path  string
-	parts []recordingPart
-	lists map[publisherChannel]messageListKey // of parts
-	found map[messageListKey]messageListKey   // results of oneList
+	path    string
+	parts   []recordingPart
+	schemas schemaSums
+	lists   map[publisherChannel]messageListKey // of parts
+	found   map[messageListKey]messageListKey   // results of oneList
 }
 
 // A publisherChannel is what each part has one channel of.
 type publisherChannel struct {
-	publisher                     *recordedPublisher // nil = unknown, then metadata tell channels apart
-	topic, encoding, name, schema string
-	metadata                      string
+	publisher             *recordedPublisher // nil = unknown, then metadata tell channels apart
+	topic, encoding, name string
+	schema                schemaSum
+	metadata              string
 }
 
 // A recordingPart is a file with its place among the bytes of all.
@@ -38,7 +41,9 @@ func openRecording(path string) (*recordingFile, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	f, size := &recordingFile{path: path, lists: make(map[publisherChannel]messageListKey), found: make(map[messageListKey]messageListKey)}, int64(0)
+	f, size := &recordingFile{
+		path: path, schemas: make(schemaSums), lists: make(map[publisherChannel]messageListKey), found: make(map[messageListKey]messageListKey),
+	}, int64(0)
 	for _, part := range paths {
 		opened, n, err := mcapfile.Open(part)
 		if err != nil {
@@ -111,7 +116,7 @@ func (f *recordingFile) oneList(key messageListKey) messageListKey {
 		return first
 	}
 	c := key.channel
-	alike := publisherChannel{topic: c.Topic, encoding: c.Encoding, name: c.SchemaName, schema: string(c.Schema)}
+	alike := publisherChannel{topic: c.Topic, encoding: c.Encoding, name: c.SchemaName, schema: f.schemas.of(c.Schema)}
 	if key.publisher.ID != "" {
 		alike.publisher = key.publisher
 	} else {
@@ -124,6 +129,30 @@ func (f *recordingFile) oneList(key messageListKey) messageListKey {
 	}
 	f.found[key] = first
 	return first
+}
+
+// A schemaSum stands for the bytes of a schema.
+type schemaSum [sha256.Size]byte
+
+// schemaSums are the sums of schemas by where they are in memory, so that each one is read once: the channels of a file share it.
+type schemaSums map[schemaPlace]schemaSum
+
+type schemaPlace struct {
+	first *byte
+	size  int
+}
+
+func (s schemaSums) of(schema []byte) schemaSum {
+	if len(schema) == 0 {
+		return schemaSum{}
+	}
+	place := schemaPlace{&schema[0], len(schema)}
+	sum, known := s[place]
+	if !known {
+		sum = sha256.Sum256(schema)
+		s[place] = sum
+	}
+	return sum
 }
 
 // partRepeats are the last sequences of latched publishers, which the next part begins with; nil = there are no parts.

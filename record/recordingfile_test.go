@@ -1,11 +1,15 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 // dirOf is a directory with the contents of files under names.
@@ -73,5 +77,57 @@ func TestRead_DamagedPartAmongOthers(t *testing.T) {
 				t.Errorf("%s, in %s: %+v, %v", name, names[0], info, err)
 			}
 		}
+	}
+}
+
+// A schema is kept once, however many channels have it.
+func TestRead_ChannelsThatShareASchema(t *testing.T) {
+	const channels, size = 40, 4 << 20
+	path := filepath.Join(t.TempDir(), "schema.mcap")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := mcapfile.NewWriter(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := make([]byte, size)
+	for i := range channels {
+		ch, err := w.AddChannel(mcapfile.Channel{Topic: fmt.Sprint("t", i), Encoding: "json", SchemaName: "T", SchemaEncoding: "jsonschema", Schema: schema})
+		if err == nil {
+			err = w.Write(&mcapfile.Message{Channel: ch, Data: []byte("{}")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	content := contentOf(t, path)
+	parts := dirOf(t, map[string][]byte{"1.mcap": content, "2.mcap": content})
+	allocated := func(fn func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		fn()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	taken := allocated(func() {
+		if info, err := ReadInfo(path); err != nil || info.Damage != "" || len(info.Topics) != channels || info.Topics[0].SchemaSize != size {
+			t.Errorf("%d topics, %s, %v", len(info.Topics), info.Damage, err)
+		}
+	})
+	if taken > 12*size {
+		t.Errorf("info takes %d times a schema", taken/size)
+	}
+	taken = allocated(func() {
+		if d, err := Compare(parts, parts); err != nil || !d.Equal || d.Messages != 2*channels {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
+	if taken > 40*size {
+		t.Errorf("a comparison takes %d times a schema", taken/size)
 	}
 }
