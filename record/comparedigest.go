@@ -65,7 +65,7 @@ func digestFile(path string, o *CompareOptions, passes *readPasses) (c *recordin
 			f.Close()
 		}
 	}()
-	plan, err := mcapfile.NewPlan(passes.of(f, size), size, &mcapfile.Limits{Memory: o.Memory / 4}, o.wants)
+	plan, err := mcapfile.NewPlan(passes.of(f, size), size, &mcapfile.Limits{Memory: o.Memory / 4, Whole: o.Memory}, o.wants)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

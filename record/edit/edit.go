@@ -69,10 +69,9 @@ type Result struct {
 
 // Shares of Options.Memory.
 const (
-	readShare   = 4       // one recording that is read: half of it is for a message
-	mergeShare  = 2       // all recordings that are merged
-	leastMerged = 4 << 20 // bytes of each of them
-	chunkShare  = 4       // a chunk before it is compressed, and as much for what it becomes
+	readShare  = 4 // one recording that is read: half of it is for a message
+	mergeShare = 2 // all recordings that are merged
+	chunkShare = 4 // a chunk before it is compressed, and as much for what it becomes
 )
 
 func (o *Options) checked() (Options, error) {

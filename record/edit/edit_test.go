@@ -305,7 +305,7 @@ func TestRewrite_Merge(t *testing.T) {
 	for range 40 {
 		errs = append(errs, Source{Path: a})
 	}
-	if _, err := RewriteTo(t.Context(), io.Discard, errs, nil); err == nil || !strings.Contains(err.Error(), "allow more (--memory)") {
+	if _, err := RewriteTo(t.Context(), io.Discard, errs, nil); err == nil || !strings.Contains(err.Error(), "they need 321 MiB of memory, the limit is 256 MiB; allow more (--memory)") {
 		t.Errorf("40 at once: %v", err)
 	}
 }

@@ -47,7 +47,7 @@ func (e *editor) findLatched() error {
 		if !s.latched || s.begin >= e.start {
 			continue
 		}
-		r, err := s.reader(e.opts.Memory / readShare)
+		r, err := s.reader()
 		if err != nil {
 			return err
 		}

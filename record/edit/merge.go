@@ -20,10 +20,9 @@ type stream struct {
 
 // merge writes sources that overlap in time by log time.
 func (e *editor) merge() error {
-	memory := e.opts.Memory / mergeShare / uint64(len(e.sources))
-	if memory < leastMerged {
-		return fmt.Errorf("merge %d recordings that overlap in time: they need %d MiB of memory, the limit is %d MiB; allow more (--memory), or merge some first",
-			len(e.sources), len(e.sources)*mergeShare*leastMerged>>20, e.opts.Memory>>20)
+	plans, err := e.plans()
+	if err != nil {
+		return err
 	}
 	var streams streamHeap
 	defer func() {
@@ -33,12 +32,8 @@ func (e *editor) merge() error {
 	}()
 	messages := uint64(0)
 	for i, s := range e.sources {
-		plan, err := mcapfile.NewSalvagingPlan(s.file, s.size, &mcapfile.Limits{Memory: memory}, e.opts.keeps)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.path, err)
-		}
+		plan := plans[i]
 		if plan.Damage != nil {
-			plan.Damage.First = s.ofAllMemory(plan.Damage.First)
 			if err := s.note(plan.Damage); err != nil {
 				return err
 			}
@@ -77,6 +72,26 @@ func (e *editor) merge() error {
 		}
 	}
 	return nil
+}
+
+// plans reads all sources, and returns an error if they need more memory at once than there is.
+func (e *editor) plans() (all []*mcapfile.Plan, err error) {
+	need, limit := uint64(0), e.opts.Memory/mergeShare
+	for _, s := range e.sources {
+		plan, err := mcapfile.NewSalvagingPlan(s.file, s.size, s.limits(), e.opts.keeps)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.path, err)
+		}
+		if need += plan.Cost(); need <= limit {
+			plan.Share(len(e.sources))
+			all = append(all, plan)
+		}
+	}
+	if need > limit {
+		return nil, fmt.Errorf("merge %d recordings that overlap in time: they need %d MiB of memory, the limit is %d MiB; allow more (--memory), or merge some first",
+			len(e.sources), (need*mergeShare+1<<20-1)>>20, e.opts.Memory>>20)
+	}
+	return all, nil
 }
 
 // add moves a stream to its next message.

@@ -152,7 +152,7 @@ func (e *editor) profile() string {
 
 // profileOf reads the profile at the beginning of a source that was not surveyed.
 func profileOf(s *source) string {
-	r, err := s.reader(0)
+	r, err := s.reader()
 	if err != nil {
 		return ""
 	}
@@ -203,7 +203,7 @@ func (e *editor) nextPass() { e.pass, e.done = e.pass+1, 0 }
 
 // copy writes a source in the order of the file.
 func (e *editor) copy(s *source) error {
-	r, err := s.reader(e.opts.Memory / readShare)
+	r, err := s.reader()
 	if err != nil {
 		return err
 	}

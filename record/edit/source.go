@@ -60,9 +60,14 @@ func closeAll(all []*source) {
 	}
 }
 
+// limits are those of reading one source.
+func (s *source) limits() *mcapfile.Limits {
+	return &mcapfile.Limits{Memory: s.memory / readShare, Whole: s.memory}
+}
+
 // reader starts to read a source, also what a chunk has that is cut off.
-func (s *source) reader(memory uint64) (*mcapfile.Reader, error) {
-	r, err := mcapfile.NewReader(s.file, s.size, &mcapfile.Limits{Memory: memory})
+func (s *source) reader() (*mcapfile.Reader, error) {
+	r, err := mcapfile.NewReader(s.file, s.size, s.limits())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
@@ -81,20 +86,8 @@ func shift(at uint64, by time.Duration) uint64 {
 	return at + min(uint64(by), math.MaxUint64-at)
 }
 
-// ofAllMemory converts an error for too little memory, of which a reader has a share, to one for all of it.
-func (s *source) ofAllMemory(err error) error {
-	limit, ok := err.(*mcapfile.MemoryLimitError)
-	if !ok || limit.Limit == 0 || limit.Limit >= s.memory || limit.Limit == mcapfile.MaxMessage {
-		return err
-	}
-	all, share := *limit, (s.memory+limit.Limit-1)/limit.Limit
-	all.Size, all.Limit = min(limit.Size, math.MaxUint64/share)*share, s.memory
-	return &all
-}
-
 // note adds to the damage of a source. An error that is returned is not one of the file.
 func (s *source) note(err error) error {
-	err = s.ofAllMemory(err)
 	if !mcapfile.Recoverable(err) && !errors.As(err, new(*mcapfile.TruncatedError)) {
 		return fmt.Errorf("%s: %w", s.path, err)
 	}
@@ -135,7 +128,7 @@ func (s *source) each(ctx context.Context, r *mcapfile.Reader, skim bool, progre
 
 // survey finds the times of a source, and its profile, and checks its offset.
 func (s *source) survey(ctx context.Context, o *Options, progress func(int64)) error {
-	r, err := s.reader(o.Memory / readShare)
+	r, err := s.reader()
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (d *definitions) nth(ch *Channel) int {
 func (d *definitions) confirm(op mcap.OpCode, record []byte) (err error) {
 	c := cursor{b: record}
 	id := c.uint16()
-	unlimited := budget{memory: math.MaxUint64}
+	unlimited := budget{limits: shares{memory: math.MaxUint64}}
 	switch {
 	case op == mcap.OpSchema && d.schemas[id] != nil:
 		err = d.addSchema(record, &unlimited)

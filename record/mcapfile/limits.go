@@ -12,6 +12,10 @@ type Limits struct {
 	// Memory is in bytes. 0 = DefaultMemory plus, once, the need of the largest message that is returned. With another
 	// value, a message of more than half of it is a *MemoryLimitError too.
 	Memory uint64
+	// Whole is the memory of which Memory is the share of one reader, for a program that also writes or has several readers; 0 = Memory. The
+	// window of a decompressor may have the same part of it in each reader: the files do not depend on the shares. What a *MemoryLimitError
+	// says is for all of it.
+	Whole uint64
 
 	block uint64 // for tests: bytes of a block
 	open  uint64 // for tests: bytes of blocks in memory
@@ -32,6 +36,7 @@ const blockSize = 8 << 20
 // shares are the parts of the memory in bytes.
 type shares struct {
 	memory  uint64
+	whole   uint64 // of which memory is a share
 	window  uint64
 	open    uint64
 	message uint64
@@ -44,7 +49,11 @@ func (l *Limits) shares() shares {
 		s.memory = l.Memory
 		s.message = min(l.Memory/messageShare, MaxMessage)
 	}
-	s.window, s.open = s.memory/windowShare, s.memory/openShare
+	s.whole = s.memory
+	if l != nil {
+		s.whole = max(l.Whole, s.memory)
+	}
+	s.window, s.open = s.whole/windowShare, s.memory/openShare
 	s.block = min(s.block, max(s.memory/32, 64<<10))
 	if l != nil && l.block > 0 {
 		s.block = l.block
@@ -58,7 +67,7 @@ func (l *Limits) shares() shares {
 // A budget counts the memory that is kept for the lifetime of a reader.
 type budget struct {
 	held   uint64
-	memory uint64
+	limits shares
 }
 
 // recordCost is the memory for keeping a record in addition to its bytes, also in the program that uses it. entryCost is
@@ -71,8 +80,8 @@ const (
 // room returns an error if n more bytes cannot be kept.
 func (b *budget) room(n uint64) error {
 	need := b.held + n
-	if need < n || need > b.memory/keptShare {
-		return &MemoryLimitError{What: "the schemas, channels and metadata up to the record", Size: saturate(need, n, keptShare), Limit: b.memory}
+	if need < n || need > b.limits.memory/keptShare {
+		return b.limits.exceeded("the schemas, channels and metadata up to the record", saturate(need, n, keptShare))
 	}
 	return nil
 }
@@ -83,6 +92,11 @@ func (b *budget) take(n uint64) error {
 	}
 	b.held += n
 	return nil
+}
+
+// exceeded is an error for something that a reader could read with need bytes of memory.
+func (s *shares) exceeded(what string, need uint64) *MemoryLimitError {
+	return &MemoryLimitError{What: what, Size: saturate(need, 0, (s.whole+s.memory-1)/s.memory), Limit: s.whole}
 }
 
 // saturate multiplies a need, which is a sum that includes n, without overflowing 64 bits.

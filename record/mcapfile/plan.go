@@ -34,6 +34,8 @@ type Plan struct {
 	time   func(*Message) uint64 // by which the messages are ordered
 	blocks []block
 	chunk  uint64 // bytes of the largest chunk that is in memory as a whole
+	window uint64 // bytes of the largest zstd window; 0 if the plan was made from an index
+	kept   uint64 // bytes of schemas, channels, metadata and blocks; likewise
 	// Where a chunk is of which the file lacks the end; 0 = there is none with messages.
 	cutFrom, cutTo int64
 	inside         map[int64][]uint16 // ids of the channels of the chunk at a position; nil without an index
@@ -170,7 +172,7 @@ func newPlan(src io.ReaderAt, size int64, limits *Limits, keep func(*Channel) bo
 	if p.Span = max(first, last) - first; first <= last {
 		p.First = first
 	}
-	p.Stats = r.Stats()
+	p.Stats, p.window, p.kept = r.Stats(), r.unpack.window, r.kept.held
 	p.sortBlocks()
 	return p, nil
 }

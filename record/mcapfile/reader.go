@@ -94,7 +94,7 @@ type Metadata struct {
 // NewReader starts to read the first size bytes of src, or all Files. It fails with ErrFormat if the first file is not an MCAP file.
 func NewReader(src io.ReaderAt, size int64, limits *Limits) (*Reader, error) {
 	s := limits.shares()
-	r := &Reader{walker: newWalker(src, size, s), kept: budget{memory: s.memory}}
+	r := &Reader{walker: newWalker(src, size, s), kept: budget{limits: s}}
 	r.stats.Chunks, r.stats.Closed = make(map[string]ChunkStats), true
 	if files, ok := src.(Files); ok && len(files.Ends()) > 0 {
 		r.ends = files.Ends()
@@ -182,10 +182,11 @@ func (r *Reader) fits(size uint64) error {
 		return nil
 	}
 	r.part.damaged = true
-	limit := &MemoryLimitError{Offset: r.at.off, What: "a message", Size: size, Limit: MaxMessage}
+	limit := &MemoryLimitError{What: "a message", Size: size, Limit: MaxMessage}
 	if r.limits.message < MaxMessage && size <= MaxMessage {
-		limit.Size, limit.Limit = saturate(size, 0, messageShare), r.limits.memory
+		limit = r.limits.exceeded("a message", saturate(size, 0, messageShare))
 	}
+	limit.Offset = r.at.off
 	return limit
 }
 

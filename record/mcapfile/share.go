@@ -16,11 +16,14 @@ func (p *Plan) Times(from uint64) (first, last uint64, any bool) {
 	return first, last, any
 }
 
-// iterationCost is the memory of an iteration besides chunks and blocks, mostly that of a decompressor.
-const iterationCost = 4 << 20
+// iterationCost is the memory of an iteration besides chunks and blocks, mostly that of a decompressor with a window of up to windowIncluded.
+const (
+	iterationCost  = 4 << 20
+	windowIncluded = 3 << 20
+)
 
-// Cost returns how many bytes of memory an iteration needs at least: a chunk as it is in the file and decompressed, and one block. Of a plan
-// from an index, it needs all blocks of the same time.
+// Cost returns how many bytes of memory a plan and an iteration need at least: what is kept, the decompressor, a chunk as it is in the file
+// and decompressed, one block, and the largest message that is in no block. Of a plan from an index, it needs all blocks of the same time.
 func (p *Plan) Cost() uint64 {
 	blocks := uint64(0)
 	for i := range p.blocks {
@@ -29,7 +32,13 @@ func (p *Plan) Cost() uint64 {
 	if p.inside != nil {
 		blocks = max(blocks, p.overlap())
 	}
-	return iterationCost + blocks + 2*p.chunk
+	largest := uint64(0)
+	for i := range p.Channels {
+		if n := p.Channels[i].Largest; n+messageHead > p.limits.block {
+			largest = max(largest, n)
+		}
+	}
+	return p.kept + iterationCost + max(p.window, windowIncluded) - windowIncluded + blocks + 2*p.chunk + largest
 }
 
 // Share lets later iterations take only the n-th part of the memory for overlapping blocks, because n plans are iterated at once. A plan from

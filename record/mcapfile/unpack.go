@@ -30,6 +30,7 @@ const noCompression = "none"
 // ignored, unless they decompress to more of the chunk.
 type unpacker struct {
 	limits shares
+	window uint64 // the largest one of zstd so far
 	zstd   *zstd.Decoder
 	lz4    *lz4.Reader
 }
@@ -74,15 +75,16 @@ func (u *unpacker) checkWindow(packed *bufio.Reader) error {
 		need = h.FrameContentSize
 	}
 	if need > max(u.limits.window, zstd.MinWindowSize) {
-		return &MemoryLimitError{What: "the zstd window of a chunk", Size: saturate(need, 0, windowShare), Limit: u.limits.memory}
+		return &MemoryLimitError{What: "the zstd window of a chunk", Size: saturate(need, 0, windowShare), Limit: u.limits.whole}
 	}
+	u.window = max(u.window, need)
 	return nil
 }
 
 // failed wraps an error of a decompressor.
 func (u *unpacker) failed(err error) error {
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		return &MemoryLimitError{What: "the zstd window of a chunk", Size: 2 * u.limits.memory, Limit: u.limits.memory}
+		return &MemoryLimitError{What: "the zstd window of a chunk", Size: 2 * u.limits.whole, Limit: u.limits.whole}
 	}
 	return err
 }
