@@ -255,8 +255,7 @@ func (i *Info) describe(s mcapfile.Stats) {
 	}
 }
 
-// wallTime is limited to years that JSON can express, also for times of a damaged file.
-func wallTime(ns uint64) time.Time { return time.Unix(0, int64(min(ns, math.MaxInt64))).UTC() }
+func wallTime(ns uint64) time.Time { return time.Unix(int64(ns/1e9), int64(ns%1e9)).UTC() }
 
 func seconds(ns uint64) float64 { return float64(ns) / 1e9 }
 

@@ -217,10 +217,14 @@ func (f *playFile) unshifted(t uint64) uint64 {
 }
 
 func (f *playFile) message(m mcapfile.Message, order Order) playMessage {
-	m.LogTime, m.PublishTime = f.shifted(m.LogTime), f.shifted(m.PublishTime)
+	published := f.shifted(m.PublishTime)
+	m.LogTime = f.shifted(m.LogTime)
+	if m.PublishTime > 0 { // else the file has none
+		m.PublishTime = published
+	}
 	p := playMessage{Message: m, file: f, time: m.LogTime}
 	if order == ByPublishTime {
-		p.time = m.PublishTime
+		p.time = published
 	}
 	return p
 }

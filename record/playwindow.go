@@ -24,10 +24,10 @@ func (w playWindow) begins() bool { return !w.start.IsZero() || w.since > 0 }
 func (w playWindow) resolve(a *playFiles) (from, to uint64) {
 	from, to = 0, math.MaxUint64
 	if w.begins() {
-		from = max(unixNano(w.start), addTime(a.first, w.since))
+		from = max(WallNanos(w.start), addTime(a.first, w.since))
 	}
 	if !w.end.IsZero() {
-		to = unixNano(w.end)
+		to = WallNanos(w.end)
 	}
 	if w.until > 0 {
 		to = min(to, addTime(a.first, w.until))
@@ -55,7 +55,7 @@ func CheckTimes(from, to, first, last uint64) error {
 		return errors.New("the end must be after the start")
 	case from > last:
 		return fmt.Errorf("the recording ends before the start: at %v, after %v", wallTime(last), duration(last-first))
-	case to <= first:
+	case to <= first && to < math.MaxUint64: // which is no limit
 		return fmt.Errorf("the recording begins after the end: at %v", wallTime(first))
 	}
 	return nil
@@ -63,9 +63,15 @@ func CheckTimes(from, to, first, last uint64) error {
 
 func addTime(t uint64, d time.Duration) uint64 { return t + min(uint64(max(d, 0)), math.MaxUint64-t) }
 
-func unixNano(t time.Time) uint64 {
-	if t.IsZero() {
+// WallNanos returns a time as recordings have it, in nanoseconds since 1970: 0 for an earlier time and for the zero time, and
+// math.MaxUint64 for one that is later than a recording can say, in 2554.
+func WallNanos(t time.Time) uint64 {
+	switch s := t.Unix(); {
+	case s < 0:
 		return 0
+	case uint64(s) >= math.MaxUint64/uint64(time.Second):
+		return math.MaxUint64
+	default:
+		return uint64(s)*uint64(time.Second) + uint64(t.Nanosecond())
 	}
-	return uint64(max(t.UnixNano(), 0))
 }

@@ -231,6 +231,8 @@ func TestRewrite_Selection(t *testing.T) {
 		"end":          {Options{End: at(400)}, "arm/a@100 arm/b@200 leg@300"},
 		"elapsed":      {Options{StartElapsed: 100, EndElapsed: 300}, "arm/b@200 leg@300"},
 		"of a topic":   {Options{Topics: re("leg"), StartElapsed: 100}, "leg@500"},
+		"any year":     {Options{Start: time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}, "arm/a@100 arm/b@200 leg@300 arm/a@400 leg@500"},
+		"before 2610":  {Options{End: time.Date(2610, 4, 24, 8, 34, 30, 0, time.UTC)}, "arm/a@100 arm/b@200 leg@300 arm/a@400 leg@500"},
 		"nothing left": {Options{Start: at(310), End: at(390)}, ""},
 	} {
 		res, out := rewrite(t, &c.opts, Source{Path: in})
@@ -307,6 +309,19 @@ func TestRewrite_Merge(t *testing.T) {
 	}
 	if _, err := RewriteTo(t.Context(), io.Discard, errs, nil); err == nil || !strings.Contains(err.Error(), "they need 321 MiB of memory, the limit is 256 MiB; allow more (--memory)") {
 		t.Errorf("40 at once: %v", err)
+	}
+}
+
+// A publish time of 0 says that there is none, which an offset does not change.
+func TestRewrite_OffsetWithoutPublishTimes(t *testing.T) {
+	in := foreign(t, chunked, spec{"latched", 0, "1"}, spec{"a", 300, "2"}) // published 1 ns earlier, but not before 1970
+	_, out := rewrite(t, &Options{Start: time.Unix(0, 200)}, Source{in, 50})
+	var got []uint64
+	for _, m := range read(t, out).Messages {
+		got = append(got, m.LogTime, m.PublishTime)
+	}
+	if !slices.Equal(got, []uint64{200, 0, 350, 349}) {
+		t.Errorf("log and publish times %v", got)
 	}
 }
 

@@ -77,7 +77,7 @@ func (e *editor) findLatched() error {
 				return fmt.Errorf("more than %d keys are before the start; choose fewer topics", maxLatched)
 			}
 			if old, ok := newest[key]; !ok || at >= old.logTime {
-				newest[key] = messageKey{to, m.Sequence, at, s.shifted(m.PublishTime)}
+				newest[key] = messageKey{to, m.Sequence, at, s.published(m)}
 			}
 			return nil
 		})

@@ -170,11 +170,9 @@ func (e *editor) findTimes() error {
 		}
 	}
 	o := e.opts
-	if !o.Start.IsZero() {
-		e.start = uint64(max(o.Start.UnixNano(), 0))
-	}
-	if !o.End.IsZero() {
-		e.last = uint64(o.End.UnixNano()) - 1
+	e.start = record.WallNanos(o.Start)
+	if end := record.WallNanos(o.End); end > 0 && end < math.MaxUint64 {
+		e.last = end - 1
 	}
 	if !any {
 		return nil
@@ -302,7 +300,7 @@ func (c *content) message(m *mcapfile.Message) error {
 		return err
 	}
 	out := *m
-	out.Channel, out.LogTime, out.PublishTime = to, c.from.shifted(m.LogTime), c.from.shifted(m.PublishTime)
+	out.Channel, out.LogTime, out.PublishTime = to, c.from.shifted(m.LogTime), c.from.published(m)
 	switch {
 	case out.LogTime > c.last:
 		return nil

@@ -78,6 +78,14 @@ func (s *source) reader() (*mcapfile.Reader, error) {
 // shifted returns a time of the recording with the source's offset.
 func (s *source) shifted(at uint64) uint64 { return shift(at, s.offset) }
 
+// published is the publish time with the source's offset. Some tools leave it out: then it stays 0.
+func (s *source) published(m *mcapfile.Message) uint64 {
+	if m.PublishTime == 0 {
+		return 0
+	}
+	return s.shifted(m.PublishTime)
+}
+
 // shift adds an offset to a time, without overflow.
 func shift(at uint64, by time.Duration) uint64 {
 	if by < 0 {
@@ -148,7 +156,7 @@ func (s *source) survey(ctx context.Context, o *Options, progress func(int64)) e
 			s.begin, s.end, s.any = m.LogTime, m.LogTime, true
 		}
 		s.begin, s.end = min(s.begin, m.LogTime), max(s.end, m.LogTime)
-		if earliest = min(earliest, m.LogTime); m.PublishTime > 0 { // some tools leave it out
+		if earliest = min(earliest, m.LogTime); m.PublishTime > 0 {
 			earliest = min(earliest, m.PublishTime)
 		}
 		return nil
