@@ -55,7 +55,7 @@ type CompareOptions struct {
 
 // Compare reads two recordings and reports whether they hold the same messages: the same topics with the same types, the
 // same bytes in the same order from each publisher, and the same overall order where log times differ. Times are reported
-// but not compared. Of services, the answers to the same requests are compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
+// but not compared. Topics without messages are compared by their types if both recordings have them: a replay has none. Of services, the answers to the same requests are compared. Compare needs about 60 bytes of memory per message. A file that is damaged or was not closed is
 // compared as far as it can be read, and is never equal.
 func Compare(a, b string) (Difference, error) { return CompareWithin(a, b, nil) }
 
@@ -88,6 +88,12 @@ func CompareWithin(a, b string, opts *CompareOptions) (Difference, error) {
 		c.differ("%s: %v", b, right.damage)
 	}
 	c.services(left.calls, right.calls)
+	silent := right.silent(&c.opts)
+	for topic, lists := range left.silent(&c.opts) {
+		if others := silent[topic]; others != nil {
+			left.topics[topic], right.topics[topic] = lists, others
+		}
+	}
 	topics := maps.Clone(left.topics)
 	maps.Copy(topics, right.topics)
 	pairs := make(map[*messageList]*messageList)
@@ -207,7 +213,7 @@ func (c *comparison) order(left *recordingDigest, pairs map[*messageList]*messag
 			continue
 		}
 		a, b := pairs[p.list].digests[p.index], pairs[q.list].digests[q.index]
-		if a.publish > b.publish && a.log > b.log {
+		if a.published() > b.published() && a.log > b.log {
 			c.diff.Inversions++
 			c.differ("message %d of the first recording, on %q, comes before one on %q; in the second it comes after",
 				i, p.list.channel.Topic, q.list.channel.Topic)

@@ -1,9 +1,14 @@
 package record
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/shmbus/shmbus/record/mcapfile"
 )
 
 func TestCompare(t *testing.T) {
@@ -47,6 +52,52 @@ func TestCompare(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A file of another tool may lack publish times, and have channels without messages.
+func TestCompare_ForeignFiles(t *testing.T) {
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign := func(publish uint64, order []string, silent ...mcapfile.Channel) string {
+		var b bytes.Buffer
+		w, err := mcapfile.NewRewriter(&b, &mcapfile.RewriterOptions{})
+		check(err)
+		for _, c := range silent {
+			_, err := w.Channel(&c)
+			check(err)
+		}
+		for i, topic := range order {
+			ch, err := w.Channel(&mcapfile.Channel{Topic: topic, Encoding: "json"})
+			check(err)
+			check(w.Write(&mcapfile.Message{Channel: ch, LogTime: uint64(i+1) * second, PublishTime: publish * uint64(i+1), Data: []byte("{}")}))
+		}
+		check(w.Close())
+		path := filepath.Join(t.TempDir(), "f.mcap")
+		check(os.WriteFile(path, b.Bytes(), 0o600))
+		return path
+	}
+	c, other := mcapfile.Channel{Topic: "c", Encoding: "json", SchemaName: "T1"}, mcapfile.Channel{Topic: "c", Encoding: "cbor", SchemaName: "T2"}
+	again, d := c, mcapfile.Channel{Topic: "d", Encoding: "json"}
+	again.Metadata = map[string]string{"x": "y"}
+	ab, ba := []string{"a", "b"}, []string{"b", "a"}
+	for name, x := range map[string]struct{ a, b, want string }{
+		"inverted":                        {foreign(0, ab), foreign(0, ba), "message 1 of the first recording"},
+		"inverted, with times":            {foreign(1, ab), foreign(1, ba), "message 1 of the first recording"},
+		"the same":                        {foreign(0, ab), foreign(0, ab), ""},
+		"silent":                          {foreign(0, ab, c), foreign(0, ab, c), ""},
+		"silent, of another type":         {foreign(0, ab, c), foreign(0, ab, other), `topic "c": "T1" as "json" in the first recording, "T2" as "cbor" in the second`},
+		"silent, twice":                   {foreign(0, ab, c), foreign(0, ab, c, again), ""},
+		"silent, of two types":            {foreign(0, ab, c), foreign(0, ab, c, other), `topic "c": `},
+		"silent, one only, as in replays": {foreign(0, ab, c, d), foreign(0, ab, c), ""},
+	} {
+		if d, err := Compare(x.a, x.b); err != nil || d.Equal != (x.want == "") || !strings.HasPrefix(d.First, x.want) {
+			t.Errorf("%s: %q, %v; want %q", name, d.First, err, x.want)
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/shmbus/shmbus/record/mcapfile"
@@ -44,6 +46,9 @@ type messageDigest struct {
 	log      uint64
 	publish  uint64
 }
+
+// published is the publish time, or the log time where a tool has left that out.
+func (d *messageDigest) published() uint64 { return cmp.Or(d.publish, d.log) }
 
 type messageRef struct {
 	list  *messageList
@@ -129,6 +134,18 @@ func digestFile(path string, o *CompareOptions, passes *readPasses) (c *recordin
 		h.Sum(t.sum[:0])
 	}
 	return c, nil
+}
+
+// silent returns lists without messages for the chosen topics that have none, one for each type.
+func (c *recordingDigest) silent(o *CompareOptions) map[string][]*messageList {
+	lists := make(map[string][]*messageList)
+	for _, ch := range c.plan.Declared {
+		sameAsBefore := func(l *messageList) bool { return sameType(typeOf(l.channel), typeOf(ch)) }
+		if o.wants(ch) && !isCall(ch) && c.topics[ch.Topic] == nil && !slices.ContainsFunc(lists[ch.Topic], sameAsBefore) {
+			lists[ch.Topic] = append(lists[ch.Topic], &messageList{channel: ch})
+		}
+	}
+	return lists
 }
 
 // wants reports whether a channel is to be compared.
