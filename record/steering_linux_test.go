@@ -511,9 +511,11 @@ func TestRecorder_Throttles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f.mcap")
 	rec := begin(t, join(t, d), path, RecordOptions{Throttles: []Throttle{
 		{Topics: regexp.MustCompile("^rate$"), MaxRate: 0.001}, {Topics: regexp.MustCompile("^every$"), Every: 3}, {Topics: regexp.MustCompile("^change$"), OnChange: true},
+		// Of several, each condition is that of the first that has it.
+		{Topics: regexp.MustCompile("^both"), OnChange: true}, {Topics: regexp.MustCompile("^both$"), Every: 3}, {Topics: regexp.MustCompile("^both"), Every: 2},
 	}})
 	p := join(t, d)
-	for _, name := range []string{"rate", "every", "change", "all"} {
+	for _, name := range []string{"rate", "every", "change", "both", "all"} {
 		publish(t, publisher[string](t, p, name, nil), name+" 1", name+" 1", name+" 2", name+" 3", name+" 3", name+" 3", name+" 4")
 	}
 	s := end(t, rec)
@@ -524,7 +526,7 @@ func TestRecorder_Throttles(t *testing.T) {
 			t.Errorf("%s: metadata %v", m.Channel.Topic, m.Channel.Metadata)
 		}
 	}
-	if want := "map[all:1123334 change:1234 every:134 rate:1]"; fmt.Sprint(got) != want || s.Throttled != 13 || s.Lost != 0 {
+	if want := "map[all:1123334 both:134 change:1234 every:134 rate:1]"; fmt.Sprint(got) != want || s.Throttled != 17 || s.Lost != 0 {
 		t.Errorf("%v, want %s; %+v", got, want, s)
 	}
 	if info, err := ReadInfo(path); err != nil || info.SequenceGaps != 0 {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -14,7 +15,7 @@ import (
 // A Throttle leaves out messages of some topics on purpose. A message is recorded if all conditions hold. Each publisher is throttled
 // by itself.
 type Throttle struct {
-	Topics   *regexp.Regexp // the topics that match; nil = all. Of several throttles of a topic, the first applies
+	Topics   *regexp.Regexp // the topics that match; nil = all. Of several throttles of a topic, each condition is that of the first that has it
 	MaxRate  float64        // messages per second at most, by their stamps; 0 = any
 	Every    int            // only every nth message, beginning with the first; 0 = all
 	OnChange bool           // only messages whose payload differs from that of the last recorded one
@@ -45,14 +46,18 @@ func (t *Throttle) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// throttleFor returns the throttle of a topic, nil if there is none.
-func (o *RecordOptions) throttleFor(name string) *Throttle {
-	for i := range o.Throttles {
-		if t := &o.Throttles[i]; t.Topics == nil || t.Topics.MatchString(name) {
-			return t
+// throttleFor returns the conditions for a topic, nil if there are none.
+func (o *RecordOptions) throttleFor(name string) (all *Throttle) {
+	for _, t := range o.Throttles {
+		if t.Topics != nil && !t.Topics.MatchString(name) {
+			continue
 		}
+		if all == nil {
+			all = new(Throttle)
+		}
+		all.MaxRate, all.Every, all.OnChange = cmp.Or(all.MaxRate, t.MaxRate), cmp.Or(all.Every, t.Every), all.OnChange || t.OnChange
 	}
-	return nil
+	return all
 }
 
 // A throttleState is a Throttle of one publisher.
