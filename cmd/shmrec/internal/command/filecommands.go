@@ -68,6 +68,9 @@ func (fl *rewriteFlags) check(cmd *cobra.Command) (err error) {
 	if o.Key, err = parseKeys(fl.keys); err != nil {
 		return cli.Usage(cmd, err)
 	}
+	if fl.start == "" && (o.NoLatched || len(fl.keys) > 0) {
+		return cli.Usagef(cmd, "--no-latched and --key are for messages from before the --start; give one")
+	}
 	if fl.end != "" && o.End.IsZero() && o.EndElapsed == 0 {
 		return cli.Usagef(cmd, "--end %s leaves nothing", fl.end)
 	}
@@ -86,7 +89,14 @@ func (a *app) rewrite(cmd *cobra.Command, from []edit.Source, fl *rewriteFlags) 
 	if err := fl.check(cmd); err != nil {
 		return err
 	}
+	stdin := 0
 	for i := range from {
+		if from[i].Path == standard {
+			stdin++
+		}
+		if stdin > 1 {
+			return cli.Usage(cmd, errTwice)
+		}
 		in, failed := input(from[i].Path)
 		if failed != nil {
 			return failed

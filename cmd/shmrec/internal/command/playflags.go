@@ -162,6 +162,9 @@ func parseOffsets(paths, offsets []string) (files []record.PlayFile, err error) 
 		if k < 0 {
 			return nil, fmt.Errorf("--offset %.100q names none of the files after the first one", text)
 		}
+		if files[k].Offset != 0 {
+			return nil, fmt.Errorf("--offset %.100q: the file has one already", text)
+		}
 		files[k].Offset = d
 	}
 	return files, nil

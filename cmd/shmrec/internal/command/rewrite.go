@@ -123,6 +123,9 @@ func sources(cmd *cobra.Command, paths, offsets []string) ([]edit.Source, error)
 		found := false
 		for k := range from {
 			if from[k].Path == s[:i] {
+				if from[k].Offset != 0 {
+					return nil, cli.Usagef(cmd, "--offset %.300q: the file has one already", s)
+				}
 				from[k].Offset, found = d, true
 			}
 		}
