@@ -35,7 +35,8 @@ type Options struct {
 	// StartElapsed and EndElapsed do the same by the time since the first message on the chosen topics; EndElapsed 0 = no limit.
 	StartElapsed, EndElapsed time.Duration
 	// NoLatched leaves out what is before the start also of latched topics. Otherwise the newest earlier message of each of their
-	// publishers is kept, with the log time of the start: what a recorder that starts then would have received.
+	// publishers is kept, with the log time of the start: what a recorder that starts then would have received. In files that do not tell
+	// publishers apart, as of ROS 2, a channel counts as one: Key can keep more.
 	NoLatched bool
 	// Key is as in record.PlayOptions: the newest earlier message of each key is kept. Nil = no topic has keys.
 	Key func(topic string, kind serde.Type) func(payload []byte) string

@@ -59,9 +59,10 @@ func (a *app) cut() *cobra.Command {
 		Short: "Write a time of an MCAP file to a new one",
 		Long: `cut writes a new file with the messages that were recorded from --start on and before --end. Both take a time as
 2006-01-02T15:04:05Z, or as 10s the time since the first message. Of latched topics the newest message of each publisher
-from before the start is kept too, with the log time of the start, as in a recording that began then.` + rewriteNotes,
+from before the start is kept too, with the log time of the start, as in a recording that began then. Files of ROS 2 do not
+tell publishers apart: --key keeps one message of each, where a field names it.` + rewriteNotes,
 		Example: `  shmrec cut drive.mcap -o crash.mcap --start 12m30s --end 13m30s
-  shmrec cut drive.mcap -o noon.mcap --start 2026-07-01T12:00:00Z --end 2026-07-01T12:01:00Z`,
+  shmrec cut bag.mcap -o noon.mcap --key '/tf_static=transforms[0].child_frame_id' --start 2026-07-01T12:00:00Z --end 2026-07-01T12:01:00Z`,
 		Args:              cli.Args("FILE.mcap"),
 		ValidArgsFunction: recordingFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
