@@ -165,7 +165,7 @@ func (c *PlayControl) know(topics []string) {
 
 // Seek goes on at a time of the recording. Latched topics get their state of that time. A time after the last message is an error.
 func (c *PlayControl) Seek(ctx context.Context, to time.Time) error {
-	return c.seekTo(ctx, func(_, first, last uint64) (uint64, error) { return within(WallNanos(to), first, last) })
+	return c.seekTo(ctx, func(_, first, last uint64) (uint64, error) { return within(LogTimeOf(to), first, last) })
 }
 
 // SeekElapsed is Seek to a time since the beginning of the recording.

@@ -24,10 +24,10 @@ func (w playWindow) begins() bool { return !w.start.IsZero() || w.since > 0 }
 func (w playWindow) resolve(a *playFiles) (from, to uint64) {
 	from, to = 0, math.MaxUint64
 	if w.begins() {
-		from = max(WallNanos(w.start), addTime(a.first, w.since))
+		from = max(LogTimeOf(w.start), addTime(a.first, w.since))
 	}
 	if !w.end.IsZero() {
-		to = WallNanos(w.end)
+		to = LogTimeOf(w.end)
 	}
 	if w.until > 0 {
 		to = min(to, addTime(a.first, w.until))
@@ -63,9 +63,9 @@ func CheckTimes(from, to, first, last uint64) error {
 
 func addTime(t uint64, d time.Duration) uint64 { return t + min(uint64(max(d, 0)), math.MaxUint64-t) }
 
-// WallNanos returns a time as recordings have it, in nanoseconds since 1970: 0 for an earlier time and for the zero time, and
+// LogTimeOf returns a time as recordings have it, in nanoseconds since 1970: 0 for an earlier time and for the zero time, and
 // math.MaxUint64 for one that is later than a recording can say, in 2554.
-func WallNanos(t time.Time) uint64 {
+func LogTimeOf(t time.Time) uint64 {
 	switch s := t.Unix(); {
 	case s < 0:
 		return 0

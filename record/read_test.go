@@ -70,7 +70,7 @@ func TestRead_Ends(t *testing.T) {
 }
 
 // Times of any year that RFC 3339 can say choose what they say.
-func TestWallNanos(t *testing.T) {
+func TestLogTimeOf(t *testing.T) {
 	for text, want := range map[string]uint64{
 		"1500-01-01T00:00:00Z":           0,
 		"1969-12-31T23:59:59Z":           0,
@@ -81,7 +81,7 @@ func TestWallNanos(t *testing.T) {
 		"9999-12-31T23:59:59Z":           math.MaxUint64,
 	} {
 		at, err := time.Parse(time.RFC3339, text)
-		if got := WallNanos(at); err != nil || got != want {
+		if got := LogTimeOf(at); err != nil || got != want {
 			t.Errorf("%s: %d, %v; want %d", text, got, err, want)
 		}
 		if 0 < want && want < math.MaxUint64 && !wallTime(want).Equal(at) {

@@ -88,7 +88,7 @@ func (o *Options) checked() (Options, error) {
 		return c, errors.New("a time since the beginning must not be negative")
 	case !c.Start.IsZero() && !c.End.IsZero() && !c.Start.Before(c.End), c.EndElapsed > 0 && c.StartElapsed >= c.EndElapsed:
 		return c, errors.New("the end must be after the start")
-	case !c.End.IsZero() && record.WallNanos(c.End) == 0:
+	case !c.End.IsZero() && record.LogTimeOf(c.End) == 0:
 		return c, errors.New("the end must be after 1970")
 	case c.ChunkSize < 0:
 		return c, fmt.Errorf("a chunk of %d bytes is none", c.ChunkSize)

@@ -170,8 +170,8 @@ func (e *editor) findTimes() error {
 		}
 	}
 	o := e.opts
-	e.start = record.WallNanos(o.Start)
-	if end := record.WallNanos(o.End); end > 0 && end < math.MaxUint64 {
+	e.start = record.LogTimeOf(o.Start)
+	if end := record.LogTimeOf(o.End); end > 0 && end < math.MaxUint64 {
 		e.last = end - 1
 	}
 	if !any {
