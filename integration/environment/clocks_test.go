@@ -32,8 +32,7 @@ func TestWallClock_NothingInTheCoreDependsOnIt(t *testing.T) {
 		"cmd/shmmon/internal/command/root.go":     {"Clock", "Unix"}, // shows stamps as times
 		"cmd/shmmon/internal/metrics/families.go": {"UnixMilli"},     // times of a metric are wall-clock times
 		"record/control/client.go":                {"Unix"},          // a deadline in the past
-		"record/edit/edit.go":                     {"UnixNano"},      // log times of a recording are wall-clock times, here and below
-		"record/playwindow.go":                    {"UnixNano"},
+		"record/playwindow.go":                    {"Unix"},          // log times of a recording are wall-clock times, here and below
 		"record/steering.go":                      {"UnixNano"},
 		"record/retention.go":                     {"Round", "Round"}, // files have times of the wall clock; see ageOf
 		"record/mcapfile/output.go":               {"UnixNano", "Truncate", "Truncate"},
