@@ -30,23 +30,12 @@ type callVictim struct {
 }
 
 func runCallVictim(ctx context.Context, parent *subproc.Parent, r callVictim) error {
-	w, err := countSteps(parent, r.Trigger, r.Trace)
-	if err != nil {
-		return err
-	}
-	p, err := topic.Join(nil)
-	if err != nil {
-		return err
-	}
-	if r.Server {
-		err = serveUntil(ctx, p, r.Log)
-	} else {
-		err = callUntil(ctx, p)
-	}
-	if err := errors.Join(err, p.Close()); err != nil {
-		return err
-	}
-	return w.reportPasses()
+	return countStepsOf(func(p *topic.Participant) error {
+		if r.Server {
+			return serveUntil(ctx, p, r.Log)
+		}
+		return callUntil(ctx, p)
+	}, parent, r.Trigger, r.Trace)
 }
 
 // serveUntil serves until ctx ends. Of ten requests one waits until it is cancelled, for 20 ms at most.

@@ -31,27 +31,17 @@ type goalVictim struct {
 }
 
 func runGoalVictim(ctx context.Context, parent *subproc.Parent, r goalVictim) error {
-	w, err := countSteps(parent, r.Trigger, r.Trace)
-	if err != nil {
-		return err
-	}
-	p, err := topic.Join(nil)
-	if err != nil {
-		return err
-	}
-	if r.Server {
-		var s *goalServer
-		if s, err = serveGoals(p, r.Log); err == nil {
-			<-ctx.Done()
-			err = s.close()
+	return countStepsOf(func(p *topic.Participant) error {
+		if !r.Server {
+			return pursueUntil(ctx, p)
 		}
-	} else {
-		err = pursueUntil(ctx, p)
-	}
-	if err := errors.Join(err, p.Close()); err != nil {
-		return err
-	}
-	return w.reportPasses()
+		s, err := serveGoals(p, r.Log)
+		if err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return s.close()
+	}, parent, r.Trigger, r.Trace)
 }
 
 // A goalServer serves goals, and knows those that run, by the pid of the client that started them.

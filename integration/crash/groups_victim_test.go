@@ -29,30 +29,20 @@ type groupVictim struct {
 }
 
 func runGroupVictim(ctx context.Context, parent *subproc.Parent, r groupVictim) error {
-	w, err := countSteps(parent, r.Trigger, r.Trace)
-	if err != nil {
-		return err
-	}
 	f, err := os.OpenFile(r.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	p, err := topic.Join(nil)
-	if err != nil {
-		return err
-	}
-	limited, cancel := context.WithTimeout(context.Background(), harness.WaitLimit)
-	defer cancel()
-	m, err := group.Join(limited, p, groupTopic, groupName, &group.Options[int]{LosslessTimeout: 100 * time.Millisecond, MaxPending: 2})
-	if err != nil {
-		return err
-	}
-	err = work(ctx, m, func(n int) { fmt.Fprintln(f, n) })
-	if err := errors.Join(err, m.Close(), p.Close()); err != nil {
-		return err
-	}
-	return w.reportPasses()
+	return countStepsOf(func(p *topic.Participant) error {
+		limited, cancel := context.WithTimeout(context.Background(), harness.WaitLimit)
+		defer cancel()
+		m, err := group.Join(limited, p, groupTopic, groupName, &group.Options[int]{LosslessTimeout: 100 * time.Millisecond, MaxPending: 2})
+		if err != nil {
+			return err
+		}
+		return errors.Join(work(ctx, m, func(n int) { fmt.Fprintln(f, n) }), m.Close())
+	}, parent, r.Trigger, r.Trace)
 }
 
 // work acknowledges what it receives until ctx ends. It returns each third sample once, and reports each other before it acknowledges it.

@@ -4,6 +4,7 @@ package crash
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"github.com/shmbus/shmbus/integration/internal/harness"
 	"github.com/shmbus/shmbus/internal/failpoint"
 	"github.com/shmbus/shmbus/internal/subproc"
+	"github.com/shmbus/shmbus/topic"
 )
 
 // A trigger stops or kills a victim at its pass-th pass of a step.
@@ -63,6 +65,22 @@ func countSteps(parent *subproc.Parent, s trigger, trace string) (*stepCounter, 
 	w := &stepCounter{parent: parent, trigger: s, trace: f, passes: map[string]int{}}
 	failpoint.Visit(w.step)
 	return w, nil
+}
+
+// countStepsOf counts the steps of run, which gets a participant, and reports them to the parent.
+func countStepsOf(run func(*topic.Participant) error, parent *subproc.Parent, s trigger, trace string) error {
+	w, err := countSteps(parent, s, trace)
+	if err != nil {
+		return err
+	}
+	p, err := topic.Join(nil)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(run(p), p.Close()); err != nil {
+		return err
+	}
+	return w.reportPasses()
 }
 
 func (w *stepCounter) step(step string) {
